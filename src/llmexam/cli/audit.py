@@ -1,0 +1,8 @@
+"""`llmexam audit`."""
+
+from __future__ import annotations
+
+
+def audit() -> None:
+    """Not written yet."""
+    raise NotImplementedError

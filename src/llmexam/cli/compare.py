@@ -1,0 +1,8 @@
+"""`llmexam compare`."""
+
+from __future__ import annotations
+
+
+def compare() -> None:
+    """Not written yet."""
+    raise NotImplementedError

@@ -1,0 +1,8 @@
+"""`llmexam evaluate`."""
+
+from __future__ import annotations
+
+
+def evaluate() -> None:
+    """Not written yet."""
+    raise NotImplementedError

@@ -1,0 +1,8 @@
+"""`llmexam solve`."""
+
+from __future__ import annotations
+
+
+def solve() -> None:
+    """Not written yet."""
+    raise NotImplementedError

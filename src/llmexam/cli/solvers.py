@@ -1,0 +1,8 @@
+"""`llmexam solvers`."""
+
+from __future__ import annotations
+
+
+def solvers() -> None:
+    """Not written yet."""
+    raise NotImplementedError

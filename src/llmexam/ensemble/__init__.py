@@ -1,0 +1,1 @@
+"""Ensembles: several score matrices in, one out."""

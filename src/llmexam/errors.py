@@ -1,0 +1,124 @@
+"""Every error llmexam raises on purpose, in one tree.
+
+LlmExamError
+├── ExamError               an exam file, or what it says, cannot be used
+│   └── SubmissionError     a submission file cannot be graded
+├── CorpusError             a corpus file or folder cannot be used
+├── EvidenceIndexError      an index on disk cannot be used
+│   ├── CorruptIndexError   its files are damaged or missing
+│   └── IndexMismatchError  it was built from something else than what is asked for
+├── SettingsError           a setting is unknown or has a value that cannot be
+├── ScoreError              scores break the ScoreMatrix contract
+├── RunError                a run folder cannot be used
+├── ModelError              model weights cannot be used
+└── MissingDependencyError  an optional package is not installed
+
+The command line prints any of these as one line and exits with code 2. Other exceptions
+are bugs and keep their traceback.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from difflib import get_close_matches
+from pathlib import Path
+
+
+class LlmExamError(Exception):
+    """Base class: a message that says what is wrong, where, and what to do about it.
+
+    Args:
+        message: What is wrong.
+        file: The file it is in.
+        row: The row in that file, counted as a person would: the first record is row 1.
+        field: The column, key or setting.
+        hint: What to do about it.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        file: str | Path | None = None,
+        row: int | None = None,
+        field: str | None = None,
+        hint: str | None = None,
+    ) -> None:
+        self.message = message
+        self.file = str(file) if file is not None else None
+        self.row = row
+        self.field = field
+        self.hint = hint
+        where = " ".join(
+            part
+            for part in (
+                self.file,
+                f"row {row}" if row is not None else None,
+                f"field '{field}'" if field is not None else None,
+            )
+            if part
+        )
+        text = f"{where}: {message}" if where else message
+        super().__init__(f"{text}. {hint}" if hint else text)
+
+
+class ExamError(LlmExamError):
+    """An exam file, or what it says, cannot be used."""
+
+
+class SubmissionError(ExamError):
+    """A submission file cannot be graded."""
+
+
+class CorpusError(LlmExamError):
+    """A corpus file or folder cannot be used."""
+
+
+class EvidenceIndexError(LlmExamError):
+    """An index on disk cannot be used."""
+
+
+class CorruptIndexError(EvidenceIndexError):
+    """The files of an index are damaged or missing."""
+
+
+class IndexMismatchError(EvidenceIndexError):
+    """An index was built from something else than what is asked for."""
+
+
+class SettingsError(LlmExamError):
+    """A setting is unknown or has a value that cannot be."""
+
+
+class ScoreError(LlmExamError):
+    """Scores break the ScoreMatrix contract."""
+
+
+class RunError(LlmExamError):
+    """A run folder cannot be used."""
+
+
+class ModelError(LlmExamError):
+    """Model weights cannot be used."""
+
+
+class MissingDependencyError(LlmExamError):
+    """An optional package is not installed."""
+
+    def __init__(self, feature: str, package: str, extra: str) -> None:
+        super().__init__(
+            f"{feature} needs '{package}', which is not installed",
+            hint=f"Install it with: pip install 'llmexam[{extra}]'",
+        )
+
+
+def nearest(word: str, choices: Iterable[str]) -> str:
+    """Return a sentence that names the choice nearest to a misspelt word, and all choices.
+
+    >>> nearest("lexial", ["lexical", "random"])
+    "Did you mean 'lexical'? Known: lexical, random"
+    """
+    known = sorted(choices)
+    close = get_close_matches(word, known, n=1, cutoff=0.5)
+    start = f"Did you mean '{close[0]}'? " if close else ""
+    return f"{start}Known: {', '.join(known)}"

@@ -1,0 +1,1 @@
+"""Evaluation: metrics over score matrices, with intervals."""

@@ -1,0 +1,1 @@
+"""Indexes on disk: sparse (BM25) and dense (bi-encoder), each with a manifest."""

@@ -1,0 +1,1 @@
+"""Exams: questions, their answers, and the files they come from."""

@@ -1,0 +1,100 @@
+"""An exam: questions in order, with unique ids, that knows where it came from."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+
+from llmexam.errors import ExamError
+from llmexam.exam.question import Passage, Question
+from llmexam.storage.hashing import hash_json
+
+
+@dataclass(frozen=True)
+class Exam:
+    """An ordered set of questions.
+
+    Attributes:
+        questions: The questions; ids are unique.
+        source: Path of the file they came from, or a word for it.
+        format: Name of the format it was read with, or empty.
+        source_hash: SHA-256 of that file's bytes, or empty.
+    """
+
+    questions: tuple[Question, ...]
+    source: str = ""
+    format: str = ""
+    source_hash: str = ""
+
+    def __post_init__(self) -> None:
+        first_row: dict[str, int] = {}
+        for row, question in enumerate(self.questions, 1):
+            earlier = first_row.setdefault(question.id, row)
+            if earlier != row:
+                raise ExamError(
+                    f"id '{question.id}' is already the id of row {earlier}",
+                    file=self.source or None,
+                    row=row,
+                    field="id",
+                    hint="Give every question an id of its own",
+                )
+
+    def __len__(self) -> int:
+        return len(self.questions)
+
+    def __iter__(self) -> Iterator[Question]:
+        return iter(self.questions)
+
+    def __getitem__(self, index: int) -> Question:
+        return self.questions[index]
+
+    @property
+    def ids(self) -> tuple[str, ...]:
+        """The ids of the questions, in order."""
+        return tuple(question.id for question in self.questions)
+
+    @property
+    def answers(self) -> NDArray[np.int64]:
+        """Indices of the right options, shape `[n_questions]`; -1 where not known."""
+        return np.array(
+            [-1 if q.answer is None else q.answer for q in self.questions], dtype=np.int64
+        )
+
+    @property
+    def is_labelled(self) -> bool:
+        """Whether every question has its answer (an empty exam has none)."""
+        return bool(self.questions) and all(q.answer is not None for q in self.questions)
+
+    @cached_property
+    def content_hash(self) -> str:
+        """SHA-256 of what the questions say: ids, prompts, options, answers and passages."""
+        return hash_json(
+            [
+                [
+                    q.id,
+                    q.prompt,
+                    list(q.options),
+                    q.answer,
+                    [[p.id, p.title, p.text] for p in q.passages],
+                ]
+                for q in self.questions
+            ]
+        )
+
+    def subset(self, indices: Sequence[int]) -> Exam:
+        """Return an exam of the questions at these places, in this order."""
+        return replace(self, questions=tuple(self.questions[i] for i in indices))
+
+    def with_passages(self, passages: Sequence[Sequence[Passage]]) -> Exam:
+        """Return this exam with other evidence: one sequence of passages a question."""
+        return replace(
+            self,
+            questions=tuple(
+                question.with_passages(found)
+                for question, found in zip(self.questions, passages, strict=True)
+            ),
+        )

@@ -1,0 +1,113 @@
+"""ScoreMatrix: the only thing that passes from solver to ensemble to evaluation."""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+
+from llmexam.errors import ScoreError
+from llmexam.exam.letters import letter_of
+
+
+@dataclass(frozen=True, eq=False)
+class ScoreMatrix:
+    """One score per option, higher is better.
+
+    Attributes:
+        question_ids: The questions, in the order of the rows.
+        values: float32, shape `[n_questions, n_options]`, finite; 0 where `present` is False.
+        present: bool, same shape; False for options that a shorter question lacks.
+        truncated: bool, shape `[n_questions]`: whether the solver had to cut this question's
+            evidence to fit its model. All False for solvers that never cut.
+    """
+
+    question_ids: tuple[str, ...]
+    values: NDArray[np.float32]
+    present: NDArray[np.bool_]
+    truncated: NDArray[np.bool_]
+
+    def __post_init__(self) -> None:
+        shape = self.values.shape
+        if len(shape) != 2 or shape[0] != len(self.question_ids) or self.present.shape != shape:
+            raise ScoreError(
+                f"scores have shape {shape}, presence {self.present.shape}, "
+                f"for {len(self.question_ids)} questions"
+            )
+        if self.truncated.shape != (shape[0],):
+            raise ScoreError(f"truncated has shape {self.truncated.shape}, not ({shape[0]},)")
+        bad = ~np.isfinite(self.values) & self.present
+        if bad.any():
+            row, column = (int(i) for i in np.argwhere(bad)[0])
+            raise ScoreError(
+                f"question '{self.question_ids[row]}' option {letter_of(column)} "
+                f"has score {self.values[row, column]}",
+                hint="Scores must be finite numbers",
+            )
+
+    @classmethod
+    def from_rows(
+        cls,
+        question_ids: Sequence[str],
+        rows: Sequence[Sequence[float] | NDArray[np.floating]],
+        truncated: Sequence[bool] | NDArray[np.bool_] | None = None,
+    ) -> ScoreMatrix:
+        """Build a matrix from one sequence of scores a question; lengths may differ.
+
+        >>> ScoreMatrix.from_rows(["a", "b"], [[1, 2, 3], [4, 5]]).present.tolist()
+        [[True, True, True], [True, True, False]]
+        """
+        n_options = max((len(row) for row in rows), default=0)
+        values = np.zeros((len(rows), n_options), dtype=np.float32)
+        present = np.zeros((len(rows), n_options), dtype=bool)
+        for i, row in enumerate(rows):
+            values[i, : len(row)] = row
+            present[i, : len(row)] = True
+        cut = np.zeros(len(rows), dtype=bool) if truncated is None else np.asarray(truncated, bool)
+        return cls(tuple(question_ids), values, present, cut)
+
+    def __len__(self) -> int:
+        return len(self.question_ids)
+
+    @property
+    def n_options(self) -> NDArray[np.int64]:
+        """How many options each question has, shape `[n_questions]`."""
+        return self.present.sum(axis=1, dtype=np.int64)
+
+    @cached_property
+    def ranking(self) -> NDArray[np.int64]:
+        """Option indices, best first, shape `[n_questions, n_options]`; -1 behind the last.
+
+        Equal scores are put in an order that is the same in every run but favours no place:
+        it depends on the question's id and the option's index alone. With "first wins", a
+        solver that says nothing would look like one that likes A.
+        """
+        tie_keys = np.zeros(self.values.shape, dtype=np.int64)
+        keyed = np.where(self.present, self.values, -np.inf)
+        in_order = np.sort(keyed, axis=1)
+        tied = (np.diff(in_order, axis=1) == 0) & np.isfinite(in_order[:, 1:])
+        for i in np.flatnonzero(tied.any(axis=1)):
+            tie_keys[i] = [
+                zlib.crc32(f"{self.question_ids[i]}\0{j}".encode("utf-8", "surrogatepass"))
+                for j in range(self.values.shape[1])
+            ]
+        order: NDArray[np.int64] = np.lexsort((tie_keys, -keyed), axis=1)
+        return np.where(np.take_along_axis(self.present, order, axis=1), order, -1)
+
+    def rows(self) -> list[NDArray[np.float32]]:
+        """Return the scores of each question without the absent options."""
+        return [values[present] for values, present in zip(self.values, self.present, strict=True)]
+
+    def subset(self, indices: Sequence[int] | NDArray[np.int64]) -> ScoreMatrix:
+        """Return the matrix of the questions at these places, in this order."""
+        at = np.asarray(indices, dtype=np.int64)
+        return ScoreMatrix(
+            tuple(self.question_ids[i] for i in at),
+            self.values[at],
+            self.present[at],
+            self.truncated[at],
+        )

@@ -1,0 +1,94 @@
+"""What a report shows. The run workflow fills it; the renderers only read it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from llmexam.evaluation.results import Comparison, Evaluation, PositionAudit
+from llmexam.exam.exam import Exam
+from llmexam.exam.scores import ScoreMatrix
+from llmexam.solvers.protocol import Explanation
+
+
+@dataclass(frozen=True)
+class SolverResult:
+    """What one solver, or the ensemble, gave.
+
+    Attributes:
+        name: Its name in the plan.
+        scores: Its scores.
+        evaluation: Its grades, or None where the exam has no answers.
+        position: Its position audit, or None where it was not done.
+        explanations: Why, one a question, or empty.
+        weight: Its weight in the ensemble, or None.
+    """
+
+    name: str
+    scores: ScoreMatrix
+    evaluation: Evaluation | None = None
+    position: PositionAudit | None = None
+    explanations: tuple[Explanation, ...] = ()
+    weight: float | None = None
+
+
+@dataclass(frozen=True)
+class AuditFinding:
+    """One thing the data audit found.
+
+    Attributes:
+        check: Short name of the check, such as "repeated options".
+        severity: "error", "warning" or "note".
+        message: A sentence.
+        rows: The rows concerned, counted from 1.
+    """
+
+    check: str
+    severity: str
+    message: str
+    rows: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True)
+class StageRecord:
+    """What one stage of the run took.
+
+    Attributes:
+        name: The stage.
+        seconds: Wall time.
+        peak_mb: Peak memory of the process so far when the stage ended, in MB (10^6 bytes).
+        cached: Whether its result was taken from an earlier run.
+    """
+
+    name: str
+    seconds: float
+    peak_mb: float
+    cached: bool = False
+
+
+@dataclass(frozen=True)
+class ReportContent:
+    """Everything a report shows.
+
+    Attributes:
+        title: Headline.
+        exam: The exam, with the evidence that the solvers saw.
+        final: The result that the submission is made from (the ensemble, or the one solver).
+        solvers: All members, in the order of the plan.
+        comparisons: The final result against others, paired.
+        audit: What the data audit found.
+        stages: Time and memory a stage, in order.
+        command: The command that made the run.
+        seed: The run's seed.
+        provenance: Label and value: versions, hashes, retrieval settings, date.
+    """
+
+    title: str
+    exam: Exam
+    final: SolverResult
+    solvers: tuple[SolverResult, ...]
+    comparisons: tuple[Comparison, ...] = ()
+    audit: tuple[AuditFinding, ...] = ()
+    stages: tuple[StageRecord, ...] = ()
+    command: str = ""
+    seed: int = 0
+    provenance: dict[str, str] = field(default_factory=dict)

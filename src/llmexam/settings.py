@@ -1,0 +1,86 @@
+"""The base of all settings: frozen, typed, and strict about unknown keys.
+
+The command line and the YAML plan are two views of the same settings classes, so a key is
+spelled and checked in one place.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Self
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from llmexam.errors import SettingsError, nearest
+
+
+class Settings(BaseModel):
+    """Frozen settings that refuse keys they do not know.
+
+    Subclasses declare typed fields with defaults; each field has a `description`, which the
+    documentation shows.
+    """
+
+    model_config = ConfigDict(
+        frozen=True, extra="forbid", validate_default=True, protected_namespaces=()
+    )
+
+    @classmethod
+    def parse(
+        cls, values: Mapping[str, Any], *, subject: str, file: str | Path | None = None
+    ) -> Self:
+        """Check a mapping and return the settings.
+
+        Args:
+            values: Keys and values, as read from YAML or the command line.
+            subject: What the settings belong to, for error texts: `"solver 'lexical'"`.
+            file: The file the values came from, for error texts.
+
+        Raises:
+            SettingsError: A key is unknown (the error names the nearest one) or a value does
+                not fit its type or bounds.
+        """
+        try:
+            return cls.model_validate(dict(values))
+        except ValidationError as error:
+            raise _explain(cls, error, subject, file) from None
+
+
+def _explain(
+    cls: type[BaseModel], error: ValidationError, subject: str, file: str | Path | None
+) -> SettingsError:
+    first = error.errors(include_url=False)[0]
+    path = [part for part in first["loc"] if isinstance(part, str | int)]
+    field = ".".join(str(part) for part in path) or None
+    if first["type"] == "extra_forbidden":
+        owner = _model_at(cls, path[:-1])
+        known = list(owner.model_fields) if owner else list(cls.model_fields)
+        return SettingsError(
+            f"{subject} has no setting '{path[-1]}'",
+            file=file,
+            field=field,
+            hint=nearest(str(path[-1]), known),
+        )
+    value = repr(first.get("input"))
+    if len(value) > 80:
+        value = value[:77] + "..."
+    return SettingsError(
+        f"{subject}: {first['msg'].removeprefix('Value error, ')}, not {value}",
+        file=file,
+        field=field,
+    )
+
+
+def _model_at(cls: type[BaseModel], path: list[str | int]) -> type[BaseModel] | None:
+    """Follow a validation error's location down to the settings class it speaks of."""
+    here: type[BaseModel] | None = cls
+    for part in path:
+        if here is None or part not in here.model_fields:
+            return here if isinstance(part, int) else None
+        annotation = here.model_fields[str(part)].annotation
+        candidates = [annotation, *getattr(annotation, "__args__", ())]
+        here = next(
+            (c for c in candidates if isinstance(c, type) and issubclass(c, BaseModel)), None
+        )
+    return here

@@ -1,0 +1,1 @@
+"""Solvers: each ranks the options of a question, and can say why."""

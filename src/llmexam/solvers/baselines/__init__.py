@@ -1,0 +1,1 @@
+"""Baselines: what a solver scores that knows nothing."""

@@ -1,0 +1,1 @@
+"""Solver `bi-encoder`: cosine of sentence embeddings."""

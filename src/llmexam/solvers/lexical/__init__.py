@@ -1,0 +1,1 @@
+"""Solver `lexical`: how well the words of the passages support each option."""

@@ -1,0 +1,81 @@
+"""What every solver can do: score the options, and say why."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol, runtime_checkable
+
+from llmexam.exam.question import Question
+from llmexam.exam.scores import ScoreMatrix
+from llmexam.settings import Settings
+
+
+@dataclass(frozen=True, slots=True)
+class Support:
+    """A sentence that speaks for an option.
+
+    Attributes:
+        passage: Index into `question.passages`.
+        start: Where the sentence begins in that passage's text, in characters.
+        end: Where it ends, exclusive.
+        weight: How strongly it speaks for the option, 0 or more; comparable within one
+            question and solver only.
+        terms: The words of the option that the sentence has, lower case; may be empty.
+    """
+
+    passage: int
+    start: int
+    end: int
+    weight: float
+    terms: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class OptionReason:
+    """Why an option has its score.
+
+    Attributes:
+        note: A short sentence a person can read, such as "longest option (94 characters)".
+        supports: The best evidence, strongest first; empty for solvers that use none.
+    """
+
+    note: str
+    supports: tuple[Support, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Explanation:
+    """Why a question was ranked as it was: one reason an option, in the options' order."""
+
+    question_id: str
+    options: tuple[OptionReason, ...]
+
+
+@runtime_checkable
+class Solver(Protocol):
+    """The one door every family goes through.
+
+    A solver is made from its settings alone, reads evidence only from `question.passages`, and
+    gives a question the same scores whatever its neighbours are.
+    """
+
+    settings: Settings
+
+    def score(self, questions: Sequence[Question]) -> ScoreMatrix:
+        """Return one score per option, higher is better, shape `[n_questions, n_options]`."""
+        ...
+
+    def explain(self, questions: Sequence[Question]) -> list[Explanation]:
+        """Return why each option got its score, one explanation a question."""
+        ...
+
+
+class SolverClass(Protocol):
+    """A class whose instances are solvers, made from settings of the class it names."""
+
+    settings_class: type[Settings]
+
+    def __call__(self, settings: Any) -> Solver:
+        """Make a solver."""
+        ...

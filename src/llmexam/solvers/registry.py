@@ -1,0 +1,130 @@
+"""All solvers by name. A new one is a room beside this file and one line here.
+
+Outside packages join through the entry-point group `llmexam.solvers`: the entry point's name
+is the solver's, its object a class with `settings_class` and the methods of `Solver`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from importlib import import_module
+from importlib.metadata import entry_points
+from typing import Any
+
+from llmexam.errors import MissingDependencyError, SettingsError, nearest
+from llmexam.settings import Settings
+from llmexam.solvers.protocol import Solver, SolverClass
+
+ENTRY_POINT_GROUP = "llmexam.solvers"
+
+
+@dataclass(frozen=True, slots=True)
+class SolverEntry:
+    """Where a solver lives and what it needs.
+
+    Attributes:
+        target: `module:Class`, imported only when the solver is made.
+        summary: One line for the list of solvers.
+        uses_evidence: Whether it reads the question's passages.
+        extra: The extra that installs what it needs, or empty for core.
+        package: The import name of the main package of that extra.
+        origin: The distribution it comes from.
+    """
+
+    target: str
+    summary: str
+    uses_evidence: bool = False
+    extra: str = ""
+    package: str = ""
+    origin: str = "llmexam"
+
+
+_BUILT_IN: dict[str, SolverEntry] = {
+    "random": SolverEntry(
+        "llmexam.solvers.baselines.solver:RandomSolver", "a seeded random order: chance"
+    ),
+    "first": SolverEntry(
+        "llmexam.solvers.baselines.solver:FirstSolver", "A, then B, then C: position only"
+    ),
+    "longest": SolverEntry(
+        "llmexam.solvers.baselines.solver:LongestSolver",
+        "the longest option first: how much option length gives away",
+    ),
+    "lexical": SolverEntry(
+        "llmexam.solvers.lexical.solver:LexicalSolver",
+        "how well the words of the passages support each option",
+        uses_evidence=True,
+    ),
+    "bi-encoder": SolverEntry(
+        "llmexam.solvers.bi_encoder.solver:BiEncoderSolver",
+        "cosine of sentence embeddings: prompt, options and evidence",
+        uses_evidence=True,
+        extra="encoders",
+        package="torch",
+    ),
+}
+
+
+def solver_entries() -> dict[str, SolverEntry]:
+    """Return all solvers by name: the built-in ones and those of installed packages.
+
+    A package cannot take the name of a built-in solver: the built-in one stays.
+    """
+    outside = {
+        point.name: SolverEntry(
+            point.value,
+            "from an installed package",
+            uses_evidence=True,
+            origin=point.dist.name if point.dist else "unknown",
+        )
+        for point in entry_points(group=ENTRY_POINT_GROUP)
+    }
+    return {**outside, **_BUILT_IN}
+
+
+def solver_class(name: str) -> SolverClass:
+    """Return the class of a solver.
+
+    Raises:
+        SettingsError: There is no solver of this name.
+        MissingDependencyError: A package it needs is not installed.
+    """
+    entries = solver_entries()
+    if name not in entries:
+        raise SettingsError(f"there is no solver '{name}'", hint=nearest(name, entries))
+    entry = entries[name]
+    module, _, attribute = entry.target.partition(":")
+    try:
+        found: SolverClass = getattr(import_module(module), attribute)
+    except ModuleNotFoundError as error:
+        if not entry.extra or (error.name or "").startswith("llmexam"):
+            raise
+        raise MissingDependencyError(
+            f"solver '{name}'", error.name or entry.package, entry.extra
+        ) from error
+    return found
+
+
+def parse_solver_settings(name: str, values: Mapping[str, Any]) -> Settings:
+    """Check the settings of a solver without making it.
+
+    Raises:
+        SettingsError: The name, a key or a value is wrong.
+        MissingDependencyError: A package it needs is not installed.
+    """
+    return solver_class(name).settings_class.parse(values, subject=f"solver '{name}'")
+
+
+def create_solver(name: str, values: Mapping[str, Any] | None = None) -> Solver:
+    """Make a solver from its name and settings.
+
+    Args:
+        name: A name from `solver_entries`.
+        values: Settings by key; what is not given has its default.
+
+    Raises:
+        SettingsError: The name, a key or a value is wrong.
+        MissingDependencyError: A package it needs is not installed.
+    """
+    return solver_class(name)(parse_solver_settings(name, values or {}))

@@ -1,0 +1,1 @@
+"""Files on disk: whole or not at all, known by their content, one writer at a time."""

@@ -1,0 +1,38 @@
+"""One writer at a time in a folder."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from filelock import FileLock, Timeout
+
+from llmexam.errors import RunError
+
+
+@contextmanager
+def lock_folder(folder: str | Path) -> Iterator[Path]:
+    """Hold a folder for this process; the system frees it even after a kill.
+
+    Args:
+        folder: The folder, made where it is missing.
+
+    Raises:
+        RunError: Another process holds it.
+    """
+    path = Path(folder)
+    path.mkdir(parents=True, exist_ok=True)
+    lock = FileLock(path / ".lock")
+    try:
+        lock.acquire(timeout=0)
+    except Timeout:
+        raise RunError(
+            "another process is writing into this folder",
+            file=path,
+            hint="Wait for it, stop it, or choose another folder",
+        ) from None
+    try:
+        yield path
+    finally:
+        lock.release()

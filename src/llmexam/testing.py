@@ -1,0 +1,1 @@
+"""Shipped for tests: fakes, and the check that every solver must pass."""

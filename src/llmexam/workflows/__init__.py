@@ -1,0 +1,1 @@
+"""Workflows: plain functions that wire the rooms together, one a command."""
