@@ -1,0 +1,18 @@
+"""Fixtures shared by all tests."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+REPOSITORY = Path(__file__).resolve().parent.parent
+
+
+@pytest.fixture(scope="session")
+def shared_data() -> Path:
+    """The folder of real data that is not part of the project; tests skip where it is absent."""
+    default = REPOSITORY.parent / "shared" / "data"
+    folder = Path(os.environ.get("LLMEXAM_SHARED_DATA", default))
+    if not folder.is_dir():
+        pytest.skip(f"real data is not at {folder}: set LLMEXAM_SHARED_DATA")
+    return folder
