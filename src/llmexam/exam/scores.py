@@ -76,7 +76,8 @@ class ScoreMatrix:
     @property
     def n_options(self) -> NDArray[np.int64]:
         """How many options each question has, shape `[n_questions]`."""
-        return self.present.sum(axis=1, dtype=np.int64)
+        counts: NDArray[np.int64] = self.present.sum(axis=1, dtype=np.int64)
+        return counts
 
     @cached_property
     def ranking(self) -> NDArray[np.int64]:
