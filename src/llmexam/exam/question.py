@@ -52,7 +52,7 @@ class Question:
     options: tuple[str, ...]
     answer: int | None = None
     passages: tuple[Passage, ...] = ()
-    metadata: Mapping[str, str] = field(default=_NOTHING)
+    metadata: Mapping[str, str] = field(default_factory=lambda: _NOTHING)
 
     def __post_init__(self) -> None:
         if not MIN_OPTIONS <= len(self.options) <= MAX_OPTIONS:

@@ -1,0 +1,111 @@
+"""Baselines: a seeded random order, the order of the options, the length of the options."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from typing import Literal
+
+from pydantic import Field
+
+from llmexam.exam.question import Question
+from llmexam.exam.scores import ScoreMatrix
+from llmexam.settings import Settings
+from llmexam.solvers.protocol import Explanation, OptionReason
+
+
+class RandomSettings(Settings):
+    """Settings of solver `random`."""
+
+    seed: int = Field(0, description="another seed gives another order")
+
+
+class RandomSolver:
+    """A random order, the same in every run; it depends on the texts, not on their places."""
+
+    settings_class = RandomSettings
+    order_invariant = True
+
+    def __init__(self, settings: RandomSettings) -> None:
+        self.settings = settings
+
+    def score(self, questions: Sequence[Question]) -> ScoreMatrix:
+        """Return numbers in [0, 1) drawn from seed, question id and option text."""
+        return ScoreMatrix.from_rows(
+            [q.id for q in questions],
+            [[self._draw(q.id, option) for option in q.options] for q in questions],
+        )
+
+    def explain(self, questions: Sequence[Question]) -> list[Explanation]:
+        """Return that the order is random."""
+        note = OptionReason(f"random order, seed {self.settings.seed}")
+        return [Explanation(q.id, (note,) * len(q.options)) for q in questions]
+
+    def _draw(self, question_id: str, option: str) -> float:
+        key = f"{self.settings.seed}\0{question_id}\0{option}".encode("utf-8", "surrogatepass")
+        return int.from_bytes(hashlib.blake2b(key, digest_size=4).digest()) / 2**32
+
+
+class FirstSettings(Settings):
+    """Settings of solver `first`: none."""
+
+
+class FirstSolver:
+    """A, then B, then C: what the places of the answers give away."""
+
+    settings_class = FirstSettings
+    order_invariant = False
+
+    def __init__(self, settings: FirstSettings) -> None:
+        self.settings = settings
+
+    def score(self, questions: Sequence[Question]) -> ScoreMatrix:
+        """Return 0 for the first option, -1 for the second, and so on."""
+        return ScoreMatrix.from_rows(
+            [q.id for q in questions], [[-j for j in range(len(q.options))] for q in questions]
+        )
+
+    def explain(self, questions: Sequence[Question]) -> list[Explanation]:
+        """Return the place of each option."""
+        return [
+            Explanation(q.id, tuple(OptionReason(f"place {j + 1}") for j in range(len(q.options))))
+            for q in questions
+        ]
+
+
+class LongestSettings(Settings):
+    """Settings of solver `longest`."""
+
+    unit: Literal["characters", "words"] = Field(
+        "characters", description="what the length is counted in"
+    )
+
+
+class LongestSolver:
+    """The longest option first: how much the length of the options gives away."""
+
+    settings_class = LongestSettings
+    order_invariant = True
+
+    def __init__(self, settings: LongestSettings) -> None:
+        self.settings = settings
+
+    def score(self, questions: Sequence[Question]) -> ScoreMatrix:
+        """Return the length of each option."""
+        return ScoreMatrix.from_rows(
+            [q.id for q in questions],
+            [[float(self._length(option)) for option in q.options] for q in questions],
+        )
+
+    def explain(self, questions: Sequence[Question]) -> list[Explanation]:
+        """Return the length of each option in words."""
+        return [
+            Explanation(
+                q.id,
+                tuple(OptionReason(f"{self._length(o)} {self.settings.unit}") for o in q.options),
+            )
+            for q in questions
+        ]
+
+    def _length(self, option: str) -> int:
+        return len(option.split()) if self.settings.unit == "words" else len(option)

@@ -1,0 +1,45 @@
+"""Text to terms: lower case, English stems, numbers kept whole."""
+
+from __future__ import annotations
+
+from functools import cache
+
+import tantivy
+
+# Letters of any script, or a number with its decimals: "3.5" and "1,000" stay one term.
+_TERM = r"[\p{L}\p{M}\p{N}]+(?:[.,]\p{N}+)*"
+
+_STOP_WORDS = (
+    "a about after all also an and any are as at be because been before being between both but "
+    "by can could did do does during each for from had has have he her here his how if in into "
+    "is it its may might more most no nor not of on one ones only onto or other over own same "
+    "shall she should so some such than that the their them then there these they this those "
+    "through to under very was were what when where which while who whom whose why will with "
+    "within without would"
+)
+
+
+@cache
+def _analyzer() -> tantivy.TextAnalyzer:
+    return (
+        tantivy.TextAnalyzerBuilder(tantivy.Tokenizer.regex(_TERM))
+        .filter(tantivy.Filter.lowercase())
+        .filter(tantivy.Filter.stemmer("english"))
+        .build()
+    )
+
+
+def terms_of(text: str) -> list[str]:
+    """Return the terms of a text, in order, repeats kept.
+
+    >>> terms_of("Galaxies rotate 3.5 times faster.")
+    ['galaxi', 'rotat', '3.5', 'time', 'faster']
+    """
+    terms: list[str] = _analyzer().analyze(text)
+    return terms
+
+
+@cache
+def stop_terms() -> frozenset[str]:
+    """Return the terms of English function words, as `terms_of` gives them."""
+    return frozenset(terms_of(_STOP_WORDS))

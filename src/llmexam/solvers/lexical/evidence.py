@@ -1,0 +1,99 @@
+"""The evidence of one question as terms, sentence by sentence, with its relevance."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+
+import numpy as np
+from numpy.typing import NDArray
+
+from llmexam.evidence.sentences import split_sentences
+from llmexam.exam.question import Passage
+from llmexam.solvers.lexical.analysis import terms_of
+
+
+@dataclass(frozen=True, slots=True)
+class Sentence:
+    """A sentence of a passage.
+
+    Attributes:
+        passage: Index of its passage.
+        start: Where it begins in the passage's text, in characters.
+        end: Where it ends, exclusive; a title has start == end.
+        terms: Its terms, in order.
+    """
+
+    passage: int
+    start: int
+    end: int
+    terms: tuple[str, ...]
+
+
+# The same passage answers several questions of one exam, and several solvers read it.
+@lru_cache(maxsize=4096)
+def _analysed(text: str) -> tuple[tuple[int, int, tuple[str, ...]], ...]:
+    return tuple(
+        (start, end, tuple(terms_of(text[start:end]))) for start, end in split_sentences(text)
+    )
+
+
+def read_evidence(passages: Sequence[Passage]) -> list[Sentence]:
+    """Return the sentences of all passages that have terms; titles count as sentences."""
+    sentences = []
+    for index, passage in enumerate(passages):
+        if passage.title:
+            sentences.append(Sentence(index, 0, 0, tuple(terms_of(passage.title))))
+        sentences.extend(Sentence(index, *parts) for parts in _analysed(passage.text))
+    return [sentence for sentence in sentences if sentence.terms]
+
+
+def term_weights(sentences: Sequence[Sentence], terms: set[str]) -> dict[str, float]:
+    """Return the inverse document frequency of terms among the sentences, by BM25's formula.
+
+    log(1 + (N - n + 0.5) / (n + 0.5)), with N sentences of which n have the term
+    (Robertson and Zaragoza, 2009).
+    """
+    counts = Counter(term for sentence in sentences for term in terms.intersection(sentence.terms))
+    n_all = len(sentences)
+    return {t: math.log1p((n_all - counts[t] + 0.5) / (counts[t] + 0.5)) for t in terms}
+
+
+def relevance(sentences: Sequence[Sentence], weights: dict[str, float]) -> NDArray[np.float64]:
+    """Return how much of the prompt each sentence has, shape `[n_sentences]`, largest is 1.
+
+    All 0 where no sentence has a term of the prompt.
+    """
+    mass = np.array(
+        [sum(weights[t] for t in weights.keys() & set(s.terms)) for s in sentences], dtype=float
+    )
+    largest = max(float(mass.max(initial=0.0)), 1e-9)
+    return mass / largest
+
+
+def proximity(
+    sentences: Sequence[Sentence], weights: dict[str, float], reach: float
+) -> NDArray[np.float64]:
+    """Return how near each place of the evidence is to terms of the prompt.
+
+    Every place with a term of the prompt radiates that term's weight, which falls by a factor
+    e every `reach` terms; what reaches a place adds up.
+
+    Args:
+        sentences: The evidence, read as one line of terms.
+        weights: Weight of each term of the prompt.
+        reach: Distance in terms over which nearness falls by a factor e.
+
+    Returns:
+        Shape `[n_terms]`, over the terms of all sentences in order; largest is 1.
+    """
+    sources = np.array([weights.get(t, 0.0) for s in sentences for t in s.terms], dtype=float)
+    if not sources.any():
+        return sources
+    radius = math.ceil(3 * reach)
+    kernel = np.exp(-np.abs(np.arange(-radius, radius + 1)) / reach)
+    near = np.convolve(sources, kernel)[radius : radius + len(sources)]
+    return near / float(near.max())

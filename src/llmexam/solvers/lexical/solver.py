@@ -1,0 +1,132 @@
+"""Solver `lexical`: rank options by the words that the evidence shares with them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import Field
+
+from llmexam.exam.question import Question
+from llmexam.exam.scores import ScoreMatrix
+from llmexam.exam.wording import is_negated, means_all, means_none
+from llmexam.settings import Settings
+from llmexam.solvers.lexical.analysis import stop_terms
+from llmexam.solvers.lexical.features import FEATURES, OptionEvidence
+from llmexam.solvers.protocol import Explanation, OptionReason, Support
+
+
+class FeatureWeights(Settings):
+    """Weights of the features, in the order of `FEATURES`.
+
+    The defaults are a conditional logit with non-negative weights fitted on training questions,
+    rounded; five-fold scores differ by less than 0.005 over a wide range around them.
+    """
+
+    coverage: float = Field(3.5, ge=0, description="share of 1- to 5-grams found")
+    nearness: float = Field(1.0, ge=0, description="share of own terms, by nearness to the prompt")
+    mass: float = Field(0.5, ge=0, description="sum of own terms, by nearness, as a logarithm")
+    run: float = Field(0.4, ge=0, description="heaviest shared run of terms, as a logarithm")
+    best_sentence: float = Field(0.2, ge=0, description="the one sentence with most n-grams")
+
+
+class LexicalSettings(Settings):
+    """Settings of solver `lexical`."""
+
+    weights: FeatureWeights = Field(FeatureWeights(), description="weights of the features")
+    stop_weight: float = Field(0.2, ge=0, le=1, description="weight of a function word")
+    floor: float = Field(
+        0.5, ge=0, le=1, description="what a match counts in a sentence unrelated to the prompt"
+    )
+    reach: float = Field(
+        8.0, gt=0, description="terms over which nearness to the prompt falls by a factor e"
+    )
+    read_wording: bool = Field(
+        True, description="turn the order round for negated prompts; place 'all of the above'"
+    )
+    n_supports: int = Field(3, ge=0, description="sentences shown for each option")
+
+
+class LexicalSolver:
+    """How well the words of the passages support each option."""
+
+    settings_class = LexicalSettings
+    order_invariant = True
+
+    def __init__(self, settings: LexicalSettings) -> None:
+        self.settings = settings
+        self._weights = np.array([getattr(settings.weights, name) for name in FEATURES])
+
+    def score(self, questions: Sequence[Question]) -> ScoreMatrix:
+        """Return the weighted sum of each option's features, shape `[n_questions, n_options]`.
+
+        A question without passages gets equal scores.
+        """
+        return ScoreMatrix.from_rows(
+            [q.id for q in questions],
+            [self._judge(q, self._read(q).features @ self._weights) for q in questions],
+        )
+
+    def explain(self, questions: Sequence[Question]) -> list[Explanation]:
+        """Return, for each option, the sentences that share most with it."""
+        return [self._explain(question) for question in questions]
+
+    def _read(self, question: Question) -> OptionEvidence:
+        settings = self.settings
+        return OptionEvidence(
+            question,
+            stop_weight=settings.stop_weight,
+            floor=settings.floor,
+            reach=settings.reach,
+        )
+
+    def _judge(self, question: Question, sums: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Put the sums the way round that the question's wording asks for."""
+        if not self.settings.read_wording:
+            return sums
+        stands_for_all = np.array([means_all(option) for option in question.options])
+        denies_all = np.array([means_none(option) for option in question.options])
+        if is_negated(question.prompt):
+            sums = -sums
+        # "All of the above" shares no words with the evidence, but is nearly always right where
+        # it is offered, "None of the above" nearly never: 44 of 47 and 13 of 174 in the training
+        # questions these rules were chosen on.
+        stated = ~(stands_for_all | denies_all)
+        low, high = sums[stated].min(initial=0.0), sums[stated].max(initial=0.0)
+        return np.where(stands_for_all, high + 1, np.where(denies_all, low - 1, sums))
+
+    def _explain(self, question: Question) -> Explanation:
+        evidence = self._read(question)
+        reasons = []
+        for index, option in enumerate(question.options):
+            own = set(evidence.options[index]) - stop_terms()
+            strength = evidence.sentence_support[index]
+            best = np.argsort(-strength, kind="stable")
+            supports = tuple(
+                Support(
+                    passage=sentence.passage,
+                    start=sentence.start,
+                    end=sentence.end,
+                    weight=float(strength[place]),
+                    terms=tuple(sorted(own.intersection(sentence.terms))),
+                )
+                for place in best
+                if strength[place] > 0
+                and (sentence := evidence.sentences[place]).end > sentence.start
+            )
+            reasons.append(self._reason(option, evidence.features[index], supports))
+        return Explanation(question.id, tuple(reasons))
+
+    def _reason(
+        self, option: str, features: NDArray[np.float64], supports: tuple[Support, ...]
+    ) -> OptionReason:
+        if self.settings.read_wording and means_all(option):
+            note = "stands for all options"
+        elif self.settings.read_wording and means_none(option):
+            note = "denies all options"
+        else:
+            note = (
+                f"{features[0]:.0%} of its phrases found, {features[1]:.0%} near the prompt's words"
+            )
+        return OptionReason(note, supports[: self.settings.n_supports])
