@@ -2,7 +2,61 @@
 
 from __future__ import annotations
 
+import sys
+from pathlib import Path
+from typing import Annotated
 
-def run() -> None:
-    """Not written yet."""
-    raise NotImplementedError
+import typer
+
+
+def run(
+    plan: Annotated[
+        str, typer.Argument(help="A plan (YAML), or `demo` for the bundled sample exam.")
+    ],
+    out: Annotated[
+        Path | None,
+        typer.Option(help="Folder of the run; by default runs/NAME, after the plan's file."),
+    ] = None,
+    set_: Annotated[
+        list[str] | None,
+        typer.Option("--set", help="Change a key of the plan: --set evidence.k=10. Repeatable."),
+    ] = None,
+    fresh: Annotated[
+        bool, typer.Option("--fresh", help="Do everything again, whatever is there already.")
+    ] = False,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print the metrics as JSON instead of tables.")
+    ] = False,
+) -> None:
+    """Take an exam from questions to a report, as a plan says.
+
+    Finds evidence, lets the solvers score, combines, grades, explains, and writes the
+    submission and the report. A run that was stopped goes on where it was; a changed setting
+    does only that work again which depends on it.
+
+    Example: llmexam run plan.yaml --out runs/first
+    """
+    import shlex
+
+    from rich.console import Console
+
+    from llmexam.cli.options import parse_settings
+    from llmexam.cli.progress import stage_progress
+    from llmexam.report.terminal import print_report
+    from llmexam.workflows.run import run_plan
+
+    folder = out or Path("runs") / Path(plan).stem
+    errors = Console(stderr=True)
+    with stage_progress(errors) as announce:
+        result = run_plan(
+            plan,
+            folder,
+            changes=parse_settings(set_ or []),
+            fresh=fresh,
+            command=shlex.join(["llmexam", *sys.argv[1:]]),
+            announce=announce,
+        )
+    if as_json:
+        typer.echo((folder / "metrics.json").read_text(encoding="utf-8"), nl=False)
+    else:
+        print_report(result, Console())

@@ -1,0 +1,37 @@
+"""Options that several commands share, and how their values are read."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from llmexam.errors import SettingsError
+
+
+def parse_settings(pairs: Sequence[str]) -> dict[str, Any]:
+    """Turn `key=value` texts into nested settings; values are read as YAML.
+
+    >>> parse_settings(["weights.run=0.5", "read_wording=false"])
+    {'weights': {'run': 0.5}, 'read_wording': False}
+
+    Raises:
+        SettingsError: A text has no `=`, a key is given twice, or a value is no YAML.
+    """
+    import yaml
+
+    settings: dict[str, Any] = {}
+    for pair in pairs:
+        path, equals, text = pair.partition("=")
+        if not equals or not path:
+            raise SettingsError(f"--set '{pair}' is not of the form key=value")
+        *folders, last = path.split(".")
+        here = settings
+        for folder in folders:
+            here = here.setdefault(folder, {})
+        if not isinstance(here, dict) or last in here:
+            raise SettingsError(f"--set gives '{path}' twice")
+        try:
+            here[last] = yaml.safe_load(text)
+        except yaml.YAMLError:
+            raise SettingsError(f"--set '{pair}': the value is not valid YAML") from None
+    return settings

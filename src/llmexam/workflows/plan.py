@@ -1,0 +1,251 @@
+"""The plan of a run: what the YAML file says, checked before anything starts."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Literal
+
+import yaml
+from pydantic import Field, field_validator, model_validator
+
+from llmexam import sample
+from llmexam.ensemble.settings import EnsembleSettings
+from llmexam.errors import SettingsError
+from llmexam.settings import Settings
+from llmexam.solvers.registry import parse_solver_settings
+
+BUNDLED = "bundled"
+
+
+class ExamPlan(Settings):
+    """The exam."""
+
+    path: str = Field(description="the file, or `bundled` for the sample")
+    format: str | None = Field(None, description="its format; found out where it is not given")
+
+    @property
+    def file(self) -> Path:
+        """The file to read."""
+        return sample.EXAM_PATH if self.path == BUNDLED else Path(self.path)
+
+
+class CorpusPlan(Settings):
+    """A corpus to find evidence in."""
+
+    path: str = Field(description="a file or folder, or `bundled` for the sample")
+    format: str = Field("auto", description="its format")
+    fields: dict[str, str] = Field({}, description="which of its fields is text, title and id")
+
+    @property
+    def file(self) -> Path:
+        """The file or folder to read."""
+        return sample.CORPUS_PATH if self.path == BUNDLED else Path(self.path)
+
+
+class EvidencePlan(Settings):
+    """Where evidence comes from."""
+
+    corpus: tuple[CorpusPlan, ...] = Field((), description="corpora to index and search")
+    index: tuple[str, ...] = Field((), description="folders of indexes that are there already")
+    kinds: tuple[Literal["sparse", "dense"], ...] = Field(
+        ("sparse",), min_length=1, description="indexes to build; several are fused"
+    )
+    model: str = Field("bundled", description="bi-encoder of the dense index")
+    chunk_tokens: int = Field(128, ge=8, description="longest passage, in words")
+    overlap: int = Field(32, ge=0, description="words that neighbouring passages share")
+    query: Literal["prompt", "prompt+options", "each-option"] = Field(
+        "prompt+options", description="what is looked for"
+    )
+    k: int = Field(8, ge=1, le=1000, description="passages a question gets")
+    given: Literal["keep", "drop", "append"] = Field(
+        "keep",
+        description="passages in the exam file: use them alone, drop them, or add what is found",
+    )
+
+    @field_validator("corpus", mode="before")
+    @classmethod
+    def _read_corpora(cls, value: Any) -> Any:
+        items = value if isinstance(value, list | tuple) else [value]
+        return [{"path": item} if isinstance(item, str) else item for item in items]
+
+    @field_validator("index", mode="before")
+    @classmethod
+    def _read_indexes(cls, value: Any) -> Any:
+        return [value] if isinstance(value, str) else value
+
+    @property
+    def searches(self) -> bool:
+        """Whether there is anything to search."""
+        return bool(self.corpus or self.index)
+
+
+class SolverPlan(Settings):
+    """A solver and its settings; in YAML a name, or a mapping with `solver` and its settings."""
+
+    solver: str = Field(description="its name in the registry")
+    name: str = Field(description="what it is called in this run")
+    settings: dict[str, Any] = Field({}, description="its settings")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _read(cls, value: Any) -> Any:
+        if isinstance(value, str):
+            value = {"solver": value}
+        if not isinstance(value, Mapping):
+            return value
+        given = dict(value)
+        settings = dict(given.pop("settings", {}))
+        solver = given.pop("solver", None)
+        if solver is None:
+            return value
+        name = given.pop("name", solver)
+        return {"solver": solver, "name": name, "settings": {**given, **settings}}
+
+
+class EvaluationPlan(Settings):
+    """How results are graded."""
+
+    k: int = Field(3, ge=1, le=26, description="the k of MAP@k")
+    n_resamples: int = Field(10_000, ge=100, description="bootstrap resamples")
+    positions: bool = Field(True, description="score all rotations of the options")
+    compare: tuple[str, ...] = Field(
+        (), description="submissions or score files to compare the result with"
+    )
+
+
+class Plan(Settings):
+    """A whole run."""
+
+    title: str = Field("", description="headline of the report")
+    exam: ExamPlan
+    evidence: EvidencePlan = EvidencePlan()
+    solvers: tuple[SolverPlan, ...] = Field(min_length=1, description="who answers")
+    ensemble: EnsembleSettings = EnsembleSettings()
+    evaluation: EvaluationPlan = EvaluationPlan()
+    audit_against: tuple[str, ...] = Field(
+        (), description="files the exam should share no questions with, such as training files"
+    )
+    seed: int = Field(0, description="seed of everything that draws numbers")
+
+    @field_validator("exam", mode="before")
+    @classmethod
+    def _read_exam(cls, value: Any) -> Any:
+        return {"path": value} if isinstance(value, str) else value
+
+    @model_validator(mode="after")
+    def _check_names(self) -> Plan:
+        names = [solver.name for solver in self.solvers]
+        twice = sorted({name for name in names if names.count(name) > 1})
+        if twice:
+            raise ValueError(f"two solvers are called '{twice[0]}': give one another `name`")
+        for name in names:
+            if not name or not set(name) <= set(_NAME_CHARACTERS) or name in (".", ".."):
+                raise ValueError(
+                    f"solver name '{name}' has characters other than letters, digits, . _ + -"
+                )
+            if name == ENSEMBLE_NAME:
+                raise ValueError(f"no solver can be called '{ENSEMBLE_NAME}'")
+        return self
+
+
+ENSEMBLE_NAME = "ensemble"
+_NAME_CHARACTERS = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._+-"
+
+DEMO = {
+    "title": "The bundled sample exam",
+    "exam": BUNDLED,
+    "evidence": {"corpus": [BUNDLED], "k": 5},
+    "solvers": ["lexical", "bi-encoder"],
+    "evaluation": {"positions": True},
+}
+
+
+def read_plan(path: str | Path) -> Plan:
+    """Read and check a plan; relative paths in it start at its folder.
+
+    Args:
+        path: A YAML file, or `demo` for the plan over the bundled sample.
+
+    Raises:
+        SettingsError: The file cannot be read, or a key or value in it is wrong.
+        MissingDependencyError: A solver in it needs a package that is not installed.
+    """
+    if str(path) == "demo":
+        return parse_plan(DEMO, base=Path.cwd(), file=None)
+    try:
+        text = Path(path).read_text(encoding="utf-8-sig")
+    except FileNotFoundError:
+        raise SettingsError("there is no such plan", file=path) from None
+    except (UnicodeDecodeError, IsADirectoryError):
+        raise SettingsError("this is not a YAML file", file=path) from None
+    try:
+        values = yaml.safe_load(text)
+    except yaml.YAMLError as error:
+        mark = getattr(error, "problem_mark", None)
+        row = mark.line + 1 if mark else None
+        problem = getattr(error, "problem", None) or "it cannot be parsed"
+        raise SettingsError(f"not valid YAML, line {row}: {problem}", file=path) from None
+    if not isinstance(values, dict):
+        raise SettingsError("a plan is a mapping with the keys exam and solvers", file=path)
+    return parse_plan(values, base=Path(path).parent, file=path)
+
+
+def parse_plan(values: Mapping[str, Any], *, base: Path, file: str | Path | None) -> Plan:
+    """Check a plan given as a mapping, and fill in all defaults.
+
+    Args:
+        values: The plan.
+        base: The folder that relative paths start at.
+        file: The file it came from, for error texts.
+
+    Raises:
+        SettingsError: A key or value is wrong.
+        MissingDependencyError: A solver needs a package that is not installed.
+    """
+    plan = Plan.parse(values, subject="the plan", file=file)
+    solvers = tuple(
+        solver.model_copy(
+            update={
+                "settings": parse_solver_settings(
+                    solver.solver, _seeded(solver, plan.seed)
+                ).model_dump(mode="json")
+            }
+        )
+        for solver in plan.solvers
+    )
+    evidence = plan.evidence.model_copy(
+        update={
+            "corpus": tuple(
+                c.model_copy(update={"path": _resolve(c.path, base)})
+                for c in plan.evidence.corpus
+            ),
+            "index": tuple(_resolve(path, base) for path in plan.evidence.index),
+        }
+    )
+    evaluation = plan.evaluation.model_copy(
+        update={"compare": tuple(_resolve(path, base) for path in plan.evaluation.compare)}
+    )
+    return plan.model_copy(
+        update={
+            "exam": plan.exam.model_copy(
+                update={"path": _resolve(plan.exam.path, base)}
+            ),
+            "evidence": evidence,
+            "evaluation": evaluation,
+            "solvers": solvers,
+            "audit_against": tuple(_resolve(path, base) for path in plan.audit_against),
+        }
+    )
+
+
+def _seeded(solver: SolverPlan, seed: int) -> dict[str, Any]:
+    """Give the plan's seed to solvers that have one and were not given another."""
+    from llmexam.solvers.registry import solver_class
+
+    takes_seed = "seed" in solver_class(solver.solver).settings_class.model_fields
+    return {"seed": seed, **solver.settings} if takes_seed else solver.settings
+
+
+def _resolve(path: str, base: Path) -> str:
+    return path if path == BUNDLED else str(base / Path(path).expanduser())

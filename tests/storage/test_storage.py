@@ -1,0 +1,66 @@
+import subprocess
+import sys
+
+import pytest
+
+from llmexam.errors import RunError
+from llmexam.storage.atomic import atomic_path, write_json, write_text
+from llmexam.storage.hashing import hash_file, hash_json
+from llmexam.storage.locking import lock_folder
+
+
+def test_a_file_is_there_whole_or_not_at_all(tmp_path):
+    target = tmp_path / "deep" / "file.txt"
+    write_text(target, "old")
+
+    def fail_half_way():
+        with atomic_path(target) as temporary:
+            temporary.write_text("half")
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        fail_half_way()
+    assert target.read_text() == "old"
+    assert [path.name for path in target.parent.iterdir()] == ["file.txt"]
+
+
+def test_text_is_written_as_given(tmp_path):
+    write_text(tmp_path / "x", "a\r\nb\n\ufeffü")
+    assert (tmp_path / "x").read_bytes() == "a\r\nb\n\ufeffü".encode()
+
+
+def test_json_refuses_nan(tmp_path):
+    with pytest.raises(ValueError, match="Out of range float"):
+        write_json(tmp_path / "x.json", {"a": float("nan")})
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_hashes_name_content(tmp_path):
+    (tmp_path / "a").write_bytes(b"abc")
+    # The well-known test vector of SHA-256.
+    assert hash_file(tmp_path / "a").startswith("ba7816bf8f01cfea")
+    assert hash_json([1, "é"]) != hash_json([1, "e"])
+    assert hash_json({"a": 1, "b": 2}) == hash_json({"b": 2, "a": 1})
+    assert len(hash_json("\ud800")) == 64
+
+
+def test_a_folder_has_one_writer(tmp_path):
+    code = (
+        "import sys; from llmexam.storage.locking import lock_folder\n"
+        "with lock_folder(sys.argv[1]): print('held', flush=True); sys.stdin.read()"
+    )
+    holder = subprocess.Popen(
+        [sys.executable, "-c", code, str(tmp_path)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+    )
+    try:
+        assert holder.stdout.readline() == b"held\n"
+        with pytest.raises(RunError, match="another process"), lock_folder(tmp_path):
+            pass
+    finally:
+        holder.kill()
+        holder.communicate()
+    # A killed holder leaves no lock behind.
+    with lock_folder(tmp_path) as held:
+        assert held == tmp_path

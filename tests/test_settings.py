@@ -1,0 +1,41 @@
+import pytest
+from pydantic import Field
+
+from llmexam.errors import SettingsError
+from llmexam.settings import Settings
+
+
+class Inner(Settings):
+    reach: float = Field(1.0, gt=0)
+
+
+class Outer(Settings):
+    inner: Inner = Inner()
+    items: tuple[Inner, ...] = ()
+    mode: str = "a"
+
+
+def parse(values):
+    return Outer.parse(values, subject="the plan", file="plan.yaml")
+
+
+def test_unknown_keys_name_the_nearest_at_their_level():
+    with pytest.raises(SettingsError, match=r"plan.yaml field 'mood': .*Did you mean 'mode'"):
+        parse({"mood": "b"})
+    with pytest.raises(SettingsError, match=r"'inner.rech'.*Did you mean 'reach'. Known: reach"):
+        parse({"inner": {"rech": 2}})
+    with pytest.raises(SettingsError, match=r"'items.1.rech'.*Did you mean 'reach'"):
+        parse({"items": [{"reach": 2}, {"rech": 2}]})
+
+
+def test_bad_values_are_shown_cut_short():
+    with pytest.raises(SettingsError, match=r"'inner.reach': the plan: .*greater than 0, not -3"):
+        parse({"inner": {"reach": -3}})
+    with pytest.raises(SettingsError) as caught:
+        parse({"inner": {"reach": "x" * 1000}})
+    assert len(str(caught.value)) < 250
+
+
+def test_settings_are_frozen():
+    with pytest.raises(Exception, match="frozen"):
+        Outer().mode = "b"
