@@ -22,6 +22,9 @@ class Estimate(_Result):
     low: float
     high: float
 
+    def __str__(self) -> str:
+        return f"{self.value:.4f} ({self.low:.4f} to {self.high:.4f})"
+
 
 class LetterRecall(_Result):
     """How a solver treats one place among the options.
@@ -176,6 +179,7 @@ class Comparison(_Result):
         map_b: MAP@k of the second.
         difference: a less b, with a paired bootstrap interval.
         p_value: Two-sided, from a paired permutation test (sign flips).
+        p_value_exact: Whether the test counted all sign flips or sampled them.
         n_better: Questions on which a earns more.
         n_worse: Questions on which b earns more.
         minimum_detectable_difference: What a test on these pairs would find in 80 of 100 cases.
@@ -198,3 +202,4 @@ class Comparison(_Result):
     level: float
     n_resamples: int
     seed: int
+    p_value_exact: bool = False

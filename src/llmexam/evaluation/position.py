@@ -1,0 +1,87 @@
+"""What a solver does when the options change places."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+
+from llmexam.errors import ScoreError
+from llmexam.evaluation.alignment import align_scores, require_answers
+from llmexam.evaluation.metrics import map_at_k
+from llmexam.evaluation.results import PositionAudit
+from llmexam.exam.exam import Exam
+from llmexam.exam.question import Question
+from llmexam.exam.scores import ScoreMatrix
+
+Score = Callable[[Sequence[Question]], ScoreMatrix]
+
+
+def audit_positions(
+    score: Score, exam: Exam, scores: ScoreMatrix | None = None, *, k: int = 3
+) -> PositionAudit:
+    """Score an exam under all rotations of its options and compare the results.
+
+    A rotation by r puts the option of place r first. In an exam whose questions differ in
+    length, a question of n options has only n rotations; they are used in turn.
+
+    Args:
+        score: What scores questions, such as `solver.score`.
+        exam: The questions, with answers.
+        scores: Scores of the unrotated exam, if they are there already.
+        k: The k of MAP@k.
+
+    Raises:
+        ExamError: The exam is empty or lacks answers.
+        ScoreError: The solver's scores do not fit the questions.
+    """
+    require_answers(exam)
+    unrotated = align_scores(exam, score(exam.questions) if scores is None else scores)
+    rotations = [unrotated]
+    n_rotations = int(unrotated.n_options.max())
+    for shift in range(1, n_rotations):
+        rotations.append(_score_rotated(score, exam, shift, rotations))
+    answers = exam.answers
+    maps = tuple(map_at_k(scores.ranking, answers, k=k) for scores in rotations)
+    firsts = np.stack([scores.ranking[:, 0] for scores in rotations])
+    return PositionAudit(
+        n_rotations=n_rotations,
+        map_at_k=maps,
+        spread=max(maps) - min(maps),
+        n_changed=int((firsts != firsts[0]).any(axis=0).sum()),
+        n_questions=len(exam),
+    )
+
+
+def rotate(question: Question, shift: int) -> Question:
+    """Return a question with its options moved `shift` places towards A, in a circle.
+
+    >>> rotate(Question("q", "?", ("a", "b", "c"), answer=0), 1).options
+    ('b', 'c', 'a')
+    """
+    n = len(question.options)
+    return question.with_option_order([(place + shift) % n for place in range(n)])
+
+
+def _score_rotated(
+    score: Score, exam: Exam, shift: int, earlier: Sequence[ScoreMatrix]
+) -> ScoreMatrix:
+    """Return the scores of rotated questions, put back to the places of the original options."""
+    # A short question has gone full circle: its scores are known from an earlier rotation.
+    new = [i for i, question in enumerate(exam) if shift < len(question.options)]
+    questions = [rotate(exam[i], shift) for i in new]
+    scored = score(questions)
+    if scored.question_ids != tuple(question.id for question in questions):
+        raise ScoreError(f"the solver returned other questions under rotation {shift}")
+    values, truncated = earlier[0].values.copy(), earlier[0].truncated.copy()
+    for i, question in enumerate(exam):
+        same = earlier[shift % len(question.options)] if shift >= len(question.options) else None
+        if same is not None:
+            values[i], truncated[i] = same.values[i], same.truncated[i]
+    for row, i in enumerate(new):
+        n = len(exam[i].options)
+        if int(scored.n_options[row]) != n:
+            raise ScoreError(f"question '{exam[i].id}' has {n} options under rotation {shift}")
+        values[i, [(place + shift) % n for place in range(n)]] = scored.values[row, :n]
+        truncated[i] = scored.truncated[row]
+    return ScoreMatrix(earlier[0].question_ids, values, earlier[0].present, truncated)
