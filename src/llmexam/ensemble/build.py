@@ -1,0 +1,69 @@
+"""Make an ensemble as its settings say."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from llmexam.ensemble.combine import align_members, check_weights, combine
+from llmexam.ensemble.settings import EnsembleSettings
+from llmexam.ensemble.weights import FittedWeights, fit_out_of_fold
+from llmexam.errors import SettingsError
+from llmexam.exam.exam import Exam
+from llmexam.exam.scores import ScoreMatrix
+
+
+@dataclass(frozen=True)
+class Ensemble:
+    """Combined scores and how they came about.
+
+    Attributes:
+        scores: The scores. With fitted weights they are out of fold.
+        weights: The share of each member, adding up to 1. Fitted ones are those of all
+            questions, for use on other exams.
+        fitted: What the fit found, or None where the weights were given.
+    """
+
+    scores: ScoreMatrix
+    weights: dict[str, float]
+    fitted: FittedWeights | None = None
+
+
+def build_ensemble(
+    matrices: Mapping[str, ScoreMatrix],
+    settings: EnsembleSettings | None = None,
+    exam: Exam | None = None,
+) -> Ensemble:
+    """Combine the members' scores.
+
+    Args:
+        matrices: Score matrices by the name of the member.
+        settings: Method and weights.
+        exam: The questions, with answers; only fitted weights need it.
+
+    Raises:
+        ExamError: Weights are to be fitted and the exam lacks answers, or has fewer questions
+            than folds.
+        ScoreError: The members disagree about questions or options.
+        SettingsError: The weights do not fit the members, or there is no exam to fit on.
+    """
+    chosen = settings or EnsembleSettings()
+    if chosen.weights == "fitted":
+        if exam is None:
+            raise SettingsError(
+                "weights can only be fitted on an exam with answers",
+                field="weights",
+                hint="Give the exam, or use equal weights",
+            )
+        fitted = fit_out_of_fold(matrices, exam, chosen)
+        return Ensemble(fitted.scores, fitted.weights, fitted)
+    members = align_members(matrices)
+    shares = check_weights(members, None if chosen.weights == "equal" else chosen.weights)
+    scores = combine(
+        members,
+        chosen.method,
+        shares,
+        temperature=chosen.temperature,
+        rank_constant=chosen.rank_constant,
+    )
+    return Ensemble(scores, shares)

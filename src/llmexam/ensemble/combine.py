@@ -1,0 +1,175 @@
+"""Several score matrices become one."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+from numpy.typing import NDArray
+
+from llmexam.ensemble.normalise import log_softmax, ranks, z_scores
+from llmexam.ensemble.settings import Method
+from llmexam.errors import ScoreError, SettingsError, nearest
+from llmexam.exam.scores import ScoreMatrix
+
+Floats = NDArray[np.float64]
+METHODS: tuple[Method, ...] = ("mean-z", "mean-softmax", "rank-fusion", "vote")
+
+
+def combine(
+    matrices: Mapping[str, ScoreMatrix],
+    method: Method = "mean-z",
+    weights: Mapping[str, float] | None = None,
+    *,
+    temperature: float = 1.0,
+    rank_constant: float = 60.0,
+) -> ScoreMatrix:
+    """Return the weighted mean of the members' points.
+
+    - `mean-z`: z-scores within each question. Scales do not matter; a member that gives all
+      options of a question the same score has no say on it.
+    - `mean-softmax`: probabilities softmax(score / temperature), averaged; the result is the
+      logarithm of that mean. For scores that are log-likelihoods: certain members weigh more.
+    - `rank-fusion`: 1 / (rank_constant + rank), reciprocal rank fusion (Cormack et al., 2009).
+    - `vote`: 1 / rank, as MAP@k itself rewards places. Equal scores share their mean rank.
+
+    Args:
+        matrices: Score matrices by the name of the member, at least one; the same questions, in
+            any order. Rows come out in the order of the first.
+        method: One of `METHODS`.
+        weights: A weight for each member, 0 or more; they are scaled to add up to 1. Equal if
+            not given.
+        temperature: Of `mean-softmax`.
+        rank_constant: Of `rank-fusion`.
+
+    Returns:
+        Scores; a question is truncated if it is for any member.
+
+    Raises:
+        ScoreError: There are no members, or they disagree about questions or options.
+        SettingsError: The method or the weights cannot be.
+    """
+    aligned = align_members(matrices)
+    shares = check_weights(aligned, weights)
+    first = next(iter(aligned.values()))
+    total = np.full(first.values.shape, -np.inf if method == "mean-softmax" else 0.0)
+    # By name, so that rounding does not depend on the order in which members are listed.
+    for name in sorted(aligned):
+        if shares[name] == 0:
+            continue
+        points = score_points(
+            aligned[name], method, temperature=temperature, rank_constant=rank_constant
+        )
+        if method == "mean-softmax":
+            total = np.logaddexp(total, points + np.log(shares[name]))
+        else:
+            total += shares[name] * points
+    limit = float(np.finfo(np.float32).max)
+    values = np.where(first.present, np.clip(total, -limit, limit), 0.0).astype(np.float32)
+    truncated = np.any([matrix.truncated for matrix in aligned.values()], axis=0)
+    return ScoreMatrix(first.question_ids, values, first.present, truncated)
+
+
+def score_points(
+    scores: ScoreMatrix, method: Method, *, temperature: float = 1.0, rank_constant: float = 60.0
+) -> Floats:
+    """Return what a member adds to each option, shape `[n_questions, n_options]`; 0 if absent.
+
+    For `mean-softmax` these are log-probabilities.
+
+    Raises:
+        SettingsError: There is no such method.
+    """
+    if method == "mean-z":
+        return z_scores(scores)
+    if method == "mean-softmax":
+        if not temperature > 0:
+            raise SettingsError(f"temperature is {temperature}", hint="It must be above 0")
+        return log_softmax(scores, temperature)
+    if method not in METHODS:
+        raise SettingsError(f"there is no method '{method}'", hint=nearest(method, METHODS))
+    damping = rank_constant if method == "rank-fusion" else 0.0
+    if not damping >= 0:
+        raise SettingsError(f"rank_constant is {damping}", hint="It must be 0 or more")
+    places = damping + ranks(scores)
+    return np.divide(1.0, places, out=np.zeros_like(places), where=scores.present)
+
+
+def check_weights(
+    matrices: Mapping[str, ScoreMatrix], weights: Mapping[str, float] | None
+) -> dict[str, float]:
+    """Return a share for each member; the shares add up to 1.
+
+    Raises:
+        SettingsError: A member has no weight, a weight has no member, is negative or not
+            finite, or all are 0.
+    """
+    if weights is None:
+        return {name: 1 / len(matrices) for name in matrices}
+    for name in weights:
+        if name not in matrices:
+            raise SettingsError(
+                f"there is a weight for '{name}' but no such member", hint=nearest(name, matrices)
+            )
+    missing = [name for name in matrices if name not in weights]
+    if missing:
+        raise SettingsError(
+            f"member '{missing[0]}' has no weight",
+            hint="Give every member a weight; 0 leaves it out",
+        )
+    for name, weight in weights.items():
+        if not 0 <= weight < np.inf:
+            raise SettingsError(f"the weight of '{name}' is {weight}", hint="Weights are 0 or more")
+    total = sum(weights[name] for name in sorted(weights))
+    if total == 0:
+        raise SettingsError("all weights are 0", hint="Give at least one member a weight above 0")
+    return {name: weights[name] / total for name in matrices}
+
+
+def align_members(matrices: Mapping[str, ScoreMatrix]) -> dict[str, ScoreMatrix]:
+    """Return the matrices with rows in the order of the first and as many columns.
+
+    Raises:
+        ScoreError: There are no members, or they disagree about questions or options.
+    """
+    if not matrices:
+        raise ScoreError("there are no scores to combine", hint="Give at least one score file")
+    (first_name, first), *others = matrices.items()
+    aligned = {first_name: first}
+    place = {question_id: row for row, question_id in enumerate(first.question_ids)}
+    for name, matrix in others:
+        if matrix.question_ids != first.question_ids:
+            matrix = _reorder(first_name, first, name, matrix, place)
+        differ = np.flatnonzero(matrix.n_options != first.n_options)
+        if len(differ):
+            row = int(differ[0])
+            raise ScoreError(
+                f"question '{first.question_ids[row]}' has {first.n_options[row]} options in "
+                f"'{first_name}' but {matrix.n_options[row]} in '{name}'",
+                hint="Combine scores of one exam only",
+            )
+        if matrix.present.shape != first.present.shape or (matrix.present != first.present).any():
+            raise ScoreError(
+                f"'{first_name}' and '{name}' disagree about which options are there",
+                hint="Combine scores of one exam only",
+            )
+        aligned[name] = matrix
+    return aligned
+
+
+def _reorder(
+    first_name: str, first: ScoreMatrix, name: str, matrix: ScoreMatrix, place: dict[str, int]
+) -> ScoreMatrix:
+    unknown = [i for i in matrix.question_ids if i not in place]
+    missing = sorted(place.keys() - set(matrix.question_ids), key=lambda i: place[i])
+    for lacking, having, ids in ((first_name, name, unknown), (name, first_name, missing)):
+        if ids:
+            raise ScoreError(
+                f"'{lacking}' has no scores for question '{ids[0]}', which '{having}' has "
+                f"({len(ids)} such questions)",
+                hint="Combine scores of one exam only",
+            )
+    if len(matrix) != len(first):
+        raise ScoreError(f"'{first_name if len(first) > len(matrix) else name}' repeats questions")
+    rows = {question_id: row for row, question_id in enumerate(matrix.question_ids)}
+    return matrix.subset([rows[question_id] for question_id in first.question_ids])

@@ -1,0 +1,73 @@
+"""Fitted weights on disk: JSON that says what they were fitted on."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Literal
+
+from pydantic import Field
+
+from llmexam.ensemble.settings import EnsembleSettings, Method
+from llmexam.errors import SettingsError
+from llmexam.settings import Settings
+from llmexam.storage.atomic import write_json
+
+
+class SavedWeights(Settings):
+    """Weights, how to use them, and where they are from."""
+
+    kind: Literal["llmexam ensemble weights"] = Field(
+        "llmexam ensemble weights", description="what this file is"
+    )
+    method: Method = Field(description="how the members are combined")
+    weights: dict[str, float] = Field(description="the share of each member", min_length=1)
+    temperature: float = Field(1.0, gt=0, description="of mean-softmax")
+    rank_constant: float = Field(60.0, ge=0, description="of rank-fusion")
+    exam_hash: str = Field("", description="content hash of the exam they were fitted on")
+    n_questions: int = Field(0, ge=0, description="how many questions it has")
+    fold_weights: tuple[dict[str, float], ...] = Field(
+        (), description="the weights without each fold: how firm they are"
+    )
+
+    def to_settings(self) -> EnsembleSettings:
+        """Return settings that combine as these weights were fitted.
+
+        Raises:
+            SettingsError: The weights are negative or all 0.
+        """
+        return EnsembleSettings.parse(
+            {
+                "method": self.method,
+                "weights": self.weights,
+                "temperature": self.temperature,
+                "rank_constant": self.rank_constant,
+            },
+            subject="the weights file",
+        )
+
+
+def write_weights(path: str | Path, saved: SavedWeights) -> None:
+    """Write weights to a JSON file, whole or not at all."""
+    write_json(path, saved.model_dump(mode="json"))
+
+
+def read_weights(path: str | Path) -> SavedWeights:
+    """Read weights.
+
+    Raises:
+        SettingsError: The file is missing, no JSON, or says something else.
+    """
+    try:
+        values = json.loads(Path(path).read_text(encoding="utf-8-sig"))
+    except FileNotFoundError:
+        raise SettingsError("does not exist", file=path, hint="Check the path") from None
+    except IsADirectoryError:
+        raise SettingsError("is a folder", file=path, hint="Give a weights file") from None
+    except (ValueError, RecursionError):
+        raise SettingsError(
+            "is no JSON", file=path, hint="Make one with: llmexam ensemble --fit --out-weights"
+        ) from None
+    if not isinstance(values, dict):
+        raise SettingsError("is no weights file", file=path)
+    return SavedWeights.parse(values, subject="the weights file", file=path)
