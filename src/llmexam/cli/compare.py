@@ -2,7 +2,93 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
 
-def compare() -> None:
-    """Not written yet."""
-    raise NotImplementedError
+import typer
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from llmexam.evaluation.results import Comparison
+
+_PREDICTION = "A submission (CSV: id,prediction) or a score file (Parquet)."
+
+
+def compare(
+    exam: Annotated[
+        Path,
+        typer.Argument(
+            help="File with the questions and answers, or `bundled`.", show_default=False
+        ),
+    ],
+    a: Annotated[Path, typer.Argument(help=_PREDICTION, show_default=False)],
+    b: Annotated[Path, typer.Argument(help="Another, of either kind.", show_default=False)],
+    k: Annotated[int, typer.Option("--k", min=1, max=26, help="The k of MAP@k.")] = 3,
+    format: Annotated[
+        str | None,
+        typer.Option("--format", help="Form of the exam file; found out if not given."),
+    ] = None,
+    seed: Annotated[int, typer.Option("--seed", min=0, help="Seed of the resampling.")] = 0,
+    resamples: Annotated[
+        int, typer.Option("--resamples", min=100, help="Bootstrap resamples and sign flips.")
+    ] = 10_000,
+    level: Annotated[
+        float, typer.Option("--level", min=0.5, max=0.999, help="Level of the intervals.")
+    ] = 0.95,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON only.")] = False,
+) -> None:
+    """Compare two predictions question by question.
+
+    The difference has a paired bootstrap interval and the p value of a paired permutation test:
+    how often a difference this large comes about if neither is better.
+
+    Example: llmexam compare exam.csv lexical.parquet submission.csv
+    """
+    from llmexam.workflows.compare import compare as compare_predictions
+
+    result = compare_predictions(
+        exam, a, b, format=format, k=k, n_resamples=resamples, seed=seed, level=level
+    )
+    if as_json:
+        typer.echo(result.model_dump_json(indent=2))
+        return
+    from rich.console import Console
+
+    _show(result, Console())
+
+
+def _show(result: Comparison, console: Console) -> None:
+    from rich.markup import escape
+    from rich.table import Table
+
+    table = Table("", f"MAP@{result.k}", f"{result.level:.1%} interval")
+    for label, estimate in (
+        (result.name_a, result.map_a),
+        (result.name_b, result.map_b),
+        ("difference", result.difference),
+    ):
+        if label == "difference" and estimate is result.difference:
+            table.add_section()
+        table.add_row(
+            escape(label), f"{estimate.value:.4f}", f"{estimate.low:.4f} to {estimate.high:.4f}"
+        )
+    console.print(table)
+    how = "all sign flips counted" if result.p_value_exact else f"{result.n_resamples} sign flips"
+    console.print(
+        f"p value {result.p_value:.4g} (paired permutation test, {how})",
+        highlight=False,
+        soft_wrap=True,
+    )
+    console.print(
+        f"Of {result.n_questions} questions, {escape(result.name_a)} earns more on "
+        f"{result.n_better} and {escape(result.name_b)} on {result.n_worse}",
+        highlight=False,
+        soft_wrap=True,
+    )
+    console.print(
+        "Smallest difference that these pairs can be expected to show: "
+        f"{result.minimum_detectable_difference:.4f}",
+        highlight=False,
+        soft_wrap=True,
+    )

@@ -2,7 +2,213 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
 
-def ensemble() -> None:
-    """Not written yet."""
-    raise NotImplementedError
+import typer
+
+from llmexam.errors import SettingsError
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from llmexam.ensemble.settings import EnsembleSettings
+    from llmexam.workflows.ensemble import EnsembleOutcome
+
+
+def ensemble(
+    scores: Annotated[
+        list[str],
+        typer.Argument(
+            help="Score files (Parquet). Each is called by its name without the ending, or by "
+            "NAME in NAME=PATH.",
+            show_default=False,
+        ),
+    ],
+    method: Annotated[
+        str | None,
+        typer.Option(
+            "--method",
+            help="mean-z (default), mean-softmax, rank-fusion or vote.",
+            show_default=False,
+        ),
+    ] = None,
+    weights: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--weights",
+            help="NAME=NUMBER for each member (repeat it, or join with commas), or a weights "
+            "file. Equal if not given.",
+            show_default=False,
+        ),
+    ] = None,
+    fit: Annotated[
+        bool,
+        typer.Option("--fit", help="Fit weights on the answers of --exam; scores are out of fold."),
+    ] = False,
+    exam: Annotated[
+        Path | None,
+        typer.Option(
+            "--exam", help="The questions; with answers, everything is graded.", show_default=False
+        ),
+    ] = None,
+    out: Annotated[
+        Path | None, typer.Option("--out", help="Score file to write.", show_default=False)
+    ] = None,
+    out_weights: Annotated[
+        Path | None,
+        typer.Option("--out-weights", help="Weights file to write.", show_default=False),
+    ] = None,
+    submission: Annotated[
+        Path | None, typer.Option("--submission", help="Submission to write.", show_default=False)
+    ] = None,
+    k: Annotated[
+        int, typer.Option("--k", min=1, max=26, help="Options a question in the submission.")
+    ] = 3,
+    temperature: Annotated[
+        float | None, typer.Option("--temperature", help="Of mean-softmax; 1 if not given.")
+    ] = None,
+    folds: Annotated[int | None, typer.Option("--folds", help="Folds of --fit; 5.")] = None,
+    seed: Annotated[int | None, typer.Option("--seed", help="Seed of the folds; 0.")] = None,
+    format: Annotated[
+        str | None,
+        typer.Option("--format", help="Form of the exam file; found out if not given."),
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON only.")] = False,
+) -> None:
+    """Combine score files into one, with equal, given or fitted weights.
+
+    Weights are fitted on one exam and used on another: with --fit, the scores that are written
+    and graded are out of fold, and --out-weights keeps the weights for --weights later.
+
+    Example: llmexam ensemble a.parquet b.parquet --exam train.csv --fit --out-weights w.json
+
+    Example: llmexam ensemble test/a.parquet test/b.parquet --weights w.json --submission sub.csv
+    """
+    from llmexam.workflows.ensemble import ensemble as combine_scores
+
+    if not (exam or out or out_weights or submission):
+        raise SettingsError(
+            "there is nothing to do with the combined scores",
+            hint="Give --out, --submission or --exam",
+        )
+    given, weights_file = _parse_weights(weights or [])
+    outcome = combine_scores(
+        scores,
+        _settings(
+            weights_file is not None,
+            method=method,
+            weights=_choose_weights(given, fit, weights_file),
+            temperature=temperature,
+            n_folds=folds,
+            seed=seed,
+        ),
+        weights_file=weights_file,
+        exam=exam,
+        format=format,
+        out=out,
+        out_weights=out_weights,
+        submission=submission,
+        k=k,
+    )
+    written = {"out": out, "out_weights": out_weights, "submission": submission}
+    if as_json:
+        _print_json(outcome, written)
+        return
+    from rich.console import Console
+
+    _show(outcome, written, Console(), Console(stderr=True))
+
+
+def _parse_weights(texts: Sequence[str]) -> tuple[dict[str, float], Path | None]:
+    """Tell weights from a weights file."""
+    if len(texts) == 1 and ("=" not in texts[0] or Path(texts[0]).is_file()):
+        return {}, Path(texts[0])
+    weights: dict[str, float] = {}
+    for pair in (part.strip() for text in texts for part in text.split(",")):
+        name, equals, number = pair.rpartition("=")
+        if not equals or not name:
+            raise SettingsError(
+                f"'{pair}' is not of the form NAME=NUMBER", field="--weights", hint=_WEIGHTS_HINT
+            )
+        if name in weights:
+            raise SettingsError(f"'{name}' has two weights", field="--weights")
+        try:
+            weights[name] = float(number)
+        except ValueError:
+            raise SettingsError(
+                f"the weight of '{name}' is '{number}', which is no number", field="--weights"
+            ) from None
+    return weights, None
+
+
+_WEIGHTS_HINT = "Write --weights lexical=2,bi-encoder=1, or name a weights file alone"
+
+
+def _choose_weights(
+    given: dict[str, float], fit: bool, weights_file: Path | None
+) -> dict[str, float] | str | None:
+    if fit and (given or weights_file):
+        raise SettingsError("weights are either given or fitted", hint="Leave out one of the two")
+    return "fitted" if fit else given or None
+
+
+def _settings(from_file: bool, **options: Any) -> EnsembleSettings | None:
+    """Check the options that were given; a weights file brings its own settings."""
+    from llmexam.ensemble.settings import EnsembleSettings
+
+    values = {key: value for key, value in options.items() if value is not None}
+    if from_file and not values:
+        return None
+    return EnsembleSettings.parse(values, subject="the ensemble")
+
+
+def _print_json(outcome: EnsembleOutcome, written: dict[str, Path | None]) -> None:
+    import json
+
+    typer.echo(
+        json.dumps(
+            {
+                "settings": outcome.settings.model_dump(mode="json"),
+                "weights": outcome.weights,
+                "fold_weights": outcome.fold_weights,
+                "members": [member.model_dump(mode="json") for member in outcome.members],
+                "evaluation": outcome.evaluation and outcome.evaluation.model_dump(mode="json"),
+                "warning": outcome.warning,
+                **{key: path and str(path) for key, path in written.items()},
+            },
+            indent=2,
+            ensure_ascii=False,
+        )
+    )
+
+
+def _show(
+    outcome: EnsembleOutcome, written: dict[str, Path | None], console: Console, errors: Console
+) -> None:
+    from rich.markup import escape
+    from rich.table import Table
+
+    graded = {member.name: member for member in outcome.members}
+    own = outcome.evaluation
+    table = Table(outcome.settings.method, "weight", *([f"MAP@{own.k}", "interval"] if own else []))
+    for name, weight in outcome.weights.items():
+        table.add_row(escape(name), f"{weight:.4f}", *_cells(graded, name))
+    if own:
+        table.add_section()
+        label = "ensemble, out of fold" if outcome.fold_weights else "ensemble"
+        table.add_row(label, "", *_cells({own.name: own}, own.name))
+    console.print(table)
+    for path in written.values():
+        if path is not None:
+            console.print(f"Wrote {escape(str(path))}", highlight=False, soft_wrap=True)
+    if outcome.warning:
+        errors.print(f"warning: {outcome.warning}", highlight=False, soft_wrap=True)
+
+
+def _cells(graded: dict[str, Any], name: str) -> list[str]:
+    if name not in graded:
+        return []
+    found = graded[name].map_at_k
+    return [f"{found.value:.4f}", f"{found.low:.4f} to {found.high:.4f}"]

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-import numpy as np
-
 from llmexam.evaluation.alignment import align_rankings, align_scores, require_answers
 from llmexam.evaluation.bootstrap import mean_intervals, minimum_detectable_difference, spread
-from llmexam.evaluation.metrics import Rankings, average_precision_at_k
+from llmexam.evaluation.metrics import Rankings, grade_questions
 from llmexam.evaluation.permutation import paired_permutation_test
 from llmexam.evaluation.results import Comparison, Estimate
 from llmexam.exam.exam import Exam
@@ -54,13 +52,15 @@ def compare_results(
         SubmissionError: Rankings are not those of the exam's questions.
     """
     require_answers(exam)
-    earned_a, earned_b = (
-        average_precision_at_k(rank(exam, prediction), exam.answers, k=k) for prediction in (a, b)
+    grades_a, grades_b = (
+        grade_questions(rank(exam, prediction), exam.answers, k=k) for prediction in (a, b)
     )
-    differences = earned_a - earned_b
-    map_a, map_b = mean_intervals(
-        np.stack([earned_a, earned_b], axis=1), n_resamples=n_resamples, seed=seed, level=level
+    # Resampled as an evaluation does it, so that both show the same interval.
+    map_a, map_b = (
+        mean_intervals(grades, n_resamples=n_resamples, seed=seed, level=level)[0]
+        for grades in (grades_a, grades_b)
     )
+    differences = grades_a[:, 0] - grades_b[:, 0]
     test = paired_permutation_test(differences, n_resamples=n_resamples, seed=seed)
     if differences.any():
         difference = mean_intervals(

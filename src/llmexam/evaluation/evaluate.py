@@ -12,10 +12,10 @@ from llmexam.evaluation.bootstrap import mean_intervals, minimum_detectable_diff
 from llmexam.evaluation.calibration import calibrate, out_of_fold_probabilities, risk_coverage
 from llmexam.evaluation.metrics import (
     Rankings,
+    grade_questions,
     map_at_k,
     random_map_at_k,
     recall_by_letter,
-    right_places,
 )
 from llmexam.evaluation.results import Evaluation
 from llmexam.evaluation.slices import slice_scores
@@ -108,15 +108,6 @@ def compute_baselines(exam: Exam, *, k: int = 3) -> dict[str, float]:
         "first": map_at_k(in_order, answers, k=k),
         "longest": map_at_k(lengths.ranking, answers, k=k),
     }
-
-
-def grade_questions(
-    rankings: Rankings, answers: NDArray[np.int64], *, k: int = 3
-) -> NDArray[np.float64]:
-    """Return average precision, right at once and right within k, shape `[n_questions, 3]`."""
-    places = right_places(rankings, answers, k=k)
-    earned = np.divide(1.0, places, out=np.zeros(len(places)), where=places > 0)
-    return np.stack([earned, places == 1, places > 0], axis=1).astype(np.float64)
 
 
 def _grade(

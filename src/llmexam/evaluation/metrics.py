@@ -72,8 +72,21 @@ def average_precision_at_k(
     >>> average_precision_at_k(pack_rankings([[0, 0, 0], [1, 0, 0], [1, 2, 3]]), answers).tolist()
     [1.0, 0.5, 0.0]
     """
+    return grade_questions(rankings, answers, k=k)[:, 0]
+
+
+def grade_questions(rankings: Rankings, answers: Answers, *, k: int = 3) -> NDArray[np.float64]:
+    """Return what is known of each question, shape `[n_questions, 3]`.
+
+    The columns are average precision at k, whether the first choice is right, and whether the
+    right option is among the first k. Arguments and errors are those of `right_places`.
+
+    >>> grade_questions(pack_rankings([[1, 0]]), np.array([0])).tolist()
+    [[0.5, 0.0, 1.0]]
+    """
     places = right_places(rankings, answers, k=k)
-    return np.divide(1.0, places, out=np.zeros(len(places)), where=places > 0)
+    earned = np.divide(1.0, places, out=np.zeros(len(places)), where=places > 0)
+    return np.stack([earned, places == 1, places > 0], axis=1).astype(np.float64)
 
 
 def map_at_k(rankings: Rankings, answers: Answers, *, k: int = 3) -> float:

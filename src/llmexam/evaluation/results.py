@@ -125,8 +125,8 @@ class Evaluation(_Result):
         risk_coverage: Points of the risk-coverage curve, by rising coverage; empty likewise.
         n_truncated: Questions whose evidence the solver had to cut.
         minimum_detectable_difference: Difference in MAP@k to another solver that a paired
-            test on this many questions would find in 80 of 100 cases, if the two agree as much
-            as solvers of this score usually do.
+            test on this many questions would find in 80 of 100 cases, if what the two earn
+            correlates by 0.5 over the questions and varies as much.
         exam_hash: Content hash of the exam.
     """
 
