@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from hashlib import shake_128
 
 import numpy as np
 from numpy.typing import NDArray
@@ -90,12 +90,13 @@ class ScoreMatrix:
         tie_keys = np.zeros(self.values.shape, dtype=np.int64)
         keyed = np.where(self.present, self.values, -np.inf)
         in_order = np.sort(keyed, axis=1)
-        tied = (np.diff(in_order, axis=1) == 0) & np.isfinite(in_order[:, 1:])
+        tied = (in_order[:, 1:] == in_order[:, :-1]) & np.isfinite(in_order[:, 1:])
         for i in np.flatnonzero(tied.any(axis=1)):
-            tie_keys[i] = [
-                zlib.crc32(f"{self.question_ids[i]}\0{j}".encode("utf-8", "surrogatepass"))
-                for j in range(self.values.shape[1])
-            ]
+            # Eight bytes an option. A checksum such as CRC-32 would not do: it is linear, so it
+            # would put the same few options first for every id.
+            name = self.question_ids[i].encode("utf-8", "surrogatepass")
+            digest = shake_128(name).digest(8 * self.values.shape[1])
+            tie_keys[i] = np.frombuffer(digest, dtype="<i8")
         order: NDArray[np.int64] = np.lexsort((tie_keys, -keyed), axis=1)
         return np.where(np.take_along_axis(self.present, order, axis=1), order, -1)
 
