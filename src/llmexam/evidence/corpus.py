@@ -1,0 +1,219 @@
+"""Read a corpus as a stream of documents: JSONL, CSV, Parquet, plain text, Markdown, folders."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from itertools import chain
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+from pydantic import Field, field_validator
+
+from llmexam.errors import CorpusError, nearest
+from llmexam.evidence import corpus_formats
+from llmexam.evidence.corpus_formats import Record
+from llmexam.evidence.seen import SeenKeys, hash_texts
+from llmexam.exam.question import Passage
+from llmexam.settings import Settings
+
+CorpusFormat = Literal["auto", "jsonl", "csv", "parquet", "text", "markdown"]
+
+_SUFFIXES: dict[str, CorpusFormat] = {
+    ".jsonl": "jsonl",
+    ".ndjson": "jsonl",
+    ".csv": "csv",
+    ".tsv": "csv",
+    ".parquet": "parquet",
+    ".txt": "text",
+    ".text": "text",
+    ".md": "markdown",
+    ".markdown": "markdown",
+}
+_FIELDS = ("text", "title", "id")
+_BATCH = 512
+
+
+class CorpusSettings(Settings):
+    """Where documents are and how to read them."""
+
+    path: Path = Field(description="A file, or a folder that is searched for files to read.")
+    format: CorpusFormat = Field(
+        default="auto", description="Format of the files; auto goes by their suffix."
+    )
+    fields: dict[str, str] = Field(
+        default_factory=dict,
+        description="Which columns or keys hold `text`, `title` and `id`, where names differ.",
+    )
+
+    @field_validator("fields")
+    @classmethod
+    def _known_fields(cls, fields: dict[str, str]) -> dict[str, str]:
+        for name in fields:
+            if name not in _FIELDS:
+                raise ValueError(f"a document has no field '{name}'. {nearest(name, _FIELDS)}")
+        return fields
+
+
+@dataclass
+class CorpusCounts:
+    """What reading a corpus came to; filled in while it is read.
+
+    Attributes:
+        n_documents: Documents with text.
+        n_blank: Rows skipped because their text is blank.
+    """
+
+    n_documents: int = 0
+    n_blank: int = 0
+
+
+def read_corpus(
+    corpora: CorpusSettings | str | Path | Iterable[CorpusSettings | str | Path],
+    *,
+    counts: CorpusCounts | None = None,
+) -> Iterator[Passage]:
+    """Yield the documents of one or more corpora, a few at a time in memory.
+
+    Rows with blank text are skipped and counted. A document without an id of its own gets
+    `<file name>:<row>`. An id that an earlier *file* used gets this file's name in front; an id
+    that repeats within its file is an error.
+
+    Args:
+        corpora: Files or folders, or settings for them.
+        counts: Filled in while documents are read.
+
+    Raises:
+        CorpusError: A file is missing, cannot be decoded or parsed, lacks the text field, repeats
+            an id, or no document has any text.
+    """
+    counts = counts if counts is not None else CorpusCounts()
+    if isinstance(corpora, CorpusSettings | str | Path):
+        corpora = [corpora]
+    sources = [
+        c if isinstance(c, CorpusSettings) else CorpusSettings(path=Path(c)) for c in corpora
+    ]
+    with SeenKeys() as everywhere:
+        for settings in sources:
+            before = counts.n_documents
+            for path, label in corpus_files(settings):
+                records = _records(path, label, settings)
+                with SeenKeys() as here:
+                    yield from _documents(records, path, label, everywhere, here, counts)
+            if counts.n_documents == before:
+                raise CorpusError(
+                    "no document has any text",
+                    file=settings.path,
+                    field=settings.fields.get("text"),
+                    hint="Name the column that holds the text, as in text=context",
+                )
+
+
+def corpus_files(settings: CorpusSettings) -> list[tuple[Path, str]]:
+    """Return the files of a corpus in order, each with the name its documents go by.
+
+    Raises:
+        CorpusError: The path is missing, or a folder that holds nothing to read.
+    """
+    path = settings.path
+    if path.is_file():
+        return [(path, path.name.removesuffix(".gz").rpartition(".")[0] or path.name)]
+    if not path.is_dir():
+        raise CorpusError("there is no such file or folder", file=path)
+    wanted = {s for s, f in _SUFFIXES.items() if settings.format in ("auto", f)}
+    files = sorted(p for p in path.rglob("*") if p.is_file() and _suffix(p) in wanted)
+    if not files:
+        raise CorpusError(
+            "the folder holds no file to read", file=path, hint=f"Known: {' '.join(sorted(wanted))}"
+        )
+    return [(file, file.relative_to(path).as_posix()) for file in files]
+
+
+def _suffix(path: Path) -> str:
+    return Path(path.name.removesuffix(".gz")).suffix.lower()
+
+
+def _records(path: Path, label: str, settings: CorpusSettings) -> Iterator[Record]:
+    kind = settings.format
+    if kind == "auto":
+        found = _SUFFIXES.get(_suffix(path))
+        if found is None:
+            raise CorpusError(
+                f"cannot tell the format from the suffix '{path.suffix}'",
+                file=path,
+                hint=f"Name it: {', '.join(sorted(set(_SUFFIXES.values())))}",
+            )
+        kind = found
+    try:
+        match kind:
+            case "jsonl":
+                yield from corpus_formats.read_jsonl(path, settings.fields)
+            case "csv":
+                yield from corpus_formats.read_csv(path, settings.fields)
+            case "parquet":
+                yield from corpus_formats.read_parquet(path, settings.fields)
+            case "text":
+                yield from corpus_formats.read_text(path)
+            case _:
+                yield from corpus_formats.read_markdown(path, Path(label).stem)
+    except UnicodeDecodeError as error:
+        raise CorpusError(
+            f"is not UTF-8 text (byte {error.object[error.start]:#04x})",
+            file=path,
+            hint="Convert it to UTF-8, or name the right format",
+        ) from None
+
+
+def _documents(
+    records: Iterator[Record],
+    path: Path,
+    label: str,
+    everywhere: SeenKeys,
+    here: SeenKeys,
+    counts: CorpusCounts,
+) -> Iterator[Passage]:
+    """Turn the records of one file into documents with ids that are unique in the corpus."""
+    batch: list[tuple[int, Passage]] = []
+    n_characters = 0
+    for row, (id_, title, text) in chain(records, [(-1, ("", "", ""))]):
+        if row < 0 or len(batch) == _BATCH or n_characters > 4_000_000:
+            yield from _with_unique_ids(batch, path, label, everywhere, here)
+            batch, n_characters = [], 0
+        if row < 0:
+            return
+        if not text or text.isspace():
+            counts.n_blank += 1
+            continue
+        counts.n_documents += 1
+        n_characters += len(text)
+        title = " ".join(title.split()) if title else ""
+        batch.append((row, Passage(text=text, title=title, id=id_ or f"{label}:{row}")))
+
+
+def _with_unique_ids(
+    batch: list[tuple[int, Passage]],
+    path: Path,
+    label: str,
+    everywhere: SeenKeys,
+    here: SeenKeys,
+) -> Iterator[Passage]:
+    if not batch:
+        return
+    keys = hash_texts(passage.id for _, passage in batch)
+    is_new = here.add(keys)
+    if not is_new.all():
+        row, passage = batch[int(np.argmin(is_new))]
+        raise CorpusError(
+            f"id '{passage.id}' is already the id of an earlier row",
+            file=path,
+            row=row,
+            field="id",
+            hint="Give every document an id of its own, or take another column as the id",
+        )
+    free = everywhere.add(keys)
+    for (_, passage), is_free in zip(batch, free.tolist(), strict=True):
+        if is_free:
+            yield passage
+        else:
+            yield Passage(text=passage.text, title=passage.title, id=f"{label}/{passage.id}")

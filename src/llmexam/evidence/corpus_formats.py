@@ -1,0 +1,231 @@
+"""One reader for each corpus format; each yields `(row, (id, title, text))` as it reads."""
+
+from __future__ import annotations
+
+import csv
+import gzip
+import io
+import json
+import re
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import IO, Any, cast
+
+from llmexam.errors import CorpusError, nearest
+
+Record = tuple[int, tuple[str, str, str]]
+
+# Names tried, in order, where the user named none.
+_USUAL: dict[str, tuple[str, ...]] = {
+    "text": ("text", "contents", "content", "body", "passage", "context"),
+    "title": ("title", "headline"),
+    "id": ("id", "_id", "pid", "docid", "doc_id", "passage_id"),
+}
+_HEADING = re.compile(r"(#{1,6})\s+(.*?)\s*#*\s*$")
+
+
+def read_jsonl(path: Path, fields: Mapping[str, str]) -> Iterator[Record]:
+    """Read one JSON object a line; blank lines are skipped, rows are line numbers."""
+    with _open(path) as stream:
+        for row, line in enumerate(stream, 1):
+            if line.isspace():
+                continue
+            try:
+                record = json.loads(line.removeprefix(b"\xef\xbb\xbf") if row == 1 else line)
+            except UnicodeDecodeError:
+                raise CorpusError("is not UTF-8 text", file=path, row=row) from None
+            except (json.JSONDecodeError, RecursionError) as error:
+                raise CorpusError(
+                    f"is not JSON: {error}", file=path, row=row, hint="Write one object a line"
+                ) from None
+            if not isinstance(record, dict):
+                raise CorpusError("is not a JSON object", file=path, row=row)
+            names = {field: _pick(field, fields, record, path, row) for field in _USUAL}
+            yield row, _values(record, names, path, row)
+
+
+def read_csv(path: Path, fields: Mapping[str, str]) -> Iterator[Record]:
+    """Read a CSV file with a header row (tabs instead of commas in `.tsv`)."""
+    # csv refuses fields over 128 KiB unless told otherwise.
+    csv.field_size_limit(min(sys.maxsize, 2**31 - 1))
+    tabs = ".tsv" in path.suffixes
+    with _open(path) as stream:
+        text = io.TextIOWrapper(stream, encoding="utf-8-sig", newline="")
+        rows = csv.reader(text, delimiter="\t" if tabs else ",", strict=True)
+        row = 0
+        try:
+            header = next(rows, None)
+            if header is None:
+                raise CorpusError("the file is empty", file=path)
+            header = [name.strip() for name in header]
+            names = {field: _pick(field, fields, header, path, None) for field in _USUAL}
+            places = {f: header.index(n) if n is not None else None for f, n in names.items()}
+            needed = 1 + max(place for place in places.values() if place is not None)
+            for row, cells in enumerate(rows, 1):
+                if not cells:
+                    continue
+                if len(cells) < needed:
+                    raise CorpusError(
+                        f"has {len(cells)} cells but the header has {len(header)}",
+                        file=path,
+                        row=row,
+                    )
+                id_, title, body = (
+                    "" if place is None else cells[place]
+                    for place in (places["id"], places["title"], places["text"])
+                )
+                yield row, (id_.strip(), title, body)
+        except csv.Error as error:
+            raise CorpusError(f"is not CSV: {error}", file=path, row=row + 1) from None
+
+
+def read_parquet(path: Path, fields: Mapping[str, str]) -> Iterator[Record]:
+    """Read a Parquet file, a thousand rows at a time."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    try:
+        file = pq.ParquetFile(path)
+    except pa.ArrowException as error:
+        raise CorpusError(f"is not a Parquet file: {error}", file=path) from None
+    with file:
+        schema = file.schema_arrow.names
+        names = {field: _pick(field, fields, schema, path, None) for field in _USUAL}
+        columns = sorted({name for name in names.values() if name is not None})
+        row = 0
+        for batch in file.iter_batches(batch_size=1024, columns=columns):
+            for record in batch.to_pylist():
+                row += 1
+                yield row, _values(record, names, path, row)
+
+
+def read_text(path: Path) -> Iterator[Record]:
+    """Read paragraphs, which blank lines part; the row is the paragraph's number."""
+    row = 0
+    for row, paragraph in enumerate(_paragraphs(path), 1):
+        yield row, ("", "", paragraph)
+    if row == 0:
+        raise CorpusError("the file has no text", file=path)
+
+
+def read_markdown(path: Path, name: str) -> Iterator[Record]:
+    """Read sections, which headings part; the title is the path of headings down to there.
+
+    Args:
+        path: The file.
+        name: Title of text that stands before the first heading.
+    """
+    headings: list[tuple[int, str]] = []
+    lines: list[str] = []
+    fence = ""
+    row = 1
+
+    def record() -> Record:
+        title = " > ".join(heading for _, heading in headings) or name
+        return row, ("", title, "".join(lines).strip())
+
+    for line in _markdown_lines(path):
+        stripped = line.lstrip()
+        if stripped.startswith(("```", "~~~")):
+            # Inside a fenced block a `#` is a comment of some language, not a heading.
+            fence = "" if fence and stripped.startswith(fence) else fence or stripped[:3]
+        match = None if fence else _HEADING.match(line)
+        if match is None:
+            lines.append(line)
+            continue
+        if any(not one.isspace() for one in lines):
+            yield record()
+            row += 1
+        level = len(match[1])
+        headings = [(depth, text) for depth, text in headings if depth < level]
+        headings.append((level, match[2]))
+        lines = []
+    if any(not one.isspace() for one in lines):
+        yield record()
+
+
+def _open(path: Path) -> IO[bytes]:
+    if path.stat().st_size == 0:
+        raise CorpusError("the file is empty", file=path)
+    if path.suffix == ".gz":
+        return cast(IO[bytes], gzip.open(path, "rb"))
+    return path.open("rb")
+
+
+def _paragraphs(path: Path) -> Iterator[str]:
+    with _open(path) as stream:
+        lines: list[str] = []
+        for line in io.TextIOWrapper(stream, encoding="utf-8-sig"):
+            if not line.isspace():
+                lines.append(line)
+            elif lines:
+                yield "".join(lines).strip()
+                lines = []
+        if lines:
+            yield "".join(lines).strip()
+
+
+def _markdown_lines(path: Path) -> Iterator[str]:
+    """Yield the lines of a Markdown file without its YAML front matter."""
+    with _open(path) as stream:
+        in_front = False
+        for number, line in enumerate(io.TextIOWrapper(stream, encoding="utf-8-sig")):
+            if number == 0 and line.rstrip() == "---":
+                in_front = True
+            elif in_front:
+                in_front = line.rstrip() not in ("---", "...")
+            else:
+                yield line
+
+
+def _pick(
+    field: str,
+    fields: Mapping[str, str],
+    present: Mapping[str, Any] | Sequence[str],
+    path: Path,
+    row: int | None,
+) -> str | None:
+    """Return the name of the column that holds a field; None where nothing holds it."""
+    if field in fields:
+        if fields[field] not in present and not (row is not None and field != "text"):
+            raise CorpusError(
+                f"there is no such column or key to take the {field} from",
+                file=path,
+                row=row,
+                field=fields[field],
+                hint=nearest(fields[field], present),
+            )
+        return fields[field]
+    found = next((name for name in _USUAL[field] if name in present), None)
+    if found is None and field == "text":
+        raise CorpusError(
+            "no column or key looks like text",
+            file=path,
+            row=row,
+            field="text",
+            hint=f"Name one, as in text=NAME. Found: {', '.join(present)}",
+        )
+    return found
+
+
+def _values(
+    record: Mapping[str, Any], names: Mapping[str, str | None], path: Path, row: int
+) -> tuple[str, str, str]:
+    id_, title, text = (
+        None if (name := names[field]) is None else record.get(name)
+        for field in ("id", "title", "text")
+    )
+    for field, value in (("title", title), ("text", text)):
+        if value is not None and not isinstance(value, str):
+            raise CorpusError(
+                f"is {type(value).__name__}, not text", file=path, row=row, field=names[field]
+            )
+    if id_ is not None and not isinstance(id_, str | int):
+        raise CorpusError(
+            f"is {type(id_).__name__}, not text or a whole number",
+            file=path,
+            row=row,
+            field=names["id"],
+        )
+    return "" if id_ is None else str(id_).strip(), title or "", text or ""

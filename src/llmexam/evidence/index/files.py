@@ -1,0 +1,144 @@
+"""The folder of an index: built whole beside its place, held by one writer, checked for damage."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from llmexam.errors import CorruptIndexError, EvidenceIndexError, RunError
+from llmexam.evidence.index.manifest import FILE_NAME
+from llmexam.storage.locking import lock_folder
+
+_LOCK = ".lock"
+# The last four bytes of every tantivy file; before them stands the length of its footer.
+_MAGIC = (1337).to_bytes(4, "little")
+
+
+@contextmanager
+def held_for_writing(folder: Path) -> Iterator[None]:
+    """Hold an index for this process.
+
+    Raises:
+        EvidenceIndexError: Another process is writing into it.
+    """
+    lock = lock_folder(folder)
+    try:
+        lock.__enter__()
+    except RunError:
+        raise EvidenceIndexError(
+            "another process is writing into this index",
+            file=folder,
+            hint="Wait for it, or stop it",
+        ) from None
+    try:
+        yield
+    finally:
+        lock.__exit__(None, None, None)
+
+
+@contextmanager
+def built_folder(folder: str | Path) -> Iterator[Path]:
+    """Yield an empty folder beside `folder`; on success it takes its place, on failure it goes.
+
+    What a killed process left of an earlier try is cleared first.
+
+    Raises:
+        EvidenceIndexError: Something other than an index is there, or another process builds it.
+    """
+    target = Path(folder)
+    if target.exists() and not (target / FILE_NAME).is_file():
+        if not target.is_dir():
+            raise EvidenceIndexError("there is a file where the index shall be", file=target)
+        if any(target.iterdir()):
+            raise EvidenceIndexError(
+                "the folder holds other things than an index",
+                file=target,
+                hint="Choose another folder, or empty this one",
+            )
+    target = target.absolute()
+    temporary = target.with_name(f".{target.name}.building")
+    with held_for_writing(temporary):
+        try:
+            _clear(temporary)
+            yield temporary
+            _sync(temporary)
+            _put_in_place(temporary, target)
+        finally:
+            if temporary.exists():
+                shutil.rmtree(temporary, ignore_errors=True)
+
+
+def damage(data: Path) -> CorruptIndexError | None:
+    """Return what is wrong with the files of a tantivy index, or None.
+
+    It looks at the list of segments and at the end of every file of theirs; that finds missing,
+    cut and blanked files without reading them whole.
+    """
+    meta = data / "meta.json"
+    try:
+        segments = json.loads(meta.read_bytes())["segments"]
+        names = [segment["segment_id"].replace("-", "") for segment in segments]
+    except FileNotFoundError:
+        return _corrupt(meta, "is missing")
+    except (ValueError, KeyError, TypeError, AttributeError):
+        return _corrupt(meta, "is damaged")
+    present = {file.name for file in data.iterdir()}
+    for name in names:
+        for suffix in ("term", "idx", "store", "fieldnorm"):
+            if f"{name}.{suffix}" not in present:
+                return _corrupt(data / f"{name}.{suffix}", "is missing")
+    for file in sorted(present):
+        if file.partition(".")[0] in names and not _has_footer(data / file):
+            return _corrupt(data / file, "is cut or overwritten")
+    return None
+
+
+def _has_footer(path: Path) -> bool:
+    with path.open("rb") as stream:
+        size = stream.seek(0, os.SEEK_END)
+        if size < 8:
+            return False
+        stream.seek(-8, os.SEEK_END)
+        tail = stream.read(8)
+    return tail[4:] == _MAGIC and int.from_bytes(tail[:4], "little") <= size - 8
+
+
+def _corrupt(path: Path, what: str) -> CorruptIndexError:
+    return CorruptIndexError(f"the index is damaged: this file {what}", file=path, hint=REBUILD)
+
+
+REBUILD = "Build the index again"
+
+
+def _clear(folder: Path) -> None:
+    for entry in folder.iterdir():
+        if entry.name == _LOCK:
+            continue
+        if entry.is_dir():
+            shutil.rmtree(entry)
+        else:
+            entry.unlink()
+
+
+def _sync(folder: Path) -> None:
+    for root, _, files in os.walk(folder):
+        for path in (Path(root), *(Path(root) / name for name in files if name != _LOCK)):
+            descriptor = os.open(path, os.O_RDONLY)
+            try:
+                os.fsync(descriptor)
+            finally:
+                os.close(descriptor)
+
+
+def _put_in_place(temporary: Path, target: Path) -> None:
+    # A folder with files in it cannot be replaced in one step, so the old one steps aside first.
+    old = target.with_name(f".{target.name}.old")
+    if target.exists():
+        shutil.rmtree(old, ignore_errors=True)
+        target.replace(old)
+    temporary.replace(target)
+    shutil.rmtree(old, ignore_errors=True)

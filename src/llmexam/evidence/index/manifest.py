@@ -1,0 +1,129 @@
+"""What an index was built from: `manifest.json` beside its files, checked before they are read."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from llmexam.errors import CorruptIndexError, EvidenceIndexError, IndexMismatchError
+from llmexam.storage.atomic import write_json
+from llmexam.storage.hashing import hash_json
+
+FORMAT_VERSION = 1
+FILE_NAME = "manifest.json"
+
+
+class Source(BaseModel):
+    """One corpus file an index was made from."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    name: str
+    sha256: str
+
+
+class EncoderRecord(BaseModel):
+    """The model that made the vectors of a dense index, and how they are kept."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    model: str
+    weights_hash: str
+    dim: int
+    normalised: bool
+    dtype: str
+    vectors: str
+
+
+class Manifest(BaseModel):
+    """What an index holds and how it was made.
+
+    Attributes:
+        format: Version of the layout on disk.
+        kind: Sparse (BM25) or dense (vectors).
+        analysis: How text became terms (sparse).
+        encoder: What made the vectors (dense).
+        chunking: Chunk size and overlap in tokens, or None for whole documents.
+        sources: The corpus files and their hashes.
+        n_passages: Passages after the last write that came to its end.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    format: int = FORMAT_VERSION
+    kind: Literal["sparse", "dense"]
+    analysis: dict[str, Any] = Field(default_factory=dict)
+    encoder: EncoderRecord | None = None
+    chunking: dict[str, int] | None = None
+    sources: tuple[Source, ...] = ()
+    n_passages: int = 0
+
+    @property
+    def content_hash(self) -> str:
+        """SHA-256 of the manifest: names what the index was built from."""
+        return hash_json(self.model_dump(mode="json"))
+
+    def write(self, folder: str | Path) -> None:
+        """Write `manifest.json` into an index folder, whole or not at all."""
+        write_json(Path(folder) / FILE_NAME, self.model_dump(mode="json"))
+
+
+def read_manifest(folder: str | Path) -> Manifest:
+    """Read the manifest of an index.
+
+    Raises:
+        EvidenceIndexError: The folder is no index.
+        CorruptIndexError: The manifest is damaged.
+        IndexMismatchError: It was written in another version of the layout.
+    """
+    path = Path(folder) / FILE_NAME
+    if not path.is_file():
+        raise EvidenceIndexError(
+            "this is not an index: it has no manifest.json",
+            file=folder,
+            hint="Build one with: llmexam index CORPUS --out DIR",
+        )
+    try:
+        value = json.loads(path.read_bytes())
+        version = value.get("format") if isinstance(value, dict) else None
+        if isinstance(version, int) and version != FORMAT_VERSION:
+            raise IndexMismatchError(
+                f"the index has layout version {version}; this program reads {FORMAT_VERSION}",
+                file=folder,
+                hint="Build it again",
+            )
+        return Manifest.model_validate(value)
+    except (ValueError, ValidationError) as error:
+        reason = str(error).splitlines()[0]
+        raise CorruptIndexError(
+            f"the manifest is damaged: {reason}", file=path, hint="Build the index again"
+        ) from None
+
+
+def check_manifest(manifest: Manifest, expected: Mapping[str, Any], folder: str | Path) -> None:
+    """Compare fields of a manifest with what a reader or writer needs.
+
+    Args:
+        manifest: What the index says.
+        expected: Dotted field names and the values they must have, as `encoder.weights_hash`.
+        folder: The index, for the error text.
+
+    Raises:
+        IndexMismatchError: A field differs; the error says which one and both values.
+    """
+    plain = manifest.model_dump(mode="json")
+    for name, wanted in expected.items():
+        value: Any = plain
+        for part in name.split("."):
+            value = value.get(part) if isinstance(value, dict) else None
+        if value != wanted:
+            raise IndexMismatchError(
+                f"the index has {value!r}, but {wanted!r} is asked for",
+                file=folder,
+                field=name,
+                hint="Build the index again, or use it with what it was built from",
+            )

@@ -1,0 +1,320 @@
+"""A BM25 index on disk, over tantivy: built in a stream, added to, and never half written."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager, suppress
+from itertools import islice
+from pathlib import Path
+from typing import Self
+
+import tantivy
+from pydantic import Field
+
+from llmexam.errors import CorruptIndexError, EvidenceIndexError
+from llmexam.evidence.index.analysis import (
+    ANALYSIS,
+    SearchSettings,
+    build_analyzer,
+    choose_terms,
+)
+from llmexam.evidence.index.files import REBUILD, built_folder, damage, held_for_writing
+from llmexam.evidence.index.manifest import Manifest, Source, check_manifest, read_manifest
+from llmexam.exam.question import Passage
+from llmexam.settings import Settings
+
+_ANALYZER = "llmexam_en"
+_DATA = "tantivy"
+
+
+class SparseSettings(Settings):
+    """How a sparse index is written."""
+
+    heap_mb: int = Field(default=96, ge=15, description="Memory of the index writer, in megabytes.")
+    commit_every: int = Field(
+        default=100_000, ge=1, description="Passages added between two commits to disk."
+    )
+
+
+class SparseIndex:
+    """BM25 over passages (k1 = 1.2, b = 0.75, tantivy's constants), title and text as one field.
+
+    Make one with `build` or `open`. Searching is safe from several threads; one process at a
+    time may write.
+
+    Attributes:
+        folder: Where it is.
+        manifest: What it was built from.
+    """
+
+    def __init__(self, folder: Path, manifest: Manifest, index: tantivy.Index) -> None:
+        self.folder = folder
+        self.manifest = manifest
+        self._index = index
+        self._schema = index.schema
+        self._queries = build_analyzer(stop_words=True)
+        self._refresh()
+
+    def __len__(self) -> int:
+        return int(self._searcher.num_docs)
+
+    @classmethod
+    def build(
+        cls,
+        folder: str | Path,
+        passages: Iterable[Passage],
+        settings: SparseSettings | None = None,
+        *,
+        chunking: dict[str, int] | None = None,
+        sources: Sequence[Source] = (),
+    ) -> Self:
+        """Build an index beside its place and move it there when it is whole.
+
+        An index that is there already is replaced at the end; until then it stays as it is.
+
+        Args:
+            folder: Where the index shall be.
+            passages: Read once, in a stream; ids should be unique.
+            settings: Memory and commits.
+            chunking: Chunk size and overlap, for the manifest.
+            sources: Corpus files, for the manifest.
+
+        Raises:
+            EvidenceIndexError: There are no passages, the folder holds other things than an
+                index, or another process is writing there.
+        """
+        settings = settings or SparseSettings()
+        with built_folder(folder) as temporary:
+            data = temporary / _DATA
+            data.mkdir()
+            index = tantivy.Index(_schema(), path=str(data))
+            index.register_tokenizer(_ANALYZER, build_analyzer(stop_words=False))
+            with _writing(index, settings) as writer:
+                n_passages = 0
+                for passage in passages:
+                    writer.add_document(_document(passage))
+                    n_passages += 1
+                if n_passages == 0:
+                    raise EvidenceIndexError("there are no passages to index", file=folder)
+                writer.commit()
+                # Merging leaves fewer segments, and each costs time in every query.
+                writer.wait_merging_threads()
+            Manifest(
+                kind="sparse",
+                analysis=dict(ANALYSIS),
+                chunking=chunking,
+                sources=tuple(sources),
+                n_passages=n_passages,
+            ).write(temporary)
+        return cls.open(folder)
+
+    @classmethod
+    def open(cls, folder: str | Path) -> Self:
+        """Open an index to search it.
+
+        Raises:
+            EvidenceIndexError: The folder is no index.
+            IndexMismatchError: It is of another kind, version or analysis.
+            CorruptIndexError: Its files are damaged or missing.
+        """
+        path = Path(folder)
+        manifest = read_manifest(path)
+        check_manifest(manifest, {"kind": "sparse", "analysis": dict(ANALYSIS)}, path)
+        problem = damage(path / _DATA)
+        if problem is not None:
+            raise problem
+        with _as_corrupt(path):
+            index = tantivy.Index.open(str(path / _DATA))
+            index.register_tokenizer(_ANALYZER, build_analyzer(stop_words=False))
+            return cls(path, manifest, index)
+
+    def add(
+        self,
+        passages: Iterable[Passage],
+        settings: SparseSettings | None = None,
+        *,
+        sources: Sequence[Source] = (),
+    ) -> int:
+        """Add passages and return how many; a document that is there already is replaced.
+
+        Every `commit_every` passages are committed: if the process is killed, all up to the last
+        commit are kept and the index stays usable.
+        """
+        settings = settings or SparseSettings()
+        n_added = 0
+        stream = iter(passages)
+        with held_for_writing(self.folder), _writing(self._index, settings) as writer:
+            document = None
+            while batch := list(islice(stream, min(settings.commit_every, 1000))):
+                for passage in batch:
+                    if _document_of(passage.id) != document:
+                        document = _document_of(passage.id)
+                        self._delete(writer, document)
+                    writer.add_document(_document(passage))
+                n_added += len(batch)
+                if n_added % settings.commit_every < len(batch):
+                    writer.commit()
+            writer.commit()
+            writer.wait_merging_threads()
+            self._refresh()
+            self._write_manifest(sources)
+        return n_added
+
+    def delete(self, ids: Iterable[str]) -> int:
+        """Delete passages by their id, or all passages of a document by its id; return how many."""
+        with held_for_writing(self.folder), _writing(self._index, SparseSettings()) as writer:
+            n_before = len(self)
+            for id_ in ids:
+                self._delete(writer, id_)
+            writer.commit()
+            writer.wait_merging_threads()
+            self._refresh()
+            self._write_manifest(())
+        return n_before - len(self)
+
+    def search(
+        self, queries: Sequence[str], k: int, settings: SearchSettings | None = None
+    ) -> list[list[Passage]]:
+        """Return the k best passages for every query, best first, each with its BM25 score.
+
+        Passages that share no term with the query are not returned, so a list may be shorter
+        than k. Equal scores keep the order of indexing. Repeated queries are searched once.
+
+        Raises:
+            EvidenceIndexError: k is below 1.
+            CorruptIndexError: The files are damaged.
+        """
+        if k < 1:
+            raise EvidenceIndexError(f"k must be at least 1, not {k}")
+        settings = settings or SearchSettings()
+        distinct = list(dict.fromkeys(queries))
+        threads = settings.threads or _n_cores()
+        with _as_corrupt(self.folder):
+            parsed = [self._query(query, settings) for query in distinct]
+            if threads == 1 or len(distinct) < 2 * threads:
+                found = [self._search_one(query, k) for query in parsed]
+            else:
+                # tantivy lets go of Python's lock while it searches.
+                with ThreadPoolExecutor(threads) as pool:
+                    found = list(pool.map(self._search_one, parsed, [k] * len(parsed)))
+            texts = self._passages({address for hits in found for _, address in hits})
+        answer = {
+            query: [Passage(*texts[address], score) for score, address in hits]
+            for query, hits in zip(distinct, found, strict=True)
+        }
+        return [list(answer[query]) for query in queries]
+
+    def _query(self, query: str, settings: SearchSettings) -> tantivy.Query:
+        terms = choose_terms(
+            self._queries.analyze(query), self._document_frequency, len(self), settings
+        )
+        clauses = []
+        for term, n in terms:
+            part = tantivy.Query.term_query(self._schema, "passage", term, "freq")
+            if n > 1:
+                part = tantivy.Query.boost_query(part, float(n))
+            clauses.append((tantivy.Occur.Should, part))
+        return tantivy.Query.boolean_query(clauses)
+
+    def _search_one(self, query: tantivy.Query, k: int) -> list[tuple[float, tuple[int, int]]]:
+        hits = self._searcher.search(query, k, count=False).hits
+        return [(score, (address.segment_ord, address.doc)) for score, address in hits]
+
+    def _document_frequency(self, term: str) -> int:
+        known = self._frequencies.get(term)
+        if known is None:
+            known = self._frequencies[term] = self._searcher.doc_freq("passage", term)
+        return known
+
+    def _passages(
+        self, addresses: Iterable[tuple[int, int]]
+    ) -> dict[tuple[int, int], tuple[str, str, str]]:
+        # In the order of the file: neighbours share compressed blocks.
+        texts = {}
+        for segment, number in sorted(addresses):
+            stored = self._searcher.doc(tantivy.DocAddress(segment, number))
+            title, _, text = str(stored.get_first("passage")).partition("\n")
+            texts[segment, number] = (text, title, str(stored.get_first("id")))
+        return texts
+
+    def _delete(self, writer: tantivy.IndexWriter, id_: str) -> None:
+        """Delete a passage, or every passage of a document."""
+        if self._searcher.doc_freq("id", id_):
+            writer.delete_documents_by_term("id", id_)
+        for term, _ in self._searcher.terms_with_prefix("id", f"{id_}#"):
+            if _document_of(term) == id_:
+                writer.delete_documents_by_term("id", term)
+
+    def _refresh(self) -> None:
+        self._index.reload()
+        self._searcher = self._index.searcher()
+        self._frequencies: dict[str, int] = {}
+
+    def _write_manifest(self, sources: Sequence[Source]) -> None:
+        kept = {source.name: source for source in (*self.manifest.sources, *sources)}
+        self.manifest = self.manifest.model_copy(
+            update={"sources": tuple(kept.values()), "n_passages": len(self)}
+        )
+        self.manifest.write(self.folder)
+
+
+def _schema() -> tantivy.Schema:
+    # Title and text are one stored field, parted by the first line break: one field to search
+    # costs half of two.
+    return (
+        tantivy.SchemaBuilder()
+        .add_text_field("id", stored=True, tokenizer_name="raw", index_option="basic")
+        .add_text_field("passage", stored=True, tokenizer_name=_ANALYZER, index_option="freq")
+        .build()
+    )
+
+
+def _document(passage: Passage) -> tantivy.Document:
+    title = " ".join(passage.title.split()) if passage.title else ""
+    return tantivy.Document(id=passage.id, passage=f"{title}\n{passage.text}")
+
+
+def _document_of(id_: str) -> str:
+    """Return the id of the document a passage is from: `doc` of `doc#3`.
+
+    >>> _document_of("a#b#3"), _document_of("a#b")
+    ('a#b', 'a#b')
+    """
+    document, mark, number = id_.rpartition("#")
+    return document if mark and number.isdigit() else id_
+
+
+def _n_cores() -> int:
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+@contextmanager
+def _writing(index: tantivy.Index, settings: SparseSettings) -> Iterator[tantivy.IndexWriter]:
+    """Yield the writer; what was not committed is dropped on failure."""
+    # One thread: making documents in Python takes longer than indexing them, and equal scores
+    # then always come in the order of the corpus.
+    writer = index.writer(settings.heap_mb * 1_000_000, 1)
+    try:
+        yield writer
+    except BaseException:
+        # Once its threads have ended, the writer has nothing left to roll back.
+        with suppress(RuntimeError, ValueError):
+            writer.rollback()
+        raise
+    finally:
+        del writer
+
+
+@contextmanager
+def _as_corrupt(folder: Path) -> Iterator[None]:
+    try:
+        yield
+    except (ValueError, OSError) as error:
+        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+        raise CorruptIndexError(
+            f"the index cannot be read: {reason}", file=folder, hint=REBUILD
+        ) from None

@@ -1,0 +1,36 @@
+"""What is searched for a question."""
+
+from __future__ import annotations
+
+from typing import Literal, get_args
+
+from llmexam.errors import SettingsError, nearest
+from llmexam.exam.question import Question
+
+QueryForm = Literal["prompt", "prompt+options", "each-option"]
+QUERY_FORMS: tuple[str, ...] = get_args(QueryForm)
+
+
+def make_queries(question: Question, form: QueryForm = "prompt+options") -> list[str]:
+    """Return the queries of a question; more than one are to be fused by rank.
+
+    `prompt` asks the prompt alone; `prompt+options` the prompt and all options in one query;
+    `each-option` the prompt with every option in turn, `n_options` queries. The answer is never
+    used.
+
+    >>> make_queries(Question("1", "Is it?", ("yes", "no")), "each-option")
+    ['Is it? yes', 'Is it? no']
+
+    Raises:
+        SettingsError: The form is unknown.
+    """
+    match form:
+        case "prompt":
+            return [question.prompt]
+        case "prompt+options":
+            return [" ".join((question.prompt, *question.options))]
+        case "each-option":
+            return [f"{question.prompt} {option}" for option in question.options]
+    raise SettingsError(
+        f"there is no query form '{form}'", field="query_form", hint=nearest(form, QUERY_FORMS)
+    )

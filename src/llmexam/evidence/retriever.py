@@ -1,0 +1,109 @@
+"""Find passages for queries, and attach them to the questions of an exam."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Literal, Protocol, get_args
+
+from llmexam.errors import SettingsError, nearest
+from llmexam.evidence.fusion import fuse_passages
+from llmexam.evidence.queries import QueryForm, make_queries
+from llmexam.exam.exam import Exam
+from llmexam.exam.question import Passage
+
+Given = Literal["keep", "drop", "append"]
+
+
+class Retriever(Protocol):
+    """Anything that finds passages."""
+
+    def retrieve(self, queries: Sequence[str], k: int) -> list[list[Passage]]:
+        """Return at most k passages for every query, best first, with scores."""
+        ...
+
+
+class Searchable(Protocol):
+    """An index: sparse or dense."""
+
+    def search(self, queries: Sequence[str], k: int) -> list[list[Passage]]:
+        """Return at most k passages for every query, best first, with scores."""
+        ...
+
+
+class IndexRetriever:
+    """Searches one index, or several whose rankings it fuses by reciprocal rank.
+
+    Args:
+        indexes: The indexes. With one, passages keep its scores; with more, they get fused
+            scores and every index is asked for `depth` passages.
+        depth: Passages a query asked of each of several indexes; at least k are.
+    """
+
+    def __init__(self, *indexes: Searchable, depth: int = 100) -> None:
+        if not indexes:
+            raise SettingsError("a retriever needs at least one index")
+        self._indexes = indexes
+        self._depth = depth
+
+    def retrieve(self, queries: Sequence[str], k: int) -> list[list[Passage]]:
+        """Return at most k passages for every query, best first."""
+        if len(self._indexes) == 1:
+            return self._indexes[0].search(queries, k)
+        depth = max(k, self._depth)
+        rankings = [index.search(queries, depth) for index in self._indexes]
+        return [fuse_passages(of_query, k) for of_query in zip(*rankings, strict=True)]
+
+
+def attach_passages(
+    exam: Exam,
+    retriever: Retriever,
+    *,
+    query_form: QueryForm = "prompt+options",
+    k: int = 5,
+    given: Given = "keep",
+    depth: int = 50,
+) -> Exam:
+    """Return the exam with the passages found for its questions, best first.
+
+    Args:
+        exam: The exam; its answers are not used.
+        retriever: What finds passages.
+        query_form: What is searched for a question (see `make_queries`).
+        k: Passages a question gets at most.
+        given: What becomes of passages the questions have already. `keep`: such a question
+            keeps them and is not searched. `drop`: found ones take their place. `append`: found
+            ones that say something else come after them.
+        depth: Passages asked for every query where a question has several, before fusion.
+
+    Raises:
+        SettingsError: The query form or `given` is unknown, or k is below 1.
+    """
+    if given not in get_args(Given):
+        raise SettingsError(
+            f"passages that are given cannot be treated as '{given}'",
+            field="given",
+            hint=nearest(given, get_args(Given)),
+        )
+    if k < 1:
+        raise SettingsError(f"k must be at least 1, not {k}", field="k")
+    asking = [q for q in exam if not (given == "keep" and q.passages)]
+    queries = [make_queries(question, query_form) for question in asking]
+    flat = [query for of_question in queries for query in of_question]
+    several = any(len(of_question) > 1 for of_question in queries)
+    rankings = iter(retriever.retrieve(flat, max(k, depth) if several else k) if flat else [])
+    found: dict[str, list[Passage]] = {}
+    for question, of_question in zip(asking, queries, strict=True):
+        lists = [next(rankings) for _ in of_question]
+        found[question.id] = lists[0][:k] if len(lists) == 1 else fuse_passages(lists, k)
+    return exam.with_passages(
+        [_joined(q.passages, found[q.id], given) if q.id in found else q.passages for q in exam]
+    )
+
+
+def _joined(
+    given_passages: Sequence[Passage], found: Sequence[Passage], given: Given
+) -> Sequence[Passage]:
+    if given != "append":
+        return found
+    texts = {passage.text for passage in given_passages}
+    return (*given_passages, *(passage for passage in found if passage.text not in texts))

@@ -1,0 +1,89 @@
+"""Remember tens of millions of texts in eight bytes each, to find repeated ids and passages."""
+
+from __future__ import annotations
+
+import hashlib
+import tempfile
+from collections.abc import Iterable
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+Keys = NDArray[np.uint64]
+
+# Runs longer than this are kept in a temporary file that the system may page out.
+_SPILL = 2_000_000
+
+
+def hash_texts(texts: Iterable[str]) -> Keys:
+    """Return the first eight bytes of every text's BLAKE2b hash, shape `[n_texts]`.
+
+    Two of 50 million different texts share a key with probability 7e-5.
+    """
+    digests = b"".join(
+        hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=8).digest()
+        for text in texts
+    )
+    return np.frombuffer(digests, dtype="<u8").astype(np.uint64)
+
+
+class SeenKeys:
+    """A set of 64-bit keys in sorted runs; every run is at least twice as long as the next.
+
+    It takes about eight bytes a key, and long runs live in temporary files, so that memory
+    stays small however many keys there are. Use it in a `with` block: the files go at its end.
+    """
+
+    def __init__(self) -> None:
+        self._runs: list[Keys] = []
+        self._folder: tempfile.TemporaryDirectory[str] | None = None
+        self._n_files = 0
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._runs = []
+        if self._folder is not None:
+            self._folder.cleanup()
+
+    def __len__(self) -> int:
+        return sum(len(run) for run in self._runs)
+
+    def add(self, keys: Keys) -> NDArray[np.bool_]:
+        """Add keys and say which of them are new, shape `[n_keys]`.
+
+        Of a key that repeats within `keys` the first one is new.
+        """
+        is_new = np.zeros(len(keys), dtype=bool)
+        distinct, first = np.unique(keys, return_index=True)
+        is_new[first] = True
+        for run in self._runs:
+            place = np.minimum(np.searchsorted(run, keys), len(run) - 1)
+            is_new &= run[place] != keys
+        fresh = distinct[is_new[first]]
+        if len(fresh):
+            self._append(fresh)
+        return is_new
+
+    def _append(self, run: Keys) -> None:
+        while self._runs and len(self._runs[-1]) < 2 * len(run):
+            run = np.sort(np.concatenate([self._runs.pop(), run]))
+        self._runs.append(self._spill(run) if len(run) > _SPILL else run)
+
+    def _spill(self, run: Keys) -> Keys:
+        if self._folder is None:
+            self._folder = tempfile.TemporaryDirectory(prefix="llmexam-")
+        path = Path(self._folder.name) / f"{self._n_files}.npy"
+        self._n_files += 1
+        np.save(path, run)
+        mapped: Keys = np.load(path, mmap_mode="r")
+        return mapped

@@ -1,0 +1,222 @@
+"""From corpus files to an index on disk."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from llmexam.errors import IndexMismatchError, SettingsError
+from llmexam.evidence.chunking import (
+    ChunkSettings,
+    DuplicateCount,
+    chunk_documents,
+    drop_duplicates,
+)
+from llmexam.evidence.corpus import CorpusCounts, CorpusSettings, corpus_files, read_corpus
+from llmexam.evidence.encoder import Encoder
+from llmexam.evidence.index.manifest import Manifest, Source, read_manifest
+from llmexam.evidence.index.opening import EvidenceIndex, open_index
+from llmexam.exam.question import Passage
+from llmexam.storage.hashing import hash_file
+
+Corpora = Iterable[CorpusSettings | str | Path]
+Progress = Callable[[int], None]
+
+
+@dataclass(frozen=True, slots=True)
+class IndexSummary:
+    """What a build or an addition came to.
+
+    Attributes:
+        folder: The index.
+        kind: Sparse or dense.
+        n_documents: Documents read, blank ones aside.
+        n_blank: Rows skipped because their text is blank.
+        n_duplicates: Passages dropped because their text had come before.
+        n_written: Passages written.
+        n_passages: Passages the index holds now.
+        seconds: Time it took.
+        content_hash: Hash of the index's manifest.
+    """
+
+    folder: str
+    kind: str
+    n_documents: int
+    n_blank: int
+    n_duplicates: int
+    n_written: int
+    n_passages: int
+    seconds: float
+    content_hash: str
+
+
+def build_index(
+    corpora: Corpora | str | Path | CorpusSettings,
+    out: str | Path,
+    *,
+    kind: Literal["sparse", "dense"] = "sparse",
+    chunking: ChunkSettings | None = ChunkSettings(),  # noqa: B008 - frozen
+    deduplicate: bool = True,
+    encoder: Encoder | None = None,
+    progress: Progress | None = None,
+) -> IndexSummary:
+    """Build an index of one or more corpora; an index that is there already is replaced.
+
+    Args:
+        corpora: Corpus files or folders, or settings for them.
+        out: Folder of the index; it appears when the index is whole.
+        kind: `sparse` (BM25) or `dense` (vectors of a bi-encoder).
+        chunking: How documents are cut into passages; None keeps them whole.
+        deduplicate: Whether a passage whose text came before is dropped.
+        encoder: The bi-encoder (dense only); None takes the bundled one.
+        progress: Called now and then with the number of passages so far.
+
+    Raises:
+        CorpusError: A corpus cannot be read.
+        EvidenceIndexError: The folder cannot take the index.
+        MissingDependencyError: A dense index, and the extra `encoders` is not installed.
+    """
+    reading = _Reading(corpora, chunking, deduplicate, progress)
+    if kind == "sparse":
+        from llmexam.evidence.index.sparse import SparseIndex
+
+        index: EvidenceIndex = SparseIndex.build(
+            out, reading.passages(), chunking=reading.plain_chunking, sources=reading.sources
+        )
+    elif kind == "dense":
+        from llmexam.evidence.index.dense import DenseIndex
+        from llmexam.lm.embedding import load_embedder
+
+        index = DenseIndex.build(
+            out,
+            reading.passages(),
+            encoder or load_embedder(),
+            chunking=reading.plain_chunking,
+            sources=reading.sources,
+        )
+    else:
+        raise SettingsError(
+            f"there is no kind of index '{kind}'", field="kind", hint="Known: dense, sparse"
+        )
+    return reading.summary(out, index.manifest, len(index))
+
+
+def add_to_index(
+    corpora: Corpora | str | Path | CorpusSettings,
+    folder: str | Path,
+    *,
+    chunking: ChunkSettings | None = None,
+    deduplicate: bool = True,
+    encoder: Encoder | None = None,
+    progress: Progress | None = None,
+) -> IndexSummary:
+    """Add corpora to an index; a document whose id is there already is replaced.
+
+    Repeated passages are found within what is added, not against what the index holds.
+
+    Args:
+        corpora: Corpus files or folders, or settings for them.
+        folder: The index.
+        chunking: None takes what the index was built with; anything else must equal it.
+        deduplicate: Whether a passage whose text came before is dropped.
+        encoder: The bi-encoder (dense only); None loads the one the index names.
+        progress: Called now and then with the number of passages so far.
+
+    Raises:
+        CorpusError: A corpus cannot be read.
+        EvidenceIndexError: The index cannot be used, or another process writes into it.
+    """
+    manifest = read_manifest(folder)
+    if chunking is None and manifest.chunking is not None:
+        chunking = ChunkSettings.parse(manifest.chunking, subject="the index's chunking")
+    elif chunking is not None and chunking.model_dump() != manifest.chunking:
+        raise IndexMismatchError(
+            f"the index has {manifest.chunking}, but {chunking.model_dump()} is asked for",
+            file=folder,
+            field="chunking",
+            hint="Leave the chunking out to use that of the index",
+        )
+    reading = _Reading(corpora, chunking, deduplicate, progress)
+    index = open_index(folder, encoder=encoder)
+    index.add(reading.passages(), sources=reading.sources)
+    return reading.summary(folder, index.manifest, len(index))
+
+
+def delete_from_index(folder: str | Path, ids: Iterable[str]) -> int:
+    """Delete passages, or whole documents, by their ids; return how many passages went.
+
+    Unknown ids delete nothing.
+
+    Raises:
+        EvidenceIndexError: The index cannot be used, or another process writes into it.
+    """
+    return open_index(folder).delete(ids)
+
+
+class _Reading:
+    """A stream of passages and what was counted on the way."""
+
+    def __init__(
+        self,
+        corpora: Corpora | str | Path | CorpusSettings,
+        chunking: ChunkSettings | None,
+        deduplicate: bool,
+        progress: Progress | None,
+    ) -> None:
+        if isinstance(corpora, CorpusSettings | str | Path):
+            corpora = [corpora]
+        self._corpora = [
+            one if isinstance(one, CorpusSettings) else CorpusSettings(path=Path(one))
+            for one in corpora
+        ]
+        if not self._corpora:
+            raise SettingsError("no corpus is named", field="corpora")
+        self._chunking = chunking
+        self._deduplicate = deduplicate
+        self._progress = progress
+        self._counts = CorpusCounts()
+        self._duplicates = DuplicateCount()
+        self._n_written = 0
+        self._start = time.perf_counter()
+
+    @property
+    def plain_chunking(self) -> dict[str, int] | None:
+        return None if self._chunking is None else self._chunking.model_dump()
+
+    @property
+    def sources(self) -> Sequence[Source]:
+        return [
+            Source(name=path.name, sha256=hash_file(path))
+            for settings in self._corpora
+            for path, _ in corpus_files(settings)
+        ]
+
+    def passages(self) -> Iterator[Passage]:
+        passages = read_corpus(self._corpora, counts=self._counts)
+        if self._chunking is not None:
+            passages = chunk_documents(passages, self._chunking)
+        if self._deduplicate:
+            passages = drop_duplicates(passages, count=self._duplicates)
+        for passage in passages:
+            yield passage
+            self._n_written += 1
+            if self._progress is not None and self._n_written % 1000 == 0:
+                self._progress(self._n_written)
+
+    def summary(self, folder: str | Path, manifest: Manifest, n_passages: int) -> IndexSummary:
+        if self._progress is not None:
+            self._progress(self._n_written)
+        return IndexSummary(
+            folder=str(folder),
+            kind=manifest.kind,
+            n_documents=self._counts.n_documents,
+            n_blank=self._counts.n_blank,
+            n_duplicates=self._duplicates.n_duplicates,
+            n_written=self._n_written,
+            n_passages=n_passages,
+            seconds=time.perf_counter() - self._start,
+            content_hash=manifest.content_hash,
+        )
