@@ -1,0 +1,330 @@
+"""Texts to unit vectors, fast on a CPU: no text twice, no padding, bf16 where it pays."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from llmexam.errors import ModelError
+from llmexam.lm.embedding_cache import EmbeddingCache
+from llmexam.lm.loading import (
+    BUNDLED,
+    ModelFolder,
+    load_encoder,
+    load_tokenizer,
+    require_packages,
+    resolve_model,
+)
+from llmexam.lm.precision import Precision, choose_dtype
+from llmexam.lm.sentence_config import SentenceConfig, read_sentence_config
+from llmexam.storage.hashing import hash_file, hash_json
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from llmexam.lm.encoders import Encoder
+
+Kind = Literal["", "query", "passage"]
+Progress = Callable[[int, int], None]
+
+# Measured: see docs/design/embedding.md. More tokens a batch leave the CPU's caches.
+_BATCH_TOKENS = 2048
+# Texts tokenized and sorted at a time; bounds the memory that a large corpus takes.
+_WINDOW_TEXTS = 16_384
+
+
+@dataclass(frozen=True, slots=True)
+class Embedded:
+    """What became of some texts.
+
+    Attributes:
+        vectors: float32, shape `[n_texts, dim]`, of length 1.
+        cut: bool, shape `[n_texts]`: whether the text was cut to the model's length.
+    """
+
+    vectors: NDArray[np.float32]
+    cut: NDArray[np.bool_]
+
+
+class Embedder:
+    """Texts to unit vectors; made by `load_embedder`.
+
+    A text's vector does not depend on the texts beside it: where texts are not padded (BERT,
+    which most small embedders are) it is the same to the last bit but for sums whose order the
+    library chooses (up to 1e-6); where they are padded, bf16 may differ by about 1e-2.
+
+    Attributes:
+        name: The model as the user named it.
+        dim: Length of a vector.
+        max_tokens: Longer texts are cut to this many tokens, special ones included.
+        precision: `fp32` or `bf16`.
+        weights_hash: SHA-256 of the weights.
+        fingerprint: SHA-256 of all that decides a vector: weights, tokenizer, settings.
+        prefixes: What is put before a text, by kind.
+        n_forwards: Forward passes so far.
+        n_tokens: Tokens computed so far, without padding.
+        n_padding: Padding tokens computed so far.
+    """
+
+    def __init__(
+        self,
+        folder: ModelFolder,
+        config: SentenceConfig,
+        tokenizer: Any,
+        encoder: Encoder,
+        *,
+        precision: Precision,
+        max_tokens: int,
+        prefixes: dict[str, str],
+        cache_dir: Path | None = None,
+    ) -> None:
+        self.name = folder.name
+        self.precision = precision
+        self.max_tokens = max_tokens
+        self.weights_hash = folder.weights_hash
+        self.prefixes = prefixes
+        self.n_forwards = self.n_tokens = self.n_padding = 0
+        self._config = config
+        self._tokenizer = tokenizer
+        self._encoder = encoder
+        self._dense = _load_dense(folder, config)
+        pooled = encoder.dim * len(config.pooling)
+        self.dim = len(self._dense[-1][0]) if self._dense else pooled
+        self.fingerprint = _fingerprint(folder, config, precision, max_tokens)
+        self._cache = (
+            EmbeddingCache(cache_dir / self.fingerprint[:32], self.dim) if cache_dir else None
+        )
+
+    def encode(
+        self, texts: Sequence[str], *, kind: Kind = "", progress: Progress | None = None
+    ) -> NDArray[np.float32]:
+        """Return one unit vector a text, float32, shape `[n_texts, dim]`, in the texts' order.
+
+        Args:
+            texts: Any texts; repeated ones are computed once. None at all is fine.
+            kind: Which of `prefixes` to put before every text, for models that want one.
+            progress: Called as `progress(n_done, n_all)` with counts of distinct texts.
+        """
+        return self.embed(texts, kind=kind, progress=progress).vectors
+
+    def embed(
+        self, texts: Sequence[str], *, kind: Kind = "", progress: Progress | None = None
+    ) -> Embedded:
+        """Return what `encode` does, and which texts were cut."""
+        prefix = self.prefixes.get(kind, "")
+        place: dict[str, int] = {}
+        rows = [place.setdefault(self._clean(prefix + text), len(place)) for text in texts]
+        distinct = list(place)
+        vectors = np.zeros((len(distinct), self.dim), dtype=np.float32)
+        cut = np.zeros(len(distinct), dtype=bool)
+        todo = list(range(len(distinct)))
+        if self._cache is not None:
+            known = self._cache.look_up(distinct, vectors, cut)
+            todo = np.flatnonzero(~known).tolist()
+        report = _Reporter(progress, len(distinct), len(distinct) - len(todo))
+        for start in range(0, len(todo), _WINDOW_TEXTS):
+            window = todo[start : start + _WINDOW_TEXTS]
+            self._compute([distinct[i] for i in window], np.array(window), vectors, cut, report)
+            if self._cache is not None:
+                self._cache.store([distinct[i] for i in window], vectors[window], cut[window])
+        return Embedded(vectors[rows], cut[rows])
+
+    def _clean(self, text: str) -> str:
+        # A lone surrogate, which a damaged file can hold, is no character to the tokenizer.
+        whole = text.encode("utf-8", "replace").decode("utf-8")
+        return whole.lower() if self._config.lower_case else whole
+
+    def _compute(
+        self,
+        texts: list[str],
+        rows: NDArray[np.int64],
+        vectors: NDArray[np.float32],
+        cut: NDArray[np.bool_],
+        report: _Reporter,
+    ) -> None:
+        """Fill the given rows of `vectors` and `cut`."""
+        import torch
+
+        encoded = self._tokenizer(
+            texts,
+            truncation=True,
+            max_length=self.max_tokens,
+            return_attention_mask=False,
+            return_token_type_ids=False,
+        )
+        ids: list[list[int]] = encoded["input_ids"]
+        cut[rows] = [bool(encoding.overflowing) for encoding in encoded.encodings]
+        lengths = np.array([len(tokens) for tokens in ids])
+        # Longest first: if memory is too small, it shows at once. Ties keep their order.
+        order = np.argsort(-lengths, kind="stable")
+        with torch.inference_mode():
+            for chosen in _batches(order, lengths, self._encoder.pads):
+                batch = [ids[i] for i in chosen]
+                vectors[rows[chosen]] = self._forward(batch).cpu().numpy()
+                n_tokens = int(lengths[chosen].sum())
+                self.n_forwards += 1
+                self.n_tokens += n_tokens
+                if self._encoder.pads:
+                    self.n_padding += len(batch) * len(batch[0]) - n_tokens
+                report.advance(len(chosen))
+
+    def _forward(self, batch: list[list[int]]) -> Tensor:
+        import torch
+
+        from llmexam.lm.pooling import pool
+
+        parts = [pool(hidden, mask, self._config.pooling) for hidden, mask in self._encoder(batch)]
+        pooled = torch.cat(parts)
+        for weight, bias, activation in self._dense:
+            pooled = torch.nn.functional.linear(pooled.cpu(), weight, bias)
+            pooled = pooled.tanh() if activation == "tanh" else pooled
+        return torch.nn.functional.normalize(pooled, dim=1)
+
+
+def load_embedder(
+    model: str = BUNDLED,
+    *,
+    precision: Literal["auto", "fp32", "bf16"] = "auto",
+    max_tokens: int | None = None,
+    query_prefix: str | None = None,
+    passage_prefix: str | None = None,
+    device: str = "cpu",
+    cache_dir: str | Path | None = None,
+) -> Embedder:
+    """Load a bi-encoder: pooling, length and prefixes as the model's folder says.
+
+    Args:
+        model: `bundled`, a local folder or a Hugging Face name; see `resolve_model`.
+        precision: `auto` takes bf16 where the processor multiplies it fast, else fp32.
+        max_tokens: Cut texts to this many tokens; the folder's own limit where None.
+        query_prefix: Put before texts of kind `query`; the folder's own where None.
+        passage_prefix: Put before texts of kind `passage`; the folder's own where None.
+        device: A torch device, such as `cpu` or `cuda`.
+        cache_dir: Keep vectors in this folder, so that no text is embedded twice across runs.
+
+    Raises:
+        MissingDependencyError: torch, transformers or the bundled model is not installed.
+        ModelError: The model cannot be found or used, or cannot read texts so long.
+    """
+    require_packages("text embedding")
+    import torch
+
+    from llmexam.lm.encoders import PackedBert, PaddedEncoder, can_pack
+
+    folder = resolve_model(model)
+    config = read_sentence_config(folder)
+    tokenizer = load_tokenizer(folder)
+    place = torch.device(device)
+    dtype = choose_dtype(precision, place)
+    loaded = load_encoder(folder, dtype=torch.float32)
+    encoder: Encoder
+    if can_pack(loaded.config):
+        encoder = PackedBert(loaded, dtype, place)
+    else:
+        tokenizer.padding_side = "right"
+        encoder = PaddedEncoder(loaded.to(dtype), tokenizer.pad_token_id or 0, place)
+    prefixes = dict(config.prefixes)
+    for kind, given in (("query", query_prefix), ("passage", passage_prefix)):
+        if given is not None:
+            prefixes[kind] = given
+    return Embedder(
+        folder,
+        config,
+        tokenizer,
+        encoder,
+        precision="bf16" if dtype == torch.bfloat16 else "fp32",
+        max_tokens=_length_limit(folder, config, tokenizer, loaded.config, max_tokens),
+        prefixes=prefixes,
+        cache_dir=Path(cache_dir) if cache_dir is not None else None,
+    )
+
+
+class _Reporter:
+    def __init__(self, progress: Progress | None, n_all: int, n_done: int) -> None:
+        self._progress, self._n_all, self._n_done = progress, n_all, n_done
+        self.advance(0)
+
+    def advance(self, n_texts: int) -> None:
+        self._n_done += n_texts
+        if self._progress is not None:
+            self._progress(self._n_done, self._n_all)
+
+
+def _batches(
+    order: NDArray[np.int64], lengths: NDArray[np.int64], pads: bool
+) -> list[NDArray[np.int64]]:
+    """Cut texts, longest first, into runs of about `_BATCH_TOKENS` tokens, padding counted."""
+    batches = []
+    start = n_tokens = 0
+    for place, index in enumerate(order):
+        cost = int(lengths[order[start]] if pads else lengths[index])
+        if place > start and n_tokens + cost > _BATCH_TOKENS:
+            batches.append(order[start:place])
+            start, n_tokens = place, 0
+            cost = int(lengths[index])
+        n_tokens += cost
+    if start < len(order):
+        batches.append(order[start:])
+    return batches
+
+
+def _length_limit(
+    folder: ModelFolder, config: SentenceConfig, tokenizer: Any, model: Any, asked: int | None
+) -> int:
+    # RoBERTa-like models count positions from behind their padding id, so they have fewer.
+    shift = model.pad_token_id + 1 if "roberta" in model.model_type else 0
+    positions = getattr(model, "max_position_embeddings", None)
+    longest = positions - shift if positions else None
+    shortest = tokenizer.num_special_tokens_to_add() + 1
+    if asked is not None:
+        if not shortest <= asked <= (longest or asked):
+            raise ModelError(
+                f"max_tokens is {asked}, but the model reads {shortest} to {longest} tokens",
+                file=folder.path,
+                hint="Choose a length in between",
+            )
+        return asked
+    known = [config.max_tokens, longest, int(tokenizer.model_max_length)]
+    return min(limit for limit in known if limit)
+
+
+def _load_dense(
+    folder: ModelFolder, config: SentenceConfig
+) -> list[tuple[Tensor, Tensor | None, str]]:
+    steps = []
+    for step in config.dense:
+        from safetensors.torch import load_file
+
+        file = folder.path / step.folder / "model.safetensors"
+        if not file.is_file():
+            raise ModelError("the dense layer has no safetensors weights", file=file)
+        tensors = load_file(file)
+        bias = tensors.get("linear.bias")
+        steps.append(
+            (
+                tensors["linear.weight"].float(),
+                None if bias is None else bias.float(),
+                step.activation,
+            )
+        )
+    return steps
+
+
+def _fingerprint(
+    folder: ModelFolder, config: SentenceConfig, precision: str, max_tokens: int
+) -> str:
+    parts = [f"{step.folder}/model.safetensors" for step in config.dense]
+    files = ["config.json", "tokenizer.json", "tokenizer_config.json", *parts]
+    present = {name: hash_file(folder.path / name) for name in files if _is_file(folder, name)}
+    steps = [[step.folder, step.activation] for step in config.dense]
+    settings = [list(config.pooling), steps, config.lower_case, precision, max_tokens]
+    return hash_json([folder.weights_hash, present, settings])
+
+
+def _is_file(folder: ModelFolder, name: str) -> bool:
+    return (folder.path / name).is_file()

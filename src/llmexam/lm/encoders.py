@@ -1,0 +1,183 @@
+"""Forward passes of an encoder over texts sorted by length.
+
+`PackedBert` runs BERT over the tokens of many texts laid end to end: the linear layers see
+`[n_tokens, dim]` with not one padding token, and attention runs once for each length. Rows of
+the linear layers do not depend on one another, so neither do the texts. `PaddedEncoder` runs
+any other encoder of transformers on a padded batch. See docs/design/embedding.md.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from itertools import chain, groupby
+from typing import TYPE_CHECKING, Any, Protocol
+
+import torch
+import torch.nn.functional as F  # noqa: N812
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+# Up to this many tokens, two batched products are faster than the fused kernel (measured).
+_PLAIN_ATTENTION_TOKENS = 128
+
+
+class Encoder(Protocol):
+    """Token ids to token vectors.
+
+    Attributes:
+        dim: Length of a token vector.
+        pads: Whether texts of one batch are padded to the longest.
+    """
+
+    dim: int
+    pads: bool
+
+    def __call__(self, batch: Sequence[Sequence[int]]) -> Iterator[tuple[Tensor, Tensor | None]]:
+        """Yield vectors `[n_texts, n_tokens, dim]` and mask `[n_texts, n_tokens]` or None.
+
+        Texts of equal length must be neighbours in the batch. Their order is kept; together
+        the parts hold all texts. A mask of None means that no token is padding.
+        """
+        ...
+
+
+class PackedBert:
+    """BERT without padding.
+
+    Args:
+        model: A transformers `BertModel` for which `can_pack` holds; it can be freed after.
+        dtype: Type to compute in.
+        device: Where to compute.
+    """
+
+    pads = False
+
+    def __init__(self, model: Any, dtype: torch.dtype, device: torch.device) -> None:
+        def moved(*tensors: Tensor) -> list[Tensor]:
+            return [t.detach().to(device, dtype).contiguous() for t in tensors]
+
+        self.device = device
+        self.dim = int(model.config.hidden_size)
+        self.n_heads = int(model.config.num_attention_heads)
+        self._eps = float(model.config.layer_norm_eps)
+        parts = model.embeddings
+        (self._words, self._positions, self._norm_w, self._norm_b) = moved(
+            parts.word_embeddings.weight,
+            # All texts are of type 0, so its vector joins the positions once.
+            parts.position_embeddings.weight + parts.token_type_embeddings.weight[0],
+            parts.LayerNorm.weight,
+            parts.LayerNorm.bias,
+        )
+        self._layers = [moved(*_layer_weights(layer)) for layer in model.encoder.layer]
+
+    def __call__(self, batch: Sequence[Sequence[int]]) -> Iterator[tuple[Tensor, Tensor | None]]:
+        """Yield vectors `[n_texts, n_tokens, dim]` for each length in the batch; no mask."""
+        runs = [(n, len(list(group))) for n, group in groupby(len(ids) for ids in batch)]
+        ids = torch.tensor(list(chain.from_iterable(batch)), device=self.device)
+        hidden = self._embed(ids, runs)
+        for layer in self._layers:
+            hidden = self._layer(hidden, runs, layer)
+        start = 0
+        for n_tokens, n_texts in runs:
+            end = start + n_tokens * n_texts
+            yield hidden[start:end].view(n_texts, n_tokens, self.dim), None
+            start = end
+
+    def _embed(self, ids: Tensor, runs: list[tuple[int, int]]) -> Tensor:
+        places = torch.cat([torch.arange(n, device=self.device).repeat(c) for n, c in runs])
+        hidden = F.embedding(ids, self._words).add_(F.embedding(places, self._positions))
+        return F.layer_norm(hidden, (self.dim,), self._norm_w, self._norm_b, self._eps)
+
+    def _layer(self, hidden: Tensor, runs: list[tuple[int, int]], layer: list[Tensor]) -> Tensor:
+        w_qkv, b_qkv, w_out, b_out, g1, b1, w_up, b_up, w_down, b_down, g2, b2 = layer
+        shape = (self.dim,)
+        mixed = self._attend(F.linear(hidden, w_qkv, b_qkv), runs)
+        hidden = F.linear(mixed, w_out, b_out).add_(hidden)
+        hidden = F.layer_norm(hidden, shape, g1, b1, self._eps)
+        inner = F.gelu(F.linear(hidden, w_up, b_up))
+        out = F.linear(inner, w_down, b_down).add_(hidden)
+        return F.layer_norm(out, shape, g2, b2, self._eps)
+
+    def _attend(self, qkv: Tensor, runs: list[tuple[int, int]]) -> Tensor:
+        """Return attention within each text; qkv `[n_tokens, 3 * dim]` -> `[n_tokens, dim]`."""
+        width = self.dim // self.n_heads
+        out = torch.empty(len(qkv), self.dim, dtype=qkv.dtype, device=qkv.device)
+        start = 0
+        for n_tokens, n_texts in runs:
+            end = start + n_tokens * n_texts
+            split = qkv[start:end].view(n_texts, n_tokens, 3, self.n_heads, width)
+            q, k, v = (split[:, :, i].transpose(1, 2) for i in range(3))
+            # The queries are scaled already: see `_layer_weights`.
+            if n_tokens <= _PLAIN_ATTENTION_TOKENS:
+                mixed = torch.matmul(torch.matmul(q, k.transpose(-1, -2)).softmax(-1), v)
+            else:
+                mixed = F.scaled_dot_product_attention(q, k, v, scale=1.0)
+            out[start:end].view(n_texts, n_tokens, self.n_heads, width).copy_(mixed.transpose(1, 2))
+            start = end
+        return out
+
+
+class PaddedEncoder:
+    """Any encoder of transformers, texts of a batch padded to the longest.
+
+    Args:
+        model: A transformers model whose output has `last_hidden_state`.
+        pad_id: Token id to pad with.
+        device: Where to compute.
+    """
+
+    pads = True
+
+    def __init__(self, model: Any, pad_id: int, device: torch.device) -> None:
+        # Of an encoder-decoder such as T5 only the encoder makes embeddings.
+        whole = model.get_encoder() if model.config.is_encoder_decoder else model
+        self._model = whole.to(device)
+        self.device = device
+        self.dim = int(model.config.hidden_size)
+        self._pad_id = pad_id
+
+    def __call__(self, batch: Sequence[Sequence[int]]) -> Iterator[tuple[Tensor, Tensor | None]]:
+        """Yield the vectors of the whole batch with their mask, in one part."""
+        longest = max(len(ids) for ids in batch)
+        ids = torch.full((len(batch), longest), self._pad_id)
+        mask = torch.zeros(len(batch), longest, dtype=torch.long)
+        for row, tokens in enumerate(batch):
+            ids[row, : len(tokens)] = torch.tensor(tokens)
+            mask[row, : len(tokens)] = 1
+        mask = mask.to(self.device)
+        hidden = self._model(input_ids=ids.to(self.device), attention_mask=mask).last_hidden_state
+        yield hidden, mask
+
+
+def can_pack(config: Any) -> bool:
+    """Return whether `PackedBert` computes what this model does."""
+    return bool(
+        config.model_type == "bert"
+        and config.hidden_act == "gelu"
+        and getattr(config, "position_embedding_type", "absolute") in (None, "absolute")
+        and not getattr(config, "is_decoder", False)
+    )
+
+
+def _layer_weights(layer: Any) -> list[Tensor]:
+    """Return the weights of a BERT layer, the three projections as one.
+
+    The scale of the attention scores is moved into the queries' projection, which saves a pass.
+    """
+    own, after = layer.attention.self, layer.attention.output
+    scale = own.attention_head_size**-0.5
+    return [
+        torch.cat([own.query.weight * scale, own.key.weight, own.value.weight]),
+        torch.cat([own.query.bias * scale, own.key.bias, own.value.bias]),
+        after.dense.weight,
+        after.dense.bias,
+        after.LayerNorm.weight,
+        after.LayerNorm.bias,
+        layer.intermediate.dense.weight,
+        layer.intermediate.dense.bias,
+        layer.output.dense.weight,
+        layer.output.dense.bias,
+        layer.output.LayerNorm.weight,
+        layer.output.LayerNorm.bias,
+    ]

@@ -1,0 +1,46 @@
+"""Which number type to compute in."""
+
+from __future__ import annotations
+
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+if TYPE_CHECKING:
+    import torch
+
+Precision = Literal["fp32", "bf16"]
+
+# Instructions that multiply bf16: at twice the speed of fp32 (AVX-512) or six times (AMX).
+_FAST_BF16 = frozenset({"avx512_bf16", "amx_bf16"})
+
+
+def choose_dtype(precision: Literal["auto", "fp32", "bf16"], device: torch.device) -> torch.dtype:
+    """Return the torch type for a precision; `auto` is bf16 where this machine does it fast."""
+    import torch
+
+    if precision == "auto":
+        if device.type == "cuda":
+            fast = torch.cuda.is_bf16_supported()
+        else:
+            library = torch.backends.mkldnn.is_available()  # type: ignore[no-untyped-call]
+            fast = bool(library and _FAST_BF16 & cpu_flags())
+        precision = "bf16" if fast else "fp32"
+    return torch.bfloat16 if precision == "bf16" else torch.float32
+
+
+@cache
+def cpu_flags() -> frozenset[str]:
+    """Return the instruction sets of this processor as Linux names them; empty elsewhere.
+
+    Without AVX-512 or AMX for it, bf16 is emulated and slower than fp32, so an unknown
+    processor is treated as one without.
+    """
+    try:
+        lines = Path("/proc/cpuinfo").read_text("utf-8", "replace").splitlines()
+    except OSError:
+        return frozenset()
+    return next(
+        (frozenset(line.partition(":")[2].split()) for line in lines if line.startswith("flags")),
+        frozenset(),
+    )
