@@ -80,6 +80,7 @@ class ReportContent:
         command: The command that made the run.
         seed: The run's seed.
         provenance: Label and value: versions, hashes, retrieval settings, date.
+        files: Label and path of what the run wrote, such as "submission".
     """
 
     title: str
@@ -92,3 +93,4 @@ class ReportContent:
     command: str = ""
     seed: int = 0
     provenance: dict[str, str] = field(default_factory=dict)
+    files: dict[str, str] = field(default_factory=dict)

@@ -1,0 +1,89 @@
+"""What a report says of each question by itself: probabilities, verdicts, and which are hard."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from llmexam.evaluation.alignment import align_scores
+from llmexam.evaluation.calibration import softmax
+from llmexam.exam.exam import Exam
+from llmexam.report.content import SolverResult
+
+
+@dataclass(frozen=True, eq=False)
+class Grades:
+    """The final result, question by question, in the exam's order.
+
+    Attributes:
+        ranking: Option indices, best first, shape `[n_questions, n_options]`, -1 behind the last.
+        probabilities: Same shape; None where no temperature was fitted.
+        answer_rank: Rank of the right option from 1, shape `[n_questions]`; 0 where not known.
+        lead: What the first choice has over the second, shape `[n_questions]`: in probability
+            where there is one, else in score.
+        answer_margin: What the right option has over the best other, likewise; 0 where not known.
+        uncertain: Whether the lead is among the smallest quarter, shape `[n_questions]`.
+    """
+
+    ranking: NDArray[np.int64]
+    probabilities: NDArray[np.float64] | None
+    answer_rank: NDArray[np.int64]
+    lead: NDArray[np.float64]
+    answer_margin: NDArray[np.float64]
+    uncertain: NDArray[np.bool_]
+
+
+def grade(exam: Exam, final: SolverResult) -> Grades:
+    """Grade the final result question by question.
+
+    Raises:
+        ScoreError: The scores are not those of the exam's questions.
+    """
+    scores = align_scores(exam, final.scores)
+    calibration = final.evaluation.calibration if final.evaluation else None
+    probabilities = softmax(scores, calibration.temperature) if calibration else None
+    n = len(exam)
+    if n == 0:
+        none = np.zeros(0, dtype=np.int64)
+        return Grades(scores.ranking, None, none, np.zeros(0), np.zeros(0), none.astype(bool))
+    values = scores.values.astype(np.float64) if probabilities is None else probabilities
+    keyed = np.where(scores.present, values, -np.inf)
+    ranking, answers = scores.ranking, exam.answers
+    # A question has two options or more, so there always is a second.
+    best, second = ranking[:, 0], ranking[:, 1]
+    rows = np.arange(n)
+    lead = keyed[rows, best] - keyed[rows, second]
+    known = answers >= 0
+    answer_rank = np.where(known, (ranking == answers[:, None]).argmax(axis=1) + 1, 0)
+    rival = np.where(best == answers, second, best)
+    margin = np.where(known, keyed[rows, np.maximum(answers, 0)] - keyed[rows, rival], 0.0)
+    uncertain = np.zeros(n, dtype=bool)
+    uncertain[np.argsort(lead, kind="stable")[: n // 4]] = True
+    return Grades(ranking, probabilities, answer_rank, lead, margin, uncertain)
+
+
+def hardest(grades: Grades, limit: int) -> list[int]:
+    """Return the wrong questions whose right option ranked worst; ties by the widest margin."""
+    wrong = [int(i) for i in np.flatnonzero(grades.answer_rank > 1)]
+    wrong.sort(key=lambda i: (-grades.answer_rank[i], grades.answer_margin[i], i))
+    return wrong[:limit]
+
+
+def confident_mistakes(grades: Grades, limit: int) -> list[int]:
+    """Return the wrong questions whose first choice has the largest lead."""
+    wrong = [int(i) for i in np.flatnonzero(grades.answer_rank > 1)]
+    wrong.sort(key=lambda i: (-grades.lead[i], i))
+    return wrong[:limit]
+
+
+def most_telling(grades: Grades, limit: int) -> set[int]:
+    """Return the questions to show in full where there are too many to show them all.
+
+    Wrong ones come first, the widest margin against the right option first; then the others,
+    the least certain first.
+    """
+    wrong = grades.answer_rank > 1
+    order = np.lexsort((np.where(wrong, grades.answer_margin, grades.lead), ~wrong))
+    return {int(i) for i in order[:limit]}

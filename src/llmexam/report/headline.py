@@ -1,0 +1,122 @@
+"""View of the score card: the result in one look, and how to read it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from markupsafe import Markup
+
+from llmexam.evaluation.results import Evaluation
+from llmexam.report.content import ReportContent
+from llmexam.report.formats import count, fixed, interval, listing, percent, plural
+from llmexam.report.plots import range_bar, told
+
+
+@dataclass(frozen=True, slots=True)
+class Fact:
+    """A number beside the headline."""
+
+    label: str
+    value: str
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
+class Headline:
+    """The score card. `score` and `bar` are empty where the exam has no answers."""
+
+    metric: str
+    score: str
+    interval: str
+    level: str
+    bar: Markup
+    reading: tuple[str, ...]
+    facts: tuple[Fact, ...]
+
+
+def view_headline(content: ReportContent) -> Headline:
+    """Return the score card of the final result."""
+    evaluation = content.final.evaluation
+    if evaluation is None:
+        note = (
+            "This exam has no answers, so nothing can be graded: the report shows rankings only."
+            if len(content.exam)
+            else "This exam has no questions."
+        )
+        known = (_questions_fact(content), _truncated_fact(content))
+        return Headline("", "", "", "", Markup(""), (note,), known)
+    k, level = evaluation.k, evaluation.level
+    metric = f"MAP@{k}"
+    names = ", ".join(f"{name} {fixed(v)}" for name, v in evaluation.baselines.items())
+    bar = range_bar(
+        evaluation.map_at_k,
+        evaluation.baselines,
+        evaluation.minimum_detectable_difference,
+        f"{metric} {told(evaluation.map_at_k, level)}. Baselines: {names or 'none'}. Minimum "
+        f"detectable difference {fixed(evaluation.minimum_detectable_difference)}.",
+    )
+    facts = (
+        _questions_fact(content),
+        Fact("Accuracy", fixed(evaluation.accuracy.value), interval(evaluation.accuracy)),
+        Fact(
+            f"Accuracy@{k}",
+            fixed(evaluation.accuracy_at_k.value),
+            interval(evaluation.accuracy_at_k),
+        ),
+        _truncated_fact(content),
+    )
+    return Headline(
+        metric,
+        fixed(evaluation.map_at_k.value),
+        interval(evaluation.map_at_k),
+        percent(level),
+        bar,
+        tuple(_reading(evaluation)),
+        facts,
+    )
+
+
+def _questions_fact(content: ReportContent) -> Fact:
+    counts = sorted({len(question.options) for question in content.exam})
+    if not counts:
+        detail = ""
+    elif len(counts) == 1:
+        detail = f"{counts[0]} options each"
+    else:
+        detail = f"{counts[0]} to {counts[-1]} options"
+    return Fact("Questions", count(len(content.exam)), detail)
+
+
+def _truncated_fact(content: ReportContent) -> Fact:
+    evaluation, scores = content.final.evaluation, content.final.scores
+    n = max(int(scores.truncated.sum()), evaluation.n_truncated if evaluation else 0)
+    return Fact("Truncated", count(n), "had evidence cut" if n else "no evidence was cut")
+
+
+def _reading(evaluation: Evaluation) -> Iterator[str]:
+    score, baselines = evaluation.map_at_k, evaluation.baselines
+    below = [name for name, value in baselines.items() if value < score.low]
+    within = [name for name, value in baselines.items() if score.low <= value <= score.high]
+    above = [name for name, value in baselines.items() if value > score.high]
+    if below:
+        yield f"The whole interval lies above {_baselines(below)}."
+    if within:
+        verb = "lies" if len(within) == 1 else "lie"
+        yield (
+            f"{_baselines(within, capital=True)} {verb} inside the interval: "
+            f"the score cannot be told from {'it' if len(within) == 1 else 'them'}."
+        )
+    if above:
+        verb = "scores" if len(above) == 1 else "score"
+        yield f"{_baselines(above, capital=True)} {verb} higher than the whole interval."
+    yield (
+        f"A paired test on {plural(evaluation.n_questions, 'question')} would find a difference of "
+        f"{fixed(evaluation.minimum_detectable_difference)} to another solver in 80 of 100 cases; "
+        "smaller ones often go unseen."
+    )
+
+
+def _baselines(names: Sequence[str], *, capital: bool = False) -> str:
+    noun = "baseline" if len(names) == 1 else "baselines"
+    return f"{'The' if capital else 'the'} {noun} {listing(names)}"

@@ -1,0 +1,67 @@
+"""The report as one HTML file that opens offline.
+
+Exam text is not trusted. Templates escape all of it; and a content security policy lets the
+page load nothing, run one script and use one style sheet, both known by their hashes.
+"""
+
+from __future__ import annotations
+
+from base64 import b64encode
+from functools import lru_cache
+from hashlib import sha256
+from importlib.resources import files
+from pathlib import Path
+
+from jinja2 import Environment, PackageLoader, StrictUndefined, Template
+from markupsafe import Markup
+
+from llmexam.report.content import ReportContent
+from llmexam.report.formats import printable
+from llmexam.report.view import view_report
+from llmexam.storage.atomic import write_text
+
+
+def render_report(content: ReportContent) -> str:
+    """Return the report as one HTML document without any outside reference.
+
+    Raises:
+        ScoreError: The scores of a solver are not those of the exam's questions.
+    """
+    style, script = _asset("report.css"), _asset("report.js")
+    policy = (
+        f"default-src 'none'; style-src {_source(style)}; script-src {_source(script)}; "
+        "base-uri 'none'; form-action 'none'"
+    )
+    page = _template().render(
+        report=view_report(content), style=Markup(style), script=Markup(script), policy=policy
+    )
+    return printable(page)
+
+
+def write_report(path: str | Path, content: ReportContent) -> None:
+    """Write the report to a file, whole or not at all. Arguments as for `render_report`."""
+    write_text(path, render_report(content))
+
+
+@lru_cache(maxsize=1)
+def _template() -> Template:
+    environment = Environment(
+        loader=PackageLoader("llmexam.report", "templates"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    return environment.get_template("report.html")
+
+
+@lru_cache(maxsize=2)
+def _asset(name: str) -> str:
+    path = files("llmexam.report").joinpath("templates", name)
+    # Line ends as the browser will see them, or the hash would not fit.
+    return path.read_text(encoding="utf-8").replace("\r\n", "\n")
+
+
+def _source(text: str) -> str:
+    digest = sha256(text.encode("utf-8")).digest()
+    return f"'sha256-{b64encode(digest).decode('ascii')}'"

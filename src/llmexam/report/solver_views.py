@@ -1,0 +1,145 @@
+"""Views of what each solver gave: the table, and how it treats the places of the options."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+from markupsafe import Markup
+
+from llmexam.evaluation.alignment import align_scores
+from llmexam.evaluation.results import Estimate
+from llmexam.report.content import ReportContent, SolverResult
+from llmexam.report.formats import MISSING, count, fixed, interval, percent, plural
+from llmexam.report.plots import Axis, axis_labels, axis_over, letter_bars, strip, told
+
+_NOTHING = Markup("")
+
+
+@dataclass(frozen=True, slots=True)
+class SolverRow:
+    """What one solver or baseline gave. `kind` is "final", "solver" or "baseline"."""
+
+    name: str
+    kind: str
+    score: str = ""
+    interval: str = ""
+    strip: Markup = _NOTHING
+    accuracy: str = MISSING
+    accuracy_interval: str = ""
+    weight: str = MISSING
+    agreement: str = MISSING
+    spread: str = MISSING
+    truncated: str = MISSING
+
+
+@dataclass(frozen=True, slots=True)
+class SolverTable:
+    """All solvers, the final result first, and which columns have something to say."""
+
+    metric: str
+    rows: tuple[SolverRow, ...]
+    axis: Markup
+    graded: bool
+    weighted: bool
+    rotated: bool
+    several: bool
+
+
+@dataclass(frozen=True, slots=True)
+class LetterCard:
+    """Recall for each place among the options, and what rotations changed."""
+
+    name: str
+    bars: Markup
+    rotations: str
+
+
+def solver_table(content: ReportContent) -> SolverTable:
+    """Return the table of solvers: the final result, the members, the baselines."""
+    final = content.final
+    results = [final, *(s for s in content.solvers if s.name != final.name)]
+    graded = [r.evaluation for r in results if r.evaluation is not None]
+    baselines = final.evaluation.baselines if final.evaluation else {}
+    ends = [v for e in graded for v in (e.map_at_k.low, e.map_at_k.high, e.map_at_k.value)]
+    axis = axis_over([*ends, *baselines.values()], floor=0.0)
+    reference = final.evaluation.map_at_k.value if final.evaluation else None
+    firsts = align_scores(content.exam, final.scores).ranking[:, :1]
+    rows = []
+    for result in results:
+        theirs = align_scores(content.exam, result.scores).ranking[:, :1]
+        agreement = percent(float((theirs == firsts).mean())) if len(content.exam) else MISSING
+        rows.append(_solver_row(result, result is final, axis, reference, agreement))
+    rows.extend(_baseline_rows(baselines, axis, reference))
+    return SolverTable(
+        metric=f"MAP@{graded[0].k}" if graded else "",
+        rows=tuple(rows),
+        axis=axis_labels(axis),
+        graded=bool(graded),
+        weighted=any(r.weight is not None for r in results),
+        rotated=any(r.position is not None for r in results),
+        several=len(results) > 1,
+    )
+
+
+def _solver_row(
+    result: SolverResult, is_final: bool, axis: Axis, reference: float | None, agreement: str
+) -> SolverRow:
+    cut, evaluation = int(result.scores.truncated.sum()), result.evaluation
+    row = SolverRow(
+        name=result.name,
+        kind="final" if is_final else "solver",
+        weight=MISSING if result.weight is None else fixed(result.weight, 3),
+        agreement=MISSING if is_final else agreement,
+        spread=fixed(result.position.spread if result.position else None),
+        truncated=count(max(cut, evaluation.n_truncated if evaluation else 0)),
+    )
+    if evaluation is None:
+        return row
+    score, accuracy = evaluation.map_at_k, evaluation.accuracy
+    return replace(
+        row,
+        score=fixed(score.value),
+        interval=interval(score),
+        strip=strip(axis, score, told(score, evaluation.level), reference=reference, kind=row.kind),
+        accuracy=fixed(accuracy.value),
+        accuracy_interval=interval(accuracy),
+    )
+
+
+def _baseline_rows(
+    baselines: Mapping[str, float], axis: Axis, reference: float | None
+) -> list[SolverRow]:
+    rows = []
+    for name, value in baselines.items():
+        alone = Estimate(value=value, low=value, high=value)
+        drawing = strip(
+            axis, alone, f"{fixed(value)}, baseline", reference=reference, kind="baseline"
+        )
+        rows.append(SolverRow(name, "baseline", fixed(value), "", drawing))
+    return rows
+
+
+def letter_cards(content: ReportContent) -> tuple[LetterCard, ...]:
+    """Return recall per letter for each graded solver, the final result first."""
+    results = [content.final, *(s for s in content.solvers if s.name != content.final.name)]
+    return tuple(
+        LetterCard(
+            result.name,
+            letter_bars(e.letters, e.accuracy.value, result.name),
+            _rotations(result),
+        )
+        for result in results
+        if (e := result.evaluation) is not None and e.letters
+    )
+
+
+def _rotations(result: SolverResult) -> str:
+    position = result.position
+    if position is None or not position.map_at_k:
+        return ""
+    return (
+        f"Under {plural(position.n_rotations, 'rotation')} of the options the score runs from "
+        f"{fixed(min(position.map_at_k))} to {fixed(max(position.map_at_k))}; the first choice "
+        f"changes on {count(position.n_changed)} of {plural(position.n_questions, 'question')}."
+    )
