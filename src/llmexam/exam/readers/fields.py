@@ -1,0 +1,146 @@
+"""Values of JSON and Parquet records, checked: what is not as it should be names its field."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Collection, Mapping, Sequence
+from typing import Any
+
+from llmexam.errors import ExamError
+from llmexam.exam.letters import index_of, letter_of
+
+
+def text_of(record: Mapping[str, Any], name: str) -> str:
+    """Return a text field.
+
+    Raises:
+        ExamError: The field is missing, no text, or holds half of a surrogate pair.
+    """
+    if name not in record:
+        raise ExamError(
+            f"'{name}' is missing; there is: {', '.join(record) or 'nothing'}",
+            field=name,
+            hint=f"Add '{name}'",
+        )
+    return checked_text(record[name], name)
+
+
+def checked_text(value: Any, name: str) -> str:
+    """Return a value that must be a text UTF-8 can write.
+
+    Raises:
+        ExamError: It is no text, or holds half of a surrogate pair.
+    """
+    if not isinstance(value, str):
+        raise ExamError(f"is {_kind(value)}, not a text", field=name, hint='Write it as "..."')
+    try:
+        value.encode("utf-8")
+    except UnicodeEncodeError as error:
+        raise ExamError(
+            f"holds half of a character (a lone surrogate) at place {error.start}",
+            field=name,
+            hint="Write the whole character",
+        ) from None
+    return value
+
+
+def texts_of(record: Mapping[str, Any], name: str) -> tuple[str, ...]:
+    """Return a field that is a list of texts.
+
+    Raises:
+        ExamError: The field is missing or no list, or an entry is no text.
+    """
+    values = list_of(record, name)
+    return tuple(checked_text(value, f"{name}[{i}]") for i, value in enumerate(values))
+
+
+def list_of(record: Mapping[str, Any], name: str) -> Sequence[Any]:
+    """Return a field that is a list.
+
+    Raises:
+        ExamError: The field is missing or no list.
+    """
+    values = record.get(name)
+    if not isinstance(values, list):
+        what = _kind(values) if name in record else "missing"
+        raise ExamError(f"is {what}, not a list", field=name, hint="Write it as [...]")
+    return values
+
+
+def id_of(record: Mapping[str, Any], row: int, name: str = "id") -> str:
+    """Return a record's id: a text, a whole number as text, or its place from 0 if it has none.
+
+    Raises:
+        ExamError: The id is blank, or neither a text nor a whole number.
+    """
+    value = record.get(name)
+    if value is None:
+        return str(row - 1)
+    if isinstance(value, int) and not isinstance(value, bool):
+        return str(value)
+    text = checked_text(value, name)
+    if not text.strip():
+        raise ExamError("is blank", field=name, hint="Give every question an id of its own")
+    return text
+
+
+def answer_index(value: Any, n_options: int, name: str = "answer") -> int | None:
+    """Return an answer given as a letter, as an index from 0, or as null.
+
+    Raises:
+        ExamError: It is something else, or beyond the options.
+    """
+    if value is None:
+        return None
+    if isinstance(value, int) and not isinstance(value, bool):
+        if 0 <= value < n_options:
+            return value
+        raise ExamError(
+            f"answer index {value} is not one of 0-{n_options - 1}",
+            field=name,
+            hint="Indices count from 0",
+        )
+    return answer_letter(checked_text(value, name), n_options, name)
+
+
+def answer_letter(text: str, n_options: int, name: str = "answer") -> int:
+    """Return the index of an answer given as a letter.
+
+    Raises:
+        ExamError: It is blank, or not the letter of an option.
+    """
+    if not text.strip():
+        raise ExamError(
+            "the answer is blank",
+            field=name,
+            hint=f"Write one of A-{letter_of(n_options - 1)}, or leave the field out "
+            "everywhere if answers are not known",
+        )
+    try:
+        return index_of(text, n_options)
+    except ExamError as error:
+        raise ExamError(
+            error.message, field=name, hint=f"There are {n_options} options in this row"
+        ) from None
+
+
+def metadata_of(record: Mapping[str, Any], known: Collection[str]) -> dict[str, str]:
+    """Return the fields that are not among the known ones, as texts; nulls are left out."""
+    return {
+        key: value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+        for key, value in record.items()
+        if key not in known and value is not None
+    }
+
+
+def _kind(value: Any) -> str:
+    names = {
+        type(None): "null",
+        bool: "true or false",
+        int: "a number",
+        float: "a number",
+        str: "a text",
+        list: "a list",
+        dict: "an object",
+    }
+    return names.get(type(value), type(value).__name__)

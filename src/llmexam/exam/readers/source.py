@@ -1,0 +1,239 @@
+"""The bytes of an exam file, and the checks that every form of file shares."""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import io
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from difflib import get_close_matches
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from llmexam.errors import ExamError
+
+MAX_FIELD_CHARACTERS = 256 * 1024 * 1024
+"""The longest CSV field that is read, in characters; the csv module's own bound is 131,072."""
+
+_SIGNATURES = {
+    b"PK\x03\x04": "a zip archive (or an Excel workbook)",
+    b"\x1f\x8b": "a gzip archive",
+    b"BZh": "a bzip2 archive",
+    b"\xfd7zXZ": "an xz archive",
+    b"\x28\xb5\x2f\xfd": "a zstd archive",
+    b"%PDF": "a PDF document",
+    b"SQLite format": "an SQLite database",
+}
+_UTF16_MARKS = (b"\xff\xfe", b"\xfe\xff")
+
+
+@dataclass(frozen=True)
+class CsvRecord:
+    """One record of a CSV file: the header's names and this record's cells, as they stand."""
+
+    header: tuple[str, ...]
+    cells: list[str]
+
+    def as_dict(self) -> dict[str, str]:
+        """Return the cells by name.
+
+        Raises:
+            ExamError: The record has not as many cells as the header.
+        """
+        if len(self.cells) != len(self.header):
+            raise ExamError(
+                f"has {len(self.cells)} cells but the header has {len(self.header)} columns",
+                hint='Put texts that hold commas or line breaks between double quotes ("...")',
+            )
+        return dict(zip(self.header, self.cells, strict=True))
+
+
+@dataclass(frozen=True)
+class JsonLine:
+    """One line of a JSON Lines file, not parsed yet."""
+
+    number: int
+    text: str
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return the object on this line.
+
+        Raises:
+            ExamError: The line is not JSON, or not an object.
+        """
+        value = parse_json(self.text, f"line {self.number}")
+        if not isinstance(value, dict):
+            raise ExamError(
+                f"line {self.number} is not a JSON object",
+                hint="Write one {...} on every line",
+            )
+        return value
+
+
+@dataclass(frozen=True)
+class SourceFile:
+    """A file that was read whole.
+
+    Attributes:
+        path: Where it is.
+        data: Its bytes.
+    """
+
+    path: Path
+    data: bytes
+
+    @classmethod
+    def load(cls, path: str | Path) -> SourceFile:
+        """Read a file.
+
+        Raises:
+            ExamError: It is missing, a folder, closed to this user, or empty.
+        """
+        path = Path(path)
+        if path.is_dir():
+            raise ExamError("is a folder, not a file", file=path, hint="Name a file inside it")
+        try:
+            data = path.read_bytes()
+        except (FileNotFoundError, NotADirectoryError):
+            raise _missing(path) from None
+        except PermissionError:
+            raise ExamError(
+                "cannot be read: permission denied", file=path, hint="Allow yourself to read it"
+            ) from None
+        if not data.removeprefix(b"\xef\xbb\xbf").strip():
+            raise ExamError("is empty", file=path, hint="An exam file has questions in it")
+        return cls(path, data)
+
+    @cached_property
+    def sha256(self) -> str:
+        """SHA-256 of the bytes, 64 hexadecimal digits."""
+        return hashlib.sha256(self.data).hexdigest()
+
+    @property
+    def is_parquet(self) -> bool:
+        """Whether the file opens as Parquet files do."""
+        return self.data[:4] == b"PAR1"
+
+    @cached_property
+    def text(self) -> str:
+        """The file as UTF-8 text, without a byte order mark.
+
+        Raises:
+            ExamError: It is binary, or not UTF-8.
+        """
+        for signature, kind in _SIGNATURES.items():
+            if self.data.startswith(signature):
+                raise self.error(f"is {kind}, not a text file", hint="Unpack or export it first")
+        if self.data[:2] in _UTF16_MARKS:
+            raise self.error("is UTF-16 text", hint="Save it as UTF-8")
+        zero = self.data.find(b"\0")
+        if zero >= 0:
+            raise self.error(
+                f"is binary: a NUL byte stands at byte offset {zero}", hint="Give a text file"
+            )
+        try:
+            return self.data.decode("utf-8").removeprefix("\ufeff")
+        except UnicodeDecodeError as error:
+            line = self.data.count(b"\n", 0, error.start) + 1
+            raise self.error(
+                f"is not UTF-8: byte 0x{self.data[error.start]:02x} at byte offset "
+                f"{error.start} (line {line})",
+                hint="Save it as UTF-8",
+            ) from None
+
+    def error(self, message: str, *, row: int | None = None, hint: str | None = None) -> ExamError:
+        """Return an error about this file."""
+        return ExamError(message, file=self.path, row=row, hint=hint)
+
+    def csv_rows(self) -> Iterator[list[str]]:
+        """Yield the rows of a CSV file, header included; blank lines are left out.
+
+        Raises:
+            ExamError: The quoting is broken.
+        """
+        csv.field_size_limit(max(csv.field_size_limit(), MAX_FIELD_CHARACTERS))
+        reader = csv.reader(io.StringIO(self.text, newline=""), strict=True)
+        n_rows = 0
+        try:
+            for cells in reader:
+                if cells:
+                    yield cells
+                    n_rows += 1
+        except csv.Error as error:
+            raise self.error(
+                f"is not well-formed CSV near line {reader.line_num}: {error}",
+                row=n_rows if n_rows else None,
+                hint='Inside a quoted field, write a double quote twice ("")',
+            ) from None
+
+    @cached_property
+    def csv_header(self) -> tuple[str, ...]:
+        """The names in the first row of a CSV file, without space around them."""
+        return tuple(name.strip() for name in next(self.csv_rows(), []))
+
+    def csv_records(self) -> Iterator[CsvRecord]:
+        """Yield the records below the header of a CSV file.
+
+        Raises:
+            ExamError: Two columns have one name, or the quoting is broken.
+        """
+        header = self.csv_header
+        repeated = next((name for name in header if header.count(name) > 1), None)
+        if repeated is not None:
+            raise self.error(f"two columns have the name '{repeated}'", hint="Rename one of them")
+        rows = self.csv_rows()
+        next(rows, None)
+        for cells in rows:
+            yield CsvRecord(header, cells)
+
+    def json_lines(self) -> Iterator[JsonLine]:
+        """Yield the lines that are not blank."""
+        # Not str.splitlines: JSON texts may hold U+2028 and its like as they are.
+        for number, line in enumerate(self.text.split("\n"), 1):
+            if line.strip():
+                yield JsonLine(number, line)
+
+    @cached_property
+    def first_json(self) -> dict[str, Any]:
+        """The first object of a JSON or JSON Lines file; empty where there is none to read."""
+        text = self.text.lstrip()
+        try:
+            value = parse_json(text if text[:1] == "[" else text.split("\n", 1)[0], "it")
+        except ExamError:
+            return {}
+        if isinstance(value, list):
+            value = value[0] if value else {}
+        return value if isinstance(value, dict) else {}
+
+
+def parse_json(text: str, where: str) -> Any:
+    """Return the value of a JSON text.
+
+    Args:
+        text: The JSON.
+        where: What the text is, for the error: "line 3".
+
+    Raises:
+        ExamError: The text is not JSON.
+    """
+    try:
+        return json.loads(text)
+    except json.JSONDecodeError as error:
+        raise ExamError(
+            f"{where} is not JSON: {error.msg} at character {error.pos + 1}",
+            hint="Check that it was not cut off",
+        ) from None
+    except (RecursionError, ValueError) as error:
+        raise ExamError(f"{where} cannot be read as JSON: {error}") from None
+
+
+def _missing(path: Path) -> ExamError:
+    if not path.parent.is_dir():
+        return ExamError("does not exist, nor does its folder", file=path, hint="Check the path")
+    names = [entry.name for entry in path.parent.iterdir() if entry.is_file()]
+    close = get_close_matches(path.name, names, n=1, cutoff=0.5)
+    hint = f"Did you mean '{path.parent / close[0]}'?" if close else "Check the path"
+    return ExamError("does not exist", file=path, hint=hint)

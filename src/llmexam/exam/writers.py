@@ -1,0 +1,214 @@
+"""Exams written to files: whole or not at all, and read back as they were.
+
+What a form has no place for is left out; `what_is_lost` says what.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from llmexam.errors import ExamError, nearest
+from llmexam.exam.context import join_context
+from llmexam.exam.exam import Exam
+from llmexam.exam.letters import letter_of
+from llmexam.exam.question import Question
+from llmexam.exam.readers.alpaca import INSTRUCTION, parse_input, render_input
+from llmexam.storage.atomic import write_text
+
+
+class LongRow(NamedTuple):
+    """One option of a question, as sentence pairs for training are stored.
+
+    Attributes:
+        id: The question's id.
+        prompt: What is asked.
+        option: The option's text.
+        label: 1 if it is right, else 0.
+    """
+
+    id: str
+    prompt: str
+    option: str
+    label: int
+
+
+def write_exam(path: str | Path, exam: Exam, *, format: str) -> None:
+    """Write an exam to a file, whole or not at all.
+
+    Args:
+        path: The file; one that is there is replaced.
+        exam: The exam.
+        format: Name of the form, a key of `WRITERS`.
+
+    Raises:
+        ExamError: The form is unknown or cannot hold this exam.
+    """
+    if format not in WRITERS:
+        raise ExamError(f"no exam can be written as '{format}'", hint=nearest(format, WRITERS))
+    if not len(exam):
+        raise ExamError("an exam of no questions is not written", file=path)
+    write_text(path, WRITERS[format](exam))
+
+
+def what_is_lost(exam: Exam, format: str) -> tuple[str, ...]:
+    """Return what an exam has and a form cannot hold, such as ("ids", "passages")."""
+    has_ids = exam.ids != tuple(str(i) for i in range(len(exam)))
+    parts = {
+        "ids": has_ids and format == "alpaca",
+        "passages": format in ("alpaca", "long") and any(q.passages for q in exam),
+        "titles, ids and scores of passages": format == "kaggle"
+        and any(p.title or p.id or p.score is not None for q in exam for p in q.passages),
+        "metadata": format in ("alpaca", "long") and any(q.metadata for q in exam),
+    }
+    return tuple(name for name, is_lost in parts.items() if is_lost)
+
+
+def to_long(exam: Exam) -> list[LongRow]:
+    """Return an exam in long form: one row an option, in order.
+
+    Raises:
+        ExamError: A question has no answer.
+    """
+    rows = []
+    for row, question in enumerate(exam, 1):
+        if question.answer is None:
+            raise ExamError(
+                f"question '{question.id}' has no answer, so its options have no label",
+                file=exam.source or None,
+                row=row,
+                field="answer",
+                hint="Leave questions without answers out",
+            )
+        rows += [
+            LongRow(question.id, question.prompt, option, int(i == question.answer))
+            for i, option in enumerate(question.options)
+        ]
+    return rows
+
+
+def csv_text(header: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:
+    """Return a CSV text with CRLF line ends, as RFC 4180 has it.
+
+    Raises:
+        ExamError: A cell holds a NUL character, which no CSV reader takes.
+    """
+    out = io.StringIO(newline="")
+    # With CRLF, a lone CR or LF inside a cell makes the csv module quote it.
+    writer = csv.writer(out, lineterminator="\r\n")
+    writer.writerow(header)
+    writer.writerows(rows)
+    text = out.getvalue()
+    if "\0" in text:
+        raise ExamError(
+            "a text holds a NUL character, which CSV cannot carry", hint="Use --to jsonl"
+        )
+    return text
+
+
+def _kaggle(exam: Exam) -> str:
+    counts = {len(question.options) for question in exam}
+    if len(counts) > 1:
+        raise ExamError(
+            f"questions have {min(counts)} to {max(counts)} options, and this form has one "
+            "column an option",
+            hint="Use --to jsonl",
+        )
+    letters = [letter_of(i) for i in range(counts.pop())]
+    some_answer = any(question.answer is not None for question in exam)
+    if some_answer and not exam.is_labelled:
+        raise ExamError(
+            "some questions have answers and some have none",
+            hint="Use --to jsonl, or leave those without out",
+        )
+    has_context = any(question.passages for question in exam)
+    keys = list(dict.fromkeys(key for question in exam for key in question.metadata))
+    fixed = ["id", "prompt", *letters]
+    fixed += ["answer"] if some_answer else []
+    fixed += ["context"] if has_context else []
+    _check_keys(keys, {*fixed, "answer", "context"})
+
+    def cells(question: Question) -> list[str]:
+        row = [question.id, question.prompt, *question.options]
+        row += [question.answer_letter or ""] if some_answer else []
+        row += [join_context(question.passages)] if has_context else []
+        return row + [question.metadata.get(key, "") for key in keys]
+
+    return csv_text([*fixed, *keys], [cells(question) for question in exam])
+
+
+def _check_keys(keys: Sequence[str], taken: set[str]) -> None:
+    for key in keys:
+        is_letter = len(key) == 1 and "A" <= key <= "Z"
+        if key in taken or is_letter or key != key.strip():
+            raise ExamError(
+                f"metadata '{key}' cannot be the name of a column", hint="Use --to jsonl"
+            )
+
+
+def _jsonl(exam: Exam) -> str:
+    return "".join(
+        json.dumps(_jsonl_record(question), ensure_ascii=False, allow_nan=False) + "\n"
+        for question in exam
+    )
+
+
+def _jsonl_record(question: Question) -> dict[str, Any]:
+    record: dict[str, Any] = {
+        "id": question.id,
+        "prompt": question.prompt,
+        "options": list(question.options),
+        "answer": question.answer_letter,
+    }
+    if question.passages:
+        record["passages"] = [
+            {
+                "text": passage.text,
+                **({"title": passage.title} if passage.title else {}),
+                **({"id": passage.id} if passage.id else {}),
+                **({"score": passage.score} if passage.score is not None else {}),
+            }
+            for passage in question.passages
+        ]
+    if question.metadata:
+        record["metadata"] = dict(question.metadata)
+    return record
+
+
+def _alpaca(exam: Exam) -> str:
+    records = []
+    for row, question in enumerate(exam, 1):
+        text = render_input(question.prompt, question.options)
+        if parse_input(text) != (question.prompt, question.options):
+            raise ExamError(
+                f"question '{question.id}' cannot be told apart from its options again: "
+                "a text has a line that opens like an option ('A:', 'B:', ...)",
+                file=exam.source or None,
+                row=row,
+                hint="Reword that line, or use --to jsonl",
+            )
+        records.append(
+            {
+                "instruction": INSTRUCTION,
+                "input": text,
+                "output": question.answer_letter or "",
+            }
+        )
+    return json.dumps(records, ensure_ascii=False, indent=2) + "\n"
+
+
+def _long(exam: Exam) -> str:
+    return csv_text(LongRow._fields, to_long(exam))
+
+
+WRITERS: dict[str, Callable[[Exam], str]] = {
+    "kaggle": _kaggle,
+    "jsonl": _jsonl,
+    "alpaca": _alpaca,
+    "long": _long,
+}
+"""Forms that exams can be written in; each function returns the text of the file."""
