@@ -1,0 +1,98 @@
+"""Scores on disk: one Parquet file a solver, with what made them in its metadata."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from llmexam.errors import ScoreError
+from llmexam.exam.scores import ScoreMatrix
+from llmexam.storage.atomic import atomic_path
+
+_SCHEMA = pa.schema(
+    [
+        pa.field("id", pa.string(), nullable=False),
+        pa.field("scores", pa.list_(pa.float32()), nullable=False),
+        pa.field("truncated", pa.bool_(), nullable=False),
+    ]
+)
+_METADATA_KEY = b"llmexam"
+
+
+def write_scores(
+    path: str | Path, scores: ScoreMatrix, metadata: Mapping[str, str] | None = None
+) -> None:
+    """Write scores to a Parquet file, whole or not at all.
+
+    Columns: `id`; `scores`, a list of float32 for the options that are present; `truncated`.
+
+    Args:
+        path: The file; one that is there is replaced.
+        scores: The scores.
+        metadata: What made them, such as solver, settings and hashes.
+
+    Raises:
+        ScoreError: An option is absent between present ones, so a list cannot say which.
+    """
+    holes = (~scores.present[:, :-1] & scores.present[:, 1:]).any(axis=1)
+    if holes.any():
+        raise ScoreError(
+            f"question '{scores.question_ids[int(np.argmax(holes))]}' lacks an option that is "
+            "not its last",
+            file=path,
+        )
+    offsets = np.concatenate([[0], np.cumsum(scores.n_options)]).astype(np.int32)
+    lists = pa.ListArray.from_arrays(offsets, pa.array(scores.values[scores.present]))
+    text = json.dumps(dict(metadata or {}), ensure_ascii=False, sort_keys=True)
+    table = pa.Table.from_arrays(
+        [pa.array(scores.question_ids, pa.string()), lists, pa.array(scores.truncated)],
+        schema=_SCHEMA.with_metadata({_METADATA_KEY: text.encode("utf-8")}),
+    )
+    with atomic_path(path) as temporary:
+        pq.write_table(table, temporary, compression="zstd", write_page_checksum=True)
+
+
+def read_scores(path: str | Path) -> tuple[ScoreMatrix, dict[str, str]]:
+    """Read scores and what made them.
+
+    Raises:
+        ScoreError: The file is missing, damaged or not of this kind.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise ScoreError(
+            "is a folder" if path.is_dir() else "does not exist", file=path, hint="Check the path"
+        )
+    try:
+        table = pq.read_table(
+            path, partitioning=None, memory_map=False, page_checksum_verification=True
+        )
+        columns = ", ".join(f"{field.name} ({field.type})" for field in table.schema)
+        metadata = json.loads((table.schema.metadata or {}).get(_METADATA_KEY, b"{}"))
+    except (pa.ArrowException, OSError, ValueError) as error:
+        raise ScoreError(
+            f"is no Parquet file, or a damaged one: {str(error).splitlines()[0]}",
+            file=path,
+            hint="Score the exam again",
+        ) from None
+    if not table.schema.equals(_SCHEMA, check_metadata=False) or not isinstance(metadata, dict):
+        raise ScoreError(
+            f"has the columns {columns or 'none'}",
+            file=path,
+            hint="Score files have id (string), scores (list<float>) and truncated (bool)",
+        )
+    try:
+        scores = ScoreMatrix.from_rows(
+            table["id"].to_pylist(),
+            [np.asarray(row, dtype=np.float32) for row in table["scores"].to_pylist()],
+            table["truncated"].to_numpy(),
+        )
+    except (ScoreError, ValueError, TypeError) as error:
+        message = error.message if isinstance(error, ScoreError) else str(error)
+        raise ScoreError(message, file=path, hint="Score the exam again") from None
+    return scores, {str(key): str(value) for key, value in metadata.items()}

@@ -1,0 +1,200 @@
+"""Exams taken apart for training and testing: deterministic, stratified, groups kept whole."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from llmexam.errors import ExamError, nearest
+from llmexam.exam.exam import Exam
+from llmexam.exam.normalise import normalise
+
+Indices = NDArray[np.int64]
+
+
+def split_exam(
+    exam: Exam,
+    fractions: Mapping[str, float] | None = None,
+    *,
+    seed: int = 0,
+    stratify: str | None = "answer",
+    group_by: str | None = None,
+) -> dict[str, Indices]:
+    """Deal the questions of an exam into named parts.
+
+    The parts' sizes are the fractions of the number of questions, rounded by largest remainder;
+    groups of several questions can make them differ.
+
+    Args:
+        exam: The exam.
+        fractions: Share of each part, above 0, adding up to 1; train 0.7, dev 0.15 and test 0.15
+            if not given.
+        seed: Of the shuffling.
+        stratify: "answer" or a metadata key: each part gets its share of every value;
+            None for no strata.
+        group_by: "prompt" or a metadata key: questions that agree in it stay together. Prompts
+            agree if only case, punctuation and spacing differ.
+
+    Returns:
+        The indices of each part's questions, rising.
+
+    Raises:
+        ExamError: The fractions are no shares, a key is unknown, or a part would be empty.
+    """
+    shares = dict(fractions) if fractions else {"train": 0.7, "dev": 0.15, "test": 0.15}
+    if any(not share > 0 for share in shares.values()) or abs(sum(shares.values()) - 1) > 1e-6:
+        raise ExamError(
+            f"shares {', '.join(f'{share:g}' for share in shares.values())} do not add up to 1",
+            field="split",
+            hint="Give positive shares such as 0.7,0.15,0.15",
+        )
+    parts = _deal(exam, np.array(list(shares.values())), seed, stratify, group_by)
+    for name, part in zip(shares, parts, strict=True):
+        if not len(part):
+            raise ExamError(
+                f"part '{name}' of {len(exam)} questions would be empty",
+                file=exam.source or None,
+                hint="Give it a larger share, or group less",
+            )
+    return dict(zip(shares, parts, strict=True))
+
+
+def k_folds(
+    exam: Exam,
+    n_folds: int,
+    *,
+    seed: int = 0,
+    stratify: str | None = "answer",
+    group_by: str | None = None,
+) -> tuple[Indices, ...]:
+    """Deal the questions of an exam into folds of like size; each question is in one fold.
+
+    Args:
+        exam: The exam.
+        n_folds: How many, at least 2.
+        seed: Of the shuffling.
+        stratify: As in `split_exam`.
+        group_by: As in `split_exam`.
+
+    Returns:
+        The indices of each fold's questions, rising.
+
+    Raises:
+        ExamError: There are fewer questions or groups than folds, or a key is unknown.
+    """
+    if n_folds < 2:
+        raise ExamError(f"{n_folds} folds are too few", field="folds", hint="Take 2 or more")
+    parts = _deal(exam, np.full(n_folds, 1 / n_folds), seed, stratify, group_by)
+    if any(not len(part) for part in parts):
+        raise ExamError(
+            f"{len(exam)} questions cannot fill {n_folds} folds",
+            file=exam.source or None,
+            field="folds",
+            hint="Take fewer folds, or group less",
+        )
+    return tuple(parts)
+
+
+def largest_remainder(shares: Sequence[float] | NDArray[np.float64], total: int) -> Indices:
+    """Round shares of a total to whole numbers that add up to it; ties go to the first.
+
+    >>> largest_remainder([0.7, 0.15, 0.15], 10).tolist()
+    [7, 2, 1]
+    """
+    exact = np.asarray(shares, dtype=np.float64)
+    # Shares like 0.15 are not exact in binary; rounding keeps ties what they are on paper.
+    exact = np.round(exact / exact.sum() * total, 9)
+    counts: Indices = np.floor(exact).astype(np.int64)
+    order = np.argsort(counts - exact, kind="stable")
+    counts[order[: total - int(counts.sum())]] += 1
+    return counts
+
+
+def _deal(
+    exam: Exam, shares: NDArray[np.float64], seed: int, stratify: str | None, group_by: str | None
+) -> list[Indices]:
+    rng = np.random.default_rng(seed)
+    strata = _codes(_values(exam, stratify, "stratify"))
+    groups = _codes(_values(exam, group_by, "group_by")) if group_by else np.arange(len(exam))
+    shuffled = rng.permutation(len(exam))
+    part_of = np.full(len(exam), -1, dtype=np.int64)
+    # [n_parts, n_strata]: how many questions of each stratum each part should have, and has.
+    wanted = shares[:, None] * np.bincount(strata)[None, :]
+    dealt = np.zeros_like(wanted)
+    members: dict[int, list[int]] = {}
+    for i in shuffled:
+        members.setdefault(int(groups[i]), []).append(int(i))
+    # Large groups first, while every part has room; sorted() keeps the shuffled order of ties.
+    for group in sorted(members.values(), key=len, reverse=True):
+        if len(group) == 1:
+            break
+        counts = np.bincount(strata[group], minlength=wanted.shape[1])
+        part = _best_part(wanted, dealt, counts)
+        part_of[group] = part
+        dealt[part] += counts
+    singles = np.array([group[0] for group in members.values() if len(group) == 1], dtype=np.int64)
+    _deal_singles(part_of, singles, strata, shares, wanted - dealt)
+    return [np.flatnonzero(part_of == part) for part in range(len(shares))]
+
+
+def _best_part(wanted: NDArray[np.float64], dealt: NDArray[np.float64], counts: Indices) -> int:
+    """Return the part that a group brings nearest to what it should have.
+
+    Nearness is Pearson's statistic, sum of (dealt - wanted)^2 / wanted, over all questions and
+    over each stratum.
+    """
+    before, after = dealt - wanted, dealt + counts - wanted
+    strata_cost = ((after**2 - before**2) / wanted).sum(axis=1)
+    size_cost = (after.sum(axis=1) ** 2 - before.sum(axis=1) ** 2) / wanted.sum(axis=1)
+    return int(np.argmin(strata_cost + size_cost))
+
+
+def _deal_singles(
+    part_of: Indices,
+    singles: Indices,
+    strata: Indices,
+    shares: NDArray[np.float64],
+    missing: NDArray[np.float64],
+) -> None:
+    """Deal questions that are a group of their own, stratum by stratum, to exact totals."""
+    sizes = np.array([(part_of == part).sum() for part in range(len(shares))])
+    room = np.maximum(largest_remainder(shares, len(part_of)) - sizes, 0)
+    if len(singles):
+        # Groups may have filled a part to more than its share: then the others get less.
+        room = largest_remainder(room if room.sum() else shares, len(singles))
+    due = np.zeros(len(shares))
+    for stratum in range(missing.shape[1]):
+        here = singles[strata[singles] == stratum]
+        rate = np.maximum(missing[:, stratum], 0)
+        rate = rate / rate.sum() if rate.sum() else shares
+        for i in here:
+            due += rate
+            part = int(np.argmax(np.where(room > 0, due, -np.inf)))
+            part_of[i] = part
+            due[part] -= 1
+            room[part] -= 1
+
+
+def _codes(values: Sequence[str]) -> Indices:
+    codes: dict[str, int] = {}
+    return np.array([codes.setdefault(value, len(codes)) for value in values], dtype=np.int64)
+
+
+def _values(exam: Exam, key: str | None, field: str) -> list[str]:
+    if key is None:
+        return [""] * len(exam)
+    if key == "answer":
+        return [question.answer_letter or "" for question in exam]
+    if key == "prompt":
+        return [normalise(question.prompt) for question in exam]
+    known = {name for question in exam for name in question.metadata}
+    if key not in known:
+        raise ExamError(
+            f"no question has metadata '{key}'",
+            file=exam.source or None,
+            field=field,
+            hint=nearest(key, known | {"answer", "prompt"}),
+        )
+    return [question.metadata.get(key, "") for question in exam]

@@ -1,0 +1,198 @@
+"""Submission files: `id,prediction`, up to three letters a question, best first."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from llmexam.errors import ExamError, SubmissionError
+from llmexam.exam.exam import Exam
+from llmexam.exam.letters import MAX_OPTIONS, index_of, letter_of
+from llmexam.exam.readers.source import SourceFile
+from llmexam.exam.scores import ScoreMatrix
+from llmexam.exam.writers import csv_text
+from llmexam.storage.atomic import write_text
+
+_COLUMNS = ("id", "prediction")
+
+
+def submission_text(scores: ScoreMatrix, k: int = 3) -> str:
+    """Return a submission: the k best options of every question, best first, between spaces.
+
+    Args:
+        scores: One score per option.
+        k: How many letters at most, 1 or more; a question with fewer options gets fewer.
+
+    Raises:
+        SubmissionError: `k` is less than 1, or there are no questions.
+    """
+    if k < 1:
+        raise SubmissionError(f"k is {k}", field="k", hint="Take 1 or more")
+    if not len(scores):
+        raise SubmissionError("there are no questions to answer")
+    best = scores.ranking[:, :k].tolist()
+    predictions = [" ".join(letter_of(i) for i in row if i >= 0) for row in best]
+    return csv_text(_COLUMNS, zip(scores.question_ids, predictions, strict=True))
+
+
+def write_submission(path: str | Path, scores: ScoreMatrix, k: int = 3) -> None:
+    """Write `submission_text` to a file, whole or not at all; one that is there is replaced.
+
+    Raises:
+        SubmissionError: `k` is less than 1, or there are no questions.
+    """
+    write_text(path, submission_text(scores, k))
+
+
+def read_submission(path: str | Path, exam: Exam | None = None) -> dict[str, tuple[int, ...]]:
+    """Read a submission; repeated letters are kept, for the metric has a rule for them.
+
+    Args:
+        path: The file.
+        exam: If given, the submission must answer its questions, all of them and no others, with
+            letters of their options.
+
+    Returns:
+        Option indices by question id, best first, in the order of the file.
+
+    Raises:
+        SubmissionError: The file cannot be read, a column, id or prediction is missing, an id is
+            there twice, or a letter is unknown.
+    """
+    try:
+        source = SourceFile.load(path)
+        records = list(_records(source))
+    except SubmissionError:
+        raise
+    except ExamError as error:
+        raise SubmissionError(
+            error.message, file=error.file, row=error.row, field=error.field, hint=error.hint
+        ) from None
+    n_options = {question.id: len(question.options) for question in exam} if exam else {}
+    answers: dict[str, tuple[int, ...]] = {}
+    first_row: dict[str, int] = {}
+    for row, (question_id, prediction) in enumerate(records, 1):
+        if question_id in first_row:
+            raise SubmissionError(
+                f"id '{question_id}' is already the id of row {first_row[question_id]}",
+                file=path,
+                row=row,
+                field="id",
+                hint="Answer every question once",
+            )
+        first_row[question_id] = row
+        if exam is not None and question_id not in n_options:
+            raise SubmissionError(
+                f"id '{question_id}' is no question of {exam.source or 'the exam'}",
+                file=path,
+                row=row,
+                field="id",
+                hint="Is it the submission of another exam?",
+            )
+        answers[question_id] = _indices(
+            prediction, n_options.get(question_id, MAX_OPTIONS), Path(path), row
+        )
+    if not answers:
+        raise SubmissionError("has no predictions", file=path)
+    if exam is not None:
+        _check_complete(answers, exam, path)
+    return answers
+
+
+def validate_submission(
+    path: str | Path, exam: Exam, *, k: int = 3, strict: bool = True
+) -> dict[str, tuple[int, ...]]:
+    """Check that any grader would take a submission, and return it as `read_submission` does.
+
+    Args:
+        path: The file.
+        exam: The exam it answers.
+        k: How many letters a prediction may have.
+        strict: Refuse repeated letters too, which graders treat differently ("A A A" earns 1 from
+            the competition's and 3 from a loop in common use).
+
+    Raises:
+        SubmissionError: Names file, row and field of the first thing that is wrong.
+    """
+    answers = read_submission(path, exam)
+    for row, (question_id, prediction) in enumerate(answers.items(), 1):
+        letters = " ".join(letter_of(i) for i in prediction)
+        if len(prediction) > k:
+            raise SubmissionError(
+                f"'{letters}' has {len(prediction)} letters for question '{question_id}'",
+                file=path,
+                row=row,
+                field="prediction",
+                hint=f"Give at most {k}",
+            )
+        if strict and len(set(prediction)) < len(prediction):
+            raise SubmissionError(
+                f"'{letters}' repeats a letter for question '{question_id}'",
+                file=path,
+                row=row,
+                field="prediction",
+                hint="Graders treat repeats differently: give each letter once",
+            )
+    return answers
+
+
+def _records(source: SourceFile) -> Iterator[tuple[str, str]]:
+    header = source.csv_header
+    for name in _COLUMNS:
+        if name not in header:
+            raise SubmissionError(
+                f"column '{name}' is missing; the header has: {', '.join(header)}",
+                file=source.path,
+                field=name,
+                hint="The form is id,prediction",
+            )
+    if len(header) > len(_COLUMNS):
+        extra = ", ".join(name for name in header if name not in _COLUMNS)
+        raise SubmissionError(
+            f"there are more columns than id and prediction: {extra}",
+            file=source.path,
+            hint="Remove them",
+        )
+    for row, record in enumerate(source.csv_records(), 1):
+        try:
+            cells = record.as_dict()
+        except ExamError as error:
+            raise SubmissionError(
+                error.message, file=source.path, row=row, hint=error.hint
+            ) from None
+        yield cells["id"], cells["prediction"]
+
+
+def _indices(prediction: str, n_options: int, path: Path, row: int) -> tuple[int, ...]:
+    letters = prediction.split()
+    if not letters:
+        raise SubmissionError(
+            "the prediction is blank",
+            file=path,
+            row=row,
+            field="prediction",
+            hint="Write letters such as 'B A D'",
+        )
+    for letter in letters:
+        if not ("A" <= letter <= letter_of(n_options - 1) and len(letter) == 1):
+            raise SubmissionError(
+                f"'{letter}' is not one of A-{letter_of(n_options - 1)}",
+                file=path,
+                row=row,
+                field="prediction",
+                hint="Write capital letters with spaces between them, such as 'B A D'",
+            )
+    return tuple(index_of(letter) for letter in letters)
+
+
+def _check_complete(answers: dict[str, tuple[int, ...]], exam: Exam, path: str | Path) -> None:
+    missing = [question_id for question_id in exam.ids if question_id not in answers]
+    if missing:
+        shown = ", ".join(f"'{question_id}'" for question_id in missing[:5])
+        more = f" and {len(missing) - 5} more" if len(missing) > 5 else ""
+        raise SubmissionError(
+            f"{len(missing)} of {len(exam)} questions are not answered: {shown}{more}",
+            file=path,
+            field="id",
+            hint="Add a row for each",
+        )

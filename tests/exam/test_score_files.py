@@ -1,0 +1,109 @@
+import tempfile
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from llmexam.errors import ScoreError
+from llmexam.exam.score_files import read_scores, write_scores
+from llmexam.exam.scores import ScoreMatrix
+
+ids = st.one_of(
+    st.sampled_from(["0", "None", "a,b", 'q"1"', "x\ny"]),
+    st.text(st.characters(blacklist_categories=["Cs"], blacklist_characters="\0"), min_size=1),
+).filter(str.strip)
+
+
+@settings(max_examples=40, deadline=None)
+@given(
+    st.dictionaries(
+        ids,
+        st.tuples(
+            st.lists(
+                st.floats(width=32, allow_nan=False, allow_infinity=False), min_size=2, max_size=7
+            ),
+            st.booleans(),
+        ),
+        max_size=6,
+    ),
+    st.dictionaries(ids, ids, max_size=3),
+)
+def test_round_trip(rows, metadata):
+    scores = ScoreMatrix.from_rows(
+        list(rows), [values for values, _ in rows.values()], [cut for _, cut in rows.values()]
+    )
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "scores.parquet"
+        write_scores(path, scores, metadata)
+        back, told = read_scores(path)
+    assert back.question_ids == scores.question_ids
+    np.testing.assert_array_equal(back.values, scores.values)
+    np.testing.assert_array_equal(back.present, scores.present)
+    np.testing.assert_array_equal(back.truncated, scores.truncated)
+    assert told == metadata
+
+
+def test_only_present_options_are_stored(tmp_path):
+    path = tmp_path / "s.parquet"
+    write_scores(path, ScoreMatrix.from_rows(["a", "b"], [[1, 2, 3], [4, 5]]))
+    table = pq.read_table(path)
+    assert table.column_names == ["id", "scores", "truncated"]
+    assert table["scores"].to_pylist() == [[1, 2, 3], [4, 5]]
+
+
+def test_a_hole_between_options_is_refused(tmp_path):
+    present = np.array([[True, False, True]])
+    scores = ScoreMatrix(("a",), np.ones((1, 3), np.float32), present, np.zeros(1, bool))
+    with pytest.raises(ScoreError, match="'a' lacks an option"):
+        write_scores(tmp_path / "s.parquet", scores)
+
+
+@pytest.mark.parametrize("keep", [0, 3, 50, -1])
+def test_a_damaged_file_names_itself(tmp_path, keep):
+    path = tmp_path / "s.parquet"
+    write_scores(path, ScoreMatrix.from_rows(["a"], [[1, 2]]))
+    path.write_bytes(path.read_bytes()[:keep])
+    with pytest.raises(ScoreError, match="damaged") as caught:
+        read_scores(path)
+    assert caught.value.file == str(path)
+
+
+def test_damage_anywhere_is_an_error_or_changes_nothing(tmp_path):
+    path = tmp_path / "s.parquet"
+    scores = ScoreMatrix.from_rows(["a", "b"], [[1, 2], [3, 4]])
+    write_scores(path, scores)
+    whole = path.read_bytes()
+    named = []
+    for place in range(4, len(whole), 7):
+        path.write_bytes(whole[:place] + bytes([whole[place] ^ 0xFF]) + whole[place + 1 :])
+        try:
+            np.testing.assert_array_equal(read_scores(path)[0].values, scores.values)
+        except ScoreError as error:
+            named.append(error.file)
+    assert named
+    assert set(named) == {str(path)}
+
+
+def test_other_files(tmp_path):
+    with pytest.raises(ScoreError, match="does not exist"):
+        read_scores(tmp_path / "no.parquet")
+    with pytest.raises(ScoreError, match="is a folder"):
+        read_scores(tmp_path)
+    pq.write_table(pa.table({"id": ["a"]}), tmp_path / "x.parquet")
+    with pytest.raises(ScoreError, match=r"has the columns id \(string\)"):
+        read_scores(tmp_path / "x.parquet")
+
+
+def test_scores_that_are_no_numbers_name_the_file(tmp_path):
+    path = tmp_path / "s.parquet"
+    write_scores(path, ScoreMatrix.from_rows(["a"], [[1, 2]]))
+    table = pq.read_table(path)
+    bad = pa.array([[1.0, float("nan")]], pa.list_(pa.float32()))
+    pq.write_table(table.set_column(1, table.schema.field(1), bad), path)
+    with pytest.raises(ScoreError, match="option B has score nan") as caught:
+        read_scores(path)
+    assert caught.value.file == str(path)
