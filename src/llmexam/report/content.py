@@ -5,9 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from llmexam.evaluation.results import Comparison, Evaluation, PositionAudit
+from llmexam.exam.audit import Finding
 from llmexam.exam.exam import Exam
 from llmexam.exam.scores import ScoreMatrix
 from llmexam.solvers.protocol import Explanation
+
+AuditFinding = Finding
+"""One thing the data audit found."""
 
 
 @dataclass(frozen=True)
@@ -29,23 +33,6 @@ class SolverResult:
     position: PositionAudit | None = None
     explanations: tuple[Explanation, ...] = ()
     weight: float | None = None
-
-
-@dataclass(frozen=True)
-class AuditFinding:
-    """One thing the data audit found.
-
-    Attributes:
-        check: Short name of the check, such as "repeated options".
-        severity: "error", "warning" or "note".
-        message: A sentence.
-        rows: The rows concerned, counted from 1.
-    """
-
-    check: str
-    severity: str
-    message: str
-    rows: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True)

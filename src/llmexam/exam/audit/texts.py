@@ -1,0 +1,171 @@
+"""Checks of the texts of each question by itself."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from llmexam.exam.audit.finding import Finding, Rows, plural
+from llmexam.exam.letters import letter_of
+from llmexam.exam.normalise import normalise
+from llmexam.exam.question import Question
+
+NULL_WORDS = frozenset({"none", "na", "n/a", "nan", "null", "nil", "<na>", "#n/a"})
+MAX_PROMPT_CHARACTERS = 4_000
+MAX_OPTION_CHARACTERS = 2_000
+MAX_CONTEXT_CHARACTERS = 20_000
+_MIN_LEAK_CHARACTERS = 4
+
+
+def check_texts(rows: Rows) -> Iterator[Finding]:
+    """Yield what is wrong with single questions: blank, repeated, too long, giving away."""
+    yield from _blanks(rows)
+    yield from _repeated_options(rows)
+    yield from _null_words(rows)
+    yield from _missing(rows)
+    yield from _too_long(rows)
+    yield from _answers_in_prompts(rows)
+
+
+def _blanks(rows: Rows) -> Iterator[Finding]:
+    prompts = [row for row, question in rows if not question.prompt.strip()]
+    if prompts:
+        yield Finding(
+            "blank prompts", "error", f"{plural(len(prompts), 'prompt')} blank", tuple(prompts)
+        )
+    blank = [(row, q, [i for i, o in enumerate(q.options) if not o.strip()]) for row, q in rows]
+    answers = [row for row, question, places in blank if question.answer in places]
+    others = [row for row, _, places in blank if places and row not in set(answers)]
+    if answers:
+        yield Finding(
+            "blank options",
+            "error",
+            f"{plural(len(answers), 'question')} with a blank right answer",
+            tuple(answers),
+        )
+    if others:
+        yield Finding(
+            "blank options",
+            "warning",
+            f"{plural(len(others), 'question')} with a blank wrong option, which gives itself away",
+            tuple(others),
+        )
+
+
+def _repeated_options(rows: Rows) -> Iterator[Finding]:
+    right, wrong = [], []
+    for row, question in rows:
+        texts = [_face(option) for option in question.options]
+        repeated = {text for text in texts if text and texts.count(text) > 1}
+        if question.answer is not None and texts[question.answer] in repeated:
+            right.append(row)
+        elif repeated:
+            wrong.append(row)
+    if right:
+        yield Finding(
+            "repeated options",
+            "error",
+            f"{plural(len(right), 'question')} whose right answer is there twice, and only one "
+            "counts",
+            tuple(right),
+        )
+    if wrong:
+        yield Finding(
+            "repeated options",
+            "warning",
+            f"{plural(len(wrong), 'question')} with one option twice",
+            tuple(wrong),
+        )
+
+
+def _null_words(rows: Rows) -> Iterator[Finding]:
+    found = {
+        row: option.strip()
+        for row, question in rows
+        for option in question.options
+        if option.strip().casefold() in NULL_WORDS
+    }
+    if found:
+        words = ", ".join(f"'{word}'" for word in sorted(set(found.values()))[:5])
+        yield Finding(
+            "null-looking options",
+            "note",
+            f"{plural(len(found), 'question')} with an option such as {words}: meant, or a value "
+            "lost on the way?",
+            tuple(found),
+        )
+
+
+def _missing(rows: Rows) -> Iterator[Finding]:
+    unanswered = tuple(row for row, question in rows if question.answer is None)
+    if len(unanswered) == len(rows):
+        yield Finding("missing answers", "note", "no question has an answer: nothing can be graded")
+    elif unanswered:
+        yield Finding(
+            "missing answers",
+            "warning",
+            f"{len(unanswered):,} of {len(rows):,} questions have no answer",
+            unanswered,
+        )
+    bare = tuple(row for row, question in rows if not question.passages)
+    if bare and len(bare) < len(rows):
+        yield Finding(
+            "missing context",
+            "note",
+            f"{len(bare):,} of {len(rows):,} questions have no context, the others have",
+            bare,
+        )
+
+
+def _too_long(rows: Rows) -> Iterator[Finding]:
+    limits = (
+        ("prompt", MAX_PROMPT_CHARACTERS, "warning"),
+        ("option", MAX_OPTION_CHARACTERS, "warning"),
+        ("context", MAX_CONTEXT_CHARACTERS, "note"),
+    )
+    for part, limit, severity in limits:
+        lengths = {row: _longest(question, part) for row, question in rows}
+        too_long = tuple(row for row, length in lengths.items() if length > limit)
+        if too_long:
+            yield Finding(
+                f"long {part}s",
+                severity,
+                f"{plural(len(too_long), 'question')} with a {part} of more than {limit:,} "
+                f"characters (the longest has {max(lengths.values()):,}), which models may cut",
+                too_long,
+            )
+
+
+def _longest(question: Question, part: str) -> int:
+    if part == "prompt":
+        return len(question.prompt)
+    if part == "option":
+        return max(map(len, question.options))
+    return sum(len(passage.text) for passage in question.passages)
+
+
+def _answers_in_prompts(rows: Rows) -> Iterator[Finding]:
+    """Find prompts that hold the right answer word by word and none of the other options."""
+    found = []
+    for row, question in rows:
+        if question.answer is None:
+            continue
+        prompt = f" {normalise(question.prompt)} "
+        inside = [i for i, o in enumerate(question.options) if f" {normalise(o)} " in prompt]
+        answer = question.options[question.answer]
+        if inside == [question.answer] and len(answer.strip()) >= _MIN_LEAK_CHARACTERS:
+            found.append((row, letter_of(question.answer)))
+    if found:
+        row, letter = found[0]
+        yield Finding(
+            "answer in prompt",
+            "note",
+            f"{plural(len(found), 'prompt')} with the right answer, and no other option, word by "
+            f"word inside (row {row}: {letter})",
+            tuple(row for row, _ in found),
+        )
+
+
+def _face(text: str) -> str:
+    # Options may differ in signs or case alone ("10 m" and "10 M", "-1" and "1"): only spacing
+    # is forgiven.
+    return " ".join(text.split())

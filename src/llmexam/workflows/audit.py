@@ -1,0 +1,135 @@
+"""Audit an exam: what is wrong, odd or leaking in it, and what it shares with other files."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from llmexam.errors import ExamError
+from llmexam.exam.audit import AuditResult, Finding, Overlap
+from llmexam.exam.audit.balance import check_balance, measure_balance
+from llmexam.exam.audit.finding import SEVERITIES, Rows
+from llmexam.exam.audit.overlap import find_in_exam, find_in_text, summarise
+from llmexam.exam.audit.repeats import check_near, check_repeats
+from llmexam.exam.audit.texts import check_texts
+from llmexam.exam.exam import Exam
+from llmexam.exam.readers import detect_format, read_rows
+from llmexam.exam.readers.source import SourceFile
+
+TEXT_SUFFIXES = frozenset(
+    {".txt", ".md", ".rst", ".yaml", ".yml", ".py", ".j2", ".jinja", ".prompt"}
+)
+"""Files of these names are plain texts to be searched, never exams."""
+
+
+def audit_exam(
+    exam: str | Path | Exam,
+    *,
+    against: Sequence[str | Path | Exam] = (),
+    format: str | None = None,
+    near_threshold: float = 0.7,
+    seed: int = 0,
+) -> AuditResult:
+    """Look through an exam for what makes its scores wrong or misleading.
+
+    A file is read as far as it goes: records that cannot be read, and repeated ids, become
+    findings, where `read_exam` would refuse the file.
+
+    Args:
+        exam: An exam, or the path of one.
+        against: Exams, or paths of exams or plain texts (prompt files), that should share no
+            question with it, such as training sets and few-shot prompts.
+        format: Name of the form of `exam` if it is a path; None finds out.
+        near_threshold: Jaccard similarity of three-word shingles, above 0 and up to 1, from which
+            two prompts are near duplicates.
+        seed: Of the simulation and the MinHash permutations.
+
+    Raises:
+        ExamError: A file as a whole cannot be read, or the threshold cannot be.
+    """
+    if not 0 < near_threshold <= 1:
+        raise ExamError(
+            f"similarity {near_threshold:g} is not above 0 and up to 1",
+            field="near_threshold",
+            hint="0.7 is usual",
+        )
+    name, form, rows, faults = _rows_of(exam, format)
+    near, overlaps = check_near(rows, file=name, threshold=near_threshold, seed=seed)
+    balance = measure_balance(rows, seed=seed)
+    findings = [
+        *_fault_findings(faults),
+        *check_repeats(rows),
+        *check_texts(rows),
+        *check_balance(balance),
+        *near,
+    ]
+    names = []
+    for other in against:
+        other_name, found = _overlaps_with(rows, other, threshold=near_threshold, seed=seed)
+        names.append(other_name)
+        overlaps += found
+        findings += summarise(found, file=other_name)
+    sizes = [len(question.options) for _, question in rows]
+    return AuditResult(
+        source=name,
+        format=form,
+        n_questions=len(rows),
+        n_answers=sum(question.answer is not None for _, question in rows),
+        min_options=min(sizes, default=0),
+        max_options=max(sizes, default=0),
+        against=tuple(names),
+        findings=tuple(sorted(findings, key=lambda one: SEVERITIES.index(one.severity))),
+        overlaps=tuple(overlaps),
+        letters=balance.letters,
+        skew_p_value=balance.skew_p_value,
+        length_leak=balance.leak,
+        near_threshold=near_threshold,
+        seed=seed,
+    )
+
+
+def _rows_of(
+    exam: str | Path | Exam, format: str | None
+) -> tuple[str, str, Rows, Sequence[ExamError]]:
+    if isinstance(exam, Exam):
+        return exam.source or "exam", exam.format, list(enumerate(exam, 1)), ()
+    read = read_rows(exam, format=format)
+    return str(exam), read.format, read.rows, read.faults
+
+
+def _fault_findings(faults: Sequence[ExamError]) -> list[Finding]:
+    by_field: dict[str, list[ExamError]] = {}
+    for fault in faults:
+        by_field.setdefault(fault.field or "", []).append(fault)
+    return [
+        Finding(
+            "faulty rows",
+            "error",
+            f"{len(found):,} with a fault{f' in {field}' if field else ''}; row {found[0].row}: "
+            f"{found[0].message}",
+            tuple(fault.row or 0 for fault in found),
+        )
+        for field, found in by_field.items()
+    ]
+
+
+def _overlaps_with(
+    rows: Rows, other: str | Path | Exam, *, threshold: float, seed: int
+) -> tuple[str, list[Overlap]]:
+    if isinstance(other, Exam):
+        name = other.source or "exam"
+        others: Rows = list(enumerate(other, 1))
+        return name, find_in_exam(rows, others, file=name, threshold=threshold, seed=seed)
+    source = SourceFile.load(other)
+    if _is_plain_text(source):
+        return str(other), find_in_text(rows, source.text, file=str(other))
+    others = read_rows(source).rows
+    return str(other), find_in_exam(rows, others, file=str(other), threshold=threshold, seed=seed)
+
+
+def _is_plain_text(source: SourceFile) -> bool:
+    if source.path.suffix.lower() in TEXT_SUFFIXES:
+        return True
+    if source.path.suffix.lower() in (".csv", ".jsonl", ".parquet"):
+        return False
+    return detect_format(source) is None

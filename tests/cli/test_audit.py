@@ -1,0 +1,59 @@
+import json
+
+import pytest
+import typer
+from typer.testing import CliRunner
+
+from llmexam.cli.audit import audit
+from llmexam.errors import ExamError
+
+HEADER = "id,prompt,A,B,answer\n"
+app = typer.Typer()
+app.command()(audit)
+
+
+def run(*arguments):
+    return CliRunner().invoke(app, [str(one) for one in arguments])
+
+
+@pytest.fixture
+def exam(tmp_path):
+    path = tmp_path / "exam.csv"
+    path.write_text(HEADER + "0,What is [bold]it[/bold]?,x,x,A\n1,Why?,x,y,B\n")
+    return path
+
+
+def test_shows_findings_in_words(exam):
+    result = run(exam)
+    assert result.exit_code == 0
+    assert "2 questions" in result.stdout
+    assert "A 50.0%  B 50.0%" in result.stdout
+    assert "error" in result.stdout
+    assert "errors: 1, warnings: 0, notes: 0" in result.stdout
+
+
+def test_strict_fails_on_findings_and_passes_without(exam, tmp_path):
+    assert run(exam, "--strict").exit_code == 1
+    clean = tmp_path / "clean.csv"
+    clean.write_text(HEADER + "0,What?,x,y,A\n")
+    result = run(clean, "--strict")
+    assert result.exit_code == 0
+    assert "Nothing found." in result.stdout
+
+
+def test_json_is_all_there_is(exam):
+    result = run(exam, "--json", "--strict", "--against", exam)
+    value = json.loads(result.stdout)
+    assert result.exit_code == 1
+    assert value["findings"][0]["check"] == "repeated options"
+    assert [overlap["other_row"] for overlap in value["overlaps"]] == [1, 2]
+
+
+def test_long_row_lists_are_cut_and_counted(tmp_path):
+    path = tmp_path / "exam.csv"
+    path.write_text(HEADER + "".join(f"{i},What{i}?,x,x,A\n" for i in range(12)))
+    assert "(12)" in run(path).stdout
+
+
+def test_bad_input_is_an_error(tmp_path):
+    assert isinstance(run(tmp_path / "no.csv").exception, ExamError)
