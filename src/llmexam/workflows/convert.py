@@ -1,0 +1,175 @@
+"""Write an exam in another form, whole or dealt into parts."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from llmexam.errors import ExamError
+from llmexam.exam.exam import Exam
+from llmexam.exam.readers import read_exam
+from llmexam.exam.splits import k_folds, split_exam
+from llmexam.exam.writers import WRITERS, what_is_lost, write_exam
+
+_FORM_OF_SUFFIX = {".csv": "kaggle", ".jsonl": "jsonl", ".json": "alpaca"}
+_PART_NAMES: dict[int, tuple[str, ...]] = {2: ("train", "test"), 3: ("train", "dev", "test")}
+
+
+@dataclass(frozen=True)
+class WrittenPart:
+    """One file that was written.
+
+    Attributes:
+        name: Name of the part, or "all".
+        path: The file.
+        n_questions: How many questions are in it.
+    """
+
+    name: str
+    path: str
+    n_questions: int
+
+
+@dataclass(frozen=True)
+class ConvertResult:
+    """What a conversion wrote.
+
+    Attributes:
+        format: Name of the form.
+        parts: The files.
+        lost: What the exam had and the form cannot hold.
+    """
+
+    format: str
+    parts: tuple[WrittenPart, ...]
+    lost: tuple[str, ...]
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return the result as values that JSON can hold."""
+        return asdict(self)
+
+
+def convert_exam(
+    exam: str | Path | Exam,
+    out: str | Path,
+    *,
+    to: str | None = None,
+    format: str | None = None,
+    split: str | Sequence[float] | Mapping[str, float] | None = None,
+    n_folds: int | None = None,
+    seed: int = 0,
+    stratify: str | None = "answer",
+    group_by: str | None = None,
+    force: bool = False,
+) -> ConvertResult:
+    """Write an exam to a file, or its parts to files beside it (`OUT-train.csv`, `OUT-fold1.csv`).
+
+    Args:
+        exam: An exam, or the path of one.
+        out: The file; with `split` or `n_folds`, the parts' names go before its suffix.
+        to: Name of the form, a key of `WRITERS`; None takes it from the suffix of `out`.
+        format: Name of the form of `exam` if it is a path; None finds out.
+        split: Shares of the parts: "0.7,0.15,0.15" (train, dev, test), "0.8,0.2" (train, test),
+            or with names, "train=0.8,test=0.2".
+        n_folds: Number of folds; each file holds one fold.
+        seed: Of the dealing.
+        stratify: "answer" or a metadata key: each part gets its share of every value.
+        group_by: "prompt" or a metadata key: questions that agree in it stay together.
+        force: Replace files that are there.
+
+    Raises:
+        ExamError: The exam cannot be read, dealt or written so, or a file is there already.
+    """
+    if split is not None and n_folds is not None:
+        raise ExamError(
+            "an exam is dealt into parts or into folds, not both", field="split", hint="Choose one"
+        )
+    out = Path(out)
+    form = to or _form_for(out)
+    whole = exam if isinstance(exam, Exam) else read_exam(exam, format=format)
+    parts = {"all": whole}
+    if split is not None:
+        indices = split_exam(whole, _shares(split), seed=seed, stratify=stratify, group_by=group_by)
+        parts = {name: whole.subset(list(places)) for name, places in indices.items()}
+    elif n_folds is not None:
+        folds = k_folds(whole, n_folds, seed=seed, stratify=stratify, group_by=group_by)
+        parts = {f"fold{i}": whole.subset(list(places)) for i, places in enumerate(folds, 1)}
+    paths = {
+        name: out if part is whole else out.with_name(f"{out.stem}-{name}{out.suffix}")
+        for name, part in parts.items()
+    }
+    _refuse_to_replace(paths.values(), force)
+    for name, part in parts.items():
+        write_exam(paths[name], part, format=form)
+    return ConvertResult(
+        form,
+        tuple(WrittenPart(name, str(paths[name]), len(part)) for name, part in parts.items()),
+        what_is_lost(whole, form),
+    )
+
+
+def _form_for(out: Path) -> str:
+    form = _FORM_OF_SUFFIX.get(out.suffix.lower())
+    if form is None:
+        raise ExamError(
+            f"'{out.suffix}' does not say in which form to write",
+            file=out,
+            hint=f"Choose one with --to: {', '.join(WRITERS)}",
+        )
+    return form
+
+
+def _refuse_to_replace(paths: Iterable[Path], force: bool) -> None:
+    for path in paths:
+        if path.is_dir():
+            raise ExamError("is a folder, not a file", file=path, hint="Name a file inside it")
+        if path.exists() and not force:
+            raise ExamError(
+                "is there already",
+                file=path,
+                hint="Choose another name, or replace it with --force",
+            )
+
+
+def _shares(split: str | Sequence[float] | Mapping[str, float]) -> dict[str, float]:
+    if isinstance(split, Mapping):
+        return dict(split)
+    if not isinstance(split, str):
+        return _named([float(share) for share in split])
+    words = [word.strip() for word in split.split(",")]
+    if all("=" in word for word in words):
+        named = dict(word.split("=", 1) for word in words)
+        if len(named) == len(words) and all(_is_plain(name) for name in named):
+            return {name: _number(share, split) for name, share in named.items()}
+        raise ExamError(
+            f"'{split}' names a part twice, or by no plain word",
+            field="split",
+            hint="Write it like train=0.8,test=0.2",
+        )
+    return _named([_number(word, split) for word in words])
+
+
+def _named(shares: list[float]) -> dict[str, float]:
+    names = _PART_NAMES.get(len(shares)) or [f"part{i}" for i in range(1, len(shares) + 1)]
+    return dict(zip(names, shares, strict=True))
+
+
+def _is_plain(name: str) -> bool:
+    return name.replace("-", "").replace("_", "").isalnum()
+
+
+def _number(word: str, split: str) -> float:
+    try:
+        share = float(word)
+    except ValueError:
+        share = math.nan
+    if not math.isfinite(share):
+        raise ExamError(
+            f"'{word}' in '{split}' is not a number",
+            field="split",
+            hint="Write shares like 0.7,0.15,0.15",
+        )
+    return share
