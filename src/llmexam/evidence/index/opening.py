@@ -6,7 +6,9 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Protocol
 
+from llmexam.errors import CorruptIndexError
 from llmexam.evidence.encoder import Encoder
+from llmexam.evidence.index.files import REBUILD
 from llmexam.evidence.index.manifest import Manifest, Source, read_manifest
 from llmexam.exam.question import Passage
 
@@ -50,7 +52,9 @@ def open_index(folder: str | Path, *, encoder: Encoder | None = None) -> Evidenc
         return SparseIndex.open(folder)
     from llmexam.evidence.index.dense import DenseIndex
 
-    if encoder is None and manifest.encoder is not None:
+    if encoder is None:
+        if manifest.encoder is None:
+            raise CorruptIndexError("the manifest names no model", file=folder, hint=REBUILD)
         from llmexam.lm.embedding import load_embedder
 
         encoder = load_embedder(manifest.encoder.model)

@@ -22,6 +22,7 @@ from llmexam.evidence.index.analysis import (
 )
 from llmexam.evidence.index.files import REBUILD, built_folder, damage, held_for_writing
 from llmexam.evidence.index.manifest import Manifest, Source, check_manifest, read_manifest
+from llmexam.evidence.index.passage_store import document_of
 from llmexam.exam.question import Passage
 from llmexam.settings import Settings
 
@@ -149,8 +150,8 @@ class SparseIndex:
             document = None
             while batch := list(islice(stream, min(settings.commit_every, 1000))):
                 for passage in batch:
-                    if _document_of(passage.id) != document:
-                        document = _document_of(passage.id)
+                    if document_of(passage.id) != document:
+                        document = document_of(passage.id)
                         self._delete(writer, document)
                     writer.add_document(_document(passage))
                 n_added += len(batch)
@@ -244,7 +245,7 @@ class SparseIndex:
         if self._searcher.doc_freq("id", id_):
             writer.delete_documents_by_term("id", id_)
         for term, _ in self._searcher.terms_with_prefix("id", f"{id_}#"):
-            if _document_of(term) == id_:
+            if document_of(term) == id_:
                 writer.delete_documents_by_term("id", term)
 
     def _refresh(self) -> None:
@@ -274,16 +275,6 @@ def _schema() -> tantivy.Schema:
 def _document(passage: Passage) -> tantivy.Document:
     title = " ".join(passage.title.split()) if passage.title else ""
     return tantivy.Document(id=passage.id, passage=f"{title}\n{passage.text}")
-
-
-def _document_of(id_: str) -> str:
-    """Return the id of the document a passage is from: `doc` of `doc#3`.
-
-    >>> _document_of("a#b#3"), _document_of("a#b")
-    ('a#b', 'a#b')
-    """
-    document, mark, number = id_.rpartition("#")
-    return document if mark and number.isdigit() else id_
 
 
 def _n_cores() -> int:

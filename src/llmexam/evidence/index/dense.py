@@ -1,0 +1,328 @@
+"""A dense index on disk: vectors of a bi-encoder in faiss, texts in SQLite."""
+
+from __future__ import annotations
+
+import errno
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+from itertools import islice
+from pathlib import Path
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import Field
+
+from llmexam.errors import (
+    CorruptIndexError,
+    EvidenceIndexError,
+    IndexMismatchError,
+    MissingDependencyError,
+)
+from llmexam.evidence.encoder import Encoder
+from llmexam.evidence.index.files import REBUILD, built_folder, held_for_writing
+from llmexam.evidence.index.manifest import (
+    EncoderRecord,
+    Manifest,
+    Source,
+    check_manifest,
+    read_manifest,
+)
+from llmexam.evidence.index.passage_store import PassageStore, document_of
+from llmexam.exam.question import Passage
+from llmexam.settings import Settings
+from llmexam.storage.atomic import atomic_path
+
+_SEED = 20230711
+# faiss asks for 39 to 256 training points a list.
+_POINTS_PER_LIST = 64
+
+
+class DenseSettings(Settings):
+    """How vectors are kept and searched."""
+
+    flat_limit: int = Field(
+        default=50_000,
+        ge=0,
+        description="Up to this many passages are compared one by one, exactly; more are put "
+        "into lists of neighbours with 8 bits a number.",
+    )
+    batch: int = Field(default=4096, ge=1, description="Passages encoded at a time.")
+    n_probe: int = Field(default=32, ge=1, description="Lists looked into for a query.")
+
+
+class DenseIndex:
+    """Nearest passages by inner product of unit vectors (cosine similarity).
+
+    Attributes:
+        folder: Where it is.
+        manifest: What it was built from.
+    """
+
+    def __init__(self, folder: Path, manifest: Manifest, encoder: Encoder, vectors: Any) -> None:
+        self.folder = folder
+        self.manifest = manifest
+        self._encoder = encoder
+        self._vectors = vectors
+
+    def __len__(self) -> int:
+        return int(self._vectors.ntotal)
+
+    @classmethod
+    def build(
+        cls,
+        folder: str | Path,
+        passages: Iterable[Passage],
+        encoder: Encoder,
+        settings: DenseSettings | None = None,
+        *,
+        chunking: dict[str, int] | None = None,
+        sources: Sequence[Source] = (),
+    ) -> Self:
+        """Build an index beside its place and move it there when it is whole.
+
+        Vectors wait in a file until their number is known, so memory holds a batch and, at the
+        end, the index itself: `4 x dim` bytes a passage where flat, `dim` where in lists.
+
+        Args:
+            folder: Where the index shall be; an index there is replaced.
+            passages: Read once, in a stream.
+            encoder: What turns texts into unit vectors.
+            settings: Batches and layout.
+            chunking: Chunk size and overlap, for the manifest.
+            sources: Corpus files, for the manifest.
+
+        Raises:
+            EvidenceIndexError: There are no passages, the folder holds other things than an
+                index, or another process is writing there.
+            MissingDependencyError: faiss is not installed.
+        """
+        _faiss()
+        settings = settings or DenseSettings()
+        with built_folder(folder) as temporary:
+            PassageStore.create(temporary)
+            spool = temporary / "vectors.f32"
+            with PassageStore.open(temporary) as store, spool.open("wb") as stream:
+                for batch, vectors in _encoded(passages, encoder, settings.batch):
+                    store.append(batch)
+                    stream.write(vectors.tobytes())
+                store.index()
+                n_passages = len(store)
+            if n_passages == 0:
+                raise EvidenceIndexError("there are no passages to index", file=folder)
+            waiting = np.memmap(spool, dtype=np.float32, shape=(n_passages, encoder.dim), mode="r")
+            index = _index_of(waiting, settings)
+            del waiting
+            spool.unlink()
+            with PassageStore.open(temporary) as store:
+                store.vectors = _write_vectors(temporary, index, 0)
+            flat = n_passages <= settings.flat_limit
+            Manifest(
+                kind="dense",
+                encoder=EncoderRecord(
+                    model=encoder.name,
+                    weights_hash=encoder.weights_hash,
+                    dim=encoder.dim,
+                    normalised=True,
+                    dtype="float32" if flat else "int8",
+                    vectors="flat" if flat else "ivf-sq8",
+                ),
+                chunking=chunking,
+                sources=tuple(sources),
+                n_passages=n_passages,
+            ).write(temporary)
+        return cls.open(folder, encoder, settings)
+
+    @classmethod
+    def open(
+        cls, folder: str | Path, encoder: Encoder, settings: DenseSettings | None = None
+    ) -> Self:
+        """Open an index to search it with the encoder that built it.
+
+        Raises:
+            EvidenceIndexError: The folder is no index.
+            IndexMismatchError: It is of another kind or version, or other weights built it.
+            CorruptIndexError: Its files are damaged or missing.
+            MissingDependencyError: faiss is not installed.
+        """
+        faiss = _faiss()
+        path = Path(folder)
+        manifest = read_manifest(path)
+        check_manifest(
+            manifest,
+            {
+                "kind": "dense",
+                "encoder.weights_hash": encoder.weights_hash,
+                "encoder.dim": encoder.dim,
+                "encoder.normalised": True,
+            },
+            path,
+        )
+        with PassageStore.open(path) as store:
+            name, n_bytes = store.vectors
+            n_passages = len(store)
+        file = path / name
+        if not file.is_file() or file.stat().st_size != n_bytes:
+            raise CorruptIndexError("the vectors are missing or cut", file=file, hint=REBUILD)
+        try:
+            index = faiss.read_index(str(file))
+        except RuntimeError:
+            raise CorruptIndexError("the vectors are damaged", file=file, hint=REBUILD) from None
+        if (index.ntotal, index.d) != (n_passages, encoder.dim):
+            raise CorruptIndexError(
+                f"{index.ntotal} vectors of length {index.d} for {n_passages} passages",
+                file=file,
+                hint=REBUILD,
+            )
+        if hasattr(index, "nprobe"):
+            index.nprobe = (settings or DenseSettings()).n_probe
+        return cls(path, manifest, encoder, index)
+
+    def search(self, queries: Sequence[str], k: int) -> list[list[Passage]]:
+        """Return the k nearest passages for every query, best first, each with its cosine.
+
+        Raises:
+            EvidenceIndexError: k is below 1.
+        """
+        if k < 1:
+            raise EvidenceIndexError(f"k must be at least 1, not {k}")
+        if not queries or not len(self):
+            return [[] for _ in queries]
+        wanted = self._encoder.encode(list(queries), kind="query")
+        scores, numbers = self._vectors.search(np.ascontiguousarray(wanted), min(k, len(self)))
+        with PassageStore.open(self.folder) as store:
+            texts = store.get(np.unique(numbers[numbers >= 0]).tolist())
+        return [
+            [
+                replace(texts[number], score=score)
+                for number, score in zip(of_query, of_score, strict=True)
+                if number in texts
+            ]
+            for of_query, of_score in zip(numbers.tolist(), scores.tolist(), strict=True)
+        ]
+
+    def add(
+        self,
+        passages: Iterable[Passage],
+        settings: DenseSettings | None = None,
+        *,
+        sources: Sequence[Source] = (),
+    ) -> int:
+        """Add passages and return how many; a document that is there already is replaced.
+
+        The file of vectors is written anew, and takes the place of the old one together with
+        the texts: a process that is killed leaves the index as it was.
+        """
+        settings = settings or DenseSettings()
+        n_added = 0
+        with self._changing(sources) as store:
+            document = None
+            for batch, vectors in _encoded(passages, self._encoder, settings.batch):
+                gone = []
+                for passage in batch:
+                    if document_of(passage.id) != document:
+                        document = document_of(passage.id)
+                        gone.append(document)
+                self._remove(store, gone)
+                numbers = np.array(store.append(batch), dtype=np.int64)
+                self._vectors.add_with_ids(vectors, numbers)
+                n_added += len(batch)
+        return n_added
+
+    def delete(self, ids: Iterable[str]) -> int:
+        """Delete passages by their id, or all passages of a document by its id; return how many."""
+        with self._changing(()) as store:
+            return self._remove(store, ids)
+
+    def _remove(self, store: PassageStore, ids: Iterable[str]) -> int:
+        numbers = store.remove(ids)
+        if numbers:
+            self._vectors.remove_ids(np.array(numbers, dtype=np.int64))
+        return len(numbers)
+
+    @contextmanager
+    def _changing(self, sources: Sequence[Source]) -> Iterator[PassageStore]:
+        """Hold the index, let the caller change it, and put vectors and texts on disk together."""
+        with held_for_writing(self.folder):
+            try:
+                with PassageStore.open(self.folder) as store:
+                    old, _ = store.vectors
+                    yield store
+                    store.vectors = _write_vectors(self.folder, self._vectors, _number_of(old) + 1)
+                    n_passages = len(store)
+            except BaseException:
+                # The vectors in memory went further than those on disk.
+                self._vectors = type(self).open(self.folder, self._encoder)._vectors
+                raise
+            (self.folder / old).unlink(missing_ok=True)
+            kept = {source.name: source for source in (*self.manifest.sources, *sources)}
+            self.manifest = self.manifest.model_copy(
+                update={"sources": tuple(kept.values()), "n_passages": n_passages}
+            )
+            self.manifest.write(self.folder)
+
+
+def _faiss() -> Any:
+    try:
+        import faiss
+    except ImportError:
+        raise MissingDependencyError("a dense index", "faiss-cpu", "encoders") from None
+    return faiss
+
+
+def _encoded(
+    passages: Iterable[Passage], encoder: Encoder, size: int
+) -> Iterator[tuple[list[Passage], NDArray[np.float32]]]:
+    """Yield passages in batches with their vectors, shape `[n_batch, dim]`."""
+    stream = iter(passages)
+    while batch := list(islice(stream, size)):
+        texts = [f"{p.title}\n{p.text}" if p.title else p.text for p in batch]
+        vectors = np.ascontiguousarray(encoder.encode(texts, kind="passage"), dtype=np.float32)
+        if vectors.shape != (len(batch), encoder.dim):
+            raise IndexMismatchError(
+                f"the encoder gave vectors of shape {vectors.shape} for {len(batch)} texts"
+            )
+        yield batch, vectors
+
+
+def _index_of(vectors: NDArray[np.float32], settings: DenseSettings) -> Any:
+    """Return a faiss index of vectors `[n_passages, dim]`, numbered in order."""
+    faiss = _faiss()
+    n, dim = vectors.shape
+    numbers = np.arange(n, dtype=np.int64)
+    if n <= settings.flat_limit:
+        index = faiss.IndexIDMap2(faiss.IndexFlatIP(dim))
+    else:
+        # About 4 sqrt(n) lists balance choosing lists and reading them (faiss guidelines).
+        n_lists = max(1, min(int(4 * n**0.5), n // _POINTS_PER_LIST))
+        index = faiss.IndexIVFScalarQuantizer(
+            faiss.IndexFlatIP(dim),
+            dim,
+            n_lists,
+            faiss.ScalarQuantizer.QT_8bit,
+            faiss.METRIC_INNER_PRODUCT,
+        )
+        index.cp.seed = _SEED
+        random = np.random.default_rng(_SEED)
+        n_points = min(n, max(n_lists * _POINTS_PER_LIST, 1000))
+        index.train(vectors[np.sort(random.choice(n, n_points, replace=False))])
+    for start in range(0, n, 65_536):
+        part = slice(start, start + 65_536)
+        index.add_with_ids(np.ascontiguousarray(vectors[part]), numbers[part])
+    return index
+
+
+def _write_vectors(folder: Path, index: Any, number: int) -> tuple[str, int]:
+    name = f"vectors-{number}.faiss"
+    with atomic_path(folder / name) as temporary:
+        try:
+            _faiss().write_index(index, str(temporary))
+        except RuntimeError as error:
+            # faiss tells of a full disk in words only.
+            raise OSError(errno.ENOSPC, f"not written: {error}", str(folder / name)) from None
+    return name, (folder / name).stat().st_size
+
+
+def _number_of(name: str) -> int:
+    return int(name.removeprefix("vectors-").removesuffix(".faiss"))

@@ -1,0 +1,126 @@
+"""The texts of a dense index: SQLite, because a change must reach the disk whole or not at all."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import closing, contextmanager
+from pathlib import Path
+
+from llmexam.errors import CorruptIndexError
+from llmexam.exam.question import Passage
+
+_FILE = "passages.sqlite"
+_SCHEMA = """
+CREATE TABLE passage (
+    number INTEGER PRIMARY KEY AUTOINCREMENT, id TEXT, document TEXT, title TEXT, text TEXT
+);
+CREATE TABLE vectors (file TEXT, n_bytes INTEGER);
+"""
+_INDEXES = """
+CREATE INDEX IF NOT EXISTS passage_id ON passage (id);
+CREATE INDEX IF NOT EXISTS passage_document ON passage (document);
+"""
+
+
+def document_of(id_: str) -> str:
+    """Return the id of the document a passage is from: `doc` of `doc#3`.
+
+    >>> document_of("a#b#3"), document_of("a#b")
+    ('a#b', 'a#b')
+    """
+    document, mark, number = id_.rpartition("#")
+    return document if mark and number.isdigit() else id_
+
+
+class PassageStore:
+    """Numbered passages, and the name of the file that holds their vectors.
+
+    Both change in one transaction: whoever opens the store finds texts and vectors that belong
+    together, whenever a writer was stopped.
+    """
+
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        self._connection = connection
+
+    @classmethod
+    def create(cls, folder: Path) -> None:
+        """Make an empty store in a folder."""
+        with closing(sqlite3.connect(folder / _FILE)) as connection:
+            connection.executescript(_SCHEMA)
+
+    @classmethod
+    @contextmanager
+    def open(cls, folder: Path) -> Iterator[PassageStore]:
+        """Yield the store; changes are committed at the end, or dropped on any failure.
+
+        Raises:
+            CorruptIndexError: The file is missing or damaged.
+        """
+        path = folder / _FILE
+        try:
+            if not path.is_file():
+                raise sqlite3.DatabaseError("there is no such file")
+            with closing(sqlite3.connect(path)) as connection, connection:
+                yield cls(connection)
+        except sqlite3.DatabaseError as error:
+            raise CorruptIndexError(
+                f"the passages cannot be read: {error}", file=path, hint="Build the index again"
+            ) from None
+
+    def __len__(self) -> int:
+        return int(self._connection.execute("SELECT COUNT(*) FROM passage").fetchone()[0])
+
+    def append(self, passages: Iterable[Passage]) -> list[int]:
+        """Add passages and return the numbers they got."""
+        # The number of a deleted passage is never given again, so that a reader with older
+        # vectors cannot take another text for it.
+        last = self._connection.execute(
+            "SELECT seq FROM sqlite_sequence WHERE name = 'passage'"
+        ).fetchone()
+        rows = [
+            (number, p.id, document_of(p.id), " ".join(p.title.split()), p.text)
+            for number, p in enumerate(passages, 0 if last is None else int(last[0]) + 1)
+        ]
+        self._connection.executemany("INSERT INTO passage VALUES (?, ?, ?, ?, ?)", rows)
+        return [row[0] for row in rows]
+
+    def remove(self, ids: Iterable[str]) -> list[int]:
+        """Remove passages, or all passages of documents, by id; return their numbers."""
+        self.index()
+        numbers: set[int] = set()
+        for id_ in ids:
+            found = self._connection.execute(
+                "DELETE FROM passage WHERE id = ?1 OR document = ?1 RETURNING number", (id_,)
+            )
+            numbers.update(number for (number,) in found)
+        return sorted(numbers)
+
+    def index(self) -> None:
+        """Make looking up ids fast; costs little once the passages are in."""
+        for statement in _INDEXES.split(";"):
+            self._connection.execute(statement)
+
+    def get(self, numbers: Sequence[int]) -> dict[int, Passage]:
+        """Return the passages with these numbers."""
+        found = {}
+        for number in numbers:
+            row = self._connection.execute(
+                "SELECT id, title, text FROM passage WHERE number = ?", (number,)
+            ).fetchone()
+            if row is not None:
+                found[number] = Passage(text=row[2], title=row[1], id=row[0])
+        return found
+
+    @property
+    def vectors(self) -> tuple[str, int]:
+        """Name and size in bytes of the file of vectors that belongs to these passages."""
+        row = self._connection.execute("SELECT file, n_bytes FROM vectors").fetchone()
+        if row is None:
+            raise sqlite3.DatabaseError("it names no file of vectors")
+        return str(row[0]), int(row[1])
+
+    @vectors.setter
+    def vectors(self, value: tuple[str, int]) -> None:
+        self._connection.execute("DELETE FROM vectors")
+        self._connection.execute("INSERT INTO vectors VALUES (?, ?)", value)

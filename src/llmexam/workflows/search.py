@@ -1,0 +1,163 @@
+"""From queries or an exam to passages, and to a measure of how good they are."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from llmexam.errors import CorpusError, SettingsError
+from llmexam.evidence.encoder import Encoder
+from llmexam.evidence.index.opening import open_index
+from llmexam.evidence.judgements import RankingQuality, judge, read_qrels
+from llmexam.evidence.queries import QueryForm
+from llmexam.evidence.retriever import Given, IndexRetriever, Retriever, attach_passages
+from llmexam.exam.exam import Exam
+from llmexam.exam.question import Passage
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What was found for one query or question.
+
+    Attributes:
+        id: Id of the question, or the query's place, from 1.
+        query: The query, or the question's prompt.
+        passages: Best first.
+    """
+
+    id: str
+    query: str
+    passages: tuple[Passage, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class SearchSummary:
+    """What a search came to.
+
+    Attributes:
+        found: One entry for every query or question.
+        seconds: Time of the search itself, without opening the index.
+        quality: Recall, MRR and nDCG, where judgements were given.
+    """
+
+    found: tuple[Found, ...]
+    seconds: float
+    quality: RankingQuality | None = None
+
+
+def open_retriever(
+    indexes: str | Path | Sequence[str | Path], *, encoder: Encoder | None = None
+) -> Retriever:
+    """Open one index, or several whose rankings are fused by reciprocal rank.
+
+    Raises:
+        EvidenceIndexError: An index cannot be used.
+        MissingDependencyError: One is dense, and the extra `encoders` is not installed.
+    """
+    folders = [indexes] if isinstance(indexes, str | Path) else indexes
+    return IndexRetriever(*(open_index(folder, encoder=encoder) for folder in folders))
+
+
+def search_index(
+    indexes: str | Path | Sequence[str | Path],
+    queries: Sequence[str] | Mapping[str, str],
+    *,
+    k: int = 10,
+    judgements: str | Path | None = None,
+    encoder: Encoder | None = None,
+) -> SearchSummary:
+    """Search indexes for queries.
+
+    Args:
+        indexes: One index, or several to be fused.
+        queries: Texts, which get the ids 1, 2, 3 and so on, or a mapping from id to text.
+        k: Passages a query gets at most.
+        judgements: A file of TREC judgements to measure the rankings by. At least 100 passages
+            a query are then found and k of them returned.
+        encoder: For dense indexes; None loads the model the index names.
+
+    Raises:
+        EvidenceIndexError: An index cannot be used.
+        CorpusError: The judgements cannot be read, or judge none of the queries.
+    """
+    if not isinstance(queries, Mapping):
+        queries = {str(place): query for place, query in enumerate(queries, 1)}
+    if not queries:
+        raise SettingsError("there is no query", hint="Name queries or an exam")
+    retriever = open_retriever(indexes, encoder=encoder)
+    start = time.perf_counter()
+    rankings = retriever.retrieve(list(queries.values()), _depth(k, judgements))
+    seconds = time.perf_counter() - start
+    found = [
+        Found(id_, query, tuple(passages))
+        for (id_, query), passages in zip(queries.items(), rankings, strict=True)
+    ]
+    return _summary(found, k, seconds, judgements)
+
+
+def search_exam(
+    indexes: str | Path | Sequence[str | Path],
+    exam: Exam,
+    *,
+    query_form: QueryForm = "prompt+options",
+    k: int = 10,
+    judgements: str | Path | None = None,
+    encoder: Encoder | None = None,
+) -> SearchSummary:
+    """Search indexes for the questions of an exam; what was given with a question is set aside.
+
+    Arguments and errors are those of `search_index` and `attach_passages`; judgements go by the
+    ids of the questions.
+    """
+    retriever = open_retriever(indexes, encoder=encoder)
+    start = time.perf_counter()
+    with_passages = attach_passages(
+        exam, retriever, query_form=query_form, k=_depth(k, judgements), given="drop"
+    )
+    seconds = time.perf_counter() - start
+    found = [Found(q.id, q.prompt, q.passages) for q in with_passages]
+    return _summary(found, k, seconds, judgements)
+
+
+def attach_evidence(
+    exam: Exam,
+    indexes: str | Path | Sequence[str | Path],
+    *,
+    query_form: QueryForm = "prompt+options",
+    k: int = 5,
+    given: Given = "keep",
+    encoder: Encoder | None = None,
+) -> Exam:
+    """Return the exam with passages from one or more indexes (see `attach_passages`).
+
+    Raises:
+        EvidenceIndexError: An index cannot be used.
+    """
+    retriever = open_retriever(indexes, encoder=encoder)
+    return attach_passages(exam, retriever, query_form=query_form, k=k, given=given)
+
+
+def _depth(k: int, judgements: str | Path | None) -> int:
+    return k if judgements is None else max(k, 100)
+
+
+def _summary(
+    found: Sequence[Found], k: int, seconds: float, judgements: str | Path | None
+) -> SearchSummary:
+    quality = None
+    if judgements is not None:
+        grades = read_qrels(judgements)
+        known = {one.id for one in found}
+        judged = {query: grade for query, grade in grades.items() if query in known}
+        if not judged:
+            raise CorpusError(
+                "none of the queries is judged",
+                file=judgements,
+                hint=f"Ids there: {', '.join(list(grades)[:3])}; here: {found[0].id}",
+            )
+        quality = judge({one.id: [p.id for p in one.passages] for one in found}, judged)
+    return SearchSummary(
+        tuple(Found(one.id, one.query, one.passages[:k]) for one in found), seconds, quality
+    )

@@ -1,0 +1,202 @@
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from zlib import crc32
+
+import numpy as np
+import pytest
+
+from llmexam.errors import (
+    CorruptIndexError,
+    EvidenceIndexError,
+    IndexMismatchError,
+    MissingDependencyError,
+)
+from llmexam.evidence.index.dense import DenseIndex, DenseSettings
+from llmexam.evidence.index.opening import open_index
+from llmexam.exam.question import Passage
+
+pytest.importorskip("faiss")
+
+
+class HashEncoder:
+    """Bags of hashed words: texts that share words are near."""
+
+    name = "hash"
+    weights_hash = "0" * 64
+    dim = 64
+
+    def __init__(self) -> None:
+        self.sizes: list[int] = []
+
+    def encode(self, texts: Sequence[str], *, kind: str = "") -> np.ndarray:
+        self.sizes.append(len(texts))
+        vectors = np.full((len(texts), self.dim), 1e-3, dtype=np.float32)
+        for row, text in enumerate(texts):
+            for word in text.lower().replace(".", "").split():
+                vectors[row, crc32(word.encode()) % self.dim] += 1
+        return vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
+
+
+PASSAGES = [
+    Passage("Gold is dense.", "", "gold#0"),
+    Passage("Gold never rusts.", "", "gold#1"),
+    Passage("Iron rusts quickly.", "", "iron#0"),
+    Passage("Whales swim.", "Animals", "whale#0"),
+]
+
+
+@pytest.fixture
+def index(tmp_path: Path) -> DenseIndex:
+    return DenseIndex.build(tmp_path / "index", PASSAGES, HashEncoder())
+
+
+def ids(found: list[list[Passage]]) -> list[list[str]]:
+    return [[passage.id for passage in passages] for passages in found]
+
+
+def test_search_returns_the_nearest_with_their_cosine(index: DenseIndex):
+    found = index.search(["gold is dense", "whales swim animals"], 2)
+    assert found[0][0] == Passage("Gold is dense.", "", "gold#0", found[0][0].score)
+    assert found[0][0].score == pytest.approx(1, abs=1e-5)
+    assert found[1][0].title == "Animals"
+    assert [len(passages) for passages in found] == [2, 2]
+    assert len(index.search(["gold"], 99)[0]) == 4
+    assert index.search([], 3) == []
+    with pytest.raises(EvidenceIndexError, match="at least 1"):
+        index.search(["gold"], 0)
+
+
+def test_add_and_delete_reach_the_disk(index: DenseIndex):
+    assert (
+        index.add([Passage("Gold melts.", "", "gold#0"), Passage("Tin bends.", "", "tin#0")]) == 2
+    )
+    assert len(index) == 4
+    again = DenseIndex.open(index.folder, HashEncoder())
+    assert ids(again.search(["gold melts", "tin bends"], 1)) == [["gold#0"], ["tin#0"]]
+    assert again.manifest.n_passages == 4
+    assert again.delete(["gold", "iron#0", "unknown"]) == 2
+    assert ids(DenseIndex.open(index.folder, HashEncoder()).search(["gold"], 9)) == [
+        ids(again.search(["gold"], 9))[0]
+    ]
+    assert len(list(index.folder.glob("*.faiss"))) == 1
+
+
+def test_a_failed_add_changes_nothing(index: DenseIndex):
+    def broken() -> Iterator[Passage]:
+        yield from (Passage(f"Zinc {n}.", "", f"zinc{n}") for n in range(20))
+        raise RuntimeError("the corpus ended badly")
+
+    with pytest.raises(RuntimeError, match="ended badly"):
+        index.add(broken(), DenseSettings(batch=8))
+    assert len(index) == len(DenseIndex.open(index.folder, HashEncoder())) == 4
+
+
+def test_a_large_index_has_lists_and_finds_nearly_the_same(tmp_path: Path):
+    random = np.random.default_rng(0)
+    words = [f"w{n}" for n in range(300)]
+    passages = [Passage(" ".join(random.choice(words, 8)), "", f"p{n}") for n in range(3000)]
+    flat = DenseIndex.build(tmp_path / "flat", passages, HashEncoder())
+    lists = DenseIndex.build(
+        tmp_path / "lists", passages, HashEncoder(), DenseSettings(flat_limit=1000)
+    )
+    assert flat.manifest.encoder is not None
+    assert flat.manifest.encoder.vectors == "flat"
+    assert lists.manifest.encoder is not None
+    assert lists.manifest.encoder.vectors == "ivf-sq8"
+    queries = [passage.text for passage in passages[::100]]
+    exact, near = flat.search(queries, 5), lists.search(queries, 5)
+    assert [found[0].id for found in near] == [passage.id for passage in passages[::100]]
+    shared = [len({p.id for p in a} & {p.id for p in b}) for a, b in zip(exact, near, strict=True)]
+    assert sum(shared) / (5 * len(queries)) > 0.8
+    size = (tmp_path / "lists" / "vectors-0.faiss").stat().st_size
+    assert size < 0.5 * (tmp_path / "flat" / "vectors-0.faiss").stat().st_size
+    assert lists.delete(["p0"]) == 1
+    assert "p0" not in ids(lists.search(queries[:1], 5))[0]
+
+
+def test_encoding_goes_in_batches(tmp_path: Path):
+    encoder = HashEncoder()
+    DenseIndex.build(
+        tmp_path / "index",
+        (Passage(f"Text {n}", "", f"p{n}") for n in range(25)),
+        encoder,
+        DenseSettings(batch=10),
+    )
+    assert encoder.sizes == [10, 10, 5]
+    assert sorted(path.name for path in (tmp_path / "index").iterdir()) == [
+        ".lock",
+        "manifest.json",
+        "passages.sqlite",
+        "vectors-0.faiss",
+    ]
+
+
+def test_other_weights_are_refused(index: DenseIndex):
+    other = HashEncoder()
+    other.weights_hash = "1" * 64
+    with pytest.raises(IndexMismatchError, match=r"encoder\.weights_hash"):
+        DenseIndex.open(index.folder, other)
+
+
+def test_no_passages(tmp_path: Path):
+    with pytest.raises(EvidenceIndexError, match="no passages"):
+        DenseIndex.build(tmp_path / "index", [], HashEncoder())
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_damage_is_named(index: DenseIndex):
+    file = index.folder / "vectors-0.faiss"
+    content = file.read_bytes()
+    file.write_bytes(content[:-10])
+    with pytest.raises(CorruptIndexError, match=r"vectors-0\.faiss"):
+        DenseIndex.open(index.folder, HashEncoder())
+    file.write_bytes(b"\0" * len(content))
+    with pytest.raises(CorruptIndexError, match=r"vectors-0\.faiss"):
+        DenseIndex.open(index.folder, HashEncoder())
+    file.write_bytes(content)
+    (index.folder / "passages.sqlite").write_bytes(b"not a database at all" * 100)
+    with pytest.raises(CorruptIndexError, match=r"passages\.sqlite"):
+        DenseIndex.open(index.folder, HashEncoder())
+    (index.folder / "passages.sqlite").unlink()
+    with pytest.raises(CorruptIndexError, match=r"passages\.sqlite"):
+        DenseIndex.open(index.folder, HashEncoder())
+
+
+KILLED = """
+import os, signal, sys
+sys.path.insert(0, sys.argv[2])
+from test_dense import HashEncoder
+from llmexam.evidence.index.dense import DenseIndex, DenseSettings
+from llmexam.exam.question import Passage
+
+def passages():
+    for n in range(50):
+        yield Passage(f"Zinc number {n}.", "", f"zinc{n}")
+    os.kill(os.getpid(), signal.SIGKILL)
+
+DenseIndex.open(sys.argv[1], HashEncoder()).add(passages(), DenseSettings(batch=10))
+"""
+
+
+def test_a_kill_leaves_the_index_as_it_was(index: DenseIndex):
+    here = str(Path(__file__).parent)
+    done = subprocess.run([sys.executable, "-c", KILLED, str(index.folder), here], check=False)
+    assert done.returncode == -signal.SIGKILL
+    after = DenseIndex.open(index.folder, HashEncoder())
+    assert len(after) == 4
+    assert after.add([Passage("Tin.", "", "tin")]) == 1
+
+
+def test_open_index_goes_by_the_manifest(index: DenseIndex):
+    assert isinstance(open_index(index.folder, encoder=HashEncoder()), DenseIndex)
+
+
+def test_without_faiss_the_error_says_what_to_install(
+    index: DenseIndex, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setitem(sys.modules, "faiss", None)
+    with pytest.raises(MissingDependencyError, match=r"llmexam\[encoders\]"):
+        DenseIndex.open(index.folder, HashEncoder())
