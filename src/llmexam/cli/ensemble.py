@@ -127,7 +127,8 @@ def _parse_weights(texts: Sequence[str]) -> tuple[dict[str, float], Path | None]
         return {}, Path(texts[0])
     weights: dict[str, float] = {}
     for pair in (part.strip() for text in texts for part in text.split(",")):
-        name, equals, number = pair.rpartition("=")
+        before, equals, number = pair.rpartition("=")
+        name = before.strip()
         if not equals or not name:
             raise SettingsError(
                 f"'{pair}' is not of the form NAME=NUMBER", field="--weights", hint=_WEIGHTS_HINT

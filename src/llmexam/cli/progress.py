@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from rich.console import Console
+    from rich.progress import TaskID
 
 
 @contextmanager
@@ -20,7 +21,7 @@ def stage_progress(console: Console) -> Iterator[Callable[[str], None]]:
 
     columns = (SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn())
     with Progress(*columns, console=console, transient=True) as progress:
-        tasks = []
+        tasks: list[TaskID] = []
 
         def announce(name: str) -> None:
             if tasks:
@@ -28,3 +29,13 @@ def stage_progress(console: Console) -> Iterator[Callable[[str], None]]:
             tasks.append(progress.add_task(name, total=1))
 
         yield announce
+
+
+@contextmanager
+def question_progress(console: Console, what: str) -> Iterator[Callable[[int, int], None]]:
+    """Yield a function to call with how many questions are done, and how many there are."""
+    from rich.progress import Progress
+
+    with Progress(console=console, transient=True, disable=not console.is_terminal) as progress:
+        task = progress.add_task(what, total=None)
+        yield lambda n_done, n_all: progress.update(task, completed=n_done, total=n_all)

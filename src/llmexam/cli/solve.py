@@ -2,7 +2,70 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+from typing import Annotated
 
-def solve() -> None:
-    """Not written yet."""
-    raise NotImplementedError
+import typer
+
+
+def solve(
+    exam: Annotated[str, typer.Argument(help="The exam's file, or `bundled` for the sample.")],
+    solver: Annotated[str, typer.Option(help="Who answers: see `llmexam solvers`.")] = "lexical",
+    out: Annotated[
+        Path | None, typer.Option(help="Write the scores to this file (.parquet).")
+    ] = None,
+    submission: Annotated[
+        Path | None, typer.Option(help="Write the ranked answers to this file (.csv).")
+    ] = None,
+    set_: Annotated[
+        list[str] | None,
+        typer.Option("--set", help="A setting of the solver: --set reach=5. Repeatable."),
+    ] = None,
+    index: Annotated[
+        list[Path] | None,
+        typer.Option(help="Find evidence in this index. Several are fused by rank."),
+    ] = None,
+    k: Annotated[int, typer.Option("--k", "-k", min=1, help="Passages a question gets.")] = 5,
+    query: Annotated[
+        str, typer.Option(help="What is looked for: prompt, prompt+options or each-option.")
+    ] = "prompt+options",
+    given: Annotated[
+        str,
+        typer.Option(help="Passages in the exam's file: keep them alone, drop them, or append."),
+    ] = "keep",
+    format: Annotated[
+        str | None, typer.Option(help="Format of the exam; found out where it is not given.")
+    ] = None,
+) -> None:
+    """Let one solver score an exam.
+
+    Without --out and --submission, the submission goes to stdout.
+
+    Example: llmexam solve exam.csv --solver lexical --index wiki --submission submission.csv
+    """
+    from rich.console import Console
+
+    from llmexam.cli.options import parse_settings
+    from llmexam.cli.progress import question_progress
+    from llmexam.exam.submission import submission_text
+    from llmexam.workflows.solve import solve_file
+
+    with question_progress(Console(stderr=True), f"{solver} scores") as progress:
+        scores = solve_file(
+            exam,
+            solver,
+            parse_settings(set_ or []),
+            format=format,
+            indexes=tuple(index or ()),
+            k=k,
+            query_form=query,
+            given=given,
+            out=out,
+            submission=submission,
+            progress=progress,
+        )
+    if out is None and submission is None:
+        typer.echo(submission_text(scores), nl=False)
+    for path in (out, submission):
+        if path is not None:
+            typer.echo(f"wrote {path}", err=True)

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from llmexam.ensemble.build import Ensemble, build_ensemble
 from llmexam.ensemble.settings import EnsembleSettings
 from llmexam.ensemble.weights_file import SavedWeights, read_weights, write_weights
 from llmexam.errors import ScoreError, SettingsError
+from llmexam.evaluation.alignment import align_scores
 from llmexam.evaluation.evaluate import evaluate_scores
 from llmexam.evaluation.results import Evaluation
 from llmexam.exam.exam import Exam
@@ -68,8 +69,8 @@ def ensemble(
             name without the ending, or as NAME in `NAME=PATH`.
         settings: Method, weights, folds and seed.
         weights_file: Weights fitted earlier, with their method; then `settings` is not given.
-        exam: The questions, their file, or `bundled`. Needed to fit; with answers, members and
-            result are graded.
+        exam: The questions, their file, or `bundled`. Needed to fit; the scores must be of its
+            questions and come out in its order; with answers, members and result are graded.
         format: Format of the exam's file, found out where it is not given.
         out: Score file to write.
         out_weights: Weights file to write, where weights are fitted.
@@ -89,7 +90,7 @@ def ensemble(
             file=weights_file,
             hint="Give either the file or the settings",
         )
-    chosen = saved.to_settings() if saved else settings or EnsembleSettings()
+    chosen = saved.to_settings(weights_file) if saved else settings or EnsembleSettings()
     if out_weights is not None and chosen.weights != "fitted":
         raise SettingsError(
             "there are no fitted weights to write",
@@ -99,6 +100,8 @@ def ensemble(
     members = load_members(scores)
     questions = None if exam is None else load_exam(exam, format)
     built = build_ensemble(members, chosen, questions)
+    if questions is not None:
+        built = replace(built, scores=align_scores(questions, built.scores))
     outcome = _grade(built, members, chosen, questions, saved, k, n_resamples)
     if out is not None:
         write_scores(out, outcome.scores, _describe(outcome, questions))

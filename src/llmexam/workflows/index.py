@@ -156,6 +156,19 @@ def delete_from_index(folder: str | Path, ids: Iterable[str]) -> int:
     return open_index(folder).delete(ids)
 
 
+def corpus_sources(corpora: Iterable[CorpusSettings]) -> list[Source]:
+    """Return name and hash of every file of the corpora, in reading order.
+
+    Raises:
+        CorpusError: A file or folder is not there.
+    """
+    return [
+        Source(name=path.name, sha256=hash_file(path))
+        for settings in corpora
+        for path, _ in corpus_files(settings)
+    ]
+
+
 class _Reading:
     """A stream of passages and what was counted on the way."""
 
@@ -188,11 +201,7 @@ class _Reading:
 
     @property
     def sources(self) -> Sequence[Source]:
-        return [
-            Source(name=path.name, sha256=hash_file(path))
-            for settings in self._corpora
-            for path, _ in corpus_files(settings)
-        ]
+        return corpus_sources(self._corpora)
 
     def passages(self) -> Iterator[Passage]:
         passages = read_corpus(self._corpora, counts=self._counts)

@@ -12,6 +12,10 @@ from pydantic import Field, field_validator, model_validator
 from llmexam import sample
 from llmexam.ensemble.settings import EnsembleSettings
 from llmexam.errors import SettingsError
+from llmexam.evidence.chunking import ChunkSettings
+from llmexam.evidence.corpus import CorpusSettings
+from llmexam.evidence.queries import QueryForm
+from llmexam.evidence.retriever import Given
 from llmexam.settings import Settings
 from llmexam.solvers.registry import parse_solver_settings
 
@@ -30,35 +34,21 @@ class ExamPlan(Settings):
         return sample.EXAM_PATH if self.path == BUNDLED else Path(self.path)
 
 
-class CorpusPlan(Settings):
-    """A corpus to find evidence in."""
-
-    path: str = Field(description="a file or folder, or `bundled` for the sample")
-    format: str = Field("auto", description="its format")
-    fields: dict[str, str] = Field({}, description="which of its fields is text, title and id")
-
-    @property
-    def file(self) -> Path:
-        """The file or folder to read."""
-        return sample.CORPUS_PATH if self.path == BUNDLED else Path(self.path)
-
-
 class EvidencePlan(Settings):
     """Where evidence comes from."""
 
-    corpus: tuple[CorpusPlan, ...] = Field((), description="corpora to index and search")
+    corpus: tuple[CorpusSettings, ...] = Field((), description="corpora to index and search")
     index: tuple[str, ...] = Field((), description="folders of indexes that are there already")
     kinds: tuple[Literal["sparse", "dense"], ...] = Field(
         ("sparse",), min_length=1, description="indexes to build; several are fused"
     )
     model: str = Field("bundled", description="bi-encoder of the dense index")
-    chunk_tokens: int = Field(128, ge=8, description="longest passage, in words")
-    overlap: int = Field(32, ge=0, description="words that neighbouring passages share")
-    query: Literal["prompt", "prompt+options", "each-option"] = Field(
-        "prompt+options", description="what is looked for"
+    chunking: ChunkSettings = Field(
+        ChunkSettings(), description="how documents are cut into passages"
     )
-    k: int = Field(8, ge=1, le=1000, description="passages a question gets")
-    given: Literal["keep", "drop", "append"] = Field(
+    query: QueryForm = Field("prompt+options", description="what is looked for")
+    k: int = Field(5, ge=1, le=1000, description="passages a question gets")
+    given: Given = Field(
         "keep",
         description="passages in the exam file: use them alone, drop them, or add what is found",
     )
@@ -73,6 +63,14 @@ class EvidencePlan(Settings):
     @classmethod
     def _read_indexes(cls, value: Any) -> Any:
         return [value] if isinstance(value, str) else value
+
+    @property
+    def corpora(self) -> tuple[CorpusSettings, ...]:
+        """The corpora, `bundled` being the sample's."""
+        return tuple(
+            c.model_copy(update={"path": sample.CORPUS_PATH}) if str(c.path) == BUNDLED else c
+            for c in self.corpus
+        )
 
     @property
     def searches(self) -> bool:
@@ -161,18 +159,19 @@ DEMO = {
 }
 
 
-def read_plan(path: str | Path) -> Plan:
+def read_plan(path: str | Path, changes: Mapping[str, Any] | None = None) -> Plan:
     """Read and check a plan; relative paths in it start at its folder.
 
     Args:
         path: A YAML file, or `demo` for the plan over the bundled sample.
+        changes: Keys to change, nested like the plan.
 
     Raises:
         SettingsError: The file cannot be read, or a key or value in it is wrong.
         MissingDependencyError: A solver in it needs a package that is not installed.
     """
     if str(path) == "demo":
-        return parse_plan(DEMO, base=Path.cwd(), file=None)
+        return parse_plan(_merge(DEMO, changes or {}), base=Path.cwd(), file=None)
     try:
         text = Path(path).read_text(encoding="utf-8-sig")
     except FileNotFoundError:
@@ -188,7 +187,16 @@ def read_plan(path: str | Path) -> Plan:
         raise SettingsError(f"not valid YAML, line {row}: {problem}", file=path) from None
     if not isinstance(values, dict):
         raise SettingsError("a plan is a mapping with the keys exam and solvers", file=path)
-    return parse_plan(values, base=Path(path).parent, file=path)
+    return parse_plan(_merge(values, changes or {}), base=Path(path).parent, file=path)
+
+
+def _merge(values: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
+    merged = dict(values)
+    for key, change in changes.items():
+        here = merged.get(key)
+        both = isinstance(change, Mapping) and isinstance(here, Mapping)
+        merged[key] = _merge(here, change) if both else change  # type: ignore[arg-type]
+    return merged
 
 
 def parse_plan(values: Mapping[str, Any], *, base: Path, file: str | Path | None) -> Plan:
@@ -217,7 +225,7 @@ def parse_plan(values: Mapping[str, Any], *, base: Path, file: str | Path | None
     evidence = plan.evidence.model_copy(
         update={
             "corpus": tuple(
-                c.model_copy(update={"path": _resolve(c.path, base)})
+                c.model_copy(update={"path": Path(_resolve(str(c.path), base))})
                 for c in plan.evidence.corpus
             ),
             "index": tuple(_resolve(path, base) for path in plan.evidence.index),
@@ -228,9 +236,7 @@ def parse_plan(values: Mapping[str, Any], *, base: Path, file: str | Path | None
     )
     return plan.model_copy(
         update={
-            "exam": plan.exam.model_copy(
-                update={"path": _resolve(plan.exam.path, base)}
-            ),
+            "exam": plan.exam.model_copy(update={"path": _resolve(plan.exam.path, base)}),
             "evidence": evidence,
             "evaluation": evaluation,
             "solvers": solvers,

@@ -2,31 +2,36 @@
 
 from __future__ import annotations
 
+import os
 import platform
 import subprocess
+from collections.abc import Sequence
+from datetime import UTC, datetime
 from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 import llmexam
+from llmexam.exam.exam import Exam
 from llmexam.storage.hashing import hash_file, hash_json
 
-_PACKAGES = (
-    "llmexam",
-    "numpy",
-    "tantivy",
-    "pyarrow",
-    "torch",
-    "transformers",
-    "sentence-transformers",
-    "faiss-cpu",
-)
+_PACKAGES = ("llmexam", "numpy", "tantivy", "pyarrow")
+_MODEL_PACKAGES = ("torch", "transformers", "faiss-cpu")
 
 
 def installed_versions() -> dict[str, str]:
-    """Return the versions of Python and of the packages a result may depend on."""
-    found = {"python": platform.python_version()}
-    for package in _PACKAGES:
+    """Return the versions of Python and of the packages any result may depend on."""
+    return {"python": platform.python_version(), **_versions(_PACKAGES)}
+
+
+def model_versions() -> dict[str, str]:
+    """Return the versions of the packages that the result of a model may depend on."""
+    return _versions(_MODEL_PACKAGES)
+
+
+def _versions(packages: Sequence[str]) -> dict[str, str]:
+    found = {}
+    for package in packages:
         try:
             found[package] = version(package)
         except PackageNotFoundError:
@@ -52,3 +57,19 @@ def git_commit() -> str:
     except (OSError, subprocess.SubprocessError):
         return ""
     return found.stdout.strip()
+
+
+def describe_run(exam: Exam) -> dict[str, str]:
+    """Return what a report says of where a result comes from: label and value."""
+    versions = {**installed_versions(), **model_versions()}
+    facts = {
+        "date": datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),
+        "exam": exam.source,
+        "exam file SHA-256": exam.source_hash,
+        "questions and evidence SHA-256": exam.content_hash,
+        "code SHA-256": code_hash(),
+        "git commit": git_commit(),
+        "machine": f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores",
+        "versions": ", ".join(f"{name} {number}" for name, number in versions.items()),
+    }
+    return {label: value for label, value in facts.items() if value}

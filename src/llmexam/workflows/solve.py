@@ -3,16 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Any
+from pathlib import Path
+from typing import Any, cast
 
 import numpy as np
 
 from llmexam.errors import ScoreError
+from llmexam.evidence.index.opening import open_index
+from llmexam.evidence.queries import QueryForm
+from llmexam.evidence.retriever import Given, IndexRetriever, attach_passages
 from llmexam.exam.exam import Exam
 from llmexam.exam.question import Question
+from llmexam.exam.score_files import write_scores
 from llmexam.exam.scores import ScoreMatrix
+from llmexam.exam.submission import write_submission
 from llmexam.solvers.protocol import Solver
 from llmexam.solvers.registry import create_solver
+from llmexam.workflows.evaluate import load_exam
+from llmexam.workflows.provenance import code_hash
 
 Progress = Callable[[int], None]
 
@@ -49,6 +57,70 @@ def solve(
         if progress is not None:
             progress(len(batch))
     return _stack(parts)
+
+
+def solve_file(
+    exam: str | Path | Exam,
+    solver: str,
+    settings: Mapping[str, Any] | None = None,
+    *,
+    format: str | None = None,
+    indexes: Sequence[str | Path] = (),
+    k: int = 5,
+    query_form: str = "prompt+options",
+    given: str = "keep",
+    out: str | Path | None = None,
+    submission: str | Path | None = None,
+    progress: Callable[[int, int], None] | None = None,
+) -> ScoreMatrix:
+    """Read an exam, find evidence for it, let a solver score it, and write what is asked for.
+
+    Args:
+        exam: An exam, its file, or `bundled` for the sample.
+        solver: Name of the solver.
+        settings: Its settings by key.
+        format: Format of the exam's file; found out where it is not given.
+        indexes: Folders of indexes to find evidence in; with none, only the exam's own passages
+            are used.
+        k: Passages a question gets.
+        query_form: What is looked for.
+        given: What becomes of the exam's own passages.
+        out: File for the scores.
+        submission: File for the ranked answers.
+        progress: Called with the number of questions scored so far, and of all.
+
+    Raises:
+        LlmExamError: The exam, the indexes or the settings cannot be used.
+    """
+    # A wrong name or setting should show before the work begins.
+    judge = create_solver(solver, settings)
+    asked = load_exam(exam, format)
+    if indexes:
+        retriever = IndexRetriever(*(open_index(index) for index in indexes))
+        asked = attach_passages(
+            asked,
+            retriever,
+            query_form=cast(QueryForm, query_form),
+            k=k,
+            given=cast(Given, given),
+        )
+    elif given == "drop":
+        asked = asked.with_passages([()] * len(asked))
+    n_done = 0
+
+    def report(n: int) -> None:
+        nonlocal n_done
+        n_done += n
+        if progress is not None:
+            progress(n_done, len(asked))
+
+    scores = solve(asked, judge, progress=report)
+    if out is not None:
+        made_by = {"solver": solver, "exam_hash": asked.content_hash, "code_hash": code_hash()}
+        write_scores(out, scores, {**made_by, "settings": judge.settings.model_dump_json()})
+    if submission is not None:
+        write_submission(submission, scores)
+    return scores
 
 
 def _batches(questions: Sequence[Question]) -> Iterator[Sequence[Question]]:

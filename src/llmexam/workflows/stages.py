@@ -28,14 +28,22 @@ class Stages:
 
     Args:
         folder: The run folder.
+        fresh: Whether to do everything again, whatever is there.
         announce: Called with the name of a stage when it begins.
 
     Attributes:
         records: What each stage took, in order.
     """
 
-    def __init__(self, folder: Path, announce: Callable[[str], None] = lambda name: None) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        fresh: bool = False,
+        announce: Callable[[str], None] = lambda name: None,
+    ) -> None:
         self._folder = folder
+        self._fresh = fresh
         self._announce = announce
         self.records: list[StageRecord] = []
 
@@ -60,7 +68,7 @@ class Stages:
         key = hash_json(dict(inputs))
         record_path = self._folder / "stages" / f"{name.replace(' ', '-')}.json"
         with self._timed(name) as note:
-            if self._is_fresh(record_path, key, files):
+            if self._is_there(record_path, key, files):
                 note["cached"] = True
                 return load()
             # Without its record a half-done stage cannot pass for a finished one.
@@ -83,7 +91,9 @@ class Stages:
         seconds = time.perf_counter() - start
         self.records.append(StageRecord(name, seconds, peak_memory_mb(), note["cached"]))
 
-    def _is_fresh(self, record_path: Path, key: str, files: Sequence[str]) -> bool:
+    def _is_there(self, record_path: Path, key: str, files: Sequence[str]) -> bool:
+        if self._fresh:
+            return False
         try:
             record = json.loads(record_path.read_text(encoding="utf-8"))
         except (FileNotFoundError, ValueError):

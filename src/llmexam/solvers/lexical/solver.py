@@ -16,6 +16,9 @@ from llmexam.solvers.lexical.analysis import stop_terms
 from llmexam.solvers.lexical.features import FEATURES, OptionEvidence
 from llmexam.solvers.protocol import Explanation, OptionReason, Support
 
+# Questions whose evidence is kept for explaining, some 100 kB each.
+_MOST_READ = 1000
+
 
 class FeatureWeights(Settings):
     """Weights of the features, in the order of `FEATURES`.
@@ -57,6 +60,7 @@ class LexicalSolver:
     def __init__(self, settings: LexicalSettings) -> None:
         self.settings = settings
         self._weights = np.array([getattr(settings.weights, name) for name in FEATURES])
+        self._read_before: dict[str, tuple[Question, OptionEvidence]] = {}
 
     def score(self, questions: Sequence[Question]) -> ScoreMatrix:
         """Return the weighted sum of each option's features, shape `[n_questions, n_options]`.
@@ -73,13 +77,21 @@ class LexicalSolver:
         return [self._explain(question) for question in questions]
 
     def _read(self, question: Question) -> OptionEvidence:
+        """Return the evidence of a question; explaining after scoring reads nothing twice."""
+        known = self._read_before.get(question.id)
+        if known is not None and known[0] is question:
+            return known[1]
         settings = self.settings
-        return OptionEvidence(
+        evidence = OptionEvidence(
             question,
             stop_weight=settings.stop_weight,
             floor=settings.floor,
             reach=settings.reach,
         )
+        if len(self._read_before) >= _MOST_READ:
+            self._read_before.clear()
+        self._read_before[question.id] = (question, evidence)
+        return evidence
 
     def _judge(self, question: Question, sums: NDArray[np.float64]) -> NDArray[np.float64]:
         """Put the sums the way round that the question's wording asks for."""

@@ -1,0 +1,121 @@
+"""Find evidence for the questions of an exam: build what has to be built, search, attach."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Literal
+
+from llmexam.evidence.index.manifest import read_manifest
+from llmexam.evidence.index.opening import open_index
+from llmexam.evidence.retriever import IndexRetriever, attach_passages
+from llmexam.exam.exam import Exam
+from llmexam.exam.readers import read_exam
+from llmexam.exam.writers import write_exam
+from llmexam.workflows.index import build_index, corpus_sources
+from llmexam.workflows.plan import EvidencePlan
+from llmexam.workflows.provenance import code_hash, model_versions
+from llmexam.workflows.stages import Stages
+
+# Builds are kept beside the run's other results.
+_INDEX = "index/{kind}"
+_FOUND = "evidence.jsonl"
+
+
+def gather_evidence(
+    plan: EvidencePlan, exam: Exam, stages: Stages, folder: Path
+) -> tuple[Exam, dict[str, str]]:
+    """Return the exam with its evidence, and what a report says of where that came from.
+
+    Args:
+        plan: Corpora, indexes and how to search them; with neither, only passages that the
+            exam's file gives are used.
+        exam: The exam.
+        stages: The stages of the run.
+        folder: The run folder; it gets `index/` and `evidence.jsonl`.
+
+    Raises:
+        CorpusError: A corpus cannot be read.
+        EvidenceIndexError: An index cannot be used.
+    """
+    if not plan.searches:
+        asked = exam if plan.given != "drop" else exam.with_passages([()] * len(exam))
+        n_given = sum(bool(question.passages) for question in asked)
+        return asked, {"evidence": f"as given, for {n_given} of {len(asked)} questions"}
+    indexes = [Path(path) for path in plan.index]
+    if plan.corpus:
+        indexes += [_build(plan, kind, stages, folder) for kind in plan.kinds]
+    hashes = {str(path): read_manifest(path).content_hash for path in indexes}
+    asked = _search(plan, exam, indexes, hashes, stages, folder)
+    n_found = sum(bool(question.passages) for question in asked)
+    return asked, {
+        "evidence": f"for {n_found} of {len(asked)} questions; given passages: {plan.given}",
+        "search": f"{plan.query}, up to {plan.k} passages, "
+        + ("one index" if len(indexes) == 1 else "reciprocal rank fusion"),
+        **{f"index {path}": found for path, found in hashes.items()},
+    }
+
+
+def _build(
+    plan: EvidencePlan, kind: Literal["sparse", "dense"], stages: Stages, folder: Path
+) -> Path:
+    place = _INDEX.format(kind=kind)
+    inputs = {
+        "sources": [source.sha256 for source in corpus_sources(plan.corpora)],
+        "fields": [corpus.model_dump(mode="json") for corpus in plan.corpora],
+        "chunking": plan.chunking.model_dump(),
+        "model": plan.model if kind == "dense" else "",
+        "code": code_hash(),
+        "versions": model_versions() if kind == "dense" else {},
+    }
+
+    def compute() -> Path:
+        encoder = None
+        if kind == "dense":
+            from llmexam.lm.embedding import load_embedder
+
+            encoder = load_embedder(plan.model)
+        build_index(
+            plan.corpora, folder / place, kind=kind, chunking=plan.chunking, encoder=encoder
+        )
+        return folder / place
+
+    return stages.run(
+        f"index {kind}", inputs, [place], compute=compute, load=lambda: folder / place
+    )
+
+
+def _search(
+    plan: EvidencePlan,
+    exam: Exam,
+    indexes: Sequence[Path],
+    hashes: dict[str, str],
+    stages: Stages,
+    folder: Path,
+) -> Exam:
+    path = folder / _FOUND
+
+    def compute() -> Exam:
+        retriever = IndexRetriever(*(open_index(index) for index in indexes))
+        found = attach_passages(exam, retriever, query_form=plan.query, k=plan.k, given=plan.given)
+        write_exam(path, found, format="jsonl")
+        return found
+
+    def load() -> Exam:
+        found = read_exam(path, format="jsonl")
+        return exam.with_passages([question.passages for question in found])
+
+    return stages.run(
+        "search",
+        {
+            "exam": exam.content_hash,
+            "indexes": list(hashes.values()),
+            "query": plan.query,
+            "k": plan.k,
+            "given": plan.given,
+            "code": code_hash(),
+        },
+        [_FOUND],
+        compute=compute,
+        load=load,
+    )

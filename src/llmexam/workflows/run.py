@@ -1,0 +1,203 @@
+"""Take an exam from a plan to a report: the whole pipeline in one function."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import yaml
+from pydantic import TypeAdapter
+
+from llmexam.errors import RunError
+from llmexam.exam.audit import Finding
+from llmexam.exam.exam import Exam
+from llmexam.exam.readers import read_exam
+from llmexam.exam.submission import write_submission
+from llmexam.report.content import ReportContent, SolverResult
+from llmexam.report.html import write_report
+from llmexam.storage.atomic import write_json, write_text
+from llmexam.storage.hashing import hash_file
+from llmexam.storage.locking import lock_folder
+from llmexam.workflows.audit import audit_exam
+from llmexam.workflows.finish import compare_with, finish
+from llmexam.workflows.gather import gather_evidence
+from llmexam.workflows.judge import judge_solver
+from llmexam.workflows.plan import Plan, read_plan
+from llmexam.workflows.provenance import code_hash, describe_run
+from llmexam.workflows.stages import Stages
+
+_FINDINGS = TypeAdapter(tuple[Finding, ...])
+# What a run leaves in its folder; a folder with other things in it is not taken for one.
+_OWN = {"plan.yaml", "run.json", "stages", ".lock"}
+
+
+def run_plan(
+    plan: str | Path | Plan,
+    folder: str | Path,
+    *,
+    changes: Mapping[str, Any] | None = None,
+    fresh: bool = False,
+    command: str = "",
+    announce: Callable[[str], None] = lambda name: None,
+) -> ReportContent:
+    """Run a plan and write everything into one folder.
+
+    The folder gets `plan.yaml` (with all defaults filled in), `scores/<solver>.parquet`,
+    `metrics.json` (if the exam has answers), `submission.csv`, `report.html` and `run.json`.
+
+    Args:
+        plan: A plan, the path of one, or `demo`.
+        folder: The run folder. An earlier run's results in it are used where they still fit.
+        changes: Keys of the plan to change, nested; only where a path is given.
+        fresh: Use nothing of an earlier run.
+        command: The command that asked for this, for the report.
+        announce: Called with the name of each stage as it begins.
+
+    Returns:
+        What the report shows.
+
+    Raises:
+        SettingsError: The plan is wrong.
+        RunError: The folder is in use, or holds something other than a run.
+        LlmExamError: Whatever a stage finds wrong with its input.
+    """
+    checked = plan if isinstance(plan, Plan) else read_plan(plan, changes or {})
+    path = Path(folder)
+    _require_run_folder(path)
+    with lock_folder(path):
+        write_text(path / "plan.yaml", _as_yaml(checked))
+        stages = Stages(path, fresh=fresh, announce=announce)
+        return _run(checked, path, stages, command)
+
+
+def _run(plan: Plan, folder: Path, stages: Stages, command: str) -> ReportContent:
+    exam = stages.time("read the exam", lambda: read_exam(plan.exam.file, format=plan.exam.format))
+    findings = _audit(plan, exam, stages, folder)
+    asked, sources = gather_evidence(plan.evidence, exam, stages, folder)
+    members = [judge_solver(solver, asked, plan, stages, folder) for solver in plan.solvers]
+    final, members = stages.time("combine", lambda: finish(plan, asked, members, folder))
+    comparisons = stages.time("compare", lambda: compare_with(plan, asked, final, members))
+    write_submission(folder / "submission.csv", final.scores, k=plan.evaluation.k)
+    content = ReportContent(
+        title=plan.title or Path(plan.exam.path).stem,
+        exam=asked,
+        final=final,
+        solvers=tuple(members),
+        comparisons=comparisons,
+        audit=findings,
+        stages=tuple(stages.records),
+        command=command,
+        seed=plan.seed,
+        provenance={**describe_run(asked), **sources},
+        files=_files(folder, final),
+    )
+    _write_metrics(folder / "metrics.json", content)
+    stages.time("write the report", lambda: write_report(folder / "report.html", content))
+    write_json(folder / "run.json", _record(content, stages, folder))
+    return content
+
+
+def _audit(plan: Plan, exam: Exam, stages: Stages, folder: Path) -> tuple[Finding, ...]:
+    path = folder / "audit.json"
+
+    def compute() -> tuple[Finding, ...]:
+        found = audit_exam(exam, against=plan.audit_against, seed=plan.seed).findings
+        write_text(path, _FINDINGS.dump_json(found, indent=2).decode("utf-8"))
+        return found
+
+    return stages.run(
+        "audit",
+        {
+            "exam": exam.content_hash,
+            "against": [hash_file(other) for other in plan.audit_against],
+            "seed": plan.seed,
+            "code": code_hash(),
+        },
+        [path.name],
+        compute=compute,
+        load=lambda: _FINDINGS.validate_json(path.read_bytes()),
+    )
+
+
+def _require_run_folder(path: Path) -> None:
+    if path.exists() and not path.is_dir():
+        raise RunError("this is a file", file=path, hint="Choose a folder for the run")
+    if path.is_dir():
+        names = {entry.name for entry in path.iterdir()}
+        if names and not names & _OWN:
+            raise RunError(
+                "this folder holds something other than a run",
+                file=path,
+                hint="Choose an empty or a new folder",
+            )
+
+
+def _as_yaml(plan: Plan) -> str:
+    values = plan.model_dump(mode="json")
+    head = "# The plan of this run with all defaults filled in: llmexam run plan.yaml\n"
+    return head + yaml.safe_dump(values, sort_keys=False, allow_unicode=True, width=100)
+
+
+def _files(folder: Path, final: SolverResult) -> dict[str, str]:
+    names = {"report": "report.html", "submission": "submission.csv", "scores": "scores"}
+    if final.evaluation is not None:
+        names["metrics"] = "metrics.json"
+    return {label: str(folder / name) for label, name in names.items()}
+
+
+def _write_metrics(path: Path, content: ReportContent) -> None:
+    """Write all grades; an exam without answers has none, and keeps none of an earlier run."""
+    if content.final.evaluation is None:
+        path.unlink(missing_ok=True)
+        return
+    write_json(
+        path,
+        {
+            "final": content.final.evaluation.model_dump(mode="json"),
+            "solvers": {
+                member.name: {
+                    "weight": member.weight,
+                    "evaluation": member.evaluation and member.evaluation.model_dump(mode="json"),
+                    "position": member.position and member.position.model_dump(mode="json"),
+                }
+                for member in content.solvers
+            },
+            "comparisons": [c.model_dump(mode="json") for c in content.comparisons],
+            "command": content.command,
+            "seed": content.seed,
+            "exam_hash": content.exam.content_hash,
+        },
+    )
+
+
+def _record(content: ReportContent, stages: Stages, folder: Path) -> dict[str, Any]:
+    results = sorted(
+        path for path in [*folder.glob("*.*"), *folder.glob("scores/*")] if path.is_file()
+    )
+    return {
+        "command": content.command,
+        "seed": content.seed,
+        "provenance": content.provenance,
+        "exam": {
+            "source": content.exam.source,
+            "format": content.exam.format,
+            "source_hash": content.exam.source_hash,
+            "content_hash": content.exam.content_hash,
+            "n_questions": len(content.exam),
+        },
+        "stages": [
+            {
+                "name": record.name,
+                "seconds": round(record.seconds, 4),
+                "peak_mb": round(record.peak_mb, 1),
+                "cached": record.cached,
+            }
+            for record in stages.records
+        ],
+        "files": {
+            path.relative_to(folder).as_posix(): hash_file(path)
+            for path in results
+            if path.name not in ("run.json", ".lock")
+        },
+    }
