@@ -30,8 +30,11 @@ class SavedWeights(Settings):
         (), description="the weights without each fold: how firm they are"
     )
 
-    def to_settings(self) -> EnsembleSettings:
+    def to_settings(self, file: str | Path | None = None) -> EnsembleSettings:
         """Return settings that combine as these weights were fitted.
+
+        Args:
+            file: The file they are from, for error texts.
 
         Raises:
             SettingsError: The weights are negative or all 0.
@@ -44,6 +47,7 @@ class SavedWeights(Settings):
                 "rank_constant": self.rank_constant,
             },
             subject="the weights file",
+            file=file,
         )
 
 
