@@ -81,7 +81,7 @@ def _thinned(points: Sequence[CoveragePoint]) -> list[CoveragePoint]:
 
 
 def _round_up(value: float) -> float:
-    return next((top for top in (0.05, 0.1, 0.2, 0.4, 0.6, 0.8) if value <= top), 1.0)
+    return next((top for top in (0.04, 0.08, 0.2, 0.4, 0.6, 0.8) if value <= top), 1.0)
 
 
 def _x(share: float) -> str:
@@ -96,7 +96,7 @@ def _frame(x_name: str, y_name: str, top: float) -> str:
     parts = []
     for i in range(5):
         share = i / 4
-        x, value = _x(share), fixed(share * top, 2 if top >= 0.1 else 3)
+        x, value = _x(share), fixed(share * top, 2)
         parts.append(
             f'<line class="grid" x1="{_LEFT}" x2="{_RIGHT}" y1="{_y(share)}" y2="{_y(share)}"/>'
             f'<text x="{_LEFT - 8}" y="{_y(share)}" dy="4" text-anchor="end">{value}</text>'

@@ -97,9 +97,9 @@ def strip(
         kind: Class of the drawing: "final", "solver" or "baseline".
     """
     # The lines run beyond the drawing, and the cell cuts them: rows of any height join up.
-    parts = [_vertical("grid", axis.at(t), -60, 88) for t in axis.ticks]
+    parts = [_vertical("grid", axis.at(t), -200, 228) for t in axis.ticks]
     if reference is not None:
-        parts.append(_vertical("reference", axis.at(reference), -60, 88))
+        parts.append(_vertical("reference", axis.at(reference), -200, 228))
     if estimate.high > estimate.low:
         parts.append(
             f'<line class="interval" x1="{axis.at(estimate.low)}%" '
@@ -152,16 +152,16 @@ def range_bar(
         parts.extend(_vertical("bracket", x, 5, 13) for x in (start, end))
     lanes = _flag_lanes({name: axis.at(value) for name, value in baselines.items()})
     height = track + 18 + 18 * (max(lanes.values(), default=-1) + 1)
+    texts = []
     for name, value in baselines.items():
         x, base = axis.at(value), track + 26 + 18 * lanes[name]
-        # A flag that would leave the page on the right flies to the left.
-        flips = x + _flag_width(name) > 100
-        text = f"{escape(name)} {fixed(value)}"
+        dx, anchor = (-5, "end") if _flies_left(name, x) else (5, "start")
         parts.append(_vertical("pole", x, track - 5, base))
-        parts.append(
-            f'<text class="flag" x="{x}%" dx="{-5 if flips else 5}" y="{base}" '
-            f'text-anchor="{"end" if flips else "start"}">{text}</text>'
+        texts.append(
+            f'<text class="flag" x="{x}%" dx="{dx}" y="{base}" text-anchor="{anchor}">'
+            f"{escape(name)} {fixed(value)}</text>"
         )
+    parts.extend(texts)
     x = axis.at(estimate.value)
     parts.append(f'<circle class="point" cx="{x}%" cy="{track}" r="7"/>')
     scale = height + 14
@@ -178,15 +178,21 @@ def _flag_width(name: str) -> float:
     return (len(name) + 8) * _PERCENT_PER_CHARACTER
 
 
+def _flies_left(name: str, x: float) -> bool:
+    """Whether a flag would leave the page if it flew to the right as others do."""
+    return x + _flag_width(name) > 100
+
+
 def _flag_lanes(places: Mapping[str, float]) -> dict[str, int]:
-    """Give each flag a lane so that no pole crosses a text: the further left, the lower."""
+    """Give each flag a lane so that none lies over another: the further left, the lower."""
     lanes: dict[str, int] = {}
+    extents: dict[str, tuple[float, float]] = {}
     for name in sorted(places, key=lambda n: (places[n], n), reverse=True):
-        reach = places[name] + _flag_width(name)
-        flips = reach > 100
-        lanes[name] = max(
-            (lanes[other] + 1 for other in lanes if flips or places[other] <= reach), default=0
-        )
+        x, width = places[name], _flag_width(name)
+        low, high = (x - width, x) if _flies_left(name, x) else (x, x + width)
+        taken = [lanes[other] for other, (a, b) in extents.items() if a <= high and low <= b]
+        lanes[name] = max(taken, default=-1) + 1
+        extents[name] = (low, high)
     return lanes
 
 

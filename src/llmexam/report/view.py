@@ -55,8 +55,7 @@ class ReportView:
     filters: tuple[Filter, ...]
     questions: tuple[QuestionView, ...]
     rest: tuple[BriefView, ...]
-    rest_note: str
-    has_probabilities: bool
+    questions_note: str
     findings: tuple[record.FindingView, ...]
     audit_summary: str
     stages: tuple[record.StageView, ...]
@@ -99,8 +98,7 @@ def view_report(content: ReportContent) -> ReportView:
         filters=_filters(grades),
         questions=tuple(views.full(row) for row in sorted(full)),
         rest=tuple(views.brief(row, in_full=False) for row in rest[:MOST_IN_BRIEF]),
-        rest_note=_rest_note(n, rest),
-        has_probabilities=grades.probabilities is not None,
+        questions_note=_questions_note(grades, rest),
         findings=record.findings(content),
         audit_summary=record.audit_summary(content),
         stages=record.stages(content),
@@ -141,13 +139,21 @@ def _filters(grades: Grades) -> tuple[Filter, ...]:
     return tuple(Filter(name, label, count(n)) for name, label, n in counts if n)
 
 
-def _rest_note(n: int, rest: Sequence[int]) -> str:
-    if not rest:
-        return ""
-    note = (
-        f"Of {count(n)} questions, {count(n - len(rest))} are shown in full: wrong ones, the most "
-        "confident first, then the least certain. The others have a line each"
-    )
-    if len(rest) > MOST_IN_BRIEF:
-        return f"{note}, but only the first {count(MOST_IN_BRIEF)} of {count(len(rest))}."
-    return f"{note}."
+def _questions_note(grades: Grades, rest: Sequence[int]) -> str:
+    n = len(grades.answer_rank)
+    sentences = []
+    if rest:
+        cut = f", but only {count(MOST_IN_BRIEF)} of them" if len(rest) > MOST_IN_BRIEF else ""
+        sentences.append(
+            f"Of {count(n)} questions, {count(n - len(rest))} are shown in full: wrong ones, the "
+            "widest margin first, then the least certain. The others have a line each"
+            f"{cut}."
+        )
+    if grades.uncertain.any():
+        sentences.append(
+            "Uncertain are the quarter of the questions where the first choice leads the second "
+            "by least."
+        )
+    if grades.probabilities is not None:
+        sentences.append("Probabilities come from the temperature fitted on all questions.")
+    return " ".join(sentences)

@@ -1,0 +1,63 @@
+import pytest
+
+from llmexam.evaluation.results import Estimate
+from llmexam.report import analysis
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "reading"),
+    [
+        (0.1, 0.3, "ensemble is better"),
+        (-0.3, -0.1, "lexical is better"),
+        (-0.1, 0.1, "no difference shown"),
+        (0.0, 0.0, "no difference shown"),
+    ],
+)
+def test_a_comparison_is_read_by_its_interval(content, low, high, reading):
+    estimate = Estimate(value=(low + high) / 2, low=low, high=high)
+    comparison = content.comparisons[0].model_copy(update={"difference": estimate})
+    assert analysis.comparison_rows([comparison])[0][0].reading == reading
+
+
+def test_a_comparison_shows_its_counts(content):
+    row = analysis.comparison_rows(content.comparisons)[0][0]
+    assert (row.name_a, row.name_b) == ("ensemble", "lexical")
+    # The ensemble earns 1 instead of 1/2 on rows 2 and 6.
+    assert (row.difference, row.better, row.worse) == ("+0.1667", "2", "0")
+
+
+def test_no_comparisons_make_no_rows():
+    assert analysis.comparison_rows([])[0] == ()
+
+
+def test_calibration_shows_figures_drawings_and_numbers(content):
+    calibration = content.final.evaluation.calibration
+    view = analysis.calibration_view(content.final.evaluation)
+    assert [f.label for f in view.facts] == ["ECE", "Brier", "Temperature"]
+    assert view.facts[0].value == f"{calibration.ece:.4f}"
+    assert len(view.bins) == sum(b.n > 0 for b in calibration.bins)
+    assert view.coverage[-1] == ("100 %", "33.3 %")
+    assert "<svg" in view.reliability
+    assert "<svg" in view.risk_coverage
+
+
+def test_a_submission_has_no_calibration(content):
+    ranked = content.final.evaluation.model_copy(update={"calibration": None, "risk_coverage": ()})
+    assert analysis.calibration_view(ranked) is None
+    assert analysis.calibration_view(None) is None
+
+
+def test_a_curve_without_calibration_is_shown_alone(content):
+    view = analysis.calibration_view(
+        content.final.evaluation.model_copy(update={"calibration": None})
+    )
+    assert (view.facts, view.reliability, view.bins) == ((), "", ())
+    assert view.risk_coverage
+
+
+def test_slices_are_grouped_by_property(content):
+    groups, axis = analysis.slice_groups(content.final.evaluation)
+    by = {g.by: [(r.value, r.n) for r in g.rows] for g in groups}
+    assert by["Options"] == [("2", "1"), ("3", "4"), ("4", "1")]
+    assert "<svg" in axis
+    assert analysis.slice_groups(None) == ((), "")

@@ -1,0 +1,169 @@
+"""The page in a real browser: no overflow, no errors, and filters that work."""
+
+from pathlib import Path
+
+import pytest
+
+from llmexam.report.html import write_report
+
+CHROMIUM = Path("/usr/bin/chromium")
+FLAGS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+
+sync_api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
+pytestmark = pytest.mark.skipif(not CHROMIUM.exists(), reason=f"there is no {CHROMIUM}")
+
+
+@pytest.fixture(scope="module")
+def browser():
+    with sync_api.sync_playwright() as playwright:
+        running = playwright.chromium.launch(executable_path=str(CHROMIUM), args=FLAGS)
+        yield running
+        running.close()
+
+
+@pytest.fixture
+def visit(browser, tmp_path):
+    """Open a report; afterwards nothing may have been requested, logged or thrown."""
+    troubles, contexts = [], []
+
+    def open_report(content, width=1280, fragment="", **options):
+        path = tmp_path / "report.html"
+        write_report(path, content)
+        context = browser.new_context(viewport={"width": width, "height": 900}, **options)
+        contexts.append(context)
+        page = context.new_page()
+        page.on("console", lambda message: troubles.append(message.text))
+        page.on("pageerror", lambda error: troubles.append(str(error)))
+        page.on(
+            "request",
+            lambda request: request.url.startswith("file:") or troubles.append(request.url),
+        )
+        page.on("dialog", lambda dialog: (troubles.append(dialog.message), dialog.dismiss()))
+        page.goto(path.as_uri() + fragment)
+        return page
+
+    yield open_report
+    for context in contexts:
+        context.close()
+    assert troubles == []
+
+
+def overflow(page):
+    return page.evaluate("document.documentElement.scrollWidth - innerWidth")
+
+
+def visible_rows(page):
+    return [item.get_attribute("id") for item in page.locator("article.question:visible").all()]
+
+
+@pytest.mark.parametrize("width", [390, 1280])
+@pytest.mark.parametrize("name", ["content", "hostile", "unlabelled"])
+def test_the_page_never_scrolls_sideways(visit, request, name, width):
+    page = visit(request.getfixturevalue(name), width)
+    assert overflow(page) <= 0
+    page.get_by_role("button", name="Open all").click()
+    assert page.locator("details[open]").count() >= 2
+    assert overflow(page) <= 0
+
+
+def test_a_long_table_of_questions_scrolls_inside_itself(visit, make_long):
+    page = visit(make_long(510), 390)
+    assert page.locator("table.rest tr").count() == 311
+    assert overflow(page) <= 0
+
+
+def test_filters_show_the_questions_they_name(visit, content):
+    page = visit(content)
+    assert len(visible_rows(page)) == 6
+    page.get_by_role("button", name="Wrong").click()
+    assert visible_rows(page) == ["q-3", "q-4"]
+    assert page.get_by_role("button", name="Wrong").get_attribute("aria-pressed") == "true"
+    assert page.get_by_role("status").inner_text() == "2 of 6 shown"
+    page.get_by_role("button", name="Right").click()
+    assert visible_rows(page) == ["q-1", "q-2", "q-5", "q-6"]
+    page.get_by_role("button", name="Uncertain").click()
+    assert len(visible_rows(page)) == 1
+
+
+def test_search_looks_into_closed_questions(visit, content):
+    page = visit(content)
+    page.get_by_role("searchbox").fill("BLUE")
+    sync_api.expect(page.locator("article.question:visible")).to_have_count(1)
+    assert visible_rows(page) == ["q-5"]
+    page.get_by_role("searchbox").fill("no such words")
+    sync_api.expect(page.locator("article.question:visible")).to_have_count(0)
+    page.get_by_role("button", name="Show all").click()
+    assert len(visible_rows(page)) == 6
+
+
+def test_a_link_to_a_question_opens_it(visit, content):
+    page = visit(content)
+    page.get_by_role("button", name="Right").click()
+    page.locator("#hardest a[href='#q-4']").first.click()
+    page.wait_for_selector("#q-4 details[open]")
+    assert page.locator("#q-4 .options").is_visible()
+
+
+def test_an_address_with_a_question_opens_it(visit, content):
+    page = visit(content, fragment="#q-2")
+    assert page.locator("#q-2 .options").is_visible()
+    assert not page.locator("#q-1 .options").is_visible()
+
+
+def test_the_page_works_without_scripts(visit, content):
+    page = visit(content, java_script_enabled=False)
+    assert not page.locator("#tools").is_visible()
+    page.locator("#q-1 summary").click()
+    assert page.locator("#q-1 .evidence").is_visible()
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_text_stands_out_from_its_ground(visit, content, scheme):
+    """Contrast of all text against the ground it stands on is 4.5 to 1 or more (WCAG 2.2 AA)."""
+    page = visit(content, color_scheme=scheme)
+    page.get_by_role("button", name="Open all").click()
+    poor = page.evaluate(CONTRAST)
+    assert poor == []
+
+
+CONTRAST = """() => {
+  const parse = (c) => {
+    const [r, g, b, a = 1] = c.match(/[\\d.]+/g).map(Number);
+    return {rgb: [r, g, b], a};
+  };
+  const luminance = (rgb) => {
+    const [r, g, b] = rgb.map((v) => {
+      const s = v / 255;
+      return s <= 0.04045 ? s / 12.92 : ((s + 0.055) / 1.055) ** 2.4;
+    });
+    return 0.2126 * r + 0.7152 * g + 0.0722 * b;
+  };
+  const ground = (element) => {
+    for (let e = element; e; e = e.parentElement) {
+      const {rgb, a} = parse(getComputedStyle(e).backgroundColor);
+      if (a === 1) return rgb;
+    }
+    return [255, 255, 255];
+  };
+  const poor = [];
+  const walker = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
+  while (walker.nextNode()) {
+    const element = walker.currentNode.parentElement;
+    const text = walker.currentNode.data.trim().slice(0, 30);
+    if (!text || element.closest("script, title, .hidden, .skip")) continue;
+    const style = getComputedStyle(element);
+    const colour = parse(element.closest("svg") ? style.fill : style.color).rgb;
+    const [x, y] = [luminance(colour), luminance(ground(element))].sort((p, q) => q - p);
+    const ratio = (x + 0.05) / (y + 0.05);
+    if (ratio < 4.5) poor.push(`${element.className} ${text} ${ratio.toFixed(2)}`);
+  }
+  return poor;
+}"""

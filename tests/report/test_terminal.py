@@ -1,0 +1,65 @@
+from dataclasses import replace
+from io import StringIO
+
+import pytest
+from rich.console import Console
+
+from llmexam.report.terminal import print_report
+
+
+def shown(content, width=100):
+    console = Console(file=StringIO(), width=width, color_system=None)
+    print_report(content, console)
+    return console.file.getvalue()
+
+
+def test_the_summary_shows_what_matters(content):
+    text = shown(content)
+    for part in (
+        "Optics, six questions",
+        "MAP@3 0.7778  95 % interval",
+        "Baselines: random",
+        "ensemble less lexical",
+        "+0.1667",
+        "Data audit  1 error and 1 note",
+        "Two prompts are the same. (rows 1 and 2)",
+        "3.0 s in all",
+        "run/submission.csv",
+    ):
+        assert part in text
+
+
+@pytest.mark.parametrize("width", [80, 100])
+def test_numbers_stay_on_their_line(content, width):
+    row = next(line for line in shown(content, width).splitlines() if line.startswith(" lexical"))
+    lexical = content.solvers[0].evaluation
+    assert f"{lexical.map_at_k.value:.4f}" in row
+    assert f"{lexical.map_at_k.low:.4f} to {lexical.map_at_k.high:.4f}" in row
+    assert "0.750" in row
+
+
+def test_without_answers_only_rankings_are_announced(unlabelled):
+    text = shown(unlabelled)
+    assert "rankings only" in text
+    assert "MAP@" not in text
+    assert "Baselines" not in text
+
+
+def test_names_are_no_markup_and_steer_no_terminal(content):
+    named = replace(content.final, name="[red]x[/red]\x1b[2J")
+    text = shown(replace(content, final=named))
+    assert "[red]x[/red]" in text
+    assert "\x1b" not in text
+
+
+def test_what_is_absent_is_not_shown(content):
+    text = shown(replace(content, comparisons=(), stages=(), files={}, audit=()))
+    assert "Paired" not in text
+    assert "Time and memory" not in text
+    assert "Files" not in text
+    assert "no findings" in text
+
+
+def test_many_findings_are_cut(content):
+    text = shown(replace(content, audit=content.audit * 10))
+    assert "and 12 more in the report" in text
