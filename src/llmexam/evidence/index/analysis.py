@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from math import log
+from math import log, sqrt
 from typing import TYPE_CHECKING, Any
 
 from pydantic import Field
@@ -26,26 +26,23 @@ ANALYSIS: Mapping[str, Any] = {
 
 
 class SearchSettings(Settings):
-    """Which terms of a long query are looked up, and on how many threads."""
+    """How much of a long query is looked up, and on how many threads."""
 
-    max_terms: int | None = Field(
-        default=20, ge=1, description="Most distinct terms a query; null for no limit."
-    )
-    max_share: float = Field(
-        default=0.1,
+    budget: float | None = Field(
+        default=0.25,
         gt=0,
-        le=1,
-        description="A term that is in more than this share of the passages is left out...",
+        description="Entries of the index that a query may read, as a multiple of the number of "
+        "passages; null for no limit. Terms beyond it are left out, the least telling first.",
     )
-    min_terms: int = Field(
-        default=8, ge=1, description="...unless fewer than this many terms would be left."
+    free_entries: int = Field(
+        default=50_000, ge=0, description="Entries that a query may read in any case."
     )
     threads: int | None = Field(
         default=None, ge=1, description="Search threads; null for the number of cores."
     )
 
 
-UNPRUNED = SearchSettings(max_terms=None, max_share=1.0)
+UNPRUNED = SearchSettings(budget=None)
 
 
 def build_analyzer(*, stop_words: bool) -> tantivy.TextAnalyzer:
@@ -75,30 +72,48 @@ def idf(document_frequency: int, n_passages: int) -> float:
     return log(1 + (n_passages - document_frequency + 0.5) / (document_frequency + 0.5))
 
 
+def worth_per_occurrence(document_frequency: int, n_passages: int) -> float:
+    """Return what looking up a term brings for what it costs: idf / sqrt(entries read).
+
+    >>> round(worth_per_occurrence(4, 10), 3)
+    0.437
+    """
+    return idf(document_frequency, n_passages) / sqrt(document_frequency)
+
+
 def choose_terms(
     tokens: Sequence[str],
-    document_frequency: Callable[[str], int],
+    look_up: Callable[[str], tuple[int, float]],
     n_passages: int,
     settings: SearchSettings,
 ) -> list[tuple[str, int]]:
     """Return the terms of a query to look up, with how often each occurs in it.
 
-    Terms go from heaviest to lightest, where the weight is occurrences x idf: the share of the
-    score they can bring. A term costs time in proportion to the passages it is in, so frequent
-    terms are left out, but never so many that fewer than `min_terms` remain. Ties go by
-    alphabet; terms that no passage has are left out.
+    A term brings at most occurrences x idf to a score (times a constant) and costs as many
+    entries as passages it is in. While the budget lasts, terms are taken in order of occurrences
+    x `worth_per_occurrence`; the first always is, and one that does not fit is passed over. Ties
+    go by alphabet; terms that no passage has are left out.
+
+    Args:
+        tokens: The terms of the query, repeated as in the query.
+        look_up: Gives a term's document frequency and its `worth_per_occurrence`.
+        n_passages: Passages in the index.
+        settings: The budget.
     """
-    weighed = []
+    worth = []
+    n_entries = 0
     for term, n in Counter(tokens).items():
-        frequency = document_frequency(term)
+        frequency, one = look_up(term)
         if frequency:
-            weighed.append((-n * idf(frequency, n_passages), term, n, frequency))
-    weighed.sort()
-    limit = settings.max_terms or len(weighed)
-    rare = [item for item in weighed if item[3] <= settings.max_share * n_passages][:limit]
-    n_more = min(settings.min_terms, limit) - len(rare)
-    if n_more > 0:
-        frequent = [item for item in weighed if item[3] > settings.max_share * n_passages]
-        # Among frequent terms the rarer ones tell more apart.
-        rare += frequent[:n_more]
-    return [(term, n) for _, term, n, _ in rare]
+            n_entries += frequency
+            worth.append((-n * one, term, n, frequency))
+    worth.sort()
+    budget = float(n_entries)
+    if settings.budget is not None:
+        budget = max(settings.free_entries, settings.budget * n_passages)
+    chosen: list[tuple[str, int]] = []
+    for _, term, n, frequency in worth:
+        if frequency <= budget or not chosen:
+            chosen.append((term, n))
+            budget -= frequency
+    return chosen

@@ -19,6 +19,7 @@ from llmexam.evidence.index.analysis import (
     SearchSettings,
     build_analyzer,
     choose_terms,
+    worth_per_occurrence,
 )
 from llmexam.evidence.index.files import REBUILD, built_folder, damage, held_for_writing
 from llmexam.evidence.index.manifest import Manifest, Source, check_manifest, read_manifest
@@ -28,6 +29,9 @@ from llmexam.settings import Settings
 
 _ANALYZER = "llmexam_en"
 _DATA = "tantivy"
+
+_Address = tuple[int, int]
+_Hits = list[tuple[float, _Address]]
 
 
 class SparseSettings(Settings):
@@ -59,7 +63,7 @@ class SparseIndex:
         self._refresh()
 
     def __len__(self) -> int:
-        return int(self._searcher.num_docs)
+        return self._n_passages
 
     @classmethod
     def build(
@@ -194,12 +198,12 @@ class SparseIndex:
         threads = settings.threads or _n_cores()
         with _as_corrupt(self.folder):
             parsed = [self._query(query, settings) for query in distinct]
-            if threads == 1 or len(distinct) < 2 * threads:
-                found = [self._search_one(query, k) for query in parsed]
-            else:
-                # tantivy lets go of Python's lock while it searches.
-                with ThreadPoolExecutor(threads) as pool:
-                    found = list(pool.map(self._search_one, parsed, [k] * len(parsed)))
+            n_parts = 8 * threads if threads > 1 else 1
+            parts = [parsed[start::n_parts] for start in range(min(n_parts, len(parsed)))]
+            # tantivy lets go of Python's lock while it searches.
+            with ThreadPoolExecutor(threads) as pool:
+                answers = list(pool.map(self._search_some, parts, [k] * len(parts)))
+            found = [answers[place % n_parts][place // n_parts] for place in range(len(parsed))]
             texts = self._passages({address for hits in found for _, address in hits})
         answer = {
             query: [Passage(*texts[address], score) for score, address in hits]
@@ -208,30 +212,34 @@ class SparseIndex:
         return [list(answer[query]) for query in queries]
 
     def _query(self, query: str, settings: SearchSettings) -> tantivy.Query:
-        terms = choose_terms(
-            self._queries.analyze(query), self._document_frequency, len(self), settings
-        )
+        terms = choose_terms(self._queries.analyze(query), self._look_up, len(self), settings)
         clauses = []
         for term, n in terms:
-            part = tantivy.Query.term_query(self._schema, "passage", term, "freq")
+            part = self._terms[term]
             if n > 1:
                 part = tantivy.Query.boost_query(part, float(n))
             clauses.append((tantivy.Occur.Should, part))
         return tantivy.Query.boolean_query(clauses)
 
-    def _search_one(self, query: tantivy.Query, k: int) -> list[tuple[float, tuple[int, int]]]:
-        hits = self._searcher.search(query, k, count=False).hits
-        return [(score, (address.segment_ord, address.doc)) for score, address in hits]
+    def _search_some(self, queries: Sequence[tantivy.Query], k: int) -> list[_Hits]:
+        return [
+            [
+                (score, (address.segment_ord, address.doc))
+                for score, address in self._searcher.search(query, k, count=False).hits
+            ]
+            for query in queries
+        ]
 
-    def _document_frequency(self, term: str) -> int:
-        known = self._frequencies.get(term)
+    def _look_up(self, term: str) -> tuple[int, float]:
+        known = self._statistics.get(term)
         if known is None:
-            known = self._frequencies[term] = self._searcher.doc_freq("passage", term)
+            frequency = self._searcher.doc_freq("passage", term)
+            worth = worth_per_occurrence(frequency, len(self)) if frequency else 0.0
+            known = self._statistics[term] = (frequency, worth)
+            self._terms[term] = tantivy.Query.term_query(self._schema, "passage", term, "freq")
         return known
 
-    def _passages(
-        self, addresses: Iterable[tuple[int, int]]
-    ) -> dict[tuple[int, int], tuple[str, str, str]]:
+    def _passages(self, addresses: Iterable[_Address]) -> dict[_Address, tuple[str, str, str]]:
         # In the order of the file: neighbours share compressed blocks.
         texts = {}
         for segment, number in sorted(addresses):
@@ -251,7 +259,9 @@ class SparseIndex:
     def _refresh(self) -> None:
         self._index.reload()
         self._searcher = self._index.searcher()
-        self._frequencies: dict[str, int] = {}
+        self._n_passages = int(self._searcher.num_docs)
+        self._statistics: dict[str, tuple[int, float]] = {}
+        self._terms: dict[str, tantivy.Query] = {}
 
     def _write_manifest(self, sources: Sequence[Source]) -> None:
         kept = {source.name: source for source in (*self.manifest.sources, *sources)}
