@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from llmexam.errors import IndexMismatchError, SettingsError
+from llmexam.errors import CorpusError, IndexMismatchError, SettingsError
 from llmexam.evidence.chunking import (
     ChunkSettings,
     DuplicateCount,
@@ -20,6 +20,7 @@ from llmexam.evidence.encoder import Encoder
 from llmexam.evidence.index.manifest import Manifest, Source, read_manifest
 from llmexam.evidence.index.opening import EvidenceIndex, open_index
 from llmexam.exam.question import Passage
+from llmexam.sample import CORPUS_PATH
 from llmexam.storage.hashing import hash_file
 
 Corpora = Iterable[CorpusSettings | str | Path]
@@ -60,6 +61,7 @@ def build_index(
     kind: Literal["sparse", "dense"] = "sparse",
     chunking: ChunkSettings | None = ChunkSettings(),  # noqa: B008 - frozen
     deduplicate: bool = True,
+    model: str = "bundled",
     encoder: Encoder | None = None,
     progress: Progress | None = None,
 ) -> IndexSummary:
@@ -71,7 +73,8 @@ def build_index(
         kind: `sparse` (BM25) or `dense` (vectors of a bi-encoder).
         chunking: How documents are cut into passages; None keeps them whole.
         deduplicate: Whether a passage whose text came before is dropped.
-        encoder: The bi-encoder (dense only); None takes the bundled one.
+        model: Name or folder of the bi-encoder (dense only).
+        encoder: The bi-encoder itself, instead of `model`.
         progress: Called now and then with the number of passages so far.
 
     Raises:
@@ -93,7 +96,7 @@ def build_index(
         index = DenseIndex.build(
             out,
             reading.passages(),
-            encoder or load_embedder(),
+            encoder or load_embedder(model),
             chunking=reading.plain_chunking,
             sources=reading.sources,
         )
@@ -167,6 +170,52 @@ def corpus_sources(corpora: Iterable[CorpusSettings]) -> list[Source]:
         for settings in corpora
         for path, _ in corpus_files(settings)
     ]
+
+
+def corpus_settings(
+    paths: Iterable[str | Path], *, format: str = "auto", fields: Mapping[str, str] | None = None
+) -> list[CorpusSettings]:
+    """Return settings that read every path in the same way; `bundled` is the sample corpus.
+
+    Raises:
+        SettingsError: The format or a field is unknown.
+    """
+    return [
+        CorpusSettings.parse(
+            {
+                "path": CORPUS_PATH if str(path) == "bundled" else Path(path),
+                "format": format,
+                "fields": dict(fields or {}),
+            },
+            subject=f"corpus '{path}'",
+        )
+        for path in paths
+    ]
+
+
+def chunk_settings(tokens: int, overlap: int) -> ChunkSettings:
+    """Return chunk settings from two numbers.
+
+    Raises:
+        SettingsError: They are too small, or the overlap is not smaller than the size.
+    """
+    return ChunkSettings.parse({"tokens": tokens, "overlap": overlap}, subject="the chunking")
+
+
+def read_ids(path: str | Path) -> list[str]:
+    """Return the ids in a file, one a line; blank lines are skipped.
+
+    Raises:
+        CorpusError: It is not text, or holds no id.
+    """
+    try:
+        lines = Path(path).read_text(encoding="utf-8-sig").splitlines()
+    except UnicodeDecodeError:
+        raise CorpusError("is not UTF-8 text", file=path) from None
+    ids = [line.strip() for line in lines if line.strip()]
+    if not ids:
+        raise CorpusError("the file holds no id", file=path)
+    return ids
 
 
 class _Reading:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 from llmexam.errors import CorpusError, SettingsError
 from llmexam.evidence.encoder import Encoder
@@ -15,6 +16,8 @@ from llmexam.evidence.queries import QueryForm
 from llmexam.evidence.retriever import Given, IndexRetriever, Retriever, attach_passages
 from llmexam.exam.exam import Exam
 from llmexam.exam.question import Passage
+from llmexam.exam.readers import read_exam
+from llmexam.sample import EXAM_PATH
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +48,14 @@ class SearchSummary:
     found: tuple[Found, ...]
     seconds: float
     quality: RankingQuality | None = None
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return it as plain values, for JSON."""
+        return {
+            "found": [asdict(one) for one in self.found],
+            "seconds": self.seconds,
+            "quality": None if self.quality is None else self.quality.as_dict(),
+        }
 
 
 def open_retriever(
@@ -119,6 +130,22 @@ def search_exam(
     seconds = time.perf_counter() - start
     found = [Found(q.id, q.prompt, q.passages) for q in with_passages]
     return _summary(found, k, seconds, judgements)
+
+
+def search_exam_file(
+    indexes: str | Path | Sequence[str | Path],
+    exam: str | Path,
+    *,
+    query_form: QueryForm = "prompt+options",
+    k: int = 10,
+    judgements: str | Path | None = None,
+) -> SearchSummary:
+    """Search indexes for the questions of an exam file; `bundled` is the sample exam.
+
+    Arguments and errors are those of `search_exam` and `read_exam`.
+    """
+    path = EXAM_PATH if str(exam) == "bundled" else Path(exam)
+    return search_exam(indexes, read_exam(path), query_form=query_form, k=k, judgements=judgements)
 
 
 def attach_evidence(

@@ -1,0 +1,75 @@
+from pathlib import Path
+
+import pytest
+
+from llmexam import sample
+from llmexam.errors import SettingsError
+from llmexam.workflows.plan import DEMO, parse_plan, read_plan
+
+
+def parse(**values):
+    plan = {"exam": "exam.csv", "solvers": ["lexical"], **values}
+    return parse_plan(plan, base=Path("/base"), file="plan.yaml")
+
+
+def test_short_forms_mean_the_long_ones():
+    plan = parse(
+        evidence={"corpus": "corpus.jsonl", "index": "wiki"},
+        solvers=["first", {"solver": "lexical", "name": "words", "reach": 5}],
+    )
+    assert plan.exam.path == "/base/exam.csv"
+    assert [str(c.path) for c in plan.evidence.corpus] == ["/base/corpus.jsonl"]
+    assert plan.evidence.index == ("/base/wiki",)
+    assert [(s.solver, s.name) for s in plan.solvers] == [("first", "first"), ("lexical", "words")]
+    assert plan.solvers[1].settings["reach"] == 5
+    assert plan.solvers[1].settings["floor"] == 0.5
+
+
+def test_bundled_files_are_found():
+    plan = parse_plan(DEMO, base=Path("/elsewhere"), file=None)
+    assert plan.exam.file == sample.EXAM_PATH
+    assert [c.path for c in plan.evidence.corpora] == [sample.CORPUS_PATH]
+
+
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        ({"solvrs": []}, r"plan\.yaml field 'solvrs'.*Did you mean 'solvers'"),
+        ({"evidence": {"corpse": "x"}}, r"Did you mean 'corpus'"),
+        ({"evidence": {"corpus": [{"path": "x", "formt": "csv"}]}}, r"Did you mean 'format'"),
+        ({"evidence": {"k": 0}}, r"'evidence\.k'.*greater than or equal to 1"),
+        ({"solvers": []}, r"'solvers'.*at least 1"),
+        ({"solvers": ["lexial"]}, r"no solver 'lexial'.*Did you mean 'lexical'"),
+        ({"solvers": [{"solver": "lexical", "raech": 5}]}, r"Did you mean 'reach'"),
+        ({"solvers": ["lexical", "lexical"]}, r"two solvers are called 'lexical'"),
+        ({"solvers": [{"solver": "first", "name": "../up"}]}, r"characters other than letters"),
+        ({"solvers": [{"solver": "first", "name": "ensemble"}]}, r"no solver can be called"),
+        ({"solvers": [{"name": "first"}]}, r"solver"),
+        ({"ensemble": {"method": "mean-zz"}}, r"ensemble\.method"),
+    ],
+)
+def test_mistakes_are_named(values, message):
+    with pytest.raises(SettingsError, match=message):
+        parse(**values)
+
+
+def test_changes_reach_into_the_plan(tmp_path):
+    path = tmp_path / "plan.yaml"
+    path.write_text("exam: e.csv\nsolvers: [lexical]\nevidence: {corpus: c.jsonl, k: 3}\n")
+    plan = read_plan(path, {"evidence": {"k": 9}, "seed": 4})
+    assert (plan.evidence.k, plan.seed) == (9, 4)
+    assert len(plan.evidence.corpus) == 1
+
+
+def test_a_plan_may_begin_with_a_byte_order_mark(tmp_path):
+    path = tmp_path / "plan.yaml"
+    path.write_bytes(b"\xef\xbb\xbfexam: e.csv\r\nsolvers: [first]\r\n")
+    assert read_plan(path).solvers[0].name == "first"
+
+
+def test_a_folder_or_binary_file_is_no_plan(tmp_path):
+    with pytest.raises(SettingsError, match="not a YAML file"):
+        read_plan(tmp_path)
+    (tmp_path / "x").write_bytes(b"\xff\xfe\x00")
+    with pytest.raises(SettingsError, match="not a YAML file"):
+        read_plan(tmp_path / "x")

@@ -1,0 +1,306 @@
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+import yaml
+
+from llmexam.errors import CorpusError, ExamError, RunError, SettingsError
+from llmexam.exam.score_files import read_scores
+from llmexam.exam.submission import validate_submission
+from llmexam.storage.locking import lock_folder
+from llmexam.workflows import run as run_module
+from llmexam.workflows.evaluate import load_exam
+from llmexam.workflows.run import run_plan
+
+SALT = "Table salt is sodium chloride. It melts at 801 degrees."
+GOLD = "Gold is a yellow metal. It melts at 1064 degrees."
+
+
+@pytest.fixture
+def folder(tmp_path):
+    (tmp_path / "exam.csv").write_text(
+        "id,prompt,A,B,C,answer\n"
+        "0,At how many degrees does salt melt?,801,1064,None,A\n"
+        "1,At how many degrees does gold melt?,801,1064,NA,B\n"
+        "2,What is table salt?,a metal,a mineral of gold,sodium chloride,C\n"
+    )
+    corpus = [{"id": "salt", "text": SALT}, {"id": "gold", "text": GOLD, "title": "Gold"}]
+    (tmp_path / "corpus.jsonl").write_text("".join(json.dumps(d) + "\n" for d in corpus))
+    (tmp_path / "other.csv").write_text("id,prediction\n0,B A C\n1,A B C\n2,C A B\n")
+    write_plan(tmp_path, {})
+    return tmp_path
+
+
+def write_plan(folder, changes):
+    plan = {
+        "exam": "exam.csv",
+        "evidence": {"corpus": "corpus.jsonl", "k": 2},
+        "solvers": ["lexical", {"solver": "random", "name": "dice", "seed": 3}],
+        "ensemble": {"weights": {"lexical": 1.0, "dice": 0.0}},
+        "evaluation": {"n_resamples": 200, "compare": ["other.csv"]},
+        "seed": 7,
+    }
+    (folder / "plan.yaml").write_text(yaml.safe_dump({**plan, **changes}))
+    return folder / "plan.yaml"
+
+
+def run(folder, **changes):
+    return run_plan(folder / "plan.yaml", folder / "out", changes=changes, command="a command")
+
+
+def cached(content):
+    return {record.name: record.cached for record in content.stages}
+
+
+def test_a_run_leaves_everything_in_one_folder(folder):
+    content = run(folder)
+    out = folder / "out"
+    exam = load_exam(folder / "exam.csv")
+    assert content.final.evaluation.accuracy.value == 1
+    assert content.final.name == "ensemble"
+    assert [c.name_b for c in content.comparisons] == ["lexical", "dice", "other"]
+    validate_submission(out / "submission.csv", exam)
+    for name in ("ensemble", "lexical", "dice"):
+        scores, made_by = read_scores(out / "scores" / f"{name}.parquet")
+        assert scores.question_ids == exam.ids
+        assert made_by["exam_hash"] == content.exam.content_hash
+    metrics = json.loads((out / "metrics.json").read_text())
+    assert metrics["final"]["map_at_k"]["value"] == 1
+    assert set(metrics["final"]["baselines"]) == {"random", "first", "longest"}
+    assert metrics["solvers"]["dice"]["weight"] == 0
+    assert metrics["command"] == "a command"
+    record = json.loads((out / "run.json").read_text())
+    assert record["seed"] == 7
+    assert record["exam"]["content_hash"] == content.exam.content_hash
+    assert {"report.html", "submission.csv", "scores/ensemble.parquet"} <= set(record["files"])
+    assert all(stage["peak_mb"] > 0 for stage in record["stages"])
+    assert "sodium chloride" in (out / "report.html").read_text()
+    assert not list(out.rglob("*.tmp"))
+
+
+def test_the_resolved_plan_gives_the_same_run(folder):
+    first = run(folder)
+    again = run_plan(folder / "out" / "plan.yaml", folder / "again")
+    assert again.final.scores.values.tolist() == first.final.scores.values.tolist()
+    assert cached(again)["score lexical"] is False
+
+
+def test_the_plans_seed_reaches_the_solvers_unless_they_have_their_own(folder):
+    write_plan(folder, {"solvers": ["random", {"solver": "random", "name": "dice", "seed": 3}]})
+    content = run(folder, ensemble={"weights": "equal"})
+    settings = yaml.safe_load((folder / "out" / "plan.yaml").read_text())["solvers"]
+    assert [s["settings"]["seed"] for s in settings] == [7, 3]
+    assert len(content.solvers) == 2
+
+
+def test_nothing_is_done_twice(folder):
+    first = run(folder)
+    assert not any(cached(first).values())
+    kept = {name for name, value in cached(run(folder)).items() if value}
+    assert kept == {
+        "audit",
+        "index sparse",
+        "search",
+        *(f"{stage} {name}" for stage in ("score", "explain") for name in ("lexical", "dice")),
+        *(f"rotate options for {name}" for name in ("lexical", "dice")),
+    }
+
+
+def test_a_changed_setting_redoes_only_what_depends_on_it(folder):
+    run(folder)
+    solver = cached(run(folder, solvers=["lexical", {"solver": "random", "name": "dice"}]))
+    assert solver["score lexical"] is True
+    assert solver["score dice"] is False
+    evidence = cached(run(folder, evidence={"k": 1}))
+    assert evidence["index sparse"] is True
+    assert evidence["search"] is False
+    assert evidence["score lexical"] is False
+
+
+def test_changed_data_is_noticed(folder):
+    run(folder)
+    corpus = folder / "corpus.jsonl"
+    corpus.write_text(corpus.read_text().replace("801", "802"))
+    after = cached(run(folder))
+    assert after["index sparse"] is False
+    assert after["score lexical"] is False
+    assert after["audit"] is True
+
+
+def test_a_result_that_was_touched_is_made_anew(folder):
+    before = run(folder)
+    path = folder / "out" / "scores" / "lexical.parquet"
+    path.write_bytes(path.read_bytes()[:-1] + b"x")
+    (folder / "out" / "stages" / "audit.json").write_text("{")
+    after = run(folder)
+    assert cached(after)["score lexical"] is False
+    assert cached(after)["audit"] is False
+    assert after.final.scores.values.tolist() == before.final.scores.values.tolist()
+
+
+def test_fresh_does_everything_again(folder):
+    run(folder)
+    content = run_plan(folder / "plan.yaml", folder / "out", fresh=True)
+    assert not any(cached(content).values())
+
+
+def test_an_interrupted_run_goes_on_where_it_was(folder, monkeypatch):
+    def interrupt(*arguments):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(run_module, "finish", interrupt)
+        with pytest.raises(KeyboardInterrupt):
+            run(folder)
+    assert not (folder / "out" / "submission.csv").exists()
+    after = cached(run(folder))
+    assert after["score lexical"] is True
+    assert (folder / "out" / "submission.csv").exists()
+
+
+def test_a_killed_run_goes_on_and_leaves_no_lock(folder):
+    """SIGKILL while the second solver is being scored: the first one's scores are kept."""
+    code = (
+        "import os, sys, time\n"
+        "from llmexam.solvers.baselines.solver import RandomSolver\n"
+        "from llmexam.workflows.run import run_plan\n"
+        "def score(self, questions):\n"
+        "    print('scoring', flush=True)\n"
+        "    time.sleep(60)\n"
+        "RandomSolver.score = score\n"
+        "run_plan(sys.argv[1], sys.argv[2])\n"
+    )
+    command = [sys.executable, "-c", code, str(folder / "plan.yaml"), str(folder / "out")]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE)
+    try:
+        assert process.stdout.readline() == b"scoring\n"
+        with pytest.raises(RunError, match="another process"):
+            run(folder)
+    finally:
+        os.kill(process.pid, signal.SIGKILL)
+        process.communicate()
+    after = cached(run(folder))
+    assert after["score lexical"] is True
+    assert after["score dice"] is False
+
+
+def test_ctrl_c_ends_with_130_and_leaves_nothing_half_written(folder):
+    code = (
+        "import sys, time\n"
+        "from llmexam.solvers.baselines.solver import RandomSolver\n"
+        "def score(self, questions):\n"
+        "    print('scoring', flush=True)\n"
+        "    time.sleep(60)\n"
+        "RandomSolver.score = score\n"
+        "sys.argv[1:] = ['run', *sys.argv[1:]]\n"
+        "from llmexam.__main__ import main\n"
+        "main()\n"
+    )
+    command = [
+        *(sys.executable, "-c", code),
+        *(str(folder / "plan.yaml"), "--out", str(folder / "out")),
+    ]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    assert process.stdout.readline() == "scoring\n"
+    time.sleep(0.2)
+    process.send_signal(signal.SIGINT)
+    _, errors = process.communicate(timeout=30)
+    assert process.returncode == 130
+    assert "Traceback" not in errors
+    assert not list((folder / "out").rglob("*.tmp"))
+    assert cached(run(folder))["score lexical"] is True
+
+
+def test_two_runs_into_one_folder_are_refused(folder):
+    with (
+        lock_folder(folder / "out"),
+        pytest.raises(RunError, match=r"another process is writing.*Wait for it"),
+    ):
+        run(folder)
+
+
+def test_a_folder_of_other_things_is_left_alone(folder):
+    (folder / "out").mkdir()
+    (folder / "out" / "thesis.doc").write_text("years of work")
+    with pytest.raises(RunError, match="something other than a run"):
+        run(folder)
+    with pytest.raises(RunError, match="this is a file"):
+        run_plan(folder / "plan.yaml", folder / "exam.csv")
+
+
+def test_an_exam_without_answers_is_ranked_but_not_graded(folder):
+    run(folder)
+    exam = folder / "exam.csv"
+    lines = exam.read_text().splitlines()
+    exam.write_text("\n".join(line.rsplit(",", 1)[0] for line in lines) + "\n")
+    content = run(folder)
+    assert content.final.evaluation is None
+    assert content.comparisons == ()
+    assert not (folder / "out" / "metrics.json").exists()
+    validate_submission(folder / "out" / "submission.csv", load_exam(exam))
+
+
+def test_one_solver_is_the_result_itself(folder):
+    write_plan(folder, {"solvers": ["lexical"], "ensemble": {}})
+    content = run(folder)
+    assert content.final.name == "lexical"
+    assert not (folder / "out" / "scores" / "ensemble.parquet").exists()
+
+
+def test_passages_of_the_exam_can_be_used_or_dropped(folder):
+    (folder / "exam.csv").write_text(
+        f'id,prompt,A,B,context,answer\n0,When does salt melt?,801,1064,"{SALT}",A\n'
+    )
+    write_plan(folder, {"evaluation": {"n_resamples": 200}})
+    plain = {"corpus": [], "index": []}
+    assert run(folder, evidence=plain).exam[0].passages[0].text == SALT
+    dropped = run(folder, evidence={**plain, "given": "drop"})
+    assert dropped.exam[0].passages == ()
+    appended = run(folder, evidence={"given": "append"})
+    assert [p.id for p in appended.exam[0].passages][1:] != []
+
+
+@pytest.mark.parametrize(
+    ("break_it", "error", "message"),
+    [
+        (lambda f: (f / "exam.csv").write_text(""), ExamError, r"exam\.csv"),
+        (lambda f: (f / "exam.csv").unlink(), ExamError, r"exam\.csv"),
+        (lambda f: (f / "corpus.jsonl").write_text("{"), CorpusError, r"corpus\.jsonl row 1"),
+        (lambda f: (f / "corpus.jsonl").unlink(), CorpusError, r"corpus\.jsonl"),
+        (lambda f: (f / "plan.yaml").write_text("a: ["), SettingsError, r"not valid YAML, line 1"),
+        (lambda f: (f / "plan.yaml").write_text("- a"), SettingsError, "mapping"),
+        (lambda f: (f / "plan.yaml").unlink(), SettingsError, "no such plan"),
+    ],
+)
+def test_bad_input_is_named(folder, break_it, error, message):
+    break_it(folder)
+    with pytest.raises(error, match=message):
+        run(folder)
+
+
+def test_a_full_disk_loses_nothing(folder, monkeypatch):
+    before = run(folder)
+    kept = (folder / "out" / "submission.csv").read_bytes()
+
+    def full(descriptor):
+        raise OSError(28, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "fsync", full)
+        with pytest.raises(OSError, match="No space left"):
+            run(folder, evidence={"k": 1})
+    assert (folder / "out" / "submission.csv").read_bytes() == kept
+    assert not list((folder / "out").rglob("*.tmp"))
+    after = run(folder)
+    assert after.final.scores.values.tolist() == before.final.scores.values.tolist()
+
+
+def test_the_demo_plan_runs_on_the_bundled_sample(tmp_path):
+    content = run_plan("demo", tmp_path / "out", changes={"solvers": ["lexical"]})
+    # 120 questions, 100 of them answered by the corpus: well above chance, 0.367.
+    assert content.final.evaluation.map_at_k.low > 0.40
+    assert len(content.exam) == 120
