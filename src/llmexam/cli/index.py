@@ -2,7 +2,146 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal, cast
 
-def index() -> None:
-    """Not written yet."""
-    raise NotImplementedError
+import typer
+
+from llmexam.errors import SettingsError
+
+if TYPE_CHECKING:
+    from llmexam.workflows.index import IndexSummary
+
+
+def index(
+    corpora: Annotated[
+        list[Path] | None,
+        typer.Argument(
+            metavar="CORPUS...",
+            help="Files or folders: .jsonl, .csv, .tsv, .parquet, .txt, .md, also .gz of these. "
+            "`bundled` is the sample corpus.",
+            show_default=False,
+        ),
+    ] = None,
+    out: Annotated[
+        Path | None, typer.Option("--out", "-o", help="Folder of the index.", show_default=False)
+    ] = None,
+    kind: Annotated[
+        str, typer.Option("--kind", help="sparse (BM25) or dense (bi-encoder, extra `encoders`).")
+    ] = "sparse",
+    model: Annotated[
+        str, typer.Option("--model", help="Bi-encoder of a dense index: a name or a folder.")
+    ] = "bundled",
+    chunk_tokens: Annotated[
+        int, typer.Option("--chunk-tokens", help="Most words a passage may have.")
+    ] = 200,
+    overlap: Annotated[
+        int, typer.Option("--overlap", help="Most words a passage repeats of the one before.")
+    ] = 40,
+    no_chunk: Annotated[bool, typer.Option("--no-chunk", help="Keep documents whole.")] = False,
+    keep_duplicates: Annotated[
+        bool, typer.Option("--keep-duplicates", help="Keep passages whose text came before.")
+    ] = False,
+    fields: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--field",
+            help="Which column holds text, title or id: --field text=context. Repeatable.",
+            show_default=False,
+        ),
+    ] = None,
+    format: Annotated[
+        str, typer.Option("--format", help="jsonl, csv, parquet, text, markdown, or auto.")
+    ] = "auto",
+    add: Annotated[
+        bool,
+        typer.Option("--add", help="Add to the index, cut as it was; replaces documents by id."),
+    ] = False,
+    delete_ids: Annotated[
+        Path | None,
+        typer.Option(
+            "--delete-ids",
+            help="Delete what this file names, one id of a passage or document a line.",
+            show_default=False,
+        ),
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON only.")] = False,
+) -> None:
+    """Build an index of a corpus, add to it, or delete from it.
+
+    Documents are read as a stream, cut into passages of whole sentences, and repeated passages
+    are dropped. The index appears when it is whole; an index that is there is replaced.
+
+    Example: llmexam index wiki.jsonl notes/ --out my-index
+    """
+    from llmexam.workflows import index as workflow
+
+    if out is None:
+        raise SettingsError("--out is missing", hint="Name the folder of the index")
+    if delete_ids is not None:
+        if corpora or add:
+            raise SettingsError("--delete-ids deletes only: name no corpus and no --add with it")
+        n_deleted = workflow.delete_from_index(out, workflow.read_ids(delete_ids))
+        typer.echo(
+            json.dumps({"n_deleted": n_deleted}) if as_json else f"deleted {n_deleted:,} passages"
+        )
+        return
+    settings = workflow.corpus_settings(
+        corpora or [], format=format, fields=_parse_fields(fields or [])
+    )
+    with _counting() as progress:
+        if add:
+            summary = workflow.add_to_index(
+                settings, out, deduplicate=not keep_duplicates, progress=progress
+            )
+        else:
+            summary = workflow.build_index(
+                settings,
+                out,
+                kind=cast(Literal["sparse", "dense"], kind),
+                chunking=None if no_chunk else workflow.chunk_settings(chunk_tokens, overlap),
+                deduplicate=not keep_duplicates,
+                model=model,
+                progress=progress,
+            )
+    typer.echo(json.dumps(asdict(summary)) if as_json else _sentence(summary))
+
+
+def _parse_fields(pairs: list[str]) -> dict[str, str]:
+    fields = {}
+    for pair in pairs:
+        field, equals, name = pair.partition("=")
+        if not (field and equals and name):
+            raise SettingsError(f"--field '{pair}' is not of the form text=context")
+        if field in fields:
+            raise SettingsError(f"--field gives '{field}' twice")
+        fields[field] = name
+    return fields
+
+
+@contextmanager
+def _counting() -> Iterator[Callable[[int], None]]:
+    """Show on stderr how many passages are in; nothing where no one watches."""
+    from rich.console import Console
+    from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+
+    console = Console(stderr=True)
+    columns = (SpinnerColumn(), TextColumn("{task.completed:,.0f} passages"), TimeElapsedColumn())
+    with Progress(
+        *columns, console=console, transient=True, disable=not console.is_terminal
+    ) as progress:
+        task = progress.add_task("passages", total=None)
+        yield lambda n_passages: progress.update(task, completed=n_passages)
+
+
+def _sentence(summary: IndexSummary) -> str:
+    return (
+        f"{summary.folder}: {summary.n_passages:,} passages ({summary.kind}); "
+        f"wrote {summary.n_written:,} from {summary.n_documents:,} documents, skipped "
+        f"{summary.n_blank:,} blank rows and {summary.n_duplicates:,} repeated passages, "
+        f"{summary.seconds:.1f} s"
+    )

@@ -2,7 +2,99 @@
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, cast
 
-def search() -> None:
-    """Not written yet."""
-    raise NotImplementedError
+import typer
+
+from llmexam.errors import SettingsError
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from llmexam.evidence.queries import QueryForm
+    from llmexam.workflows.search import SearchSummary
+
+
+def search(
+    index: Annotated[Path, typer.Argument(help="Folder of the index.", show_default=False)],
+    queries: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="QUERY...", help="What to look for.", show_default=False),
+    ] = None,
+    exam: Annotated[
+        str | None,
+        typer.Option("--exam", help="Search for every question of this file, or `bundled`."),
+    ] = None,
+    more: Annotated[
+        list[Path] | None,
+        typer.Option("--index", help="One more index; rankings are fused by rank. Repeatable."),
+    ] = None,
+    k: Annotated[int, typer.Option("--k", "-k", min=1, help="Passages to show a query.")] = 5,
+    query_form: Annotated[
+        str,
+        typer.Option(
+            "--query-form",
+            help="What is looked for with --exam: prompt, prompt+options or each-option.",
+        ),
+    ] = "prompt+options",
+    judgements: Annotated[
+        Path | None,
+        typer.Option(
+            "--judgements",
+            help="TREC judgements (query 0 document grade); prints recall, MRR and nDCG.",
+            show_default=False,
+        ),
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON only.")] = False,
+) -> None:
+    """Find passages for queries or for the questions of an exam.
+
+    Queries count from 1 in judgements; questions go by their ids.
+
+    Example: llmexam search my-index "Why is the sky blue?" -k 3
+    """
+    from llmexam.workflows import search as workflow
+
+    if bool(queries) == (exam is not None):
+        raise SettingsError("name either queries or --exam", hint="See: llmexam search --help")
+    indexes = [index, *(more or [])]
+    if exam is None:
+        summary = workflow.search_index(indexes, queries or [], k=k, judgements=judgements)
+    else:
+        summary = workflow.search_exam_file(
+            indexes,
+            exam,
+            query_form=cast("QueryForm", query_form),
+            k=k,
+            judgements=judgements,
+        )
+    if as_json:
+        typer.echo(json.dumps(summary.as_dict(), ensure_ascii=False, allow_nan=False))
+        return
+    from rich.console import Console
+
+    _show(summary, Console())
+
+
+def _show(summary: SearchSummary, console: Console) -> None:
+    from rich.table import Table
+    from rich.text import Text
+
+    for one in () if summary.quality else summary.found:
+        table = Table(title=Text(f"{one.id}. {one.query}"), title_justify="left", expand=True)
+        table.add_column("Score", justify="right", width=8)
+        table.add_column("Id", ratio=1, overflow="fold")
+        table.add_column("Passage", ratio=4, overflow="fold")
+        for passage in one.passages:
+            text = Text(f"{passage.title}\n", style="bold") if passage.title else Text()
+            text.append(passage.text, style="not bold")
+            table.add_row(f"{passage.score or 0.0:.3f}", Text(passage.id), text)
+        console.print(table if one.passages else Text(f"{one.id}. {one.query}: nothing found"))
+    if summary.quality is not None:
+        table = Table("Measure", "Mean", title=f"{summary.quality.n_queries:,} judged queries")
+        for name, value in summary.quality.as_dict().items():
+            if name != "n_queries":
+                table.add_row(name, f"{value:.4f}")
+        console.print(table)

@@ -30,6 +30,11 @@ class RankingQuality:
     mrr: float
     ndcg_at_10: float
 
+    def as_dict(self) -> dict[str, float]:
+        """Return it as plain values: `recall@10`, `mrr`, `ndcg@10` and `n_queries`."""
+        recall = {f"recall@{k}": value for k, value in self.recall.items()}
+        return {"n_queries": self.n_queries, **recall, "mrr": self.mrr, "ndcg@10": self.ndcg_at_10}
+
 
 def recall_at_k(ranking: Sequence[str], relevant: Iterable[str], k: int) -> float:
     """Return the share of the relevant documents that are among the first k of a ranking.
