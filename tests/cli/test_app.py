@@ -1,0 +1,121 @@
+"""The command line as a user meets it: one process a test."""
+
+import json
+import subprocess
+import sys
+
+import pytest
+
+from llmexam import sample
+
+COMMANDS = "audit compare convert doctor ensemble evaluate index run search solve solvers".split()
+
+
+def llmexam(*arguments, cwd=None, stdout=subprocess.PIPE):
+    return subprocess.run(
+        [sys.executable, "-m", "llmexam", *map(str, arguments)],
+        stdout=stdout,
+        stderr=subprocess.PIPE,
+        text=True,
+        check=False,
+        cwd=cwd,
+    )
+
+
+def test_help_lists_every_command_with_what_it_does():
+    shown = llmexam("--help").stdout
+    for command in COMMANDS:
+        assert f" {command} " in shown
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_every_command_has_help_with_an_example(command):
+    done = llmexam(command, "--help")
+    assert done.returncode == 0
+    assert f"llmexam {command}" in done.stdout
+    assert "Example" in done.stdout
+
+
+def test_version():
+    assert llmexam("--version").stdout.startswith("llmexam 0.")
+
+
+def test_solve_prints_a_submission_that_evaluate_grades(tmp_path):
+    done = llmexam("solve", "bundled", "--solver", "longest")
+    assert done.stdout.startswith("id,prediction\n0,")
+    assert done.stdout.count("\n") == 121
+    (tmp_path / "submission.csv").write_text(done.stdout)
+    graded = llmexam("evaluate", "bundled", tmp_path / "submission.csv", "--json")
+    assert json.loads(graded.stdout)["n_questions"] == 120
+
+
+def test_solve_with_an_index_writes_scores(tmp_path):
+    assert llmexam("index", sample.CORPUS_PATH, "--out", tmp_path / "idx").returncode == 0
+    done = llmexam(
+        *("solve", "bundled", "--index", tmp_path / "idx", "--out", tmp_path / "s.parquet"),
+        *("--submission", tmp_path / "s.csv", "--set", "reach=5"),
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout == ""
+    assert (tmp_path / "s.parquet").exists()
+    assert (tmp_path / "s.csv").read_text().startswith("id,prediction\n")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["solve", "no.csv"], "no.csv"),
+        (["solve", "bundled", "--solver", "lexial"], "Did you mean 'lexical'"),
+        (["solve", "bundled", "--set", "reach"], "key=value"),
+        (["solve", "bundled", "--set", "raech=3"], "Did you mean 'reach'"),
+        (["solve", "bundled", "--format", "kagle"], "Did you mean 'kaggle'"),
+        (["solve", "bundled", "--index", "nowhere"], "nowhere"),
+        (["run", "no.yaml"], "no.yaml"),
+        (["solvers", "longst"], "Did you mean 'longest'"),
+        (["evaluate", "bundled", "no.csv"], "no.csv"),
+        (["audit", "."], "folder"),
+    ],
+)
+def test_bad_input_is_one_line_on_stderr_and_exit_code_2(arguments, message, tmp_path):
+    done = llmexam(*arguments, cwd=tmp_path)
+    assert done.returncode == 2
+    assert done.stdout == ""
+    assert done.stderr.count("\n") == 1
+    assert done.stderr.startswith("error: ")
+    assert message in done.stderr
+
+
+def test_a_wrong_option_exits_with_2():
+    done = llmexam("solve", "bundled", "--nonsense")
+    assert done.returncode == 2
+    assert "--nonsense" in done.stderr
+
+
+def test_a_full_disk_is_one_clear_line():
+    with open("/dev/full", "w") as full:  # noqa: PTH123
+        done = llmexam("solve", "bundled", "--solver", "first", stdout=full)
+    assert done.returncode == 2
+    assert "disk is full" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_a_reader_that_goes_away_is_no_error():
+    command = f"{sys.executable} -m llmexam solve bundled --solver first | head -n 1"
+    done = subprocess.run(command, shell=True, capture_output=True, text=True, check=False)
+    assert done.stdout == "id,prediction\n"
+    assert done.stderr == ""
+
+
+def test_solvers_are_listed_with_their_settings():
+    found = {s["name"]: s for s in json.loads(llmexam("solvers", "--json").stdout)}
+    assert set(found) >= {"random", "first", "longest", "lexical", "bi-encoder"}
+    assert found["lexical"]["settings"]["reach"]["default"] == 8.0
+    assert "reach" in llmexam("solvers", "lexical").stdout
+
+
+def test_doctor_finds_this_machine_in_order():
+    done = llmexam("doctor", "--json")
+    checks = {check["subject"]: check for check in json.loads(done.stdout)}
+    assert checks["llmexam"]["verdict"] == "ok"
+    assert {"machine", "disk", "numpy", "torch", "bundled model"} <= set(checks)
+    assert done.returncode == (1 if any(c["verdict"] == "problem" for c in checks.values()) else 0)
