@@ -50,8 +50,7 @@ def read_csv(path: Path, fields: Mapping[str, str]) -> Iterator[Record]:
     # csv refuses fields over 128 KiB unless told otherwise.
     csv.field_size_limit(min(sys.maxsize, 2**31 - 1))
     tabs = ".tsv" in path.suffixes
-    with _open(path) as stream:
-        text = io.TextIOWrapper(stream, encoding="utf-8-sig", newline="")
+    with _open_text(path, newline="") as text:
         rows = csv.reader(text, delimiter="\t" if tabs else ",", strict=True)
         row = 0
         try:
@@ -153,10 +152,14 @@ def _open(path: Path) -> IO[bytes]:
     return path.open("rb")
 
 
+def _open_text(path: Path, newline: str | None = None) -> IO[str]:
+    return io.TextIOWrapper(_open(path), encoding="utf-8-sig", newline=newline)
+
+
 def _paragraphs(path: Path) -> Iterator[str]:
-    with _open(path) as stream:
+    with _open_text(path) as stream:
         lines: list[str] = []
-        for line in io.TextIOWrapper(stream, encoding="utf-8-sig"):
+        for line in stream:
             if not line.isspace():
                 lines.append(line)
             elif lines:
@@ -168,9 +171,9 @@ def _paragraphs(path: Path) -> Iterator[str]:
 
 def _markdown_lines(path: Path) -> Iterator[str]:
     """Yield the lines of a Markdown file without its YAML front matter."""
-    with _open(path) as stream:
+    with _open_text(path) as stream:
         in_front = False
-        for number, line in enumerate(io.TextIOWrapper(stream, encoding="utf-8-sig")):
+        for number, line in enumerate(stream):
             if number == 0 and line.rstrip() == "---":
                 in_front = True
             elif in_front:

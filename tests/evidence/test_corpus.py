@@ -1,0 +1,168 @@
+import gzip
+import json
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from llmexam.errors import CorpusError, SettingsError
+from llmexam.evidence.corpus import CorpusCounts, CorpusSettings, read_corpus
+from llmexam.exam.question import Passage
+
+
+def write(path: Path, text: str | bytes) -> Path:
+    path.write_bytes(text.encode() if isinstance(text, str) else text)
+    return path
+
+
+def read(path: Path, **settings: object) -> list[Passage]:
+    return list(read_corpus(CorpusSettings.parse({"path": path, **settings}, subject="corpus")))
+
+
+def test_jsonl(tmp_path: Path):
+    path = write(
+        tmp_path / "c.jsonl",
+        b'\xef\xbb\xbf{"id": 7, "title": "T\\nU", "text": "One."}\r\n\r\n'
+        b'{"text": "Two.", "title": null}\n',
+    )
+    assert read(path) == [Passage("One.", "T U", "7"), Passage("Two.", "", "c:3")]
+
+
+def test_null_looking_texts_stay_texts(tmp_path: Path):
+    path = write(tmp_path / "c.csv", "id,text\r\n1,None\r\n2,NA\r\n3,null\r\n")
+    assert [passage.text for passage in read(path)] == ["None", "NA", "null"]
+
+
+def test_a_column_of_an_exam_can_be_the_corpus(tmp_path: Path):
+    path = write(tmp_path / "exam.csv", 'prompt,A,B,answer,context\nWhy?,x,y,A,"Be,\nso"\n')
+    expected = [Passage("Be,\nso", "", "exam:1")]
+    assert read(path, fields={"text": "context"}) == expected
+    assert read(path) == expected
+    assert read(path, fields={"text": "prompt", "title": "A"}) == [Passage("Why?", "x", "exam:1")]
+
+
+def test_tabs_and_gzip(tmp_path: Path):
+    path = tmp_path / "c.tsv.gz"
+    path.write_bytes(gzip.compress(b"id\ttext\na\tOne, two\n"))
+    assert read(path) == [Passage("One, two", "", "a")]
+
+
+def test_parquet(tmp_path: Path):
+    path = tmp_path / "c.parquet"
+    pq.write_table(pa.table({"_id": [1, 2], "contents": ["One", None], "n": [1.0, 2.0]}), path)
+    counts = CorpusCounts()
+    assert list(read_corpus(path, counts=counts)) == [Passage("One", "", "1")]
+    assert counts == CorpusCounts(n_documents=1, n_blank=1)
+
+
+def test_text_is_read_in_paragraphs(tmp_path: Path):
+    path = write(tmp_path / "notes.txt", "One\nline two\n\n  \nThree\n")
+    assert read(path) == [Passage("One\nline two", "", "notes:1"), Passage("Three", "", "notes:2")]
+
+
+def test_markdown_titles_come_from_headings(tmp_path: Path):
+    text = (
+        "---\nauthor: me\n---\nIntro.\n# Top #\nText.\n## Sub\n```sh\n# no heading\n```\n"
+        "### Empty\n## Other\nMore.\n"
+    )
+    path = write(tmp_path / "guide.md", text)
+    assert [(p.title, p.text) for p in read(path)] == [
+        ("guide", "Intro."),
+        ("Top", "Text."),
+        ("Top > Sub", "```sh\n# no heading\n```"),
+        ("Top > Other", "More."),
+    ]
+    assert [p.id for p in read(path)] == [f"guide:{n}" for n in range(1, 5)]
+
+
+def test_a_folder_is_read_file_by_file_in_order(tmp_path: Path):
+    (tmp_path / "sub").mkdir()
+    write(tmp_path / "b.md", "# B\nText b.")
+    write(tmp_path / "a.txt", "Text a.")
+    write(tmp_path / "sub" / "c.jsonl", '{"id": "c", "text": "Text c."}')
+    write(tmp_path / "picture.png", b"\x89PNG\xff")
+    assert [(p.id, p.text) for p in read(tmp_path)] == [
+        ("a.txt:1", "Text a."),
+        ("b.md:1", "Text b."),
+        ("c", "Text c."),
+    ]
+    assert [p.text for p in read(tmp_path, format="markdown")] == ["Text b."]
+
+
+def test_an_id_of_an_earlier_file_gets_the_name_of_its_file(tmp_path: Path):
+    one = write(tmp_path / "one.jsonl", '{"id": "1", "text": "a"}')
+    two = write(tmp_path / "two.jsonl", '{"id": "1", "text": "b"}\n{"id": "2", "text": "c"}')
+    assert [p.id for p in read_corpus([one, two])] == ["1", "two/1", "2"]
+
+
+def test_an_id_that_repeats_in_its_file_is_an_error(tmp_path: Path):
+    lines = [json.dumps({"id": f"{n % 700}", "text": "x"}) for n in range(1000)]
+    path = write(tmp_path / "c.jsonl", "\n".join(lines))
+    with pytest.raises(CorpusError, match=r"c\.jsonl row 701 field 'id': id '0' is already"):
+        read(path)
+
+
+def test_thirty_megabytes_in_one_field(tmp_path: Path):
+    path = write(tmp_path / "c.csv", "id,text\n1," + "word " * 6_000_000 + "\n2,end\n")
+    assert [len(passage.text) for passage in read(path)] == [30_000_000, 3]
+
+
+def test_reading_is_lazy(tmp_path: Path):
+    good = "".join(json.dumps({"id": n, "text": "x"}) + "\n" for n in range(2000))
+    path = write(tmp_path / "c.jsonl", good + "broken")
+    documents = read_corpus(path)
+    assert next(documents).id == "0"
+    with pytest.raises(CorpusError, match="row 2001"):
+        list(documents)
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "match"),
+    [
+        ("c.jsonl", b"", "the file is empty"),
+        ("c.csv", b"", "the file is empty"),
+        ("c.txt", b"\n \n", "no text"),
+        ("c.jsonl", b'{"text": "a"}\n{"text": \n', "row 2: is not JSON"),
+        ("c.jsonl", b"[1]\n", "row 1: is not a JSON object"),
+        ("c.jsonl", b'{"text": 3}\n', "row 1 field 'text': is int, not text"),
+        ("c.jsonl", b'{"text": "a", "id": [1]}\n', "field 'id': is list"),
+        ("c.jsonl", b'{"id": 1, "body_": "a"}\n', "looks like text.*Found: id, body_"),
+        ("c.jsonl", b'{"text": "\xff"}\n', "row 1: is not UTF-8"),
+        ("c.jsonl", b'{"text": " "}\n', "no document has any text"),
+        ("c.csv", b"id,text\n1,a\n2\n", "row 2: has 1 cells but the header has 2"),
+        ("c.csv", b"id,text\n1,\xff\n", "is not UTF-8"),
+        ("c.csv", b'id,text\n1,"a"b\n', "row 1: is not CSV"),
+        ("c.csv", b'id,text\n1,"a\n', "row 1: is not CSV"),
+        ("c.txt", b"\x80\x81", "is not UTF-8 text"),
+        ("c.md", b"\x80\x81", "is not UTF-8 text"),
+        ("c.parquet", b"PAR1 nonsense", "is not a Parquet file"),
+        ("c.bin", b"\x00\x01", "cannot tell the format"),
+    ],
+)
+def test_errors_say_where(tmp_path: Path, name: str, content: bytes, match: str):
+    with pytest.raises(CorpusError, match=match) as caught:
+        read(write(tmp_path / name, content))
+    assert caught.value.file == str(tmp_path / name)
+
+
+def test_missing_paths_columns_and_settings(tmp_path: Path):
+    with pytest.raises(CorpusError, match="no such file"):
+        read(tmp_path / "none.jsonl")
+    with pytest.raises(CorpusError, match="no file to read"):
+        read(tmp_path)
+    path = write(tmp_path / "c.csv", "context,id\na,1\n")
+    with pytest.raises(CorpusError, match=r"field 'contxt'.*Did you mean 'context'"):
+        read(path, fields={"text": "contxt"})
+    with pytest.raises(SettingsError, match="Did you mean 'title'"):
+        read(path, fields={"titel": "context"})
+    with pytest.raises(SettingsError, match="format"):
+        read(path, format="xml")
+
+
+def test_real_corpora(shared_data: Path):
+    counts = CorpusCounts()
+    folder = shared_data / "corpus"
+    documents = list(read_corpus(sorted(folder.glob("*.jsonl")), counts=counts))
+    assert len(documents) == counts.n_documents == 20_303
+    assert len({passage.id for passage in documents}) == 20_303
