@@ -22,7 +22,7 @@ def test_short_forms_mean_the_long_ones():
     assert plan.evidence.index == ("/base/wiki",)
     assert [(s.solver, s.name) for s in plan.solvers] == [("first", "first"), ("lexical", "words")]
     assert plan.solvers[1].settings["reach"] == 5
-    assert plan.solvers[1].settings["floor"] == 0.5
+    assert plan.solvers[1].settings["floor"] == 0.4
 
 
 def test_bundled_files_are_found():

@@ -27,8 +27,8 @@ def solve(
     ] = None,
     k: Annotated[int, typer.Option("--k", "-k", min=1, help="Passages a question gets.")] = 5,
     query: Annotated[
-        str, typer.Option(help="What is looked for: prompt, prompt+options or each-option.")
-    ] = "each-option",
+        str, typer.Option(help="What is looked for: prompt, prompt+options, each-option, prompt+each-option.")
+    ] = "prompt+each-option",
     given: Annotated[
         str,
         typer.Option(help="Passages in the exam's file: keep them alone, drop them, or append."),

@@ -7,7 +7,7 @@ from typing import Literal, get_args
 from llmexam.errors import SettingsError, nearest
 from llmexam.exam.question import Question
 
-QueryForm = Literal["prompt", "prompt+options", "each-option"]
+QueryForm = Literal["prompt", "prompt+options", "each-option", "prompt+each-option"]
 QUERY_FORMS: tuple[str, ...] = get_args(QueryForm)
 
 
@@ -15,8 +15,8 @@ def make_queries(question: Question, form: QueryForm = "prompt+options") -> list
     """Return the queries of a question; more than one are to be fused by rank.
 
     `prompt` asks the prompt alone; `prompt+options` the prompt and all options in one query;
-    `each-option` the prompt with every option in turn, `n_options` queries. The answer is never
-    used.
+    `each-option` the prompt with every option in turn, `n_options` queries; `prompt+each-option`
+    the same after the prompt alone. The answer is never used.
 
     >>> make_queries(Question("1", "Is it?", ("yes", "no")), "each-option")
     ['Is it? yes', 'Is it? no']
@@ -31,6 +31,8 @@ def make_queries(question: Question, form: QueryForm = "prompt+options") -> list
             return [" ".join((question.prompt, *question.options))]
         case "each-option":
             return [f"{question.prompt} {option}" for option in question.options]
+        case "prompt+each-option":
+            return [question.prompt, *make_queries(question, "each-option")]
     raise SettingsError(
         f"there is no query form '{form}'", field="query_form", hint=nearest(form, QUERY_FORMS)
     )

@@ -67,7 +67,7 @@ def solve_file(
     format: str | None = None,
     indexes: Sequence[str | Path] = (),
     k: int = 5,
-    query_form: str = "each-option",
+    query_form: str = "prompt+each-option",
     given: str = "keep",
     out: str | Path | None = None,
     submission: str | Path | None = None,

@@ -29,7 +29,7 @@ class FeatureWeights(Settings):
 
     coverage: float = Field(3.5, ge=0, description="share of 1- to 5-grams found")
     nearness: float = Field(1.0, ge=0, description="share of own terms, by nearness to the prompt")
-    mass: float = Field(0.5, ge=0, description="sum of own terms, by nearness, as a logarithm")
+    mass: float = Field(1.0, ge=0, description="sum of own terms, by nearness, as a logarithm")
     run: float = Field(0.4, ge=0, description="heaviest shared run of terms, as a logarithm")
     best_sentence: float = Field(0.2, ge=0, description="the one sentence with most n-grams")
 
@@ -40,7 +40,7 @@ class LexicalSettings(Settings):
     weights: FeatureWeights = Field(FeatureWeights(), description="weights of the features")
     stop_weight: float = Field(0.2, ge=0, le=1, description="weight of a function word")
     floor: float = Field(
-        0.5, ge=0, le=1, description="what a match counts in a sentence unrelated to the prompt"
+        0.4, ge=0, le=1, description="what a match counts in a sentence unrelated to the prompt"
     )
     reach: float = Field(
         8.0, gt=0, description="terms over which nearness to the prompt falls by a factor e"
