@@ -1,0 +1,60 @@
+import json
+from pathlib import Path
+
+import pytest
+import typer
+from typer.testing import CliRunner
+
+from llmexam.cli.search import search
+from llmexam.errors import SettingsError
+from llmexam.sample import CORPUS_PATH
+from llmexam.workflows.index import build_index
+
+app = typer.Typer()
+app.command()(search)
+
+
+def run(*arguments: object):
+    return CliRunner().invoke(app, [str(one) for one in arguments])
+
+
+@pytest.fixture(scope="module")
+def index(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("sample") / "index"
+    build_index(CORPUS_PATH, folder)
+    return folder
+
+
+def test_shows_a_table_a_query(index: Path):
+    result = run(index, "Hardy-Weinberg [rule]", "zzzz", "-k", 1)
+    assert result.exit_code == 0, result.output
+    assert "1. Hardy-Weinberg [rule]" in result.stdout
+    assert "life-046#0" in result.stdout
+    assert "zzzz: nothing found" in result.stdout
+
+
+def test_json_has_it_all(index: Path):
+    result = run(index, "blue sky", "-k", 2, "--json")
+    found = json.loads(result.stdout)["found"]
+    assert [len(one["passages"]) for one in found] == [2]
+    assert set(found[0]["passages"][0]) == {"text", "title", "id", "score"}
+
+
+def test_an_exam_with_judgements_shows_measures(index: Path):
+    qrels = CORPUS_PATH.with_name("judgements.qrels")
+    result = run(index, "--exam", "bundled", "--judgements", qrels, "--query-form", "prompt")
+    assert result.exit_code == 0, result.output
+    assert "recall@10" in result.stdout
+    assert "ndcg@10" in result.stdout
+    fused = run(index, "--index", index, "--exam", "bundled", "--judgements", qrels, "--json")
+    assert json.loads(fused.stdout)["quality"]["recall@10"] > 0.95
+
+
+@pytest.mark.parametrize("arguments", [(), ("x", "--exam", "bundled")])
+def test_either_queries_or_an_exam(index: Path, arguments: tuple[str, ...]):
+    assert isinstance(run(index, *arguments).exception, SettingsError)
+
+
+def test_unknown_query_form(index: Path):
+    result = run(index, "--exam", "bundled", "--query-form", "promt")
+    assert "Did you mean 'prompt'" in str(result.exception)
