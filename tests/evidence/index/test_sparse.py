@@ -1,8 +1,10 @@
+import errno
 import json
 import os
 import signal
 import subprocess
 import sys
+from collections import namedtuple
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -11,6 +13,7 @@ import pytest
 from llmexam.errors import CorruptIndexError, EvidenceIndexError, IndexMismatchError
 from llmexam.evidence.index.analysis import UNPRUNED, SearchSettings
 from llmexam.evidence.index.sparse import SparseIndex, SparseSettings
+from llmexam.evidence.index.writer import IndexWriter
 from llmexam.exam.question import Passage
 
 PASSAGES = [
@@ -269,6 +272,22 @@ def test_a_build_reads_its_passages_as_a_stream(tmp_path: Path):
     )
     assert len(index) == n
     assert most < 100
+
+
+def test_a_full_disk_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    class Full:
+        def add_document(self, document: object) -> None:
+            raise ValueError("An error occurred in a thread")
+
+    usage = namedtuple("usage", "total used free")
+    writer = IndexWriter(Full(), tmp_path)  # type: ignore[arg-type]
+    monkeypatch.setattr("shutil.disk_usage", lambda _: usage(10**9, 10**9, 0))
+    with pytest.raises(OSError, match="No space left") as caught:
+        writer.add(None)  # type: ignore[arg-type]
+    assert caught.value.errno == errno.ENOSPC
+    monkeypatch.setattr("shutil.disk_usage", lambda _: usage(10**9, 0, 10**9))
+    with pytest.raises(EvidenceIndexError, match="error occurred in a thread"):
+        writer.add(None)  # type: ignore[arg-type]
 
 
 def test_no_permission_is_an_os_error(tmp_path: Path):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager
 from itertools import islice
 from pathlib import Path
 from typing import Self
@@ -24,6 +24,7 @@ from llmexam.evidence.index.analysis import (
 from llmexam.evidence.index.files import REBUILD, built_folder, damage, held_for_writing
 from llmexam.evidence.index.manifest import Manifest, Source, check_manifest, read_manifest
 from llmexam.evidence.index.passage_store import document_of
+from llmexam.evidence.index.writer import IndexWriter, writing
 from llmexam.exam.question import Passage
 from llmexam.settings import Settings
 
@@ -96,16 +97,14 @@ class SparseIndex:
             data.mkdir()
             index = tantivy.Index(_schema(), path=str(data))
             index.register_tokenizer(_ANALYZER, build_analyzer(stop_words=False))
-            with _writing(index, settings) as writer:
+            with writing(index, data, heap_mb=settings.heap_mb) as writer:
                 n_passages = 0
                 for passage in passages:
-                    writer.add_document(_document(passage))
+                    writer.add(_document(passage))
                     n_passages += 1
                 if n_passages == 0:
                     raise EvidenceIndexError("there are no passages to index", file=folder)
-                writer.commit()
-                # Merging leaves fewer segments, and each costs time in every query.
-                writer.wait_merging_threads()
+                writer.finish()
             Manifest(
                 kind="sparse",
                 analysis=dict(ANALYSIS),
@@ -150,31 +149,29 @@ class SparseIndex:
         settings = settings or SparseSettings()
         n_added = 0
         stream = iter(passages)
-        with held_for_writing(self.folder), _writing(self._index, settings) as writer:
+        with held_for_writing(self.folder), self._writing(settings) as writer:
             document = None
             while batch := list(islice(stream, min(settings.commit_every, 1000))):
                 for passage in batch:
                     if document_of(passage.id) != document:
                         document = document_of(passage.id)
                         self._delete(writer, document)
-                    writer.add_document(_document(passage))
+                    writer.add(_document(passage))
                 n_added += len(batch)
                 if n_added % settings.commit_every < len(batch):
                     writer.commit()
-            writer.commit()
-            writer.wait_merging_threads()
+            writer.finish()
             self._refresh()
             self._write_manifest(sources)
         return n_added
 
     def delete(self, ids: Iterable[str]) -> int:
         """Delete passages by their id, or all passages of a document by its id; return how many."""
-        with held_for_writing(self.folder), _writing(self._index, SparseSettings()) as writer:
+        with held_for_writing(self.folder), self._writing(SparseSettings()) as writer:
             n_before = len(self)
             for id_ in ids:
                 self._delete(writer, id_)
-            writer.commit()
-            writer.wait_merging_threads()
+            writer.finish()
             self._refresh()
             self._write_manifest(())
         return n_before - len(self)
@@ -248,13 +245,16 @@ class SparseIndex:
             texts[segment, number] = (text, title, str(stored.get_first("id")))
         return texts
 
-    def _delete(self, writer: tantivy.IndexWriter, id_: str) -> None:
+    def _delete(self, writer: IndexWriter, id_: str) -> None:
         """Delete a passage, or every passage of a document."""
         if self._searcher.doc_freq("id", id_):
-            writer.delete_documents_by_term("id", id_)
+            writer.delete("id", id_)
         for term, _ in self._searcher.terms_with_prefix("id", f"{id_}#"):
             if document_of(term) == id_:
-                writer.delete_documents_by_term("id", term)
+                writer.delete("id", term)
+
+    def _writing(self, settings: SparseSettings) -> AbstractContextManager[IndexWriter]:
+        return writing(self._index, self.folder / _DATA, heap_mb=settings.heap_mb)
 
     def _refresh(self) -> None:
         self._index.reload()
@@ -291,23 +291,6 @@ def _n_cores() -> int:
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
-
-
-@contextmanager
-def _writing(index: tantivy.Index, settings: SparseSettings) -> Iterator[tantivy.IndexWriter]:
-    """Yield the writer; what was not committed is dropped on failure."""
-    # One thread: making documents in Python takes longer than indexing them, and equal scores
-    # then always come in the order of the corpus.
-    writer = index.writer(settings.heap_mb * 1_000_000, 1)
-    try:
-        yield writer
-    except BaseException:
-        # Once its threads have ended, the writer has nothing left to roll back.
-        with suppress(RuntimeError, ValueError):
-            writer.rollback()
-        raise
-    finally:
-        del writer
 
 
 @contextmanager
