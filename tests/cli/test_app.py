@@ -8,7 +8,10 @@ import pytest
 
 from llmexam import sample
 
-COMMANDS = "audit compare convert doctor ensemble evaluate index run search solve solvers".split()
+COMMANDS = [
+    *("audit", "compare", "convert", "doctor", "ensemble", "evaluate"),
+    *("index", "run", "search", "solve", "solvers"),
+]
 
 
 def llmexam(*arguments, cwd=None, stdout=subprocess.PIPE):

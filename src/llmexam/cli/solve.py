@@ -25,9 +25,12 @@ def solve(
         list[Path] | None,
         typer.Option(help="Find evidence in this index. Several are fused by rank."),
     ] = None,
-    k: Annotated[int, typer.Option("--k", "-k", min=1, help="Passages a question gets.")] = 5,
+    k: Annotated[int, typer.Option("--k", "-k", min=1, help="Passages a question gets.")] = 4,
     query: Annotated[
-        str, typer.Option(help="What is looked for: prompt, prompt+options, each-option, prompt+each-option.")
+        str,
+        typer.Option(
+            help="What is looked for: prompt, prompt+options, each-option, prompt+each-option."
+        ),
     ] = "prompt+each-option",
     given: Annotated[
         str,

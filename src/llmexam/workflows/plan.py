@@ -47,7 +47,7 @@ class EvidencePlan(Settings):
         ChunkSettings(), description="how documents are cut into passages"
     )
     query: QueryForm = Field("prompt+each-option", description="what is looked for")
-    k: int = Field(5, ge=1, le=1000, description="passages a question gets")
+    k: int = Field(4, ge=1, le=1000, description="passages a question gets")
     given: Given = Field(
         "keep",
         description="passages in the exam file: use them alone, drop them, or add what is found",
@@ -153,7 +153,7 @@ _NAME_CHARACTERS = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ01234567
 DEMO = {
     "title": "The bundled sample exam",
     "exam": BUNDLED,
-    "evidence": {"corpus": [BUNDLED], "k": 5},
+    "evidence": {"corpus": [BUNDLED]},
     "solvers": ["lexical", "bi-encoder"],
     "evaluation": {"positions": True},
 }

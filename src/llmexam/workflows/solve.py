@@ -66,7 +66,7 @@ def solve_file(
     *,
     format: str | None = None,
     indexes: Sequence[str | Path] = (),
-    k: int = 5,
+    k: int = 4,
     query_form: str = "prompt+each-option",
     given: str = "keep",
     out: str | Path | None = None,

@@ -10,7 +10,7 @@ from llmexam.solvers.lexical.analysis import stop_terms, terms_of
 from llmexam.solvers.lexical.evidence import proximity, read_evidence, relevance, term_weights
 from llmexam.solvers.lexical.features import FEATURES, OptionEvidence, find_grams, grams
 
-SETTINGS = {"stop_weight": 0.2, "floor": 0.5, "reach": 8.0}
+SETTINGS = {"stop_weight": 0.2, "floor": 0.5, "reach": 8.0, "rank_decay": 0.25}
 
 
 def evidence_for(prompt, options, *texts):
@@ -42,6 +42,14 @@ def test_a_match_counts_more_where_the_prompt_is_spoken_of():
     assert (evidence.features[0, places] > evidence.features[1, places]).all()
     best = evidence.sentence_support[0].argmax()
     assert evidence.sentences[best].terms[:4] == ("the", "flame", "of", "copper")
+
+
+def test_later_passages_count_less():
+    texts = ["The copper flame is green.", "The copper flame is red."]
+    evidence = evidence_for("Which colour has the copper flame?", ["green", "red"], *texts)
+    coverage = evidence.features[:, FEATURES.index("coverage")]
+    # Both sentences have all of the prompt that any has; the second passage's counts 1 / 1.25.
+    assert coverage[1] / coverage[0] == pytest.approx(0.5 + 0.5 / 1.25)
 
 
 def test_words_shared_by_all_options_weigh_less():

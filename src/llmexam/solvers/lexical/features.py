@@ -39,6 +39,7 @@ class OptionEvidence:
         floor: What a match counts in a sentence that has nothing of the prompt, 0 to 1; in the
             most relevant sentence it counts 1.
         reach: Distance, in terms, over which nearness to the prompt falls by a factor e.
+        rank_decay: How fast passages count less by their rank: 1 / (1 + rank_decay * rank).
 
     Attributes:
         features: Shape `[n_options, 5]`, columns as in `FEATURES`.
@@ -48,14 +49,22 @@ class OptionEvidence:
     """
 
     def __init__(
-        self, question: Question, *, stop_weight: float, floor: float, reach: float
+        self,
+        question: Question,
+        *,
+        stop_weight: float,
+        floor: float,
+        reach: float,
+        rank_decay: float,
     ) -> None:
         self.sentences = read_evidence(question.passages)
         self.options = [terms_of(option) for option in question.options]
         self._prompt = set(terms_of(question.prompt)) - stop_terms()
         self._weights = self._option_weights(stop_weight)
         prompt_weights = term_weights(self.sentences, self._prompt)
-        self._relevance = floor + (1 - floor) * relevance(self.sentences, prompt_weights)
+        by_rank = 1 / (1 + rank_decay * np.array([s.passage for s in self.sentences], float))
+        by_prompt = relevance(self.sentences, prompt_weights)
+        self._relevance = floor + (1 - floor) * by_prompt * by_rank
         self._grams = [
             {option_gram for option in self.options for option_gram in grams(option, n)}
             for n in range(1, MAX_N + 1)

@@ -45,6 +45,9 @@ class LexicalSettings(Settings):
     reach: float = Field(
         8.0, gt=0, description="terms over which nearness to the prompt falls by a factor e"
     )
+    rank_decay: float = Field(
+        0.25, ge=0, description="how fast passages count less by rank: 1 / (1 + rank_decay * rank)"
+    )
     read_wording: bool = Field(
         True, description="turn the order round for negated prompts; place 'all of the above'"
     )
@@ -87,6 +90,7 @@ class LexicalSolver:
             stop_weight=settings.stop_weight,
             floor=settings.floor,
             reach=settings.reach,
+            rank_decay=settings.rank_decay,
         )
         if len(self._read_before) >= _MOST_READ:
             self._read_before.clear()
