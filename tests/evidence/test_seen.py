@@ -23,11 +23,13 @@ def test_it_agrees_with_a_set(batches: list[list[int]]):
 
 def test_long_runs_go_to_files(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(seen, "_SPILL", 100)
+    monkeypatch.setattr(seen, "_LONGEST", 600)
     with SeenKeys() as keys:
         for start in range(0, 2000, 50):
             assert keys.add(np.arange(start, start + 50, dtype=np.uint64)).all()
         assert not keys.add(np.arange(2000, dtype=np.uint64)).any()
         assert any(isinstance(run, np.memmap) for run in keys._runs)
+        assert max(map(len, keys._runs)) <= 600
         folder = keys._folder
         assert folder is not None
         name = folder.name

@@ -15,7 +15,9 @@ from numpy.typing import NDArray
 Keys = NDArray[np.uint64]
 
 # Runs longer than this are kept in a temporary file that the system may page out.
-_SPILL = 2_000_000
+_SPILL = 1_000_000
+# Runs are not joined into longer ones than this: joining happens in memory.
+_LONGEST = 8_000_000
 
 
 def hash_texts(texts: Iterable[str]) -> Keys:
@@ -31,7 +33,7 @@ def hash_texts(texts: Iterable[str]) -> Keys:
 
 
 class SeenKeys:
-    """A set of 64-bit keys in sorted runs; every run is at least twice as long as the next.
+    """A set of 64-bit keys in sorted runs; but for the longest, each is twice as long as the next.
 
     It takes about eight bytes a key, and long runs live in temporary files, so that memory
     stays small however many keys there are. Use it in a `with` block: the files go at its end.
@@ -75,8 +77,9 @@ class SeenKeys:
         return is_new
 
     def _append(self, run: Keys) -> None:
-        while self._runs and len(self._runs[-1]) < 2 * len(run):
-            run = np.sort(np.concatenate([self._runs.pop(), run]))
+        while self._runs and len(self._runs[-1]) < min(2 * len(run), _LONGEST - len(run)):
+            run = np.concatenate([self._runs.pop(), run])
+            run.sort()
         self._runs.append(self._spill(run) if len(run) > _SPILL else run)
 
     def _spill(self, run: Keys) -> Keys:
