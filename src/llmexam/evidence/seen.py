@@ -65,15 +65,15 @@ class SeenKeys:
 
         Of a key that repeats within `keys` the first one is new.
         """
-        is_new = np.zeros(len(keys), dtype=bool)
         distinct, first = np.unique(keys, return_index=True)
-        is_new[first] = True
+        is_fresh = np.ones(len(distinct), dtype=bool)
         for run in self._runs:
-            place = np.minimum(np.searchsorted(run, keys), len(run) - 1)
-            is_new &= run[place] != keys
-        fresh = distinct[is_new[first]]
-        if len(fresh):
-            self._append(fresh)
+            place = np.minimum(np.searchsorted(run, distinct), len(run) - 1)
+            is_fresh &= run[place] != distinct
+        if is_fresh.any():
+            self._append(distinct[is_fresh])
+        is_new = np.zeros(len(keys), dtype=bool)
+        is_new[first] = is_fresh
         return is_new
 
     def _append(self, run: Keys) -> None:
