@@ -49,7 +49,7 @@ def test_query_forms(exam: Exam):
 
 def test_given_passages_are_kept_and_not_searched(exam: Exam):
     recorder = Recorder()
-    found = attach_passages(exam, recorder, k=3)
+    found = attach_passages(exam, recorder, query_form="prompt+options", k=3)
     assert texts(found) == [["p", "q", "a"], ["given"]]
     assert recorder.calls == [(["p q a b"], 3)]
     assert found.answers.tolist() == [0, 1]

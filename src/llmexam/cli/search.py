@@ -36,9 +36,9 @@ def search(
         str,
         typer.Option(
             "--query-form",
-            help="What is looked for with --exam: prompt, prompt+options or each-option.",
+            help="What is looked for with --exam: prompt, prompt+options, each-option, prompt+each-option.",
         ),
-    ] = "prompt+options",
+    ] = "prompt+each-option",
     judgements: Annotated[
         Path | None,
         typer.Option(

@@ -26,7 +26,7 @@ def solve(
         typer.Option(help="Find evidence in this index. Several are fused by rank."),
     ] = None,
     k: Annotated[int, typer.Option("--k", "-k", min=1, help="Passages a question gets.")] = 4,
-    query: Annotated[
+    query_form: Annotated[
         str,
         typer.Option(
             help="What is looked for: prompt, prompt+options, each-option, prompt+each-option."
@@ -61,7 +61,7 @@ def solve(
             format=format,
             indexes=tuple(index or ()),
             k=k,
-            query_form=query,
+            query_form=query_form,
             given=given,
             out=out,
             submission=submission,

@@ -11,7 +11,7 @@ QueryForm = Literal["prompt", "prompt+options", "each-option", "prompt+each-opti
 QUERY_FORMS: tuple[str, ...] = get_args(QueryForm)
 
 
-def make_queries(question: Question, form: QueryForm = "prompt+options") -> list[str]:
+def make_queries(question: Question, form: QueryForm = "prompt+each-option") -> list[str]:
     """Return the queries of a question; more than one are to be fused by rank.
 
     `prompt` asks the prompt alone; `prompt+options` the prompt and all options in one query;

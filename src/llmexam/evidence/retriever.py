@@ -58,8 +58,8 @@ def attach_passages(
     exam: Exam,
     retriever: Retriever,
     *,
-    query_form: QueryForm = "prompt+options",
-    k: int = 5,
+    query_form: QueryForm = "prompt+each-option",
+    k: int = 4,
     given: Given = "keep",
     depth: int = 50,
 ) -> Exam:

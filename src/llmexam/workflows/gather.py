@@ -7,14 +7,13 @@ from pathlib import Path
 from typing import Literal
 
 from llmexam.evidence.index.manifest import read_manifest
-from llmexam.evidence.index.opening import open_index
-from llmexam.evidence.retriever import IndexRetriever, attach_passages
 from llmexam.exam.exam import Exam
 from llmexam.exam.readers import read_exam
 from llmexam.exam.writers import write_exam
 from llmexam.workflows.index import build_index, corpus_sources
 from llmexam.workflows.plan import EvidencePlan
 from llmexam.workflows.provenance import code_hash, model_versions
+from llmexam.workflows.search import attach_evidence
 from llmexam.workflows.stages import Stages
 
 # Builds are kept beside the run's other results.
@@ -50,7 +49,7 @@ def gather_evidence(
     n_found = sum(bool(question.passages) for question in asked)
     return asked, {
         "evidence": f"for {n_found} of {len(asked)} questions; given passages: {plan.given}",
-        "search": f"{plan.query}, up to {plan.k} passages, "
+        "search": f"{plan.query_form}, up to {plan.k} passages, "
         + ("one index" if len(indexes) == 1 else "reciprocal rank fusion"),
         **{f"index {path}": found for path, found in hashes.items()},
     }
@@ -70,13 +69,8 @@ def _build(
     }
 
     def compute() -> Path:
-        encoder = None
-        if kind == "dense":
-            from llmexam.lm.embedding import load_embedder
-
-            encoder = load_embedder(plan.model)
         build_index(
-            plan.corpora, folder / place, kind=kind, chunking=plan.chunking, encoder=encoder
+            plan.corpora, folder / place, kind=kind, chunking=plan.chunking, model=plan.model
         )
         return folder / place
 
@@ -96,8 +90,7 @@ def _search(
     path = folder / _FOUND
 
     def compute() -> Exam:
-        retriever = IndexRetriever(*(open_index(index) for index in indexes))
-        found = attach_passages(exam, retriever, query_form=plan.query, k=plan.k, given=plan.given)
+        found = attach_evidence(exam, indexes, query_form=plan.query_form, k=plan.k, given=plan.given)
         write_exam(path, found, format="jsonl")
         return found
 
@@ -110,7 +103,7 @@ def _search(
         {
             "exam": exam.content_hash,
             "indexes": list(hashes.values()),
-            "query": plan.query,
+            "query_form": plan.query_form,
             "k": plan.k,
             "given": plan.given,
             "code": code_hash(),

@@ -46,7 +46,7 @@ class EvidencePlan(Settings):
     chunking: ChunkSettings = Field(
         ChunkSettings(), description="how documents are cut into passages"
     )
-    query: QueryForm = Field("prompt+each-option", description="what is looked for")
+    query_form: QueryForm = Field("prompt+each-option", description="what is looked for")
     k: int = Field(4, ge=1, le=1000, description="passages a question gets")
     given: Given = Field(
         "keep",

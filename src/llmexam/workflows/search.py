@@ -112,7 +112,7 @@ def search_exam(
     indexes: str | Path | Sequence[str | Path],
     exam: Exam,
     *,
-    query_form: QueryForm = "prompt+options",
+    query_form: QueryForm = "prompt+each-option",
     k: int = 10,
     judgements: str | Path | None = None,
     encoder: Encoder | None = None,
@@ -136,7 +136,7 @@ def search_exam_file(
     indexes: str | Path | Sequence[str | Path],
     exam: str | Path,
     *,
-    query_form: QueryForm = "prompt+options",
+    query_form: QueryForm = "prompt+each-option",
     k: int = 10,
     judgements: str | Path | None = None,
 ) -> SearchSummary:
@@ -152,8 +152,8 @@ def attach_evidence(
     exam: Exam,
     indexes: str | Path | Sequence[str | Path],
     *,
-    query_form: QueryForm = "prompt+options",
-    k: int = 5,
+    query_form: QueryForm = "prompt+each-option",
+    k: int = 4,
     given: Given = "keep",
     encoder: Encoder | None = None,
 ) -> Exam:

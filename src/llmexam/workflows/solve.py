@@ -9,9 +9,8 @@ from typing import Any, cast
 import numpy as np
 
 from llmexam.errors import ScoreError
-from llmexam.evidence.index.opening import open_index
 from llmexam.evidence.queries import QueryForm
-from llmexam.evidence.retriever import Given, IndexRetriever, attach_passages
+from llmexam.evidence.retriever import Given
 from llmexam.exam.exam import Exam
 from llmexam.exam.question import Question
 from llmexam.exam.score_files import write_scores
@@ -21,6 +20,7 @@ from llmexam.solvers.protocol import Solver
 from llmexam.solvers.registry import create_solver
 from llmexam.workflows.evaluate import load_exam
 from llmexam.workflows.provenance import code_hash
+from llmexam.workflows.search import attach_evidence
 
 Progress = Callable[[int], None]
 
@@ -96,10 +96,9 @@ def solve_file(
     judge = create_solver(solver, settings)
     asked = load_exam(exam, format)
     if indexes:
-        retriever = IndexRetriever(*(open_index(index) for index in indexes))
-        asked = attach_passages(
+        asked = attach_evidence(
             asked,
-            retriever,
+            indexes,
             query_form=cast(QueryForm, query_form),
             k=k,
             given=cast(Given, given),
