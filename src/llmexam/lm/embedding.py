@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -49,6 +49,24 @@ class Embedded:
 
     vectors: NDArray[np.float32]
     cut: NDArray[np.bool_]
+
+
+@dataclass(frozen=True, slots=True)
+class TokenVectors:
+    """The tokens of one text, special ones left out.
+
+    Attributes:
+        ids: Token ids, shape `[n_tokens]`.
+        starts: Where each token begins in the text without its prefix, in characters; negative
+            for tokens of the prefix, shape `[n_tokens]`.
+        vectors: float16, shape `[n_tokens, hidden_dim]`, of length 1.
+        cut: Whether the text was cut to the model's length.
+    """
+
+    ids: NDArray[np.int64]
+    starts: NDArray[np.int64]
+    vectors: NDArray[np.float16]
+    cut: bool
 
 
 class Embedder:
@@ -128,62 +146,109 @@ class Embedder:
             todo = np.flatnonzero(~known).tolist()
         report = _Reporter(progress, len(distinct), len(distinct) - len(todo))
         for start in range(0, len(todo), _WINDOW_TEXTS):
-            window = todo[start : start + _WINDOW_TEXTS]
-            self._compute([distinct[i] for i in window], np.array(window), vectors, cut, report)
+            window = np.array(todo[start : start + _WINDOW_TEXTS])
+            fresh = [distinct[i] for i in window]
+            encoded = self._tokenize(fresh)
+            cut[window] = [bool(encoding.overflowing) for encoding in encoded.encodings]
+            for chosen, pooled, _ in self._forward_all(encoded["input_ids"]):
+                vectors[window[chosen]] = pooled
+                report.advance(len(chosen))
             if self._cache is not None:
-                self._cache.store([distinct[i] for i in window], vectors[window], cut[window])
+                self._cache.store(fresh, vectors[window], cut[window])
         return Embedded(vectors[rows], cut[rows])
 
-    def _clean(self, text: str) -> str:
-        # A lone surrogate, which a damaged file can hold, is no character to the tokenizer.
-        whole = text.encode("utf-8", "replace").decode("utf-8")
-        return whole.lower() if self._config.lower_case else whole
+    def embed_tokens(
+        self, texts: Sequence[str], *, layer: int = 1, kind: Kind = ""
+    ) -> tuple[NDArray[np.float32], list[TokenVectors]]:
+        """Return the vectors of the texts as `encode` does, and of all their tokens.
 
-    def _compute(
-        self,
-        texts: list[str],
-        rows: NDArray[np.int64],
-        vectors: NDArray[np.float32],
-        cut: NDArray[np.bool_],
-        report: _Reporter,
-    ) -> None:
-        """Fill the given rows of `vectors` and `cut`."""
-        import torch
+        Both come from the same forward passes. Vectors of repeated texts are shared, and no
+        cache is used: tokens take about 30 times the room of their text's vector.
 
-        encoded = self._tokenizer(
+        Args:
+            texts: Any texts; repeated ones are computed once.
+            layer: The layer whose outputs are the tokens' vectors, counted back from the last.
+                The last one is shaped for pooling; the one before tells words apart better.
+            kind: Which of `prefixes` to put before every text.
+        """
+        prefix = self.prefixes.get(kind, "")
+        place: dict[str, int] = {}
+        rows = [place.setdefault(self._clean(prefix + text), len(place)) for text in texts]
+        vectors = np.zeros((len(place), self.dim), dtype=np.float32)
+        tokens: list[TokenVectors | None] = [None] * len(place)
+        distinct = list(place)
+        for start in range(0, len(distinct), _WINDOW_TEXTS):
+            window = np.arange(start, min(start + _WINDOW_TEXTS, len(distinct)))
+            encoded = self._tokenize([distinct[i] for i in window])
+            for chosen, pooled, inner in self._forward_all(encoded["input_ids"], layer):
+                vectors[window[chosen]] = pooled
+                for text, own in zip(chosen, inner, strict=True):
+                    tokens[window[text]] = _tokens_of(encoded.encodings[text], own, len(prefix))
+        return vectors[rows], [found for row in rows if (found := tokens[row]) is not None]
+
+    def count_tokens(self, texts: Sequence[str], *, kind: Kind = "") -> NDArray[np.int64]:
+        """Return the tokens of each text before any cut, special ones included, `[n_texts]`."""
+        prefix = self.prefixes.get(kind, "")
+        cleaned = [self._clean(prefix + text) for text in texts]
+        if not cleaned:
+            return np.zeros(0, dtype=np.int64)
+        # verbose=False: a warning about long texts would be about the very question asked.
+        encoded = self._tokenizer(cleaned, truncation=False, verbose=False)
+        return np.array([len(ids) for ids in encoded["input_ids"]], dtype=np.int64)
+
+    def _tokenize(self, texts: list[str]) -> Any:
+        return self._tokenizer(
             texts,
             truncation=True,
             max_length=self.max_tokens,
             return_attention_mask=False,
             return_token_type_ids=False,
         )
-        ids: list[list[int]] = encoded["input_ids"]
-        cut[rows] = [bool(encoding.overflowing) for encoding in encoded.encodings]
+
+    def _clean(self, text: str) -> str:
+        # A lone surrogate, which a damaged file can hold, is no character to the tokenizer.
+        whole = text.encode("utf-8", "replace").decode("utf-8")
+        return whole.lower() if self._config.lower_case else whole
+
+    def _forward_all(
+        self, ids: list[list[int]], layer: int | None = None
+    ) -> Iterator[tuple[NDArray[np.int64], NDArray[np.float32], list[NDArray[np.float16]]]]:
+        """Yield places of texts, their vectors, and their tokens where a layer is given."""
+        import torch
+
         lengths = np.array([len(tokens) for tokens in ids])
         # Longest first: if memory is too small, it shows at once. Ties keep their order.
         order = np.argsort(-lengths, kind="stable")
-        with torch.inference_mode():
-            for chosen in _batches(order, lengths, self._encoder.pads):
-                batch = [ids[i] for i in chosen]
-                vectors[rows[chosen]] = self._forward(batch).cpu().numpy()
-                n_tokens = int(lengths[chosen].sum())
-                self.n_forwards += 1
-                self.n_tokens += n_tokens
-                if self._encoder.pads:
-                    self.n_padding += len(batch) * len(batch[0]) - n_tokens
-                report.advance(len(chosen))
+        for chosen in _batches(order, lengths, self._encoder.pads):
+            with torch.inference_mode():
+                vectors, tokens = self._forward([ids[i] for i in chosen], layer)
+            n_tokens = int(lengths[chosen].sum())
+            self.n_forwards += 1
+            self.n_tokens += n_tokens
+            if self._encoder.pads:
+                self.n_padding += len(chosen) * int(lengths[chosen[0]]) - n_tokens
+            yield chosen, vectors, tokens
 
-    def _forward(self, batch: list[list[int]]) -> Tensor:
+    def _forward(
+        self, batch: list[list[int]], layer: int | None
+    ) -> tuple[NDArray[np.float32], list[NDArray[np.float16]]]:
         import torch
+        from torch.nn.functional import linear, normalize
 
         from llmexam.lm.pooling import pool
 
-        parts = [pool(hidden, mask, self._config.pooling) for hidden, mask in self._encoder(batch)]
-        pooled = torch.cat(parts)
+        pooled: list[Tensor] = []
+        tokens: list[NDArray[np.float16]] = []
+        for part in self._encoder(batch, layer or 0):
+            pooled.append(pool(part.last, part.mask, self._config.pooling))
+            if layer is not None:
+                units = normalize(part.inner.float(), dim=-1).half().cpu().numpy()
+                tokens.extend(units)
+        vectors = torch.cat(pooled).cpu()
         for weight, bias, activation in self._dense:
-            pooled = torch.nn.functional.linear(pooled.cpu(), weight, bias)
-            pooled = pooled.tanh() if activation == "tanh" else pooled
-        return torch.nn.functional.normalize(pooled, dim=1)
+            vectors = linear(vectors, weight, bias)
+            vectors = vectors.tanh() if activation == "tanh" else vectors
+        return normalize(vectors, dim=1).numpy(), tokens
 
 
 def load_embedder(
@@ -253,6 +318,17 @@ class _Reporter:
         self._n_done += n_texts
         if self._progress is not None:
             self._progress(self._n_done, self._n_all)
+
+
+def _tokens_of(encoding: Any, vectors: NDArray[np.float16], prefix: int) -> TokenVectors:
+    keep = np.flatnonzero(np.array(encoding.special_tokens_mask) == 0)
+    return TokenVectors(
+        ids=np.array(encoding.ids, dtype=np.int64)[keep],
+        starts=np.array(encoding.offsets, dtype=np.int64)[keep, 0] - prefix,
+        # A copy, so that the rest of the batch can be freed.
+        vectors=vectors[keep],
+        cut=bool(encoding.overflowing),
+    )
 
 
 def _batches(

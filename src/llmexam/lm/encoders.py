@@ -9,17 +9,36 @@ any other encoder of transformers on a padded batch. See docs/design/embedding.m
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from itertools import chain, groupby
 from typing import TYPE_CHECKING, Any, Protocol
 
 import torch
 import torch.nn.functional as F  # noqa: N812
 
+from llmexam.errors import ModelError
+
 if TYPE_CHECKING:
     from torch import Tensor
 
 # Up to this many tokens, two batched products are faster than the fused kernel (measured).
 _PLAIN_ATTENTION_TOKENS = 128
+
+
+@dataclass(frozen=True, slots=True)
+class Hidden:
+    """Token vectors of texts of one length, or padded to one.
+
+    Attributes:
+        last: Output of the last layer, shape `[n_texts, n_tokens, dim]`.
+        inner: Output of the layer asked for, same shape.
+        mask: 1 for tokens, 0 for padding on the right, shape `[n_texts, n_tokens]`; None where
+            no token is padding.
+    """
+
+    last: Tensor
+    inner: Tensor
+    mask: Tensor | None
 
 
 class Encoder(Protocol):
@@ -33,11 +52,16 @@ class Encoder(Protocol):
     dim: int
     pads: bool
 
-    def __call__(self, batch: Sequence[Sequence[int]]) -> Iterator[tuple[Tensor, Tensor | None]]:
-        """Yield vectors `[n_texts, n_tokens, dim]` and mask `[n_texts, n_tokens]` or None.
+    def __call__(self, batch: Sequence[Sequence[int]], inner: int = 0) -> Iterator[Hidden]:
+        """Yield the vectors of the batch in parts.
 
-        Texts of equal length must be neighbours in the batch. Their order is kept; together
-        the parts hold all texts. A mask of None means that no token is padding.
+        Args:
+            batch: Token ids of the texts; texts of equal length must be neighbours. Their order
+                is kept; together the parts hold all texts.
+            inner: Which layer to give as `Hidden.inner`, counted back from the last.
+
+        Raises:
+            ModelError: The model has no such layer.
         """
         ...
 
@@ -71,17 +95,22 @@ class PackedBert:
         )
         self._layers = [moved(*_layer_weights(layer)) for layer in model.encoder.layer]
 
-    def __call__(self, batch: Sequence[Sequence[int]]) -> Iterator[tuple[Tensor, Tensor | None]]:
-        """Yield vectors `[n_texts, n_tokens, dim]` for each length in the batch; no mask."""
+    def __call__(self, batch: Sequence[Sequence[int]], inner: int = 0) -> Iterator[Hidden]:
+        """Yield one part for each length in the batch, without a mask."""
+        _check_layer(inner, len(self._layers))
         runs = [(n, len(list(group))) for n, group in groupby(len(ids) for ids in batch)]
         ids = torch.tensor(list(chain.from_iterable(batch)), device=self.device)
         hidden = self._embed(ids, runs)
-        for layer in self._layers:
+        tapped = hidden
+        for place, layer in enumerate(self._layers, 1):
             hidden = self._layer(hidden, runs, layer)
+            if place == len(self._layers) - inner:
+                tapped = hidden
         start = 0
         for n_tokens, n_texts in runs:
             end = start + n_tokens * n_texts
-            yield hidden[start:end].view(n_texts, n_tokens, self.dim), None
+            shape = (n_texts, n_tokens, self.dim)
+            yield Hidden(hidden[start:end].view(shape), tapped[start:end].view(shape), None)
             start = end
 
     def _embed(self, ids: Tensor, runs: list[tuple[int, int]]) -> Tensor:
@@ -135,10 +164,12 @@ class PaddedEncoder:
         self._model = whole.to(device)
         self.device = device
         self.dim = int(model.config.hidden_size)
+        self._n_layers = int(model.config.num_hidden_layers)
         self._pad_id = pad_id
 
-    def __call__(self, batch: Sequence[Sequence[int]]) -> Iterator[tuple[Tensor, Tensor | None]]:
-        """Yield the vectors of the whole batch with their mask, in one part."""
+    def __call__(self, batch: Sequence[Sequence[int]], inner: int = 0) -> Iterator[Hidden]:
+        """Yield the whole batch in one part, with its mask."""
+        _check_layer(inner, self._n_layers)
         longest = max(len(ids) for ids in batch)
         ids = torch.full((len(batch), longest), self._pad_id)
         mask = torch.zeros(len(batch), longest, dtype=torch.long)
@@ -146,8 +177,11 @@ class PaddedEncoder:
             ids[row, : len(tokens)] = torch.tensor(tokens)
             mask[row, : len(tokens)] = 1
         mask = mask.to(self.device)
-        hidden = self._model(input_ids=ids.to(self.device), attention_mask=mask).last_hidden_state
-        yield hidden, mask
+        out = self._model(
+            input_ids=ids.to(self.device), attention_mask=mask, output_hidden_states=inner > 0
+        )
+        tapped = out.hidden_states[-1 - inner] if inner else out.last_hidden_state
+        yield Hidden(out.last_hidden_state, tapped, mask)
 
 
 def can_pack(config: Any) -> bool:
@@ -158,6 +192,14 @@ def can_pack(config: Any) -> bool:
         and getattr(config, "position_embedding_type", "absolute") in (None, "absolute")
         and not getattr(config, "is_decoder", False)
     )
+
+
+def _check_layer(inner: int, n_layers: int) -> None:
+    if not 0 <= inner < n_layers:
+        raise ModelError(
+            f"layer {inner} from the last is asked for, but the model has {n_layers}",
+            hint=f"Choose 0 to {n_layers - 1}",
+        )
 
 
 def _layer_weights(layer: Any) -> list[Tensor]:

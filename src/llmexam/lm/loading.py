@@ -90,9 +90,9 @@ def resolve_model(name: str = BUNDLED) -> ModelFolder:
     if name == BUNDLED:
         return _bundled()
     path = Path(name).expanduser()
-    if path.is_dir():
+    if name.strip() and path.is_dir():
         return _open_folder(name, path)
-    if path.exists():
+    if path.is_file():
         raise ModelError("is a file; a model is a folder", file=path)
     if not name.strip() or path.is_absolute() or name[0] in ".~" or name.count("/") > 1:
         raise ModelError(

