@@ -194,3 +194,14 @@ def test_methods_and_options_that_cannot_be():
 
 def test_no_questions_give_no_scores():
     assert len(combine({"a": matrix([])})) == 0
+
+
+def test_log_linear_weighs_scores_as_they_are():
+    """Member a is sure by 4, member b prefers the other option by 1: a wins unless b weighs more."""
+    a = ScoreMatrix.from_rows(["q"], [[4.0, 0.0, 2.0]])
+    b = ScoreMatrix.from_rows(["q"], [[10.0, 11.0, 9.0]])
+    found = combine({"a": a, "b": b}, "log-linear")
+    # Half of (2, -2, 0) and half of (0, 1, -1).
+    assert found.values.tolist() == [[1.0, -0.5, -0.5]]
+    turned = combine({"a": a, "b": b}, "log-linear", {"a": 1, "b": 9})
+    assert turned.ranking[0].tolist()[0] == 1

@@ -12,7 +12,10 @@ def test_defaults_are_an_equal_mean_of_z_scores():
 @pytest.mark.parametrize(
     ("values", "words"),
     [
-        ({"method": "median"}, "'mean-z', 'mean-softmax', 'rank-fusion' or 'vote', not 'median'"),
+        (
+            {"method": "median"},
+            "'mean-z', 'log-linear', 'mean-softmax', 'rank-fusion' or 'vote', not 'median'",
+        ),
         ({"wieghts": "equal"}, "Did you mean 'weights'"),
         ({"weights": {"a": -1}}, "weights must be 0 or more"),
         ({"weights": {"a": float("nan")}}, "weights must be 0 or more"),

@@ -30,7 +30,7 @@ def ensemble(
         str | None,
         typer.Option(
             "--method",
-            help="mean-z (default), mean-softmax, rank-fusion or vote.",
+            help="mean-z (default), log-linear, mean-softmax, rank-fusion or vote.",
             show_default=False,
         ),
     ] = None,

@@ -7,13 +7,13 @@ from collections.abc import Mapping
 import numpy as np
 from numpy.typing import NDArray
 
-from llmexam.ensemble.normalise import log_softmax, ranks, z_scores
+from llmexam.ensemble.normalise import centred, log_softmax, ranks, z_scores
 from llmexam.ensemble.settings import Method
 from llmexam.errors import ScoreError, SettingsError, nearest
 from llmexam.exam.scores import ScoreMatrix
 
 Floats = NDArray[np.float64]
-METHODS: tuple[Method, ...] = ("mean-z", "mean-softmax", "rank-fusion", "vote")
+METHODS: tuple[Method, ...] = ("mean-z", "log-linear", "mean-softmax", "rank-fusion", "vote")
 
 
 def combine(
@@ -28,6 +28,9 @@ def combine(
 
     - `mean-z`: z-scores within each question. Scales do not matter; a member that gives all
       options of a question the same score has no say on it.
+    - `log-linear`: the scores as they are, less their mean within each question: a logarithmic
+      opinion pool (Genest and Zidek, 1986). For scores whose differences mean something, such as
+      log-odds; a member that is certain of a question has more say on it. Weights carry the unit.
     - `mean-softmax`: probabilities softmax(score / temperature), averaged; the result is the
       logarithm of that mean. For scores that are log-likelihoods: certain members weigh more.
     - `rank-fusion`: 1 / (rank_constant + rank), reciprocal rank fusion (Cormack et al., 2009).
@@ -82,6 +85,8 @@ def score_points(
     """
     if method == "mean-z":
         return z_scores(scores)
+    if method == "log-linear":
+        return centred(scores)
     if method == "mean-softmax":
         if not temperature > 0:
             raise SettingsError(f"temperature is {temperature}", hint="It must be above 0")

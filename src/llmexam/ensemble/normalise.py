@@ -15,6 +15,18 @@ from llmexam.exam.scores import ScoreMatrix
 Floats = NDArray[np.float64]
 
 
+def centred(scores: ScoreMatrix) -> Floats:
+    """Return score - mean over the options of each question.
+
+    >>> centred(ScoreMatrix.from_rows(["a", "b"], [[1, 3], [7]])).tolist()
+    [[-1.0, 1.0], [0.0, 0.0]]
+    """
+    present = scores.present
+    counts = np.maximum(present.sum(axis=1, keepdims=True), 1)
+    values = np.where(present, scores.values.astype(np.float64), 0.0)
+    return np.where(present, values - values.sum(axis=1, keepdims=True) / counts, 0.0)
+
+
 def z_scores(scores: ScoreMatrix) -> Floats:
     """Return (score - mean) / standard deviation over the options of each question.
 
@@ -23,14 +35,12 @@ def z_scores(scores: ScoreMatrix) -> Floats:
     >>> z_scores(ScoreMatrix.from_rows(["a", "b"], [[1, 3], [7, 7]])).tolist()
     [[-1.0, 1.0], [0.0, 0.0]]
     """
-    present = scores.present
-    counts = np.maximum(present.sum(axis=1, keepdims=True), 1)
-    values = np.where(present, scores.values.astype(np.float64), 0.0)
-    centred = np.where(present, values - values.sum(axis=1, keepdims=True) / counts, 0.0)
-    sd = np.sqrt((centred**2).sum(axis=1, keepdims=True) / counts)
+    middle = centred(scores)
+    counts = np.maximum(scores.present.sum(axis=1, keepdims=True), 1)
+    sd = np.sqrt((middle**2).sum(axis=1, keepdims=True) / counts)
     # By comparison rather than by sd: the mean of equal numbers may be off in the last bit.
     varied = _vary(scores)[:, None] & (sd > 0)
-    scaled: Floats = np.divide(centred, sd, out=np.zeros_like(centred), where=varied)
+    scaled: Floats = np.divide(middle, sd, out=np.zeros_like(middle), where=varied)
     return scaled
 
 

@@ -8,7 +8,7 @@ from pydantic import Field, model_validator
 
 from llmexam.settings import Settings
 
-Method = Literal["mean-z", "mean-softmax", "rank-fusion", "vote"]
+Method = Literal["mean-z", "log-linear", "mean-softmax", "rank-fusion", "vote"]
 
 
 class EnsembleSettings(Settings):
@@ -16,7 +16,8 @@ class EnsembleSettings(Settings):
 
     method: Method = Field(
         "mean-z",
-        description="mean-z: mean of z-scores; mean-softmax: mean of probabilities; "
+        description="mean-z: mean of z-scores; log-linear: mean of the scores as they "
+        "are; mean-softmax: mean of probabilities; "
         "rank-fusion: reciprocal ranks, damped; vote: 1 for the first, 1/2 for the second, ...",
     )
     weights: dict[str, float] | Literal["equal", "fitted"] = Field(
