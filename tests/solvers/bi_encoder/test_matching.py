@@ -17,34 +17,39 @@ def tokens(*pairs):
 EAST, NORTH, WEST = (1, 0), (0, 1), (-1, 0)
 
 
+def smooth(values, sharpness):
+    return math.log(sum(math.exp(sharpness * v) for v in values) / len(values)) / sharpness
+
+
 def test_features_by_hand():
     options = [tokens((7, EAST), (8, NORTH)), tokens((7, EAST)), tokens()]
     sentences = [tokens((1, EAST), (2, WEST)), tokens((3, NORTH))]
-    queries = np.array([EAST, NORTH, WEST], dtype=np.float32)
-    vectors = np.array([EAST, WEST], dtype=np.float32)
-    match = match_options(queries, options, vectors, sentences)
-    # Token 7 is in two options, so it weighs 1/8 against 1 for token 8: 1/9 and 8/9.
-    aligned, best_sentence, similarity = match.features.T
-    assert aligned.tolist() == pytest.approx([1, 1, 0])
-    assert best_sentence.tolist() == pytest.approx([8 / 9, 1, 0])
-    assert match.sentence_support == pytest.approx(np.array([[1 / 9, 8 / 9], [1, 0], [0, 0]]))
-    both = math.log((math.exp(15) + math.exp(-15)) / 2) / 15
-    assert similarity.tolist() == pytest.approx([both, 0, both])
+    prompt, *queries = (np.array(v, dtype=np.float32) for v in (NORTH, EAST, NORTH, WEST))
+    vectors = np.array([EAST, NORTH], dtype=np.float32)
+    match = match_options(prompt, np.array(queries), options, vectors, sentences, relevance=0.5)
+    # Token 7 is in two options, so it weighs 1/8 against 1 for token 8: 1/9 and 8/9. Only the
+    # second sentence is about the prompt.
+    expected = np.array([[1 / 9, 8 / 9 + 0.5], [1, 0.5], [0, 0.5]])
+    assert match.sentence_support == pytest.approx(expected)
+    assert match.best_cover.tolist() == pytest.approx([8 / 9, 1, 0])
+    support, similarity = match.features.T
+    assert support.tolist() == pytest.approx([smooth(row, 20) for row in expected])
+    assert similarity.tolist() == pytest.approx(
+        [smooth([1, 0], 30), smooth([0, 1], 30), smooth([-1, 0], 30)]
+    )
 
 
 def test_support_is_never_below_zero_but_features_are():
     options = [tokens((1, EAST)), tokens((2, EAST))]
-    match = match_options(
-        np.array([EAST, EAST], dtype=np.float32),
-        options,
-        np.array([WEST], dtype=np.float32),
-        [tokens((3, WEST))],
-    )
+    east = np.array([EAST, EAST], dtype=np.float32)
+    west = np.array([WEST], dtype=np.float32)
+    match = match_options(east[0], east, options, west, [tokens((3, WEST))])
     assert match.sentence_support.tolist() == [[0], [0]]
-    assert match.features.tolist() == [[-1, -1, -1]] * 2
+    assert match.features.tolist() == [[-2, -1]] * 2
 
 
-def test_a_large_similarity_does_not_overflow():
+def test_large_similarities_do_not_overflow():
     many = np.tile(np.array([EAST], dtype=np.float32), (1000, 1))
-    match = match_options(many[:2], [tokens(), tokens()], many, [tokens((1, EAST))] * 1000)
-    assert match.features[:, 2].tolist() == pytest.approx([1, 1])
+    none = [tokens(), tokens()]
+    match = match_options(many[0], many[:2], none, many, [tokens((1, EAST))] * 1000, relevance=1000)
+    assert match.features.tolist() == pytest.approx(np.array([[1000, 1]] * 2))

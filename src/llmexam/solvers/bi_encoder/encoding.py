@@ -20,12 +20,12 @@ _PIECE_CHARACTERS = 700
 
 @dataclass(frozen=True, slots=True)
 class EvidenceText:
-    """A sentence of a passage, or a piece of a very long one, or a title.
+    """A sentence of a passage, or a piece of a very long one.
 
     Attributes:
         passage: Index of its passage.
         start: Where it begins in the passage's text, in characters.
-        end: Where it ends, exclusive; a title has start == end.
+        end: Where it ends, exclusive.
         text: What it says.
     """
 
@@ -51,11 +51,12 @@ class QueryText:
 
 
 def evidence_texts(passages: Sequence[Passage]) -> list[EvidenceText]:
-    """Return all sentences of some passages, in order; a title counts as a sentence."""
+    """Return all sentences of some passages, in order.
+
+    Titles are left out: they are nearer to the prompt than any sentence, but say nothing.
+    """
     found = []
     for index, passage in enumerate(passages):
-        if passage.title.strip():
-            found.append(EvidenceText(index, 0, 0, passage.title))
         for start, end in split_sentences(passage.text):
             found.extend(
                 EvidenceText(index, a, b, passage.text[a:b])

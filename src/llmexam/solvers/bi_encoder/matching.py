@@ -17,12 +17,13 @@ from numpy.typing import NDArray
 if TYPE_CHECKING:
     from llmexam.lm.embedding import TokenVectors
 
-FEATURES = ("aligned", "best_sentence", "similarity")
+FEATURES = ("support", "similarity")
 
 # A token that all options share tells nothing; one that a single option has tells most.
 _RARITY_POWER = 3.0
-# Between the mean similarity of all sentences (0) and the largest (infinity).
-_SHARPNESS = 15.0
+# How near the smooth maximum over sentences comes to the largest.
+_SUPPORT_SHARPNESS = 20.0
+_SIMILARITY_SHARPNESS = 30.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,51 +32,64 @@ class Match:
 
     Attributes:
         features: In the order of `FEATURES`, shape `[n_options, n_features]`.
-        sentence_support: How well each sentence alone covers each option's tokens, 0 to 1,
-            shape `[n_options, n_sentences]`.
+        sentence_support: What each sentence says for each option, 0 or more, shape
+            `[n_options, n_sentences]`.
+        best_cover: How well the best sentence covers the option's tokens, -1 to 1, shape
+            `[n_options]`.
     """
 
     features: NDArray[np.float64]
     sentence_support: NDArray[np.float64]
+    best_cover: NDArray[np.float64]
 
 
 def match_options(
+    prompt: NDArray[np.float32],
     queries: NDArray[np.float32],
     option_tokens: Sequence[TokenVectors],
     sentences: NDArray[np.float32],
     sentence_tokens: Sequence[TokenVectors],
+    *,
+    relevance: float = 1.0,
 ) -> Match:
     """Compare the options of a question with the sentences of its evidence.
 
-    The features: `aligned`, the mean over the option's tokens of the best cosine in all the
-    evidence, weighted by how few options have the token; `best_sentence`, the same within the
-    one sentence that is best for it; `similarity`, the cosine of prompt + option with the
-    sentences, as a smooth maximum: log(mean(exp(15 c))) / 15.
+    A sentence supports an option by how well it covers the option's tokens (the mean over them
+    of the best cosine with its own, weighted by how few options have the token) and by how near
+    it is to the prompt: with much evidence, words of a wrong option are found somewhere too.
+
+    The features are smooth maxima over the sentences, log(mean(exp(s x))) / s: `support` of the
+    above with s = 20, `similarity` of the cosine with prompt + option with s = 30.
 
     Args:
+        prompt: Vector of the prompt, shape `[dim]`.
         queries: Vectors of prompt + option, shape `[n_options, dim]`.
         option_tokens: Tokens of the options, as read behind the prompt. An option without
-            any has 0 for its token features.
+            any is covered by no sentence: 0.
         sentences: Vectors of the sentences, shape `[n_sentences, dim]`, at least one.
         sentence_tokens: Their tokens, at least one each.
+        relevance: Weight of the cosine of prompt and sentence beside the cover.
     """
     evidence = np.concatenate([t.vectors for t in sentence_tokens]).astype(np.float32)
     counts = [len(t.ids) for t in sentence_tokens]
     begins = np.concatenate([[0], np.cumsum(counts)[:-1]])
     rarity = _rarity(option_tokens)
-    aligned = np.zeros(len(option_tokens))
-    support = np.zeros((len(option_tokens), len(sentence_tokens)))
+    cover = np.zeros((len(option_tokens), len(sentence_tokens)))
     for i, own in enumerate(option_tokens):
-        if len(own.ids) == 0:
-            continue
-        cosines = own.vectors.astype(np.float32) @ evidence.T
-        best = np.maximum.reduceat(cosines, begins, axis=1).astype(np.float64)
-        weights = rarity[i] / rarity[i].sum()
-        support[i] = weights @ best
-        aligned[i] = weights @ best.max(axis=1)
-    similarity = _smooth_maximum((queries @ sentences.T).astype(np.float64))
-    features = np.stack([aligned, support.max(axis=1), similarity], axis=1)
-    return Match(features, np.maximum(support, 0.0))
+        if len(own.ids):
+            cosines = own.vectors.astype(np.float32) @ evidence.T
+            best = np.maximum.reduceat(cosines, begins, axis=1).astype(np.float64)
+            cover[i] = rarity[i] @ best / rarity[i].sum()
+    support = cover + relevance * (sentences @ prompt).astype(np.float64)
+    similarity = (queries @ sentences.T).astype(np.float64)
+    features = np.stack(
+        [
+            _smooth_maximum(support, _SUPPORT_SHARPNESS),
+            _smooth_maximum(similarity, _SIMILARITY_SHARPNESS),
+        ],
+        axis=1,
+    )
+    return Match(features, np.maximum(support, 0.0), cover.max(axis=1))
 
 
 def _rarity(option_tokens: Sequence[TokenVectors]) -> list[NDArray[np.float64]]:
@@ -87,9 +101,9 @@ def _rarity(option_tokens: Sequence[TokenVectors]) -> list[NDArray[np.float64]]:
     ]
 
 
-def _smooth_maximum(values: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return log(mean(exp(15 v))) / 15 over the last axis; between mean and maximum."""
+def _smooth_maximum(values: NDArray[np.float64], sharpness: float) -> NDArray[np.float64]:
+    """Return log(mean(exp(s x))) / s over the last axis; between mean and maximum."""
     peak = values.max(axis=-1, keepdims=True)
-    spread = np.exp(_SHARPNESS * (values - peak)).mean(axis=-1)
-    total: NDArray[np.float64] = peak[..., 0] + np.log(spread) / _SHARPNESS
+    spread = np.exp(sharpness * (values - peak)).mean(axis=-1)
+    total: NDArray[np.float64] = peak[..., 0] + np.log(spread) / sharpness
     return total

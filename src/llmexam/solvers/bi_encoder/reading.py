@@ -53,14 +53,15 @@ class _Evidence:
 
 
 def read_questions(
-    questions: Sequence[Question], embedder: Embedder, *, layer: int
+    questions: Sequence[Question], embedder: Embedder, *, layer: int, relevance: float
 ) -> Iterator[Reading]:
     """Yield a reading of each question, in order.
 
     Args:
         questions: The questions.
         embedder: The model to read with.
-        layer: The layer whose tokens are aligned; see `Embedder.embed_tokens`.
+        layer: The layer whose tokens are compared; see `Embedder.embed_tokens`.
+        relevance: See `match_options`.
 
     Raises:
         ModelError: The model has no such layer.
@@ -69,7 +70,7 @@ def read_questions(
         evidence = _read_evidence(chunk, embedder, layer)
         backed = [(q, e) for q, e in zip(chunk, evidence, strict=True) if e.texts]
         alone = [q for q, e in zip(chunk, evidence, strict=True) if not e.texts]
-        with_evidence = iter(_compare(backed, embedder, layer))
+        with_evidence = iter(_compare(backed, embedder, layer, relevance))
         without = iter(_compare_alone(alone, embedder))
         for found in evidence:
             yield next(with_evidence if found.texts else without)
@@ -108,7 +109,7 @@ def _read_evidence(chunk: list[Question], embedder: Embedder, layer: int) -> lis
 
 
 def _compare(
-    backed: list[tuple[Question, _Evidence]], embedder: Embedder, layer: int
+    backed: list[tuple[Question, _Evidence]], embedder: Embedder, layer: int, relevance: float
 ) -> Iterator[Reading]:
     queries = [
         query_texts(
@@ -119,15 +120,18 @@ def _compare(
     vectors, tokens = embedder.embed_tokens(
         [query.text for own in queries for query in own], layer=layer, kind="query"
     )
+    prompts = embedder.encode([question.prompt for question, _ in backed], kind="query")
     begin = 0
-    for (question, evidence), own in zip(backed, queries, strict=True):
+    for place, ((question, evidence), own) in enumerate(zip(backed, queries, strict=True)):
         end = begin + len(own)
         read = tokens[begin:end]
         match = match_options(
+            prompts[place],
             vectors[begin:end],
             [_option_part(query, text) for query, text in zip(own, read, strict=True)],
             evidence.vectors,
             evidence.tokens,
+            relevance=relevance,
         )
         cut = any(query.prompt_cut for query in own) or any(
             text.cut for text in (*read, *evidence.tokens)
