@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from llmexam.evaluation.slices import MAX_SOURCES, is_negated, slice_scores
+from llmexam.evaluation.slices import MAX_SOURCES, has_negation, slice_scores
 from llmexam.exam.exam import Exam
 from llmexam.exam.question import Passage, Question
 
@@ -29,14 +29,14 @@ def find(slices, by):
     ],
 )
 def test_negated_questions(prompt):
-    assert is_negated(prompt)
+    assert has_negation(prompt)
 
 
 @pytest.mark.parametrize(
     "prompt", ["What is a knot?", "Name at least two notes.", "Who excepted it?", ""]
 )
 def test_questions_that_are_not_negated(prompt):
-    assert not is_negated(prompt)
+    assert not has_negation(prompt)
 
 
 def test_a_way_of_slicing_that_divides_nothing_is_left_out():

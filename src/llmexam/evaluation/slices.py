@@ -28,10 +28,12 @@ _NEGATED = re.compile(
 Labels = list[tuple[str, str]]
 
 
-def is_negated(prompt: str) -> bool:
-    """Return whether a question asks for what is not so, as far as its words tell.
+def has_negation(prompt: str) -> bool:
+    """Return whether a prompt has a word of negation, whatever it negates.
 
-    >>> is_negated("Which of these is NOT a metal?"), is_negated("What is a knot?")
+    Wider than `exam.wording.is_negated`, which turns answers round and so must be sure.
+
+    >>> has_negation("Which of these is NOT a metal?"), has_negation("What is a knot?")
     (True, False)
     """
     return _NEGATED.search(prompt) is not None
@@ -81,7 +83,7 @@ def slice_scores(
 def _labellings(exam: Exam) -> Iterator[tuple[str, Labels]]:
     """Yield what to slice by, and for each question a sort key and the name of its slice."""
     yield "prompt length", _length_terciles([len(q.prompt) for q in exam])
-    yield "negated", [("1", "yes") if is_negated(q.prompt) else ("0", "no") for q in exam]
+    yield "negated", [("1", "yes") if has_negation(q.prompt) else ("0", "no") for q in exam]
     for key in SOURCE_KEYS:
         if any(key in q.metadata for q in exam):
             yield key, _largest([q.metadata.get(key, "").strip() or "(none)" for q in exam])

@@ -4,6 +4,11 @@ from __future__ import annotations
 
 import re
 
+import numpy as np
+from numpy.typing import NDArray
+
+from llmexam.exam.question import Question
+
 # "Which of these is NOT ...?": the option that the evidence does not support is right.
 _NEGATED = re.compile(
     r"\bNOT\b|\bEXCEPT\b|\bexcept\b[^,]*\?"
@@ -52,3 +57,26 @@ def means_none(option: str) -> bool:
     True
     """
     return len(option.split()) <= _MAX_WORDS and bool(_NONE.search(option))
+
+
+def follow_wording(question: Question, support: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Turn how much the evidence supports each option into scores that heed the wording.
+
+    A negated prompt turns the order round. An option that stands for the others shares no words
+    with the evidence, but is nearly always right where it is offered, and one that denies them
+    nearly never: 44 of 47 and 13 of 174 in the training questions this was chosen on. So the
+    first goes before, the second behind all options that state something.
+
+    Args:
+        question: The question.
+        support: Shape `[n_options]`; with a margin of 1 between what is far apart.
+
+    Returns:
+        Scores, same shape.
+    """
+    sums = -support if is_negated(question.prompt) else support
+    stands_for_all = np.array([means_all(option) for option in question.options])
+    denies_all = np.array([means_none(option) for option in question.options])
+    stated = sums[~(stands_for_all | denies_all)]
+    low, high = (stated.min(), stated.max()) if len(stated) else (0.0, 0.0)
+    return np.where(stands_for_all, high + 1, np.where(denies_all, low - 1, sums))

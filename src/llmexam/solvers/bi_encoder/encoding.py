@@ -55,7 +55,7 @@ def evidence_texts(passages: Sequence[Passage]) -> list[EvidenceText]:
 
     Titles are left out: they are nearer to the prompt than any sentence, but say nothing.
     """
-    found = []
+    found: list[EvidenceText] = []
     for index, passage in enumerate(passages):
         for start, end in split_sentences(passage.text):
             found.extend(

@@ -12,7 +12,7 @@ from pydantic import Field
 
 from llmexam.exam.question import Question
 from llmexam.exam.scores import ScoreMatrix
-from llmexam.exam.wording import is_negated, means_all, means_none
+from llmexam.exam.wording import follow_wording, means_all, means_none
 from llmexam.lm.embedding import load_embedder
 from llmexam.lm.loading import BUNDLED, require_packages
 from llmexam.settings import Settings
@@ -133,33 +133,33 @@ class BiEncoderSolver:
             )
         return self._loaded
 
-    def _read(self, questions: Sequence[Question]) -> Iterator[Reading]:
-        # An empty exam needs no model.
-        if questions:
-            yield from read_questions(
-                questions,
-                self._embedder,
-                layer=self.settings.layer,
-                relevance=self.settings.relevance,
+    def _read(self, questions: Sequence[Question]) -> list[Reading]:
+        """Return a reading of each question; explaining after scoring embeds nothing again."""
+        new = [q for q in questions if not self._knows(q)]
+        fresh: dict[str, Reading] = {}
+        # Where all is known, and for an empty exam, no model is needed.
+        if new:
+            settings = self.settings
+            found = read_questions(
+                new, self._embedder, layer=settings.layer, relevance=settings.relevance
             )
+            fresh = {reading.question.id: reading for reading in found}
+        readings = [fresh.get(q.id) or self._known[q.id] for q in questions]
+        if len(self._known) + len(fresh) > _MOST_KNOWN:
+            self._known.clear()
+        self._known.update(fresh)
+        return readings
+
+    def _knows(self, question: Question) -> bool:
+        known = self._known.get(question.id)
+        return known is not None and known.question is question
 
     def _judge(self, reading: Reading) -> NDArray[np.float64]:
-        """Return the scores, put the way round that the question's wording asks for."""
         if reading.match is None:
             sums = reading.closeness
         else:
             sums = reading.match.features @ self._weights
-        if not self.settings.read_wording:
-            return sums
-        options = reading.question.options
-        stands_for_all = np.array([means_all(option) for option in options])
-        denies_all = np.array([means_none(option) for option in options])
-        if is_negated(reading.question.prompt):
-            sums = -sums
-        # Why "all of the above" goes first and "none" last: see `exam/wording.py`.
-        stated = ~(stands_for_all | denies_all)
-        low, high = (sums[stated].min(), sums[stated].max()) if stated.any() else (0.0, 0.0)
-        return np.where(stands_for_all, high + 1, np.where(denies_all, low - 1, sums))
+        return follow_wording(reading.question, sums) if self.settings.read_wording else sums
 
     def _reason(self, reading: Reading, option: int) -> OptionReason:
         text = reading.question.options[option]
