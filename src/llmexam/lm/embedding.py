@@ -21,7 +21,7 @@ from llmexam.lm.loading import (
     resolve_model,
 )
 from llmexam.lm.precision import Precision, choose_dtype
-from llmexam.lm.sentence_config import SentenceConfig, read_sentence_config
+from llmexam.lm.sentence_config import SentenceConfig, load_dense, read_sentence_config
 from llmexam.storage.hashing import hash_file, hash_json
 
 if TYPE_CHECKING:
@@ -110,7 +110,7 @@ class Embedder:
         self._config = config
         self._tokenizer = tokenizer
         self._encoder = encoder
-        self._dense = _load_dense(folder, config)
+        self._dense = load_dense(folder, config)
         pooled = encoder.dim * len(config.pooling)
         self.dim = len(self._dense[-1][0]) if self._dense else pooled
         self.fingerprint = _fingerprint(folder, config, precision, max_tokens)
@@ -367,28 +367,6 @@ def _length_limit(
         return asked
     known = [config.max_tokens, longest, int(tokenizer.model_max_length)]
     return min(limit for limit in known if limit)
-
-
-def _load_dense(
-    folder: ModelFolder, config: SentenceConfig
-) -> list[tuple[Tensor, Tensor | None, str]]:
-    steps = []
-    for step in config.dense:
-        from safetensors.torch import load_file
-
-        file = folder.path / step.folder / "model.safetensors"
-        if not file.is_file():
-            raise ModelError("the dense layer has no safetensors weights", file=file)
-        tensors = load_file(file)
-        bias = tensors.get("linear.bias")
-        steps.append(
-            (
-                tensors["linear.weight"].float(),
-                None if bias is None else bias.float(),
-                step.activation,
-            )
-        )
-    return steps
 
 
 def _fingerprint(

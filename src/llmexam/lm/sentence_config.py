@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import PurePosixPath
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from llmexam.errors import ModelError
 from llmexam.lm.loading import ModelFolder
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 # The order in which sentence-transformers joins several modes.
 _LEGACY_MODES = {
@@ -89,6 +92,33 @@ def read_sentence_config(folder: ModelFolder) -> SentenceConfig:
         lower_case=bool(limits.get("do_lower_case", False)),
         prefixes=_prefixes(folder.read_json("config_sentence_transformers.json") or {}),
     )
+
+
+def load_dense(
+    folder: ModelFolder, config: SentenceConfig
+) -> list[tuple[Tensor, Tensor | None, str]]:
+    """Return weight, bias and activation of each linear layer, in order.
+
+    Raises:
+        ModelError: A layer has no safetensors weights.
+    """
+    steps = []
+    for step in config.dense:
+        from safetensors.torch import load_file
+
+        file = folder.path / step.folder / "model.safetensors"
+        if not file.is_file():
+            raise ModelError("the dense layer has no safetensors weights", file=file)
+        tensors = load_file(file)
+        bias = tensors.get("linear.bias")
+        steps.append(
+            (
+                tensors["linear.weight"].float(),
+                None if bias is None else bias.float(),
+                step.activation,
+            )
+        )
+    return steps
 
 
 def _pooling_modes(folder: ModelFolder, place: str) -> tuple[str, ...]:
