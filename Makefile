@@ -4,7 +4,8 @@ VENV := .venv
 BIN := $(VENV)/bin
 # The CPU build of torch; a bare `torch` may bring gigabytes of CUDA libraries.
 TORCH ?= torch==2.13.0
-PYTEST_ARGS ?=
+# One worker a core.
+PYTEST_ARGS ?= -n auto
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test test-slow check format bench docs clean

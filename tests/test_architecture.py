@@ -21,7 +21,8 @@ def test_no_module_outgrows_its_room(path):
     assert len(text.splitlines()) <= 400
     assert path.stem not in {"utils", "helpers", "common", "misc", "core", "manager"}
     functions = [n for n in ast.walk(ast.parse(text)) if isinstance(n, ast.FunctionDef)]
-    long = [f.name for f in functions if f.end_lineno - f.lineno > 70]
+    # From the first statement: the options of a command are a table, not a thing to follow.
+    long = [f.name for f in functions if f.end_lineno - f.body[0].lineno > 70]
     assert long == []
 
 
