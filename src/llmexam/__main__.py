@@ -3,17 +3,24 @@
 from __future__ import annotations
 
 import errno
+import io
 import sys
 
 from llmexam.errors import LlmExamError
 
+_LONGEST = 2000
+
 
 def main() -> None:
     """Run the command line; errors a user can mend become one line on stderr."""
+    _prepare_streams()
+    bad = next((argument for argument in sys.argv[1:] if not _is_utf8(argument)), None)
+    if bad is not None:
+        _fail(f"the argument {bad!r} is not UTF-8: give the file another name")
     from llmexam.cli.app import app
 
     try:
-        app()
+        sys.exit(app(standalone_mode=False))
     except LlmExamError as error:
         _fail(str(error))
     except OSError as error:
@@ -25,13 +32,55 @@ def main() -> None:
             # The reader of our output went away (`llmexam search ... | head`): no error.
             sys.stderr.close()
             sys.exit(0)
-        if error.errno in (errno.EACCES, errno.EROFS, errno.ENOENT, errno.EISDIR, errno.ENOTDIR):
-            _fail(f"{error.filename}: {error.strerror}")
+        # What the system refuses about a file is the user's to mend; the rest is a bug.
+        if error.filename is None:
+            raise
+        _fail(f"{error.filename}: {error.strerror}")
+    except KeyboardInterrupt:
+        sys.exit(130)
+    except MemoryError as error:
+        _fail(f"there is not enough memory: {error or 'ask for less at once'}")
+    except Exception as error:
+        _tell_usage(error)
         raise
 
 
+def _tell_usage(error: Exception) -> None:
+    """Tell a mistake in the command line in one line, where the error is one.
+
+    Whether typer brings its own copy of click depends on its version, so these errors are known
+    by what they can do.
+    """
+    if not (hasattr(error, "format_message") and hasattr(error, "ctx")):
+        return
+    if type(error).__name__ == "NoArgsIsHelpError":
+        error.show()  # type: ignore[attr-defined]
+        sys.exit(2)
+    command = error.ctx.command_path if error.ctx else "llmexam"
+    _fail(f"{error.format_message().rstrip('.')}. See: {command} --help")
+
+
+def _prepare_streams() -> None:
+    """Let a terminal that is not UTF-8 show what it can, rather than fail on the rest."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
+
+
+def _is_utf8(text: str) -> bool:
+    try:
+        text.encode("utf-8")
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
 def _fail(message: str) -> None:
-    print(f"error: {' '.join(message.splitlines())}", file=sys.stderr)
+    line = " ".join(message.splitlines())
+    # A field of 30 MB may be part of a message.
+    if len(line) > _LONGEST:
+        line = f"{line[: _LONGEST // 2]} [...] {line[-_LONGEST // 2 :]}"
+    print(f"error: {line}", file=sys.stderr)
     sys.exit(2)
 
 

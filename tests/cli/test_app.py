@@ -1,6 +1,7 @@
 """The command line as a user meets it: one process a test."""
 
 import json
+import os
 import subprocess
 import sys
 
@@ -122,3 +123,71 @@ def test_doctor_finds_this_machine_in_order():
     assert checks["llmexam"]["verdict"] == "ok"
     assert {"machine", "disk", "numpy", "torch", "bundled model"} <= set(checks)
     assert done.returncode == (1 if any(c["verdict"] == "problem" for c in checks.values()) else 0)
+
+
+def fails_in_one_line(*arguments, named, cwd):
+    done = llmexam(*arguments, cwd=cwd)
+    lines = [line for line in done.stderr.splitlines() if not line.startswith("- ")]
+    assert (done.returncode, len(lines)) == (2, 1), done.stderr
+    assert named in lines[0]
+    assert len(lines[0]) < 3000
+
+
+@pytest.mark.parametrize(
+    ("arguments", "named"),
+    [
+        (["nonsense"], "No such command 'nonsense'. See: "),
+        (["solve"], "llmexam solve --help"),
+        (["search", "x", "-k", "0"], "'-k'"),
+        (["audit", "bundled", "--seed", "-1"], "'--seed'"),
+        (["run", "demo", "--nope"], "--nope"),
+    ],
+)
+def test_misuse_of_the_command_line_is_one_line(arguments, named, tmp_path):
+    fails_in_one_line(*arguments, named=named, cwd=tmp_path)
+
+
+def test_what_the_system_refuses_is_one_line(tmp_path):
+    (tmp_path / "file").write_text("x")
+    first = ("solve", "bundled", "--solver", "first", "--out")
+    fails_in_one_line("solve", "x" * 300, named="name too long", cwd=tmp_path)
+    fails_in_one_line(*first, "file/x", named="file", cwd=tmp_path)
+    fails_in_one_line(*first, ".", named="is a folder", cwd=tmp_path)
+
+
+def test_a_huge_field_does_not_become_a_huge_message(tmp_path):
+    (tmp_path / "s.csv").write_text(f"id,prediction\n{'x' * 1_000_000},A\n")
+    fails_in_one_line("evaluate", "bundled", "s.csv", named="is no question", cwd=tmp_path)
+
+
+def test_an_argument_that_is_not_utf8_is_named(tmp_path):
+    fails_in_one_line("solve", "caf\udce9.csv", named="not UTF-8", cwd=tmp_path)
+
+
+def test_a_terminal_that_is_not_utf8_shows_what_it_can(tmp_path):
+    (tmp_path / "\u03bd.jsonl").write_text('{"prompt": "p", "options": ["a", "b"]}')
+    done = subprocess.run(
+        [sys.executable, "-m", "llmexam", "audit", "\u03bd.jsonl"],
+        capture_output=True,
+        check=True,
+        cwd=tmp_path,
+        env=os.environ | {"PYTHONIOENCODING": "ascii"},
+    )
+    assert b"\\u03bd.jsonl: 1 questions" in done.stdout
+
+
+def test_json_of_a_run_without_answers(tmp_path):
+    (tmp_path / "exam.jsonl").write_text('{"id": "a", "prompt": "p", "options": ["a", "b"]}')
+    (tmp_path / "plan.yaml").write_text("exam: exam.jsonl\nsolvers: [first]\n")
+    done = llmexam("run", "plan.yaml", "--json", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout) is None
+
+
+def test_what_is_to_become_of_given_passages_is_checked_without_an_index(tmp_path):
+    fails_in_one_line("solve", "bundled", "--given", "x", named="keep", cwd=tmp_path)
+
+
+@pytest.mark.parametrize("command", [("audit", "bundled"), ("convert", "bundled", "x.jsonl")])
+def test_the_bundled_exam_goes_by_its_name_everywhere(command, tmp_path):
+    assert llmexam(*command, cwd=tmp_path).returncode == 0

@@ -18,7 +18,9 @@ _N_ROWS_SHOWN = 8
 
 
 def audit(
-    exam: Annotated[Path, typer.Argument(help="File with the questions.", show_default=False)],
+    exam: Annotated[
+        Path, typer.Argument(help="File with the questions, or `bundled`.", show_default=False)
+    ],
     against: Annotated[
         list[Path] | None,
         typer.Option(
@@ -40,7 +42,9 @@ def audit(
             "duplicates.",
         ),
     ] = 0.7,
-    seed: Annotated[int, typer.Option("--seed", help="Seed of the simulations.")] = 0,
+    seed: Annotated[
+        int, typer.Option("--seed", min=0, max=2**32 - 2, help="Seed of the simulations.")
+    ] = 0,
     strict: Annotated[
         bool, typer.Option("--strict", help="Exit with code 1 if there is an error or a warning.")
     ] = False,

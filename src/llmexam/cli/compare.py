@@ -31,7 +31,10 @@ def compare(
     ] = None,
     seed: Annotated[int, typer.Option("--seed", min=0, help="Seed of the resampling.")] = 0,
     resamples: Annotated[
-        int, typer.Option("--resamples", min=100, help="Bootstrap resamples and sign flips.")
+        int,
+        typer.Option(
+            "--resamples", min=100, max=1_000_000, help="Bootstrap resamples and sign flips."
+        ),
     ] = 10_000,
     level: Annotated[
         float, typer.Option("--level", min=0.5, max=0.999, help="Level of the intervals.")

@@ -10,7 +10,9 @@ import typer
 
 
 def convert(
-    exam: Annotated[Path, typer.Argument(help="File with the questions.", show_default=False)],
+    exam: Annotated[
+        Path, typer.Argument(help="File with the questions, or `bundled`.", show_default=False)
+    ],
     out: Annotated[Path, typer.Argument(help="File to write.", show_default=False)],
     to: Annotated[
         str | None,
@@ -36,7 +38,7 @@ def convert(
         int | None,
         typer.Option("--folds", help="Number of folds. Writes OUT-fold1, OUT-fold2 and so on."),
     ] = None,
-    seed: Annotated[int, typer.Option("--seed", help="Seed of the dealing.")] = 0,
+    seed: Annotated[int, typer.Option("--seed", min=0, help="Seed of the dealing.")] = 0,
     stratify: Annotated[
         str,
         typer.Option(

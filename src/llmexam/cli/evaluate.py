@@ -39,7 +39,10 @@ def evaluate(
         int, typer.Option("--seed", min=0, help="Seed of the resampling and the folds.")
     ] = 0,
     resamples: Annotated[
-        int, typer.Option("--resamples", min=100, help="Bootstrap resamples of each interval.")
+        int,
+        typer.Option(
+            "--resamples", min=100, max=1_000_000, help="Bootstrap resamples of each interval."
+        ),
     ] = 10_000,
     level: Annotated[
         float, typer.Option("--level", min=0.5, max=0.999, help="Level of the intervals.")

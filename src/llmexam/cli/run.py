@@ -57,6 +57,7 @@ def run(
             announce=announce,
         )
     if as_json:
-        typer.echo((folder / "metrics.json").read_text(encoding="utf-8"), nl=False)
+        metrics = folder / "metrics.json"
+        typer.echo(metrics.read_text(encoding="utf-8") if metrics.exists() else "null", nl=False)
     else:
         print_report(result, Console())

@@ -36,7 +36,8 @@ def search(
         str,
         typer.Option(
             "--query-form",
-            help="What is looked for with --exam: prompt, prompt+options, each-option, prompt+each-option.",
+            help="What is looked for with --exam: prompt, prompt+options, each-option, "
+            "prompt+each-option.",
         ),
     ] = "prompt+each-option",
     judgements: Annotated[

@@ -54,6 +54,20 @@ class IndexRetriever:
         return [fuse_passages(of_query, k) for of_query in zip(*rankings, strict=True)]
 
 
+def check_given(given: str) -> None:
+    """Check what shall become of given passages (see `attach_passages`).
+
+    Raises:
+        SettingsError: The word is unknown.
+    """
+    if given not in get_args(Given):
+        raise SettingsError(
+            f"passages that are given cannot be treated as '{given}'",
+            field="given",
+            hint=nearest(given, get_args(Given)),
+        )
+
+
 def attach_passages(
     exam: Exam,
     retriever: Retriever,
@@ -78,12 +92,7 @@ def attach_passages(
     Raises:
         SettingsError: The query form or `given` is unknown, or k is below 1.
     """
-    if given not in get_args(Given):
-        raise SettingsError(
-            f"passages that are given cannot be treated as '{given}'",
-            field="given",
-            hint=nearest(given, get_args(Given)),
-        )
+    check_given(given)
     if k < 1:
         raise SettingsError(f"k must be at least 1, not {k}", field="k")
     asking = [q for q in exam if not (given == "keep" and q.passages)]

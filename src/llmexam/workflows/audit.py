@@ -15,6 +15,7 @@ from llmexam.exam.audit.texts import check_texts
 from llmexam.exam.exam import Exam
 from llmexam.exam.readers import detect_format, read_rows
 from llmexam.exam.readers.source import SourceFile
+from llmexam.sample import EXAM_PATH
 
 TEXT_SUFFIXES = frozenset(
     {".txt", ".md", ".rst", ".yaml", ".yml", ".py", ".j2", ".jinja", ".prompt"}
@@ -36,7 +37,7 @@ def audit_exam(
     findings, where `read_exam` would refuse the file.
 
     Args:
-        exam: An exam, or the path of one.
+        exam: An exam, the path of one, or `bundled` for the sample.
         against: Exams, or paths of exams or plain texts (prompt files), that should share no
             question with it, such as training sets and few-shot prompts.
         format: Name of the form of `exam` if it is a path; None finds out.
@@ -93,7 +94,7 @@ def _rows_of(
 ) -> tuple[str, str, Rows, Sequence[ExamError]]:
     if isinstance(exam, Exam):
         return exam.source or "exam", exam.format, list(enumerate(exam, 1)), ()
-    read = read_rows(exam, format=format)
+    read = read_rows(EXAM_PATH if str(exam) == "bundled" else exam, format=format)
     return str(exam), read.format, read.rows, read.faults
 
 

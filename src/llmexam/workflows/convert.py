@@ -10,9 +10,9 @@ from typing import Any
 
 from llmexam.errors import ExamError
 from llmexam.exam.exam import Exam
-from llmexam.exam.readers import read_exam
 from llmexam.exam.splits import k_folds, split_exam
 from llmexam.exam.writers import WRITERS, what_is_lost, write_exam
+from llmexam.workflows.evaluate import load_exam
 
 _FORM_OF_SUFFIX = {".csv": "kaggle", ".jsonl": "jsonl", ".json": "alpaca"}
 _PART_NAMES: dict[int, tuple[str, ...]] = {2: ("train", "test"), 3: ("train", "dev", "test")}
@@ -68,7 +68,7 @@ def convert_exam(
     """Write an exam to a file, or its parts to files beside it (`OUT-train.csv`, `OUT-fold1.csv`).
 
     Args:
-        exam: An exam, or the path of one.
+        exam: An exam, the path of one, or `bundled` for the sample.
         out: The file; with `split` or `n_folds`, the parts' names go before its suffix.
         to: Name of the form, a key of `WRITERS`; None takes it from the suffix of `out`.
         format: Name of the form of `exam` if it is a path; None finds out.
@@ -89,7 +89,7 @@ def convert_exam(
         )
     out = Path(out)
     form = to or _form_for(out)
-    whole = exam if isinstance(exam, Exam) else read_exam(exam, format=format)
+    whole = load_exam(exam, format)
     parts = {"all": whole}
     if split is not None:
         indices = split_exam(whole, _shares(split), seed=seed, stratify=stratify, group_by=group_by)

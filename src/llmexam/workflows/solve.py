@@ -10,7 +10,7 @@ import numpy as np
 
 from llmexam.errors import ScoreError
 from llmexam.evidence.queries import QueryForm
-from llmexam.evidence.retriever import Given
+from llmexam.evidence.retriever import Given, check_given
 from llmexam.exam.exam import Exam
 from llmexam.exam.question import Question
 from llmexam.exam.score_files import write_scores
@@ -94,6 +94,7 @@ def solve_file(
     """
     # A wrong name or setting should show before the work begins.
     judge = create_solver(solver, settings)
+    check_given(given)
     asked = load_exam(exam, format)
     if indexes:
         asked = attach_evidence(
