@@ -1,3 +1,4 @@
+import os
 import subprocess
 import sys
 
@@ -64,3 +65,20 @@ def test_a_folder_has_one_writer(tmp_path):
     # A killed holder leaves no lock behind.
     with lock_folder(tmp_path) as held:
         assert held == tmp_path
+
+
+def test_folders_and_devices_are_not_replaced(tmp_path):
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(OSError, match="device or a pipe"):
+        write_text(tmp_path / "pipe", "x")
+    with pytest.raises(IsADirectoryError, match="is a folder"):
+        write_text(tmp_path, "x")
+    assert [path.name for path in tmp_path.iterdir()] == ["pipe"]
+
+
+def test_a_link_stays_a_link(tmp_path):
+    (tmp_path / "link").symlink_to(tmp_path / "file")
+    for text in ("one", "two"):
+        write_text(tmp_path / "link", text)
+        assert (tmp_path / "link").is_symlink()
+        assert (tmp_path / "file").read_text() == text

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 from collections.abc import Iterator
@@ -18,12 +19,21 @@ def atomic_path(path: str | Path) -> Iterator[Path]:
     system.
 
     Args:
-        path: Where the file shall end up. Missing parent folders are made.
+        path: Where the file shall end up. Missing parent folders are made; a link stays one, and
+            the file it leads to is written.
 
     Yields:
         The temporary path to write to.
+
+    Raises:
+        OSError: A folder, a device or a pipe is there, which no file can replace.
     """
-    target = Path(path)
+    # Replacing a link such as /dev/stdout would take it away from everyone else.
+    target = Path(path).resolve() if Path(path).is_symlink() else Path(path)
+    if target.is_dir():
+        raise IsADirectoryError(errno.EISDIR, "is a folder, not a file", str(path))
+    if target.exists() and not target.is_file():
+        raise OSError(errno.EINVAL, "is a device or a pipe, not a file", str(path))
     target.parent.mkdir(parents=True, exist_ok=True)
     temporary = target.with_name(f".{target.name}.{os.getpid()}.tmp")
     try:
