@@ -62,14 +62,12 @@ def _explain(
             field=field,
             hint=nearest(str(path[-1]), known),
         )
-    value = repr(first.get("input"))
-    if len(value) > 80:
-        value = value[:77] + "..."
-    return SettingsError(
-        f"{subject}: {first['msg'].removeprefix('Value error, ')}, not {value}",
-        file=file,
-        field=field,
-    )
+    message = first["msg"].removeprefix("Value error, ").replace("valid tuple", "valid list")
+    # Our own checks say what they found.
+    if first["type"] != "value_error":
+        value = repr(first.get("input"))
+        message += f", not {value if len(value) <= 80 else value[:77] + '...'}"
+    return SettingsError(f"{subject}: {message}", file=file, field=field)
 
 
 def _model_at(cls: type[BaseModel], path: list[str | int]) -> type[BaseModel] | None:

@@ -46,6 +46,15 @@ def test_bundled_files_are_found():
         ({"solvers": [{"solver": "first", "name": "ensemble"}]}, r"no solver can be called"),
         ({"solvers": [{"name": "first"}]}, r"solver"),
         ({"ensemble": {"method": "mean-zz"}}, r"ensemble\.method"),
+        ({"solvers": ["first", {"solver": "random", "name": "First"}]}, r"two solvers are called"),
+        ({"solvers": [{"solver": "first", "name": "x" * 300}]}, r"name has 300 characters"),
+        ({"solvers": [{"solver": "first", "settings": 5}]}, r"are a mapping, not 5"),
+        ({"solvers": [{"solver": "random", "seed": 1, "settings": {"seed": 2}}]}, r"'seed' is"),
+        ({"solvers": "first"}, r"a valid list, not 'first'"),
+        ({"seed": -1}, r"'seed'.*greater than or equal to 0"),
+        ({"evaluation": {"n_resamples": 10**11}}, r"less than or equal to 1000000"),
+        ({"exam": "a\0b"}, r"NUL"),
+        ({"exam": "~nobody-of-this-name/exam.csv"}, r"no home folder"),
     ],
 )
 def test_mistakes_are_named(values, message):
@@ -73,3 +82,7 @@ def test_a_folder_or_binary_file_is_no_plan(tmp_path):
     (tmp_path / "x").write_bytes(b"\xff\xfe\x00")
     with pytest.raises(SettingsError, match="not a YAML file"):
         read_plan(tmp_path / "x")
+
+
+def test_settings_without_a_value_are_the_defaults():
+    assert parse(solvers=[{"solver": "first", "settings": None}]).solvers[0].settings == {}

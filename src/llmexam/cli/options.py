@@ -17,7 +17,7 @@ def parse_settings(pairs: Sequence[str]) -> dict[str, Any]:
     Raises:
         SettingsError: A text has no `=`, a key is given twice, or a value is no YAML.
     """
-    import yaml
+    from llmexam.storage.yaml_text import load_yaml
 
     settings: dict[str, Any] = {}
     for pair in pairs:
@@ -28,10 +28,13 @@ def parse_settings(pairs: Sequence[str]) -> dict[str, Any]:
         here = settings
         for folder in folders:
             here = here.setdefault(folder, {})
-        if not isinstance(here, dict) or last in here:
+            if not isinstance(here, dict):
+                raise SettingsError(f"--set gives '{path}' and the whole of '{folder}' too")
+        if last in here:
             raise SettingsError(f"--set gives '{path}' twice")
         try:
-            here[last] = yaml.safe_load(text)
-        except yaml.YAMLError:
-            raise SettingsError(f"--set '{pair}': the value is not valid YAML") from None
+            here[last] = load_yaml(text)
+        except SettingsError as error:
+            shown = pair if len(pair) <= 80 else f"{pair[:77]}..."
+            raise SettingsError(f"--set '{shown}': {error.message}") from None
     return settings

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
-import yaml
 from pydantic import Field, field_validator, model_validator
 
 from llmexam import sample
@@ -18,6 +17,7 @@ from llmexam.evidence.queries import QueryForm
 from llmexam.evidence.retriever import Given
 from llmexam.settings import Settings
 from llmexam.solvers.registry import parse_solver_settings
+from llmexam.storage.yaml_text import load_yaml
 
 BUNDLED = "bundled"
 
@@ -93,7 +93,12 @@ class SolverPlan(Settings):
         if not isinstance(value, Mapping):
             return value
         given = dict(value)
-        settings = dict(given.pop("settings", {}))
+        settings = given.pop("settings", None) or {}
+        if not isinstance(settings, Mapping):
+            raise ValueError(f"the settings of a solver are a mapping, not {settings!r}")
+        twice = sorted(str(key) for key in given.keys() & settings.keys())
+        if twice:
+            raise ValueError(f"'{twice[0]}' is given beside `settings` and inside")
         solver = given.pop("solver", None)
         if solver is None:
             return value
@@ -105,7 +110,7 @@ class EvaluationPlan(Settings):
     """How results are graded."""
 
     k: int = Field(3, ge=1, le=26, description="the k of MAP@k")
-    n_resamples: int = Field(10_000, ge=100, description="bootstrap resamples")
+    n_resamples: int = Field(10_000, ge=100, le=1_000_000, description="bootstrap resamples")
     positions: bool = Field(True, description="score all rotations of the options")
     compare: tuple[str, ...] = Field(
         (), description="submissions or score files to compare the result with"
@@ -124,7 +129,7 @@ class Plan(Settings):
     audit_against: tuple[str, ...] = Field(
         (), description="files the exam should share no questions with, such as training files"
     )
-    seed: int = Field(0, description="seed of everything that draws numbers")
+    seed: int = Field(0, ge=0, lt=2**32 - 1, description="seed of everything that draws numbers")
 
     @field_validator("exam", mode="before")
     @classmethod
@@ -134,7 +139,9 @@ class Plan(Settings):
     @model_validator(mode="after")
     def _check_names(self) -> Plan:
         names = [solver.name for solver in self.solvers]
-        twice = sorted({name for name in names if names.count(name) > 1})
+        # Names are file names, and some file systems do not tell A from a.
+        folded = [name.casefold() for name in names]
+        twice = sorted(name for name in names if folded.count(name.casefold()) > 1)
         if twice:
             raise ValueError(f"two solvers are called '{twice[0]}': give one another `name`")
         for name in names:
@@ -142,12 +149,16 @@ class Plan(Settings):
                 raise ValueError(
                     f"solver name '{name}' has characters other than letters, digits, . _ + -"
                 )
+            if len(name) > _LONGEST_NAME:
+                raise ValueError(f"a solver name has {len(name)} characters: {name[:20]}...")
             if name == ENSEMBLE_NAME:
                 raise ValueError(f"no solver can be called '{ENSEMBLE_NAME}'")
         return self
 
 
 ENSEMBLE_NAME = "ensemble"
+# It becomes part of file names, which may have 255 bytes.
+_LONGEST_NAME = 100
 _NAME_CHARACTERS = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._+-"
 
 DEMO = {
@@ -178,13 +189,7 @@ def read_plan(path: str | Path, changes: Mapping[str, Any] | None = None) -> Pla
         raise SettingsError("there is no such plan", file=path) from None
     except (UnicodeDecodeError, IsADirectoryError):
         raise SettingsError("this is not a YAML file", file=path) from None
-    try:
-        values = yaml.safe_load(text)
-    except yaml.YAMLError as error:
-        mark = getattr(error, "problem_mark", None)
-        row = mark.line + 1 if mark else None
-        problem = getattr(error, "problem", None) or "it cannot be parsed"
-        raise SettingsError(f"not valid YAML, line {row}: {problem}", file=path) from None
+    values = load_yaml(text, file=path)
     if not isinstance(values, dict):
         raise SettingsError("a plan is a mapping with the keys exam and solvers", file=path)
     return parse_plan(_merge(values, changes or {}), base=Path(path).parent, file=path)
@@ -222,25 +227,30 @@ def parse_plan(values: Mapping[str, Any], *, base: Path, file: str | Path | None
         )
         for solver in plan.solvers
     )
-    evidence = plan.evidence.model_copy(
-        update={
-            "corpus": tuple(
-                c.model_copy(update={"path": Path(_resolve(str(c.path), base))})
-                for c in plan.evidence.corpus
-            ),
-            "index": tuple(_resolve(path, base) for path in plan.evidence.index),
-        }
+    placed = with_paths(plan, lambda path: _resolve(path, base))
+    return placed.model_copy(update={"solvers": solvers})
+
+
+def with_paths(plan: Plan, change: Callable[[str], str]) -> Plan:
+    """Return a plan with every path of a file or folder changed; `bundled` is no path."""
+
+    def of(path: str) -> str:
+        return path if path == BUNDLED else change(path)
+
+    def of_all(paths: Sequence[str]) -> tuple[str, ...]:
+        return tuple(of(path) for path in paths)
+
+    corpus = tuple(
+        one.model_copy(update={"path": Path(of(str(one.path)))}) for one in plan.evidence.corpus
     )
-    evaluation = plan.evaluation.model_copy(
-        update={"compare": tuple(_resolve(path, base) for path in plan.evaluation.compare)}
-    )
+    evidence = {"corpus": corpus, "index": of_all(plan.evidence.index)}
+    compare = of_all(plan.evaluation.compare)
     return plan.model_copy(
         update={
-            "exam": plan.exam.model_copy(update={"path": _resolve(plan.exam.path, base)}),
-            "evidence": evidence,
-            "evaluation": evaluation,
-            "solvers": solvers,
-            "audit_against": tuple(_resolve(path, base) for path in plan.audit_against),
+            "exam": plan.exam.model_copy(update={"path": of(plan.exam.path)}),
+            "evidence": plan.evidence.model_copy(update=evidence),
+            "evaluation": plan.evaluation.model_copy(update={"compare": compare}),
+            "audit_against": of_all(plan.audit_against),
         }
     )
 
@@ -254,4 +264,9 @@ def _seeded(solver: SolverPlan, seed: int) -> dict[str, Any]:
 
 
 def _resolve(path: str, base: Path) -> str:
-    return path if path == BUNDLED else str(base / Path(path).expanduser())
+    if "\0" in path:
+        raise SettingsError(f"the path {path!r} holds a NUL character")
+    try:
+        return str(base / Path(path).expanduser())
+    except RuntimeError:
+        raise SettingsError(f"there is no home folder for the path '{path}'") from None

@@ -1,0 +1,24 @@
+import pytest
+
+from llmexam.cli.options import parse_settings
+from llmexam.errors import SettingsError
+
+
+@pytest.mark.parametrize(
+    ("pairs", "named"),
+    [
+        (["seed"], "key=value"),
+        (["=1"], "key=value"),
+        (["a=1", "a=2"], "gives 'a' twice"),
+        (["a=1", "a.b=2"], "the whole of 'a' too"),
+        (["a=1", "a.b.c=2"], "the whole of 'a' too"),
+        (["a.b=1", "a=2"], "gives 'a' twice"),
+        (["a=2020-13-45"], "month"),
+        (["a=[1"], "not valid YAML"),
+        (["a=" + "[" * 5000], "recursion"),
+    ],
+)
+def test_misuse_is_named(pairs, named):
+    with pytest.raises(SettingsError, match=named) as caught:
+        parse_settings(pairs)
+    assert len(str(caught.value)) < 300

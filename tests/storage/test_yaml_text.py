@@ -1,0 +1,33 @@
+import pytest
+
+from llmexam.errors import SettingsError
+from llmexam.storage.yaml_text import load_yaml
+
+
+def test_plain_values():
+    assert load_yaml("a: [1, null, 2020-01-02x]\nb: {c: no}") == {
+        "a": [1, None, "2020-01-02x"],
+        "b": {"c": False},
+    }
+    assert load_yaml("") is None
+
+
+def test_a_merged_key_may_be_set_anew():
+    assert load_yaml("a: &a {x: 1, y: 2}\nb: {<<: *a, x: 3}")["b"] == {"x": 3, "y": 2}
+
+
+@pytest.mark.parametrize(
+    ("text", "named"),
+    [
+        ("a: 1\nb: 2\na: 3", r"plan\.yaml: .*line 3: the key 'a' stands twice"),
+        ("x: {a: 1, a: 1}", "'a' stands twice"),
+        ("a: [1", "line 1"),
+        ("a: 2020-13-45", "month"),
+        ("a: " + "9" * 5000, "4300"),
+        ("[" * 5000, "recursion"),
+        ("!!python/object/apply:os.system ['true']", "could not determine a constructor"),
+    ],
+)
+def test_mistakes_are_named(text, named):
+    with pytest.raises(SettingsError, match=named):
+        load_yaml(text, file="plan.yaml")
