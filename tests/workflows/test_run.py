@@ -304,3 +304,38 @@ def test_the_demo_plan_runs_on_the_bundled_sample(tmp_path):
     # 120 questions, 100 of them answered by the corpus: well above chance, 0.367.
     assert content.final.evaluation.map_at_k.low > 0.40
     assert len(content.exam) == 120
+
+
+def test_the_plan_that_is_kept_can_be_run_from_where_it_is(folder, monkeypatch):
+    monkeypatch.chdir(folder)
+    first = run_plan("plan.yaml", "out")
+    again = run_plan("out/plan.yaml", "out")
+    assert again.exam.content_hash == first.exam.content_hash
+    assert cached(again)["score lexical"]
+
+
+def test_a_folder_with_a_plan_of_ones_own_is_no_run(folder):
+    before = (folder / "plan.yaml").read_text()
+    with pytest.raises(RunError, match="something other than a run"):
+        run_plan(folder / "plan.yaml", folder)
+    assert (folder / "plan.yaml").read_text() == before
+
+
+def test_a_run_stopped_at_once_goes_on(folder, monkeypatch):
+    monkeypatch.setattr(run_module, "_run", lambda *given: 1 / 0)
+    with pytest.raises(ZeroDivisionError):
+        run(folder)
+    monkeypatch.undo()
+    assert run(folder).final.name == "ensemble"
+
+
+@pytest.mark.parametrize("harm", ["delete", "folder"])
+def test_a_damaged_index_of_the_run_is_built_again(folder, harm):
+    expected = run(folder).final.scores.values.tolist()
+    manifest = folder / "out" / "index" / "sparse" / "manifest.json"
+    manifest.unlink()
+    if harm == "folder":
+        manifest.mkdir()
+    content = run(folder)
+    assert not cached(content)["index sparse"]
+    assert content.final.scores.values.tolist() == expected

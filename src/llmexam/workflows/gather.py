@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal
 
-from llmexam.evidence.index.manifest import read_manifest
+from llmexam.evidence.index.manifest import FILE_NAME, read_manifest
 from llmexam.exam.exam import Exam
 from llmexam.exam.readers import read_exam
 from llmexam.exam.writers import write_exam
@@ -69,6 +70,9 @@ def _build(
     }
 
     def compute() -> Path:
+        if not (folder / place / FILE_NAME).is_file():
+            # The folder is the run's own: what is left of a damaged index is in the way.
+            shutil.rmtree(folder / place, ignore_errors=True)
         build_index(
             plan.corpora, folder / place, kind=kind, chunking=plan.chunking, model=plan.model
         )
@@ -90,7 +94,9 @@ def _search(
     path = folder / _FOUND
 
     def compute() -> Exam:
-        found = attach_evidence(exam, indexes, query_form=plan.query_form, k=plan.k, given=plan.given)
+        found = attach_evidence(
+            exam, indexes, query_form=plan.query_form, k=plan.k, given=plan.given
+        )
         write_exam(path, found, format="jsonl")
         return found
 

@@ -20,7 +20,12 @@ from llmexam.solvers.protocol import Explanation, Solver
 from llmexam.solvers.registry import create_solver, solver_entries
 from llmexam.storage.atomic import write_text
 from llmexam.workflows.plan import Plan, SolverPlan
-from llmexam.workflows.provenance import code_hash, model_versions
+from llmexam.workflows.provenance import (
+    code_hash,
+    installed_versions,
+    model_versions,
+    origin_version,
+)
 from llmexam.workflows.solve import solve
 from llmexam.workflows.stages import Stages
 
@@ -46,7 +51,7 @@ def judge_solver(
         "settings": planned.settings,
         "weights": getattr(solver, "weights_hash", ""),
         "code": code_hash(),
-        "versions": model_versions() if solver_entries()[planned.solver].extra else {},
+        "versions": _versions_behind(planned.solver),
     }
     scores = _score(planned.name, solver, exam, inputs, stages, folder)
     explanations = _explain(planned.name, solver, exam, inputs, stages, folder)
@@ -68,6 +73,15 @@ def judge_solver(
         ),
     )
     return SolverResult(planned.name, scores, evaluation, position, explanations)
+
+
+def _versions_behind(solver: str) -> dict[str, str]:
+    """Return the versions that a solver's scores may depend on, beside llmexam's own code."""
+    entry = solver_entries()[solver]
+    found = installed_versions() | (model_versions() if entry.extra else {})
+    if entry.origin != "llmexam":
+        found[entry.origin] = origin_version(entry.origin)
+    return found
 
 
 def _score(

@@ -29,6 +29,11 @@ def model_versions() -> dict[str, str]:
     return _versions(_MODEL_PACKAGES)
 
 
+def origin_version(distribution: str) -> str:
+    """Return the version of the distribution that a solver comes from, or nothing."""
+    return _versions([distribution]).get(distribution, "")
+
+
 def _versions(packages: Sequence[str]) -> dict[str, str]:
     found = {}
     for package in packages:

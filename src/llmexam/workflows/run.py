@@ -23,13 +23,13 @@ from llmexam.workflows.audit import audit_exam
 from llmexam.workflows.finish import compare_with, finish
 from llmexam.workflows.gather import gather_evidence
 from llmexam.workflows.judge import judge_solver
-from llmexam.workflows.plan import Plan, read_plan
+from llmexam.workflows.plan import Plan, read_plan, with_paths
 from llmexam.workflows.provenance import code_hash, describe_run
 from llmexam.workflows.stages import Stages
 
 _FINDINGS = TypeAdapter(tuple[Finding, ...])
-# What a run leaves in its folder; a folder with other things in it is not taken for one.
-_OWN = {"plan.yaml", "run.json", "stages", ".lock"}
+# Made first in the folder of a run; a folder with other things in it is not taken for one.
+_MARK = "stages"
 
 
 def run_plan(
@@ -66,6 +66,7 @@ def run_plan(
     path = Path(folder)
     _require_run_folder(path)
     with lock_folder(path):
+        (path / _MARK).mkdir(exist_ok=True)
         write_text(path / "plan.yaml", _as_yaml(checked))
         stages = Stages(path, fresh=fresh, announce=announce)
         return _run(checked, path, stages, command)
@@ -124,8 +125,8 @@ def _require_run_folder(path: Path) -> None:
     if path.exists() and not path.is_dir():
         raise RunError("this is a file", file=path, hint="Choose a folder for the run")
     if path.is_dir():
-        names = {entry.name for entry in path.iterdir()}
-        if names and not names & _OWN:
+        names = {entry.name for entry in path.iterdir()} - {".lock"}
+        if names and _MARK not in names:
             raise RunError(
                 "this folder holds something other than a run",
                 file=path,
@@ -134,7 +135,8 @@ def _require_run_folder(path: Path) -> None:
 
 
 def _as_yaml(plan: Plan) -> str:
-    values = plan.model_dump(mode="json")
+    # The copy is in another folder, so relative paths would lead elsewhere.
+    values = with_paths(plan, lambda path: str(Path(path).absolute())).model_dump(mode="json")
     head = "# The plan of this run with all defaults filled in: llmexam run plan.yaml\n"
     return head + yaml.safe_dump(values, sort_keys=False, allow_unicode=True, width=100)
 

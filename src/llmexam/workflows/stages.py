@@ -96,13 +96,13 @@ class Stages:
             return False
         try:
             record = json.loads(record_path.read_text(encoding="utf-8"))
-        except (FileNotFoundError, ValueError):
+        except (OSError, ValueError):
             return False
         if not isinstance(record, dict) or record.get("key") != key:
             return False
         try:
             return bool(record.get("files") == self._hashes(files))
-        except FileNotFoundError:
+        except OSError:
             return False
 
     def _hashes(self, files: Sequence[str]) -> dict[str, str]:
