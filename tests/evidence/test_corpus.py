@@ -166,3 +166,56 @@ def test_real_corpora(shared_data: Path):
     documents = list(read_corpus(sorted(folder.glob("*.jsonl")), counts=counts))
     assert len(documents) == counts.n_documents == 20_303
     assert len({passage.id for passage in documents}) == 20_303
+
+
+@pytest.mark.parametrize("field", ["id", "title", "text"])
+def test_half_characters_are_refused(tmp_path: Path, field: str):
+    records = [{"text": "whole: \u00e9"}, {"id": "a", "title": "b", "text": "c", field: "x\ud800"}]
+    path = write(tmp_path / "c.jsonl", "\n".join(json.dumps(record) for record in records))
+    with pytest.raises(CorpusError, match=f"row 2 field '{field}': holds half of a character"):
+        read(path)
+
+
+@pytest.mark.parametrize("name", ["c.jsonl.gz", "c.csv.gz", "c.txt.gz"])
+@pytest.mark.parametrize("harm", ["no gzip", "cut", "changed"])
+def test_damaged_archives_are_named(tmp_path: Path, name: str, harm: str):
+    lines = "".join(f'{{"text": "line {i}"}}\n' for i in range(3000))
+    if "csv" in name:
+        lines = "text\n" + lines.replace(",", "").replace('"', "")
+    content = bytearray(gzip.compress(lines.encode()))
+    if harm == "no gzip":
+        content = bytearray(b"plain text")
+    elif harm == "cut":
+        content = content[:-200]
+    else:
+        content[len(content) // 2] ^= 255
+    with pytest.raises(CorpusError, match=r"c\.\w+\.gz"):
+        read(write(tmp_path / name, bytes(content)))
+
+
+def test_a_parquet_file_damaged_inside_is_named(tmp_path: Path):
+    path = tmp_path / "c.parquet"
+    pq.write_table(pa.table({"text": [f"text {i}" for i in range(5000)]}), path)
+    content = bytearray(path.read_bytes())
+    content[4:400] = b"\xff" * 396
+    with pytest.raises(CorpusError, match=r"c\.parquet"):
+        read(write(path, bytes(content)))
+
+
+@pytest.mark.parametrize("name", ["c.txt", "c.md", "c.csv", "c.jsonl"])
+def test_texts_with_nul_characters_are_refused(tmp_path: Path, name: str):
+    path = write(tmp_path / name, "text\nlight".encode("utf-16-le"))
+    with pytest.raises(CorpusError, match="NUL"):
+        read(path)
+
+
+def test_two_columns_of_one_name_are_refused(tmp_path: Path):
+    path = write(tmp_path / "c.csv", "text,text,x,x\na,b,c,d\n")
+    with pytest.raises(CorpusError, match="two columns have the name 'text'"):
+        read(path)
+
+
+def test_a_number_of_thousands_of_digits_is_no_traceback(tmp_path: Path):
+    path = write(tmp_path / "c.jsonl", '{"text": "a", "n": ' + "9" * 5000 + "}")
+    with pytest.raises(CorpusError, match="row 1"):
+        read(path)

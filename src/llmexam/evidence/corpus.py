@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gzip
+import zlib
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import chain
@@ -162,6 +164,10 @@ def _records(path: Path, label: str, settings: CorpusSettings) -> Iterator[Recor
             f"is not UTF-8 text (byte {error.object[error.start]:#04x})",
             file=path,
             hint="Convert it to UTF-8, or name the right format",
+        ) from None
+    except (EOFError, gzip.BadGzipFile, zlib.error) as error:
+        raise CorpusError(
+            f"is a damaged gzip archive: {error}", file=path, hint="Get it again"
         ) from None
 
 

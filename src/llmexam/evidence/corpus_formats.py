@@ -35,14 +35,32 @@ def read_jsonl(path: Path, fields: Mapping[str, str]) -> Iterator[Record]:
                 record = json.loads(line.removeprefix(b"\xef\xbb\xbf") if row == 1 else line)
             except UnicodeDecodeError:
                 raise CorpusError("is not UTF-8 text", file=path, row=row) from None
-            except (json.JSONDecodeError, RecursionError) as error:
+            except (ValueError, RecursionError) as error:
                 raise CorpusError(
                     f"is not JSON: {error}", file=path, row=row, hint="Write one object a line"
                 ) from None
             if not isinstance(record, dict):
                 raise CorpusError("is not a JSON object", file=path, row=row)
             names = {field: _pick(field, fields, record, path, row) for field in _USUAL}
-            yield row, _values(record, names, path, row)
+            values = _values(record, names, path, row)
+            if b"\\u" in line:
+                _check_characters(values, path, row)
+            yield row, values
+
+
+def _check_characters(values: Sequence[str], path: Path, row: int) -> None:
+    """Refuse halves of characters, which JSON can write and no index can hold."""
+    for field, value in zip(("id", "title", "text"), values, strict=True):
+        try:
+            value.encode("utf-8")
+        except UnicodeEncodeError as error:
+            raise CorpusError(
+                f"holds half of a character (a lone surrogate) at place {error.start}",
+                file=path,
+                row=row,
+                field=field,
+                hint="Write the whole character",
+            ) from None
 
 
 def read_csv(path: Path, fields: Mapping[str, str]) -> Iterator[Record]:
@@ -59,6 +77,11 @@ def read_csv(path: Path, fields: Mapping[str, str]) -> Iterator[Record]:
                 raise CorpusError("the file is empty", file=path)
             header = [name.strip() for name in header]
             names = {field: _pick(field, fields, header, path, None) for field in _USUAL}
+            for name in names.values():
+                if name is not None and header.count(name) > 1:
+                    raise CorpusError(
+                        f"two columns have the name '{name}'", file=path, hint="Rename one of them"
+                    )
             places = {f: header.index(n) if n is not None else None for f, n in names.items()}
             needed = 1 + max(place for place in places.values() if place is not None)
             for row, cells in enumerate(rows, 1):
@@ -93,10 +116,18 @@ def read_parquet(path: Path, fields: Mapping[str, str]) -> Iterator[Record]:
         names = {field: _pick(field, fields, schema, path, None) for field in _USUAL}
         columns = sorted({name for name in names.values() if name is not None})
         row = 0
-        for batch in file.iter_batches(batch_size=1024, columns=columns):
-            for record in batch.to_pylist():
-                row += 1
-                yield row, _values(record, names, path, row)
+        try:
+            for batch in file.iter_batches(batch_size=1024, columns=columns):
+                for record in batch.to_pylist():
+                    row += 1
+                    yield row, _values(record, names, path, row)
+        except (pa.ArrowException, OSError) as error:
+            raise CorpusError(
+                f"is a damaged Parquet file: {str(error).splitlines()[0]}",
+                file=path,
+                row=row + 1,
+                hint="Get it again",
+            ) from None
 
 
 def read_text(path: Path) -> Iterator[Record]:
@@ -147,9 +178,20 @@ def read_markdown(path: Path, name: str) -> Iterator[Record]:
 def _open(path: Path) -> IO[bytes]:
     if path.stat().st_size == 0:
         raise CorpusError("the file is empty", file=path)
-    if path.suffix == ".gz":
-        return cast(IO[bytes], gzip.open(path, "rb"))
-    return path.open("rb")
+    is_packed = path.suffix == ".gz"
+    stream = cast(IO[bytes], gzip.open(path)) if is_packed else path.open("rb")  # noqa: SIM115
+    try:
+        start = cast(io.BufferedReader, stream).peek(1)
+        if b"\0" in start:
+            raise CorpusError(
+                "is binary, or not UTF-8: it holds NUL characters",
+                file=path,
+                hint="Give a text file in UTF-8",
+            )
+    except BaseException:
+        stream.close()
+        raise
+    return stream
 
 
 def _open_text(path: Path, newline: str | None = None) -> IO[str]:
