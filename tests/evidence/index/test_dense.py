@@ -50,7 +50,9 @@ PASSAGES = [
 
 @pytest.fixture
 def index(tmp_path: Path) -> DenseIndex:
-    return DenseIndex.build(tmp_path / "index", PASSAGES, HashEncoder())
+    return DenseIndex.build(
+        tmp_path / "index", PASSAGES, HashEncoder(), chunking={"tokens": 9, "overlap": 0}
+    )
 
 
 def ids(found: list[list[Passage]]) -> list[list[str]]:
@@ -200,3 +202,10 @@ def test_without_faiss_the_error_says_what_to_install(
     monkeypatch.setitem(sys.modules, "faiss", None)
     with pytest.raises(MissingDependencyError, match=r"llmexam\[encoders\]"):
         DenseIndex.open(index.folder, HashEncoder())
+
+
+def test_ids_with_numbers_are_documents_of_their_own_where_none_was_cut(tmp_path: Path):
+    pages = [Passage("One whale.", "", "page#1"), Passage("Two whales.", "", "page#2")]
+    index = DenseIndex.build(tmp_path / "index", pages, HashEncoder())
+    index.add([Passage("Three whales.", "", "page#3"), Passage("One seal.", "", "page#1")])
+    assert sorted(ids(index.search(["whale"], 9))[0]) == ["page#1", "page#2", "page#3"]

@@ -1,5 +1,4 @@
 import errno
-import json
 import os
 import signal
 import subprocess
@@ -12,7 +11,8 @@ import pytest
 
 from llmexam.errors import CorruptIndexError, EvidenceIndexError, IndexMismatchError
 from llmexam.evidence.index.analysis import UNPRUNED, SearchSettings
-from llmexam.evidence.index.sparse import SparseIndex, SparseSettings
+from llmexam.evidence.index.files import held_for_writing
+from llmexam.evidence.index.sparse import SparseIndex, SparseSettings, _as_corrupt
 from llmexam.evidence.index.writer import IndexWriter
 from llmexam.exam.question import Passage
 
@@ -26,7 +26,7 @@ PASSAGES = [
 
 @pytest.fixture
 def index(tmp_path: Path) -> SparseIndex:
-    return SparseIndex.build(tmp_path / "index", PASSAGES)
+    return SparseIndex.build(tmp_path / "index", PASSAGES, chunking={"tokens": 9, "overlap": 0})
 
 
 def ids(found: list[list[Passage]]) -> list[list[str]]:
@@ -97,7 +97,9 @@ def test_delete_takes_passage_and_document_ids(index: SparseIndex):
 
 def test_ids_that_begin_alike_are_kept(tmp_path: Path):
     index = SparseIndex.build(
-        tmp_path / "index", [Passage("one", "", "a"), Passage("two", "", "a#b#0")]
+        tmp_path / "index",
+        [Passage("one", "", "a"), Passage("two", "", "a#b#0")],
+        chunking={"tokens": 9, "overlap": 0},
     )
     assert index.delete(["a"]) == 1
     assert ids(index.search(["two"], 1)) == [["a#b#0"]]
@@ -246,8 +248,7 @@ def test_a_damaged_manifest_is_named(index: SparseIndex, content: bytes):
     ],
 )
 def test_a_mismatch_says_what_differs(index: SparseIndex, change: dict, named: str):
-    path = index.folder / "manifest.json"
-    path.write_text(json.dumps(json.loads(path.read_text()) | change))
+    index.manifest.model_copy(update=change).write(index.folder)
     with pytest.raises(IndexMismatchError, match=named):
         SparseIndex.open(index.folder)
 
@@ -296,3 +297,53 @@ def test_no_permission_is_an_os_error(tmp_path: Path):
     tmp_path.chmod(0o500)
     with pytest.raises(PermissionError):
         SparseIndex.build(tmp_path / "index", PASSAGES)
+
+
+def test_ids_with_numbers_are_documents_of_their_own_where_none_was_cut(tmp_path: Path):
+    pages = [Passage("One whale.", "", "page#1"), Passage("Two whales.", "", "page#2")]
+    index = SparseIndex.build(tmp_path / "index", pages)
+    index.add([Passage("Three whales.", "", "page#3"), Passage("One seal.", "", "page#1")])
+    assert sorted(ids(index.search(["whale seal"], 9))[0]) == ["page#1", "page#2", "page#3"]
+    assert ids(index.search(["seal"], 9)) == [["page#1"]]
+    assert index.delete(["page"]) == 0
+
+
+def test_more_passages_can_be_asked_for_than_any_memory_holds(index: SparseIndex):
+    assert len(index.search(["gold iron whale"], 2**63)[0]) == 4
+
+
+@pytest.mark.parametrize("suffix", ["store", "term", "idx", "fieldnorm", "pos", "fast"])
+def test_one_changed_bit_is_found(index: SparseIndex, suffix: str):
+    (file,) = (index.folder / "tantivy").glob(f"*.{suffix}")
+    content = bytearray(file.read_bytes())
+    content[0] ^= 1
+    file.unlink()
+    file.write_bytes(content)
+    with pytest.raises(CorruptIndexError, match=suffix):
+        SparseIndex.open(index.folder)
+
+
+def test_a_changed_digit_in_the_manifest_is_found(index: SparseIndex):
+    path = index.folder / "manifest.json"
+    path.write_text(path.read_text().replace('"n_passages": 4', '"n_passages": 5'))
+    with pytest.raises(CorruptIndexError, match="checksum"):
+        SparseIndex.open(index.folder)
+
+
+def test_a_panic_over_damage_is_told_as_damage(index: SparseIndex):
+    class PanicException(BaseException):
+        pass
+
+    with pytest.raises(CorruptIndexError, match="out of bounds"), _as_corrupt(index.folder):
+        raise PanicException("index out of bounds")
+    with pytest.raises(KeyboardInterrupt), _as_corrupt(index.folder):
+        raise KeyboardInterrupt
+
+
+def test_an_index_that_is_written_to_is_not_replaced(index: SparseIndex):
+    with (
+        held_for_writing(index.folder),
+        pytest.raises(EvidenceIndexError, match="another process"),
+    ):
+        SparseIndex.build(index.folder, PASSAGES)
+    assert len(SparseIndex.open(index.folder)) == 4

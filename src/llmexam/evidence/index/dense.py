@@ -105,7 +105,7 @@ class DenseIndex:
             spool = temporary / "vectors.f32"
             with PassageStore.open(temporary) as store, spool.open("wb") as stream:
                 for batch, vectors in _encoded(passages, encoder, settings.batch):
-                    store.append(batch)
+                    store.append(batch, whole=chunking is None)
                     stream.write(vectors.tobytes())
                 store.index()
                 n_passages = len(store)
@@ -216,16 +216,18 @@ class DenseIndex:
         """
         settings = settings or DenseSettings()
         n_added = 0
+        whole = self.manifest.chunking is None
         with self._changing(sources) as store:
             document = None
             for batch, vectors in _encoded(passages, self._encoder, settings.batch):
                 gone = []
                 for passage in batch:
-                    if document_of(passage.id) != document:
-                        document = document_of(passage.id)
+                    belongs_to = passage.id if whole else document_of(passage.id)
+                    if belongs_to != document:
+                        document = belongs_to
                         gone.append(document)
                 self._remove(store, gone)
-                numbers = np.array(store.append(batch), dtype=np.int64)
+                numbers = np.array(store.append(batch, whole=whole), dtype=np.int64)
                 self._vectors.add_with_ids(vectors, numbers)
                 n_added += len(batch)
         return n_added

@@ -5,8 +5,9 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import zlib
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from llmexam.errors import CorruptIndexError, EvidenceIndexError, RunError
@@ -14,8 +15,11 @@ from llmexam.evidence.index.manifest import FILE_NAME
 from llmexam.storage.locking import lock_folder
 
 _LOCK = ".lock"
-# The last four bytes of every tantivy file; before them stands the length of its footer.
+# The last four bytes of every tantivy file; before them stands the length of its footer, which
+# is JSON and holds the CRC-32 of what comes before it.
 _MAGIC = (1337).to_bytes(4, "little")
+# Reading this much takes a fraction of a second; of larger files only the end is looked at.
+_CHECKED_BYTES = 256_000_000
 
 
 @contextmanager
@@ -61,7 +65,10 @@ def built_folder(folder: str | Path) -> Iterator[Path]:
             )
     target = target.absolute()
     temporary = target.with_name(f".{target.name}.building")
-    with held_for_writing(temporary):
+    with ExitStack() as held:
+        if target.exists():
+            held.enter_context(held_for_writing(target))
+        held.enter_context(held_for_writing(temporary))
         try:
             _clear(temporary)
             yield temporary
@@ -75,14 +82,14 @@ def built_folder(folder: str | Path) -> Iterator[Path]:
 def damage(data: Path) -> CorruptIndexError | None:
     """Return what is wrong with the files of a tantivy index, or None.
 
-    It looks at the list of segments and at the end of every file of theirs; that finds missing,
-    cut and blanked files without reading them whole.
+    It looks at the list of segments and at the end of every file of theirs, which finds missing,
+    cut and blanked files; files of up to 256 MB are read, to compare their checksums.
     """
     meta = data / "meta.json"
     try:
         segments = json.loads(meta.read_bytes())["segments"]
         names = [segment["segment_id"].replace("-", "") for segment in segments]
-    except FileNotFoundError:
+    except (FileNotFoundError, IsADirectoryError):
         return _corrupt(meta, "is missing")
     except (ValueError, KeyError, TypeError, AttributeError):
         return _corrupt(meta, "is damaged")
@@ -92,19 +99,38 @@ def damage(data: Path) -> CorruptIndexError | None:
             if f"{name}.{suffix}" not in present:
                 return _corrupt(data / f"{name}.{suffix}", "is missing")
     for file in sorted(present):
-        if file.partition(".")[0] in names and not _has_footer(data / file):
+        if (data / file).is_dir():
+            return _corrupt(data / file, "is a folder")
+        if file.partition(".")[0] in names and not _is_sound(data / file):
             return _corrupt(data / file, "is cut or overwritten")
     return None
 
 
-def _has_footer(path: Path) -> bool:
+def _is_sound(path: Path) -> bool:
     with path.open("rb") as stream:
         size = stream.seek(0, os.SEEK_END)
         if size < 8:
             return False
         stream.seek(-8, os.SEEK_END)
         tail = stream.read(8)
-    return tail[4:] == _MAGIC and int.from_bytes(tail[:4], "little") <= size - 8
+        length = int.from_bytes(tail[:4], "little")
+        n_left = size - 8 - length
+        if tail[4:] != _MAGIC or n_left < 0:
+            return False
+        if size > _CHECKED_BYTES:
+            return True
+        stream.seek(n_left)
+        try:
+            expected = json.loads(stream.read(length))["crc"]
+        except (ValueError, KeyError, TypeError):
+            return False
+        stream.seek(0)
+        found = 0
+        while n_left > 0:
+            part = stream.read(min(n_left, 1 << 20))
+            found = zlib.crc32(part, found)
+            n_left -= len(part) or n_left
+    return bool(found == expected)
 
 
 def _corrupt(path: Path, what: str) -> CorruptIndexError:

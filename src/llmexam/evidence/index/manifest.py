@@ -15,6 +15,8 @@ from llmexam.storage.hashing import hash_json
 
 FORMAT_VERSION = 1
 FILE_NAME = "manifest.json"
+# Stands in the file beside the fields of the manifest: SHA-256 of them all.
+_CHECKSUM = "checksum"
 
 
 class Source(BaseModel):
@@ -69,7 +71,8 @@ class Manifest(BaseModel):
 
     def write(self, folder: str | Path) -> None:
         """Write `manifest.json` into an index folder, whole or not at all."""
-        write_json(Path(folder) / FILE_NAME, self.model_dump(mode="json"))
+        value = {**self.model_dump(mode="json"), _CHECKSUM: self.content_hash}
+        write_json(Path(folder) / FILE_NAME, value)
 
 
 def read_manifest(folder: str | Path) -> Manifest:
@@ -96,7 +99,11 @@ def read_manifest(folder: str | Path) -> Manifest:
                 file=folder,
                 hint="Build it again",
             )
-        return Manifest.model_validate(value)
+        checksum = value.pop(_CHECKSUM, None) if isinstance(value, dict) else None
+        manifest = Manifest.model_validate(value)
+        if checksum != manifest.content_hash:
+            raise ValueError("it does not fit its checksum")
+        return manifest
     except (ValueError, ValidationError) as error:
         reason = str(error).splitlines()[0]
         raise CorruptIndexError(

@@ -71,15 +71,20 @@ class PassageStore:
     def __len__(self) -> int:
         return int(self._connection.execute("SELECT COUNT(*) FROM passage").fetchone()[0])
 
-    def append(self, passages: Iterable[Passage]) -> list[int]:
-        """Add passages and return the numbers they got."""
+    def append(self, passages: Iterable[Passage], *, whole: bool = False) -> list[int]:
+        """Add passages and return the numbers they got.
+
+        Args:
+            passages: The passages.
+            whole: Whether documents are not cut: then `a#1` and `a#2` are two of them.
+        """
         # The number of a deleted passage is never given again, so that a reader with older
         # vectors cannot take another text for it.
         last = self._connection.execute(
             "SELECT seq FROM sqlite_sequence WHERE name = 'passage'"
         ).fetchone()
         rows = [
-            (number, p.id, document_of(p.id), " ".join(p.title.split()), p.text)
+            (number, p.id, p.id if whole else document_of(p.id), " ".join(p.title.split()), p.text)
             for number, p in enumerate(passages, 0 if last is None else int(last[0]) + 1)
         ]
         self._connection.executemany("INSERT INTO passage VALUES (?, ?, ?, ?, ?)", rows)

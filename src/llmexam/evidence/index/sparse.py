@@ -153,8 +153,9 @@ class SparseIndex:
             document = None
             while batch := list(islice(stream, min(settings.commit_every, 1000))):
                 for passage in batch:
-                    if document_of(passage.id) != document:
-                        document = document_of(passage.id)
+                    belongs_to = passage.id if self._is_whole else document_of(passage.id)
+                    if belongs_to != document:
+                        document = belongs_to
                         self._delete(writer, document)
                     writer.add(_document(passage))
                 n_added += len(batch)
@@ -191,6 +192,8 @@ class SparseIndex:
         if k < 1:
             raise EvidenceIndexError(f"k must be at least 1, not {k}")
         settings = settings or SearchSettings()
+        # tantivy makes room for all it is asked for.
+        k = min(k, max(1, len(self)))
         distinct = list(dict.fromkeys(queries))
         threads = settings.threads or _n_cores()
         with _as_corrupt(self.folder):
@@ -249,9 +252,16 @@ class SparseIndex:
         """Delete a passage, or every passage of a document."""
         if self._searcher.doc_freq("id", id_):
             writer.delete("id", id_)
+        if self._is_whole:
+            return
         for term, _ in self._searcher.terms_with_prefix("id", f"{id_}#"):
             if document_of(term) == id_:
                 writer.delete("id", term)
+
+    @property
+    def _is_whole(self) -> bool:
+        """Whether documents are not cut: then `a#1` and `a#2` are two of them."""
+        return self.manifest.chunking is None
 
     def _writing(self, settings: SparseSettings) -> AbstractContextManager[IndexWriter]:
         return writing(self._index, self.folder / _DATA, heap_mb=settings.heap_mb)
@@ -297,7 +307,10 @@ def _n_cores() -> int:
 def _as_corrupt(folder: Path) -> Iterator[None]:
     try:
         yield
-    except (ValueError, OSError) as error:
+    except BaseException as error:
+        # tantivy, written in Rust, panics over some damage; that class cannot be imported.
+        if not isinstance(error, ValueError | OSError) and type(error).__name__ != "PanicException":
+            raise
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise CorruptIndexError(
             f"the index cannot be read: {reason}", file=folder, hint=REBUILD
