@@ -79,3 +79,10 @@ def test_read_rows_goes_on_after_faults(write):
 
 def test_detect_format_of_a_text_is_none(write):
     assert detect_format(SourceFile.load(write("shots:\n - hello\n"))) is None
+
+
+def test_json_that_cannot_be_read_is_not_taken_for_csv(tmp_path):
+    path = tmp_path / "exam.jsonl"
+    path.write_text('{"prompt": "p", "options": ["a", "b"], "n": ' + "9" * 5000 + "}")
+    with pytest.raises(ExamError, match=r"row 1.*cannot be read as JSON"):
+        read_exam(path)

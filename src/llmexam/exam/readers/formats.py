@@ -173,14 +173,14 @@ def _choose(source: SourceFile, format: str | None) -> str:
     name = detect_format(source)
     if name is not None:
         return name
-    if {"id", "prediction"} == set(source.csv_header):
-        raise source.error("is a submission, not an exam", hint="Give the file with the questions")
     start = source.text.lstrip().split("\n", 1)[0].strip()
     if start.startswith("{") and not source.first_json:
         try:
             parse_json(start, "line 1")
         except ExamError as error:
             raise source.error(error.message, row=1, hint="Write one {...} on every line") from None
+    if not start.startswith(("{", "[")) and {"id", "prediction"} == set(source.csv_header):
+        raise source.error("is a submission, not an exam", hint="Give the file with the questions")
     shown = start if len(start) <= 80 else start[:77] + "..."
     forms = "; ".join(f"{name} ({form.summary})" for name, form in FORMATS.items())
     raise source.error(
