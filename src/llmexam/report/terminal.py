@@ -54,7 +54,7 @@ def _table(title: str, names: str, *numbers: str) -> Table:
         header_style="dim",
         pad_edge=False,
     )
-    table.add_column(names, overflow="fold")
+    table.add_column(names, overflow="fold", min_width=10)
     for number in numbers:
         table.add_column(number, justify="right", no_wrap=True)
     return table
