@@ -197,7 +197,7 @@ def test_no_questions_give_no_scores():
 
 
 def test_log_linear_weighs_scores_as_they_are():
-    """Member a is sure by 4, member b prefers the other option by 1: a wins unless b weighs more."""
+    """Member a is sure by 4, b prefers the other option by 1: a wins unless b weighs more."""
     a = ScoreMatrix.from_rows(["q"], [[4.0, 0.0, 2.0]])
     b = ScoreMatrix.from_rows(["q"], [[10.0, 11.0, 9.0]])
     found = combine({"a": a, "b": b}, "log-linear")

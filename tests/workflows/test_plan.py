@@ -46,6 +46,11 @@ def test_bundled_files_are_found():
         ({"solvers": [{"solver": "first", "name": "ensemble"}]}, r"no solver can be called"),
         ({"solvers": [{"name": "first"}]}, r"solver"),
         ({"ensemble": {"method": "mean-zz"}}, r"ensemble\.method"),
+        ({"ensemble": {"weights": {"lexcal": 1}}}, r"weight for 'lexcal'.*Did you mean 'lexical'"),
+        (
+            {"solvers": ["first", "random"], "ensemble": {"weights": {"first": 1}}},
+            r"'random' has no",
+        ),
         ({"solvers": ["first", {"solver": "random", "name": "First"}]}, r"two solvers are called"),
         ({"solvers": [{"solver": "first", "name": "x" * 300}]}, r"name has 300 characters"),
         ({"solvers": [{"solver": "first", "settings": 5}]}, r"are a mapping, not 5"),

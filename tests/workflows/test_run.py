@@ -339,3 +339,18 @@ def test_a_damaged_index_of_the_run_is_built_again(folder, harm):
     content = run(folder)
     assert not cached(content)["index sparse"]
     assert content.final.scores.values.tolist() == expected
+
+
+def test_the_record_names_only_the_scores_of_this_run(folder):
+    run(folder)
+    run(folder, solvers=["first"], ensemble={"weights": "equal"})
+    files = json.loads((folder / "out" / "run.json").read_text())["files"]
+    assert [name for name in files if name.startswith("scores/")] == ["scores/first.parquet"]
+
+
+def test_weights_that_cannot_be_fitted_show_before_the_solvers_work(folder, monkeypatch):
+    exam = (folder / "exam.csv").read_text().splitlines()
+    (folder / "exam.csv").write_text("\n".join(line.rpartition(",")[0] for line in exam))
+    monkeypatch.setattr(run_module, "judge_solver", lambda *given: pytest.fail("too late"))
+    with pytest.raises(ExamError, match="no answer"):
+        run(folder, ensemble={"weights": "fitted"})

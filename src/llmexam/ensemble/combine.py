@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
 import numpy as np
 from numpy.typing import NDArray
@@ -101,7 +101,7 @@ def score_points(
 
 
 def check_weights(
-    matrices: Mapping[str, ScoreMatrix], weights: Mapping[str, float] | None
+    members: Collection[str], weights: Mapping[str, float] | None
 ) -> dict[str, float]:
     """Return a share for each member; the shares add up to 1.
 
@@ -110,13 +110,13 @@ def check_weights(
             finite, or all are 0.
     """
     if weights is None:
-        return {name: 1 / len(matrices) for name in matrices}
+        return {name: 1 / len(members) for name in members}
     for name in weights:
-        if name not in matrices:
+        if name not in members:
             raise SettingsError(
-                f"there is a weight for '{name}' but no such member", hint=nearest(name, matrices)
+                f"there is a weight for '{name}' but no such member", hint=nearest(name, members)
             )
-    missing = [name for name in matrices if name not in weights]
+    missing = [name for name in members if name not in weights]
     if missing:
         raise SettingsError(
             f"member '{missing[0]}' has no weight",
@@ -128,7 +128,7 @@ def check_weights(
     total = sum(weights[name] for name in sorted(weights))
     if total == 0:
         raise SettingsError("all weights are 0", hint="Give at least one member a weight above 0")
-    return {name: weights[name] / total for name in matrices}
+    return {name: weights[name] / total for name in members}
 
 
 def align_members(matrices: Mapping[str, ScoreMatrix]) -> dict[str, ScoreMatrix]:

@@ -9,6 +9,7 @@ from typing import Any, Literal
 from pydantic import Field, field_validator, model_validator
 
 from llmexam import sample
+from llmexam.ensemble.combine import check_weights
 from llmexam.ensemble.settings import EnsembleSettings
 from llmexam.errors import SettingsError
 from llmexam.evidence.chunking import ChunkSettings
@@ -153,6 +154,13 @@ class Plan(Settings):
                 raise ValueError(f"a solver name has {len(name)} characters: {name[:20]}...")
             if name == ENSEMBLE_NAME:
                 raise ValueError(f"no solver can be called '{ENSEMBLE_NAME}'")
+        return self
+
+    @model_validator(mode="after")
+    def _check_weights(self) -> Plan:
+        """Find a wrong weight before the solvers have worked for hours."""
+        if isinstance(self.ensemble.weights, dict):
+            check_weights([solver.name for solver in self.solvers], self.ensemble.weights)
         return self
 
 

@@ -10,6 +10,7 @@ import yaml
 from pydantic import TypeAdapter
 
 from llmexam.errors import RunError
+from llmexam.evaluation.alignment import require_answers
 from llmexam.exam.audit import Finding
 from llmexam.exam.exam import Exam
 from llmexam.exam.readers import read_exam
@@ -74,6 +75,9 @@ def run_plan(
 
 def _run(plan: Plan, folder: Path, stages: Stages, command: str) -> ReportContent:
     exam = stages.time("read the exam", lambda: read_exam(plan.exam.file, format=plan.exam.format))
+    if plan.ensemble.weights == "fitted" and len(plan.solvers) > 1:
+        # Known now, and the solvers may work for hours.
+        require_answers(exam)
     findings = _audit(plan, exam, stages, folder)
     asked, sources = gather_evidence(plan.evidence, exam, stages, folder)
     members = [judge_solver(solver, asked, plan, stages, folder) for solver in plan.solvers]
@@ -174,9 +178,10 @@ def _write_metrics(path: Path, content: ReportContent) -> None:
 
 
 def _record(content: ReportContent, stages: Stages, folder: Path) -> dict[str, Any]:
-    results = sorted(
-        path for path in [*folder.glob("*.*"), *folder.glob("scores/*")] if path.is_file()
-    )
+    # Solvers of an earlier plan may have left scores, which are none of this run's.
+    solvers = {result.name for result in (*content.solvers, content.final)}
+    scores = [path for path in folder.glob("scores/*.parquet") if path.stem in solvers]
+    results = sorted(path for path in [*folder.glob("*.*"), *scores] if path.is_file())
     return {
         "command": content.command,
         "seed": content.seed,

@@ -16,8 +16,7 @@ from llmexam.evidence.queries import QueryForm
 from llmexam.evidence.retriever import Given, IndexRetriever, Retriever, attach_passages
 from llmexam.exam.exam import Exam
 from llmexam.exam.question import Passage
-from llmexam.exam.readers import read_exam
-from llmexam.sample import EXAM_PATH
+from llmexam.workflows.evaluate import load_exam
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,8 +143,8 @@ def search_exam_file(
 
     Arguments and errors are those of `search_exam` and `read_exam`.
     """
-    path = EXAM_PATH if str(exam) == "bundled" else Path(exam)
-    return search_exam(indexes, read_exam(path), query_form=query_form, k=k, judgements=judgements)
+    questions = load_exam(exam)
+    return search_exam(indexes, questions, query_form=query_form, k=k, judgements=judgements)
 
 
 def attach_evidence(
