@@ -80,6 +80,8 @@ def _fail(message: str) -> None:
     # A field of 30 MB may be part of a message.
     if len(line) > _LONGEST:
         line = f"{line[: _LONGEST // 2]} [...] {line[-_LONGEST // 2 :]}"
+    # Names and ids come from files, and may hold commands to the terminal.
+    line = "".join(c if c.isprintable() else "\ufffd" for c in line)
     print(f"error: {line}", file=sys.stderr)
     sys.exit(2)
 

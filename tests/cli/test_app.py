@@ -191,3 +191,8 @@ def test_what_is_to_become_of_given_passages_is_checked_without_an_index(tmp_pat
 @pytest.mark.parametrize("command", [("audit", "bundled"), ("convert", "bundled", "x.jsonl")])
 def test_the_bundled_exam_goes_by_its_name_everywhere(command, tmp_path):
     assert llmexam(*command, cwd=tmp_path).returncode == 0
+
+
+def test_an_error_passes_no_commands_to_the_terminal(tmp_path):
+    (tmp_path / "s.csv").write_text("id,prediction\n\x1b[31mred,A\n")
+    fails_in_one_line("evaluate", "bundled", "s.csv", named="\ufffd[31mred", cwd=tmp_path)

@@ -58,3 +58,14 @@ def test_either_queries_or_an_exam(index: Path, arguments: tuple[str, ...]):
 def test_unknown_query_form(index: Path):
     result = run(index, "--exam", "bundled", "--query-form", "promt")
     assert "Did you mean 'prompt'" in str(result.exception)
+
+
+def test_commands_to_the_terminal_are_not_passed_on(tmp_path: Path):
+    corpus = tmp_path / "c.jsonl"
+    corpus.write_text(
+        json.dumps({"id": "a\x1b[1m", "title": "\x1b[2J", "text": "light \x1b[31mred"})
+    )
+    build_index(corpus, tmp_path / "index")
+    result = run(tmp_path / "index", "light\x1b[0m")
+    assert "light" in result.stdout
+    assert "\x1b" not in result.stdout

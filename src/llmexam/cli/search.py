@@ -83,16 +83,22 @@ def _show(summary: SearchSummary, console: Console) -> None:
     from rich.table import Table
     from rich.text import Text
 
+    from llmexam.report.formats import printable
+
+    def text_of(text: str, style: str = "") -> Text:
+        # Texts come from files, and may hold commands to the terminal.
+        return Text(printable(text), style=style)
+
     for one in () if summary.quality else summary.found:
-        table = Table(title=Text(f"{one.id}. {one.query}"), title_justify="left", expand=True)
+        table = Table(title=text_of(f"{one.id}. {one.query}"), title_justify="left", expand=True)
         table.add_column("Score", justify="right", width=8)
         table.add_column("Id", ratio=1, overflow="fold")
         table.add_column("Passage", ratio=4, overflow="fold")
         for passage in one.passages:
-            text = Text(f"{passage.title}\n", style="bold") if passage.title else Text()
-            text.append(passage.text, style="not bold")
-            table.add_row(f"{passage.score or 0.0:.3f}", Text(passage.id), text)
-        console.print(table if one.passages else Text(f"{one.id}. {one.query}: nothing found"))
+            text = text_of(f"{passage.title}\n", "bold") if passage.title else Text()
+            text.append_text(text_of(passage.text, "not bold"))
+            table.add_row(f"{passage.score or 0.0:.3f}", text_of(passage.id), text)
+        console.print(table if one.passages else text_of(f"{one.id}. {one.query}: nothing found"))
     if summary.quality is not None:
         table = Table("Measure", "Mean", title=f"{summary.quality.n_queries:,} judged queries")
         for name, value in summary.quality.as_dict().items():
