@@ -55,7 +55,7 @@ def queries(data: Path | None, n_queries: int) -> list[str]:
     found = []
     for file in files:
         if len(found) < n_queries:
-            found += [make_queries(question)[0] for question in read_exam(file)]
+            found += [make_queries(question, "prompt+options")[0] for question in read_exam(file)]
     return found[:n_queries]
 
 
