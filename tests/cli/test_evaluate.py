@@ -94,3 +94,16 @@ def test_the_command_prints_one_line_for_bad_input(exam, tmp_path):
     assert done.stderr.startswith("error: ")
     assert done.stderr.count("\n") == 1
     assert "bad.csv row 1 field 'prediction'" in done.stderr
+
+
+def test_a_submission_can_be_checked_without_answers(exam, submission, tmp_path):
+    unlabelled = tmp_path / "unlabelled.csv"
+    rows = [line.rsplit(",", 1)[0] for line in exam.read_text().splitlines()]
+    unlabelled.write_text("\n".join(rows) + "\n")
+    result = run(unlabelled, submission, "--check")
+    assert result.exit_code == 0
+    assert "10 predictions" in result.stdout
+    submission.write_text(submission.read_text().replace("3,A B C", "3,A A C"))
+    result = run(unlabelled, submission, "--check")
+    assert result.exit_code == 1
+    assert "row 4 field 'prediction': 'A A C' repeats a letter" in str(result.exception)

@@ -8,7 +8,7 @@ import time
 import pytest
 import yaml
 
-from llmexam.errors import CorpusError, ExamError, RunError, SettingsError
+from llmexam.errors import CorpusError, ExamError, RunError, SettingsError, SubmissionError
 from llmexam.exam.score_files import read_scores
 from llmexam.exam.submission import validate_submission
 from llmexam.storage.locking import lock_folder
@@ -354,3 +354,23 @@ def test_weights_that_cannot_be_fitted_show_before_the_solvers_work(folder, monk
     monkeypatch.setattr(run_module, "judge_solver", lambda *given: pytest.fail("too late"))
     with pytest.raises(ExamError, match="no answer"):
         run(folder, ensemble={"weights": "fitted"})
+
+
+def test_progress_names_every_stage_and_counts_questions(folder):
+    heard = []
+    run_plan(
+        folder / "plan.yaml",
+        folder / "out",
+        announce=lambda name, n_done, n_all: heard.append((name, n_done, n_all)),
+    )
+    assert heard[0] == ("read the exam", 0, None)
+    assert ("score lexical", 3, 3) in heard
+    assert ("index sparse", 2, None) in heard
+    assert heard[-1][0] == "write the report"
+
+
+def test_a_file_to_compare_with_is_checked_before_the_work(folder):
+    (folder / "other.csv").unlink()
+    with pytest.raises(SubmissionError, match=r"other\.csv"):
+        run(folder)
+    assert not (folder / "out" / "scores").exists()

@@ -50,6 +50,13 @@ def evaluate(
     slices: Annotated[
         bool, typer.Option("--slices/--no-slices", help="Show the score on parts of the exam.")
     ] = True,
+    check: Annotated[
+        bool,
+        typer.Option(
+            "--check",
+            help="Only check that any grader would take the submission; needs no answers.",
+        ),
+    ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON only.")] = False,
 ) -> None:
     """Grade a submission or scores: MAP@k with its interval, baselines and weaknesses.
@@ -59,8 +66,13 @@ def evaluate(
 
     Example: llmexam evaluate exam.csv submission.csv
     """
+    from llmexam.workflows.evaluate import check_submission
     from llmexam.workflows.evaluate import evaluate as evaluate_prediction
 
+    if check:
+        n_predictions = check_submission(exam, prediction, format=format, k=k)
+        typer.echo(f"{prediction}: {n_predictions} predictions, as any grader takes them")
+        return
     result = evaluate_prediction(
         exam,
         prediction,

@@ -1,4 +1,4 @@
-"""Progress on stderr: a spinner with the stage's name, or a line a stage where no one watches."""
+"""Progress on stderr: a bar a stage, or a line a stage where no one watches."""
 
 from __future__ import annotations
 
@@ -12,21 +12,38 @@ if TYPE_CHECKING:
 
 
 @contextmanager
-def stage_progress(console: Console) -> Iterator[Callable[[str], None]]:
-    """Yield a function to call with the name of each stage as it begins."""
+def stage_progress(console: Console) -> Iterator[Callable[[str, int, int | None], None]]:
+    """Yield a function to call with a stage's name, how much is done, and how much there is."""
     if not console.is_terminal:
-        yield lambda name: console.print(f"- {name}", highlight=False, soft_wrap=True)
+        yield (
+            lambda name, n_done, n_all: (
+                None
+                if n_done
+                else console.print(f"- {name}", highlight=False, soft_wrap=True, markup=False)
+            )
+        )
         return
-    from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+    from rich.progress import (
+        BarColumn,
+        MofNCompleteColumn,
+        Progress,
+        SpinnerColumn,
+        TextColumn,
+        TimeElapsedColumn,
+        TimeRemainingColumn,
+    )
 
-    columns = (SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn())
-    with Progress(*columns, console=console, transient=True) as progress:
-        tasks: list[TaskID] = []
+    text = TextColumn("{task.description}", markup=False)
+    counted = (BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), TimeRemainingColumn())
+    with Progress(SpinnerColumn(), text, *counted, console=console, transient=True) as progress:
+        tasks: dict[str, TaskID] = {}
 
-        def announce(name: str) -> None:
-            if tasks:
-                progress.update(tasks[-1], completed=1, visible=False)
-            tasks.append(progress.add_task(name, total=1))
+        def announce(name: str, n_done: int, n_all: int | None) -> None:
+            if name not in tasks:
+                for earlier in tasks.values():
+                    progress.update(earlier, visible=False)
+                tasks[name] = progress.add_task(name, total=None)
+            progress.update(tasks[name], completed=n_done, total=n_all)
 
         yield announce
 

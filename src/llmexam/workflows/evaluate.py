@@ -61,6 +61,26 @@ def evaluate(
     )
 
 
+def check_submission(
+    exam: Exam | str | Path, submission: str | Path, *, format: str | None = None, k: int = 3
+) -> int:
+    """Check that any grader would take a submission, and return how many predictions it has.
+
+    Args:
+        exam: The exam, with or without answers, its file, or `bundled`.
+        submission: The submission's file.
+        format: Format of the exam's file, found out where it is not given.
+        k: How many letters a prediction may have.
+
+    Raises:
+        ExamError: The exam cannot be read.
+        SubmissionError: Something is wrong; names file, row and field.
+    """
+    from llmexam.exam.submission import validate_submission
+
+    return len(validate_submission(submission, load_exam(exam, format), k=k))
+
+
 def load_exam(exam: Exam | str | Path, format: str | None = None) -> Exam:
     """Return an exam as it is, or read it from its file; `bundled` is the sample.
 

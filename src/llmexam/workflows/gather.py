@@ -74,7 +74,12 @@ def _build(
             # The folder is the run's own: what is left of a damaged index is in the way.
             shutil.rmtree(folder / place, ignore_errors=True)
         build_index(
-            plan.corpora, folder / place, kind=kind, chunking=plan.chunking, model=plan.model
+            plan.corpora,
+            folder / place,
+            kind=kind,
+            chunking=plan.chunking,
+            model=plan.model,
+            progress=stages.advance,
         )
         return folder / place
 

@@ -95,7 +95,14 @@ def _score(
     file = f"scores/{name}.parquet"
 
     def compute() -> ScoreMatrix:
-        scores = solve(exam, solver)
+        n_done = 0
+
+        def report(n: int) -> None:
+            nonlocal n_done
+            n_done += n
+            stages.advance(n_done, len(exam))
+
+        scores = solve(exam, solver, progress=report)
         made_by = {"solver": name, "exam_hash": exam.content_hash, "code_hash": code_hash()}
         write_scores(folder / file, scores, made_by)
         return scores

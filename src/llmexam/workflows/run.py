@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -21,12 +21,13 @@ from llmexam.storage.atomic import write_json, write_text
 from llmexam.storage.hashing import hash_file
 from llmexam.storage.locking import lock_folder
 from llmexam.workflows.audit import audit_exam
+from llmexam.workflows.evaluate import load_prediction
 from llmexam.workflows.finish import compare_with, finish
 from llmexam.workflows.gather import gather_evidence
 from llmexam.workflows.judge import judge_solver
 from llmexam.workflows.plan import Plan, read_plan, with_paths
 from llmexam.workflows.provenance import code_hash, describe_run
-from llmexam.workflows.stages import Stages
+from llmexam.workflows.stages import Announce, Stages
 
 _FINDINGS = TypeAdapter(tuple[Finding, ...])
 # Made first in the folder of a run; a folder with other things in it is not taken for one.
@@ -40,7 +41,7 @@ def run_plan(
     changes: Mapping[str, Any] | None = None,
     fresh: bool = False,
     command: str = "",
-    announce: Callable[[str], None] = lambda name: None,
+    announce: Announce = lambda name, n_done, n_all: None,
 ) -> ReportContent:
     """Run a plan and write everything into one folder.
 
@@ -53,7 +54,7 @@ def run_plan(
         changes: Keys of the plan to change, nested; only where a path is given.
         fresh: Use nothing of an earlier run.
         command: The command that asked for this, for the report.
-        announce: Called with the name of each stage as it begins.
+        announce: Called with the name of each stage as it begins and goes on: see `Stages`.
 
     Returns:
         What the report shows.
@@ -78,6 +79,9 @@ def _run(plan: Plan, folder: Path, stages: Stages, command: str) -> ReportConten
     if plan.ensemble.weights == "fitted" and len(plan.solvers) > 1:
         # Known now, and the solvers may work for hours.
         require_answers(exam)
+    for other in plan.evaluation.compare:
+        # A file that cannot be compared with should show before the work, not after it.
+        load_prediction(other, exam)
     findings = _audit(plan, exam, stages, folder)
     asked, sources = gather_evidence(plan.evidence, exam, stages, folder)
     members = [judge_solver(solver, asked, plan, stages, folder) for solver in plan.solvers]

@@ -25,7 +25,7 @@ from llmexam.workflows.search import attach_evidence
 Progress = Callable[[int], None]
 
 # Solvers deduplicate within one call, so a call gets much; but a progress bar should move.
-_QUESTIONS_A_CALL = 500
+_QUESTIONS_A_CALL = 64
 
 
 def solve(

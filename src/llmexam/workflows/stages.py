@@ -21,6 +21,7 @@ from llmexam.storage.atomic import write_json
 from llmexam.storage.hashing import hash_file, hash_json
 
 Result = TypeVar("Result")
+Announce = Callable[[str, int, int | None], None]
 
 
 class Stages:
@@ -29,7 +30,8 @@ class Stages:
     Args:
         folder: The run folder.
         fresh: Whether to do everything again, whatever is there.
-        announce: Called with the name of a stage when it begins.
+        announce: Called with the name of a stage when it begins, and again with how much of it
+            is done and how much there is, in whatever the stage counts (0 and None at first).
 
     Attributes:
         records: What each stage took, in order.
@@ -40,11 +42,12 @@ class Stages:
         folder: Path,
         *,
         fresh: bool = False,
-        announce: Callable[[str], None] = lambda name: None,
+        announce: Announce = lambda name, n_done, n_all: None,
     ) -> None:
         self._folder = folder
         self._fresh = fresh
         self._announce = announce
+        self._current = ""
         self.records: list[StageRecord] = []
 
     def run(
@@ -77,6 +80,10 @@ class Stages:
             write_json(record_path, {"key": key, "files": self._hashes(files)})
             return result
 
+    def advance(self, n_done: int, n_all: int | None = None) -> None:
+        """Say how much of the current stage is done, and how much there is if that is known."""
+        self._announce(self._current, n_done, n_all)
+
     def time(self, name: str, compute: Callable[[], Result]) -> Result:
         """Return the result of work that is too quick to be worth keeping."""
         with self._timed(name):
@@ -84,7 +91,8 @@ class Stages:
 
     @contextmanager
     def _timed(self, name: str) -> Iterator[dict[str, bool]]:
-        self._announce(name)
+        self._current = name
+        self.advance(0)
         note = {"cached": False}
         start = time.perf_counter()
         yield note
