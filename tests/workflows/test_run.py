@@ -189,8 +189,10 @@ def test_a_killed_run_goes_on_and_leaves_no_lock(folder):
 
 
 def test_ctrl_c_ends_with_130_and_leaves_nothing_half_written(folder):
+    # Where the tests run in the background, children would inherit that Ctrl-C is ignored.
     code = (
-        "import sys, time\n"
+        "import signal, sys, time\n"
+        "signal.signal(signal.SIGINT, signal.default_int_handler)\n"
         "from llmexam.solvers.baselines.solver import RandomSolver\n"
         "def score(self, questions):\n"
         "    print('scoring', flush=True)\n"
