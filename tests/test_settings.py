@@ -39,3 +39,14 @@ def test_bad_values_are_shown_cut_short():
 def test_settings_are_frozen():
     with pytest.raises(Exception, match="frozen"):
         Outer().mode = "b"
+
+
+class Needy(Settings):
+    solvers: list[str]
+
+
+def test_a_misspelt_key_is_named_rather_than_the_missing_one():
+    with pytest.raises(SettingsError, match=r"has no setting 'solver'.*Did you mean 'solvers'"):
+        Needy.parse({"solver": ["lexical"]}, subject="the plan")
+    with pytest.raises(SettingsError, match=r"field 'solvers': the plan: Field required$"):
+        Needy.parse({}, subject="the plan")

@@ -50,7 +50,8 @@ class Settings(BaseModel):
 def _explain(
     cls: type[BaseModel], error: ValidationError, subject: str, file: str | Path | None
 ) -> SettingsError:
-    first = error.errors(include_url=False)[0]
+    # A misspelt key also leaves the right one missing: name the misspelt one.
+    first = min(error.errors(include_url=False), key=lambda one: one["type"] != "extra_forbidden")
     path = [part for part in first["loc"] if isinstance(part, str | int)]
     field = ".".join(str(part) for part in path) or None
     if first["type"] == "extra_forbidden":
@@ -64,7 +65,7 @@ def _explain(
         )
     message = first["msg"].removeprefix("Value error, ").replace("valid tuple", "valid list")
     # Our own checks say what they found.
-    if first["type"] != "value_error":
+    if first["type"] not in ("value_error", "missing"):
         value = repr(first.get("input"))
         message += f", not {value if len(value) <= 80 else value[:77] + '...'}"
     return SettingsError(f"{subject}: {message}", file=file, field=field)

@@ -8,7 +8,14 @@ import time
 import pytest
 import yaml
 
-from llmexam.errors import CorpusError, ExamError, RunError, SettingsError, SubmissionError
+from llmexam.errors import (
+    CorpusError,
+    ExamError,
+    LlmExamError,
+    RunError,
+    SettingsError,
+    SubmissionError,
+)
 from llmexam.exam.score_files import read_scores
 from llmexam.exam.submission import validate_submission
 from llmexam.storage.locking import lock_folder
@@ -376,3 +383,38 @@ def test_a_file_to_compare_with_is_checked_before_the_work(folder):
     with pytest.raises(SubmissionError, match=r"other\.csv"):
         run(folder)
     assert not (folder / "out" / "scores").exists()
+
+
+def test_a_run_that_failed_leaves_the_plan_of_the_results_that_are_there(folder):
+    run(folder)
+    kept = (folder / "out" / "plan.yaml").read_bytes()
+    with pytest.raises(CorpusError, match=r"corpse\.jsonl"):
+        run(folder, evidence={"corpus": ["corpse.jsonl"]})
+    assert (folder / "out" / "plan.yaml").read_bytes() == kept
+
+
+def test_corpora_and_indexes_are_looked_for_before_the_work(folder):
+    heard = []
+    for evidence in ({"corpus": ["corpse.jsonl"]}, {"corpus": [], "index": ["nowhere"]}):
+        with pytest.raises(LlmExamError, match=r"corpse|nowhere"):
+            run_plan(
+                folder / "plan.yaml",
+                folder / "out",
+                changes={"evidence": evidence},
+                announce=lambda name, n_done, n_all: heard.append(name),
+            )
+    assert set(heard) == {"read the exam"}
+
+
+def test_missing_evidence_is_said_first(folder):
+    content = run(folder, evidence={"corpus": []})
+    assert content.audit[0].check == "no evidence"
+    assert content.audit[0].rows == (1, 2, 3)
+    assert "no evidence" not in {finding.check for finding in run(folder).audit}
+
+
+def test_solvers_that_left_the_plan_leave_the_folder(folder):
+    run(folder)
+    run(folder, solvers=["lexical", "first"], ensemble={"weights": "equal"})
+    names = {path.stem for path in (folder / "out" / "scores").iterdir()}
+    assert names == {"ensemble", "lexical", "first"}

@@ -66,6 +66,7 @@ def solve(
             out=out,
             submission=submission,
             progress=progress,
+            warn=lambda message: typer.echo(f"warning: {message}", err=True),
         )
     if out is None and submission is None:
         typer.echo(submission_text(scores), nl=False)

@@ -91,7 +91,7 @@ def _bundled_model() -> Check:
         found = resolve_model("bundled")
     except LlmExamError as error:
         return Check("bundled model", "missing", str(error))
-    return Check("bundled model", "ok", f"{found}")
+    return Check("bundled model", "ok", str(found.path))
 
 
 def _offline() -> Check:

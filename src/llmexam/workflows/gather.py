@@ -7,10 +7,13 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal
 
+from llmexam.evidence.corpus import corpus_files
 from llmexam.evidence.index.manifest import FILE_NAME, read_manifest
+from llmexam.exam.audit import Finding
 from llmexam.exam.exam import Exam
 from llmexam.exam.readers import read_exam
 from llmexam.exam.writers import write_exam
+from llmexam.solvers.registry import solver_entries
 from llmexam.workflows.index import build_index, corpus_sources
 from llmexam.workflows.plan import EvidencePlan
 from llmexam.workflows.provenance import code_hash, model_versions
@@ -54,6 +57,37 @@ def gather_evidence(
         + ("one index" if len(indexes) == 1 else "reciprocal rank fusion"),
         **{f"index {path}": found for path, found in hashes.items()},
     }
+
+
+def require_evidence(plan: EvidencePlan) -> None:
+    """Check that all corpora and indexes are there, before any work is done.
+
+    Raises:
+        CorpusError: A corpus is not there.
+        EvidenceIndexError: An index is not there or damaged.
+    """
+    for corpus in plan.corpora:
+        corpus_files(corpus)
+    for path in plan.index:
+        read_manifest(path)
+
+
+def missing_evidence(exam: Exam, solvers: Sequence[str]) -> tuple[Finding, ...]:
+    """Return a warning if questions have no passages although a solver reads them.
+
+    Args:
+        exam: The questions as the solvers see them.
+        solvers: Names of the solvers.
+    """
+    readers = [name for name in solvers if solver_entries()[name].uses_evidence]
+    rows = tuple(row for row, question in enumerate(exam, 1) if not question.passages)
+    if not readers or not rows:
+        return ()
+    message = (
+        f"{len(rows)} of {len(exam)} questions have no passages, which {' and '.join(readers)} "
+        "would read: add evidence (a corpus or an index)"
+    )
+    return (Finding("no evidence", "warning", message, rows),)
 
 
 def _build(

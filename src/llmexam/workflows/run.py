@@ -23,7 +23,7 @@ from llmexam.storage.locking import lock_folder
 from llmexam.workflows.audit import audit_exam
 from llmexam.workflows.evaluate import load_prediction
 from llmexam.workflows.finish import compare_with, finish
-from llmexam.workflows.gather import gather_evidence
+from llmexam.workflows.gather import gather_evidence, missing_evidence, require_evidence
 from llmexam.workflows.judge import judge_solver
 from llmexam.workflows.plan import Plan, read_plan, with_paths
 from llmexam.workflows.provenance import code_hash, describe_run
@@ -69,7 +69,6 @@ def run_plan(
     _require_run_folder(path)
     with lock_folder(path):
         (path / _MARK).mkdir(exist_ok=True)
-        write_text(path / "plan.yaml", _as_yaml(checked))
         stages = Stages(path, fresh=fresh, announce=announce)
         return _run(checked, path, stages, command)
 
@@ -82,8 +81,10 @@ def _run(plan: Plan, folder: Path, stages: Stages, command: str) -> ReportConten
     for other in plan.evaluation.compare:
         # A file that cannot be compared with should show before the work, not after it.
         load_prediction(other, exam)
+    require_evidence(plan.evidence)
     findings = _audit(plan, exam, stages, folder)
     asked, sources = gather_evidence(plan.evidence, exam, stages, folder)
+    findings = (*missing_evidence(asked, [s.solver for s in plan.solvers]), *findings)
     members = [judge_solver(solver, asked, plan, stages, folder) for solver in plan.solvers]
     final, members = stages.time("combine", lambda: finish(plan, asked, members, folder))
     comparisons = stages.time("compare", lambda: compare_with(plan, asked, final, members))
@@ -101,7 +102,10 @@ def _run(plan: Plan, folder: Path, stages: Stages, command: str) -> ReportConten
         provenance={**describe_run(asked), **sources},
         files=_files(folder, final),
     )
+    # With the results, so that a run that failed leaves the plan of those that are there.
+    write_text(folder / "plan.yaml", _as_yaml(plan))
     _write_metrics(folder / "metrics.json", content)
+    _drop_others(folder, {final.name, *(member.name for member in members)})
     stages.time("write the report", lambda: write_report(folder / "report.html", content))
     write_json(folder / "run.json", _record(content, stages, folder))
     return content
@@ -127,6 +131,14 @@ def _audit(plan: Plan, exam: Exam, stages: Stages, folder: Path) -> tuple[Findin
         compute=compute,
         load=lambda: _FINDINGS.validate_json(path.read_bytes()),
     )
+
+
+def _drop_others(folder: Path, names: set[str]) -> None:
+    """Delete what solvers left that an earlier plan had and this one has not."""
+    for place in ("scores", "explanations", "positions"):
+        for path in (folder / place).glob("*.*"):
+            if path.stem not in names:
+                path.unlink()
 
 
 def _require_run_folder(path: Path) -> None:

@@ -19,6 +19,7 @@ from llmexam.exam.submission import write_submission
 from llmexam.solvers.protocol import Solver
 from llmexam.solvers.registry import create_solver
 from llmexam.workflows.evaluate import load_exam
+from llmexam.workflows.gather import missing_evidence
 from llmexam.workflows.provenance import code_hash
 from llmexam.workflows.search import attach_evidence
 
@@ -72,6 +73,7 @@ def solve_file(
     out: str | Path | None = None,
     submission: str | Path | None = None,
     progress: Callable[[int, int], None] | None = None,
+    warn: Callable[[str], None] = lambda message: None,
 ) -> ScoreMatrix:
     """Read an exam, find evidence for it, let a solver score it, and write what is asked for.
 
@@ -88,6 +90,7 @@ def solve_file(
         out: File for the scores.
         submission: File for the ranked answers.
         progress: Called with the number of questions scored so far, and of all.
+        warn: Called with what the user should know, such as that there is no evidence.
 
     Raises:
         LlmExamError: The exam, the indexes or the settings cannot be used.
@@ -106,6 +109,8 @@ def solve_file(
         )
     elif given == "drop":
         asked = asked.with_passages([()] * len(asked))
+    for finding in missing_evidence(asked, [solver]):
+        warn(finding.message)
     n_done = 0
 
     def report(n: int) -> None:
