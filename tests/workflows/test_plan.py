@@ -15,12 +15,20 @@ def parse(**values):
 def test_short_forms_mean_the_long_ones():
     plan = parse(
         evidence={"corpus": "corpus.jsonl", "index": "wiki"},
-        solvers=["first", {"solver": "lexical", "name": "words", "reach": 5}],
+        solvers=[
+            "first",
+            {"solver": "lexical", "name": "words", "reach": 5},
+            {"lexical": {"reach": 3}},
+            {"longest": None},
+        ],
     )
     assert plan.exam.path == "/base/exam.csv"
     assert [str(c.path) for c in plan.evidence.corpus] == ["/base/corpus.jsonl"]
     assert plan.evidence.index == ("/base/wiki",)
-    assert [(s.solver, s.name) for s in plan.solvers] == [("first", "first"), ("lexical", "words")]
+    names = [(s.solver, s.name) for s in plan.solvers]
+    assert names[:2] == [("first", "first"), ("lexical", "words")]
+    assert names[2:] == [("lexical", "lexical"), ("longest", "longest")]
+    assert plan.solvers[2].settings["reach"] == 3
     assert plan.solvers[1].settings["reach"] == 5
     assert plan.solvers[1].settings["floor"] == 0.4
 

@@ -80,7 +80,10 @@ class EvidencePlan(Settings):
 
 
 class SolverPlan(Settings):
-    """A solver and its settings; in YAML a name, or a mapping with `solver` and its settings."""
+    """A solver and its settings.
+
+    In YAML a name, a mapping with `solver` and its settings, or a name with a mapping of them.
+    """
 
     solver: str = Field(description="its name in the registry")
     name: str = Field(description="what it is called in this run")
@@ -91,6 +94,10 @@ class SolverPlan(Settings):
     def _read(cls, value: Any) -> Any:
         if isinstance(value, str):
             value = {"solver": value}
+        elif isinstance(value, Mapping) and len(value) == 1 and "solver" not in value:
+            # `- lexical: {reach: 3}`
+            name, settings = next(iter(value.items()))
+            value = {"solver": name, "settings": settings}
         if not isinstance(value, Mapping):
             return value
         given = dict(value)

@@ -70,3 +70,11 @@ def test_an_answer_in_the_prompt_counts_only_alone_and_as_whole_words():
         question("a", "b", prompt="Is it a thing?"),
     ]
     assert found(*questions) == {("answer in prompt", "note"): (1,)}
+
+
+@pytest.mark.parametrize(("column", "severity"), [("Answers", "warning"), ("source", "note")])
+def test_a_column_that_looks_like_misspelt_answers_is_named(column, severity):
+    question = Question("q", "What?", ("x", "y"), metadata={column: "A"})
+    found = [f for f in check_texts([(1, question)]) if f.check == "missing answers"]
+    assert [one.severity for one in found] == [severity]
+    assert (f"column '{column}'" in found[0].message) is (severity == "warning")

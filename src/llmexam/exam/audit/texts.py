@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from difflib import get_close_matches
 
 from llmexam.exam.audit.finding import Finding, Rows, plural
 from llmexam.exam.letters import letter_of
@@ -98,7 +99,7 @@ def _null_words(rows: Rows) -> Iterator[Finding]:
 def _missing(rows: Rows) -> Iterator[Finding]:
     unanswered = tuple(row for row, question in rows if question.answer is None)
     if len(unanswered) == len(rows):
-        yield Finding("missing answers", "note", "no question has an answer: nothing can be graded")
+        yield _no_answers(rows)
     elif unanswered:
         yield Finding(
             "missing answers",
@@ -114,6 +115,20 @@ def _missing(rows: Rows) -> Iterator[Finding]:
             f"{len(bare):,} of {len(rows):,} questions have no context, the others have",
             bare,
         )
+
+
+def _no_answers(rows: Rows) -> Finding:
+    """Return that nothing can be graded, and whether a column looks like misspelt answers."""
+    message = "no question has an answer: nothing can be graded"
+    columns = {name for _, question in rows for name in question.metadata}
+    faces = {name.strip().casefold(): name for name in sorted(columns)}
+    close = get_close_matches("answer", faces, n=1, cutoff=0.75)
+    if not close:
+        return Finding("missing answers", "note", message)
+    name = faces[close[0]]
+    return Finding(
+        "missing answers", "warning", f"{message}; if column '{name}' has them, call it 'answer'"
+    )
 
 
 def _too_long(rows: Rows) -> Iterator[Finding]:
