@@ -1,5 +1,6 @@
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -18,6 +19,7 @@ from llmexam.errors import (
 )
 from llmexam.exam.score_files import read_scores
 from llmexam.exam.submission import validate_submission
+from llmexam.lm.loading import resolve_model
 from llmexam.storage.locking import lock_folder
 from llmexam.workflows import run as run_module
 from llmexam.workflows.evaluate import load_exam
@@ -418,3 +420,29 @@ def test_solvers_that_left_the_plan_leave_the_folder(folder):
     run(folder, solvers=["lexical", "first"], ensemble={"weights": "equal"})
     names = {path.stem for path in (folder / "out" / "scores").iterdir()}
     assert names == {"ensemble", "lexical", "first"}
+
+
+def test_changed_weights_are_noticed(folder):
+    """The name of the model stays the same; what is in its folder does not."""
+    from safetensors.torch import load_file, save_file
+
+    model = folder / "model"
+    shutil.copytree(resolve_model().path, model)
+    write_plan(
+        folder,
+        {
+            "evidence": {"corpus": "corpus.jsonl", "kinds": ["dense"], "model": str(model)},
+            "solvers": [{"bi-encoder": {"model": str(model)}}],
+            "ensemble": {},
+        },
+    )
+    run(folder)
+    again = cached(run(folder))
+    assert again["index dense"] is True
+    assert again["score bi-encoder"] is True
+    weights = load_file(model / "model.safetensors")
+    weights["embeddings.word_embeddings.weight"] *= 1.5
+    save_file(weights, model / "model.safetensors", metadata={"format": "pt"})
+    after = cached(run(folder))
+    assert after["index dense"] is False
+    assert after["score bi-encoder"] is False

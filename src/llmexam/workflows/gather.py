@@ -13,6 +13,7 @@ from llmexam.exam.audit import Finding
 from llmexam.exam.exam import Exam
 from llmexam.exam.readers import read_exam
 from llmexam.exam.writers import write_exam
+from llmexam.lm.loading import resolve_model
 from llmexam.solvers.registry import solver_entries
 from llmexam.workflows.index import build_index, corpus_sources
 from llmexam.workflows.plan import EvidencePlan
@@ -98,7 +99,7 @@ def _build(
         "sources": [source.sha256 for source in corpus_sources(plan.corpora)],
         "fields": [corpus.model_dump(mode="json") for corpus in plan.corpora],
         "chunking": plan.chunking.model_dump(),
-        "model": plan.model if kind == "dense" else "",
+        "weights": resolve_model(plan.model).weights_hash if kind == "dense" else "",
         "code": code_hash(),
         "versions": model_versions() if kind == "dense" else {},
     }

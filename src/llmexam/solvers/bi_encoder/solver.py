@@ -14,7 +14,7 @@ from llmexam.exam.question import Question
 from llmexam.exam.scores import ScoreMatrix
 from llmexam.exam.wording import follow_wording, means_all, means_none
 from llmexam.lm.embedding import load_embedder
-from llmexam.lm.loading import BUNDLED, require_packages
+from llmexam.lm.loading import BUNDLED, require_packages, resolve_model
 from llmexam.settings import Settings
 from llmexam.solvers.bi_encoder.matching import FEATURES, Match
 from llmexam.solvers.bi_encoder.reading import Reading, read_questions
@@ -118,6 +118,15 @@ class BiEncoderSolver:
             )
             for reading in self._read(questions)
         ]
+
+    @property
+    def weights_hash(self) -> str:
+        """SHA-256 of the model's weights, for telling results of other weights apart.
+
+        Raises:
+            ModelError: The model cannot be found or used.
+        """
+        return resolve_model(self.settings.model).weights_hash
 
     @property
     def _embedder(self) -> Embedder:
