@@ -18,7 +18,7 @@ GOOD = "id,prompt,A,B,answer\n0,p,x,y,A\n"
         (b"prompt,A,B\np,\xe9,y\n", r"not UTF-8: byte 0xe9 at byte offset 13 \(line 2\)"),
         (b"prompt,A,B\np,x\0,y\n", "NUL byte stands at byte offset 14"),
         ("prompt,A,B\np,x,y\n".encode("utf-16"), "UTF-16"),
-        (gzip.compress(b"prompt,A,B\np,x,y\n"), "gzip archive"),
+        (gzip.compress(b"prompt,A,B\np,x,y\n", mtime=0), "gzip archive"),
         (b"PK\x03\x04rest", "zip archive"),
         (b"a,b\n1,2\n", "none of the known forms; it begins: a,b.*kaggle.*scienceqa"),
         (b"just words\n", "none of the known forms"),
