@@ -76,7 +76,7 @@ def fit_out_of_fold(
     return FittedWeights(
         weights=_name(names, _fit(points, answers)),
         fold_weights=tuple(fold_weights),
-        scores=_stack(parts).subset(order),
+        scores=ScoreMatrix.concatenate(parts).subset(order),
     )
 
 
@@ -186,12 +186,3 @@ def _combine(
 
 def _name(names: list[str], weights: Floats) -> dict[str, float]:
     return {name: float(weight) for name, weight in zip(names, weights, strict=True)}
-
-
-def _stack(parts: list[ScoreMatrix]) -> ScoreMatrix:
-    return ScoreMatrix(
-        tuple(question_id for part in parts for question_id in part.question_ids),
-        np.concatenate([part.values for part in parts]),
-        np.concatenate([part.present for part in parts]),
-        np.concatenate([part.truncated for part in parts]),
-    )

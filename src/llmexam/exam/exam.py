@@ -89,6 +89,10 @@ class Exam:
         """Return an exam of the questions at these places, in this order."""
         return replace(self, questions=tuple(self.questions[i] for i in indices))
 
+    def without_passages(self) -> Exam:
+        """Return this exam without any evidence."""
+        return self.with_passages([()] * len(self))
+
     def with_passages(self, passages: Sequence[Sequence[Passage]]) -> Exam:
         """Return this exam with other evidence: one sequence of passages a question."""
         return replace(

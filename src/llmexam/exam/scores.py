@@ -70,6 +70,29 @@ class ScoreMatrix:
         cut = np.zeros(len(rows), dtype=bool) if truncated is None else np.asarray(truncated, bool)
         return cls(tuple(question_ids), values, present, cut)
 
+    @classmethod
+    def concatenate(cls, parts: Sequence[ScoreMatrix]) -> ScoreMatrix:
+        """Return the matrix of all questions of all parts, in order; none gives an empty one.
+
+        >>> parts = [ScoreMatrix.from_rows(["a"], [[1, 2, 3]]), ScoreMatrix.from_rows(["b"], [[4]])]
+        >>> ScoreMatrix.concatenate(parts).values.tolist()
+        [[1.0, 2.0, 3.0], [4.0, 0.0, 0.0]]
+        """
+        n_questions = sum(len(part) for part in parts)
+        n_options = max((part.values.shape[1] for part in parts), default=0)
+        values = np.zeros((n_questions, n_options), dtype=np.float32)
+        present = np.zeros((n_questions, n_options), dtype=bool)
+        truncated = np.zeros(n_questions, dtype=bool)
+        start = 0
+        for part in parts:
+            end, width = start + len(part), part.values.shape[1]
+            values[start:end, :width] = part.values
+            present[start:end, :width] = part.present
+            truncated[start:end] = part.truncated
+            start = end
+        ids = tuple(question_id for part in parts for question_id in part.question_ids)
+        return cls(ids, values, present, truncated)
+
     def __len__(self) -> int:
         return len(self.question_ids)
 

@@ -15,7 +15,7 @@ from llmexam.exam.audit.texts import check_texts
 from llmexam.exam.exam import Exam
 from llmexam.exam.readers import detect_format, read_rows
 from llmexam.exam.readers.source import SourceFile
-from llmexam.sample import EXAM_PATH
+from llmexam.sample import exam_path
 
 TEXT_SUFFIXES = frozenset(
     {".txt", ".md", ".rst", ".yaml", ".yml", ".py", ".j2", ".jinja", ".prompt"}
@@ -94,7 +94,7 @@ def _rows_of(
 ) -> tuple[str, str, Rows, Sequence[ExamError]]:
     if isinstance(exam, Exam):
         return exam.source or "exam", exam.format, list(enumerate(exam, 1)), ()
-    read = read_rows(EXAM_PATH if str(exam) == "bundled" else exam, format=format)
+    read = read_rows(exam_path(exam), format=format)
     return str(exam), read.format, read.rows, read.faults
 
 

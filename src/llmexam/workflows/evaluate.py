@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from llmexam import sample
 from llmexam.evaluation.compare import Prediction
 from llmexam.evaluation.evaluate import evaluate_rankings, evaluate_scores
 from llmexam.evaluation.results import Evaluation
 from llmexam.exam.exam import Exam
 from llmexam.exam.readers import read_exam
 from llmexam.exam.scores import ScoreMatrix
+from llmexam.sample import exam_path
 
 _PARQUET = b"PAR1"
 
@@ -89,7 +89,7 @@ def load_exam(exam: Exam | str | Path, format: str | None = None) -> Exam:
     """
     if isinstance(exam, Exam):
         return exam
-    return read_exam(sample.EXAM_PATH if str(exam) == "bundled" else exam, format=format)
+    return read_exam(exam_path(exam), format=format)
 
 
 def load_prediction(prediction: Prediction | str | Path, exam: Exam) -> Prediction:

@@ -20,7 +20,7 @@ from llmexam.evidence.encoder import Encoder
 from llmexam.evidence.index.manifest import Manifest, Source, read_manifest
 from llmexam.evidence.index.opening import EvidenceIndex, open_index
 from llmexam.exam.question import Passage
-from llmexam.sample import CORPUS_PATH
+from llmexam.sample import corpus_path
 from llmexam.storage.hashing import hash_file
 
 Corpora = Iterable[CorpusSettings | str | Path]
@@ -183,7 +183,7 @@ def corpus_settings(
     return [
         CorpusSettings.parse(
             {
-                "path": CORPUS_PATH if str(path) == "bundled" else Path(path),
+                "path": corpus_path(path),
                 "format": format,
                 "fields": dict(fields or {}),
             },

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from pydantic import TypeAdapter
 
@@ -16,7 +16,7 @@ from llmexam.exam.question import Question
 from llmexam.exam.score_files import read_scores, write_scores
 from llmexam.exam.scores import ScoreMatrix
 from llmexam.report.content import SolverResult
-from llmexam.solvers.protocol import Explanation, Solver
+from llmexam.solvers.protocol import Explanation
 from llmexam.solvers.registry import create_solver, solver_entries
 from llmexam.storage.atomic import write_text
 from llmexam.workflows.plan import Plan, SolverPlan
@@ -28,6 +28,8 @@ from llmexam.workflows.provenance import (
 )
 from llmexam.workflows.solve import solve
 from llmexam.workflows.stages import Stages
+
+Result = TypeVar("Result")
 
 _EXPLANATIONS = TypeAdapter(tuple[Explanation, ...])
 
@@ -44,35 +46,95 @@ def judge_solver(
         stages: The stages of the run.
         folder: The run folder.
     """
-    solver = create_solver(planned.solver, planned.settings)
-    inputs = {
-        "exam": exam.content_hash,
-        "solver": planned.solver,
-        "settings": planned.settings,
-        "weights": getattr(solver, "weights_hash", ""),
-        "code": code_hash(),
-        "versions": _versions_behind(planned.solver),
-    }
-    scores = _score(planned.name, solver, exam, inputs, stages, folder)
-    explanations = _explain(planned.name, solver, exam, inputs, stages, folder)
+    judging = _Judging(planned, exam, stages, folder)
+    scores, explanations = judging.score(), judging.explain()
     if not exam.is_labelled:
         return SolverResult(planned.name, scores, explanations=explanations)
-    position = None
-    if plan.evaluation.positions:
-        grading = {**inputs, "k": plan.evaluation.k}
-        position = _audit(planned.name, solver, exam, scores, grading, stages, folder)
+    grading = plan.evaluation
+    position = judging.audit(scores, grading.k) if grading.positions else None
     evaluation = stages.time(
         f"grade {planned.name}",
         lambda: evaluate_scores(
             exam,
             scores,
             name=planned.name,
-            k=plan.evaluation.k,
-            n_resamples=plan.evaluation.n_resamples,
+            k=grading.k,
+            n_resamples=grading.n_resamples,
             seed=plan.seed,
         ),
     )
     return SolverResult(planned.name, scores, evaluation, position, explanations)
+
+
+class _Judging:
+    """The stages of one solver: each keyed by exam, settings, weights and code."""
+
+    def __init__(self, planned: SolverPlan, exam: Exam, stages: Stages, folder: Path) -> None:
+        self._name = planned.name
+        self._exam = exam
+        self._stages = stages
+        self._folder = folder
+        self._solver = create_solver(planned.solver, planned.settings)
+        self._inputs = {
+            "exam": exam.content_hash,
+            "solver": planned.solver,
+            "settings": planned.settings,
+            "weights": getattr(self._solver, "weights_hash", ""),
+            "code": code_hash(),
+            "versions": _versions_behind(planned.solver),
+        }
+
+    def score(self) -> ScoreMatrix:
+        def compute(path: Path) -> ScoreMatrix:
+            scores = solve(self._exam, self._solver, progress=self._stages.advance)
+            made_by = {"solver": self._name, "exam_hash": self._exam.content_hash}
+            write_scores(path, scores, {**made_by, "code_hash": code_hash()})
+            return scores
+
+        file = f"scores/{self._name}.parquet"
+        return self._run("score", file, {}, compute, lambda path: read_scores(path)[0])
+
+    def explain(self) -> tuple[Explanation, ...]:
+        def compute(path: Path) -> tuple[Explanation, ...]:
+            found = tuple(self._solver.explain(self._exam.questions))
+            write_text(path, _EXPLANATIONS.dump_json(found).decode("utf-8"))
+            return found
+
+        def load(path: Path) -> tuple[Explanation, ...]:
+            return _EXPLANATIONS.validate_json(path.read_bytes())
+
+        return self._run("explain", f"explanations/{self._name}.json", {}, compute, load)
+
+    def audit(self, scores: ScoreMatrix, k: int) -> PositionAudit:
+        def compute(path: Path) -> PositionAudit:
+            follows = getattr(self._solver, "order_invariant", False)
+            score = _follow(self._exam, scores) if follows else self._solver.score
+            found = audit_positions(score, self._exam, scores, k=k)
+            write_text(path, found.model_dump_json(indent=2) + "\n")
+            return found
+
+        def load(path: Path) -> PositionAudit:
+            return PositionAudit.model_validate_json(path.read_bytes())
+
+        file = f"positions/{self._name}.json"
+        return self._run("rotate options for", file, {"k": k}, compute, load)
+
+    def _run(
+        self,
+        what: str,
+        file: str,
+        more: dict[str, Any],
+        compute: Callable[[Path], Result],
+        load: Callable[[Path], Result],
+    ) -> Result:
+        path = self._folder / file
+        return self._stages.run(
+            f"{what} {self._name}",
+            {**self._inputs, **more},
+            [file],
+            compute=lambda: compute(path),
+            load=lambda: load(path),
+        )
 
 
 def _versions_behind(solver: str) -> dict[str, str]:
@@ -82,84 +144,6 @@ def _versions_behind(solver: str) -> dict[str, str]:
     if entry.origin != "llmexam":
         found[entry.origin] = origin_version(entry.origin)
     return found
-
-
-def _score(
-    name: str,
-    solver: Solver,
-    exam: Exam,
-    inputs: dict[str, Any],
-    stages: Stages,
-    folder: Path,
-) -> ScoreMatrix:
-    file = f"scores/{name}.parquet"
-
-    def compute() -> ScoreMatrix:
-        n_done = 0
-
-        def report(n: int) -> None:
-            nonlocal n_done
-            n_done += n
-            stages.advance(n_done, len(exam))
-
-        scores = solve(exam, solver, progress=report)
-        made_by = {"solver": name, "exam_hash": exam.content_hash, "code_hash": code_hash()}
-        write_scores(folder / file, scores, made_by)
-        return scores
-
-    return stages.run(
-        f"score {name}", inputs, [file], compute=compute, load=lambda: read_scores(folder / file)[0]
-    )
-
-
-def _explain(
-    name: str,
-    solver: Solver,
-    exam: Exam,
-    inputs: dict[str, Any],
-    stages: Stages,
-    folder: Path,
-) -> tuple[Explanation, ...]:
-    path = folder / "explanations" / f"{name}.json"
-
-    def compute() -> tuple[Explanation, ...]:
-        found = tuple(solver.explain(exam.questions))
-        write_text(path, _EXPLANATIONS.dump_json(found).decode("utf-8"))
-        return found
-
-    return stages.run(
-        f"explain {name}",
-        inputs,
-        [f"explanations/{name}.json"],
-        compute=compute,
-        load=lambda: _EXPLANATIONS.validate_json(path.read_bytes()),
-    )
-
-
-def _audit(
-    name: str,
-    solver: Solver,
-    exam: Exam,
-    scores: ScoreMatrix,
-    inputs: dict[str, Any],
-    stages: Stages,
-    folder: Path,
-) -> PositionAudit:
-    path = folder / "positions" / f"{name}.json"
-    score = _follow(exam, scores) if getattr(solver, "order_invariant", False) else solver.score
-
-    def compute() -> PositionAudit:
-        found = audit_positions(score, exam, scores, k=inputs["k"])
-        write_text(path, found.model_dump_json(indent=2) + "\n")
-        return found
-
-    return stages.run(
-        f"rotate options for {name}",
-        inputs,
-        [f"positions/{name}.json"],
-        compute=compute,
-        load=lambda: PositionAudit.model_validate_json(path.read_bytes()),
-    )
 
 
 def _follow(exam: Exam, scores: ScoreMatrix) -> Callable[[Sequence[Question]], ScoreMatrix]:

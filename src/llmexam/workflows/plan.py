@@ -8,7 +8,6 @@ from typing import Any, Literal
 
 from pydantic import Field, field_validator, model_validator
 
-from llmexam import sample
 from llmexam.ensemble.combine import check_weights
 from llmexam.ensemble.settings import EnsembleSettings
 from llmexam.errors import SettingsError
@@ -16,11 +15,10 @@ from llmexam.evidence.chunking import ChunkSettings
 from llmexam.evidence.corpus import CorpusSettings
 from llmexam.evidence.queries import QueryForm
 from llmexam.evidence.retriever import Given
+from llmexam.sample import BUNDLED, corpus_path, exam_path
 from llmexam.settings import Settings
 from llmexam.solvers.registry import parse_solver_settings
 from llmexam.storage.yaml_text import load_yaml
-
-BUNDLED = "bundled"
 
 
 class ExamPlan(Settings):
@@ -32,7 +30,7 @@ class ExamPlan(Settings):
     @property
     def file(self) -> Path:
         """The file to read."""
-        return sample.EXAM_PATH if self.path == BUNDLED else Path(self.path)
+        return exam_path(self.path)
 
 
 class EvidencePlan(Settings):
@@ -68,10 +66,7 @@ class EvidencePlan(Settings):
     @property
     def corpora(self) -> tuple[CorpusSettings, ...]:
         """The corpora, `bundled` being the sample's."""
-        return tuple(
-            c.model_copy(update={"path": sample.CORPUS_PATH}) if str(c.path) == BUNDLED else c
-            for c in self.corpus
-        )
+        return tuple(c.model_copy(update={"path": corpus_path(c.path)}) for c in self.corpus)
 
     @property
     def searches(self) -> bool:

@@ -6,8 +6,6 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, cast
 
-import numpy as np
-
 from llmexam.errors import ScoreError
 from llmexam.evidence.queries import QueryForm
 from llmexam.evidence.retriever import Given, check_given
@@ -23,7 +21,7 @@ from llmexam.workflows.gather import missing_evidence
 from llmexam.workflows.provenance import code_hash
 from llmexam.workflows.search import attach_evidence
 
-Progress = Callable[[int], None]
+Progress = Callable[[int, int], None]
 
 # Solvers deduplicate within one call, so a call gets much; but a progress bar should move.
 _QUESTIONS_A_CALL = 64
@@ -42,7 +40,7 @@ def solve(
         exam: The questions, with their evidence.
         solver: A solver, or the name of one.
         settings: Settings by key, where a name is given.
-        progress: Called with the number of questions scored since the last call.
+        progress: Called with the number of questions scored so far, and of all.
 
     Raises:
         SettingsError: The name or a setting is wrong.
@@ -51,13 +49,15 @@ def solve(
     """
     judge = create_solver(solver, settings) if isinstance(solver, str) else solver
     parts = []
+    n_done = 0
     for batch in _batches(exam.questions):
         scores = judge.score(batch)
         _check(scores, batch, solver)
         parts.append(scores)
+        n_done += len(batch)
         if progress is not None:
-            progress(len(batch))
-    return _stack(parts)
+            progress(n_done, len(exam))
+    return ScoreMatrix.concatenate(parts)
 
 
 def solve_file(
@@ -72,7 +72,7 @@ def solve_file(
     given: str = "keep",
     out: str | Path | None = None,
     submission: str | Path | None = None,
-    progress: Callable[[int, int], None] | None = None,
+    progress: Progress | None = None,
     warn: Callable[[str], None] = lambda message: None,
 ) -> ScoreMatrix:
     """Read an exam, find evidence for it, let a solver score it, and write what is asked for.
@@ -108,18 +108,10 @@ def solve_file(
             given=cast(Given, given),
         )
     elif given == "drop":
-        asked = asked.with_passages([()] * len(asked))
+        asked = asked.without_passages()
     for finding in missing_evidence(asked, [solver]):
         warn(finding.message)
-    n_done = 0
-
-    def report(n: int) -> None:
-        nonlocal n_done
-        n_done += n
-        if progress is not None:
-            progress(n_done, len(asked))
-
-    scores = solve(asked, judge, progress=report)
+    scores = solve(asked, judge, progress=progress)
     if out is not None:
         made_by = {"solver": solver, "exam_hash": asked.content_hash, "code_hash": code_hash()}
         write_scores(out, scores, {**made_by, "settings": judge.settings.model_dump_json()})
@@ -140,10 +132,3 @@ def _check(scores: ScoreMatrix, batch: Sequence[Question], solver: str | Solver)
         raise ScoreError(f"solver '{name}' returned other questions than it was asked")
     if scores.n_options.tolist() != [len(q.options) for q in batch]:
         raise ScoreError(f"solver '{name}' did not return one score an option")
-
-
-def _stack(parts: Sequence[ScoreMatrix]) -> ScoreMatrix:
-    rows = [row for part in parts for row in part.rows()]
-    ids = [question_id for part in parts for question_id in part.question_ids]
-    cut = np.concatenate([part.truncated for part in parts]) if parts else np.zeros(0, bool)
-    return ScoreMatrix.from_rows(ids, rows, cut)

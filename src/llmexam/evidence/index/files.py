@@ -29,19 +29,17 @@ def held_for_writing(folder: Path) -> Iterator[None]:
     Raises:
         EvidenceIndexError: Another process is writing into it.
     """
-    lock = lock_folder(folder)
-    try:
-        lock.__enter__()
-    except RunError:
-        raise EvidenceIndexError(
-            "another process is writing into this index",
-            file=folder,
-            hint="Wait for it, or stop it",
-        ) from None
-    try:
+    with ExitStack() as held:
+        # Only taking the lock is in `try`: what happens under it keeps its own errors.
+        try:
+            held.enter_context(lock_folder(folder))
+        except RunError:
+            raise EvidenceIndexError(
+                "another process is writing into this index",
+                file=folder,
+                hint="Wait for it, or stop it",
+            ) from None
         yield
-    finally:
-        lock.__exit__(None, None, None)
 
 
 @contextmanager
