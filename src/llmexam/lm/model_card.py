@@ -1,0 +1,97 @@
+"""The card of a trained model: what it is, how it reads, what it was trained on and what it gave.
+
+It lies beside the weights as `llmexam.json`, so that whoever loads the folder reads questions as
+the training did, or is told why that is not possible.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from pydantic import Field
+
+from llmexam.errors import ModelError, SettingsError
+from llmexam.settings import Settings
+from llmexam.storage.atomic import write_text
+
+CARD_FILE = "llmexam.json"
+
+
+class EvidenceOrigin(Settings):
+    """How the passages were found that a model was trained on.
+
+    The corpus is left out on purpose: an exam may come with another one. What must agree is the
+    way, because a model that has seen four short passages cannot read ten long ones.
+    """
+
+    source: str = Field(description="`none`, `given` with the questions, or `retrieved`")
+    kinds: tuple[str, ...] = Field((), description="indexes searched: sparse, dense")
+    model: str = Field("", description="weights hash of the dense index's bi-encoder")
+    chunking: dict[str, Any] = Field({}, description="how documents were cut into passages")
+    query_form: str = Field("", description="what was looked for")
+    k: int = Field(0, ge=0, description="passages a question got at most")
+    reranker: str = Field("", description="weights hash of the reranker, if one was used")
+
+
+class ModelCard(Settings):
+    """What a trained model says of itself."""
+
+    family: str = Field(description="the solver that it is for: `multiple-choice`, ...")
+    base_model: str = Field(description="the weights that training began with")
+    base_weights_hash: str = Field(description="SHA-256 of those weights")
+    head: str = Field("native", description="`native`: the model's own; `mean`: see lm/heads.py")
+    encoding: dict[str, Any] = Field({}, description="settings of how a question becomes tokens")
+    evidence: EvidenceOrigin = EvidenceOrigin(source="none")
+    training: dict[str, Any] = Field({}, description="settings of the training, all of them")
+    data: dict[str, str] = Field({}, description="content hash of each exam trained or chosen on")
+    metrics: dict[str, Any] = Field({}, description="what it gave: before, after, dev")
+    versions: dict[str, str] = Field({}, description="packages it was trained with")
+    command: str = Field("", description="the command that trained it")
+
+
+def read_card(folder: str | Path) -> ModelCard | None:
+    """Return the card of a model's folder, or None where it has none.
+
+    Raises:
+        ModelError: The card is damaged, or from another version of llmexam.
+    """
+    path = Path(folder) / CARD_FILE
+    if not path.is_file():
+        return None
+    try:
+        return ModelCard.model_validate_json(path.read_bytes())
+    except ValueError as error:
+        raise ModelError(
+            f"the card of the model cannot be read: {str(error).splitlines()[0]}",
+            file=path,
+            hint="Train the model again, or restore the file",
+        ) from None
+
+
+def write_card(folder: str | Path, card: ModelCard) -> None:
+    """Write the card into a model's folder, whole or not at all."""
+    write_text(Path(folder) / CARD_FILE, card.model_dump_json(indent=2) + "\n")
+
+
+def require_family(folder: str | Path, card: ModelCard | None, family: str) -> ModelCard:
+    """Return the card if it is one of this family.
+
+    Raises:
+        SettingsError: There is none, or the model was trained for another solver.
+    """
+    if card is None:
+        raise SettingsError(
+            f"the model has no {CARD_FILE}, so it was not trained for solver '{family}'",
+            file=folder,
+            field="model",
+            hint="Train one: llmexam train recipe.yaml",
+        )
+    if card.family != family:
+        raise SettingsError(
+            f"the model was trained for solver '{card.family}', not for '{family}'",
+            file=folder,
+            field="model",
+            hint=f"Use solver '{card.family}'",
+        )
+    return card

@@ -1,0 +1,1 @@
+"""Progress and metrics of a training, told to whoever keeps them."""

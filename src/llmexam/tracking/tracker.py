@@ -1,0 +1,48 @@
+"""What a tracker is, and the one that keeps nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Protocol
+
+
+class Tracker(Protocol):
+    """Keeps what a training says of itself."""
+
+    def start(self, name: str, settings: Mapping[str, Any]) -> None:
+        """Begin a run.
+
+        Args:
+            name: What it is called.
+            settings: Everything that was set; it holds no secrets.
+        """
+        ...
+
+    def log(self, step: int, values: Mapping[str, float]) -> None:
+        """Keep what was measured at a step."""
+        ...
+
+    def add_file(self, path: Path) -> None:
+        """Keep a file, such as a plot."""
+        ...
+
+    def finish(self) -> None:
+        """End the run; what was logged is on disk or sent."""
+        ...
+
+
+class NoTracker:
+    """Keeps nothing."""
+
+    def start(self, name: str, settings: Mapping[str, Any]) -> None:
+        """Begin a run."""
+
+    def log(self, step: int, values: Mapping[str, float]) -> None:
+        """Keep what was measured at a step."""
+
+    def add_file(self, path: Path) -> None:
+        """Keep a file, such as a plot."""
+
+    def finish(self) -> None:
+        """End the run."""

@@ -1,0 +1,1 @@
+"""Train solvers: a trainer for each family, and what all of them share."""

@@ -1,0 +1,118 @@
+"""What every trainer takes and gives."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Protocol
+
+from llmexam.exam.exam import Exam
+from llmexam.exam.scores import ScoreMatrix
+from llmexam.lm.model_card import ModelCard
+from llmexam.settings import Settings
+from llmexam.tracking.tracker import Tracker
+
+
+@dataclass(frozen=True, slots=True)
+class CurvePoint:
+    """What was measured at one step.
+
+    Attributes:
+        step: Updates of the weights so far.
+        values: By name: `loss` (mean since the last point), `learning_rate`, `grad_norm`,
+            `dev_loss`, `dev_map`, `seconds`, ...
+    """
+
+    step: int
+    values: dict[str, float]
+
+
+@dataclass(frozen=True, slots=True)
+class Checkpoint:
+    """A trained model on disk.
+
+    Attributes:
+        folder: Weights (safetensors), tokenizer, configuration and card.
+        card: What it is.
+        curve: What was measured on the way, by rising step.
+        best_step: The step whose weights these are.
+        dev_scores: Scores of the dev questions by these weights; None where there were none.
+        notes: What a person should know, such as how much was cut.
+    """
+
+    folder: Path
+    card: ModelCard
+    curve: tuple[CurvePoint, ...] = ()
+    best_step: int = 0
+    dev_scores: ScoreMatrix | None = None
+    notes: tuple[str, ...] = field(default_factory=tuple)
+
+
+@dataclass(frozen=True, slots=True)
+class Estimate:
+    """What a training would take, from its data and a few timed steps.
+
+    Attributes:
+        n_questions: Questions of one epoch.
+        n_tokens: Tokens of one epoch, without padding.
+        n_steps: Updates of the weights.
+        n_truncated: Questions whose evidence is cut.
+        share_cut: Share of the evidence's tokens that is cut.
+        seconds: Predicted time of all steps; gradings apart.
+        peak_mb: Predicted peak memory, in MB (10^6 bytes).
+        details: Further lines to print: label and value.
+    """
+
+    n_questions: int
+    n_tokens: int
+    n_steps: int
+    n_truncated: int
+    share_cut: float
+    seconds: float
+    peak_mb: float
+    details: dict[str, str] = field(default_factory=dict)
+
+
+class Trainer(Protocol):
+    """Trains one family. Made from its settings alone; `settings_class` names their class.
+
+    `card` says what is known before: base model, evidence, data, command. `fit` completes it.
+    """
+
+    settings: Settings
+
+    def fit(
+        self,
+        train: Exam,
+        dev: Exam | None,
+        folder: Path,
+        *,
+        card: dict[str, Any],
+        tracker: Tracker,
+        resume: bool = True,
+    ) -> Checkpoint:
+        """Train, and leave the best weights in `folder`.
+
+        Args:
+            train: Questions with answers and evidence.
+            dev: Questions that choose the best step and stop early, or None.
+            folder: Where the model goes; `folder/state` holds what a resume needs.
+            card: Fields of `ModelCard` that the caller knows.
+            tracker: Told of every curve point.
+            resume: Go on from the newest whole state, if there is one.
+        """
+        ...
+
+    def estimate(self, train: Exam) -> Estimate:
+        """Return what training would take, from the data and a few timed steps."""
+        ...
+
+
+class TrainerClass(Protocol):
+    """A class whose instances are trainers, made from settings of the class it names."""
+
+    settings_class: type[Settings]
+
+    def __call__(self, settings: Any) -> Trainer:
+        """Make a trainer."""
+        ...
