@@ -1,0 +1,149 @@
+"""Pairs of texts to the tokens of one sequence, for models that read two texts at once.
+
+All that reads pairs (cross-encoders, multiple-choice readers, rerankers), in training as in
+scoring, encodes them here, so that what was read in training is what is read later.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from llmexam.errors import ModelError
+
+
+@dataclass(frozen=True, slots=True)
+class TextPair:
+    """Two texts that are read together.
+
+    Attributes:
+        first: The text that comes first; it may be cut at its end.
+        second: The text behind it, which is kept whole.
+    """
+
+    first: str
+    second: str
+
+
+@dataclass(frozen=True, slots=True)
+class EncodedPair:
+    """Tokens of one pair.
+
+    Attributes:
+        ids: Token ids, special ones included.
+        types: 0 for tokens of the first text, 1 for those of the second.
+        n_cut: Tokens of the text that may be cut that were left out.
+        n_first: Tokens the first text had before.
+    """
+
+    ids: list[int]
+    types: list[int]
+    n_cut: int
+    n_first: int
+
+
+def encode_pairs(
+    pairs: Sequence[TextPair],
+    tokenizer: Any,
+    max_tokens: int,
+    *,
+    cut: Literal["first", "second"] = "first",
+) -> list[EncodedPair]:
+    """Return the tokens of each pair; equal pairs are tokenised once.
+
+    A text that is to be kept, but is longer than the model reads, loses tokens at its beginning.
+
+    Args:
+        pairs: The pairs.
+        tokenizer: A fast tokenizer of transformers.
+        max_tokens: Tokens of a pair at most, special ones included.
+        cut: Which of the two texts loses tokens, at its end, where both are too long together.
+
+    Raises:
+        ModelError: The tokenizer cannot join two texts in so few tokens.
+    """
+    distinct = list(dict.fromkeys(pairs))
+    if not distinct:
+        return []
+    texts = {text for pair in distinct for text in (pair.first, pair.second)}
+    tokens = _tokenize(sorted(texts), tokenizer)
+    frame = pair_frame(tokenizer)
+    room = max_tokens - frame.n_tokens
+    if room < 2:
+        raise ModelError(f"{max_tokens} tokens have no room for two texts and special tokens")
+    known = {}
+    for pair in distinct:
+        first, second = tokens[pair.first], tokens[pair.second]
+        n_first, n_second = len(first), len(second)
+        if cut == "first":
+            second = second[-room:]
+            first = first[: room - len(second)]
+            n_cut = n_first - len(first)
+        else:
+            first = first[-room:]
+            second = second[: room - len(first)]
+            n_cut = n_second - len(second)
+        ids, types = frame.join(first, second)
+        known[pair] = EncodedPair(ids, types, n_cut, n_first)
+    return [known[pair] for pair in pairs]
+
+
+@dataclass(frozen=True, slots=True)
+class PairFrame:
+    """The special tokens around and between two texts, and the types of all."""
+
+    before: tuple[int, ...]
+    between: tuple[int, ...]
+    after: tuple[int, ...]
+    second_type: int
+
+    @property
+    def n_tokens(self) -> int:
+        """How many special tokens a pair has."""
+        return len(self.before) + len(self.between) + len(self.after)
+
+    def join(self, first: list[int], second: list[int]) -> tuple[list[int], list[int]]:
+        """Return ids and types of two texts, with special tokens."""
+        ids = [*self.before, *first, *self.between, *second, *self.after]
+        n_first = len(self.before) + len(first) + len(self.between)
+        return ids, [0] * n_first + [self.second_type] * (len(ids) - n_first)
+
+
+def pair_frame(tokenizer: Any) -> PairFrame:
+    """Return what a tokenizer puts around two texts, found out by joining two.
+
+    Raises:
+        ModelError: It changes the texts when it joins them.
+    """
+    first = tokenizer("a", add_special_tokens=False)["input_ids"]
+    second = tokenizer("b", add_special_tokens=False)["input_ids"]
+    joined = tokenizer("a", "b", return_token_type_ids=True)
+    ids, types = list(joined["input_ids"]), list(joined["token_type_ids"])
+    start = _find(ids, first, 0)
+    middle = start + len(first)
+    later = _find(ids, second, middle)
+    end = later + len(second)
+    return PairFrame(
+        tuple(ids[:start]), tuple(ids[middle:later]), tuple(ids[end:]), int(types[later])
+    )
+
+
+def _find(ids: list[int], part: list[int], start: int) -> int:
+    for place in range(start, len(ids) - len(part) + 1):
+        if ids[place : place + len(part)] == part:
+            return place
+    raise ModelError("the tokenizer changes two texts when it joins them")
+
+
+def _tokenize(texts: list[str], tokenizer: Any) -> dict[str, list[int]]:
+    # A lone surrogate, which a damaged file can hold, is no character to the tokenizer.
+    clean = [text.encode("utf-8", "replace").decode("utf-8") for text in texts]
+    encoded = tokenizer(
+        clean,
+        add_special_tokens=False,
+        return_attention_mask=False,
+        return_token_type_ids=False,
+        verbose=False,
+    )
+    return dict(zip(texts, encoded["input_ids"], strict=True))
