@@ -9,7 +9,7 @@ from llmexam.errors import SettingsError, nearest
 from llmexam.evidence.fusion import fuse_passages
 from llmexam.evidence.queries import QueryForm, make_queries
 from llmexam.exam.exam import Exam
-from llmexam.exam.question import Passage
+from llmexam.exam.question import Passage, Question
 
 Given = Literal["keep", "drop", "append"]
 
@@ -27,6 +27,21 @@ class Searchable(Protocol):
 
     def search(self, queries: Sequence[str], k: int) -> list[list[Passage]]:
         """Return at most k passages for every query, best first, with scores."""
+        ...
+
+
+class PassageReranker(Protocol):
+    """Anything that puts passages in a better order."""
+
+    @property
+    def depth(self) -> int:
+        """How many passages it wants to look at."""
+        ...
+
+    def rerank(
+        self, questions: Sequence[Question], found: Sequence[Sequence[Passage]], k: int
+    ) -> list[list[Passage]]:
+        """Return the k best of the passages found for each question, best first, with scores."""
         ...
 
 
@@ -76,6 +91,7 @@ def attach_passages(
     k: int = 4,
     given: Given = "keep",
     depth: int = 50,
+    reranker: PassageReranker | None = None,
 ) -> Exam:
     """Return the exam with the passages found for its questions, best first.
 
@@ -88,6 +104,8 @@ def attach_passages(
             keeps them and is not searched. `drop`: found ones take their place. `append`: found
             ones that say something else come after them.
         depth: Passages asked for every query where a question has several, before fusion.
+        reranker: Chooses the k passages among the first that were found; given ones are not
+            put in another order.
 
     Raises:
         SettingsError: The query form or `given` is unknown, or k is below 1.
@@ -99,11 +117,15 @@ def attach_passages(
     queries = [make_queries(question, query_form) for question in asking]
     flat = [query for of_question in queries for query in of_question]
     several = any(len(of_question) > 1 for of_question in queries)
-    rankings = iter(retriever.retrieve(flat, max(k, depth) if several else k) if flat else [])
-    found: dict[str, list[Passage]] = {}
-    for question, of_question in zip(asking, queries, strict=True):
+    wanted = max(k, reranker.depth) if reranker else k
+    asked_for = max(wanted, depth) if several else wanted
+    rankings = iter(retriever.retrieve(flat, asked_for) if flat else [])
+    candidates: list[list[Passage]] = []
+    for of_question in queries:
         lists = [next(rankings) for _ in of_question]
-        found[question.id] = lists[0][:k] if len(lists) == 1 else fuse_passages(lists, k)
+        candidates.append(lists[0][:wanted] if len(lists) == 1 else fuse_passages(lists, wanted))
+    chosen = reranker.rerank(asking, candidates, k) if reranker else candidates
+    found = {question.id: passages for question, passages in zip(asking, chosen, strict=True)}
     return exam.with_passages(
         [_joined(q.passages, found[q.id], given) if q.id in found else q.passages for q in exam]
     )

@@ -9,11 +9,13 @@ from typing import Literal
 
 from llmexam.evidence.corpus import corpus_files
 from llmexam.evidence.index.manifest import FILE_NAME, read_manifest
+from llmexam.evidence.reranker import load_reranker
 from llmexam.exam.audit import Finding
 from llmexam.exam.exam import Exam
 from llmexam.exam.readers import read_exam
 from llmexam.exam.writers import write_exam
 from llmexam.lm.loading import resolve_model
+from llmexam.lm.model_card import EvidenceOrigin
 from llmexam.solvers.registry import solver_entries
 from llmexam.workflows.index import build_index, corpus_sources
 from llmexam.workflows.plan import EvidencePlan
@@ -55,7 +57,8 @@ def gather_evidence(
     return asked, {
         "evidence": f"for {n_found} of {len(asked)} questions; given passages: {plan.given}",
         "search": f"{plan.query_form}, up to {plan.k} passages, "
-        + ("one index" if len(indexes) == 1 else "reciprocal rank fusion"),
+        + ("one index" if len(indexes) == 1 else "reciprocal rank fusion")
+        + (f", chosen among {plan.reranker.depth} by a reranker" if plan.reranker else ""),
         **{f"index {path}": found for path, found in hashes.items()},
     }
 
@@ -71,6 +74,45 @@ def require_evidence(plan: EvidencePlan) -> None:
         corpus_files(corpus)
     for path in plan.index:
         read_manifest(path)
+    if plan.reranker is not None:
+        resolve_model(plan.reranker.model)
+
+
+def evidence_origin(plan: EvidencePlan, exam: Exam) -> EvidenceOrigin:
+    """Return how the passages of an exam are found by a plan.
+
+    Args:
+        plan: The plan.
+        exam: The exam as it was read, before evidence is gathered.
+
+    Raises:
+        EvidenceIndexError: An index cannot be used.
+        ModelError: The bi-encoder or the reranker cannot be found.
+    """
+    n_given = sum(bool(q.passages) for q in exam) if plan.given != "drop" else 0
+    if not plan.searches or (plan.given == "keep" and n_given == len(exam)):
+        return EvidenceOrigin(source="given" if n_given else "none")
+    manifests = [read_manifest(path) for path in plan.index]
+    kinds = {manifest.kind for manifest in manifests} | set(plan.kinds if plan.corpus else ())
+    models = {m.encoder.weights_hash for m in manifests if m.encoder is not None}
+    if plan.corpus and "dense" in plan.kinds:
+        models.add(resolve_model(plan.model).weights_hash)
+    chunkings = [manifest.chunking or {} for manifest in manifests]
+    if plan.corpus:
+        chunkings.append(plan.chunking.model_dump())
+    same = all(chunking == chunkings[0] for chunking in chunkings)
+    return EvidenceOrigin(
+        # With `append` all questions have both, with `keep` each has one or the other.
+        source=f"given {'and' if plan.given == 'append' else 'or'} retrieved"
+        if n_given
+        else "retrieved",
+        kinds=tuple(sorted(kinds)),
+        model=" ".join(sorted(models)),
+        chunking=chunkings[0] if same else {"several": chunkings},
+        query_form=plan.query_form,
+        k=plan.k,
+        reranker=resolve_model(plan.reranker.model).weights_hash if plan.reranker else "",
+    )
 
 
 def missing_evidence(exam: Exam, solvers: Sequence[str]) -> tuple[Finding, ...]:
@@ -135,7 +177,12 @@ def _search(
 
     def compute() -> Exam:
         found = attach_evidence(
-            exam, indexes, query_form=plan.query_form, k=plan.k, given=plan.given
+            exam,
+            indexes,
+            query_form=plan.query_form,
+            k=plan.k,
+            given=plan.given,
+            reranker=load_reranker(plan.reranker) if plan.reranker else None,
         )
         write_exam(path, found, format="jsonl")
         return found
@@ -144,16 +191,21 @@ def _search(
         found = read_exam(path, format="jsonl")
         return exam.with_passages([question.passages for question in found])
 
+    inputs = {
+        "exam": exam.content_hash,
+        "indexes": list(hashes.values()),
+        "query_form": plan.query_form,
+        "k": plan.k,
+        "given": plan.given,
+        "code": code_hash(),
+    }
+    if plan.reranker is not None:
+        weights = resolve_model(plan.reranker.model).weights_hash
+        inputs["reranker"] = {**plan.reranker.model_dump(), "weights": weights}
+        inputs["versions"] = model_versions()
     return stages.run(
         "search",
-        {
-            "exam": exam.content_hash,
-            "indexes": list(hashes.values()),
-            "query_form": plan.query_form,
-            "k": plan.k,
-            "given": plan.given,
-            "code": code_hash(),
-        },
+        inputs,
         [_FOUND],
         compute=compute,
         load=load,

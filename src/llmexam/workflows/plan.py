@@ -14,6 +14,7 @@ from llmexam.errors import SettingsError
 from llmexam.evidence.chunking import ChunkSettings
 from llmexam.evidence.corpus import CorpusSettings
 from llmexam.evidence.queries import QueryForm
+from llmexam.evidence.reranker import RerankerSettings
 from llmexam.evidence.retriever import Given
 from llmexam.sample import BUNDLED, corpus_path, exam_path
 from llmexam.settings import Settings
@@ -51,6 +52,9 @@ class EvidencePlan(Settings):
         "keep",
         description="passages in the exam file: use them alone, drop them, or add what is found",
     )
+    reranker: RerankerSettings | None = Field(
+        None, description="a cross-encoder that chooses the passages among more of them"
+    )
 
     @field_validator("corpus", mode="before")
     @classmethod
@@ -62,6 +66,11 @@ class EvidencePlan(Settings):
     @classmethod
     def _read_indexes(cls, value: Any) -> Any:
         return [value] if isinstance(value, str) else value
+
+    @field_validator("reranker", mode="before")
+    @classmethod
+    def _read_reranker(cls, value: Any) -> Any:
+        return {"model": value} if isinstance(value, str) else value
 
     @property
     def corpora(self) -> tuple[CorpusSettings, ...]:

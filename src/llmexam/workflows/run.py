@@ -17,6 +17,7 @@ from llmexam.exam.readers import read_exam
 from llmexam.exam.submission import write_submission
 from llmexam.report.content import ReportContent, SolverResult
 from llmexam.report.html import write_report
+from llmexam.solvers.registry import create_solver
 from llmexam.storage.atomic import write_json, write_text
 from llmexam.storage.hashing import hash_file
 from llmexam.storage.locking import lock_folder
@@ -27,6 +28,7 @@ from llmexam.workflows.gather import gather_evidence, missing_evidence, require_
 from llmexam.workflows.judge import judge_solver
 from llmexam.workflows.plan import Plan, read_plan, with_paths
 from llmexam.workflows.provenance import code_hash, describe_run
+from llmexam.workflows.same_evidence import check_evidence
 from llmexam.workflows.stages import Announce, Stages
 
 _FINDINGS = TypeAdapter(tuple[Finding, ...])
@@ -82,6 +84,8 @@ def _run(plan: Plan, folder: Path, stages: Stages, command: str) -> ReportConten
         # A file that cannot be compared with should show before the work, not after it.
         load_prediction(other, exam)
     require_evidence(plan.evidence)
+    made = [(one.name, create_solver(one.solver, one.settings)) for one in plan.solvers]
+    check_evidence(made, plan.evidence, exam)
     findings = _audit(plan, exam, stages, folder)
     asked, sources = gather_evidence(plan.evidence, exam, stages, folder)
     findings = (*missing_evidence(asked, [s.solver for s in plan.solvers]), *findings)

@@ -13,7 +13,13 @@ from llmexam.evidence.encoder import Encoder
 from llmexam.evidence.index.opening import open_index
 from llmexam.evidence.judgements import RankingQuality, judge, read_qrels
 from llmexam.evidence.queries import QueryForm
-from llmexam.evidence.retriever import Given, IndexRetriever, Retriever, attach_passages
+from llmexam.evidence.retriever import (
+    Given,
+    IndexRetriever,
+    PassageReranker,
+    Retriever,
+    attach_passages,
+)
 from llmexam.exam.exam import Exam
 from llmexam.exam.question import Passage
 from llmexam.workflows.evaluate import load_exam
@@ -155,6 +161,7 @@ def attach_evidence(
     k: int = 4,
     given: Given = "keep",
     encoder: Encoder | None = None,
+    reranker: PassageReranker | None = None,
 ) -> Exam:
     """Return the exam with passages from one or more indexes (see `attach_passages`).
 
@@ -162,7 +169,9 @@ def attach_evidence(
         EvidenceIndexError: An index cannot be used.
     """
     retriever = open_retriever(indexes, encoder=encoder)
-    return attach_passages(exam, retriever, query_form=query_form, k=k, given=given)
+    return attach_passages(
+        exam, retriever, query_form=query_form, k=k, given=given, reranker=reranker
+    )
 
 
 def _depth(k: int, judgements: str | Path | None) -> int:

@@ -18,7 +18,9 @@ from llmexam.solvers.protocol import Solver
 from llmexam.solvers.registry import create_solver
 from llmexam.workflows.evaluate import load_exam
 from llmexam.workflows.gather import missing_evidence
+from llmexam.workflows.plan import EvidencePlan
 from llmexam.workflows.provenance import code_hash
+from llmexam.workflows.same_evidence import check_evidence
 from llmexam.workflows.search import attach_evidence
 
 Progress = Callable[[int, int], None]
@@ -99,6 +101,13 @@ def solve_file(
     judge = create_solver(solver, settings)
     check_given(given)
     asked = load_exam(exam, format)
+    plan = EvidencePlan(
+        index=tuple(map(str, indexes)),
+        k=k,
+        query_form=cast(QueryForm, query_form),
+        given=cast(Given, given),
+    )
+    check_evidence([(solver, judge)], plan, asked)
     if indexes:
         asked = attach_evidence(
             asked,

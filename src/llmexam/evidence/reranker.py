@@ -1,0 +1,179 @@
+"""Put retrieved passages in a better order with a cross-encoder that reads query and passage."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING, Literal, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import Field
+
+from llmexam.errors import SettingsError
+from llmexam.evidence.queries import QueryForm, make_queries
+from llmexam.exam.question import Passage, Question
+from llmexam.lm.model_card import read_card
+from llmexam.lm.text_pairs import TextPair
+from llmexam.settings import Settings
+
+if TYPE_CHECKING:
+    from llmexam.lm.pair_scoring import PairScores
+
+FAMILY = "reranker"
+"""What the card of a model says that was trained to rerank."""
+
+# Pairs encoded at a time: bounds the memory that their tokens take, about 2 kB a pair.
+_PAIRS_A_CALL = 20_000
+
+
+class RerankEncoding(Settings):
+    """How a question and a passage become the tokens that a reranker sees."""
+
+    max_tokens: int = Field(
+        256, ge=16, le=8192, description="tokens of query and passage, special ones too"
+    )
+    query_form: QueryForm = Field(
+        "prompt+options",
+        description="the query; of several, the one that likes a passage most counts",
+    )
+    layout: Literal["query|passage", "passage|query"] = Field(
+        "query|passage", description="which comes first; the passage is cut, never the query"
+    )
+
+    @property
+    def cut(self) -> Literal["first", "second"]:
+        """Which text of a pair may be cut."""
+        return "second" if self.layout == "query|passage" else "first"
+
+
+class RerankerSettings(Settings):
+    """A reranker between retrieval and the readers."""
+
+    model: str = Field(
+        description="a folder that `llmexam train` made, or a published cross-encoder",
+        min_length=1,
+    )
+    depth: int = Field(
+        20, ge=1, le=1000, description="passages that are retrieved and put in a new order"
+    )
+    precision: Literal["auto", "fp32", "bf16"] = Field(
+        "auto", description="'auto' takes bf16 where the processor multiplies it fast"
+    )
+    device: str = Field("cpu", description="torch device, such as 'cpu' or 'cuda'")
+
+
+class PairReader(Protocol):
+    """What scores pairs of texts, as `llmexam.lm.pair_scoring.load_pair_scorer` returns one."""
+
+    @property
+    def weights_hash(self) -> str:
+        """SHA-256 of its weights."""
+        ...
+
+    def score(self, pairs: Sequence[TextPair]) -> PairScores:
+        """Return one score a pair, higher is better."""
+        ...
+
+
+class Reranker:
+    """Orders the passages of a question by how well they answer it.
+
+    Args:
+        reader: Scores pairs.
+        encoding: How question and passage become a pair.
+        depth: Passages to look at.
+    """
+
+    def __init__(self, reader: PairReader, encoding: RerankEncoding, depth: int) -> None:
+        self._reader = reader
+        self._encoding = encoding
+        self.depth = depth
+
+    @property
+    def weights_hash(self) -> str:
+        """SHA-256 of the reranker's weights."""
+        return self._reader.weights_hash
+
+    def rerank(
+        self, questions: Sequence[Question], found: Sequence[Sequence[Passage]], k: int
+    ) -> list[list[Passage]]:
+        """Return the k best of the passages found for each question, best first, with scores.
+
+        A pair that several questions share is scored once. Ties keep the order of retrieval.
+
+        Args:
+            questions: The questions; answers and own passages are not used.
+            found: What was retrieved for each.
+            k: Passages a question keeps at most.
+        """
+        ordered = []
+        for begin, end in _runs(found):
+            pairs = [
+                rerank_pairs(question, passages, self._encoding)
+                for question, passages in zip(questions[begin:end], found[begin:end], strict=True)
+            ]
+            flat = [pair for of_question in pairs for row in of_question for pair in row]
+            scores = iter(self._reader.score(flat).scores.tolist() if flat else ())
+            for passages, of_question in zip(found[begin:end], pairs, strict=True):
+                best = np.array([max(next(scores) for _ in row) for row in of_question])
+                ordered.append(_best(passages, best, k))
+        return ordered
+
+
+def load_reranker(settings: RerankerSettings) -> Reranker:
+    """Load a reranker; it reads as its card says, or as published ones do where it has none.
+
+    Raises:
+        SettingsError: The model was trained for something else.
+        ModelError: It cannot be found or used.
+        MissingDependencyError: torch or transformers is not installed.
+    """
+    from llmexam.lm.loading import resolve_model
+    from llmexam.lm.pair_scoring import load_pair_scorer
+
+    folder = resolve_model(settings.model)
+    card = read_card(folder.path)
+    if card is not None and card.family != FAMILY:
+        raise SettingsError(
+            f"the model was trained for solver '{card.family}', not as a reranker",
+            file=folder.path,
+            field="reranker.model",
+            hint="Train one with `family: reranker`, or name a published cross-encoder",
+        )
+    encoding = RerankEncoding.parse(card.encoding if card else {}, subject="the reranker's card")
+    reader = load_pair_scorer(
+        settings.model,
+        head=card.head if card else "native",
+        max_tokens=encoding.max_tokens,
+        cut=encoding.cut,
+        precision=settings.precision,
+        device=settings.device,
+    )
+    return Reranker(reader, encoding, settings.depth)
+
+
+def rerank_pairs(
+    question: Question, passages: Sequence[Passage], encoding: RerankEncoding
+) -> list[list[TextPair]]:
+    """Return what is read for each passage: one pair for every query of the question."""
+    queries = make_queries(question, encoding.query_form)
+    texts = [f"{p.title}\n{p.text}" if p.title else p.text for p in passages]
+    if encoding.layout == "query|passage":
+        return [[TextPair(query, text) for query in queries] for text in texts]
+    return [[TextPair(text, query) for query in queries] for text in texts]
+
+
+def _runs(found: Sequence[Sequence[Passage]]) -> Iterator[tuple[int, int]]:
+    """Cut questions into runs of about `_PAIRS_A_CALL` passages."""
+    begin = n_pairs = 0
+    for end, passages in enumerate(found, 1):
+        n_pairs += len(passages)
+        if n_pairs >= _PAIRS_A_CALL or end == len(found):
+            yield begin, end
+            begin, n_pairs = end, 0
+
+
+def _best(passages: Sequence[Passage], scores: NDArray[np.float64], k: int) -> list[Passage]:
+    order = np.argsort(-scores, kind="stable")[:k]
+    return [replace(passages[i], score=float(scores[i])) for i in order]
