@@ -1,0 +1,168 @@
+"""One training from its first step to its best weights, whatever the family.
+
+A family makes its model, its data and its Trainer; what happens beside the steps is here.
+"""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+import transformers
+from transformers.trainer_callback import PrinterCallback
+
+from llmexam.exam.exam import Exam
+from llmexam.exam.scores import ScoreMatrix
+from llmexam.tracking.tracker import Tracker
+from llmexam.training.callbacks import (
+    AverageKeeper,
+    CurveRecorder,
+    DevGrading,
+    DevLoss,
+    StateMark,
+    choice_loss,
+)
+from llmexam.training.progress import ProgressBar
+from llmexam.training.protocol import CurvePoint
+from llmexam.training.settings import TrainingSettings
+from llmexam.training.states import STATE_FOLDER, is_first_process, newest_state
+from llmexam.training.undisturbed import undisturbed
+from llmexam.training.weights import BEST_FOLDER, Average, BestWeights
+
+
+@dataclass(frozen=True, slots=True)
+class DevSet:
+    """The questions that choose the best step.
+
+    Attributes:
+        exam: The questions, with answers.
+        score: Scores them by the weights that the model has when it is called.
+        loss: The loss of such scores.
+    """
+
+    exam: Exam
+    score: Callable[[], ScoreMatrix]
+    loss: DevLoss = choice_loss
+
+
+@dataclass(frozen=True, slots=True)
+class Trained:
+    """How a training went; the model has its best weights.
+
+    Attributes:
+        curve: What was measured, by rising step.
+        best_step: The step whose weights the model has.
+        dev_scores: Scores of the dev questions by these weights; None where there are none.
+        stopped_early: Whether patience ended it.
+    """
+
+    curve: tuple[CurvePoint, ...]
+    best_step: int
+    dev_scores: ScoreMatrix | None
+    stopped_early: bool
+
+
+def run_training(
+    trainer: transformers.Trainer,
+    folder: Path,
+    settings: TrainingSettings,
+    *,
+    tracker: Tracker,
+    dev: DevSet | None = None,
+    resume: bool = True,
+) -> Trained:
+    """Train until the end, from the newest whole state if there is one.
+
+    Afterwards the model of the trainer has the best weights by the dev questions; without them
+    the moving average, or the last weights. States and best weights stay on disk, for a training
+    may be stopped before its result is written: `finish_checkpoint` removes them.
+
+    Args:
+        trainer: Made with `training_arguments` for this folder.
+        folder: The folder of the training.
+        settings: How to train.
+        tracker: Told of every point of the curve.
+        dev: What to grade while training, or None.
+        resume: Go on from a state; if not, states that are there are removed.
+
+    Raises:
+        ModelError: The loss is not a number.
+    """
+    model: Any = trainer.model
+    if not resume:
+        _forget(folder)
+    state = newest_state(folder)
+    recorder, bar = CurveRecorder(folder, tracker), ProgressBar()
+    average = Average(model, settings.ema_decay) if settings.ema_decay else None
+    best = BestWeights(model, folder)
+    grading = None
+    callbacks: list[Any] = [recorder]
+    if average is not None:
+        callbacks.append(AverageKeeper(average, folder))
+    if dev is not None:
+        grading = DevGrading(
+            dev.score,
+            dev.exam,
+            settings,
+            best=best,
+            recorder=recorder,
+            folder=folder,
+            dev_loss=dev.loss,
+            average=average,
+        )
+        callbacks.append(grading)
+    # Saving a state would draw a bar of its own, and the printer writes to stdout.
+    transformers.utils.logging.disable_progress_bar()  # type: ignore[no-untyped-call]
+    trainer.remove_callback(PrinterCallback)
+    for callback in [*callbacks, bar, StateMark(folder)]:
+        trainer.add_callback(callback)
+    try:
+        last_step = _train(trainer, state, callbacks)
+    finally:
+        bar.close()
+    return _result(last_step, recorder, grading, dev, best, average)
+
+
+def _train(trainer: transformers.Trainer, state: Path | None, callbacks: list[Any]) -> int:
+    """Run the steps that are missing, and return how many there are in all."""
+    if state is not None:
+        told = transformers.TrainerState.load_from_json(str(state / "trainer_state.json"))
+        kept = told.stateful_callbacks.get(DevGrading.__name__, {}).get("attributes", {})
+        if kept.get("stopped") or told.global_step >= told.max_steps:
+            # The loop would run a step before it saw that it is at its end.
+            trainer._load_from_checkpoint(str(state))
+            for callback in callbacks:
+                callback.restore(told.global_step)
+            return int(told.global_step)
+    trainer.train(resume_from_checkpoint=str(state) if state else None)
+    return int(trainer.state.global_step)
+
+
+def _result(
+    last_step: int,
+    recorder: CurveRecorder,
+    grading: DevGrading | None,
+    dev: DevSet | None,
+    best: BestWeights,
+    average: Average | None,
+) -> Trained:
+    if torch.distributed.is_available() and torch.distributed.is_initialized():
+        torch.distributed.barrier()  # the first process has written the best weights by now
+    if grading is None or dev is None:
+        if average is not None:
+            average.apply()
+        return Trained(recorder.curve, last_step, None, False)
+    best.load(grading.best_step)
+    with undisturbed():
+        scores = dev.score() if is_first_process() else None
+    return Trained(recorder.curve, grading.best_step, scores, grading.stopped)
+
+
+def _forget(folder: Path) -> None:
+    if is_first_process():
+        for name in (STATE_FOLDER, BEST_FOLDER):
+            shutil.rmtree(folder / name, ignore_errors=True)

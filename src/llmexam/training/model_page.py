@@ -1,0 +1,73 @@
+"""The page of a model for people, in the form that Hugging Face shows: README.md."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+import yaml
+
+from llmexam.lm.model_card import ModelCard
+
+_TASKS = {
+    "bi-encoder": ("sentence-similarity", "sentence-transformers"),
+    "cross-encoder": ("text-ranking", "sentence-transformers"),
+    "multiple-choice": ("multiple-choice", "transformers"),
+}
+_LIMITS = (
+    "It ranks the options of a question; it does not know when none is right.",
+    "It was trained with evidence found as said below; other evidence gives other results.",
+    "Longer options are right more often in many exams, and a trained model learns that: compare "
+    "with the baseline `longest`.",
+)
+
+
+def model_page(card: ModelCard, notes: Sequence[str] = ()) -> str:
+    """Return the page of a model as Markdown, with the front matter that the hub reads.
+
+    Args:
+        card: What the model says of itself.
+        notes: What a person should know, such as how much was cut.
+    """
+    task, library = _TASKS.get(card.family, ("", "llmexam"))
+    front: dict[str, Any] = {"library_name": library, "tags": ["llmexam", card.family]}
+    if task:
+        front["pipeline_tag"] = task
+    if "/" in card.base_model and not card.base_model.startswith((".", "/", "~")):
+        front["base_model"] = card.base_model
+    lines = ["---", yaml.safe_dump(front, sort_keys=True).strip(), "---", ""]
+    lines += [f"# A {card.family} reader of exams", ""]
+    base = f"Trained from `{card.base_model}` (weights `{card.base_weights_hash[:12]}`)"
+    lines += [f"{base} with llmexam.", ""]
+    lines += [*_section("Results", card.metrics), *_section("Evidence", card.evidence.model_dump())]
+    lines += [*_section("Data (content hashes)", card.data), *_section("Encoding", card.encoding)]
+    lines += [*_section("Training", card.training), *_section("Versions", card.versions)]
+    lines += ["## Limits", "", *(f"- {text}" for text in (*_LIMITS, *notes)), ""]
+    if card.command:
+        lines += ["## Command", "", "```", card.command, "```", ""]
+    return "\n".join(lines)
+
+
+def _section(title: str, values: Mapping[str, Any]) -> list[str]:
+    rows = [f"| {name} | {text} |" for name, text in _flat(values) if text]
+    return [f"## {title}", "", "| | |", "| --- | --- |", *rows, ""] if rows else []
+
+
+def _flat(values: Mapping[str, Any], before: str = "") -> Iterator[tuple[str, str]]:
+    for name, value in values.items():
+        path = f"{before}.{name}" if before else str(name)
+        if isinstance(value, Mapping):
+            if set(value) >= {"value", "low", "high"}:
+                low, high = value["low"], value["high"]
+                yield path, f"{value['value']:.4f} ({low:.4f} to {high:.4f})"
+            else:
+                yield from _flat(value, path)
+        else:
+            yield path, _cell(value)
+
+
+def _cell(value: Any) -> str:
+    if value is None or value in ((), []):
+        return ""
+    text = f"{value:.6g}" if isinstance(value, float) else str(value)
+    return " ".join(text.split()).replace("|", "\\|")

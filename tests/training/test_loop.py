@@ -1,0 +1,181 @@
+import json
+import shutil
+
+import pytest
+import torch
+
+from llmexam.errors import ModelError
+from llmexam.tracking.tracker import NoTracker
+from llmexam.training.loop import run_training
+from llmexam.training.lora import apply_lora, merge_lora
+from llmexam.training.states import is_whole, newest_state, whole_states
+
+
+class Killed(BaseException):
+    pass
+
+
+class KillAt:
+    """Stops a training as a kill would, at the beginning of a step."""
+
+    def __new__(cls, step):
+        import transformers
+
+        class Callback(transformers.TrainerCallback):
+            def on_step_begin(self, args, state, control, **kwargs):
+                if state.global_step == step:
+                    raise Killed
+
+        return Callback()
+
+
+def values(curve):
+    names = ("loss", "grad_norm", "learning_rate", "dev_map", "dev_loss")
+    return [(p.step, {n: p.values[n] for n in names if n in p.values}) for p in curve]
+
+
+def go(tiny, folder, settings, kill=None, tracker=None, n_questions=16, dev=True):
+    model = tiny.tiny_model()
+    apply_lora(model, settings, tiny.HEAD)
+    trainer = tiny.tiny_trainer(model, folder, settings, n_questions)
+    if kill is not None:
+        trainer.add_callback(KillAt(kill))
+    done = run_training(
+        trainer,
+        folder,
+        settings,
+        tracker=tracker or NoTracker(),
+        dev=tiny.tiny_dev(model) if dev else None,
+    )
+    return done, model
+
+
+CASES = {
+    "epochs": {},
+    "steps": {"checkpoint_every": 2, "log_every": 3, "evaluate_every": 3},
+    "average": {"ema_decay": 0.9, "checkpoint_every": 3},
+    "accumulated": {"gradient_accumulation": 2, "n_epochs": 4, "checkpoint_every": 1},
+    "adapters": {"lora": {"r": 2}, "checkpoint_every": 3},
+}
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_a_killed_training_goes_on_as_if_it_had_not_been(tiny, tmp_path, name):
+    settings = tiny.settings(**CASES[name])
+    whole, model = go(tiny, tmp_path / "whole", settings)
+    with pytest.raises(Killed):
+        go(tiny, tmp_path / "killed", settings, kill=5)
+    assert newest_state(tmp_path / "killed") is not None
+    resumed, other = go(tiny, tmp_path / "killed", settings)
+    assert values(resumed.curve) == values(whole.curve)
+    assert resumed.best_step == whole.best_step
+    assert (resumed.dev_scores.values == whole.dev_scores.values).all()
+    for key, weight in model.state_dict().items():
+        assert torch.equal(other.state_dict()[key], weight), key
+
+
+def test_a_state_killed_half_way_is_not_resumed(tiny, tmp_path):
+    settings = tiny.settings(checkpoint_every=2)
+    with pytest.raises(Killed):
+        go(tiny, tmp_path, settings, kill=5)
+    older, newer = whole_states(tmp_path)
+    with (newer / "optimizer.pt").open("r+b") as file:
+        file.truncate(100)
+    assert not is_whole(newer)
+    assert newest_state(tmp_path) == older
+    assert not newer.exists()
+    (older / "llmexam_state.json").unlink()
+    assert newest_state(tmp_path) is None
+
+
+def test_a_training_that_had_ended_is_not_trained_on(tiny, tmp_path):
+    settings = tiny.settings(evaluate_every=1, patience=2, n_epochs=6, learning_rate=1e-9)
+    first, model = go(tiny, tmp_path, settings)
+    assert first.stopped_early
+    assert first.curve[-1].step == 3
+    shown = tiny.Told()
+    again, other = go(tiny, tmp_path, settings, tracker=shown)
+    assert shown.points == []
+    assert values(again.curve) == values(first.curve)
+    assert again.best_step == first.best_step
+    assert torch.equal(model.classifier.weight, other.classifier.weight)
+
+
+def test_the_best_weights_are_those_of_the_best_grading(tiny, tmp_path):
+    settings = tiny.settings(evaluate_every=2, n_epochs=3)
+    done, model = go(tiny, tmp_path, settings)
+    graded = {p.step: p.values for p in done.curve if "dev_map" in p.values}
+    assert sorted(graded) == [2, 4, 6, 8, 10, 12]
+    best = max(graded, key=lambda s: (graded[s]["dev_map"], -graded[s]["dev_loss"]))
+    assert done.best_step == best
+    dev = tiny.tiny_dev(model)
+    assert (dev.score().values == done.dev_scores.values).all()
+    assert dev.loss(done.dev_scores, dev.exam) == pytest.approx(graded[best]["dev_loss"])
+
+
+def test_grading_draws_nothing_from_the_training(tiny, tmp_path):
+    often, _ = go(tiny, tmp_path / "a", tiny.settings(evaluate_every=1))
+    never, _ = go(tiny, tmp_path / "b", tiny.settings(), dev=False)
+    losses = [[p.values["loss"] for p in done.curve] for done in (often, never)]
+    assert losses[0] == losses[1]
+
+
+def test_the_curve_is_kept_told_and_written(tiny, tmp_path):
+    told = tiny.Told()
+    done, _ = go(tiny, tmp_path, tiny.settings(), tracker=told)
+    lines = [json.loads(line) for line in (tmp_path / "curve.jsonl").read_text().splitlines()]
+    assert [p.step for p in done.curve] == list(range(1, 9))
+    assert {step for step, _ in told.points} == set(range(1, 9))
+    assert len(lines) == len(told.points)
+    assert set(done.curve[-1].values) == {
+        "loss", "learning_rate", "grad_norm", "seconds", "dev_map", "dev_loss",
+    }  # fmt: skip
+    assert done.curve[-1].values["loss"] < done.curve[0].values["loss"]
+
+
+def test_without_dev_questions_the_average_is_the_result(tiny, tmp_path):
+    settings = tiny.settings(ema_decay=0.99)
+    done, averaged = go(tiny, tmp_path / "a", settings, dev=False)
+    _, last = go(tiny, tmp_path / "b", tiny.settings(), dev=False)
+    assert done.best_step == 8
+    start = tiny.tiny_model().classifier.weight
+    moved = (averaged.classifier.weight - start).norm(), (last.classifier.weight - start).norm()
+    assert 0 < moved[0] < moved[1]
+
+
+def test_a_loss_that_is_no_number_ends_the_training(tiny, tmp_path):
+    settings = tiny.settings()
+    model = tiny.tiny_model()
+    trainer = tiny.tiny_trainer(model, tmp_path, settings)
+    with torch.no_grad():
+        model.classifier.weight.fill_(float("nan"))
+    with pytest.raises(ModelError, match="the loss at step 1 is nan"):
+        run_training(trainer, tmp_path, settings, tracker=NoTracker())
+
+
+def test_weights_that_no_state_speaks_of_are_removed(tiny, tmp_path):
+    settings = tiny.settings(evaluate_every=1, checkpoint_every=1, n_epochs=3)
+    done, _ = go(tiny, tmp_path, settings)
+    kept = {path.stem for path in (tmp_path / "best").iterdir()}
+    assert f"step-{done.best_step}" in kept
+    assert len(kept) <= 3
+    assert len(whole_states(tmp_path)) == 2
+    shutil.rmtree(tmp_path / "state")
+
+
+def test_merged_adapters_give_the_same_scores(tiny, tmp_path):
+    settings = tiny.settings(lora={"r": 4}, dropout=0.0)
+    _, model = go(tiny, tmp_path, settings)
+    dev = tiny.tiny_dev(model)
+    before = dev.score().values
+    plain = set(tiny.tiny_model().state_dict())
+    assert set(model.state_dict()) != plain
+    merge_lora(model)
+    assert set(model.state_dict()) == plain
+    assert abs(dev.score().values - before).max() < 1e-5
+    base = tiny.tiny_model()
+    assert torch.equal(
+        base.bert.embeddings.word_embeddings.weight, model.bert.embeddings.word_embeddings.weight
+    )
+    changed = model.bert.encoder.layer[0].attention.self.query.weight
+    assert not torch.equal(base.bert.encoder.layer[0].attention.self.query.weight, changed)
