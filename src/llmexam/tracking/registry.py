@@ -1,0 +1,42 @@
+"""All trackers by name."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+from llmexam.errors import MissingDependencyError
+from llmexam.tracking.settings import TrackingSettings
+from llmexam.tracking.tracker import NoTracker, Tracker
+
+_TRACKERS = {
+    "tensorboard": "llmexam.tracking.tensorboard:TensorBoardTracker",
+    "wandb": "llmexam.tracking.wandb:WandbTracker",
+    "mlflow": "llmexam.tracking.mlflow:MlflowTracker",
+}
+
+
+def create_tracker(settings: TrackingSettings, folder: Path) -> Tracker:
+    """Return a tracker.
+
+    Args:
+        settings: Which, and how.
+        folder: Where it keeps what it keeps on this disk; made when it is needed.
+
+    Raises:
+        MissingDependencyError: Its package is not installed.
+    """
+    if settings.to == "none":
+        return NoTracker()
+    module, _, attribute = _TRACKERS[settings.to].partition(":")
+    try:
+        found: Any = getattr(import_module(module), attribute)
+    except ModuleNotFoundError as error:
+        if (error.name or "").startswith("llmexam"):
+            raise
+        raise MissingDependencyError(
+            f"tracking to {settings.to}", error.name or settings.to, "track"
+        ) from error
+    tracker: Tracker = found(settings, folder)
+    return tracker
