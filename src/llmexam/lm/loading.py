@@ -169,6 +169,10 @@ def _open_folder(name: str, path: Path) -> ModelFolder:
     if not (path / "config.json").is_file():
         raise ModelError("the folder has no config.json, so it is not a model", file=path)
     weights = tuple(sorted(path.glob("model*.safetensors")))
+    # A head beside the model is part of its weights: see lm/heads.py.
+    head = path / "head.safetensors"
+    if weights and head.is_file():
+        weights = (*weights, head)
     if not weights:
         pickled = sorted(found.name for pattern in _PICKLED for found in path.glob(pattern))
         if pickled:
