@@ -32,6 +32,7 @@ from llmexam.training.states import (
     mark_state,
     read_callback_state,
     state_path,
+    wait_for_all,
     whole_states,
 )
 from llmexam.training.undisturbed import undisturbed
@@ -277,8 +278,7 @@ class StateMark(transformers.TrainerCallback):
 
     def on_save(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
         """Write the mark, after every process has written its part."""
-        if torch.distributed.is_available() and torch.distributed.is_initialized():
-            torch.distributed.barrier()
+        wait_for_all()
         if is_first_process():
             mark_state(state_path(self._folder, state.global_step))
 

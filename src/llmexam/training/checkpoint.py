@@ -15,6 +15,7 @@ from llmexam.lm.model_card import CARD_FILE, ModelCard, read_card, write_card
 from llmexam.storage.atomic import write_json, write_text
 from llmexam.training.model_page import model_page
 from llmexam.training.protocol import Checkpoint, CurvePoint
+from llmexam.training.states import is_first_process, wait_for_all
 
 _RESULT_FILE = "training.json"
 _SCORES_FILE = "dev_scores.json"
@@ -36,7 +37,8 @@ def finish_checkpoint(
 ) -> Checkpoint:
     """Write a trained model into its folder, then remove what only a resume needs.
 
-    The card is moved in last: a folder that has one is whole.
+    The card is moved in last: a folder that has one is whole. Of several processes the first
+    writes, and the others wait for it.
 
     Args:
         folder: The folder of the training.
@@ -53,6 +55,15 @@ def finish_checkpoint(
     """
     if not card.versions:
         card = card.model_copy(update={"versions": package_versions()})
+    checkpoint = Checkpoint(folder, card, tuple(curve), best_step, dev_scores, tuple(notes))
+    if is_first_process():
+        _write(checkpoint, save, tokenizer)
+    wait_for_all()
+    return checkpoint
+
+
+def _write(checkpoint: Checkpoint, save: Callable[[Path], None], tokenizer: Any) -> None:
+    folder, card = checkpoint.folder, checkpoint.card
     new = folder / _NEW
     shutil.rmtree(new, ignore_errors=True)
     new.mkdir(parents=True)
@@ -62,9 +73,8 @@ def finish_checkpoint(
     pickled = sorted(path.name for path in new.rglob("*") if path.suffix in _PICKLED)
     if pickled:
         raise ModelError(f"the model was saved with a pickled file: {pickled[0]}", file=new)
-    checkpoint = Checkpoint(folder, card, tuple(curve), best_step, dev_scores, tuple(notes))
     _write_result(new, checkpoint)
-    write_text(new / "README.md", model_page(card, notes))
+    write_text(new / "README.md", model_page(card, checkpoint.notes))
     write_card(new, card)
     for path in sorted(new.iterdir(), key=lambda one: one.name == CARD_FILE):
         target = folder / path.name
@@ -74,7 +84,6 @@ def finish_checkpoint(
     shutil.rmtree(new)
     for name in ("state", "best"):
         shutil.rmtree(folder / name, ignore_errors=True)
-    return checkpoint
 
 
 def finished_checkpoint(folder: Path) -> Checkpoint | None:

@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import torch
 import transformers
 from transformers.trainer_callback import PrinterCallback
 
@@ -26,10 +25,11 @@ from llmexam.training.callbacks import (
     StateMark,
     choice_loss,
 )
+from llmexam.training.preflight import require_full_precision
 from llmexam.training.progress import ProgressBar
 from llmexam.training.protocol import CurvePoint
 from llmexam.training.settings import TrainingSettings
-from llmexam.training.states import STATE_FOLDER, is_first_process, newest_state
+from llmexam.training.states import STATE_FOLDER, is_first_process, newest_state, wait_for_all
 from llmexam.training.undisturbed import undisturbed
 from llmexam.training.weights import BEST_FOLDER, Average, BestWeights
 
@@ -90,9 +90,10 @@ def run_training(
         resume: Go on from a state; if not, states that are there are removed.
 
     Raises:
-        ModelError: The loss is not a number.
+        ModelError: The loss is not a number, or weights have 16 bits.
     """
     model: Any = trainer.model
+    require_full_precision(model)
     if not resume:
         _forget(folder)
     state = newest_state(folder)
@@ -150,8 +151,7 @@ def _result(
     best: BestWeights,
     average: Average | None,
 ) -> Trained:
-    if torch.distributed.is_available() and torch.distributed.is_initialized():
-        torch.distributed.barrier()  # the first process has written the best weights by now
+    wait_for_all()  # the first process has written the best weights by then
     if grading is None or dev is None:
         if average is not None:
             average.apply()

@@ -87,6 +87,15 @@ def n_processes() -> int:
     return int(os.environ.get("WORLD_SIZE", "1"))
 
 
+def wait_for_all() -> None:
+    """Wait until every process is here; at once where there is only one."""
+    if n_processes() > 1:
+        from torch import distributed
+
+        if distributed.is_available() and distributed.is_initialized():
+            distributed.barrier()
+
+
 def _step(state: Path) -> int:
     digits = state.name.removeprefix(_PREFIX)
     return int(digits) if digits.isdecimal() else -1

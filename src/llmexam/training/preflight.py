@@ -1,0 +1,245 @@
+"""What to look at before a training, because afterwards it costs a training."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from llmexam.errors import ExamError, ModelError
+from llmexam.exam.audit import Finding
+from llmexam.exam.audit.balance import check_balance, measure_balance
+from llmexam.exam.audit.finding import Overlap, Rows, plural
+from llmexam.exam.audit.overlap import find_in_exam
+from llmexam.exam.audit.repeats import check_repeats, options_key
+from llmexam.exam.exam import Exam
+from llmexam.exam.normalise import normalise
+from llmexam.exam.question import Question
+from llmexam.training.protocol import CurvePoint
+
+NEAR_THRESHOLD = 0.7
+# From this much of the evidence cut on, it is a warning and not a note.
+_MUCH_CUT = 0.5
+_LEAKS = ("same question", "same prompt", "near duplicate")
+# How far the first loss of a softmax may be from that of even scores.
+FIRST_LOSS_TOLERANCE = 0.5
+
+
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """Training questions that were looked at.
+
+    Attributes:
+        train: The questions to train on: each once, none of those that are graded later.
+        findings: What a person should know.
+        n_repeated: Questions left out because an earlier one is the same.
+        n_leaking: Questions left out because they are in an exam that is graded.
+    """
+
+    train: Exam
+    findings: tuple[Finding, ...]
+    n_repeated: int
+    n_leaking: int
+
+
+def check_training_exam(
+    train: Exam, graded: Mapping[str, Exam], *, drop_leaks: bool = False, seed: int = 0
+) -> Checked:
+    """Look at training questions, and leave out those that must not be trained on.
+
+    Args:
+        train: The questions.
+        graded: Exams by name whose scores are looked at: dev, test, and those reported on. A
+            question is in one of them if its prompt is, exactly or, with an option in common,
+            almost.
+        drop_leaks: Leave such questions out, where they would be refused.
+        seed: Of the simulation behind the balance check and of the MinHash permutations.
+
+    Raises:
+        ExamError: A question has no answer, none is left, or some are in an exam that is graded.
+    """
+    unanswered = [row for row, question in enumerate(train, 1) if question.answer is None]
+    if unanswered or not len(train):
+        raise ExamError(
+            f"{plural(len(unanswered), 'question')} without an answer cannot be trained on"
+            if unanswered
+            else "there are no questions to train on",
+            file=train.source or None,
+            row=unanswered[0] if unanswered else None,
+        )
+    rows = list(enumerate(train, 1))
+    findings = [f for f in check_repeats(rows) if f.check == "contradictions"]
+    repeated = _repeated(rows)
+    if repeated:
+        text = f"{plural(len(repeated), 'question')} left out: an earlier one is the same"
+        findings.append(Finding("repeated rows", "warning", text, tuple(sorted(repeated))))
+    kept = [(row, question) for row, question in rows if row not in repeated]
+    leaking: set[int] = set()
+    for name, exam in graded.items():
+        others = list(enumerate(exam, 1))
+        found = find_in_exam(kept, others, file=name, threshold=NEAR_THRESHOLD, seed=seed)
+        leaks = [overlap for overlap in found if overlap.kind in _LEAKS]
+        if leaks and not drop_leaks:
+            raise _leak_error(train, name, leaks)
+        leaking |= {overlap.row for overlap in leaks}
+        if leaks:
+            findings.append(_leak_finding(name, leaks))
+    kept = [(row, question) for row, question in kept if row not in leaking]
+    if not kept:
+        raise ExamError("no question is left to train on", file=train.source or None)
+    findings += check_balance(measure_balance(kept, seed=seed))
+    clean = train.subset([row - 1 for row, _ in kept])
+    return Checked(clean, tuple(findings), len(repeated), len(leaking))
+
+
+def check_evidence_cut(share_cut: float, n_truncated: int, n_questions: int) -> Finding | None:
+    """Return how much of the evidence does not fit, or None where all does.
+
+    Args:
+        share_cut: Share of the evidence's tokens that is cut, 0 to 1.
+        n_truncated: Questions whose evidence is cut.
+        n_questions: All questions.
+    """
+    if not n_truncated:
+        return None
+    text = (
+        f"{share_cut:.0%} of the evidence's tokens are cut, in {n_truncated:,} of {n_questions:,} "
+        "questions: raise max_tokens, or choose fewer sentences"
+    )
+    severity = "warning" if share_cut > _MUCH_CUT else "note"
+    return Finding("evidence cut", severity, text)
+
+
+def require_full_precision(model: Any) -> None:
+    """Check that no parameter that is trained has 16 bits.
+
+    transformers 5 loads weights in the type they were saved in. Updates of 16-bit weights are
+    lost in rounding, and the loss stays at that of even scores; autocast brings the same speed.
+
+    Args:
+        model: A torch module.
+
+    Raises:
+        ModelError: One has.
+    """
+    found = Counter(
+        str(p.dtype).removeprefix("torch.")
+        for p in model.parameters()
+        if p.requires_grad and p.dtype.is_floating_point and p.element_size() < 4
+    )
+    if found:
+        dtype, n = found.most_common(1)[0]
+        raise ModelError(
+            f"{n} parameters that are trained are {dtype}",
+            hint="Load the model with dtype=torch.float32, and set precision for the arithmetic",
+        )
+
+
+def expected_first_loss(n_options: Sequence[int]) -> float:
+    """Return the loss of a softmax over options that all score the same: the mean of ln n.
+
+    >>> round(expected_first_loss([5, 5]), 4)
+    1.6094
+    """
+    return sum(math.log(n) for n in n_options) / len(n_options)
+
+
+def check_first_loss(
+    curve: Sequence[CurvePoint],
+    n_options: Sequence[int],
+    *,
+    tolerance: float = FIRST_LOSS_TOLERANCE,
+) -> Finding | None:
+    """Return a warning if a new softmax head did not begin near even scores.
+
+    Args:
+        curve: What was measured; its first point is that of the first step.
+        n_options: Options of each training question.
+        tolerance: How far the loss may be from the mean of ln(n_options).
+    """
+    losses = [point.values["loss"] for point in curve if "loss" in point.values]
+    if not losses:
+        return None
+    expected = expected_first_loss(n_options)
+    if abs(losses[0] - expected) <= tolerance:
+        return None
+    text = (
+        f"the first loss is {losses[0]:.3f}, where a new head gives about {expected:.3f}: the "
+        "head's scale or the learning rate may be wrong"
+    )
+    return Finding("first loss", "warning", text)
+
+
+def check_stuck(
+    curve: Sequence[CurvePoint], n_options: Sequence[int], *, tolerance: float = 0.01
+) -> Finding | None:
+    """Return a warning if a softmax ended where even scores are: nothing was learned.
+
+    Args:
+        curve: What was measured.
+        n_options: Options of each training question.
+        tolerance: How near the last loss is to the mean of ln(n_options).
+    """
+    losses = [point.values["loss"] for point in curve if "loss" in point.values]
+    expected = expected_first_loss(n_options)
+    if len(losses) < 2 or losses[-1] < expected - tolerance or losses[-1] > expected + tolerance:
+        return None
+    text = (
+        f"the loss ended at {losses[-1]:.3f}, which is that of even scores: nothing was learned. "
+        "Raise learning_rate or head_learning_rate, or train longer"
+    )
+    return Finding("stuck", "warning", text)
+
+
+def require_same_answers(before: Sequence[Question], after: Sequence[Question]) -> None:
+    """Check that options were moved with their labels.
+
+    Args:
+        before: Questions.
+        after: The same with their options in another order, or fewer of them.
+
+    Raises:
+        ExamError: The text of a right option has changed.
+    """
+    for row, (old, new) in enumerate(zip(before, after, strict=True), 1):
+        right = None if old.answer is None else old.options[old.answer]
+        moved = None if new.answer is None else new.options[new.answer]
+        if right != moved:
+            raise ExamError(
+                f"the options of question '{old.id}' were moved without its answer", row=row
+            )
+
+
+def _repeated(rows: Rows) -> set[int]:
+    """Return the rows that say what an earlier one says: prompt, options and answer."""
+    seen: set[tuple[str, tuple[str, ...], str]] = set()
+    repeated = set()
+    for row, question in rows:
+        answer = question.options[question.answer or 0]
+        key = (normalise(question.prompt), options_key(question), " ".join(answer.split()))
+        if key in seen:
+            repeated.add(row)
+        seen.add(key)
+    return repeated
+
+
+def _shown(leaks: Sequence[Overlap]) -> str:
+    shown = ", ".join(f"row {leak.row} is row {leak.other_row} there" for leak in leaks[:3])
+    return shown + (f", and {len(leaks) - 3:,} more" if len(leaks) > 3 else "")
+
+
+def _leak_error(train: Exam, name: str, leaks: Sequence[Overlap]) -> ExamError:
+    return ExamError(
+        f"{plural(len(leaks), 'training question')} also in {name}, exactly or almost "
+        f"({_shown(leaks)})",
+        file=train.source or None,
+        field="drop_leaks",
+        hint="Set drop_leaks: true to train without them",
+    )
+
+
+def _leak_finding(name: str, leaks: Sequence[Overlap]) -> Finding:
+    text = f"{plural(len(leaks), 'question')} left out: also in {name} ({_shown(leaks)})"
+    return Finding("leakage", "warning", text, tuple(leak.row for leak in leaks))
