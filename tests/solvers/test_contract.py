@@ -2,7 +2,7 @@
 
 import pytest
 
-from llmexam.solvers.registry import create_solver, solver_entries
+from llmexam.solvers.registry import create_solver, solver_class, solver_entries
 from llmexam.testing import (
     ConstantSolver,
     FakeSettings,
@@ -15,7 +15,15 @@ from llmexam.testing import (
 TOLERANCE = {"bi-encoder": 5e-3}
 
 
-@pytest.mark.parametrize("name", sorted(solver_entries()))
+# Those that are nothing without a model that was trained for them are checked beside their trainer.
+READY = [
+    name
+    for name in sorted(solver_entries())
+    if not any(f.is_required() for f in solver_class(name).settings_class.model_fields.values())
+]
+
+
+@pytest.mark.parametrize("name", READY)
 def test_every_registered_solver_keeps_the_contract(name):
     check_solver(lambda: create_solver(name), tolerance=TOLERANCE.get(name, 0.0))
 

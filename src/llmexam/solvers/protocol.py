@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol, runtime_checkable
+from typing import Any, Protocol, Self, runtime_checkable
+
+import numpy as np
+from numpy.typing import NDArray
 
 from llmexam.exam.question import Question
 from llmexam.exam.scores import ScoreMatrix
@@ -59,7 +62,8 @@ class Solver(Protocol):
     A solver is made from its settings alone, reads evidence only from `question.passages`, and
     gives a question the same scores whatever its neighbours are. Two attributes are optional:
     `order_invariant`, True where the places of the options do not matter, and `weights_hash`, which
-    names the weights a score depends on, so that a run notices when they change.
+    names the weights a score depends on, so that a run notices when they change. So are the methods
+    of `HasFeatures` and `AsksOthers`.
     """
 
     settings: Settings
@@ -70,6 +74,46 @@ class Solver(Protocol):
 
     def explain(self, questions: Sequence[Question]) -> list[Explanation]:
         """Return why each option got its score, one explanation a question."""
+        ...
+
+
+@dataclass(frozen=True, eq=False)
+class OptionFeatures:
+    """What a solver measures of each option before it weighs it into one score.
+
+    Attributes:
+        names: What is measured; the same for every question.
+        rows: One array a question, shape `[n_options, n_features]`; NaN where it was not measured.
+    """
+
+    names: tuple[str, ...]
+    rows: tuple[NDArray[np.float64], ...]
+
+
+@runtime_checkable
+class HasFeatures(Protocol):
+    """A solver that also tells what its scores are made of, for solvers that learn from it."""
+
+    def features(self, questions: Sequence[Question]) -> OptionFeatures:
+        """Return what is measured of each option; what was read for a score is not read again."""
+        ...
+
+
+@runtime_checkable
+class AsksOthers(Protocol):
+    """A solver whose scores are made from those of others.
+
+    Attributes:
+        members: The solvers that it asks, by name.
+    """
+
+    members: Mapping[str, Solver]
+
+    def with_members(self, members: Mapping[str, Solver]) -> Self:
+        """Return this solver with others in the place of some members, by name.
+
+        They must score as those do: a run puts solvers there that have scored already.
+        """
         ...
 
 

@@ -63,6 +63,13 @@ _BUILT_IN: dict[str, SolverEntry] = {
         extra="encoders",
         package="torch",
     ),
+    "ranker": SolverEntry(
+        "llmexam.solvers.ranker.solver:RankerSolver",
+        "a light trained model over what other solvers say about each option",
+        uses_evidence=True,
+        extra="train",
+        package="lightgbm",
+    ),
 }
 
 

@@ -19,6 +19,7 @@ from llmexam.evidence.retriever import Given
 from llmexam.sample import BUNDLED, corpus_path, exam_path
 from llmexam.settings import Settings
 from llmexam.solvers.registry import parse_solver_settings
+from llmexam.solvers.spec import SolverSpec
 from llmexam.storage.yaml_text import load_yaml
 
 
@@ -83,39 +84,11 @@ class EvidencePlan(Settings):
         return bool(self.corpus or self.index)
 
 
-class SolverPlan(Settings):
-    """A solver and its settings.
+class SolverPlan(SolverSpec):
+    """A solver of a run and its settings.
 
     In YAML a name, a mapping with `solver` and its settings, or a name with a mapping of them.
     """
-
-    solver: str = Field(description="its name in the registry")
-    name: str = Field(description="what it is called in this run")
-    settings: dict[str, Any] = Field({}, description="its settings")
-
-    @model_validator(mode="before")
-    @classmethod
-    def _read(cls, value: Any) -> Any:
-        if isinstance(value, str):
-            value = {"solver": value}
-        elif isinstance(value, Mapping) and len(value) == 1 and "solver" not in value:
-            # `- lexical: {reach: 3}`
-            name, settings = next(iter(value.items()))
-            value = {"solver": name, "settings": settings}
-        if not isinstance(value, Mapping):
-            return value
-        given = dict(value)
-        settings = given.pop("settings", None) or {}
-        if not isinstance(settings, Mapping):
-            raise ValueError(f"the settings of a solver are a mapping, not {settings!r}")
-        twice = sorted(str(key) for key in given.keys() & settings.keys())
-        if twice:
-            raise ValueError(f"'{twice[0]}' is given beside `settings` and inside")
-        solver = given.pop("solver", None)
-        if solver is None:
-            return value
-        name = given.pop("name", solver)
-        return {"solver": solver, "name": name, "settings": {**given, **settings}}
 
 
 class EvaluationPlan(Settings):

@@ -18,7 +18,7 @@ from llmexam.lm.loading import BUNDLED, require_packages, resolve_model
 from llmexam.settings import Settings
 from llmexam.solvers.bi_encoder.matching import FEATURES, Match
 from llmexam.solvers.bi_encoder.reading import Reading, read_questions
-from llmexam.solvers.protocol import Explanation, OptionReason, Support
+from llmexam.solvers.protocol import Explanation, OptionFeatures, OptionReason, Support
 
 if TYPE_CHECKING:
     from llmexam.lm.embedding import Embedder
@@ -119,6 +119,12 @@ class BiEncoderSolver:
             for reading in self._read(questions)
         ]
 
+    def features(self, questions: Sequence[Question]) -> OptionFeatures:
+        """Return what the evidence says, or the cosine with the prompt where there is none."""
+        return OptionFeatures(
+            (*FEATURES, "closeness"), tuple(_measures(reading) for reading in self._read(questions))
+        )
+
     @property
     def weights_hash(self) -> str:
         """SHA-256 of the model's weights, for telling results of other weights apart.
@@ -198,6 +204,15 @@ class BiEncoderSolver:
                 weight=float(strength[place]),
                 terms=tuple(sorted(words.intersection(_words(piece.text)))),
             )
+
+
+def _measures(reading: Reading) -> NDArray[np.float64]:
+    rows = np.full((len(reading.question.options), len(FEATURES) + 1), np.nan)
+    if reading.match is None:
+        rows[:, -1] = reading.closeness
+    else:
+        rows[:, :-1] = reading.match.features
+    return rows
 
 
 def _words(text: str) -> list[str]:

@@ -14,7 +14,7 @@ from llmexam.exam.wording import follow_wording, means_all, means_none
 from llmexam.settings import Settings
 from llmexam.solvers.lexical.analysis import stop_terms
 from llmexam.solvers.lexical.features import FEATURES, OptionEvidence
-from llmexam.solvers.protocol import Explanation, OptionReason, Support
+from llmexam.solvers.protocol import Explanation, OptionFeatures, OptionReason, Support
 
 # Questions whose evidence is kept for explaining, some 100 kB each.
 _MOST_READ = 1000
@@ -78,6 +78,10 @@ class LexicalSolver:
     def explain(self, questions: Sequence[Question]) -> list[Explanation]:
         """Return, for each option, the sentences that share most with it."""
         return [self._explain(question) for question in questions]
+
+    def features(self, questions: Sequence[Question]) -> OptionFeatures:
+        """Return the features that `score` weighs, as they are: see `FEATURES`."""
+        return OptionFeatures(FEATURES, tuple(self._read(q).features for q in questions))
 
     def _read(self, question: Question) -> OptionEvidence:
         """Return the evidence of a question; explaining after scoring reads nothing twice."""

@@ -1,0 +1,1 @@
+"""Solver `ranker`: learned from what other solvers say about each option."""

@@ -1,0 +1,37 @@
+"""Ask the members of a ranker, and turn what they say into rows."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from llmexam.exam.question import Question
+from llmexam.exam.scores import ScoreMatrix
+from llmexam.solvers.protocol import HasFeatures, OptionFeatures, Solver
+from llmexam.solvers.ranker.encoding import OptionRows, encode_options
+
+
+def ask_members(
+    questions: Sequence[Question],
+    members: Mapping[str, Solver],
+    with_features: Mapping[str, bool],
+    scored: Mapping[str, ScoreMatrix] | None = None,
+) -> tuple[OptionRows, dict[str, ScoreMatrix]]:
+    """Return the rows of all options, and the members' scores.
+
+    Args:
+        questions: The questions.
+        members: The solvers to ask, by name.
+        with_features: Whether the features of each are read, too.
+        scored: Scores that are there already, by name; those members are not asked.
+    """
+    given = scored or {}
+    scores = {
+        name: given[name] if name in given else member.score(questions)
+        for name, member in members.items()
+    }
+    features: dict[str, OptionFeatures] = {
+        name: member.features(questions)
+        for name, member in members.items()
+        if with_features.get(name) and isinstance(member, HasFeatures)
+    }
+    return encode_options(questions, scores, features), scores

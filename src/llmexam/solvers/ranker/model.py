@@ -1,0 +1,202 @@
+"""The learned part of a ranker: a conditional logit, trees, or both; read from text files."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import Field
+
+from llmexam.errors import MissingDependencyError, ModelError, SettingsError
+from llmexam.settings import Settings
+from llmexam.solvers.ranker.encoding import OptionRows
+from llmexam.solvers.spec import SolverSpec
+from llmexam.storage.atomic import write_json, write_text
+from llmexam.storage.hashing import hash_file
+
+if TYPE_CHECKING:
+    from lightgbm import Booster
+
+Floats = NDArray[np.float64]
+Kind = Literal["logit", "trees", "blend"]
+
+RANKER_FILE = "ranker.json"
+TREES_FILE = "trees.txt"
+
+
+class MemberSpec(SolverSpec):
+    """A solver that a ranker asks."""
+
+    weights_hash: str = Field("", description="the weights it had, if it has any")
+    uses_features: bool = Field(False, description="whether its features are read, too")
+
+
+class Logit(Settings):
+    """A conditional logit: option i is right with probability softmax(rows @ weights)_i."""
+
+    names: tuple[str, ...] = Field(description="columns that are weighed")
+    scales: tuple[float, ...] = Field(description="spread of each within a question")
+    weights: tuple[float, ...] = Field(description="weight of a column over its scale")
+
+
+class RankerFile(Settings):
+    """What `ranker.json` says."""
+
+    kind: Literal["llmexam ranker"] = Field("llmexam ranker", description="what this file is")
+    members: tuple[MemberSpec, ...] = Field(description="the solvers that are asked", min_length=1)
+    names: tuple[str, ...] = Field(description="columns of the rows, in order")
+    logit: Logit | None = Field(None, description="the logit, if there is one")
+    trees_hash: str = Field("", description="SHA-256 of the trees' file, if there is one")
+
+
+@dataclass(frozen=True, eq=False)
+class RankerModel:
+    """A ranker's arithmetic: rows in, one utility an option out.
+
+    Utilities are log-odds: their softmax over the options is the probability to be right. With
+    both a logit and trees it is the mean of the two.
+
+    Attributes:
+        names: Columns of the rows, in order.
+        logit: The logit or None.
+        trees: The trees, whose leaves add up to a utility, or None.
+    """
+
+    names: tuple[str, ...]
+    logit: Logit | None = None
+    trees: Booster | None = None
+
+    def utilities(self, table: OptionRows) -> list[Floats]:
+        """Return the utility of each row, one array a question, shape `[n_options]`."""
+        return [part.sum(axis=1) for part in self.contributions(table, explain=False)]
+
+    def contributions(self, table: OptionRows, *, explain: bool = True) -> list[Floats]:
+        """Return what each column adds to the utility, one array a question.
+
+        Args:
+            table: The rows.
+            explain: Share the trees' part out among the columns (Shapley values, arXiv
+                1802.03888), which is slower; without, it is one column more at the end.
+
+        Returns:
+            Shape `[n_options, n_columns]` each, or `[n_options, n_columns + 1]`.
+        """
+        n_parts = (self.logit is not None) + (self.trees is not None)
+        found = [np.zeros((len(rows), len(self.names) + (not explain))) for rows in table.rows]
+        if not found:
+            return found
+        if self.logit is not None:
+            at = [self.names.index(name) for name in self.logit.names]
+            for part, rows in zip(found, table.rows, strict=True):
+                part[:, at] += standardise(rows[:, at], self.logit) * self.logit.weights / n_parts
+        if self.trees is not None:
+            told = self._ask_trees(np.concatenate(table.rows), explain) / n_parts
+            ends = np.cumsum([len(rows) for rows in table.rows])[:-1]
+            for part, more in zip(found, np.split(told, ends), strict=True):
+                part[:, -more.shape[1] :] += more
+        return found
+
+    def _ask_trees(self, rows: Floats, explain: bool) -> Floats:
+        if self.trees is None or not self.trees.num_trees():
+            return np.zeros((len(rows), len(self.names) if explain else 1))
+        told = np.asarray(self.trees.predict(rows, pred_contrib=explain, num_threads=1))
+        # The last column is what every option has: it tells none apart.
+        return told[:, :-1] if explain else told[:, None]
+
+
+def standardise(rows: Floats, logit: Logit) -> Floats:
+    """Return the logit's columns less their mean in the question, over their scale; 0 for NaN."""
+    scaled: Floats = centre(rows) / np.array(logit.scales)
+    return scaled
+
+
+def centre(rows: Floats) -> Floats:
+    """Return the rows of one question less the mean of each column; 0 where not measured.
+
+    >>> centre(np.array([[1.0, np.nan], [3.0, np.nan]])).tolist()
+    [[-1.0, 0.0], [1.0, 0.0]]
+    """
+    known = ~np.isnan(rows)
+    counts = np.maximum(known.sum(axis=0), 1)
+    means = np.where(known, rows, 0.0).sum(axis=0) / counts
+    centred: Floats = np.where(known, rows - means, 0.0)
+    return centred
+
+
+def write_ranker(folder: Path, model: RankerModel, members: Sequence[MemberSpec]) -> None:
+    """Write a ranker into a folder; `ranker.json` last, so that a half-written one is none."""
+    (folder / RANKER_FILE).unlink(missing_ok=True)
+    trees_hash = ""
+    if model.trees is None:
+        (folder / TREES_FILE).unlink(missing_ok=True)
+    else:
+        write_text(folder / TREES_FILE, model.trees.model_to_string())
+        trees_hash = hash_file(folder / TREES_FILE)
+    saved = RankerFile(
+        members=tuple(members), names=model.names, logit=model.logit, trees_hash=trees_hash
+    )
+    write_json(folder / RANKER_FILE, saved.model_dump(mode="json"))
+
+
+def read_ranker_file(folder: str | Path) -> RankerFile:
+    """Return what `ranker.json` says.
+
+    Raises:
+        ModelError: It is missing or damaged.
+    """
+    path = Path(folder) / RANKER_FILE
+    try:
+        values: Any = json.loads(path.read_bytes())
+        saved = RankerFile.parse(values, subject="the ranker", file=path)
+    except FileNotFoundError:
+        raise ModelError("there is no trained ranker", file=path, hint=_HINT) from None
+    except (OSError, ValueError, TypeError) as error:
+        raise ModelError(f"cannot be read: {error}", file=path, hint=_HINT) from None
+    except SettingsError as error:
+        raise ModelError(error.message, file=path, field=error.field, hint=_HINT) from None
+    logit = saved.logit
+    if logit and (
+        not set(logit.names) <= set(saved.names)
+        or not len(logit.names) == len(logit.scales) == len(logit.weights)
+        or not all(scale > 0 for scale in logit.scales)
+    ):
+        raise ModelError("its logit does not fit its columns", file=path, hint=_HINT)
+    return saved
+
+
+_HINT = "Train it: llmexam train recipe.yaml"
+
+
+def load_ranker(folder: str | Path) -> RankerModel:
+    """Return the ranker of a folder.
+
+    Raises:
+        MissingDependencyError: It has trees, and lightgbm is not installed.
+        ModelError: A file is missing or damaged.
+    """
+    saved = read_ranker_file(folder)
+    model = RankerModel(saved.names, saved.logit)
+    if not saved.trees_hash:
+        return model
+    path = Path(folder) / TREES_FILE
+    if not path.is_file() or hash_file(path) != saved.trees_hash:
+        raise ModelError("is missing, or not the file that was trained", file=path, hint=_HINT)
+    return replace(model, trees=read_trees(path.read_text("utf-8")))
+
+
+def read_trees(text: str) -> Booster:
+    """Return trees from their text.
+
+    Raises:
+        MissingDependencyError: lightgbm is not installed.
+    """
+    try:
+        import lightgbm
+    except ModuleNotFoundError:
+        raise MissingDependencyError("a ranker with trees", "lightgbm", "train") from None
+    return lightgbm.Booster(model_str=text)

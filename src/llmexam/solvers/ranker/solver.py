@@ -1,0 +1,215 @@
+"""Solver `ranker`: weigh what other solvers say about each option, as training taught it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from functools import cached_property
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import Field
+
+from llmexam.errors import ModelError, SettingsError, nearest
+from llmexam.exam.question import Question
+from llmexam.exam.scores import ScoreMatrix
+from llmexam.lm.model_card import EvidenceOrigin, ModelCard, read_card, require_family
+from llmexam.settings import Settings
+from llmexam.solvers.protocol import Explanation, OptionReason, Solver, Support
+from llmexam.solvers.ranker.asking import ask_members
+from llmexam.solvers.ranker.encoding import OptionRows
+from llmexam.solvers.ranker.model import (
+    MemberSpec,
+    RankerModel,
+    load_ranker,
+    read_ranker_file,
+)
+from llmexam.solvers.registry import create_solver
+from llmexam.storage.hashing import hash_json
+
+Floats = NDArray[np.float64]
+
+# Questions whose rows are kept for explaining, some 2 kB each.
+_MOST_KNOWN = 20_000
+_N_REASONS = 3
+
+
+class RankerSettings(Settings):
+    """Settings of solver `ranker`."""
+
+    model: str = Field(description="folder of a ranker that llmexam trained", min_length=1)
+    members: dict[str, dict[str, Any]] = Field(
+        {},
+        description="settings to change by the member's name, such as the folder of its model; "
+        "its weights must be those that the ranker was trained with",
+    )
+    allow_other_evidence: bool = Field(
+        False, description="take evidence found in another way than in training"
+    )
+
+
+class RankerSolver:
+    """A light model over what its members say; it makes them from the folder it was trained into.
+
+    Scores are log-odds. A question's scores depend on its own options alone, and not on their
+    places unless those of a member do.
+
+    Raises:
+        ModelError: The folder is damaged.
+        SettingsError: It holds no ranker, or settings name a member that it has not.
+    """
+
+    settings_class = RankerSettings
+
+    def __init__(self, settings: RankerSettings) -> None:
+        self.settings = settings
+        self.card: ModelCard = require_family(settings.model, read_card(settings.model), "ranker")
+        self._specs = _member_specs(settings)
+        self._given: dict[str, Solver] = {}
+        self._known: dict[str, tuple[Question, OptionRows, bool]] = {}
+
+    @cached_property
+    def members(self) -> Mapping[str, Solver]:
+        """The solvers that it asks, by name."""
+        made = {
+            spec.name: self._given.get(spec.name) or create_solver(spec.solver, spec.settings)
+            for spec in self._specs
+        }
+        for spec in self._specs:
+            found = getattr(made[spec.name], "weights_hash", "")
+            if spec.weights_hash and found != spec.weights_hash:
+                raise ModelError(
+                    f"the weights of member '{spec.name}' are not those that the ranker was "
+                    "trained with",
+                    file=self.settings.model,
+                    field=f"members.{spec.name}",
+                    hint="Train the ranker again, or give the member its model's folder",
+                )
+        return made
+
+    def with_members(self, members: Mapping[str, Solver]) -> Self:
+        """Return this ranker with others in the place of some members, by name."""
+        other = type(self)(self.settings)
+        other._given = dict(members)
+        return other
+
+    @property
+    def trained_on_evidence(self) -> EvidenceOrigin:
+        """How the evidence was found that it learned to weigh."""
+        return self.card.evidence
+
+    @property
+    def member_specs(self) -> tuple[MemberSpec, ...]:
+        """Name, solver and settings of each member."""
+        return self._specs
+
+    @property
+    def order_invariant(self) -> bool:
+        """Whether the places of the options matter to none of the members."""
+        return all(getattr(member, "order_invariant", False) for member in self.members.values())
+
+    @cached_property
+    def weights_hash(self) -> str:
+        """SHA-256 over the ranker and the weights of its members."""
+        saved = read_ranker_file(self.settings.model)
+        own = [getattr(member, "weights_hash", "") for member in self.members.values()]
+        return hash_json([saved.model_dump(mode="json"), own])
+
+    @cached_property
+    def _model(self) -> RankerModel:
+        return load_ranker(self.settings.model)
+
+    def score(self, questions: Sequence[Question]) -> ScoreMatrix:
+        """Return the log-odds of each option, shape `[n_questions, n_options]`.
+
+        A question is truncated if it is for any member.
+        """
+        table, truncated = self._read(questions)
+        utilities = self._model.utilities(table)
+        return ScoreMatrix.from_rows(
+            [question.id for question in questions],
+            [table.restore(i, values) for i, values in enumerate(utilities)],
+            truncated,
+        )
+
+    def explain(self, questions: Sequence[Question]) -> list[Explanation]:
+        """Return what speaks for and against each option, and the first member's evidence."""
+        table, _ = self._read(questions)
+        supports = self._supports(questions)
+        found = []
+        for index, (question, parts) in enumerate(
+            zip(questions, self._model.contributions(table), strict=True)
+        ):
+            # What all options have tells none apart.
+            against = table.restore(index, parts - parts.mean(axis=0))
+            reasons = tuple(
+                OptionReason(_note(table.names, own), supports[index][i])
+                for i, own in enumerate(against)
+            )
+            found.append(Explanation(question.id, reasons))
+        return found
+
+    def _read(self, questions: Sequence[Question]) -> tuple[OptionRows, list[bool]]:
+        """Return the rows of all options; explaining after scoring asks no member again."""
+        new = [q for q in questions if not self._knows(q)]
+        fresh: dict[str, tuple[Question, OptionRows, bool]] = {}
+        if new:
+            with_features = {spec.name: spec.uses_features for spec in self._specs}
+            table, scores = ask_members(new, self.members, with_features)
+            if table.names != self._model.names:
+                raise ModelError(
+                    "its members measure other things than those it was trained with",
+                    file=self.settings.model,
+                    hint="Train the ranker again",
+                )
+            cut = np.any([matrix.truncated for matrix in scores.values()], axis=0)
+            fresh = {q.id: (q, table.subset([i]), bool(cut[i])) for i, q in enumerate(new)}
+        parts = [fresh.get(q.id) or self._known[q.id] for q in questions]
+        if len(self._known) + len(fresh) > _MOST_KNOWN:
+            self._known.clear()
+        self._known.update(fresh)
+        table = OptionRows(
+            self._model.names,
+            tuple(part.rows[0] for _, part, _ in parts),
+            tuple(part.orders[0] for _, part, _ in parts),
+        )
+        return table, [cut for _, _, cut in parts]
+
+    def _knows(self, question: Question) -> bool:
+        known = self._known.get(question.id)
+        return known is not None and known[0] is question
+
+    def _supports(self, questions: Sequence[Question]) -> list[list[tuple[Support, ...]]]:
+        """Return the sentences of the first member that shows any, by question and option."""
+        found: list[list[tuple[Support, ...]]] = [[()] * len(q.options) for q in questions]
+        for member in self.members.values():
+            open_ = [i for i, row in enumerate(found) if questions[i].passages and not any(row)]
+            if not open_:
+                break
+            explained = member.explain([questions[i] for i in open_])
+            for i, explanation in zip(open_, explained, strict=True):
+                found[i] = [reason.supports for reason in explanation.options]
+        return found
+
+
+def _member_specs(settings: RankerSettings) -> tuple[MemberSpec, ...]:
+    specs = read_ranker_file(settings.model).members
+    names = [spec.name for spec in specs]
+    for name in settings.members:
+        if name not in names:
+            raise SettingsError(
+                f"the ranker has no member '{name}'", field="members", hint=nearest(name, names)
+            )
+    return tuple(
+        spec.model_copy(update={"settings": {**spec.settings, **settings.members[spec.name]}})
+        if spec.name in settings.members
+        else spec
+        for spec in specs
+    )
+
+
+def _note(names: Sequence[str], parts: Floats) -> str:
+    """Return what weighs most for or against an option, strongest first."""
+    largest = np.argsort(-np.abs(parts), kind="stable")[:_N_REASONS]
+    said = [f"{names[i]} {parts[i]:+.2f}" for i in largest if abs(parts[i]) >= 0.005]
+    return f"log-odds {parts.sum():+.2f}: {', '.join(said)}" if said else "nothing sets it apart"

@@ -1,0 +1,151 @@
+"""Fit a ranker to rows, choose its settings by folds, and score questions out of fold."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from llmexam.exam.exam import Exam
+from llmexam.exam.scores import ScoreMatrix
+from llmexam.exam.splits import k_folds
+from llmexam.solvers.ranker.encoding import OptionRows
+from llmexam.solvers.ranker.model import RankerModel
+from llmexam.training.ranker.boosting import STEP, fit_trees, losses_by_round
+from llmexam.training.ranker.conditional_logit import (
+    Choices,
+    choice_loss,
+    fit_logit,
+    minimise,
+    scaled_choices,
+    telling_columns,
+)
+from llmexam.training.ranker.settings import RankerTrainingSettings
+
+Floats = NDArray[np.float64]
+
+RIDGES = (300.0, 100.0, 30.0, 10.0, 3.0, 1.0)
+"""Ridges to choose from, strongest first."""
+
+
+@dataclass(frozen=True, eq=False)
+class Fitted:
+    """A fitted ranker and what was chosen for it.
+
+    Attributes:
+        model: The ranker.
+        ridge: Ridge of the logit, or None.
+        n_rounds: Rounds of the trees, or None.
+        losses: Held-out loss of the trees after 0, 10, 20, ... rounds; empty where not asked.
+    """
+
+    model: RankerModel
+    ridge: float | None = None
+    n_rounds: int | None = None
+    losses: tuple[float, ...] = ()
+
+
+def right_rows(exam: Exam, table: OptionRows) -> list[int]:
+    """Return which row of each question is that of its right option."""
+    return [
+        int(np.flatnonzero(order == answer)[0])
+        for order, answer in zip(table.orders, exam.answers, strict=True)
+    ]
+
+
+def fit_ranker(exam: Exam, table: OptionRows, settings: RankerTrainingSettings) -> Fitted:
+    """Fit a ranker; what the settings leave open is chosen by folds that keep prompts whole.
+
+    Args:
+        exam: The questions, with answers.
+        table: Their rows.
+        settings: How to train.
+
+    Raises:
+        ExamError: There are fewer prompts than folds.
+    """
+    right = right_rows(exam, table)
+    ridge, n_rounds, losses = settings.ridge, settings.n_rounds, np.zeros(0)
+    logit, trees = None, None
+    if settings.kind != "trees":
+        ridge = ridge or _choose_ridge(exam, table, right, settings)
+        logit = fit_logit(table, right, ridge)
+    if settings.kind != "logit":
+        if n_rounds is None:
+            losses = _tree_losses(exam, table, right, settings)
+            n_rounds = int(losses.argmin()) * STEP
+        # Where no tree helps on questions that were held out, there are none.
+        if n_rounds:
+            trees = fit_trees(Choices.join(table.rows, right), n_rounds, settings, table.names)
+    return Fitted(
+        RankerModel(table.names, logit, trees),
+        None if logit is None else ridge,
+        None if settings.kind == "logit" else n_rounds,
+        tuple(losses.tolist()),
+    )
+
+
+def score_out_of_fold(
+    exam: Exam, table: OptionRows, settings: RankerTrainingSettings
+) -> ScoreMatrix:
+    """Return scores of each question by a ranker that saw no question with its prompt.
+
+    Raises:
+        ExamError: There are fewer prompts than folds.
+    """
+    found: list[Floats] = [np.zeros(0)] * len(exam)
+    for held, others in _folds(exam, settings.n_folds, settings.seed):
+        fitted = fit_ranker(exam.subset(others), table.subset(others), settings)
+        part = table.subset(held)
+        for i, values in enumerate(fitted.model.utilities(part)):
+            found[held[i]] = part.restore(i, values)
+    return ScoreMatrix.from_rows(exam.ids, found)
+
+
+def _folds(exam: Exam, n_folds: int, seed: int) -> list[tuple[list[int], list[int]]]:
+    """Return for each fold the questions held out and the others."""
+    everything = np.arange(len(exam))
+    return [
+        (fold.tolist(), np.setdiff1d(everything, fold).tolist())
+        for fold in k_folds(exam, n_folds, seed=seed, group_by="prompt")
+    ]
+
+
+def _inner_folds(exam: Exam, settings: RankerTrainingSettings) -> list[tuple[list[int], list[int]]]:
+    # Another seed than that of the outer folds, whose shapes they would else repeat.
+    return _folds(exam, settings.n_inner_folds, settings.seed + 1)
+
+
+def _choose_ridge(
+    exam: Exam, table: OptionRows, right: Sequence[int], settings: RankerTrainingSettings
+) -> float:
+    names, scales = telling_columns(table)
+    if not names:
+        return RIDGES[0]
+    losses = np.zeros(len(RIDGES))
+    for held, others in _inner_folds(exam, settings):
+        train, test = (
+            scaled_choices(table.subset(part), [right[i] for i in part], names, scales)
+            for part in (others, held)
+        )
+        weights = np.zeros(len(names))
+        for i, ridge in enumerate(RIDGES):
+            weights = minimise(train, ridge, weights)
+            losses[i] += choice_loss(test.rows @ weights, test)[0] * len(held)
+    return RIDGES[int(losses.argmin())]
+
+
+def _tree_losses(
+    exam: Exam, table: OptionRows, right: Sequence[int], settings: RankerTrainingSettings
+) -> Floats:
+    """Return the held-out loss after 0, STEP, ... rounds, the mean over all questions."""
+    total = np.zeros(settings.max_rounds // STEP + 1)
+    for held, others in _inner_folds(exam, settings):
+        train, test = (
+            Choices.join(table.subset(part).rows, [right[i] for i in part])
+            for part in (others, held)
+        )
+        total += losses_by_round(train, test, settings, table.names) * len(held)
+    return total / len(exam)

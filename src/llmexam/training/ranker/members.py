@@ -1,0 +1,137 @@
+"""The members of a ranker in training: who they are, and what they say of questions.
+
+A trained member knows the answers of the questions it was trained on. A ranker that learned
+from such scores would trust it too much, so it must bring scores of models that never saw them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from llmexam.errors import ScoreError, SettingsError
+from llmexam.evaluation.alignment import align_scores
+from llmexam.exam.exam import Exam
+from llmexam.exam.score_files import read_scores
+from llmexam.exam.scores import ScoreMatrix
+from llmexam.lm.model_card import ModelCard, read_card
+from llmexam.solvers.protocol import HasFeatures, Solver
+from llmexam.solvers.ranker.asking import ask_members
+from llmexam.solvers.ranker.encoding import OptionRows
+from llmexam.solvers.ranker.model import MemberSpec
+from llmexam.solvers.registry import create_solver, parse_solver_settings
+from llmexam.training.ranker.settings import MemberPlan, RankerTrainingSettings
+
+
+@dataclass(frozen=True, eq=False)
+class Members:
+    """The solvers that a ranker asks, ready to be asked.
+
+    Attributes:
+        specs: How they are made, for the ranker's file.
+        solvers: The solvers by name.
+        given: Scores of the training questions that are there already, by name.
+        notes: What a person should know of those.
+    """
+
+    specs: tuple[MemberSpec, ...]
+    solvers: Mapping[str, Solver]
+    given: Mapping[str, ScoreMatrix]
+    notes: tuple[str, ...] = ()
+
+    def ask(
+        self, exam: Exam, given: Mapping[str, ScoreMatrix] | None = None
+    ) -> tuple[OptionRows, dict[str, ScoreMatrix]]:
+        """Return the rows of an exam's options, and the members' scores.
+
+        Args:
+            exam: The questions.
+            given: Scores that are there already; those members are not asked.
+        """
+        with_features = {spec.name: spec.uses_features for spec in self.specs}
+        return ask_members(exam.questions, self.solvers, with_features, given)
+
+
+def make_members(settings: RankerTrainingSettings, train: Exam) -> Members:
+    """Return the members, after checking that none scores questions whose answers it has seen.
+
+    Args:
+        settings: Names them.
+        train: The training questions.
+
+    Raises:
+        ScoreError: Given scores cannot be read, are not of these questions or not out of fold.
+        SettingsError: A member cannot be made, or was trained and brings no scores.
+    """
+    specs, solvers, given, notes = [], {}, {}, []
+    for plan in settings.members:
+        values = parse_solver_settings(plan.solver, plan.settings).model_dump(mode="json")
+        solver = create_solver(plan.solver, values)
+        card = _card(values)
+        if plan.out_of_fold is not None:
+            given[plan.name], note = _read_given(plan, plan.out_of_fold, train)
+            notes += note
+        else:
+            _refuse_leak(plan, card, train)
+        # Where scores are given the member itself is not asked, as it may know the answers; its
+        # features would tell them as well.
+        asked = plan.out_of_fold is None and settings.use_features
+        specs.append(
+            MemberSpec(
+                solver=plan.solver,
+                name=plan.name,
+                settings=values,
+                weights_hash=getattr(solver, "weights_hash", ""),
+                uses_features=asked and isinstance(solver, HasFeatures),
+            )
+        )
+        solvers[plan.name] = solver
+    return Members(tuple(specs), solvers, given, tuple(notes))
+
+
+def _card(values: Mapping[str, object]) -> ModelCard | None:
+    model = values.get("model")
+    return read_card(model) if isinstance(model, str) else None
+
+
+def _refuse_leak(plan: MemberPlan, card: ModelCard | None, train: Exam) -> None:
+    if card is None:
+        return
+    if train.content_hash in card.data.values():
+        reason = "was trained on these very questions"
+    elif not plan.trained_elsewhere:
+        reason = "was trained, and may have seen these questions"
+    else:
+        return
+    raise SettingsError(
+        f"member '{plan.name}' {reason}: its scores of them are better than it is",
+        field=f"members.{plan.name}.out_of_fold",
+        hint="Give its out-of-fold scores: out_of_fold: scores.parquet",
+    )
+
+
+def _read_given(plan: MemberPlan, path: Path, train: Exam) -> tuple[ScoreMatrix, list[str]]:
+    scores, made_by = read_scores(path)
+    if made_by.get("out_of_fold") == "false":
+        raise ScoreError(
+            f"these scores of '{plan.name}' are not out of fold",
+            file=path,
+            hint="Train by folds, and give the scores that this leaves",
+        )
+    try:
+        aligned = align_scores(train, scores)
+    except ScoreError as error:
+        raise ScoreError(error.message, file=path, hint=error.hint) from None
+    notes = []
+    if made_by.get("exam_hash") not in (None, "", train.content_hash):
+        notes.append(
+            f"the out-of-fold scores of '{plan.name}' were made from the same questions with "
+            "other texts or evidence"
+        )
+    return aligned, notes
+
+
+def names_without(names: Sequence[str], member: str) -> list[str]:
+    """Return the columns that do not come from a member."""
+    return [name for name in names if not name.startswith(f"{member}.")]

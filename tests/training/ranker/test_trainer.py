@@ -1,0 +1,240 @@
+import json
+
+import numpy as np
+import pytest
+from tests.training.ranker.conftest import SMALL, train
+
+from llmexam.errors import ExamError, ModelError, ScoreError, SettingsError
+from llmexam.evaluation.metrics import map_at_k
+from llmexam.exam.exam import Exam
+from llmexam.exam.question import Question
+from llmexam.exam.score_files import read_scores, write_scores
+from llmexam.exam.scores import ScoreMatrix
+from llmexam.lm.model_card import ModelCard, read_card, write_card
+from llmexam.solvers.protocol import AsksOthers
+from llmexam.solvers.registry import create_solver
+from llmexam.storage.hashing import hash_file
+from llmexam.testing import check_solver
+from llmexam.training.protocol import Trainer
+from llmexam.training.ranker.settings import RankerTrainingSettings
+from llmexam.training.ranker.trainer import RankerTrainer
+from llmexam.training.registry import create_trainer
+
+
+def ranker(folder, **settings):
+    return create_solver("ranker", {"model": str(folder), **settings})
+
+
+def test_a_trained_ranker_keeps_the_contract(trained):
+    check_solver(lambda: ranker(trained.folder))
+
+
+@pytest.mark.parametrize("kind", ["logit", "trees"])
+def test_each_kind_keeps_the_contract(kind, exam, tmp_path):
+    train(exam, tmp_path, kind=kind)
+    assert (tmp_path / "trees.txt").exists() == (kind == "trees")
+    check_solver(lambda: ranker(tmp_path))
+
+
+def test_the_ranker_beats_its_members_on_questions_it_has_not_seen(trained, exam):
+    oof = read_scores(trained.folder / "out_of_fold.parquet")[0]
+    own = map_at_k(oof.ranking, exam.answers)
+    for name in ("lexical", "longest"):
+        scores = create_solver(name).score(exam.questions)
+        assert own > map_at_k(scores.ranking, exam.answers)
+    assert trained.card.metrics["out_of_fold"]["value"] == pytest.approx(own)
+
+
+def test_what_is_served_is_what_was_trained(exam, tmp_path):
+    """The dev questions scored in training and by the solver that is loaded from disk."""
+    done = train(exam.subset(range(60)), tmp_path, dev=exam.subset(range(60, 90)))
+    served = ranker(tmp_path).score(exam.questions[60:])
+    assert served.values.tolist() == done.dev_scores.values.tolist()
+    assert done.card.metrics["dev"]["value"] == pytest.approx(
+        map_at_k(served.ranking, exam.answers[60:])
+    )
+
+
+def test_training_twice_gives_the_same_files(trained, exam, tmp_path):
+    train(exam, tmp_path)
+    for name in ("ranker.json", "trees.txt", "llmexam.json"):
+        assert hash_file(tmp_path / name) == hash_file(trained.folder / name)
+
+
+def test_the_card_says_what_it_is_made_of(exam, tmp_path):
+    done = train(exam, tmp_path, member_gains=True)
+    card = read_card(tmp_path)
+    assert card == done.card
+    assert card.family == "ranker"
+    assert card.data == {"train": exam.content_hash}
+    assert set(card.metrics["members"]) == {"lexical", "longest"}
+    gain = card.metrics["members"]["lexical"]["gain"]
+    assert gain["low"] <= gain["value"] <= gain["high"]
+    assert gain["value"] > 0
+    assert "lexical.score" in card.metrics["coefficients"]
+    assert sum(card.metrics["importances"].values()) == pytest.approx(1, abs=0.01)
+    assert [point.step for point in done.curve] == [0, 10, 20]
+    assert done.curve[0].values["dev_loss"] == pytest.approx(np.log(4))
+
+
+def test_it_says_what_speaks_for_an_option(trained, exam):
+    solver = ranker(trained.folder)
+    asked = exam.questions[:5]
+    scores = solver.score(asked)
+    for explanation, row in zip(solver.explain(asked), scores.rows(), strict=True):
+        said = [float(r.note.split()[1].rstrip(":")) for r in explanation.options]
+        # Notes are log-odds against the mean of the options, rounded.
+        assert said == pytest.approx((row - row.mean()).tolist(), abs=0.006)
+        assert any(reason.supports for reason in explanation.options)
+
+
+def test_members_are_asked_once_for_scores_and_reasons(trained, exam):
+    solver = ranker(trained.folder)
+    assert isinstance(solver, AsksOthers)
+    counts = {name: 0 for name in solver.members}
+
+    def counting(name, member):
+        class Counting(type(member)):
+            def score(self, questions):
+                counts[name] += len(questions)
+                return super().score(questions)
+
+        return Counting(member.settings)
+
+    asked = solver.with_members({n: counting(n, m) for n, m in solver.members.items()})
+    asked.score(exam.questions)
+    asked.explain(exam.questions)
+    assert counts == {"lexical": 90, "longest": 90}
+
+
+class TestLeaks:
+    @pytest.fixture
+    def model(self, tmp_path, exam, monkeypatch):
+        """A member with a card, as if it were trained: a ranker of its own."""
+        folder = tmp_path / "inner"
+        train(exam, folder, kind="logit")
+        return folder
+
+    def fit(self, exam, tmp_path, model, **more):
+        member = {"solver": "ranker", "name": "inner", "settings": {"model": str(model)}, **more}
+        return train(exam, tmp_path / "outer", kind="logit", members=[member, "longest"])
+
+    def test_a_member_trained_on_the_questions_is_refused(self, exam, tmp_path, model):
+        for more in ({}, {"trained_elsewhere": True}):
+            with pytest.raises(SettingsError, match=r"'inner' was trained on these very questions"):
+                self.fit(exam, tmp_path, model, **more)
+        assert not (tmp_path / "outer").exists()
+
+    def test_a_member_trained_on_who_knows_what_is_refused(self, exam, tmp_path, model):
+        other = exam.subset(range(80))
+        with pytest.raises(SettingsError, match=r"may have seen.*out_of_fold"):
+            self.fit(other, tmp_path, model)
+        self.fit(other, tmp_path, model, trained_elsewhere=True)
+
+    def test_out_of_fold_scores_take_its_place(self, exam, tmp_path, model):
+        given = model / "out_of_fold.parquet"
+        self.fit(exam, tmp_path, model, out_of_fold=given)
+        specs = json.loads((tmp_path / "outer" / "ranker.json").read_text())["members"]
+        # Its features would tell the answers too, so they are never read.
+        assert [spec["uses_features"] for spec in specs] == [False, False]
+        assert len(ranker(tmp_path / "outer").score(exam.questions[:3])) == 3
+
+    def test_scores_that_say_they_are_not_out_of_fold_are_refused(self, exam, tmp_path, model):
+        path = tmp_path / "scores.parquet"
+        write_scores(path, create_solver("longest").score(exam.questions), {"out_of_fold": "false"})
+        with pytest.raises(ScoreError, match="not out of fold"):
+            self.fit(exam, tmp_path, model, out_of_fold=path)
+
+    def test_scores_of_other_questions_are_refused(self, exam, tmp_path, model):
+        path = tmp_path / "scores.parquet"
+        write_scores(path, create_solver("longest").score(exam.questions[:10]))
+        with pytest.raises(ScoreError, match=r"scores\.parquet.*do not belong to this exam"):
+            self.fit(exam, tmp_path, model, out_of_fold=path)
+
+
+def test_noise_members_do_not_look_useful(tmp_path):
+    """Out of fold, a ranker over noise earns chance: nothing leaks between folds."""
+    rng = np.random.default_rng(3)
+    questions = tuple(
+        Question(f"q{i}", f"Number {i}?", tuple(rng.permutation(list("vwxyz")).tolist()), 0)
+        for i in range(300)
+    )
+    noise = Exam(tuple(q.with_option_order(rng.permutation(5).tolist()) for q in questions))
+    given = tmp_path / "noise.parquet"
+    write_scores(given, ScoreMatrix.from_rows(noise.ids, rng.normal(size=(300, 5))))
+    member = {"solver": "random", "out_of_fold": str(given)}
+    done = train(noise, tmp_path / "r", members=[member])
+    found = done.card.metrics["out_of_fold"]
+    # Four standard errors of 0.38 / sqrt(300).
+    assert found["value"] == pytest.approx(11 / 30, abs=0.09)
+
+
+def test_changed_weights_of_a_member_are_noticed(exam, tmp_path):
+    train(exam, tmp_path)
+    saved = json.loads((tmp_path / "ranker.json").read_text())
+    saved["members"][0]["weights_hash"] = "another"
+    (tmp_path / "ranker.json").write_text(json.dumps(saved))
+    with pytest.raises(ModelError, match="weights of member 'lexical' are not those"):
+        ranker(tmp_path).score(exam.questions[:1])
+
+
+def test_damaged_files_are_named(exam, tmp_path):
+    train(exam, tmp_path)
+    trees = tmp_path / "trees.txt"
+    trees.write_text(trees.read_text().replace("leaf_value=", "leaf_value=1", 1))
+    with pytest.raises(ModelError, match=r"trees\.txt.*not the file that was trained"):
+        ranker(tmp_path).score(exam.questions[:1])
+    (tmp_path / "ranker.json").write_text("{")
+    with pytest.raises(ModelError, match=r"ranker\.json.*cannot be read"):
+        ranker(tmp_path)
+    (tmp_path / "ranker.json").unlink()
+    with pytest.raises(ModelError, match="no trained ranker"):
+        ranker(tmp_path)
+
+
+def test_what_is_no_ranker_is_refused(trained, tmp_path):
+    with pytest.raises(SettingsError, match=r"no llmexam\.json"):
+        ranker(tmp_path)
+    card = trained.card.model_copy(update={"family": "cross-encoder"})
+    write_card(tmp_path, ModelCard.model_validate(card.model_dump()))
+    with pytest.raises(SettingsError, match="trained for solver 'cross-encoder'"):
+        ranker(tmp_path)
+
+
+def test_settings_of_members_can_be_changed_where_they_are_known(trained):
+    solver = ranker(trained.folder, members={"lexical": {"n_supports": 1}})
+    assert solver.members["lexical"].settings.n_supports == 1
+    with pytest.raises(SettingsError, match=r"no member 'lexicl'.*Did you mean 'lexical'"):
+        ranker(trained.folder, members={"lexicl": {}})
+
+
+def test_questions_without_answers_cannot_train(exam, tmp_path):
+    with pytest.raises(ExamError, match="no answer"):
+        train(Exam(tuple(Question(q.id, q.prompt, q.options) for q in exam)), tmp_path)
+
+
+def test_members_are_written_as_in_a_plan():
+    def members(*given):
+        values = {"members": list(given)}
+        return RankerTrainingSettings.parse(values, subject="training").members
+
+    plain, named, short = members(
+        "lexical",
+        {"solver": "lexical", "name": "wide", "reach": 20, "out_of_fold": "a.parquet"},
+        {"longest": {"unit": "words"}},
+    )
+    assert (plain.name, plain.settings) == ("lexical", {})
+    assert (named.name, named.settings) == ("wide", {"reach": 20})
+    assert str(named.out_of_fold) == "a.parquet"
+    assert short.settings == {"unit": "words"}
+    with pytest.raises(SettingsError, match="two members are called 'lexical'"):
+        members("lexical", "lexical")
+
+
+def test_the_registry_makes_a_trainer_that_estimates(exam):
+    trainer: Trainer = create_trainer("ranker", SMALL)
+    assert isinstance(trainer, RankerTrainer)
+    estimate = trainer.estimate(exam)
+    assert estimate.n_questions == 90
+    assert estimate.n_steps == 20
+    assert estimate.seconds > 0
