@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from llmexam.errors import ModelError
+from llmexam.lm.batching import longest_input, token_batches
 from llmexam.lm.embedding_cache import EmbeddingCache
 from llmexam.lm.loading import (
     BUNDLED,
@@ -219,7 +220,7 @@ class Embedder:
         lengths = np.array([len(tokens) for tokens in ids])
         # Longest first: if memory is too small, it shows at once. Ties keep their order.
         order = np.argsort(-lengths, kind="stable")
-        for chosen in _batches(order, lengths, self._encoder.pads):
+        for chosen in token_batches(order, lengths, _BATCH_TOKENS, pads=self._encoder.pads):
             with torch.inference_mode():
                 vectors, tokens = self._forward([ids[i] for i in chosen], layer)
             n_tokens = int(lengths[chosen].sum())
@@ -331,31 +332,10 @@ def _tokens_of(encoding: Any, vectors: NDArray[np.float16], prefix: int) -> Toke
     )
 
 
-def _batches(
-    order: NDArray[np.int64], lengths: NDArray[np.int64], pads: bool
-) -> list[NDArray[np.int64]]:
-    """Cut texts, longest first, into runs of about `_BATCH_TOKENS` tokens, padding counted."""
-    batches = []
-    start = n_tokens = 0
-    for place, index in enumerate(order):
-        cost = int(lengths[order[start]] if pads else lengths[index])
-        if place > start and n_tokens + cost > _BATCH_TOKENS:
-            batches.append(order[start:place])
-            start, n_tokens = place, 0
-            cost = int(lengths[index])
-        n_tokens += cost
-    if start < len(order):
-        batches.append(order[start:])
-    return batches
-
-
 def _length_limit(
     folder: ModelFolder, config: SentenceConfig, tokenizer: Any, model: Any, asked: int | None
 ) -> int:
-    # RoBERTa-like models count positions from behind their padding id, so they have fewer.
-    shift = model.pad_token_id + 1 if "roberta" in model.model_type else 0
-    positions = getattr(model, "max_position_embeddings", None)
-    longest = positions - shift if positions else None
+    longest = longest_input(model)
     shortest = tokenizer.num_special_tokens_to_add() + 1
     if asked is not None:
         if not shortest <= asked <= (longest or asked):

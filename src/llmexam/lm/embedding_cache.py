@@ -1,7 +1,7 @@
-"""Vectors on disk, so that no text is embedded twice across runs.
+"""Vectors on disk, so that no text is embedded, and no sequence scored, twice across runs.
 
-A folder holds segments: `.npy` files of records (text hash, cut, vector), written whole, read
-through memory mapping, never changed. Writers need no lock: each adds segments of its own.
+A folder holds segments: `.npy` files of records (hash of the text, cut, vector), written whole,
+read through memory mapping, never changed. Writers need no lock: each adds segments of its own.
 """
 
 from __future__ import annotations
@@ -39,12 +39,12 @@ class EmbeddingCache:
         self._places: dict[bytes, tuple[Path, int]] = {}
 
     def look_up(
-        self, texts: Sequence[str], vectors: NDArray[np.float32], cut: NDArray[np.bool_]
+        self, texts: Sequence[str | bytes], vectors: NDArray[np.float32], cut: NDArray[np.bool_]
     ) -> NDArray[np.bool_]:
         """Fill in what is known and return which texts those are, shape `[n_texts]`.
 
         Args:
-            texts: Texts to look up.
+            texts: Texts, or other content as bytes, to look up.
             vectors: Written to, shape `[n_texts, dim]`.
             cut: Written to, shape `[n_texts]`.
         """
@@ -65,7 +65,7 @@ class EmbeddingCache:
         return known
 
     def store(
-        self, texts: Sequence[str], vectors: NDArray[np.float32], cut: NDArray[np.bool_]
+        self, texts: Sequence[str | bytes], vectors: NDArray[np.float32], cut: NDArray[np.bool_]
     ) -> None:
         """Add vectors as a new segment, then drop the oldest segments beyond the bound."""
         if not texts:
@@ -115,5 +115,6 @@ class EmbeddingCache:
                 path.unlink(missing_ok=True)
 
 
-def _hash(text: str) -> bytes:
-    return hashlib.blake2b(text.encode("utf-8"), digest_size=_HASH_BYTES).digest()
+def _hash(text: str | bytes) -> bytes:
+    content = text.encode("utf-8") if isinstance(text, str) else text
+    return hashlib.blake2b(content, digest_size=_HASH_BYTES).digest()

@@ -8,9 +8,9 @@ any other encoder of transformers on a padded batch. See docs/design/embedding.m
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import chain, groupby
+from itertools import accumulate, chain, groupby
 from typing import TYPE_CHECKING, Any, Protocol
 
 import torch
@@ -86,10 +86,12 @@ class PackedBert:
         self.n_heads = int(model.config.num_attention_heads)
         self._eps = float(model.config.layer_norm_eps)
         parts = model.embeddings
-        (self._words, self._positions, self._norm_w, self._norm_b) = moved(
+        types = parts.token_type_embeddings.weight
+        (self._words, self._positions, self._types, self._norm_w, self._norm_b) = moved(
             parts.word_embeddings.weight,
-            # All texts are of type 0, so its vector joins the positions once.
-            parts.position_embeddings.weight + parts.token_type_embeddings.weight[0],
+            # Most tokens are of type 0, so its vector joins the positions once.
+            parts.position_embeddings.weight + types[0],
+            types - types[0],
             parts.LayerNorm.weight,
             parts.LayerNorm.bias,
         )
@@ -98,9 +100,8 @@ class PackedBert:
     def __call__(self, batch: Sequence[Sequence[int]], inner: int = 0) -> Iterator[Hidden]:
         """Yield one part for each length in the batch, without a mask."""
         _check_layer(inner, len(self._layers))
-        runs = [(n, len(list(group))) for n, group in groupby(len(ids) for ids in batch)]
-        ids = torch.tensor(list(chain.from_iterable(batch)), device=self.device)
-        hidden = self._embed(ids, runs)
+        runs = _runs(len(ids) for ids in batch)
+        hidden = self._embed(batch, runs)
         tapped = hidden
         for place, layer in enumerate(self._layers, 1):
             hidden = self._layer(hidden, runs, layer)
@@ -113,20 +114,79 @@ class PackedBert:
             yield Hidden(hidden[start:end].view(shape), tapped[start:end].view(shape), None)
             start = end
 
-    def _embed(self, ids: Tensor, runs: list[tuple[int, int]]) -> Tensor:
+    def read(
+        self,
+        batch: Sequence[Sequence[int]],
+        types: Sequence[Sequence[int]],
+        *,
+        first_only: bool = False,
+    ) -> Tensor:
+        """Return the vectors of all tokens, texts end to end, shape `[n_tokens, dim]`.
+
+        Args:
+            batch: Token ids of the texts; texts of equal length should be neighbours.
+            types: Token types of the texts.
+            first_only: Return the first token of each text alone, shape `[n_texts, dim]`; the
+                last layer is then computed for these only.
+        """
+        runs = _runs(len(ids) for ids in batch)
+        hidden = self._embed(batch, runs, types)
+        for layer in self._layers[:-1]:
+            hidden = self._layer(hidden, runs, layer)
+        return self._layer(hidden, runs, self._layers[-1], first_only=first_only)
+
+    def _embed(
+        self,
+        batch: Sequence[Sequence[int]],
+        runs: list[tuple[int, int]],
+        types: Sequence[Sequence[int]] | None = None,
+    ) -> Tensor:
+        ids = torch.tensor(list(chain.from_iterable(batch)), device=self.device)
         places = torch.cat([torch.arange(n, device=self.device).repeat(c) for n, c in runs])
         hidden = F.embedding(ids, self._words).add_(F.embedding(places, self._positions))
+        if types is not None:
+            kinds = torch.tensor(list(chain.from_iterable(types)), device=self.device)
+            hidden = hidden.add_(F.embedding(kinds, self._types))
         return F.layer_norm(hidden, (self.dim,), self._norm_w, self._norm_b, self._eps)
 
-    def _layer(self, hidden: Tensor, runs: list[tuple[int, int]], layer: list[Tensor]) -> Tensor:
+    def _layer(
+        self,
+        hidden: Tensor,
+        runs: list[tuple[int, int]],
+        layer: list[Tensor],
+        *,
+        first_only: bool = False,
+    ) -> Tensor:
         w_qkv, b_qkv, w_out, b_out, g1, b1, w_up, b_up, w_down, b_down, g2, b2 = layer
         shape = (self.dim,)
-        mixed = self._attend(F.linear(hidden, w_qkv, b_qkv), runs)
+        if first_only:
+            kv = F.linear(hidden, w_qkv[self.dim :], b_qkv[self.dim :])
+            hidden = hidden[_firsts(runs, self.device)]
+            mixed = self._attend_first(
+                F.linear(hidden, w_qkv[: self.dim], b_qkv[: self.dim]), kv, runs
+            )
+        else:
+            mixed = self._attend(F.linear(hidden, w_qkv, b_qkv), runs)
         hidden = F.linear(mixed, w_out, b_out).add_(hidden)
         hidden = F.layer_norm(hidden, shape, g1, b1, self._eps)
         inner = F.gelu(F.linear(hidden, w_up, b_up))
         out = F.linear(inner, w_down, b_down).add_(hidden)
         return F.layer_norm(out, shape, g2, b2, self._eps)
+
+    def _attend_first(self, q: Tensor, kv: Tensor, runs: list[tuple[int, int]]) -> Tensor:
+        """Return what each text's first token attends to; q `[n_texts, dim]`, same shape."""
+        width = self.dim // self.n_heads
+        out = torch.empty_like(q)
+        start = first = 0
+        for n_tokens, n_texts in runs:
+            end, last = start + n_tokens * n_texts, first + n_texts
+            split = kv[start:end].view(n_texts, n_tokens, 2, self.n_heads, width)
+            k, v = (split[:, :, i].transpose(1, 2) for i in range(2))
+            asking = q[first:last].view(n_texts, self.n_heads, 1, width)
+            weights = torch.matmul(asking, k.transpose(-1, -2)).softmax(-1)
+            out[first:last] = torch.matmul(weights, v).view(n_texts, self.dim)
+            start, first = end, last
+        return out
 
     def _attend(self, qkv: Tensor, runs: list[tuple[int, int]]) -> Tensor:
         """Return attention within each text; qkv `[n_tokens, 3 * dim]` -> `[n_tokens, dim]`."""
@@ -192,6 +252,16 @@ def can_pack(config: Any) -> bool:
         and getattr(config, "position_embedding_type", "absolute") in (None, "absolute")
         and not getattr(config, "is_decoder", False)
     )
+
+
+def _runs(lengths: Iterable[int]) -> list[tuple[int, int]]:
+    """Return neighbours of equal length: tokens of one, and how many."""
+    return [(n, len(list(group))) for n, group in groupby(lengths)]
+
+
+def _firsts(runs: list[tuple[int, int]], device: torch.device) -> Tensor:
+    lengths = [n_tokens for n_tokens, n_texts in runs for _ in range(n_texts)]
+    return torch.tensor(list(accumulate(lengths[:-1], initial=0)), device=device)
 
 
 def _check_layer(inner: int, n_layers: int) -> None:

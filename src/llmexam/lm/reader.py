@@ -174,15 +174,13 @@ class Reader(nn.Module):
             return native_packed(self.model, hidden)
         return self.head(mean_packed(hidden, lengths).to(self.head.weight.dtype))  # type: ignore[no-any-return]
 
-    def _padded(self, ids: Tensor, types: Tensor, lengths: list[int]) -> Tensor:
-        pad = self.config.pad_token_id
-        inputs = {
-            "input_ids": _pad(ids, lengths, pad if pad is not None else 0),
-            "attention_mask": _pad(torch.ones_like(ids), lengths, 0),
-        }
-        # Models that tell no types apart have no vectors for them.
-        if getattr(self.config, "type_vocab_size", 0) > 1:
-            inputs["token_type_ids"] = _pad(types, lengths, 0)
+    def padded_logits(self, inputs: dict[str, Tensor]) -> Tensor:
+        """Return logits of a padded batch, shape `[n_sequences, n_outputs]`.
+
+        Args:
+            inputs: `input_ids`, `attention_mask`, and `token_type_ids` where `tells_types`, each
+                `[n_sequences, n_tokens]`.
+        """
         if self.head is not None:
             hidden = self.model(**inputs).last_hidden_state
             means = mean_padded(hidden, inputs["attention_mask"])
@@ -192,6 +190,32 @@ class Reader(nn.Module):
             inputs = {name: value.unsqueeze(0) for name, value in inputs.items()}
             return self.model(**inputs).logits.view(-1, 1)  # type: ignore[no-any-return]
         return self.model(**inputs).logits  # type: ignore[no-any-return]
+
+    @property
+    def n_outputs(self) -> int:
+        """Logits of a sequence."""
+        if self.head is not None:
+            return self.head.out_features
+        return 1 if self.task == "multiple-choice" else int(self.config.num_labels)
+
+    @property
+    def tells_types(self) -> bool:
+        """Whether the model has vectors for token types."""
+        return getattr(self.config, "type_vocab_size", 0) > 1
+
+    @property
+    def pad_id(self) -> int:
+        """Token id to pad with."""
+        return self.config.pad_token_id if self.config.pad_token_id is not None else 0
+
+    def _padded(self, ids: Tensor, types: Tensor, lengths: list[int]) -> Tensor:
+        inputs = {
+            "input_ids": _pad(ids, lengths, self.pad_id),
+            "attention_mask": _pad(torch.ones_like(ids), lengths, 0),
+        }
+        if self.tells_types:
+            inputs["token_type_ids"] = _pad(types, lengths, 0)
+        return self.padded_logits(inputs)
 
 
 def load_reader(
