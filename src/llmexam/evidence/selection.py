@@ -65,13 +65,18 @@ class SentenceSelector:
                 the other.
             n: How many at most; ties go to the earlier sentence.
         """
+        score = self.weigh(*texts)
+        best = sorted(range(len(score)), key=lambda i: -score[i])[:n]
+        return [self.sentences[i] for i in sorted(best)]
+
+    def weigh(self, *texts: str) -> list[float]:
+        """Return each sentence's score: 0 to 1 for each text, in the order of `sentences`."""
         score = [0.0] * len(self.sentences)
         for text in texts:
             own = self._score(_terms(text))
             peak = max(own, default=0.0) or 1.0
             score = [a + b / peak for a, b in zip(score, own, strict=True)]
-        best = sorted(range(len(score)), key=lambda i: -score[i])[:n]
-        return [self.sentences[i] for i in sorted(best)]
+        return score
 
     def _score(self, wanted: frozenset[str]) -> list[float]:
         n = len(self.sentences)

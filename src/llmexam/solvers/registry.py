@@ -63,6 +63,20 @@ _BUILT_IN: dict[str, SolverEntry] = {
         extra="encoders",
         package="torch",
     ),
+    "cross-encoder": SolverEntry(
+        "llmexam.solvers.cross_encoder.solver:CrossEncoderSolver",
+        "a trained reader of prompt, evidence and option together",
+        uses_evidence=True,
+        extra="encoders",
+        package="torch",
+    ),
+    "multiple-choice": SolverEntry(
+        "llmexam.solvers.multiple_choice.solver:MultipleChoiceSolver",
+        "a trained reader: each option with the evidence chosen for it",
+        uses_evidence=True,
+        extra="encoders",
+        package="torch",
+    ),
     "ranker": SolverEntry(
         "llmexam.solvers.ranker.solver:RankerSolver",
         "a light trained model over what other solvers say about each option",

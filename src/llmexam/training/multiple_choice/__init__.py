@@ -1,0 +1,1 @@
+"""Train readers for solver `multiple-choice`."""

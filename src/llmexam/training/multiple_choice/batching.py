@@ -1,0 +1,112 @@
+"""Which questions are trained on together, in which order.
+
+A step's questions are chosen first and then dealt to its passes and processes, so that one process
+with batches of 8, two with 4, and four passes of 2 take the same steps. Questions of about equal
+length share a step: attention and, for models that pad, everything else costs less.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+# Questions are sorted by length within so many steps. Sorting them all would make each epoch's
+# steps the same, and their gradients biased to one length.
+_BUCKET_STEPS = 16
+
+
+class Draw(NamedTuple):
+    """A question of a pass.
+
+    Attributes:
+        epoch: Passes over all questions before this one.
+        row: Index of the question.
+        counts: False for one that only fills up a process that would have none.
+    """
+
+    epoch: int
+    row: int
+    counts: bool
+
+
+class BatchPlan:
+    """The passes of one process, epoch by epoch; a batch sampler for torch's DataLoader.
+
+    The plan depends on lengths, sizes, seed and epoch alone, so a training that is resumed in the
+    middle of an epoch finds the same passes.
+
+    Args:
+        n_tokens: Tokens of each question, all options together, shape `[n_questions]`.
+        batch_size: Questions of one pass on one process.
+        n_passes: Passes of one step on one process.
+        n_processes: How many processes train together.
+        process: Which of them this is, from 0.
+        seed: Seed of the order.
+    """
+
+    def __init__(
+        self,
+        n_tokens: NDArray[np.int64],
+        batch_size: int,
+        *,
+        n_passes: int = 1,
+        n_processes: int = 1,
+        process: int = 0,
+        seed: int = 0,
+    ) -> None:
+        self._n_tokens = n_tokens
+        self._batch_size = batch_size
+        self._n_passes = n_passes
+        self._n_processes = n_processes
+        self._process = process
+        self._seed = seed
+        self._epoch = 0
+
+    def set_epoch(self, epoch: int) -> None:
+        """Choose the epoch that is iterated over."""
+        self._epoch = epoch
+
+    def __len__(self) -> int:
+        """Return the passes of an epoch on this process."""
+        n_whole, n_rest = divmod(len(self._n_tokens), self._step_size)
+        return n_whole * self._n_passes + -(-n_rest // (self._batch_size * self._n_processes))
+
+    def __iter__(self) -> Iterator[list[Draw]]:
+        """Yield the questions of each pass."""
+        for step in self.steps(self._epoch):
+            yield from self._passes(step)
+
+    def steps(self, epoch: int) -> list[NDArray[np.int64]]:
+        """Return the questions of each step of an epoch, over all passes and processes.
+
+        All steps have the same number of questions but the last, which takes what is left.
+        """
+        draw = np.random.default_rng([self._seed, epoch])
+        order = draw.permutation(len(self._n_tokens))
+        bucket = self._step_size * _BUCKET_STEPS
+        parts = [order[i : i + bucket] for i in range(0, len(order), bucket)]
+        by_length = [part[np.argsort(-self._n_tokens[part], kind="stable")] for part in parts]
+        in_order = np.concatenate(by_length) if by_length else order
+        steps = [
+            in_order[i : i + self._step_size] for i in range(0, len(in_order), self._step_size)
+        ]
+        n_whole = len(in_order) // self._step_size
+        return [steps[i] for i in draw.permutation(n_whole)] + steps[n_whole:]
+
+    @property
+    def _step_size(self) -> int:
+        return self._batch_size * self._n_passes * self._n_processes
+
+    def _passes(self, step: NDArray[np.int64]) -> Iterator[list[Draw]]:
+        size = self._batch_size * self._n_processes
+        for start in range(0, len(step), size):
+            shared = step[start : start + size]
+            # Dealt like cards, longest first, so that no process waits long for the others.
+            own = shared[self._process :: self._n_processes]
+            if len(own):
+                yield [Draw(self._epoch, int(row), True) for row in own]
+            else:
+                yield [Draw(self._epoch, int(shared[0]), False)]

@@ -1,0 +1,154 @@
+"""What a training would take: tokens counted, seconds and memory measured on a few steps."""
+
+from __future__ import annotations
+
+import math
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import psutil
+import torch
+import transformers
+from numpy.typing import NDArray
+from transformers.trainer_callback import PrinterCallback
+
+from llmexam.exam.exam import Exam
+from llmexam.training.multiple_choice.batching import BatchPlan, Draw
+from llmexam.training.multiple_choice.data import ChoiceData
+from llmexam.training.multiple_choice.loop import ChoiceTrainer
+from llmexam.training.multiple_choice.model import load_trainee
+from llmexam.training.multiple_choice.settings import MultipleChoiceTrainingSettings
+from llmexam.training.protocol import Estimate
+from llmexam.training.undisturbed import undisturbed
+
+# Steps that are timed: the longest, one in the middle and the shortest.
+_N_TIMED = 3
+_MB = 1e6
+_FP32_BYTES = 4
+# Weights, gradients, and the two moments of AdamW.
+_COPIES = 4
+
+
+def estimate(train: Exam, settings: MultipleChoiceTrainingSettings) -> Estimate:
+    """Return what training would take on this machine, by one process.
+
+    Tokens, steps and cuts are exact. Seconds are those of three steps, a long, a usual and a short
+    one, by their tokens. Memory is what the process held in the longest step.
+
+    Args:
+        train: The training questions.
+        settings: How they would be trained on.
+    """
+    with undisturbed(), tempfile.TemporaryDirectory() as place:
+        transformers.set_seed(settings.seed)
+        trial = settings.model_copy(
+            update={
+                "max_steps": 1 + _N_TIMED,
+                "gradient_accumulation": 1,
+                "batch_size": settings.batch_size,
+                "adversarial": _from_the_start(settings),
+            }
+        )
+        trainee = load_trainee(trial)
+        data = ChoiceData(train, trial, trainee.tokenizer)
+        trainer = ChoiceTrainer(trainee.model, data, trial, Path(place), trainee.head_names)
+        passes = _chosen(trainer.plan.steps(0), data.read.n_tokens)
+        watch = _time(trainer, passes)
+    per_token = sum(watch.seconds[1:]) / sum(int(data.read.n_tokens[p].sum()) for p in passes[1:])
+    n_steps, n_passes = _steps(data, settings)
+    n_tokens = int(data.read.n_tokens.sum())
+    n_trained = sum(p.numel() for p in trainee.model.parameters() if p.requires_grad)
+    return Estimate(
+        n_questions=len(data),
+        n_tokens=n_tokens,
+        n_steps=n_steps,
+        n_truncated=int(data.read.truncated.sum()),
+        share_cut=float(data.read.n_cut.sum() / max(1, data.read.n_first.sum())),
+        seconds=per_token * n_tokens * n_steps / n_passes,
+        peak_mb=watch.peak / _MB,
+        details={
+            "trained weights": f"{n_trained:,} of "
+            f"{sum(p.numel() for p in trainee.model.parameters()):,}, with gradients and moments "
+            f"{n_trained * _COPIES * _FP32_BYTES / _MB:,.0f} MB",
+            "tokens a second": f"{1 / per_token:,.0f}",
+            "tokens of an option": f"{n_tokens / (len(data.read.ends) - 1):.0f} on average, "
+            f"{int(np.diff(data.read.ends).max())} at most",
+            "repeated questions left out": f"{len(train) - len(data)}",
+        },
+    )
+
+
+def _from_the_start(settings: MultipleChoiceTrainingSettings) -> Any:
+    """Return adversarial settings that begin at once, if they hold for most of the epochs."""
+    found = settings.adversarial
+    if found is None or found.from_epoch > settings.n_epochs / 2:
+        return None
+    return found.model_copy(update={"from_epoch": 0.0})
+
+
+def _steps(data: ChoiceData, settings: MultipleChoiceTrainingSettings) -> tuple[int, int]:
+    """Return the steps of all epochs, and of one."""
+    plan = BatchPlan(
+        data.read.n_tokens, settings.batch_size, n_passes=settings.gradient_accumulation
+    )
+    of_epoch = len(plan.steps(0))
+    return settings.max_steps or math.ceil(settings.n_epochs * of_epoch), of_epoch
+
+
+def _chosen(
+    passes: list[NDArray[np.int64]], n_tokens: NDArray[np.int64]
+) -> list[NDArray[np.int64]]:
+    """Return the longest pass twice, for the first makes the optimizer's states, and others."""
+    order = sorted(passes, key=lambda rows: -int(n_tokens[rows].sum()))
+    places = np.linspace(0, len(order) - 1, _N_TIMED).round().astype(int)
+    return [order[0], *(order[i] for i in places)]
+
+
+class _ChosenPasses:
+    """Passes that were chosen, in the place of a `BatchPlan`."""
+
+    def __init__(self, passes: list[NDArray[np.int64]]) -> None:
+        self._passes = passes
+
+    def __len__(self) -> int:
+        return len(self._passes)
+
+    def __iter__(self) -> Iterator[list[Draw]]:
+        for rows in self._passes:
+            yield [Draw(0, int(row), True) for row in rows]
+
+
+class _Watch(transformers.TrainerCallback):
+    """Takes the time and the memory of each step."""
+
+    def __init__(self) -> None:
+        self.seconds: list[float] = []
+        self.peak = 0
+        self._began = 0.0
+
+    def on_step_begin(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
+        """Start the clock."""
+        self._began = time.perf_counter()
+
+    def on_step_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
+        """Stop the clock."""
+        if args.device.type == "cuda":
+            torch.cuda.synchronize()
+            self.peak = torch.cuda.max_memory_allocated()
+        else:
+            self.peak = max(self.peak, psutil.Process().memory_info().rss)
+        self.seconds.append(time.perf_counter() - self._began)
+
+
+def _time(trainer: ChoiceTrainer, passes: list[NDArray[np.int64]]) -> _Watch:
+    watch = _Watch()
+    trainer.use_plan(_ChosenPasses(passes))
+    trainer.args.save_strategy = transformers.trainer_utils.SaveStrategy.NO
+    trainer.remove_callback(PrinterCallback)
+    trainer.add_callback(watch)
+    trainer.train()
+    return watch

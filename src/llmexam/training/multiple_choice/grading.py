@@ -1,0 +1,75 @@
+"""Score dev questions by the weights that are trained, as the solver will."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import numpy as np
+import torch
+
+from llmexam.exam.exam import Exam
+from llmexam.exam.scores import ScoreMatrix
+from llmexam.lm.batching import token_batches
+from llmexam.training.arguments import training_device, training_precision
+from llmexam.training.callbacks import DevLoss, choice_loss
+from llmexam.training.multiple_choice.data import encode, pack
+from llmexam.training.multiple_choice.model import Trainee
+from llmexam.training.multiple_choice.settings import MultipleChoiceTrainingSettings
+
+# Tokens of one pass: enough to keep all cores busy, little enough for the caches.
+_BATCH_TOKENS = 2048
+
+
+class DevScorer:
+    """The dev questions, encoded once.
+
+    Args:
+        dev: The questions.
+        trainee: Whose weights score them.
+        settings: How a question becomes tokens, and the precision.
+    """
+
+    def __init__(
+        self, dev: Exam, trainee: Trainee, settings: MultipleChoiceTrainingSettings
+    ) -> None:
+        self._ids = dev.ids
+        self._read = encode(dev.questions, settings.encoding, trainee.tokenizer)
+        self._reader = trainee.reader
+        device = training_device(settings.device)
+        self._device = torch.device(device)
+        self._precision = training_precision(settings.precision, device)
+
+    @torch.no_grad()
+    def score(self) -> ScoreMatrix:
+        """Return the scores by the weights of now; the reader is in evaluation mode after."""
+        self._reader.eval()
+        scores = np.zeros(len(self._read.ends) - 1, dtype=np.float32)
+        lengths = np.diff(self._read.ends)
+        # Longest first: if memory is too small, it shows at once.
+        order = np.argsort(-lengths, kind="stable")
+        for chosen in token_batches(order, lengths, _BATCH_TOKENS, pads=self._reader.pads):
+            scores[chosen] = self._logits(chosen.tolist())
+        rows = np.split(scores, self._read.first[1:-1])
+        return ScoreMatrix.from_rows(self._ids, rows, self._read.truncated)
+
+    def _logits(self, sequences: list[int]) -> np.ndarray:
+        batch = pack([self._read.tokens(i) for i in sequences], [1] * len(sequences))
+        ids, types = batch["ids"].to(self._device), batch["types"].to(self._device)
+        dtype = {"bf16": torch.bfloat16, "fp16": torch.float16}.get(self._precision)
+        with torch.autocast(self._device.type, dtype, enabled=dtype is not None):
+            # They are sorted already, so they keep their order.
+            logits = self._reader(ids, types, batch["lengths"])
+        found: np.ndarray = logits.squeeze(-1).float().cpu().numpy()
+        return found
+
+
+def dev_loss(objective: Literal["softmax", "binary"]) -> DevLoss:
+    """Return the loss of dev scores that training lowers, smoothing apart."""
+    return choice_loss if objective == "softmax" else _binary_loss
+
+
+def _binary_loss(scores: ScoreMatrix, exam: Exam) -> float:
+    right = np.arange(scores.values.shape[1]) == exam.answers[:, None]
+    signed = np.where(right, scores.values, -scores.values).astype(np.float64)
+    each = np.where(scores.present, np.logaddexp(0.0, -signed), 0.0)
+    return float((each.sum(axis=1) / scores.n_options).mean())

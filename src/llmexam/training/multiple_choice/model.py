@@ -1,0 +1,95 @@
+"""The model that is trained: the reader of some weights, frozen and adapted as the settings say."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from llmexam.errors import ModelError
+from llmexam.lm.batching import longest_input
+from llmexam.lm.heads import MEAN_HEAD_FILE
+from llmexam.lm.loading import ModelFolder, load_tokenizer, resolve_model
+from llmexam.lm.reader import Reader, load_reader
+from llmexam.training.lora import apply_lora
+from llmexam.training.multiple_choice.objective import ChoiceModel
+from llmexam.training.multiple_choice.settings import MultipleChoiceTrainingSettings
+from llmexam.training.optimiser import freeze
+
+
+@dataclass(frozen=True, slots=True)
+class Trainee:
+    """What a training begins with.
+
+    Attributes:
+        source: The weights.
+        tokenizer: Their tokenizer.
+        reader: The reader, with adapters if there are any.
+        model: The reader as the Trainer sees it.
+        head_names: Names of the modules of the head.
+        new_head: Whether the head was drawn, so that it must be trained.
+    """
+
+    source: ModelFolder
+    tokenizer: Any
+    reader: Reader
+    model: ChoiceModel
+    head_names: tuple[str, ...]
+    new_head: bool
+
+
+def load_trainee(settings: MultipleChoiceTrainingSettings) -> Trainee:
+    """Return what a training begins with; a head that was trained before is trained further.
+
+    Raises:
+        ModelError: The weights cannot be found or used, or read fewer tokens than asked for.
+        SettingsError: There are not so many layers to freeze, or no such layers to adapt.
+    """
+    source = resolve_model(settings.model)
+    tokenizer = load_tokenizer(source)
+    reader, new_head = _load(source, settings)
+    _check_length(source, reader, settings.encoding.max_tokens)
+    names = _head_names(reader)
+    freeze(reader, settings)
+    apply_lora(reader, settings, names)
+    if settings.gradient_checkpointing:
+        reader.gradient_checkpointing_enable()
+    return Trainee(source, tokenizer, reader, ChoiceModel(reader), names, new_head)
+
+
+def _load(source: ModelFolder, settings: MultipleChoiceTrainingSettings) -> tuple[Reader, bool]:
+    def load(new_head: bool) -> Reader:
+        return load_reader(
+            source,
+            head=settings.head,
+            dropout=settings.dropout,
+            new_head=new_head,
+            seed=settings.seed,
+        )
+
+    if settings.head == "mean":
+        new_head = not (source.path / MEAN_HEAD_FILE).is_file()
+        return load(new_head), new_head
+    try:
+        return load(False), False
+    except ModelError:
+        # No head, or one of another shape; damaged weights fail again.
+        return load(True), True
+
+
+def _head_names(reader: Reader) -> tuple[str, ...]:
+    if reader.head is not None:
+        return ("head",)
+    body = reader.model.base_model_prefix
+    return (*(name for name, _ in reader.model.named_children() if name != body), "pooler")
+
+
+def _check_length(source: ModelFolder, reader: Reader, max_tokens: int) -> None:
+    longest = longest_input(reader.config)
+    # DeBERTa-v3 has relative places only: it reads more than its table would have.
+    relative = getattr(reader.config, "position_biased_input", True) is False
+    if longest is not None and max_tokens > longest and not relative:
+        raise ModelError(
+            f"the model reads {longest} tokens, but encoding.max_tokens is {max_tokens}",
+            file=source.path,
+            hint=f"Set encoding.max_tokens to {longest} or less",
+        )

@@ -1,0 +1,130 @@
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from llmexam.errors import ExamError
+from llmexam.exam.exam import Exam
+from llmexam.exam.question import Passage, Question
+from llmexam.lm.loading import load_tokenizer, resolve_model
+from llmexam.training.multiple_choice.batching import Draw
+from llmexam.training.multiple_choice.data import (
+    NO_ANSWER,
+    ChoiceData,
+    check_trainable,
+    without_repeats,
+)
+from llmexam.training.multiple_choice.hard_negatives import hard_negatives
+from llmexam.training.multiple_choice.settings import HardNegativeSettings
+
+
+@pytest.fixture(scope="module")
+def tokenizer(base_folder):
+    return load_tokenizer(resolve_model(str(base_folder)))
+
+
+def rows_of(batch, n_options):
+    """Each question's options as tuples of ids, in the order of its logits."""
+    parts = batch["ids"].split(batch["lengths"])
+    n_questions, width = batch["shape"]
+    grid = [[None] * width for _ in range(n_questions)]
+    for part, cell in zip(parts, batch["cells"].tolist(), strict=True):
+        grid[cell // width][cell % width] = tuple(part.tolist())
+    return [row[:n] for row, n in zip(grid, n_options, strict=True)]
+
+
+def test_a_pass_holds_the_options_with_their_label(make_exam, settings_for, tokenizer):
+    exam = Exam((*make_exam(5).questions, replace(make_exam(1, n_options=2)[0], id="two")))
+    data = ChoiceData(exam, settings_for(), tokenizer)
+    draws = [Draw(epoch, row, True) for row in range(6) for epoch in range(3)]
+    batch = data.collate(draws)
+    counts = [4] * 15 + [2] * 3
+    assert batch["lengths"] == sorted(batch["lengths"], reverse=True)
+    for draw, row, label in zip(
+        draws, rows_of(batch, counts), batch["labels"].tolist(), strict=True
+    ):
+        first = data.read.first[draw.row]
+        right = data.read.tokens(first + exam[draw.row].answer)[0]
+        assert row[label] == tuple(right.tolist())
+        own = {tuple(data.read.tokens(first + i)[0].tolist()) for i in range(len(row))}
+        assert set(row) == own
+    assert len(set(batch["labels"][:15].tolist())) > 1
+
+
+def test_what_only_fills_up_has_no_answer(make_exam, settings_for, tokenizer):
+    data = ChoiceData(make_exam(2), settings_for(), tokenizer)
+    batch = data.collate([Draw(0, 0, True), Draw(0, 1, False)])
+    assert batch["labels"].tolist()[1] == NO_ANSWER
+    assert batch["labels"].tolist()[0] >= 0
+
+
+def test_evidence_is_left_out_for_whole_questions(make_exam, settings_for, tokenizer):
+    data = ChoiceData(make_exam(20), settings_for(evidence_dropout=0.5), tokenizer)
+    lengths = [set(data.collate([Draw(0, row, True)])["lengths"]) for row in range(20)]
+    assert all(len(own) == 1 for own in lengths)
+    assert {max(own) for own in lengths} == {6, 10}
+    assert ChoiceData(make_exam(2), settings_for(), tokenizer).bare is None
+
+
+def test_repeats_are_trained_on_once(make_exam):
+    exam = make_exam(3)
+    first = exam[0]
+    turned = replace(first.with_option_order([3, 2, 1, 0]), id="turned")
+    spelled = replace(first, id="spelled", prompt="  Which?", passages=(Passage("other"),))
+    other = replace(first, id="other", answer=(first.answer + 1) % 4)
+    found = without_repeats(Exam((*exam.questions, turned, spelled, other)))
+    assert found.ids == (*exam.ids, "other")
+    assert without_repeats(exam) is exam
+
+
+def test_cuts_are_counted(make_exam, settings_for, tokenizer):
+    exam = make_exam(4)
+    long = exam[1].with_passages([Passage("w1 w2 w3 " * 20)])
+    mixed = Exam((exam[0], long, *exam.questions[2:]))
+    settings = settings_for(encoding={"max_tokens": 16, "evidence": "whole"})
+    data = ChoiceData(mixed, settings, tokenizer)
+    assert data.read.truncated.tolist() == [False, True, False, False]
+    assert data.read.n_tokens.tolist() == [40, 64, 40, 40]
+    assert int(np.diff(data.read.ends).max()) == 16
+
+
+NEAR = Exam(
+    (
+        Question("a", "What melts?", ("ice cream", "stone", "iron ore"), 0),
+        Question("b", "What is cold?", ("Ice, cream!", "ice", "fire"), 1),
+        Question("c", "What melts?", ("cream ice cake", "gold"), 0),
+        Question("d", "Who?", ("Ann", "Bob"), 0),
+    )
+)
+
+
+def letters(texts):
+    """Vectors by the letters of a text, so that texts with like letters are near."""
+    rows = np.array([[text.lower().count(chr(97 + i)) for i in range(26)] for text in texts], float)
+    return rows / np.linalg.norm(rows, axis=1, keepdims=True)
+
+
+def test_hard_negatives_are_near_and_never_equal():
+    found = hard_negatives(NEAR, HardNegativeSettings(n=2), encode=letters)
+    # Not "Ice, cream!", which says the same; not "cream ice cake", which may be right too.
+    assert found[0][0] == "ice"
+    assert all(len(own) == 2 for own in found)
+    assert not {"Ice, cream!", "cream ice cake", "ice cream"} & set(found[0])
+    assert hard_negatives(NEAR, None) == [[]] * 4
+
+
+def test_hard_negatives_become_options(make_exam, settings_for, tokenizer, monkeypatch):
+    monkeypatch.setattr(
+        "llmexam.training.multiple_choice.data.hard_negatives",
+        lambda exam, settings, seed: [[f"w{settings.n}", "w0"] for _ in exam],
+    )
+    data = ChoiceData(make_exam(3), settings_for(hard_negatives={"n": 5}), tokenizer)
+    assert data.read.n_options.tolist() == [6, 6, 6]
+    assert data.answers.tolist() == make_exam(3).answers.tolist()
+    assert data.questions[0].options[4:] == ("w5", "w0")
+
+
+def test_unlabelled_rows_are_named():
+    exam = Exam((NEAR[0], replace(NEAR[1], answer=None)), source="x.csv")
+    with pytest.raises(ExamError, match=r"x\.csv row 2 field 'answer'"):
+        check_trainable(exam)
