@@ -18,6 +18,7 @@ from llmexam.cli.run import run
 from llmexam.cli.search import search
 from llmexam.cli.solve import solve
 from llmexam.cli.solvers import solvers
+from llmexam.cli.train import train
 
 app = typer.Typer(
     name="llmexam",
@@ -49,6 +50,7 @@ def _options(
 
 for command in (
     run,
+    train,
     audit,
     index,
     search,

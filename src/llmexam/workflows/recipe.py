@@ -1,0 +1,201 @@
+"""The recipe of a training: what the YAML file says, checked before anything starts."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import Field, field_validator, model_validator
+
+from llmexam.errors import SettingsError
+from llmexam.sample import BUNDLED, exam_path
+from llmexam.settings import Settings
+from llmexam.storage.yaml_text import load_yaml
+from llmexam.tracking.settings import TrackingSettings
+from llmexam.training.registry import trainer_class
+from llmexam.workflows.plan import EvidencePlan
+
+Family = Literal["bi-encoder", "cross-encoder", "multiple-choice", "ranker"]
+_PARTS = ("train", "dev", "test")
+
+
+class ExamFile(Settings):
+    """An exam, or a part of one."""
+
+    path: str = Field(description="the file, or `bundled` for the sample")
+    format: str | None = Field(None, description="its format; found out where it is not given")
+    n_questions: int | None = Field(
+        None, ge=1, description="so many of its questions, drawn by `split_seed`; all if not set"
+    )
+
+    @property
+    def file(self) -> Path:
+        """The file to read."""
+        return exam_path(self.path)
+
+
+class Recipe(Settings):
+    """A whole training."""
+
+    title: str = Field("", description="headline of the results")
+    family: Family = Field(description="the solver that the model is for")
+    train: tuple[ExamFile, ...] = Field(min_length=1, description="files to train on")
+    dev: ExamFile | None = Field(
+        None, description="a file whose questions choose the best step and stop early"
+    )
+    split: dict[Literal["train", "dev", "test"], float] | None = Field(
+        None,
+        description="parts of `train` instead of files; `dev` chooses, `test` is reported on",
+    )
+    split_seed: int = Field(0, ge=0, lt=2**32 - 1, description="seed of the split and of folds")
+    evidence: EvidencePlan = Field(
+        EvidencePlan(), description="where evidence comes from, for all exams alike"
+    )
+    settings: dict[str, Any] = Field({}, description="settings of the family's trainer")
+    folds: int | None = Field(
+        None, ge=2, le=100, description="train out of fold, too, and keep those scores"
+    )
+    seeds: tuple[int, ...] = Field(
+        (), description="train once with each, and report mean and spread"
+    )
+    report_on: tuple[ExamFile, ...] = Field(
+        (), description="exams that are scored once, when all is done"
+    )
+    n_resamples: int = Field(10_000, ge=100, le=1_000_000, description="bootstrap resamples")
+    tracking: TrackingSettings = Field(TrackingSettings(), description="who is told of the curve")
+    drop_leaks: bool = Field(
+        False, description="leave out training questions of graded exams, where they are refused"
+    )
+
+    @field_validator("train", "report_on", mode="before")
+    @classmethod
+    def _read_files(cls, value: Any) -> Any:
+        items = value if isinstance(value, list | tuple) else [value]
+        return [{"path": item} if isinstance(item, str) else item for item in items]
+
+    @field_validator("dev", mode="before")
+    @classmethod
+    def _read_dev(cls, value: Any) -> Any:
+        if value == "none":
+            return None
+        return {"path": value} if isinstance(value, str) else value
+
+    @field_validator("tracking", mode="before")
+    @classmethod
+    def _read_tracking(cls, value: Any) -> Any:
+        return {"to": value} if isinstance(value, str) else value
+
+    @model_validator(mode="after")
+    def _check_parts(self) -> Recipe:
+        if self.split is not None:
+            if "train" not in self.split:
+                raise ValueError("`split` has no share for train")
+            if self.dev is not None and "dev" in self.split:
+                raise ValueError("`dev` is a file, and a part of `split` too: give one of them")
+        if len(set(self.seeds)) < len(self.seeds):
+            raise ValueError("a seed stands twice in `seeds`")
+        if "seed" in self.settings and self.seeds:
+            raise ValueError("`seeds` is given, and `seed` in `settings` too: give one of them")
+        return self
+
+    @property
+    def shares(self) -> dict[str, float]:
+        """The shares of the split, in the order train, dev, test; empty without a split."""
+        return {name: self.split[name] for name in _PARTS if name in (self.split or {})}  # type: ignore[index]
+
+    @property
+    def runs(self) -> tuple[tuple[str, dict[str, Any]], ...]:
+        """Name and settings of each training: one, or one a seed."""
+        if not self.seeds:
+            return (("model", self.settings),)
+        return tuple((f"seed-{seed}", {**self.settings, "seed": seed}) for seed in self.seeds)
+
+
+def read_recipe(path: str | Path, changes: Mapping[str, Any] | None = None) -> Recipe:
+    """Read and check a recipe; relative paths in it start at its folder.
+
+    Args:
+        path: A YAML file.
+        changes: Keys to change, nested like the recipe.
+
+    Raises:
+        SettingsError: The file cannot be read, or a key or value in it is wrong.
+        MissingDependencyError: The family needs a package that is not installed.
+    """
+    try:
+        text = Path(path).read_text(encoding="utf-8-sig")
+    except FileNotFoundError:
+        raise SettingsError("there is no such recipe", file=path) from None
+    except (UnicodeDecodeError, IsADirectoryError):
+        raise SettingsError("this is not a YAML file", file=path) from None
+    values = load_yaml(text, file=path)
+    if not isinstance(values, dict):
+        raise SettingsError("a recipe is a mapping with the keys family and train", file=path)
+    return parse_recipe(_merge(values, changes or {}), base=Path(path).parent, file=path)
+
+
+def parse_recipe(
+    values: Mapping[str, Any], *, base: Path, file: str | Path | None = None
+) -> Recipe:
+    """Check a recipe given as a mapping, and fill in all defaults.
+
+    Args:
+        values: The recipe.
+        base: The folder that relative paths start at.
+        file: The file it came from, for error texts.
+
+    Raises:
+        SettingsError: A key or value is wrong.
+        MissingDependencyError: The family needs a package that is not installed.
+    """
+    recipe = Recipe.parse(values, subject="the recipe", file=file)
+    known = trainer_class(recipe.family).settings_class
+    if recipe.seeds and "seed" not in known.model_fields:
+        raise SettingsError(f"a {recipe.family} draws nothing, so it has no seeds", field="seeds")
+    settings = known.parse(recipe.settings, subject=f"training of '{recipe.family}'", file=file)
+    filled = settings.model_dump(mode="json")
+    if recipe.seeds:
+        filled.pop("seed")
+    placed = with_recipe_paths(recipe, lambda path: _resolve(path, base))
+    return placed.model_copy(update={"settings": filled})
+
+
+def with_recipe_paths(recipe: Recipe, change: Callable[[str], str]) -> Recipe:
+    """Return a recipe with every path of an exam, corpus or index changed; `bundled` is no path."""
+
+    def of(path: str) -> str:
+        return path if path == BUNDLED else change(path)
+
+    def of_file(file: ExamFile) -> ExamFile:
+        return file.model_copy(update={"path": of(file.path)})
+
+    plan = recipe.evidence
+    corpus = tuple(one.model_copy(update={"path": Path(of(str(one.path)))}) for one in plan.corpus)
+    evidence = {"corpus": corpus, "index": tuple(of(path) for path in plan.index)}
+    return recipe.model_copy(
+        update={
+            "train": tuple(of_file(file) for file in recipe.train),
+            "dev": of_file(recipe.dev) if recipe.dev else None,
+            "report_on": tuple(of_file(file) for file in recipe.report_on),
+            "evidence": plan.model_copy(update=evidence),
+        }
+    )
+
+
+def _merge(values: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
+    merged = dict(values)
+    for key, change in changes.items():
+        here = merged.get(key)
+        both = isinstance(change, Mapping) and isinstance(here, Mapping)
+        merged[key] = _merge(here, change) if both else change  # type: ignore[arg-type]
+    return merged
+
+
+def _resolve(path: str, base: Path) -> str:
+    if "\0" in path:
+        raise SettingsError(f"the path {path!r} holds a NUL character")
+    try:
+        return str(base / Path(path).expanduser())
+    except RuntimeError:
+        raise SettingsError(f"there is no home folder for the path '{path}'") from None

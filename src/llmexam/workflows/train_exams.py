@@ -1,0 +1,178 @@
+"""The exams of a recipe: read, dealt into parts, given their evidence, and looked at."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+
+from llmexam.errors import ExamError, SettingsError
+from llmexam.evaluation.alignment import require_answers
+from llmexam.exam.audit import Finding
+from llmexam.exam.exam import Exam
+from llmexam.exam.readers import read_exam
+from llmexam.exam.splits import split_exam
+from llmexam.lm.model_card import EvidenceOrigin
+from llmexam.training.preflight import check_training_exam
+from llmexam.workflows.gather import (
+    evidence_origin,
+    gather_evidence,
+    missing_evidence,
+    require_evidence,
+)
+from llmexam.workflows.recipe import ExamFile, Recipe
+from llmexam.workflows.same_evidence import require_same_evidence
+from llmexam.workflows.stages import Stages
+
+
+@dataclass(frozen=True)
+class TrainingExams:
+    """What is trained on, what chooses, and what is graded, all with evidence.
+
+    Attributes:
+        train: The questions to train on.
+        dev: Those that choose the best step; None where there are none.
+        report: Exams by name that are graded when all is done.
+        origin: How the evidence was found.
+        findings: What a person should know of them.
+        sources: What a report says of where the evidence came from.
+    """
+
+    train: Exam
+    dev: Exam | None
+    report: dict[str, Exam]
+    origin: EvidenceOrigin
+    findings: tuple[Finding, ...]
+    sources: dict[str, str]
+
+    @property
+    def graded(self) -> dict[str, Exam]:
+        """All exams that are graded by name, dev first."""
+        return ({"dev": self.dev} if self.dev is not None else {}) | self.report
+
+
+def prepare_exams(recipe: Recipe, stages: Stages, folder: Path) -> TrainingExams:
+    """Return the exams of a recipe, with evidence that is found in one way for all.
+
+    Args:
+        recipe: The recipe.
+        stages: The stages of the training.
+        folder: The training's folder; it gets indexes and what was found.
+
+    Raises:
+        ExamError: A file cannot be read, or has questions without answers, or training questions
+            are in an exam that is graded.
+        SettingsError: The evidence of an exam would be found in another way than the training's.
+        LlmExamError: Whatever a stage finds wrong with its input.
+    """
+    require_evidence(recipe.evidence)
+    exams = stages.time("read the exams", lambda: read_exams(recipe))
+    graded = {name: exam for name, exam in exams.items() if name != "train"}
+    checked = stages.time(
+        "look at the training questions",
+        lambda: check_training_exam(
+            exams["train"], graded, drop_leaks=recipe.drop_leaks, seed=recipe.split_seed
+        ),
+    )
+    exams["train"] = checked.train
+    origin = _one_origin(recipe, exams)
+    found, sources = _gather(recipe, exams, stages, folder)
+    findings = (*checked.findings, *missing_evidence(found["train"], [recipe.family]))
+    report = {name: exam for name, exam in found.items() if name not in ("train", "dev")}
+    return TrainingExams(found["train"], found.get("dev"), report, origin, findings, sources)
+
+
+def read_exams(recipe: Recipe) -> dict[str, Exam]:
+    """Return the exams of a recipe by name: train, dev, test, and those reported on.
+
+    Raises:
+        ExamError: A file cannot be read, or has questions without answers.
+    """
+    train = join_exams([_read(file, recipe.split_seed) for file in recipe.train])
+    exams = {"train": train}
+    if recipe.split is not None:
+        # Equal prompts stay in one part, or a part would know of another's answers.
+        parts = split_exam(train, recipe.shares, seed=recipe.split_seed, group_by="prompt")
+        exams = {name: train.subset(rows.tolist()) for name, rows in parts.items()}
+    if recipe.dev is not None:
+        exams["dev"] = _read(recipe.dev, recipe.split_seed)
+    for file in recipe.report_on:
+        stem = "sample" if file.path == "bundled" else file.file.stem
+        name, number = stem, 2
+        while name in exams:
+            name, number = f"{stem}-{number}", number + 1
+        exams[name] = _read(file, recipe.split_seed)
+    for exam in exams.values():
+        require_answers(exam)
+    return exams
+
+
+def join_exams(exams: Sequence[Exam]) -> Exam:
+    """Return one exam of the questions of several, in order.
+
+    Ids stay as they are if no two agree; else they get the number of their exam, from 1, before
+    them.
+    """
+    if len(exams) == 1:
+        return exams[0]
+    ids = [question_id for exam in exams for question_id in exam.ids]
+    if len(set(ids)) == len(ids):
+        questions = tuple(question for exam in exams for question in exam)
+    else:
+        questions = tuple(
+            replace(question, id=f"{number}:{question.id}")
+            for number, exam in enumerate(exams, 1)
+            for question in exam
+        )
+    return Exam(questions, source=", ".join(exam.source for exam in exams))
+
+
+def _read(file: ExamFile, seed: int) -> Exam:
+    exam = read_exam(file.file, format=file.format)
+    if file.n_questions is None:
+        return exam
+    if file.n_questions > len(exam):
+        raise ExamError(
+            f"{file.n_questions} questions are asked for, and it has {len(exam)}",
+            file=file.file,
+            field="n_questions",
+        )
+    drawn = np.random.default_rng(seed).permutation(len(exam))[: file.n_questions]
+    return exam.subset(sorted(drawn.tolist()))
+
+
+def _one_origin(recipe: Recipe, exams: dict[str, Exam]) -> EvidenceOrigin:
+    origin = evidence_origin(recipe.evidence, exams["train"])
+    for name, exam in exams.items():
+        try:
+            require_same_evidence(origin, evidence_origin(recipe.evidence, exam), recipe.family)
+        except SettingsError as error:
+            raise SettingsError(
+                f"the evidence of exam '{name}' is not that of the training questions: "
+                + error.message.partition(": ")[2],
+                file=exam.source or None,
+                field="evidence",
+                hint="Take exams that all come with passages, or set `given: drop` in `evidence`",
+            ) from None
+    return origin
+
+
+def _gather(
+    recipe: Recipe, exams: dict[str, Exam], stages: Stages, folder: Path
+) -> tuple[dict[str, Exam], dict[str, str]]:
+    """Find the evidence of all exams at once: one index, one search, one way."""
+    everyone = Exam(
+        tuple(
+            replace(question, id=f"{name}/{question.id}")
+            for name, exam in exams.items()
+            for question in exam
+        ),
+        source="all exams of the recipe",
+    )
+    asked, sources = gather_evidence(recipe.evidence, everyone, stages, folder)
+    passages = iter([question.passages for question in asked])
+    return {
+        name: exam.with_passages([next(passages) for _ in exam]) for name, exam in exams.items()
+    }, sources

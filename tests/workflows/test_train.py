@@ -1,0 +1,232 @@
+import json
+from dataclasses import replace
+
+import pytest
+import yaml
+
+from llmexam.errors import ExamError, RunError, SettingsError
+from llmexam.evaluation.metrics import map_at_k
+from llmexam.exam.exam import Exam
+from llmexam.exam.readers import read_exam
+from llmexam.exam.score_files import read_scores
+from llmexam.exam.writers import write_exam
+from llmexam.lm.model_card import read_card
+from llmexam.sample import EXAM_PATH
+from llmexam.workflows.train import dry_run, train_recipe
+
+
+@pytest.fixture
+def recipe(fake_family, tmp_path):
+    """A recipe over the two halves of the sample, as a function of what to change."""
+    sample = read_exam(EXAM_PATH)
+    for name, rows in (("train", range(40)), ("other", range(40, 60))):
+        write_exam(tmp_path / f"{name}.jsonl", sample.subset(list(rows)), format="jsonl")
+
+    def write(**values):
+        given = {
+            "family": "multiple-choice",
+            "train": "train.jsonl",
+            "report_on": ["other.jsonl"],
+            "n_resamples": 100,
+            **values,
+        }
+        (tmp_path / "recipe.yaml").write_text(yaml.safe_dump(given))
+        return tmp_path / "recipe.yaml"
+
+    return write
+
+
+def test_a_recipe_becomes_a_model_with_grades(recipe, fake_family, tmp_path):
+    out = tmp_path / "out"
+    path = recipe(split={"train": 0.5, "dev": 0.25, "test": 0.25})
+    done = train_recipe(path, out, command="llmexam train recipe.yaml")
+    results = json.loads((out / "results.json").read_text())
+    results.pop("key")
+    assert done.results == results
+    assert {name: told["n_questions"] for name, told in results["exams"].items()} == {
+        "dev": 10, "test": 10, "other": 20,
+    }  # fmt: skip
+    other = results["exams"]["other"]
+    exam = read_exam(tmp_path / "other.jsonl")
+    scores, _ = read_scores(out / "scores" / "other.parquet")
+    assert other["after"]["map_at_k"]["value"] == pytest.approx(
+        map_at_k(scores.ranking, exam.answers)
+    )
+    assert other["after"]["map_at_k"]["low"] < other["after"]["map_at_k"]["high"]
+    assert other["baselines"]["random"] == pytest.approx(11 / 30)
+    assert other["before"] is None
+    assert list(other["gains"]) == ["longest"]
+    ((name, train, dev),) = fake_family.fitted
+    assert (name, len(train), len(dev)) == ("model", 20, 10)
+    assert not set(train.ids) & set(dev.ids)
+
+
+def test_the_model_tells_what_it_is(recipe, tmp_path):
+    out = tmp_path / "out"
+    train_recipe(recipe(), out, command="llmexam train recipe.yaml")
+    card = read_card(out / "model")
+    assert card.command == "llmexam train recipe.yaml"
+    assert card.data == {"train": read_exam(tmp_path / "train.jsonl").content_hash}
+    assert card.metrics["other"]["questions"] == 20
+    page = (out / "model" / "README.md").read_text()
+    assert "other.map_at_3" in page
+    assert "- a note" in page
+    told = yaml.safe_load((out / "model" / "recipe.yaml").read_text())
+    assert told["settings"] == {"power": 1.0, "seed": 0}
+    assert (out / "model" / "curves.png").read_bytes().startswith(b"\x89PNG")
+    html = (out / "training.html").read_text()
+    assert html.count("<svg") == 2
+    assert "default-src 'none'" in html
+
+
+def test_a_finished_training_is_not_done_again(recipe, fake_family, tmp_path):
+    out = tmp_path / "out"
+    first = train_recipe(recipe(), out)
+    again = train_recipe(recipe(), out)
+    assert (first.was_done, again.was_done) == (False, True)
+    assert again.results["exams"] == first.results["exams"]
+    assert len(fake_family.fitted) == 1
+    train_recipe(recipe(), out, fresh=True)
+    assert len(fake_family.fitted) == 2
+
+
+def test_another_recipe_in_the_folder_is_refused(recipe, tmp_path):
+    out = tmp_path / "out"
+    train_recipe(recipe(), out)
+    with pytest.raises(RunError, match=r"changed since.*--fresh"):
+        train_recipe(recipe(), out, changes={"settings": {"power": 2.0}})
+    # A headline is no change of the training.
+    assert train_recipe(recipe(title="Another"), out).was_done
+    done = train_recipe(recipe(), out, changes={"settings": {"power": 2.0}}, fresh=True)
+    assert not done.was_done
+
+
+def test_a_stopped_training_goes_on(recipe, fake_family, tmp_path):
+    out = tmp_path / "out"
+    fake_family.fail = True
+    with pytest.raises(KeyboardInterrupt):
+        train_recipe(recipe(), out)
+    assert not (out / "results.json").exists()
+    fake_family.fail = False
+    assert not train_recipe(recipe(), out).was_done
+    # Killed between model and grades: the model stays.
+    (out / "results.json").unlink()
+    assert not train_recipe(recipe(), out).was_done
+    assert len(fake_family.fitted) == 1
+
+
+def test_folders_of_others_are_left_alone(recipe, tmp_path):
+    out = tmp_path / "out"
+    out.mkdir()
+    (out / "thesis.txt").write_text("mine")
+    with pytest.raises(RunError, match="something other than a training"):
+        train_recipe(recipe(), out)
+    assert [path.name for path in out.iterdir()] == ["thesis.txt"]
+
+
+def test_seeds_are_told_one_by_one_and_together(recipe, tmp_path):
+    out = tmp_path / "out"
+    done = train_recipe(recipe(seeds=[3, 4]), out)
+    told = done.results["exams"]["other"]
+    assert set(told["runs"]) == {"seed-3", "seed-4"}
+    values = [run["map_at_k"]["value"] for run in told["runs"].values()]
+    assert told["over_runs"]["mean"] == pytest.approx(sum(values) / 2)
+    assert told["over_runs"]["standard_deviation"] == 0
+    assert told["after"]["name"] == "together"
+    assert (out / "seed-4" / "llmexam.json").exists()
+    assert (out / "scores" / "other-seed-3.parquet").exists()
+
+
+def test_folds_leave_scores_of_every_training_question(recipe, fake_family, tmp_path):
+    out = tmp_path / "out"
+    done = train_recipe(recipe(folds=4), out)
+    scores, told = read_scores(out / "oof.parquet")
+    train = read_exam(tmp_path / "train.jsonl")
+    assert scores.question_ids == train.ids
+    assert told["exam_hash"] == train.content_hash
+    assert done.results["out_of_fold"]["map_at_k"]["value"] == pytest.approx(
+        map_at_k(scores.ranking, train.answers)
+    )
+    assert [len(exam) for _, exam, _ in fake_family.fitted] == [40, 30, 30, 30, 30]
+
+
+def test_a_leak_is_refused_before_anything_is_trained(recipe, fake_family, tmp_path):
+    train = read_exam(tmp_path / "train.jsonl")
+    leaking = Exam(tuple(replace(q, id=f"x{q.id}") for q in train.subset([3, 5])))
+    write_exam(tmp_path / "leaking.jsonl", leaking, format="jsonl")
+    path = recipe(report_on=["leaking.jsonl"])
+    with pytest.raises(ExamError, match=r"2 training questions.*in leaking.*drop_leaks: true"):
+        train_recipe(path, tmp_path / "out")
+    assert fake_family.fitted == []
+    done = train_recipe(path, tmp_path / "out", changes={"drop_leaks": True})
+    assert len(fake_family.fitted[0][1]) == 38
+    assert [f["check"] for f in done.results["findings"] if "leak" in f["check"]] == ["leakage"]
+
+
+def test_one_search_finds_the_evidence_of_all_exams(recipe, fake_family, tmp_path):
+    path = recipe(evidence={"corpus": "bundled", "k": 2}, dev="other.jsonl", report_on=[])
+    train_recipe(path, tmp_path / "out")
+    ((_, train, dev),) = fake_family.fitted
+    assert {len(q.passages) for q in (*train, *dev)} == {2}
+    origin = read_card(tmp_path / "out" / "model").evidence
+    assert (origin.source, origin.kinds, origin.k) == ("retrieved", ("sparse",), 2)
+    assert len(list((tmp_path / "out" / "index").iterdir())) == 1
+
+
+def test_evidence_of_two_kinds_is_refused(recipe, fake_family, tmp_path):
+    other = read_exam(tmp_path / "other.jsonl")
+    from llmexam.exam.question import Passage
+
+    given = other.with_passages([[Passage("a text")]] * len(other))
+    write_exam(tmp_path / "given.jsonl", given, format="jsonl")
+    path = recipe(report_on=["given.jsonl"])
+    with pytest.raises(SettingsError, match="evidence of exam 'given' is not that of the training"):
+        train_recipe(path, tmp_path / "out")
+    train_recipe(path, tmp_path / "out", changes={"evidence": {"given": "drop"}})
+    assert fake_family.fitted[0][1][0].passages == ()
+
+
+def test_a_dry_run_trains_nothing(recipe, fake_family, tmp_path):
+    found = dry_run(recipe(folds=2), tmp_path / "out")
+    assert fake_family.fitted == []
+    assert found.estimate.n_questions == 40
+    assert found.n_trainings == 3
+    assert found.n_graded == {"other": 20}
+    assert "evidence cut" in [finding.check for finding in found.findings]
+    json.dumps(found.as_dict())
+    assert not train_recipe(recipe(folds=2), tmp_path / "out").was_done
+
+
+def test_files_are_joined_and_drawn_from(recipe, fake_family, tmp_path):
+    path = recipe(train=["train.jsonl", {"path": "other.jsonl", "n_questions": 5}], report_on=[])
+    train_recipe(path, tmp_path / "out")
+    ((_, train, dev),) = fake_family.fitted
+    assert (len(train), dev) == (45, None)
+    other = read_exam(tmp_path / "other.jsonl")
+    assert set(train.ids[40:]) < set(other.ids)
+    with pytest.raises(ExamError, match="21 questions are asked for"):
+        train_recipe(recipe(train={"path": "other.jsonl", "n_questions": 21}), tmp_path / "new")
+
+
+def test_the_tracker_is_told(recipe, tmp_path):
+    pytest.importorskip("tensorboard")
+    train_recipe(recipe(tracking={"to": "tensorboard"}), tmp_path / "out")
+    (file,) = (tmp_path / "out" / "tracking" / "model" / "tensorboard").iterdir()
+    assert b"dev_map" in file.read_bytes()
+
+
+def test_the_ranker_is_trained_by_a_recipe(tmp_path):
+    pytest.importorskip("lightgbm")
+    values = {
+        "family": "ranker",
+        "train": "bundled",
+        "split": {"train": 0.7, "test": 0.3},
+        "evidence": {"corpus": "bundled"},
+        "settings": {"members": ["lexical", "longest"], "kind": "logit"},
+        "n_resamples": 100,
+    }
+    (tmp_path / "r.yaml").write_text(yaml.safe_dump(values))
+    done = train_recipe(tmp_path / "r.yaml", tmp_path / "out")
+    told = done.results["exams"]["test"]
+    assert told["n_questions"] == 36
+    assert told["after"]["map_at_k"]["value"] > told["baselines"]["random"]
