@@ -97,6 +97,10 @@ def test_members_can_be_named(members, exam):
         (["--out", "o", "--weights", "strong=nan,weak=1"], "0 or more"),
         (["--out", "o", "--fit", "--weights", "strong=1,weak=1"], "given or fitted"),
         (["--out", "o", "--fit"], "only be fitted on an exam"),
+        (["--out", "o", "--greedy"], "only be fitted on an exam"),
+        (["--out", "o", "--greedy", "--fit"], "in two ways"),
+        (["--out", "o", "--greedy", "--metric", "f1"], "not 'f1'"),
+        (["--out", "o", "--greedy", "--method", "max-probability"], "is none"),
         (["--out", "o", "--method", "median"], "not 'median'"),
         (["--out", "o", "--temperature", "0"], "greater than 0"),
         (["--out", "o", "--out-weights", "w"], "no fitted weights"),
@@ -114,3 +118,35 @@ def test_a_file_that_holds_no_scores_is_named(members, exam):
     result = run(members[0], exam, "--exam", exam)
     assert isinstance(result.exception, ScoreError)
     assert "exam.csv" in str(result.exception)
+
+
+@pytest.mark.parametrize("metric", ["log-likelihood", "map"])
+def test_greedy_then_apply(members, exam, tmp_path, metric):
+    weights = tmp_path / "w.json"
+    options = ("--greedy", "--metric", metric, "--exam", exam, "--out-weights", weights)
+    result = run(*members, *options)
+    assert result.exit_code == 0, result.exception
+    assert "ensemble, out of fold" in result.stdout
+    found = json.loads(run(*members, "--exam", exam, "--greedy", "--json").stdout)
+    assert found["weights"]["strong"] > found["weights"]["weak"]
+    assert len(found["fold_weights"]) == 5
+    applied = json.loads(run(*members, "--exam", exam, "--weights", weights, "--json").stdout)
+    assert applied["settings"]["weights"] == pytest.approx(
+        json.loads(weights.read_text())["weights"]
+    )
+
+
+def test_each_member_has_its_share_in_the_result(members, exam):
+    found = json.loads(run(*members, "--exam", exam, "--json").stdout)
+    strong, weak = (found["gains"][name]["difference"] for name in ("strong", "weak"))
+    assert strong["value"] > weak["value"]
+    assert strong["low"] <= strong["value"] <= strong["high"]
+    shown = run(*members, "--exam", exam).stdout
+    assert " gain " in shown
+    assert f"{strong['value']:+.4f}" in shown
+    assert " gain " not in run(*members, "--out", exam.with_name("o.parquet")).stdout
+
+
+def test_the_largest_probability_can_be_taken(members, exam):
+    result = run(*members, "--exam", exam, "--method", "max-probability", "--json")
+    assert json.loads(result.stdout)["settings"]["method"] == "max-probability"

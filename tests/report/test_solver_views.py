@@ -1,6 +1,7 @@
 from dataclasses import replace
 
-from llmexam.report.formats import MISSING
+from llmexam.evaluation.compare import compare_results
+from llmexam.report.formats import MISSING, interval, signed
 from llmexam.report.solver_views import letter_cards, solver_table
 
 
@@ -30,6 +31,23 @@ def test_baselines_have_a_score_only(content):
     random = solver_table(content).rows[3]
     assert (random.accuracy, random.interval, random.weight) == (MISSING, "", MISSING)
     assert random.score == f"{content.final.evaluation.baselines['random']:.4f}"
+
+
+def test_gains_are_shown_where_they_are_known(content):
+    assert not solver_table(content).gained
+    members = [
+        replace(member, gain=compare_results(content.exam, content.final.scores, other.scores))
+        for member, other in zip(content.solvers, content.solvers[::-1], strict=True)
+    ]
+    table = solver_table(replace(content, solvers=tuple(members)))
+    assert table.gained
+    final, lexical, letters, *baselines = table.rows
+    assert final.gain == MISSING
+    expected = members[0].gain.difference
+    assert lexical.gain == signed(expected.value)
+    assert lexical.gain_interval == interval(expected, with_sign=True)
+    assert letters.gain != MISSING
+    assert {row.gain for row in baselines} == {MISSING}
 
 
 def test_the_only_solver_is_shown_once(content):

@@ -20,7 +20,12 @@ from llmexam.errors import (
 from llmexam.exam.score_files import read_scores
 from llmexam.exam.submission import validate_submission
 from llmexam.lm.loading import resolve_model
+from llmexam.solvers.baselines.solver import LongestSolver
+from llmexam.solvers.lexical.solver import LexicalSolver
+from llmexam.solvers.registry import create_solver
 from llmexam.storage.locking import lock_folder
+from llmexam.tracking.tracker import NoTracker
+from llmexam.training.registry import create_trainer
 from llmexam.workflows import run as run_module
 from llmexam.workflows.evaluate import load_exam
 from llmexam.workflows.run import run_plan
@@ -362,7 +367,7 @@ def test_the_record_names_only_the_scores_of_this_run(folder):
 def test_weights_that_cannot_be_fitted_show_before_the_solvers_work(folder, monkeypatch):
     exam = (folder / "exam.csv").read_text().splitlines()
     (folder / "exam.csv").write_text("\n".join(line.rpartition(",")[0] for line in exam))
-    monkeypatch.setattr(run_module, "judge_solver", lambda *given: pytest.fail("too late"))
+    monkeypatch.setattr(run_module, "judge_all", lambda *given: pytest.fail("too late"))
     with pytest.raises(ExamError, match="no answer"):
         run(folder, ensemble={"weights": "fitted"})
 
@@ -446,3 +451,101 @@ def test_changed_weights_are_noticed(folder):
     after = cached(run(folder))
     assert after["index dense"] is False
     assert after["score bi-encoder"] is False
+
+
+class TestRanker:
+    """A run that ends in a ranker over solvers of the plan."""
+
+    @pytest.fixture
+    def ranked(self, folder):
+        exam = load_exam("bundled").subset(range(40))
+        trainer = create_trainer(
+            "ranker",
+            {
+                "members": ["lexical", {"longest": {"unit": "words"}}],
+                "kind": "logit",
+                "ridge": 1.0,
+                "n_folds": 2,
+                "n_inner_folds": 2,
+                "member_gains": False,
+            },
+        )
+        card = {"evidence": {"source": "none"}}
+        trainer.fit(exam, None, folder / "ranker", card=card, tracker=NoTracker())
+        ranker = {"solver": "ranker", "model": str(folder / "ranker")}
+        write_plan(
+            folder,
+            {
+                "evidence": {},
+                "solvers": [ranker, "lexical", {"longest": {"unit": "words"}}],
+                "final": "ranker",
+                "ensemble": {},
+            },
+        )
+        return folder
+
+    def test_its_scores_are_the_result_and_all_others_are_graded(self, ranked):
+        content = run(ranked)
+        assert content.final.name == "ranker"
+        assert [s.name for s in content.solvers] == ["ranker", "lexical", "longest"]
+        assert all(s.evaluation is not None for s in content.solvers)
+        assert all(s.weight is None and s.gain is None for s in content.solvers)
+        assert [c.name_b for c in content.comparisons] == ["lexical", "longest", "other"]
+        assert not (ranked / "out" / "scores" / "ensemble.parquet").exists()
+        alone = create_solver("ranker", {"model": str(ranked / "ranker")})
+        expected = alone.score(content.exam.questions)
+        assert content.final.scores.values.tolist() == expected.values.tolist()
+        metrics = json.loads((ranked / "out" / "metrics.json").read_text())
+        assert metrics["final"]["name"] == "ranker"
+        assert "log-odds" in (ranked / "out" / "explanations" / "ranker.json").read_text()
+
+    def test_no_member_scores_a_question_twice(self, ranked, monkeypatch):
+        asked = []
+        for solver in (LexicalSolver, LongestSolver):
+
+            def score(self, questions, own=solver.score):
+                asked.extend((type(self).__name__, q.id) for q in questions)
+                return own(self, questions)
+
+            monkeypatch.setattr(solver, "score", score)
+        content = run(ranked)
+        assert len(asked) == len(set(asked)) == 2 * len(content.exam)
+        again = cached(run(ranked))
+        assert again["score ranker"] is True
+        assert len(asked) == 2 * len(content.exam)
+
+    def test_members_that_the_plan_has_not_are_asked_by_the_ranker(self, ranked):
+        whole = run(ranked)
+        alone = run(ranked, solvers=[{"ranker": {"model": str(ranked / "ranker")}}])
+        assert alone.final.scores.values.tolist() == whole.final.scores.values.tolist()
+
+    def test_another_ranker_is_noticed(self, ranked):
+        run(ranked)
+        path = ranked / "ranker" / "ranker.json"
+        saved = json.loads(path.read_text())
+        saved["logit"]["weights"][0] += 1
+        path.write_text(json.dumps(saved))
+        after = cached(run(ranked))
+        assert after["score ranker"] is False
+        assert after["score lexical"] is True
+
+    def test_the_kept_plan_can_be_run(self, ranked):
+        first = run(ranked)
+        again = run_plan(ranked / "out" / "plan.yaml", ranked / "again")
+        assert again.final.name == "ranker"
+        assert again.final.scores.values.tolist() == first.final.scores.values.tolist()
+
+    def test_a_final_solver_that_is_not_there_is_refused(self, ranked):
+        with pytest.raises(SettingsError, match=r"no solver 'rankr'.*Did you mean 'ranker'"):
+            run(ranked, final="rankr")
+
+
+def test_each_members_gain_is_kept_and_shown(folder):
+    content = run(folder, ensemble={"weights": {"lexical": 1.0, "dice": 1.0}})
+    gains = {member.name: member.gain for member in content.solvers}
+    ensemble = content.final.evaluation.map_at_k.value
+    dice = next(m for m in content.solvers if m.name == "dice").evaluation.map_at_k.value
+    assert gains["lexical"].difference.value == pytest.approx(ensemble - dice)
+    metrics = json.loads((folder / "out" / "metrics.json").read_text())["solvers"]
+    assert metrics["dice"]["gain"]["name_b"] == "without dice"
+    assert "what the ensemble earns with it less" in (folder / "out" / "report.html").read_text()

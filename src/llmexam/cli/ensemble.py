@@ -30,7 +30,8 @@ def ensemble(
         str | None,
         typer.Option(
             "--method",
-            help="mean-z (default), log-linear, mean-softmax, rank-fusion or vote.",
+            help="mean-z (default), log-linear, mean-softmax, max-probability, rank-fusion or "
+            "vote.",
             show_default=False,
         ),
     ] = None,
@@ -47,6 +48,20 @@ def ensemble(
         bool,
         typer.Option("--fit", help="Fit weights on the answers of --exam; scores are out of fold."),
     ] = False,
+    greedy: Annotated[
+        bool,
+        typer.Option(
+            "--greedy", help="Like --fit, but take members one after another, as long as it helps."
+        ),
+    ] = False,
+    metric: Annotated[
+        str | None,
+        typer.Option(
+            "--metric",
+            help="What --greedy chooses by: log-likelihood (default) or map.",
+            show_default=False,
+        ),
+    ] = None,
     exam: Annotated[
         Path | None,
         typer.Option(
@@ -67,9 +82,11 @@ def ensemble(
         int, typer.Option("--k", min=1, max=26, help="Options a question in the submission.")
     ] = 3,
     temperature: Annotated[
-        float | None, typer.Option("--temperature", help="Of mean-softmax; 1 if not given.")
+        float | None, typer.Option("--temperature", help="Of mean-softmax, max-probability; 1.")
     ] = None,
-    folds: Annotated[int | None, typer.Option("--folds", help="Folds of --fit; 5.")] = None,
+    folds: Annotated[
+        int | None, typer.Option("--folds", help="Folds of --fit, --greedy; 5.")
+    ] = None,
     seed: Annotated[int | None, typer.Option("--seed", help="Seed of the folds; 0.")] = None,
     format: Annotated[
         str | None,
@@ -79,8 +96,10 @@ def ensemble(
 ) -> None:
     """Combine score files into one, with equal, given or fitted weights.
 
-    Weights are fitted on one exam and used on another: with --fit, the scores that are written
-    and graded are out of fold, and --out-weights keeps the weights for --weights later.
+    A member's gain is what the ensemble earns with it less what it earns without.
+
+    Weights are found on one exam and used on another: with --fit or --greedy, the scores that are
+    written and graded are out of fold, and --out-weights keeps the weights for --weights later.
 
     Example: llmexam ensemble a.parquet b.parquet --exam train.csv --fit --out-weights w.json
 
@@ -99,7 +118,8 @@ def ensemble(
         _settings(
             weights_file is not None,
             method=method,
-            weights=_choose_weights(given, fit, weights_file),
+            weights=_choose_weights(given, fit, greedy, weights_file),
+            greedy_metric=metric,
             temperature=temperature,
             n_folds=folds,
             seed=seed,
@@ -148,11 +168,13 @@ _WEIGHTS_HINT = "Write --weights lexical=2,bi-encoder=1, or name a weights file 
 
 
 def _choose_weights(
-    given: dict[str, float], fit: bool, weights_file: Path | None
+    given: dict[str, float], fit: bool, greedy: bool, weights_file: Path | None
 ) -> dict[str, float] | str | None:
-    if fit and (given or weights_file):
+    if fit and greedy:
+        raise SettingsError("--fit and --greedy find weights in two ways", hint="Take one of them")
+    if (fit or greedy) and (given or weights_file):
         raise SettingsError("weights are either given or fitted", hint="Leave out one of the two")
-    return "fitted" if fit else given or None
+    return "fitted" if fit else "greedy" if greedy else given or None
 
 
 def _settings(from_file: bool, **options: Any) -> EnsembleSettings | None:
@@ -175,6 +197,9 @@ def _print_json(outcome: EnsembleOutcome, written: dict[str, Path | None]) -> No
                 "weights": outcome.weights,
                 "fold_weights": outcome.fold_weights,
                 "members": [member.model_dump(mode="json") for member in outcome.members],
+                "gains": {
+                    name: gain.model_dump(mode="json") for name, gain in outcome.gains.items()
+                },
                 "evaluation": outcome.evaluation and outcome.evaluation.model_dump(mode="json"),
                 "warning": outcome.warning,
                 **{key: path and str(path) for key, path in written.items()},
@@ -193,9 +218,12 @@ def _show(
 
     graded = {member.name: member for member in outcome.members}
     own = outcome.evaluation
-    table = Table(outcome.settings.method, "weight", *([f"MAP@{own.k}", "interval"] if own else []))
+    columns = [f"MAP@{own.k}", "interval"] if own else []
+    columns += ["gain", "interval"] if outcome.gains else []
+    table = Table(outcome.settings.method, "weight", *columns)
     for name, weight in outcome.weights.items():
-        table.add_row(escape(name), f"{weight:.4f}", *_cells(graded, name))
+        gain = _gain_cells(outcome, name)
+        table.add_row(escape(name), f"{weight:.4f}", *_cells(graded, name), *gain)
     if own:
         table.add_section()
         label = "ensemble, out of fold" if outcome.fold_weights else "ensemble"
@@ -206,6 +234,14 @@ def _show(
             console.print(f"Wrote {escape(str(path))}", highlight=False, soft_wrap=True)
     if outcome.warning:
         errors.print(f"warning: {outcome.warning}", highlight=False, soft_wrap=True)
+
+
+def _gain_cells(outcome: EnsembleOutcome, name: str) -> list[str]:
+    """Return what the ensemble loses without a member."""
+    if name not in outcome.gains:
+        return []
+    gain = outcome.gains[name].difference
+    return [f"{gain.value:+.4f}", f"{gain.low:+.4f} to {gain.high:+.4f}"]
 
 
 def _cells(graded: dict[str, Any], name: str) -> list[str]:

@@ -39,16 +39,16 @@ def build_ensemble(
     Args:
         matrices: Score matrices by the name of the member.
         settings: Method and weights.
-        exam: The questions, with answers; only fitted weights need it.
+        exam: The questions, with answers; only weights found on answers need it.
 
     Raises:
-        ExamError: Weights are to be fitted and the exam lacks answers, or has fewer questions
+        ExamError: Weights are to be found and the exam lacks answers, or has fewer questions
             than folds.
         ScoreError: The members disagree about questions or options.
         SettingsError: The weights do not fit the members, or there is no exam to fit on.
     """
     chosen = settings or EnsembleSettings()
-    if chosen.weights == "fitted":
+    if chosen.is_fitted:
         if exam is None:
             raise SettingsError(
                 "weights can only be fitted on an exam with answers",
@@ -58,7 +58,7 @@ def build_ensemble(
         fitted = fit_out_of_fold(matrices, exam, chosen)
         return Ensemble(fitted.scores, fitted.weights, fitted)
     members = align_members(matrices)
-    shares = check_weights(members, None if chosen.weights == "equal" else chosen.weights)
+    shares = check_weights(members, chosen.weights if isinstance(chosen.weights, dict) else None)
     scores = combine(
         members,
         chosen.method,

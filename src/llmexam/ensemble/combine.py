@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
+from typing import get_args
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,7 +14,9 @@ from llmexam.errors import ScoreError, SettingsError, nearest
 from llmexam.exam.scores import ScoreMatrix
 
 Floats = NDArray[np.float64]
-METHODS: tuple[Method, ...] = ("mean-z", "log-linear", "mean-softmax", "rank-fusion", "vote")
+METHODS: tuple[Method, ...] = get_args(Method)
+PROBABILITIES: tuple[Method, ...] = ("mean-softmax", "max-probability")
+"""Methods that add up or compare probabilities."""
 
 
 def combine(
@@ -33,6 +36,8 @@ def combine(
       log-odds; a member that is certain of a question has more say on it. Weights carry the unit.
     - `mean-softmax`: probabilities softmax(score / temperature), averaged; the result is the
       logarithm of that mean. For scores that are log-likelihoods: certain members weigh more.
+    - `max-probability`: each option's largest softmax(score / temperature) over the members, times
+      the member's share; the result is its logarithm. One certain member decides.
     - `rank-fusion`: 1 / (rank_constant + rank), reciprocal rank fusion (Cormack et al., 2009).
     - `vote`: 1 / rank, as MAP@k itself rewards places. Equal scores share their mean rank.
 
@@ -42,7 +47,7 @@ def combine(
         method: One of `METHODS`.
         weights: A weight for each member, 0 or more; they are scaled to add up to 1. Equal if
             not given.
-        temperature: Of `mean-softmax`.
+        temperature: Of `mean-softmax` and `max-probability`.
         rank_constant: Of `rank-fusion`.
 
     Returns:
@@ -55,7 +60,7 @@ def combine(
     aligned = align_members(matrices)
     shares = check_weights(aligned, weights)
     first = next(iter(aligned.values()))
-    total = np.full(first.values.shape, -np.inf if method == "mean-softmax" else 0.0)
+    total = np.full(first.values.shape, -np.inf if method in PROBABILITIES else 0.0)
     # By name, so that rounding does not depend on the order in which members are listed.
     for name in sorted(aligned):
         if shares[name] == 0:
@@ -65,6 +70,8 @@ def combine(
         )
         if method == "mean-softmax":
             total = np.logaddexp(total, points + np.log(shares[name]))
+        elif method == "max-probability":
+            total = np.maximum(total, points + np.log(shares[name]))
         else:
             total += shares[name] * points
     limit = float(np.finfo(np.float32).max)
@@ -78,7 +85,7 @@ def score_points(
 ) -> Floats:
     """Return what a member adds to each option, shape `[n_questions, n_options]`; 0 if absent.
 
-    For `mean-softmax` these are log-probabilities.
+    For `mean-softmax` and `max-probability` these are log-probabilities.
 
     Raises:
         SettingsError: There is no such method.
@@ -87,7 +94,7 @@ def score_points(
         return z_scores(scores)
     if method == "log-linear":
         return centred(scores)
-    if method == "mean-softmax":
+    if method in PROBABILITIES:
         if not temperature > 0:
             raise SettingsError(f"temperature is {temperature}", hint="It must be above 0")
         return log_softmax(scores, temperature)

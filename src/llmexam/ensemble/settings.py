@@ -8,7 +8,7 @@ from pydantic import Field, model_validator
 
 from llmexam.settings import Settings
 
-Method = Literal["mean-z", "log-linear", "mean-softmax", "rank-fusion", "vote"]
+Method = Literal["mean-z", "log-linear", "mean-softmax", "max-probability", "rank-fusion", "vote"]
 
 
 class EnsembleSettings(Settings):
@@ -17,25 +17,39 @@ class EnsembleSettings(Settings):
     method: Method = Field(
         "mean-z",
         description="mean-z: mean of z-scores; log-linear: mean of the scores as they "
-        "are; mean-softmax: mean of probabilities; "
+        "are; mean-softmax: mean of probabilities; max-probability: each option's largest; "
         "rank-fusion: reciprocal ranks, damped; vote: 1 for the first, 1/2 for the second, ...",
     )
-    weights: dict[str, float] | Literal["equal", "fitted"] = Field(
+    weights: dict[str, float] | Literal["equal", "fitted", "greedy"] = Field(
         "equal",
-        description="a weight for each solver's name; equal; or fitted: by log-likelihood on the "
-        "exam's answers, each question scored with weights that never saw its fold",
+        description="a weight for each solver's name; equal; or found on the exam's answers, each "
+        "question scored with weights that never saw its fold: fitted by log-likelihood, or "
+        "greedy: members taken one after another, again and again, as long as it helps",
     )
-    n_folds: int = Field(5, ge=2, description="folds of fitted weights")
+    greedy_metric: Literal["log-likelihood", "map"] = Field(
+        "log-likelihood", description="what greedy weights are chosen by; map: MAP@3"
+    )
+    n_folds: int = Field(5, ge=2, description="folds of fitted and greedy weights")
     seed: int = Field(0, ge=0, description="seed that deals the questions into folds")
     temperature: float = Field(
-        1.0, gt=0, allow_inf_nan=False, description="of mean-softmax: higher is more even"
+        1.0,
+        gt=0,
+        allow_inf_nan=False,
+        description="of mean-softmax and max-probability: higher is more even",
     )
     rank_constant: float = Field(
         60.0, ge=0, allow_inf_nan=False, description="of rank-fusion: higher damps the top"
     )
 
+    @property
+    def is_fitted(self) -> bool:
+        """Whether the weights are found on an exam's answers."""
+        return self.weights in ("fitted", "greedy")
+
     @model_validator(mode="after")
     def _check_weights(self) -> Self:
+        if self.is_fitted and self.method == "max-probability":
+            raise ValueError("weights are found for sums, and max-probability is none")
         if isinstance(self.weights, dict):
             if any(not 0 <= weight < float("inf") for weight in self.weights.values()):
                 raise ValueError("weights must be 0 or more")

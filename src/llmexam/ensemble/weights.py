@@ -9,13 +9,15 @@ members never err.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from llmexam.ensemble.combine import align_members, combine, score_points
+from llmexam.ensemble.greedy import select
+from llmexam.ensemble.likelihood import gaps_to_right, minimise_loss
 from llmexam.ensemble.settings import EnsembleSettings
 from llmexam.evaluation.alignment import align_scores, require_answers
 from llmexam.exam.exam import Exam
@@ -23,9 +25,6 @@ from llmexam.exam.scores import ScoreMatrix
 from llmexam.exam.splits import k_folds
 
 Floats = NDArray[np.float64]
-
-_MAX_STEPS = 100
-_TOLERANCE = 1e-9
 
 
 @dataclass(frozen=True)
@@ -52,7 +51,7 @@ def fit_out_of_fold(
     Args:
         matrices: Score matrices by the name of the member.
         exam: Their questions, with answers.
-        settings: Method, folds and seed; `weights` in it is not read.
+        settings: Method, folds and seed; `weights` tells greedy ones, else they are fitted.
 
     Raises:
         ExamError: The exam lacks answers or has fewer questions than folds.
@@ -63,18 +62,19 @@ def fit_out_of_fold(
     members = {name: align_scores(exam, matrix) for name, matrix in align_members(matrices).items()}
     answers = exam.answers
     points = _points(members, chosen)
+    find = _finder(chosen)
     folds = k_folds(exam, chosen.n_folds, seed=chosen.seed)
     names = sorted(members)
     fold_weights = []
     parts = []
     for fold in folds:
         others = np.setdiff1d(np.arange(len(exam)), fold)
-        found = _name(names, _fit(points[:, others], answers[others]))
+        found = _name(names, find(points[:, others], answers[others]))
         fold_weights.append(found)
         parts.append(_combine({n: m.subset(fold) for n, m in members.items()}, found, chosen))
     order = np.argsort(np.concatenate(folds), kind="stable")
     return FittedWeights(
-        weights=_name(names, _fit(points, answers)),
+        weights=_name(names, find(points, answers)),
         fold_weights=tuple(fold_weights),
         scores=ScoreMatrix.concatenate(parts).subset(order),
     )
@@ -90,8 +90,15 @@ def fit_weights(
     """
     require_answers(exam)
     members = {name: align_scores(exam, matrix) for name, matrix in align_members(matrices).items()}
-    points = _points(members, settings or EnsembleSettings())
-    return _name(sorted(members), _fit(points, exam.answers))
+    chosen = settings or EnsembleSettings()
+    points = _points(members, chosen)
+    return _name(sorted(members), _finder(chosen)(points, exam.answers))
+
+
+def _finder(settings: EnsembleSettings) -> Callable[[Floats, NDArray[np.int64]], Floats]:
+    if settings.weights == "greedy":
+        return lambda points, answers: select(points, answers, metric=settings.greedy_metric)
+    return _fit
 
 
 def _points(members: Mapping[str, ScoreMatrix], settings: EnsembleSettings) -> Floats:
@@ -114,62 +121,11 @@ def _points(members: Mapping[str, ScoreMatrix], settings: EnsembleSettings) -> F
 
 def _fit(points: Floats, answers: NDArray[np.int64]) -> Floats:
     """Return non-negative weights that add up to 1, shape `[n_members]`."""
-    right = np.take_along_axis(points, answers[None, :, None], axis=2)
-    present = np.isfinite(points[0])
-    gaps = np.where(present, points - right, 0.0)
-    # Points of one size, so that the ridge treats all members and methods alike.
-    sizes = np.sqrt((gaps**2).sum(axis=(1, 2)) / max(int(present.sum()), 1))
-    sizes = np.where(sizes > 0, sizes, 1.0)
-    weights = _minimise(gaps / sizes[:, None, None], present) / sizes
+    gaps, present, sizes = gaps_to_right(points, answers)
+    weights = minimise_loss(gaps, present) / sizes
     total = float(weights.sum())
     # No member is better than silence: then none deserves more say than another.
     return weights / total if total > 0 else np.full(len(points), 1 / len(points))
-
-
-def _minimise(gaps: Floats, present: NDArray[np.bool_]) -> Floats:
-    """Return the best weights by projected Newton steps (Bertsekas, 1982).
-
-    Weights at 0 that the slope would push below are held; the others take a Newton step, cut
-    off at 0 and halved until the loss falls.
-    """
-    ridge = 1 / gaps.shape[1]
-    weights = np.full(len(gaps), 1 / len(gaps))
-    loss, slope, curvature = _loss(weights, gaps, present, ridge)
-    for _ in range(_MAX_STEPS):
-        free = (weights > 0) | (slope < 0)
-        if not free.any() or np.abs(slope[free]).max() < _TOLERANCE:
-            break
-        direction = np.zeros_like(weights)
-        direction[free] = np.linalg.solve(curvature[np.ix_(free, free)], slope[free])
-        length = 1.0
-        while length > _TOLERANCE:
-            trial = np.maximum(weights - length * direction, 0.0)
-            step = _loss(trial, gaps, present, ridge)
-            if step[0] < loss - 1e-4 * float(slope @ (weights - trial)):
-                break
-            length /= 2
-        else:
-            break
-        weights, (loss, slope, curvature) = trial, step
-    return weights
-
-
-def _loss(
-    weights: Floats, gaps: Floats, present: NDArray[np.bool_], ridge: float
-) -> tuple[float, Floats, Floats]:
-    """Return the mean negative log-likelihood plus the ridge, its slope and its curvature."""
-    n = gaps.shape[1]
-    total = np.where(present, np.tensordot(weights, gaps, axes=1), -np.inf)
-    highest = total.max(axis=1, keepdims=True)
-    odds = np.exp(total - highest)
-    sums = odds.sum(axis=1, keepdims=True)
-    chances = odds / sums
-    means = (gaps * chances).sum(axis=2)
-    flat = gaps.reshape(len(gaps), -1)
-    second = (flat * chances.ravel()) @ flat.T / n - means @ means.T / n
-    loss = float((np.log(sums) + highest).mean()) + ridge / 2 * float(weights @ weights)
-    slope = means.mean(axis=1) + ridge * weights
-    return loss, slope, second + ridge * np.eye(len(weights))
 
 
 def _combine(

@@ -25,6 +25,7 @@ class SolverResult:
         position: Its position audit, or None where it was not done.
         explanations: Why, one a question, or empty.
         weight: Its weight in the ensemble, or None.
+        gain: The ensemble against itself without this member, or None.
     """
 
     name: str
@@ -33,6 +34,7 @@ class SolverResult:
     position: PositionAudit | None = None
     explanations: tuple[Explanation, ...] = ()
     weight: float | None = None
+    gain: Comparison | None = None
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ from markupsafe import Markup
 from llmexam.evaluation.alignment import align_scores
 from llmexam.evaluation.results import Estimate
 from llmexam.report.content import ReportContent, SolverResult
-from llmexam.report.formats import MISSING, count, fixed, interval, percent, plural
+from llmexam.report.formats import MISSING, count, fixed, interval, percent, plural, signed
 from llmexam.report.plots import Axis, axis_labels, axis_over, letter_bars, strip, told
 
 _NOTHING = Markup("")
@@ -28,6 +28,8 @@ class SolverRow:
     accuracy: str = MISSING
     accuracy_interval: str = ""
     weight: str = MISSING
+    gain: str = MISSING
+    gain_interval: str = ""
     agreement: str = MISSING
     spread: str = MISSING
     truncated: str = MISSING
@@ -42,6 +44,7 @@ class SolverTable:
     axis: Markup
     graded: bool
     weighted: bool
+    gained: bool
     rotated: bool
     several: bool
 
@@ -77,6 +80,7 @@ def solver_table(content: ReportContent) -> SolverTable:
         axis=axis_labels(axis),
         graded=bool(graded),
         weighted=any(r.weight is not None for r in results),
+        gained=any(r.gain is not None for r in results),
         rotated=any(r.position is not None for r in results),
         several=len(results) > 1,
     )
@@ -90,6 +94,8 @@ def _solver_row(
         name=result.name,
         kind="final" if is_final else "solver",
         weight=MISSING if result.weight is None else fixed(result.weight, 3),
+        gain=signed(result.gain.difference.value) if result.gain else MISSING,
+        gain_interval=interval(result.gain.difference, with_sign=True) if result.gain else "",
         agreement=MISSING if is_final else agreement,
         spread=fixed(result.position.spread if result.position else None),
         truncated=count(max(cut, evaluation.n_truncated if evaluation else 0)),

@@ -86,6 +86,8 @@ def _solvers(view: solver_views.SolverTable) -> Table:
         ("Interval", view.graded),
         ("Accuracy", view.graded),
         ("Weight", view.weighted),
+        ("Gain", view.gained),
+        ("Interval", view.gained),
         ("Spread", view.rotated),
         ("Truncated", True),
     )
@@ -93,7 +95,16 @@ def _solvers(view: solver_views.SolverTable) -> Table:
     for row in view.rows:
         if row.kind == "baseline":
             continue
-        cells = (row.score, row.interval, row.accuracy, row.weight, row.spread, row.truncated)
+        cells = (
+            row.score,
+            row.interval,
+            row.accuracy,
+            row.weight,
+            row.gain,
+            row.gain_interval,
+            row.spread,
+            row.truncated,
+        )
         table.add_row(
             _text(row.name),
             *(cell for cell, (_, there) in zip(cells, shown, strict=True) if there),

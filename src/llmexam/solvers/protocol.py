@@ -91,7 +91,7 @@ class OptionFeatures:
 
 
 @runtime_checkable
-class HasFeatures(Protocol):
+class HasFeatures(Solver, Protocol):
     """A solver that also tells what its scores are made of, for solvers that learn from it."""
 
     def features(self, questions: Sequence[Question]) -> OptionFeatures:
@@ -100,7 +100,7 @@ class HasFeatures(Protocol):
 
 
 @runtime_checkable
-class AsksOthers(Protocol):
+class AsksOthers(Solver, Protocol):
     """A solver whose scores are made from those of others.
 
     Attributes:

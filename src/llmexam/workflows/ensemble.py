@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from llmexam.ensemble.build import Ensemble, build_ensemble
+from llmexam.ensemble.gains import member_gains
 from llmexam.ensemble.settings import EnsembleSettings
 from llmexam.ensemble.weights_file import SavedWeights, read_weights, write_weights
 from llmexam.errors import ScoreError, SettingsError
 from llmexam.evaluation.alignment import align_scores
 from llmexam.evaluation.evaluate import evaluate_scores
-from llmexam.evaluation.results import Evaluation
+from llmexam.evaluation.results import Comparison, Evaluation
 from llmexam.exam.exam import Exam
 from llmexam.exam.score_files import read_scores, write_scores
 from llmexam.exam.scores import ScoreMatrix
@@ -32,6 +33,7 @@ class EnsembleOutcome:
         fold_weights: The weights without each fold, or empty where none were fitted.
         members: Each member's grades, or empty where there is no exam with answers.
         evaluation: The grades of the combined scores, or None likewise.
+        gains: The ensemble against itself without each member, by name; empty likewise.
         warning: Why the grades flatter, or empty.
     """
 
@@ -41,6 +43,7 @@ class EnsembleOutcome:
     fold_weights: tuple[dict[str, float], ...] = ()
     members: tuple[Evaluation, ...] = ()
     evaluation: Evaluation | None = None
+    gains: dict[str, Comparison] = field(default_factory=dict)
     warning: str = ""
 
 
@@ -59,8 +62,8 @@ def ensemble(
 ) -> EnsembleOutcome:
     """Combine scores into one score matrix.
 
-    Weights are honest in two ways. Fitted here (`settings.weights` is "fitted"), every question
-    is combined with weights that never saw its fold; the weights of all questions go to
+    Weights are honest in two ways. Found here (`settings.weights` is "fitted" or "greedy"), every
+    question is combined with weights that never saw its fold; the weights of all questions go to
     `out_weights`, for the scores of another exam. Read from `weights_file`, they are applied as
     they are, and the outcome warns if the exam is the one they were fitted on.
 
@@ -91,11 +94,12 @@ def ensemble(
             hint="Give either the file or the settings",
         )
     chosen = saved.to_settings(weights_file) if saved else settings or EnsembleSettings()
-    if out_weights is not None and chosen.weights != "fitted":
+    if out_weights is not None and not chosen.is_fitted:
         raise SettingsError(
             "there are no fitted weights to write",
             file=out_weights,
-            hint="Fit them on an exam with answers (--fit --exam), or leave out --out-weights",
+            hint="Fit them on an exam with answers (--fit or --greedy, and --exam), or leave out "
+            "--out-weights",
         )
     members = load_members(scores)
     questions = None if exam is None else load_exam(exam, format)
@@ -149,6 +153,7 @@ def _grade(
 ) -> EnsembleOutcome:
     graded: tuple[Evaluation, ...] = ()
     own = None
+    gains: dict[str, Comparison] = {}
     warning = ""
     if exam is not None and exam.is_labelled:
         graded = tuple(
@@ -156,6 +161,7 @@ def _grade(
             for name, matrix in members.items()
         )
         own = evaluate_scores(exam, built.scores, name="ensemble", k=k, n_resamples=n_resamples)
+        gains = member_gains(members, built, settings, exam, k=k, n_resamples=n_resamples)
         if saved is not None and saved.exam_hash == exam.content_hash:
             warning = (
                 "the weights were fitted on this very exam, so the ensemble's figures flatter; "
@@ -168,6 +174,7 @@ def _grade(
         fold_weights=built.fitted.fold_weights if built.fitted else (),
         members=graded,
         evaluation=own,
+        gains=gains,
         warning=warning,
     )
 

@@ -7,6 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from llmexam.ensemble.build import build_ensemble
+from llmexam.ensemble.gains import member_gains
 from llmexam.evaluation.compare import Prediction, compare_results
 from llmexam.evaluation.evaluate import evaluate_scores
 from llmexam.evaluation.results import Comparison
@@ -23,12 +24,12 @@ def finish(
 ) -> tuple[SolverResult, list[SolverResult]]:
     """Return the final result and the members with their weights.
 
-    One solver alone is the final result itself. More are combined as the plan says, and the
-    scores go to `scores/ensemble.parquet`.
+    The solver that the plan names, or one alone, is the final result itself. Others are combined
+    as the plan says, and the scores go to `scores/ensemble.parquet`.
     """
-    if len(members) == 1:
+    if not plan.combines:
         (folder / "scores" / f"{ENSEMBLE_NAME}.parquet").unlink(missing_ok=True)
-        return members[0], list(members)
+        return next(m for m in members if plan.final in (None, m.name)), list(members)
     matrices = {member.name: member.scores for member in members}
     ensemble = build_ensemble(matrices, plan.ensemble, exam if exam.is_labelled else None)
     write_scores(
@@ -36,9 +37,18 @@ def finish(
         ensemble.scores,
         {"solver": ENSEMBLE_NAME, "exam_hash": exam.content_hash, "code_hash": code_hash()},
     )
-    weighted = [replace(m, weight=ensemble.weights.get(m.name)) for m in members]
     evaluation = None
+    gains: dict[str, Comparison] = {}
     if exam.is_labelled:
+        gains = member_gains(
+            matrices,
+            ensemble,
+            plan.ensemble,
+            exam,
+            k=plan.evaluation.k,
+            n_resamples=plan.evaluation.n_resamples,
+            seed=plan.seed,
+        )
         evaluation = evaluate_scores(
             exam,
             ensemble.scores,
@@ -47,6 +57,9 @@ def finish(
             n_resamples=plan.evaluation.n_resamples,
             seed=plan.seed,
         )
+    weighted = [
+        replace(m, weight=ensemble.weights.get(m.name), gain=gains.get(m.name)) for m in members
+    ]
     return SolverResult(ENSEMBLE_NAME, ensemble.scores, evaluation), weighted
 
 

@@ -16,7 +16,7 @@ from llmexam.exam.question import Question
 from llmexam.exam.score_files import read_scores, write_scores
 from llmexam.exam.scores import ScoreMatrix
 from llmexam.report.content import SolverResult
-from llmexam.solvers.protocol import Explanation
+from llmexam.solvers.protocol import AsksOthers, Explanation, Solver
 from llmexam.solvers.registry import create_solver, solver_entries
 from llmexam.storage.atomic import write_text
 from llmexam.workflows.plan import Plan, SolverPlan
@@ -26,6 +26,7 @@ from llmexam.workflows.provenance import (
     model_versions,
     origin_version,
 )
+from llmexam.workflows.scored import ScoredSolver, alike, remember, with_known
 from llmexam.workflows.solve import solve
 from llmexam.workflows.stages import Stages
 
@@ -34,19 +35,54 @@ Result = TypeVar("Result")
 _EXPLANATIONS = TypeAdapter(tuple[Explanation, ...])
 
 
+def judge_all(plan: Plan, exam: Exam, stages: Stages, folder: Path) -> list[SolverResult]:
+    """Return what each solver of the plan gave, in the plan's order.
+
+    Solvers that ask others come after all others: what they ask for is there by then, and no
+    solver of the plan scores a question twice.
+
+    Args:
+        plan: The plan.
+        exam: The questions, with their evidence.
+        stages: The stages of the run.
+        folder: The run folder.
+    """
+    made = {one.name: create_solver(one.solver, one.settings) for one in plan.solvers}
+    asking = {name for name, solver in made.items() if isinstance(solver, AsksOthers)}
+    wanted = [
+        member
+        for name, solver in made.items()
+        if name in asking and isinstance(solver, AsksOthers)
+        for member in solver.members.values()
+    ]
+    done: dict[str, SolverResult] = {}
+    known: list[ScoredSolver] = []
+    for planned in sorted(plan.solvers, key=lambda one: one.name in asking):
+        # Not kept: a model may hold gigabytes, and most are not asked again.
+        solver = made.pop(planned.name)
+        if isinstance(solver, AsksOthers):
+            solver = with_known(solver, known)
+        result = judge_solver(planned, solver, exam, plan, stages, folder)
+        done[planned.name] = result
+        if any(alike(solver, member) for member in wanted):
+            known.append(remember(solver, exam, result.scores))
+    return [done[planned.name] for planned in plan.solvers]
+
+
 def judge_solver(
-    planned: SolverPlan, exam: Exam, plan: Plan, stages: Stages, folder: Path
+    planned: SolverPlan, solver: Solver, exam: Exam, plan: Plan, stages: Stages, folder: Path
 ) -> SolverResult:
     """Return all that one solver of the plan gave; what is there already is not done again.
 
     Args:
         planned: The solver.
+        solver: The same, made.
         exam: The questions, with their evidence.
         plan: The whole plan.
         stages: The stages of the run.
         folder: The run folder.
     """
-    judging = _Judging(planned, exam, stages, folder)
+    judging = _Judging(planned, solver, exam, stages, folder)
     scores, explanations = judging.score(), judging.explain()
     if not exam.is_labelled:
         return SolverResult(planned.name, scores, explanations=explanations)
@@ -69,17 +105,19 @@ def judge_solver(
 class _Judging:
     """The stages of one solver: each keyed by exam, settings, weights and code."""
 
-    def __init__(self, planned: SolverPlan, exam: Exam, stages: Stages, folder: Path) -> None:
+    def __init__(
+        self, planned: SolverPlan, solver: Solver, exam: Exam, stages: Stages, folder: Path
+    ) -> None:
         self._name = planned.name
         self._exam = exam
         self._stages = stages
         self._folder = folder
-        self._solver = create_solver(planned.solver, planned.settings)
+        self._solver = solver
         self._inputs = {
             "exam": exam.content_hash,
             "solver": planned.solver,
             "settings": planned.settings,
-            "weights": getattr(self._solver, "weights_hash", ""),
+            "weights": getattr(solver, "weights_hash", ""),
             "code": code_hash(),
             "versions": _versions_behind(planned.solver),
         }

@@ -10,7 +10,7 @@ from pydantic import Field, field_validator, model_validator
 
 from llmexam.ensemble.combine import check_weights
 from llmexam.ensemble.settings import EnsembleSettings
-from llmexam.errors import SettingsError
+from llmexam.errors import SettingsError, nearest
 from llmexam.evidence.chunking import ChunkSettings
 from llmexam.evidence.corpus import CorpusSettings
 from llmexam.evidence.queries import QueryForm
@@ -110,6 +110,11 @@ class Plan(Settings):
     evidence: EvidencePlan = EvidencePlan()
     solvers: tuple[SolverPlan, ...] = Field(min_length=1, description="who answers")
     ensemble: EnsembleSettings = EnsembleSettings()
+    final: str | None = Field(
+        None,
+        description="name of the solver whose scores are the result, such as a ranker, all "
+        "others being scored and compared; the ensemble of all if not set",
+    )
     evaluation: EvaluationPlan = EvaluationPlan()
     audit_against: tuple[str, ...] = Field(
         (), description="files the exam should share no questions with, such as training files"
@@ -139,6 +144,18 @@ class Plan(Settings):
             if name == ENSEMBLE_NAME:
                 raise ValueError(f"no solver can be called '{ENSEMBLE_NAME}'")
         return self
+
+    @model_validator(mode="after")
+    def _check_final(self) -> Plan:
+        names = [solver.name for solver in self.solvers]
+        if self.final is not None and self.final not in names:
+            raise ValueError(f"there is no solver '{self.final}': {nearest(self.final, names)}")
+        return self
+
+    @property
+    def combines(self) -> bool:
+        """Whether the result is an ensemble of several solvers."""
+        return self.final is None and len(self.solvers) > 1
 
     @model_validator(mode="after")
     def _check_weights(self) -> Plan:

@@ -25,7 +25,7 @@ from llmexam.workflows.audit import audit_exam
 from llmexam.workflows.evaluate import load_prediction
 from llmexam.workflows.finish import compare_with, finish
 from llmexam.workflows.gather import gather_evidence, missing_evidence, require_evidence
-from llmexam.workflows.judge import judge_solver
+from llmexam.workflows.judge import judge_all
 from llmexam.workflows.plan import Plan, read_plan, with_paths
 from llmexam.workflows.provenance import code_hash, describe_run
 from llmexam.workflows.same_evidence import check_evidence
@@ -77,7 +77,7 @@ def run_plan(
 
 def _run(plan: Plan, folder: Path, stages: Stages, command: str) -> ReportContent:
     exam = stages.time("read the exam", lambda: read_exam(plan.exam.file, format=plan.exam.format))
-    if plan.ensemble.weights == "fitted" and len(plan.solvers) > 1:
+    if plan.ensemble.is_fitted and plan.combines:
         # Known now, and the solvers may work for hours.
         require_answers(exam)
     for other in plan.evaluation.compare:
@@ -89,7 +89,7 @@ def _run(plan: Plan, folder: Path, stages: Stages, command: str) -> ReportConten
     findings = _audit(plan, exam, stages, folder)
     asked, sources = gather_evidence(plan.evidence, exam, stages, folder)
     findings = (*missing_evidence(asked, [s.solver for s in plan.solvers]), *findings)
-    members = [judge_solver(solver, asked, plan, stages, folder) for solver in plan.solvers]
+    members = judge_all(plan, asked, stages, folder)
     final, members = stages.time("combine", lambda: finish(plan, asked, members, folder))
     comparisons = stages.time("compare", lambda: compare_with(plan, asked, final, members))
     write_submission(folder / "submission.csv", final.scores, k=plan.evaluation.k)
@@ -184,6 +184,7 @@ def _write_metrics(path: Path, content: ReportContent) -> None:
             "solvers": {
                 member.name: {
                     "weight": member.weight,
+                    "gain": member.gain and member.gain.model_dump(mode="json"),
                     "evaluation": member.evaluation and member.evaluation.model_dump(mode="json"),
                     "position": member.position and member.position.model_dump(mode="json"),
                 }

@@ -22,28 +22,28 @@ def columns(question, scores=None, features=None):
 
 def test_scores_are_set_against_those_of_the_other_options():
     found = columns(QUESTION, {"m": ScoreMatrix.from_rows(["q"], [[1.0, 4.0, 1.0]])})
-    assert found["m.score"] == [1, 4, 1]
-    assert found["m.z"] == pytest.approx([-(0.5**0.5), 2**0.5, -(0.5**0.5)])
-    assert found["m.margin"] == [-3, 3, -3]
-    assert found["m.rank"] == [2.5, 1, 2.5]
-    assert np.exp(found["m.log_softmax"]).sum() == pytest.approx(1)
-    assert found["m.log_softmax"][1] - found["m.log_softmax"][0] == pytest.approx(3)
+    assert found["m/score"] == [1, 4, 1]
+    assert found["m/z"] == pytest.approx([-(0.5**0.5), 2**0.5, -(0.5**0.5)])
+    assert found["m/margin"] == [-3, 3, -3]
+    assert found["m/rank"] == [2.5, 1, 2.5]
+    assert np.exp(found["m/log_softmax"]).sum() == pytest.approx(1)
+    assert found["m/log_softmax"][1] - found["m/log_softmax"][0] == pytest.approx(3)
 
 
 def test_a_member_that_says_nothing_has_neutral_columns():
     found = columns(QUESTION, {"m": ScoreMatrix.from_rows(["q"], [[0.1, 0.1, 0.1]])})
-    assert found["m.z"] == [0, 0, 0]
-    assert found["m.margin"] == [0, 0, 0]
-    assert found["m.rank"] == [2, 2, 2]
+    assert found["m/z"] == [0, 0, 0]
+    assert found["m/margin"] == [0, 0, 0]
+    assert found["m/rank"] == [2, 2, 2]
 
 
 def test_features_are_set_against_the_question_and_may_be_missing():
     rows = (np.array([[1.0, np.nan], [2.0, np.nan], [6.0, np.nan]]),)
     found = columns(QUESTION, features={"m": OptionFeatures(("a", "b"), rows)})
-    assert found["m.a"] == [1, 2, 6]
-    assert found["m.a_from_mean"] == [-2, -1, 3]
-    assert found["m.a_from_best"] == [-5, -4, 0]
-    assert np.isnan(found["m.b_from_mean"]).all()
+    assert found["m/a"] == [1, 2, 6]
+    assert found["m/a_from_mean"] == [-2, -1, 3]
+    assert found["m/a_from_best"] == [-5, -4, 0]
+    assert np.isnan(found["m/b_from_mean"]).all()
 
 
 def test_texts_are_described():

@@ -79,17 +79,17 @@ def test_columns_that_say_the_same_or_nothing_are_left_out():
     for _ in range(30):
         own = rng.normal(size=(4, 1))
         rows.append(np.hstack([own, own + 7.0, np.full((4, 1), 5.0), own**2, own]))
-    names = ["m.score", "m.a", "n_options", "m.b", "m.z"]
+    names = ["m/score", "m/a", "n_options", "m/b", "m/z"]
     kept, scales = telling_columns(table_of(rows, names))
     # m.a is m.score up to a constant, n_options tells nothing apart, m.z is another scale.
-    assert kept == ["m.score", "m.b"]
+    assert kept == ["m/score", "m/b"]
     assert (scales > 0).all()
 
 
 def test_a_logit_is_in_units_of_spread():
     _, (rows, right) = drawn(500, (2.0,))
-    plain = fit_logit(table_of(rows, ["m.score"]), right, 1.0)
-    large = fit_logit(table_of([r * 1000 for r in rows], ["m.score"]), right, 1.0)
+    plain = fit_logit(table_of(rows, ["m/score"]), right, 1.0)
+    large = fit_logit(table_of([r * 1000 for r in rows], ["m/score"]), right, 1.0)
     assert large.weights == pytest.approx(plain.weights, rel=1e-4)
     assert large.scales == pytest.approx([s * 1000 for s in plain.scales])
 

@@ -71,7 +71,7 @@ def test_the_card_says_what_it_is_made_of(exam, tmp_path):
     gain = card.metrics["members"]["lexical"]["gain"]
     assert gain["low"] <= gain["value"] <= gain["high"]
     assert gain["value"] > 0
-    assert "lexical.score" in card.metrics["coefficients"]
+    assert "lexical/score" in card.metrics["coefficients"]
     assert sum(card.metrics["importances"].values()) == pytest.approx(1, abs=0.01)
     assert [point.step for point in done.curve] == [0, 10, 20]
     assert done.curve[0].values["dev_loss"] == pytest.approx(np.log(4))
@@ -227,6 +227,8 @@ def test_members_are_written_as_in_a_plan():
     assert (named.name, named.settings) == ("wide", {"reach": 20})
     assert str(named.out_of_fold) == "a.parquet"
     assert short.settings == {"unit": "words"}
+    with pytest.raises(SettingsError, match="member name 'a/b' has characters other than"):
+        members({"solver": "lexical", "name": "a/b"})
     with pytest.raises(SettingsError, match="two members are called 'lexical'"):
         members("lexical", "lexical")
 

@@ -90,9 +90,9 @@ def encode_options(
         scores: Scores by the name of the member, rows in the order of the questions.
         features: Features by the name of the member, for those that have some, likewise.
     """
-    names = [f"{member}.{column}" for member in scores for column in SCORE_COLUMNS]
+    names = [f"{member}/{column}" for member in scores for column in SCORE_COLUMNS]
     for member, found in features.items():
-        names += [f"{member}.{name}{end}" for name in found.names for end in FEATURE_COLUMNS]
+        names += [f"{member}/{name}{end}" for name in found.names for end in FEATURE_COLUMNS]
     names += TEXT_COLUMNS
     known = [matrix.rows() for matrix in scores.values()]
     rows, orders = [], []

@@ -90,7 +90,7 @@ class RankerSolver:
     def with_members(self, members: Mapping[str, Solver]) -> Self:
         """Return this ranker with others in the place of some members, by name."""
         other = type(self)(self.settings)
-        other._given = dict(members)
+        other._given = {**self.members, **members}
         return other
 
     @property

@@ -134,4 +134,4 @@ def _read_given(plan: MemberPlan, path: Path, train: Exam) -> tuple[ScoreMatrix,
 
 def names_without(names: Sequence[str], member: str) -> list[str]:
     """Return the columns that do not come from a member."""
-    return [name for name in names if not name.startswith(f"{member}.")]
+    return [name for name in names if not name.startswith(f"{member}/")]

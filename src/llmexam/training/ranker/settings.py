@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Self
 
@@ -10,6 +11,8 @@ from pydantic import Field, model_validator
 from llmexam.settings import Settings
 from llmexam.solvers.ranker.model import Kind
 from llmexam.solvers.spec import SolverSpec
+
+_NAME = re.compile(r"[A-Za-z0-9._+-]+")
 
 
 class MemberPlan(SolverSpec):
@@ -65,6 +68,12 @@ class RankerTrainingSettings(Settings):
     @model_validator(mode="after")
     def _check_names(self) -> Self:
         names = [member.name for member in self.members]
+        for name in names:
+            # They begin the names of columns.
+            if not _NAME.fullmatch(name):
+                raise ValueError(
+                    f"member name '{name}' has characters other than letters, digits, . _ + -"
+                )
         twice = sorted({name for name in names if names.count(name) > 1})
         if twice:
             raise ValueError(f"two members are called '{twice[0]}': give one another `name`")

@@ -1,0 +1,74 @@
+"""Greedy selection of members (Caruana et al., 2004): one after another, each as often as it helps.
+
+From nothing, the member is taken that makes the sum of those taken best, again and again. How
+often each was taken is its weight. Few members get any, so that many can be tried.
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from llmexam.ensemble.likelihood import gaps_to_right, loss_of, minimise_loss
+
+Floats = NDArray[np.float64]
+Metric = Literal["log-likelihood", "map"]
+
+_MOST_TAKEN = 40
+# Members taken without the sum growing better, before the search ends.
+_PATIENCE = 5
+_LEAST_GAIN = 1e-6
+_K = 3
+
+
+def select(
+    points: Floats, answers: NDArray[np.int64], *, metric: Metric = "log-likelihood"
+) -> Floats:
+    """Return the weight of each member, 0 or more, adding up to 1; shape `[n_members]`.
+
+    Args:
+        points: Points of the members, shape `[n_members, n_questions, n_options]`; -inf where an
+            option is absent.
+        answers: Indices of the right options, shape `[n_questions]`.
+        metric: What is to grow: the log-likelihood of the right options, after the best
+            temperature for each sum; or MAP@3, where equals are told apart by that.
+    """
+    gaps, present, sizes = gaps_to_right(points, answers)
+    counts = np.zeros(len(gaps))
+    total = np.zeros(gaps.shape[1:])
+    best, best_counts = (np.inf, np.inf), counts.copy()
+    n_idle = 0
+    for n_taken in range(1, _MOST_TAKEN + 1):
+        costs = [_cost((total + own) / n_taken, present, metric) for own in gaps]
+        chosen = min(range(len(costs)), key=costs.__getitem__)
+        total += gaps[chosen]
+        counts[chosen] += 1
+        if _is_less(costs[chosen], best):
+            best, best_counts, n_idle = costs[chosen], counts.copy(), 0
+        else:
+            n_idle += 1
+        if n_idle == _PATIENCE:
+            break
+    weights: Floats = best_counts / sizes
+    return weights / float(weights.sum())
+
+
+def _is_less(cost: tuple[float, float], best: tuple[float, float]) -> bool:
+    if abs(cost[0] - best[0]) > _LEAST_GAIN:
+        return cost[0] < best[0]
+    return cost[1] < best[1] - _LEAST_GAIN
+
+
+def _cost(gaps: Floats, present: NDArray[np.bool_], metric: Metric) -> tuple[float, float]:
+    """Return what is to be small, and what tells equals apart."""
+    scale = minimise_loss(gaps[None], present)
+    loss = loss_of(scale, gaps[None], present, 1 / len(gaps))[0]
+    if metric == "log-likelihood":
+        return loss, loss
+    above = ((gaps > 0) & present).sum(axis=1)
+    level = ((gaps == 0) & present).sum(axis=1)
+    # The right option is level with itself; those level with it share their mean place.
+    places = above + (level + 1) / 2
+    return -float(np.where(places <= _K, 1 / places, 0.0).mean()), loss

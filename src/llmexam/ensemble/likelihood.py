@@ -1,0 +1,79 @@
+"""How likely the right options are under a weighted sum of members' points."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+Floats = NDArray[np.float64]
+
+_MAX_STEPS = 100
+_TOLERANCE = 1e-9
+
+
+def gaps_to_right(
+    points: Floats, answers: NDArray[np.int64]
+) -> tuple[Floats, NDArray[np.bool_], Floats]:
+    """Return what each option has over the right one, in each member's own unit.
+
+    Args:
+        points: Shape `[n_members, n_questions, n_options]`; -inf where an option is absent.
+        answers: Indices of the right options, shape `[n_questions]`.
+
+    Returns:
+        Gaps, same shape as the points, 0 where absent; whether each option is there, shape
+        `[n_questions, n_options]`; the unit of each member, shape `[n_members]`. All members
+        have gaps of one size, so that a ridge treats them and all methods alike.
+    """
+    right = np.take_along_axis(points, answers[None, :, None], axis=2)
+    present = np.isfinite(points[0])
+    gaps = np.where(present, points - right, 0.0)
+    sizes = np.sqrt((gaps**2).sum(axis=(1, 2)) / max(int(present.sum()), 1))
+    sizes = np.where(sizes > 0, sizes, 1.0)
+    return gaps / sizes[:, None, None], present, sizes
+
+
+def minimise_loss(gaps: Floats, present: NDArray[np.bool_]) -> Floats:
+    """Return the best weights by projected Newton steps (Bertsekas, 1982).
+
+    Weights at 0 that the slope would push below are held; the others take a Newton step, cut
+    off at 0 and halved until the loss falls.
+    """
+    ridge = 1 / gaps.shape[1]
+    weights = np.full(len(gaps), 1 / len(gaps))
+    loss, slope, curvature = loss_of(weights, gaps, present, ridge)
+    for _ in range(_MAX_STEPS):
+        free = (weights > 0) | (slope < 0)
+        if not free.any() or np.abs(slope[free]).max() < _TOLERANCE:
+            break
+        direction = np.zeros_like(weights)
+        direction[free] = np.linalg.solve(curvature[np.ix_(free, free)], slope[free])
+        length = 1.0
+        while length > _TOLERANCE:
+            trial = np.maximum(weights - length * direction, 0.0)
+            step = loss_of(trial, gaps, present, ridge)
+            if step[0] < loss - 1e-4 * float(slope @ (weights - trial)):
+                break
+            length /= 2
+        else:
+            break
+        weights, (loss, slope, curvature) = trial, step
+    return weights
+
+
+def loss_of(
+    weights: Floats, gaps: Floats, present: NDArray[np.bool_], ridge: float
+) -> tuple[float, Floats, Floats]:
+    """Return the mean negative log-likelihood plus the ridge, its slope and its curvature."""
+    n = gaps.shape[1]
+    total = np.where(present, np.tensordot(weights, gaps, axes=1), -np.inf)
+    highest = total.max(axis=1, keepdims=True)
+    odds = np.exp(total - highest)
+    sums = odds.sum(axis=1, keepdims=True)
+    chances = odds / sums
+    means = (gaps * chances).sum(axis=2)
+    flat = gaps.reshape(len(gaps), -1)
+    second = (flat * chances.ravel()) @ flat.T / n - means @ means.T / n
+    loss = float((np.log(sums) + highest).mean()) + ridge / 2 * float(weights @ weights)
+    slope = means.mean(axis=1) + ridge * weights
+    return loss, slope, second + ridge * np.eye(len(weights))
