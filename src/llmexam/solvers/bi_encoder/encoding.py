@@ -65,6 +65,14 @@ def evidence_texts(passages: Sequence[Passage]) -> list[EvidenceText]:
     return found
 
 
+def closed_book_texts(question: Question) -> tuple[str, tuple[str, ...]]:
+    """Return what is compared where there is no evidence: the prompt with each option.
+
+    The prompt is embedded as a query, options as passages.
+    """
+    return question.prompt, question.options
+
+
 def query_texts(question: Question, count_tokens: CountTokens, max_tokens: int) -> list[QueryText]:
     """Return one query an option; a prompt too long loses its beginning, never the option.
 

@@ -13,6 +13,7 @@ from llmexam.exam.question import Question
 from llmexam.solvers.bi_encoder.encoding import (
     EvidenceText,
     QueryText,
+    closed_book_texts,
     evidence_texts,
     query_texts,
 )
@@ -148,10 +149,9 @@ def _option_part(query: QueryText, tokens: TokenVectors) -> TokenVectors:
 
 
 def _compare_alone(alone: list[Question], embedder: Embedder) -> Iterator[Reading]:
-    prompts = embedder.embed([question.prompt for question in alone], kind="query")
-    options = embedder.embed(
-        [option for question in alone for option in question.options], kind="passage"
-    )
+    texts = [closed_book_texts(question) for question in alone]
+    prompts = embedder.embed([prompt for prompt, _ in texts], kind="query")
+    options = embedder.embed([option for _, own in texts for option in own], kind="passage")
     begin = 0
     for i, question in enumerate(alone):
         end = begin + len(question.options)

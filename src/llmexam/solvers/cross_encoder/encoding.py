@@ -1,0 +1,15 @@
+"""How a cross-encoder reads: the settings that training and scoring share."""
+
+from __future__ import annotations
+
+from pydantic import Field
+
+from llmexam.solvers.option_pairs import EncodingSettings, Layout
+
+
+class CrossEncoderEncoding(EncodingSettings):
+    """How a question becomes the tokens that a cross-encoder sees."""
+
+    layout: Layout = Field(
+        "prompt+evidence|option", description="what goes into the two texts of a pair"
+    )

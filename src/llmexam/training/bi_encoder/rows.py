@@ -1,0 +1,113 @@
+"""Questions to the rows that sentence-transformers trains on; the texts are those of the solver."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from llmexam.evidence.selection import SentenceSelector
+from llmexam.exam.question import Question
+from llmexam.exam.wording import is_negated, means_all, means_none
+from llmexam.lm.embedding import Embedder
+from llmexam.solvers.bi_encoder.encoding import closed_book_texts, query_texts
+from llmexam.training.bi_encoder.settings import BiEncoderTrainingSettings
+
+
+@dataclass(frozen=True, slots=True)
+class Contrast:
+    """What is to lie near an anchor, and what is not.
+
+    Attributes:
+        anchor: The text, with its prefix.
+        right: What belongs to it, with its prefix.
+        wrong: What does not, with their prefixes; hardest first where they were mined.
+    """
+
+    anchor: str
+    right: str
+    wrong: tuple[str, ...]
+
+
+def contrasts(
+    questions: Sequence[Question],
+    embedder: Embedder,
+    settings: BiEncoderTrainingSettings,
+    more: Sequence[Sequence[str]] = (),
+) -> list[Contrast]:
+    """Return one contrast for each question that can teach.
+
+    Left out are questions that the solver answers by their wording: where the prompt is negated
+    the right option is the one that is far, and "all of the above" is near to nothing.
+
+    Args:
+        questions: Questions with answers.
+        embedder: Knows the prefixes of the model and what it cuts.
+        settings: How to train.
+        more: Further wrong options of each question.
+    """
+    found = []
+    for place, question in enumerate(questions):
+        wrong = [o for i, o in enumerate(question.options) if i != question.answer]
+        wrong = [option for option in wrong if _states_something(option)][: settings.n_wrong]
+        wrong += more[place] if more else ()
+        right = "" if question.answer is None else question.options[question.answer]
+        if is_negated(question.prompt) or not _states_something(right) or not wrong:
+            continue
+        options = Question(question.id, question.prompt, (right, *wrong), 0, question.passages)
+        if settings.reads == "options":
+            found.append(_with_prompt(options, embedder))
+        elif question.passages:
+            found.extend(_with_sentence(options, embedder))
+    return found
+
+
+def columns(rows: Sequence[Contrast], settings: BiEncoderTrainingSettings) -> dict[str, list[Any]]:
+    """Return the columns of a data set, as the loss wants them.
+
+    Lists have `anchor`, `positive`, `negative_1` and so on; a question with fewer wrong options
+    repeats them, which adds nothing that is not there. Pairs have `anchor`, `option`, `label`.
+    """
+    if settings.over_lists:
+        width = max((len(row.wrong) for row in rows), default=0)
+        table: dict[str, list[Any]] = {
+            "anchor": [row.anchor for row in rows],
+            "positive": [row.right for row in rows],
+        }
+        for i in range(width):
+            table[f"negative_{i + 1}"] = [row.wrong[i % len(row.wrong)] for row in rows]
+        return table
+    pairs = [
+        (row.anchor, text, label)
+        for row in rows
+        for text, label in ((row.right, 1), *((text, 0) for text in row.wrong))
+    ]
+    return {
+        "anchor": [anchor for anchor, _, _ in pairs],
+        "option": [text for _, text, _ in pairs],
+        # Cosines are compared with numbers by some losses, with classes by others.
+        "label": [label if settings.loss == "contrastive" else float(label) for *_, label in pairs],
+    }
+
+
+def _with_prompt(question: Question, embedder: Embedder) -> Contrast:
+    prompt, options = closed_book_texts(question)
+    query, passage = (embedder.prefixes.get(kind, "") for kind in ("query", "passage"))
+    right, *wrong = (passage + option for option in options)
+    return Contrast(query + prompt, right, tuple(wrong))
+
+
+def _with_sentence(question: Question, embedder: Embedder) -> list[Contrast]:
+    best = SentenceSelector(question.passages).choose(question.prompt, question.options[0], n=1)
+    if not best:
+        return []
+    texts = query_texts(
+        question, lambda some: embedder.count_tokens(some, kind="query"), embedder.max_tokens
+    )
+    query, passage = (embedder.prefixes.get(kind, "") for kind in ("query", "passage"))
+    right, *wrong = (query + text.text for text in texts)
+    return [Contrast(passage + best[0].text, right, tuple(wrong))]
+
+
+def _states_something(option: str) -> bool:
+    return bool(option.strip()) and not means_all(option) and not means_none(option)

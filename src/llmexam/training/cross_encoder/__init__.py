@@ -1,0 +1,1 @@
+"""Train cross-encoders: readers of options, and rerankers of passages."""

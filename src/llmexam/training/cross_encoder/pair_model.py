@@ -1,0 +1,66 @@
+"""A reader in the clothes of sentence-transformers, so that its losses train it.
+
+Its losses hand pairs to `model.preprocess` and read `model(features)["scores"]`. Here a pair is
+a list's name and the number of a sequence that is encoded already: nothing is tokenised twice,
+no token is padding, and the tokens are those that the solver reads.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from sentence_transformers.base.modules import Module
+from sentence_transformers.cross_encoder import CrossEncoder
+from torch import Tensor
+
+from llmexam.lm.reader import Reader, TokenBatch
+from llmexam.lm.text_pairs import EncodedPair
+
+
+class ReaderModule(Module):
+    """The reader as a module of sentence-transformers."""
+
+    def __init__(self, reader: Reader) -> None:
+        super().__init__()
+        self.reader = reader
+
+    def forward(self, features: dict[str, Any], **kwargs: Any) -> dict[str, Any]:
+        """Add `scores`, shape `[n_sequences, 1]`, to the features."""
+        logits = self.reader(features["ids"], features["types"], features["lengths"])
+        return {**features, "scores": logits}
+
+    def save(self, output_path: str, *args: Any, **kwargs: Any) -> None:
+        """Refuse: the result is written by the reader itself."""
+        raise NotImplementedError
+
+
+class PairModel(CrossEncoder):
+    """A cross-encoder over sequences that are encoded already.
+
+    Args:
+        reader: What is trained.
+        sequences: The tokens of all pairs; losses name them by their numbers.
+        device: Where to train.
+    """
+
+    def __init__(self, reader: Reader, sequences: Sequence[EncodedPair], device: str) -> None:
+        super().__init__(modules=[ReaderModule(reader)], device=device)
+        self.sequences = sequences
+
+    @property
+    def reader(self) -> Reader:
+        """What is trained."""
+        return self[0].reader  # type: ignore[no-any-return]
+
+    @property
+    def num_labels(self) -> int:
+        """One score a pair."""
+        return 1
+
+    def preprocess(
+        self, inputs: Sequence[tuple[str, int]], *args: Any, **kwargs: Any
+    ) -> dict[str, Tensor]:
+        """Return the tokens of pairs: what a loss calls the query is not looked at."""
+        batch = TokenBatch.of([self.sequences[number] for _, number in inputs])
+        return {"ids": batch.ids, "types": batch.types, "lengths": batch.lengths}

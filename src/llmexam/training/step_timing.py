@@ -1,0 +1,50 @@
+"""A few steps with a clock and a scale beside them."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+import psutil
+import torch
+import transformers
+from transformers.trainer_callback import PrinterCallback
+
+N_TIMED = 3
+"""Steps that are timed, after one that is not."""
+_MB = 1e6
+
+
+class _Watch(transformers.TrainerCallback):
+    def __init__(self) -> None:
+        self.seconds: list[float] = []
+        self.peak = 0
+        self._began = 0.0
+
+    def on_step_begin(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
+        """Start the clock."""
+        self._began = time.perf_counter()
+
+    def on_step_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
+        """Stop the clock."""
+        if args.device.type == "cuda":
+            torch.cuda.synchronize()
+            self.peak = torch.cuda.max_memory_allocated()
+        else:
+            self.peak = max(self.peak, psutil.Process().memory_info().rss)
+        self.seconds.append(time.perf_counter() - self._began)
+
+
+def time_steps(trainer: transformers.Trainer) -> tuple[float, float]:
+    """Return the seconds of a step, the mean of a few, and the most memory held in one, in MB.
+
+    The first step, which makes the optimiser's states, is not in the mean if there are others.
+    The trainer's `max_steps` must be `1 + N_TIMED` at most.
+    """
+    watch = _Watch()
+    trainer.args.save_strategy = transformers.trainer_utils.SaveStrategy.NO
+    trainer.remove_callback(PrinterCallback)
+    trainer.add_callback(watch)
+    trainer.train()
+    timed = watch.seconds[1:] or watch.seconds
+    return sum(timed) / len(timed), watch.peak / _MB

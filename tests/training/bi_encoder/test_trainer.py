@@ -1,0 +1,228 @@
+import json
+
+import numpy as np
+import pytest
+
+pytest.importorskip("sentence_transformers")
+
+from llmexam.errors import ExamError
+from llmexam.evaluation.metrics import map_at_k
+from llmexam.evidence.index.dense import DenseIndex
+from llmexam.exam.exam import Exam
+from llmexam.exam.question import Passage, Question
+from llmexam.lm.embedding import load_embedder
+from llmexam.lm.loading import resolve_model
+from llmexam.lm.model_card import read_card
+from llmexam.solvers.registry import create_solver
+from llmexam.tracking.tracker import NoTracker
+from llmexam.training.bi_encoder.rows import columns, contrasts
+from llmexam.training.bi_encoder.settings import BiEncoderTrainingSettings
+from llmexam.training.registry import create_trainer
+
+FAST = {
+    "learning_rate": 1e-2,
+    "batch_size": 12,
+    "device": "cpu",
+    "precision": "fp32",
+    "evaluate_every": 1000,
+}
+N_EPOCHS = {"multiple-negatives": 25, "contrastive": 12, "cosent": 12, "cosine": 25}
+
+
+def train(base, folder, exam, dev, **settings):
+    trainer = create_trainer("bi-encoder", {"model": str(base), **FAST, **settings})
+    return trainer.fit(exam, dev, folder, card={}, tracker=NoTracker())
+
+
+def served(folder, exam):
+    return create_solver("bi-encoder", {"model": str(folder), "precision": "fp32"}).score(
+        exam.questions
+    )
+
+
+@pytest.mark.parametrize(("loss", "n_epochs"), N_EPOCHS.items())
+def test_a_skill_is_learnt_and_served(tiny_base, tmp_path, make_exam, loss, n_epochs):
+    exam, dev = make_exam(36), make_exam(24, seed=1)
+    size = 12 if loss == "multiple-negatives" else 48
+    done = train(
+        tiny_base, tmp_path / "out", exam, dev, loss=loss, batch_size=size, n_epochs=n_epochs
+    )
+    before, after = done.card.metrics["before"], done.card.metrics["after"]
+    assert before["dev_map"] + 0.1 < after["dev_map"]
+    assert before["cosine_ap"] < after["cosine_ap"]
+    again = served(done.folder, dev)
+    np.testing.assert_allclose(again.values, done.dev_scores.values, atol=1e-6)
+    assert map_at_k(again.ranking, dev.answers) == after["dev_map"]
+
+
+def test_the_cached_loss_is_that_of_one_large_batch(tiny_base, tmp_path, make_exam):
+    same = {"n_epochs": 1, "log_every": 1, "dropout": 0.0, "distinct_texts": False}
+    losses = []
+    for loss in ("multiple-negatives", "cached-multiple-negatives"):
+        done = train(
+            tiny_base, tmp_path / loss, make_exam(24), None, loss=loss, mini_batch_size=5, **same
+        )
+        losses.append([point.values["loss"] for point in done.curve])
+    assert losses[0] == pytest.approx(losses[1], rel=1e-4)
+
+
+def test_the_result_is_a_model_of_sentence_transformers_and_of_a_dense_index(
+    tiny_base, tmp_path, make_exam
+):
+    from sentence_transformers import SentenceTransformer
+
+    done = train(tiny_base, tmp_path / "out", make_exam(12), None, n_epochs=1)
+    card = read_card(done.folder)
+    assert card == done.card
+    assert (card.family, card.base_weights_hash) == (
+        "bi-encoder",
+        resolve_model(str(tiny_base)).weights_hash,
+    )
+    assert card.training["loss"] == "multiple-negatives"
+    assert not [p for p in done.folder.rglob("*") if p.suffix in (".bin", ".pt", ".pth")]
+    assert not (done.folder / "state").exists()
+    texts = ["a1 and b2", "what goes with a3"]
+    ours = load_embedder(str(done.folder), precision="fp32")
+    theirs = SentenceTransformer(str(done.folder), device="cpu")
+    np.testing.assert_allclose(
+        ours.encode(texts), theirs.encode(texts, normalize_embeddings=True), atol=1e-5
+    )
+    index = DenseIndex.build(tmp_path / "index", [Passage("a1 and b1", id="1")], ours)
+    assert index.search(["a1"], 1)[0][0].id == "1"
+
+
+def test_what_is_trained_on_is_what_the_solver_reads(tiny_base, make_exam, monkeypatch):
+    """Texts with their prefixes: those of the rows are exactly those that the solver embeds."""
+    config = json.loads((tiny_base / "config_sentence_transformers.json").read_text())
+    config["prompts"] = {"query": "what ", "passage": "with "}
+    (tiny_base / "config_sentence_transformers.json").write_text(json.dumps(config))
+    embedder = load_embedder(str(tiny_base), precision="fp32")
+    exam = make_exam(3)
+    rows = contrasts(exam.questions, embedder, BiEncoderTrainingSettings(model=str(tiny_base)))
+    read = set()
+    tokenize = type(embedder)._tokenize
+    monkeypatch.setattr(
+        type(embedder), "_tokenize", lambda self, texts: read.update(texts) or tokenize(self, texts)
+    )
+    served(tiny_base, exam)
+    assert read == {text for row in rows for text in (row.anchor, row.right, *row.wrong)}
+    assert all(row.anchor.startswith("what what goes") for row in rows)
+    assert all(row.right.startswith("with b") for row in rows)
+
+
+def test_rows_of_lists_and_of_pairs(tiny_base):
+    embedder = load_embedder(str(tiny_base), precision="fp32")
+    exam = [Question("1", "p", ("x", "y", "z"), 1), Question("2", "q", ("v", "w"), 0)]
+    lists = BiEncoderTrainingSettings()
+    rows = contrasts(exam, embedder, lists)
+    assert columns(rows, lists) == {
+        "anchor": ["p", "q"],
+        "positive": ["y", "v"],
+        "negative_1": ["x", "w"],
+        "negative_2": ["z", "w"],
+    }
+    pairs = BiEncoderTrainingSettings(loss="contrastive", n_wrong=1)
+    assert columns(contrasts(exam, embedder, pairs), pairs) == {
+        "anchor": ["p", "p", "q", "q"],
+        "option": ["y", "x", "v", "w"],
+        "label": [1, 0, 1, 0],
+    }
+
+
+def test_questions_that_are_answered_by_their_wording_are_left_out(tiny_base, tmp_path, make_exam):
+    embedder = load_embedder(str(tiny_base), precision="fp32")
+    odd = [
+        Question("1", "Which is NOT b1", ("b1", "b2"), 1),
+        Question("2", "what", ("b1", "All of the above"), 1),
+        Question("3", "what", ("b1", "None of the above"), 0),
+        Question("4", "what", ("b1", "b2", "None of the above"), 0),
+    ]
+    rows = contrasts(odd, embedder, BiEncoderTrainingSettings())
+    assert [(row.right, row.wrong) for row in rows] == [("b1", ("b2",))]
+    exam = Exam((*make_exam(12).questions, *odd))
+    done = train(tiny_base, tmp_path / "out", exam, None, n_epochs=1)
+    assert "3 of 16 training questions were left out" in done.notes[0]
+    with pytest.raises(ExamError, match="no question can be trained on"):
+        train(tiny_base, tmp_path / "none", Exam(tuple(odd[:2])), None)
+
+
+def test_evidence_pairs_the_best_sentence_with_prompt_and_option(tiny_base, tmp_path, make_exam):
+    embedder = load_embedder(str(tiny_base), precision="fp32")
+    passages = (Passage("a2 and b2 . "), Passage("a1 and b1 ."))
+    question = Question("1", "what goes with a1", ("b2", "b1"), 1, passages)
+    settings = BiEncoderTrainingSettings(reads="evidence")
+    (row,) = contrasts([question], embedder, settings)
+    assert (row.anchor, row.right) == ("a1 and b1 .", "what goes with a1 b1")
+    assert row.wrong == ("what goes with a1 b2",)
+    exam = make_exam(24, passages=True)
+    done = train(tiny_base, tmp_path / "out", exam, exam, reads="evidence", n_epochs=2)
+    np.testing.assert_allclose(served(done.folder, exam).values, done.dev_scores.values, atol=1e-6)
+
+
+def test_accumulated_passes_give_the_gradient_of_one(tiny_base, tmp_path, make_exam):
+    """Losses over pairs are means, so two passes of 30 rows are one of 60."""
+    exam = make_exam(12)
+    same = {"loss": "cosine", "n_epochs": 1, "log_every": 1, "dropout": 0.0}
+    whole = train(tiny_base, tmp_path / "1", exam, None, batch_size=60, **same)
+    parts = train(
+        tiny_base, tmp_path / "2", exam, None, batch_size=30, gradient_accumulation=2, **same
+    )
+    one, two = whole.curve[0].values, parts.curve[0].values
+    assert one["loss"] == pytest.approx(two["loss"], rel=1e-4)
+    assert one["grad_norm"] == pytest.approx(two["grad_norm"], rel=1e-3)
+
+
+def test_a_training_that_was_interrupted_ends_with_the_same_weights(
+    tiny_base, tmp_path, make_exam, monkeypatch
+):
+    from llmexam.training import callbacks
+
+    exam, dev = make_exam(36), make_exam(12, seed=1)
+    settings = {"n_epochs": 3, "log_every": 1, "seed": 5}
+    whole = train(tiny_base, tmp_path / "whole", exam, dev, **settings)
+
+    class StopError(Exception):
+        pass
+
+    def stop(self, args, state, control, **kwargs):
+        if state.global_step == 5:
+            raise StopError
+
+    with monkeypatch.context() as patch:
+        patch.setattr(callbacks.CurveRecorder, "on_step_begin", stop)
+        with pytest.raises(StopError):
+            train(tiny_base, tmp_path / "cut", exam, dev, **settings)
+    assert (tmp_path / "cut" / "state").is_dir()
+    resumed = train(tiny_base, tmp_path / "cut", exam, dev, **settings)
+    losses = [[p.values.get("loss") for p in done.curve] for done in (whole, resumed)]
+    assert losses[0] == losses[1]
+    np.testing.assert_array_equal(whole.dev_scores.values, resumed.dev_scores.values)
+    one, two = (resolve_model(str(done.folder)).weights_hash for done in (whole, resumed))
+    assert one == two
+    # A training that is at its end is not done again.
+    assert train(tiny_base, tmp_path / "cut", exam, dev, **settings).best_step == resumed.best_step
+
+
+def test_adapters_are_merged_and_hard_negatives_added(tiny_base, tmp_path, make_exam):
+    exam, dev = make_exam(24), make_exam(12, seed=1)
+    done = train(
+        tiny_base, tmp_path / "out", exam, dev, lora={"r": 4}, hard_negatives={"n": 2}, n_epochs=2
+    )
+    names = {key.partition(".")[0] for key in _keys(done.folder)}
+    assert names == {"embeddings", "encoder", "pooler"}
+    np.testing.assert_allclose(served(done.folder, dev).values, done.dev_scores.values, atol=1e-5)
+
+
+def _keys(folder):
+    from safetensors import safe_open
+
+    with safe_open(folder / "model.safetensors", "pt") as file:
+        return list(file.keys())
+
+
+def test_an_estimate_counts_rows_and_steps(tiny_base, make_exam):
+    trainer = create_trainer("bi-encoder", {"model": str(tiny_base), **FAST})
+    found = trainer.estimate(make_exam(36))
+    assert (found.n_questions, found.n_steps, found.n_truncated) == (36, 12, 0)
+    assert found.n_tokens == 36 * (6 + 5 * 3)
+    assert found.seconds > 0

@@ -1,0 +1,198 @@
+import numpy as np
+import pytest
+
+pytest.importorskip("sentence_transformers")
+
+from llmexam.errors import ExamError, ModelError, SettingsError
+from llmexam.evaluation.metrics import map_at_k
+from llmexam.exam.exam import Exam
+from llmexam.exam.question import Question
+from llmexam.lm.loading import resolve_model
+from llmexam.lm.model_card import EvidenceOrigin, read_card
+from llmexam.solvers.cross_encoder.encoding import CrossEncoderEncoding
+from llmexam.solvers.option_pairs import encode_pairs, option_pairs
+from llmexam.solvers.registry import create_solver
+from llmexam.testing import check_solver
+from llmexam.tracking.tracker import NoTracker
+from llmexam.training.cross_encoder.pair_training import load_trainee, make_trainer
+from llmexam.training.cross_encoder.settings import CrossEncoderTrainingSettings
+from llmexam.training.cross_encoder.trainer import encode_exam
+from llmexam.training.registry import create_trainer
+
+FAST = {
+    "learning_rate": 3e-3,
+    "n_epochs": 6,
+    "batch_size": 8,
+    "device": "cpu",
+    "precision": "fp32",
+    "evaluate_every": 1000,
+    "encoding": {"max_tokens": 48},
+}
+
+
+def train(base, folder, exam, dev, *, card=None, **settings):
+    trainer = create_trainer("cross-encoder", {"model": str(base), **FAST, **settings})
+    return trainer.fit(exam, dev, folder, card=card or {}, tracker=NoTracker())
+
+
+def serve(folder, **settings):
+    return create_solver("cross-encoder", {"model": str(folder), "precision": "fp32", **settings})
+
+
+@pytest.mark.parametrize(
+    ("loss", "head"),
+    [("binary", "mean"), ("listnet", "native"), ("lambda", "mean"), ("plistmle", "mean")],
+)
+def test_a_skill_is_learnt_and_served(tiny_base, tmp_path, make_exam, loss, head):
+    dev = make_exam(24, seed=1)
+    size = 32 if loss == "binary" else 8
+    done = train(
+        tiny_base, tmp_path / "out", make_exam(64), dev, loss=loss, head=head, batch_size=size
+    )
+    before, after = (done.card.metrics[when]["dev_map"] for when in ("before", "after"))
+    assert before < 0.8 < after
+    again = serve(done.folder).score(dev.questions)
+    np.testing.assert_allclose(again.values, done.dev_scores.values, atol=1e-5)
+    assert map_at_k(again.ranking, dev.answers) == after
+    assert read_card(done.folder) == done.card
+    assert (done.card.family, done.card.head) == ("cross-encoder", head)
+
+
+@pytest.mark.parametrize("loss", ["binary", "listnet"])
+def test_what_is_trained_on_is_what_the_solver_reads(tiny_base, tmp_path, make_exam, loss):
+    """The ids of each batch are those of `encode_pairs`, pair by pair."""
+    settings = CrossEncoderTrainingSettings.parse(
+        {"model": str(tiny_base), **FAST, "loss": loss}, subject="training"
+    )
+    exam = make_exam(8)
+    trainee = load_trainee(settings, 48)
+    trainer = make_trainer(
+        trainee, encode_exam(exam, settings.encoding, trainee), settings, tmp_path
+    )
+    seen, preprocess = [], type(trainer.model).preprocess
+
+    def remember(self, inputs, *args, **kwargs):
+        found = preprocess(self, inputs)
+        seen.append(found)
+        return found
+
+    type(trainer.model).preprocess, kept = remember, preprocess
+    try:
+        for batch in trainer.get_train_dataloader():
+            trainer.compute_loss(trainer.model, batch)
+    finally:
+        type(trainer.model).preprocess = kept
+    trained = {
+        tuple(ids.tolist())
+        for batch in seen
+        for ids in batch["ids"].split(batch["lengths"].tolist())
+    }
+    pairs = [pair for q in exam for pair in option_pairs(q, CrossEncoderEncoding())]
+    assert trained == {tuple(p.ids) for p in encode_pairs(pairs, trainee.tokenizer, 48)}
+
+
+def test_the_solver_keeps_the_contract(tiny_base, tmp_path, make_exam):
+    done = train(tiny_base, tmp_path / "out", make_exam(8), None, n_epochs=1)
+    check_solver(lambda: serve(done.folder), tolerance=1e-5)
+    solver = serve(done.folder)
+    assert solver.weights_hash == resolve_model(str(done.folder)).weights_hash
+    long = Question("1", "which is good " * 40, ("b0", "b1"), 0)
+    assert solver.score([long, make_exam(1)[0]]).truncated.tolist() == [True, False]
+
+
+def test_a_native_head_loads_with_sentence_transformers(tiny_base, tmp_path, make_exam):
+    from sentence_transformers import CrossEncoder
+
+    exam = make_exam(12)
+    done = train(tiny_base, tmp_path / "out", exam, exam, head="native", n_epochs=1)
+    pairs = [pair for q in exam for pair in option_pairs(q, CrossEncoderEncoding())]
+    theirs = CrossEncoder(str(done.folder), device="cpu").predict(
+        [(pair.first, pair.second) for pair in pairs],
+        activation_fn=_Same(),
+        show_progress_bar=False,
+    )
+    np.testing.assert_allclose(theirs, done.dev_scores.values.ravel(), atol=1e-5)
+
+
+def _Same():  # noqa: N802 - stands for a class of torch
+    import torch
+
+    return torch.nn.Identity()
+
+
+def test_the_card_tells_the_evidence_and_a_blind_encoding_takes_any(tiny_base, tmp_path, make_exam):
+    origin = EvidenceOrigin(source="given")
+    told = {"evidence": origin}
+    done = train(tiny_base, tmp_path / "1", make_exam(8), None, card=told, n_epochs=1)
+    assert serve(done.folder).trained_on_evidence == origin
+    blind = {"max_tokens": 48, "evidence": "none"}
+    done = train(
+        tiny_base, tmp_path / "2", make_exam(8), None, card=told, n_epochs=1, encoding=blind
+    )
+    assert serve(done.folder).trained_on_evidence is None
+
+
+def test_an_interrupted_training_ends_with_the_same_weights(
+    tiny_base, tmp_path, make_exam, monkeypatch
+):
+    from llmexam.training import callbacks
+
+    exam, dev = make_exam(24), make_exam(8, seed=1)
+    settings = {"n_epochs": 3, "log_every": 1, "seed": 5, "evaluate_every": None}
+    whole = train(tiny_base, tmp_path / "whole", exam, dev, **settings)
+
+    class StopError(Exception):
+        pass
+
+    def stop(self, args, state, control, **kwargs):
+        if state.global_step == 4:
+            raise StopError
+
+    with monkeypatch.context() as patch:
+        patch.setattr(callbacks.CurveRecorder, "on_step_begin", stop)
+        with pytest.raises(StopError):
+            train(tiny_base, tmp_path / "cut", exam, dev, **settings)
+    resumed = train(tiny_base, tmp_path / "cut", exam, dev, **settings)
+    losses = [[p.values.get("loss") for p in done.curve] for done in (whole, resumed)]
+    assert losses[0] == losses[1]
+    one, two = (resolve_model(str(done.folder)).weights_hash for done in (whole, resumed))
+    assert one == two
+
+
+def test_accumulated_passes_give_the_gradient_of_one(tiny_base, tmp_path, make_exam):
+    same = {"loss": "listnet", "n_epochs": 1, "log_every": 1, "dropout": 0.0}
+    done = [
+        train(tiny_base, tmp_path / name, make_exam(12), None, **same, **change)
+        for name, change in (
+            ("1", {"batch_size": 12}),
+            ("2", {"batch_size": 6, "gradient_accumulation": 2}),
+        )
+    ]
+    one, two = (checkpoint.curve[0].values for checkpoint in done)
+    assert one["loss"] == pytest.approx(two["loss"], rel=1e-4)
+    assert one["grad_norm"] == pytest.approx(two["grad_norm"], rel=1e-3)
+
+
+def test_adapters_are_merged(tiny_base, tmp_path, make_exam):
+    dev = make_exam(8, seed=1)
+    done = train(tiny_base, tmp_path / "out", make_exam(16), dev, lora={"r": 4}, n_epochs=1)
+    again = serve(done.folder).score(dev.questions)
+    np.testing.assert_allclose(again.values, done.dev_scores.values, atol=1e-5)
+
+
+def test_an_estimate_counts_pairs_and_steps(tiny_base, make_exam):
+    found = create_trainer("cross-encoder", {"model": str(tiny_base), **FAST}).estimate(
+        make_exam(20)
+    )
+    assert (found.n_questions, found.n_steps, found.details["pairs"]) == (20, 18, "80")
+    assert found.seconds > 0
+
+
+def test_what_cannot_be_trained_is_refused(tiny_base, tmp_path, make_exam):
+    unanswered = Exam((Question("1", "p", ("a", "b")),))
+    with pytest.raises(ExamError, match="row 1: a question without an answer"):
+        train(tiny_base, tmp_path / "1", unanswered, None)
+    with pytest.raises(ModelError, match="reads 64 tokens"):
+        train(tiny_base, tmp_path / "2", make_exam(4), None, encoding={"max_tokens": 65})
+    with pytest.raises(SettingsError, match="was not trained for solver 'cross-encoder'"):
+        serve(tiny_base).score(make_exam(1).questions)
