@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 from llmexam.exam.exam import Exam
 from llmexam.exam.question import Question
 from llmexam.exam.scores import ScoreMatrix
 from llmexam.solvers.protocol import AsksOthers, Explanation, HasFeatures, OptionFeatures, Solver
+
+# Settings that change no score.
+_SILENT = ("n_supports", "cache_dir", "allow_other_evidence")
 
 
 class ScoredSolver:
@@ -79,12 +83,18 @@ def remember(solver: Solver, exam: Exam, scores: ScoreMatrix) -> ScoredSolver:
 
 
 def alike(a: Solver, b: Solver) -> bool:
-    """Tell whether two solvers give the same scores: one class, one setting, the same weights."""
-    return (
-        type(a) is type(b)
-        and a.settings == b.settings
-        and getattr(a, "weights_hash", "") == getattr(b, "weights_hash", "")
-    )
+    """Tell whether two solvers give the same scores: one class, the same settings and weights.
+
+    Where a model lies does not matter if its weights are the same, nor what only concerns what
+    is shown or kept.
+    """
+    return type(a) is type(b) and _telling(a) == _telling(b)
+
+
+def _telling(solver: Solver) -> dict[str, Any]:
+    weights = getattr(solver, "weights_hash", "")
+    silent = {*_SILENT, *({"model"} if weights else ())}
+    return {**solver.settings.model_dump(exclude=silent), "weights_hash": weights}
 
 
 def with_known(solver: AsksOthers, known: Sequence[ScoredSolver]) -> AsksOthers:

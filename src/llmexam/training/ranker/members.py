@@ -119,6 +119,10 @@ def _read_given(plan: MemberPlan, path: Path, train: Exam) -> tuple[ScoreMatrix,
             file=path,
             hint="Train by folds, and give the scores that this leaves",
         )
+    place = {question_id: row for row, question_id in enumerate(scores.question_ids)}
+    if place.keys() > set(train.ids):
+        # Of a part of the questions, such as all folds but one.
+        scores = scores.subset([place[question_id] for question_id in train.ids])
     try:
         aligned = align_scores(train, scores)
     except ScoreError as error:

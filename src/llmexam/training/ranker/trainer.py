@@ -149,6 +149,8 @@ class RankerTrainer:
         n_copies = -(-len(train) // len(few))
         right = right_rows(few, table)
         choices = Choices.join(table.rows * n_copies, right * n_copies)
+        # The first one loads lightgbm.
+        fit_trees(choices, 1, self.settings, table.names)
         start = time.perf_counter()
         fit_trees(choices, STEP, self.settings, table.names)
         rounds = self.settings.n_rounds or self.settings.max_rounds

@@ -1,0 +1,55 @@
+import shutil
+
+import pytest
+
+from llmexam.exam.exam import Exam
+from llmexam.lm.loading import resolve_model
+from llmexam.solvers.protocol import HasFeatures, Solver
+from llmexam.solvers.registry import create_solver
+from llmexam.testing import example_questions
+from llmexam.workflows.scored import alike, remember
+
+QUESTIONS = example_questions()
+
+
+def known(name):
+    solver = create_solver(name)
+    return remember(solver, Exam(tuple(QUESTIONS)), solver.score(QUESTIONS))
+
+
+@pytest.mark.parametrize("name", ["lexical", "longest"])
+def test_it_is_a_solver_like_the_one_it_stands_for(name):
+    assert isinstance(known(name), Solver)
+    assert isinstance(known(name), HasFeatures) == (name == "lexical")
+    assert known(name).order_invariant
+    solver, asked = known(name), QUESTIONS[::-1]
+    assert solver.score(asked).values.tolist() == create_solver(name).score(asked).values.tolist()
+
+
+def test_only_other_questions_are_scored_anew(monkeypatch):
+    solver = known("longest")
+    asked = []
+    own = type(solver.solver).score
+
+    def score(self, questions):
+        asked.extend(questions)
+        return own(self, questions)
+
+    monkeypatch.setattr(type(solver.solver), "score", score)
+    turned = QUESTIONS[1].with_option_order([4, 3, 2, 1, 0])
+    found = solver.score([QUESTIONS[2], turned, QUESTIONS[0]])
+    assert asked == [turned]
+    expected = own(solver.solver, [QUESTIONS[2], turned, QUESTIONS[0]])
+    assert found.question_ids == expected.question_ids
+    assert [r.tolist() for r in found.rows()] == [r.tolist() for r in expected.rows()]
+
+
+def test_solvers_are_alike_if_their_scores_are(tmp_path):
+    plain = create_solver("lexical")
+    assert alike(plain, create_solver("lexical", {"n_supports": 1}))
+    assert not alike(plain, create_solver("lexical", {"reach": 3}))
+    assert not alike(plain, create_solver("longest"))
+    shutil.copytree(resolve_model().path, tmp_path / "copy")
+    moved = create_solver("bi-encoder", {"model": str(tmp_path / "copy")})
+    assert alike(create_solver("bi-encoder"), moved)
+    assert not alike(moved, create_solver("bi-encoder", {"layer": 0}))
