@@ -4,6 +4,7 @@ from io import StringIO
 import pytest
 from rich.console import Console
 
+from llmexam.evaluation.compare import compare_results
 from llmexam.report.terminal import print_report
 
 
@@ -63,3 +64,14 @@ def test_what_is_absent_is_not_shown(content):
 def test_many_findings_are_cut(content):
     text = shown(replace(content, audit=content.audit * 10))
     assert "and 12 more in the report" in text
+
+
+def test_gains_have_a_table_of_their_own(content):
+    assert "What each member brings" not in shown(content)
+    lexical, *others = content.solvers
+    gain = compare_results(content.exam, content.final.scores, lexical.scores)
+    text = shown(replace(content, solvers=(replace(lexical, gain=gain), *others)), width=80)
+    table = text.split("What each member brings")[1].split("Paired comparisons")[0]
+    rows = [line.split() for line in table.splitlines() if line.startswith(" lexical")]
+    assert rows[0][1] == f"{gain.difference.value:+.4f}"
+    assert "letters" not in table

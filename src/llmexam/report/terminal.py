@@ -30,7 +30,10 @@ def print_report(content: ReportContent, console: Console) -> None:
         ScoreError: The scores of a solver are not those of the exam's questions.
     """
     console.print(_score_panel(content))
-    console.print(_solvers(solver_views.solver_table(content)))
+    solvers = solver_views.solver_table(content)
+    console.print(_solvers(solvers))
+    if solvers.gained:
+        console.print(_gains(solvers))
     if content.comparisons:
         console.print(_comparisons(content))
     console.print(_audit(content))
@@ -86,8 +89,6 @@ def _solvers(view: solver_views.SolverTable) -> Table:
         ("Interval", view.graded),
         ("Accuracy", view.graded),
         ("Weight", view.weighted),
-        ("Gain", view.gained),
-        ("Interval", view.gained),
         ("Spread", view.rotated),
         ("Truncated", True),
     )
@@ -95,16 +96,7 @@ def _solvers(view: solver_views.SolverTable) -> Table:
     for row in view.rows:
         if row.kind == "baseline":
             continue
-        cells = (
-            row.score,
-            row.interval,
-            row.accuracy,
-            row.weight,
-            row.gain,
-            row.gain_interval,
-            row.spread,
-            row.truncated,
-        )
+        cells = (row.score, row.interval, row.accuracy, row.weight, row.spread, row.truncated)
         table.add_row(
             _text(row.name),
             *(cell for cell, (_, there) in zip(cells, shown, strict=True) if there),
@@ -115,6 +107,14 @@ def _solvers(view: solver_views.SolverTable) -> Table:
         # The box leaves a blank line below a table, but none below its caption.
         table.caption = _text(f"Baselines: {', '.join(baselines)}\n", "dim")
         table.caption_justify = "left"
+    return table
+
+
+def _gains(view: solver_views.SolverTable) -> Table:
+    table = _table("What each member brings to the ensemble", "Member", "Gain", "Interval")
+    for row in view.rows:
+        if row.gain_interval:
+            table.add_row(_text(row.name), row.gain, row.gain_interval)
     return table
 
 

@@ -16,7 +16,7 @@ from llmexam.exam.exam import Exam
 from llmexam.storage.hashing import hash_file, hash_json
 
 _PACKAGES = ("llmexam", "numpy", "tantivy", "pyarrow")
-_MODEL_PACKAGES = ("torch", "transformers", "faiss-cpu")
+_MODEL_PACKAGES = ("torch", "transformers", "faiss-cpu", "lightgbm")
 
 
 def installed_versions() -> dict[str, str]:
