@@ -34,7 +34,7 @@ class PlainStates:
     keyword: with gradient accumulation the gradient would be as many times too large.
     """
 
-    loss_is_scaled_for_ga = False
+    loss_is_scaled_for_ga: bool | None = False
 
     def add_model_card_callback(self, default_args_dict: dict[str, Any]) -> None:
         """Add nothing: our card and page are written at the end."""

@@ -1,4 +1,4 @@
-"""All trainers by the name of the solver they train."""
+"""All trainers by the name of what they train: a solver, or the reranker of evidence."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ _TRAINERS = {
     "bi-encoder": "llmexam.training.bi_encoder.trainer:BiEncoderTrainer",
     "cross-encoder": "llmexam.training.cross_encoder.trainer:CrossEncoderTrainer",
     "multiple-choice": "llmexam.training.multiple_choice.trainer:MultipleChoiceTrainer",
+    "reranker": "llmexam.training.cross_encoder.reranker:RerankerTrainer",
     "ranker": "llmexam.training.ranker.trainer:RankerTrainer",
 }
 

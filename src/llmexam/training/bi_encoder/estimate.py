@@ -6,6 +6,7 @@ import math
 import tempfile
 from pathlib import Path
 
+import numpy as np
 import transformers
 
 from llmexam.exam.exam import Exam
@@ -42,7 +43,7 @@ def estimate(train: Exam, settings: BiEncoderTrainingSettings) -> Estimate:
         n_questions=len(train),
         n_tokens=n_read,
         n_steps=n_steps,
-        n_truncated=int((sum(one > limit for one in counts) > 0).sum()),
+        n_truncated=int((np.stack(counts) > limit).any(axis=0).sum()),
         share_cut=1 - n_read / max(1, n_all),
         seconds=seconds * n_steps,
         peak_mb=peak,

@@ -15,7 +15,7 @@ from sentence_transformers import (
     SentenceTransformerTrainer,
     SentenceTransformerTrainingArguments,
 )
-from sentence_transformers.base.training_args import BatchSamplers
+from sentence_transformers.base.sampler import BatchSamplers
 from sentence_transformers.sentence_transformer import losses
 from sentence_transformers.sentence_transformer.evaluation import BinaryClassificationEvaluator
 
@@ -130,7 +130,7 @@ def make_trainer(
         ),
         train_dataset=rows,
         loss=_loss(model, settings),
-        optimizers=(create_optimiser(model, settings, ()), None),
+        optimizers=(create_optimiser(model, settings, ()), None),  # type: ignore[arg-type]
     )
 
 

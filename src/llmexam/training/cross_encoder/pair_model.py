@@ -22,7 +22,7 @@ class ReaderModule(Module):
     """The reader as a module of sentence-transformers."""
 
     def __init__(self, reader: Reader) -> None:
-        super().__init__()
+        super().__init__()  # type: ignore[no-untyped-call]
         self.reader = reader
 
     def forward(self, features: dict[str, Any], **kwargs: Any) -> dict[str, Any]:
@@ -49,16 +49,11 @@ class PairModel(CrossEncoder):
         self.sequences = sequences
 
     @property
-    def reader(self) -> Reader:
-        """What is trained."""
-        return self[0].reader  # type: ignore[no-any-return]
-
-    @property
     def num_labels(self) -> int:
         """One score a pair."""
         return 1
 
-    def preprocess(
+    def preprocess(  # type: ignore[override]
         self, inputs: Sequence[tuple[str, int]], *args: Any, **kwargs: Any
     ) -> dict[str, Tensor]:
         """Return the tokens of pairs: what a loss calls the query is not looked at."""

@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from datasets import Dataset
 from numpy.typing import NDArray
-from sentence_transformers.base.training_args import BatchSamplers
+from sentence_transformers.base.sampler import BatchSamplers
 from sentence_transformers.cross_encoder import CrossEncoderTrainer as _LibraryTrainer
 from sentence_transformers.cross_encoder import CrossEncoderTrainingArguments, losses
 
@@ -119,7 +119,7 @@ def make_trainer(
         ),
         train_dataset=Dataset.from_dict(columns(lists, settings)),
         loss=_loss(model, lists, settings),
-        optimizers=(create_optimiser(model, settings, trainee.head_names), None),
+        optimizers=(create_optimiser(model, settings, trainee.head_names), None),  # type: ignore[arg-type]
     )
 
 

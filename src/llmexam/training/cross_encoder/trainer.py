@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -132,6 +133,7 @@ def fit_lists(
     tracker: Tracker,
     resume: bool,
     family: str = FAMILY,
+    measure: Callable[[], dict[str, float]] = dict,
 ) -> Checkpoint:
     """Train on lists of pairs, and leave the best weights in `folder`.
 
@@ -145,11 +147,18 @@ def fit_lists(
         tracker: Told of every point of the curve.
         resume: Go on from the newest whole state, if there is one.
         family: What the card says the model is for.
+        measure: Measures the weights of now; called before and after.
     """
     trainer = make_trainer(trainee, lists, settings, folder)
-    before = _before(dev)
+    with undisturbed():
+        before = dev.score() if dev is not None and is_first_process() else None
+        measured = {"before": measure()}
     trained = run_training(trainer, folder, settings, tracker=tracker, dev=dev, resume=resume)
     merge_lora(trainee.reader)
+    measured["after"] = measure()
+    for name, scores in (("before", before), ("after", trained.dev_scores)):
+        if dev is not None and scores is not None:
+            measured[name]["dev_map"] = map_at_k(scores.ranking, dev.exam.answers)
     encoding: Any = getattr(settings, "encoding")  # noqa: B009 - each family has its own class
     known = {
         "family": family,
@@ -158,11 +167,7 @@ def fit_lists(
         "head": settings.head,
         "encoding": encoding.model_dump(mode="json"),
         "training": settings.model_dump(mode="json"),
-        "metrics": {
-            name: {"dev_map": map_at_k(scores.ranking, dev.exam.answers)}
-            for name, scores in (("before", before), ("after", trained.dev_scores))
-            if dev is not None and scores is not None
-        },
+        "metrics": {name: values for name, values in measured.items() if values},
     }
     told = ModelCard(**{**known, **card})
     notes = _notes(lists)
@@ -178,13 +183,6 @@ def fit_lists(
         dev_scores=trained.dev_scores,
         notes=notes,
     )
-
-
-def _before(dev: DevSet | None) -> ScoreMatrix | None:
-    if dev is None or not is_first_process():
-        return None
-    with undisturbed():
-        return dev.score()
 
 
 def _notes(lists: EncodedLists) -> tuple[str, ...]:

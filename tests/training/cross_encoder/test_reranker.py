@@ -1,0 +1,129 @@
+"""A trained reranker puts passages first that tell why an option is right."""
+
+import random
+from dataclasses import replace
+
+import pytest
+
+pytest.importorskip("sentence_transformers")
+
+from llmexam.errors import ExamError, SettingsError
+from llmexam.evidence.reranker import RerankerSettings, load_reranker
+from llmexam.evidence.retriever import attach_passages
+from llmexam.exam.exam import Exam
+from llmexam.exam.question import Passage, Question
+from llmexam.lm.loading import resolve_model
+from llmexam.lm.model_card import read_card
+from llmexam.solvers.registry import create_solver
+from llmexam.tracking.tracker import NoTracker
+from llmexam.training.registry import create_trainer
+
+FAST = {
+    "learning_rate": 3e-3,
+    "n_epochs": 8,
+    "device": "cpu",
+    "precision": "fp32",
+    "encoding": {"max_tokens": 48},
+    "n_negatives": 3,
+}
+
+
+def passages_exam(n_questions, seed=0):
+    """Questions about b0 or b1, which helpful passages hold and others never do."""
+    draw = random.Random(seed)
+    questions = []
+    for i in range(n_questions):
+        right, wrong = draw.sample(["b0", "b1"], 2)
+        good = Passage(f"{right} is of c{draw.randrange(8)} .", id=f"good{i}")
+        bad = [
+            Passage(f"b{draw.randrange(2, 8)} is of c{draw.randrange(8)} .", id=f"bad{i}-{n}")
+            for n in range(4)
+        ]
+        found = draw.sample([good, *bad], 5)
+        question = Question(f"q{seed}-{i}", "which is good", (right, wrong), 0, tuple(found))
+        questions.append(question)
+    return Exam(tuple(questions))
+
+
+def train(base, folder, exam, dev=None, **settings):
+    trainer = create_trainer("reranker", {"model": str(base), **FAST, **settings})
+    return trainer.fit(exam, dev, folder, card={}, tracker=NoTracker())
+
+
+class Lookup:
+    """Finds the passages of an exam in their order."""
+
+    def __init__(self, exam) -> None:
+        self.found = [list(question.passages) for question in exam]
+
+    def retrieve(self, queries, k):
+        return [passages[:k] for passages in self.found]
+
+
+def first_ids(exam):
+    return [question.passages[0].id[:4] for question in exam]
+
+
+@pytest.mark.parametrize("query_form", ["prompt+options", "each-option"])
+def test_helpful_passages_come_first(tiny_base, tmp_path, query_form):
+    exam, dev = passages_exam(48), passages_exam(16, seed=1)
+    encoding = {"max_tokens": 48, "query_form": query_form}
+    done = train(tiny_base, tmp_path / "out", exam, dev, encoding=encoding)
+    before, after = (done.card.metrics[when]["dev_mrr"] for when in ("before", "after"))
+    assert before < 0.9 < 0.95 < after
+    reranker = load_reranker(RerankerSettings(model=str(done.folder), depth=5, precision="fp32"))
+    assert reranker.weights_hash == resolve_model(str(done.folder)).weights_hash
+    before = attach_passages(dev, Lookup(dev), query_form="prompt", k=2, given="drop")
+    after = attach_passages(
+        dev, Lookup(dev), query_form="prompt", k=2, given="drop", reranker=reranker
+    )
+    n_good = [sum(name == "good" for name in first_ids(found)) for found in (before, after)]
+    assert n_good[0] < 8 < 13 <= n_good[1]
+
+
+def test_a_reranker_is_no_solver_and_a_solver_no_reranker(tiny_base, tmp_path):
+    exam = passages_exam(8)
+    done = train(tiny_base, tmp_path / "out", exam, n_epochs=1)
+    assert read_card(done.folder).family == "reranker"
+    with pytest.raises(SettingsError, match="trained for solver 'reranker'"):
+        create_solver("cross-encoder", {"model": str(done.folder)}).score(exam.questions)
+    reader = create_trainer(
+        "cross-encoder",
+        {
+            "model": str(tiny_base),
+            **{key: FAST[key] for key in ("device", "precision", "encoding")},
+            "n_epochs": 1,
+        },
+    ).fit(exam, None, tmp_path / "reader", card={}, tracker=NoTracker())
+    with pytest.raises(SettingsError, match="not as a reranker"):
+        load_reranker(RerankerSettings(model=str(reader.folder)))
+
+
+def test_judgements_say_which_passages_help(tiny_base, tmp_path):
+    exam = passages_exam(8)
+    qrels = tmp_path / "judged.qrels"
+    # Against the words: the first bad passage of each question is the one that helps.
+    qrels.write_text("".join(f"{q.id} 0 bad{i}-0 1\n" for i, q in enumerate(exam)))
+    trainer = create_trainer(
+        "reranker", {"model": str(tiny_base), **FAST, "judgements": str(qrels)}
+    )
+    from llmexam.training.cross_encoder.pair_training import load_trainee
+
+    lists = trainer._lists(exam, load_trainee(trainer.settings, 48))
+    for question, own in zip(exam, lists.lists, strict=True):
+        texts = {passage.id[:4] + passage.id[-2:]: passage.text for passage in question.passages}
+        assert own.pairs[0].second == texts["bad" + question.id.split("-")[1][:1] + "-0"]
+        assert own.labels == (1, 0, 0, 0)
+
+
+def test_an_exam_without_help_is_refused(tiny_base, tmp_path):
+    bare = Exam(tuple(replace(q, passages=()) for q in passages_exam(3)))
+    with pytest.raises(ExamError, match="no question has a passage that helps"):
+        train(tiny_base, tmp_path / "out", bare)
+
+
+def test_an_estimate_counts_lists(tiny_base):
+    found = create_trainer("reranker", {"model": str(tiny_base), **FAST}).estimate(
+        passages_exam(16)
+    )
+    assert (found.n_questions, found.details["pairs"], found.n_steps) == (16, "64", 16)
