@@ -71,6 +71,13 @@ def test_pickled_weights_are_not_given_away(tmp_path):
     assert finished_checkpoint(tmp_path) is None
 
 
+def test_others_can_read_the_weights(tiny, tmp_path):
+    (tmp_path / "plain").touch()
+    finish(tiny, tmp_path / "model")
+    modes = {path.stat().st_mode for path in (tmp_path / "model").iterdir()}
+    assert modes == {(tmp_path / "plain").stat().st_mode}
+
+
 def test_the_page_has_front_matter_results_and_limits(tiny, tmp_path):
     finish(tiny, tmp_path, notes=["Evidence was cut by 12 %"])
     _, front, body = (tmp_path / "README.md").read_text().split("---\n", 2)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 from collections.abc import Callable, Sequence
 from importlib.metadata import PackageNotFoundError, version
@@ -76,6 +77,7 @@ def _write(checkpoint: Checkpoint, save: Callable[[Path], None], tokenizer: Any)
     _write_result(new, checkpoint)
     write_text(new / "README.md", model_page(card, checkpoint.notes))
     write_card(new, card)
+    _open_to_readers(new)
     for path in sorted(new.iterdir(), key=lambda one: one.name == CARD_FILE):
         target = folder / path.name
         if target.is_dir():
@@ -124,6 +126,15 @@ def package_versions() -> dict[str, str]:
         except PackageNotFoundError:
             continue
     return found
+
+
+def _open_to_readers(folder: Path) -> None:
+    """Give files the rights that new files have here; safetensors keeps its own to their owner."""
+    mask = os.umask(0)
+    os.umask(mask)
+    for path in folder.rglob("*"):
+        if path.is_file():
+            path.chmod(0o666 & ~mask)
 
 
 def _write_result(folder: Path, checkpoint: Checkpoint) -> None:

@@ -112,8 +112,9 @@ def _chart(title: str, lines: Sequence[_Line]) -> Markup:
         x = place(step, ticks[0])[0]
         parts.append(f'<text x="{x}" y="{_BOTTOM + 16}" text-anchor="{anchor}">{step:.0f}</text>')
     middle = (_LEFT + _RIGHT) / 2
-    names = " (solid), ".join(label for label, _ in lines) + (" (dashed)" * (len(lines) > 1))
-    caption = f"step; {names}" if len(lines) > 1 else "step"
+    caption = "step"
+    if len(lines) > 1:
+        caption += f"; {lines[0][0]}: solid, {lines[1][0]}: dashed or a ring"
     parts.append(
         f'<text class="name" x="{middle}" y="{_HEIGHT - 8}" text-anchor="middle">{caption}</text>'
     )
@@ -141,7 +142,7 @@ def nice_ticks(low: float, high: float, n_most: int = 5) -> list[float]:
     >>> nice_ticks(0.37, 0.61)
     [0.3, 0.4, 0.5, 0.6, 0.7]
     """
-    span = max(high - low, 1e-3 * max(abs(high), abs(low)), 1e-12)
+    span = max(high - low, 0.05 * max(abs(high), abs(low)), 1e-12)
     size = 10 ** math.floor(math.log10(span / n_most))
     step = next(
         step * size

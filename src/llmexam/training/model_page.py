@@ -16,7 +16,7 @@ _TASKS = {
 }
 _LIMITS = (
     "It ranks the options of a question; it does not know when none is right.",
-    "It was trained with evidence found as said below; other evidence gives other results.",
+    "It was trained with evidence found as said above; other evidence gives other results.",
     "Longer options are right more often in many exams, and a trained model learns that: compare "
     "with the baseline `longest`.",
 )
@@ -69,5 +69,7 @@ def _flat(values: Mapping[str, Any], before: str = "") -> Iterator[tuple[str, st
 def _cell(value: Any) -> str:
     if value is None or value in ((), []):
         return ""
-    text = f"{value:.6g}" if isinstance(value, float) else str(value)
+    if isinstance(value, list | tuple):
+        value = ", ".join(str(one) for one in value)
+    text = f"{value:.4g}" if isinstance(value, float) else str(value)
     return " ".join(text.split()).replace("|", "\\|")

@@ -22,11 +22,14 @@ h1 { font-size: 1.5rem; } h2 { font-size: 1.15rem; margin-top: 2rem; }
 th, td { text-align: right; padding: .3rem .8rem; border-bottom: 1px solid var(--line);
   font-variant-numeric: tabular-nums; white-space: nowrap; }
 th:first-child, td:first-child { text-align: left; }
+.record td { text-align: left; white-space: normal; overflow-wrap: anywhere; }
+.record td:first-child { white-space: nowrap; }
 .charts { display: grid; grid-template-columns: repeat(auto-fit, minmax(20rem, 1fr)); gap: 1rem; }
 figure { margin: 0; } figcaption { font-weight: 600; } svg { width: 100%; height: auto; }
 svg text { fill: var(--soft); font-size: 11px; } svg .grid { stroke: var(--line); }
 svg .curve { stroke: var(--mark); stroke-width: 2; } svg circle.curve { fill: var(--mark); }
-svg .second { stroke-dasharray: 5 4; } code { overflow-wrap: anywhere; }
+svg .second { stroke-dasharray: 5 4; }
+svg circle.second { stroke-dasharray: none; fill: none; } code { overflow-wrap: anywhere; }
 """
 
 
@@ -47,7 +50,7 @@ def training_page(results: Mapping[str, Any], trained: Mapping[str, Checkpoint])
         *_list("Findings", [finding["message"] for finding in results["findings"]]),
         *_list("Notes", [note for notes in results["notes"].values() for note in notes]),
         Markup("<h2>Record</h2>"),
-        _table([["", ""]], [[name, text] for name, text in results["provenance"].items()]),
+        _table([], [[name, text] for name, text in results["provenance"].items()], "record"),
     ]
     if results["command"]:
         parts.append(Markup("<p><code>{}</code></p>").format(results["command"]))
@@ -146,13 +149,15 @@ def _list(title: str, texts: Sequence[str]) -> list[Markup]:
     return [Markup("<h2>{}</h2><ul>{}</ul>").format(title, items)]
 
 
-def _table(heads: Sequence[Sequence[str]], rows: Sequence[Sequence[str]]) -> Markup:
+def _table(
+    heads: Sequence[Sequence[str]], rows: Sequence[Sequence[str]], kind: str = "scroll"
+) -> Markup:
     def line(cells: Sequence[str], tag: str) -> Markup:
         made = (Markup("<{0}>{1}</{0}>").format(Markup(tag), cell) for cell in cells)
         return Markup("<tr>{}</tr>").format(Markup("").join(made))
 
-    body = [line(cells, "th") for cells in heads if any(cells)] + [line(row, "td") for row in rows]
-    return Markup('<div class="scroll"><table>{}</table></div>').format(Markup("").join(body))
+    body = [line(cells, "th") for cells in heads] + [line(row, "td") for row in rows]
+    return Markup('<div class="{}"><table>{}</table></div>').format(kind, Markup("").join(body))
 
 
 def _interval(estimate: Mapping[str, float], sign: str = "") -> str:
