@@ -101,22 +101,28 @@ NEAR = Exam(
 def letters(texts):
     """Vectors by the letters of a text, so that texts with like letters are near."""
     rows = np.array([[text.lower().count(chr(97 + i)) for i in range(26)] for text in texts], float)
-    return rows / np.linalg.norm(rows, axis=1, keepdims=True)
+    return rows / np.maximum(np.linalg.norm(rows, axis=1, keepdims=True), 1e-9)
 
 
-def test_hard_negatives_are_near_and_never_equal():
-    found = hard_negatives(NEAR, HardNegativeSettings(n=2), encode=letters)
+@pytest.mark.parametrize("by", ["words", "meaning"])
+def test_hard_negatives_are_near_and_never_equal(by):
+    found = hard_negatives(NEAR, HardNegativeSettings(n=2, by=by), encode=letters)
     # Not "Ice, cream!", which says the same; not "cream ice cake", which may be right too.
     assert found[0][0] == "ice"
-    assert all(len(own) == 2 for own in found)
+    assert all(len(own) <= 2 for own in found)
     assert not {"Ice, cream!", "cream ice cake", "ice cream"} & set(found[0])
+    # A word in common is needed, or any likeness of letters.
+    assert len(found[3]) == (0 if by == "words" else 2)
     assert hard_negatives(NEAR, None) == [[]] * 4
+    assert hard_negatives(Exam(()), HardNegativeSettings()) == []
+    blank = Exam((Question("x", "?", ("", "!"), 0),))
+    assert hard_negatives(blank, HardNegativeSettings(by=by), encode=letters)[0] == []
 
 
 def test_hard_negatives_become_options(make_exam, settings_for, tokenizer, monkeypatch):
     monkeypatch.setattr(
         "llmexam.training.multiple_choice.data.hard_negatives",
-        lambda exam, settings, seed: [[f"w{settings.n}", "w0"] for _ in exam],
+        lambda exam, settings: [[f"w{settings.n}", "w0"] for _ in exam],
     )
     data = ChoiceData(make_exam(3), settings_for(hard_negatives={"n": 5}), tokenizer)
     assert data.read.n_options.tolist() == [6, 6, 6]

@@ -151,7 +151,7 @@ class ChoiceData(Dataset[Draw]):
     ) -> None:
         check_trainable(exam)
         used = without_repeats(exam) if settings.drop_repeats else exam
-        more = hard_negatives(used, settings.hard_negatives, seed=settings.seed)
+        more = hard_negatives(used, settings.hard_negatives)
         self.questions = [_with_options(q, own) for q, own in zip(used, more, strict=True)]
         self.answers = used.answers
         self.read = encode(self.questions, settings.encoding, tokenizer)

@@ -3,48 +3,96 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
 
 from llmexam.exam.exam import Exam
 from llmexam.exam.letters import MAX_OPTIONS
-from llmexam.exam.normalise import normalise
-from llmexam.training.negatives import NegativesSettings, TextEncoder, options_of_others
+from llmexam.exam.normalise import normalise, words_of
+from llmexam.training.multiple_choice.settings import HardNegativeSettings
 
-# Found on top, because some are of the same prompt.
-_SPARE = 10
+Encode = Callable[[Sequence[str]], NDArray[np.float32]]
+
+_QUESTIONS_AT_ONCE = 256
+# Near texts that are looked at, for each one that is wanted: some are of the same prompt.
+_SPARE = 20
 
 
 def hard_negatives(
-    exam: Exam,
-    settings: NegativesSettings | None,
-    *,
-    encode: TextEncoder | None = None,
-    seed: int = 0,
+    exam: Exam, settings: HardNegativeSettings | None, *, encode: Encode | None = None
 ) -> list[list[str]]:
-    """Return further wrong options for each question; there may be fewer than asked for.
+    """Return further wrong options for each question, nearest first; there may be too few.
 
     They come from questions with another prompt, for those of the same prompt may be right here
-    too, and none says what an option of the question says.
+    too. None says what an option of the question says, and no two say the same, case and
+    punctuation aside.
 
     Args:
-        exam: The training questions, with answers.
-        settings: How many, and which; None gives none.
-        encode: Texts to unit vectors: what is near. The bundled bi-encoder if not given.
-        seed: Of the draw, if the settings ask for one.
+        exam: The training questions; one without an answer gets none.
+        settings: How many, and what near means; None gives none.
+        encode: Texts to unit vectors, for `by: meaning`; the bundled bi-encoder if not given.
     """
     if settings is None:
         return [[] for _ in exam]
+    texts: dict[str, str] = {}
+    of_prompt: defaultdict[str, set[str]] = defaultdict(set)
+    for question in exam:
+        keys = [normalise(option) for option in question.options]
+        of_prompt[normalise(question.prompt)].update(keys)
+        for key, option in zip(keys, question.options, strict=True):
+            if key:
+                texts.setdefault(key, option)
+    known = list(texts.items())
+    rows = [option for _, option in known]
+    right = ["" if q.answer is None else q.options[q.answer] for q in exam]
+    n_near = settings.n * _SPARE
+    if not rows:
+        orders: Iterator[NDArray[np.int64]] = iter([np.zeros(0, np.int64)] * len(right))
+    elif settings.by == "words":
+        orders = _by_words(right, rows, n_near)
+    else:
+        orders = _by_meaning(right, rows, n_near, encode)
+    found = []
+    for question, order in zip(exam, orders, strict=True):
+        own = of_prompt[normalise(question.prompt)]
+        room = min(settings.n, MAX_OPTIONS - len(question.options))
+        fitting = [rows[i] for i in order if known[i][0] not in own]
+        found.append(fitting[: room if question.answer is not None else 0])
+    return found
+
+
+def _by_words(wanted: list[str], texts: list[str], n: int) -> Iterator[NDArray[np.int64]]:
+    from sklearn.feature_extraction.text import TfidfVectorizer
+
+    vectorizer = TfidfVectorizer(analyzer=words_of)
+    try:
+        known = vectorizer.fit_transform(texts).T.tocsc()
+    except ValueError:  # no text has a word
+        yield from (np.zeros(0, dtype=np.int64) for _ in wanted)
+        return
+    for start in range(0, len(wanted), _QUESTIONS_AT_ONCE):
+        part = vectorizer.transform(wanted[start : start + _QUESTIONS_AT_ONCE])
+        yield from _nearest((part @ known).toarray(), n)
+
+
+def _by_meaning(
+    wanted: list[str], texts: list[str], n: int, encode: Encode | None
+) -> Iterator[NDArray[np.int64]]:
     if encode is None:
         from llmexam.lm.embedding import load_embedder
 
         encode = load_embedder().encode
-    of_prompt: defaultdict[str, set[str]] = defaultdict(set)
-    for question in exam:
-        of_prompt[normalise(question.prompt)].update(normalise(o) for o in question.options)
-    more = settings.model_copy(update={"n": settings.n + _SPARE})
-    found = options_of_others(exam.questions, more, encode=encode, seed=seed)
-    kept = []
-    for question, texts in zip(exam, found, strict=True):
-        own = of_prompt[normalise(question.prompt)]
-        room = min(settings.n, MAX_OPTIONS - len(question.options))
-        kept.append([text for text in texts if normalise(text) not in own][:room])
-    return kept
+    known, asked = encode(texts).T, encode(wanted)
+    for start in range(0, len(wanted), _QUESTIONS_AT_ONCE):
+        yield from _nearest(asked[start : start + _QUESTIONS_AT_ONCE] @ known, n)
+
+
+def _nearest(nearness: NDArray[Any], n: int) -> Iterator[NDArray[np.int64]]:
+    """Yield the places of the n highest of each row, best first; nothing that is not near."""
+    for row in nearness:
+        some = np.argpartition(-row, n - 1)[:n] if n < len(row) else np.arange(len(row))
+        order = some[np.lexsort((some, -row[some]))]
+        yield order[row[order] > 0]

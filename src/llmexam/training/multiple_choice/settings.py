@@ -9,7 +9,6 @@ from pydantic import Field
 from llmexam.lm.loading import BUNDLED
 from llmexam.settings import Settings
 from llmexam.solvers.option_pairs import EncodingSettings
-from llmexam.training.negatives import NegativesSettings
 from llmexam.training.settings import TrainingSettings
 
 
@@ -27,8 +26,13 @@ class AdversarialSettings(Settings):
     from_epoch: float = Field(1.0, ge=0, description="epochs without, at first")
 
 
-class HardNegativeSettings(NegativesSettings):
+class HardNegativeSettings(Settings):
     """Options of other training questions that are near to the right one, as more wrong options."""
+
+    n: int = Field(2, ge=1, le=20, description="how many a question gets")
+    by: Literal["words", "meaning"] = Field(
+        "words", description="words: rare words in common; meaning: the bi-encoder's cosine"
+    )
 
 
 class MultipleChoiceTrainingSettings(TrainingSettings):
