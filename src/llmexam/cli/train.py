@@ -111,7 +111,8 @@ def _print_results(results: dict[str, Any], folder: Path, console: Console) -> N
     for row in rows:
         cells = (cell.replace(" (", "\n").rstrip(")") for cell in row[:n_columns])
         table.add_row(*cells)
-    console.print(table)
+    if rows:
+        console.print(table)
     for row in rows:
         exam, over, random, longest = row[0], *row[n_columns:]
         gain = "" if over == "-" else f"gain over {over}; "

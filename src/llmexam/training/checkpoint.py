@@ -16,7 +16,7 @@ from llmexam.lm.model_card import CARD_FILE, ModelCard, read_card, write_card
 from llmexam.storage.atomic import write_json, write_text
 from llmexam.training.model_page import model_page
 from llmexam.training.protocol import Checkpoint, CurvePoint
-from llmexam.training.states import is_first_process, wait_for_all
+from llmexam.training.states import is_first_process
 
 _RESULT_FILE = "training.json"
 _SCORES_FILE = "dev_scores.json"
@@ -38,8 +38,8 @@ def finish_checkpoint(
 ) -> Checkpoint:
     """Write a trained model into its folder, then remove what only a resume needs.
 
-    The card is moved in last: a folder that has one is whole. Of several processes the first
-    writes, and the others wait for it.
+    The card is moved in last: a folder that has one is whole. Of several processes only
+    the first writes.
 
     Args:
         folder: The folder of the training.
@@ -59,7 +59,6 @@ def finish_checkpoint(
     checkpoint = Checkpoint(folder, card, tuple(curve), best_step, dev_scores, tuple(notes))
     if is_first_process():
         _write(checkpoint, save, tokenizer)
-    wait_for_all()
     return checkpoint
 
 

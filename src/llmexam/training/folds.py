@@ -19,7 +19,7 @@ from llmexam.storage.hashing import hash_json
 from llmexam.tracking.tracker import NoTracker, Tracker
 from llmexam.training.checkpoint import finished_checkpoint
 from llmexam.training.protocol import Checkpoint, Trainer
-from llmexam.training.states import is_first_process
+from llmexam.training.states import is_first_process, wait_for_all
 
 _SCORES_FILE = "out_of_fold.parquet"
 ScoreModel = Callable[[Path, Exam], ScoreMatrix]
@@ -85,6 +85,7 @@ def train_folds(
         checkpoint = finished_checkpoint(place) or make_trainer(number).fit(
             train, dev, place, card=card, tracker=tracker or NoTracker()
         )
+        wait_for_all()  # the first process has written the model by then
         checkpoints.append(checkpoint)
         parts.append(_scores(place, asked, score, checkpoint))
     announce(n_folds, n_folds)

@@ -14,8 +14,10 @@ import yaml
 
 from llmexam.errors import RunError
 from llmexam.exam.audit import Finding
+from llmexam.exam.exam import Exam
 from llmexam.exam.score_files import write_scores
 from llmexam.exam.scores import ScoreMatrix
+from llmexam.solvers.registry import solver_entries
 from llmexam.storage.atomic import write_json, write_text
 from llmexam.storage.hashing import hash_json
 from llmexam.storage.locking import lock_folder
@@ -28,7 +30,7 @@ from llmexam.training.preflight import check_evidence_cut
 from llmexam.training.protocol import Checkpoint, Estimate
 from llmexam.training.registry import create_trainer, trainer_class
 from llmexam.training.settings import TrainingSettings
-from llmexam.training.states import is_first_process
+from llmexam.training.states import is_first_process, wait_for_all
 from llmexam.workflows.provenance import describe_run
 from llmexam.workflows.recipe import Recipe, read_recipe, with_recipe_paths
 from llmexam.workflows.stages import Stages, peak_memory_mb
@@ -179,16 +181,17 @@ def _run(
     recipe: Recipe, exams: TrainingExams, folder: Path, command: str, stages: Stages
 ) -> TrainingOutcome:
     began = time.perf_counter()
-    before = stages.time("grade before", lambda: score_before(recipe, exams.graded))
+    asked = _answered(recipe, exams)
+    before = stages.time("grade before", lambda: score_before(recipe, asked))
     trained, folds = _train(recipe, exams, folder, command, stages)
     after = stages.time(
         "grade after",
         lambda: {
-            name: score_after(recipe, checkpoint.folder, exams.graded)
+            name: score_after(recipe, checkpoint.folder, asked)
             for name, checkpoint in trained.items()
         },
     )
-    grades = stages.time("grade", lambda: grade_exams(recipe, exams.graded, before, after))
+    grades = stages.time("grade", lambda: grade_exams(recipe, asked, before, after))
     title = recipe.title or Path(recipe.train[0].path).stem
     results = {
         "title": title,
@@ -278,6 +281,7 @@ def _fit(
             tracker.add_file(folder / _CURVES)
     finally:
         tracker.finish()
+    wait_for_all()  # whoever goes on may read the model
     return checkpoint
 
 
@@ -300,11 +304,17 @@ def _complete_cards(
 ) -> None:
     """Tell each model's card what it gave on the graded exams, and keep the recipe beside it."""
     for name, checkpoint in trained.items():
-        grades = grade_exams(recipe, exams.graded, before, {name: after[name]})
+        asked = _answered(recipe, exams)
+        grades = grade_exams(recipe, asked, before, {name: after[name]})
         metrics = {**checkpoint.card.metrics, **card_metrics(grades)}
         card = checkpoint.card.model_copy(update={"metrics": metrics})
         update_card(checkpoint.folder, card, checkpoint.notes)
         write_text(checkpoint.folder / "recipe.yaml", recipe_yaml(recipe))
+
+
+def _answered(recipe: Recipe, exams: TrainingExams) -> dict[str, Exam]:
+    """Return the exams that are graded; none where the model is no solver's."""
+    return exams.graded if recipe.family in solver_entries() else {}
 
 
 def recipe_yaml(recipe: Recipe) -> str:
