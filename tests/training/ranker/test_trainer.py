@@ -241,3 +241,17 @@ def test_the_registry_makes_a_trainer_that_estimates(exam):
     assert estimate.n_questions == 90
     assert estimate.n_steps == 20
     assert estimate.seconds > 0
+
+
+def test_folds_choose_whether_texts_are_weighed(exam, tmp_path):
+    """The longest option is right more often, which a member that says nothing leaves to texts."""
+    silent = tmp_path / "silent.parquet"
+    write_scores(silent, ScoreMatrix.from_rows(exam.ids, [[0.0] * 4] * len(exam)))
+    member = {"solver": "random", "out_of_fold": str(silent)}
+    done = train(exam, tmp_path / "texts", kind="logit", members=[member])
+    assert done.card.metrics["weighs_texts"] is True
+    assert done.card.metrics["coefficients"]
+    without = train(exam, tmp_path / "none", kind="logit", members=[member], weigh_texts=False)
+    assert without.card.metrics["weighs_texts"] is False
+    assert without.card.metrics["coefficients"] == {}
+    assert done.card.metrics["out_of_fold"]["value"] > without.card.metrics["out_of_fold"]["value"]

@@ -14,9 +14,8 @@ from llmexam.solvers.ranker.model import Logit, centre
 
 Floats = NDArray[np.float64]
 
-# Left to the trees: what a member says, said again on other scales, and what the texts look like.
-# In a sum learned from some hundred questions they fit noise (on 768 questions, MAP@3 out of fold
-# 0.691 and 0.691 with either, 0.697 without).
+# Left to the trees: what a member says, said again on other scales. In a sum learned from some
+# hundred questions it fits noise (on 768 questions, MAP@3 out of fold 0.691 with, 0.697 without).
 _OTHER_SCALES = tuple(f"/{column}" for column in SCORE_COLUMNS if column != "score")
 # Columns whose spread within questions is less than this tell nothing apart.
 _LEAST_SPREAD = 1e-9
@@ -63,6 +62,21 @@ def choice_loss(utilities: Floats, choices: Choices) -> tuple[float, Floats]:
     return loss, odds / np.repeat(sums, choices.sizes)
 
 
+def choice_map(utilities: Floats, choices: Choices, k: int) -> float:
+    """Return MAP@k; options level with the right one share their mean place.
+
+    Args:
+        utilities: Higher is better, shape `[n_rows]`.
+        choices: The questions.
+        k: How many places count.
+    """
+    right = np.repeat(utilities[choices.right], choices.sizes)
+    above = np.add.reduceat((utilities > right).astype(np.float64), choices.starts)
+    level = np.add.reduceat((utilities == right).astype(np.float64), choices.starts)
+    places = above + (level + 1) / 2
+    return float(np.where(places <= k, 1 / places, 0.0).mean())
+
+
 def logit_loss(weights: Floats, choices: Choices, ridge: float) -> tuple[float, Floats]:
     """Return the mean negative log-likelihood plus the ridge, and its slope.
 
@@ -96,18 +110,22 @@ def minimise(choices: Choices, ridge: float, start: Floats | None = None) -> Flo
     return np.asarray(found.x, dtype=np.float64)
 
 
-def telling_columns(table: OptionRows) -> tuple[list[str], Floats]:
+def telling_columns(table: OptionRows, *, texts: bool = True) -> tuple[list[str], Floats]:
     """Return the columns that tell options apart, and their spread within questions.
 
     Of columns that say the same within every question the first is kept: a feature differs from
-    itself less its mean by what all options of a question share. Only
-    members' scores as they are and their features count.
+    itself less its mean by what all options of a question share. Of
+    members only their scores as they are and their features count.
+
+    Args:
+        table: The rows.
+        texts: Whether what the texts look like counts, too.
     """
     centred = np.concatenate([centre(rows) for rows in table.rows])
     spread = np.sqrt((centred**2).mean(axis=0))
     names, scales, seen = [], [], set()
     for column, name in enumerate(table.names):
-        if name.endswith(_OTHER_SCALES) or name in TEXT_COLUMNS:
+        if name.endswith(_OTHER_SCALES) or (name in TEXT_COLUMNS and not texts):
             continue
         if not spread[column] > _LEAST_SPREAD:
             continue
@@ -120,15 +138,18 @@ def telling_columns(table: OptionRows) -> tuple[list[str], Floats]:
     return names, np.array(scales)
 
 
-def fit_logit(table: OptionRows, right: Sequence[int], ridge: float) -> Logit:
+def fit_logit(
+    table: OptionRows, right: Sequence[int], ridge: float, *, texts: bool = True
+) -> Logit:
     """Return the logit that suits the questions best.
 
     Args:
         table: Their rows.
         right: The right row of each.
         ridge: Pull of the weights to 0, in questions.
+        texts: Whether what the texts look like counts, too.
     """
-    names, scales = telling_columns(table)
+    names, scales = telling_columns(table, texts=texts)
     design = scaled_choices(table, right, names, scales)
     weights = minimise(design, ridge) if names else np.zeros(0)
     return Logit(names=tuple(names), scales=tuple(scales.tolist()), weights=tuple(weights.tolist()))

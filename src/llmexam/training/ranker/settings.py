@@ -46,6 +46,11 @@ class RankerTrainingSettings(Settings):
         gt=0,
         description="pull of the logit's weights to 0, in questions; chosen by folds if not set",
     )
+    weigh_texts: bool | None = Field(
+        None,
+        description="whether the logit weighs what the options' texts look like, too; chosen by "
+        "folds if not set. Trees always may",
+    )
     n_rounds: int | None = Field(
         None, ge=0, le=5000, description="trees; chosen by folds if not set"
     )

@@ -80,6 +80,7 @@ class RankerTrainer:
             "out_of_fold": measure_map(train, out_of_fold, settings.k),
             "members": measure_members(train, table, scores, out_of_fold, settings),
             "ridge": fitted.ridge,
+            "weighs_texts": fitted.texts,
             "n_rounds": fitted.n_rounds,
             **measure_columns(fitted.model),
         }
