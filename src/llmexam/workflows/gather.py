@@ -122,7 +122,9 @@ def missing_evidence(exam: Exam, solvers: Sequence[str]) -> tuple[Finding, ...]:
         exam: The questions as the solvers see them.
         solvers: Names of the solvers.
     """
-    readers = [name for name in solvers if solver_entries()[name].uses_evidence]
+    # What is no solver and is trained on passages is a reranker.
+    blind = {name for name, entry in solver_entries().items() if not entry.uses_evidence}
+    readers = [name for name in solvers if name not in blind]
     rows = tuple(row for row, question in enumerate(exam, 1) if not question.passages)
     if not readers or not rows:
         return ()

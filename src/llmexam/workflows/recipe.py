@@ -16,7 +16,7 @@ from llmexam.tracking.settings import TrackingSettings
 from llmexam.training.registry import trainer_class
 from llmexam.workflows.plan import EvidencePlan
 
-Family = Literal["bi-encoder", "cross-encoder", "multiple-choice", "ranker"]
+Family = Literal["bi-encoder", "cross-encoder", "multiple-choice", "ranker", "reranker"]
 _PARTS = ("train", "dev", "test")
 
 
@@ -39,7 +39,7 @@ class Recipe(Settings):
     """A whole training."""
 
     title: str = Field("", description="headline of the results")
-    family: Family = Field(description="the solver that the model is for")
+    family: Family = Field(description="the solver that the model is for, or `reranker`")
     train: tuple[ExamFile, ...] = Field(min_length=1, description="files to train on")
     dev: ExamFile | None = Field(
         None, description="a file whose questions choose the best step and stop early"
@@ -93,6 +93,11 @@ class Recipe(Settings):
                 raise ValueError("`split` has no share for train")
             if self.dev is not None and "dev" in self.split:
                 raise ValueError("`dev` is a file, and a part of `split` too: give one of them")
+        if self.family == "reranker" and (self.folds or self.report_on):
+            raise ValueError(
+                "a reranker answers no questions, so it has no `folds` and no `report_on`: grade a "
+                "run whose evidence it puts in order"
+            )
         if len(set(self.seeds)) < len(self.seeds):
             raise ValueError("a seed stands twice in `seeds`")
         if "seed" in self.settings and self.seeds:

@@ -1,4 +1,5 @@
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -226,3 +227,18 @@ def test_an_estimate_counts_rows_and_steps(tiny_base, make_exam):
     assert (found.n_questions, found.n_steps, found.n_truncated) == (36, 12, 0)
     assert found.n_tokens == 36 * (6 + 5 * 3)
     assert found.seconds > 0
+
+
+@pytest.mark.slow
+def test_the_bundled_weights_learn(tmp_path, make_exam):
+    """MiniLM sees that 3 goes with 3; that it goes with 8 has to be learnt."""
+    exam = Exam(tuple(replace(q, prompt=f"{q.prompt[:-1]}{_far(q.prompt)}") for q in make_exam(40)))
+    settings = {"batch_size": 10, "learning_rate": 2e-4, "n_epochs": 6}
+    done = train("bundled", tmp_path / "out", exam, exam, **settings)
+    metrics = done.card.metrics
+    assert metrics["before"]["dev_map"] + 0.2 < metrics["after"]["dev_map"]
+    np.testing.assert_allclose(served(done.folder, exam).values, done.dev_scores.values, atol=1e-5)
+
+
+def _far(prompt):
+    return (int(prompt[-1]) + 5) % 10

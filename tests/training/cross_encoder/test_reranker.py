@@ -4,6 +4,7 @@ import random
 from dataclasses import replace
 
 import pytest
+import yaml
 
 pytest.importorskip("sentence_transformers")
 
@@ -12,11 +13,13 @@ from llmexam.evidence.reranker import RerankerSettings, load_reranker
 from llmexam.evidence.retriever import attach_passages
 from llmexam.exam.exam import Exam
 from llmexam.exam.question import Passage, Question
+from llmexam.exam.writers import write_exam
 from llmexam.lm.loading import resolve_model
 from llmexam.lm.model_card import read_card
 from llmexam.solvers.registry import create_solver
 from llmexam.tracking.tracker import NoTracker
 from llmexam.training.registry import create_trainer
+from llmexam.workflows.train import train_recipe
 
 FAST = {
     "learning_rate": 3e-3,
@@ -114,6 +117,28 @@ def test_judgements_say_which_passages_help(tiny_base, tmp_path):
         texts = {passage.id[:4] + passage.id[-2:]: passage.text for passage in question.passages}
         assert own.pairs[0].second == texts["bad" + question.id.split("-")[1][:1] + "-0"]
         assert own.labels == (1, 0, 0, 0)
+
+
+def test_a_recipe_trains_one(tiny_base, tmp_path):
+    exam = passages_exam(40)
+    texts = [f"which is good {chr(97 + i % 26) * (i + 1)}" for i in range(len(exam))]
+    named = Exam(tuple(replace(q, prompt=text) for q, text in zip(exam, texts, strict=True)))
+    write_exam(tmp_path / "train.jsonl", named, format="jsonl")
+    recipe = {
+        "family": "reranker",
+        "train": "train.jsonl",
+        "split": {"train": 0.8, "dev": 0.2},
+        "settings": {"model": str(tiny_base), **FAST, "n_epochs": 1},
+    }
+    (tmp_path / "recipe.yaml").write_text(yaml.safe_dump(recipe))
+    done = train_recipe(tmp_path / "recipe.yaml", tmp_path / "out")
+    assert done.results["exams"] == {}
+    card = read_card(tmp_path / "out" / "model")
+    assert (card.family, card.evidence.source) == ("reranker", "given")
+    assert set(card.metrics) == {"before", "after"}
+    assert train_recipe(tmp_path / "recipe.yaml", tmp_path / "out").was_done
+    with pytest.raises(SettingsError, match="answers no questions"):
+        train_recipe(tmp_path / "recipe.yaml", tmp_path / "x", changes={"folds": 2})
 
 
 def test_an_exam_without_help_is_refused(tiny_base, tmp_path):

@@ -196,3 +196,24 @@ def test_what_cannot_be_trained_is_refused(tiny_base, tmp_path, make_exam):
         train(tiny_base, tmp_path / "2", make_exam(4), None, encoding={"max_tokens": 65})
     with pytest.raises(SettingsError, match="was not trained for solver 'cross-encoder'"):
         serve(tiny_base).score(make_exam(1).questions)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("loss", ["listnet", "binary"])
+def test_the_bundled_weights_learn(tmp_path, make_exam, loss):
+    """MiniLM with a head over the mean of its tokens learns a word in a few steps."""
+    exam, dev = make_exam(48), make_exam(16, seed=1)
+    done = train(
+        "bundled",
+        tmp_path / "out",
+        exam,
+        dev,
+        loss=loss,
+        batch_size=8 if loss == "listnet" else 32,
+        learning_rate=1e-4,
+        head_learning_rate=3e-3,
+        n_epochs=3,
+    )
+    assert done.card.metrics["after"]["dev_map"] > 0.9
+    again = serve(done.folder).score(dev.questions)
+    np.testing.assert_allclose(again.values, done.dev_scores.values, atol=1e-5)
