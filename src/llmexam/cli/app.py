@@ -13,6 +13,7 @@ from llmexam.cli.convert import convert
 from llmexam.cli.doctor import doctor
 from llmexam.cli.ensemble import ensemble
 from llmexam.cli.evaluate import evaluate
+from llmexam.cli.export import export
 from llmexam.cli.index import index
 from llmexam.cli.run import run
 from llmexam.cli.search import search
@@ -59,6 +60,7 @@ for command in (
     evaluate,
     compare,
     convert,
+    export,
     solvers,
     doctor,
 ):

@@ -1,4 +1,7 @@
-"""Find a model by name, check its weights, and load it: safetensors only, no remote code."""
+"""Find a model by name, check its weights, and load it: safetensors only, no remote code.
+
+A folder of `llmexam export` holds ONNX or OpenVINO files instead; `lm.exported` runs them.
+"""
 
 from __future__ import annotations
 
@@ -26,12 +29,12 @@ _FROM_HUB = ["*.json", "*.txt", "*.model", "*.safetensors"]
 
 @dataclass(frozen=True, slots=True)
 class ModelFolder:
-    """A model on this disk whose weights are safetensors.
+    """A model on this disk whose weights are safetensors, or exported from such.
 
     Attributes:
         name: What the user calls it: `bundled`, a folder or a Hugging Face name.
         path: The folder.
-        weight_files: The safetensors files that make up the model, sorted.
+        weight_files: The files that make up the model: safetensors, or what was exported.
     """
 
     name: str
@@ -173,6 +176,10 @@ def _open_folder(name: str, path: Path) -> ModelFolder:
     head = path / "head.safetensors"
     if weights and head.is_file():
         weights = (*weights, head)
+    if not weights:
+        # What `llmexam export` writes; neither form can run code.
+        names = ("model.onnx", "model.xml", "model.bin")
+        weights = tuple(path / name for name in names if (path / name).is_file())
     if not weights:
         pickled = sorted(found.name for pattern in _PICKLED for found in path.glob(pattern))
         if pickled:

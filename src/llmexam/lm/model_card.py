@@ -34,6 +34,18 @@ class EvidenceOrigin(Settings):
     reranker: str = Field("", description="weights hash of the reranker, if one was used")
 
 
+class ExportOrigin(Settings):
+    """What an exported model was made from, and what it needs to be run."""
+
+    backend: str = Field(description="what runs it: onnx-int8, openvino, openvino-int8")
+    source: str = Field(description="weights hash of the model that it was made from")
+    task: str = Field(description="task of its head: `multiple-choice` or `classification`")
+    n_outputs: int = Field(1, ge=1, description="logits of a sequence")
+    pad_id: int = Field(0, ge=0, description="token id to pad with")
+    max_tokens: int | None = Field(None, description="longest sequence that it reads")
+    files: dict[str, str] = Field({}, description="SHA-256 of each exported file")
+
+
 class ModelCard(Settings):
     """What a trained model says of itself."""
 
@@ -48,6 +60,7 @@ class ModelCard(Settings):
     metrics: dict[str, Any] = Field({}, description="what it gave: before, after, dev")
     versions: dict[str, str] = Field({}, description="packages it was trained with")
     command: str = Field("", description="the command that trained it")
+    export: ExportOrigin | None = Field(None, description="where from, if it was exported")
 
 
 def read_card(folder: str | Path) -> ModelCard | None:

@@ -189,6 +189,14 @@ def load_sequence_scorer(
         ModelError: The model cannot be used, has no trained head, or was exported for another
             backend or head.
     """
+    from llmexam.lm.exported import exported_card, load_exported_engine
+
+    cache = Path(cache_dir) if cache_dir else None
+    engine: ScoringEngine
+    card = exported_card(folder)
+    if card is not None:
+        engine = load_exported_engine(folder, card, head=head, task=task, backend=backend)
+        return SequenceScorer(engine, folder, head, cache)
     if backend not in ("auto", "torch"):
         raise ModelError(
             f"the model was not exported for backend '{backend}'",
@@ -198,10 +206,8 @@ def load_sequence_scorer(
     require_packages("scoring with a reader")
     from llmexam.lm.torch_engine import load_torch_engine
 
-    engine: ScoringEngine = load_torch_engine(
-        folder, head=head, task=task, precision=precision, device=device
-    )
-    return SequenceScorer(engine, folder, head, Path(cache_dir) if cache_dir else None)
+    engine = load_torch_engine(folder, head=head, task=task, precision=precision, device=device)
+    return SequenceScorer(engine, folder, head, cache)
 
 
 def _content(sequence: Encoded) -> bytes:
