@@ -7,7 +7,7 @@ from llmexam.solvers.ranker.encoding import OptionRows
 from llmexam.training.ranker.conditional_logit import (
     Choices,
     choice_loss,
-    choice_map,
+    choice_precisions,
     fit_logit,
     logit_loss,
     minimise,
@@ -95,12 +95,12 @@ def test_a_logit_is_in_units_of_spread():
     assert large.scales == pytest.approx([s * 1000 for s in plain.scales])
 
 
-def test_map_worked_by_hand():
+def test_precisions_worked_by_hand():
     """The right option second; level with another behind one, so at 2.5; and fourth."""
     rows = [np.zeros((n, 1)) for n in (2, 3, 4)]
     choices = Choices.join(rows, [0, 2, 3])
     utilities = np.array([0, 1, 5, 2, 2, 3, 2, 1, 0], dtype=float)
-    assert choice_map(utilities, choices, 3) == pytest.approx((1 / 2 + 1 / 2.5 + 0) / 3)
+    assert choice_precisions(utilities, choices, 3) == pytest.approx([1 / 2, 1 / 2.5, 0])
 
 
 def test_huge_utilities_have_a_finite_loss():

@@ -62,8 +62,10 @@ def choice_loss(utilities: Floats, choices: Choices) -> tuple[float, Floats]:
     return loss, odds / np.repeat(sums, choices.sizes)
 
 
-def choice_map(utilities: Floats, choices: Choices, k: int) -> float:
-    """Return MAP@k; options level with the right one share their mean place.
+def choice_precisions(utilities: Floats, choices: Choices, k: int) -> Floats:
+    """Return the average precision at k of each question, shape `[n_questions]`.
+
+    Options level with the right one share their mean place.
 
     Args:
         utilities: Higher is better, shape `[n_rows]`.
@@ -74,7 +76,7 @@ def choice_map(utilities: Floats, choices: Choices, k: int) -> float:
     above = np.add.reduceat((utilities > right).astype(np.float64), choices.starts)
     level = np.add.reduceat((utilities == right).astype(np.float64), choices.starts)
     places = above + (level + 1) / 2
-    return float(np.where(places <= k, 1 / places, 0.0).mean())
+    return np.where(places <= k, 1 / places, 0.0)
 
 
 def logit_loss(weights: Floats, choices: Choices, ridge: float) -> tuple[float, Floats]:
