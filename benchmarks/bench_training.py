@@ -6,8 +6,8 @@ Both train the same weights (MiniLM with the head of `AutoModelForMultipleChoice
 tokens, batch size, learning rate and optimizer. The stock side is what the documentation of
 transformers shows: rows tokenised before, `DataCollatorForMultipleChoice`, `Trainer`. First both
 take the same questions in the same order without dropout, and the losses are shown side by side;
-then each trains in its own order with the model's dropout, in turns, and is timed. The first two
-steps of each are not counted. Without a file the rows are those of the bundled sample, repeated.
+then each trains in its own order with the model's dropout, in turns, and is timed. The first
+step of each is not counted. Without a file the rows are those of the bundled sample, repeated.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ from llmexam.training.multiple_choice.model import load_trainee
 from llmexam.training.multiple_choice.settings import MultipleChoiceTrainingSettings
 from llmexam.training.multiple_choice.variation import vary
 
-N_WARM = 2
+N_WARM = 1
 
 
 class Watch(transformers.TrainerCallback):

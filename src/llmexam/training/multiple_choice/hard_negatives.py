@@ -65,7 +65,9 @@ def hard_negatives(
 
 
 def _by_words(wanted: list[str], texts: list[str], n: int) -> Iterator[NDArray[np.int64]]:
-    from sklearn.feature_extraction.text import TfidfVectorizer
+    from sklearn.feature_extraction.text import (  # type: ignore[import-untyped]
+        TfidfVectorizer,
+    )
 
     vectorizer = TfidfVectorizer(analyzer=words_of)
     try:
