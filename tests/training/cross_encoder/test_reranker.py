@@ -1,5 +1,6 @@
 """A trained reranker puts passages first that tell why an option is right."""
 
+import json
 import random
 from dataclasses import replace
 
@@ -19,6 +20,7 @@ from llmexam.lm.model_card import read_card
 from llmexam.solvers.registry import create_solver
 from llmexam.tracking.tracker import NoTracker
 from llmexam.training.registry import create_trainer
+from llmexam.workflows.run import run_plan
 from llmexam.workflows.train import train_recipe
 
 FAST = {
@@ -139,6 +141,45 @@ def test_a_recipe_trains_one(tiny_base, tmp_path):
     assert train_recipe(tmp_path / "recipe.yaml", tmp_path / "out").was_done
     with pytest.raises(SettingsError, match="answers no questions"):
         train_recipe(tmp_path / "recipe.yaml", tmp_path / "x", changes={"folds": 2})
+
+
+def test_a_run_puts_what_it_finds_in_order(tiny_base, tmp_path):
+    exam = passages_exam(6)
+    done = train(tiny_base, tmp_path / "reranker", exam, n_epochs=1)
+    bare = Exam(tuple(replace(q, passages=()) for q in exam))
+    write_exam(tmp_path / "exam.jsonl", bare, format="jsonl")
+    texts = {passage.text: passage.id for question in exam for passage in question.passages}
+    (tmp_path / "corpus.jsonl").write_text(
+        "".join(json.dumps({"id": id_, "text": text}) + "\n" for text, id_ in texts.items())
+    )
+    plan = {
+        "exam": "exam.jsonl",
+        "evidence": {
+            "corpus": "corpus.jsonl",
+            "k": 2,
+            "reranker": {"model": str(done.folder), "depth": 5, "precision": "fp32"},
+        },
+        "solvers": ["lexical"],
+        "evaluation": {"n_resamples": 100, "positions": False},
+    }
+    (tmp_path / "plan.yaml").write_text(yaml.safe_dump(plan))
+
+    def run(**evidence):
+        content = run_plan(tmp_path / "plan.yaml", tmp_path / "run", changes={"evidence": evidence})
+        return content, {stage.name: stage.cached for stage in content.stages}["search"]
+
+    first, was_cached = run()
+    assert not was_cached
+    assert "chosen among 5 by a reranker" in first.provenance["search"]
+    reranker = load_reranker(RerankerSettings(model=str(done.folder), depth=5, precision="fp32"))
+    for question in first.exam:
+        scores = [passage.score for passage in question.passages]
+        assert len(scores) == 2
+        assert scores == sorted(scores, reverse=True)
+        (again,) = reranker.rerank([question], [question.passages], 2)
+        assert [p.score for p in again] == pytest.approx(scores, abs=1e-5)
+    assert run()[1]
+    assert not run(reranker={"depth": 4})[1]
 
 
 def test_an_exam_without_help_is_refused(tiny_base, tmp_path):

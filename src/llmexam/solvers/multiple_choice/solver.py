@@ -51,6 +51,9 @@ class MultipleChoiceSettings(Settings):
         description="turn the order round for negated prompts; place 'all of the above'. Training "
         "questions have such wording too, so a reader has learned of it",
     )
+    allow_other_evidence: bool = Field(
+        False, description="take evidence that was found in another way than in training"
+    )
     n_supports: int = Field(3, ge=0, description="sentences shown for each option")
 
 
@@ -106,14 +109,14 @@ class MultipleChoiceSolver:
         return self._folder.weights_hash
 
     @property
-    def trained_on_evidence(self) -> EvidenceOrigin:
-        """How the evidence was found that the model was trained on.
+    def trained_on_evidence(self) -> EvidenceOrigin | None:
+        """How the evidence was found that the model was trained on; None where it reads none.
 
         Raises:
             SettingsError: The model was not trained for this solver.
             ModelError: The model cannot be found.
         """
-        return self._card.evidence
+        return None if self._encoding.evidence == "none" else self._card.evidence
 
     @cached_property
     def _folder(self) -> ModelFolder:
