@@ -4,7 +4,8 @@ import pytest
 from llmexam.exam.question import Passage, Question
 from llmexam.exam.scores import ScoreMatrix
 from llmexam.solvers.protocol import OptionFeatures
-from llmexam.solvers.ranker.encoding import TEXT_COLUMNS, encode_options
+from llmexam.solvers.ranker.encoding import encode_options
+from llmexam.solvers.ranker.texts import TEXT_COLUMNS
 from llmexam.testing import example_questions
 
 QUESTION = Question(

@@ -7,7 +7,6 @@ they stand, so that rows are the same to the last bit wherever options stand.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -16,27 +15,13 @@ from numpy.typing import NDArray
 
 from llmexam.exam.question import Question
 from llmexam.exam.scores import ScoreMatrix
-from llmexam.exam.wording import is_negated, means_all, means_none
 from llmexam.solvers.protocol import OptionFeatures
+from llmexam.solvers.ranker.texts import TEXT_COLUMNS, describe_texts, ranks
 
 Floats = NDArray[np.float64]
 
 SCORE_COLUMNS = ("score", "z", "log_softmax", "margin", "rank")
 FEATURE_COLUMNS = ("", "_from_mean", "_from_best")
-TEXT_COLUMNS = (
-    "characters",
-    "relative_length",
-    "length_rank",
-    "centrality",
-    "prompt_overlap",
-    "means_all",
-    "means_none",
-    "is_negated",
-    "n_options",
-    "evidence_characters",
-)
-
-_WORD = re.compile(r"\w+")
 
 
 @dataclass(frozen=True, eq=False)
@@ -129,7 +114,7 @@ def _compare(values: Floats) -> list[Floats]:
         centred / spread if varied else np.zeros_like(values),
         shifted - np.log(np.exp(shifted).sum()),
         values - _best_other(values),
-        _ranks(values),
+        ranks(values),
     ]
 
 
@@ -142,13 +127,6 @@ def _best_other(values: Floats) -> Floats:
     return others
 
 
-def _ranks(values: Floats) -> Floats:
-    """Return 1 for the largest; equal values share their mean rank."""
-    better = (values[None, :] > values[:, None]).sum(axis=1)
-    equal = (values[None, :] == values[:, None]).sum(axis=1)
-    return np.asarray(better + (equal + 1) / 2, dtype=np.float64)
-
-
 def _relate(values: Floats) -> list[Floats]:
     known = values[~np.isnan(values)]
     if not len(known):
@@ -158,33 +136,5 @@ def _relate(values: Floats) -> list[Floats]:
 
 def _describe(question: Question, order: NDArray[np.int64]) -> list[Floats]:
     """Return what the texts look like, as in `TEXT_COLUMNS`."""
-    options = [question.options[i] for i in order]
-    words = [frozenset(_WORD.findall(option.lower())) for option in options]
-    asked = frozenset(_WORD.findall(question.prompt.lower()))
-    lengths = np.array([len(option) for option in options], dtype=np.float64)
     n_evidence = sum(len(passage.text) for passage in question.passages)
-    same = np.ones(len(options))
-    return [
-        np.log1p(lengths),
-        np.log1p(lengths) - np.log1p(lengths.mean()),
-        _ranks(lengths),
-        np.array([_centrality(words, i) for i in range(len(words))]),
-        np.array([len(own & asked) / max(len(own), 1) for own in words]),
-        np.array([float(means_all(option)) for option in options]),
-        np.array([float(means_none(option)) for option in options]),
-        same * float(is_negated(question.prompt)),
-        same * len(options),
-        same * np.log1p(n_evidence),
-    ]
-
-
-def _centrality(words: Sequence[frozenset[str]], index: int) -> float:
-    """Return the mean share of words that an option has in common with each other one.
-
-    Wrong options are often made from the right one, which then stands in their middle.
-    """
-    own = words[index]
-    shares = [
-        len(own & other) / max(len(own | other), 1) for i, other in enumerate(words) if i != index
-    ]
-    return sum(shares) / len(shares)
+    return describe_texts([question.options[i] for i in order], question.prompt, n_evidence)

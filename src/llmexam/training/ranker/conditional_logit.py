@@ -9,7 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from llmexam.errors import MissingDependencyError
-from llmexam.solvers.ranker.encoding import SCORE_COLUMNS, TEXT_COLUMNS, OptionRows
+from llmexam.solvers.ranker.encoding import SCORE_COLUMNS, OptionRows
+from llmexam.solvers.ranker.texts import TEXT_COLUMNS
 from llmexam.solvers.ranker.model import Logit, centre
 
 Floats = NDArray[np.float64]
