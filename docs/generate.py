@@ -26,7 +26,9 @@ from llmexam.evidence.corpus import CorpusFormat
 from llmexam.exam.readers.formats import FORMATS
 from llmexam.exam.writers import WRITERS
 from llmexam.solvers.registry import solver_class, solver_entries
+from llmexam.training.registry import trainer_class, trainer_names
 from llmexam.workflows.plan import Plan
+from llmexam.workflows.recipe import Recipe
 
 HERE = Path(__file__).resolve().parent
 NOTE = "<!-- Written by docs/generate.py: change the code, then run `make docs`. -->\n\n"
@@ -113,7 +115,7 @@ def _type_name(kind: Any) -> str:
 
 
 def render_settings() -> str:
-    """Return all keys of a plan and of every solver."""
+    """Return all keys of a plan, of every solver, of a recipe and of every trainer."""
     parts = ["# Settings\n\n", NOTE, "Dots stand for nesting: `evidence.k` is\n\n"]
     parts.append("```yaml\nevidence:\n  k: 4\n```\n\n")
     parts.append(
@@ -135,6 +137,14 @@ def render_settings() -> str:
         if entry.extra:
             parts.append(f"Needs `pip install 'llmexam[{entry.extra}]'`.\n\n")
         parts += _table(head, rows) if rows else ["No settings.\n"]
+    parts.append(
+        "\n## The recipe of a training\n\nPaths and corpora are written as in a plan. `settings` "
+        "holds those of the family, below.\n\n"
+    )
+    parts += _table(head, _setting_rows(Recipe))
+    for name in trainer_names():
+        parts.append(f"\n## Training `{name}`\n\nNeeds `pip install 'llmexam[train]'`.\n\n")
+        parts += _table(head, _setting_rows(trainer_class(name).settings_class))
     return "".join(parts)
 
 

@@ -38,6 +38,7 @@ HOW_TO = {
     "offline",
     "read-an-exam",
     "run-a-plan",
+    "train",
     "write-a-solver",
 }
 _BLOCK = re.compile(

@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from llmexam.workflows.audit import audit_exam
     from llmexam.workflows.run import run_plan
     from llmexam.workflows.solve import solve
+    from llmexam.workflows.train import train_recipe
 
 _HOMES = {
     "Exam": "llmexam.exam.exam",
@@ -59,6 +60,7 @@ _HOMES = {
     "solve": "llmexam.workflows.solve",
     "split_exam": "llmexam.exam.splits",
     "to_long": "llmexam.exam.writers",
+    "train_recipe": "llmexam.workflows.train",
     "validate_submission": "llmexam.exam.submission",
     "write_exam": "llmexam.exam.writers",
     "write_report": "llmexam.report.html",
@@ -89,6 +91,7 @@ __all__ = [
     "solve",
     "split_exam",
     "to_long",
+    "train_recipe",
     "validate_submission",
     "write_exam",
     "write_report",
