@@ -99,3 +99,37 @@ def test_a_folder_or_binary_file_is_no_plan(tmp_path):
 
 def test_settings_without_a_value_are_the_defaults():
     assert parse(solvers=[{"solver": "first", "settings": None}]).solvers[0].settings == {}
+
+
+def test_models_beside_the_plan_are_taken_from_there(tmp_path):
+    for name in ("reader", "encoder", "reranker"):
+        (tmp_path / name).mkdir()
+    plan = parse_plan(
+        {
+            "exam": "bundled",
+            "solvers": [
+                {"bi-encoder": {"model": "reader"}},
+                {"solver": "bi-encoder", "name": "hub", "model": "intfloat/e5-small-v2"},
+                {"solver": "bi-encoder", "name": "bundled"},
+                {
+                    "solver": "ranker",
+                    "model": "../ranker",
+                    "members": {"one": {"model": "reader", "cache_dir": "kept"}},
+                },
+            ],
+            "evidence": {"model": "encoder", "reranker": {"model": "reranker", "depth": 7}},
+        },
+        base=tmp_path,
+        file=None,
+    )
+    near, hub, bundled, ranker = (solver.settings for solver in plan.solvers)
+    assert near["model"] == str(tmp_path / "reader")
+    assert (hub["model"], bundled["model"]) == ("intfloat/e5-small-v2", "bundled")
+    assert ranker["model"] == str(tmp_path / "../ranker")
+    assert ranker["members"]["one"] == {
+        "model": str(tmp_path / "reader"),
+        "cache_dir": str(tmp_path / "kept"),
+    }
+    assert plan.evidence.model == str(tmp_path / "encoder")
+    assert plan.evidence.reranker.model == str(tmp_path / "reranker")
+    assert plan.evidence.reranker.depth == 7

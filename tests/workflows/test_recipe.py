@@ -2,8 +2,7 @@ import pytest
 import yaml
 
 from llmexam.errors import SettingsError
-from llmexam.workflows.recipe import parse_recipe, read_recipe
-from llmexam.workflows.train import recipe_yaml
+from llmexam.workflows.recipe import parse_recipe, read_recipe, recipe_yaml
 
 GOOD = {"family": "ranker", "train": "a.csv", "settings": {"members": ["lexical"]}}
 
@@ -77,3 +76,67 @@ def test_a_file_that_is_no_recipe_is_refused(tmp_path):
         read_recipe(tmp_path / "list.yaml")
     with pytest.raises(SettingsError, match="not a YAML file"):
         read_recipe(tmp_path)
+
+
+class TestPathsOfModels:
+    """A model is taken from beside the recipe if it lies there; other names are left alone."""
+
+    def settings(self, folder, **settings):
+        recipe = parse_recipe(
+            {"family": "bi-encoder", "train": "a.csv", "settings": settings}, base=folder
+        )
+        return recipe.settings
+
+    def test_a_folder_beside_the_recipe_is_taken_from_there(self, tmp_path):
+        (tmp_path / "trainings" / "one" / "model").mkdir(parents=True)
+        (tmp_path / "recipes").mkdir()
+        here = self.settings(tmp_path, model="trainings/one/model")
+        assert here["model"] == str(tmp_path / "trainings/one/model")
+        above = self.settings(tmp_path / "recipes", model="../trainings/one/model")
+        assert above["model"] == str(tmp_path / "recipes/../trainings/one/model")
+
+    @pytest.mark.parametrize("name", ["bundled", "intfloat/e5-small-v2", "e5-small", "/no/such"])
+    def test_other_names_stay(self, tmp_path, name):
+        (tmp_path / "bundled").mkdir()
+        assert self.settings(tmp_path, model=name)["model"] == name
+
+    def test_a_folder_that_is_not_there_yet_is_named_as_it_would_be(self, tmp_path):
+        made = self.settings(tmp_path, model="../later/model")
+        assert made["model"] == str(tmp_path / "../later/model")
+
+    def test_members_and_their_scores_are_taken_from_there(self, tmp_path):
+        (tmp_path / "reader").mkdir()
+        member = {"solver": "bi-encoder", "model": "reader", "out_of_fold": "reader/oof.parquet"}
+        recipe = parse(tmp_path, settings={"members": ["lexical", member]})
+        lexical, reader = recipe.settings["members"]
+        assert reader["settings"]["model"] == str(tmp_path / "reader")
+        assert reader["out_of_fold"] == str(tmp_path / "reader/oof.parquet")
+        assert lexical["out_of_fold"] is None
+        (tmp_path / "again.yaml").write_text(recipe_yaml(recipe))
+        assert read_recipe(tmp_path / "again.yaml") == recipe
+
+    def test_judgements_and_the_evidences_models_are_taken_from_there(self, tmp_path):
+        (tmp_path / "encoder").mkdir()
+        recipe = parse_recipe(
+            {
+                "family": "reranker",
+                "train": "a.csv",
+                "settings": {"judgements": "qrels.txt"},
+                "evidence": {"model": "encoder", "reranker": "cross/encoder"},
+            },
+            base=tmp_path,
+        )
+        assert recipe.settings["judgements"] == str(tmp_path / "qrels.txt")
+        assert recipe.evidence.model == str(tmp_path / "encoder")
+        assert recipe.evidence.reranker.model == "cross/encoder"
+
+    def test_the_kept_recipe_has_absolute_models(self, tmp_path, monkeypatch):
+        monkeypatch.chdir(tmp_path)
+        (tmp_path / "near").mkdir()
+        recipe = parse_recipe(
+            {"family": "bi-encoder", "train": "a.csv", "settings": {"model": "near"}},
+            base=tmp_path / "elsewhere",
+        )
+        assert recipe.settings["model"] == "near"
+        kept = yaml.safe_load(recipe_yaml(recipe))
+        assert kept["settings"]["model"] == str(tmp_path / "near")

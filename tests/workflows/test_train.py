@@ -10,12 +10,12 @@ from llmexam.exam.exam import Exam
 from llmexam.exam.readers import read_exam
 from llmexam.exam.score_files import read_scores
 from llmexam.exam.writers import write_exam
-from llmexam.lm.model_card import read_card
+from llmexam.lm.model_card import EvidenceOrigin, read_card
 from llmexam.sample import EXAM_PATH
 from llmexam.solvers.registry import create_solver
-from llmexam.workflows.recipe import read_recipe
-from llmexam.workflows.train import dry_run, train_recipe
-from llmexam.workflows.train_exams import read_exams
+from llmexam.workflows.recipe import parse_recipe, read_recipe
+from llmexam.workflows.train import _key, dry_run, train_recipe
+from llmexam.workflows.train_exams import TrainingExams, read_exams
 
 
 @pytest.fixture
@@ -102,6 +102,37 @@ def test_another_recipe_in_the_folder_is_refused(recipe, tmp_path):
     assert train_recipe(recipe(title="Another"), out).was_done
     done = train_recipe(recipe(), out, changes={"settings": {"power": 2.0}}, fresh=True)
     assert not done.was_done
+
+
+class TestWeightsThatBegin:
+    """A training is known by what its files say, not by where they lie."""
+
+    def key(self, tmp_path, model):
+        recipe = parse_recipe(
+            {"family": "bi-encoder", "train": "a.csv", "settings": {"model": model}}, base=tmp_path
+        )
+        exam = read_exam(EXAM_PATH)
+        origin = EvidenceOrigin(source="none")
+        return _key(recipe, TrainingExams(exam, None, {}, origin, (), {}))
+
+    def model(self, folder, weights):
+        folder.mkdir(exist_ok=True)
+        (folder / "config.json").write_text("{}")
+        (folder / "model.safetensors").write_bytes(weights)
+
+    def test_other_weights_in_the_same_folder_are_another_training(self, tmp_path):
+        self.model(tmp_path / "one", b"first")
+        before = self.key(tmp_path, "one")
+        self.model(tmp_path / "one", b"second!")
+        assert self.key(tmp_path, "one") != before
+
+    def test_the_same_weights_elsewhere_are_the_same_training(self, tmp_path):
+        self.model(tmp_path / "one", b"first")
+        self.model(tmp_path / "two", b"first")
+        assert self.key(tmp_path, "one") == self.key(tmp_path, "two")
+
+    def test_names_of_a_hub_tell_trainings_apart(self, tmp_path):
+        assert self.key(tmp_path, "bundled") != self.key(tmp_path, "no/such")
 
 
 def test_a_stopped_training_goes_on(recipe, fake_family, tmp_path):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
@@ -10,7 +10,7 @@ from pydantic import Field, field_validator, model_validator
 
 from llmexam.ensemble.combine import check_weights
 from llmexam.ensemble.settings import EnsembleSettings
-from llmexam.errors import SettingsError, nearest
+from llmexam.errors import nearest
 from llmexam.evidence.chunking import ChunkSettings
 from llmexam.evidence.corpus import CorpusSettings
 from llmexam.evidence.queries import QueryForm
@@ -20,7 +20,14 @@ from llmexam.sample import BUNDLED, corpus_path, exam_path
 from llmexam.settings import Settings
 from llmexam.solvers.registry import parse_solver_settings
 from llmexam.solvers.spec import SolverSpec
-from llmexam.storage.yaml_text import load_yaml
+from llmexam.workflows.yaml_file import (
+    Change,
+    merge_changes,
+    place_model,
+    place_path,
+    place_settings,
+    read_yaml_file,
+)
 
 
 class ExamPlan(Settings):
@@ -180,7 +187,7 @@ DEMO = {
 
 
 def read_plan(path: str | Path, changes: Mapping[str, Any] | None = None) -> Plan:
-    """Read and check a plan; relative paths in it start at its folder.
+    """Read and check a plan; relative paths in it start at its folder, those of models too.
 
     Args:
         path: A YAML file, or `demo` for the plan over the bundled sample.
@@ -191,26 +198,9 @@ def read_plan(path: str | Path, changes: Mapping[str, Any] | None = None) -> Pla
         MissingDependencyError: A solver in it needs a package that is not installed.
     """
     if str(path) == "demo":
-        return parse_plan(_merge(DEMO, changes or {}), base=Path.cwd(), file=None)
-    try:
-        text = Path(path).read_text(encoding="utf-8-sig")
-    except FileNotFoundError:
-        raise SettingsError("there is no such plan", file=path) from None
-    except (UnicodeDecodeError, IsADirectoryError):
-        raise SettingsError("this is not a YAML file", file=path) from None
-    values = load_yaml(text, file=path)
-    if not isinstance(values, dict):
-        raise SettingsError("a plan is a mapping with the keys exam and solvers", file=path)
-    return parse_plan(_merge(values, changes or {}), base=Path(path).parent, file=path)
-
-
-def _merge(values: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
-    merged = dict(values)
-    for key, change in changes.items():
-        here = merged.get(key)
-        both = isinstance(change, Mapping) and isinstance(here, Mapping)
-        merged[key] = _merge(here, change) if both else change  # type: ignore[arg-type]
-    return merged
+        return parse_plan(merge_changes(DEMO, changes or {}), base=Path.cwd(), file=None)
+    values = read_yaml_file(path, kind="plan", keys="exam and solvers")
+    return parse_plan(merge_changes(values, changes or {}), base=Path(path).parent, file=path)
 
 
 def parse_plan(values: Mapping[str, Any], *, base: Path, file: str | Path | None) -> Plan:
@@ -236,30 +226,63 @@ def parse_plan(values: Mapping[str, Any], *, base: Path, file: str | Path | None
         )
         for solver in plan.solvers
     )
-    placed = with_paths(plan, lambda path: _resolve(path, base))
-    return placed.model_copy(update={"solvers": solvers})
+    return with_paths(
+        plan.model_copy(update={"solvers": solvers}),
+        lambda path: place_path(path, base),
+        lambda name: place_model(name, base),
+    )
 
 
-def with_paths(plan: Plan, change: Callable[[str], str]) -> Plan:
-    """Return a plan with every path of a file or folder changed; `bundled` is no path."""
+def with_paths(plan: Plan, change_path: Change, change_model: Change) -> Plan:
+    """Return a plan with every path in it changed; `bundled` is no path.
+
+    Args:
+        plan: The plan.
+        change_path: Changes the path of a file or folder.
+        change_model: Changes the name of a model, which may be a folder's.
+    """
 
     def of(path: str) -> str:
-        return path if path == BUNDLED else change(path)
+        return path if path == BUNDLED else change_path(path)
 
     def of_all(paths: Sequence[str]) -> tuple[str, ...]:
         return tuple(of(path) for path in paths)
 
-    corpus = tuple(
-        one.model_copy(update={"path": Path(of(str(one.path)))}) for one in plan.evidence.corpus
-    )
-    evidence = {"corpus": corpus, "index": of_all(plan.evidence.index)}
+    def of_solver(solver: SolverPlan) -> SolverPlan:
+        placed = place_settings(solver.settings, change_path, change_model)
+        return solver.model_copy(update={"settings": placed})
+
     compare = of_all(plan.evaluation.compare)
     return plan.model_copy(
         update={
             "exam": plan.exam.model_copy(update={"path": of(plan.exam.path)}),
-            "evidence": plan.evidence.model_copy(update=evidence),
+            "evidence": with_evidence_paths(plan.evidence, change_path, change_model),
+            "solvers": tuple(of_solver(solver) for solver in plan.solvers),
             "evaluation": plan.evaluation.model_copy(update={"compare": compare}),
             "audit_against": of_all(plan.audit_against),
+        }
+    )
+
+
+def with_evidence_paths(
+    plan: EvidencePlan, change_path: Change, change_model: Change
+) -> EvidencePlan:
+    """Return the part of a plan that is about evidence with every path in it changed."""
+
+    def of(path: str) -> str:
+        return path if path == BUNDLED else change_path(path)
+
+    reranker = plan.reranker
+    if reranker is not None:
+        reranker = reranker.model_copy(update={"model": change_model(reranker.model)})
+    return plan.model_copy(
+        update={
+            "corpus": tuple(
+                one.model_copy(update={"path": Path(of(str(one.path)))}) for one in plan.corpus
+            ),
+            "index": tuple(of(path) for path in plan.index),
+            "model": change_model(plan.model),
+            "reranker": reranker,
         }
     )
 
@@ -270,12 +293,3 @@ def _seeded(solver: SolverPlan, seed: int) -> dict[str, Any]:
 
     takes_seed = "seed" in solver_class(solver.solver).settings_class.model_fields
     return {"seed": seed, **solver.settings} if takes_seed else solver.settings
-
-
-def _resolve(path: str, base: Path) -> str:
-    if "\0" in path:
-        raise SettingsError(f"the path {path!r} holds a NUL character")
-    try:
-        return str(base / Path(path).expanduser())
-    except RuntimeError:
-        raise SettingsError(f"there is no home folder for the path '{path}'") from None

@@ -2,19 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal
 
+import yaml
 from pydantic import Field, field_validator, model_validator
 
 from llmexam.errors import SettingsError
 from llmexam.sample import BUNDLED, exam_path
 from llmexam.settings import Settings
-from llmexam.storage.yaml_text import load_yaml
 from llmexam.tracking.settings import TrackingSettings
 from llmexam.training.registry import trainer_class
-from llmexam.workflows.plan import EvidencePlan
+from llmexam.workflows.plan import EvidencePlan, with_evidence_paths
+from llmexam.workflows.yaml_file import (
+    Change,
+    merge_changes,
+    place_model,
+    place_path,
+    place_settings,
+    read_yaml_file,
+)
 
 Family = Literal["bi-encoder", "cross-encoder", "multiple-choice", "ranker", "reranker"]
 _PARTS = ("train", "dev", "test")
@@ -118,7 +126,7 @@ class Recipe(Settings):
 
 
 def read_recipe(path: str | Path, changes: Mapping[str, Any] | None = None) -> Recipe:
-    """Read and check a recipe; relative paths in it start at its folder.
+    """Read and check a recipe; relative paths in it start at its folder, those of models too.
 
     Args:
         path: A YAML file.
@@ -128,16 +136,8 @@ def read_recipe(path: str | Path, changes: Mapping[str, Any] | None = None) -> R
         SettingsError: The file cannot be read, or a key or value in it is wrong.
         MissingDependencyError: The family needs a package that is not installed.
     """
-    try:
-        text = Path(path).read_text(encoding="utf-8-sig")
-    except FileNotFoundError:
-        raise SettingsError("there is no such recipe", file=path) from None
-    except (UnicodeDecodeError, IsADirectoryError):
-        raise SettingsError("this is not a YAML file", file=path) from None
-    values = load_yaml(text, file=path)
-    if not isinstance(values, dict):
-        raise SettingsError("a recipe is a mapping with the keys family and train", file=path)
-    return parse_recipe(_merge(values, changes or {}), base=Path(path).parent, file=path)
+    values = read_yaml_file(path, kind="recipe", keys="family and train")
+    return parse_recipe(merge_changes(values, changes or {}), base=Path(path).parent, file=path)
 
 
 def parse_recipe(
@@ -162,45 +162,44 @@ def parse_recipe(
     filled = settings.model_dump(mode="json")
     if recipe.seeds:
         filled.pop("seed")
-    placed = with_recipe_paths(recipe, lambda path: _resolve(path, base))
-    return placed.model_copy(update={"settings": filled})
+    return with_recipe_paths(
+        recipe.model_copy(update={"settings": filled}),
+        lambda path: place_path(path, base),
+        lambda name: place_model(name, base),
+    )
 
 
-def with_recipe_paths(recipe: Recipe, change: Callable[[str], str]) -> Recipe:
-    """Return a recipe with every path of an exam, corpus or index changed; `bundled` is no path."""
+def with_recipe_paths(recipe: Recipe, change_path: Change, change_model: Change) -> Recipe:
+    """Return a recipe with every path in it changed; `bundled` is no path.
 
-    def of(path: str) -> str:
-        return path if path == BUNDLED else change(path)
+    Args:
+        recipe: The recipe.
+        change_path: Changes the path of a file or folder.
+        change_model: Changes the name of a model, which may be a folder's.
+    """
 
     def of_file(file: ExamFile) -> ExamFile:
-        return file.model_copy(update={"path": of(file.path)})
+        path = file.path if file.path == BUNDLED else change_path(file.path)
+        return file.model_copy(update={"path": path})
 
-    plan = recipe.evidence
-    corpus = tuple(one.model_copy(update={"path": Path(of(str(one.path)))}) for one in plan.corpus)
-    evidence = {"corpus": corpus, "index": tuple(of(path) for path in plan.index)}
     return recipe.model_copy(
         update={
             "train": tuple(of_file(file) for file in recipe.train),
             "dev": of_file(recipe.dev) if recipe.dev else None,
             "report_on": tuple(of_file(file) for file in recipe.report_on),
-            "evidence": plan.model_copy(update=evidence),
+            "evidence": with_evidence_paths(recipe.evidence, change_path, change_model),
+            "settings": place_settings(recipe.settings, change_path, change_model),
         }
     )
 
 
-def _merge(values: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
-    merged = dict(values)
-    for key, change in changes.items():
-        here = merged.get(key)
-        both = isinstance(change, Mapping) and isinstance(here, Mapping)
-        merged[key] = _merge(here, change) if both else change  # type: ignore[arg-type]
-    return merged
-
-
-def _resolve(path: str, base: Path) -> str:
-    if "\0" in path:
-        raise SettingsError(f"the path {path!r} holds a NUL character")
-    try:
-        return str(base / Path(path).expanduser())
-    except RuntimeError:
-        raise SettingsError(f"there is no home folder for the path '{path}'") from None
+def recipe_yaml(recipe: Recipe) -> str:
+    """Return a recipe as YAML with all defaults; its paths are absolute."""
+    placed = with_recipe_paths(
+        recipe,
+        lambda path: str(Path(path).absolute()),
+        lambda name: place_model(name, Path.cwd()),
+    )
+    values = placed.model_dump(mode="json")
+    head = "# The recipe with all defaults filled in: llmexam train recipe.yaml\n"
+    return head + yaml.safe_dump(values, sort_keys=False, allow_unicode=True, width=100)

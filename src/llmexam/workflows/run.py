@@ -30,6 +30,7 @@ from llmexam.workflows.plan import Plan, read_plan, with_paths
 from llmexam.workflows.provenance import code_hash, describe_run
 from llmexam.workflows.same_evidence import check_evidence
 from llmexam.workflows.stages import Announce, Stages
+from llmexam.workflows.yaml_file import place_model
 
 _FINDINGS = TypeAdapter(tuple[Finding, ...])
 # Made first in the folder of a run; a folder with other things in it is not taken for one.
@@ -160,7 +161,12 @@ def _require_run_folder(path: Path) -> None:
 
 def _as_yaml(plan: Plan) -> str:
     # The copy is in another folder, so relative paths would lead elsewhere.
-    values = with_paths(plan, lambda path: str(Path(path).absolute())).model_dump(mode="json")
+    placed = with_paths(
+        plan,
+        lambda path: str(Path(path).absolute()),
+        lambda name: place_model(name, Path.cwd()),
+    )
+    values = placed.model_dump(mode="json")
     head = "# The plan of this run with all defaults filled in: llmexam run plan.yaml\n"
     return head + yaml.safe_dump(values, sort_keys=False, allow_unicode=True, width=100)
 

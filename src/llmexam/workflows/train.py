@@ -10,16 +10,16 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-import yaml
-
-from llmexam.errors import RunError
+from llmexam.errors import ModelError, RunError
 from llmexam.exam.audit import Finding
 from llmexam.exam.exam import Exam
 from llmexam.exam.score_files import write_scores
 from llmexam.exam.scores import ScoreMatrix
+from llmexam.lm.loading import resolve_model
+from llmexam.lm.model_card import CARD_FILE
 from llmexam.solvers.registry import solver_entries
 from llmexam.storage.atomic import write_json, write_text
-from llmexam.storage.hashing import hash_json
+from llmexam.storage.hashing import hash_file, hash_json
 from llmexam.storage.locking import lock_folder
 from llmexam.tracking.registry import create_tracker
 from llmexam.tracking.tracker import NoTracker
@@ -32,7 +32,7 @@ from llmexam.training.registry import create_trainer, trainer_class
 from llmexam.training.settings import TrainingSettings
 from llmexam.training.states import is_first_process, wait_for_all
 from llmexam.workflows.provenance import describe_run
-from llmexam.workflows.recipe import Recipe, read_recipe, with_recipe_paths
+from llmexam.workflows.recipe import Recipe, read_recipe, recipe_yaml
 from llmexam.workflows.stages import Stages, peak_memory_mb
 from llmexam.workflows.train_exams import TrainingExams, prepare_exams
 from llmexam.workflows.train_page import training_page
@@ -44,6 +44,7 @@ from llmexam.workflows.train_results import (
     score_after,
     score_before,
 )
+from llmexam.workflows.yaml_file import place_settings
 
 Announce = Callable[[str, int, int | None], None]
 
@@ -334,25 +335,34 @@ def _answered(recipe: Recipe, exams: TrainingExams) -> dict[str, Exam]:
     return exams.graded if recipe.family in solver_entries() else {}
 
 
-def recipe_yaml(recipe: Recipe) -> str:
-    """Return a recipe as YAML with all defaults; its paths are absolute."""
-    placed = with_recipe_paths(recipe, lambda path: str(Path(path).absolute()))
-    values = placed.model_dump(mode="json")
-    head = "# The recipe with all defaults filled in: llmexam train recipe.yaml\n"
-    return head + yaml.safe_dump(values, sort_keys=False, allow_unicode=True, width=100)
-
-
 def _key(recipe: Recipe, exams: TrainingExams) -> str:
-    """Return what a training is known by: its settings, and what its exams say."""
+    """Return what a training is known by: its settings and weights, and what its exams say."""
     told = recipe.model_dump(mode="json", exclude={"title", "tracking"})
     # Where the files lie does not matter.
     for name in ("train", "dev", "report_on"):
         told.pop(name)
+    told["settings"] = place_settings(told["settings"], _said_by_file, _said_by_model)
     told["exams"] = {
         name: exam.content_hash for name, exam in {"train": exams.train, **exams.graded}.items()
     }
     told["evidence"] = exams.origin.model_dump(mode="json")
     return hash_json(told)
+
+
+def _said_by_file(path: str) -> str:
+    # What a folder keeps, such as scores, changes no training.
+    return hash_file(path) if Path(path).is_file() else ""
+
+
+def _said_by_model(name: str) -> str:
+    """Return what names the weights in a folder; the name where it is none, such as a hub's."""
+    if not Path(name).is_dir():
+        return name
+    try:
+        return resolve_model(name).weights_hash
+    except ModelError:
+        # A ranker has no weights; its card tells when it was trained anew.
+        return _said_by_file(str(Path(name) / CARD_FILE)) or name
 
 
 def _finished(folder: Path, key: str) -> dict[str, Any] | None:
