@@ -131,6 +131,17 @@ class TestLeaks:
             self.fit(other, tmp_path, model)
         self.fit(other, tmp_path, model, trained_elsewhere=True)
 
+    def test_a_member_that_only_chose_its_step_by_these_questions_may_score_them(
+        self, exam, tmp_path, model
+    ):
+        other = exam.subset(range(80))
+        card = read_card(model)
+        write_card(model, card.model_copy(update={"data": {"dev": other.content_hash}}))
+        with pytest.raises(SettingsError, match=r"may have seen"):
+            self.fit(other, tmp_path, model)
+        done = self.fit(other, tmp_path, model, trained_elsewhere=True)
+        assert "member 'inner' chose its best step by these questions" in done.notes
+
     def test_out_of_fold_scores_take_its_place(self, exam, tmp_path, model):
         given = model / "out_of_fold.parquet"
         for asked in (exam.subset(range(20, 80)), exam):

@@ -73,7 +73,7 @@ def make_members(settings: RankerTrainingSettings, train: Exam) -> Members:
             given[plan.name], note = _read_given(plan, plan.out_of_fold, train)
             notes += note
         else:
-            _refuse_leak(plan, card, train)
+            notes += _refuse_leak(plan, card, train)
         # Where scores are given the member itself is not asked, as it may know the answers; its
         # features would tell them as well.
         asked = plan.out_of_fold is None and settings.use_features
@@ -95,15 +95,19 @@ def _card(values: Mapping[str, object]) -> ModelCard | None:
     return read_card(model) if isinstance(model, str) else None
 
 
-def _refuse_leak(plan: MemberPlan, card: ModelCard | None, train: Exam) -> None:
+def _refuse_leak(plan: MemberPlan, card: ModelCard | None, train: Exam) -> list[str]:
+    """Return what a person should know of a trained member that is asked itself."""
     if card is None:
-        return
-    if train.content_hash in card.data.values():
+        return []
+    uses = {name for name, found in card.data.items() if found == train.content_hash}
+    if uses - {"dev"}:
         reason = "was trained on these very questions"
     elif not plan.trained_elsewhere:
         reason = "was trained, and may have seen these questions"
+    elif uses:
+        return [f"member '{plan.name}' chose its best step by these questions"]
     else:
-        return
+        return []
     raise SettingsError(
         f"member '{plan.name}' {reason}: its scores of them are better than it is",
         field=f"members.{plan.name}.out_of_fold",
