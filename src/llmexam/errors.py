@@ -8,6 +8,7 @@ LlmExamError
 │   ├── CorruptIndexError   its files are damaged or missing
 │   └── IndexMismatchError  it was built from something else than what is asked for
 ├── SettingsError           a setting is unknown or has a value that cannot be
+│   └── UntrainedModelError a model was not trained for what it is asked to do
 ├── ScoreError              scores break the ScoreMatrix contract
 ├── RunError                a run folder cannot be used
 ├── ModelError              model weights cannot be used
@@ -88,6 +89,10 @@ class IndexMismatchError(EvidenceIndexError):
 
 class SettingsError(LlmExamError):
     """A setting is unknown or has a value that cannot be."""
+
+
+class UntrainedModelError(SettingsError):
+    """A model was not trained for what it is asked to do."""
 
 
 class ScoreError(LlmExamError):

@@ -10,12 +10,14 @@ from llmexam.exam.exam import Exam
 from llmexam.exam.readers import read_exam
 from llmexam.exam.score_files import read_scores
 from llmexam.exam.writers import write_exam
-from llmexam.lm.model_card import EvidenceOrigin, read_card
+from llmexam.lm.model_card import EvidenceOrigin, ModelCard, read_card, write_card
 from llmexam.sample import EXAM_PATH
 from llmexam.solvers.registry import create_solver
 from llmexam.workflows.recipe import parse_recipe, read_recipe
-from llmexam.workflows.train import _key, dry_run, train_recipe
+from llmexam.workflows.train import dry_run, train_recipe
 from llmexam.workflows.train_exams import TrainingExams, read_exams
+from llmexam.workflows.train_key import training_key
+from llmexam.workflows.train_results import score_before
 
 
 @pytest.fixture
@@ -113,7 +115,7 @@ class TestWeightsThatBegin:
         )
         exam = read_exam(EXAM_PATH)
         origin = EvidenceOrigin(source="none")
-        return _key(recipe, TrainingExams(exam, None, {}, origin, (), {}))
+        return training_key(recipe, TrainingExams(exam, None, {}, origin, (), {}))
 
     def model(self, folder, weights):
         folder.mkdir(exist_ok=True)
@@ -298,3 +300,29 @@ def test_a_reader_is_trained_by_a_recipe(tmp_path):
     assert scores.question_ids == exam.ids
     assert solver.trained_on_evidence == read_card(tmp_path / "out" / "model").evidence
     assert train_recipe(tmp_path / "r.yaml", tmp_path / "out").was_done
+
+
+class TestGradesBefore:
+    """Weights that were trained for the solver are graded before, too; others answer nothing."""
+
+    def before(self, tmp_path, model):
+        recipe = parse_recipe(
+            {"family": "multiple-choice", "train": "a.csv", "settings": {"model": model}},
+            base=tmp_path,
+        )
+        return score_before(recipe, {"sample": read_exam(EXAM_PATH)})
+
+    def test_weights_without_a_head_have_none(self, tmp_path):
+        assert self.before(tmp_path, "bundled") == {}
+
+    def test_what_else_is_wrong_is_told(self, tmp_path):
+        self.folder(tmp_path / "reader", encoding={"max_token": 128})
+        with pytest.raises(SettingsError, match="Did you mean 'max_tokens'"):
+            self.before(tmp_path, "reader")
+
+    def folder(self, folder, **values):
+        folder.mkdir()
+        (folder / "config.json").write_text("{}")
+        (folder / "model.safetensors").write_bytes(b"")
+        told = {"family": "multiple-choice", "base_model": "none", "base_weights_hash": ""}
+        write_card(folder, ModelCard(**told, **values))

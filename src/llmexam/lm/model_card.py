@@ -11,7 +11,7 @@ from typing import Any
 
 from pydantic import Field
 
-from llmexam.errors import ModelError, SettingsError
+from llmexam.errors import ModelError, UntrainedModelError
 from llmexam.settings import Settings
 from llmexam.storage.atomic import write_text
 
@@ -91,17 +91,17 @@ def require_family(folder: str | Path, card: ModelCard | None, family: str) -> M
     """Return the card if it is one of this family.
 
     Raises:
-        SettingsError: There is none, or the model was trained for another solver.
+        UntrainedModelError: There is none, or the model was trained for another solver.
     """
     if card is None:
-        raise SettingsError(
+        raise UntrainedModelError(
             f"the model has no {CARD_FILE}, so it was not trained for solver '{family}'",
             file=folder,
             field="model",
             hint="Train one: llmexam train recipe.yaml",
         )
     if card.family != family:
-        raise SettingsError(
+        raise UntrainedModelError(
             f"the model was trained for solver '{card.family}', not for '{family}'",
             file=folder,
             field="model",

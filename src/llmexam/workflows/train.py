@@ -10,16 +10,13 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from llmexam.errors import ModelError, RunError
+from llmexam.errors import RunError
 from llmexam.exam.audit import Finding
 from llmexam.exam.exam import Exam
 from llmexam.exam.score_files import write_scores
 from llmexam.exam.scores import ScoreMatrix
-from llmexam.lm.loading import resolve_model
-from llmexam.lm.model_card import CARD_FILE
 from llmexam.solvers.registry import solver_entries
 from llmexam.storage.atomic import write_json, write_text
-from llmexam.storage.hashing import hash_file, hash_json
 from llmexam.storage.locking import lock_folder
 from llmexam.tracking.registry import create_tracker
 from llmexam.tracking.tracker import NoTracker
@@ -35,6 +32,7 @@ from llmexam.workflows.provenance import describe_run
 from llmexam.workflows.recipe import Recipe, read_recipe, recipe_yaml
 from llmexam.workflows.stages import Stages, peak_memory_mb
 from llmexam.workflows.train_exams import TrainingExams, prepare_exams
+from llmexam.workflows.train_key import training_key
 from llmexam.workflows.train_page import training_page
 from llmexam.workflows.train_processes import Crew
 from llmexam.workflows.train_results import (
@@ -44,7 +42,6 @@ from llmexam.workflows.train_results import (
     score_after,
     score_before,
 )
-from llmexam.workflows.yaml_file import place_settings
 
 Announce = Callable[[str, int, int | None], None]
 
@@ -139,7 +136,7 @@ def train_recipe(
             _forget(path)
         stages = Stages(path, announce=announce)
         exams = prepare_exams(checked, stages, path)
-        key = _key(checked, exams)
+        key = training_key(checked, exams)
         done = _finished(path, key)
         if done is not None:
             crew.tell("prepared", "done")
@@ -222,7 +219,7 @@ def _run(
     _complete_cards(recipe, trained, exams, before, after)
     write_text(folder / "training.html", training_page(results, trained))
     # Last: a folder that has it is finished.
-    write_json(folder / RESULTS_FILE, {"key": _key(recipe, exams), **results})
+    write_json(folder / RESULTS_FILE, {"key": training_key(recipe, exams), **results})
     return TrainingOutcome(folder, results)
 
 
@@ -333,36 +330,6 @@ def _complete_cards(
 def _answered(recipe: Recipe, exams: TrainingExams) -> dict[str, Exam]:
     """Return the exams that are graded; none where the model is no solver's."""
     return exams.graded if recipe.family in solver_entries() else {}
-
-
-def _key(recipe: Recipe, exams: TrainingExams) -> str:
-    """Return what a training is known by: its settings and weights, and what its exams say."""
-    told = recipe.model_dump(mode="json", exclude={"title", "tracking"})
-    # Where the files lie does not matter.
-    for name in ("train", "dev", "report_on"):
-        told.pop(name)
-    told["settings"] = place_settings(told["settings"], _said_by_file, _said_by_model)
-    told["exams"] = {
-        name: exam.content_hash for name, exam in {"train": exams.train, **exams.graded}.items()
-    }
-    told["evidence"] = exams.origin.model_dump(mode="json")
-    return hash_json(told)
-
-
-def _said_by_file(path: str) -> str:
-    # What a folder keeps, such as scores, changes no training.
-    return hash_file(path) if Path(path).is_file() else ""
-
-
-def _said_by_model(name: str) -> str:
-    """Return what names the weights in a folder; the name where it is none, such as a hub's."""
-    if not Path(name).is_dir():
-        return name
-    try:
-        return resolve_model(name).weights_hash
-    except ModelError:
-        # A ranker has no weights; its card tells when it was trained anew.
-        return _said_by_file(str(Path(name) / CARD_FILE)) or name
 
 
 def _finished(folder: Path, key: str) -> dict[str, Any] | None:

@@ -9,7 +9,7 @@ from typing import Any
 
 from llmexam.ensemble.build import build_ensemble
 from llmexam.ensemble.settings import EnsembleSettings
-from llmexam.errors import SettingsError
+from llmexam.errors import UntrainedModelError
 from llmexam.evaluation.compare import compare_results
 from llmexam.evaluation.evaluate import evaluate_scores
 from llmexam.exam.exam import Exam
@@ -36,8 +36,7 @@ def score_before(recipe: Recipe, exams: Mapping[str, Exam]) -> dict[str, ScoreMa
     try:
         solver = create_solver(recipe.family, {"model": model})
         return {name: solver.score(list(exam)) for name, exam in exams.items()}
-    except SettingsError:
-        # The solver takes no weights that were not trained for it.
+    except UntrainedModelError:
         return {}
 
 
