@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 
 from llmexam.errors import MissingDependencyError
 from llmexam.solvers.ranker.encoding import SCORE_COLUMNS, OptionRows
-from llmexam.solvers.ranker.texts import TEXT_COLUMNS
 from llmexam.solvers.ranker.model import Logit, centre
+from llmexam.solvers.ranker.texts import TEXT_COLUMNS
 
 Floats = NDArray[np.float64]
 
