@@ -180,6 +180,7 @@ def test_folds_leave_scores_of_every_training_question(recipe, fake_family, tmp_
     train = read_exam(tmp_path / "train.jsonl")
     assert scores.question_ids == train.ids
     assert told["exam_hash"] == train.content_hash
+    assert told["questions"].split() == list(train.question_hashes)
     assert done.results["out_of_fold"]["map_at_k"]["value"] == pytest.approx(
         map_at_k(scores.ranking, train.answers)
     )

@@ -85,6 +85,11 @@ class Exam:
             ]
         )
 
+    @cached_property
+    def question_hashes(self) -> tuple[str, ...]:
+        """What tells each question from others, whatever its id, answer and evidence: 12 digits."""
+        return tuple(hash_json([q.prompt, list(q.options)])[:12] for q in self.questions)
+
     def subset(self, indices: Sequence[int]) -> Exam:
         """Return an exam of the questions at these places, in this order."""
         return replace(self, questions=tuple(self.questions[i] for i in indices))

@@ -22,6 +22,9 @@ from llmexam.training.protocol import Checkpoint, Trainer
 from llmexam.training.states import is_first_process, wait_for_all
 
 _SCORES_FILE = "out_of_fold.parquet"
+QUESTIONS_KEY = "questions"
+"""Where out-of-fold scores say which questions they are of: a hash each, in their order."""
+
 ScoreModel = Callable[[Path, Exam], ScoreMatrix]
 
 
@@ -95,6 +98,16 @@ def train_folds(
         fold_of[held_out] = number
     scores = ScoreMatrix.concatenate(parts).subset(order)
     return Folds(scores, tuple(checkpoints), tuple(int(number) for number in fold_of))
+
+
+def out_of_fold_metadata(solver: str, exam: Exam) -> dict[str, str]:
+    """Return what a file of out-of-fold scores says of itself, rows in the order of the exam."""
+    return {
+        "solver": solver,
+        "out_of_fold": "true",
+        "exam_hash": exam.content_hash,
+        QUESTIONS_KEY: " ".join(exam.question_hashes),
+    }
 
 
 def score_with(solver: str, settings: dict[str, Any] | None = None) -> ScoreModel:

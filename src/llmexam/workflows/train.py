@@ -22,7 +22,7 @@ from llmexam.tracking.registry import create_tracker
 from llmexam.tracking.tracker import NoTracker
 from llmexam.training.checkpoint import finished_checkpoint, package_versions, update_card
 from llmexam.training.curves import write_curves
-from llmexam.training.folds import score_with, train_folds
+from llmexam.training.folds import out_of_fold_metadata, score_with, train_folds
 from llmexam.training.preflight import check_evidence_cut, check_first_loss, check_stuck
 from llmexam.training.protocol import Checkpoint, Estimate
 from llmexam.training.registry import create_trainer, trainer_class
@@ -305,8 +305,7 @@ def _grade_folds(
 ) -> dict[str, Any] | None:
     if scores is None:
         return None
-    metadata = {"solver": recipe.family, "exam_hash": exams.train.content_hash, "out_of_fold": "1"}
-    write_scores(folder / "oof.parquet", scores, metadata)
+    write_scores(folder / "oof.parquet", scores, out_of_fold_metadata(recipe.family, exams.train))
     return grade_scores(recipe, exams.train, scores, "out of fold")
 
 

@@ -1,4 +1,5 @@
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -15,6 +16,7 @@ from llmexam.solvers.protocol import AsksOthers
 from llmexam.solvers.registry import create_solver
 from llmexam.storage.hashing import hash_file
 from llmexam.testing import check_solver
+from llmexam.training.folds import out_of_fold_metadata
 from llmexam.training.protocol import Trainer
 from llmexam.training.ranker.settings import RankerTrainingSettings
 from llmexam.training.ranker.trainer import RankerTrainer
@@ -156,6 +158,25 @@ class TestLeaks:
         write_scores(path, create_solver("longest").score(exam.questions), {"out_of_fold": "false"})
         with pytest.raises(ScoreError, match="not out of fold"):
             self.fit(exam, tmp_path, model, out_of_fold=path)
+
+    def test_scores_that_a_run_wrote_are_not_out_of_fold(self, exam, tmp_path, model):
+        path = tmp_path / "run.parquet"
+        write_scores(path, create_solver("longest").score(exam.questions), {"solver": "longest"})
+        with pytest.raises(ScoreError, match="not out of fold"):
+            self.fit(exam, tmp_path, model, out_of_fold=path)
+
+    def test_scores_of_other_questions_with_the_same_ids_are_refused(self, exam, tmp_path, model):
+        path = tmp_path / "oof.parquet"
+        other = Exam(tuple(replace(q, prompt=f"{q.prompt} Or so?") for q in exam))
+        scores = create_solver("longest").score(exam.questions)
+        write_scores(path, scores, out_of_fold_metadata("multiple-choice", other))
+        for asked in (exam, exam.subset(range(60))):
+            with pytest.raises(ScoreError, match="another question with that id"):
+                self.fit(asked, tmp_path, model, out_of_fold=path)
+        bare = exam.without_passages()
+        write_scores(path, scores, out_of_fold_metadata("multiple-choice", bare))
+        done = self.fit(exam.subset(range(60)), tmp_path, model, out_of_fold=path)
+        assert any("other texts or evidence" in note for note in done.notes)
 
     def test_scores_of_other_questions_are_refused(self, exam, tmp_path, model):
         path = tmp_path / "scores.parquet"

@@ -21,6 +21,7 @@ from llmexam.solvers.ranker.asking import ask_members
 from llmexam.solvers.ranker.encoding import OptionRows
 from llmexam.solvers.ranker.model import MemberSpec
 from llmexam.solvers.registry import create_solver, parse_solver_settings
+from llmexam.training.folds import QUESTIONS_KEY
 from llmexam.training.ranker.settings import MemberPlan, RankerTrainingSettings
 
 
@@ -117,13 +118,16 @@ def _refuse_leak(plan: MemberPlan, card: ModelCard | None, train: Exam) -> list[
 
 def _read_given(plan: MemberPlan, path: Path, train: Exam) -> tuple[ScoreMatrix, list[str]]:
     scores, made_by = read_scores(path)
-    if made_by.get("out_of_fold") == "false":
+    # What a run or a training writes names the solver; only folds say more.
+    unsaid = "" if made_by.get("solver") else "true"
+    if made_by.get("out_of_fold", unsaid) in ("", "false"):
         raise ScoreError(
             f"these scores of '{plan.name}' are not out of fold",
             file=path,
             hint="Train by folds, and give the scores that this leaves",
         )
     place = {question_id: row for row, question_id in enumerate(scores.question_ids)}
+    _require_same_questions(train, place, made_by.get(QUESTIONS_KEY, ""), path)
     if place.keys() > set(train.ids):
         # Of a part of the questions, such as all folds but one.
         scores = scores.subset([place[question_id] for question_id in train.ids])
@@ -138,6 +142,26 @@ def _read_given(plan: MemberPlan, path: Path, train: Exam) -> tuple[ScoreMatrix,
             "other texts or evidence"
         )
     return aligned, notes
+
+
+def _require_same_questions(train: Exam, place: Mapping[str, int], said: str, path: Path) -> None:
+    """Check that scores with the same ids are of the same questions: many files count from 0.
+
+    Raises:
+        ScoreError: A question with this id said something else.
+    """
+    hashes = said.split()
+    if len(hashes) != len(place):
+        return
+    for row, (question, own) in enumerate(zip(train, train.question_hashes, strict=True), 1):
+        at = place.get(question.id)
+        if at is not None and hashes[at] != own:
+            raise ScoreError(
+                f"the scores of question '{question.id}' are of another question with that id",
+                file=path,
+                row=row,
+                hint="Give scores of the very questions that the ranker is trained on",
+            )
 
 
 def names_without(names: Sequence[str], member: str) -> list[str]:

@@ -17,6 +17,7 @@ from llmexam.lm.model_card import CARD_FILE, ModelCard, write_card
 from llmexam.solvers.ranker.encoding import OptionRows
 from llmexam.solvers.ranker.model import RankerModel, write_ranker
 from llmexam.tracking.tracker import Tracker
+from llmexam.training.folds import out_of_fold_metadata
 from llmexam.training.protocol import Checkpoint, CurvePoint, Estimate
 from llmexam.training.ranker.boosting import STEP, fit_trees
 from llmexam.training.ranker.conditional_logit import Choices
@@ -100,7 +101,7 @@ class RankerTrainer:
         write_scores(
             folder / OUT_OF_FOLD_FILE,
             out_of_fold,
-            {"solver": "ranker", "out_of_fold": "true", "exam_hash": train.content_hash},
+            out_of_fold_metadata("ranker", train),
         )
         write_card(folder, done)
         return Checkpoint(
