@@ -108,12 +108,20 @@ class ModelError(LlmExamError):
 
 
 class MissingDependencyError(LlmExamError):
-    """An optional package is not installed."""
+    """An optional package is not installed.
 
-    def __init__(self, feature: str, package: str, extra: str) -> None:
+    Args:
+        feature: What needs it.
+        package: The package.
+        extra: The extra of llmexam that installs it.
+        install: What to install instead, for packages that no extra has.
+    """
+
+    def __init__(self, feature: str, package: str, extra: str, *, install: str = "") -> None:
+        command = f"pip install {install}" if install else f"pip install 'llmexam[{extra}]'"
         super().__init__(
             f"{feature} needs '{package}', which is not installed",
-            hint=f"Install it with: pip install 'llmexam[{extra}]'",
+            hint=f"Install it with: {command}",
         )
 
 

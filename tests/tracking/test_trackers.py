@@ -1,6 +1,7 @@
 import json
 import sys
 import warnings
+from types import ModuleType
 
 import pytest
 
@@ -44,11 +45,36 @@ def test_nothing_is_kept_by_default(tmp_path):
 
 
 def test_a_missing_package_is_named(tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "wandb", None)
+    monkeypatch.delitem(sys.modules, "llmexam.tracking.wandb", raising=False)
+    with pytest.raises(MissingDependencyError, match=r"llmexam\[track\]"):
+        create_tracker(TrackingSettings(to="wandb"), tmp_path)
+
+
+def test_a_missing_package_of_no_extra_is_named(tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "mlflow", None)
     monkeypatch.setitem(sys.modules, "mlflow.tracking", None)
     monkeypatch.delitem(sys.modules, "llmexam.tracking.mlflow", raising=False)
-    with pytest.raises(MissingDependencyError, match=r"llmexam\[track\]"):
+    with pytest.raises(MissingDependencyError, match=r"pip install mlflow \(mlflow-skinny"):
         create_tracker(TrackingSettings(to="mlflow"), tmp_path)
+
+
+def test_a_package_that_is_missing_when_it_is_used_is_named(tmp_path, monkeypatch):
+    client = ModuleType("mlflow.tracking")
+
+    def without_database(tracking_uri):
+        raise ModuleNotFoundError("No module named 'sqlalchemy'", name="sqlalchemy")
+
+    client.MlflowClient = without_database
+    monkeypatch.setitem(sys.modules, "mlflow", ModuleType("mlflow"))
+    monkeypatch.setitem(sys.modules, "mlflow.tracking", client)
+    monkeypatch.delitem(sys.modules, "llmexam.tracking.mlflow", raising=False)
+    try:
+        with pytest.raises(MissingDependencyError, match="needs 'sqlalchemy'"):
+            create_tracker(TrackingSettings(to="mlflow"), tmp_path)
+    finally:
+        # The room has taken up the client above.
+        sys.modules.pop("llmexam.tracking.mlflow", None)
 
 
 def read_back(folder):

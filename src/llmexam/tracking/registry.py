@@ -16,6 +16,9 @@ _TRACKERS = {
     "mlflow": "llmexam.tracking.mlflow:MlflowTracker",
 }
 
+# The extra `track` leaves it out for its size. The small one cannot keep a database of its own.
+_INSTALLS = {"mlflow": "mlflow (mlflow-skinny will do where MLFLOW_TRACKING_URI names a server)"}
+
 
 def create_tracker(settings: TrackingSettings, folder: Path) -> Tracker:
     """Return a tracker.
@@ -32,11 +35,15 @@ def create_tracker(settings: TrackingSettings, folder: Path) -> Tracker:
     module, _, attribute = _TRACKERS[settings.to].partition(":")
     try:
         found: Any = getattr(import_module(module), attribute)
+        # MLflow imports what keeps a database only now.
+        tracker: Tracker = found(settings, folder)
     except ModuleNotFoundError as error:
         if (error.name or "").startswith("llmexam"):
             raise
         raise MissingDependencyError(
-            f"tracking to {settings.to}", error.name or settings.to, "track"
+            f"tracking to {settings.to}",
+            error.name or settings.to,
+            "track",
+            install=_INSTALLS.get(settings.to, ""),
         ) from error
-    tracker: Tracker = found(settings, folder)
     return tracker
