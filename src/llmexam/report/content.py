@@ -9,6 +9,7 @@ from llmexam.exam.audit import Finding
 from llmexam.exam.exam import Exam
 from llmexam.exam.scores import ScoreMatrix
 from llmexam.solvers.protocol import Explanation
+from llmexam.training.protocol import CurvePoint
 
 AuditFinding = Finding
 """One thing the data audit found."""
@@ -26,6 +27,7 @@ class SolverResult:
         explanations: Why, one a question, or empty.
         weight: Its weight in the ensemble, or None.
         gain: The ensemble against itself without this member, or None.
+        curve: What its training measured, by rising step; empty where it was not trained.
     """
 
     name: str
@@ -35,6 +37,7 @@ class SolverResult:
     explanations: tuple[Explanation, ...] = ()
     weight: float | None = None
     gain: Comparison | None = None
+    curve: tuple[CurvePoint, ...] = ()
 
 
 @dataclass(frozen=True)

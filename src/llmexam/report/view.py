@@ -13,6 +13,7 @@ from llmexam.report.formats import clip, count
 from llmexam.report.grading import Grades, confident_mistakes, grade, hardest, most_telling
 from llmexam.report.headline import Headline, view_headline
 from llmexam.report.questions import BriefView, QuestionView, QuestionViews
+from llmexam.report.trainings import TrainingView, training_views
 
 MOST_IN_FULL = 500
 """Exams up to this length show every question in full."""
@@ -45,6 +46,7 @@ class ReportView:
     headline: Headline
     solvers: solver_views.SolverTable
     letters: tuple[solver_views.LetterCard, ...]
+    trainings: tuple[TrainingView, ...]
     comparisons: tuple[analysis.ComparisonRow, ...]
     comparison_axis: Markup
     calibration: analysis.CalibrationView | None
@@ -88,6 +90,7 @@ def view_report(content: ReportContent) -> ReportView:
         headline=view_headline(content),
         solvers=solver_views.solver_table(content),
         letters=solver_views.letter_cards(content),
+        trainings=training_views(content),
         comparisons=comparisons,
         comparison_axis=comparison_axis,
         calibration=calibration,
@@ -116,6 +119,7 @@ def _sections(
     parts = (
         ("solvers", "Solvers", True),
         ("letters", "Letters", evaluation is not None and bool(evaluation.letters)),
+        ("trainings", "Training", bool(training_views(content))),
         ("comparisons", "Comparisons", bool(content.comparisons)),
         ("calibration", "Calibration", calibrated),
         ("slices", "Slices", sliced),

@@ -25,6 +25,7 @@ from llmexam.exam.exam import Exam
 from llmexam.exam.scores import ScoreMatrix
 from llmexam.storage.atomic import write_text
 from llmexam.tracking.tracker import Tracker
+from llmexam.training.curve_file import CURVE_FILE, read_curve_file
 from llmexam.training.protocol import CurvePoint
 from llmexam.training.settings import TrainingSettings
 from llmexam.training.states import (
@@ -38,7 +39,6 @@ from llmexam.training.states import (
 from llmexam.training.undisturbed import undisturbed
 from llmexam.training.weights import Average, BestWeights
 
-CURVE_FILE = "curve.jsonl"
 AVERAGE_FILE = "average.safetensors"
 DevLoss = Callable[[ScoreMatrix, Exam], float]
 
@@ -289,23 +289,6 @@ def choice_loss(scores: ScoreMatrix, exam: Exam) -> float:
     values -= values.max(axis=1, keepdims=True)
     logs = values - np.log(np.exp(values).sum(axis=1, keepdims=True))
     return float(-logs[np.arange(len(exam)), exam.answers].mean())
-
-
-def read_curve_file(path: Path) -> dict[int, dict[str, float]]:
-    """Return the points of a curve file by step; none where there is no file.
-
-    A last line that a kill cut short is left out.
-    """
-    points: dict[int, dict[str, float]] = {}
-    if not path.is_file():
-        return points
-    for line in path.read_text("utf-8").splitlines():
-        try:
-            values = json.loads(line)
-            points.setdefault(int(values.pop("step")), {}).update(values)
-        except (ValueError, KeyError, AttributeError):
-            continue
-    return points
 
 
 def _shared(values: tuple[float, float]) -> tuple[float, float]:

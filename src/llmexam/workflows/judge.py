@@ -19,6 +19,7 @@ from llmexam.report.content import SolverResult
 from llmexam.solvers.protocol import AsksOthers, Explanation, Solver
 from llmexam.solvers.registry import create_solver, solver_entries
 from llmexam.storage.atomic import write_text
+from llmexam.training.curve_file import read_curve
 from llmexam.workflows.plan import Plan, SolverPlan
 from llmexam.workflows.provenance import (
     code_hash,
@@ -84,8 +85,10 @@ def judge_solver(
     """
     judging = _Judging(planned, solver, exam, stages, folder)
     scores, explanations = judging.score(), judging.explain()
+    model = planned.settings.get("model")
+    curve = read_curve(model) if isinstance(model, str) else ()
     if not exam.is_labelled:
-        return SolverResult(planned.name, scores, explanations=explanations)
+        return SolverResult(planned.name, scores, explanations=explanations, curve=curve)
     grading = plan.evaluation
     position = judging.audit(scores, grading.k) if grading.positions else None
     evaluation = stages.time(
@@ -99,7 +102,7 @@ def judge_solver(
             seed=plan.seed,
         ),
     )
-    return SolverResult(planned.name, scores, evaluation, position, explanations)
+    return SolverResult(planned.name, scores, evaluation, position, explanations, curve=curve)
 
 
 class _Judging:
