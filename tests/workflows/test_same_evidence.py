@@ -4,6 +4,7 @@ from types import SimpleNamespace
 import pytest
 
 from llmexam.errors import SettingsError
+from llmexam.evidence.reranker import RerankerSettings
 from llmexam.exam.exam import Exam
 from llmexam.exam.question import Passage, Question
 from llmexam.lm.loading import resolve_model
@@ -51,6 +52,8 @@ def test_the_origin_names_the_weights_that_found_it():
     weights = resolve_model("bundled").weights_hash
     found = origin([BARE], corpus=["bundled"], kinds=["dense", "sparse"], reranker="bundled")
     assert (found.kinds, found.model, found.reranker) == (("dense", "sparse"), weights, weights)
+    assert found.depth == RerankerSettings(model="bundled").depth
+    assert origin([BARE], corpus=["bundled"]).depth == 0
 
 
 def test_an_index_that_is_there_tells_how_it_was_cut(tmp_path):
@@ -68,6 +71,7 @@ def test_the_same_evidence_is_taken():
     ("change", "words"),
     [
         ({"k": 9}, "passages a question 9, in training 4"),
+        ({"depth": 50}, "passages that the reranker chooses among 50, in training 0"),
         ({"kinds": ("dense", "sparse")}, "kinds of index dense + sparse, in training sparse"),
         ({"chunking": {}}, "chunking whole documents, in training tokens 9"),
         ({"reranker": "f" * 64}, "reranker 'ffffffffffff…', in training ''"),

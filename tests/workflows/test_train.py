@@ -13,8 +13,9 @@ from llmexam.exam.writers import write_exam
 from llmexam.lm.model_card import EvidenceOrigin, ModelCard, read_card, write_card
 from llmexam.sample import EXAM_PATH
 from llmexam.solvers.registry import create_solver
+from llmexam.training.protocol import Checkpoint, CurvePoint
 from llmexam.workflows.recipe import parse_recipe, read_recipe
-from llmexam.workflows.train import dry_run, train_recipe
+from llmexam.workflows.train import _curve_findings, dry_run, train_recipe
 from llmexam.workflows.train_exams import TrainingExams, read_exams
 from llmexam.workflows.train_key import training_key
 from llmexam.workflows.train_results import score_before
@@ -327,3 +328,30 @@ class TestGradesBefore:
         (folder / "model.safetensors").write_bytes(b"")
         told = {"family": "multiple-choice", "base_model": "none", "base_weights_hash": ""}
         write_card(folder, ModelCard(**told, **values))
+
+
+class TestLossesOfASoftmax:
+    """A head that was trained before begins where it was, not at even scores."""
+
+    def findings(self, tmp_path, folder, **settings):
+        recipe = parse_recipe(
+            {
+                "family": "multiple-choice",
+                "train": "a.csv",
+                "settings": {"model": folder, **settings},
+            },
+            base=tmp_path,
+        )
+        exams = TrainingExams(read_exam(EXAM_PATH), None, {}, EvidenceOrigin(source="none"), (), {})
+        curve = tuple(CurvePoint(step, {"loss": loss}) for step, loss in ((1, 0.3), (2, 0.2)))
+        card = ModelCard(family="multiple-choice", base_model="", base_weights_hash="")
+        found = _curve_findings(recipe, exams, {"model": Checkpoint(tmp_path, card, curve)})
+        return [finding.check for finding in found]
+
+    @pytest.mark.parametrize("trained", [False, True])
+    def test_only_a_new_head_must_begin_at_even_scores(self, tmp_path, trained):
+        TestGradesBefore().folder(tmp_path / "body")
+        if not trained:
+            (tmp_path / "body" / "llmexam.json").unlink()
+        assert self.findings(tmp_path, "body") == ([] if trained else ["first loss"])
+        assert self.findings(tmp_path, "body", hard_negatives={"n": 2}) == []

@@ -32,6 +32,7 @@ class EvidenceOrigin(Settings):
     query_form: str = Field("", description="what was looked for")
     k: int = Field(0, ge=0, description="passages a question got at most")
     reranker: str = Field("", description="weights hash of the reranker, if one was used")
+    depth: int = Field(0, ge=0, description="passages that the reranker chose among")
 
 
 class ExportOrigin(Settings):

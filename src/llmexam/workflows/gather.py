@@ -112,6 +112,7 @@ def evidence_origin(plan: EvidencePlan, exam: Exam) -> EvidenceOrigin:
         query_form=plan.query_form,
         k=plan.k,
         reranker=resolve_model(plan.reranker.model).weights_hash if plan.reranker else "",
+        depth=plan.reranker.depth if plan.reranker else 0,
     )
 
 

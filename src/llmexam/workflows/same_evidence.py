@@ -23,6 +23,7 @@ _LABELS = {
     "query_form": "query form",
     "k": "passages a question",
     "reranker": "reranker",
+    "depth": "passages that the reranker chooses among",
 }
 
 

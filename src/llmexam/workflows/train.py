@@ -15,6 +15,8 @@ from llmexam.exam.audit import Finding
 from llmexam.exam.exam import Exam
 from llmexam.exam.score_files import write_scores
 from llmexam.exam.scores import ScoreMatrix
+from llmexam.lm.loading import resolve_model
+from llmexam.lm.model_card import read_card
 from llmexam.solvers.registry import solver_entries
 from llmexam.storage.atomic import write_json, write_text
 from llmexam.storage.locking import lock_folder
@@ -226,17 +228,22 @@ def _run(
 def _curve_findings(
     recipe: Recipe, exams: TrainingExams, trained: Mapping[str, Checkpoint]
 ) -> list[Finding]:
-    """Return what the losses tell of a new softmax head, whose first loss is known: ln n."""
+    """Return what the losses tell of a softmax over options that are all there.
+
+    That of a new head begins at ln n; one that was trained before may begin anywhere.
+    """
     settings = recipe.settings
-    if settings.get("objective") != "softmax" or settings.get("drop_options"):
+    changes_options = settings.get("drop_options") or settings.get("hard_negatives")
+    if settings.get("objective") != "softmax" or changes_options:
         return []
+    is_new = read_card(resolve_model(settings["model"]).path) is None
     n_options = [len(question.options) for question in exams.train]
-    checks = [
+    found = [
         check(one.curve, n_options)
         for one in trained.values()
-        for check in (check_first_loss, check_stuck)
+        for check in ((check_first_loss, check_stuck) if is_new else (check_stuck,))
     ]
-    return [finding for finding in checks if finding is not None]
+    return [finding for finding in found if finding is not None]
 
 
 def _train(

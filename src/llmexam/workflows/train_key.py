@@ -24,6 +24,9 @@ def training_key(recipe: Recipe, exams: TrainingExams) -> str:
         name: exam.content_hash for name, exam in {"train": exams.train, **exams.graded}.items()
     }
     told["evidence"] = exams.origin.model_dump(mode="json")
+    if not exams.origin.reranker:
+        # Trainings that began before it was told are still the same.
+        del told["evidence"]["depth"]
     return hash_json(told)
 
 
