@@ -24,7 +24,7 @@ class TrainingSettings(Settings):
     """How a model is trained. One step is one update of the weights."""
 
     n_epochs: float = Field(2.0, gt=0, description="passes over the training questions")
-    max_steps: int | None = Field(None, ge=1, description="stop after so many steps")
+    max_steps: int | None = Field(None, ge=1, description="so many steps, whatever `n_epochs` says")
     batch_size: int = Field(8, ge=1, description="questions of one forward pass on one device")
     gradient_accumulation: int = Field(1, ge=1, description="forward passes of one step")
     learning_rate: float = Field(1e-4, gt=0, description="of the body, at its peak")
