@@ -15,7 +15,14 @@ N_TIMED = 3
 _MB = 1e6
 
 
-class _Watch(transformers.TrainerCallback):
+class StepWatch(transformers.TrainerCallback):
+    """Takes the time and the memory of each step.
+
+    Attributes:
+        seconds: Time of each step.
+        peak: Most memory held at the end of one, in bytes.
+    """
+
     def __init__(self) -> None:
         self.seconds: list[float] = []
         self.peak = 0
@@ -35,16 +42,22 @@ class _Watch(transformers.TrainerCallback):
         self.seconds.append(time.perf_counter() - self._began)
 
 
+def watch_steps(trainer: transformers.Trainer) -> StepWatch:
+    """Return what the steps of a training took; no state is kept."""
+    watch = StepWatch()
+    trainer.args.save_strategy = transformers.trainer_utils.SaveStrategy.NO
+    trainer.remove_callback(PrinterCallback)
+    trainer.add_callback(watch)
+    trainer.train()
+    return watch
+
+
 def time_steps(trainer: transformers.Trainer) -> tuple[float, float]:
     """Return the seconds of a step, the mean of a few, and the most memory held in one, in MB.
 
     The first step, which makes the optimiser's states, is not in the mean if there are others.
     The trainer's `max_steps` must be `1 + N_TIMED` at most.
     """
-    watch = _Watch()
-    trainer.args.save_strategy = transformers.trainer_utils.SaveStrategy.NO
-    trainer.remove_callback(PrinterCallback)
-    trainer.add_callback(watch)
-    trainer.train()
+    watch = watch_steps(trainer)
     timed = watch.seconds[1:] or watch.seconds
     return sum(timed) / len(timed), watch.peak / _MB

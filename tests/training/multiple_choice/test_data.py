@@ -7,6 +7,7 @@ from llmexam.errors import ExamError
 from llmexam.exam.exam import Exam
 from llmexam.exam.question import Passage, Question
 from llmexam.lm.loading import load_tokenizer, resolve_model
+from llmexam.training.hard_negatives import HardNegativeSettings, hard_negatives
 from llmexam.training.multiple_choice.batching import Draw
 from llmexam.training.multiple_choice.data import (
     NO_ANSWER,
@@ -14,8 +15,6 @@ from llmexam.training.multiple_choice.data import (
     check_trainable,
     without_repeats,
 )
-from llmexam.training.multiple_choice.hard_negatives import hard_negatives
-from llmexam.training.multiple_choice.settings import HardNegativeSettings
 
 
 @pytest.fixture(scope="module")

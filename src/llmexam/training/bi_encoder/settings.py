@@ -7,7 +7,7 @@ from typing import Literal
 from pydantic import Field
 
 from llmexam.lm.loading import BUNDLED
-from llmexam.training.multiple_choice.settings import HardNegativeSettings
+from llmexam.training.hard_negatives import HardNegativeSettings
 from llmexam.training.settings import TrainingSettings
 
 Loss = Literal["multiple-negatives", "cached-multiple-negatives", "contrastive", "cosent", "cosine"]

@@ -33,9 +33,9 @@ from llmexam.training.arguments import training_device
 from llmexam.training.bi_encoder.rows import columns, contrasts
 from llmexam.training.bi_encoder.settings import BiEncoderTrainingSettings
 from llmexam.training.checkpoint import finish_checkpoint, finished_checkpoint
+from llmexam.training.hard_negatives import hard_negatives
 from llmexam.training.loop import DevSet, run_training
 from llmexam.training.lora import apply_lora, merge_lora
-from llmexam.training.multiple_choice.hard_negatives import hard_negatives
 from llmexam.training.optimiser import create_optimiser, freeze, set_dropout
 from llmexam.training.plain_states import PlainStates, library_arguments
 from llmexam.training.protocol import Checkpoint, Estimate

@@ -17,8 +17,8 @@ from llmexam.exam.normalise import normalise
 from llmexam.exam.question import Question
 from llmexam.solvers.multiple_choice.encoding import encode_questions
 from llmexam.solvers.option_pairs import EncodingSettings
+from llmexam.training.hard_negatives import hard_negatives
 from llmexam.training.multiple_choice.batching import Draw
-from llmexam.training.multiple_choice.hard_negatives import hard_negatives
 from llmexam.training.multiple_choice.settings import MultipleChoiceTrainingSettings
 from llmexam.training.multiple_choice.variation import vary
 

@@ -4,17 +4,13 @@ from __future__ import annotations
 
 import math
 import tempfile
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import psutil
-import torch
 import transformers
 from numpy.typing import NDArray
-from transformers.trainer_callback import PrinterCallback
 
 from llmexam.exam.exam import Exam
 from llmexam.training.multiple_choice.batching import BatchPlan, Draw
@@ -23,10 +19,9 @@ from llmexam.training.multiple_choice.loop import ChoiceTrainer
 from llmexam.training.multiple_choice.model import load_trainee
 from llmexam.training.multiple_choice.settings import MultipleChoiceTrainingSettings
 from llmexam.training.protocol import Estimate
+from llmexam.training.step_timing import N_TIMED, watch_steps
 from llmexam.training.undisturbed import undisturbed
 
-# Steps that are timed: the longest, one in the middle and the shortest.
-_N_TIMED = 3
 _MB = 1e6
 _FP32_BYTES = 4
 # Weights, gradients, and the two moments of AdamW.
@@ -47,7 +42,7 @@ def estimate(train: Exam, settings: MultipleChoiceTrainingSettings) -> Estimate:
         transformers.set_seed(settings.seed)
         trial = settings.model_copy(
             update={
-                "max_steps": 1 + _N_TIMED,
+                "max_steps": 1 + N_TIMED,
                 "gradient_accumulation": 1,
                 "batch_size": settings.batch_size,
                 "adversarial": _from_the_start(settings),
@@ -57,7 +52,8 @@ def estimate(train: Exam, settings: MultipleChoiceTrainingSettings) -> Estimate:
         data = ChoiceData(train, trial, trainee.tokenizer)
         trainer = ChoiceTrainer(trainee.model, data, trial, Path(place), trainee.head_names)
         passes = _chosen(trainer.plan.steps(0), data.read.n_tokens)
-        watch = _time(trainer, passes)
+        trainer.use_plan(_ChosenPasses(passes))
+        watch = watch_steps(trainer)
     per_token = sum(watch.seconds[1:]) / sum(int(data.read.n_tokens[p].sum()) for p in passes[1:])
     n_steps, n_passes = _steps(data, settings)
     n_tokens = int(data.read.n_tokens.sum())
@@ -104,7 +100,7 @@ def _chosen(
 ) -> list[NDArray[np.int64]]:
     """Return the longest pass twice, for the first makes the optimizer's states, and others."""
     order = sorted(passes, key=lambda rows: -int(n_tokens[rows].sum()))
-    places = np.linspace(0, len(order) - 1, _N_TIMED).round().astype(int)
+    places = np.linspace(0, len(order) - 1, N_TIMED).round().astype(int)
     return [order[0], *(order[i] for i in places)]
 
 
@@ -120,35 +116,3 @@ class _ChosenPasses:
     def __iter__(self) -> Iterator[list[Draw]]:
         for rows in self._passes:
             yield [Draw(0, int(row), True) for row in rows]
-
-
-class _Watch(transformers.TrainerCallback):
-    """Takes the time and the memory of each step."""
-
-    def __init__(self) -> None:
-        self.seconds: list[float] = []
-        self.peak = 0
-        self._began = 0.0
-
-    def on_step_begin(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
-        """Start the clock."""
-        self._began = time.perf_counter()
-
-    def on_step_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
-        """Stop the clock."""
-        if args.device.type == "cuda":
-            torch.cuda.synchronize()
-            self.peak = torch.cuda.max_memory_allocated()
-        else:
-            self.peak = max(self.peak, psutil.Process().memory_info().rss)
-        self.seconds.append(time.perf_counter() - self._began)
-
-
-def _time(trainer: ChoiceTrainer, passes: list[NDArray[np.int64]]) -> _Watch:
-    watch = _Watch()
-    trainer.use_plan(_ChosenPasses(passes))
-    trainer.args.save_strategy = transformers.trainer_utils.SaveStrategy.NO
-    trainer.remove_callback(PrinterCallback)
-    trainer.add_callback(watch)
-    trainer.train()
-    return watch

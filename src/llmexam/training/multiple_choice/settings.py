@@ -9,6 +9,7 @@ from pydantic import Field
 from llmexam.lm.loading import BUNDLED
 from llmexam.settings import Settings
 from llmexam.solvers.option_pairs import EncodingSettings
+from llmexam.training.hard_negatives import HardNegativeSettings
 from llmexam.training.settings import TrainingSettings
 
 
@@ -24,15 +25,6 @@ class AdversarialSettings(Settings):
         1e-3, gt=0, description="length of the move: awp, a share of each matrix's; fgm, of all"
     )
     from_epoch: float = Field(1.0, ge=0, description="epochs without, at first")
-
-
-class HardNegativeSettings(Settings):
-    """Options of other training questions that are near to the right one, as more wrong options."""
-
-    n: int = Field(2, ge=1, le=20, description="how many a question gets")
-    by: Literal["words", "meaning"] = Field(
-        "words", description="words: rare words in common; meaning: the bi-encoder's cosine"
-    )
 
 
 class MultipleChoiceTrainingSettings(TrainingSettings):

@@ -4,21 +4,31 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
+from pydantic import Field
 
 from llmexam.exam.exam import Exam
 from llmexam.exam.letters import MAX_OPTIONS
 from llmexam.exam.normalise import normalise, words_of
-from llmexam.training.multiple_choice.settings import HardNegativeSettings
+from llmexam.settings import Settings
 
 Encode = Callable[[Sequence[str]], NDArray[np.float32]]
 
 _QUESTIONS_AT_ONCE = 256
 # Near texts that are looked at, for each one that is wanted: some are of the same prompt.
 _SPARE = 20
+
+
+class HardNegativeSettings(Settings):
+    """Options of other training questions that are near to the right one, as more wrong options."""
+
+    n: int = Field(2, ge=1, le=20, description="how many a question gets")
+    by: Literal["words", "meaning"] = Field(
+        "words", description="words: rare words in common; meaning: the bi-encoder's cosine"
+    )
 
 
 def hard_negatives(
