@@ -16,7 +16,7 @@ from llmexam.lm.loading import ModelFolder
 from llmexam.lm.precision import choose_dtype
 from llmexam.lm.reader import Reader, load_reader
 
-# Measured: more tokens a batch leave the CPU's caches, fewer leave a GPU idle.
+# More tokens a batch leave the caches of a CPU (measured); a GPU wants many at once.
 _CPU_TOKENS = 2048
 _GPU_TOKENS = 65_536
 
