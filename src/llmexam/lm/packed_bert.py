@@ -13,13 +13,11 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 import torch.nn.functional as F  # noqa: N812
-from torch import nn
+
 from torch.utils.checkpoint import checkpoint
 
-from llmexam.lm.dropout import drop
-
 if TYPE_CHECKING:
-    from torch import Tensor
+    from torch import Tensor, nn
 
 # Up to this many tokens, two batched products are faster in bf16 than the fused kernel (measured).
 _PLAIN_BF16_TOKENS = 256
@@ -121,10 +119,9 @@ def _attend_runs(q: Tensor, k: Tensor, v: Tensor, spans: Spans, dropout: float) 
         own = q[first:last].view(n_texts, n_asked, *shape).transpose(1, 2)
         keys = k[start:end].view(n_texts, n_tokens, *shape).transpose(1, 2)
         values = v[start:end].view(n_texts, n_tokens, *shape).transpose(1, 2)
-        # With dropout the fused kernel is not used on a CPU, and torch draws slowly.
-        if dropout or (q.dtype == torch.bfloat16 and n_tokens <= _PLAIN_BF16_TOKENS):
+        if q.dtype == torch.bfloat16 and n_tokens <= _PLAIN_BF16_TOKENS:
             weights = (own * shape[-1] ** -0.5 @ keys.transpose(-1, -2)).softmax(-1)
-            weights = drop(weights, dropout)
+            weights = F.dropout(weights, dropout) if dropout else weights
             mixed = weights.to(values.dtype) @ values
         else:
             mixed = F.scaled_dot_product_attention(own, keys, values, dropout_p=dropout)
@@ -157,7 +154,5 @@ def _drop(module: nn.Module, hidden: Tensor) -> Tensor:
     """Return the vectors after dropout, untouched where there is none."""
     if not module.training or not getattr(module, "p", 1.0):
         return hidden
-    if type(module) is nn.Dropout:
-        return drop(hidden, module.p)
     dropped: Tensor = module(hidden)
     return dropped
