@@ -304,6 +304,15 @@ def test_a_reader_is_trained_by_a_recipe(tmp_path):
     assert train_recipe(tmp_path / "r.yaml", tmp_path / "out").was_done
 
 
+def test_questions_that_choose_and_are_reported_on_are_told(recipe, tmp_path):
+    found = dry_run(recipe(dev="other.jsonl"), tmp_path / "dry").findings
+    (told,) = [finding for finding in found if finding.check == "chosen by"]
+    assert told.message == "20 questions of other in dev, too: they chose the best step"
+    assert told.rows == tuple(range(1, 21))
+    found = dry_run(recipe(split={"train": 0.5, "dev": 0.5}), tmp_path / "dry").findings
+    assert "chosen by" not in [finding.check for finding in found]
+
+
 class TestGradesBefore:
     """Weights that were trained for the solver are graded before, too; others answer nothing."""
 

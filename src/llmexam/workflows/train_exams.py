@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -11,6 +11,7 @@ import numpy as np
 from llmexam.errors import ExamError, SettingsError
 from llmexam.evaluation.alignment import require_answers
 from llmexam.exam.audit import Finding
+from llmexam.exam.audit.finding import plural
 from llmexam.exam.exam import Exam
 from llmexam.exam.readers import read_exam
 from llmexam.exam.splits import split_exam
@@ -79,7 +80,11 @@ def prepare_exams(recipe: Recipe, stages: Stages, folder: Path) -> TrainingExams
     exams["train"] = checked.train
     origin = _one_origin(recipe, exams)
     found, sources = _gather(recipe, exams, stages, folder)
-    findings = (*checked.findings, *missing_evidence(found["train"], [recipe.family]))
+    findings = (
+        *checked.findings,
+        *_chosen_by(exams),
+        *missing_evidence(found["train"], [recipe.family]),
+    )
     report = {name: exam for name, exam in found.items() if name not in ("train", "dev")}
     return TrainingExams(found["train"], found.get("dev"), report, origin, findings, sources)
 
@@ -127,6 +132,23 @@ def join_exams(exams: Sequence[Exam]) -> Exam:
             for question in exam
         )
     return Exam(questions, source=", ".join(exam.source for exam in exams))
+
+
+def _chosen_by(exams: Mapping[str, Exam]) -> list[Finding]:
+    """Return where questions that choose the best step are reported on, too, which flatters."""
+    if "dev" not in exams:
+        return []
+    findings = []
+    choosing = set(exams["dev"].question_hashes)
+    for name, exam in exams.items():
+        hashes = enumerate(exam.question_hashes, 1) if name not in ("train", "dev") else ()
+        rows = tuple(row for row, own in hashes if own in choosing)
+        if rows:
+            text = (
+                f"{plural(len(rows), 'question')} of {name} in dev, too: they chose the best step"
+            )
+            findings.append(Finding("chosen by", "warning", text, rows))
+    return findings
 
 
 def _read(file: ExamFile, seed: int) -> Exam:
