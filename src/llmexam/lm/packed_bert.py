@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 import torch.nn.functional as F  # noqa: N812
-
 from torch.utils.checkpoint import checkpoint
 
 if TYPE_CHECKING:
