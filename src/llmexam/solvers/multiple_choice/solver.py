@@ -2,173 +2,35 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from functools import cached_property
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
-
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
-from llmexam.exam.question import Question
-from llmexam.exam.scores import ScoreMatrix
 from llmexam.exam.wording import follow_wording
-from llmexam.lm.loading import ModelFolder, load_tokenizer, require_packages, resolve_model
-from llmexam.lm.model_card import EvidenceOrigin, ModelCard, read_card, require_family
-from llmexam.settings import Settings
-from llmexam.solvers.multiple_choice.encoding import EncodedQuestion, encode_questions
-from llmexam.solvers.multiple_choice.reasons import explain_question
-from llmexam.solvers.option_pairs import EncodingSettings
-from llmexam.solvers.protocol import Explanation
-
-if TYPE_CHECKING:
-    from llmexam.lm.sequence_scoring import SequenceScorer
-
-FAMILY = "multiple-choice"
-# Questions whose scores are kept for explaining: a few numbers each.
-_MOST_KNOWN = 100_000
+from llmexam.solvers.option_reader import OptionReader, OptionReaderSettings, Read
 
 
-class MultipleChoiceSettings(Settings):
+class MultipleChoiceSettings(OptionReaderSettings):
     """Settings of solver `multiple-choice`."""
 
-    model: str = Field(
-        min_length=1, description="folder of a model that `llmexam train` trained for this solver"
-    )
-    precision: Literal["auto", "fp32", "bf16"] = Field(
-        "auto", description="'auto' takes bf16 where the processor multiplies it fast"
-    )
-    backend: Literal["auto", "torch", "onnx-int8", "openvino", "openvino-int8"] = Field(
-        "auto", description="what computes; 'auto': what the folder was exported for, or torch"
-    )
-    device: str = Field("cpu", description="torch device, such as 'cpu' or 'cuda'")
-    cache_dir: Path | None = Field(
-        None, description="keep scores in this folder, so that nothing is scored twice"
-    )
     read_wording: bool = Field(
         False,
         description="turn the order round for negated prompts; place 'all of the above'. Training "
         "questions have such wording too, so a reader has learned of it",
     )
-    allow_other_evidence: bool = Field(
-        False, description="take evidence that was found in another way than in training"
-    )
-    n_supports: int = Field(3, ge=0, description="sentences shown for each option")
 
 
-class MultipleChoiceSolver:
-    """How a trained reader scores each option, read alone with the evidence chosen for it.
-
-    The score is the reader's logit. How a question becomes tokens is on the model's card, and
-    cannot be set: what was read in training is what is read here. Options do not see one another,
-    so their places make no difference.
-
-    Raises:
-        MissingDependencyError: torch or transformers is not installed.
-    """
+class MultipleChoiceSolver(OptionReader):
+    """How a trained reader scores each option; its logits are those of a softmax over them."""
 
     settings_class = MultipleChoiceSettings
-    order_invariant = True
+    family = "multiple-choice"
+    task = "multiple-choice"
 
-    def __init__(self, settings: MultipleChoiceSettings) -> None:
-        require_packages(f"solver '{FAMILY}'")
-        self.settings = settings
-        self._known: dict[str, tuple[Question, EncodedQuestion, NDArray[np.float32]]] = {}
+    def _judge(self, read: Read) -> NDArray[np.float64]:
+        asked = isinstance(self.settings, MultipleChoiceSettings) and self.settings.read_wording
+        return follow_wording(read.question, read.logits) if asked else read.logits
 
-    def score(self, questions: Sequence[Question]) -> ScoreMatrix:
-        """Return one logit an option, shape `[n_questions, n_options]`.
-
-        `truncated` tells where evidence, or a prompt too long for the model, was cut.
-
-        Raises:
-            SettingsError: The model was not trained for this solver.
-            ModelError: The model cannot be found or used.
-        """
-        rows, truncated = [], []
-        for question, encoded, logits in self._read(questions):
-            wording = self.settings.read_wording
-            rows.append(follow_wording(question, logits.astype(np.float64)) if wording else logits)
-            truncated.append(encoded.truncated)
-        return ScoreMatrix.from_rows([q.id for q in questions], rows, truncated)
-
-    def explain(self, questions: Sequence[Question]) -> list[Explanation]:
-        """Return, for each option, its probability and the sentences that were read for it."""
-        return [
-            explain_question(*read, self._encoding, n_supports=self.settings.n_supports)
-            for read in self._read(questions)
-        ]
-
-    @property
-    def weights_hash(self) -> str:
-        """SHA-256 of the model's weights, for telling results of other weights apart.
-
-        Raises:
-            ModelError: The model cannot be found or used.
-        """
-        return self._folder.weights_hash
-
-    @property
-    def trained_on_evidence(self) -> EvidenceOrigin | None:
-        """How the evidence was found that the model was trained on; None where it reads none.
-
-        Raises:
-            SettingsError: The model was not trained for this solver.
-            ModelError: The model cannot be found.
-        """
-        return None if self._encoding.evidence == "none" else self._card.evidence
-
-    @cached_property
-    def _folder(self) -> ModelFolder:
-        return resolve_model(self.settings.model)
-
-    @cached_property
-    def _card(self) -> ModelCard:
-        return require_family(self._folder.path, read_card(self._folder.path), FAMILY)
-
-    @cached_property
-    def _encoding(self) -> EncodingSettings:
-        return EncodingSettings.parse(
-            self._card.encoding, subject="the model's card", file=self._folder.path
-        )
-
-    @cached_property
-    def _tokenizer(self) -> Any:
-        return load_tokenizer(self._folder)
-
-    @cached_property
-    def _scorer(self) -> SequenceScorer:
-        from llmexam.lm.sequence_scoring import load_sequence_scorer
-
-        settings = self.settings
-        return load_sequence_scorer(
-            self._folder,
-            head="mean" if self._card.head == "mean" else "native",
-            precision=settings.precision,
-            backend=settings.backend,
-            device=settings.device,
-            cache_dir=settings.cache_dir,
-        )
-
-    def _read(
-        self, questions: Sequence[Question]
-    ) -> list[tuple[Question, EncodedQuestion, NDArray[np.float32]]]:
-        """Return what is read of each question, and its logits; nothing is computed twice."""
-        new = [q for q in questions if not self._knows(q)]
-        fresh = {}
-        if new:
-            encoded = encode_questions(new, self._encoding, self._tokenizer)
-            pairs = [pair for question in encoded for pair in question.options]
-            logits = self._scorer.score(pairs)[:, 0]
-            ends = np.cumsum([len(question.options) for question in encoded])
-            parts = np.split(logits, ends[:-1])
-            fresh = {q.id: (q, own, part) for q, own, part in zip(new, encoded, parts, strict=True)}
-        read = [fresh.get(q.id) or self._known[q.id] for q in questions]
-        if len(self._known) + len(fresh) > _MOST_KNOWN:
-            self._known.clear()
-        self._known.update(fresh)
-        return read
-
-    def _knows(self, question: Question) -> bool:
-        known = self._known.get(question.id)
-        return known is not None and known[0] is question
+    def _notes(self, logits: NDArray[np.float64]) -> list[str]:
+        shares = np.exp(logits - logits.max())
+        return [f"probability {share:.2f}" for share in shares / shares.sum()]

@@ -15,7 +15,7 @@ from llmexam.errors import ExamError
 from llmexam.exam.exam import Exam
 from llmexam.exam.normalise import normalise
 from llmexam.exam.question import Question
-from llmexam.solvers.multiple_choice.encoding import encode_questions
+from llmexam.solvers.option_encoding import encode_questions
 from llmexam.solvers.option_pairs import EncodingSettings
 from llmexam.training.hard_negatives import hard_negatives
 from llmexam.training.multiple_choice.batching import Draw

@@ -1,17 +1,14 @@
-"""Why a reader scored as it did: how sure it is, and which sentences it read."""
+"""Why a reader scored as it did: what it said, and which sentences it read."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
-import numpy as np
-from numpy.typing import NDArray
+from collections.abc import Iterator, Sequence
 
 from llmexam.evidence.selection import Sentence, SentenceSelector
 from llmexam.exam.normalise import words_of
 from llmexam.exam.question import Question
 from llmexam.lm.text_pairs import EncodedPair
-from llmexam.solvers.multiple_choice.encoding import EncodedQuestion
+from llmexam.solvers.option_encoding import EncodedQuestion
 from llmexam.solvers.option_pairs import EncodingSettings
 from llmexam.solvers.protocol import Explanation, OptionReason, Support
 
@@ -19,12 +16,12 @@ from llmexam.solvers.protocol import Explanation, OptionReason, Support
 def explain_question(
     question: Question,
     encoded: EncodedQuestion,
-    logits: NDArray[np.float32],
+    notes: Sequence[str],
     settings: EncodingSettings,
     *,
     n_supports: int,
 ) -> Explanation:
-    """Return, for each option, its probability and the nearest of the sentences read for it.
+    """Return, for each option, what the reader said and the nearest of the sentences it read.
 
     A reader does not say which sentence convinced it: weights are by words in common with prompt
     and option, as sentences are chosen.
@@ -32,23 +29,21 @@ def explain_question(
     Args:
         question: The question.
         encoded: What was read of it.
-        logits: What the reader said, shape `[n_options]`.
+        notes: What the reader said of each option, in words.
         settings: How the question became tokens.
         n_supports: Sentences shown for each option.
     """
-    shares = np.exp(logits - logits.max())
-    shares /= shares.sum()
     selector = SentenceSelector(question.passages if settings.evidence != "none" else ())
     reasons = []
-    for option, share, pair in zip(question.options, shares, encoded.options, strict=True):
+    for option, note, pair in zip(question.options, notes, encoded.options, strict=True):
         supports = list(_supports(question, option, pair, selector, settings))
         supports.sort(key=lambda support: -support.weight)
-        note = f"probability {share:.2f}"
+        said = note
         if pair.n_cut:
-            note += f"; {pair.n_cut} of {pair.n_first} tokens of the text before it were cut"
+            said += f"; {pair.n_cut} of {pair.n_first} tokens of the text before it were cut"
         elif not selector.sentences:
-            note += "; no evidence"
-        reasons.append(OptionReason(note, tuple(supports[:n_supports])))
+            said += "; no evidence"
+        reasons.append(OptionReason(said, tuple(supports[:n_supports])))
     return Explanation(question.id, tuple(reasons))
 
 
