@@ -109,6 +109,12 @@ def test_members_are_asked_once_for_scores_and_reasons(trained, exam):
     assert counts == {"lexical": 90, "longest": 90}
 
 
+def test_only_a_ranker_whose_members_read_evidence_was_trained_on_some(trained, exam, tmp_path):
+    assert ranker(trained.folder).trained_on_evidence == read_card(trained.folder).evidence
+    train(exam, tmp_path / "texts", kind="logit", members=["longest"])
+    assert ranker(tmp_path / "texts").trained_on_evidence is None
+
+
 class TestLeaks:
     @pytest.fixture
     def model(self, tmp_path, exam, monkeypatch):

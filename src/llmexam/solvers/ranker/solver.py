@@ -24,7 +24,7 @@ from llmexam.solvers.ranker.model import (
     load_ranker,
     read_ranker_file,
 )
-from llmexam.solvers.registry import create_solver
+from llmexam.solvers.registry import create_solver, solver_entries
 from llmexam.storage.hashing import hash_json
 
 Floats = NDArray[np.float64]
@@ -94,9 +94,11 @@ class RankerSolver:
         return other
 
     @property
-    def trained_on_evidence(self) -> EvidenceOrigin:
-        """How the evidence was found that it learned to weigh."""
-        return self.card.evidence
+    def trained_on_evidence(self) -> EvidenceOrigin | None:
+        """How the evidence was found that it learned to weigh; None where no member reads any."""
+        entries = solver_entries()
+        reads = any(entries[spec.solver].uses_evidence for spec in self._specs)
+        return self.card.evidence if reads else None
 
     @property
     def member_specs(self) -> tuple[MemberSpec, ...]:
