@@ -21,11 +21,13 @@ class StepWatch(transformers.TrainerCallback):
     Attributes:
         seconds: Time of each step.
         peak: Most memory held at the end of one, in bytes.
+        losses: Loss of each step, where every step is logged.
     """
 
     def __init__(self) -> None:
         self.seconds: list[float] = []
         self.peak = 0
+        self.losses: list[float] = []
         self._began = 0.0
 
     def on_step_begin(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
@@ -40,6 +42,13 @@ class StepWatch(transformers.TrainerCallback):
         else:
             self.peak = max(self.peak, psutil.Process().memory_info().rss)
         self.seconds.append(time.perf_counter() - self._began)
+
+    def on_log(
+        self, args: Any, state: Any, control: Any, logs: dict[str, Any] | None = None, **kwargs: Any
+    ) -> None:
+        """Keep the loss."""
+        if logs and "loss" in logs:
+            self.losses.append(float(logs["loss"]))
 
 
 def watch_steps(trainer: transformers.Trainer) -> StepWatch:

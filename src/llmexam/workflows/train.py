@@ -43,6 +43,7 @@ from llmexam.workflows.train_results import (
     grade_scores,
     score_after,
     score_before,
+    serving_settings,
 )
 
 Announce = Callable[[str, int, int | None], None]
@@ -273,7 +274,7 @@ def _train(
             exams.train,
             recipe.folds or 2,
             folder / "folds",
-            score=score_with(recipe.family),
+            score=score_with(recipe.family, serving_settings(recipe)),
             card=card,
             dev=exams.dev,
             seed=recipe.split_seed,

@@ -34,7 +34,7 @@ def score_before(recipe: Recipe, exams: Mapping[str, Exam]) -> dict[str, ScoreMa
     if model is None or not exams:
         return {}
     try:
-        solver = create_solver(recipe.family, {"model": model})
+        solver = create_solver(recipe.family, {**serving_settings(recipe), "model": model})
         return {name: solver.score(list(exam)) for name, exam in exams.items()}
     except UntrainedModelError:
         return {}
@@ -42,8 +42,22 @@ def score_before(recipe: Recipe, exams: Mapping[str, Exam]) -> dict[str, ScoreMa
 
 def score_after(recipe: Recipe, model: Path, exams: Mapping[str, Exam]) -> dict[str, ScoreMatrix]:
     """Return the scores of a trained model, by exam, as a run would give them."""
-    score = score_with(recipe.family)
+    score = score_with(recipe.family, serving_settings(recipe))
     return {name: score(model, exam) for name, exam in exams.items()}
+
+
+def serving_settings(recipe: Recipe) -> dict[str, Any]:
+    """Return the settings of the solver that grades: it works where the training does.
+
+    Raises:
+        SettingsError: A GPU is asked for and there is none.
+    """
+    asked = recipe.settings.get("device")
+    if asked is None:
+        return {}
+    from llmexam.training.arguments import training_device
+
+    return {"device": training_device(asked)}
 
 
 def grade_exams(

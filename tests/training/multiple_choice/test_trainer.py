@@ -289,6 +289,8 @@ def test_an_estimate_counts_exactly(make_exam, settings_for, base_folder):
     assert found.n_truncated == 0
     assert found.seconds > 0
     assert found.peak_mb > 10
+    told, even = found.details["first loss"].split("; even scores have ")
+    assert float(told) == pytest.approx(float(even), abs=0.2)
     cut = settings_for(encoding={"max_tokens": 16, "evidence": "whole"})
     long = exam.with_passages([[q.passages[0], *q.passages * 4] for q in exam])
     shorter = create_trainer("multiple-choice", cut.model_dump()).estimate(long)

@@ -18,6 +18,7 @@ from llmexam.training.multiple_choice.data import ChoiceData
 from llmexam.training.multiple_choice.loop import ChoiceTrainer
 from llmexam.training.multiple_choice.model import load_trainee
 from llmexam.training.multiple_choice.settings import MultipleChoiceTrainingSettings
+from llmexam.training.preflight import expected_first_loss
 from llmexam.training.protocol import Estimate
 from llmexam.training.step_timing import N_TIMED, watch_steps
 from llmexam.training.undisturbed import undisturbed
@@ -44,7 +45,7 @@ def estimate(train: Exam, settings: MultipleChoiceTrainingSettings) -> Estimate:
             update={
                 "max_steps": 1 + N_TIMED,
                 "gradient_accumulation": 1,
-                "batch_size": settings.batch_size,
+                "log_every": 1,
                 "adversarial": _from_the_start(settings),
             }
         )
@@ -74,6 +75,9 @@ def estimate(train: Exam, settings: MultipleChoiceTrainingSettings) -> Estimate:
             "tokens of an option": f"{n_tokens / (len(data.read.ends) - 1):.0f} on average, "
             f"{int(np.diff(data.read.ends).max())} at most",
             "repeated questions left out": f"{len(train) - len(data)}",
+            # Far from even scores, a new head is drawn too large or the labels are off.
+            "first loss": f"{watch.losses[0]:.3f}; even scores have "
+            f"{expected_first_loss([len(q.options) for q in train]):.3f}",
         },
     )
 
