@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -89,6 +90,8 @@ def train_folds(
             train, dev, place, card=card, tracker=tracker or NoTracker()
         )
         wait_for_all()  # the first process has written the model by then
+        # A Trainer and its callbacks hold one another; five models left lying are gigabytes.
+        gc.collect()
         checkpoints.append(checkpoint)
         parts.append(_scores(place, asked, score, checkpoint))
     announce(n_folds, n_folds)
