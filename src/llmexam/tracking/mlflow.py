@@ -7,8 +7,6 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from mlflow.tracking import MlflowClient
-
 from llmexam.storage.atomic import write_text
 from llmexam.tracking.settings import TrackingSettings
 
@@ -24,6 +22,9 @@ class MlflowTracker:
     """
 
     def __init__(self, settings: TrackingSettings, folder: Path) -> None:
+        # No extra brings MLflow, so the module must be importable without it.
+        from mlflow.tracking import MlflowClient
+
         folder.mkdir(parents=True, exist_ok=True)
         self._folder = folder.absolute()
         self._is_local = not os.environ.get("MLFLOW_TRACKING_URI")
