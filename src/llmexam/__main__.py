@@ -1,4 +1,7 @@
-"""The `llmexam` command: exit code 0 for success, 1 for a failed check, 2 for bad input."""
+"""The `llmexam` command.
+
+Exit code 0 means success, 1 a failed check, 2 bad input, 130 that it was interrupted.
+"""
 
 from __future__ import annotations
 
@@ -17,9 +20,9 @@ def main() -> None:
     bad = next((argument for argument in sys.argv[1:] if not _is_utf8(argument)), None)
     if bad is not None:
         _fail(f"the argument {bad!r} is not UTF-8: give the file another name")
-    from llmexam.cli.app import app
-
     try:
+        from llmexam.cli.app import app
+
         sys.exit(app(standalone_mode=False))
     except LlmExamError as error:
         _fail(str(error))
@@ -37,6 +40,7 @@ def main() -> None:
             raise
         _fail(f"{error.filename}: {error.strerror}")
     except KeyboardInterrupt:
+        print("stopped", file=sys.stderr)
         sys.exit(130)
     except MemoryError as error:
         _fail(f"there is not enough memory: {error or 'ask for less at once'}")

@@ -35,6 +35,10 @@ from llmexam.workflows.yaml_file import place_model
 _FINDINGS = TypeAdapter(tuple[Finding, ...])
 # Made first in the folder of a run; a folder with other things in it is not taken for one.
 _MARK = "stages"
+TRAINING_MARK = "training_run.json"
+"""What a folder holds that is a training's."""
+RUN_FILE = "run.json"
+"""What a folder holds that is a run's."""
 
 
 def run_plan(
@@ -112,7 +116,7 @@ def _run(plan: Plan, folder: Path, stages: Stages, command: str) -> ReportConten
     _write_metrics(folder / "metrics.json", content)
     _drop_others(folder, {final.name, *(member.name for member in members)})
     stages.time("write the report", lambda: write_report(folder / "report.html", content))
-    write_json(folder / "run.json", _record(content, stages, folder))
+    write_json(folder / RUN_FILE, _record(content, stages, folder))
     return content
 
 
@@ -151,7 +155,8 @@ def _require_run_folder(path: Path) -> None:
         raise RunError("this is a file", file=path, hint="Choose a folder for the run")
     if path.is_dir():
         names = {entry.name for entry in path.iterdir()} - {".lock"}
-        if names and _MARK not in names:
+        # A training finds evidence by the same stages, and keeps scores in the same place.
+        if names and (_MARK not in names or TRAINING_MARK in names):
             raise RunError(
                 "this folder holds something other than a run",
                 file=path,

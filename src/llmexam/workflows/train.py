@@ -32,9 +32,10 @@ from llmexam.training.settings import TrainingSettings
 from llmexam.training.states import is_first_process, wait_for_all
 from llmexam.workflows.provenance import describe_run
 from llmexam.workflows.recipe import Recipe, read_recipe, recipe_yaml
+from llmexam.workflows.run import RUN_FILE, TRAINING_MARK
 from llmexam.workflows.stages import Stages, peak_memory_mb
 from llmexam.workflows.train_exams import TrainingExams, prepare_exams
-from llmexam.workflows.train_key import training_key
+from llmexam.workflows.train_key import RECIPE_FILE, require_same_recipe, training_key
 from llmexam.workflows.train_page import training_page
 from llmexam.workflows.train_processes import Crew
 from llmexam.workflows.train_results import (
@@ -49,7 +50,7 @@ from llmexam.workflows.train_results import (
 Announce = Callable[[str, int, int | None], None]
 
 RESULTS_FILE = "results.json"
-_MARK = "training_run.json"
+_MARK = TRAINING_MARK
 _CURVES = "curves.png"
 # What a training leaves in its folder, all of which `fresh` removes.
 _OWN = ("model", "folds", "scores", "tracking", "oof.parquet", "training.html")
@@ -138,6 +139,10 @@ def train_recipe(
         if fresh:
             _forget(path)
         stages = Stages(path, announce=announce)
+        for _, settings in checked.runs:
+            create_trainer(checked.family, settings)  # what it refuses should show at once
+        # Before evidence is found anew, which would take the place of the training's own.
+        require_same_recipe(checked, path)
         exams = prepare_exams(checked, stages, path)
         key = training_key(checked, exams)
         done = _finished(path, key)
@@ -145,7 +150,7 @@ def train_recipe(
             crew.tell("prepared", "done")
             return TrainingOutcome(path, done, was_done=True)
         write_json(path / _MARK, {"key": key})
-        write_text(path / "recipe.yaml", recipe_yaml(checked))
+        write_text(path / RECIPE_FILE, recipe_yaml(checked))
         crew.tell("prepared", "train")
         return _run(checked, exams, path, command, stages)
 
@@ -370,7 +375,7 @@ def _require_training_folder(path: Path) -> None:
     if path.is_dir():
         names = {entry.name for entry in path.iterdir()} - {".lock"}
         # A folder in which only a dry run was made has found evidence, and its records.
-        if names and not names & {_MARK, "stages"}:
+        if names and (RUN_FILE in names or not names & {_MARK, "stages"}):
             raise RunError(
                 "this folder holds something other than a training",
                 file=path,

@@ -3,14 +3,61 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
-from llmexam.errors import ModelError
+from llmexam.errors import ModelError, RunError
 from llmexam.lm.loading import resolve_model
 from llmexam.lm.model_card import CARD_FILE
 from llmexam.storage.hashing import hash_file, hash_json
-from llmexam.workflows.recipe import Recipe
+from llmexam.storage.yaml_text import load_yaml
+from llmexam.workflows.recipe import Recipe, recipe_yaml
+from llmexam.workflows.run import TRAINING_MARK
 from llmexam.workflows.train_exams import TrainingExams
 from llmexam.workflows.yaml_file import place_settings
+
+RECIPE_FILE = "recipe.yaml"
+"""The recipe of a training in its folder, with all defaults."""
+
+_OTHERWISE_KNOWN = frozenset({"title", "tracking", "train", "dev", "report_on"})
+# Of models, corpora and indexes: lists of them too.
+_PATHS = frozenset({"model", "members", "corpus", "index", "reranker", "judgements", "cache_dir"})
+
+
+def require_same_recipe(recipe: Recipe, folder: Path) -> None:
+    """Check that a folder's training, if there is one, was asked for by the same recipe.
+
+    Where files lie is not compared: `training_key` knows what they say.
+
+    Raises:
+        RunError: It was another recipe; the error names a key that differs.
+    """
+    if not (folder / TRAINING_MARK).is_file():
+        return
+    try:
+        known = load_yaml((folder / RECIPE_FILE).read_text("utf-8"), file=folder / RECIPE_FILE)
+    except OSError:
+        return
+    before, asked = _told(known), _told(load_yaml(recipe_yaml(recipe)))
+    differing = sorted(key for key in before.keys() | asked if before.get(key) != asked.get(key))
+    if differing:
+        key = differing[0]
+        raise RunError(
+            f"the recipe has changed since the training in this folder began: {key} is "
+            f"{asked.get(key)}, it was {before.get(key)}",
+            file=folder,
+            hint="Choose another folder, or begin anew with --fresh",
+        )
+
+
+def _told(values: Any, above: str = "") -> dict[str, Any]:
+    """Return the keys of a recipe, dots for nesting, without those that name files."""
+    if not isinstance(values, dict):
+        return {above.rstrip("."): values}
+    told: dict[str, Any] = {}
+    for key, value in values.items():
+        if above or key not in _OTHERWISE_KNOWN:
+            told |= _told(value, f"{above}{key}.") if key not in _PATHS else {}
+    return told
 
 
 def training_key(recipe: Recipe, exams: TrainingExams) -> str:

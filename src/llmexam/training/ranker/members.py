@@ -96,6 +96,27 @@ def _card(values: Mapping[str, object]) -> ModelCard | None:
     return read_card(model) if isinstance(model, str) else None
 
 
+def check_members(settings: RankerTrainingSettings) -> None:
+    """Check what can be known of members before any question is read.
+
+    Raises:
+        ScoreError: Out-of-fold scores are not there.
+        SettingsError: A member was trained and brings no scores.
+    """
+    for plan in settings.members:
+        values = parse_solver_settings(plan.solver, plan.settings).model_dump(mode="json")
+        if plan.out_of_fold is None:
+            if not plan.trained_elsewhere and _card(values) is not None:
+                raise _leak(plan, "was trained, and may have seen these questions")
+        elif not plan.out_of_fold.is_file():
+            raise ScoreError(
+                f"the out-of-fold scores of '{plan.name}' are not there",
+                file=plan.out_of_fold,
+                field=f"settings.members.{plan.name}.out_of_fold",
+                hint="Train the member with `folds`, which leaves oof.parquet",
+            )
+
+
 def _refuse_leak(plan: MemberPlan, card: ModelCard | None, train: Exam) -> list[str]:
     """Return what a person should know of a trained member that is asked itself."""
     if card is None:
@@ -109,7 +130,11 @@ def _refuse_leak(plan: MemberPlan, card: ModelCard | None, train: Exam) -> list[
         return [f"member '{plan.name}' chose its best step by these questions"]
     else:
         return []
-    raise SettingsError(
+    raise _leak(plan, reason)
+
+
+def _leak(plan: MemberPlan, reason: str) -> SettingsError:
+    return SettingsError(
         f"member '{plan.name}' {reason}: its scores of them are better than it is",
         field=f"members.{plan.name}.out_of_fold",
         hint="Give its out-of-fold scores: out_of_fold: scores.parquet",

@@ -29,7 +29,7 @@ from llmexam.training.ranker.fitting import (
     score_out_of_fold,
 )
 from llmexam.training.ranker.measuring import measure_columns, measure_map, measure_members
-from llmexam.training.ranker.members import make_members
+from llmexam.training.ranker.members import check_members, make_members
 from llmexam.training.ranker.settings import RankerTrainingSettings
 
 OUT_OF_FOLD_FILE = "out_of_fold.parquet"
@@ -43,11 +43,16 @@ class RankerTrainer:
 
     The folder gets `ranker.json`, `trees.txt` where there are trees, the card, and the ranker's
     own out-of-fold scores of the training questions.
+
+    Raises:
+        ScoreError: Out-of-fold scores are not there.
+        SettingsError: A member was trained and brings no scores.
     """
 
     settings_class = RankerTrainingSettings
 
     def __init__(self, settings: RankerTrainingSettings) -> None:
+        check_members(settings)
         self.settings = settings
 
     def fit(
