@@ -40,8 +40,8 @@ def render_commands() -> str:
     parts = ["# Commands\n\n", NOTE]
     parts.append(
         "Results go to stdout, progress and errors to stderr. Exit code 0 means success, 1 that a "
-        "check failed, 2 that the input was wrong, 130 that it was interrupted. `llmexam COMMAND --help` shows the same as this "
-        "page.\n\n"
+        "check failed, 2 that the input was wrong, 130 that it was interrupted. "
+        "`llmexam COMMAND --help` shows the same as this page.\n\n"
     )
     functions = [command.callback for command in app.registered_commands if command.callback]
     rows = [(f"[`{_name(f)}`](#llmexam-{_name(f)})", _first_line(f)) for f in functions]
