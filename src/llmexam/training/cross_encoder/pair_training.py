@@ -16,16 +16,15 @@ from sentence_transformers.cross_encoder import CrossEncoderTrainingArguments, l
 
 from llmexam.errors import ModelError
 from llmexam.lm.batching import longest_input, token_batches
-from llmexam.lm.heads import MEAN_HEAD_FILE
 from llmexam.lm.loading import ModelFolder, load_tokenizer, resolve_model
-from llmexam.lm.reader import Reader, TokenBatch, load_reader
+from llmexam.lm.reader import Reader, TokenBatch
 from llmexam.training.arguments import training_device, training_precision
 from llmexam.training.cross_encoder.lists import EncodedLists, columns
 from llmexam.training.cross_encoder.pair_model import PairModel
 from llmexam.training.cross_encoder.settings import PairTrainingSettings
-from llmexam.training.lora import apply_lora
-from llmexam.training.optimiser import create_optimiser, freeze
+from llmexam.training.optimiser import create_optimiser
 from llmexam.training.plain_states import PlainStates, library_arguments
+from llmexam.training.trained_reader import open_reader, prepare_reader
 
 # Tokens of one pass when scoring: enough to keep all cores busy.
 _BATCH_TOKENS = 2048
@@ -62,7 +61,7 @@ def load_trainee(settings: PairTrainingSettings, max_tokens: int) -> Trainee:
         SettingsError: There are not so many layers to freeze, or no such layers to adapt.
     """
     source = resolve_model(settings.model)
-    reader, new_head = _load(source, settings)
+    reader, new_head = open_reader(source, settings, head=settings.head, task="classification")
     longest = longest_input(reader.config)
     if longest is not None and max_tokens > longest:
         raise ModelError(
@@ -70,37 +69,8 @@ def load_trainee(settings: PairTrainingSettings, max_tokens: int) -> Trainee:
             file=source.path,
             hint=f"Set encoding.max_tokens to {longest} or less",
         )
-    names = ("head",)
-    if reader.head is None:
-        body = reader.model.base_model_prefix
-        names = (*(name for name, _ in reader.model.named_children() if name != body), "pooler")
-    freeze(reader, settings)
-    apply_lora(reader, settings, names)
-    if settings.gradient_checkpointing:
-        reader.gradient_checkpointing_enable()
+    names = prepare_reader(reader, settings)
     return Trainee(source, load_tokenizer(source), reader, names, new_head)
-
-
-def _load(source: ModelFolder, settings: PairTrainingSettings) -> tuple[Reader, bool]:
-    def load(new_head: bool) -> Reader:
-        return load_reader(
-            source,
-            head=settings.head,
-            task="classification",
-            dropout=settings.dropout,
-            new_head=new_head,
-            seed=settings.seed,
-        )
-
-    if settings.head == "mean":
-        new_head = not (source.path / MEAN_HEAD_FILE).is_file()
-        return load(new_head), new_head
-    try:
-        reader = load(False)
-    except ModelError:
-        # No head; damaged weights fail again.
-        return load(True), True
-    return (reader, False) if reader.n_outputs == 1 else (load(True), True)
 
 
 def make_trainer(

@@ -7,13 +7,11 @@ from typing import Any
 
 from llmexam.errors import ModelError
 from llmexam.lm.batching import longest_input
-from llmexam.lm.heads import MEAN_HEAD_FILE
 from llmexam.lm.loading import ModelFolder, load_tokenizer, resolve_model
-from llmexam.lm.reader import Reader, load_reader
-from llmexam.training.lora import apply_lora
+from llmexam.lm.reader import Reader
 from llmexam.training.multiple_choice.objective import ChoiceModel
 from llmexam.training.multiple_choice.settings import MultipleChoiceTrainingSettings
-from llmexam.training.optimiser import freeze
+from llmexam.training.trained_reader import open_reader, prepare_reader
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,41 +44,10 @@ def load_trainee(settings: MultipleChoiceTrainingSettings) -> Trainee:
     """
     source = resolve_model(settings.model)
     tokenizer = load_tokenizer(source)
-    reader, new_head = _load(source, settings)
+    reader, new_head = open_reader(source, settings, head=settings.head, task="multiple-choice")
     _check_length(source, reader, settings.encoding.max_tokens)
-    names = _head_names(reader)
-    freeze(reader, settings)
-    apply_lora(reader, settings, names)
-    if settings.gradient_checkpointing:
-        reader.gradient_checkpointing_enable()
+    names = prepare_reader(reader, settings)
     return Trainee(source, tokenizer, reader, ChoiceModel(reader), names, new_head)
-
-
-def _load(source: ModelFolder, settings: MultipleChoiceTrainingSettings) -> tuple[Reader, bool]:
-    def load(new_head: bool) -> Reader:
-        return load_reader(
-            source,
-            head=settings.head,
-            dropout=settings.dropout,
-            new_head=new_head,
-            seed=settings.seed,
-        )
-
-    if settings.head == "mean":
-        new_head = not (source.path / MEAN_HEAD_FILE).is_file()
-        return load(new_head), new_head
-    try:
-        return load(False), False
-    except ModelError:
-        # No head, or one of another shape; damaged weights fail again.
-        return load(True), True
-
-
-def _head_names(reader: Reader) -> tuple[str, ...]:
-    if reader.head is not None:
-        return ("head",)
-    body = reader.model.base_model_prefix
-    return (*(name for name, _ in reader.model.named_children() if name != body), "pooler")
 
 
 def _check_length(source: ModelFolder, reader: Reader, max_tokens: int) -> None:
