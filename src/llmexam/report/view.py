@@ -83,14 +83,17 @@ def view_report(content: ReportContent) -> ReportView:
     slices, slice_axis = analysis.slice_groups(evaluation)
     calibration = analysis.calibration_view(evaluation)
     hard, bold = hardest(grades, _HARDEST), confident_mistakes(grades, _HARDEST)
+    trainings = training_views(content)
     title = clip(content.title, _TITLE) or "Exam report"
     return ReportView(
         title=title,
-        sections=_sections(content, bool(slices), calibration is not None, bool(hard)),
+        sections=_sections(
+            content, bool(slices), calibration is not None, bool(hard), bool(trainings)
+        ),
         headline=view_headline(content),
         solvers=solver_views.solver_table(content),
         letters=solver_views.letter_cards(content),
-        trainings=training_views(content),
+        trainings=trainings,
         comparisons=comparisons,
         comparison_axis=comparison_axis,
         calibration=calibration,
@@ -113,13 +116,13 @@ def view_report(content: ReportContent) -> ReportView:
 
 
 def _sections(
-    content: ReportContent, sliced: bool, calibrated: bool, mistaken: bool
+    content: ReportContent, sliced: bool, calibrated: bool, mistaken: bool, trained: bool
 ) -> tuple[tuple[str, str], ...]:
     evaluation = content.final.evaluation
     parts = (
         ("solvers", "Solvers", True),
         ("letters", "Letters", evaluation is not None and bool(evaluation.letters)),
-        ("trainings", "Training", bool(training_views(content))),
+        ("trainings", "Training", trained),
         ("comparisons", "Comparisons", bool(content.comparisons)),
         ("calibration", "Calibration", calibrated),
         ("slices", "Slices", sliced),
