@@ -15,9 +15,10 @@ from llmexam.sample import EXAM_PATH
 from llmexam.solvers.registry import create_solver
 from llmexam.training.protocol import Checkpoint, CurvePoint
 from llmexam.workflows.recipe import parse_recipe, read_recipe
-from llmexam.workflows.train import _curve_findings, dry_run, train_recipe
+from llmexam.workflows.train import dry_run, train_recipe
 from llmexam.workflows.train_exams import TrainingExams, read_exams
 from llmexam.workflows.train_key import training_key
+from llmexam.workflows.train_one import _curve_findings
 from llmexam.workflows.train_results import score_before
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -95,24 +96,15 @@ def train(
 
 
 def _print_results(results: dict[str, Any], folder: Path, console: Console) -> None:
-    from rich.box import SIMPLE
-    from rich.table import Table
-
     from llmexam.workflows.train_page import GRADE_HEADS, grade_rows
 
-    table = Table(
-        title=f"{results['title']}: {results['family']}, MAP@3", title_justify="left", box=SIMPLE
-    )
     rows = grade_rows(results)
     # Eighty columns hold the intervals only below their values, and the rest in lines of its own.
     n_columns = GRADE_HEADS.index("over")
-    for head in GRADE_HEADS[:n_columns]:
-        table.add_column(head, justify="left" if head == "exam" else "right")
-    for row in rows:
-        cells = (cell.replace(" (", "\n").rstrip(")") for cell in row[:n_columns])
-        table.add_row(*cells)
+    cells = [[cell.replace(" (", "\n").rstrip(")") for cell in row[:n_columns]] for row in rows]
     if rows:
-        console.print(table)
+        title = f"{results['title']}: {results['family']}, MAP@3"
+        _print_table(title, GRADE_HEADS[:n_columns], cells, console)
     for row in rows:
         exam, over, random, longest = row[0], *row[n_columns:]
         gain = "" if over == "-" else f"gain over {over}; "
@@ -124,9 +116,36 @@ def _print_results(results: dict[str, Any], folder: Path, console: Console) -> N
                 f"deviation {over_runs['standard_deviation']:.4f}; above: all together",
                 console,
             )
+    if "over_splits" in results:
+        _print_splits(results, console)
     for finding in results["findings"]:
         _print_line(f"- {finding['message']}", console)
     _print_line(f"model, curves and grades: {folder}", console)
+
+
+def _print_splits(results: dict[str, Any], console: Console) -> None:
+    from llmexam.workflows.train_page import split_rows, splits_caption
+
+    _print_line(splits_caption(results), console)
+    for name in results["over_splits"]["exams"]:
+        # What chooses the best step is no result.
+        if name != "dev":
+            heads, *rows = split_rows(results, name)
+            _print_table(f"{name}: MAP@3 of each split", heads, rows, console)
+
+
+def _print_table(
+    title: str, heads: Sequence[str], rows: Sequence[Sequence[str]], console: Console
+) -> None:
+    from rich.box import SIMPLE
+    from rich.table import Table
+
+    table = Table(title=title, title_justify="left", box=SIMPLE)
+    for number, head in enumerate(heads):
+        table.add_column(head, justify="right" if number else "left")
+    for row in rows:
+        table.add_row(*row)
+    console.print(table)
 
 
 def _print_dry_run(found: DryRun, console: Console) -> None:

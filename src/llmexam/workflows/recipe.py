@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import yaml
 from pydantic import Field, field_validator, model_validator
@@ -57,6 +57,11 @@ class Recipe(Settings):
         description="parts of `train` instead of files; `dev` chooses, `test` is reported on",
     )
     split_seed: int = Field(0, ge=0, lt=2**32 - 1, description="seed of the split and of folds")
+    split_seeds: tuple[Annotated[int, Field(ge=0, lt=2**32 - 1)], ...] = Field(
+        (),
+        description="instead of `split_seed`: a whole training for each of these splits, and the "
+        "mean over them; weights are kept of the first split only",
+    )
     evidence: EvidencePlan = Field(
         EvidencePlan(), description="where evidence comes from, for all exams alike"
     )
@@ -106,11 +111,24 @@ class Recipe(Settings):
                 "a reranker answers no questions, so it has no `folds` and no `report_on`: grade a "
                 "run whose evidence it puts in order"
             )
+        if self.split_seeds:
+            self._check_splits()
         if len(set(self.seeds)) < len(self.seeds):
             raise ValueError("a seed stands twice in `seeds`")
         if "seed" in self.settings and self.seeds:
             raise ValueError("`seeds` is given, and `seed` in `settings` too: give one of them")
         return self
+
+    def _check_splits(self) -> None:
+        if "test" not in (self.split or {}):
+            raise ValueError("`split_seeds` repeats the test part of a `split`, and there is none")
+        if "split_seed" in self.model_fields_set:
+            raise ValueError("`split_seed` is given, and `split_seeds` too: give one of them")
+        if len(set(self.split_seeds)) < max(len(self.split_seeds), 2):
+            raise ValueError("`split_seeds` are two or more different seeds")
+        if self.folds or self.family == "reranker":
+            other = "`folds`" if self.folds else "a reranker, which answers no questions"
+            raise ValueError(f"`split_seeds` repeats grades, and does not go with {other}")
 
     @property
     def shares(self) -> dict[str, float]:
@@ -123,6 +141,14 @@ class Recipe(Settings):
         if not self.seeds:
             return (("model", self.settings),)
         return tuple((f"seed-{seed}", {**self.settings, "seed": seed}) for seed in self.seeds)
+
+    @property
+    def splits(self) -> dict[str, Recipe]:
+        """The recipe of each split by name; empty where there is one training, or none."""
+        return {
+            f"split-{seed}": self.model_copy(update={"split_seed": seed, "split_seeds": ()})
+            for seed in self.split_seeds
+        }
 
 
 def read_recipe(path: str | Path, changes: Mapping[str, Any] | None = None) -> Recipe:
@@ -201,5 +227,6 @@ def recipe_yaml(recipe: Recipe) -> str:
         lambda name: place_model(name, Path.cwd()),
     )
     values = placed.model_dump(mode="json")
+    del values["split_seed" if recipe.split_seeds else "split_seeds"]
     head = "# The recipe with all defaults filled in: llmexam train recipe.yaml\n"
     return head + yaml.safe_dump(values, sort_keys=False, allow_unicode=True, width=100)

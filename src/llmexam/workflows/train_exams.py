@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -13,16 +14,18 @@ from llmexam.evaluation.alignment import require_answers
 from llmexam.exam.audit import Finding
 from llmexam.exam.audit.finding import plural
 from llmexam.exam.exam import Exam
+from llmexam.exam.question import Question
 from llmexam.exam.readers import read_exam
 from llmexam.exam.splits import split_exam
 from llmexam.lm.model_card import EvidenceOrigin
-from llmexam.training.preflight import check_training_exam
+from llmexam.training.preflight import Checked, check_training_exam
 from llmexam.workflows.gather import (
     evidence_origin,
     gather_evidence,
     missing_evidence,
     require_evidence,
 )
+from llmexam.workflows.plan import EvidencePlan
 from llmexam.workflows.recipe import ExamFile, Recipe
 from llmexam.workflows.same_evidence import require_same_evidence
 from llmexam.workflows.stages import Stages
@@ -68,47 +71,68 @@ def prepare_exams(recipe: Recipe, stages: Stages, folder: Path) -> TrainingExams
         SettingsError: The evidence of an exam would be found in another way than the training's.
         LlmExamError: Whatever a stage finds wrong with its input.
     """
-    require_evidence(recipe.evidence)
-    exams = stages.time("read the exams", lambda: read_exams(recipe))
-    graded = {name: exam for name, exam in exams.items() if name != "train"}
+    (exams,) = prepare_splits([recipe], stages, folder)
+    return exams
+
+
+def prepare_splits(
+    recipes: Sequence[Recipe], stages: Stages, folder: Path
+) -> tuple[TrainingExams, ...]:
+    """Return the exams of recipes that differ in their split only; evidence is found once for all.
+
+    Arguments and errors are those of `prepare_exams`.
+    """
+    plan = recipes[0].evidence
+    require_evidence(plan)
+    known: dict[ExamFile, Exam] = {}
+    read = stages.time("read the exams", lambda: [read_exams(one, known) for one in recipes])
     checked = stages.time(
         "look at the training questions",
-        lambda: check_training_exam(
-            exams["train"], graded, drop_leaks=recipe.drop_leaks, seed=recipe.split_seed
-        ),
+        lambda: [_check(recipe, exams) for recipe, exams in zip(recipes, read, strict=True)],
     )
-    exams["train"] = checked.train
-    origin = _one_origin(recipe, exams)
-    found, sources = _gather(recipe, exams, stages, folder)
-    findings = (
-        *checked.findings,
-        *_chosen_by(exams),
-        *missing_evidence(found["train"], [recipe.family]),
-    )
-    report = {name: exam for name, exam in found.items() if name not in ("train", "dev")}
-    return TrainingExams(found["train"], found.get("dev"), report, origin, findings, sources)
+    for exams, one in zip(read, checked, strict=True):
+        exams["train"] = one.train
+    origins = [_one_origin(recipe, exams) for recipe, exams in zip(recipes, read, strict=True)]
+    found, sources = _gather(plan, read, stages, folder)
+    prepared = []
+    for recipe, exams, one, origin in zip(recipes, found, checked, origins, strict=True):
+        findings = (
+            *one.findings,
+            *_chosen_by(exams),
+            *missing_evidence(exams["train"], [recipe.family]),
+        )
+        report = {name: exam for name, exam in exams.items() if name not in ("train", "dev")}
+        prepared.append(
+            TrainingExams(exams["train"], exams.get("dev"), report, origin, findings, sources)
+        )
+    return tuple(prepared)
 
 
-def read_exams(recipe: Recipe) -> dict[str, Exam]:
+def read_exams(recipe: Recipe, known: dict[ExamFile, Exam] | None = None) -> dict[str, Exam]:
     """Return the exams of a recipe by name: train, dev, test, and those reported on.
+
+    Args:
+        recipe: The recipe.
+        known: Files that were read already, whole; those that are read are added.
 
     Raises:
         ExamError: A file cannot be read, or has questions without answers.
     """
-    train = join_exams([_read(file, recipe.split_seed) for file in recipe.train])
+    known = {} if known is None else known
+    train = join_exams([_read(file, recipe.split_seed, known) for file in recipe.train])
     exams = {"train": train}
     if recipe.split is not None:
         # Equal prompts stay in one part, or a part would know of another's answers.
         parts = split_exam(train, recipe.shares, seed=recipe.split_seed, group_by="prompt")
         exams = {name: train.subset(rows.tolist()) for name, rows in parts.items()}
     if recipe.dev is not None:
-        exams["dev"] = _read(recipe.dev, recipe.split_seed)
+        exams["dev"] = _read(recipe.dev, recipe.split_seed, known)
     for file in recipe.report_on:
         stem = "sample" if file.path == "bundled" else file.file.stem
         name, number = stem, 2
         while name in exams:
             name, number = f"{stem}-{number}", number + 1
-        exams[name] = _read(file, recipe.split_seed)
+        exams[name] = _read(file, recipe.split_seed, known)
     for exam in exams.values():
         require_answers(exam)
     return exams
@@ -151,8 +175,18 @@ def _chosen_by(exams: Mapping[str, Exam]) -> list[Finding]:
     return findings
 
 
-def _read(file: ExamFile, seed: int) -> Exam:
-    exam = read_exam(file.file, format=file.format)
+def _check(recipe: Recipe, exams: Mapping[str, Exam]) -> Checked:
+    graded = {name: exam for name, exam in exams.items() if name != "train"}
+    return check_training_exam(
+        exams["train"], graded, drop_leaks=recipe.drop_leaks, seed=recipe.split_seed
+    )
+
+
+def _read(file: ExamFile, seed: int, known: dict[ExamFile, Exam]) -> Exam:
+    whole = file.model_copy(update={"n_questions": None})
+    if whole not in known:
+        known[whole] = read_exam(file.file, format=file.format)
+    exam = known[whole]
     if file.n_questions is None:
         return exam
     if file.n_questions > len(exam):
@@ -182,19 +216,30 @@ def _one_origin(recipe: Recipe, exams: dict[str, Exam]) -> EvidenceOrigin:
 
 
 def _gather(
-    recipe: Recipe, exams: dict[str, Exam], stages: Stages, folder: Path
-) -> tuple[dict[str, Exam], dict[str, str]]:
-    """Find the evidence of all exams at once: one index, one search, one way."""
-    everyone = Exam(
-        tuple(
-            replace(question, id=f"{name}/{question.id}")
+    plan: EvidencePlan, splits: Sequence[Mapping[str, Exam]], stages: Stages, folder: Path
+) -> tuple[list[dict[str, Exam]], dict[str, str]]:
+    """Find the evidence of all exams of all splits at once: one index, one search, one way."""
+    places: dict[Any, int] = {}
+    asked: list[Question] = []
+    for number, exams in enumerate(splits):
+        for name, exam in exams.items():
+            for question in exam:
+                # What is asked again, as of another split, is searched for once.
+                if places.setdefault(_asked(question), len(asked)) == len(asked):
+                    before = f"{number}:" if number else ""
+                    asked.append(replace(question, id=f"{before}{name}/{question.id}"))
+    everyone = Exam(tuple(asked), source="all exams of the recipe")
+    answered, sources = gather_evidence(plan, everyone, stages, folder)
+    found = [
+        {
+            name: exam.with_passages([answered[places[_asked(q)]].passages for q in exam])
             for name, exam in exams.items()
-            for question in exam
-        ),
-        source="all exams of the recipe",
-    )
-    asked, sources = gather_evidence(recipe.evidence, everyone, stages, folder)
-    passages = iter([question.passages for question in asked])
-    return {
-        name: exam.with_passages([next(passages) for _ in exam]) for name, exam in exams.items()
-    }, sources
+        }
+        for exams in splits
+    ]
+    return found, sources
+
+
+def _asked(question: Question) -> tuple[Any, ...]:
+    """Return all of a question that its evidence depends on."""
+    return question.prompt, question.options, question.passages

@@ -38,6 +38,9 @@ def require_same_recipe(recipe: Recipe, folder: Path) -> None:
     except OSError:
         return
     before, asked = _told(known), _told(load_yaml(recipe_yaml(recipe)))
+    for told in (before, asked):
+        # Splits may be added: each tells whether it is done.
+        told.pop("split_seeds", None)
     differing = sorted(key for key in before.keys() | asked if before.get(key) != asked.get(key))
     if differing:
         key = differing[0]
@@ -62,7 +65,7 @@ def _told(values: Any, above: str = "") -> dict[str, Any]:
 
 def training_key(recipe: Recipe, exams: TrainingExams) -> str:
     """Return what a training is known by: its settings and weights, and what its exams say."""
-    told = recipe.model_dump(mode="json", exclude={"title", "tracking"})
+    told = recipe.model_dump(mode="json", exclude={"title", "tracking", "split_seeds"})
     # Where the files lie does not matter.
     for name in ("train", "dev", "report_on"):
         told.pop(name)
@@ -74,6 +77,18 @@ def training_key(recipe: Recipe, exams: TrainingExams) -> str:
     if not exams.origin.reranker:
         # Trainings that began before it was told are still the same.
         del told["evidence"]["depth"]
+    return hash_json(told)
+
+
+def splits_key(recipe: Recipe) -> str:
+    """Return what a training over several splits is known by, whatever the splits.
+
+    Each split is known by its own `training_key`, which tells what its exams say, too.
+    """
+    told = recipe.model_dump(
+        mode="json", exclude={*_OTHERWISE_KNOWN, "split_seed", "split_seeds", "evidence"}
+    )
+    told["settings"] = place_settings(told["settings"], _said_by_file, _said_by_model)
     return hash_json(told)
 
 

@@ -40,15 +40,62 @@ def training_page(results: Mapping[str, Any], trained: Mapping[str, Checkpoint])
         results: What `results.json` says.
         trained: The models by the name of their run.
     """
+    notes = [note for notes in results["notes"].values() for note in notes]
+    return _page(results, [*_grades(results), *_curves(trained)], notes)
+
+
+def splits_page(results: Mapping[str, Any]) -> str:
+    """Return the page of a training over several splits.
+
+    Args:
+        results: What `results.json` says, with `over_splits`.
+    """
+    told = results["over_splits"]
+    parts = [Markup("<h2>MAP@3, mean over {} splits</h2>").format(told["n_splits"])]
+    parts += [_table([list(GRADE_HEADS)], grade_rows(results)), _text(splits_caption(results))]
+    for name in told["exams"]:
+        heads, *rows = split_rows(results, name)
+        parts += [Markup("<h2>Each split: {}</h2>").format(name), _table([heads], rows)]
+    parts.append(_text("Curves and notes of a split are in training.html of its folder."))
+    return _page(results, parts)
+
+
+def splits_caption(results: Mapping[str, Any]) -> str:
+    """Return what the intervals of a training over several splits tell, and what not."""
+    told = results["over_splits"]
+    return (
+        f"Means over {told['n_splits']} random splits of the same questions, with "
+        f"{told['level']:.0%} t intervals over splits. The splits overlap: an interval tells how "
+        "well so many splits give the mean over all splits of these questions, not what a new "
+        "exam would give."
+    )
+
+
+def split_rows(results: Mapping[str, Any], name: str) -> list[list[str]]:
+    """Return the figures of each split for an exam: MAP@3, with a row of heads first."""
+    told = results["over_splits"]["exams"][name]
+    left_out = ("split", "n_", "accuracy", "first")
+    keys = [key for key in told["table"][0] if not key.startswith(left_out)]
+    heads = ["split", "questions", *(key.replace("_", " ") for key in keys)]
+    rows = [
+        [
+            row["split"].removeprefix("split-"),
+            f"{row['n_questions']:,}",
+            *(f"{row[key]:{'+' if key.startswith('gain') else ''}.4f}" for key in keys),
+        ]
+        for row in told["table"]
+    ]
+    return [heads, *rows]
+
+
+def _page(results: Mapping[str, Any], content: Sequence[Markup], notes: Sequence[str] = ()) -> str:
+    each = " in the first split" if "over_splits" in results else ""
     parts = [
         Markup("<h1>{}</h1>").format(results["title"]),
-        Markup("<p>{} trained on {:,} questions.</p>").format(
-            results["family"], results["n_train"]
-        ),
-        *_grades(results),
-        *_curves(trained),
+        _text(f"{results['family']} trained on {results['n_train']:,} questions{each}."),
+        *content,
         *_list("Findings", [finding["message"] for finding in results["findings"]]),
-        *_list("Notes", [note for notes in results["notes"].values() for note in notes]),
+        *_list("Notes", notes),
         Markup("<h2>Record</h2>"),
         _table([], [[name, text] for name, text in results["provenance"].items()], "record"),
     ]
@@ -67,8 +114,11 @@ def grade_rows(results: Mapping[str, Any]) -> list[list[str]]:
     """Return a row for each graded exam, with a cell for each of `GRADE_HEADS`.
 
     Numbers are MAP@3 with their intervals; the gain is that over `longest` where nothing was
-    graded before.
+    graded before. Over several splits they are means over those, and the number of questions is
+    that of the first.
     """
+    if "over_splits" in results:
+        return [_mean_row(*item) for item in results["over_splits"]["exams"].items()]
     rows = []
     for name, told in results["exams"].items():
         gains, baselines = told["gains"], told["baselines"]
@@ -100,6 +150,21 @@ def grade_rows(results: Mapping[str, Any]) -> list[list[str]]:
             ]
         )
     return rows
+
+
+def _mean_row(name: str, told: Mapping[str, Any]) -> list[str]:
+    figures = told["figures"]
+    other = "before" if "before" in figures else "longest"
+    return [
+        name,
+        f"{told['table'][0]['n_questions']:,}",
+        _interval(figures["before"]) if "before" in figures else "-",
+        _interval(figures["after"]),
+        _interval(figures[f"gain_over_{other}"], sign="+"),
+        other,
+        f"{figures['random']['value']:.4f}",
+        f"{figures['longest']['value']:.4f}",
+    ]
 
 
 GRADE_HEADS = ("exam", "questions", "before", "after", "gain", "over", "random", "longest")
@@ -147,6 +212,10 @@ def _list(title: str, texts: Sequence[str]) -> list[Markup]:
         return []
     items = Markup("").join(Markup("<li>{}</li>").format(text) for text in texts)
     return [Markup("<h2>{}</h2><ul>{}</ul>").format(title, items)]
+
+
+def _text(text: str) -> Markup:
+    return Markup("<p>{}</p>").format(text)
 
 
 def _table(
