@@ -35,6 +35,10 @@ def token_batches(
 
 def longest_input(config: Any) -> int | None:
     """Return how many tokens a model reads at most; None where it sets no limit."""
+    # DeBERTa-v2 and -v3 put places into attention only, relative to one another: their
+    # `max_position_embeddings` names a table that they do not have.
+    if getattr(config, "position_biased_input", True) is False:
+        return None
     # RoBERTa-like models count positions from behind their padding id, so they have fewer.
     shift = config.pad_token_id + 1 if "roberta" in config.model_type else 0
     positions = getattr(config, "max_position_embeddings", None)

@@ -17,6 +17,7 @@ import torch
 import torch.nn.functional as F  # noqa: N812
 
 from llmexam.errors import ModelError
+from llmexam.lm.linear import Linear, make_linear
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -95,7 +96,11 @@ class PackedBert:
             parts.LayerNorm.weight,
             parts.LayerNorm.bias,
         )
-        self._layers = [moved(*_layer_weights(layer)) for layer in model.encoder.layer]
+        self._layers = [_Layer(moved(*_layer_weights(layer))) for layer in model.encoder.layer]
+        # The last layer may be asked for first tokens alone, which need no queries of the others.
+        w_qkv, b_qkv, *_ = moved(*_layer_weights(model.encoder.layer[-1]))
+        self._last_q = make_linear(w_qkv[: self.dim], b_qkv[: self.dim])
+        self._last_kv = make_linear(w_qkv[self.dim :], b_qkv[self.dim :])
 
     def __call__(self, batch: Sequence[Sequence[int]], inner: int = 0) -> Iterator[Hidden]:
         """Yield one part for each length in the batch, without a mask."""
@@ -153,25 +158,21 @@ class PackedBert:
         self,
         hidden: Tensor,
         runs: list[tuple[int, int]],
-        layer: list[Tensor],
+        layer: _Layer,
         *,
         first_only: bool = False,
     ) -> Tensor:
-        w_qkv, b_qkv, w_out, b_out, g1, b1, w_up, b_up, w_down, b_down, g2, b2 = layer
         shape = (self.dim,)
         if first_only:
-            kv = F.linear(hidden, w_qkv[self.dim :], b_qkv[self.dim :])
+            kv = self._last_kv(hidden)
             hidden = hidden[_firsts(runs, self.device)]
-            mixed = self._attend_first(
-                F.linear(hidden, w_qkv[: self.dim], b_qkv[: self.dim]), kv, runs
-            )
+            mixed = self._attend_first(self._last_q(hidden), kv, runs)
         else:
-            mixed = self._attend(F.linear(hidden, w_qkv, b_qkv), runs)
-        hidden = F.linear(mixed, w_out, b_out).add_(hidden)
-        hidden = F.layer_norm(hidden, shape, g1, b1, self._eps)
-        inner = F.gelu(F.linear(hidden, w_up, b_up))
-        out = F.linear(inner, w_down, b_down).add_(hidden)
-        return F.layer_norm(out, shape, g2, b2, self._eps)
+            mixed = self._attend(layer.qkv(hidden), runs)
+        hidden = layer.out.add(mixed, hidden)
+        hidden = F.layer_norm(hidden, shape, *layer.norm_1, self._eps)
+        out = layer.down.add(layer.up.gelu(hidden), hidden)
+        return F.layer_norm(out, shape, *layer.norm_2, self._eps)
 
     def _attend_first(self, q: Tensor, kv: Tensor, runs: list[tuple[int, int]]) -> Tensor:
         """Return what each text's first token attends to; q `[n_texts, dim]`, same shape."""
@@ -270,6 +271,19 @@ def _check_layer(inner: int, n_layers: int) -> None:
             f"layer {inner} from the last is asked for, but the model has {n_layers}",
             hint=f"Choose 0 to {n_layers - 1}",
         )
+
+
+class _Layer:
+    """A layer of BERT, ready to be computed."""
+
+    def __init__(self, weights: list[Tensor]) -> None:
+        w_qkv, b_qkv, w_out, b_out, g1, b1, w_up, b_up, w_down, b_down, g2, b2 = weights
+        self.qkv: Linear = make_linear(w_qkv, b_qkv)
+        self.out: Linear = make_linear(w_out, b_out)
+        self.norm_1 = (g1, b1)
+        self.up: Linear = make_linear(w_up, b_up)
+        self.down: Linear = make_linear(w_down, b_down)
+        self.norm_2 = (g2, b2)
 
 
 def _layer_weights(layer: Any) -> list[Tensor]:

@@ -52,9 +52,7 @@ def load_trainee(settings: MultipleChoiceTrainingSettings) -> Trainee:
 
 def _check_length(source: ModelFolder, reader: Reader, max_tokens: int) -> None:
     longest = longest_input(reader.config)
-    # DeBERTa-v3 has relative places only: it reads more than its table would have.
-    relative = getattr(reader.config, "position_biased_input", True) is False
-    if longest is not None and max_tokens > longest and not relative:
+    if longest is not None and max_tokens > longest:
         raise ModelError(
             f"the model reads {longest} tokens, but encoding.max_tokens is {max_tokens}",
             file=source.path,
