@@ -12,8 +12,20 @@ torch = pytest.importorskip("torch")
 transformers = pytest.importorskip("transformers")
 
 from llmexam.lm import torch_engine  # noqa: E402
+from llmexam.lm.int8_linear import require_int8  # noqa: E402
 from llmexam.lm.reader import TokenBatch, load_reader  # noqa: E402
 from llmexam.lm.sequence_scoring import load_sequence_scorer  # noqa: E402
+
+
+def int8_runs():
+    try:
+        require_int8()
+    except ModelError:
+        return False
+    return True
+
+
+needs_int8 = pytest.mark.skipif(not int8_runs(), reason="the processor has no int8")
 
 
 @dataclass
@@ -239,3 +251,52 @@ def test_a_sequence_that_cannot_be_read_is_an_error(trained, sequence, message):
 def test_a_backend_it_was_not_exported_for_is_an_error(trained):
     with pytest.raises(ModelError, match="llmexam export"):
         load_sequence_scorer(trained(), head="native", backend="onnx-int8")
+
+
+@needs_int8
+@pytest.mark.parametrize("head", ["native", "mean"])
+def test_int8_is_near_whatever_is_scored_together(trained, head, monkeypatch):
+    folder, items = trained(head), sequences()
+    exact = load_sequence_scorer(folder, head=head, precision="fp32").score(items)
+    scorer = load_sequence_scorer(folder, head=head, precision="int8")
+    near = scorer.score(items)
+    assert scorer.backend == "torch-int8"
+    assert not np.array_equal(exact, near)
+    assert np.abs(exact - near).max() < 0.05 * (exact.max() - exact.min())
+    # A rounding that turns round, after other sums in attention, is worth a fraction of a code.
+    np.testing.assert_allclose(scorer.score(items[::-1])[::-1], near, atol=1e-3)
+    monkeypatch.setattr(torch_engine.PackedEngine, "batch_tokens", 40)
+    small = load_sequence_scorer(folder, head=head, precision="int8")
+    np.testing.assert_allclose(small.score(items), near, atol=1e-3)
+    assert small.n_forwards > scorer.n_forwards
+
+
+@needs_int8
+def test_int8_ranks_as_fp32_with_the_bundled_weights(tmp_path):
+    load_reader(resolve_model(), head="mean", new_head=True).save(tmp_path / "reader")
+    folder = resolve_model(str(tmp_path / "reader"))
+    draw = np.random.default_rng(0)
+    items = [Sequence(draw.integers(1000, 30_000, size=n).tolist()) for n in (40, 30, 20, 35) * 5]
+    exact, near = (
+        load_sequence_scorer(folder, head="mean", precision=precision).score(items)[:, 0]
+        for precision in ("fp32", "int8")
+    )
+    assert np.corrcoef(exact, near)[0, 1] > 0.99
+
+
+@needs_int8
+def test_int8_scores_are_not_taken_for_others(trained, tmp_path):
+    prints = {
+        load_sequence_scorer(trained(), head="native", precision=precision).fingerprint
+        for precision in ("fp32", "bf16", "int8")
+    }
+    assert len(prints) == 3
+
+
+@needs_int8
+def test_int8_refuses_what_it_cannot_do(trained):
+    with pytest.raises(ModelError, match="knows BERT") as caught:
+        load_sequence_scorer(trained(family="Electra"), head="native", precision="int8")
+    assert "onnx-int8" in caught.value.hint
+    with pytest.raises(ModelError, match="runs on the CPU"):
+        load_sequence_scorer(trained(), head="native", precision="int8", device="meta")

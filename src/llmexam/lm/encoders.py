@@ -17,6 +17,7 @@ import torch
 import torch.nn.functional as F  # noqa: N812
 
 from llmexam.errors import ModelError
+from llmexam.lm.int8_linear import GELU_LOW, Int8Linear
 from llmexam.lm.linear import Linear, make_linear
 
 if TYPE_CHECKING:
@@ -74,11 +75,14 @@ class PackedBert:
         model: A transformers `BertModel` for which `can_pack` holds; it can be freed after.
         dtype: Type to compute in.
         device: Where to compute.
+        int8: Multiply by the weights in int8, all else in fp32; see `require_int8`.
     """
 
     pads = False
 
-    def __init__(self, model: Any, dtype: torch.dtype, device: torch.device) -> None:
+    def __init__(
+        self, model: Any, dtype: torch.dtype, device: torch.device, *, int8: bool = False
+    ) -> None:
         def moved(*tensors: Tensor) -> list[Tensor]:
             return [t.detach().to(device, dtype).contiguous() for t in tensors]
 
@@ -96,11 +100,14 @@ class PackedBert:
             parts.LayerNorm.weight,
             parts.LayerNorm.bias,
         )
-        self._layers = [_Layer(moved(*_layer_weights(layer))) for layer in model.encoder.layer]
+        self._layers = [
+            _Layer(moved(*_layer_weights(layer)), int8=int8) for layer in model.encoder.layer
+        ]
         # The last layer may be asked for first tokens alone, which need no queries of the others.
         w_qkv, b_qkv, *_ = moved(*_layer_weights(model.encoder.layer[-1]))
-        self._last_q = make_linear(w_qkv[: self.dim], b_qkv[: self.dim])
-        self._last_kv = make_linear(w_qkv[self.dim :], b_qkv[self.dim :])
+        make = Int8Linear if int8 else make_linear
+        self._last_q: Linear = make(w_qkv[: self.dim], b_qkv[: self.dim])
+        self._last_kv: Linear = make(w_qkv[self.dim :], b_qkv[self.dim :])
 
     def __call__(self, batch: Sequence[Sequence[int]], inner: int = 0) -> Iterator[Hidden]:
         """Yield one part for each length in the batch, without a mask."""
@@ -276,13 +283,16 @@ def _check_layer(inner: int, n_layers: int) -> None:
 class _Layer:
     """A layer of BERT, ready to be computed."""
 
-    def __init__(self, weights: list[Tensor]) -> None:
+    def __init__(self, weights: list[Tensor], *, int8: bool) -> None:
+        make = Int8Linear if int8 else make_linear
         w_qkv, b_qkv, w_out, b_out, g1, b1, w_up, b_up, w_down, b_down, g2, b2 = weights
-        self.qkv: Linear = make_linear(w_qkv, b_qkv)
-        self.out: Linear = make_linear(w_out, b_out)
+        self.qkv: Linear = make(w_qkv, b_qkv)
+        self.out: Linear = make(w_out, b_out)
         self.norm_1 = (g1, b1)
-        self.up: Linear = make_linear(w_up, b_up)
-        self.down: Linear = make_linear(w_down, b_down)
+        self.up: Linear = make(w_up, b_up)
+        self.down: Linear = (
+            Int8Linear(w_down, b_down, low=GELU_LOW) if int8 else make_linear(w_down, b_down)
+        )
         self.norm_2 = (g2, b2)
 
 

@@ -95,6 +95,6 @@ def make_linear(weight: Tensor, bias: Tensor) -> Linear:
 
 def _can_fuse() -> bool:
     """Return whether this build of torch has the fused layers, which are not part of its API."""
-    return torch.backends.mkldnn.is_available() and all(
-        hasattr(torch.ops.mkldnn, name) for name in ("_linear_pointwise", "_reorder_linear_weight")
-    )
+    names = ("_linear_pointwise", "_reorder_linear_weight")
+    available: bool = torch.backends.mkldnn.is_available()  # type: ignore[no-untyped-call]
+    return available and all(hasattr(torch.ops.mkldnn, name) for name in names)

@@ -79,7 +79,7 @@ def load_pair_scorer(
     head: str = "native",
     max_tokens: int,
     cut: Literal["first", "second"] = "first",
-    precision: Literal["auto", "fp32", "bf16"] = "auto",
+    precision: Literal["auto", "fp32", "bf16", "int8"] = "auto",
     backend: Backend = "auto",
     device: str = "cpu",
     cache_dir: str | Path | None = None,
@@ -91,7 +91,8 @@ def load_pair_scorer(
         head: `native` or `mean`; see `llmexam.lm.heads`.
         max_tokens: Pairs are cut to this many tokens, or to what the model reads if that is less.
         cut: Which text of a pair is cut.
-        precision: `auto` takes bf16 where the processor multiplies it fast, else fp32.
+        precision: `auto` takes bf16 where the processor multiplies it fast, else fp32; `int8` is
+            faster and less exact.
         backend: What computes; see `load_sequence_scorer`.
         device: A torch device, such as `cpu` or `cuda`.
         cache_dir: Keep scores in this folder, so that nothing is scored twice across runs.

@@ -167,7 +167,7 @@ def load_sequence_scorer(
     *,
     head: HeadKind,
     task: Task = "multiple-choice",
-    precision: Literal["auto", "fp32", "bf16"] = "auto",
+    precision: Literal["auto", "fp32", "bf16", "int8"] = "auto",
     backend: Backend = "auto",
     device: str = "cpu",
     cache_dir: str | Path | None = None,
@@ -178,8 +178,9 @@ def load_sequence_scorer(
         folder: A trained model, or what `llmexam export` made of one.
         head: `native` or `mean`; see `llmexam.lm.heads`.
         task: What a native head was made for.
-        precision: `auto` takes bf16 where the processor multiplies it fast, else fp32. An
-            exported model has its own.
+        precision: `auto` takes bf16 where the processor multiplies it fast, else fp32. `int8` is
+            faster and less exact; it needs a BERT, and a CPU with VNNI or AMX. An exported
+            model has its own.
         backend: `auto`: what the folder was exported for, or torch.
         device: A torch device, such as `cpu` or `cuda`; exported models run on the CPU.
         cache_dir: Keep logits in this folder, so that nothing is scored twice across runs.

@@ -9,9 +9,11 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from llmexam.errors import ModelError
 from llmexam.lm.batching import longest_input
 from llmexam.lm.encoders import PackedBert
 from llmexam.lm.heads import HeadKind, Task, mean_packed, native_packed
+from llmexam.lm.int8_linear import require_int8
 from llmexam.lm.loading import ModelFolder
 from llmexam.lm.precision import choose_dtype
 from llmexam.lm.reader import Reader, load_reader
@@ -28,16 +30,19 @@ class PackedEngine:
         reader: The reader; its body is freed.
         dtype: Type to compute the body in; the head is computed in fp32.
         device: Where to compute.
+        int8: Multiply by the body's weights in int8.
     """
 
     pads = False
     batch_tokens = _CPU_TOKENS
 
-    def __init__(self, reader: Reader, dtype: torch.dtype, device: torch.device) -> None:
+    def __init__(
+        self, reader: Reader, dtype: torch.dtype, device: torch.device, *, int8: bool = False
+    ) -> None:
         self.n_outputs = reader.n_outputs
         self.max_tokens = longest_input(reader.config)
-        self.name = f"torch-{_short(dtype)}"
-        self._bert = PackedBert(reader.body, dtype, device)
+        self.name = "torch-int8" if int8 else f"torch-{_short(dtype)}"
+        self._bert = PackedBert(reader.body, dtype, device, int8=int8)
         # Its weights are in `PackedBert` now; only the head is called from here on.
         reader.body.encoder = reader.body.embeddings = None
         self._reader = reader.to(device)
@@ -93,21 +98,42 @@ def load_torch_engine(
     *,
     head: HeadKind,
     task: Task,
-    precision: Literal["auto", "fp32", "bf16"],
+    precision: Literal["auto", "fp32", "bf16", "int8"],
     device: str,
 ) -> PackedEngine | PaddedEngine:
     """Return the fastest engine of torch for a trained reader.
 
     Raises:
-        ModelError: The model cannot be loaded or has no trained head.
+        ModelError: The model cannot be loaded or has no trained head, or int8 is asked for where
+            it is not to be had.
     """
     place = torch.device(device)
+    if precision == "int8":
+        return _load_int8(folder, head, task, place)
     dtype = choose_dtype(precision, place)
     reader = load_reader(folder, head=head, task=task)
     if reader.pads or place.type == "cuda":
         # On a GPU the reader's own packed path asks for attention once a batch, not once a length.
         return PaddedEngine(reader.to(dtype), place)
     return PackedEngine(reader, dtype, place)
+
+
+def _load_int8(
+    folder: ModelFolder, head: HeadKind, task: Task, place: torch.device
+) -> PackedEngine:
+    if place.type != "cpu":
+        raise ModelError(
+            f"int8 runs on the CPU, but the device is '{place}'", hint="Take precision: auto"
+        )
+    require_int8()
+    reader = load_reader(folder, head=head, task=task)
+    if reader.pads:
+        raise ModelError(
+            f"int8 by torch knows BERT with GELU alone, but this is '{reader.config.model_type}'",
+            file=folder.path,
+            hint=f"Export it: llmexam export {folder.name} --to onnx-int8 --out FOLDER",
+        )
+    return PackedEngine(reader, torch.float32, place, int8=True)
 
 
 def _short(dtype: torch.dtype) -> str:
