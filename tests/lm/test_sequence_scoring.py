@@ -265,7 +265,7 @@ def test_int8_is_near_whatever_is_scored_together(trained, head, monkeypatch):
     assert np.abs(exact - near).max() < 0.05 * (exact.max() - exact.min())
     # A rounding that turns round, after other sums in attention, is worth a fraction of a code.
     np.testing.assert_allclose(scorer.score(items[::-1])[::-1], near, atol=1e-3)
-    monkeypatch.setattr(torch_engine.PackedEngine, "batch_tokens", 40)
+    monkeypatch.setattr(torch_engine, "_INT8_TOKENS", 40)
     small = load_sequence_scorer(folder, head=head, precision="int8")
     np.testing.assert_allclose(small.score(items), near, atol=1e-3)
     assert small.n_forwards > scorer.n_forwards

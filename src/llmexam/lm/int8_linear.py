@@ -9,7 +9,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import torch
-import torch.nn.functional as F  # noqa: N812
 
 from llmexam.errors import ModelError
 from llmexam.lm.precision import cpu_flags
@@ -21,6 +20,8 @@ if TYPE_CHECKING:
 _FAST_INT8 = frozenset({"avx512_vnni", "avx_vnni", "amx_int8"})
 # Just below the least value of GELU: what follows one needs no bits for less.
 GELU_LOW = -0.17
+# Codes below the one of 0, where inputs have a lower bound, and where they lie around 0.
+_FEW, _HALF = 24, 128
 _SMALLEST = 1e-12
 
 
@@ -38,10 +39,12 @@ class Int8Linear:
         whole = (weight / self._scales[:, None]).round_()
         self._weight = torch.ops.onednn.qlinear_prepack(whole.to(torch.int8), None)
         self._zeros = torch.zeros(len(weight), dtype=torch.int8)
+        self._bias = bias
         self._low = low
-        # Codes of inputs count from `low`; what `low` itself gives is part of the bias.
-        self._bias = bias if low is None else bias + low * (whole.sum(1) * self._scales)
-        self._middle = torch.tensor(128.5)
+        self._zero = _HALF if low is None else _FEW
+        # As long as a row: torch adds a single number three times as slowly (measured). Half a
+        # step more makes cutting off what is behind the point a rounding.
+        self._shift = torch.full((weight.shape[1],), self._zero + 0.5)
 
     def __call__(self, hidden: Tensor) -> Tensor:
         """Return the product and bias, shape `[n_tokens, n_out]`."""
@@ -50,7 +53,7 @@ class Int8Linear:
 
     def gelu(self, hidden: Tensor) -> Tensor:
         """Return the exact GELU of the product and bias, shape `[n_tokens, n_out]`."""
-        return F.gelu(self(hidden))
+        return torch.ops.aten.gelu_(self(hidden))  # type: ignore[no-any-return]
 
     def add(self, hidden: Tensor, residual: Tensor) -> Tensor:
         """Return product, bias and residual together, shape `[n_tokens, n_out]`."""
@@ -59,20 +62,16 @@ class Int8Linear:
     def _quantise(self, hidden: Tensor) -> tuple[Tensor, Tensor]:
         """Return codes 0 to 255, and the step between two for each token, `[n_tokens, 1]`."""
         if self._low is None:
-            steps = (hidden.abs().amax(-1, keepdim=True) / 127).clamp_min_(_SMALLEST)
-            codes = torch.addcmul(self._middle, hidden, steps.reciprocal())
+            steps = hidden.abs().amax(-1, keepdim=True).div_(127).clamp_min_(_SMALLEST)
         else:
-            steps = ((hidden.amax(-1, keepdim=True) - self._low) / 255).clamp_min_(_SMALLEST)
-            inverse = steps.reciprocal()
-            codes = torch.addcmul(inverse * -self._low + 0.5, hidden, inverse)
-        # Half a step was added, so cutting off what is behind the point rounds.
-        return codes.to(torch.uint8), steps
+            steps = hidden.amax(-1, keepdim=True).div_(255 - _FEW).clamp_min_(-self._low / _FEW)
+        return torch.addcmul(self._shift, hidden, steps.reciprocal()).to(torch.uint8), steps
 
     def _multiply(self, codes: Tensor) -> Tensor:
         return torch.ops.onednn.qlinear_pointwise.default(  # type: ignore[no-any-return]
             codes,
             1.0,
-            128 if self._low is None else 0,
+            self._zero,
             self._weight,
             self._scales,
             self._zeros,

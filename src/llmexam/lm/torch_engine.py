@@ -20,6 +20,7 @@ from llmexam.lm.reader import Reader, load_reader
 
 # More tokens a batch leave the caches of a CPU (measured); a GPU wants many at once.
 _CPU_TOKENS = 2048
+_INT8_TOKENS = 1024
 _GPU_TOKENS = 65_536
 
 
@@ -39,6 +40,8 @@ class PackedEngine:
     def __init__(
         self, reader: Reader, dtype: torch.dtype, device: torch.device, *, int8: bool = False
     ) -> None:
+        if int8:
+            self.batch_tokens = _INT8_TOKENS
         self.n_outputs = reader.n_outputs
         self.max_tokens = longest_input(reader.config)
         self.name = "torch-int8" if int8 else f"torch-{_short(dtype)}"
