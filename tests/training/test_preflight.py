@@ -1,11 +1,12 @@
 import math
+from dataclasses import replace
 
 import pytest
 import torch
 
 from llmexam.errors import ExamError, ModelError
 from llmexam.exam.exam import Exam
-from llmexam.exam.question import Question
+from llmexam.exam.question import Passage, Question
 from llmexam.training.preflight import (
     check_evidence_cut,
     check_first_loss,
@@ -13,6 +14,8 @@ from llmexam.training.preflight import (
     check_training_exam,
     require_full_precision,
     require_same_answers,
+    require_trainable,
+    without_repeats,
 )
 from llmexam.training.protocol import CurvePoint
 
@@ -88,6 +91,24 @@ def test_nothing_left_is_refused():
         check_training_exam(exam(), {})
     with pytest.raises(ExamError, match=r"row 1.*without an answer"):
         check_training_exam(exam(Question("a", "p", ("x", "y"))), {})
+
+
+def test_unlabelled_rows_are_named():
+    with pytest.raises(ExamError, match=r"train\.csv row 2 field 'answer'"):
+        require_trainable(exam(question(1), replace(question(2), answer=None)))
+
+
+def test_repeats_are_trained_on_once():
+    first, second = question(1), question(2)
+    turned = replace(first.with_option_order([2, 1, 0]), id="turned")
+    spelled = replace(first, id="spelled", prompt=f"  {first.prompt}", passages=(Passage("a"),))
+    other = replace(first, id="other", answer=1)
+    # Signs make an option another one.
+    signed = replace(first, id="signed", options=("-1", *first.options[1:]))
+    unsigned = replace(first, id="unsigned", options=("1", *first.options[1:]))
+    found = without_repeats(exam(first, second, turned, spelled, other, signed, unsigned))
+    assert found.ids == ("q1", "q2", "other", "signed", "unsigned")
+    assert without_repeats(exam(first, second)) == exam(first, second)
 
 
 def test_answers_that_are_always_a_are_told():

@@ -60,15 +60,7 @@ def check_training_exam(
     Raises:
         ExamError: A question has no answer, none is left, or some are in an exam that is graded.
     """
-    unanswered = [row for row, question in enumerate(train, 1) if question.answer is None]
-    if unanswered or not len(train):
-        raise ExamError(
-            f"{plural(len(unanswered), 'question')} without an answer cannot be trained on"
-            if unanswered
-            else "there are no questions to train on",
-            file=train.source or None,
-            row=unanswered[0] if unanswered else None,
-        )
+    require_trainable(train)
     rows = list(enumerate(train, 1))
     findings = [f for f in check_repeats(rows) if f.check == "contradictions"]
     repeated = _repeated(rows)
@@ -92,6 +84,36 @@ def check_training_exam(
     findings += check_balance(measure_balance(kept, seed=seed))
     clean = train.subset([row - 1 for row, _ in kept])
     return Checked(clean, tuple(findings), len(repeated), len(leaking))
+
+
+def require_trainable(exam: Exam) -> None:
+    """Check that an exam can be trained on.
+
+    Raises:
+        ExamError: It has no questions, or one has no answer.
+    """
+    if not len(exam):
+        raise ExamError("there are no questions to train on", file=exam.source or None)
+    unanswered = [row for row, question in enumerate(exam, 1) if question.answer is None]
+    if unanswered:
+        raise ExamError(
+            f"{plural(len(unanswered), 'question')} without an answer cannot be trained on",
+            file=exam.source or None,
+            row=unanswered[0],
+            field="answer",
+            hint="Train on questions with answers only",
+        )
+
+
+def without_repeats(exam: Exam) -> Exam:
+    """Return an exam without questions that say what an earlier one says.
+
+    The order of the options and the evidence make no difference; the right option does.
+    """
+    repeated = _repeated(list(enumerate(exam)))
+    if not repeated:
+        return exam
+    return exam.subset([place for place in range(len(exam)) if place not in repeated])
 
 
 def check_evidence_cut(share_cut: float, n_truncated: int, n_questions: int) -> Finding | None:

@@ -3,7 +3,6 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from llmexam.errors import ExamError
 from llmexam.exam.exam import Exam
 from llmexam.exam.question import Passage, Question
 from llmexam.lm.loading import load_tokenizer, resolve_model
@@ -12,8 +11,6 @@ from llmexam.training.multiple_choice.batching import Draw
 from llmexam.training.multiple_choice.data import (
     NO_ANSWER,
     ChoiceData,
-    check_trainable,
-    without_repeats,
 )
 
 
@@ -63,17 +60,6 @@ def test_evidence_is_left_out_for_whole_questions(make_exam, settings_for, token
     assert all(len(own) == 1 for own in lengths)
     assert {max(own) for own in lengths} == {6, 10}
     assert ChoiceData(make_exam(2), settings_for(), tokenizer).bare is None
-
-
-def test_repeats_are_trained_on_once(make_exam):
-    exam = make_exam(3)
-    first = exam[0]
-    turned = replace(first.with_option_order([3, 2, 1, 0]), id="turned")
-    spelled = replace(first, id="spelled", prompt="  Which?", passages=(Passage("other"),))
-    other = replace(first, id="other", answer=(first.answer + 1) % 4)
-    found = without_repeats(Exam((*exam.questions, turned, spelled, other)))
-    assert found.ids == (*exam.ids, "other")
-    assert without_repeats(exam) is exam
 
 
 def test_cuts_are_counted(make_exam, settings_for, tokenizer):
@@ -127,9 +113,3 @@ def test_hard_negatives_become_options(make_exam, settings_for, tokenizer, monke
     assert data.read.n_options.tolist() == [6, 6, 6]
     assert data.answers.tolist() == make_exam(3).answers.tolist()
     assert data.questions[0].options[4:] == ("w5", "w0")
-
-
-def test_unlabelled_rows_are_named():
-    exam = Exam((NEAR[0], replace(NEAR[1], answer=None)), source="x.csv")
-    with pytest.raises(ExamError, match=r"x\.csv row 2 field 'answer'"):
-        check_trainable(exam)

@@ -25,14 +25,14 @@ from llmexam.exam.exam import Exam
 from llmexam.exam.scores import ScoreMatrix
 from llmexam.lm.embedding import Embedder, load_embedder
 from llmexam.lm.loading import ModelFolder, resolve_model
-from llmexam.lm.model_card import ModelCard
 from llmexam.solvers.bi_encoder.encoding import closed_book_texts
 from llmexam.solvers.bi_encoder.solver import BiEncoderSettings, BiEncoderSolver
 from llmexam.tracking.tracker import Tracker
 from llmexam.training.arguments import training_device
 from llmexam.training.bi_encoder.rows import columns, contrasts
 from llmexam.training.bi_encoder.settings import BiEncoderTrainingSettings
-from llmexam.training.checkpoint import finish_checkpoint, finished_checkpoint
+from llmexam.training.checkpoint import finished_checkpoint
+from llmexam.training.finish import finish_training
 from llmexam.training.hard_negatives import hard_negatives
 from llmexam.training.loop import DevSet, run_training
 from llmexam.training.lora import apply_lora, merge_lora
@@ -87,24 +87,18 @@ class BiEncoderTrainer:
         trained = run_training(trainer, folder, settings, tracker=tracker, dev=told, resume=resume)
         merge_lora(model)
         after = _grade(model, dev, embedder, trained.dev_scores)
-        known = {
-            "family": FAMILY,
-            "base_model": settings.model,
-            "base_weights_hash": base.weights_hash,
-            "encoding": {"max_tokens": embedder.max_tokens, "reads": settings.reads},
-            "training": settings.model_dump(mode="json"),
-            "metrics": {"before": before, "after": after} if dev is not None else {},
-        }
-        told_card = ModelCard(**{**known, **card})
-        if not is_first_process():
-            return Checkpoint(folder, told_card, trained.curve, trained.best_step, None, notes)
-        return finish_checkpoint(
+        return finish_training(
             folder,
+            trained,
+            settings,
             lambda path: model.save_pretrained(str(path), create_model_card=False),
-            told_card,
-            curve=trained.curve,
-            best_step=trained.best_step,
-            dev_scores=trained.dev_scores,
+            source=base,
+            told={
+                "family": FAMILY,
+                "encoding": {"max_tokens": embedder.max_tokens, "reads": settings.reads},
+                "metrics": {"before": before, "after": after} if dev is not None else {},
+            },
+            card=card,
             notes=notes,
         )
 

@@ -8,16 +8,14 @@ from typing import Any
 
 import transformers
 
-from llmexam.errors import ExamError
 from llmexam.evaluation.metrics import map_at_k
 from llmexam.exam.exam import Exam
 from llmexam.exam.scores import ScoreMatrix
-from llmexam.lm.model_card import ModelCard
 from llmexam.lm.text_pairs import TextPair
 from llmexam.solvers.cross_encoder.encoding import CrossEncoderEncoding
 from llmexam.solvers.option_pairs import option_pairs
 from llmexam.tracking.tracker import Tracker
-from llmexam.training.checkpoint import finish_checkpoint, finished_checkpoint
+from llmexam.training.checkpoint import finished_checkpoint
 from llmexam.training.cross_encoder.lists import EncodedLists, PairList, encode_lists
 from llmexam.training.cross_encoder.pair_training import (
     LiveScorer,
@@ -29,8 +27,10 @@ from llmexam.training.cross_encoder.settings import (
     CrossEncoderTrainingSettings,
     PairTrainingSettings,
 )
+from llmexam.training.finish import finish_training
 from llmexam.training.loop import DevSet, run_training
 from llmexam.training.lora import merge_lora
+from llmexam.training.preflight import require_trainable
 from llmexam.training.protocol import Checkpoint, Estimate
 from llmexam.training.states import is_first_process
 from llmexam.training.undisturbed import undisturbed
@@ -106,19 +106,12 @@ def encode_exam(exam: Exam, encoding: CrossEncoderEncoding, trainee: Trainee) ->
     Raises:
         ExamError: A question has no answer, or there are no questions.
     """
+    require_trainable(exam)
     lists = []
-    for row, question in enumerate(exam, 1):
-        if question.answer is None:
-            raise ExamError(
-                "a question without an answer cannot be trained on",
-                file=exam.source or None,
-                row=row,
-            )
+    for question, answer in zip(exam, exam.answers.tolist(), strict=True):
         pairs: list[TextPair] = list(option_pairs(question, encoding))
-        right = pairs.pop(question.answer)
+        right = pairs.pop(answer)
         lists.append(PairList(question.id, (right, *pairs), (1, *[0] * len(pairs))))
-    if not lists:
-        raise ExamError("there are no questions to train on", file=exam.source or None)
     return encode_lists(lists, trainee.tokenizer, encoding.max_tokens)
 
 
@@ -160,28 +153,21 @@ def fit_lists(
         if dev is not None and scores is not None:
             measured[name]["dev_map"] = map_at_k(scores.ranking, dev.exam.answers)
     encoding: Any = getattr(settings, "encoding")  # noqa: B009 - each family has its own class
-    known = {
-        "family": family,
-        "base_model": settings.model,
-        "base_weights_hash": trainee.source.weights_hash,
-        "head": settings.head,
-        "encoding": encoding.model_dump(mode="json"),
-        "training": settings.model_dump(mode="json"),
-        "metrics": {name: values for name, values in measured.items() if values},
-    }
-    told = ModelCard(**{**known, **card})
-    notes = _notes(lists)
-    if not is_first_process():
-        return Checkpoint(folder, told, trained.curve, trained.best_step, None, notes)
-    return finish_checkpoint(
+    return finish_training(
         folder,
+        trained,
+        settings,
         trainee.reader.save,
-        told,
+        source=trainee.source,
+        told={
+            "family": family,
+            "head": settings.head,
+            "encoding": encoding.model_dump(mode="json"),
+            "metrics": {name: values for name, values in measured.items() if values},
+        },
+        card=card,
         tokenizer=trainee.tokenizer,
-        curve=trained.curve,
-        best_step=trained.best_step,
-        dev_scores=trained.dev_scores,
-        notes=notes,
+        notes=_notes(lists),
     )
 
 

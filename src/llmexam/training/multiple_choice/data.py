@@ -11,9 +11,7 @@ import torch
 from numpy.typing import NDArray
 from torch.utils.data import Dataset
 
-from llmexam.errors import ExamError
 from llmexam.exam.exam import Exam
-from llmexam.exam.normalise import normalise
 from llmexam.exam.question import Question
 from llmexam.solvers.option_encoding import encode_questions
 from llmexam.solvers.option_pairs import EncodingSettings
@@ -21,6 +19,7 @@ from llmexam.training.hard_negatives import hard_negatives
 from llmexam.training.multiple_choice.batching import Draw
 from llmexam.training.multiple_choice.settings import MultipleChoiceTrainingSettings
 from llmexam.training.multiple_choice.variation import vary
+from llmexam.training.preflight import require_trainable, without_repeats
 
 Tokens = tuple[NDArray[np.int32], NDArray[np.int8]]
 
@@ -72,42 +71,6 @@ class Sequences:
         return self.ids[start:end], self.types[start:end]
 
 
-def check_trainable(exam: Exam) -> None:
-    """Check that an exam can be trained on.
-
-    Raises:
-        ExamError: It has no questions, or one has no answer.
-    """
-    if not len(exam):
-        raise ExamError("there are no questions to train on", file=exam.source or None)
-    for row, question in enumerate(exam, 1):
-        if question.answer is None:
-            raise ExamError(
-                f"question '{question.id}' has no answer to train on",
-                file=exam.source or None,
-                row=row,
-                field="answer",
-                hint="Train on questions with answers only",
-            )
-
-
-def without_repeats(exam: Exam) -> Exam:
-    """Return an exam without questions that say what an earlier one says.
-
-    The order of the options and the evidence make no difference; the right option does.
-    """
-    seen: set[tuple[str, tuple[str, ...], str]] = set()
-    kept = []
-    for place, question in enumerate(exam):
-        options = [normalise(option) for option in question.options]
-        right = "" if question.answer is None else options[question.answer]
-        key = (normalise(question.prompt), tuple(sorted(options)), right)
-        if key not in seen:
-            seen.add(key)
-            kept.append(place)
-    return exam if len(kept) == len(exam) else exam.subset(kept)
-
-
 def encode(questions: Sequence[Question], settings: EncodingSettings, tokenizer: Any) -> Sequences:
     """Return all options of all questions as tokens.
 
@@ -149,7 +112,7 @@ class ChoiceData(Dataset[Draw]):
     def __init__(
         self, exam: Exam, settings: MultipleChoiceTrainingSettings, tokenizer: Any
     ) -> None:
-        check_trainable(exam)
+        require_trainable(exam)
         used = without_repeats(exam) if settings.drop_repeats else exam
         more = hard_negatives(used, settings.hard_negatives)
         self.questions = [_with_options(q, own) for q, own in zip(used, more, strict=True)]

@@ -10,16 +10,17 @@ import transformers
 from llmexam.evaluation.metrics import map_at_k
 from llmexam.exam.exam import Exam
 from llmexam.exam.scores import ScoreMatrix
-from llmexam.lm.model_card import ModelCard
 from llmexam.tracking.tracker import Tracker
-from llmexam.training.checkpoint import finish_checkpoint, finished_checkpoint
+from llmexam.training.checkpoint import finished_checkpoint
+from llmexam.training.finish import finish_training
 from llmexam.training.loop import DevSet, run_training
 from llmexam.training.lora import merge_lora
-from llmexam.training.multiple_choice.data import ChoiceData, check_trainable
+from llmexam.training.multiple_choice.data import ChoiceData
 from llmexam.training.multiple_choice.grading import DevScorer, dev_loss
 from llmexam.training.multiple_choice.loop import ChoiceTrainer
 from llmexam.training.multiple_choice.model import Trainee, load_trainee
 from llmexam.training.multiple_choice.settings import MultipleChoiceTrainingSettings
+from llmexam.training.preflight import require_trainable
 from llmexam.training.protocol import Checkpoint, Estimate
 from llmexam.training.states import is_first_process
 from llmexam.training.undisturbed import undisturbed
@@ -56,9 +57,9 @@ class MultipleChoiceTrainer:
         """Train, and leave the best weights in `folder`; see `Trainer.fit`."""
         if resume and (done := finished_checkpoint(folder)) is not None:
             return done
-        check_trainable(train)
+        require_trainable(train)
         if dev is not None:
-            check_trainable(dev)
+            require_trainable(dev)
         settings = self.settings
         transformers.set_seed(settings.seed)
         trainee = load_trainee(settings)
@@ -73,35 +74,28 @@ class MultipleChoiceTrainer:
             trainer, folder, settings, tracker=tracker, dev=graded, resume=resume
         )
         merge_lora(trainee.reader)
-        known = {
-            "family": FAMILY,
-            "base_model": settings.model,
-            "base_weights_hash": trainee.source.weights_hash,
-            "head": settings.head,
-            "encoding": settings.encoding.model_dump(mode="json"),
-            "training": settings.model_dump(mode="json"),
-            "metrics": _metrics(dev, before, trained.dev_scores),
-        }
-        told = ModelCard(**{**known, **card})
-        notes = _notes(train, data)
-        if not is_first_process():
-            return Checkpoint(folder, told, trained.curve, trained.best_step, None, notes)
-        return finish_checkpoint(
+        return finish_training(
             folder,
+            trained,
+            settings,
             trainee.reader.save,
-            told,
+            source=trainee.source,
+            told={
+                "family": FAMILY,
+                "head": settings.head,
+                "encoding": settings.encoding.model_dump(mode="json"),
+                "metrics": _metrics(dev, before, trained.dev_scores),
+            },
+            card=card,
             tokenizer=trainee.tokenizer,
-            curve=trained.curve,
-            best_step=trained.best_step,
-            dev_scores=trained.dev_scores,
-            notes=notes,
+            notes=_notes(train, data),
         )
 
     def estimate(self, train: Exam) -> Estimate:
         """Return what training would take, from the data and a few timed steps."""
         from llmexam.training.multiple_choice.estimate import estimate
 
-        check_trainable(train)
+        require_trainable(train)
         return estimate(train, self.settings)
 
 
