@@ -17,7 +17,8 @@ def fake_family(monkeypatch):
     monkeypatch.setitem(sys.modules, "fake_family", module)
     spec.loader.exec_module(module)
     name = "multiple-choice"
-    monkeypatch.setitem(trainers._TRAINERS, name, "fake_family:FakeTrainer")
+    fake = trainers.TrainerEntry("fake_family:FakeTrainer", "fake_family:FakeSettings")
+    monkeypatch.setitem(trainers._TRAINERS, name, fake)
     entry = solvers.SolverEntry("fake_family:FakeSolver", "a fake", uses_evidence=True)
     monkeypatch.setitem(solvers._BUILT_IN, name, entry)
     return module.FakeTrainer

@@ -1,3 +1,6 @@
+import subprocess
+import sys
+
 import pytest
 import yaml
 
@@ -47,7 +50,14 @@ def test_keys_are_changed_by_nested_changes(tmp_path):
 
 WRONG = {
     "unknown key": ({"fold": 3}, "Did you mean 'folds'"),
-    "unknown setting": ({"settings": {"knd": 1, "members": ["lexical"]}}, "Did you mean 'kind'"),
+    "unknown setting": (
+        {"settings": {"knd": 1, "members": ["lexical"]}},
+        r"field 'settings\.knd'.*Did you mean 'kind'",
+    ),
+    "unknown setting inside": (
+        {"family": "multiple-choice", "settings": {"encoding": {"max_token": 64}}},
+        r"field 'settings\.encoding\.max_token'.*Did you mean 'max_tokens'",
+    ),
     "family": ({"family": "bert"}, "family"),
     "no train share": ({"split": {"dev": 1.0}}, "no share for train"),
     "dev twice": ({"split": {"train": 0.5, "dev": 0.5}, "dev": "d.csv"}, "give one of them"),
@@ -140,3 +150,28 @@ class TestPathsOfModels:
         assert recipe.settings["model"] == "near"
         kept = yaml.safe_load(recipe_yaml(recipe))
         assert kept["settings"]["model"] == str(tmp_path / "near")
+
+
+def test_a_misspelt_setting_is_told_before_torch_is_imported(tmp_path):
+    given = {"family": "multiple-choice", "train": "bundled", "settings": {"n_epoch": 1}}
+    (tmp_path / "r.yaml").write_text(yaml.safe_dump(given))
+    code = """
+import sys
+from llmexam.errors import SettingsError
+from llmexam.workflows.train import train_recipe
+try:
+    train_recipe(sys.argv[1], sys.argv[2])
+except SettingsError as error:
+    print(error)
+print(sorted({"torch", "transformers", "sentence_transformers", "lightgbm"} & set(sys.modules)))
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", code, tmp_path / "r.yaml", tmp_path / "out"],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    message, imported = done.stdout.splitlines()
+    assert "field 'settings.n_epoch'" in message
+    assert "Did you mean 'n_epochs'" in message
+    assert imported == "[]"

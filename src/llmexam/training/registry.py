@@ -3,24 +3,65 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from importlib import import_module
 from typing import Any
 
 from llmexam.errors import MissingDependencyError, SettingsError, nearest
+from llmexam.settings import Settings
 from llmexam.training.protocol import Trainer, TrainerClass
 
+
+@dataclass(frozen=True, slots=True)
+class TrainerEntry:
+    """Where a trainer lives: `module:Class` each, imported only when asked for.
+
+    Attributes:
+        target: The trainer, which imports what it trains with.
+        settings: Its settings, which import neither torch nor lightgbm.
+    """
+
+    target: str
+    settings: str
+
+
 _TRAINERS = {
-    "bi-encoder": "llmexam.training.bi_encoder.trainer:BiEncoderTrainer",
-    "cross-encoder": "llmexam.training.cross_encoder.trainer:CrossEncoderTrainer",
-    "multiple-choice": "llmexam.training.multiple_choice.trainer:MultipleChoiceTrainer",
-    "reranker": "llmexam.training.cross_encoder.reranker:RerankerTrainer",
-    "ranker": "llmexam.training.ranker.trainer:RankerTrainer",
+    "bi-encoder": TrainerEntry(
+        "llmexam.training.bi_encoder.trainer:BiEncoderTrainer",
+        "llmexam.training.bi_encoder.settings:BiEncoderTrainingSettings",
+    ),
+    "cross-encoder": TrainerEntry(
+        "llmexam.training.cross_encoder.trainer:CrossEncoderTrainer",
+        "llmexam.training.cross_encoder.settings:CrossEncoderTrainingSettings",
+    ),
+    "multiple-choice": TrainerEntry(
+        "llmexam.training.multiple_choice.trainer:MultipleChoiceTrainer",
+        "llmexam.training.multiple_choice.settings:MultipleChoiceTrainingSettings",
+    ),
+    "reranker": TrainerEntry(
+        "llmexam.training.cross_encoder.reranker:RerankerTrainer",
+        "llmexam.training.cross_encoder.settings:RerankerTrainingSettings",
+    ),
+    "ranker": TrainerEntry(
+        "llmexam.training.ranker.trainer:RankerTrainer",
+        "llmexam.training.ranker.settings:RankerTrainingSettings",
+    ),
 }
 
 
 def trainer_names() -> tuple[str, ...]:
     """Return the families that can be trained."""
     return tuple(_TRAINERS)
+
+
+def training_settings(family: str) -> type[Settings]:
+    """Return the class of a family's settings, without importing what it trains with.
+
+    Raises:
+        SettingsError: There is no such family.
+    """
+    found: type[Settings] = _load(_entry(family).settings)
+    return found
 
 
 def trainer_class(family: str) -> TrainerClass:
@@ -30,13 +71,9 @@ def trainer_class(family: str) -> TrainerClass:
         SettingsError: There is no such family.
         MissingDependencyError: A package it needs is not installed.
     """
-    if family not in _TRAINERS:
-        raise SettingsError(
-            f"there is no trainer for '{family}'", field="family", hint=nearest(family, _TRAINERS)
-        )
-    module, _, attribute = _TRAINERS[family].partition(":")
+    entry = _entry(family)
     try:
-        found: TrainerClass = getattr(import_module(module), attribute)
+        found: TrainerClass = _load(entry.target)
     except ModuleNotFoundError as error:
         if (error.name or "").startswith("llmexam"):
             raise
@@ -44,6 +81,19 @@ def trainer_class(family: str) -> TrainerClass:
             f"training a {family}", error.name or "torch", "train"
         ) from error
     return found
+
+
+def _entry(family: str) -> TrainerEntry:
+    if family not in _TRAINERS:
+        raise SettingsError(
+            f"there is no trainer for '{family}'", field="family", hint=nearest(family, _TRAINERS)
+        )
+    return _TRAINERS[family]
+
+
+def _load(target: str) -> Any:
+    module, _, attribute = target.partition(":")
+    return getattr(import_module(module), attribute)
 
 
 def create_trainer(family: str, values: Mapping[str, Any] | None = None) -> Trainer:

@@ -13,7 +13,7 @@ from llmexam.errors import SettingsError
 from llmexam.sample import BUNDLED, exam_path
 from llmexam.settings import Settings
 from llmexam.tracking.settings import TrackingSettings
-from llmexam.training.registry import trainer_class
+from llmexam.training.registry import training_settings
 from llmexam.workflows.plan import EvidencePlan, with_evidence_paths
 from llmexam.workflows.yaml_file import (
     Change,
@@ -160,7 +160,6 @@ def read_recipe(path: str | Path, changes: Mapping[str, Any] | None = None) -> R
 
     Raises:
         SettingsError: The file cannot be read, or a key or value in it is wrong.
-        MissingDependencyError: The family needs a package that is not installed.
     """
     values = read_yaml_file(path, kind="recipe", keys="family and train")
     return parse_recipe(merge_changes(values, changes or {}), base=Path(path).parent, file=path)
@@ -178,13 +177,17 @@ def parse_recipe(
 
     Raises:
         SettingsError: A key or value is wrong.
-        MissingDependencyError: The family needs a package that is not installed.
     """
     recipe = Recipe.parse(values, subject="the recipe", file=file)
-    known = trainer_class(recipe.family).settings_class
+    known = training_settings(recipe.family)
     if recipe.seeds and "seed" not in known.model_fields:
         raise SettingsError(f"a {recipe.family} draws nothing, so it has no seeds", field="seeds")
-    settings = known.parse(recipe.settings, subject=f"training of '{recipe.family}'", file=file)
+    try:
+        settings = known.parse(recipe.settings, subject=f"training of '{recipe.family}'", file=file)
+    except SettingsError as error:
+        # The key as the recipe has it.
+        field = ".".join(part for part in ("settings", error.field) if part)
+        raise SettingsError(error.message, file=file, field=field, hint=error.hint) from None
     filled = settings.model_dump(mode="json")
     if recipe.seeds:
         filled.pop("seed")

@@ -11,7 +11,7 @@ from llmexam.exam.audit import Finding
 from llmexam.storage.locking import lock_folder
 from llmexam.training.preflight import check_evidence_cut
 from llmexam.training.protocol import Estimate
-from llmexam.training.registry import create_trainer, trainer_class
+from llmexam.training.registry import create_trainer, training_settings
 from llmexam.training.settings import TrainingSettings
 from llmexam.workflows.recipe import Recipe, read_recipe
 from llmexam.workflows.stages import Stages
@@ -138,7 +138,7 @@ def _trainings(
 def _follow(recipe: Recipe, folder: Path, command: str, crew: Crew) -> None:
     """Do the part of a process of torchrun that is not the first."""
     # What draws no gradients is done by one process alone.
-    is_shared = issubclass(trainer_class(recipe.family).settings_class, TrainingSettings)
+    is_shared = issubclass(training_settings(recipe.family), TrainingSettings)
     if crew.hear("prepared") == "train" and is_shared:
         stages = Stages(folder)
         for one in _trainings(recipe, folder, command, stages):
