@@ -59,6 +59,16 @@ def test_no_question_is_scored_by_a_model_that_saw_it(tmp_path):
         assert seen == {q for q, fold in zip(EXAM.ids, done.fold_of, strict=True) if fold != number}
 
 
+def test_the_card_of_a_fold_names_what_its_model_saw(tmp_path):
+    card = {**CARD, "data": {"train": EXAM.content_hash, "dev": "d"}}
+    folds = train_folds(lambda n: Remembers(), EXAM, 4, tmp_path, score=score, card=card)
+    named = [checkpoint.card.data["train"] for checkpoint in folds.checkpoints]
+    assert len(set(named) - {EXAM.content_hash}) == 4
+    seen = EXAM.subset([i for i, fold in enumerate(folds.fold_of) if fold != 0])
+    assert named[0] == seen.content_hash
+    assert folds.checkpoints[0].card.data["dev"] == "d"
+
+
 def test_finished_folds_are_not_done_again(tmp_path):
     def go(fail_at=None, score=score):
         return train_folds(

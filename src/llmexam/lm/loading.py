@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from llmexam.errors import MissingDependencyError, ModelError
+from llmexam.lm.model_card import inside_training
 from llmexam.storage.hashing import hash_file, hash_json
 
 if TYPE_CHECKING:
@@ -170,7 +171,11 @@ def _bundled() -> ModelFolder:
 
 def _open_folder(name: str, path: Path) -> ModelFolder:
     if not (path / "config.json").is_file():
-        raise ModelError("the folder has no config.json, so it is not a model", file=path)
+        raise ModelError(
+            "the folder has no config.json, so it is not a model",
+            file=path,
+            hint=inside_training(path),
+        )
     weights = tuple(sorted(path.glob("model*.safetensors")))
     # A head beside the model is part of its weights: see lm/heads.py.
     head = path / "head.safetensors"

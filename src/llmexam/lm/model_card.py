@@ -88,6 +88,14 @@ def write_card(folder: str | Path, card: ModelCard) -> None:
     write_text(Path(folder) / CARD_FILE, card.model_dump_json(indent=2) + "\n")
 
 
+def inside_training(folder: Path) -> str | None:
+    """Return a hint where a folder is not a model but that of a training, which has one inside."""
+    inside = folder / "model"
+    if not (inside / CARD_FILE).is_file() and not (inside / "config.json").is_file():
+        return None
+    return f"This is the folder of a training; its model is '{inside}'"
+
+
 def require_family(folder: str | Path, card: ModelCard | None, family: str) -> ModelCard:
     """Return the card if it is one of this family.
 
@@ -99,7 +107,7 @@ def require_family(folder: str | Path, card: ModelCard | None, family: str) -> M
             f"the model has no {CARD_FILE}, so it was not trained for solver '{family}'",
             file=folder,
             field="model",
-            hint="Train one: llmexam train recipe.yaml",
+            hint=inside_training(Path(folder)) or "Train one: llmexam train recipe.yaml",
         )
     if card.family != family:
         raise UntrainedModelError(

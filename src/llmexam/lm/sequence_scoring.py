@@ -54,7 +54,7 @@ class SequenceScorer:
     """Sequences to logits; made by `load_sequence_scorer`.
 
     A sequence's logits do not depend on the sequences beside it: up to 1e-6 in fp32; padded
-    models in bf16, and int8, may differ by about 1e-2.
+    models in bf16, and int8 of exported models, may differ by about 1e-2.
 
     Attributes:
         weights_hash: SHA-256 of the weights.

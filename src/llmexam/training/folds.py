@@ -86,8 +86,10 @@ def train_folds(
         train = exam.subset(np.setdiff1d(everyone, held_out).tolist())
         asked = exam.subset(held_out.tolist())
         place = folder / f"fold-{number}"
+        # The card names what this model saw, not what its fellows did.
+        seen = {**card.get("data", {}), "train": train.content_hash}
         checkpoint = finished_checkpoint(place) or make_trainer(number).fit(
-            train, dev, place, card=card, tracker=tracker or NoTracker()
+            train, dev, place, card={**card, "data": seen}, tracker=tracker or NoTracker()
         )
         wait_for_all()  # the first process has written the model by then
         # A Trainer and its callbacks hold one another; five models left lying are gigabytes.
