@@ -1,0 +1,1 @@
+"""Decoder language models: the log-likelihood of continuations, each distinct token computed once."""

@@ -1,0 +1,251 @@
+"""Attention over what many rows share: keys of a prefix and of trunks are kept once, never copied.
+
+Registered with transformers under a name of its own, so every model whose layers ask the library's
+attention interface computes with it. A softmax over several blocks of keys is put together from the
+blocks' own softmaxes and the logarithms of their sums (arXiv 2402.05099, section 3.1).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+NAME = "llmexam_shared"
+
+
+@dataclass(eq=False)
+class Block:
+    """Keys and values of one part of the rows, by attention layer.
+
+    Attributes:
+        places: Position of each key, shape `[1 or n_rows, n_keys]`; -1 where there is padding.
+        kept: Keys and values, each of shape `[1 or n_rows, n_kv_heads, n_keys, head_dim]`.
+        padded: Whether any key is padding.
+    """
+
+    places: Tensor
+    padded: bool = False
+    kept: dict[int, tuple[Tensor, Tensor]] = field(default_factory=dict)
+
+
+@dataclass(eq=False)
+class Sight:
+    """What the tokens of a forward pass see.
+
+    Attributes:
+        earlier: Blocks before these tokens: every token sees all of them but the padding.
+        own: The block of these tokens, which the pass fills.
+        tree: Which token sees which, shape `[n_rows, n_tokens, n_tokens]`; None where each sees
+            those before it in its row.
+        keep: Whether the block's keys and values are asked for later.
+    """
+
+    earlier: tuple[Block, ...]
+    own: Block
+    tree: Tensor | None = None
+    keep: bool = False
+
+
+_SIGHT: ContextVar[Sight] = ContextVar("llmexam_sight")
+
+
+@contextmanager
+def seeing(sight: Sight) -> Iterator[None]:
+    """Let the attention of forward passes inside see what `sight` says."""
+    token = _SIGHT.set(sight)
+    try:
+        yield
+    finally:
+        _SIGHT.reset(token)
+
+
+def register() -> str:
+    """Make the attention known to transformers, and return its name."""
+    from transformers import AttentionInterface
+
+    AttentionInterface.register(NAME, attend)
+    return NAME
+
+
+def attend(
+    module: torch.nn.Module,
+    query: Tensor,
+    key: Tensor,
+    value: Tensor,
+    attention_mask: Tensor | None,
+    scaling: float | None = None,
+    dropout: float = 0.0,
+    **options: Any,
+) -> tuple[Tensor, None]:
+    """Return the attention of a layer, as transformers' interface asks for it.
+
+    Args:
+        module: The layer's attention.
+        query: Shape `[n_rows, n_heads, n_tokens, head_dim]`.
+        key: Shape `[n_rows, n_kv_heads, n_tokens, head_dim]`.
+        value: As `key`.
+        attention_mask: Not used: `seeing` says what is seen.
+        scaling: What products are multiplied by; 1 / sqrt(head_dim) if not given.
+        dropout: Not used: scoring drops nothing.
+        **options: `sliding_window` and `softcap` are followed.
+
+    Returns:
+        Shape `[n_rows, n_tokens, n_heads, head_dim]`, and nothing.
+    """
+    sight = _SIGHT.get()
+    layer = id(module)
+    if sight.keep:
+        sight.own.kept[layer] = (key, value)
+    scale = scaling if scaling is not None else 1 / math.sqrt(query.shape[-1])
+    window = options.get("sliding_window")
+    if window is None:
+        window = getattr(module, "sliding_window", None)
+    softcap = options.get("softcap")
+    if softcap is None and options.get("s_aux") is None and _in_reach(sight, window) == "all":
+        if query.device.type == "cpu" and query.shape[-1] == value.shape[-1]:
+            return _merge(_parts(sight, layer, query, key, value, scale)), None
+    return _explicit(sight, layer, query, key, value, scale, window, softcap, options), None
+
+
+def _in_reach(sight: Sight, window: int | None) -> Literal["all", "some"]:
+    if window is None:
+        return "all"
+    blocks = [*sight.earlier, sight.own]
+    furthest = max(int(block.places.max()) for block in blocks)
+    return "all" if furthest < window else "some"
+
+
+def _parts(
+    sight: Sight, layer: int, query: Tensor, key: Tensor, value: Tensor, scale: float
+) -> list[tuple[Tensor, Tensor]]:
+    """Return output and log-sum of each block, as torch's fused kernel gives them."""
+    n_groups = query.shape[1] // key.shape[1]
+    found = []
+    for block in sight.earlier:
+        keys, values = block.kept[layer]
+        bias = None
+        if block.padded:
+            bias = _bias(block.places >= 0, query.dtype)[:, None, None, :]
+        if keys.shape[0] == 1 and query.shape[0] > 1:
+            found.append(_over_shared(query, keys, values, bias, scale))
+        else:
+            found.append(_grouped(query, keys, values, bias, scale, n_groups))
+    if sight.tree is None:
+        # Each row is a line of tokens: padding stands behind them, where nothing looks.
+        keys, values = (_spread(t, n_groups) for t in (key, value))
+        found.append(_fused(query, keys, values, None, scale, causal=True))
+    else:
+        bias = _bias(sight.tree, query.dtype)[:, None].repeat(1, 1, n_groups, 1)
+        found.append(_grouped(query, key, value, bias, scale, n_groups))
+    return found
+
+
+def _fused(
+    query: Tensor, key: Tensor, value: Tensor, bias: Tensor | None, scale: float, *, causal: bool
+) -> tuple[Tensor, Tensor]:
+    out, total = torch.ops.aten._scaled_dot_product_flash_attention_for_cpu(
+        query, key, value, 0.0, causal, attn_mask=bias, scale=scale
+    )
+    return out, total
+
+
+def _grouped(
+    query: Tensor, key: Tensor, value: Tensor, bias: Tensor | None, scale: float, n_groups: int
+) -> tuple[Tensor, Tensor]:
+    """Attend with the query heads of one key head behind one another, so no key is copied."""
+    n_rows, n_heads, n_tokens, dim = query.shape
+    folded = query.reshape(n_rows, n_heads // n_groups, n_groups * n_tokens, dim)
+    out, total = _fused(folded, key, value, bias, scale, causal=False)
+    return out.reshape(query.shape), total.reshape(n_rows, n_heads, n_tokens)
+
+
+def _over_shared(
+    query: Tensor, key: Tensor, value: Tensor, bias: Tensor | None, scale: float
+) -> tuple[Tensor, Tensor]:
+    """Attend to keys that all rows share, with all rows behind one another."""
+    n_rows, n_heads, n_tokens, dim = query.shape
+    n_kv = key.shape[1]
+    split = query.reshape(n_rows, n_kv, n_heads // n_kv, n_tokens, dim)
+    folded = split.transpose(0, 1).reshape(1, n_kv, -1, dim)
+    out, total = _fused(folded, key, value, bias, scale, causal=False)
+    shape = (n_kv, n_rows, n_heads // n_kv, n_tokens)
+    out = out.reshape(*shape, dim).transpose(0, 1).reshape(query.shape)
+    return out, total.reshape(shape).transpose(0, 1).reshape(n_rows, n_heads, n_tokens)
+
+
+def _merge(parts: list[tuple[Tensor, Tensor]]) -> Tensor:
+    """Return the softmax over all blocks, shape `[n_rows, n_tokens, n_heads, head_dim]`."""
+    if len(parts) == 1:
+        return parts[0][0].transpose(1, 2).contiguous()
+    totals = torch.stack([total for _, total in parts])
+    shares = torch.softmax(totals, dim=0).to(parts[0][0].dtype)
+    out = parts[0][0] * shares[0].unsqueeze(-1)
+    for (part, _), share in zip(parts[1:], shares[1:], strict=True):
+        out.addcmul_(part, share.unsqueeze(-1))
+    return out.transpose(1, 2).contiguous()
+
+
+def _explicit(
+    sight: Sight,
+    layer: int,
+    query: Tensor,
+    key: Tensor,
+    value: Tensor,
+    scale: float,
+    window: int | None,
+    softcap: float | None,
+    options: dict[str, Any],
+) -> Tensor:
+    """Return the attention with one mask over all keys: any device, windows, caps and sinks."""
+    n_rows, n_heads, n_tokens, _ = query.shape
+    blocks = [block.kept[layer] for block in sight.earlier] + [(key, value)]
+    keys, values = (
+        torch.cat([block[i].expand(n_rows, -1, -1, -1) for block in blocks], dim=2) for i in (0, 1)
+    )
+    places = [block.places.expand(n_rows, -1) for block in sight.earlier]
+    own = sight.own.places.expand(n_rows, -1)
+    seen = [(p >= 0)[:, None, :].expand(-1, n_tokens, -1) for p in places]
+    if sight.tree is None:
+        line = torch.ones(n_tokens, n_tokens, dtype=torch.bool, device=query.device).tril()
+        seen.append(line.expand(n_rows, -1, -1))
+    else:
+        seen.append(sight.tree)
+    mask = torch.cat(seen, dim=2)
+    if window is not None:
+        away = own[:, :, None] - torch.cat([*places, own], dim=1)[:, None, :]
+        # Padding stands nowhere; let it see itself, or its softmax is over nothing.
+        mask = mask & ((away < window) | (own < 0)[:, :, None])
+    bias = _bias(mask, query.dtype)[:, None]
+    n_groups = n_heads // keys.shape[1]
+    keys, values = _spread(keys, n_groups), _spread(values, n_groups)
+    sinks = options.get("s_aux")
+    if softcap is None and sinks is None:
+        out = functional.scaled_dot_product_attention(query, keys, values, bias, scale=scale)
+        return out.transpose(1, 2).contiguous()
+    products = (query @ keys.transpose(2, 3)) * scale
+    if softcap is not None:
+        products = torch.tanh(products / softcap) * softcap
+    products = products + bias
+    if sinks is not None:
+        sink = sinks.reshape(1, -1, 1, 1).expand(n_rows, -1, n_tokens, 1).to(products.dtype)
+        products = torch.cat([products, sink], dim=-1)
+    weights = torch.softmax(products, dim=-1, dtype=torch.float32).to(query.dtype)
+    return (weights[..., : keys.shape[2]] @ values).transpose(1, 2).contiguous()
+
+
+def _spread(heads: Tensor, n_groups: int) -> Tensor:
+    return heads if n_groups == 1 else heads.repeat_interleave(n_groups, dim=1)
+
+
+def _bias(seen: Tensor, dtype: torch.dtype) -> Tensor:
+    """Return 0 where a key is seen, and the least number elsewhere."""
+    bias = torch.zeros(seen.shape, dtype=dtype, device=seen.device)
+    return bias.masked_fill_(~seen, torch.finfo(dtype).min)

@@ -1,0 +1,69 @@
+"""From a decoder's last states to the log-probabilities of tokens, a few rows at a time."""
+
+from __future__ import annotations
+
+import copy
+from typing import Any
+
+import torch
+from torch import Tensor
+
+# Logits are float32 and as wide as the vocabulary: this many bytes of them at a time.
+_LOGIT_BYTES = 64 << 20
+
+
+class _Output:
+    """What layers return; whatever a head asks for beside the states is None."""
+
+    def __init__(self, states: Tensor) -> None:
+        self.last_hidden_state = states
+
+    def __getitem__(self, place: int | slice) -> Any:
+        return (self.last_hidden_state,)[place]
+
+    def __getattr__(self, name: str) -> None:
+        if name.startswith("__"):
+            raise AttributeError(name)
+
+
+class _GivenStates(torch.nn.Module):
+    """Stands where the layers stand, and returns the states it is given as embeddings."""
+
+    def forward(self, *args: Any, inputs_embeds: Tensor, **kwargs: Any) -> _Output:
+        return _Output(inputs_embeds)
+
+
+class TokenHead:
+    """A model's own way from states to logits, with its caps and scales, without its layers.
+
+    Args:
+        model: A transformers model for causal language modelling.
+    """
+
+    def __init__(self, model: Any) -> None:
+        # A shallow copy shares the weights; only the place of the layers is taken by another.
+        self._head = copy.copy(model)
+        self._head._modules = dict(model._modules)
+        self._head._modules[model.base_model_prefix] = _GivenStates()
+        self._n_rows = max(1, _LOGIT_BYTES // (4 * model.config.get_text_config().vocab_size))
+
+    def log_probs(self, states: Tensor, tokens: Tensor) -> Tensor:
+        """Return the log-probability of a token after each state, float32, shape `[n]`.
+
+        Args:
+            states: Last states, shape `[n, hidden_size]`.
+            tokens: Token ids, shape `[n]`.
+        """
+        found = torch.empty(len(states), dtype=torch.float32, device=states.device)
+        for begin in range(0, len(states), self._n_rows):
+            rows = slice(begin, begin + self._n_rows)
+            logits = self.logits(states[rows])
+            picked = logits.gather(1, tokens[rows, None])[:, 0]
+            found[rows] = picked - logits.logsumexp(dim=1)
+        return found
+
+    def logits(self, states: Tensor) -> Tensor:
+        """Return all logits after each state, float32, shape `[n, n_vocabulary]`."""
+        out = self._head(inputs_embeds=states[None], use_cache=False).logits[0]
+        logits: Tensor = out.float()
+        return logits

@@ -1,0 +1,199 @@
+"""A decoder and what it can do: its states, its head, and whether its layers can share."""
+
+from __future__ import annotations
+
+import logging
+from functools import cached_property
+from typing import Any, Literal
+
+import torch
+from torch import Tensor
+
+from llmexam.errors import ModelError
+from llmexam.lm.decoder.attention import register
+from llmexam.lm.decoder.head import TokenHead
+from llmexam.lm.loading import ModelFolder, load_tokenizer, resolve_model
+from llmexam.lm.precision import choose_dtype
+
+DecoderPrecision = Literal["auto", "fp32", "bf16", "fp16", "int8", "nf4"]
+_LOG = logging.getLogger(__name__)
+# How far a shared computation may be from a plain one, in nats, before it is not trusted.
+_TOLERANCE = {torch.float32: 1e-3, torch.bfloat16: 0.5, torch.float16: 0.1}
+
+
+class Decoder:
+    """A causal language model, made ready to share what requests have in common.
+
+    Args:
+        model: A transformers model for causal language modelling, in evaluation mode.
+        tokenizer: Its tokenizer.
+        folder: Where it is from; None for one made in memory.
+
+    Attributes:
+        shares: Whether its layers compute shared tokens once. Where they cannot (a state that
+            runs through the tokens, attention of their own), each request is read alone.
+    """
+
+    def __init__(self, model: Any, tokenizer: Any, folder: ModelFolder | None = None) -> None:
+        self.model = model
+        self.tokenizer = tokenizer
+        self.folder = folder
+        self.head = TokenHead(model)
+        self._own_attention = model.config._attn_implementation
+        self._probed: bool | None = None
+
+    @property
+    def device(self) -> torch.device:
+        """Where it computes."""
+        found: torch.device = self.model.device
+        return found
+
+    @property
+    def dtype(self) -> torch.dtype:
+        """The type of its states."""
+        found: torch.dtype = self.model.get_input_embeddings().weight.dtype
+        return found
+
+    @property
+    def longest(self) -> int | None:
+        """Tokens it reads at most; None where it sets no limit."""
+        return getattr(self.model.config.get_text_config(), "max_position_embeddings", None)
+
+    @cached_property
+    def cache_bytes_per_token(self) -> int:
+        """Bytes of keys and values of a token, all layers."""
+        config = self.model.config.get_text_config()
+        size = torch.empty(0, dtype=self.dtype).element_size()
+        n_all = getattr(config, "num_attention_heads", None)
+        # Without attention nothing is kept; count one state a layer.
+        n_heads = getattr(config, "num_key_value_heads", None) or n_all or 1
+        dim = getattr(config, "head_dim", None) or config.hidden_size // (n_all or 1)
+        return int(2 * config.num_hidden_layers * n_heads * dim * size)
+
+    def require_fits(self, n_tokens: int) -> None:
+        """Check that a request is not longer than the model reads.
+
+        Raises:
+            ModelError: It is.
+        """
+        if self.longest is not None and n_tokens > self.longest:
+            raise ModelError(
+                f"a request has {n_tokens} tokens, and the model reads {self.longest}",
+                hint="Cut the evidence, or take fewer examples",
+            )
+
+    @property
+    def shares(self) -> bool:
+        """Whether requests may share tokens; found out with a few tokens, once."""
+        if self._probed is None:
+            from llmexam.lm.decoder.probe import difference
+
+            try:
+                apart = difference(self)
+                self._probed = apart <= _TOLERANCE.get(self.dtype, 0.5)
+            except Exception as error:  # whatever a model's own code does not expect
+                apart = float("nan")
+                _LOG.debug("sharing fails: %s", error)
+                self._probed = False
+            if not self._probed:
+                _LOG.warning(
+                    "%s cannot share tokens between requests (off by %.2g nats): each request is "
+                    "read alone, which takes longer",
+                    self.model.config.model_type,
+                    apart,
+                )
+        return self._probed
+
+    def states(self, ids: Tensor, places: Tensor) -> Tensor:
+        """Return the last states, shape `[n_rows, n_tokens, hidden_size]`, under `seeing`."""
+        self.model.set_attn_implementation(register())
+        try:
+            # Four dimensions, so that no mask is made: `seeing` says who sees whom.
+            nothing = torch.zeros(1, 1, 1, 1, device=ids.device, dtype=self.dtype)
+            out = self.model.base_model(
+                input_ids=ids, position_ids=places, attention_mask=nothing, use_cache=False
+            )
+        finally:
+            self.model.set_attn_implementation(self._own_attention)
+        states: Tensor = out.last_hidden_state
+        return states
+
+    def plain_logits(self, ids: Tensor, real: Tensor, keep: Tensor) -> Tensor:
+        """Return logits as the model computes them itself; padding stands behind.
+
+        Args:
+            ids: Token ids, shape `[n_rows, n_tokens]`.
+            real: Which are no padding, same shape.
+            keep: Places whose logits are asked for, of any row, shape `[n_keep]`.
+
+        Returns:
+            float32, shape `[n_rows, n_keep, n_vocabulary]`.
+        """
+        out = self.model(
+            input_ids=ids, attention_mask=real.long(), use_cache=False, logits_to_keep=keep
+        )
+        logits: Tensor = out.logits
+        # Models that know no `logits_to_keep` return all.
+        return (logits if logits.shape[1] == len(keep) else logits[:, keep]).float()
+
+
+def load_decoder(
+    name: str, *, precision: DecoderPrecision = "auto", device: str = "cpu"
+) -> Decoder:
+    """Return a decoder by name.
+
+    Args:
+        name: A local folder or a Hugging Face name.
+        precision: Type of weights and states; int8 and nf4 quantise the weights as they are read.
+        device: A torch device.
+
+    Raises:
+        ModelError: There is no such model, or it is no causal language model.
+    """
+    folder = resolve_model(name)
+    return Decoder(_load(folder, precision, torch.device(device)), load_tokenizer(folder), folder)
+
+
+def _load(folder: ModelFolder, precision: DecoderPrecision, device: torch.device) -> Any:
+    import transformers
+    from safetensors import SafetensorError
+
+    transformers.utils.logging.disable_progress_bar()  # type: ignore[no-untyped-call]
+    options: dict[str, Any] = {}
+    if precision in ("int8", "nf4"):
+        options["quantization_config"] = _quantisation(precision)
+        options["device_map"] = {"": str(device)}
+    try:
+        model = transformers.AutoModelForCausalLM.from_pretrained(
+            str(folder.path),
+            dtype=_dtype(precision, device),
+            use_safetensors=True,
+            trust_remote_code=False,
+            local_files_only=True,
+            **options,
+        )
+    except (OSError, ValueError, KeyError, RuntimeError, SafetensorError) as error:
+        text = (str(error).strip() or type(error).__name__).splitlines()[0][:300]
+        raise ModelError(f"cannot be loaded as a decoder: {text}", file=folder.path) from error
+    if not options:
+        model = model.to(device)
+    return model.eval()
+
+
+def _dtype(precision: DecoderPrecision, device: torch.device) -> torch.dtype:
+    if precision == "fp16":
+        return torch.float16
+    if precision in ("int8", "nf4"):
+        return choose_dtype("auto", device)
+    return choose_dtype(precision, device)
+
+
+def _quantisation(precision: Literal["int8", "nf4"]) -> Any:
+    import transformers
+
+    from llmexam.lm.loading import require_packages
+
+    require_packages(f"precision '{precision}'", "bitsandbytes")
+    if precision == "int8":
+        return transformers.BitsAndBytesConfig(load_in_8bit=True)
+    return transformers.BitsAndBytesConfig(load_in_4bit=True, bnb_4bit_quant_type="nf4")

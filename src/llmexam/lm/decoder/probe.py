@@ -1,0 +1,56 @@
+"""Whether a model's layers compute the same when requests share tokens: found out by trying."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+
+from llmexam.lm.decoder.requests import Continuation
+
+if TYPE_CHECKING:
+    from llmexam.lm.decoder.model import Decoder
+
+# Lengths that make a prefix, a trunk and branches, with padding in both.
+_PREFIX, _TRUNKS, _BRANCHES = 9, (6, 4), (3, 2, 4)
+
+
+def difference(decoder: Decoder) -> float:
+    """Return how far shared log-probabilities are from plain ones at most, in nats."""
+    from llmexam.lm.decoder.scorer import LikelihoodScorer
+
+    groups = _requests(decoder.model.config.get_text_config().vocab_size)
+    scorer = LikelihoodScorer(decoder)
+    decoder._probed = True
+    try:
+        shared = scorer.score(groups)
+    finally:
+        decoder._probed = None
+    furthest = 0.0
+    for group, found in zip(groups, shared, strict=True):
+        for request, one in zip(group, found, strict=True):
+            furthest = max(furthest, float(np.abs(one - _plain(decoder, request)).max()))
+    return furthest if np.isfinite(furthest) else float("inf")
+
+
+def _plain(decoder: Decoder, request: Continuation) -> np.ndarray:
+    ids = torch.tensor([request.tokens], device=decoder.device)
+    with torch.inference_mode():
+        logits = decoder.model(input_ids=ids, use_cache=False).logits[0].float()
+    all_probs = torch.log_softmax(logits, dim=-1)[:-1].gather(1, ids[0, 1:, None])[:, 0]
+    return all_probs[request.start - 1 :].cpu().numpy()
+
+
+def _requests(n_vocabulary: int) -> list[list[Continuation]]:
+    rng = np.random.default_rng(0)
+
+    def draw(n: int) -> tuple[int, ...]:
+        return tuple(int(token) for token in rng.integers(0, n_vocabulary, n))
+
+    prefix = draw(_PREFIX)
+    groups = []
+    for n in _TRUNKS:
+        trunk = prefix + draw(n)
+        groups.append([Continuation(trunk + draw(m), len(trunk)) for m in _BRANCHES])
+    return groups

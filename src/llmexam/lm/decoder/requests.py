@@ -1,0 +1,59 @@
+"""What is asked of a decoder: how likely some tokens are after others."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+@dataclass(frozen=True, slots=True)
+class Continuation:
+    """Tokens whose likelihood is asked for, behind the tokens they follow.
+
+    Attributes:
+        tokens: Token ids: what is given, then what is asked for.
+        start: Where the asked-for tokens begin; 1 or more, for a model predicts from a token.
+    """
+
+    tokens: tuple[int, ...]
+    start: int
+
+    def __post_init__(self) -> None:
+        if not 1 <= self.start < len(self.tokens):
+            raise ValueError(
+                f"a continuation begins at token {self.start} of {len(self.tokens)}: at least one "
+                "token is given and at least one asked for"
+            )
+
+    @property
+    def asked(self) -> tuple[int, ...]:
+        """The tokens whose likelihood is asked for."""
+        return self.tokens[self.start :]
+
+
+# The requests that belong together, such as the options of a question.
+Group = Sequence[Continuation]
+# Natural logarithms of the probabilities of the asked-for tokens, shape `[n_asked]`.
+LogProbs = NDArray[np.float32]
+
+
+def common_prefix(groups: Sequence[Group]) -> int:
+    """Return how many tokens all requests share, such that each still has a token to predict from.
+
+    What is shared is computed once for all groups; the state that predicts a request's first
+    asked-for token is never part of it.
+    """
+    requests = [request for group in groups for request in group]
+    if not requests:
+        return 0
+    first = min(request.tokens for request in requests)
+    last = max(request.tokens for request in requests)
+    # Sorted, the first and the last differ where any two do.
+    shared = next(
+        (i for i, (a, b) in enumerate(zip(first, last, strict=False)) if a != b),
+        min(len(first), len(last)),
+    )
+    return min(shared, min(request.start for request in requests) - 1)
