@@ -7,48 +7,25 @@ shares (question, evidence) once for the group; the rest as a tree, each branch 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from llmexam.lm.decoder.attention import Block, Sight, seeing
+from llmexam.lm.decoder.batches import (
+    Batch,
+    Tokens,
+    Work,
+    pad_lines,
+    plan_batches,
+    shared_prefix,
+)
 from llmexam.lm.decoder.model import Decoder
-from llmexam.lm.decoder.requests import Continuation, Group, LogProbs, common_prefix
-from llmexam.lm.decoder.trie import TokenTrie, build_trie
+from llmexam.lm.decoder.requests import Continuation, Group, LogProbs
 
-# A prefix shorter than this is cheaper to read again than to attend to apart.
-_LEAST_PREFIX = 8
 # Keys and values of a batch, at most.
 _CACHE_BYTES = 1 << 30
-
-
-@dataclass(slots=True)
-class Work:
-    """What went through the model.
-
-    Attributes:
-        tokens: Tokens that were computed, without padding.
-        padded: Tokens that were computed, with padding.
-        forwards: Passes through the model.
-        asked: Tokens whose likelihood was asked for.
-        plain: Tokens that scoring each request alone would compute.
-    """
-
-    tokens: int = 0
-    padded: int = 0
-    forwards: int = 0
-    asked: int = 0
-    plain: int = 0
-
-
-@dataclass(eq=False)
-class _Row:
-    group: int
-    members: list[int]
-    trie: TokenTrie
-    found: list[LogProbs] = field(default_factory=list)
 
 
 class LikelihoodScorer:
@@ -85,119 +62,51 @@ class LikelihoodScorer:
         for group in groups:
             for request in group:
                 self.decoder.require_fits(len(request.tokens))
-                self.work.plain += len(request.tokens) - 1
-                self.work.asked += len(request.asked)
+        self.work.count_asked(groups)
         if not self.decoder.shares:
             return self._score_alone(groups, progress)
-        n_prefix = common_prefix(groups)
-        if n_prefix < _LEAST_PREFIX or len(groups) < 2:
-            n_prefix = 0
+        prefix = shared_prefix(groups)
+        results: list[list[LogProbs]] = [[] for _ in groups]
         with torch.inference_mode():
-            earlier = self._prefix_block(groups, n_prefix)
-            rows = [
-                _Row(i, list(range(len(group))), build_trie(group, n_prefix))
-                for i, group in enumerate(groups)
-                if group
-            ]
-            results: list[list[LogProbs]] = [[] for _ in groups]
-            for batch in self._batches(rows):
-                for row, found in zip(batch, self._score_batch(batch, earlier, n_prefix), strict=True):
+            earlier = self._prefix_block(prefix)
+            for batch in plan_batches(groups, n_prefix=len(prefix), n_tokens=self._n_tokens):
+                for row, found in zip(batch.rows, self._score_batch(batch, earlier), strict=True):
                     results[row.group] = found
                 if progress is not None:
-                    progress(len(batch))
+                    progress(len(batch.rows))
         return results
 
-    def _batches(self, rows: Sequence[_Row]) -> list[list[_Row]]:
-        """Cut rows into batches, longest trunk first, so that little is padded."""
-        order = sorted(rows, key=lambda row: (-row.trie.n_trunk, -row.trie.n_branch, row.group))
-        batches: list[list[_Row]] = []
-        widest = 0
-        for row in order:
-            if batches:
-                trunk = batches[-1][0].trie.n_trunk
-                branch = max(widest, row.trie.n_branch)
-                if (trunk + branch) * (len(batches[-1]) + 1) <= self._n_tokens:
-                    batches[-1].append(row)
-                    widest = branch
-                    continue
-            batches.append([row])
-            widest = row.trie.n_branch
-        return batches
-
-    def _prefix_block(self, groups: Sequence[Group], n_prefix: int) -> tuple[Block, ...]:
+    def _prefix_block(self, prefix: tuple[int, ...]) -> tuple[Block, ...]:
         """Return the keys and values of what all groups share; kept for the next call."""
-        if not n_prefix:
+        if not prefix:
             return ()
-        tokens = next(request for group in groups for request in group).tokens[:n_prefix]
-        if self._prefix is None or self._prefix[0] != tokens:
+        if self._prefix is None or self._prefix[0] != prefix:
             self._prefix = None
-            places = torch.arange(n_prefix, device=self.decoder.device)[None]
-            block = Block(places)
-            ids = torch.tensor([tokens], device=self.decoder.device)
-            self._forward(ids, Sight((), block, keep=True), n_real=n_prefix)
-            self._prefix = (tokens, block)
+            tokens = pad_lines([np.array(prefix, np.int64)], 0, self.decoder.device)
+            block = Block(tokens.places)
+            self._forward(tokens, Sight((), block, keep=True))
+            self._prefix = (prefix, block)
         return (self._prefix[1],)
 
-    def _score_batch(
-        self, rows: Sequence[_Row], earlier: tuple[Block, ...], n_prefix: int
-    ) -> list[list[LogProbs]]:
+    def _score_batch(self, batch: Batch, earlier: tuple[Block, ...]) -> list[list[LogProbs]]:
         device = self.decoder.device
-        branching = any(row.trie.n_branch for row in rows)
-        ids, places = _pad([row.trie.tokens[: row.trie.n_trunk] for row in rows], n_prefix, device)
-        trunk = Block(places, padded=bool((places < 0).any()))
-        n_real = sum(row.trie.n_trunk for row in rows)
-        states = self._forward(ids, Sight(earlier, trunk, keep=branching), n_real=n_real)
-        layers = [states]
+        tokens = batch.trunk(device)
+        trunk = Block(tokens.places, padded=tokens.n_real < tokens.ids.numel())
+        branching = batch.branch_width > 0
+        parts = [self._forward(tokens, Sight(earlier, trunk, keep=branching))]
         if branching:
-            layers.append(self._branches(rows, (*earlier, trunk), n_prefix))
-        return self._pick(rows, layers)
+            tokens = batch.branches(device)
+            sight = Sight((*earlier, trunk), Block(tokens.places), tree=tokens.tree)
+            parts.append(self._forward(tokens, sight))
+        flat = torch.cat([states.reshape(-1, states.shape[-1]) for states in parts])
+        picked = flat[torch.from_numpy(batch.states).to(device)]
+        found = self.decoder.head.log_probs(picked, torch.from_numpy(batch.asked).to(device))
+        return batch.split(found.cpu().numpy())
 
-    def _branches(self, rows: Sequence[_Row], earlier: tuple[Block, ...], n_prefix: int) -> Tensor:
-        device = self.decoder.device
-        width = max(row.trie.n_branch for row in rows)
-        ids = torch.zeros(len(rows), width, dtype=torch.long)
-        places = torch.full((len(rows), width), -1, dtype=torch.long)
-        # Padding sees itself, or its softmax would be over nothing.
-        tree = torch.eye(width, dtype=torch.bool).repeat(len(rows), 1, 1)
-        for i, row in enumerate(rows):
-            n = row.trie.n_branch
-            ids[i, :n] = torch.from_numpy(row.trie.tokens[row.trie.n_trunk :])
-            places[i, :n] = torch.from_numpy(row.trie.depth[row.trie.n_trunk :] + n_prefix)
-            tree[i, :n, :n] = torch.from_numpy(row.trie.branch_mask())
-        sight = Sight(earlier, Block(places.to(device)), tree=tree.to(device))
-        n_real = sum(row.trie.n_branch for row in rows)
-        return self._forward(ids.to(device), sight, n_real=n_real)
-
-    def _forward(self, ids: Tensor, sight: Sight, *, n_real: int) -> Tensor:
-        self.work.tokens += n_real
-        self.work.padded += ids.numel()
-        self.work.forwards += 1
+    def _forward(self, tokens: Tokens, sight: Sight) -> Tensor:
+        self.work.count_pass(tokens)
         with seeing(sight):
-            return self.decoder.states(ids, sight.own.places.clamp(min=0))
-
-    def _pick(self, rows: Sequence[_Row], layers: Sequence[Tensor]) -> list[list[LogProbs]]:
-        """Return the log-probabilities of each request from the states of trunks and branches."""
-        device = self.decoder.device
-        size = layers[0].shape[-1]
-        flat = torch.cat([states.reshape(-1, size) for states in layers])
-        n_before = layers[0].shape[0] * layers[0].shape[1]
-        where, tokens = [], []
-        for i, row in enumerate(rows):
-            n_trunk = row.trie.n_trunk
-            for nodes, asked in zip(row.trie.states, row.trie.asked, strict=True):
-                in_trunk = i * layers[0].shape[1] + nodes
-                if len(layers) > 1:
-                    behind = n_before + i * layers[1].shape[1] + nodes - n_trunk
-                    in_trunk = np.where(nodes < n_trunk, in_trunk, behind)
-                where.append(in_trunk)
-                tokens.append(asked)
-        picked = torch.from_numpy(np.concatenate(where)).to(device)
-        wanted = torch.from_numpy(np.concatenate(tokens)).to(device)
-        # Options that begin alike ask the same of the same state.
-        found = self.decoder.head.log_probs(flat[picked], wanted).cpu().numpy()
-        lengths = [len(one) for one in tokens]
-        each = iter(np.split(found, np.cumsum(lengths)[:-1]))
-        return [[next(each) for _ in row.members] for row in rows]
+            return self.decoder.states(tokens.ids, tokens.places.clamp(min=0))
 
     def _score_alone(
         self, groups: Sequence[Group], progress: Callable[[int], None] | None
@@ -221,13 +130,11 @@ class LikelihoodScorer:
 
     def _alone(self, batch: Sequence[Continuation]) -> list[LogProbs]:
         device = self.decoder.device
-        ids, places = _pad([np.array(r.tokens[:-1], np.int64) for r in batch], 0, device)
-        self.work.tokens += sum(len(r.tokens) - 1 for r in batch)
-        self.work.padded += ids.numel()
-        self.work.forwards += 1
+        tokens = pad_lines([np.array(r.tokens[:-1], np.int64) for r in batch], 0, device)
+        self.work.count_pass(tokens)
         asked_at = sorted({t for r in batch for t in range(r.start - 1, len(r.tokens) - 1)})
         keep = torch.tensor(asked_at, device=device)
-        logits = self.decoder.plain_logits(ids, places >= 0, keep)
+        logits = self.decoder.plain_logits(tokens.ids, tokens.places >= 0, keep)
         found = []
         for i, request in enumerate(batch):
             first = asked_at.index(request.start - 1)
@@ -236,14 +143,3 @@ class LikelihoodScorer:
             picked = rows.gather(1, wanted[:, None])[:, 0] - rows.logsumexp(dim=1)
             found.append(picked.cpu().numpy())
         return found
-
-
-def _pad(lines: Sequence[np.ndarray], shift: int, device: torch.device) -> tuple[Tensor, Tensor]:
-    """Return token ids and their places, each of shape `[n_rows, longest]`, padded behind."""
-    width = max(len(line) for line in lines)
-    ids = torch.zeros(len(lines), width, dtype=torch.long)
-    places = torch.full((len(lines), width), -1, dtype=torch.long)
-    for i, line in enumerate(lines):
-        ids[i, : len(line)] = torch.from_numpy(line)
-        places[i, : len(line)] = torch.arange(shift, shift + len(line))
-    return ids.to(device), places.to(device)
