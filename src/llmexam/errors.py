@@ -12,6 +12,7 @@ LlmExamError
 ├── ScoreError              scores break the ScoreMatrix contract
 ├── RunError                a run folder cannot be used
 ├── ModelError              model weights cannot be used
+├── EndpointError           a served model does not answer as it should
 └── MissingDependencyError  an optional package is not installed
 
 The command line prints any of these as one line and exits with code 2. Other exceptions
@@ -105,6 +106,10 @@ class RunError(LlmExamError):
 
 class ModelError(LlmExamError):
     """Model weights cannot be used."""
+
+
+class EndpointError(LlmExamError):
+    """A served model does not answer as it should."""
 
 
 class MissingDependencyError(LlmExamError):

@@ -77,6 +77,13 @@ _BUILT_IN: dict[str, SolverEntry] = {
         extra="encoders",
         package="torch",
     ),
+    "openai": SolverEntry(
+        "llmexam.solvers.served.solver:ServedSolver",
+        "a served model, at any endpoint that speaks as OpenAI's does",
+        uses_evidence=True,
+        extra="openai",
+        package="openai",
+    ),
     "ranker": SolverEntry(
         "llmexam.solvers.ranker.solver:RankerSolver",
         "a light trained model over what other solvers say about each option",

@@ -1,0 +1,100 @@
+"""Answers in words to an order of the options: strictly first, then leniently."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from llmexam.exam.letters import letter_of
+
+_STRICT = re.compile(r"\(?([A-Z])[).]?(?:\s*[,;>\s]\s*\(?[A-Z][).]?)*\.?")
+_LETTER = re.compile(r"(?<![\w'\u2019])([A-Z])(?![\w'\u2019])")
+# "A" and "I" are words too: "A star is ...", "I think ...".
+_WORD = re.compile(r"\s+(?!(?:is|as|because|and|or|then)\b)[a-z]")
+_THOUGHT = re.compile(r"<think(?:ing)?>.*?(?:</think(?:ing)?>|\Z)", re.DOTALL)
+_FINAL = re.compile(r"\banswers?\b\W*(?:(?:is|are|would be|should be)\b\W*)?(?:option\W*)?", re.I)
+
+
+@dataclass(frozen=True, slots=True)
+class ParsedAnswer:
+    """What could be read from an answer.
+
+    Attributes:
+        order: Indices of the options it names, best first; empty where nothing could be read.
+        how: strict: letters and nothing else; lenient: letters or options among other words.
+    """
+
+    order: tuple[int, ...]
+    how: Literal["strict", "lenient", "none"]
+
+
+def parse_answer(text: str, options: Sequence[str]) -> ParsedAnswer:
+    """Return the options that an answer names, best first.
+
+    Leniently means: what follows the last "answer", else letters that stand alone, else options
+    that are quoted in full. Thoughts between `<think>` marks are left out.
+
+    >>> parse_answer("B, A", ["iron", "salt"])
+    ParsedAnswer(order=(1, 0), how='strict')
+    >>> parse_answer("The answer is **B**.", ["iron", "salt"])
+    ParsedAnswer(order=(1,), how='lenient')
+    >>> parse_answer("It must be salt", ["iron", "salt"])
+    ParsedAnswer(order=(1,), how='lenient')
+    >>> parse_answer("I do not know", ["iron", "salt"])
+    ParsedAnswer(order=(), how='none')
+
+    Args:
+        text: The answer.
+        options: The options, in the order in which they were sent.
+    """
+    places = {letter_of(place): place for place in range(len(options))}
+    bare = text.strip()
+    if _STRICT.fullmatch(bare):
+        letters = re.findall(r"[A-Z]", bare)
+        if len(set(letters)) == len(letters) and all(letter in places for letter in letters):
+            return ParsedAnswer(tuple(places[letter] for letter in letters), "strict")
+    said = re.sub(r"[*_`#]+", "", _THOUGHT.sub(" ", text)).strip()
+    order = _named_last(said, places) or _letters(said, places) or _quoted(said, options)
+    return ParsedAnswer(order, "lenient" if order else "none")
+
+
+def _named_last(said: str, places: dict[str, int]) -> tuple[int, ...]:
+    """Read the letters that follow the last "answer" at once."""
+    for match in reversed(list(_FINAL.finditer(said))):
+        rest = said[match.end() :]
+        first = _LETTER.search(rest)
+        if first is not None and not re.search(r"\w", rest[: first.start()]):
+            line = rest.splitlines()[0] if rest.splitlines() else rest
+            found = _letters(line, places)
+            if found:
+                return found
+    return ()
+
+
+def _letters(said: str, places: dict[str, int]) -> tuple[int, ...]:
+    found: dict[int, None] = {}
+    for match in _LETTER.finditer(said):
+        letter = match[1]
+        is_word = letter in "AI" and _WORD.match(said, match.end())
+        if letter in places and not is_word:
+            found.setdefault(places[letter])
+    return tuple(found)
+
+
+def _quoted(said: str, options: Sequence[str]) -> tuple[int, ...]:
+    """Find options that stand in the answer in full, longest first: "salt" is in "sea salt"."""
+    folded = " ".join(said.casefold().split())
+    texts = [" ".join(option.casefold().split()).rstrip(".") for option in options]
+    where: dict[int, int] = {}
+    for place in sorted(range(len(texts)), key=lambda i: (-len(texts[i]), i)):
+        # A repeated option names no place.
+        if not re.search(r"\w", texts[place]) or texts.count(texts[place]) > 1:
+            continue
+        match = re.search(rf"(?<!\w){re.escape(texts[place])}(?!\w)", folded)
+        if match is not None:
+            where[place] = match.start()
+            blank = "\0" * (match.end() - match.start())
+            folded = folded[: match.start()] + blank + folded[match.end() :]
+    return tuple(sorted(where, key=lambda place: where[place]))

@@ -1,0 +1,256 @@
+"""Ask an endpoint: some requests at once, each answer kept as it arrives, within the budget.
+
+When one request fails for good, or a person stops the run, no more are sent, but those under way
+are waited for: they are paid for.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import socket
+from collections.abc import Coroutine, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+from llmexam.errors import EndpointError
+from llmexam.solvers.served.cache import AnswerCache
+from llmexam.solvers.served.failures import explain_failure
+from llmexam.solvers.served.replies import Reply, read_reply
+from llmexam.solvers.served.requests import Request
+from llmexam.solvers.served.settings import ServedSettings
+from llmexam.solvers.served.usage import Meter
+
+if TYPE_CHECKING:
+    import openai
+
+# Clients insist on a key; endpoints without keys take any.
+_NO_KEY = "none"
+# Seconds that answers under way have left when a person stops the run.
+_LAST_SECONDS = 10.0
+
+
+def require_key(settings: ServedSettings) -> str | None:
+    """Return the key for an endpoint, or None where it needs none.
+
+    Raises:
+        EndpointError: It is not in the environment. Endpoints on this machine may do without.
+    """
+    if settings.api_key_env is None:
+        return None
+    key = os.environ.get(settings.api_key_env, "").strip()
+    if not key and not settings.is_loopback:
+        raise EndpointError(
+            f"{settings.base_url} needs a key, and the environment variable "
+            f"{settings.api_key_env} holds none",
+            field="api_key_env",
+            hint=f"Set {settings.api_key_env}, name another variable, or set api_key_env: null "
+            "for an endpoint without keys",
+        )
+    return key or None
+
+
+class Asker:
+    """Asks one endpoint, and remembers what it has answered.
+
+    Args:
+        settings: The solver's.
+        cache: Where answers are kept.
+        meter: What counts them.
+    """
+
+    def __init__(self, settings: ServedSettings, cache: AnswerCache, meter: Meter) -> None:
+        self._settings = settings
+        self._cache = cache
+        self._meter = meter
+        self._known: dict[str, Reply] = {}
+        self._stopped = False
+        self._failures: list[EndpointError] = []
+
+    def ask(self, requests: Sequence[Request]) -> list[Reply]:
+        """Return the answers to some requests, in their order; what is kept is not asked again.
+
+        Raises:
+            EndpointError: The endpoint failed, or the budget is used up; answers that came
+                before are kept.
+        """
+        self._cache.refresh()
+        new = {one.key: one for one in requests if not self._find(one)}
+        if new:
+            self._send(list(new.values()))
+        return [self._known[one.key] for one in requests]
+
+    def _find(self, request: Request) -> bool:
+        if request.key in self._known:
+            return True
+        kept = self._cache.get(request.key)
+        if kept is None:
+            return False
+        try:
+            reply = Reply.model_validate(kept)
+        except ValueError:  # not one of ours: it is asked for again
+            return False
+        self._known[request.key] = reply
+        self._meter.count(request, reply, kept=True)
+        return True
+
+    def _send(self, requests: Sequence[Request]) -> None:
+        try:
+            self._cache.prepare()
+        except OSError as error:
+            raise self._cannot_keep(error) from None
+        if self._settings.is_loopback:
+            _require_listening(self._settings)
+        self._failures, self._stopped = [], False
+        _run(self._send_all(requests))
+        if self._failures:
+            first = self._failures[0]
+            n_left = sum(one.key not in self._known for one in requests)
+            # The class tells what to do, so it stays.
+            first.args = (f"{first}. {self._how_to_go_on(n_left)}",)
+            raise first
+
+    def _how_to_go_on(self, n_left: int) -> str:
+        return (
+            f"{n_left} answers are missing; those that are there are kept in "
+            f"{self._cache.folder}, and the same command goes on from them"
+        )
+
+    async def _send_all(self, requests: Sequence[Request]) -> None:
+        pending = iter(requests)
+        key = require_key(self._settings)
+        async with _client(self._settings, key) as client:
+            n_workers = min(self._settings.max_concurrency, len(requests))
+            workers = [
+                asyncio.create_task(self._work(client, key, pending)) for _ in range(n_workers)
+            ]
+            try:
+                await asyncio.wait(workers)
+            except asyncio.CancelledError:
+                self._stopped = True
+                await asyncio.wait(workers, timeout=_LAST_SECONDS)
+                raise
+            finally:
+                for worker in workers:
+                    worker.cancel()
+            for worker in workers:
+                worker.result()  # a bug keeps its traceback
+
+    async def _work(
+        self, client: openai.AsyncOpenAI, key: str | None, pending: Iterator[Request]
+    ) -> None:
+        for request in pending:
+            if self._stopped:
+                return
+            self._cache.refresh()
+            # Another run may have asked meanwhile.
+            if self._find(request):
+                continue
+            if not self._meter.may_ask(request):
+                self._fail(self._budget_used_up())
+                return
+            reserved = self._meter.reserve(request)
+            try:
+                reply = await self._ask_one(client, key, request)
+                self._known[request.key] = reply
+                self._meter.count(request, reply, kept=False)
+                self._cache.put(request.key, reply.model_dump(mode="json"))
+            except EndpointError as error:
+                self._fail(error)
+            except OSError as error:
+                self._fail(self._cannot_keep(error))
+            finally:
+                self._meter.release(reserved)
+
+    async def _ask_one(
+        self, client: openai.AsyncOpenAI, key: str | None, request: Request
+    ) -> Reply:
+        import openai
+
+        settings = self._settings
+        body = dict(request.body)
+        model = body.pop("model")
+        # Raw, for servers differ in what they answer; the rest goes as it is.
+        create: Any
+        if settings.endpoint == "chat":
+            create = client.chat.completions.with_raw_response.create
+            asked = {"messages": body.pop("messages")}
+        else:
+            create = client.completions.with_raw_response.create
+            asked = {"prompt": body.pop("prompt")}
+        try:
+            answer = await create(model=model, **asked, extra_body=body)
+        except openai.OpenAIError as error:
+            raise explain_failure(error, request, settings, key) from None
+        self._meter.usage.n_retries += answer.retries_taken
+        try:
+            return read_reply(json.loads(answer.text))
+        except ValueError as error:
+            raise EndpointError(
+                f"{settings.base_url}, question '{request.question_id}': {error}",
+                hint="Check base_url: this is not what an OpenAI-compatible endpoint answers",
+            ) from None
+
+    def _fail(self, error: EndpointError) -> None:
+        self._stopped = True
+        self._failures.append(error)
+
+    def _budget_used_up(self) -> EndpointError:
+        usage = self._meter.usage
+        return EndpointError(
+            f"the answers have cost {usage.cost + usage.kept_cost:.4g}, and the next may take "
+            f"them over max_cost ({self._settings.max_cost:g})",
+            field="max_cost",
+            hint="Raise max_cost to go on",
+        )
+
+    def _cannot_keep(self, error: OSError) -> EndpointError:
+        return EndpointError(
+            f"answers cannot be kept: {error.strerror or error}",
+            file=self._cache.folder,
+            field="cache_dir",
+            hint="Choose a folder that can be written to: an answer that is lost is paid twice",
+        )
+
+
+def _client(settings: ServedSettings, key: str | None) -> openai.AsyncOpenAI:
+    import openai
+
+    return openai.AsyncOpenAI(
+        api_key=key or _NO_KEY,
+        base_url=settings.base_url,
+        timeout=openai.Timeout(settings.timeout, connect=min(settings.timeout, 10.0)),
+        max_retries=settings.max_retries,
+        http_client=openai.DefaultAsyncHttpxClient(
+            # A proxy is for other machines; a redirection could lead questions anywhere.
+            trust_env=not settings.is_loopback,
+            follow_redirects=False,
+        ),
+    )
+
+
+def _require_listening(settings: ServedSettings) -> None:
+    """Check that something listens, which the client would find out after many tries only."""
+    parts = urlsplit(settings.base_url)
+    port = parts.port or (443 if parts.scheme == "https" else 80)
+    try:
+        socket.create_connection((parts.hostname or "", port), timeout=10).close()
+    except OSError as error:
+        raise EndpointError(
+            f"nothing answers at {settings.base_url}: {error.strerror or error}",
+            field="base_url",
+            hint="Start the server, wait until it is ready, and check the port",
+        ) from None
+
+
+def _run(work: Coroutine[Any, Any, None]) -> None:
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        asyncio.run(work)
+        return
+    # A notebook has a loop of its own, which cannot run another.
+    with ThreadPoolExecutor(max_workers=1) as pool:
+        pool.submit(asyncio.run, work).result()

@@ -1,0 +1,106 @@
+"""Answers to scores of the options: one answer a rotation, averaged."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from llmexam.exam.question import Question
+from llmexam.solvers.protocol import OptionReason
+from llmexam.solvers.served.answers import parse_answer
+from llmexam.solvers.served.replies import Reply, letter_scores
+
+How = Literal["logprobs", "strict", "lenient", "none"]
+_SHOWN = 60
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Reading:
+    """What one answer says about the options.
+
+    Attributes:
+        scores: Log-probabilities of the letters, or 1 / place in the order that was answered;
+            in the options' own order, shape `[n_options]`. All the same where nothing was read.
+        how: How it was read; none: no letter was found.
+        text: The answer.
+    """
+
+    scores: NDArray[np.float64]
+    how: How
+    text: str
+
+
+def read_answer(reply: Reply, question: Question, order: Sequence[int]) -> Reading:
+    """Return what an answer says.
+
+    Args:
+        reply: The answer.
+        question: The question.
+        order: The order of its options in the request: place j had option `order[j]`.
+    """
+    n_options = len(order)
+    if reply.tokens is not None:
+        found = letter_scores(reply.tokens, n_options)
+        if found is not None:
+            return Reading(_back(found, order), "logprobs", reply.text)
+    parsed = parse_answer(reply.text, [question.options[i] for i in order])
+    # Where log-probabilities were asked for, a letter in words counts like a certain one.
+    return Reading(_back(_by_place(parsed.order, n_options), order), parsed.how, reply.text)
+
+
+def average(readings: Sequence[Reading]) -> NDArray[np.float64]:
+    """Return the scores of a question's options, shape `[n_options]`.
+
+    Log-probabilities are averaged as probabilities, so that one that is far below the others, as
+    what stands for an unlisted letter may be, does not decide; places by 1 / place. Of a mixture
+    only the log-probabilities count, and answers that could not be read only where all are such.
+    """
+    told = [one.scores for one in readings if one.how == "logprobs"]
+    if told:
+        mean: NDArray[np.float64] = np.logaddexp.reduce(told, axis=0) - np.log(len(told))
+        return mean
+    read = [one.scores for one in readings if one.how != "none"]
+    places: NDArray[np.float64] = np.mean(read or [one.scores for one in readings], axis=0)
+    return places
+
+
+def reason(readings: Sequence[Reading], option: int) -> OptionReason:
+    """Return why an option has its score, in words."""
+    told = [one for one in readings if one.how == "logprobs"]
+    mean = f", mean of {len(readings)} rotations" if len(readings) > 1 else ""
+    if told:
+        score = average(told)[option]
+        note = f"log-probability of its letter {score:.2f}{mean}"
+    elif all(one.how == "none" for one in readings):
+        note = f"no letter could be read: {_quote(readings[0].text)}"
+    else:
+        place = int((average(readings) > average(readings)[option]).sum())
+        leniently = ", read leniently" if any(one.how == "lenient" for one in readings) else ""
+        note = f"place {place + 1}{mean}{leniently}: {_quote(readings[0].text)}"
+    n_unread = sum(one.how == "none" for one in readings)
+    if 0 < n_unread < len(readings):
+        note += f"; {n_unread} of {len(readings)} answers could not be read"
+    return OptionReason(note)
+
+
+def _by_place(named: Sequence[int], n_options: int) -> NDArray[np.float64]:
+    """Return 1 / place; options that were not named share what is left."""
+    worth = 1.0 / np.arange(1, n_options + 1)
+    found = np.full(n_options, worth[len(named) :].mean() if len(named) < n_options else 0.0)
+    found[list(named)] = worth[: len(named)]
+    return found
+
+
+def _back(scores: NDArray[np.float64], order: Sequence[int]) -> NDArray[np.float64]:
+    back = np.empty_like(scores)
+    back[list(order)] = scores
+    return back
+
+
+def _quote(text: str) -> str:
+    line = " ".join(text.split())
+    return repr(line if len(line) <= _SHOWN else f"{line[:_SHOWN]}...")

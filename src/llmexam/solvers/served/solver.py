@@ -1,0 +1,125 @@
+"""Solver `openai`: ask a served model, by log-probabilities of letters or by what it says."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from importlib.util import find_spec
+
+from llmexam.errors import MissingDependencyError
+from llmexam.exam.question import Question
+from llmexam.exam.scores import ScoreMatrix
+from llmexam.solvers.protocol import Explanation
+from llmexam.solvers.served.asking import Asker, require_key
+from llmexam.solvers.served.cache import AnswerCache
+from llmexam.solvers.served.failures import LogprobsRefusedError, logprobs_refused
+from llmexam.solvers.served.reading import Reading, average, read_answer, reason
+from llmexam.solvers.served.replies import Reply
+from llmexam.solvers.served.requests import Request, probe_key, write_requests
+from llmexam.solvers.served.settings import ServedSettings
+from llmexam.solvers.served.usage import Meter, Usage
+
+_OFFERED = "offered"
+
+
+class ServedSolver:
+    """What a model behind an OpenAI-compatible endpoint answers.
+
+    A request has the passages, the question, and its options as a list with letters. Where the
+    endpoint tells log-probabilities, an option's score is that of its letter; else it is
+    1 / place in the order that the model answers. Each answer is kept on disk as it arrives: the
+    same request is sent once, in whatever run, and explaining costs nothing after scoring.
+
+    Raises:
+        MissingDependencyError: The package openai is not installed.
+        EndpointError: The environment variable for the key holds none.
+    """
+
+    settings_class = ServedSettings
+
+    def __init__(self, settings: ServedSettings) -> None:
+        if find_spec("openai") is None:
+            raise MissingDependencyError("solver 'openai'", "openai", "openai")
+        require_key(settings)
+        self.settings = settings
+        self._meter = Meter(settings)
+        self._cache = AnswerCache(settings.cache_dir)
+        self._asker = Asker(settings, self._cache, self._meter)
+        self._ranking = {"ranking": True, "logprobs": False}.get(settings.answers)
+        self._counted: set[str] = set()
+
+    @property
+    def usage(self) -> Usage:
+        """What the answers took so far: requests, tokens and cost; those kept apart."""
+        return replace(self._meter.usage)
+
+    def score(self, questions: Sequence[Question]) -> ScoreMatrix:
+        """Return one score per option, shape `[n_questions, n_options]`.
+
+        `truncated` tells where passages or a question had to be cut.
+
+        Raises:
+            EndpointError: The endpoint failed, or the budget is used up. Answers that came are
+                kept: the same again goes on from them.
+        """
+        read, truncated = self._read(questions)
+        return ScoreMatrix.from_rows(
+            [q.id for q in questions], [average(one) for one in read], truncated
+        )
+
+    def explain(self, questions: Sequence[Question]) -> list[Explanation]:
+        """Return what was answered about each option; nothing that is there is asked again.
+
+        Raises:
+            EndpointError: The endpoint failed, or the budget is used up.
+        """
+        return [
+            Explanation(q.id, tuple(reason(readings, i) for i in range(len(q.options))))
+            for q, readings in zip(questions, self._read(questions)[0], strict=True)
+        ]
+
+    def _read(self, questions: Sequence[Question]) -> tuple[list[list[Reading]], list[bool]]:
+        """Return the readings of each question, one a rotation, and what was cut."""
+        if not questions:
+            return [], []
+        if self._ranking is None:
+            self._ranking = not self._offers_logprobs(questions[0])
+        asked = [write_requests(q, self.settings, ranking=self._ranking) for q in questions]
+        flat = [request for requests in asked for _, request in requests]
+        replies = dict(zip((one.key for one in flat), self._asker.ask(flat), strict=True))
+        if self.settings.answers == "logprobs":
+            self._require_told(flat, replies)
+        read = [
+            [self._read_one(q, order, one, replies[one.key]) for order, one in requests]
+            for q, requests in zip(questions, asked, strict=True)
+        ]
+        return read, [any(one.truncated for _, one in requests) for requests in asked]
+
+    def _read_one(
+        self, question: Question, order: Sequence[int], request: Request, reply: Reply
+    ) -> Reading:
+        reading = read_answer(reply, question, order)
+        if request.key not in self._counted:
+            self._counted.add(request.key)
+            self._meter.usage.n_unread += reading.how == "none"
+            self._meter.usage.n_lenient += reading.how == "lenient"
+        return reading
+
+    def _offers_logprobs(self, question: Question) -> bool:
+        """Find out by one request, once for an endpoint and model; what it told is kept."""
+        key = probe_key(self.settings)
+        self._cache.refresh()
+        known = self._cache.get(key)
+        if known is not None and isinstance(known.get(_OFFERED), bool):
+            return bool(known[_OFFERED])
+        request = write_requests(question, self.settings, ranking=False)[0][1]
+        try:
+            offered = self._asker.ask([request])[0].tokens is not None
+        except LogprobsRefusedError:
+            offered = False
+        self._cache.put(key, {_OFFERED: offered})
+        return offered
+
+    def _require_told(self, requests: Sequence[Request], replies: dict[str, Reply]) -> None:
+        if all(replies[one.key].tokens is None for one in requests):
+            raise logprobs_refused(self.settings, "the answers have none")
