@@ -104,9 +104,7 @@ def time_harness(harness: HFLM, groups: Groups) -> Timed:
         for group in groups
         for one in group
     ]
-    seconds, found = clock(
-        lambda: harness._loglikelihood_tokens(requests, disable_tqdm=True)
-    )
+    seconds, found = clock(lambda: harness._loglikelihood_tokens(requests, disable_tqdm=True))
     sums = np.array([value for value, _ in found]).reshape(len(groups), -1)
     return Timed(seconds, sums, sum(len(c) + len(t) - 1 for _, c, t in requests))
 
@@ -143,14 +141,18 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--groups", type=int, default=1, help="query heads a key head")
     parser.add_argument("--vocabulary", type=int, default=32000)
     parser.add_argument("--n-tokens", type=int, default=4096, help="tokens of a batch of ours")
-    parser.add_argument("--batch", default="1,8", help="batch sizes of the harness; the best counts")
+    parser.add_argument(
+        "--batch", default="1,8", help="batch sizes of the harness; the best counts"
+    )
     parser.add_argument("--bf16", action="store_true")
     parser.add_argument("--device", default="cpu")
     args = parser.parse_args(arguments)
     model, tokenizer = make_model(args), make_tokenizer(args.vocabulary)
     n_weights = sum(p.numel() for p in model.parameters())
-    print(f"random Llama, {n_weights / 1e6:.0f} M weights, {args.questions} questions x 5, "
-          f"{'bf16' if args.bf16 else 'fp32'}, {args.device}, {torch.get_num_threads()} threads")  # fmt: skip
+    print(
+        f"random Llama, {n_weights / 1e6:.0f} M weights, {args.questions} questions x 5, "
+        f"{'bf16' if args.bf16 else 'fp32'}, {args.device}, {torch.get_num_threads()} threads"
+    )
     cases = {
         "options of 40 tokens after 730": options_after_context,
         "letters after 900 + 120": letters_after_shots,

@@ -77,6 +77,13 @@ _BUILT_IN: dict[str, SolverEntry] = {
         extra="encoders",
         package="torch",
     ),
+    "causal-lm": SolverEntry(
+        "llmexam.solvers.causal_lm.solver:CausalLmSolver",
+        "what a decoder language model holds likely, with examples or without",
+        uses_evidence=True,
+        extra="encoders",
+        package="torch",
+    ),
     "openai": SolverEntry(
         "llmexam.solvers.served.solver:ServedSolver",
         "a served model, at any endpoint that speaks as OpenAI's does",

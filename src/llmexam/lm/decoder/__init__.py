@@ -1,1 +1,1 @@
-"""Decoder language models: the log-likelihood of continuations, each distinct token computed once."""
+"""Decoder language models: how likely continuations are, each shared token computed once."""

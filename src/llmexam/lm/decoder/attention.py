@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -109,18 +109,17 @@ def attend(
     if window is None:
         window = getattr(module, "sliding_window", None)
     softcap = options.get("softcap")
-    if softcap is None and options.get("s_aux") is None and _in_reach(sight, window) == "all":
-        if query.device.type == "cpu" and query.shape[-1] == value.shape[-1]:
-            return _merge(_parts(sight, layer, query, key, value, scale)), None
+    plain = softcap is None and options.get("s_aux") is None and _all_in_reach(sight, window)
+    if plain and query.device.type == "cpu" and query.shape[-1] == value.shape[-1]:
+        return _merge(_parts(sight, layer, query, key, value, scale)), None
     return _explicit(sight, layer, query, key, value, scale, window, softcap, options), None
 
 
-def _in_reach(sight: Sight, window: int | None) -> Literal["all", "some"]:
+def _all_in_reach(sight: Sight, window: int | None) -> bool:
     if window is None:
-        return "all"
+        return True
     blocks = [*sight.earlier, sight.own]
-    furthest = max(int(block.places.max()) for block in blocks)
-    return "all" if furthest < window else "some"
+    return max(int(block.places.max()) for block in blocks) < window
 
 
 def _parts(

@@ -62,8 +62,18 @@ class TokenHead:
             found[rows] = picked - logits.logsumexp(dim=1)
         return found
 
-    def logits(self, states: Tensor) -> Tensor:
-        """Return all logits after each state, float32, shape `[n, n_vocabulary]`."""
-        out = self._head(inputs_embeds=states[None], use_cache=False).logits[0]
+    def logits(self, states: Tensor, weights: dict[str, Tensor] | None = None) -> Tensor:
+        """Return logits after each state, float32, shape `[n, n_vocabulary]`.
+
+        Args:
+            states: Last states, shape `[n, hidden_size]`.
+            weights: What stands in the place of the head's own weights, by name: some rows of
+                them give the logits of those tokens.
+        """
+        asked = {"inputs_embeds": states[None], "use_cache": False}
+        if weights is None:
+            out = self._head(**asked).logits[0]
+        else:
+            out = torch.func.functional_call(self._head, weights, (), asked).logits[0]
         logits: Tensor = out.float()
         return logits

@@ -28,13 +28,22 @@ class Decoder:
         model: A transformers model for causal language modelling, in evaluation mode.
         tokenizer: Its tokenizer.
         folder: Where it is from; None for one made in memory.
+        quantised: What its weights were rounded to, if anything.
 
     Attributes:
         shares: Whether its layers compute shared tokens once. Where they cannot (a state that
             runs through the tokens, attention of their own), each request is read alone.
     """
 
-    def __init__(self, model: Any, tokenizer: Any, folder: ModelFolder | None = None) -> None:
+    def __init__(
+        self,
+        model: Any,
+        tokenizer: Any,
+        folder: ModelFolder | None = None,
+        *,
+        quantised: Literal["", "int8", "nf4"] = "",
+    ) -> None:
+        self.quantised = quantised
         self.model = model
         self.tokenizer = tokenizer
         self.folder = folder
@@ -53,6 +62,11 @@ class Decoder:
         """The type of its states."""
         found: torch.dtype = self.model.get_input_embeddings().weight.dtype
         return found
+
+    @property
+    def computes(self) -> str:
+        """What decides its numbers beside the weights, such as `bfloat16` or `float32 int8`."""
+        return f"{str(self.dtype).removeprefix('torch.')} {self.quantised}".strip()
 
     @property
     def longest(self) -> int | None:
@@ -151,7 +165,9 @@ def load_decoder(
         ModelError: There is no such model, or it is no causal language model.
     """
     folder = resolve_model(name)
-    return Decoder(_load(folder, precision, torch.device(device)), load_tokenizer(folder), folder)
+    model = _load(folder, precision, torch.device(device))
+    rounded = precision if precision in ("int8", "nf4") else ""
+    return Decoder(model, load_tokenizer(folder), folder, quantised=rounded)
 
 
 def _load(folder: ModelFolder, precision: DecoderPrecision, device: torch.device) -> Any:
@@ -164,27 +180,38 @@ def _load(folder: ModelFolder, precision: DecoderPrecision, device: torch.device
         options["quantization_config"] = _quantisation(precision)
         options["device_map"] = {"": str(device)}
     try:
-        model = transformers.AutoModelForCausalLM.from_pretrained(
+        model, told = transformers.AutoModelForCausalLM.from_pretrained(
             str(folder.path),
-            dtype=_dtype(precision, device),
+            dtype=choose_decoder_dtype(precision, device),
             use_safetensors=True,
             trust_remote_code=False,
             local_files_only=True,
+            output_loading_info=True,
             **options,
         )
     except (OSError, ValueError, KeyError, RuntimeError, SafetensorError) as error:
         text = (str(error).strip() or type(error).__name__).splitlines()[0][:300]
         raise ModelError(f"cannot be loaded as a decoder: {text}", file=folder.path) from error
+    missing = sorted(told["missing_keys"])
+    if missing:
+        # An encoder, or a body without its head: what is missing was drawn at random.
+        raise ModelError(
+            f"has no weights for '{missing[0]}' ({len(missing)} are missing), so it is no "
+            "causal language model",
+            file=folder.path,
+        )
     if not options:
-        model = model.to(device)
-    return model.eval()
+        model = model.to(device)  # type: ignore[arg-type]
+    model.eval()  # type: ignore[no-untyped-call]
+    return model
 
 
-def _dtype(precision: DecoderPrecision, device: torch.device) -> torch.dtype:
+def choose_decoder_dtype(precision: DecoderPrecision, device: torch.device) -> torch.dtype:
+    """Return the type of states and of weights that are not quantised."""
     if precision == "fp16":
         return torch.float16
-    if precision in ("int8", "nf4"):
-        return choose_dtype("auto", device)
+    if precision == "int8" or precision == "nf4":
+        precision = "auto"
     return choose_dtype(precision, device)
 
 
@@ -195,5 +222,7 @@ def _quantisation(precision: Literal["int8", "nf4"]) -> Any:
 
     require_packages(f"precision '{precision}'", "bitsandbytes")
     if precision == "int8":
-        return transformers.BitsAndBytesConfig(load_in_8bit=True)
-    return transformers.BitsAndBytesConfig(load_in_4bit=True, bnb_4bit_quant_type="nf4")
+        return transformers.BitsAndBytesConfig(load_in_8bit=True)  # type: ignore[no-untyped-call]
+    return transformers.BitsAndBytesConfig(  # type: ignore[no-untyped-call]
+        load_in_4bit=True, bnb_4bit_quant_type="nf4"
+    )

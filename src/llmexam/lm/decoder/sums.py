@@ -1,0 +1,99 @@
+"""The log-likelihood of each request, kept on disk so that nothing is scored twice."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from llmexam.lm.decoder.requests import Continuation, Group
+from llmexam.lm.decoder.scorer import LikelihoodScorer
+from llmexam.lm.embedding_cache import EmbeddingCache
+from llmexam.storage.hashing import hash_file, hash_json
+
+# Groups after which what is known is written, so that a stopped run loses little.
+_WINDOW_GROUPS = 128
+
+
+class SumScorer:
+    """Sums of log-probabilities, scored once each.
+
+    Args:
+        scorer: What scores.
+        cache_dir: Where sums are kept between runs; None to keep none.
+
+    Attributes:
+        n_reused: Requests so far that were not scored, as they were known already.
+    """
+
+    def __init__(self, scorer: LikelihoodScorer, cache_dir: Path | None = None) -> None:
+        self.scorer = scorer
+        self.n_reused = 0
+        self._cache = None
+        folder = scorer.decoder.folder
+        if cache_dir is not None and folder is not None:
+            config = hash_file(folder.path / "config.json")
+            name = hash_json([folder.weights_hash, config, scorer.decoder.computes])
+            self._cache = EmbeddingCache(cache_dir / name[:32], 1)
+
+    def score(
+        self, groups: Sequence[Group], *, progress: Callable[[int, int], None] | None = None
+    ) -> list[NDArray[np.float64]]:
+        """Return the log-likelihood of each request, one array of shape `[n_requests]` a group.
+
+        Args:
+            groups: Requests that share what they begin with.
+            progress: Called as `progress(n_done, n_all)` with counts of groups.
+
+        Raises:
+            ModelError: A request is longer than the model reads.
+        """
+        done = 0
+
+        def advance(n: int) -> None:
+            nonlocal done
+            done += n
+            if progress is not None:
+                progress(done, len(groups))
+
+        results: list[NDArray[np.float64]] = []
+        for begin in range(0, len(groups), _WINDOW_GROUPS):
+            window = groups[begin : begin + _WINDOW_GROUPS]
+            results += self._score_window(window, advance)
+            # Groups that were known, or empty, are done too.
+            advance(min(begin + _WINDOW_GROUPS, len(groups)) - done)
+        return results
+
+    def _score_window(
+        self, groups: Sequence[Group], advance: Callable[[int], None]
+    ) -> list[NDArray[np.float64]]:
+        requests = list(dict.fromkeys(request for group in groups for request in group))
+        keys = [_content(request) for request in requests]
+        vectors = np.zeros((len(requests), 1), dtype=np.float32)
+        cut = np.zeros(len(requests), dtype=bool)
+        known = np.zeros(len(requests), dtype=bool)
+        if self._cache is not None:
+            known = self._cache.look_up(keys, vectors, cut)
+        self.n_reused += int(known.sum())
+        sums = {request: float(vectors[i, 0]) for i, request in enumerate(requests) if known[i]}
+        asked: set[Continuation] = set()
+        todo: list[list[Continuation]] = []
+        for group in groups:
+            # A request of two groups is scored with the first.
+            fresh = [r for r in dict.fromkeys(group) if r not in sums and r not in asked]
+            asked.update(fresh)
+            if fresh:
+                todo.append(fresh)
+        for group, found in zip(todo, self.scorer.score(todo, progress=advance), strict=True):
+            sums.update((r, float(one.sum())) for r, one in zip(group, found, strict=True))
+        if self._cache is not None and not known.all():
+            new = [i for i in range(len(requests)) if not known[i]]
+            values = np.array([[sums[requests[i]]] for i in new], dtype=np.float32)
+            self._cache.store([keys[i] for i in new], values, cut[new])
+        return [np.array([sums[request] for request in group]) for group in groups]
+
+
+def _content(request: Continuation) -> bytes:
+    return np.array([request.start, *request.tokens], dtype=np.int64).tobytes()

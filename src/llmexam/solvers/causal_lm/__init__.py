@@ -1,0 +1,1 @@
+"""Solver `causal-lm`: what a decoder holds likely."""

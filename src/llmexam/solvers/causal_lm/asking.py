@@ -1,0 +1,240 @@
+"""What is asked of a decoder about a question in each mode, and what the answers mean."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from itertools import permutations
+from typing import Any, Literal, Protocol
+from zlib import crc32
+
+import numpy as np
+from numpy.typing import NDArray
+
+from llmexam.exam.letters import letter_of
+from llmexam.exam.question import Question
+from llmexam.solvers.causal_lm.template import Mode, PromptTemplate
+
+# What stands for a question that says nothing (Zhao et al. 2021, arXiv 2102.09690).
+CONTENT_FREE = "N/A"
+
+Norm = Literal["sum", "token", "byte", "pmi"]
+
+
+@dataclass(frozen=True, slots=True)
+class Ask:
+    """A question as it is put, and the answers whose likelihood is asked for.
+
+    Attributes:
+        names: What the template's `question` gets, beside the context.
+        answers: Texts that may follow.
+    """
+
+    names: Mapping[str, Any]
+    answers: tuple[str, ...]
+
+
+# For each ask, log-probability and number of tokens of each answer, shape `[n_answers, 2]`.
+Heard = Sequence[NDArray[np.float64]]
+
+
+class Asking(Protocol):
+    """A mode of asking."""
+
+    def asks(self, question: Question) -> list[Ask]:
+        """Return what to ask about a question."""
+        ...
+
+    def content_free(self, question: Question) -> list[Ask]:
+        """Return the same without the question, to take away what is likely anyway."""
+        ...
+
+    def example(self, question: Question) -> tuple[Ask, str]:
+        """Return a question with a known answer as it is put, and the answer that follows."""
+        ...
+
+    def scores(self, question: Question, heard: Heard, free: Heard) -> NDArray[np.float64]:
+        """Return a score an option from what was heard, and from what was heard content-free."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Letters:
+    """The letter that follows a list of the options; rotations of the list are averaged.
+
+    A letter's share is its probability among the letters; the score is the mean of its logarithm
+    over rotations, so that a liking for a place weighs less (arXiv 2309.03882).
+    """
+
+    template: PromptTemplate
+    n_rotations: int
+    calibrate: bool
+
+    def asks(self, question: Question) -> list[Ask]:
+        """Return one ask a rotation."""
+        return [
+            self._ask(question.prompt, [question.options[i] for i in order])
+            for order in self._orders(len(question.options))
+        ]
+
+    def content_free(self, question: Question) -> list[Ask]:
+        """Return one ask with as many options, all saying nothing."""
+        if not self.calibrate:
+            return []
+        return [self._ask(CONTENT_FREE, [CONTENT_FREE] * len(question.options))]
+
+    def example(self, question: Question) -> tuple[Ask, str]:
+        """Return the options in their order, and the letter of the right one."""
+        ask = self._ask(question.prompt, question.options)
+        return ask, ask.answers[_answer(question)]
+
+    def scores(self, question: Question, heard: Heard, free: Heard) -> NDArray[np.float64]:
+        """Return the mean log-share of each option."""
+        sums = np.zeros(len(question.options))
+        orders = self._orders(len(question.options))
+        for order, one in zip(orders, heard, strict=True):
+            logs = one[:, 0] - (free[0][:, 0] if free else 0.0)
+            sums[order] += logs - np.logaddexp.reduce(logs)
+        return sums / len(orders)
+
+    def _orders(self, n_options: int) -> list[NDArray[np.int64]]:
+        n = min(self.n_rotations, n_options)
+        # Spread over the places, so that few rotations move an option far.
+        return [np.roll(np.arange(n_options), -(i * n_options // n)) for i in range(n)]
+
+    def _ask(self, prompt: str, options: Sequence[str]) -> Ask:
+        listed = [{"letter": letter_of(i), "text": text} for i, text in enumerate(options)]
+        answers = tuple(self.template.render_answer(letter=one["letter"]) for one in listed)
+        return Ask({"prompt": prompt, "options": listed}, answers)
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """The text of each option after the question."""
+
+    template: PromptTemplate
+    norm: Norm
+
+    def asks(self, question: Question) -> list[Ask]:
+        """Return one ask, with all options as answers."""
+        return [self._ask(question.prompt, question.options)]
+
+    def content_free(self, question: Question) -> list[Ask]:
+        """Return the options after a question that says nothing."""
+        return [self._ask(CONTENT_FREE, question.options)] if self.norm == "pmi" else []
+
+    def example(self, question: Question) -> tuple[Ask, str]:
+        """Return the question, and the text of the right option."""
+        ask = self._ask(question.prompt, question.options)
+        return ask, ask.answers[_answer(question)]
+
+    def scores(self, question: Question, heard: Heard, free: Heard) -> NDArray[np.float64]:
+        """Return each option's log-probability, by token or byte, or how much the question adds."""
+        logs: NDArray[np.float64] = heard[0][:, 0]
+        if self.norm == "token":
+            logs = logs / heard[0][:, 1]
+        elif self.norm == "byte":
+            # A blank option has one byte: the space before it.
+            logs = logs / np.array([max(1, len(text.encode())) for text in question.options])
+        elif self.norm == "pmi":
+            logs = logs - free[0][:, 0]
+        return logs
+
+    def _ask(self, prompt: str, options: Sequence[str]) -> Ask:
+        listed = [{"letter": letter_of(i), "text": text} for i, text in enumerate(options)]
+        answers = tuple(self.template.render_answer(option=text) for text in options)
+        return Ask({"prompt": prompt, "options": listed}, answers)
+
+
+@dataclass(frozen=True, slots=True)
+class YesNo:
+    """Whether each option is right, asked of each alone."""
+
+    template: PromptTemplate
+
+    def asks(self, question: Question) -> list[Ask]:
+        """Return one ask an option."""
+        return [self._ask(question.prompt, option) for option in question.options]
+
+    def content_free(self, question: Question) -> list[Ask]:
+        """Return nothing: what it would take away is the same for every option."""
+        return []
+
+    def example(self, question: Question) -> tuple[Ask, str]:
+        """Return the right option with yes, or the next with no, for about as many questions."""
+        answer, wrong = _answer(question), _draw(question) % 2
+        option = (answer + wrong) % len(question.options)
+        ask = self._ask(question.prompt, question.options[option])
+        return ask, ask.answers[wrong]
+
+    def scores(self, question: Question, heard: Heard, free: Heard) -> NDArray[np.float64]:
+        """Return the log-odds of yes."""
+        return np.array([one[0, 0] - one[1, 0] for one in heard])
+
+    def _ask(self, prompt: str, option: str) -> Ask:
+        verdicts = (self.template.yes, self.template.no)
+        answers = tuple(self.template.render_answer(verdict=v, option=option) for v in verdicts)
+        return Ask({"prompt": prompt, "option": option}, answers)
+
+
+@dataclass(frozen=True, slots=True)
+class Pairs:
+    """The better of two options, for all pairs in both orders."""
+
+    template: PromptTemplate
+
+    def asks(self, question: Question) -> list[Ask]:
+        """Return one ask an ordered pair."""
+        return [
+            self._ask(question.prompt, question.options[i], question.options[j])
+            for i, j in permutations(range(len(question.options)), 2)
+        ]
+
+    def content_free(self, question: Question) -> list[Ask]:
+        """Return nothing: both orders take a liking for a place away."""
+        return []
+
+    def example(self, question: Question) -> tuple[Ask, str]:
+        """Return the right option beside another, first for about half of the questions."""
+        answer, place = _answer(question), _draw(question) % 2
+        other = (answer + 1) % len(question.options)
+        pair = (answer, other) if place == 0 else (other, answer)
+        ask = self._ask(question.prompt, *(question.options[i] for i in pair))
+        return ask, ask.answers[place]
+
+    def scores(self, question: Question, heard: Heard, free: Heard) -> NDArray[np.float64]:
+        """Return the mean log-odds of an option against the others."""
+        n_options = len(question.options)
+        sums = np.zeros(n_options)
+        for (i, j), one in zip(permutations(range(n_options), 2), heard, strict=True):
+            odds = one[0, 0] - one[1, 0]
+            sums[i] += odds
+            sums[j] -= odds
+        return sums / (2 * (n_options - 1))
+
+    def _ask(self, prompt: str, first: str, second: str) -> Ask:
+        listed = [{"letter": "A", "text": first}, {"letter": "B", "text": second}]
+        answers = tuple(self.template.render_answer(letter=letter) for letter in "AB")
+        return Ask({"prompt": prompt, "options": listed}, answers)
+
+
+def asking_of(template: PromptTemplate, *, norm: Norm, n_rotations: int, calibrate: bool) -> Asking:
+    """Return the asking of a template's mode."""
+    made: dict[Mode, Asking] = {
+        "letters": Letters(template, n_rotations, calibrate),
+        "options": Options(template, norm),
+        "yes-no": YesNo(template),
+        "pairs": Pairs(template),
+    }
+    return made[template.mode]
+
+
+def _answer(question: Question) -> int:
+    if question.answer is None:
+        raise ValueError(f"question '{question.id}' has no answer")
+    return question.answer
+
+
+def _draw(question: Question) -> int:
+    """Return a number that depends on the question alone, so that an example is always the same."""
+    return crc32(question.id.encode())

@@ -1,0 +1,167 @@
+"""From what is asked to token ids: instructions, examples, question, and how answers go on."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from llmexam.errors import ModelError
+from llmexam.exam.question import Question
+from llmexam.lm.decoder.requests import Continuation
+from llmexam.solvers.causal_lm.asking import Ask
+from llmexam.solvers.causal_lm.template import PromptTemplate
+
+# Cutting the context may merge tokens at the cut, and so save fewer than were cut.
+_MOST_CUTS = 6
+
+
+@dataclass(frozen=True, slots=True)
+class Shot:
+    """An example: a question as it is put, and its answer."""
+
+    question: str
+    answer: str
+
+
+@dataclass(frozen=True, slots=True)
+class Prompted:
+    """What is read for one ask.
+
+    Attributes:
+        text: The prompt as text, without an answer.
+        requests: One continuation an answer.
+        n_cut: Tokens of the context that were left out.
+    """
+
+    text: str
+    requests: tuple[Continuation, ...]
+    n_cut: int
+
+
+class Prompter:
+    """Puts asks into the token ids of one model.
+
+    Args:
+        template: How questions are put.
+        tokenizer: A fast tokenizer of transformers.
+        max_tokens: Tokens of a request at most; None for no limit.
+        n_passages: Passages of a question that are read, best first.
+        chat: Whether the model's chat template goes around it.
+    """
+
+    def __init__(
+        self,
+        template: PromptTemplate,
+        tokenizer: Any,
+        *,
+        max_tokens: int | None,
+        n_passages: int,
+        chat: bool,
+    ) -> None:
+        if chat and not getattr(tokenizer, "chat_template", None):
+            raise ModelError("the model's tokenizer has no chat template", hint="Set `chat: false`")
+        self._template = template
+        self._tokenizer = tokenizer
+        self._max_tokens = max_tokens
+        self._n_passages = n_passages
+        self._chat = chat
+
+    def prompt(self, question: Question | None, ask: Ask, shots: Sequence[Shot]) -> Prompted:
+        """Return the requests of an ask; what does not fit is cut from the end of the context.
+
+        Args:
+            question: Whose passages are the context; None for no context.
+            ask: What is asked.
+            shots: Examples, in order.
+
+        Raises:
+            ModelError: It does not fit even without the context.
+        """
+        passages = question.passages[: self._n_passages] if question is not None else ()
+        context = "\n".join(p.text.strip() for p in passages if p.text.strip())
+        full = context
+        for _ in range(_MOST_CUTS):
+            text = self._text(ask.names, context, shots)
+            requests = tuple(self._request(text, answer) for answer in ask.answers)
+            excess = self._excess(requests)
+            if excess <= 0 or not context:
+                break
+            context = self._cut(context, excess)
+        if excess > 0:
+            raise ModelError(
+                f"the prompt has {excess} tokens more than the {self._max_tokens} that are read, "
+                "even without its context",
+                hint="Take fewer examples, or a model that reads more",
+            )
+        n_cut = self._count(full) - self._count(context) if context != full else 0
+        return Prompted(text, requests, n_cut)
+
+    def _text(self, names: Mapping[str, Any], context: str, shots: Sequence[Shot]) -> str:
+        template = self._template
+        asked = template.render_question(context=context, **names)
+        if not self._chat:
+            parts = [template.instructions] if template.instructions else []
+            parts += [shot.question + shot.answer for shot in shots]
+            return template.separator.join([*parts, asked])
+        messages = []
+        if template.instructions:
+            messages.append({"role": "system", "content": template.instructions})
+        for shot in shots:
+            messages.append({"role": "user", "content": shot.question})
+            messages.append({"role": "assistant", "content": shot.answer.strip()})
+        messages.append({"role": "user", "content": asked})
+        text: str = self._tokenizer.apply_chat_template(
+            messages, tokenize=False, add_generation_prompt=True
+        )
+        return text
+
+    def _request(self, text: str, answer: str) -> Continuation:
+        """Return prompt and answer, tokenised as one text, as a model would have read them."""
+        if self._chat:
+            # Behind a chat template an answer begins a turn, so without a space.
+            answer = answer.lstrip()
+        # Spaces at the end of a prompt belong to the first token of what follows.
+        body = text.rstrip(" ")
+        answer = text[len(body) :] + answer
+        before = self._encode(body)
+        both = self._encode(body + answer)
+        shared = next(
+            (i for i, (a, b) in enumerate(zip(before, both, strict=False)) if a != b),
+            min(len(before), len(both)),
+        )
+        start = min(shared, len(both) - 1)
+        if start == 0:
+            # A model predicts from a token: without one, from where a text begins.
+            first = self._tokenizer.bos_token_id
+            if first is None:
+                first = self._tokenizer.eos_token_id
+            if first is None:
+                raise ModelError("the prompt is empty, and the model has no token to begin with")
+            return Continuation((first, *both), 1)
+        return Continuation(tuple(both), start)
+
+    def _encode(self, text: str) -> list[int]:
+        # A chat template writes its special tokens itself.
+        ids: list[int] = self._tokenizer(text, add_special_tokens=not self._chat)["input_ids"]
+        last = {self._tokenizer.eos_token_id, getattr(self._tokenizer, "sep_token_id", None)}
+        if not self._chat and len(ids) > 1 and ids[-1] in last - {None}:
+            # Some tokenizers end every text; an answer follows here.
+            ids = ids[:-1]
+        return ids
+
+    def _excess(self, requests: Sequence[Continuation]) -> int:
+        if self._max_tokens is None:
+            return 0
+        return max(len(request.tokens) for request in requests) - self._max_tokens
+
+    def _cut(self, context: str, n_tokens: int) -> str:
+        """Return a context without its last tokens."""
+        encoded = self._tokenizer(context, add_special_tokens=False, return_offsets_mapping=True)
+        offsets = encoded["offset_mapping"]
+        if n_tokens >= len(offsets):
+            return ""
+        return context[: offsets[len(offsets) - n_tokens][0]].rstrip()
+
+    def _count(self, text: str) -> int:
+        return len(self._tokenizer(text, add_special_tokens=False)["input_ids"])

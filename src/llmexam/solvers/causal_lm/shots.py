@@ -1,0 +1,158 @@
+"""Examples before a question: drawn from a training file by seed, or nearest in meaning."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import Field
+
+from llmexam.errors import SettingsError
+from llmexam.exam.audit.overlap import find_in_exam, find_in_text
+from llmexam.exam.exam import Exam
+from llmexam.exam.question import Question
+from llmexam.exam.readers import read_exam
+from llmexam.lm.loading import BUNDLED
+from llmexam.settings import Settings
+
+if TYPE_CHECKING:
+    from llmexam.lm.embedding import Embedder
+
+# Prompts that share this much of their words are one question asked twice.
+_NEAR = 0.8
+
+
+class ShotSettings(Settings):
+    """Where examples come from."""
+
+    file: Path = Field(description="questions with answers, never those of the exam")
+    n: int = Field(5, ge=1, le=64, description="examples before a question")
+    by: Literal["seed", "nearest"] = Field(
+        "seed",
+        description="seed: the same for all questions, drawn with letters in turn; nearest: for "
+        "each question those whose prompts mean most alike, the nearest last",
+    )
+    seed: int = Field(0, ge=0, lt=2**32, description="seed of the draw")
+    encoder: str = Field(BUNDLED, min_length=1, description="what embeds prompts, for `nearest`")
+
+
+class ShotPool:
+    """The questions of a training file, to take examples from.
+
+    Args:
+        settings: Where from, how many, and how.
+    """
+
+    def __init__(self, settings: ShotSettings) -> None:
+        self.settings = settings
+
+    @cached_property
+    def exam(self) -> Exam:
+        """The questions.
+
+        Raises:
+            ExamError: The file cannot be read.
+            SettingsError: A question has no answer, or there are too few.
+        """
+        exam = read_exam(self.settings.file)
+        unanswered = [question.id for question in exam if question.answer is None]
+        if unanswered:
+            raise SettingsError(
+                f"question '{unanswered[0]}' has no answer ({len(unanswered)} in all)",
+                file=self.settings.file,
+                field="shots.file",
+                hint="Examples are questions with answers",
+            )
+        if len(exam) < self.settings.n:
+            raise SettingsError(
+                f"{self.settings.n} examples are asked for, and the file has {len(exam)} questions",
+                file=self.settings.file,
+                field="shots.n",
+            )
+        return exam
+
+    def choose(self, questions: Sequence[Question]) -> list[list[Question]]:
+        """Return the examples of each question, in the order they are shown.
+
+        Raises:
+            SettingsError: An example is one of the questions, or nearly.
+        """
+        if self.settings.by == "seed":
+            drawn = self._drawn
+            chosen = [drawn for _ in questions]
+            shown = drawn
+        else:
+            chosen = self._nearest(questions)
+            shown = list({shot.id: shot for shots in chosen for shot in shots}.values())
+        self._require_others(questions, shown)
+        return chosen
+
+    @cached_property
+    def _drawn(self) -> list[Question]:
+        """Draw with each letter in turn, so that no letter is suggested more than another."""
+        rng = np.random.default_rng(self.settings.seed)
+        order = [self.exam[int(i)] for i in rng.permutation(len(self.exam))]
+        by_letter: dict[int, list[Question]] = {}
+        for question in order:
+            by_letter.setdefault(question.answer or 0, []).append(question)
+        queues = [by_letter[letter] for letter in sorted(by_letter)]
+        drawn: list[Question] = []
+        turn = 0
+        while len(drawn) < self.settings.n:
+            if queue := queues[turn % len(queues)]:
+                drawn.append(queue.pop(0))
+            turn += 1
+        return [drawn[int(i)] for i in rng.permutation(len(drawn))]
+
+    def _nearest(self, questions: Sequence[Question]) -> list[list[Question]]:
+        pool = self._vectors
+        asked = self._embedder.encode([question.prompt for question in questions])
+        near = np.argsort(-(asked @ pool.T), axis=1, kind="stable")[:, : self.settings.n]
+        return [[self.exam[int(i)] for i in row[::-1]] for row in near]
+
+    @cached_property
+    def _embedder(self) -> Embedder:
+        from llmexam.lm.embedding import load_embedder
+
+        return load_embedder(self.settings.encoder)
+
+    @cached_property
+    def _vectors(self) -> NDArray[np.float32]:
+        return self._embedder.encode([question.prompt for question in self.exam])
+
+    def _require_others(self, questions: Sequence[Question], shown: Sequence[Question]) -> None:
+        overlaps = find_in_exam(
+            list(enumerate(questions, 1)),
+            list(enumerate(shown, 1)),
+            file=str(self.settings.file),
+            threshold=_NEAR,
+            seed=0,
+        )
+        if overlaps:
+            first = overlaps[0]
+            raise SettingsError(
+                f"question '{first.id}' of the exam is among the examples "
+                f"({first.kind}; {len(overlaps)} in all): its answer would be shown",
+                file=self.settings.file,
+                field="shots.file",
+                hint="Take them out of the file: llmexam audit EXAM --against FILE lists them",
+            )
+
+
+def require_unquoted(questions: Sequence[Question], text: str, *, file: str) -> None:
+    """Check that no question stands in the text of a prompt template.
+
+    Raises:
+        SettingsError: One does.
+    """
+    quoted = find_in_text(list(enumerate(questions, 1)), text, file=file)
+    if quoted:
+        raise SettingsError(
+            f"question '{quoted[0].id}' of the exam stands in the template ({len(quoted)} in all)",
+            file=file,
+            hint="Examples are taken from a training file with `shots`",
+        )

@@ -1,0 +1,207 @@
+"""Solver `causal-lm`: rank options by what a decoder holds likely."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from llmexam.exam.question import Question
+from llmexam.exam.scores import ScoreMatrix
+from llmexam.lm.loading import require_packages, resolve_model
+from llmexam.solvers.causal_lm.asking import Asking, asking_of
+from llmexam.solvers.causal_lm.settings import CausalLmSettings
+from llmexam.solvers.causal_lm.shots import ShotPool, require_unquoted
+from llmexam.solvers.causal_lm.template import PromptTemplate, read_template
+from llmexam.solvers.protocol import Explanation, OptionReason
+
+if TYPE_CHECKING:
+    from llmexam.lm.decoder.sums import SumScorer
+    from llmexam.solvers.causal_lm.prompting import Prompted, Prompter, Shot
+
+# Questions whose scores are kept for explaining.
+_MOST_KNOWN = 10_000
+
+
+@dataclass(frozen=True, slots=True)
+class _Answered:
+    question: Question
+    scores: NDArray[np.float64]
+    n_cut: int
+
+
+class CausalLmSolver:
+    """How likely a decoder holds each option, asked in one of the field's ways.
+
+    What prompts share (instructions and examples, a question's context) goes through the model
+    once. Scores do not depend on a question's neighbours but for the order of sums.
+
+    Raises:
+        MissingDependencyError: torch or transformers is not installed.
+        SettingsError: The prompt template cannot be used.
+    """
+
+    settings_class = CausalLmSettings
+
+    def __init__(self, settings: CausalLmSettings) -> None:
+        require_packages("solver 'causal-lm'")
+        self.settings = settings
+        self.template: PromptTemplate = read_template(settings.template)
+        self._asking: Asking = asking_of(
+            self.template,
+            norm=settings.norm,
+            n_rotations=settings.rotations,
+            calibrate=settings.calibrate,
+        )
+        self._pool = ShotPool(settings.shots) if settings.shots is not None else None
+        self._known: dict[str, _Answered] = {}
+
+    @property
+    def order_invariant(self) -> bool:
+        """Whether the places of the options make no difference."""
+        return self.template.mode != "letters"
+
+    @property
+    def weights_hash(self) -> str:
+        """SHA-256 of the model's weights, for telling results of other weights apart.
+
+        Raises:
+            ModelError: The model cannot be found or used.
+        """
+        return resolve_model(self.settings.model).weights_hash
+
+    def score(self, questions: Sequence[Question]) -> ScoreMatrix:
+        """Return one score an option, shape `[n_questions, n_options]`; `Asking` says what.
+
+        `truncated` tells where a context was cut to fit the model.
+
+        Raises:
+            ModelError: The model cannot be found or used, or a prompt is too long for it.
+            SettingsError: An example is a question of the exam.
+        """
+        answered = self._answer(questions)
+        return ScoreMatrix.from_rows(
+            [one.question.id for one in answered],
+            [one.scores for one in answered],
+            [one.n_cut > 0 for one in answered],
+        )
+
+    def explain(self, questions: Sequence[Question]) -> list[Explanation]:
+        """Return what the model said of each option, in words."""
+        return [
+            Explanation(
+                one.question.id, tuple(OptionReason(self._note(score)) for score in one.scores)
+            )
+            for one in self._answer(questions)
+        ]
+
+    def prompts(self, questions: Sequence[Question]) -> list[list[str]]:
+        """Return the prompts of each question as the model reads them, without answers."""
+        return [[one.text for one in prompted] for prompted, _ in self._prompted(questions)]
+
+    def _answer(self, questions: Sequence[Question]) -> list[_Answered]:
+        new = [q for q in questions if not self._knows(q)]
+        fresh: dict[str, _Answered] = {}
+        if new:
+            read = self._prompted(new)
+            groups = [
+                [request for one in [*asked, *free] for request in one.requests]
+                for asked, free in read
+            ]
+            sums = self._scorer.score(groups)
+            for question, (asked, free), found in zip(new, read, sums, strict=True):
+                heard = _heard([*asked, *free], found)
+                scores = self._asking.scores(question, heard[: len(asked)], heard[len(asked) :])
+                n_cut = max(one.n_cut for one in asked)
+                fresh[question.id] = _Answered(question, scores, n_cut)
+        answered = [fresh.get(q.id) or self._known[q.id] for q in questions]
+        if len(self._known) + len(fresh) > _MOST_KNOWN:
+            self._known.clear()
+        self._known.update(fresh)
+        return answered
+
+    def _prompted(
+        self, questions: Sequence[Question]
+    ) -> list[tuple[list[Prompted], list[Prompted]]]:
+        """Return, for each question, what is asked of it, and content-free."""
+        template = self.template
+        texts = "\n".join([template.instructions, template.question, template.separator])
+        require_unquoted(questions, texts, file=self.settings.template)
+        prompter = self._prompter
+        read = []
+        for question, shots in zip(questions, self._shots(questions), strict=True):
+            asked = [prompter.prompt(question, ask, shots) for ask in self._asking.asks(question)]
+            free = [
+                prompter.prompt(None, ask, shots) for ask in self._asking.content_free(question)
+            ]
+            read.append((asked, free))
+        return read
+
+    def _shots(self, questions: Sequence[Question]) -> list[list[Shot]]:
+        if self._pool is None:
+            return [[] for _ in questions]
+        known: dict[str, Shot] = {}
+        chosen = self._pool.choose(questions)
+        for shot in (shot for shots in chosen for shot in shots):
+            if shot.id not in known:
+                known[shot.id] = self._show(shot)
+        return [[known[shot.id] for shot in shots] for shots in chosen]
+
+    def _show(self, example: Question) -> Shot:
+        from llmexam.solvers.causal_lm.prompting import Shot
+
+        ask, answer = self._asking.example(example)
+        return Shot(self.template.render_question(context="", **ask.names), answer)
+
+    @cached_property
+    def _prompter(self) -> Prompter:
+        from llmexam.solvers.causal_lm.prompting import Prompter
+
+        decoder = self._scorer.scorer.decoder
+        limits = [n for n in (self.settings.max_tokens, decoder.longest) if n is not None]
+        return Prompter(
+            self.template,
+            decoder.tokenizer,
+            max_tokens=min(limits) if limits else None,
+            n_passages=self.settings.passages,
+            chat=self.settings.chat,
+        )
+
+    @cached_property
+    def _scorer(self) -> SumScorer:
+        from llmexam.lm.decoder.model import load_decoder
+        from llmexam.lm.decoder.scorer import LikelihoodScorer
+        from llmexam.lm.decoder.sums import SumScorer
+
+        settings = self.settings
+        decoder = load_decoder(settings.model, precision=settings.precision, device=settings.device)
+        scorer = LikelihoodScorer(decoder, n_tokens=settings.batch_tokens)
+        return SumScorer(scorer, settings.cache_dir)
+
+    def _knows(self, question: Question) -> bool:
+        known = self._known.get(question.id)
+        return known is not None and known.question is question
+
+    def _note(self, score: float) -> str:
+        return {
+            "letters": f"log-share among the letters {score:.2f} ({np.exp(score):.0%})",
+            "options": f"log-probability of the text ({self.settings.norm}) {score:.2f}",
+            "yes-no": f"log-odds of yes {score:+.2f}",
+            "pairs": f"mean log-odds against the other options {score:+.2f}",
+        }[self.template.mode]
+
+
+def _heard(prompted: Sequence[Prompted], sums: NDArray[np.float64]) -> list[NDArray[np.float64]]:
+    """Return log-probability and number of tokens of each answer of each prompt."""
+    heard = []
+    begin = 0
+    for one in prompted:
+        rows = sums[begin : begin + len(one.requests)]
+        lengths = [len(request.asked) for request in one.requests]
+        heard.append(np.stack([rows, np.array(lengths, float)], axis=1))
+        begin += len(one.requests)
+    return heard

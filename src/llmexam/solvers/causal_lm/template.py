@@ -1,0 +1,129 @@
+"""Prompt templates: named files of this package, or a user's own YAML."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from importlib.resources import files
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+import yaml
+from pydantic import Field
+
+from llmexam.errors import SettingsError, nearest
+from llmexam.settings import Settings
+
+if TYPE_CHECKING:
+    from jinja2 import Template
+
+Mode = Literal["letters", "options", "yes-no", "pairs"]
+_FOLDER = "templates"
+# What a template may name, so that a misspelt name is found before a model is loaded.
+_TRIAL: dict[str, Any] = {
+    "prompt": "p",
+    "context": "c",
+    "options": [{"letter": "A", "text": "a"}, {"letter": "B", "text": "b"}],
+    "option": "o",
+    "letter": "A",
+    "verdict": "yes",
+}
+
+
+class PromptTemplate(Settings):
+    """How a question is put to a decoder, and how an answer follows.
+
+    `question` and `answer` are Jinja templates. They may name `prompt`, `context` (empty without
+    evidence), `options` (each with `letter` and `text`), and where one option is asked about
+    `option`; `answer` also `letter` or `verdict`.
+    """
+
+    mode: Mode = Field(
+        description="letters: the letter after a list of options; options: the text of each option;"
+        " yes-no: whether an option is right; pairs: the better of two"
+    )
+    instructions: str = Field("", description="said once, before examples and question")
+    question: str = Field(min_length=1, description="a question, without its answer")
+    answer: str = Field(min_length=1, description="the answer as it follows the question")
+    separator: str = Field("\n\n", description="between instructions, examples and question")
+    yes: str = Field("yes", min_length=1, description="`verdict` of a right option")
+    no: str = Field("no", min_length=1, description="`verdict` of a wrong option")
+
+    def render_question(self, **names: Any) -> str:
+        """Return the question as text."""
+        return _compile(self.question).render(names)
+
+    def render_answer(self, **names: Any) -> str:
+        """Return the answer as text."""
+        return _compile(self.answer).render(names)
+
+    def check(self, file: str | Path) -> None:
+        """Render with made-up names.
+
+        Raises:
+            SettingsError: The template cannot be read, or names what is not there.
+        """
+        from jinja2 import TemplateError
+
+        for field in ("question", "answer"):
+            try:
+                _compile(getattr(self, field)).render(_TRIAL)
+            except TemplateError as error:
+                raise SettingsError(
+                    f"cannot be rendered: {error}",
+                    file=file,
+                    field=field,
+                    hint=f"It may name {', '.join(_TRIAL)}",
+                ) from None
+
+
+def template_names() -> tuple[str, ...]:
+    """Return the names of the templates that come with llmexam."""
+    folder = files(__package__) / _FOLDER
+    return tuple(
+        sorted(one.name.removesuffix(".yaml") for one in folder.iterdir() if one.is_file())
+    )
+
+
+def read_template(name: str) -> PromptTemplate:
+    """Return a template.
+
+    Args:
+        name: One of `template_names()`, or the path of a YAML file.
+
+    Raises:
+        SettingsError: There is no such template, or it cannot be used.
+    """
+    if name in template_names():
+        text = (files(__package__) / _FOLDER / f"{name}.yaml").read_text("utf-8")
+    elif name.endswith((".yaml", ".yml")):
+        try:
+            text = Path(name).expanduser().read_text("utf-8-sig")
+        except (OSError, UnicodeDecodeError) as error:
+            raise SettingsError(f"cannot be read: {error}", file=name) from None
+    else:
+        raise SettingsError(
+            f"there is no prompt template '{name}'",
+            field="template",
+            hint=f"{nearest(name, template_names())}. Or give the path of a YAML file",
+        )
+    try:
+        values = yaml.safe_load(text)
+    except yaml.YAMLError as error:
+        raise SettingsError(f"is not YAML: {error}", file=name) from None
+    if not isinstance(values, dict):
+        raise SettingsError("a template is a mapping with `mode`, `question`, `answer`", file=name)
+    template = PromptTemplate.parse(values, subject="a prompt template", file=name)
+    template.check(name)
+    return template
+
+
+@lru_cache(maxsize=64)
+def _compile(text: str) -> Template:
+    from jinja2 import StrictUndefined
+    from jinja2.sandbox import ImmutableSandboxedEnvironment
+
+    # A template may come from elsewhere: it can neither call nor change anything.
+    environment = ImmutableSandboxedEnvironment(
+        undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True, autoescape=False
+    )
+    return environment.from_string(text)

@@ -1,0 +1,196 @@
+import numpy as np
+import pytest
+import torch
+
+from llmexam import sample
+from llmexam.errors import ModelError, SettingsError
+from llmexam.exam.exam import Exam
+from llmexam.exam.question import Passage, Question
+from llmexam.exam.readers import read_exam
+from llmexam.exam.writers import write_exam
+from llmexam.solvers.causal_lm.template import template_names
+from llmexam.solvers.registry import create_solver
+
+EXAM = read_exam(sample.EXAM_PATH)
+QUESTIONS = EXAM.questions[:6]
+
+
+def solver(folder, **settings):
+    return create_solver("causal-lm", {"model": str(folder), "precision": "fp32", **settings})
+
+
+def plain(folder, tokenizer, prompt, answer):
+    """Log-likelihood of an answer as transformers gives it, tokenised in one piece."""
+    import transformers
+
+    model = transformers.AutoModelForCausalLM.from_pretrained(folder).eval()
+    n = len(tokenizer(prompt)["input_ids"])
+    ids = torch.tensor([tokenizer(prompt + answer)["input_ids"]])
+    with torch.inference_mode():
+        probs = torch.log_softmax(model(ids).logits[0], dim=-1)
+    return sum(float(probs[i - 1, ids[0, i]]) for i in range(n, ids.shape[1]))
+
+
+def test_letters_are_what_transformers_says(folder, tokenizer):
+    question = QUESTIONS[0].with_passages([Passage("Iron rusts in wet air.")])
+    one = solver(folder)
+    ((prompt,),) = one.prompts([question])
+    assert prompt.startswith("Context: Iron rusts in wet air.\n\nQuestion: ")
+    logs = np.array([plain(folder, tokenizer, prompt, f" {letter}") for letter in "ABCDE"])
+    expected = logs - np.logaddexp.reduce(logs)
+    np.testing.assert_allclose(one.score([question]).values[0], expected, atol=2e-4)
+
+
+def test_option_texts_are_what_transformers_says(folder, tokenizer):
+    one = solver(folder, template="options", norm="sum")
+    ((prompt,),) = one.prompts(QUESTIONS[:1])
+    expected = [plain(folder, tokenizer, prompt, f" {text}") for text in QUESTIONS[0].options]
+    np.testing.assert_allclose(one.score(QUESTIONS[:1]).values[0], expected, atol=5e-4)
+
+
+@pytest.mark.parametrize("name", template_names())
+@pytest.mark.parametrize("chat", [False, True], ids=["plain", "chat"])
+def test_every_template_scores_alike_alone_and_together(folder, name, chat):
+    together = solver(folder, template=name, chat=chat).score(QUESTIONS[:3])
+    for i, question in enumerate(QUESTIONS[:3]):
+        alone = solver(folder, template=name, chat=chat).score([question])
+        np.testing.assert_allclose(alone.values[0], together.values[i], atol=1e-4)
+
+
+def test_a_chat_template_goes_around_the_prompt(folder):
+    one = solver(folder, chat=True, template="letters_instructed")
+    ((prompt,),) = one.prompts(QUESTIONS[:1])
+    assert prompt.startswith("<|system|>The following")
+    assert prompt.endswith("<|assistant|>")
+
+
+def test_rotations_undo_an_order(folder):
+    one = solver(folder, rotations=5)
+    question = QUESTIONS[0]
+    order = [1, 2, 3, 4, 0]
+    turned = one.score([question.with_option_order(order)]).values[0]
+    np.testing.assert_allclose(turned, one.score([question]).values[0][order], atol=1e-4)
+    assert not solver(folder).order_invariant
+    assert solver(folder, template="options").order_invariant
+
+
+def test_examples_are_read_once(folder, tmp_path):
+    write_exam(tmp_path / "train.csv", EXAM.subset(list(range(20, 40))), format="kaggle")
+    shots = {"file": str(tmp_path / "train.csv"), "n": 2, "seed": 1}
+    one = solver(folder, shots=shots, batch_tokens=2000)
+    one.score(QUESTIONS)
+    work = one._scorer.scorer.work
+    prompts = one.prompts(QUESTIONS)
+    assert len({prompt[:200] for (prompt,) in prompts}) == 1
+    assert prompts[0][0].count("Question:") == 3
+    assert work.tokens < work.plain / 6
+
+
+def test_examples_are_drawn_by_seed_with_letters_in_turn(folder, tmp_path):
+    write_exam(tmp_path / "train.csv", EXAM.subset(list(range(20, 80))), format="kaggle")
+
+    def drawn(seed):
+        shots = {"file": str(tmp_path / "train.csv"), "n": 5, "seed": seed}
+        one = solver(folder, shots=shots)
+        return one._pool.choose(QUESTIONS[:1])[0]
+
+    assert sorted(q.answer for q in drawn(0)) == [0, 1, 2, 3, 4]
+    assert [q.id for q in drawn(0)] == [q.id for q in drawn(0)]
+    assert [q.id for q in drawn(0)] != [q.id for q in drawn(1)]
+
+
+def test_the_nearest_example_is_shown_last(folder, tmp_path):
+    pool = [
+        Question("a", "Why is the daytime sky blue?", ("scattering", "dust"), answer=0),
+        Question("b", "Who wrote the first novel in Spanish?", ("x", "y"), answer=1),
+        Question("c", "How do bees dance?", ("round", "not"), answer=0),
+    ]
+    write_exam(tmp_path / "train.jsonl", Exam(pool), format="jsonl")
+    one = solver(folder, shots={"file": str(tmp_path / "train.jsonl"), "n": 2, "by": "nearest"})
+    asked = Question("q", "What makes the sky look blue?", ("light", "sea"))
+    assert one._pool.choose([asked])[0][-1].id == "a"
+
+
+def test_examples_never_come_from_the_exam(folder, tmp_path):
+    write_exam(tmp_path / "train.csv", EXAM.subset([3, 50, 51]), format="kaggle")
+    one = solver(folder, shots={"file": str(tmp_path / "train.csv"), "n": 3})
+    with pytest.raises(SettingsError, match=f"'{EXAM[3].id}' of the exam is among the examples"):
+        one.score(QUESTIONS)
+
+
+def test_templates_never_quote_the_exam(folder, tmp_path):
+    path = tmp_path / "mine.yaml"
+    prompt = QUESTIONS[2].prompt.replace("'", "''")
+    path.write_text(
+        f"mode: letters\ninstructions: '{prompt} Answer: B'\n"
+        "question: '{{ prompt }}'\nanswer: ' {{ letter }}'\n"
+    )
+    with pytest.raises(SettingsError, match="stands in the template"):
+        solver(folder, template=str(path)).score(QUESTIONS)
+
+
+def test_examples_without_answers_or_too_few(folder, tmp_path):
+    write_exam(
+        tmp_path / "none.jsonl",
+        Exam([Question("a", "What is this one?", ("x", "y"))]),
+        format="jsonl",
+    )
+    with pytest.raises(SettingsError, match="has no answer"):
+        solver(folder, shots={"file": str(tmp_path / "none.jsonl"), "n": 1}).score(QUESTIONS)
+    write_exam(tmp_path / "one.csv", EXAM.subset([50]), format="kaggle")
+    with pytest.raises(SettingsError, match="2 examples are asked for, and the file has 1"):
+        solver(folder, shots={"file": str(tmp_path / "one.csv"), "n": 2}).score(QUESTIONS)
+
+
+def test_the_context_is_cut_and_the_options_are_not(folder, tokenizer):
+    long = QUESTIONS[0].with_passages([Passage("Water boils and freezes. " * 200)])
+    one = solver(folder, max_tokens=700)
+    ((prompt,),) = one.prompts([long])
+    assert all(f". {text}" in prompt for text in long.options)
+    assert len(tokenizer(prompt + " A")["input_ids"]) <= 700
+    assert len(tokenizer(prompt + " A")["input_ids"]) > 650
+    assert one.score([long, QUESTIONS[1]]).truncated.tolist() == [True, False]
+
+
+def test_a_prompt_that_never_fits(folder):
+    long = Question("q", "Why? " * 900, ("x", "y"))
+    with pytest.raises(ModelError, match="even without its context"):
+        solver(folder).score([long])
+
+
+def test_nothing_is_scored_twice(folder, tmp_path):
+    first = solver(folder, cache_dir=str(tmp_path / "cache"))
+    before = first.score(QUESTIONS)
+    again = solver(folder, cache_dir=str(tmp_path / "cache"))
+    after = again.score(QUESTIONS)
+    np.testing.assert_array_equal(before.values, after.values)
+    assert again._scorer.scorer.work.forwards == 0
+    assert again._scorer.n_reused == 30
+    other = solver(folder, cache_dir=str(tmp_path / "cache"), precision="bf16")
+    other.score(QUESTIONS[:1])
+    assert other._scorer.n_reused == 0
+
+
+def test_explaining_asks_nothing_again(folder):
+    one = solver(folder)
+    scores = one.score(QUESTIONS)
+    before = one._scorer.scorer.work.forwards
+    (first, *_) = one.explain(QUESTIONS)
+    assert one._scorer.scorer.work.forwards == before
+    assert f"{scores.values[0, 0]:.2f}" in first.options[0].note
+
+
+def test_odd_texts_are_scored(folder):
+    odd = [
+        Question("a", "", ("None", "none of the above")),
+        Question("b", "Ünïcode 🙂 {{ prompt }}", ("{% raw %}", "<s></s>", " ", "")),
+        Question("c", "x" * 300, tuple("abcdefgh")),
+    ]
+    for name in template_names():
+        scores = solver(folder, template=name).score(odd)
+        assert np.isfinite(scores.values[scores.present]).all()
+
+
+def test_an_encoder_is_no_decoder():
+    with pytest.raises(ModelError):
+        solver("bundled").score(QUESTIONS)
