@@ -93,7 +93,9 @@ def run_training(
         ModelError: The loss is not a number, or weights have 16 bits.
     """
     model: Any = trainer.model
-    require_full_precision(model)
+    if not trainer.is_deepspeed_enabled:
+        # DeepSpeed keeps 32-bit copies of what it trains.
+        require_full_precision(model)
     if not resume:
         _forget(folder)
     state = newest_state(folder)

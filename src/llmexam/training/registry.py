@@ -30,6 +30,10 @@ _TRAINERS = {
         "llmexam.training.bi_encoder.trainer:BiEncoderTrainer",
         "llmexam.training.bi_encoder.settings:BiEncoderTrainingSettings",
     ),
+    "causal-lm": TrainerEntry(
+        "llmexam.training.causal_lm.trainer:CausalLmTrainer",
+        "llmexam.training.causal_lm.settings:CausalLmTrainingSettings",
+    ),
     "cross-encoder": TrainerEntry(
         "llmexam.training.cross_encoder.trainer:CrossEncoderTrainer",
         "llmexam.training.cross_encoder.settings:CrossEncoderTrainingSettings",

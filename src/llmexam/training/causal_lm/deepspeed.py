@@ -1,0 +1,69 @@
+"""The DeepSpeed settings of a training: those that come with llmexam, or a user's own."""
+
+from __future__ import annotations
+
+import json
+from importlib.resources import files
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+from llmexam.errors import MissingDependencyError, SettingsError
+from llmexam.training.causal_lm.settings import CausalLmTrainingSettings
+
+SHIPPED = "zero2"
+_FILE = "zero2.json"
+
+
+def deepspeed_config(settings: CausalLmTrainingSettings) -> dict[str, Any] | None:
+    """Return the DeepSpeed settings that a training asks for, or None where it asks for none.
+
+    Raises:
+        SettingsError: The file cannot be read, its stage is not 0, 1 or 2, or another setting
+            cannot be kept with it.
+        MissingDependencyError: DeepSpeed is not installed.
+    """
+    if settings.deepspeed is None:
+        return None
+    config = read_deepspeed_config(settings.deepspeed)
+    stage = zero_stage(config)
+    if stage not in (0, 1, 2):
+        raise SettingsError(
+            f"ZeRO stage {stage} spreads the weights, and grading needs them whole",
+            field="deepspeed",
+            hint="Take stage 2 or less",
+        )
+    for name, plain in (("layer_decay", 1.0), ("head_learning_rate", None), ("ema_decay", None)):
+        if getattr(settings, name) != plain:
+            raise SettingsError(
+                "cannot be kept with DeepSpeed, which makes the optimiser itself", field=name
+            )
+    if find_spec("deepspeed") is None:
+        raise MissingDependencyError("training with DeepSpeed", "deepspeed", "train")
+    return config
+
+
+def read_deepspeed_config(name: str) -> dict[str, Any]:
+    """Return DeepSpeed settings.
+
+    Args:
+        name: `zero2`, or the path of a JSON file.
+
+    Raises:
+        SettingsError: The file cannot be read.
+    """
+    if name == SHIPPED:
+        config: dict[str, Any] = json.loads((files(__package__) / _FILE).read_text("utf-8"))
+        return config
+    try:
+        found = json.loads(Path(name).expanduser().read_text("utf-8"))
+    except (OSError, ValueError) as error:
+        raise SettingsError(f"cannot be read: {error}", file=name, field="deepspeed") from None
+    if not isinstance(found, dict):
+        raise SettingsError("is not a JSON object", file=name, field="deepspeed")
+    return found
+
+
+def zero_stage(config: dict[str, Any]) -> int:
+    """Return the stage of ZeRO: what is spread over the processes (0 where nothing is)."""
+    return int(config.get("zero_optimization", {}).get("stage", 0))

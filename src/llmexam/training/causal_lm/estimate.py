@@ -1,0 +1,219 @@
+"""What a fine-tuning would take: tokens counted, memory by formula, no weight read."""
+
+from __future__ import annotations
+
+import math
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from llmexam.errors import ModelError
+from llmexam.exam.exam import Exam
+from llmexam.lm.loading import ModelFolder, load_tokenizer, require_packages
+from llmexam.training.arguments import training_device, training_precision
+from llmexam.training.causal_lm.deepspeed import read_deepspeed_config
+from llmexam.training.causal_lm.examples import ExampleMaker, Examples
+from llmexam.training.causal_lm.memory import Memory, Shape, memory, model_shape, n_trained
+from llmexam.training.causal_lm.model import check_settings, longest_input
+from llmexam.training.causal_lm.settings import CausalLmTrainingSettings
+from llmexam.training.multiple_choice.batching import BatchPlan
+from llmexam.training.protocol import Estimate
+from llmexam.training.states import n_processes
+
+_GB = 1e9
+_COUNTS = (1, 2, 4, 8)
+# Enough to keep a GPU busy, and a moment on a CPU.
+_MATRIX = {"cuda": 8192, "cpu": 1024}
+_SHAPE_FILES = ["*.json", "*.txt", "*.model"]
+
+
+def estimate(train: Exam, settings: CausalLmTrainingSettings) -> Estimate:
+    """Return what training would take; weights need not be there, only config and tokenizer.
+
+    Tokens, steps and cuts are exact. Memory is that of a GPU by the formulas of `memory`. Time is
+    that of the matrix products alone at the rate that this machine reaches, so the least it takes
+    here.
+
+    Args:
+        train: The training questions.
+        settings: How they would be trained on.
+
+    Raises:
+        ModelError: There is no config or tokenizer of this name.
+        SettingsError: A setting does not fit another.
+    """
+    check_settings(settings)
+    folder = find_shape(settings.model)
+    shape = model_shape(folder)
+    tokenizer = load_tokenizer(folder)
+    maker = ExampleMaker(settings, tokenizer, _longest(folder))
+    examples = Examples(train, settings, maker)
+    n_steps = _steps(examples, settings)
+    device = training_device(settings.device)
+    precision = training_precision(settings.precision, device)
+    zero = None
+    if settings.deepspeed is not None:
+        zero = read_deepspeed_config(settings.deepspeed).get("zero_optimization", {})
+    n_tokens, n_logits = _largest_pass(examples, settings)
+    by_count = {
+        n: memory(
+            shape,
+            settings,
+            n_tokens=n_tokens,
+            n_logits=n_logits,
+            n_processes=n,
+            zero=zero,
+            half=precision != "fp32",
+        )
+        for n in sorted({*_COUNTS, n_processes()})
+    }
+    per_epoch = int(examples.n_tokens.sum())
+    passes = n_steps * settings.batch_size * settings.gradient_accumulation * n_processes()
+    all_tokens = per_epoch * passes / len(examples)
+    rate = matrix_rate(device, precision)
+    flops = flops_per_token(shape, settings) * all_tokens
+    return Estimate(
+        n_questions=len(examples),
+        n_tokens=per_epoch,
+        n_steps=n_steps,
+        n_truncated=int((examples.n_cut > 0).sum()),
+        share_cut=_share_cut(examples),
+        seconds=flops / rate / n_processes(),
+        peak_mb=by_count[n_processes()].total / 1e6,
+        details=_details(shape, settings, examples, by_count, flops, rate),
+    )
+
+
+def find_shape(name: str) -> ModelFolder:
+    """Return a folder with a model's config and tokenizer; its weights need not be there.
+
+    Args:
+        name: A local folder, or a Hugging Face name, of which only small files are downloaded.
+
+    Raises:
+        ModelError: There is none.
+    """
+    path = Path(name).expanduser()
+    if name.strip() and path.is_dir():
+        if not (path / "config.json").is_file():
+            raise ModelError("the folder has no config.json, so it is not a model", file=path)
+        return ModelFolder(name, path, tuple(sorted(path.glob("model*.safetensors"))))
+    require_packages(f"model '{name}'", "huggingface_hub")
+    from huggingface_hub import snapshot_download
+
+    for local in (True, False):
+        try:
+            found = snapshot_download(name, local_files_only=local, allow_patterns=_SHAPE_FILES)
+        except Exception as error:  # whatever the network stack raises
+            reason = (str(error).strip() or type(error).__name__).splitlines()[0][:200]
+            continue
+        if (Path(found) / "config.json").is_file():
+            return ModelFolder(name, Path(found), ())
+        reason = "it has no config.json"
+    raise ModelError(
+        f"config and tokenizer of '{name}' are neither a local folder nor in the hub's cache, and "
+        f"could not be downloaded: {reason}",
+        hint="Give a folder with config.json and the tokenizer's files; weights are not needed",
+    )
+
+
+def flops_per_token(shape: Shape, settings: CausalLmTrainingSettings) -> float:
+    """Return the operations that a token takes: 2 a weight forward, 4 backward.
+
+    Frozen weights need no gradients of their own (2 backward), and checkpointing runs the forward
+    pass twice. Attention scores are left out (Kaplan et al. 2020, arXiv 2001.08361, section 2.1).
+    """
+    each = 2 + (2 if settings.lora is not None else 4)
+    if settings.gradient_checkpointing:
+        each += 2
+    return each * float(shape.n_linear)
+
+
+def matrix_rate(device: str, precision: str) -> float:
+    """Return the operations a second of a product of two square matrices on this machine."""
+    dtype = {"bf16": torch.bfloat16, "fp16": torch.float16}.get(precision, torch.float32)
+    n = _MATRIX[device]
+    matrix = torch.ones(n, n, dtype=dtype, device=device)
+    times = []
+    for _ in range(4):
+        if device == "cuda":
+            torch.cuda.synchronize()
+        began = time.perf_counter()
+        matrix @ matrix
+        if device == "cuda":
+            torch.cuda.synchronize()
+        times.append(time.perf_counter() - began)
+    return 2.0 * n**3 / min(times[1:])
+
+
+def _details(
+    shape: Shape,
+    settings: CausalLmTrainingSettings,
+    examples: Examples,
+    by_count: dict[int, Memory],
+    flops: float,
+    rate: float,
+) -> dict[str, str]:
+    trained = n_trained(shape, settings)
+    told = {
+        "weights": f"{shape.n_weights:,}, of which {trained:,} are trained"
+        if settings.lora is None
+        else f"{shape.n_weights:,}, and {trained:,} of adapters, which alone are trained",
+        "tokens of a question": f"{examples.n_tokens.mean():.0f} on average, "
+        f"{int(examples.n_tokens.max())} at most",
+        "tokens asked for": f"{int(examples.n_asked.sum()):,} of an epoch",
+        "time, at least": f"{flops:.3g} operations at {rate / 1e12:.3g} T a second, measured here",
+    }
+    for n, found in by_count.items():
+        name = "memory of a GPU alone" if n == 1 else f"memory a GPU, {n} processes"
+        told[name] = _gigabytes(found)
+    return told
+
+
+def _gigabytes(found: Memory) -> str:
+    parts = {
+        "weights": found.weights,
+        "gradients": found.gradients,
+        "optimiser": found.optimiser,
+        "activations": found.activations,
+        "logits": found.logits,
+        "buckets": found.buckets,
+    }
+    shown = ", ".join(f"{name} {size / _GB:.3g}" for name, size in parts.items())
+    return f"{found.total / _GB:.3g} GB: {shown}"
+
+
+def _steps(examples: Examples, settings: CausalLmTrainingSettings) -> int:
+    plan = BatchPlan(
+        examples.n_tokens,
+        settings.batch_size,
+        n_passes=settings.gradient_accumulation,
+        n_processes=n_processes(),
+    )
+    return settings.max_steps or math.ceil(settings.n_epochs * len(plan.steps(0)))
+
+
+def _largest_pass(examples: Examples, settings: CausalLmTrainingSettings) -> tuple[int, int]:
+    """Return tokens and logits of a pass of the longest questions."""
+    n = min(settings.batch_size, len(examples))
+    widest = int(examples.n_tokens.max())
+    window = int(np.sort(examples.n_asked)[-1])
+    return n * widest, n * min(window, widest)
+
+
+def _share_cut(examples: Examples) -> float:
+    """Return the share of what would be read that is left out."""
+    cut = float(examples.n_cut.sum())
+    return cut / (cut + float(examples.n_tokens.sum())) if cut else 0.0
+
+
+def _longest(folder: ModelFolder) -> int | None:
+    import transformers
+
+    config: Any = transformers.AutoConfig.from_pretrained(
+        str(folder.path), trust_remote_code=False, local_files_only=True
+    )
+    return longest_input(config)

@@ -1,0 +1,206 @@
+"""Training questions as requests to a decoder: what it reads, and which tokens it is to learn."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from llmexam.errors import SettingsError
+from llmexam.exam.exam import Exam
+from llmexam.exam.question import Question
+from llmexam.lm.decoder.requests import Continuation
+from llmexam.solvers.causal_lm.asking import Asking, asking_of
+from llmexam.solvers.causal_lm.prompting import Prompted, Prompter
+from llmexam.solvers.causal_lm.template import PromptTemplate, read_template
+from llmexam.training.causal_lm.settings import CausalLmTrainingSettings, PromptSettings
+
+# Which objective goes with which modes of a template.
+_MODES = {
+    "answer": ("letters", "options", "yes-no"),
+    "option-likelihood": ("letters", "options"),
+    "binary": ("yes-no",),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """One request of a question, and what its log-likelihood counts for.
+
+    Attributes:
+        request: What is read, and which tokens of it are asked for.
+        option: The option whose score it is part of.
+        length: What its log-likelihood is divided by.
+        sign: 1, or -1 where it speaks against the option.
+    """
+
+    request: Continuation
+    option: int
+    length: int = 1
+    sign: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Example:
+    """A question as it is trained on once.
+
+    Attributes:
+        parts: Its requests; they share what they begin with.
+        n_options: Its options.
+        answer: Index of the right one.
+        n_cut: Tokens of the context that were left out.
+    """
+
+    parts: tuple[Part, ...]
+    n_options: int
+    answer: int
+    n_cut: int = 0
+
+    @property
+    def n_asked(self) -> int:
+        """Tokens whose likelihood is asked for."""
+        return sum(len(part.request.asked) for part in self.parts)
+
+
+class ExampleMaker:
+    """Makes examples for one model; the prompts are those of solver `causal-lm`.
+
+    Args:
+        settings: How questions are put, and the objective.
+        tokenizer: A fast tokenizer of transformers.
+        longest: Tokens that the model reads at most; None where it sets no limit.
+
+    Raises:
+        SettingsError: The template does not go with the objective, or cannot be used.
+        ModelError: The tokenizer lacks what the settings ask for.
+    """
+
+    def __init__(
+        self, settings: CausalLmTrainingSettings, tokenizer: Any, longest: int | None
+    ) -> None:
+        self._settings = settings
+        self._template = read_template(settings.encoding.template)
+        _require_mode(settings, self._template)
+        self._asking = asking_for(self._template, settings.encoding)
+        self._prompter = prompter_for(self._template, settings.encoding, tokenizer, longest)
+        self._end = tokenizer.eos_token_id if settings.end_token else None
+
+    def make(self, question: Question) -> Example:
+        """Return a question as it is trained on.
+
+        Raises:
+            ModelError: It does not fit even without its context.
+        """
+        asks = self._asking.asks(question)
+        asked = [self._prompter.prompt(question, ask, ()) for ask in asks]
+        answer = question.answer or 0
+        if self._settings.objective == "answer":
+            parts = self._right_answers(asked, answer)
+        elif self._settings.objective == "binary":
+            parts = _verdicts(asked)
+        else:
+            parts = self._options(asked[0], question)
+        return Example(tuple(parts), len(question.options), answer, max(one.n_cut for one in asked))
+
+    def _right_answers(self, asked: list[Prompted], answer: int) -> list[Part]:
+        if self._template.mode == "yes-no":
+            right = [one.requests[int(i != answer)] for i, one in enumerate(asked)]
+        else:
+            right = [asked[0].requests[answer]]
+        end = () if self._end is None else (self._end,)
+        return [Part(Continuation((*r.tokens, *end), r.start), answer) for r in right]
+
+    def _options(self, asked: Prompted, question: Question) -> list[Part]:
+        norm = self._settings.encoding.norm if self._template.mode == "options" else "sum"
+        parts = []
+        for option, request in enumerate(asked.requests):
+            length = 1
+            if norm == "token":
+                length = len(request.asked)
+            elif norm == "byte":
+                length = max(1, len(question.options[option].encode()))
+            parts.append(Part(request, option, length))
+        return parts
+
+
+class Examples:
+    """The training questions, made into examples as they are drawn.
+
+    Attributes:
+        n_tokens: Tokens that go through the model for each question, shape `[n_questions]`.
+        n_asked: Tokens whose likelihood is asked for, shape `[n_questions]`.
+        n_cut: Tokens of each question's context that are left out, shape `[n_questions]`.
+    """
+
+    def __init__(self, exam: Exam, settings: CausalLmTrainingSettings, maker: ExampleMaker) -> None:
+        self._questions = exam.questions
+        self._settings = settings
+        self._maker = maker
+        # Kept whatever the order of the options: places move few tokens.
+        self._kept = [maker.make(question) for question in exam]
+        self.n_tokens = np.array([count_tokens(one) for one in self._kept], dtype=np.int64)
+        self.n_asked = np.array([one.n_asked for one in self._kept], dtype=np.int64)
+        self.n_cut = np.array([one.n_cut for one in self._kept], dtype=np.int64)
+
+    def __len__(self) -> int:
+        return len(self._questions)
+
+    def draw(self, row: int, epoch: int) -> Example:
+        """Return a question as an epoch reads it; it depends on seed, epoch and row alone."""
+        order = self._settings.option_order
+        if order == "kept":
+            return self._kept[row]
+        question = self._questions[row]
+        n_options = len(question.options)
+        draw = np.random.default_rng([self._settings.seed, epoch, row])
+        if order == "shuffled":
+            places = draw.permutation(n_options)
+        else:
+            places = np.roll(np.arange(n_options), int(draw.integers(n_options)))
+        return self._maker.make(question.with_option_order(places.tolist()))
+
+
+def count_tokens(example: Example) -> int:
+    """Return how many distinct tokens of an example go through the model."""
+    from llmexam.lm.decoder.trie import build_trie
+
+    return build_trie([part.request for part in example.parts]).n_nodes
+
+
+def asking_for(template: PromptTemplate, encoding: PromptSettings) -> Asking:
+    """Return how a template asks, once a question."""
+    return asking_of(template, norm=encoding.norm, n_rotations=1, calibrate=False)
+
+
+def prompter_for(
+    template: PromptTemplate, encoding: PromptSettings, tokenizer: Any, longest: int | None
+) -> Prompter:
+    """Return what puts questions into token ids."""
+    limits = [n for n in (encoding.max_tokens, longest) if n is not None]
+    return Prompter(
+        template,
+        tokenizer,
+        max_tokens=min(limits) if limits else None,
+        n_passages=encoding.passages,
+        chat=encoding.chat,
+    )
+
+
+def _verdicts(asked: list[Prompted]) -> list[Part]:
+    return [
+        Part(request, option, sign=sign)
+        for option, one in enumerate(asked)
+        for request, sign in zip(one.requests, (1, -1), strict=True)
+    ]
+
+
+def _require_mode(settings: CausalLmTrainingSettings, template: PromptTemplate) -> None:
+    modes = _MODES[settings.objective]
+    if template.mode not in modes:
+        raise SettingsError(
+            f"objective '{settings.objective}' does not go with template "
+            f"'{settings.encoding.template}', whose mode is '{template.mode}'",
+            field="encoding.template",
+            hint=f"Take a template of mode {' or '.join(modes)}",
+        )

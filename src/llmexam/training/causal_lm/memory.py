@@ -1,0 +1,196 @@
+"""How much memory of a GPU a fine-tuning takes: formulas, for models that are not there yet.
+
+Weights, gradients and optimiser states follow ZeRO (Rajbhandari et al. 2020, arXiv 1910.02054,
+section 3.1): with 16-bit weights a trained parameter has 2 bytes of weight, 2 of gradient and 12
+of AdamW (a 32-bit copy and two moments); stage 1 spreads the states over the processes, stage 2
+the gradients, too. Without DeepSpeed weights, gradients and both moments have 4 bytes each.
+Activations are counted as in Korthikanti et al. 2022 (arXiv 2205.05198, section 4), with the
+widths of gated layers and without attention scores, which fused kernels do not keep.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+
+from llmexam.errors import ModelError
+from llmexam.lm.loading import ModelFolder
+from llmexam.training.causal_lm.settings import CausalLmTrainingSettings
+
+# Bytes a parameter.
+_NF4 = 0.5 + 0.127 / 8  # double quantisation: QLoRA (arXiv 2305.14314), section 3
+_INT8 = 1.0
+# With overlap, buckets take 4.5 times their size in 16-bit numbers, for reducing and for
+# gathering: the documentation of transformers, "DeepSpeed", ZeRO-2.
+_OVERLAP = 4.5
+
+
+@dataclass(frozen=True, slots=True)
+class Shape:
+    """What a model's memory depends on.
+
+    Attributes:
+        n_weights: Parameters, those that are tied counted once.
+        n_linear: Parameters of the linear layers but the head: what is adapted, or rounded.
+        sides: Sum of inputs and outputs over those layers: weights of an adapter of rank 1.
+        n_layers: Layers.
+        hidden: Width of the states.
+        key_value: Width of keys, and of values.
+        inner: Width between the two halves of a layer's last part.
+        vocabulary: Tokens that the head tells apart.
+    """
+
+    n_weights: int
+    n_linear: int
+    sides: int
+    n_layers: int
+    hidden: int
+    key_value: int
+    inner: int
+    vocabulary: int
+
+
+@dataclass(frozen=True, slots=True)
+class Memory:
+    """Bytes of one GPU, by what they hold."""
+
+    weights: float
+    gradients: float
+    optimiser: float
+    activations: float
+    logits: float
+    buckets: float
+
+    @property
+    def total(self) -> float:
+        """All of it, in bytes; what the driver and the allocator keep comes on top."""
+        held = self.weights + self.gradients + self.optimiser + self.buckets
+        return held + self.activations + self.logits
+
+
+def model_shape(folder: ModelFolder) -> Shape:
+    """Return the shape of a model by its config alone; no weight is read or made.
+
+    Raises:
+        ModelError: It is no causal language model that transformers knows.
+    """
+    import transformers
+
+    try:
+        config = transformers.AutoConfig.from_pretrained(
+            str(folder.path), trust_remote_code=False, local_files_only=True
+        )
+        from_config: Any = transformers.AutoModelForCausalLM.from_config
+        with torch.device("meta"):
+            model = from_config(config)
+    except (OSError, ValueError, KeyError) as error:
+        text = (str(error).strip() or type(error).__name__).splitlines()[0][:300]
+        raise ModelError(f"is no decoder: {text}", file=folder.path) from error
+    text_config = config.get_text_config()
+    head = model.get_output_embeddings()
+    linear = [
+        module.weight.shape
+        for module in model.modules()
+        if type(module).__name__ in ("Linear", "Conv1D") and module is not head
+    ]
+    n_heads = text_config.num_attention_heads
+    n_kv = getattr(text_config, "num_key_value_heads", None) or n_heads
+    dim = getattr(text_config, "head_dim", None) or text_config.hidden_size // n_heads
+    return Shape(
+        n_weights=sum(p.numel() for p in model.parameters()),
+        n_linear=sum(a * b for a, b in linear),
+        sides=sum(a + b for a, b in linear),
+        n_layers=text_config.num_hidden_layers,
+        hidden=text_config.hidden_size,
+        key_value=n_kv * dim,
+        inner=_inner(text_config),
+        vocabulary=text_config.vocab_size,
+    )
+
+
+def n_trained(shape: Shape, settings: CausalLmTrainingSettings) -> int:
+    """Return how many parameters are trained: all, or those of adapters on all linear layers."""
+    return shape.n_weights if settings.lora is None else settings.lora.r * shape.sides
+
+
+def memory(
+    shape: Shape,
+    settings: CausalLmTrainingSettings,
+    *,
+    n_tokens: int,
+    n_logits: int,
+    n_processes: int = 1,
+    zero: dict[str, Any] | None = None,
+    half: bool = True,
+) -> Memory:
+    """Return what one GPU holds at the peak of a step.
+
+    Args:
+        shape: Of the model.
+        settings: How it would be trained.
+        n_tokens: Tokens of the largest pass, padding included.
+        n_logits: States of that pass whose logits are made.
+        n_processes: GPUs that train together.
+        zero: `zero_optimization` of the DeepSpeed settings; None without DeepSpeed.
+        half: Whether the arithmetic has 16 bits.
+    """
+    trained = n_trained(shape, settings)
+    stage = int(zero.get("stage", 0)) if zero is not None else 0
+    size = 2 if half else 4
+    frozen = settings.lora is not None
+    weights: float
+    if zero is None:
+        weights = (size if frozen else 4) * shape.n_weights + (4 * trained if frozen else 0)
+        gradients, optimiser = 4.0 * trained, 8.0 * trained
+    else:
+        weights = size * shape.n_weights + (size * trained if frozen else 0)
+        # In 32 bits the optimiser's copy is needed, too: it is the part that a process owns.
+        gradients, optimiser = float(size * trained), 12.0 * trained
+    if settings.quantise is not None:
+        each = _NF4 if settings.quantise == "nf4" else _INT8
+        rest = 4 * (shape.n_weights - shape.n_linear)
+        weights = each * shape.n_linear + rest + 4 * trained
+    return Memory(
+        weights=weights,
+        gradients=gradients / (n_processes if stage >= 2 else 1),
+        optimiser=optimiser / (n_processes if stage >= 1 else 1),
+        activations=_activations(shape, settings, n_tokens, size),
+        # As they come, in 32 bits for the softmax, and their gradient.
+        logits=float(n_logits * shape.vocabulary * (size + 8)),
+        buckets=_buckets(zero, trained, size) if n_processes > 1 or stage >= 1 else 0.0,
+    )
+
+
+def _activations(
+    shape: Shape, settings: CausalLmTrainingSettings, n_tokens: int, size: int
+) -> float:
+    """Return the bytes that the backward pass needs of the forward pass.
+
+    A token keeps in each layer: the states before both norms, the inputs of q, k and v, of o, of
+    the gated layers and of the last one, q, k, v, both gated outputs and their activation.
+    """
+    layer = size * (8 * shape.hidden + 2 * shape.key_value + 4 * shape.inner)
+    if settings.gradient_checkpointing:
+        # The states between layers, and one layer made again.
+        return float(n_tokens * (shape.n_layers * size * shape.hidden + layer))
+    return float(n_tokens * shape.n_layers * layer)
+
+
+def _buckets(zero: dict[str, Any] | None, trained: int, size: int) -> float:
+    if zero is None:
+        # DistributedDataParallel keeps gradients in buckets of their own size.
+        return 4.0 * trained
+    total = 0.0
+    for name in ("reduce_bucket_size", "allgather_bucket_size"):
+        own = min(int(float(zero.get(name, 5e8))), trained)
+        total += size * own * (_OVERLAP if zero.get("overlap_comm") else 1)
+    return total
+
+
+def _inner(config: Any) -> int:
+    for name in ("intermediate_size", "ffn_dim", "n_inner"):
+        if (found := getattr(config, name, None)) is not None:
+            return int(found)
+    return 4 * int(config.hidden_size)

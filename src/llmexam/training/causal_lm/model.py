@@ -1,0 +1,270 @@
+"""The decoder that is trained: whole, or adapters over frozen and perhaps rounded weights."""
+
+from __future__ import annotations
+
+import warnings
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+import transformers
+from torch import Tensor
+
+from llmexam.errors import MissingDependencyError, ModelError, SettingsError
+from llmexam.lm.decoder.requests import Continuation
+from llmexam.lm.loading import ModelFolder, load_tokenizer, require_packages, resolve_model
+from llmexam.training.arguments import training_device, training_precision
+from llmexam.training.causal_lm.examples import Example, Part
+from llmexam.training.causal_lm.objective import log_probs
+from llmexam.training.causal_lm.rows import collate, plain_log_probs
+from llmexam.training.causal_lm.settings import CausalLmTrainingSettings
+from llmexam.training.optimiser import freeze, set_dropout
+from llmexam.training.settings import LoraSettings
+
+ADAPTER_FOLDER = "adapter"
+# How far a shared computation may be from a plain one, in nats, before it is not trusted.
+_TOLERANCE = {torch.float32: 1e-3, torch.float16: 0.1}
+_ROUNDED_TOLERANCE = 0.5
+_TRUNK, _BRANCHES = 6, (3, 2, 4)
+
+
+@dataclass(frozen=True, slots=True)
+class Trainee:
+    """What a training begins with.
+
+    Attributes:
+        source: The weights.
+        tokenizer: Their tokenizer.
+        model: The decoder as the Trainer sees it; with adapters, around it.
+        shares: Whether answers of a question may share a row under a mask.
+        boolean_mask: Whether that mask is of true and false; else of numbers to add.
+        pad_id: Token id to pad with.
+    """
+
+    source: ModelFolder
+    tokenizer: Any
+    model: Any
+    shares: bool
+    boolean_mask: bool
+    pad_id: int
+
+    @property
+    def decoder(self) -> Any:
+        """The transformers model itself, its adapters inside."""
+        return self.model.get_base_model() if hasattr(self.model, "peft_config") else self.model
+
+    @property
+    def longest(self) -> int | None:
+        """Tokens it reads at most; None where it sets no limit."""
+        return longest_input(self.decoder.config)
+
+
+def load_trainee(settings: CausalLmTrainingSettings) -> Trainee:
+    """Return what a training begins with.
+
+    Raises:
+        ModelError: The weights cannot be found or used.
+        SettingsError: A setting does not fit the model, or another setting.
+        MissingDependencyError: A package that a setting needs is not installed.
+    """
+    check_settings(settings)
+    source = resolve_model(settings.model)
+    tokenizer = load_tokenizer(source)
+    model = load_weights(source, settings)
+    set_dropout(model, settings.dropout)
+    boolean = model.config._attn_implementation == "sdpa"
+    shares = settings.objective != "answer" and _shares(model, settings, boolean=boolean)
+    if settings.lora is not None:
+        model = add_adapters(model, settings.lora, quantised=settings.quantise is not None)
+    else:
+        freeze(model, settings)
+    pads = (tokenizer.pad_token_id, tokenizer.eos_token_id, 0)
+    pad_id = next(token for token in pads if token is not None)
+    return Trainee(source, tokenizer, model, shares, boolean, pad_id)
+
+
+def check_settings(settings: CausalLmTrainingSettings) -> None:
+    """Check settings that do not go together.
+
+    Raises:
+        SettingsError: Some do not.
+    """
+    if settings.quantise is not None and settings.lora is None:
+        raise SettingsError(
+            "rounded weights cannot be trained", field="quantise", hint="Set `lora`, too"
+        )
+    if settings.lora is not None and (settings.freeze_layers or settings.freeze_embeddings):
+        raise SettingsError("`lora` freezes all weights already", field="freeze_layers")
+    if settings.objective == "answer" and settings.label_smoothing:
+        raise SettingsError(
+            "is the share of wrong options, which objective 'answer' does not read",
+            field="label_smoothing",
+        )
+
+
+def weights_dtype(settings: CausalLmTrainingSettings) -> torch.dtype:
+    """Return the type that weights are loaded in.
+
+    Weights that are trained have 32 bits; frozen ones, and those whose 32-bit copies DeepSpeed
+    keeps beside them, have the precision of the arithmetic.
+    """
+    device = training_device(settings.device)
+    precision = training_precision(settings.precision, device)
+    if settings.lora is None and settings.deepspeed is None:
+        return torch.float32
+    return {"bf16": torch.bfloat16, "fp16": torch.float16}.get(precision, torch.float32)
+
+
+def load_weights(source: ModelFolder, settings: CausalLmTrainingSettings) -> Any:
+    """Return the transformers model of a folder.
+
+    Raises:
+        ModelError: It is no causal language model, or its files are damaged.
+        MissingDependencyError: bitsandbytes is asked for and not installed.
+    """
+    from safetensors import SafetensorError
+
+    transformers.utils.logging.disable_progress_bar()  # type: ignore[no-untyped-call]
+    options: dict[str, Any] = {}
+    if settings.quantise is not None:
+        require_packages(f"quantise '{settings.quantise}'", "bitsandbytes")
+        options["quantization_config"] = _quantisation(settings)
+        options["device_map"] = {"": training_device(settings.device)}
+    try:
+        return transformers.AutoModelForCausalLM.from_pretrained(
+            str(source.path),
+            dtype=weights_dtype(settings),
+            use_safetensors=True,
+            trust_remote_code=False,
+            local_files_only=True,
+            **options,
+        )
+    except (OSError, ValueError, KeyError, RuntimeError, SafetensorError) as error:
+        text = (str(error).strip() or type(error).__name__).splitlines()[0][:300]
+        raise ModelError(f"cannot be loaded as a decoder: {text}", file=source.path) from error
+
+
+def add_adapters(model: Any, lora: LoraSettings, *, quantised: bool) -> Any:
+    """Return a model with adapters around it; only they are trained from then on.
+
+    Raises:
+        MissingDependencyError: peft is not installed.
+        SettingsError: No linear layer has one of the names.
+    """
+    try:
+        from peft import LoraConfig, get_peft_model, prepare_model_for_kbit_training
+    except ModuleNotFoundError:
+        raise MissingDependencyError("training with adapters", "peft", "train") from None
+    if quantised:
+        # The Trainer is told of checkpointing itself.
+        prepare: Any = prepare_model_for_kbit_training
+        model = prepare(model, use_gradient_checkpointing=False)
+    targets = lora.targets if isinstance(lora.targets, str) else list(lora.targets)
+    config = LoraConfig(
+        r=lora.r,
+        lora_alpha=lora.alpha,  # type: ignore[arg-type]  # any number will do
+        lora_dropout=lora.dropout,
+        target_modules=targets,
+        task_type="CAUSAL_LM",
+    )
+    try:
+        with warnings.catch_warnings():
+            # Names that transformers 6 drops.
+            warnings.simplefilter("ignore", FutureWarning)
+            return get_peft_model(model, config)
+    except ValueError as error:
+        text = str(error).splitlines()[0][:200]
+        raise SettingsError(f"cannot be adapted: {text}", field="lora.targets") from None
+
+
+def save_trained(trainee: Trainee, folder: Path) -> None:
+    """Write the weights into a folder in the type that the base model has on disk.
+
+    Adapters are added to the weights they were trained over, those before rounding, and are kept
+    in `adapter/`, too.
+    """
+    model = merged(trainee, folder / ADAPTER_FOLDER)
+    model.to(stored_dtype(trainee.source))
+    model.save_pretrained(folder)
+
+
+def merged(trainee: Trainee, adapter: Path) -> Any:
+    """Return the trained model without adapters; they are written into a folder first."""
+    if not hasattr(trainee.model, "peft_config"):
+        return trainee.model
+    trainee.model.save_pretrained(str(adapter))
+    # peft writes a page with nothing on it.
+    (adapter / "README.md").unlink(missing_ok=True)
+    if getattr(trainee.decoder, "quantization_method", None) is None:
+        return trainee.model.merge_and_unload()
+    from peft import PeftModel
+
+    whole = transformers.AutoModelForCausalLM.from_pretrained(
+        str(trainee.source.path),
+        dtype=torch.float32,
+        use_safetensors=True,
+        trust_remote_code=False,
+        local_files_only=True,
+    )
+    return PeftModel.from_pretrained(whole, str(adapter)).merge_and_unload()
+
+
+def stored_dtype(source: ModelFolder) -> torch.dtype:
+    """Return the type that a model's weights have on disk; float32 where it does not say."""
+    config = source.read_json("config.json") or {}
+    name = config.get("dtype") or config.get("torch_dtype") or "float32"
+    found = getattr(torch, str(name), None)
+    return found if isinstance(found, torch.dtype) else torch.float32
+
+
+def longest_input(config: Any) -> int | None:
+    """Return how many tokens a decoder reads; None where it sets no limit."""
+    return getattr(config.get_text_config(), "max_position_embeddings", None)
+
+
+def _quantisation(settings: CausalLmTrainingSettings) -> Any:
+    config: Any = transformers.BitsAndBytesConfig
+    if settings.quantise == "int8":
+        return config(load_in_8bit=True)
+    return config(
+        load_in_4bit=True,
+        bnb_4bit_quant_type="nf4",
+        bnb_4bit_use_double_quant=True,
+        bnb_4bit_compute_dtype=weights_dtype(settings),
+    )
+
+
+@torch.no_grad()
+def _shares(model: Any, settings: CausalLmTrainingSettings, *, boolean: bool) -> bool:
+    """Return whether answers that share a row get the log-probabilities they get alone."""
+    config = model.config.get_text_config()
+    window = getattr(config, "sliding_window", None)
+    limits = (settings.encoding.max_tokens, longest_input(config))
+    longest = min((n for n in limits if n is not None), default=None)
+    # One mask serves all layers, so none can look less far back than another.
+    looks_back = window if getattr(config, "use_sliding_window", True) else None
+    if looks_back and (longest is None or longest > looks_back):
+        return False
+    draw = np.random.default_rng(0)
+    trunk = tuple(draw.integers(0, config.vocab_size, _TRUNK).tolist())
+    requests = [
+        Continuation((*trunk, *draw.integers(0, config.vocab_size, n).tolist()), _TRUNK)
+        for n in _BRANCHES
+    ]
+    parts = tuple(Part(request, i) for i, request in enumerate(requests))
+    batch = collate([Example(parts, len(parts), 0)], [True], by_token=False, boolean_mask=boolean)
+    asked = {k: v.to(model.device) for k, v in batch["asked"].items() if isinstance(v, Tensor)}
+    inputs = {k: batch[k].to(model.device) for k in ("input_ids", "position_ids", "attention_mask")}
+    was_training = model.training
+    model.eval()
+    try:
+        logits = model(**inputs, use_cache=False).logits[:, -batch["logits_to_keep"] :]
+        plain = torch.cat([plain_log_probs(model, request) for request in requests])
+        apart = float((log_probs(logits, asked) - plain).abs().max())
+    except (RuntimeError, ValueError, TypeError, NotImplementedError):
+        return False
+    finally:
+        model.train(was_training)
+    return apart <= _TOLERANCE.get(model.dtype, _ROUNDED_TOLERANCE)

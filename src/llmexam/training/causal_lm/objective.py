@@ -1,0 +1,69 @@
+"""Losses of a pass, from its logits: sums over tokens or questions, for the Trainer to divide."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any, Literal
+
+import torch
+from torch import Tensor
+
+from llmexam.training.losses import softmax_losses
+from llmexam.training.multiple_choice.objective import binary_losses
+
+# Takes logits, labels and what is asked; returns the sum over what counts.
+Total = Callable[[Tensor, Tensor, Mapping[str, Any]], Tensor]
+
+
+def total_loss(
+    objective: Literal["answer", "option-likelihood", "binary"], label_smoothing: float = 0.0
+) -> Total:
+    """Return the loss of an objective, as a sum over the step's tokens or questions.
+
+    Args:
+        objective: What is learned.
+        label_smoothing: Share given to the wrong options.
+    """
+    if objective == "answer":
+        return _answer_total
+
+    losses = softmax_losses if objective == "option-likelihood" else binary_losses
+
+    def total(logits: Tensor, labels: Tensor, asked: Mapping[str, Any]) -> Tensor:
+        counted = labels >= 0
+        each = losses(option_scores(logits, asked), labels.clamp(min=0), label_smoothing)
+        return each.masked_fill(~counted, 0.0).sum()
+
+    return total
+
+
+def log_probs(logits: Tensor, asked: Mapping[str, Any]) -> Tensor:
+    """Return the log-probability of each asked-for token, float32, shape `[n_asked]`.
+
+    Args:
+        logits: Of the window, shape `[n_rows, n_window, n_vocabulary]`.
+        asked: `at`, the place in the window, row after row, and `token`, each `[n_asked]`.
+    """
+    flat = logits.flatten(0, 1)
+    # Several answers may be asked of one state: its sum over the vocabulary is made once.
+    states, which = torch.unique(asked["at"], return_inverse=True)
+    totals = flat[states].float().logsumexp(dim=1)
+    return flat[asked["at"], asked["token"]].float() - totals[which]
+
+
+def option_scores(logits: Tensor, asked: Mapping[str, Any]) -> Tensor:
+    """Return the score of each option, float32, shape `[n_questions, n_options]`.
+
+    Minus infinity where there is no option. A score is the sum of the log-probabilities of its
+    tokens, each by its sign and divided by its length.
+    """
+    n_questions, n_options = asked["shape"]
+    each = log_probs(logits, asked) * asked["sign"] / asked["length"]
+    empty = torch.zeros(n_questions * n_options, dtype=each.dtype, device=each.device)
+    sums = empty.index_add(0, asked["cell"], each)
+    present = torch.zeros_like(sums, dtype=torch.bool).index_fill(0, asked["cell"], value=True)
+    return sums.masked_fill(~present, -torch.inf).view(n_questions, n_options)
+
+
+def _answer_total(logits: Tensor, labels: Tensor, asked: Mapping[str, Any]) -> Tensor:
+    return -log_probs(logits, asked).masked_fill(labels < 0, 0.0).sum()

@@ -1,0 +1,58 @@
+"""Settings of fine-tuning a decoder."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field
+
+from llmexam.settings import Settings
+from llmexam.training.settings import TrainingSettings
+
+
+class PromptSettings(Settings):
+    """How a question becomes what a decoder reads; keys and meaning are those of the solver."""
+
+    template: str = Field(
+        "alpaca", min_length=1, description="name of a prompt template, or a YAML file of your own"
+    )
+    passages: int = Field(5, ge=0, description="passages of evidence that are read, best first")
+    chat: bool = Field(False, description="put the model's chat template around the prompt")
+    norm: Literal["sum", "token", "byte"] = Field(
+        "byte",
+        description="templates of mode options: sum of log-probabilities, by token or by byte",
+    )
+    max_tokens: int | None = Field(
+        1024, ge=16, description="cut contexts to this many tokens a prompt; the model's limit"
+    )
+
+
+class CausalLmTrainingSettings(TrainingSettings):
+    """Settings of training family `causal-lm`."""
+
+    model: str = Field(
+        min_length=1, description="weights to begin with: a local folder, or a Hugging Face name"
+    )
+    encoding: PromptSettings = Field(
+        PromptSettings(), description="how a question becomes what the decoder reads"
+    )
+    objective: Literal["answer", "option-likelihood", "binary"] = Field(
+        "answer",
+        description="answer: the tokens of the right answer (supervised fine-tuning); "
+        "option-likelihood: softmax over the log-likelihoods of the answers; binary: yes or no "
+        "for each option, with a template of mode yes-no",
+    )
+    end_token: bool = Field(
+        True, description="objective answer: learn, too, that the text ends behind the answer"
+    )
+    option_order: Literal["kept", "shuffled", "rotated"] = Field(
+        "kept", description="order of the options, drawn anew each epoch; the answer moves along"
+    )
+    quantise: Literal["int8", "nf4"] | None = Field(
+        None, description="round the frozen weights under `lora` (QLoRA: arXiv 2305.14314)"
+    )
+    deepspeed: str | None = Field(
+        None,
+        min_length=1,
+        description="'zero2' for the DeepSpeed settings that come with llmexam, or a JSON file",
+    )

@@ -1,0 +1,256 @@
+import json
+
+import numpy as np
+import pytest
+import torch
+import transformers
+
+from llmexam.errors import ExamError, SettingsError
+from llmexam.evaluation.metrics import map_at_k
+from llmexam.solvers.registry import create_solver
+from llmexam.testing import check_solver
+from llmexam.tracking.tracker import NoTracker
+from llmexam.training.causal_lm.examples import ExampleMaker, Examples
+from llmexam.training.causal_lm.grading import DevScorer
+from llmexam.training.causal_lm.loop import DecoderTrainer
+from llmexam.training.causal_lm.model import load_trainee, save_trained
+from llmexam.training.loop import DevSet, run_training
+from llmexam.training.registry import create_trainer
+
+CHANCE = 11 / 30
+OBJECTIVES = [("answer", "options"), ("option-likelihood", "options"), ("binary", "yes-no")]
+
+
+def fit(settings, train, dev, folder):
+    trainer = create_trainer("causal-lm", settings.model_dump())
+    return trainer.fit(train, dev, folder, card={}, tracker=NoTracker())
+
+
+def prepare(settings, exam, folder):
+    transformers.set_seed(settings.seed)
+    trainee = load_trainee(settings)
+    maker = ExampleMaker(settings, trainee.tokenizer, trainee.longest)
+    examples = Examples(exam, settings, maker)
+    return trainee, DecoderTrainer(trainee, examples, settings, folder)
+
+
+def steps(prepared, folder, settings, **more):
+    """Loss and gradient norm of each step."""
+    found = run_training(prepared[1], folder, settings, tracker=NoTracker(), **more)
+    return [[p.values[name] for p in found.curve] for name in ("loss", "grad_norm")]
+
+
+def solver_for(checkpoint, template):
+    values = {"model": str(checkpoint.folder), "template": template, "norm": "sum"}
+    return create_solver("causal-lm", {**values, "precision": "fp32"})
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory, make_exam, settings_for):
+    folder = tmp_path_factory.mktemp("trained") / "model"
+    settings = settings_for(n_epochs=3, batch_size=16, learning_rate=1e-2)
+    return fit(settings, make_exam(320), make_exam(60, seed=1), folder)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("lora", [None, {"r": 8}], ids=["full", "lora"])
+@pytest.mark.parametrize(("objective", "mode"), OBJECTIVES[:2], ids=["sft", "likelihood"])
+def test_a_skill_is_learned_from_scratch(tmp_path, make_exam, settings_for, objective, mode, lora):
+    rate = 3e-3 if lora is None else 1e-2
+    settings = settings_for(
+        mode, objective=objective, n_epochs=4, batch_size=32, learning_rate=rate, lora=lora
+    )
+    found = fit(settings, make_exam(1024), make_exam(200, seed=1), tmp_path)
+    assert found.card.metrics["before"]["dev_map"] == pytest.approx(CHANCE, abs=0.1)
+    assert found.card.metrics["after"]["dev_map"] >= 0.95
+
+
+def test_a_skill_is_learned_in_seconds(trained):
+    assert trained.card.metrics["before"]["dev_map"] == pytest.approx(CHANCE, abs=0.15)
+    assert trained.card.metrics["after"]["dev_map"] > 0.8
+
+
+def test_shuffled_labels_stay_at_chance(tmp_path, make_exam, settings_for):
+    settings = settings_for(objective="option-likelihood", n_epochs=1, learning_rate=1e-2)
+    exam = make_exam(96, shuffled_labels=True)
+    found = fit(settings, exam, make_exam(200, seed=1), tmp_path)
+    # Three standard errors: a question earns 0 to 1 with a deviation of about 0.37.
+    last = found.card.metrics["after"]["dev_map"]
+    assert last == pytest.approx(CHANCE, abs=3 * 0.37 / np.sqrt(200) + 0.05)
+
+
+def test_serving_gives_the_scores_of_training(trained, make_exam, templates):
+    dev = make_exam(60, seed=1)
+    scores = solver_for(trained, templates["options"]).score(dev.questions)
+    np.testing.assert_allclose(scores.values, trained.dev_scores.values, atol=1e-4)
+    assert map_at_k(scores.ranking, dev.answers) == trained.card.metrics["after"]["dev_map"]
+
+
+def test_the_result_keeps_the_contract(trained, templates):
+    check_solver(lambda: solver_for(trained, templates["options"]), tolerance=1e-4)
+
+
+def test_the_folder_says_what_it_is(trained, templates):
+    card = trained.card
+    assert card.family == "causal-lm"
+    assert card.encoding["template"] == templates["options"]
+    assert card.training["objective"] == "answer"
+    assert len(card.base_weights_hash) == 64
+    names = {path.name for path in trained.folder.iterdir()}
+    assert {"model.safetensors", "tokenizer.json", "llmexam.json", "README.md"} <= names
+    assert not {"state", "best"} & names
+    assert not [p for p in trained.folder.rglob("*") if p.suffix in (".bin", ".pt")]
+
+
+@pytest.mark.parametrize(("objective", "mode"), OBJECTIVES, ids=[o for o, _ in OBJECTIVES])
+def test_accumulation_changes_nothing(tmp_path, make_exam, settings_for, objective, mode):
+    # Answers of one to three words, so that passes differ in the tokens they ask for.
+    exam = type(make_exam(1))(
+        tuple(
+            question
+            for n in (1, 2, 3)
+            for question in (
+                type(q)(f"{n}-{q.id}", q.prompt, q.options, q.answer, q.passages)
+                for q in make_exam(7, seed=n, n_words=n)
+            )
+        )
+    )
+    found = {}
+    counts = (1, 2, 4) if objective == "answer" else (1, 4)
+    for n_passes in counts:
+        folder = tmp_path / str(n_passes)
+        settings = settings_for(
+            mode, objective=objective, batch_size=8 // n_passes, gradient_accumulation=n_passes
+        )
+        found[n_passes] = steps(prepare(settings, exam, folder), folder, settings)
+    assert len(found[1][0]) == 3
+    for n_passes in counts[1:]:
+        np.testing.assert_allclose(found[n_passes], found[1], rtol=2e-4)
+
+
+@pytest.mark.parametrize("lora", [None, {"r": 2, "dropout": 0.1}], ids=["full", "lora"])
+def test_a_stopped_training_goes_on_as_if_it_had_not_stopped(
+    tmp_path, make_exam, settings_for, lora
+):
+    settings = settings_for(
+        n_epochs=2,
+        batch_size=4,
+        gradient_accumulation=2,
+        checkpoint_every=2,
+        option_order="shuffled",
+        schedule="cosine",
+        lora=lora,
+    )
+    exam = make_exam(16)
+
+    class Stop(transformers.TrainerCallback):
+        def on_step_begin(self, args, state, control, **kwargs):
+            if state.global_step == 3:
+                raise KeyboardInterrupt
+
+    whole = prepare(settings, exam, tmp_path / "whole")
+    expected = steps(whole, tmp_path / "whole", settings)
+    assert len(expected[0]) == 4
+    broken = prepare(settings, exam, tmp_path / "broken")
+    broken[1].add_callback(Stop())
+    with pytest.raises(KeyboardInterrupt):
+        steps(broken, tmp_path / "broken", settings)
+    if lora:
+        state = tmp_path / "broken" / "state" / "checkpoint-2"
+        names = {path.name for path in state.iterdir()}
+        assert "adapter_model.safetensors" in names
+        assert "model.safetensors" not in names
+    resumed = prepare(settings, exam, tmp_path / "broken")
+    assert steps(resumed, tmp_path / "broken", settings) == expected
+    pairs = zip(whole[0].model.parameters(), resumed[0].model.parameters(), strict=True)
+    assert all(torch.equal(a, b) for a, b in pairs)
+
+
+def test_adapters_are_merged(tmp_path, make_exam, settings_for):
+    settings = settings_for(lora={"r": 4}, learning_rate=3e-2)
+    trainee, trainer = prepare(settings, make_exam(32), tmp_path)
+    linear = [
+        name
+        for name, module in trainee.decoder.named_modules()
+        if isinstance(module, torch.nn.Linear) and "lora" not in name and "base_layer" not in name
+    ]
+    assert linear == ["lm_head"]  # every other one has an adapter
+    frozen = {n: p.clone() for n, p in trainee.model.named_parameters() if not p.requires_grad}
+    steps((trainee, trainer), tmp_path, settings)
+    named = dict(trainee.model.named_parameters())
+    assert all(torch.equal(named[n], p) for n, p in frozen.items())
+    dev = make_exam(20, seed=2)
+    adapted = DevScorer(dev, trainee, settings).score().values
+    save_trained(trainee, tmp_path / "merged")
+    trainee.tokenizer.save_pretrained(tmp_path / "merged")
+    base = load_trainee(settings.model_copy(update={"lora": None}))
+    whole = load_trainee(
+        settings.model_copy(update={"model": str(tmp_path / "merged"), "lora": None})
+    )
+    again = DevScorer(dev, whole, settings).score().values
+    np.testing.assert_allclose(again, adapted, atol=1e-4)
+    assert not np.allclose(again, DevScorer(dev, base, settings).score().values)
+    assert (tmp_path / "merged" / "adapter" / "adapter_model.safetensors").is_file()
+
+
+@pytest.mark.parametrize(
+    "lora", [pytest.param(None, marks=pytest.mark.slow), {"r": 2}], ids=["full", "lora"]
+)
+def test_gradient_checkpointing_changes_nothing(tmp_path, make_exam, settings_for, lora):
+    found = []
+    for saving in (False, True):
+        folder = tmp_path / str(saving)
+        settings = settings_for(
+            objective="option-likelihood", gradient_checkpointing=saving, lora=lora
+        )
+        found.append(steps(prepare(settings, make_exam(16), folder), folder, settings))
+    np.testing.assert_allclose(found[1], found[0], rtol=1e-5)
+
+
+def test_weights_that_are_trained_have_32_bits(tmp_path, make_exam, settings_for, base_folder):
+    half = transformers.AutoModelForCausalLM.from_pretrained(base_folder, dtype=torch.bfloat16)
+    half.save_pretrained(tmp_path / "half")
+    tokenizer = transformers.AutoTokenizer.from_pretrained(base_folder)
+    tokenizer.save_pretrained(tmp_path / "half")
+    settings = settings_for(model=str(tmp_path / "half"), precision="bf16")
+    full = load_trainee(settings).model
+    assert {p.dtype for p in full.parameters()} == {torch.float32}
+    lora = settings_for(model=str(tmp_path / "half"), precision="bf16", lora={"r": 2})
+    model = load_trainee(lora).model
+    assert {p.dtype for p in model.parameters() if p.requires_grad} == {torch.float32}
+    assert {p.dtype for p in model.parameters() if not p.requires_grad} == {torch.bfloat16}
+    found = fit(lora, make_exam(16), make_exam(8, seed=1), tmp_path / "out")
+    config = json.loads((found.folder / "config.json").read_text())
+    assert config["dtype"] == "bfloat16"
+    assert any("bfloat16" in note for note in found.notes)
+
+
+def test_what_does_not_go_together_is_named(tmp_path, make_exam, settings_for):
+    exam = make_exam(4)
+    for mode, values, told in (
+        ("options", {"quantise": "nf4"}, "quantise"),
+        ("options", {"objective": "binary"}, "does not go with template"),
+        ("options", {"label_smoothing": 0.1}, "label_smoothing"),
+        ("options", {"lora": {"targets": ["nothing"]}}, "lora.targets"),
+        ("options", {"deepspeed": str(tmp_path / "none.json")}, "deepspeed"),
+    ):
+        with pytest.raises(SettingsError, match=told):
+            fit(settings_for(mode, **values), exam, None, tmp_path)
+    blind = type(exam)((type(exam[0])("x", "which ?", ("w1", "w2")),))
+    with pytest.raises(ExamError, match="no answer"):
+        fit(settings_for(), blind, None, tmp_path)
+    assert not (tmp_path / "llmexam.json").exists()
+
+
+def test_dev_chooses_the_best_step(tmp_path, make_exam, settings_for):
+    settings = settings_for(evaluate_every=2, checkpoint_every=2)
+    trainee, trainer = prepare(settings, make_exam(32), tmp_path)
+    dev = make_exam(10, seed=1)
+    scorer = DevScorer(dev, trainee, settings)
+    found = run_training(
+        trainer, tmp_path, settings, tracker=NoTracker(), dev=DevSet(dev, scorer.score)
+    )
+    graded = {p.step: p.values["dev_map"] for p in found.curve if "dev_map" in p.values}
+    assert set(graded) == {2, 4}
+    assert graded[found.best_step] == max(graded.values())
+    np.testing.assert_array_equal(found.dev_scores.values, scorer.score().values)
