@@ -20,7 +20,7 @@ def difference(decoder: Decoder) -> float:
     """Return how far shared log-probabilities are from plain ones at most, in nats."""
     from llmexam.lm.decoder.scorer import LikelihoodScorer
 
-    groups = _requests(decoder.model.config.get_text_config().vocab_size)
+    groups = probe_requests(decoder.model.config.get_text_config().vocab_size)
     scorer = LikelihoodScorer(decoder)
     decoder._probed = True
     try:
@@ -42,7 +42,8 @@ def _plain(decoder: Decoder, request: Continuation) -> np.ndarray:
     return all_probs[request.start - 1 :].cpu().numpy()
 
 
-def _requests(n_vocabulary: int) -> list[list[Continuation]]:
+def probe_requests(n_vocabulary: int) -> list[list[Continuation]]:
+    """Return requests with a prefix, trunks and branches, and padding in both."""
     rng = np.random.default_rng(0)
 
     def draw(n: int) -> tuple[int, ...]:
