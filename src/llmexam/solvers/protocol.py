@@ -60,10 +60,11 @@ class Solver(Protocol):
     """The one door every family goes through.
 
     A solver is made from its settings alone, reads evidence only from `question.passages`, and
-    gives a question the same scores whatever its neighbours are. Two attributes are optional:
-    `order_invariant`, True where the places of the options do not matter, and `weights_hash`, which
-    names the weights a score depends on, so that a run notices when they change. So are the methods
-    of `HasFeatures` and `AsksOthers`.
+    gives a question the same scores whatever its neighbours are. Three attributes are optional:
+    `order_invariant`, True where the places of the options do not matter, `weights_hash`, which
+    names the weights a score depends on, so that a run notices when they change, and
+    `whole_exam`, True where one call should get all questions. So are the methods of
+    `HasFeatures` and `AsksOthers`.
     """
 
     settings: Settings

@@ -84,6 +84,11 @@ _BUILT_IN: dict[str, SolverEntry] = {
         extra="encoders",
         package="torch",
     ),
+    "cascade": SolverEntry(
+        "llmexam.solvers.cascade.solver:CascadeSolver",
+        "one solver for all questions, a second for those the first is least certain of",
+        uses_evidence=True,
+    ),
     "openai": SolverEntry(
         "llmexam.solvers.served.solver:ServedSolver",
         "a served model, at any endpoint that speaks as OpenAI's does",

@@ -25,7 +25,8 @@ from llmexam.workflows.search import attach_evidence
 
 Progress = Callable[[int, int], None]
 
-# Solvers deduplicate within one call, so a call gets much; but a progress bar should move.
+# Solvers deduplicate within one call, so a call gets much; but a progress bar should move. Those
+# whose calls cost the same for many questions as for few get all at once (`whole_exam`).
 _QUESTIONS_A_CALL = 64
 
 
@@ -52,7 +53,8 @@ def solve(
     judge = create_solver(solver, settings) if isinstance(solver, str) else solver
     parts = []
     n_done = 0
-    for batch in _batches(exam.questions):
+    whole = bool(getattr(judge, "whole_exam", False))
+    for batch in _batches(exam.questions, len(exam) if whole else _QUESTIONS_A_CALL):
         scores = judge.score(batch)
         _check(scores, batch, solver)
         parts.append(scores)
@@ -129,9 +131,9 @@ def solve_file(
     return scores
 
 
-def _batches(questions: Sequence[Question]) -> Iterator[Sequence[Question]]:
-    for start in range(0, len(questions), _QUESTIONS_A_CALL):
-        yield questions[start : start + _QUESTIONS_A_CALL]
+def _batches(questions: Sequence[Question], n: int) -> Iterator[Sequence[Question]]:
+    for start in range(0, len(questions), max(1, n)):
+        yield questions[start : start + n]
 
 
 def _check(scores: ScoreMatrix, batch: Sequence[Question], solver: str | Solver) -> None:

@@ -1,0 +1,1 @@
+"""Solver `cascade`: a cheap solver for all questions, a better one where it is least certain."""
