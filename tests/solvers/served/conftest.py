@@ -50,6 +50,7 @@ class Endpoint:
         self.says: Callable[[list[str]], str] | None = None
         self.counts = True
         self.wait: Callable[[int], None] | None = None
+        self.closed = threading.Event()
         self.most_at_once = 0
         self._at_once = 0
         self._lock = threading.Lock()
@@ -161,6 +162,7 @@ def endpoint(monkeypatch) -> Iterator[Endpoint]:
     thread = threading.Thread(target=served.server.serve_forever, args=(0.02,), daemon=True)
     thread.start()
     yield served
+    served.closed.set()
     served.server.shutdown()
     served.server.server_close()
     thread.join()

@@ -166,7 +166,7 @@ def test_an_endpoint_that_does_not_count_is_noticed(endpoint, make):
 def test_the_budget_stops_the_run_and_a_higher_one_goes_on(endpoint, make):
     # 300 units of a millionth a request: ten fit.
     prices = {"prompt_price": 2.0, "completion_price": 10.0, "max_concurrency": 1}
-    with pytest.raises(EndpointError, match=r"max_cost.*Raise max_cost.*answers are missing"):
+    with pytest.raises(EndpointError, match=r"max_cost.*Raise max_cost.*still missing: 2"):
         make(**prices, max_cost=0.0032).score(QUESTIONS)
     paid = n_answers(endpoint)
     assert paid == 10
@@ -180,7 +180,7 @@ def test_the_budget_stops_the_run_and_a_higher_one_goes_on(endpoint, make):
 
 def test_a_failure_keeps_what_was_answered_and_what_is_under_way(endpoint, make):
     endpoint.script = [None, None, (418, {"error": {"message": "teapot"}})]
-    with pytest.raises(EndpointError, match=r"418.*teapot.*answers are missing.*same command"):
+    with pytest.raises(EndpointError, match=r"418.*teapot.*still missing.*same command"):
         make(answers="logprobs", max_concurrency=4).score(QUESTIONS)
     before = n_answers(endpoint)
     assert before >= 2

@@ -114,7 +114,7 @@ class Asker:
 
     def _how_to_go_on(self, n_left: int) -> str:
         return (
-            f"{n_left} answers are missing; those that are there are kept in "
+            f"Answers still missing: {n_left}; those that are there are kept in "
             f"{self._cache.folder}, and the same command goes on from them"
         )
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING
 
 from llmexam.errors import EndpointError
@@ -63,7 +64,7 @@ def explain_failure(
 def _explain_status(
     error: openai.APIStatusError, where: str, settings: ServedSettings, key: str | None
 ) -> EndpointError:
-    status, said = error.status_code, _clean(error.message, key)
+    status, said = error.status_code, _clean(_said(error), key)
     folded = said.lower()
     text = f"{where}: {status}: {said}"
     if status in (400, 422) and "logprob" in folded and settings.answers != "ranking":
@@ -96,11 +97,24 @@ def _explain_status(
         )
     if status >= 500:
         return EndpointError(f"{text}, {_tries(settings)}", hint="The server failed: look there")
+    if settings.model in said:
+        return EndpointError(text, field="model", hint="Check the model's name")
     return EndpointError(
         text,
         hint="The endpoint refuses something in the request: temperature, seed, max_tokens_name, "
         "system and extra_body can be changed",
     )
+
+
+def _said(error: openai.APIStatusError) -> str:
+    """Return what the server said, wherever it put that: servers differ."""
+    try:
+        body = json.loads(error.response.text)
+    except ValueError:
+        return error.response.text or error.message
+    while isinstance(body, dict):
+        body = next((body[name] for name in ("error", "message", "detail") if name in body), None)
+    return str(body) if body else error.message
 
 
 def _tries(settings: ServedSettings) -> str:

@@ -42,7 +42,8 @@ def write_prompt(
     """
     asked = _cut(question.prompt, max_characters)
     passages = question.passages[:n_passages]
-    evidence, fits = _fit(passages, max_characters - len(asked))
+    room = max_characters - len(asked) if asked == question.prompt else 0
+    evidence, fits = _fit(passages, room)
     options = "\n".join(
         f"{letter_of(place)}. {option}" for place, option in enumerate(question.options)
     )

@@ -1,0 +1,107 @@
+"""What a user reads when an endpoint fails, over a real connection; the key is in none of it."""
+
+import logging
+import socket
+
+import pytest
+
+from llmexam.errors import EndpointError, MissingDependencyError
+from llmexam.exam.question import Question
+from llmexam.solvers.served import solver as solver_module
+
+pytest.importorskip("openai", reason="the extra openai is not installed")
+
+QUESTION = Question("q7", "Number 7?", ("one", "seven"), 1)
+KEY = "sk-very-secret-4711"
+
+
+def failing(endpoint, make, *script, **settings):
+    endpoint.script = list(script)
+    given = {"answers": "logprobs", "max_retries": 0, **settings}
+    with pytest.raises(EndpointError) as caught:
+        make(**given).score([QUESTION])
+    return str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("status", "said", "parts"),
+    [
+        (401, {"error": {"message": f"bad key {KEY}"}}, ["401: bad key ***", "OPENAI_API_KEY"]),
+        (403, {"detail": "not for you"}, ["403: not for you", "what it may be used for"]),
+        (404, {"error": {"message": "no model 'tiny'"}}, ["404: no model", "'tiny'", "/v1"]),
+        (400, {"message": "maximum context length is 9"}, ["Lower max_characters"]),
+        (413, {}, ["Lower max_characters"]),
+        (400, {"error": {"message": "seed unknown"}}, ["400: seed unknown", "extra_body"]),
+        (400, {"detail": "I serve 'tinier', not 'tiny'"}, ["Check the model's name"]),
+        (429, {"error": {"message": "slow down"}}, ["tried once", "Lower max_concurrency"]),
+        (500, {"error": "oops"}, ["500: oops", "tried once"]),
+        (307, {}, ["moved to 'https://elsewhere.example/v1'", "base_url"]),
+    ],
+    ids=lambda value: str(value) if isinstance(value, int) else "",
+)
+def test_a_refusal_says_what_to_do(endpoint, make, status, said, parts):
+    text = failing(endpoint, make, (status, said))
+    for part in [*parts, "question 'q7'", endpoint.url, "Answers still missing: 1"]:
+        assert part in text
+    assert KEY not in text
+
+
+def test_a_connection_that_ends_says_so(endpoint, make):
+    assert "no connection" in failing(endpoint, make, "hang up")
+
+
+def test_an_answer_that_is_none_says_so(endpoint, make):
+    assert "Check base_url" in failing(endpoint, make, "garbage")
+
+
+def test_a_server_that_does_not_answer_in_time(endpoint, make):
+    # Longer than the client waits, however slow the machine is.
+    endpoint.wait = lambda turn: endpoint.closed.wait(60)
+    text = failing(endpoint, make, timeout=0.3)
+    assert "no answer within 0.3 s, tried once" in text
+
+
+def test_a_server_that_is_not_there(make):
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    with pytest.raises(EndpointError, match=r"nothing answers at.*Start the server"):
+        make(base_url=f"http://127.0.0.1:{port}/v1").score([QUESTION])
+
+
+def test_no_key_for_a_server_elsewhere(make, monkeypatch):
+    monkeypatch.delenv("OPENAI_API_KEY")
+    with pytest.raises(EndpointError, match="OPENAI_API_KEY holds none"):
+        make(base_url="https://example.org/v1")
+    make(base_url="https://example.org/v1", api_key_env=None)
+
+
+def test_the_key_is_sent_and_shown_nowhere(endpoint, make, tmp_path, caplog, monkeypatch):
+    monkeypatch.setenv("OTHER_KEY", "sk-other-12")
+    with caplog.at_level(logging.DEBUG):
+        solver = make(api_key_env="OTHER_KEY")
+        solver.score([QUESTION])
+    assert endpoint.keys == ["Bearer sk-other-12"] * len(endpoint.keys)
+    kept = [path.read_text() for path in (tmp_path / "answers").iterdir()]
+    seen = [caplog.text, repr(solver), repr(vars(solver)), str(solver.settings), *kept]
+    seen.append(solver.settings.model_dump_json())
+    assert caplog.text
+    assert not any("sk-other" in text for text in seen)
+
+
+def test_no_key_is_sent_to_this_machine_where_there_is_none(endpoint, make, monkeypatch):
+    monkeypatch.delenv("OPENAI_API_KEY")
+    make().score([QUESTION])
+    assert endpoint.keys == ["Bearer none"]
+
+
+def test_a_cache_that_cannot_be_written_shows_before_anything_is_paid(endpoint, make, tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(EndpointError, match="answers cannot be kept"):
+        make(cache_dir=str(tmp_path / "file" / "answers"), answers="ranking").score([QUESTION])
+    assert endpoint.asked == []
+
+
+def test_a_missing_package_is_named(make, monkeypatch):
+    monkeypatch.setattr(solver_module, "find_spec", lambda name: None)
+    with pytest.raises(MissingDependencyError, match=r"llmexam\[openai\]"):
+        make()
