@@ -102,7 +102,11 @@ def test_the_folder_says_what_it_is(trained, templates):
     assert not [p for p in trained.folder.rglob("*") if p.suffix in (".bin", ".pt")]
 
 
-@pytest.mark.parametrize(("objective", "mode"), OBJECTIVES, ids=[o for o, _ in OBJECTIVES])
+@pytest.mark.parametrize(
+    ("objective", "mode"),
+    [*OBJECTIVES[:2], pytest.param(*OBJECTIVES[2], marks=pytest.mark.slow)],
+    ids=[objective for objective, _ in OBJECTIVES],
+)
 def test_accumulation_changes_nothing(tmp_path, make_exam, settings_for, objective, mode):
     # Answers of one to three words, so that passes differ in the tokens they ask for.
     exam = type(make_exam(1))(
@@ -128,7 +132,11 @@ def test_accumulation_changes_nothing(tmp_path, make_exam, settings_for, objecti
         np.testing.assert_allclose(found[n_passes], found[1], rtol=2e-4)
 
 
-@pytest.mark.parametrize("lora", [None, {"r": 2, "dropout": 0.1}], ids=["full", "lora"])
+@pytest.mark.parametrize(
+    "lora",
+    [pytest.param(None, marks=pytest.mark.slow), {"r": 2, "dropout": 0.1}],
+    ids=["full", "lora"],
+)
 def test_a_stopped_training_goes_on_as_if_it_had_not_stopped(
     tmp_path, make_exam, settings_for, lora
 ):

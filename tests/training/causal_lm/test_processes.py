@@ -1,0 +1,131 @@
+"""ZeRO-2 in two processes of torchrun: the steps of one, killed and resumed."""
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+from safetensors.numpy import load_file
+
+from llmexam.training.states import whole_states
+
+pytest.importorskip("deepspeed")
+
+PROGRAM = """
+import json, os, sys, time
+from pathlib import Path
+
+import transformers
+from llmexam.exam.readers import read_exam
+from llmexam.tracking.tracker import NoTracker
+from llmexam.training.causal_lm import trainer as room
+from llmexam.training.registry import create_trainer
+
+
+class Slow(transformers.TrainerCallback):
+    def on_step_begin(self, args, state, control, **kwargs):
+        time.sleep(float(os.environ.get("SECONDS_A_STEP", "0")))
+
+
+plain = room.DecoderTrainer
+
+
+def slowed(*args, **kwargs):
+    made = plain(*args, **kwargs)
+    made.add_callback(Slow())
+    return made
+
+
+room.DecoderTrainer = slowed
+train, dev, folder, settings = sys.argv[1:]
+trainer = create_trainer("causal-lm", json.loads(settings))
+trainer.fit(read_exam(train), read_exam(dev), Path(folder), card={}, tracker=NoTracker())
+"""
+
+
+@pytest.fixture
+def command(tmp_path, make_exam, settings_for):
+    """Return a function that gives the command of a training."""
+    from llmexam.exam.writers import write_exam
+
+    program = tmp_path / "program.py"
+    program.write_text(PROGRAM)
+    write_exam(tmp_path / "train.jsonl", make_exam(32), format="jsonl")
+    write_exam(tmp_path / "dev.jsonl", make_exam(12, seed=1), format="jsonl")
+
+    def make(folder, n_processes, **values):
+        given = settings_for(
+            **{"n_epochs": 2, "gradient_accumulation": 2, "checkpoint_every": 2, **values}
+        )
+        launch = [sys.executable]
+        if n_processes > 1:
+            launch += ["-m", "torch.distributed.run", "--nproc-per-node", str(n_processes)]
+            launch += ["--master-port", str(free_port())]
+        files = [program, tmp_path / "train.jsonl", tmp_path / "dev.jsonl", folder]
+        return [*map(str, [*launch, *files]), given.model_dump_json()]
+
+    return make
+
+
+def free_port():
+    with socket.socket() as one:
+        one.bind(("127.0.0.1", 0))
+        return one.getsockname()[1]
+
+
+def environment(**more):
+    return {**os.environ, "OMP_NUM_THREADS": "1", **more}
+
+
+def run(command):
+    done = subprocess.run(command, env=environment(), capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr[-3000:]
+
+
+def curve(folder: Path):
+    told = json.loads((folder / "training.json").read_text())
+    return [
+        {name: value for name, value in point.items() if name != "seconds"}
+        for point in told["curve"]
+    ]
+
+
+@pytest.mark.slow
+def test_zero_2_takes_the_steps_of_one_process_and_goes_on_when_killed(command, tmp_path):
+    one, two, killed = (tmp_path / name for name in ("one", "two", "killed"))
+    # Without decay: DeepSpeed's one group of weights would decay norms, too.
+    run(command(one, 1, batch_size=8, weight_decay=0.0))
+    sharded = {"batch_size": 4, "weight_decay": 0.0, "deepspeed": "zero2"}
+    run(command(two, 2, **sharded))
+    alone, together = curve(one), curve(two)
+    assert [point["step"] for point in together] == [1, 2, 3, 4]
+    for mine, theirs in zip(alone, together, strict=True):
+        assert theirs["loss"] == pytest.approx(mine["loss"], rel=1e-3)
+        assert theirs["learning_rate"] == pytest.approx(mine["learning_rate"])
+
+    child = subprocess.Popen(
+        command(killed, 2, **sharded),
+        env=environment(SECONDS_A_STEP="2"),
+        start_new_session=True,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    deadline = time.monotonic() + 400
+    while not whole_states(killed) and child.poll() is None and time.monotonic() < deadline:
+        time.sleep(0.05)
+    os.killpg(child.pid, signal.SIGKILL)
+    child.wait()
+    assert whole_states(killed)
+    assert not (killed / "llmexam.json").exists()
+    run(command(killed, 2, **sharded))
+    assert curve(killed) == curve(two)
+    mine, theirs = (load_file(folder / "model.safetensors") for folder in (two, killed))
+    assert mine.keys() == theirs.keys()
+    for name in mine:
+        np.testing.assert_array_equal(theirs[name], mine[name])
