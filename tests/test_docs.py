@@ -33,6 +33,7 @@ HOW_TO = {
     "audit",
     "choose-and-tune-solvers",
     "combine",
+    "decoders",
     "find-evidence",
     "grade-and-compare",
     "offline",

@@ -133,3 +133,15 @@ def test_models_beside_the_plan_are_taken_from_there(tmp_path):
     assert plan.evidence.model == str(tmp_path / "encoder")
     assert plan.evidence.reranker.model == str(tmp_path / "reranker")
     assert plan.evidence.reranker.depth == 7
+
+
+def test_examples_and_templates_of_ones_own_start_at_the_plans_folder():
+    shots = {"file": "train.csv", "n": 2}
+    named, own = (
+        {"solver": "causal-lm", "name": name, "model": "m", "template": template, "shots": shots}
+        for name, template in (("a", "alpaca"), ("b", "mine.yaml"))
+    )
+    first, second = (solver.settings for solver in parse(solvers=[named, own]).solvers)
+    assert first["template"] == "alpaca"
+    assert second["template"] == "/base/mine.yaml"
+    assert second["shots"]["file"] == "/base/train.csv"

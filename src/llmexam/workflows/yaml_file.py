@@ -14,9 +14,11 @@ Change = Callable[[str], str]
 
 # Settings of solvers and trainers that name a file or a folder; a model may be a hub's name too.
 _MODEL = "model"
-_PATHS = ("out_of_fold", "judgements", "cache_dir")
-# Settings that hold such settings again, as those of a ranker do.
-_NESTED = ("members", "settings")
+_PATHS = ("out_of_fold", "judgements", "cache_dir", "file")
+# A prompt template has a name, or is a file.
+_TEMPLATE = "template"
+# Settings that hold such settings again, as those of a ranker or of a cascade do.
+_NESTED = ("members", "settings", "shots", "first", "second")
 
 
 def read_yaml_file(path: str | Path, *, kind: str, keys: str) -> dict[str, Any]:
@@ -102,6 +104,8 @@ def place_settings(
         if isinstance(value, str) and key == _MODEL:
             return change_model(value)
         if isinstance(value, str) and key in _PATHS:
+            return change_path(value)
+        if isinstance(value, str) and key == _TEMPLATE and value.endswith((".yaml", ".yml")):
             return change_path(value)
         return place_all(value) if key in _NESTED else value
 

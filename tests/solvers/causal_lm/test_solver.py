@@ -194,3 +194,15 @@ def test_odd_texts_are_scored(folder):
 def test_an_encoder_is_no_decoder():
     with pytest.raises(ModelError):
         solver("bundled").score(QUESTIONS)
+
+
+def test_other_examples_and_templates_are_other_results(folder, tmp_path):
+    path = tmp_path / "train.jsonl"
+    shots = {"file": str(path), "n": 1}
+    hashes = []
+    for row in (50, 51):
+        write_exam(path, EXAM.subset([row]), format="jsonl")
+        hashes.append(solver(folder, shots=shots).weights_hash)
+    hashes += [solver(folder).weights_hash, solver(folder, template="alpaca").weights_hash]
+    assert len(set(hashes)) == 4
+    assert solver(folder).weights_hash == hashes[2]

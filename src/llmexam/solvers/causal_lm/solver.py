@@ -18,8 +18,11 @@ from llmexam.solvers.causal_lm.settings import CausalLmSettings
 from llmexam.solvers.causal_lm.shots import ShotPool, require_unquoted
 from llmexam.solvers.causal_lm.template import PromptTemplate, read_template
 from llmexam.solvers.protocol import Explanation, OptionReason
+from llmexam.storage.hashing import hash_json
 
 if TYPE_CHECKING:
+    from llmexam.lm.decoder.requests import Group
+    from llmexam.lm.decoder.scorer import LikelihoodScorer
     from llmexam.lm.decoder.sums import SumScorer
     from llmexam.solvers.causal_lm.prompting import Prompted, Prompter, Shot
 
@@ -67,12 +70,16 @@ class CausalLmSolver:
 
     @property
     def weights_hash(self) -> str:
-        """SHA-256 of the model's weights, for telling results of other weights apart.
+        """SHA-256 of weights, template and examples, for telling results of others apart.
 
         Raises:
             ModelError: The model cannot be found or used.
+            ExamError: The examples cannot be read.
         """
-        return resolve_model(self.settings.model).weights_hash
+        parts = [resolve_model(self.settings.model).weights_hash, self.template.model_dump()]
+        if self._pool is not None:
+            parts.append(self._pool.exam.content_hash)
+        return hash_json(parts)
 
     def score(self, questions: Sequence[Question]) -> ScoreMatrix:
         """Return one score an option, shape `[n_questions, n_options]`; `Asking` says what.
@@ -103,15 +110,21 @@ class CausalLmSolver:
         """Return the prompts of each question as the model reads them, without answers."""
         return [[one.text for one in prompted] for prompted, _ in self._prompted(questions)]
 
+    def requests(self, questions: Sequence[Question]) -> list[Group]:
+        """Return what the decoder is asked about each question."""
+        return [_requests(asked, free) for asked, free in self._prompted(questions)]
+
+    @property
+    def scorer(self) -> LikelihoodScorer:
+        """What asks the decoder; the model is loaded for it."""
+        return self._scorer.scorer
+
     def _answer(self, questions: Sequence[Question]) -> list[_Answered]:
         new = [q for q in questions if not self._knows(q)]
         fresh: dict[str, _Answered] = {}
         if new:
             read = self._prompted(new)
-            groups = [
-                [request for one in [*asked, *free] for request in one.requests]
-                for asked, free in read
-            ]
+            groups = [_requests(asked, free) for asked, free in read]
             sums = self._scorer.score(groups)
             for question, (asked, free), found in zip(new, read, sums, strict=True):
                 heard = _heard([*asked, *free], found)
@@ -193,6 +206,10 @@ class CausalLmSolver:
             "yes-no": f"log-odds of yes {score:+.2f}",
             "pairs": f"mean log-odds against the other options {score:+.2f}",
         }[self.template.mode]
+
+
+def _requests(asked: Sequence[Prompted], free: Sequence[Prompted]) -> Group:
+    return [request for one in [*asked, *free] for request in one.requests]
 
 
 def _heard(prompted: Sequence[Prompted], sums: NDArray[np.float64]) -> list[NDArray[np.float64]]:
