@@ -37,6 +37,8 @@ from llmexam.lm.loading import ModelFolder
 _LOG = logging.getLogger(__name__)
 # Logits at a time, bytes.
 _LOGIT_BYTES = 16 << 20
+# What torch and the allocator keep for themselves while they compute: 28 MB were measured.
+_LIBRARY_BYTES = 32 << 20
 # How far a layer may be from the model's own attention, as a part of what it adds to the states.
 _TOLERANCE = {torch.float32: 1e-3, torch.bfloat16: 0.1, torch.float16: 0.02}
 
@@ -47,7 +49,7 @@ class MemoryPlan:
 
     Attributes:
         weights: Two buffers of weights, and one of a tensor whose type is changed.
-        batch: What one batch needs inside a layer.
+        batch: What one batch needs inside a layer, and the libraries beside it.
         states: Hidden states of the whole exam.
         limit: What all may take.
     """
@@ -179,13 +181,14 @@ class _Budget:
         parts = [*skeleton.parts, *skeleton.head_parts(self.part_bytes)]
         staging = max(part.staging_bytes for part in parts)
         self._weights = 2 * max(part.n_bytes for part in parts) + staging
+        self._fixed = _LOGIT_BYTES + _LIBRARY_BYTES
         wide = getattr(config, "intermediate_size", None) or 4 * config.hidden_size
         # Queries, keys, values, sums and the wide layer, with their intermediate results.
         self._per_token = (10 * config.hidden_size + 4 * wide) * skeleton.dtype.itemsize
 
     def most_tokens(self, asked: int) -> int:
         """Return how many tokens a batch may have: a quarter of what the weights leave free."""
-        free = self._limit - self._weights - _LOGIT_BYTES
+        free = self._limit - self._weights - self._fixed
         return max(1, min(asked, int(free // (4 * self._per_token))))
 
     def plan(self, sizes: Sequence[int], n_asked: Sequence[int]) -> MemoryPlan:
@@ -195,7 +198,7 @@ class _Budget:
             ModelError: It does not fit.
         """
         width = self._skeleton.config.hidden_size * self._skeleton.dtype.itemsize
-        batch = max(sizes) * self._per_token + _LOGIT_BYTES
+        batch = max(sizes) * self._per_token + self._fixed
         states = (sum(sizes) + sum(n_asked)) * width
         plan = MemoryPlan(self._weights, batch, states, self._limit)
         if plan.weights + plan.batch > plan.limit:
