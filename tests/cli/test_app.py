@@ -11,7 +11,7 @@ from llmexam import sample
 
 COMMANDS = [
     *("audit", "compare", "convert", "doctor", "ensemble", "evaluate"),
-    *("index", "run", "search", "solve", "solvers"),
+    *("index", "plan", "run", "search", "solve", "solvers"),
 ]
 
 

@@ -15,6 +15,7 @@ from llmexam.cli.ensemble import ensemble
 from llmexam.cli.evaluate import evaluate
 from llmexam.cli.export import export
 from llmexam.cli.index import index
+from llmexam.cli.plan import plan
 from llmexam.cli.run import run
 from llmexam.cli.search import search
 from llmexam.cli.solve import solve
@@ -51,6 +52,7 @@ def _options(
 
 for command in (
     run,
+    plan,
     train,
     audit,
     index,

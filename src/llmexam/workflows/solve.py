@@ -27,7 +27,7 @@ Progress = Callable[[int, int], None]
 
 # Solvers deduplicate within one call, so a call gets much; but a progress bar should move. Those
 # whose calls cost the same for many questions as for few get all at once (`whole_exam`).
-_QUESTIONS_A_CALL = 64
+QUESTIONS_A_CALL = 64
 
 
 def solve(
@@ -54,7 +54,7 @@ def solve(
     parts = []
     n_done = 0
     whole = bool(getattr(judge, "whole_exam", False))
-    for batch in _batches(exam.questions, len(exam) if whole else _QUESTIONS_A_CALL):
+    for batch in _batches(exam.questions, len(exam) if whole else QUESTIONS_A_CALL):
         scores = judge.score(batch)
         _check(scores, batch, solver)
         parts.append(scores)

@@ -196,3 +196,31 @@ def pad_lines(lines: Sequence[NDArray[np.int64]], shift: int, device: torch.devi
         ids[i, : len(line)] = torch.from_numpy(line)
         places[i, : len(line)] = torch.arange(shift, shift + len(line))
     return Tokens(ids.to(device), places.to(device), sum(map(len, lines)))
+
+
+def count_work(
+    calls: Sequence[Sequence[Group]], *, n_tokens: int, kept_prefix: tuple[int, ...] = ()
+) -> Work:
+    """Return what would go through a model that shares tokens, without computing anything.
+
+    Args:
+        calls: The groups of each call, one call after another.
+        n_tokens: Tokens of a batch.
+        kept_prefix: The prefix of the call before the first.
+    """
+    work = Work()
+    for groups in calls:
+        work.count_asked(groups)
+        prefix = shared_prefix(groups)
+        if prefix and prefix != kept_prefix:
+            # It stays for the next call.
+            work.forwards += 1
+            work.tokens += len(prefix)
+            work.padded += len(prefix)
+            kept_prefix = prefix
+        for batch in plan_batches(groups, n_prefix=len(prefix), n_tokens=n_tokens):
+            n_rows = len(batch.rows)
+            work.forwards += 1 + (batch.branch_width > 0)
+            work.tokens += sum(row.trie.n_nodes for row in batch.rows)
+            work.padded += n_rows * (batch.trunk_width + batch.branch_width)
+    return work

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 # Logits are float32 and as wide as the vocabulary: this many bytes of them at a time.
-_LOGIT_BYTES = 64 << 20
+LOGIT_BYTES = 64 << 20
 
 
 class _Output:
@@ -45,7 +45,7 @@ class TokenHead:
         self._head = copy.copy(model)
         self._head._modules = dict(model._modules)
         self._head._modules[model.base_model_prefix] = _GivenStates()
-        self._n_rows = max(1, _LOGIT_BYTES // (4 * model.config.get_text_config().vocab_size))
+        self._n_rows = max(1, LOGIT_BYTES // (4 * model.config.get_text_config().vocab_size))
 
     def log_probs(self, states: Tensor, tokens: Tensor) -> Tensor:
         """Return the log-probability of a token after each state, float32, shape `[n]`.

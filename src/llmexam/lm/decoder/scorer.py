@@ -37,12 +37,13 @@ class LikelihoodScorer:
 
     Attributes:
         work: What went through the model so far.
+        n_tokens: Tokens of a batch; fewer than asked for where their keys would take much memory.
     """
 
     def __init__(self, decoder: Decoder, *, n_tokens: int = 4096) -> None:
         self.decoder = decoder
         self.work = Work()
-        self._n_tokens = max(1, min(n_tokens, _CACHE_BYTES // decoder.cache_bytes_per_token))
+        self.n_tokens = max(1, min(n_tokens, _CACHE_BYTES // decoder.cache_bytes_per_token))
         self._prefix: tuple[tuple[int, ...], Block] | None = None
 
     def score(
@@ -69,7 +70,7 @@ class LikelihoodScorer:
         results: list[list[LogProbs]] = [[] for _ in groups]
         with torch.inference_mode():
             earlier = self._prefix_block(prefix)
-            for batch in plan_batches(groups, n_prefix=len(prefix), n_tokens=self._n_tokens):
+            for batch in plan_batches(groups, n_prefix=len(prefix), n_tokens=self.n_tokens):
                 for row, found in zip(batch.rows, self._score_batch(batch, earlier), strict=True):
                     results[row.group] = found
                 if progress is not None:
@@ -120,7 +121,7 @@ class LikelihoodScorer:
         begin = 0
         with torch.inference_mode():
             while begin < len(unique):
-                n = max(1, self._n_tokens // len(unique[begin].tokens))
+                n = max(1, self.n_tokens // len(unique[begin].tokens))
                 batch = unique[begin : begin + n]
                 known.update(zip(batch, self._alone(batch), strict=True))
                 begin += n
