@@ -67,6 +67,7 @@ def solve(
             submission=submission,
             progress=progress,
             warn=lambda message: typer.echo(f"warning: {message}", err=True),
+            tell=lambda message: typer.echo(f"{solver}: {message}", err=True),
         )
     if out is None and submission is None:
         typer.echo(submission_text(scores), nl=False)

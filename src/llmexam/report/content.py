@@ -28,6 +28,7 @@ class SolverResult:
         weight: Its weight in the ensemble, or None.
         gain: The ensemble against itself without this member, or None.
         curve: What its training measured, by rising step; empty where it was not trained.
+        usage: What its scores took beside time, in words; empty where that is nothing.
     """
 
     name: str
@@ -38,6 +39,7 @@ class SolverResult:
     weight: float | None = None
     gain: Comparison | None = None
     curve: tuple[CurvePoint, ...] = ()
+    usage: str = ""
 
 
 @dataclass(frozen=True)

@@ -60,11 +60,11 @@ class Solver(Protocol):
     """The one door every family goes through.
 
     A solver is made from its settings alone, reads evidence only from `question.passages`, and
-    gives a question the same scores whatever its neighbours are. Three attributes are optional:
+    gives a question the same scores whatever its neighbours are. Four attributes are optional:
     `order_invariant`, True where the places of the options do not matter, `weights_hash`, which
-    names the weights a score depends on, so that a run notices when they change, and
-    `whole_exam`, True where one call should get all questions. So are the methods of
-    `HasFeatures` and `AsksOthers`.
+    names the weights a score depends on, so that a run notices when they change, `whole_exam`,
+    True where one call should get all questions, and `usage`, whose text tells what the scores
+    took so far beside time, such as money. So are the methods of `HasFeatures` and `AsksOthers`.
     """
 
     settings: Settings

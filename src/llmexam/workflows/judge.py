@@ -28,7 +28,7 @@ from llmexam.workflows.provenance import (
     origin_version,
 )
 from llmexam.workflows.scored import ScoredSolver, alike, remember, with_known
-from llmexam.workflows.solve import solve
+from llmexam.workflows.solve import solve, usage_of
 from llmexam.workflows.stages import Stages
 
 Result = TypeVar("Result")
@@ -88,7 +88,9 @@ def judge_solver(
     model = planned.settings.get("model")
     curve = read_curve(model) if isinstance(model, str) else ()
     if not exam.is_labelled:
-        return SolverResult(planned.name, scores, explanations=explanations, curve=curve)
+        return SolverResult(
+            planned.name, scores, explanations=explanations, curve=curve, usage=judging.usage()
+        )
     grading = plan.evaluation
     position = judging.audit(scores, grading.k) if grading.positions else None
     evaluation = stages.time(
@@ -102,7 +104,15 @@ def judge_solver(
             seed=plan.seed,
         ),
     )
-    return SolverResult(planned.name, scores, evaluation, position, explanations, curve=curve)
+    return SolverResult(
+        planned.name,
+        scores,
+        evaluation,
+        position,
+        explanations,
+        curve=curve,
+        usage=judging.usage(),
+    )
 
 
 class _Judging:
@@ -129,11 +139,17 @@ class _Judging:
         def compute(path: Path) -> ScoreMatrix:
             scores = solve(self._exam, self._solver, progress=self._stages.advance)
             made_by = {"solver": self._name, "exam_hash": self._exam.content_hash}
-            write_scores(path, scores, {**made_by, "code_hash": code_hash()})
+            used = {"usage": usage_of(self._solver)}
+            write_scores(path, scores, {**made_by, **used, "code_hash": code_hash()})
             return scores
 
         file = f"scores/{self._name}.parquet"
         return self._run("score", file, {}, compute, lambda path: read_scores(path)[0])
+
+    def usage(self) -> str:
+        """Return what the solver has used in this run, else what its scores took in an earlier."""
+        path = self._folder / f"scores/{self._name}.parquet"
+        return usage_of(self._solver) or read_scores(path)[1].get("usage", "")
 
     def explain(self) -> tuple[Explanation, ...]:
         def compute(path: Path) -> tuple[Explanation, ...]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -108,7 +108,7 @@ def _run(plan: Plan, folder: Path, stages: Stages, command: str) -> ReportConten
         stages=tuple(stages.records),
         command=command,
         seed=plan.seed,
-        provenance={**describe_run(asked), **sources},
+        provenance={**describe_run(asked), **sources, **_usages(members)},
         files=_files(folder, final),
     )
     # With the results, so that a run that failed leaves the plan of those that are there.
@@ -140,6 +140,10 @@ def _audit(plan: Plan, exam: Exam, stages: Stages, folder: Path) -> tuple[Findin
         compute=compute,
         load=lambda: _FINDINGS.validate_json(path.read_bytes()),
     )
+
+
+def _usages(members: Sequence[SolverResult]) -> dict[str, str]:
+    return {f"usage of {member.name}": member.usage for member in members if member.usage}
 
 
 def _drop_others(folder: Path, names: set[str]) -> None:

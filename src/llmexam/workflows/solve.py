@@ -78,6 +78,7 @@ def solve_file(
     submission: str | Path | None = None,
     progress: Progress | None = None,
     warn: Callable[[str], None] = lambda message: None,
+    tell: Callable[[str], None] = lambda message: None,
 ) -> ScoreMatrix:
     """Read an exam, find evidence for it, let a solver score it, and write what is asked for.
 
@@ -95,6 +96,7 @@ def solve_file(
         submission: File for the ranked answers.
         progress: Called with the number of questions scored so far, and of all.
         warn: Called with what the user should know, such as that there is no evidence.
+        tell: Called with what the scores took beside time, such as money, if anything.
 
     Raises:
         LlmExamError: The exam, the indexes or the settings cannot be used.
@@ -123,12 +125,20 @@ def solve_file(
     for finding in missing_evidence(asked, [solver]):
         warn(finding.message)
     scores = solve(asked, judge, progress=progress)
+    if usage_of(judge):
+        tell(usage_of(judge))
     if out is not None:
         made_by = {"solver": solver, "exam_hash": asked.content_hash, "code_hash": code_hash()}
-        write_scores(out, scores, {**made_by, "settings": judge.settings.model_dump_json()})
+        used = {"settings": judge.settings.model_dump_json(), "usage": usage_of(judge)}
+        write_scores(out, scores, {**made_by, **used})
     if submission is not None:
         write_submission(submission, scores)
     return scores
+
+
+def usage_of(solver: Solver) -> str:
+    """Return what a solver's scores took so far beside time, in words, or nothing."""
+    return str(getattr(solver, "usage", ""))
 
 
 def _batches(questions: Sequence[Question], n: int) -> Iterator[Sequence[Question]]:

@@ -163,9 +163,10 @@ def test_an_endpoint_that_does_not_count_is_noticed(endpoint, make):
     assert solver.usage.cost > 0
 
 
-def test_the_budget_stops_the_run_and_a_higher_one_goes_on(endpoint, make):
+@pytest.mark.parametrize("max_concurrency", [1, 4])
+def test_the_budget_stops_the_run_and_a_higher_one_goes_on(endpoint, make, max_concurrency):
     # 300 units of a millionth a request: ten fit.
-    prices = {"prompt_price": 2.0, "completion_price": 10.0, "max_concurrency": 1}
+    prices = {"prompt_price": 2.0, "completion_price": 10.0, "max_concurrency": max_concurrency}
     with pytest.raises(EndpointError, match=r"max_cost.*Raise max_cost.*still missing: 2"):
         make(**prices, max_cost=0.0032).score(QUESTIONS)
     paid = n_answers(endpoint)

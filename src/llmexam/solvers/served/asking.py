@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 _NO_KEY = "none"
 # Seconds that answers under way have left when a person stops the run.
 _LAST_SECONDS = 10.0
+_A_MOMENT = 0.02
 
 
 def require_key(settings: ServedSettings) -> str | None:
@@ -104,7 +105,11 @@ class Asker:
         if self._settings.is_loopback:
             _require_listening(self._settings)
         self._failures, self._stopped = [], False
-        _run(self._send_all(requests))
+        try:
+            _run(self._send_all(requests))
+        finally:
+            # Once for all: it takes some milliseconds, and a kill loses nothing without it.
+            self._cache.sync()
         if self._failures:
             first = self._failures[0]
             n_left = sum(one.key not in self._known for one in requests)
@@ -148,8 +153,7 @@ class Asker:
             # Another run may have asked meanwhile.
             if self._find(request):
                 continue
-            if not self._meter.may_ask(request):
-                self._fail(self._budget_used_up())
+            if not await self._has_budget(request):
                 return
             reserved = self._meter.reserve(request)
             try:
@@ -163,6 +167,18 @@ class Asker:
                 self._fail(self._cannot_keep(error))
             finally:
                 self._meter.release(reserved)
+
+    async def _has_budget(self, request: Request) -> bool:
+        """Wait until the budget has room for a request; fail where it will have none."""
+        while not self._meter.may_ask(request):
+            if self._stopped:
+                return False
+            if self._meter.is_idle:
+                self._fail(self._budget_used_up())
+                return False
+            # Those under way may cost less than was set aside for them.
+            await asyncio.sleep(_A_MOMENT)
+        return True
 
     async def _ask_one(
         self, client: openai.AsyncOpenAI, key: str | None, request: Request

@@ -26,6 +26,7 @@ class AnswerCache:
         # How far each file has been read: up to the end of its last whole line.
         self._ends: dict[Path, int] = {}
         self._own: Path | None = None
+        self._is_synced = True
 
     def prepare(self) -> None:
         """Make this process's file, so that a folder that cannot be written to shows at once.
@@ -52,9 +53,15 @@ class AnswerCache:
         assert path is not None
         with path.open("ab") as stream:
             stream.write(line.encode("ascii"))
-            stream.flush()
-            os.fsync(stream.fileno())
         self._own = path
+        self._is_synced = False
+
+    def sync(self) -> None:
+        """Bring what was put to the disk, so that not even a power cut can take it away."""
+        if self._own is not None and not self._is_synced:
+            with self._own.open("rb") as stream:
+                os.fsync(stream.fileno())
+            self._is_synced = True
 
     def get(self, key: str) -> dict[str, Any] | None:
         """Return what is kept under a key, or None; `refresh` first to see the newest."""

@@ -40,6 +40,27 @@ class Usage:
     n_lenient: int = 0
     n_unread: int = 0
 
+    def __str__(self) -> str:
+        """Return it in words; nothing where nothing was asked or found."""
+        if not self.n_requests + self.n_kept:
+            return ""
+        parts = [
+            f"{self.n_requests:,} answers asked for",
+            f"{self.n_kept:,} kept from before",
+            f"{self.prompt_tokens:,} tokens sent and {self.completion_tokens:,} answered",
+        ]
+        if self.cost or self.kept_cost:
+            parts.append(f"cost {self.cost:.4g}, and {self.kept_cost:.4g} before")
+        for n, what in (
+            (self.n_retries, "tries more than one"),
+            (self.n_uncounted, "answers without a count of tokens"),
+            (self.n_lenient, "answers read leniently"),
+            (self.n_unread, "answers that could not be read"),
+        ):
+            if n:
+                parts.append(f"{n:,} {what}")
+        return "; ".join(parts)
+
 
 class Meter:
     """Counts what answers take, and holds them to the budget.
@@ -51,6 +72,7 @@ class Meter:
     def __init__(self, settings: ServedSettings) -> None:
         self._settings = settings
         self._reserved = 0.0
+        self._n_under_way = 0
         self._dearest = 0.0
         self.usage = Usage()
 
@@ -60,15 +82,22 @@ class Meter:
         spent = self.usage.cost + self.usage.kept_cost + self._reserved
         return limit is None or spent + self._estimate(request) <= limit
 
+    @property
+    def is_idle(self) -> bool:
+        """Whether no request is under way, so that what is spent is known."""
+        return self._n_under_way == 0
+
     def reserve(self, request: Request) -> float:
         """Set aside what a request may cost while it is under way, and return how much."""
         amount = self._estimate(request)
         self._reserved += amount
+        self._n_under_way += 1
         return amount
 
     def release(self, amount: float) -> None:
         """Take back what was set aside."""
         self._reserved -= amount
+        self._n_under_way -= 1
 
     def count(self, request: Request, reply: Reply, *, kept: bool) -> None:
         """Count an answer."""
