@@ -155,7 +155,7 @@ class Skeleton:
 
     def _build(self) -> Any:
         import transformers
-        from accelerate import init_empty_weights  # type: ignore[import-untyped]
+        from accelerate import init_empty_weights
 
         path = self._files.folder.path
         try:
