@@ -21,11 +21,16 @@ PROGRAM = """
 import json, os, sys, time
 from pathlib import Path
 
+import deepspeed.ops
 import transformers
 from llmexam.exam.readers import read_exam
 from llmexam.tracking.tracker import NoTracker
 from llmexam.training.causal_lm import trainer as room
 from llmexam.training.registry import create_trainer
+
+
+# Sums go through gloo: the kernel for one machine's processors would be compiled for minutes.
+deepspeed.ops.__compatible_ops__["deepspeed_shm_comm"] = False
 
 
 class Slow(transformers.TrainerCallback):
@@ -56,7 +61,7 @@ def command(tmp_path, make_exam, settings_for):
 
     program = tmp_path / "program.py"
     program.write_text(PROGRAM)
-    write_exam(tmp_path / "train.jsonl", make_exam(32), format="jsonl")
+    write_exam(tmp_path / "train.jsonl", make_exam(40), format="jsonl")
     write_exam(tmp_path / "dev.jsonl", make_exam(12, seed=1), format="jsonl")
 
     def make(folder, n_processes, **values):
@@ -99,15 +104,18 @@ def curve(folder: Path):
 @pytest.mark.slow
 def test_zero_2_takes_the_steps_of_one_process_and_goes_on_when_killed(command, tmp_path):
     one, two, killed = (tmp_path / name for name in ("one", "two", "killed"))
+    # 40 questions: the last step of an epoch has fewer passes than the others.
     # Without decay: DeepSpeed's one group of weights would decay norms, too.
     run(command(one, 1, batch_size=8, weight_decay=0.0))
     sharded = {"batch_size": 4, "weight_decay": 0.0, "deepspeed": "zero2"}
     run(command(two, 2, **sharded))
     alone, together = curve(one), curve(two)
-    assert [point["step"] for point in together] == [1, 2, 3, 4]
+    assert [point["step"] for point in together] == [1, 2, 3, 4, 5, 6]
     for mine, theirs in zip(alone, together, strict=True):
         assert theirs["loss"] == pytest.approx(mine["loss"], rel=1e-3)
-        assert theirs["learning_rate"] == pytest.approx(mine["learning_rate"])
+        # The Trainer tells the rate of the next step under DeepSpeed, so it is not compared.
+        for name in theirs.keys() - {"loss", "learning_rate"}:
+            assert theirs[name] == pytest.approx(mine[name], rel=1e-3)
 
     child = subprocess.Popen(
         command(killed, 2, **sharded),

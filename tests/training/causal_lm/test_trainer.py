@@ -40,9 +40,9 @@ def steps(prepared, folder, settings, **more):
     return [[p.values[name] for p in found.curve] for name in ("loss", "grad_norm")]
 
 
-def solver_for(checkpoint, template):
-    values = {"model": str(checkpoint.folder), "template": template, "norm": "sum"}
-    return create_solver("causal-lm", {**values, "precision": "fp32"})
+def solver_for(checkpoint, **more):
+    values = {"model": str(checkpoint.folder), "precision": "fp32", **more}
+    return create_solver("causal-lm", values)
 
 
 @pytest.fixture(scope="module")
@@ -79,21 +79,30 @@ def test_shuffled_labels_stay_at_chance(tmp_path, make_exam, settings_for):
     assert last == pytest.approx(CHANCE, abs=3 * 0.37 / np.sqrt(200) + 0.05)
 
 
-def test_serving_gives_the_scores_of_training(trained, make_exam, templates):
+def test_serving_gives_the_scores_of_training(trained, make_exam):
     dev = make_exam(60, seed=1)
-    scores = solver_for(trained, templates["options"]).score(dev.questions)
+    scores = solver_for(trained).score(dev.questions)
     np.testing.assert_allclose(scores.values, trained.dev_scores.values, atol=1e-4)
     assert map_at_k(scores.ranking, dev.answers) == trained.card.metrics["after"]["dev_map"]
 
 
-def test_the_result_keeps_the_contract(trained, templates):
-    check_solver(lambda: solver_for(trained, templates["options"]), tolerance=1e-4)
+def test_what_the_user_sets_stays(trained):
+    values = {"model": str(trained.folder), "norm": "token", "template": "letters"}
+    solver = create_solver("causal-lm", values)
+    assert solver.template.mode == "letters"
+    assert (solver.settings.norm, solver.settings.max_tokens) == ("token", 64)
+    assert solver_for(trained).settings.norm == "sum"
 
 
-def test_the_folder_says_what_it_is(trained, templates):
+def test_the_result_keeps_the_contract(trained):
+    # Its questions are longer than those of the training.
+    check_solver(lambda: solver_for(trained, max_tokens=1024), tolerance=1e-4)
+
+
+def test_the_folder_says_what_it_is(trained):
     card = trained.card
     assert card.family == "causal-lm"
-    assert card.encoding["template"] == templates["options"]
+    assert card.encoding["template"] == "template.yaml"
     assert card.training["objective"] == "answer"
     assert len(card.base_weights_hash) == 64
     names = {path.name for path in trained.folder.iterdir()}

@@ -17,6 +17,7 @@ from llmexam.solvers.causal_lm.asking import Asking, asking_of
 from llmexam.solvers.causal_lm.settings import CausalLmSettings
 from llmexam.solvers.causal_lm.shots import ShotPool, require_unquoted
 from llmexam.solvers.causal_lm.template import PromptTemplate, read_template
+from llmexam.solvers.causal_lm.trained import as_trained
 from llmexam.solvers.protocol import Explanation, OptionReason
 from llmexam.storage.hashing import hash_json
 
@@ -52,6 +53,7 @@ class CausalLmSolver:
 
     def __init__(self, settings: CausalLmSettings) -> None:
         require_packages("solver 'causal-lm'")
+        settings = as_trained(settings)
         self.settings = settings
         self.template: PromptTemplate = read_template(settings.template)
         self._asking: Asking = asking_of(

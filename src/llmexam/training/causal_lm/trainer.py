@@ -11,11 +11,13 @@ from llmexam.evaluation.metrics import map_at_k
 from llmexam.exam.exam import Exam
 from llmexam.exam.scores import ScoreMatrix
 from llmexam.lm.model_card import ModelCard
+from llmexam.solvers.causal_lm.template import template_names
+from llmexam.storage.atomic import write_text
 from llmexam.tracking.tracker import Tracker
 from llmexam.training.causal_lm.examples import ExampleMaker, Examples
 from llmexam.training.causal_lm.grading import DevScorer, dev_loss
 from llmexam.training.causal_lm.loop import DecoderTrainer
-from llmexam.training.causal_lm.model import load_trainee, save_trained, stored_dtype
+from llmexam.training.causal_lm.model import Trainee, load_trainee, save_trained, stored_dtype
 from llmexam.training.causal_lm.settings import CausalLmTrainingSettings
 from llmexam.training.checkpoint import finish_checkpoint, finished_checkpoint
 from llmexam.training.loop import DevSet, run_training
@@ -25,6 +27,7 @@ from llmexam.training.states import is_first_process
 from llmexam.training.undisturbed import undisturbed
 
 FAMILY = "causal-lm"
+_TEMPLATE_FILE = "template.yaml"
 
 
 class CausalLmTrainer:
@@ -76,7 +79,7 @@ class CausalLmTrainer:
             "family": FAMILY,
             "base_model": settings.model,
             "base_weights_hash": trainee.source.weights_hash,
-            "encoding": settings.encoding.model_dump(mode="json"),
+            "encoding": _encoding(settings),
             "training": settings.model_dump(mode="json"),
             "metrics": _metrics(dev, before, trained.dev_scores),
         }
@@ -86,7 +89,7 @@ class CausalLmTrainer:
             return Checkpoint(folder, told, trained.curve, trained.best_step, None, notes)
         return finish_checkpoint(
             folder,
-            lambda place: save_trained(trainee, place),
+            lambda place: _save(trainee, settings, place),
             told,
             tokenizer=trainee.tokenizer,
             curve=trained.curve,
@@ -101,6 +104,21 @@ class CausalLmTrainer:
 
         check_trainable(train)
         return estimate(train, self.settings)
+
+
+def _encoding(settings: CausalLmTrainingSettings) -> dict[str, Any]:
+    """Return how questions were put; a template of the user's own is named as it is saved."""
+    own = settings.encoding.template not in template_names()
+    changes = {"template": _TEMPLATE_FILE} if own else {}
+    return settings.encoding.model_copy(update=changes).model_dump(mode="json")
+
+
+def _save(trainee: Trainee, settings: CausalLmTrainingSettings, folder: Path) -> None:
+    save_trained(trainee, folder)
+    name = settings.encoding.template
+    if name not in template_names():
+        # Whoever gets the model can ask as it was trained.
+        write_text(folder / _TEMPLATE_FILE, Path(name).expanduser().read_text("utf-8-sig"))
 
 
 def _before(dev: DevSet | None) -> ScoreMatrix | None:
