@@ -24,7 +24,9 @@ from llmexam.workflows.yaml_file import (
     read_yaml_file,
 )
 
-Family = Literal["bi-encoder", "causal-lm", "cross-encoder", "multiple-choice", "ranker", "reranker"]
+Family = Literal[
+    "bi-encoder", "causal-lm", "cross-encoder", "multiple-choice", "ranker", "reranker"
+]
 _PARTS = ("train", "dev", "test")
 
 

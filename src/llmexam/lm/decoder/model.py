@@ -176,11 +176,13 @@ def _load(folder: ModelFolder, precision: DecoderPrecision, device: torch.device
 
     transformers.utils.logging.disable_progress_bar()  # type: ignore[no-untyped-call]
     options: dict[str, Any] = {}
+    model: Any
+    told: dict[str, Any]
     if precision in ("int8", "nf4"):
         options["quantization_config"] = _quantisation(precision)
         options["device_map"] = {"": str(device)}
     try:
-        model, told = transformers.AutoModelForCausalLM.from_pretrained(
+        model, told = transformers.AutoModelForCausalLM.from_pretrained(  # type: ignore[misc]
             str(folder.path),
             dtype=choose_decoder_dtype(precision, device),
             use_safetensors=True,
@@ -201,9 +203,8 @@ def _load(folder: ModelFolder, precision: DecoderPrecision, device: torch.device
             file=folder.path,
         )
     if not options:
-        model = model.to(device)  # type: ignore[arg-type]
-    model.eval()  # type: ignore[no-untyped-call]
-    return model
+        model = model.to(device)
+    return model.eval()
 
 
 def choose_decoder_dtype(precision: DecoderPrecision, device: torch.device) -> torch.dtype:

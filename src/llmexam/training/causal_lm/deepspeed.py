@@ -39,7 +39,7 @@ def deepspeed_config(settings: CausalLmTrainingSettings) -> dict[str, Any] | Non
                 "cannot be kept with DeepSpeed, which makes the optimiser itself", field=name
             )
     if find_spec("deepspeed") is None:
-        raise MissingDependencyError("training with DeepSpeed", "deepspeed", "train")
+        raise MissingDependencyError("training with DeepSpeed", "deepspeed", "deepspeed")
     return config
 
 

@@ -21,7 +21,7 @@ from llmexam.training.causal_lm.model import Trainee, load_trainee, save_trained
 from llmexam.training.causal_lm.settings import CausalLmTrainingSettings
 from llmexam.training.checkpoint import finish_checkpoint, finished_checkpoint
 from llmexam.training.loop import DevSet, run_training
-from llmexam.training.multiple_choice.data import check_trainable
+from llmexam.training.preflight import require_trainable
 from llmexam.training.protocol import Checkpoint, Estimate
 from llmexam.training.states import is_first_process
 from llmexam.training.undisturbed import undisturbed
@@ -59,9 +59,9 @@ class CausalLmTrainer:
         """Train, and leave the best weights in `folder`; see `Trainer.fit`."""
         if resume and (done := finished_checkpoint(folder)) is not None:
             return done
-        check_trainable(train)
+        require_trainable(train)
         if dev is not None:
-            check_trainable(dev)
+            require_trainable(dev)
         settings = self.settings
         transformers.set_seed(settings.seed)
         trainee = load_trainee(settings)
@@ -102,7 +102,7 @@ class CausalLmTrainer:
         """Return what training would take, from the data and the model's shape."""
         from llmexam.training.causal_lm.estimate import estimate
 
-        check_trainable(train)
+        require_trainable(train)
         return estimate(train, self.settings)
 
 
