@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -27,6 +26,7 @@ from llmexam.lm.decoder.batches import (
     plan_batches,
     shared_prefix,
 )
+from llmexam.lm.decoder.memory_plan import LOGIT_BYTES, MemoryBudget, MemoryPlan, half_of_free
 from llmexam.lm.decoder.model import DecoderPrecision, choose_decoder_dtype
 from llmexam.lm.decoder.requests import Group, LogProbs
 from llmexam.lm.decoder.skeleton import Skeleton
@@ -35,34 +35,8 @@ from llmexam.lm.decoder.weight_files import Reading, WeightFiles
 from llmexam.lm.loading import ModelFolder
 
 _LOG = logging.getLogger(__name__)
-# Logits at a time, bytes.
-_LOGIT_BYTES = 16 << 20
-# What torch and the allocator keep for themselves while they compute: 28 MB were measured.
-_LIBRARY_BYTES = 32 << 20
 # How far a layer may be from the model's own attention, as a part of what it adds to the states.
 _TOLERANCE = {torch.float32: 1e-3, torch.bfloat16: 0.1, torch.float16: 0.02}
-
-
-@dataclass(frozen=True, slots=True)
-class MemoryPlan:
-    """Where the bytes go while layers are streamed.
-
-    Attributes:
-        weights: Two buffers of weights, and one of a tensor whose type is changed.
-        batch: What one batch needs inside a layer, and the libraries beside it.
-        states: Hidden states of the whole exam.
-        limit: What all may take.
-    """
-
-    weights: int
-    batch: int
-    states: int
-    limit: int
-
-    @property
-    def in_file(self) -> bool:
-        """Whether the hidden states are kept in a file."""
-        return self.weights + self.batch + self.states > self.limit
 
 
 class StreamedScorer:
@@ -112,7 +86,7 @@ class StreamedScorer:
             self._files, choose_decoder_dtype(precision, self._device), self._device
         )
         self._n_tokens = n_tokens
-        self._limit = memory_bytes if memory_bytes is not None else _half_of_free()
+        self._limit = memory_bytes if memory_bytes is not None else half_of_free()
         self._scratch = scratch
 
     @property
@@ -153,7 +127,7 @@ class StreamedScorer:
             )
         self.work.count_asked(groups)
         prefix = shared_prefix(groups)
-        budget = _Budget(self._skeleton, self._limit)
+        budget = MemoryBudget(self._skeleton, self._limit)
         batches = plan_batches(
             groups, n_prefix=len(prefix), n_tokens=budget.most_tokens(self._n_tokens)
         )
@@ -169,46 +143,6 @@ class StreamedScorer:
         if progress is not None:
             progress(len(groups))
         return results
-
-
-class _Budget:
-    """How the memory is shared out."""
-
-    def __init__(self, skeleton: Skeleton, limit: int) -> None:
-        self._skeleton, self._limit = skeleton, limit
-        config = skeleton.config
-        self.part_bytes = max(part.n_bytes for part in skeleton.parts)
-        parts = [*skeleton.parts, *skeleton.head_parts(self.part_bytes)]
-        staging = max(part.staging_bytes for part in parts)
-        self._weights = 2 * max(part.n_bytes for part in parts) + staging
-        self._fixed = _LOGIT_BYTES + _LIBRARY_BYTES
-        wide = getattr(config, "intermediate_size", None) or 4 * config.hidden_size
-        # Queries, keys, values, sums and the wide layer, with their intermediate results.
-        self._per_token = (10 * config.hidden_size + 4 * wide) * skeleton.dtype.itemsize
-
-    def most_tokens(self, asked: int) -> int:
-        """Return how many tokens a batch may have: a quarter of what the weights leave free."""
-        free = self._limit - self._weights - self._fixed
-        return max(1, min(asked, int(free // (4 * self._per_token))))
-
-    def plan(self, sizes: Sequence[int], n_asked: Sequence[int]) -> MemoryPlan:
-        """Return the plan for batches of these sizes.
-
-        Raises:
-            ModelError: It does not fit.
-        """
-        width = self._skeleton.config.hidden_size * self._skeleton.dtype.itemsize
-        batch = max(sizes) * self._per_token + self._fixed
-        states = (sum(sizes) + sum(n_asked)) * width
-        plan = MemoryPlan(self._weights, batch, states, self._limit)
-        if plan.weights + plan.batch > plan.limit:
-            raise ModelError(
-                f"{plan.limit / 1e6:,.0f} MB are too few: two layers and the longest question "
-                f"take {(plan.weights + plan.batch) / 1e6:,.0f} MB",
-                file=self._skeleton.folder.path,
-                hint="Give more memory, a smaller type, or cut the evidence",
-            )
-        return plan
 
 
 class _Pass:
@@ -301,7 +235,7 @@ class _Pass:
         picked = [torch.zeros(t.shape, device=self._device) for t in asked]
         for begin, weights in zip(begins, stream, strict=True):
             n_tokens = len(next(iter(weights.values())))
-            n_rows = max(1, _LOGIT_BYTES // (8 * n_tokens))
+            n_rows = max(1, LOGIT_BYTES // (8 * n_tokens))
             for i, tokens in enumerate(asked):
                 states = last.read(i, self._device)
                 for at in range(0, len(states), n_rows):
@@ -399,9 +333,3 @@ def _first_of_kind(skeleton: Skeleton) -> set[int]:
 
 def _first_token(name: str) -> int:
     return int(name.removeprefix("head ").partition("-")[0])
-
-
-def _half_of_free() -> int:
-    import psutil
-
-    return int(psutil.virtual_memory().available // 2)
