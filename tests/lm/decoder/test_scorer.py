@@ -176,3 +176,17 @@ def test_progress_ends_at_all_groups(llama):
     LikelihoodScorer(llama, n_tokens=60).score(make_groups(6), progress=done.append)
     assert sum(done) == 6
     assert len(done) > 1
+
+
+def test_groups_that_share_no_token(llama):
+    """Requests that differ from the first token, or from the first behind the prefix."""
+    rng = np.random.default_rng(3)
+    shots = draw(rng, 12)
+    apart = [
+        [Continuation((i, *draw(rng, 5)), 2) for i in (10, 11)],
+        [Continuation(draw(rng, 4), 1)],
+    ]
+    behind = [[Continuation((*shots, i, *draw(rng, 4)), 14) for i in (20, 21)] for _ in range(3)]
+    assert llama.shares
+    for groups in (apart, apart[:1], behind, [*behind, *make_groups(3)]):
+        assert_plain(llama, groups, LikelihoodScorer(llama).score(groups))

@@ -206,3 +206,16 @@ def test_other_examples_and_templates_are_other_results(folder, tmp_path):
     hashes += [solver(folder).weights_hash, solver(folder, template="alpaca").weights_hash]
     assert len(set(hashes)) == 4
     assert solver(folder).weights_hash == hashes[2]
+
+
+@pytest.mark.parametrize("settings", [{"calibrate": True}, {"template": "options", "norm": "pmi"}])
+def test_what_says_nothing_is_asked_once(folder, tmp_path, settings):
+    write_exam(tmp_path / "train.csv", EXAM.subset(list(range(20, 40))), format="kaggle")
+    one = solver(folder, shots={"file": str(tmp_path / "train.csv"), "n": 2}, **settings)
+    together = one.score(QUESTIONS)
+    alone = solver(
+        folder, **one.settings.model_dump(exclude_unset=True, exclude={"model", "precision"})
+    )
+    np.testing.assert_allclose(alone.score(QUESTIONS[:1]).values[0], together.values[0], atol=1e-4)
+    bare = solver(folder).score(QUESTIONS)
+    assert not np.allclose(bare.values, together.values, atol=1e-3)

@@ -98,8 +98,8 @@ class Batch:
 
     @property
     def trunk_width(self) -> int:
-        """Tokens of the longest trunk."""
-        return max(row.trie.n_trunk for row in self.rows)
+        """Tokens of the longest trunk, at least 1: no model takes rows of none."""
+        return max(1, *(row.trie.n_trunk for row in self.rows))
 
     @property
     def branch_width(self) -> int:
@@ -189,7 +189,8 @@ def plan_batches(groups: Sequence[Group], *, n_prefix: int, n_tokens: int) -> li
 
 def pad_lines(lines: Sequence[NDArray[np.int64]], shift: int, device: torch.device) -> Tokens:
     """Return lines of token ids as rows, padded behind; the first stands at place `shift`."""
-    width = max(len(line) for line in lines)
+    # Lines without a token are one of padding.
+    width = max(1, *(len(line) for line in lines))
     ids = torch.zeros(len(lines), width, dtype=torch.long)
     places = torch.full((len(lines), width), -1, dtype=torch.long)
     for i, line in enumerate(lines):

@@ -126,11 +126,14 @@ class CausalLmSolver:
         fresh: dict[str, _Answered] = {}
         if new:
             read = self._prompted(new)
-            groups = [_requests(asked, free) for asked, free in read]
-            sums = self._scorer.score(groups)
-            for question, (asked, free), found in zip(new, read, sums, strict=True):
-                heard = _heard([*asked, *free], found)
-                scores = self._asking.scores(question, heard[: len(asked)], heard[len(asked) :])
+            # Without content there is little to share with a question, and much among questions.
+            free_groups = list(dict.fromkeys(tuple(_requests([], free)) for _, free in read))
+            groups = [_requests(asked, []) for asked, _ in read]
+            sums = self._scorer.score([*groups, *free_groups])
+            of_free = dict(zip(free_groups, sums[len(groups) :], strict=True))
+            for question, (asked, free), found in zip(new, read, sums, strict=False):
+                without = of_free[tuple(_requests([], free))]
+                scores = self._asking.scores(question, _heard(asked, found), _heard(free, without))
                 n_cut = max(one.n_cut for one in asked)
                 fresh[question.id] = _Answered(question, scores, n_cut)
         answered = [fresh.get(q.id) or self._known[q.id] for q in questions]
