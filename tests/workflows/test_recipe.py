@@ -140,6 +140,41 @@ class TestPathsOfModels:
         assert recipe.evidence.model == str(tmp_path / "encoder")
         assert recipe.evidence.reranker.model == "cross/encoder"
 
+    def test_files_that_may_be_names_are_taken_from_there(self, tmp_path):
+        def settings(template, deepspeed):
+            recipe = parse_recipe(
+                {
+                    "family": "causal-lm",
+                    "train": "a.csv",
+                    "settings": {
+                        "model": "m",
+                        "encoding": {"template": template},
+                        "deepspeed": deepspeed,
+                    },
+                },
+                base=tmp_path,
+            )
+            return recipe.settings["encoding"]["template"], recipe.settings["deepspeed"]
+
+        assert settings("alpaca", "zero2") == ("alpaca", "zero2")
+        assert settings("letters", None) == ("letters", None)
+        here = (str(tmp_path / "own" / "mine.yaml"), str(tmp_path / "../ds.json"))
+        assert settings("own/mine.yaml", "../ds.json") == here
+        assert settings("/far/mine.yml", "/far/ds.json") == ("/far/mine.yml", "/far/ds.json")
+
+    def test_changes_start_at_the_recipes_folder_too(self, tmp_path, monkeypatch):
+        (tmp_path / "work").mkdir()
+        monkeypatch.chdir(tmp_path / "work")
+        given = {"family": "causal-lm", "train": "a.csv", "settings": {"model": "m"}}
+        (tmp_path / "r.yaml").write_text(yaml.safe_dump(given))
+        changes = {"encoding": {"template": "mine.yaml"}, "deepspeed": "ds.json"}
+        recipe = read_recipe(tmp_path / "r.yaml", {"train": "b.csv", "settings": changes})
+        assert recipe.train[0].path == str(tmp_path / "b.csv")
+        assert recipe.settings["encoding"]["template"] == str(tmp_path / "mine.yaml")
+        assert recipe.settings["deepspeed"] == str(tmp_path / "ds.json")
+        (tmp_path / "again.yaml").write_text(recipe_yaml(recipe))
+        assert read_recipe(tmp_path / "again.yaml") == recipe
+
     def test_the_kept_recipe_has_absolute_models(self, tmp_path, monkeypatch):
         monkeypatch.chdir(tmp_path)
         (tmp_path / "near").mkdir()

@@ -14,10 +14,11 @@ from llmexam.lm.model_card import EvidenceOrigin, ModelCard, read_card, write_ca
 from llmexam.sample import EXAM_PATH
 from llmexam.solvers.registry import create_solver
 from llmexam.training.protocol import Checkpoint, CurvePoint
-from llmexam.workflows.recipe import parse_recipe, read_recipe
+from llmexam.workflows.recipe import parse_recipe, read_recipe, recipe_yaml
+from llmexam.workflows.run import TRAINING_MARK
 from llmexam.workflows.train import dry_run, train_recipe
 from llmexam.workflows.train_exams import TrainingExams, read_exams
-from llmexam.workflows.train_key import training_key
+from llmexam.workflows.train_key import require_same_recipe, training_key
 from llmexam.workflows.train_one import _curve_findings
 from llmexam.workflows.train_results import score_before
 
@@ -111,10 +112,9 @@ def test_another_recipe_in_the_folder_is_refused(recipe, tmp_path):
 class TestWeightsThatBegin:
     """A training is known by what its files say, not by where they lie."""
 
-    def key(self, tmp_path, model):
-        recipe = parse_recipe(
-            {"family": "bi-encoder", "train": "a.csv", "settings": {"model": model}}, base=tmp_path
-        )
+    def key(self, tmp_path, model, *, family="bi-encoder", **settings):
+        given = {"family": family, "train": "a.csv", "settings": {"model": model, **settings}}
+        recipe = parse_recipe(given, base=tmp_path)
         exam = read_exam(EXAM_PATH)
         origin = EvidenceOrigin(source="none")
         return training_key(recipe, TrainingExams(exam, None, {}, origin, (), {}))
@@ -137,6 +137,30 @@ class TestWeightsThatBegin:
 
     def test_names_of_a_hub_tell_trainings_apart(self, tmp_path):
         assert self.key(tmp_path, "bundled") != self.key(tmp_path, "no/such")
+
+    def test_a_template_is_known_by_what_it_says(self, tmp_path):
+        def key(name):
+            return self.key(tmp_path, "m", family="causal-lm", encoding={"template": name})
+
+        (tmp_path / "one.yaml").write_text("mode: letters")
+        (tmp_path / "two.yaml").write_text("mode: letters")
+        before = key("one.yaml")
+        assert key("two.yaml") == before
+        assert key("alpaca") != before
+        (tmp_path / "one.yaml").write_text("mode: options")
+        assert key("one.yaml") != before
+
+    def test_where_a_template_lies_is_no_other_recipe(self, tmp_path):
+        def recipe(template, n_epochs=1):
+            settings = {"model": "m", "encoding": {"template": template}, "n_epochs": n_epochs}
+            given = {"family": "causal-lm", "train": "a.csv", "settings": settings}
+            return parse_recipe(given, base=tmp_path)
+
+        (tmp_path / TRAINING_MARK).write_text("{}")
+        (tmp_path / "recipe.yaml").write_text(recipe_yaml(recipe("one.yaml")))
+        require_same_recipe(recipe("moved/one.yaml"), tmp_path)
+        with pytest.raises(RunError, match="n_epochs"):
+            require_same_recipe(recipe("one.yaml", n_epochs=2), tmp_path)
 
 
 def test_a_stopped_training_goes_on(recipe, fake_family, tmp_path):

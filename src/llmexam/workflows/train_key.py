@@ -13,7 +13,7 @@ from llmexam.storage.yaml_text import load_yaml
 from llmexam.workflows.recipe import Recipe, recipe_yaml
 from llmexam.workflows.run import TRAINING_MARK
 from llmexam.workflows.train_exams import TrainingExams
-from llmexam.workflows.yaml_file import place_settings
+from llmexam.workflows.yaml_file import names_file, place_settings
 
 RECIPE_FILE = "recipe.yaml"
 """The recipe of a training in its folder, with all defaults."""
@@ -59,7 +59,8 @@ def _told(values: Any, above: str = "") -> dict[str, Any]:
     told: dict[str, Any] = {}
     for key, value in values.items():
         if above or key not in _OTHERWISE_KNOWN:
-            told |= _told(value, f"{above}{key}.") if key not in _PATHS else {}
+            placed = key in _PATHS or names_file(key, value)
+            told |= {} if placed else _told(value, f"{above}{key}.")
     return told
 
 

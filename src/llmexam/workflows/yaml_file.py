@@ -15,10 +15,10 @@ Change = Callable[[str], str]
 # Settings of solvers and trainers that name a file or a folder; a model may be a hub's name too.
 _MODEL = "model"
 _PATHS = ("out_of_fold", "judgements", "cache_dir", "file")
-# A prompt template has a name, or is a file.
-_TEMPLATE = "template"
+# What has a name, or is a file that ends so.
+_NAME_OR_FILE = {"template": (".yaml", ".yml"), "deepspeed": (".json",)}
 # Settings that hold such settings again, as those of a ranker or of a cascade do.
-_NESTED = ("members", "settings", "shots", "first", "second")
+_NESTED = ("members", "settings", "shots", "first", "second", "encoding")
 
 
 def read_yaml_file(path: str | Path, *, kind: str, keys: str) -> dict[str, Any]:
@@ -89,6 +89,18 @@ def place_model(name: str, base: Path) -> str:
     return str(folder.absolute()) if name[0] in ".~" or folder.is_dir() else name
 
 
+def names_file(key: str, value: Any) -> bool:
+    """Return whether a setting of a solver or trainer names a file or a folder.
+
+    A prompt template and the settings of DeepSpeed may be names instead, such as `alpaca`.
+
+    Args:
+        key: The setting.
+        value: What it is set to.
+    """
+    return key in _PATHS or (isinstance(value, str) and value.endswith(_NAME_OR_FILE.get(key, ())))
+
+
 def place_settings(
     values: Mapping[str, Any], change_path: Change, change_model: Change
 ) -> dict[str, Any]:
@@ -103,9 +115,7 @@ def place_settings(
     def place(key: str, value: Any) -> Any:
         if isinstance(value, str) and key == _MODEL:
             return change_model(value)
-        if isinstance(value, str) and key in _PATHS:
-            return change_path(value)
-        if isinstance(value, str) and key == _TEMPLATE and value.endswith((".yaml", ".yml")):
+        if isinstance(value, str) and names_file(key, value):
             return change_path(value)
         return place_all(value) if key in _NESTED else value
 

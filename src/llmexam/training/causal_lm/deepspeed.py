@@ -55,6 +55,12 @@ def read_deepspeed_config(name: str) -> dict[str, Any]:
     if name == SHIPPED:
         config: dict[str, Any] = json.loads((files(__package__) / _FILE).read_text("utf-8"))
         return config
+    if not name.endswith(".json"):
+        raise SettingsError(
+            f"there are no DeepSpeed settings '{name}'",
+            field="deepspeed",
+            hint=f"Take '{SHIPPED}', or give the path of a JSON file",
+        )
     try:
         found = json.loads(Path(name).expanduser().read_text("utf-8"))
     except (OSError, ValueError) as error:
