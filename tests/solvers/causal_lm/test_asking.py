@@ -3,7 +3,7 @@ import pytest
 
 from llmexam.exam.question import Question
 from llmexam.solvers.causal_lm.asking import Letters, Options, Pairs, YesNo
-from llmexam.solvers.causal_lm.template import read_template
+from llmexam.solvers.prompts.template import read_template
 
 QUESTION = Question("q", "Which?", ("one", "two", "three", "four"), answer=2)
 

@@ -8,7 +8,7 @@ from llmexam.exam.exam import Exam
 from llmexam.exam.question import Passage, Question
 from llmexam.exam.readers import read_exam
 from llmexam.exam.writers import write_exam
-from llmexam.solvers.causal_lm.template import template_names
+from llmexam.solvers.prompts.template import template_names
 from llmexam.solvers.registry import create_solver
 
 EXAM = read_exam(sample.EXAM_PATH)

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from llmexam.exam.letters import letter_of
 from llmexam.exam.question import Question
-from llmexam.solvers.causal_lm.template import Mode, PromptTemplate
+from llmexam.solvers.prompts.template import Mode, PromptTemplate
 
 # What stands for a question that says nothing (Zhao et al. 2021, arXiv 2102.09690).
 CONTENT_FREE = "N/A"

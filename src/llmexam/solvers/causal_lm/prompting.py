@@ -10,18 +10,11 @@ from llmexam.errors import ModelError
 from llmexam.exam.question import Question
 from llmexam.lm.decoder.requests import Continuation
 from llmexam.solvers.causal_lm.asking import Ask
-from llmexam.solvers.causal_lm.template import PromptTemplate
+from llmexam.solvers.prompts.template import PromptTemplate
+from llmexam.solvers.prompts.wording import Shot, as_messages, as_text
 
 # Cutting the context may merge tokens at the cut, and so save fewer than were cut.
 _MOST_CUTS = 6
-
-
-@dataclass(frozen=True, slots=True)
-class Shot:
-    """An example: a question as it is put, and its answer."""
-
-    question: str
-    answer: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,16 +94,8 @@ class Prompter:
         template = self._template
         asked = template.render_question(context=context, **names)
         if not self._chat:
-            parts = [template.instructions] if template.instructions else []
-            parts += [shot.question + shot.answer for shot in shots]
-            return template.separator.join([*parts, asked])
-        messages = []
-        if template.instructions:
-            messages.append({"role": "system", "content": template.instructions})
-        for shot in shots:
-            messages.append({"role": "user", "content": shot.question})
-            messages.append({"role": "assistant", "content": shot.answer.strip()})
-        messages.append({"role": "user", "content": asked})
+            return as_text(template, shots, asked)
+        messages = as_messages(template.instructions, shots, asked)
         text: str = self._tokenizer.apply_chat_template(
             messages, tokenize=False, add_generation_prompt=True
         )

@@ -9,7 +9,7 @@ from pydantic import Field
 
 from llmexam.settings import Settings
 from llmexam.solvers.causal_lm.asking import Norm
-from llmexam.solvers.causal_lm.shots import ShotSettings
+from llmexam.solvers.prompts.shots import ShotSettings
 
 
 class CausalLmSettings(Settings):

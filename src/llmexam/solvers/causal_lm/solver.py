@@ -15,9 +15,10 @@ from llmexam.exam.scores import ScoreMatrix
 from llmexam.lm.loading import require_packages, resolve_model
 from llmexam.solvers.causal_lm.asking import Asking, asking_of
 from llmexam.solvers.causal_lm.settings import CausalLmSettings
-from llmexam.solvers.causal_lm.shots import ShotPool, require_unquoted
-from llmexam.solvers.causal_lm.template import PromptTemplate, read_template
 from llmexam.solvers.causal_lm.trained import as_trained
+from llmexam.solvers.prompts.shots import ShotPool, require_unquoted
+from llmexam.solvers.prompts.template import PromptTemplate, read_template
+from llmexam.solvers.prompts.wording import Shot
 from llmexam.solvers.protocol import Explanation, OptionReason
 from llmexam.storage.hashing import hash_json
 
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
     from llmexam.lm.decoder.requests import Group
     from llmexam.lm.decoder.scorer import LikelihoodScorer
     from llmexam.lm.decoder.sums import SumScorer
-    from llmexam.solvers.causal_lm.prompting import Prompted, Prompter, Shot
+    from llmexam.solvers.causal_lm.prompting import Prompted, Prompter
 
 # Questions whose scores are kept for explaining.
 _MOST_KNOWN = 10_000
@@ -170,8 +171,6 @@ class CausalLmSolver:
         return [[known[shot.id] for shot in shots] for shots in chosen]
 
     def _show(self, example: Question) -> Shot:
-        from llmexam.solvers.causal_lm.prompting import Shot
-
         ask, answer = self._asking.example(example)
         return Shot(self.template.render_question(context="", **ask.names), answer)
 

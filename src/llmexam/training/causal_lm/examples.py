@@ -13,7 +13,7 @@ from llmexam.exam.question import Question
 from llmexam.lm.decoder.requests import Continuation
 from llmexam.solvers.causal_lm.asking import Asking, asking_of
 from llmexam.solvers.causal_lm.prompting import Prompted, Prompter
-from llmexam.solvers.causal_lm.template import PromptTemplate, read_template
+from llmexam.solvers.prompts.template import PromptTemplate, read_template
 from llmexam.training.causal_lm.settings import CausalLmTrainingSettings, PromptSettings
 
 # Which objective goes with which modes of a template.

@@ -12,7 +12,7 @@ from llmexam.exam.exam import Exam
 from llmexam.exam.scores import ScoreMatrix
 from llmexam.lm.decoder.model import Decoder
 from llmexam.lm.decoder.scorer import LikelihoodScorer
-from llmexam.solvers.causal_lm.template import read_template
+from llmexam.solvers.prompts.template import read_template
 from llmexam.training.arguments import training_device, training_precision
 from llmexam.training.callbacks import DevLoss, choice_loss
 from llmexam.training.causal_lm.examples import asking_for, prompter_for

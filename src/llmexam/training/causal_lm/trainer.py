@@ -11,7 +11,7 @@ from llmexam.evaluation.metrics import map_at_k
 from llmexam.exam.exam import Exam
 from llmexam.exam.scores import ScoreMatrix
 from llmexam.lm.model_card import ModelCard
-from llmexam.solvers.causal_lm.template import template_names
+from llmexam.solvers.prompts.template import template_names
 from llmexam.storage.atomic import write_text
 from llmexam.tracking.tracker import Tracker
 from llmexam.training.causal_lm.examples import ExampleMaker, Examples

@@ -5,7 +5,7 @@ import pytest
 from llmexam.errors import SettingsError
 from llmexam.exam.question import Question
 from llmexam.solvers.causal_lm.asking import asking_of
-from llmexam.solvers.causal_lm.template import read_template, template_names
+from llmexam.solvers.prompts.template import read_template, template_names
 
 GOLDEN = Path(__file__).parent / "golden"
 QUESTION = Question(

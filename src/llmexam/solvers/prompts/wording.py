@@ -1,0 +1,47 @@
+"""Instructions, examples and question, as one text or as the messages of a chat."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from llmexam.solvers.prompts.template import PromptTemplate
+
+Message = dict[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Shot:
+    """An example: a question as it is put, and its answer."""
+
+    question: str
+    answer: str
+
+
+def as_text(template: PromptTemplate, shots: Sequence[Shot], asked: str) -> str:
+    """Return what is read before the answer, as one text.
+
+    Args:
+        template: Its instructions, and what goes between the parts.
+        shots: Examples, in order.
+        asked: The question as it is put.
+    """
+    parts = [template.instructions] if template.instructions else []
+    parts += [shot.question + shot.answer for shot in shots]
+    return template.separator.join([*parts, asked])
+
+
+def as_messages(system: str, shots: Sequence[Shot], asked: str) -> list[Message]:
+    """Return the same as a chat, which the answer goes on.
+
+    Args:
+        system: What is said before; empty for no such message.
+        shots: Examples, in order: what the user says, and the assistant.
+        asked: The question as it is put.
+    """
+    messages = [{"role": "system", "content": system}] if system else []
+    for shot in shots:
+        messages.append({"role": "user", "content": shot.question})
+        # An answer begins a turn, so without the space that follows a text.
+        messages.append({"role": "assistant", "content": shot.answer.strip()})
+    return [*messages, {"role": "user", "content": asked}]
