@@ -145,3 +145,38 @@ def test_examples_and_templates_of_ones_own_start_at_the_plans_folder():
     assert first["template"] == "alpaca"
     assert second["template"] == "/base/mine.yaml"
     assert second["shots"]["file"] == "/base/train.csv"
+
+
+def test_a_served_model_keeps_its_name_whatever_folder_lies_nearby(tmp_path):
+    (tmp_path / "tiny").mkdir()
+    served = {"model": "tiny", "cache_dir": "kept"}
+    plan = parse_plan(
+        {
+            "exam": "bundled",
+            "solvers": [
+                {"solver": "openai", "name": "a", **served},
+                {
+                    "solver": "cascade",
+                    "first": {"causal-lm": {"model": "tiny"}},
+                    "second": {"solver": "openai", "name": "large", "settings": served},
+                },
+                {
+                    "solver": "cascade",
+                    "name": "deeper",
+                    "first": "lexical",
+                    "second": {"cascade": {"first": {"openai": served}, "second": {"solver": 1}}},
+                },
+                {"solver": "bi-encoder", "model": "tiny"},
+            ],
+        },
+        base=tmp_path,
+        file=None,
+    )
+    plain, cascade, deeper, encoder = (solver.settings for solver in plan.solvers)
+    here = str(tmp_path / "tiny")
+    placed = {"model": "tiny", "cache_dir": str(tmp_path / "kept")}
+    assert plain.items() >= placed.items()
+    assert cascade["second"]["settings"] == placed
+    assert cascade["first"]["settings"] == {"model": here}
+    assert deeper["second"]["settings"]["first"] == {"openai": placed}
+    assert encoder["model"] == here

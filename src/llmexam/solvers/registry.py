@@ -29,6 +29,7 @@ class SolverEntry:
         uses_evidence: Whether it reads the question's passages.
         extra: The extra that installs what it needs, or empty for core.
         package: The import name of the main package of that extra.
+        served: Whether its `model` has the name that a server gives it, and is no folder.
         origin: The distribution it comes from.
     """
 
@@ -37,6 +38,7 @@ class SolverEntry:
     uses_evidence: bool = False
     extra: str = ""
     package: str = ""
+    served: bool = False
     origin: str = "llmexam"
 
 
@@ -95,6 +97,7 @@ _BUILT_IN: dict[str, SolverEntry] = {
         uses_evidence=True,
         extra="openai",
         package="openai",
+        served=True,
     ),
     "ranker": SolverEntry(
         "llmexam.solvers.ranker.solver:RankerSolver",
@@ -121,6 +124,11 @@ def solver_entries() -> dict[str, SolverEntry]:
         for point in entry_points(group=ENTRY_POINT_GROUP)
     }
     return {**outside, **_BUILT_IN}
+
+
+def served_solvers() -> frozenset[str]:
+    """Return the names of the solvers whose models a server has."""
+    return frozenset(name for name, entry in _BUILT_IN.items() if entry.served)
 
 
 def solver_class(name: str) -> SolverClass:

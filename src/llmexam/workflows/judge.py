@@ -17,7 +17,7 @@ from llmexam.exam.score_files import read_scores, write_scores
 from llmexam.exam.scores import ScoreMatrix
 from llmexam.report.content import SolverResult
 from llmexam.solvers.protocol import AsksOthers, Explanation, Solver
-from llmexam.solvers.registry import create_solver, solver_entries
+from llmexam.solvers.registry import create_solver, served_solvers, solver_entries
 from llmexam.storage.atomic import write_text
 from llmexam.training.curve_file import read_curve
 from llmexam.workflows.plan import Plan, SolverPlan
@@ -86,7 +86,8 @@ def judge_solver(
     judging = _Judging(planned, solver, exam, stages, folder)
     scores, explanations = judging.score(), judging.explain()
     model = planned.settings.get("model")
-    curve = read_curve(model) if isinstance(model, str) else ()
+    has_folder = isinstance(model, str) and planned.solver not in served_solvers()
+    curve = read_curve(str(model)) if has_folder else ()
     if not exam.is_labelled:
         return SolverResult(
             planned.name, scores, explanations=explanations, curve=curve, usage=judging.usage()

@@ -249,7 +249,7 @@ def with_paths(plan: Plan, change_path: Change, change_model: Change) -> Plan:
         return tuple(of(path) for path in paths)
 
     def of_solver(solver: SolverPlan) -> SolverPlan:
-        placed = place_settings(solver.settings, change_path, change_model)
+        placed = place_settings(solver.settings, change_path, change_model, solver=solver.solver)
         return solver.model_copy(update={"settings": placed})
 
     compare = of_all(plan.evaluation.compare)

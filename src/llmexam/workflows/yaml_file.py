@@ -8,6 +8,7 @@ from typing import Any
 
 from llmexam.errors import SettingsError
 from llmexam.sample import BUNDLED
+from llmexam.solvers.registry import served_solvers
 from llmexam.storage.yaml_text import load_yaml
 
 Change = Callable[[str], str]
@@ -102,30 +103,37 @@ def names_file(key: str, value: Any) -> bool:
 
 
 def place_settings(
-    values: Mapping[str, Any], change_path: Change, change_model: Change
+    values: Mapping[str, Any], change_path: Change, change_model: Change, *, solver: str = ""
 ) -> dict[str, Any]:
     """Return the settings of a solver or trainer with every path in them changed.
+
+    A served model has a name that is the server's, whatever folder lies nearby.
 
     Args:
         values: The settings, and those of members inside.
         change_path: Changes the path of a file or folder.
         change_model: Changes the name of a model.
+        solver: The solver whose settings they are, if they are a solver's.
     """
+    served = served_solvers()
 
-    def place(key: str, value: Any) -> Any:
+    def place(key: str, value: Any, owner: Any) -> Any:
         if isinstance(value, str) and key == _MODEL:
-            return change_model(value)
+            return value if str(owner) in served else change_model(value)
         if isinstance(value, str) and names_file(key, value):
             return change_path(value)
-        return place_all(value) if key in _NESTED else value
+        return place_all(value, owner) if key in _NESTED else value
 
-    def place_all(value: Any) -> Any:
+    def place_all(value: Any, owner: Any) -> Any:
         # Members are a list, or a mapping by name; a name may be that of a setting.
         if isinstance(value, Mapping):
+            owner = value.get("solver", owner)
             return {
-                key: place_all(one) if isinstance(one, Mapping) else place(key, one)
+                key: place_all(one, key if key in served else owner)
+                if isinstance(one, Mapping)
+                else place(key, one, owner)
                 for key, one in value.items()
             }
-        return [place_all(one) for one in value] if isinstance(value, list) else value
+        return [place_all(one, owner) for one in value] if isinstance(value, list) else value
 
-    return {key: place(key, value) for key, value in values.items()}
+    return {key: place(key, value, solver) for key, value in values.items()}
