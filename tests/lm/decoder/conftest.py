@@ -55,6 +55,24 @@ def _make(name: str) -> Decoder:
     return Decoder(model, None)
 
 
+def _make_classifier(name: str, **changes: Any) -> Any:
+    torch.manual_seed(0)
+    config = CONFIGS[name]()
+    for key, value in {"num_labels": 1, **changes}.items():
+        setattr(config, key, value)
+    model = transformers.AutoModelForSequenceClassification.from_config(config).eval()
+    for parameter in model.parameters():
+        if parameter.dim() > 1:
+            torch.nn.init.normal_(parameter, std=0.3)
+    return model
+
+
+@pytest.fixture
+def make_classifier() -> Callable[..., Any]:
+    """Makes a tiny decoder with a binary head by name; what else is given changes its config."""
+    return _make_classifier
+
+
 @pytest.fixture
 def make_decoder() -> Callable[[str], Decoder]:
     """Makes a tiny decoder by name, with weights so wide that nothing is near zero."""

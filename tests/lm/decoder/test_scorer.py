@@ -140,9 +140,9 @@ def test_logits_are_made_only_where_they_are_asked_for(llama, monkeypatch):
 def test_logits_are_made_a_few_rows_at_a_time(llama):
     states = torch.randn(50, 32)
     tokens = torch.arange(50)
-    whole = llama.head.log_probs(states, tokens)
+    whole = llama.head.answers(states, tokens)
     llama.head._n_rows = 7
-    torch.testing.assert_close(llama.head.log_probs(states, tokens), whole)
+    torch.testing.assert_close(llama.head.answers(states, tokens), whole)
 
 
 def test_bf16_is_near(llama):

@@ -3,13 +3,27 @@
 from __future__ import annotations
 
 import copy
-from typing import Any
+from typing import Any, Protocol
 
 import torch
 from torch import Tensor
+from torch.nn import functional
 
 # Logits are float32 and as wide as the vocabulary: this many bytes of them at a time.
 LOGIT_BYTES = 64 << 20
+
+
+class Head(Protocol):
+    """What a decoder's last states go through."""
+
+    def answers(self, states: Tensor, tokens: Tensor) -> Tensor:
+        """Return one number a state, float32, shape `[n]`.
+
+        Args:
+            states: Last states, shape `[n, hidden_size]`.
+            tokens: The tokens asked for behind them, shape `[n]`.
+        """
+        ...
 
 
 class _Output:
@@ -47,7 +61,7 @@ class TokenHead:
         self._head._modules[model.base_model_prefix] = _GivenStates()
         self._n_rows = max(1, LOGIT_BYTES // (4 * model.config.get_text_config().vocab_size))
 
-    def log_probs(self, states: Tensor, tokens: Tensor) -> Tensor:
+    def answers(self, states: Tensor, tokens: Tensor) -> Tensor:
         """Return the log-probability of a token after each state, float32, shape `[n]`.
 
         Args:
@@ -57,9 +71,11 @@ class TokenHead:
         found = torch.empty(len(states), dtype=torch.float32, device=states.device)
         for begin in range(0, len(states), self._n_rows):
             rows = slice(begin, begin + self._n_rows)
-            logits = self.logits(states[rows])
-            picked = logits.gather(1, tokens[rows, None])[:, 0]
-            found[rows] = picked - logits.logsumexp(dim=1)
+            # One kernel; `logsumexp` takes four, each with a copy as wide as the vocabulary.
+            losses = functional.cross_entropy(
+                self.logits(states[rows]), tokens[rows], reduction="none"
+            )
+            found[rows] = -losses
         return found
 
     def logits(self, states: Tensor, weights: dict[str, Tensor] | None = None) -> Tensor:

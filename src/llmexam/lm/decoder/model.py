@@ -11,7 +11,14 @@ from torch import Tensor
 
 from llmexam.errors import ModelError
 from llmexam.lm.decoder.attention import register
-from llmexam.lm.decoder.head import TokenHead
+from llmexam.lm.decoder.binary_head import (
+    BinaryHead,
+    auto_class,
+    ends_in_binary_head,
+    has_binary_head,
+    require_binary_head,
+)
+from llmexam.lm.decoder.head import Head, TokenHead
 from llmexam.lm.loading import ModelFolder, load_tokenizer, resolve_model
 from llmexam.lm.precision import choose_dtype
 
@@ -25,7 +32,8 @@ class Decoder:
     """A causal language model, made ready to share what requests have in common.
 
     Args:
-        model: A transformers model for causal language modelling, in evaluation mode.
+        model: A transformers model for causal language modelling, or for sequence classification
+            with one label, in evaluation mode.
         tokenizer: Its tokenizer.
         folder: Where it is from; None for one made in memory.
         quantised: What its weights were rounded to, if anything.
@@ -47,7 +55,7 @@ class Decoder:
         self.model = model
         self.tokenizer = tokenizer
         self.folder = folder
-        self.head = TokenHead(model)
+        self.head: Head = BinaryHead(model) if ends_in_binary_head(model) else TokenHead(model)
         self._own_attention = model.config._attn_implementation
         self._probed: bool | None = None
 
@@ -62,6 +70,11 @@ class Decoder:
         """The type of its states."""
         found: torch.dtype = self.model.get_input_embeddings().weight.dtype
         return found
+
+    @property
+    def has_binary_head(self) -> bool:
+        """Whether it says one number of a whole text; else how likely tokens are."""
+        return isinstance(self.head, BinaryHead)
 
     @property
     def computes(self) -> str:
@@ -132,6 +145,20 @@ class Decoder:
         states: Tensor = out.last_hidden_state
         return states
 
+    def plain_states(self, ids: Tensor, real: Tensor) -> Tensor:
+        """Return last states as the model computes them itself; padding stands behind.
+
+        Args:
+            ids: Token ids, shape `[n_rows, n_tokens]`.
+            real: Which are no padding, same shape.
+
+        Returns:
+            Shape `[n_rows, n_tokens, hidden_size]`.
+        """
+        out = self.model.base_model(input_ids=ids, attention_mask=real.long(), use_cache=False)
+        states: Tensor = out.last_hidden_state
+        return states
+
     def plain_logits(self, ids: Tensor, real: Tensor, keep: Tensor) -> Tensor:
         """Return logits as the model computes them itself; padding stands behind.
 
@@ -154,7 +181,7 @@ class Decoder:
 def load_decoder(
     name: str, *, precision: DecoderPrecision = "auto", device: str = "cpu"
 ) -> Decoder:
-    """Return a decoder by name.
+    """Return a decoder by name; its config tells whether it ends in a binary head.
 
     Args:
         name: A local folder or a Hugging Face name.
@@ -162,7 +189,8 @@ def load_decoder(
         device: A torch device.
 
     Raises:
-        ModelError: There is no such model, or it is no causal language model.
+        ModelError: There is no such model, it is no causal language model, or its binary head
+            lacks weights or has more than one output.
     """
     folder = resolve_model(name)
     model = _load(folder, precision, torch.device(device))
@@ -181,8 +209,9 @@ def _load(folder: ModelFolder, precision: DecoderPrecision, device: torch.device
     if precision in ("int8", "nf4"):
         options["quantization_config"] = _quantisation(precision)
         options["device_map"] = {"": str(device)}
+    binary = has_binary_head(folder)
     try:
-        model, told = transformers.AutoModelForCausalLM.from_pretrained(  # type: ignore[misc]
+        model, told = auto_class(binary_head=binary).from_pretrained(
             str(folder.path),
             dtype=choose_decoder_dtype(precision, device),
             use_safetensors=True,
@@ -197,11 +226,13 @@ def _load(folder: ModelFolder, precision: DecoderPrecision, device: torch.device
     missing = sorted(told["missing_keys"])
     if missing:
         # An encoder, or a body without its head: what is missing was drawn at random.
+        kind = "decoder with a binary head" if binary else "causal language model"
         raise ModelError(
-            f"has no weights for '{missing[0]}' ({len(missing)} are missing), so it is no "
-            "causal language model",
+            f"has no weights for '{missing[0]}' ({len(missing)} are missing), so it is no {kind}",
             file=folder.path,
         )
+    if binary:
+        require_binary_head(model, folder)
     if not options:
         model = model.to(device)
     return model.eval()

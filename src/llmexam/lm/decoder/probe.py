@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import torch
 
-from llmexam.lm.decoder.requests import Continuation
+from llmexam.lm.decoder.requests import Continuation, whole_text
 
 if TYPE_CHECKING:
     from llmexam.lm.decoder.model import Decoder
@@ -17,26 +17,47 @@ _PREFIX, _TRUNKS, _BRANCHES = 9, (6, 4), (3, 2, 4)
 
 
 def difference(decoder: Decoder) -> float:
-    """Return how far shared log-probabilities are from plain ones at most, in nats."""
+    """Return how far shared log-probabilities are from plain ones at most, in nats.
+
+    For a binary head, whose logits have no scale of their own: as a part of the largest.
+    """
     from llmexam.lm.decoder.scorer import LikelihoodScorer
 
-    groups = probe_requests(decoder.model.config.get_text_config().vocab_size)
+    config = decoder.model.config.get_text_config()
+    groups = probe_requests(config.vocab_size)
+    if decoder.has_binary_head:
+        # A model looks for its last token before the padding, so there is none in these.
+        pad = config.pad_token_id
+        groups = [
+            [
+                whole_text([(t + (t == pad)) % config.vocab_size for t in one.tokens])
+                for one in group
+            ]
+            for group in groups
+        ]
     scorer = LikelihoodScorer(decoder)
     decoder._probed = True
     try:
         shared = scorer.score(groups)
     finally:
         decoder._probed = None
-    furthest = 0.0
+    furthest, largest = 0.0, 0.0
     for group, found in zip(groups, shared, strict=True):
         for request, one in zip(group, found, strict=True):
-            furthest = max(furthest, float(np.abs(one - _plain(decoder, request)).max()))
+            plain = _plain(decoder, request)
+            furthest = max(furthest, float(np.abs(one - plain).max()))
+            largest = max(largest, float(np.abs(plain).max()))
+    if decoder.has_binary_head and furthest > 0:
+        furthest /= largest or furthest
     return furthest if np.isfinite(furthest) else float("inf")
 
 
 def _plain(decoder: Decoder, request: Continuation) -> np.ndarray:
     ids = torch.tensor([request.tokens], device=decoder.device)
     with torch.inference_mode():
+        if request.is_whole:
+            logit = decoder.model(input_ids=ids[:, :-1], use_cache=False).logits
+            return np.asarray(logit.float().reshape(-1)[-1:].cpu())
         logits = decoder.model(input_ids=ids, use_cache=False).logits[0].float()
     all_probs = torch.log_softmax(logits, dim=-1)[:-1].gather(1, ids[0, 1:, None])[:, 0]
     return all_probs[request.start - 1 :].cpu().numpy()

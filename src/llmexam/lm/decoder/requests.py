@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+
+# Stands where the asked-for token of a whole text would stand; no vocabulary has it.
+END = -1
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,10 +36,37 @@ class Continuation:
         """The tokens whose likelihood is asked for."""
         return self.tokens[self.start :]
 
+    @property
+    def is_whole(self) -> bool:
+        """Whether it asks for what a binary head says of a whole text, not for tokens."""
+        return self.tokens[-1] == END
+
+
+def whole_text(tokens: Sequence[int]) -> Continuation:
+    """Return the request for what a binary head says of a text.
+
+    >>> whole_text([5, 6]).asked
+    (-1,)
+    """
+    return Continuation((*tokens, END), len(tokens))
+
+
+def require_kind(requests: Iterable[Continuation], *, binary_head: bool) -> None:
+    """Check that requests are for the head that a model has.
+
+    Raises:
+        ValueError: One is not.
+    """
+    if any(request.is_whole != binary_head for request in requests):
+        raise ValueError(
+            "a binary head is asked about whole texts, and a head over tokens about tokens"
+        )
+
 
 # The requests that belong together, such as the options of a question.
 Group = Sequence[Continuation]
-# Natural logarithms of the probabilities of the asked-for tokens, shape `[n_asked]`.
+# Natural logarithms of the probabilities of the asked-for tokens, shape `[n_asked]`; for a whole
+# text the logit of a binary head, shape `[1]`.
 LogProbs = NDArray[np.float32]
 
 

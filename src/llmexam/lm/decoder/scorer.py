@@ -22,14 +22,14 @@ from llmexam.lm.decoder.batches import (
     shared_prefix,
 )
 from llmexam.lm.decoder.model import Decoder
-from llmexam.lm.decoder.requests import Continuation, Group, LogProbs
+from llmexam.lm.decoder.requests import Continuation, Group, LogProbs, require_kind
 
 # Keys and values of a batch, at most.
 _CACHE_BYTES = 1 << 30
 
 
 class LikelihoodScorer:
-    """Scores groups of continuations with a decoder.
+    """Scores groups of continuations, or of whole texts, with a decoder.
 
     Args:
         decoder: The model.
@@ -51,7 +51,8 @@ class LikelihoodScorer:
     ) -> list[list[LogProbs]]:
         """Return the log-probabilities of the asked-for tokens of each request of each group.
 
-        They do not depend on which groups are scored together, but for the order of sums.
+        Of a whole text it is the logit of the binary head. They do not depend on which groups are
+        scored together, but for the order of sums.
 
         Args:
             groups: Requests that share what they begin with.
@@ -61,6 +62,7 @@ class LikelihoodScorer:
             ModelError: A request is longer than the model reads.
         """
         for group in groups:
+            require_kind(group, binary_head=self.decoder.has_binary_head)
             for request in group:
                 self.decoder.require_fits(len(request.tokens))
         self.work.count_asked(groups)
@@ -101,7 +103,7 @@ class LikelihoodScorer:
             parts.append(self._forward(tokens, sight))
         flat = torch.cat([states.reshape(-1, states.shape[-1]) for states in parts])
         picked = flat[torch.from_numpy(batch.states).to(device)]
-        found = self.decoder.head.log_probs(picked, torch.from_numpy(batch.asked).to(device))
+        found = self.decoder.head.answers(picked, torch.from_numpy(batch.asked).to(device))
         return batch.split(found.cpu().numpy())
 
     def _forward(self, tokens: Tokens, sight: Sight) -> Tensor:
@@ -133,6 +135,13 @@ class LikelihoodScorer:
         device = self.decoder.device
         tokens = pad_lines([np.array(r.tokens[:-1], np.int64) for r in batch], 0, device)
         self.work.count_pass(tokens)
+        if self.decoder.has_binary_head:
+            # Not by the model's own forward: it takes the token before padding for the last, and
+            # what pads may also end a text.
+            states = self.decoder.plain_states(tokens.ids, tokens.places >= 0)
+            last = torch.tensor([r.start - 1 for r in batch], device=device)
+            picked = states[torch.arange(len(batch), device=device), last]
+            return list(self.decoder.head.answers(picked, last).cpu().numpy()[:, None])
         asked_at = sorted({t for r in batch for t in range(r.start - 1, len(r.tokens) - 1)})
         keep = torch.tensor(asked_at, device=device)
         logits = self.decoder.plain_logits(tokens.ids, tokens.places >= 0, keep)

@@ -15,6 +15,13 @@ from torch.func import functional_call
 
 from llmexam.errors import ModelError
 from llmexam.lm.decoder.attention import register
+from llmexam.lm.decoder.binary_head import (
+    HEAD_NAME,
+    BinaryHead,
+    auto_class,
+    has_binary_head,
+    require_binary_head,
+)
 from llmexam.lm.decoder.head import TokenHead
 from llmexam.lm.decoder.weight_files import Part, Stored, WeightFiles
 
@@ -52,6 +59,7 @@ class Skeleton:
         device: Where it computes.
 
     Attributes:
+        head: What its last states go through; a binary one has its weights.
         layers: Its layers, without weights.
         parts: What to read for each layer.
 
@@ -63,11 +71,13 @@ class Skeleton:
         self.dtype, self.device = dtype, device
         self.folder = files.folder
         self._files = files
+        self._binary = has_binary_head(files.folder)
         self._model = self._build()
         self.config = self._model.config.get_text_config()
         self._base = self._model.base_model
         layers = self._take_out_layers()
-        self.head = TokenHead(self._model)
+        made = BinaryHead if self._binary else TokenHead
+        self.head: BinaryHead | TokenHead = made(self._model)
         self._stand_ins: list[_StandIn] = list(self._base._modules[self._layers_name])
         self.layers = layers
         self.parts = [
@@ -139,7 +149,12 @@ class Skeleton:
         return out[0]
 
     def head_parts(self, most_bytes: int) -> list[Part]:
-        """Return the head cut by tokens into parts of about equal size, none above a size."""
+        """Return the head cut by tokens into parts of about equal size, none above a size.
+
+        A binary head is small, and there already: it has none.
+        """
+        if self._head_stored is None:
+            return []
         weight, bias = self._head_stored
         n = weight.shape[0]
         each = max(1, int(most_bytes // (self.dtype.itemsize * weight.shape[1] + 128)))
@@ -165,12 +180,14 @@ class Skeleton:
             if getattr(config, "quantization_config", None):
                 raise ValueError("its weights are quantised")
             with init_empty_weights(include_buffers=False):
-                model = transformers.AutoModelForCausalLM.from_config(  # type: ignore[no-untyped-call]
+                model = auto_class(binary_head=self._binary).from_config(
                     config, dtype=self.dtype, trust_remote_code=False
                 )
         except (OSError, ValueError, KeyError) as error:
             text = (str(error).strip() or type(error).__name__).splitlines()[0][:300]
             raise ModelError(f"cannot be streamed: {text}", file=path) from error
+        if self._binary:
+            require_binary_head(model, self._files.folder)
         for module in model.modules():
             for name, buffer in module._buffers.items():
                 if buffer is not None:
@@ -194,6 +211,8 @@ class Skeleton:
     def _find_tables(self) -> Stored:
         """Find the embeddings and the head, and read what else has weights outside the layers."""
         table, head = self._model.get_input_embeddings(), self._model.get_output_embeddings()
+        if self._binary:
+            head = self._model.get_submodule(HEAD_NAME)
         if not isinstance(table, torch.nn.Embedding) or not isinstance(head, torch.nn.Linear):
             raise self._refused("its embeddings or its head are of a kind of their own")
         # Only some rows of it are there: the padding's may not be.
@@ -201,11 +220,14 @@ class Skeleton:
         names = {id(module): name for name, module in self._model.named_modules()}
         self._table_name = f"{names[id(table)]}.weight"
         self._head_name = names[id(head)]
-        tied = bool(self.config.tie_word_embeddings)
-        weight = self._table_name if tied else f"{self._head_name}.weight"
-        bias = self._stored(f"{self._head_name}.bias") if head.bias is not None else None
-        self._head_stored = (self._stored(weight), bias)
-        own = {f"{self._head_name}.weight", f"{self._head_name}.bias", self._table_name}
+        self._head_stored: tuple[Stored, Stored | None] | None = None
+        own = {self._table_name}
+        if not self._binary:
+            tied = bool(self.config.tie_word_embeddings)
+            weight = self._table_name if tied else f"{self._head_name}.weight"
+            bias = self._stored(f"{self._head_name}.bias") if head.bias is not None else None
+            self._head_stored = (self._stored(weight), bias)
+            own |= {f"{self._head_name}.weight", f"{self._head_name}.bias"}
         for name, tensor in self._model.state_dict().items():
             if name not in own:
                 read = self._files.read(self._stored(name), tensor.dtype, self.device)

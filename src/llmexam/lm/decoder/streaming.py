@@ -26,9 +26,10 @@ from llmexam.lm.decoder.batches import (
     plan_batches,
     shared_prefix,
 )
+from llmexam.lm.decoder.binary_head import BinaryHead
 from llmexam.lm.decoder.memory_plan import LOGIT_BYTES, MemoryBudget, MemoryPlan, half_of_free
 from llmexam.lm.decoder.model import DecoderPrecision, choose_decoder_dtype
-from llmexam.lm.decoder.requests import Group, LogProbs
+from llmexam.lm.decoder.requests import Group, LogProbs, require_kind
 from llmexam.lm.decoder.skeleton import Skeleton
 from llmexam.lm.decoder.state_store import StateStore
 from llmexam.lm.decoder.weight_files import Reading, WeightFiles
@@ -119,6 +120,10 @@ class StreamedScorer:
             ModelError: A request is longer than the model reads, or the memory is too small, or
                 the model's layers cannot share tokens.
         """
+        require_kind(
+            (r for group in groups for r in group),
+            binary_head=isinstance(self._skeleton.head, BinaryHead),
+        )
         longest = max((len(r.tokens) for group in groups for r in group), default=0)
         if self.longest is not None and longest > self.longest:
             raise ModelError(
@@ -231,6 +236,10 @@ class _Pass:
     def _head(self, stream: Any, begins: Sequence[int], last: StateStore) -> list[LogProbs]:
         """Return log-probabilities from logits of some tokens of the vocabulary at a time."""
         asked = [torch.from_numpy(batch.asked).to(self._device) for batch in self._batches]
+        head = self._skeleton.head
+        if isinstance(head, BinaryHead):
+            each = [head.answers(last.read(i, self._device), t) for i, t in enumerate(asked)]
+            return [one.cpu().numpy() for one in each]
         totals = [torch.full(t.shape, -torch.inf, device=self._device) for t in asked]
         picked = [torch.zeros(t.shape, device=self._device) for t in asked]
         for begin, weights in zip(begins, stream, strict=True):
@@ -240,7 +249,7 @@ class _Pass:
                 states = last.read(i, self._device)
                 for at in range(0, len(states), n_rows):
                     rows = slice(at, at + n_rows)
-                    logits = self._skeleton.head.logits(states[rows], weights)
+                    logits = head.logits(states[rows], weights)
                     totals[i][rows] = torch.logaddexp(totals[i][rows], logits.logsumexp(dim=1))
                     own = tokens[rows] - begin
                     here = (own >= 0) & (own < n_tokens)

@@ -1,0 +1,85 @@
+"""A head with one output over the state of a text's last token: how right the text is.
+
+transformers calls such a model sequence classification with one label.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.func import functional_call
+
+from llmexam.errors import ModelError
+from llmexam.lm.loading import ModelFolder
+
+# Where transformers' decoders keep it.
+HEAD_NAME = "score"
+_CLASS = "ForSequenceClassification"
+
+
+class BinaryHead:
+    """The logit of a state.
+
+    Args:
+        model: A transformers decoder for sequence classification with one label.
+    """
+
+    def __init__(self, model: Any) -> None:
+        self._score: torch.nn.Module = model.get_submodule(HEAD_NAME)
+
+    def answers(self, states: Tensor, tokens: Tensor) -> Tensor:
+        """Return the logit of each state, float32, shape `[n]`.
+
+        Args:
+            states: States of last tokens, shape `[n, hidden_size]`.
+            tokens: Not used: nothing follows.
+        """
+        # bf16 keeps three digits of a logit, so options would tie; a head costs nothing in fp32.
+        weights = {name: one.float() for name, one in self._score.named_parameters()}
+        with torch.autocast(states.device.type, enabled=False):
+            logits: Tensor = functional_call(self._score, weights, (states.float(),))
+        return logits[:, 0]
+
+
+def has_binary_head(folder: ModelFolder) -> bool:
+    """Return whether a folder's config says that its weights end in a head over whole texts."""
+    config = folder.read_json("config.json") or {}
+    return any(str(name).endswith(_CLASS) for name in config.get("architectures") or ())
+
+
+def ends_in_binary_head(model: Any) -> bool:
+    """Return whether a transformers model classifies whole texts."""
+    return type(model).__name__.endswith(_CLASS)
+
+
+def auto_class(*, binary_head: bool) -> Any:
+    """Return what of transformers loads a decoder: with such a head, or with one over tokens."""
+    import transformers
+
+    if binary_head:
+        return transformers.AutoModelForSequenceClassification
+    return transformers.AutoModelForCausalLM
+
+
+def require_binary_head(model: Any, folder: ModelFolder) -> None:
+    """Check that a model for sequence classification is a decoder whose head has one output.
+
+    Raises:
+        ModelError: It is not.
+    """
+    head = getattr(model, HEAD_NAME, None)
+    if not isinstance(head, torch.nn.Linear):
+        raise ModelError(
+            f"{type(model).__name__} has no head '{HEAD_NAME}' over its last token, so it is no "
+            "decoder that classifies",
+            file=folder.path,
+            hint="An encoder with one label is a model of solver cross-encoder",
+        )
+    if head.out_features != 1:
+        raise ModelError(
+            f"its head tells {head.out_features} labels apart, and options are ranked by one",
+            file=folder.path,
+            hint="Take a model with num_labels = 1",
+        )
