@@ -37,7 +37,8 @@ def asked(question, context=""):
     """The text that a solver puts before a model, and the right answer behind it."""
     asking = asking_of(TEMPLATE, norm="byte", n_rotations=1, calibrate=False)
     (ask,) = asking.asks(question)
-    text = as_text(TEMPLATE, (), TEMPLATE.render_question(context=context, **ask.names))
+    put = TEMPLATE.render_question(context=context, **ask.names)
+    text = as_text(TEMPLATE.instructions, (), put, separator=TEMPLATE.separator)
     return text + ask.answers[question.answer]
 
 

@@ -20,8 +20,10 @@ KEY = "sk-very-secret-4711"
 
 
 def options_of(prompt: str) -> list[str]:
-    """Return the options that a prompt lists, by what each line after its letter says."""
-    return re.findall(r"^[A-Z]\. (.*)$", prompt, re.MULTILINE)
+    """Return the options that a prompt lists last, by what each line after its letter says."""
+    listed = re.findall(r"^([A-Z])(?:[.)] |:)(.*)$", prompt, re.MULTILINE)
+    first = max((i for i, (letter, _) in enumerate(listed) if letter == "A"), default=0)
+    return [option for _, option in listed[first:]]
 
 
 def liking(option: str) -> float:

@@ -1,5 +1,5 @@
 from llmexam.exam.question import Passage, Question
-from llmexam.solvers.served.prompts import write_prompt
+from llmexam.solvers.served.prompts import OwnWording
 
 QUESTION = Question(
     "q",
@@ -34,8 +34,8 @@ alone, best first, separated by commas, such as: B, A, C"""
 
 
 def write(question=QUESTION, n_passages=5, max_characters=1000, ranking=False):
-    return write_prompt(
-        question, n_passages=n_passages, max_characters=max_characters, ranking=ranking
+    return OwnWording(ranking=ranking).put(
+        question, n_passages=n_passages, max_characters=max_characters
     )
 
 

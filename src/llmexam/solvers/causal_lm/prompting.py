@@ -8,7 +8,7 @@ from typing import Any
 
 from llmexam.errors import ModelError
 from llmexam.exam.question import Question
-from llmexam.lm.decoder.requests import Continuation
+from llmexam.lm.decoder.requests import Continuation, whole_text
 from llmexam.solvers.causal_lm.asking import Ask
 from llmexam.solvers.prompts.template import PromptTemplate
 from llmexam.solvers.prompts.wording import Shot, as_messages, as_text
@@ -23,7 +23,7 @@ class Prompted:
 
     Attributes:
         text: The prompt as text, without an answer.
-        requests: One continuation an answer.
+        requests: One continuation an answer; without answers one of the whole text.
         n_cut: Tokens of the context that were left out.
     """
 
@@ -77,6 +77,7 @@ class Prompter:
         for _ in range(_MOST_CUTS):
             text = self._text(ask.names, context, shots)
             requests = tuple(self._request(text, answer) for answer in ask.answers)
+            requests = requests or (self._whole(text),)
             excess = self._excess(requests)
             if excess <= 0 or not context:
                 break
@@ -94,7 +95,7 @@ class Prompter:
         template = self._template
         asked = template.render_question(context=context, **names)
         if not self._chat:
-            return as_text(template, shots, asked)
+            return as_text(template.instructions, shots, asked, separator=template.separator)
         messages = as_messages(template.instructions, shots, asked)
         text: str = self._tokenizer.apply_chat_template(
             messages, tokenize=False, add_generation_prompt=True
@@ -118,13 +119,19 @@ class Prompter:
         start = min(shared, len(both) - 1)
         if start == 0:
             # A model predicts from a token: without one, from where a text begins.
-            first = self._tokenizer.bos_token_id
-            if first is None:
-                first = self._tokenizer.eos_token_id
-            if first is None:
-                raise ModelError("the prompt is empty, and the model has no token to begin with")
-            return Continuation((first, *both), 1)
+            return Continuation((self._first(), *both), 1)
         return Continuation(tuple(both), start)
+
+    def _whole(self, text: str) -> Continuation:
+        """Return a text that nothing follows, with all that the tokenizer puts around it."""
+        ids = self._tokenizer(text, add_special_tokens=not self._chat)["input_ids"]
+        return whole_text(ids or [self._first()])
+
+    def _first(self) -> int:
+        for token in (self._tokenizer.bos_token_id, self._tokenizer.eos_token_id):
+            if token is not None:
+                return int(token)
+        raise ModelError("the prompt is empty, and the model has no token to begin with")
 
     def _encode(self, text: str) -> list[int]:
         # A chat template writes its special tokens itself.

@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from llmexam.solvers.prompts.template import PromptTemplate
-
 Message = dict[str, str]
 
 
@@ -18,17 +16,18 @@ class Shot:
     answer: str
 
 
-def as_text(template: PromptTemplate, shots: Sequence[Shot], asked: str) -> str:
+def as_text(instructions: str, shots: Sequence[Shot], asked: str, *, separator: str) -> str:
     """Return what is read before the answer, as one text.
 
     Args:
-        template: Its instructions, and what goes between the parts.
+        instructions: What is said once, before all; may be empty.
         shots: Examples, in order.
         asked: The question as it is put.
+        separator: What goes between these.
     """
-    parts = [template.instructions] if template.instructions else []
+    parts = [instructions] if instructions else []
     parts += [shot.question + shot.answer for shot in shots]
-    return template.separator.join([*parts, asked])
+    return separator.join([*parts, asked])
 
 
 def as_messages(system: str, shots: Sequence[Shot], asked: str) -> list[Message]:

@@ -4,15 +4,25 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Protocol
+from zlib import crc32
 
+from llmexam.errors import SettingsError
 from llmexam.exam.letters import letter_of
 from llmexam.exam.question import Passage, Question
+from llmexam.solvers.prompts.template import PromptTemplate, read_template
+from llmexam.solvers.prompts.wording import Shot
 
+SYSTEM = "You take an exam of multiple-choice questions. Exactly one option is right."
 LETTER = "Answer with the letter of the right option and nothing else."
 RANKING = (
     "Rank the options from the most to the least likely to be right. Answer with the letters "
     "alone, best first, separated by commas, such as: {example}"
 )
+
+
+# Stands for a letter where a template is looked at; no text has it.
+_LETTER = "\0"
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,29 +38,141 @@ class Prompt:
     truncated: bool
 
 
-def write_prompt(
-    question: Question, *, n_passages: int, max_characters: int, ranking: bool
-) -> Prompt:
-    """Return what is sent for a question, its options in the order they have.
+class Wording(Protocol):
+    """How questions are put in words.
+
+    Attributes:
+        system: What is said before all, unless the user says something else.
+        instructions: What else is said before all.
+        separator: What goes between instructions, examples and question where they are one text.
+        cue: What a text ends in after a question, for the letter to follow.
+    """
+
+    system: str
+    instructions: str
+    separator: str
+    cue: str
+
+    def put(self, question: Question, *, n_passages: int, max_characters: int) -> Prompt:
+        """Return what is sent for a question, its options in the order they have.
+
+        Args:
+            question: The question.
+            n_passages: Passages to send, best first.
+            max_characters: Room for the question, and for passages in what it leaves; both are
+                cut at their end, between words. The options are never cut.
+        """
+        ...
+
+    def answer(self, question: Question) -> str:
+        """Return the answer of an example; it follows the cue."""
+        ...
+
+
+class OwnWording:
+    """Words for models that chat.
 
     Args:
-        question: The question.
-        n_passages: Passages to send, best first.
-        max_characters: Room for the question, and for passages in what it leaves; both are cut
-            at their end, between words. The options are never cut.
         ranking: Whether to ask for an order of the letters, not for one letter.
     """
-    asked = _cut(question.prompt, max_characters)
-    passages = question.passages[:n_passages]
-    room = max_characters - len(asked) if asked == question.prompt else 0
-    evidence, fits = _fit(passages, room)
-    options = "\n".join(
-        f"{letter_of(place)}. {option}" for place, option in enumerate(question.options)
-    )
-    wanted = RANKING.format(example=_example(len(question.options))) if ranking else LETTER
-    head = f"Passages:\n\n{evidence}\n\n" if evidence else ""
-    text = f"{head}Question: {asked}\n\n{options}\n\n{wanted}"
-    return Prompt(text, truncated=asked != question.prompt or not fits)
+
+    system = SYSTEM
+    instructions = ""
+    separator = "\n\n"
+    cue = "\n\nAnswer:"
+
+    def __init__(self, *, ranking: bool) -> None:
+        self._ranking = ranking
+
+    def put(self, question: Question, *, n_passages: int, max_characters: int) -> Prompt:
+        """Return what is sent for a question: see `Wording`."""
+        asked = _cut(question.prompt, max_characters)
+        passages = [_titled(passage) for passage in question.passages[:n_passages]]
+        room = max_characters - len(asked) if asked == question.prompt else 0
+        kept, fits = _fit(passages, room)
+        options = "\n".join(
+            f"{letter_of(place)}. {option}" for place, option in enumerate(question.options)
+        )
+        n_options = len(question.options)
+        wanted = RANKING.format(example=_example(n_options)) if self._ranking else LETTER
+        evidence = "\n\n".join(kept)
+        head = f"Passages:\n\n{evidence}\n\n" if evidence else ""
+        text = f"{head}Question: {asked}\n\n{options}\n\n{wanted}"
+        return Prompt(text, truncated=asked != question.prompt or not fits)
+
+    def answer(self, question: Question) -> str:
+        """Return the right letter; in a ranking the others follow, in no order that tells."""
+        right = question.answer or 0
+        if not self._ranking:
+            return f" {letter_of(right)}"
+        others = [place for place in range(len(question.options)) if place != right]
+        turn = crc32(question.id.encode()) % len(others)
+        order = [right, *others[turn:], *others[:turn]]
+        return " " + ", ".join(letter_of(place) for place in order)
+
+
+class TemplateWording:
+    """Words of a template, as solver `causal-lm` puts questions.
+
+    Args:
+        template: One of mode letters.
+    """
+
+    def __init__(self, template: PromptTemplate) -> None:
+        self._template = template
+        self.system = ""
+        self.instructions = template.instructions
+        self.separator = template.separator
+        self._begin = template.render_answer(letter=_LETTER).partition(_LETTER)[0]
+        # A space belongs to the token of the letter.
+        self.cue = self._begin.rstrip(" ")
+
+    def put(self, question: Question, *, n_passages: int, max_characters: int) -> Prompt:
+        """Return what is sent for a question: see `Wording`."""
+        asked = _cut(question.prompt, max_characters)
+        passages = [passage.text.strip() for passage in question.passages[:n_passages]]
+        room = max_characters - len(asked) if asked == question.prompt else 0
+        kept, fits = _fit(passages, room)
+        options = [
+            {"letter": letter_of(place), "text": option}
+            for place, option in enumerate(question.options)
+        ]
+        text = self._template.render_question(
+            context="\n".join(kept), prompt=asked, options=options
+        )
+        return Prompt(text, truncated=asked != question.prompt or not fits)
+
+    def answer(self, question: Question) -> str:
+        """Return the answer as the template has it."""
+        whole = self._template.render_answer(letter=letter_of(question.answer or 0))
+        return whole[len(self.cue) :]
+
+
+def served_template(name: str) -> PromptTemplate:
+    """Return a template that a served model can be asked by.
+
+    Raises:
+        SettingsError: There is none, or it asks for something else than a letter.
+    """
+    template = read_template(name)
+    if template.mode != "letters":
+        raise SettingsError(
+            f"template '{name}' has mode '{template.mode}', and a served model is asked for "
+            "letters",
+            field="template",
+            hint="Take one of mode letters",
+        )
+    if _LETTER not in template.render_answer(letter=_LETTER):
+        raise SettingsError(
+            "its answer has no letter", file=name, field="answer", hint="Write {{ letter }} there"
+        )
+    return template
+
+
+def write_shot(wording: Wording, example: Question) -> Shot:
+    """Return an example as it is shown: without passages, and with its answer."""
+    put = wording.put(example, n_passages=0, max_characters=max(1, len(example.prompt)))
+    return Shot(put.text, wording.answer(example))
 
 
 def _example(n_options: int) -> str:
@@ -59,21 +181,24 @@ def _example(n_options: int) -> str:
     return ", ".join([*letters[1::2], *letters[::2]])
 
 
-def _fit(passages: Sequence[Passage], room: int) -> tuple[str, bool]:
+def _titled(passage: Passage) -> str:
+    text = " ".join(passage.text.split())
+    return f"{passage.title}: {text}" if passage.title and text else text
+
+
+def _fit(passages: Sequence[str], room: int) -> tuple[list[str], bool]:
     """Return the passages that fit, the last one cut, and whether all were there whole."""
     kept: list[str] = []
-    for passage in passages:
-        text = " ".join(passage.text.split())
-        if not text:
+    for whole in passages:
+        if not whole:
             continue
-        whole = f"{passage.title}: {text}" if passage.title else text
         part = _cut(whole, room)
         if part:
             kept.append(part)
         if part != whole:
-            return "\n\n".join(kept), False
+            return kept, False
         room -= len(part)
-    return "\n\n".join(kept), True
+    return kept, True
 
 
 def _cut(text: str, room: int) -> str:

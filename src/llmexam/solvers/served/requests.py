@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from llmexam.exam.question import Question
-from llmexam.solvers.served.prompts import write_prompt
+from llmexam.solvers.prompts.wording import Shot, as_messages, as_text
+from llmexam.solvers.served.prompts import OwnWording, Wording
 from llmexam.solvers.served.settings import ServedSettings
 from llmexam.storage.hashing import hash_json
 
@@ -37,7 +39,12 @@ class Request:
 
 
 def write_requests(
-    question: Question, settings: ServedSettings, *, ranking: bool
+    question: Question,
+    settings: ServedSettings,
+    *,
+    ranking: bool,
+    wording: Wording | None = None,
+    shots: Sequence[Shot] = (),
 ) -> list[tuple[tuple[int, ...], Request]]:
     """Return the requests for a question, each with the order its options have in it.
 
@@ -45,6 +52,8 @@ def write_requests(
         question: The question.
         settings: The solver's.
         ranking: Whether to ask for letters in words, not for log-probabilities.
+        wording: How questions are put; by default in our own words.
+        shots: Examples, in order.
     """
     n_options = len(question.options)
     n_rotations = min(settings.rotations, n_options)
@@ -53,31 +62,34 @@ def write_requests(
         start = turn * n_options // n_rotations
         order = tuple((start + place) % n_options for place in range(n_options))
         turned = question.with_option_order(order)
-        found.append((order, write_request(turned, settings, ranking=ranking)))
+        request = write_request(turned, settings, ranking=ranking, wording=wording, shots=shots)
+        found.append((order, request))
     return found
 
 
-def write_request(question: Question, settings: ServedSettings, *, ranking: bool) -> Request:
+def write_request(
+    question: Question,
+    settings: ServedSettings,
+    *,
+    ranking: bool,
+    wording: Wording | None = None,
+    shots: Sequence[Shot] = (),
+) -> Request:
     """Return the request for a question with its options in the order they have.
 
     Args:
         question: The question.
         settings: The solver's.
         ranking: Whether to ask for letters in words, not for log-probabilities.
+        wording: How questions are put; by default in our own words.
+        shots: Examples, in order.
     """
-    prompt = write_prompt(
-        question,
-        n_passages=settings.passages,
-        max_characters=settings.max_characters,
-        ranking=ranking,
+    said = wording or OwnWording(ranking=ranking)
+    prompt = said.put(
+        question, n_passages=settings.passages, max_characters=settings.max_characters
     )
-    body: dict[str, Any] = {"model": settings.model}
-    if settings.endpoint == "chat":
-        system = [{"role": "system", "content": settings.system}] if settings.system else []
-        body["messages"] = [*system, {"role": "user", "content": prompt.text}]
-    else:
-        head = f"{settings.system}\n\n" if settings.system else ""
-        body["prompt"] = f"{head}{prompt.text}\n\nAnswer:"
+    body: dict[str, Any] = {"model": settings.model, **_told(prompt.text, settings, said, shots)}
+    texts = [body["prompt"]] if "prompt" in body else [one["content"] for one in body["messages"]]
     n_tokens = settings.max_tokens or (_RANKING_TOKENS if ranking else _LETTER_TOKENS)
     body[settings.max_tokens_name] = n_tokens
     if settings.temperature is not None:
@@ -89,7 +101,7 @@ def write_request(question: Question, settings: ServedSettings, *, ranking: bool
     elif not ranking:
         body["logprobs"] = settings.top_logprobs
     body |= settings.extra_body
-    n_bytes = len(prompt.text.encode("utf-8", "surrogatepass")) + len(settings.system)
+    n_bytes = sum(len(text.encode("utf-8", "surrogatepass")) for text in texts)
     return Request(
         question.id,
         body,
@@ -97,6 +109,28 @@ def write_request(question: Question, settings: ServedSettings, *, ranking: bool
         prompt.truncated,
         n_bytes // _BYTES_A_TOKEN + 16,
     )
+
+
+def _told(
+    asked: str, settings: ServedSettings, wording: Wording, shots: Sequence[Shot]
+) -> dict[str, Any]:
+    """Return what the model reads: a text to go on, or the messages of a chat."""
+    separator = wording.separator
+    first = wording.instructions
+    system = wording.system if settings.system is None else settings.system
+    if settings.endpoint == "completion":
+        shown = [Shot(shot.question + wording.cue, shot.answer) for shot in shots]
+        text = as_text(first, shown, asked + wording.cue, separator=separator)
+        # A space at the end belongs to the first token of the answer.
+        return {"prompt": (f"{system}\n\n{text}" if system else text).rstrip(" ")}
+    if first and settings.system is None:
+        return {"messages": as_messages(first, shots, asked)}
+    messages = as_messages(system, shots, asked)
+    if first:
+        # Who says something else to the system, or nothing, loses no instructions.
+        opening = next(one for one in messages if one["role"] == "user")
+        opening["content"] = f"{first}{separator}{opening['content']}"
+    return {"messages": messages}
 
 
 def probe_key(settings: ServedSettings) -> str:

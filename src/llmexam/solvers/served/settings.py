@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 from pydantic import ConfigDict, Field, field_validator, model_validator
 
 from llmexam.settings import Settings
+from llmexam.solvers.prompts.shots import ShotSettings
 
 _VARIABLE = re.compile(r"[A-Z_][A-Z0-9_]{0,63}")
 _KEYS = {"key", "apikey", "token", "accesstoken", "secret", "password", "authorization", "bearer"}
@@ -53,9 +54,17 @@ class ServedSettings(Settings):
     rotations: int = Field(
         1, ge=1, le=26, description="rotations of the options to average over, a request each"
     )
-    system: str = Field(
-        "You take an exam of multiple-choice questions. Exactly one option is right.",
-        description="said before the question; empty for models that take no system message",
+    template: str | None = Field(
+        None,
+        min_length=1,
+        description="how questions are put: the name of a template of mode letters, as for "
+        "causal-lm, or a YAML file of your own; null: words for models that chat",
+    )
+    shots: ShotSettings | None = Field(None, description="examples before the question")
+    system: str | None = Field(
+        None,
+        description="said before all; null: the template's instructions, or that this is an exam; "
+        "empty for models that take no system message",
     )
     passages: int = Field(5, ge=0, description="passages of evidence that are sent, best first")
     max_characters: int = Field(

@@ -4,22 +4,35 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import cached_property
 from importlib.util import find_spec
 
 from llmexam.errors import MissingDependencyError
 from llmexam.exam.question import Question
 from llmexam.exam.scores import ScoreMatrix
+from llmexam.solvers.prompts.shots import ShotPool, require_unquoted
 from llmexam.solvers.protocol import Explanation
 from llmexam.solvers.served.asking import Asker, require_key
 from llmexam.solvers.served.cache import AnswerCache
 from llmexam.solvers.served.failures import LogprobsRefusedError, logprobs_refused
+from llmexam.solvers.served.prompts import (
+    OwnWording,
+    TemplateWording,
+    Wording,
+    served_template,
+    write_shot,
+)
 from llmexam.solvers.served.reading import Reading, average, read_answer, reason
 from llmexam.solvers.served.replies import Reply
 from llmexam.solvers.served.requests import Request, probe_key, write_requests
 from llmexam.solvers.served.settings import ServedSettings
 from llmexam.solvers.served.usage import Meter, Usage
+from llmexam.storage.hashing import hash_json
 
 _OFFERED = "offered"
+
+# A request, and the order that the options have in it.
+_Turned = tuple[tuple[int, ...], Request]
 
 
 class ServedSolver:
@@ -33,6 +46,7 @@ class ServedSolver:
     Raises:
         MissingDependencyError: The package openai is not installed.
         EndpointError: The environment variable for the key holds none.
+        SettingsError: The prompt template cannot be used.
     """
 
     settings_class = ServedSettings
@@ -42,6 +56,8 @@ class ServedSolver:
             raise MissingDependencyError("solver 'openai'", "openai", "openai")
         require_key(settings)
         self.settings = settings
+        self._template = served_template(settings.template) if settings.template else None
+        self._pool = ShotPool(settings.shots) if settings.shots is not None else None
         self._meter = Meter(settings)
         self._cache = AnswerCache(settings.cache_dir)
         self._asker = Asker(settings, self._cache, self._meter)
@@ -52,6 +68,17 @@ class ServedSolver:
     def usage(self) -> Usage:
         """What the answers took so far: requests, tokens and cost; those kept apart."""
         return replace(self._meter.usage)
+
+    @cached_property
+    def weights_hash(self) -> str:
+        """SHA-256 of the model's name, template and examples, for telling results apart.
+
+        Raises:
+            ExamError: The examples cannot be read.
+        """
+        template = self._template.model_dump() if self._template is not None else None
+        shown = self._pool.exam.content_hash if self._pool is not None else ""
+        return hash_json([self.settings.model, template, shown])
 
     def score(self, questions: Sequence[Question]) -> ScoreMatrix:
         """Return one score per option, shape `[n_questions, n_options]`.
@@ -82,9 +109,7 @@ class ServedSolver:
         """Return the readings of each question, one a rotation, and what was cut."""
         if not questions:
             return [], []
-        if self._ranking is None:
-            self._ranking = not self._offers_logprobs(questions[0])
-        asked = [write_requests(q, self.settings, ranking=self._ranking) for q in questions]
+        asked = self._asked(questions)
         flat = [request for requests in asked for _, request in requests]
         replies = dict(zip((one.key for one in flat), self._asker.ask(flat), strict=True))
         if self.settings.answers == "logprobs":
@@ -95,24 +120,68 @@ class ServedSolver:
         ]
         return read, [any(one.truncated for _, one in requests) for requests in asked]
 
+    def _asked(self, questions: Sequence[Question]) -> list[list[_Turned]]:
+        """Return the requests of each question, one a rotation, with the options' order."""
+        # Before anything is sent: no request may hold an answer of the exam.
+        self._require_unquoted(questions)
+        none: list[list[Question]] = [[] for _ in questions]
+        chosen = self._pool.choose(questions) if self._pool is not None else none
+        if self._ranking is None and questions:
+            self._ranking = not self._offers_logprobs(questions[0], chosen[0])
+        ranking = bool(self._ranking)
+        return [
+            self._write(q, shots, ranking=ranking)
+            for q, shots in zip(questions, chosen, strict=True)
+        ]
+
+    def _write(
+        self, question: Question, examples: Sequence[Question], *, ranking: bool
+    ) -> list[_Turned]:
+        wording: Wording = OwnWording(ranking=ranking)
+        if self._template is not None:
+            wording = TemplateWording(self._template)
+        shots = [write_shot(wording, one) for one in examples]
+        return write_requests(
+            question, self.settings, ranking=ranking, wording=wording, shots=shots
+        )
+
+    def _require_unquoted(self, questions: Sequence[Question]) -> None:
+        """Check that no question stands in what is said with every question."""
+        if self._template is not None:
+            one = self._template
+            texts = "\n".join([one.instructions, one.question, one.separator])
+            require_unquoted(questions, texts, file=self.settings.template or "")
+        if self.settings.system:
+            require_unquoted(questions, self.settings.system, file="system")
+
     def _read_one(
         self, question: Question, order: Sequence[int], request: Request, reply: Reply
     ) -> Reading:
-        reading = read_answer(reply, question, order)
+        reading = read_answer(self._own_part(reply), question, order)
         if request.key not in self._counted:
             self._counted.add(request.key)
             self._meter.usage.n_unread += reading.how == "none"
             self._meter.usage.n_lenient += reading.how == "lenient"
         return reading
 
-    def _offers_logprobs(self, question: Question) -> bool:
+    def _own_part(self, reply: Reply) -> Reply:
+        """Return an answer without what a model that goes on with a text asks itself next."""
+        is_plain = self._template is None and self._pool is None
+        if self.settings.endpoint == "chat" or is_plain:
+            return reply
+        separator = self._template.separator if self._template is not None else "\n\n"
+        text = reply.text.lstrip()
+        own = text.split(separator, 1)[0] if separator else text
+        return reply.model_copy(update={"text": own})
+
+    def _offers_logprobs(self, question: Question, examples: Sequence[Question]) -> bool:
         """Find out by one request, once for an endpoint and model; what it told is kept."""
         key = probe_key(self.settings)
         self._cache.refresh()
         known = self._cache.get(key)
         if known is not None and isinstance(known.get(_OFFERED), bool):
             return bool(known[_OFFERED])
-        request = write_requests(question, self.settings, ranking=False)[0][1]
+        request = self._write(question, examples, ranking=False)[0][1]
         try:
             offered = self._asker.ask([request])[0].tokens is not None
         except LogprobsRefusedError:
