@@ -99,7 +99,7 @@ def prepare_splits(
         findings = (
             *one.findings,
             *_chosen_by(exams),
-            *missing_evidence(exams["train"], [recipe.family]),
+            *missing_evidence(exams["train"], _readers(recipe)),
         )
         report = {name: exam for name, exam in exams.items() if name not in ("train", "dev")}
         prepared.append(
@@ -243,3 +243,9 @@ def _gather(
 def _asked(question: Question) -> tuple[Any, ...]:
     """Return all of a question that its evidence depends on."""
     return question.prompt, question.options, question.passages
+
+
+def _readers(recipe: Recipe) -> list[str]:
+    """Return the family where it reads passages; a decoder may be told to read none."""
+    blind = recipe.settings.get("encoding", {}).get("passages") == 0
+    return [] if blind else [recipe.family]

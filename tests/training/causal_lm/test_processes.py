@@ -102,15 +102,20 @@ def curve(folder: Path):
 
 
 @pytest.mark.slow
-def test_zero_2_takes_the_steps_of_one_process_and_goes_on_when_killed(command, tmp_path):
+@pytest.mark.parametrize("lora", [None, {"r": 4}], ids=["full", "lora"])
+def test_zero_2_takes_the_steps_of_one_process_and_goes_on_when_killed(
+    command, tmp_path, base_folder, lora
+):
     one, two, killed = (tmp_path / name for name in ("one", "two", "killed"))
     # 40 questions: the last step of an epoch has fewer passes than the others.
     # Without decay: DeepSpeed's one group of weights would decay norms, too.
-    run(command(one, 1, batch_size=8, weight_decay=0.0))
-    sharded = {"batch_size": 4, "weight_decay": 0.0, "deepspeed": "zero2"}
+    same = {"weight_decay": 0.0, "lora": lora, "learning_rate": 3e-3 if lora is None else 3e-2}
+    run(command(one, 1, batch_size=8, **same))
+    sharded = {"batch_size": 4, "deepspeed": "zero2", **same}
     run(command(two, 2, **sharded))
     alone, together = curve(one), curve(two)
     assert [point["step"] for point in together] == [1, 2, 3, 4, 5, 6]
+    assert together[-1]["loss"] < together[0]["loss"]
     for mine, theirs in zip(alone, together, strict=True):
         assert theirs["loss"] == pytest.approx(mine["loss"], rel=1e-3)
         # The Trainer tells the rate of the next step under DeepSpeed, so it is not compared.
@@ -133,6 +138,12 @@ def test_zero_2_takes_the_steps_of_one_process_and_goes_on_when_killed(command, 
     assert not (killed / "llmexam.json").exists()
     run(command(killed, 2, **sharded))
     assert curve(killed) == curve(two)
+    if lora is not None:
+        base, plain = (load_file(folder / "model.safetensors") for folder in (base_folder, two))
+        moved = {name for name in plain if not np.array_equal(plain[name], base[name])}
+        assert len(moved) == 2 * 7  # the linear layers, and nothing else
+        adapters = [folder / "adapter" / "adapter_model.safetensors" for folder in (two, killed)]
+        assert adapters[0].read_bytes() == adapters[1].read_bytes()
     mine, theirs = (load_file(folder / "model.safetensors") for folder in (two, killed))
     assert mine.keys() == theirs.keys()
     for name in mine:
