@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from llmexam.errors import SettingsError
 from llmexam.exam.question import Question
 from llmexam.solvers.registry import create_solver
 
@@ -19,12 +20,22 @@ class DecoderReads:
 
     Args:
         settings: Its settings; what it keeps on disk is not used, for that takes no time.
+
+    Raises:
+        SettingsError: The model is streamed.
     """
 
     def __init__(self, settings: Mapping[str, Any]) -> None:
         self.solver: CausalLmSolver = create_solver(  # type: ignore[assignment]
             "causal-lm", {**settings, "cache_dir": None}
         )
+        if self.solver.settings.streamed:
+            raise SettingsError(
+                "the time of a streamed model is not predicted: it reads all layers for any "
+                "number of questions",
+                field="streamed",
+                hint="Time `llmexam solve` on a few questions, and on twice as many",
+            )
 
     @property
     def n_tokens(self) -> int:
@@ -55,7 +66,7 @@ class DecoderReads:
         return {
             "weights": weights,
             "keys and values": self.n_tokens * decoder.cache_bytes_per_token,
-            "logits": 2 * LOGIT_BYTES,
+            "logits": 0 if decoder.has_binary_head else 2 * LOGIT_BYTES,
             **({} if on_card else {"Python and libraries": resident}),
             # The model is loaded already, and so is Python.
             "available": free + weights + (0 if on_card else resident),
@@ -75,4 +86,8 @@ class DecoderReads:
 
     @property
     def _scorer(self) -> LikelihoodScorer:
-        return self.solver.scorer
+        from llmexam.lm.decoder.scorer import LikelihoodScorer
+
+        scorer = self.solver.scorer
+        assert isinstance(scorer, LikelihoodScorer)
+        return scorer

@@ -7,6 +7,7 @@ shares (question, evidence) once for the group; the rest as a tree, each branch 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import numpy as np
 import torch
@@ -23,6 +24,7 @@ from llmexam.lm.decoder.batches import (
 )
 from llmexam.lm.decoder.model import Decoder
 from llmexam.lm.decoder.requests import Continuation, Group, LogProbs, require_kind
+from llmexam.lm.loading import ModelFolder
 
 # Keys and values of a batch, at most.
 _CACHE_BYTES = 1 << 30
@@ -40,11 +42,33 @@ class LikelihoodScorer:
         n_tokens: Tokens of a batch; fewer than asked for where their keys would take much memory.
     """
 
+    whole_exam = False
+
     def __init__(self, decoder: Decoder, *, n_tokens: int = 4096) -> None:
         self.decoder = decoder
         self.work = Work()
         self.n_tokens = max(1, min(n_tokens, _CACHE_BYTES // decoder.cache_bytes_per_token))
         self._prefix: tuple[tuple[int, ...], Block] | None = None
+
+    @property
+    def folder(self) -> ModelFolder | None:
+        """Where the model is from; None for one made in memory."""
+        return self.decoder.folder
+
+    @property
+    def computes(self) -> str:
+        """What decides its numbers beside the weights, such as `bfloat16`."""
+        return self.decoder.computes
+
+    @property
+    def longest(self) -> int | None:
+        """Tokens the model reads at most; None where it sets no limit."""
+        return self.decoder.longest
+
+    @property
+    def tokenizer(self) -> Any:
+        """Its tokenizer."""
+        return self.decoder.tokenizer
 
     def score(
         self, groups: Sequence[Group], *, progress: Callable[[int], None] | None = None

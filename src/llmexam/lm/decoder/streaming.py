@@ -52,7 +52,7 @@ class StreamedScorer:
         device: A torch device.
         n_tokens: Tokens of a batch, padding included; fewer where memory is short.
         memory_bytes: What weights and states may take, beside Python and its libraries (some
-            300 MB); by default half of what is free.
+            400 MB); by default half of what is free.
         scratch: Folder of the file of states, where they do not fit.
 
     Attributes:
@@ -63,6 +63,8 @@ class StreamedScorer:
         ModelError: The model is not built as a sequence of layers.
         SettingsError: The precision is none that it can stream.
     """
+
+    whole_exam = True
 
     def __init__(
         self,
@@ -94,6 +96,11 @@ class StreamedScorer:
     def reading(self) -> Reading:
         """What was read from the files so far."""
         return self._files.reading
+
+    @property
+    def computes(self) -> str:
+        """What decides its numbers beside the weights, such as `bfloat16`."""
+        return str(self._skeleton.dtype).removeprefix("torch.")
 
     @property
     def longest(self) -> int | None:

@@ -8,8 +8,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from llmexam.lm.decoder.protocol import GroupScorer
 from llmexam.lm.decoder.requests import Continuation, Group
-from llmexam.lm.decoder.scorer import LikelihoodScorer
 from llmexam.lm.embedding_cache import EmbeddingCache
 from llmexam.storage.hashing import hash_file, hash_json
 
@@ -28,14 +28,14 @@ class SumScorer:
         n_reused: Requests so far that were not scored, as they were known already.
     """
 
-    def __init__(self, scorer: LikelihoodScorer, cache_dir: Path | None = None) -> None:
+    def __init__(self, scorer: GroupScorer, cache_dir: Path | None = None) -> None:
         self.scorer = scorer
         self.n_reused = 0
         self._cache = None
-        folder = scorer.decoder.folder
+        folder = scorer.folder
         if cache_dir is not None and folder is not None:
             config = hash_file(folder.path / "config.json")
-            name = hash_json([folder.weights_hash, config, scorer.decoder.computes])
+            name = hash_json([folder.weights_hash, config, scorer.computes])
             self._cache = EmbeddingCache(cache_dir / name[:32], 1)
 
     def score(
@@ -59,11 +59,11 @@ class SumScorer:
                 progress(done, len(groups))
 
         results: list[NDArray[np.float64]] = []
-        for begin in range(0, len(groups), _WINDOW_GROUPS):
-            window = groups[begin : begin + _WINDOW_GROUPS]
-            results += self._score_window(window, advance)
+        size = max(1, len(groups)) if self.scorer.whole_exam else _WINDOW_GROUPS
+        for begin in range(0, len(groups), size):
+            results += self._score_window(groups[begin : begin + size], advance)
             # Groups that were known, or empty, are done too.
-            advance(min(begin + _WINDOW_GROUPS, len(groups)) - done)
+            advance(min(begin + size, len(groups)) - done)
         return results
 
     def _score_window(
