@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from llmexam.exam.question import Question
-from llmexam.solvers.causal_lm.asking import Letters, Options, Pairs, YesNo
+from llmexam.solvers.causal_lm.asking import Judged, Letters, Options, Pairs, YesNo
 from llmexam.solvers.prompts.template import read_template
 
 QUESTION = Question("q", "Which?", ("one", "two", "three", "four"), answer=2)
@@ -74,6 +74,16 @@ def test_yes_and_no_make_odds():
     assert asking.asks(QUESTION)[0].answers == (" yes", " no")
     scores = asking.scores(QUESTION, heard([-1, -3], [-2, -2], [-3, -1], [0, -9]), [])
     assert scores.tolist() == [2, 0, -2, 9]
+
+
+def test_a_head_judges_each_option():
+    asking = Judged(read_template("binary_head"))
+    asks = asking.asks(QUESTION)
+    assert [ask.names["option"] for ask in asks] == list(QUESTION.options)
+    assert {ask.answers for ask in asks} == {()}
+    assert asking.scores(QUESTION, heard([1.5], [-2], [3], [0]), []).tolist() == [1.5, -2, 3, 0]
+    ask, answer = asking.example(QUESTION)
+    assert (ask.names["option"], answer) == ("three", "")
 
 
 def test_pairs_are_asked_in_both_orders():

@@ -10,9 +10,12 @@ from llmexam.exam.readers import read_exam
 from llmexam.exam.writers import write_exam
 from llmexam.solvers.prompts.template import template_names
 from llmexam.solvers.registry import create_solver
+from llmexam.workflows.solve import solve
 
 EXAM = read_exam(sample.EXAM_PATH)
 QUESTIONS = EXAM.questions[:6]
+# Those that ask how likely tokens are.
+TEMPLATES = [name for name in template_names() if name != "binary_head"]
 
 
 def solver(folder, **settings):
@@ -48,7 +51,7 @@ def test_option_texts_are_what_transformers_says(folder, tokenizer):
     np.testing.assert_allclose(one.score(QUESTIONS[:1]).values[0], expected, atol=5e-4)
 
 
-@pytest.mark.parametrize("name", template_names())
+@pytest.mark.parametrize("name", TEMPLATES)
 @pytest.mark.parametrize("chat", [False, True], ids=["plain", "chat"])
 def test_every_template_scores_alike_alone_and_together(folder, name, chat):
     together = solver(folder, template=name, chat=chat).score(QUESTIONS[:3])
@@ -186,7 +189,7 @@ def test_odd_texts_are_scored(folder):
         Question("b", "Ünïcode 🙂 {{ prompt }}", ("{% raw %}", "<s></s>", " ", "")),
         Question("c", "x" * 300, tuple("abcdefgh")),
     ]
-    for name in template_names():
+    for name in TEMPLATES:
         scores = solver(folder, template=name).score(odd)
         assert np.isfinite(scores.values[scores.present]).all()
 
@@ -219,3 +222,39 @@ def test_what_says_nothing_is_asked_once(folder, tmp_path, settings):
     np.testing.assert_allclose(alone.score(QUESTIONS[:1]).values[0], together.values[0], atol=1e-4)
     bare = solver(folder).score(QUESTIONS)
     assert not np.allclose(bare.values, together.values, atol=1e-3)
+
+
+def test_streamed_layers_answer_alike_and_read_the_weights_once_for_an_exam(folder):
+    one = solver(folder, streamed=True)
+    whole = solver(folder)
+    found = solve(Exam(EXAM.questions[:70]), one)
+    np.testing.assert_allclose(
+        found.values, solve(Exam(EXAM.questions[:70]), whole).values, atol=1e-4
+    )
+    assert one.scorer.reading.n_bytes < 1.2 * (folder / "model.safetensors").stat().st_size
+    assert [e.question_id for e in one.explain(EXAM.questions[:70])] == list(found.question_ids)
+
+
+def test_streamed_layers_keep_sums_for_the_next_run(folder, tmp_path):
+    first = solver(folder, streamed=True, cache_dir=str(tmp_path)).score(QUESTIONS)
+    # What streamed layers said is good for a model in memory.
+    again = solver(folder, cache_dir=str(tmp_path))
+    np.testing.assert_array_equal(again.score(QUESTIONS).values, first.values)
+    assert again.scorer.work.forwards == 0
+
+
+@pytest.mark.parametrize(
+    ("settings", "told"),
+    [
+        ({"memory_mb": 100}, "set `streamed: true`"),
+        ({"streamed": True, "precision": "int8"}, "not streamed in int8"),
+    ],
+)
+def test_settings_of_streamed_layers_go_together(folder, settings, told):
+    with pytest.raises(SettingsError, match=told):
+        solver(folder, **settings)
+
+
+def test_too_little_memory_for_streamed_layers_is_told(folder):
+    with pytest.raises(ModelError, match="1 MB are too few"):
+        solver(folder, streamed=True, memory_mb=1).score(QUESTIONS)

@@ -49,6 +49,8 @@ def test_a_template_of_ones_own(tmp_path):
         ("mode: options\nquestion: '{% if %}'\nanswer: a\n", "cannot be rendered"),
         ("mode: options\nquestion: q\nanswr: a\n", "has no setting 'answr'"),
         ("mode: chosen\nquestion: q\nanswer: a\n", "mode"),
+        ("mode: options\nquestion: q\n", "mode 'options' needs `answer`"),
+        ("mode: binary-head\nquestion: q\nanswer: a\n", "leave `answer` out"),
         ("- a\n", "is a mapping"),
         ("a: [\n", "is not YAML"),
         ("mode: options\nquestion: '{{ prompt.__class__.__mro__ }}'\nanswer: a\n", "unsafe"),

@@ -27,14 +27,15 @@ class Ask:
 
     Attributes:
         names: What the template's `question` gets, beside the context.
-        answers: Texts that may follow.
+        answers: Texts that may follow; none where the question is judged as it is.
     """
 
     names: Mapping[str, Any]
     answers: tuple[str, ...]
 
 
-# For each ask, log-probability and number of tokens of each answer, shape `[n_answers, 2]`.
+# For each ask, log-probability and number of tokens of each answer, shape `[n_answers, 2]`; without
+# answers the logit of the head, and 1.
 Heard = Sequence[NDArray[np.float64]]
 
 
@@ -178,6 +179,32 @@ class YesNo:
 
 
 @dataclass(frozen=True, slots=True)
+class Judged:
+    """How right the model's binary head holds each option, read behind the question."""
+
+    template: PromptTemplate
+
+    def asks(self, question: Question) -> list[Ask]:
+        """Return one ask an option."""
+        return [self._ask(question.prompt, option) for option in question.options]
+
+    def content_free(self, question: Question) -> list[Ask]:
+        """Return nothing: what it would take away is the same for every option."""
+        return []
+
+    def example(self, question: Question) -> tuple[Ask, str]:
+        """Return the right option; nothing follows it."""
+        return self._ask(question.prompt, question.options[_answer(question)]), ""
+
+    def scores(self, question: Question, heard: Heard, free: Heard) -> NDArray[np.float64]:
+        """Return the logits."""
+        return np.array([one[0, 0] for one in heard])
+
+    def _ask(self, prompt: str, option: str) -> Ask:
+        return Ask({"prompt": prompt, "option": option}, ())
+
+
+@dataclass(frozen=True, slots=True)
 class Pairs:
     """The better of two options, for all pairs in both orders."""
 
@@ -225,6 +252,7 @@ def asking_of(template: PromptTemplate, *, norm: Norm, n_rotations: int, calibra
         "options": Options(template, norm),
         "yes-no": YesNo(template),
         "pairs": Pairs(template),
+        "binary-head": Judged(template),
     }
     return made[template.mode]
 

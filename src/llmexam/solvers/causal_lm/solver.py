@@ -15,7 +15,7 @@ from llmexam.exam.scores import ScoreMatrix
 from llmexam.lm.loading import require_packages, resolve_model
 from llmexam.solvers.causal_lm.asking import Asking, asking_of
 from llmexam.solvers.causal_lm.settings import CausalLmSettings
-from llmexam.solvers.causal_lm.trained import as_trained
+from llmexam.solvers.causal_lm.trained import as_trained, require_head
 from llmexam.solvers.prompts.shots import ShotPool, require_unquoted
 from llmexam.solvers.prompts.template import PromptTemplate, read_template
 from llmexam.solvers.prompts.wording import Shot
@@ -194,6 +194,7 @@ class CausalLmSolver:
         from llmexam.lm.decoder.scorer import LikelihoodScorer
         from llmexam.lm.decoder.sums import SumScorer
 
+        require_head(self.settings, self.template)
         settings = self.settings
         decoder = load_decoder(settings.model, precision=settings.precision, device=settings.device)
         scorer = LikelihoodScorer(decoder, n_tokens=settings.batch_tokens)
@@ -209,6 +210,7 @@ class CausalLmSolver:
             "options": f"log-probability of the text ({self.settings.norm}) {score:.2f}",
             "yes-no": f"log-odds of yes {score:+.2f}",
             "pairs": f"mean log-odds against the other options {score:+.2f}",
+            "binary-head": f"logit of the model's binary head {score:+.2f}",
         }[self.template.mode]
 
 

@@ -1,11 +1,14 @@
-"""How a fine-tuned decoder was asked in training, for a solver to ask in the same way."""
+"""How a decoder can be asked: as its card tells it was in training, and by the head it has."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
+from llmexam.errors import SettingsError
+from llmexam.lm.loading import resolve_model
 from llmexam.lm.model_card import read_card
 from llmexam.solvers.causal_lm.settings import CausalLmSettings
+from llmexam.solvers.prompts.template import PromptTemplate
 
 # What of a card's encoding is a setting of the solver.
 _ASKED = ("template", "passages", "chat", "norm", "max_tokens")
@@ -34,3 +37,30 @@ def as_trained(settings: CausalLmSettings) -> CausalLmSettings:
     if "template" in told and (own := folder / told["template"]).is_file():
         told["template"] = str(own)
     return CausalLmSettings.model_validate({**settings.model_dump(exclude_unset=True), **told})
+
+
+def require_head(settings: CausalLmSettings, template: PromptTemplate) -> None:
+    """Check that a model has the head that a template asks.
+
+    Raises:
+        ModelError: There is no such model.
+        SettingsError: It has another.
+    """
+    from llmexam.lm.decoder.binary_head import has_binary_head
+
+    binary = has_binary_head(resolve_model(settings.model))
+    if binary and template.mode != "binary-head":
+        raise SettingsError(
+            f"model '{settings.model}' ends in a head over whole texts, which gives no "
+            f"likelihoods, and template '{settings.template}' of mode '{template.mode}' asks for them",
+            field="template",
+            hint="Set `template: binary_head`, or a template of mode binary-head of your own",
+        )
+    if not binary and template.mode == "binary-head":
+        raise SettingsError(
+            f"template '{settings.template}' asks a binary head, and model '{settings.model}' "
+            "has none",
+            field="template",
+            hint="Take a model for sequence classification with one label, or train one with "
+            "objective binary-head",
+        )

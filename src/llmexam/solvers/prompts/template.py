@@ -5,10 +5,10 @@ from __future__ import annotations
 from functools import lru_cache
 from importlib.resources import files
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, Self
 
 import yaml
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from llmexam.errors import SettingsError, nearest
 from llmexam.settings import Settings
@@ -16,7 +16,7 @@ from llmexam.settings import Settings
 if TYPE_CHECKING:
     from jinja2 import Template
 
-Mode = Literal["letters", "options", "yes-no", "pairs"]
+Mode = Literal["letters", "options", "yes-no", "pairs", "binary-head"]
 _FOLDER = "templates"
 # What a template may name, so that a misspelt name is found before a model is loaded.
 _TRIAL: dict[str, Any] = {
@@ -39,14 +39,27 @@ class PromptTemplate(Settings):
 
     mode: Mode = Field(
         description="letters: the letter after a list of options; options: the text of each option;"
-        " yes-no: whether an option is right; pairs: the better of two"
+        " yes-no: whether an option is right; pairs: the better of two; binary-head: an option in"
+        " the question, judged by the model's head over the last token"
     )
     instructions: str = Field("", description="said once, before examples and question")
     question: str = Field(min_length=1, description="a question, without its answer")
-    answer: str = Field(min_length=1, description="the answer as it follows the question")
+    answer: str = Field(
+        "", description="the answer as it follows the question; none in mode binary-head"
+    )
     separator: str = Field("\n\n", description="between instructions, examples and question")
     yes: str = Field("yes", min_length=1, description="`verdict` of a right option")
     no: str = Field("no", min_length=1, description="`verdict` of a wrong option")
+
+    @model_validator(mode="after")
+    def _answered(self) -> Self:
+        if self.mode == "binary-head" and self.answer:
+            raise ValueError(
+                "mode 'binary-head' reads the question alone, with its option: leave `answer` out"
+            )
+        if self.mode != "binary-head" and not self.answer:
+            raise ValueError(f"mode '{self.mode}' needs `answer`: how an answer follows")
+        return self
 
     def render_question(self, **names: Any) -> str:
         """Return the question as text."""
