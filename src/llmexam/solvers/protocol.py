@@ -64,7 +64,8 @@ class Solver(Protocol):
     `order_invariant`, True where the places of the options do not matter, `weights_hash`, which
     names the weights a score depends on, so that a run notices when they change, `whole_exam`,
     True where one call should get all questions, and `usage`, whose text tells what the scores
-    took so far beside time, such as money. So are the methods of `HasFeatures` and `AsksOthers`.
+    took so far beside time, such as money, and whose method `since(earlier)`, if it has one, what
+    of that came later. So are the methods of `HasFeatures` and `AsksOthers`.
     """
 
     settings: Settings

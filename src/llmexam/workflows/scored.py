@@ -29,7 +29,9 @@ class ScoredSolver:
         self.settings = solver.settings
         self.solver = solver
         self._scores = scores
+        self._before = getattr(solver, "usage", None)
         self._places = {question.id: place for place, question in enumerate(exam)}
+        self._exam = exam
         self._questions = exam.questions
 
     @property
@@ -41,6 +43,16 @@ class ScoredSolver:
     def weights_hash(self) -> str:
         """What names the solver's weights, or nothing."""
         return str(getattr(self.solver, "weights_hash", ""))
+
+    @property
+    def usage(self) -> str:
+        """What the solver has used for other questions; what it had used before is told there."""
+        since = getattr(getattr(self.solver, "usage", None), "since", None)
+        return str(since(self._before)) if since is not None else ""
+
+    def again(self) -> ScoredSolver:
+        """Return the same, for another that asks it."""
+        return remember(self.solver, self._exam, self._scores)
 
     def score(self, questions: Sequence[Question]) -> ScoreMatrix:
         """Return the scores that are there, and ask the solver for the others."""
@@ -103,5 +115,5 @@ def with_known(solver: AsksOthers, known: Sequence[ScoredSolver]) -> AsksOthers:
     for name, member in solver.members.items():
         same = [one for one in known if alike(one.solver, member)]
         if same:
-            places[name] = same[0]
+            places[name] = same[0].again()
     return solver.with_members(places)

@@ -1,11 +1,16 @@
 """A served model in a whole run: what it used is shown, and a second run pays nothing."""
 
 import json
+import re
 
 import pytest
 import yaml
+from tests.training.ranker.conftest import train
 
 from llmexam.cli.app import app
+from llmexam.exam.writers import write_exam
+from llmexam.solvers.registry import create_solver
+from llmexam.workflows.evaluate import load_exam
 from llmexam.workflows.run import run_plan
 
 pytest.importorskip("openai", reason="the extra openai is not installed")
@@ -55,3 +60,62 @@ def test_the_command_tells_what_was_used(endpoint, tmp_path):
     assert done.exit_code == 0, done.output
     assert "openai: " in done.stderr
     assert "answers asked for; 0 kept from before" in done.stderr
+
+
+def counted(told):
+    """Requests and tokens of a text on usage, by who used them."""
+    found = {}
+    for part in told.split(" | "):
+        who, _, usage = part.rpartition("): ")
+        sent = int(re.search(r"([\d,]+) tokens sent", usage)[1].replace(",", ""))
+        found[who.partition(" ")[0]] = (int(re.match(r"\d+", usage)[0]), sent)
+    return found
+
+
+@pytest.mark.parametrize("beside", [False, True], ids=["alone", "beside"])
+def test_what_a_cascade_makes_a_served_model_use_is_shown_once(endpoint, tmp_path, beside):
+    write_exam(tmp_path / "exam.csv", load_exam("bundled").subset(range(12)), format="kaggle")
+    served = {"model": "tiny", "base_url": endpoint.url, "cache_dir": "answers"}
+    served |= {"answers": "logprobs", "prompt_price": 1.0}
+    second = {"openai": served}
+    solvers = [
+        {"solver": "cascade", "first": "longest", "second": second, "share": 0.5},
+        {"solver": "cascade", "name": "wider", "first": second, "second": second, "share": 0.25},
+        *([{"solver": "openai", **served}] if beside else []),
+    ]
+    values = {"exam": "exam.csv", "solvers": solvers, "evaluation": {"n_resamples": 100}}
+    (tmp_path / "plan.yaml").write_text(yaml.safe_dump(values))
+    content = run_plan(tmp_path / "plan.yaml", tmp_path / "run")
+    used = {
+        name.removeprefix("usage of "): told
+        for name, told in content.provenance.items()
+        if name.startswith("usage of ")
+    }
+    own = used.pop("openai", "0")
+    parts = [counted(told) for told in used.values()]
+    n_cascades = sum(n for part in parts for n, _ in part.values())
+    n_own = int(own.split()[0])
+    # Turned options are asked for, too; whoever asked first has paid.
+    assert n_own + n_cascades == sum(endpoint.answered.values()) >= 5 * 6
+    assert max(endpoint.answered.values()) == 1
+    assert all(sent == 100 * n for part in parts for n, sent in part.values())
+    assert (n_own > 0) == beside
+    if not beside:
+        assert parts[0].keys() == {"second"}
+        assert "cost" in used["cascade"]
+        assert parts[0]["second"][0] >= 6
+
+
+def test_what_a_ranker_makes_a_served_model_use_is_told(endpoint, tmp_path):
+    pytest.importorskip("sklearn", reason="the extra train is not installed")
+    exam = load_exam("bundled").subset(range(40))
+    served = {"model": "tiny", "base_url": endpoint.url, "cache_dir": str(tmp_path / "answers")}
+    members = ["longest", {"openai": {**served, "answers": "logprobs"}}]
+    train(exam.subset(range(30)), tmp_path / "ranker", members=members, kind="logit")
+    ranker = create_solver("ranker", {"model": str(tmp_path / "ranker")})
+    assert ranker.usage == ""
+    ranker.score(exam.questions[25:])
+    # Five of them were asked in training.
+    assert ranker.usage.startswith("openai: 10 answers asked for; 5 kept from before; 1,000 tokens")
+    ranker.explain(exam.questions[25:])
+    assert sum(endpoint.answered.values()) == 40

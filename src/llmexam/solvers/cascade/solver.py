@@ -22,6 +22,7 @@ from llmexam.solvers.cascade.certainty import (
     least_certain,
     log_probabilities,
 )
+from llmexam.solvers.members import usage_of_members
 from llmexam.solvers.protocol import Explanation, OptionReason, Solver
 from llmexam.solvers.registry import create_solver
 from llmexam.solvers.spec import SolverSpec
@@ -149,6 +150,14 @@ class CascadeSolver:
     def weights_hash(self) -> str:
         """SHA-256 over the weights of both solvers."""
         return hash_json([getattr(one, "weights_hash", "") for one in self.members.values()])
+
+    @property
+    def usage(self) -> str:
+        """What its solvers have used so far beside time, in words."""
+        names = {"first": self.settings.first.name, "second": self.settings.second.name}
+        return usage_of_members(
+            {f"{place} ({names[place]})": member for place, member in self.members.items()}
+        )
 
     def score(self, questions: Sequence[Question]) -> ScoreMatrix:
         """Return the log-probability of each option, shape `[n_questions, n_options]`.

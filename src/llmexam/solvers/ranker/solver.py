@@ -15,6 +15,7 @@ from llmexam.exam.question import Question
 from llmexam.exam.scores import ScoreMatrix
 from llmexam.lm.model_card import EvidenceOrigin, ModelCard, read_card, require_family
 from llmexam.settings import Settings
+from llmexam.solvers.members import usage_of_members
 from llmexam.solvers.protocol import Explanation, OptionReason, Solver, Support
 from llmexam.solvers.ranker.asking import ask_members
 from llmexam.solvers.ranker.encoding import OptionRows
@@ -116,6 +117,11 @@ class RankerSolver:
         saved = read_ranker_file(self.settings.model)
         own = [getattr(member, "weights_hash", "") for member in self.members.values()]
         return hash_json([saved.model_dump(mode="json"), own])
+
+    @property
+    def usage(self) -> str:
+        """What its members have used so far beside time, in words."""
+        return usage_of_members(self.members)
 
     @cached_property
     def _model(self) -> RankerModel:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 from llmexam.solvers.served.replies import Reply
 from llmexam.solvers.served.requests import Request
@@ -39,6 +39,15 @@ class Usage:
     n_uncounted: int = 0
     n_lenient: int = 0
     n_unread: int = 0
+
+    def since(self, earlier: Usage) -> Usage:
+        """Return what came after an earlier state."""
+        return Usage(
+            **{
+                one.name: getattr(self, one.name) - getattr(earlier, one.name)
+                for one in fields(self)
+            }
+        )
 
     def __str__(self) -> str:
         """Return it in words; nothing where nothing was asked or found."""
