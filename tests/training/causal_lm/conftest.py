@@ -76,6 +76,19 @@ def base_folder(tmp_path_factory):
 
 
 @pytest.fixture(scope="session")
+def make_folder(base_folder):
+    """Return a function that writes a random Llama of another shape into a folder."""
+    import transformers
+
+    def make(folder, **changes):
+        make_model(**changes).save_pretrained(folder)
+        transformers.AutoTokenizer.from_pretrained(base_folder).save_pretrained(folder)
+        return folder
+
+    return make
+
+
+@pytest.fixture(scope="session")
 def templates(tmp_path_factory):
     """Prompt templates of few words, by mode."""
     folder = tmp_path_factory.mktemp("templates")

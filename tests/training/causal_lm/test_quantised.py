@@ -11,7 +11,7 @@ pytest.importorskip("bitsandbytes")
 pytestmark = pytest.mark.filterwarnings("ignore::FutureWarning", "ignore::UserWarning")
 
 
-@pytest.mark.parametrize("quantise", ["nf4", pytest.param("int8", marks=pytest.mark.slow)])
+@pytest.mark.parametrize("quantise", ["nf4", "int8"])
 def test_adapters_over_rounded_weights_are_merged_into_plain_ones(
     tmp_path, make_exam, settings_for, quantise
 ):
@@ -34,3 +34,30 @@ def test_adapters_over_rounded_weights_are_merged_into_plain_ones(
     # What the rounding moved, and no more.
     assert np.abs(merged - found.dev_scores.values).max() < 2.0
     assert not np.array_equal(merged, found.dev_scores.values)
+
+
+@pytest.mark.parametrize("quantise", ["nf4", "int8"])
+@pytest.mark.parametrize("width", [32, 64])
+def test_gradients_are_those_before_an_evaluation(
+    tmp_path, make_exam, settings_for, make_folder, quantise, width
+):
+    """bitsandbytes changes 4-bit weights at the first evaluation, and then has no gradients."""
+    folder = make_folder(tmp_path, hidden_size=width, intermediate_size=2 * width)
+    settings = settings_for(model=str(folder), quantise=quantise, lora={"r": 4})
+    trainee = load_trainee(settings)
+    ids = torch.arange(4, 24)[None]
+
+    def gradients():
+        trainee.model.train()
+        trainee.model.zero_grad()
+        trainee.model(input_ids=ids, labels=ids).loss.backward()
+        return {n: p.grad.clone() for n, p in trainee.model.named_parameters() if p.requires_grad}
+
+    before = gradients()
+    scores = DevScorer(make_exam(4), trainee, settings).score().values
+    after = gradients()
+    assert np.isfinite(scores).all()
+    # One matrix of each pair begins as zeros, so the other has no gradient yet.
+    assert sum(bool(one.abs().max() > 0) for one in before.values()) == len(before) / 2
+    for name, one in before.items():
+        torch.testing.assert_close(after[name], one)

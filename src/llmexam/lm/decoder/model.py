@@ -19,7 +19,8 @@ from llmexam.lm.decoder.binary_head import (
     require_binary_head,
 )
 from llmexam.lm.decoder.head import Head, TokenHead
-from llmexam.lm.loading import ModelFolder, load_tokenizer, resolve_model
+from llmexam.lm.decoder.rounding import keep_products_plain, rounding_config
+from llmexam.lm.loading import ModelFolder, load_tokenizer, require_packages, resolve_model
 from llmexam.lm.precision import choose_dtype
 
 DecoderPrecision = Literal["auto", "fp32", "bf16", "fp16", "int8", "nf4"]
@@ -206,14 +207,16 @@ def _load(folder: ModelFolder, precision: DecoderPrecision, device: torch.device
     options: dict[str, Any] = {}
     model: Any
     told: dict[str, Any]
-    if precision in ("int8", "nf4"):
-        options["quantization_config"] = _quantisation(precision)
+    dtype = choose_decoder_dtype(precision, device)
+    if precision == "int8" or precision == "nf4":
+        require_packages(f"precision '{precision}'", "bitsandbytes")
+        options["quantization_config"] = rounding_config(precision, dtype)
         options["device_map"] = {"": str(device)}
     binary = has_binary_head(folder)
     try:
         model, told = auto_class(binary_head=binary).from_pretrained(
             str(folder.path),
-            dtype=choose_decoder_dtype(precision, device),
+            dtype=dtype,
             use_safetensors=True,
             trust_remote_code=False,
             local_files_only=True,
@@ -233,7 +236,9 @@ def _load(folder: ModelFolder, precision: DecoderPrecision, device: torch.device
         )
     if binary:
         require_binary_head(model, folder)
-    if not options:
+    if options:
+        keep_products_plain(model)
+    else:
         model = model.to(device)
     return model.eval()
 
@@ -245,16 +250,3 @@ def choose_decoder_dtype(precision: DecoderPrecision, device: torch.device) -> t
     if precision == "int8" or precision == "nf4":
         precision = "auto"
     return choose_dtype(precision, device)
-
-
-def _quantisation(precision: Literal["int8", "nf4"]) -> Any:
-    import transformers
-
-    from llmexam.lm.loading import require_packages
-
-    require_packages(f"precision '{precision}'", "bitsandbytes")
-    if precision == "int8":
-        return transformers.BitsAndBytesConfig(load_in_8bit=True)  # type: ignore[no-untyped-call]
-    return transformers.BitsAndBytesConfig(  # type: ignore[no-untyped-call]
-        load_in_4bit=True, bnb_4bit_quant_type="nf4"
-    )
