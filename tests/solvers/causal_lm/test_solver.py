@@ -258,3 +258,29 @@ def test_settings_of_streamed_layers_go_together(folder, settings, told):
 def test_too_little_memory_for_streamed_layers_is_told(folder):
     with pytest.raises(ModelError, match="1 MB are too few"):
         solver(folder, streamed=True, memory_mb=1).score(QUESTIONS)
+
+
+def test_questions_without_content_are_asked_once_for_all_calls(folder):
+    one = solver(folder, calibrate=True)
+    one.score(QUESTIONS[:3])
+    first = one.scorer.work.asked
+    one.score(QUESTIONS[3:])
+    # Three questions and the one without content, then three questions.
+    assert (one.scorer.work.asked - first) * 4 == first * 3
+    groups = solver(folder, calibrate=True).requests(QUESTIONS)
+    assert sum(len(group) for group in groups) == 5 * 6 + 5
+
+
+def test_a_prompt_is_tokenised_once_with_all_its_answers(folder, monkeypatch):
+    one = solver(folder)
+    calls = []
+    tokenizer = type(one.scorer.tokenizer)
+    encode = tokenizer.__call__
+
+    def counted(self, text, *args, **options):
+        calls.append(text)
+        return encode(self, text, *args, **options)
+
+    monkeypatch.setattr(tokenizer, "__call__", counted)
+    one.requests(QUESTIONS[:1])
+    assert [len(texts) for texts in calls] == [6]

@@ -76,8 +76,7 @@ class Prompter:
         full = context
         for _ in range(_MOST_CUTS):
             text = self._text(ask.names, context, shots)
-            requests = tuple(self._request(text, answer) for answer in ask.answers)
-            requests = requests or (self._whole(text),)
+            requests = self._requests(text, ask.answers) or (self._whole(text),)
             excess = self._excess(requests)
             if excess <= 0 or not context:
                 break
@@ -102,16 +101,20 @@ class Prompter:
         )
         return text
 
-    def _request(self, text: str, answer: str) -> Continuation:
+    def _requests(self, text: str, answers: Sequence[str]) -> tuple[Continuation, ...]:
         """Return prompt and answer, tokenised as one text, as a model would have read them."""
+        if not answers:
+            return ()
         if self._chat:
             # Behind a chat template an answer begins a turn, so without a space.
-            answer = answer.lstrip()
+            answers = [answer.lstrip() for answer in answers]
         # Spaces at the end of a prompt belong to the first token of what follows.
         body = text.rstrip(" ")
-        answer = text[len(body) :] + answer
-        before = self._encode(body)
-        both = self._encode(body + answer)
+        spaces = text[len(body) :]
+        before, *all_both = self._encode([body, *(body + spaces + answer for answer in answers)])
+        return tuple(self._request(before, both) for both in all_both)
+
+    def _request(self, before: Sequence[int], both: Sequence[int]) -> Continuation:
         shared = next(
             (i for i, (a, b) in enumerate(zip(before, both, strict=False)) if a != b),
             min(len(before), len(both)),
@@ -133,14 +136,18 @@ class Prompter:
                 return int(token)
         raise ModelError("the prompt is empty, and the model has no token to begin with")
 
-    def _encode(self, text: str) -> list[int]:
+    def _encode(self, texts: Sequence[str]) -> list[list[int]]:
         # A chat template writes its special tokens itself.
-        ids: list[int] = self._tokenizer(text, add_special_tokens=not self._chat)["input_ids"]
+        rows: list[list[int]] = self._tokenizer(
+            list(texts), add_special_tokens=not self._chat, return_attention_mask=False
+        )["input_ids"]
         last = {self._tokenizer.eos_token_id, getattr(self._tokenizer, "sep_token_id", None)}
-        if not self._chat and len(ids) > 1 and ids[-1] in last - {None}:
-            # Some tokenizers end every text; an answer follows here.
-            ids = ids[:-1]
-        return ids
+        if self._chat:
+            return rows
+        # Some tokenizers end every text; an answer follows here.
+        return [
+            ids[:-1] if len(ids) > 1 and ids[-1] in last - {None} else list(ids) for ids in rows
+        ]
 
     def _excess(self, requests: Sequence[Continuation]) -> int:
         if self._max_tokens is None:

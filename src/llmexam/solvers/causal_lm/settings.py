@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Literal
+from typing import Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from llmexam.settings import Settings
 from llmexam.solvers.causal_lm.asking import Norm
@@ -44,6 +44,27 @@ class CausalLmSettings(Settings):
         None, ge=16, description="cut contexts to this many tokens a prompt; the model's limit"
     )
     batch_tokens: int = Field(4096, ge=1, description="tokens of a batch, padding included")
+    streamed: bool = Field(
+        False,
+        description="for a model larger than memory: read one layer after the other from its "
+        "files, once for the whole exam",
+    )
+    memory_mb: int | None = Field(
+        None,
+        ge=1,
+        description="with `streamed`: what weights and states may take, beside some 400 MB of "
+        "Python and its libraries; half of what is free",
+    )
     cache_dir: Path | None = Field(
         None, description="keep log-likelihoods in this folder, so that nothing is scored twice"
     )
+
+    @model_validator(mode="after")
+    def _streamed_alone(self) -> Self:
+        if self.memory_mb is not None and not self.streamed:
+            raise ValueError("`memory_mb` limits a model that is `streamed`: set `streamed: true`")
+        if self.streamed and self.precision in ("int8", "nf4"):
+            raise ValueError(
+                f"layers are not streamed in {self.precision}: take bf16, fp16 or fp32"
+            )
+        return self

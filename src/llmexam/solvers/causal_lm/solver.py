@@ -23,8 +23,8 @@ from llmexam.solvers.protocol import Explanation, OptionReason
 from llmexam.storage.hashing import hash_json
 
 if TYPE_CHECKING:
-    from llmexam.lm.decoder.requests import Group
-    from llmexam.lm.decoder.scorer import LikelihoodScorer
+    from llmexam.lm.decoder.protocol import GroupScorer
+    from llmexam.lm.decoder.requests import Continuation, Group
     from llmexam.lm.decoder.sums import SumScorer
     from llmexam.solvers.causal_lm.prompting import Prompted, Prompter
 
@@ -65,11 +65,17 @@ class CausalLmSolver:
         )
         self._pool = ShotPool(settings.shots) if settings.shots is not None else None
         self._known: dict[str, _Answered] = {}
+        self._of_free: dict[tuple[Continuation, ...], NDArray[np.float64]] = {}
 
     @property
     def order_invariant(self) -> bool:
         """Whether the places of the options make no difference."""
         return self.template.mode != "letters"
+
+    @property
+    def whole_exam(self) -> bool:
+        """Whether one call should get all questions: a call reads all layers from their files."""
+        return self.settings.streamed
 
     @property
     def weights_hash(self) -> str:
@@ -114,12 +120,14 @@ class CausalLmSolver:
         return [[one.text for one in prompted] for prompted, _ in self._prompted(questions)]
 
     def requests(self, questions: Sequence[Question]) -> list[Group]:
-        """Return what the decoder is asked about each question."""
-        return [_requests(asked, free) for asked, free in self._prompted(questions)]
+        """Return what the decoder is asked: a group a question, then those without content."""
+        read = self._prompted(questions)
+        groups = [_requests(asked) for asked, _ in read]
+        return [*groups, *dict.fromkeys(_requests(free) for _, free in read if free)]
 
     @property
-    def scorer(self) -> LikelihoodScorer:
-        """What asks the decoder; the model is loaded for it."""
+    def scorer(self) -> GroupScorer:
+        """What asks the decoder; a model that is not streamed is loaded for it."""
         return self._scorer.scorer
 
     def _answer(self, questions: Sequence[Question]) -> list[_Answered]:
@@ -128,18 +136,23 @@ class CausalLmSolver:
         if new:
             read = self._prompted(new)
             # Without content there is little to share with a question, and much among questions.
-            free_groups = list(dict.fromkeys(tuple(_requests([], free)) for _, free in read))
-            groups = [_requests(asked, []) for asked, _ in read]
+            free_groups = [
+                group
+                for group in dict.fromkeys(_requests(free) for _, free in read)
+                if group not in self._of_free
+            ]
+            groups = [_requests(asked) for asked, _ in read]
             sums = self._scorer.score([*groups, *free_groups])
-            of_free = dict(zip(free_groups, sums[len(groups) :], strict=True))
+            self._of_free.update(zip(free_groups, sums[len(groups) :], strict=True))
             for question, (asked, free), found in zip(new, read, sums, strict=False):
-                without = of_free[tuple(_requests([], free))]
+                without = self._of_free[_requests(free)]
                 scores = self._asking.scores(question, _heard(asked, found), _heard(free, without))
                 n_cut = max(one.n_cut for one in asked)
                 fresh[question.id] = _Answered(question, scores, n_cut)
         answered = [fresh.get(q.id) or self._known[q.id] for q in questions]
         if len(self._known) + len(fresh) > _MOST_KNOWN:
             self._known.clear()
+            self._of_free.clear()
         self._known.update(fresh)
         return answered
 
@@ -178,11 +191,11 @@ class CausalLmSolver:
     def _prompter(self) -> Prompter:
         from llmexam.solvers.causal_lm.prompting import Prompter
 
-        decoder = self._scorer.scorer.decoder
-        limits = [n for n in (self.settings.max_tokens, decoder.longest) if n is not None]
+        scorer = self.scorer
+        limits = [n for n in (self.settings.max_tokens, scorer.longest) if n is not None]
         return Prompter(
             self.template,
-            decoder.tokenizer,
+            scorer.tokenizer,
             max_tokens=min(limits) if limits else None,
             n_passages=self.settings.passages,
             chat=self.settings.chat,
@@ -190,15 +203,32 @@ class CausalLmSolver:
 
     @cached_property
     def _scorer(self) -> SumScorer:
-        from llmexam.lm.decoder.model import load_decoder
-        from llmexam.lm.decoder.scorer import LikelihoodScorer
         from llmexam.lm.decoder.sums import SumScorer
 
         require_head(self.settings, self.template)
+        return SumScorer(self._load(), self.settings.cache_dir)
+
+    def _load(self) -> GroupScorer:
         settings = self.settings
-        decoder = load_decoder(settings.model, precision=settings.precision, device=settings.device)
-        scorer = LikelihoodScorer(decoder, n_tokens=settings.batch_tokens)
-        return SumScorer(scorer, settings.cache_dir)
+        if not settings.streamed:
+            from llmexam.lm.decoder.model import load_decoder
+            from llmexam.lm.decoder.scorer import LikelihoodScorer
+
+            decoder = load_decoder(
+                settings.model, precision=settings.precision, device=settings.device
+            )
+            return LikelihoodScorer(decoder, n_tokens=settings.batch_tokens)
+        from llmexam.lm.decoder.streaming import StreamedScorer
+
+        folder = resolve_model(settings.model)
+        limit = settings.memory_mb
+        return StreamedScorer(
+            folder,
+            precision=settings.precision,
+            device=settings.device,
+            n_tokens=settings.batch_tokens,
+            memory_bytes=None if limit is None else limit * 1_000_000,
+        )
 
     def _knows(self, question: Question) -> bool:
         known = self._known.get(question.id)
@@ -214,8 +244,8 @@ class CausalLmSolver:
         }[self.template.mode]
 
 
-def _requests(asked: Sequence[Prompted], free: Sequence[Prompted]) -> Group:
-    return [request for one in [*asked, *free] for request in one.requests]
+def _requests(asked: Sequence[Prompted]) -> tuple[Continuation, ...]:
+    return tuple(request for one in asked for request in one.requests)
 
 
 def _heard(prompted: Sequence[Prompted], sums: NDArray[np.float64]) -> list[NDArray[np.float64]]:
