@@ -12,9 +12,15 @@ from llmexam.errors import SettingsError
 from llmexam.exam.exam import Exam
 from llmexam.exam.writers import write_exam
 from llmexam.lm.decoder.batches import count_work
+from llmexam.solvers.cascade.solver import CascadeSettings, CascadeSolver
 from llmexam.solvers.registry import create_solver
-from llmexam.workflows.estimate import describe, estimate, estimate_file, parse_duration
+from llmexam.testing import NoisySolver
+from llmexam.workflows.estimate import estimate, estimate_file, predict
 from llmexam.workflows.estimate_decoder import DecoderReads
+from llmexam.workflows.estimate_prediction import Prediction, Spread, hold_to_limit
+from llmexam.workflows.estimate_text import describe, parse_duration
+from llmexam.workflows.estimate_timed import predict_timed
+from llmexam.workflows.estimate_tokens import predict_decoder
 from llmexam.workflows.evaluate import load_exam
 from llmexam.workflows.solve import solve
 
@@ -52,13 +58,17 @@ def questions():
 
 
 class Slow:
-    """A model that takes 3 seconds a call and a second for 100 tokens, on a clock of its own."""
+    """A model that takes 3 seconds a call and a second for 100 tokens, on a clock of its own.
+
+    From the second round on it is slower, by a factor.
+    """
 
     shares = True
     n_tokens = 500
 
-    def __init__(self, reads):
+    def __init__(self, reads, factor=1.0):
         self._reads = reads
+        self._factor = factor
         self.now = 0.0
         self.sizes = []
 
@@ -72,11 +82,27 @@ class Slow:
     def compute(self, groups):
         self.sizes.append(len(groups))
         padded = count_work([groups], n_tokens=self.n_tokens).padded
-        self.now += 3 + padded / 100
+        self.now += (3 + padded / 100) * (self._factor if len(self.sizes) > 3 else 1)
         return padded
 
-    def first(self, questions):
-        self.now += 0.5 * len(questions)
+
+class Paced(NoisySolver):
+    """Takes half a second a question, 2 seconds a call and 7 for the first, on its own clock."""
+
+    def __init__(self, seconds=0.5):
+        super().__init__()
+        self.now = 0.0
+        self.asked = []
+        self._seconds = seconds
+
+    def score(self, questions):
+        self.now += (0 if self.asked else 7) + 2 + self._seconds * len(questions)
+        self.asked.append([question.id for question in questions])
+        return super().score(questions)
+
+
+def prediction(seconds, n=100, fixed=0.0, **more):
+    return Prediction("x", n, fixed, Spread.exact(seconds), **more)
 
 
 @pytest.fixture(scope="module")
@@ -92,58 +118,119 @@ def test_the_tokens_it_counts_are_those_a_run_computes(folder, questions, templa
         "batch_tokens": 900,
         "template": template,
     }
-    found = estimate(
-        questions, DecoderReads(settings), create_solver("longest").score, samples=(1, 2)
-    )
+    found = predict(questions, create_solver("causal-lm", settings), name="x", samples=(1, 2))
     solver = create_solver("causal-lm", settings)
     _ = solver.scorer.decoder.shares
     solve(Exam(tuple(questions)), solver)
-    assert found.n_tokens == solver.scorer.work.padded
-    assert found.n_plain_tokens == solver.scorer.work.plain
-    assert found.n_tokens < found.n_plain_tokens
+    n_tokens, n_plain = (found.counts[name] for name in ("tokens", "tokens of each answer alone"))
+    assert n_tokens == Spread.exact(solver.scorer.work.padded)
+    assert n_plain == Spread.exact(solver.scorer.work.plain)
+    assert n_tokens.likely < n_plain.likely
 
 
 def test_a_line_through_two_sizes_says_what_the_exam_takes(reads, questions):
     slow = Slow(reads)
-    found = estimate(questions, slow, slow.first, samples=(4, 12), clock=lambda: slow.now)
-    # One to warm up, then the samples.
-    assert slow.sizes == [1, 4, 12]
-    assert found.seconds_a_call == pytest.approx(3)
-    assert found.tokens_a_second == pytest.approx(100)
-    assert found.load_seconds == 40
+    found = predict_decoder(questions, slow, samples=(4, 12), clock=lambda: slow.now)
+    # One to warm up, then the samples, twice.
+    assert slow.sizes == [1, 4, 12, 4, 12]
+    assert "100 tokens/s, measured on 4 and 12 questions, 2 times" in found.speed
+    assert found.fixed_seconds == 40
     # 70 questions are two calls.
-    assert found.seconds == pytest.approx(40 + 2 * 3 + found.n_tokens / 100)
-    assert (found.fits, found.share) == (True, 1.0)
-    assert found.first_seconds == pytest.approx(35)
+    expected = 40 + 2 * 3 + found.counts["tokens"].likely / 100
+    assert found.seconds == Spread(*3 * [pytest.approx(expected)])
     assert found.memory == {"weights": 700, "cache": 200}
     assert (found.memory_bytes, found.available_bytes, found.fits_memory) == (900, 1000, True)
 
 
-def test_a_limit_too_short_for_all_leaves_a_share(reads, questions):
-    slow = Slow(reads)
-    whole = estimate(questions, slow, slow.first, clock=lambda: slow.now)
-    limit = 40 + 35 + (whole.seconds - 40) / 2
-    slow = Slow(reads)
-    found = estimate(
-        questions, slow, slow.first, limit_seconds=limit, margin=0, clock=lambda: slow.now
-    )
-    assert not found.fits
-    assert found.share == pytest.approx(0.5, abs=0.002)
-    assert "the least certain 50.0% fit" in describe(found, "x") or found.share == 0.499
-    slow = Slow(reads)
-    none = estimate(questions, slow, slow.first, limit_seconds=50, clock=lambda: slow.now)
-    assert none.share == 0
-    assert "no time left" in describe(none, "x")
+def test_rounds_that_differ_are_the_spread(reads, questions):
+    slow = Slow(reads, factor=1.5)
+    found = predict_decoder(questions, slow, samples=(4, 12), clock=lambda: slow.now)
+    seconds = 2 * 3 + found.counts["tokens"].likely / 100
+    assert found.moving.low == pytest.approx(seconds)
+    assert found.moving.high == pytest.approx(1.5 * seconds)
+    assert found.moving.likely == pytest.approx(1.25 * seconds)
 
 
 def test_it_plans_for_an_exam_of_another_size(reads, questions):
     slow = Slow(reads)
-    found = estimate(questions, slow, slow.first, n_questions=700, clock=lambda: slow.now)
-    own = estimate(questions, Slow(reads), slow.first)
+    found = predict_decoder(questions, slow, n_questions=700, clock=lambda: slow.now)
+    own = predict_decoder(questions, Slow(reads))
     assert found.n_questions == 700
-    assert found.n_tokens == 10 * own.n_tokens
-    assert found.seconds == pytest.approx(40 + 11 * 3 + found.n_tokens / 100)
-    assert found.first_seconds == pytest.approx(350)
+    n_tokens = found.counts["tokens"].likely
+    assert n_tokens == 10 * own.counts["tokens"].likely
+    assert found.seconds.likely == pytest.approx(40 + 11 * 3 + n_tokens / 100)
+
+
+def test_any_solver_is_timed_on_questions_of_its_own(questions):
+    paced = Paced()
+    found = predict_timed(questions, paced, name="x", samples=(4, 12), clock=lambda: paced.now)
+    asked = [name for call in paced.asked for name in call]
+    # What was asked before would be remembered.
+    assert len(set(asked)) == len(asked)
+    assert [len(call) for call in paced.asked] == [1, 4, 12, 4, 12]
+    assert found.fixed_seconds == 9.5
+    # 70 questions in two calls: the line is through characters, so not exactly.
+    assert found.moving.low <= found.moving.likely <= found.moving.high
+    assert found.moving.likely == pytest.approx(2 * 2 + 70 * 0.5, rel=0.2)
+    assert found.memory_bytes > 1e7
+
+
+@pytest.mark.parametrize("n", [1, 2, 3, 9])
+def test_few_questions_are_shared_out(questions, n):
+    paced = Paced()
+    found = predict_timed(questions[:n], paced, name="x", clock=lambda: paced.now)
+    assert sum(map(len, paced.asked)) <= max(n, 2)
+    assert found.timed
+    assert found.moving.low <= found.moving.likely <= found.moving.high
+
+
+def test_a_limit_too_short_for_all_leaves_a_share():
+    slow, first = prediction(1000.0, fixed=40.0), prediction(60.0)
+    found = hold_to_limit(slow, limit_seconds=2000, margin=0.1, first=first)
+    assert (found.fits, found.share) == (True, 1.0)
+    found = hold_to_limit(slow, limit_seconds=600, margin=0, first=first)
+    assert (found.fits, found.share) == (False, 0.5)
+    assert "after 'x' (1:00 min) the least certain 50.0% fit: --set share=0.5" in describe(found)
+    none = hold_to_limit(slow, limit_seconds=99, margin=0, first=first)
+    assert none.share == 0
+    assert "no time left for 'x'" in describe(none)
+
+
+def test_what_fits_does_so_where_it_was_slowest():
+    shaky = Prediction("x", 100, 0.0, Spread(80.0, 70.0, 95.0))
+    assert not hold_to_limit(shaky, limit_seconds=100, margin=0.1).fits
+    assert hold_to_limit(shaky, limit_seconds=100, margin=0.05).fits
+    assert "1:20 min (1:10 min to 1:35 min)" in describe(
+        hold_to_limit(shaky, limit_seconds=None, margin=0)
+    )
+
+
+def test_a_cascade_takes_both_and_a_share_of_the_second(questions):
+    first, second = Paced(0.1), Paced(2.0)
+    settings = {"first": "random", "second": {"solver": "random", "name": "large"}, "share": 0.25}
+    cascade = CascadeSolver(CascadeSettings.parse(settings, subject="cascade"))
+    cascade = cascade.with_members({"first": first, "second": second})
+    found = estimate(questions, cascade, name="cascade", first=first, n_questions=1000)
+    one, two = found.prediction.stages
+    assert (one.n_questions, two.n_questions, two.solver) == (1000, 250, "large")
+    assert found.prediction.moving == one.moving + two.moving
+    assert found.prediction.fixed_seconds == one.fixed_seconds + two.fixed_seconds
+    # What the share may be grows with the room that the first leaves.
+    room = found.prediction.seconds.high + two.moving.high
+    wider = hold_to_limit(found.prediction, limit_seconds=room, margin=0, first=one, asked=two)
+    assert wider.fits
+    assert wider.share == pytest.approx(0.5, abs=0.002)
+    assert "25.0% of the questions" in describe(wider)
+
+
+def test_a_solver_that_asks_others_takes_what_they_take(questions):
+    first, second = Paced(), Paced()
+    settings = {"first": "random", "second": "random", "share": 0}
+    cascade = CascadeSolver(CascadeSettings.parse(settings, subject="cascade"))
+    cascade = cascade.with_members({"first": first, "second": second})
+    found = estimate(questions, cascade, name="cascade", first=first)
+    assert len(found.prediction.stages) == 1
+    assert not second.asked
 
 
 @pytest.mark.parametrize("text", ["", "h", "9x", "-1h", "0", "1h 30m"])
@@ -152,32 +239,55 @@ def test_what_is_no_duration(text):
         parse_duration(text)
 
 
-def test_an_estimate_needs_questions(reads):
+def test_an_estimate_needs_questions():
+    solver = create_solver("first")
     with pytest.raises(SettingsError, match="needs questions"):
-        estimate([], reads, len)
+        estimate([], solver, name="first", first=solver)
     with pytest.raises(SettingsError, match="causal-lm"):
         estimate_file("bundled", {"model": "x", "norms": 1})
 
 
-def test_the_command(folder, questions, tmp_path):
+@pytest.fixture
+def run(questions, tmp_path):
     write_exam(tmp_path / "exam.jsonl", Exam(tuple(questions[:10])), format="jsonl")
     app = typer.Typer()
     app.command()(plan)
 
-    def run(*more):
-        asked = [str(tmp_path / "exam.jsonl"), "--model", str(folder), "--sample", "1"]
-        return CliRunner().invoke(app, [*asked, "--sample", "3", "--set", "precision=fp32", *more])
+    def _run(*more):
+        asked = [str(tmp_path / "exam.jsonl"), "--sample", "1", "--sample", "3"]
+        return CliRunner().invoke(app, [*asked, *more])
 
-    done = run("--json", "--questions", "20", "--limit", "9h")
+    return _run
+
+
+def test_the_command(folder, run):
+    decoder = ("--model", str(folder), "--set", "precision=fp32")
+    done = run(*decoder, "--json", "--questions", "20", "--limit", "9h")
     assert done.exit_code == 0, done.output
     found = json.loads(done.stdout)
     assert found["n_questions"] == 20
-    assert [one["n_questions"] for one in found["timed"]] == [1, 3]
+    assert [one["n_questions"] for one in found["timed"][:2]] == [1, 3]
     assert found["fits"]
+    assert found["seconds"]["low"] <= found["seconds"]["likely"] <= found["seconds"]["high"]
     assert found["limit_seconds"] == 32400
     parts = {"weights", "keys and values", "logits", "Python and libraries"}
     assert set(found["memory"]) == parts
-    tight = run("--limit", "0.000001s")
+    tight = run(*decoder, "--limit", "0.000001s")
     assert tight.exit_code == 1
     assert "does not fit" in tight.stdout
     assert "tokens/s, measured on 1 and 3 questions" in tight.stdout
+
+
+def test_the_command_for_a_cascade(folder, run):
+    second = f"second={{causal-lm: {{model: {folder}, precision: fp32}}}}"
+    done = run("--solver", "cascade", "--set", "first=longest", "--set", second, "--limit", "1h")
+    assert done.exit_code == 0, done.output
+    assert done.stdout.startswith("longest:\n  questions  10\n")
+    assert "causal-lm:\n  questions  2\n  tokens " in done.stdout
+    assert "limit      1:00:00 h: it fits" in done.stdout
+
+
+def test_the_command_needs_a_model_where_the_solver_does(run):
+    done = run()
+    assert isinstance(done.exception, SettingsError)
+    assert "model" in str(done.exception)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -9,7 +10,13 @@ import typer
 
 def plan(
     exam: Annotated[str, typer.Argument(help="The exam's file, or `bundled` for the sample.")],
-    model: Annotated[str, typer.Option(help="A decoder: a folder or a Hugging Face name.")],
+    solver: Annotated[
+        str, typer.Option(help="Who would answer: see `llmexam solvers`.")
+    ] = "causal-lm",
+    model: Annotated[
+        str | None,
+        typer.Option(help="Its model: a folder, a Hugging Face name, or what a server calls it."),
+    ] = None,
     limit: Annotated[
         str | None, typer.Option(help="What the exam may take, such as 9h or 1h30m.")
     ] = None,
@@ -19,14 +26,21 @@ def plan(
     ] = None,
     set_: Annotated[
         list[str] | None,
-        typer.Option("--set", help="A setting of solver causal-lm: --set precision=bf16."),
+        typer.Option("--set", help="A setting of the solver: --set precision=bf16. Repeatable."),
     ] = None,
+    index: Annotated[
+        list[Path] | None,
+        typer.Option(help="Find evidence in this index. Several are fused by rank."),
+    ] = None,
+    k: Annotated[int, typer.Option("--k", "-k", min=1, help="Passages a question gets.")] = 4,
     first: Annotated[
-        str, typer.Option(help="The solver that answers everything first in a cascade.")
+        str, typer.Option(help="The solver that would answer everything first in a cascade.")
     ] = "lexical",
     sample: Annotated[
         list[int] | None,
-        typer.Option(min=1, help="Questions to time. Give two sizes. [default: 4, 16]"),
+        typer.Option(
+            min=1, help="Questions to time, or requests to send. Give two sizes. [default: 4, 16]"
+        ),
     ] = None,
     margin: Annotated[
         float, typer.Option(min=0, max=0.99, help="Part of the limit to leave free.")
@@ -36,19 +50,24 @@ def plan(
     ] = None,
     json: Annotated[bool, typer.Option("--json", help="Print it as JSON.")] = False,
 ) -> None:
-    """Predict time and memory of a decoder on an exam, from a few questions timed here.
+    """Predict time, memory and cost of a solver on an exam, from a few questions of it.
 
-    The exit code is 1 if it does not fit.
+    A served model is sent some requests, which may cost money; their answers are kept for the
+    run. The exit code is 1 if it does not fit.
 
     Example: llmexam plan exam.csv --model my-llama --questions 4000 --limit 9h
     """
     from llmexam.cli.options import parse_settings
     from llmexam.workflows.estimate import estimate_file
 
+    settings = parse_settings(set_ or [])
     found = estimate_file(
         exam,
-        {**parse_settings(set_ or []), "model": model},
+        settings if model is None else {**settings, "model": model},
+        solver=solver,
         format=format,
+        indexes=tuple(index or ()),
+        k=k,
         limit=limit,
         n_questions=questions,
         first=first,
@@ -60,8 +79,8 @@ def plan(
 
         typer.echo(dumps(found.to_json(), indent=2))
     else:
-        from llmexam.workflows.estimate import describe
+        from llmexam.workflows.estimate_text import describe
 
-        typer.echo(describe(found, first))
+        typer.echo(describe(found))
     if not (found.fits and found.fits_memory):
         raise typer.Exit(1)

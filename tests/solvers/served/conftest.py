@@ -40,6 +40,7 @@ class Endpoint:
         script: What to do with the next requests instead of answering: a status with a body,
             "hang up", or "garbage".
         logprobs: "offered", "left out" or "refused".
+        tokens_of: How many tokens it counts in what the user said.
         wait: If set, called before each answer with the number of requests that came before.
     """
 
@@ -51,6 +52,7 @@ class Endpoint:
         self.logprobs = "offered"
         self.says: Callable[[list[str]], str] | None = None
         self.counts = True
+        self.tokens_of: Callable[[str], int] = lambda prompt: 100
         self.wait: Callable[[int], None] | None = None
         self.closed = threading.Event()
         self.most_at_once = 0
@@ -143,7 +145,8 @@ class Endpoint:
         choice |= {"message": {"role": "assistant", "content": text}} if chat else {"text": text}
         found: dict[str, Any] = {"model": body["model"], "choices": [choice]}
         if self.counts:
-            found["usage"] = {"prompt_tokens": 100, "completion_tokens": 10, "total_tokens": 110}
+            n = self.tokens_of(prompt)
+            found["usage"] = {"prompt_tokens": n, "completion_tokens": 10, "total_tokens": n + 10}
         return found
 
 

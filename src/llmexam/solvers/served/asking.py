@@ -10,6 +10,7 @@ import asyncio
 import json
 import os
 import socket
+import time
 from collections.abc import Coroutine, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
@@ -83,15 +84,23 @@ class Asker:
             self._send(list(new.values()))
         return [self._known[one.key] for one in requests]
 
+    def kept(self, request: Request) -> Reply | None:
+        """Return an answer that is there already, if any; it does not count as used."""
+        if request.key in self._known:
+            return self._known[request.key]
+        kept = self._cache.get(request.key)
+        if kept is None:
+            return None
+        try:
+            return Reply.model_validate(kept)
+        except ValueError:  # not one of ours: it is asked for again
+            return None
+
     def _find(self, request: Request) -> bool:
         if request.key in self._known:
             return True
-        kept = self._cache.get(request.key)
-        if kept is None:
-            return False
-        try:
-            reply = Reply.model_validate(kept)
-        except ValueError:  # not one of ours: it is asked for again
+        reply = self.kept(request)
+        if reply is None:
             return False
         self._known[request.key] = reply
         self._meter.count(request, reply, kept=True)
@@ -196,10 +205,12 @@ class Asker:
         else:
             create = client.completions.with_raw_response.create
             asked = {"prompt": body.pop("prompt")}
+        begin = time.monotonic()
         try:
             answer = await create(model=model, **asked, extra_body=body)
         except openai.OpenAIError as error:
             raise explain_failure(error, request, settings, key) from None
+        self._meter.latencies.append(time.monotonic() - begin)
         self._meter.usage.n_retries += answer.retries_taken
         try:
             return read_reply(json.loads(answer.text))

@@ -69,6 +69,25 @@ class ServedSolver:
         """What the answers took so far: requests, tokens and cost; those kept apart."""
         return replace(self._meter.usage)
 
+    @property
+    def latencies(self) -> tuple[float, ...]:
+        """Seconds that each answer took that was asked for so far, tries and all."""
+        return tuple(self._meter.latencies)
+
+    def requests(self, questions: Sequence[Question]) -> list[list[Request]]:
+        """Return what would be sent for each question.
+
+        Raises:
+            EndpointError: Whether the endpoint tells log-probabilities could not be found out.
+            SettingsError: An example is a question of the exam.
+        """
+        return [[request for _, request in turned] for turned in self._asked(questions)]
+
+    def replies(self, requests: Sequence[Request]) -> list[Reply | None]:
+        """Return the answers that are kept, and None where there is none; nothing is sent."""
+        self._cache.refresh()
+        return [self._asker.kept(request) for request in requests]
+
     @cached_property
     def weights_hash(self) -> str:
         """SHA-256 of the model's name, template and examples, for telling results apart.

@@ -76,6 +76,10 @@ class Meter:
 
     Args:
         settings: Prices and budget.
+
+    Attributes:
+        usage: What was used so far.
+        latencies: Seconds that each answer took that was asked for.
     """
 
     def __init__(self, settings: ServedSettings) -> None:
@@ -84,6 +88,7 @@ class Meter:
         self._n_under_way = 0
         self._dearest = 0.0
         self.usage = Usage()
+        self.latencies: list[float] = []
 
     def may_ask(self, request: Request) -> bool:
         """Tell whether the budget has room for a request beside those under way."""

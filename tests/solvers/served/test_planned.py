@@ -1,0 +1,137 @@
+"""What is predicted of a served model, held against the run that follows."""
+
+import json
+
+import pytest
+
+from llmexam.cli.app import app
+from llmexam.exam.exam import Exam
+from llmexam.exam.writers import write_exam
+from llmexam.solvers.cascade.solver import CascadeSettings, CascadeSolver
+from llmexam.solvers.registry import create_solver
+from llmexam.workflows.estimate import estimate, predict
+from llmexam.workflows.estimate_prediction import Spread
+from llmexam.workflows.estimate_served import predict_served
+from llmexam.workflows.evaluate import load_exam
+from llmexam.workflows.solve import solve
+
+pytest.importorskip("openai", reason="the extra openai is not installed")
+
+EXAM = load_exam("bundled")
+PRICES = {"prompt_price": 2.0, "completion_price": 10.0}
+
+
+@pytest.fixture(autouse=True)
+def counting(endpoint):
+    """An endpoint that counts tokens as a vocabulary might: some four bytes each, and a frame."""
+    endpoint.tokens_of = lambda prompt: 20 + len(prompt.encode()) // 4
+
+
+@pytest.mark.parametrize("settings", [{"rotations": 1}, {"rotations": 3, "answers": "ranking"}])
+def test_requests_tokens_and_cost_are_those_of_the_run(endpoint, make, settings):
+    found = predict(EXAM.questions, make(**settings, **PRICES), name="openai")
+    n_sampled = sum(endpoint.answered.values())
+    assert 12 <= n_sampled <= 17
+    run = make(**settings, **PRICES)
+    solve(EXAM, run)
+    usage = run.usage
+    assert found.counts["requests"] == Spread.exact(usage.n_requests)
+    assert found.counts["kept from before"] == Spread.exact(usage.n_kept) == Spread.exact(n_sampled)
+    for name, used in (
+        ("tokens sent", usage.prompt_tokens),
+        ("tokens answered", usage.completion_tokens),
+        ("cost", usage.cost),
+    ):
+        spread = found.counts[name]
+        assert spread.low <= spread.likely <= spread.high
+        assert spread.low * 0.98 <= used <= spread.high * 1.02
+        assert spread.likely == pytest.approx(used, rel=0.02)
+    # What was asked to find out is not paid for again.
+    assert max(endpoint.answered.values()) == 1
+
+
+def test_seconds_are_requests_times_latency_by_how_many_are_under_way(endpoint, make):
+    solver = make(max_concurrency=4)
+    found = predict_served(EXAM.questions, solver, n_sample=12)
+    told = solver.latencies[1:]
+    assert len(told) == 12
+    # One more found out whether it tells log-probabilities.
+    n_left = len(EXAM) - 12 - 1
+    assert found.counts["requests"].likely == n_left
+    assert found.moving.likely == pytest.approx(n_left * sum(told) / 12 / 4)
+    assert found.moving.low <= found.moving.likely <= found.moving.high
+    assert found.speed.endswith("measured on 12 requests, 4 at once")
+    assert (found.fixed_seconds, found.memory) == (0.0, {})
+
+
+def test_what_is_kept_is_not_asked_for_and_takes_no_time(endpoint, make):
+    solve(EXAM, make())
+    n = sum(endpoint.answered.values())
+    found = predict(EXAM.questions, make(), name="openai")
+    assert sum(endpoint.answered.values()) == n
+    assert found.counts["requests"] == Spread.exact(0)
+    assert found.seconds == Spread.exact(0)
+    assert found.speed == "not measured: all answers are kept"
+
+
+def test_an_exam_of_another_size_has_no_kept_answers(endpoint, make):
+    found = predict(EXAM.questions, make(), name="openai", n_questions=1200)
+    assert found.counts["requests"] == Spread.exact(1200)
+    assert found.counts["kept from before"] == Spread.exact(0)
+    run = make()
+    solve(EXAM, run)
+    total = sum(20 + len(one["messages"][-1]["content"].encode()) // 4 for one in endpoint.asked)
+    assert found.counts["tokens sent"].likely == pytest.approx(10 * total, rel=0.02)
+
+
+def test_an_endpoint_that_does_not_count_is_said_to(endpoint, make):
+    endpoint.counts = False
+    found = predict(EXAM.questions, make(**PRICES), name="openai")
+    assert "the endpoint counts no tokens: they are estimated from bytes" in found.notes
+    real = sum(20 + len(str(one).encode()) // 4 for one in endpoint.asked)
+    assert found.counts["tokens sent"].likely > real
+    assert found.counts["cost"].high > 0
+
+
+@pytest.mark.parametrize(("max_cost", "fits"), [(1.0, True), (0.03, False)])
+def test_a_cost_over_the_budget_does_not_fit(make, max_cost, fits):
+    solver = make(max_cost=max_cost, **PRICES)
+    found = estimate(EXAM.questions, solver, name="openai", first=create_solver("first"))
+    assert found.fits == fits
+
+
+def test_a_cascade_asks_about_a_share(endpoint, make):
+    spec = {"first": "longest", "second": "first", "share": 0.3}
+    cascade = CascadeSolver(CascadeSettings.parse(spec, subject="cascade"))
+    cascade = cascade.with_members({"second": make()})
+    found = predict(EXAM.questions, cascade, name="cascade")
+    assert found.stages[1].counts["requests"] == Spread.exact(36)
+    n_sampled = sum(endpoint.answered.values())
+    later = CascadeSolver(cascade.settings).with_members({"second": make()})
+    later.score(EXAM.questions)
+    usage = later.members["second"].usage
+    assert usage.n_requests + usage.n_kept == 36
+    assert sum(endpoint.answered.values()) == n_sampled + usage.n_requests
+
+
+def test_the_command(endpoint, tmp_path):
+    from typer.testing import CliRunner
+
+    write_exam(tmp_path / "exam.csv", Exam(EXAM.questions[:30]), format="kaggle")
+    settings = {
+        "base_url": endpoint.url,
+        "cache_dir": str(tmp_path / "answers"),
+        "prompt_price": 1.0,
+    }
+    asked = ["plan", str(tmp_path / "exam.csv"), "--solver", "openai", "--model", "tiny"]
+    asked += [part for name, value in settings.items() for part in ("--set", f"{name}={value}")]
+    done = CliRunner().invoke(app, [*asked, "--sample", "8"])
+    assert done.exit_code == 0, done.output
+    lines = dict(line.split(None, 1) for line in done.stdout.splitlines())
+    assert lines["requests"] == "21 to send; 9 answers are kept"
+    assert "in the currency of the prices" in lines["cost"]
+    assert "memory" not in lines
+    assert "9 requests were sent for this" in done.stdout
+    told = json.loads(CliRunner().invoke(app, [*asked, "--json", "--limit", "1h"]).stdout)
+    assert told["counts"]["requests"]["likely"] == 5
+    assert told["fits"]
