@@ -26,6 +26,10 @@ mode: yes-no
 question: "{{ context }} {{ prompt }} {{ option }} is"
 answer: " {{ verdict }}"
 """
+BINARY_HEAD = """\
+mode: binary-head
+question: "{{ context }} {{ prompt }} {{ option }}"
+"""
 
 
 def tiny_tokenizer(n_words=N_WORDS):
@@ -93,7 +97,8 @@ def templates(tmp_path_factory):
     """Prompt templates of few words, by mode."""
     folder = tmp_path_factory.mktemp("templates")
     paths = {}
-    for mode, text in (("options", OPTIONS), ("letters", LETTERS), ("yes-no", YES_NO)):
+    texts = {"options": OPTIONS, "letters": LETTERS, "yes-no": YES_NO, "binary-head": BINARY_HEAD}
+    for mode, text in texts.items():
         paths[mode] = str(folder / f"{mode}.yaml")
         (folder / f"{mode}.yaml").write_text(text)
     return paths

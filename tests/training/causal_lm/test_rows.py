@@ -6,7 +6,7 @@ import transformers
 from llmexam.lm.decoder.requests import Continuation
 from llmexam.training.causal_lm.examples import Example, Part, count_tokens
 from llmexam.training.causal_lm.objective import log_probs, option_scores, total_loss
-from llmexam.training.causal_lm.rows import collate, plain_log_probs
+from llmexam.training.causal_lm.rows import collate, plain_answers
 
 SIZES = {"vocab_size": 50, "hidden_size": 16, "num_hidden_layers": 2, "num_attention_heads": 2}
 MORE = {**SIZES, "intermediate_size": 32, "num_key_value_heads": 1, "max_position_embeddings": 64}
@@ -51,7 +51,7 @@ def test_log_probs_are_those_of_each_answer_read_alone(kind, shares):
     with torch.no_grad():
         logits = outputs_of(model, batch)
         parts = [part for one in examples for part in one.parts]
-        plain = [plain_log_probs(model, part.request) for part in parts]
+        plain = [plain_answers(model, part.request) for part in parts]
     found = log_probs(logits, batch["asked"])
     np.testing.assert_allclose(found, torch.cat(plain), atol=2e-5)
     scores = option_scores(logits, batch["asked"])

@@ -18,7 +18,12 @@ from llmexam.training.loop import DevSet, run_training
 from llmexam.training.registry import create_trainer
 
 CHANCE = 11 / 30
-OBJECTIVES = [("answer", "options"), ("option-likelihood", "options"), ("binary", "yes-no")]
+OBJECTIVES = [
+    ("answer", "options"),
+    ("option-likelihood", "options"),
+    ("binary-head", "binary-head"),
+    ("binary", "yes-no"),
+]
 
 
 def fit(settings, train, dev, folder):
@@ -54,7 +59,7 @@ def trained(tmp_path_factory, make_exam, settings_for):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("lora", [None, {"r": 8}], ids=["full", "lora"])
-@pytest.mark.parametrize(("objective", "mode"), OBJECTIVES[:2], ids=["sft", "likelihood"])
+@pytest.mark.parametrize(("objective", "mode"), OBJECTIVES[:3], ids=["sft", "likelihood", "head"])
 def test_a_skill_is_learned_from_scratch(tmp_path, make_exam, settings_for, objective, mode, lora):
     # Random weights stay as they are under adapters, so it takes longer.
     rate, n_epochs = (3e-3, 4) if lora is None else (1e-2, 8)
@@ -114,7 +119,7 @@ def test_the_folder_says_what_it_is(trained):
 
 @pytest.mark.parametrize(
     ("objective", "mode"),
-    [*OBJECTIVES[:2], pytest.param(*OBJECTIVES[2], marks=pytest.mark.slow)],
+    [*OBJECTIVES[:3], pytest.param(*OBJECTIVES[3], marks=pytest.mark.slow)],
     ids=[objective for objective, _ in OBJECTIVES],
 )
 def test_accumulation_changes_nothing(tmp_path, make_exam, settings_for, objective, mode):
@@ -248,6 +253,8 @@ def test_what_does_not_go_together_is_named(tmp_path, make_exam, settings_for):
     for mode, values, told in (
         ("options", {"quantise": "nf4"}, "quantise"),
         ("options", {"objective": "binary"}, "does not go with template"),
+        ("yes-no", {"objective": "binary-head"}, "template of mode binary-head"),
+        ("binary-head", {}, "does not go with template"),
         ("options", {"label_smoothing": 0.1}, "label_smoothing"),
         ("options", {"lora": {"targets": ["nothing"]}}, "lora.targets"),
         ("options", {"deepspeed": str(tmp_path / "none.json")}, "deepspeed"),

@@ -14,6 +14,7 @@ from llmexam.errors import ModelError
 from llmexam.exam.exam import Exam
 from llmexam.lm.loading import ModelFolder, load_tokenizer, require_packages
 from llmexam.training.arguments import training_device, training_precision
+from llmexam.training.causal_lm.binary_head import require_objective
 from llmexam.training.causal_lm.deepspeed import read_deepspeed_config
 from llmexam.training.causal_lm.examples import ExampleMaker, Examples
 from llmexam.training.causal_lm.memory import Memory, Shape, memory, model_shape, n_trained
@@ -47,7 +48,8 @@ def estimate(train: Exam, settings: CausalLmTrainingSettings) -> Estimate:
     """
     check_settings(settings)
     folder = find_shape(settings.model)
-    shape = model_shape(folder)
+    require_objective(folder, settings)
+    shape = model_shape(folder, binary_head=settings.objective == "binary-head")
     tokenizer = load_tokenizer(folder)
     maker = ExampleMaker(settings, tokenizer, _longest(folder))
     examples = Examples(train, settings, maker)

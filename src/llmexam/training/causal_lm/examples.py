@@ -21,6 +21,7 @@ _MODES = {
     "answer": ("letters", "options", "yes-no"),
     "option-likelihood": ("letters", "options"),
     "binary": ("yes-no",),
+    "binary-head": ("binary-head",),
 }
 
 
@@ -29,7 +30,7 @@ class Part:
     """One request of a question, and what its log-likelihood counts for.
 
     Attributes:
-        request: What is read, and which tokens of it are asked for.
+        request: What is read, and which tokens of it are asked for, or that a head judges it.
         option: The option whose score it is part of.
         length: What its log-likelihood is divided by.
         sign: 1, or -1 where it speaks against the option.
@@ -59,7 +60,7 @@ class Example:
 
     @property
     def n_asked(self) -> int:
-        """Tokens whose likelihood is asked for."""
+        """Tokens whose likelihood is asked for, or texts that a head judges."""
         return sum(len(part.request.asked) for part in self.parts)
 
 
@@ -99,6 +100,8 @@ class ExampleMaker:
             parts = self._right_answers(asked, answer)
         elif self._settings.objective == "binary":
             parts = _verdicts(asked)
+        elif self._settings.objective == "binary-head":
+            parts = [Part(one.requests[0], option) for option, one in enumerate(asked)]
         else:
             parts = self._options(asked[0], question)
         return Example(tuple(parts), len(question.options), answer, max(one.n_cut for one in asked))
@@ -129,7 +132,7 @@ class Examples:
 
     Attributes:
         n_tokens: Tokens that go through the model for each question, shape `[n_questions]`.
-        n_asked: Tokens whose likelihood is asked for, shape `[n_questions]`.
+        n_asked: Tokens whose likelihood is asked for, or texts to judge, shape `[n_questions]`.
         n_cut: Tokens of each question's context that are left out, shape `[n_questions]`.
     """
 

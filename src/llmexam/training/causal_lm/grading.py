@@ -70,4 +70,4 @@ class DevScorer:
 
 def dev_loss(settings: CausalLmTrainingSettings) -> DevLoss:
     """Return the loss of dev scores: right or wrong for each option, or a softmax over them."""
-    return loss_of("binary") if settings.objective == "binary" else choice_loss
+    return loss_of("binary") if settings.objective.startswith("binary") else choice_loss

@@ -10,6 +10,7 @@ import transformers
 from torch import Tensor, nn
 from torch.utils.data import DataLoader, Dataset
 
+from llmexam.lm.decoder.binary_head import HEAD_NAME
 from llmexam.training.arguments import training_arguments
 from llmexam.training.causal_lm.deepspeed import deepspeed_config
 from llmexam.training.causal_lm.examples import Examples
@@ -51,13 +52,14 @@ class DecoderTrainer(transformers.Trainer):
         )
         self._total = total_loss(settings.objective, settings.label_smoothing)
         own = config is None or "optimizer" not in config
+        new = (HEAD_NAME,) if settings.objective == "binary-head" else ()
         super().__init__(
             model=trainee.model,
             args=arguments,
             train_dataset=_Drawn(len(examples)),
             # Its being there makes the Trainer count labels over the whole step.
             compute_loss_func=self._total,
-            optimizers=(create_optimiser(trainee.model, settings, ()) if own else None, None),
+            optimizers=(create_optimiser(trainee.model, settings, new) if own else None, None),
         )
         # Else the count is given to the model, which has no loss to divide by it.
         self.model_accepts_loss_kwargs = False

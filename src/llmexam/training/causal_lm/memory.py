@@ -16,6 +16,12 @@ from typing import Any
 import torch
 
 from llmexam.errors import ModelError
+from llmexam.lm.decoder.binary_head import (
+    HEAD_NAME,
+    auto_class,
+    has_binary_head,
+    require_binary_head,
+)
 from llmexam.lm.loading import ModelFolder
 from llmexam.training.causal_lm.settings import CausalLmTrainingSettings
 
@@ -39,7 +45,8 @@ class Shape:
         hidden: Width of the states.
         key_value: Width of keys, and of values.
         inner: Width between the two halves of a layer's last part.
-        vocabulary: Tokens that the head tells apart.
+        vocabulary: Tokens that the head tells apart; 1 for a binary head.
+        head: Parameters of a binary head, which is trained beside adapters, too; else 0.
     """
 
     n_weights: int
@@ -50,6 +57,7 @@ class Shape:
     key_value: int
     inner: int
     vocabulary: int
+    head: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,8 +78,12 @@ class Memory:
         return held + self.activations + self.logits
 
 
-def model_shape(folder: ModelFolder) -> Shape:
+def model_shape(folder: ModelFolder, *, binary_head: bool = False) -> Shape:
     """Return the shape of a model by its config alone; no weight is read or made.
+
+    Args:
+        folder: The model.
+        binary_head: Whether it is trained with such a head, in place of that over tokens.
 
     Raises:
         ModelError: It is no causal language model that transformers knows.
@@ -82,14 +94,18 @@ def model_shape(folder: ModelFolder) -> Shape:
         config = transformers.AutoConfig.from_pretrained(
             str(folder.path), trust_remote_code=False, local_files_only=True
         )
-        from_config: Any = transformers.AutoModelForCausalLM.from_config
+        if binary_head and not has_binary_head(folder):
+            config.num_labels = 1
+        from_config = auto_class(binary_head=binary_head).from_config
         with torch.device("meta"):
             model = from_config(config)
     except (OSError, ValueError, KeyError) as error:
         text = (str(error).strip() or type(error).__name__).splitlines()[0][:300]
         raise ModelError(f"is no decoder: {text}", file=folder.path) from error
+    if binary_head:
+        require_binary_head(model, folder)
     text_config = config.get_text_config()
-    head = model.get_output_embeddings()
+    head = model.get_submodule(HEAD_NAME) if binary_head else model.get_output_embeddings()
     linear = [
         module.weight.shape
         for module in model.modules()
@@ -106,13 +122,19 @@ def model_shape(folder: ModelFolder) -> Shape:
         hidden=text_config.hidden_size,
         key_value=n_kv * dim,
         inner=_inner(text_config),
-        vocabulary=text_config.vocab_size,
+        vocabulary=1 if binary_head else text_config.vocab_size,
+        head=sum(p.numel() for p in head.parameters()) if binary_head else 0,
     )
 
 
 def n_trained(shape: Shape, settings: CausalLmTrainingSettings) -> int:
-    """Return how many parameters are trained: all, or those of adapters on all linear layers."""
-    return shape.n_weights if settings.lora is None else settings.lora.r * shape.sides
+    """Return how many parameters are trained: all, or those of adapters on all linear layers.
+
+    Beside adapters it is a binary head, too.
+    """
+    if settings.lora is None:
+        return shape.n_weights
+    return settings.lora.r * shape.sides + shape.head
 
 
 def memory(

@@ -13,12 +13,19 @@ import transformers
 from torch import Tensor
 
 from llmexam.errors import MissingDependencyError, ModelError, SettingsError
-from llmexam.lm.decoder.requests import Continuation
+from llmexam.lm.decoder.binary_head import ends_in_binary_head
+from llmexam.lm.decoder.requests import Continuation, whole_text
 from llmexam.lm.loading import ModelFolder, load_tokenizer, require_packages, resolve_model
 from llmexam.training.arguments import training_device, training_precision
+from llmexam.training.causal_lm.binary_head import (
+    load_with_head,
+    require_objective,
+    score_every_token,
+    set_padding,
+)
 from llmexam.training.causal_lm.examples import Example, Part
-from llmexam.training.causal_lm.objective import log_probs
-from llmexam.training.causal_lm.rows import collate, plain_log_probs
+from llmexam.training.causal_lm.objective import head_logits, log_probs
+from llmexam.training.causal_lm.rows import collate, plain_answers
 from llmexam.training.causal_lm.settings import CausalLmTrainingSettings
 from llmexam.training.optimiser import freeze, set_dropout
 from llmexam.training.settings import LoraSettings
@@ -71,8 +78,12 @@ def load_trainee(settings: CausalLmTrainingSettings) -> Trainee:
     """
     check_settings(settings)
     source = resolve_model(settings.model)
+    require_objective(source, settings)
     tokenizer = load_tokenizer(source)
     model = load_weights(source, settings)
+    if settings.objective == "binary-head":
+        set_padding(model, tokenizer)
+        score_every_token(model)
     set_dropout(model, settings.dropout)
     boolean = model.config._attn_implementation == "sdpa"
     shares = settings.objective != "answer" and _shares(model, settings, boolean=boolean)
@@ -133,12 +144,11 @@ def load_weights(source: ModelFolder, settings: CausalLmTrainingSettings) -> Any
         options["quantization_config"] = _quantisation(settings)
         options["device_map"] = {"": training_device(settings.device)}
     try:
-        return transformers.AutoModelForCausalLM.from_pretrained(
-            str(source.path),
+        return _read(
+            source,
+            binary_head=settings.objective == "binary-head",
+            seed=settings.seed,
             dtype=weights_dtype(settings),
-            use_safetensors=True,
-            trust_remote_code=False,
-            local_files_only=True,
             **options,
         )
     except (OSError, ValueError, KeyError, RuntimeError, SafetensorError) as error:
@@ -167,16 +177,22 @@ def add_adapters(model: Any, lora: LoraSettings, *, quantised: bool) -> Any:
         lora_alpha=lora.alpha,  # type: ignore[arg-type]  # any number will do
         lora_dropout=lora.dropout,
         target_modules=targets,
-        task_type="CAUSAL_LM",
+        # A head over whole texts is trained whole, beside the adapters.
+        task_type="SEQ_CLS" if ends_in_binary_head(model) else "CAUSAL_LM",
     )
     try:
         with warnings.catch_warnings():
             # Names that transformers 6 drops.
             warnings.simplefilter("ignore", FutureWarning)
-            return get_peft_model(model, config)
+            adapted = get_peft_model(model, config)
     except ValueError as error:
         text = str(error).splitlines()[0][:200]
         raise SettingsError(f"cannot be adapted: {text}", field="lora.targets") from None
+    for parameter in adapted.parameters():
+        if parameter.requires_grad:
+            # Adapters have 32 bits already; a head has those of the weights.
+            parameter.data = parameter.data.float()
+    return adapted
 
 
 def save_trained(trainee: Trainee, folder: Path) -> None:
@@ -201,13 +217,10 @@ def merged(trainee: Trainee, adapter: Path) -> Any:
         return trainee.model.merge_and_unload()
     from peft import PeftModel
 
-    whole = transformers.AutoModelForCausalLM.from_pretrained(
-        str(trainee.source.path),
-        dtype=torch.float32,
-        use_safetensors=True,
-        trust_remote_code=False,
-        local_files_only=True,
-    )
+    binary = ends_in_binary_head(trainee.decoder)
+    whole = _read(trainee.source, binary_head=binary, seed=0, dtype=torch.float32)
+    if binary:
+        set_padding(whole, trainee.tokenizer)
     return PeftModel.from_pretrained(whole, str(adapter)).merge_and_unload()
 
 
@@ -217,6 +230,18 @@ def stored_dtype(source: ModelFolder) -> torch.dtype:
     name = config.get("dtype") or config.get("torch_dtype") or "float32"
     found = getattr(torch, str(name), None)
     return found if isinstance(found, torch.dtype) else torch.float32
+
+
+def _read(source: ModelFolder, *, binary_head: bool, seed: int, **options: Any) -> Any:
+    if binary_head:
+        return load_with_head(source, seed=seed, **options)
+    return transformers.AutoModelForCausalLM.from_pretrained(
+        str(source.path),
+        use_safetensors=True,
+        trust_remote_code=False,
+        local_files_only=True,
+        **options,
+    )
 
 
 def longest_input(config: Any) -> int | None:
@@ -249,10 +274,9 @@ def _shares(model: Any, settings: CausalLmTrainingSettings, *, boolean: bool) ->
         return False
     draw = np.random.default_rng(0)
     trunk = tuple(draw.integers(0, config.vocab_size, _TRUNK).tolist())
-    requests = [
-        Continuation((*trunk, *draw.integers(0, config.vocab_size, n).tolist()), _TRUNK)
-        for n in _BRANCHES
-    ]
+    texts = [(*trunk, *draw.integers(0, config.vocab_size, n).tolist()) for n in _BRANCHES]
+    binary = settings.objective == "binary-head"
+    requests = [whole_text(text) if binary else Continuation(text, _TRUNK) for text in texts]
     parts = tuple(Part(request, i) for i, request in enumerate(requests))
     batch = collate([Example(parts, len(parts), 0)], [True], by_token=False, boolean_mask=boolean)
     asked = {k: v.to(model.device) for k, v in batch["asked"].items() if isinstance(v, Tensor)}
@@ -261,8 +285,10 @@ def _shares(model: Any, settings: CausalLmTrainingSettings, *, boolean: bool) ->
     model.eval()
     try:
         logits = model(**inputs, use_cache=False).logits[:, -batch["logits_to_keep"] :]
-        plain = torch.cat([plain_log_probs(model, request) for request in requests])
-        apart = float((log_probs(logits, asked) - plain).abs().max())
+        plain = torch.cat([plain_answers(model, request) for request in requests])
+        shared = head_logits(logits, asked) if binary else log_probs(logits, asked)
+        # Logits of a new head are small, so they are compared by their own size.
+        apart = float((shared - plain).abs().max() / (plain.abs().max() if binary else 1.0))
     except (RuntimeError, ValueError, TypeError, NotImplementedError):
         return False
     finally:

@@ -3,21 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any, Literal
+from typing import Any
 
 import torch
 from torch import Tensor
 
+from llmexam.training.causal_lm.settings import Objective
 from llmexam.training.losses import softmax_losses
 from llmexam.training.multiple_choice.objective import binary_losses
 
 # Takes logits, labels and what is asked; returns the sum over what counts.
 Total = Callable[[Tensor, Tensor, Mapping[str, Any]], Tensor]
+# Takes logits and what is asked; returns one number for each thing asked for.
+Answers = Callable[[Tensor, Mapping[str, Any]], Tensor]
 
 
-def total_loss(
-    objective: Literal["answer", "option-likelihood", "binary"], label_smoothing: float = 0.0
-) -> Total:
+def total_loss(objective: Objective, label_smoothing: float = 0.0) -> Total:
     """Return the loss of an objective, as a sum over the step's tokens or questions.
 
     Args:
@@ -28,10 +29,11 @@ def total_loss(
         return _answer_total
 
     losses = softmax_losses if objective == "option-likelihood" else binary_losses
+    answers = head_logits if objective == "binary-head" else log_probs
 
     def total(logits: Tensor, labels: Tensor, asked: Mapping[str, Any]) -> Tensor:
         counted = labels >= 0
-        each = losses(option_scores(logits, asked), labels.clamp(min=0), label_smoothing)
+        each = losses(option_scores(logits, asked, answers), labels.clamp(min=0), label_smoothing)
         return each.masked_fill(~counted, 0.0).sum()
 
     return total
@@ -51,14 +53,24 @@ def log_probs(logits: Tensor, asked: Mapping[str, Any]) -> Tensor:
     return flat[asked["at"], asked["token"]].float() - totals[which]
 
 
-def option_scores(logits: Tensor, asked: Mapping[str, Any]) -> Tensor:
+def head_logits(logits: Tensor, asked: Mapping[str, Any]) -> Tensor:
+    """Return the logit of a binary head for each text, float32, shape `[n_asked]`.
+
+    Args:
+        logits: Of the window, shape `[n_rows, n_window, 1]`.
+        asked: `at`, the place of each text's last token in the window, row after row.
+    """
+    return logits.flatten()[asked["at"]].float()
+
+
+def option_scores(logits: Tensor, asked: Mapping[str, Any], answers: Answers = log_probs) -> Tensor:
     """Return the score of each option, float32, shape `[n_questions, n_options]`.
 
-    Minus infinity where there is no option. A score is the sum of the log-probabilities of its
+    Minus infinity where there is no option. A score is the sum of what `answers` gives for its
     tokens, each by its sign and divided by its length.
     """
     n_questions, n_options = asked["shape"]
-    each = log_probs(logits, asked) * asked["sign"] / asked["length"]
+    each = answers(logits, asked) * asked["sign"] / asked["length"]
     empty = torch.zeros(n_questions * n_options, dtype=each.dtype, device=each.device)
     sums = empty.index_add(0, asked["cell"], each)
     present = torch.zeros_like(sums, dtype=torch.bool).index_fill(0, asked["cell"], value=True)

@@ -127,9 +127,12 @@ def _asked(
     }
 
 
-def plain_log_probs(model: Any, request: Continuation) -> Tensor:
-    """Return the log-probabilities of a request's asked-for tokens, read alone."""
+def plain_answers(model: Any, request: Continuation) -> Tensor:
+    """Return the log-probabilities of a request's asked-for tokens, read alone, or its logit."""
     ids = torch.tensor([request.tokens], device=model.device)
+    if request.is_whole:
+        logit: Tensor = model(input_ids=ids[:, :-1], use_cache=False).logits
+        return logit.float().flatten()[-1:]
     logits = model(input_ids=ids, use_cache=False).logits[0, :-1].float()
     wanted = ids[0, 1:]
     return torch.log_softmax(logits, dim=-1).gather(1, wanted[:, None])[request.start - 1 :, 0]

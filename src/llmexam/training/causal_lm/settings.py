@@ -9,6 +9,8 @@ from pydantic import Field
 from llmexam.settings import Settings
 from llmexam.training.settings import TrainingSettings
 
+Objective = Literal["answer", "option-likelihood", "binary", "binary-head"]
+
 
 class PromptSettings(Settings):
     """How a question becomes what a decoder reads; keys and meaning are those of the solver."""
@@ -36,11 +38,12 @@ class CausalLmTrainingSettings(TrainingSettings):
     encoding: PromptSettings = Field(
         PromptSettings(), description="how a question becomes what the decoder reads"
     )
-    objective: Literal["answer", "option-likelihood", "binary"] = Field(
+    objective: Objective = Field(
         "answer",
         description="answer: the tokens of the right answer (supervised fine-tuning); "
         "option-likelihood: softmax over the log-likelihoods of the answers; binary: yes or no "
-        "for each option, with a template of mode yes-no",
+        "for each option, with a template of mode yes-no; binary-head: right or wrong for each "
+        "option by a new head over the last token, with a template of mode binary-head",
     )
     end_token: bool = Field(
         True, description="objective answer: learn, too, that the text ends behind the answer"

@@ -1,0 +1,116 @@
+"""A decoder with a binary head as it is trained: new where the weights have none."""
+
+from __future__ import annotations
+
+from types import MethodType
+from typing import Any
+
+import torch
+import transformers
+from torch import Tensor
+from transformers.modeling_outputs import SequenceClassifierOutputWithPast
+
+from llmexam.errors import ModelError, SettingsError
+from llmexam.lm.decoder.binary_head import (
+    HEAD_NAME,
+    auto_class,
+    has_binary_head,
+    require_binary_head,
+)
+from llmexam.lm.loading import ModelFolder
+from llmexam.training.causal_lm.settings import CausalLmTrainingSettings
+
+
+def load_with_head(source: ModelFolder, *, seed: int, **options: Any) -> Any:
+    """Return a folder's decoder with a binary head; drawn by seed where the folder has none.
+
+    Args:
+        source: A causal language model, whose head over tokens is left out, or a decoder for
+            sequence classification with one label.
+        seed: Of a new head.
+        **options: For `from_pretrained`.
+
+    Raises:
+        ModelError: It is no such decoder.
+    """
+    known = has_binary_head(source)
+    if not known:
+        options["num_labels"] = 1
+    model, told = auto_class(binary_head=True).from_pretrained(
+        str(source.path),
+        use_safetensors=True,
+        trust_remote_code=False,
+        local_files_only=True,
+        output_loading_info=True,
+        **options,
+    )
+    require_binary_head(model, source)
+    new = f"{HEAD_NAME}.weight"
+    missing = sorted(set(told["missing_keys"]) - (set() if known else {new}))
+    if missing:
+        raise ModelError(
+            f"has no weights for '{missing[0]}' ({len(missing)} are missing), so it is no decoder",
+            file=source.path,
+        )
+    if not known:
+        _draw(model, seed)
+    return model
+
+
+def score_every_token(model: Any) -> None:
+    """Let a model's forward give a logit for each token, as a head over tokens does.
+
+    Its own gives one a row, and in a row of ours several options end.
+    """
+    model.forward = MethodType(_forward, model)
+
+
+def require_objective(source: ModelFolder, settings: CausalLmTrainingSettings) -> None:
+    """Check that weights with a binary head are trained by it.
+
+    Raises:
+        SettingsError: Another objective is asked for.
+    """
+    if settings.objective != "binary-head" and has_binary_head(source):
+        raise SettingsError(
+            f"model '{settings.model}' ends in a head over whole texts, which objective "
+            f"'{settings.objective}' does not train",
+            field="objective",
+            hint="Take objective binary-head, or the weights before they got that head",
+        )
+
+
+def set_padding(model: Any, tokenizer: Any) -> None:
+    """Tell a model what its tokenizer pads with, so that others can give it several texts."""
+    config = model.config.get_text_config()
+    if config.pad_token_id is None:
+        pads = (tokenizer.pad_token_id, tokenizer.eos_token_id)
+        config.pad_token_id = next((token for token in pads if token is not None), None)
+
+
+def _draw(model: Any, seed: int) -> None:
+    weight = model.get_submodule(HEAD_NAME).weight
+    # By a generator of its own: the same in every process, whatever was drawn before.
+    std = getattr(model.config.get_text_config(), "initializer_range", None) or 0.02
+    drawn = torch.randn(weight.shape, generator=torch.Generator().manual_seed(seed)) * std
+    with torch.no_grad():
+        weight.copy_(drawn)
+
+
+def _forward(
+    self: transformers.PreTrainedModel,
+    input_ids: Tensor,
+    position_ids: Tensor | None = None,
+    attention_mask: Tensor | None = None,
+    logits_to_keep: int = 0,
+    use_cache: bool = False,
+    **unused: Any,
+) -> SequenceClassifierOutputWithPast:
+    out = self.base_model(
+        input_ids=input_ids,
+        position_ids=position_ids,
+        attention_mask=attention_mask,
+        use_cache=use_cache,
+    )
+    window = out.last_hidden_state[:, -logits_to_keep:]
+    return SequenceClassifierOutputWithPast(logits=self.get_submodule(HEAD_NAME)(window))
