@@ -16,10 +16,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from llmexam.exam.exam import Exam
 from llmexam.exam.question import Question
+from llmexam.exam.writers import write_exam
 from llmexam.solvers.registry import create_solver
 from llmexam.solvers.served.requests import write_request
 from llmexam.solvers.served.settings import ServedSettings
+from llmexam.workflows.estimate import predict
 
 pytest.importorskip("openai", reason="the extra openai is not installed")
 
@@ -242,6 +245,55 @@ def test_llama_cpp_tells_the_log_probabilities_that_the_model_has(
             else:
                 assert score == pytest.approx(float(floor) - 1, abs=1e-3)
     assert n_compared > 12
+
+
+@pytest.mark.parametrize("template", ["letters", "alpaca"])
+def test_examples_before_a_served_model_are_those_before_a_decoder(
+    llama_cpp_port, tiny_llama, tmp_path, template
+):
+    import torch
+    from transformers import AutoModelForCausalLM, AutoTokenizer
+
+    write_exam(tmp_path / "train.jsonl", Exam(QUESTIONS[6:]), format="jsonl")
+    asked = [
+        Question("x", "What melts at 801 degrees?", ("salt", "iron", "ice"), 0),
+        Question("y", "Who wrote of Don Quixote and his horse?", ("Cervantes", "Goethe"), 0),
+    ]
+    put = {"template": template, "shots": {"file": str(tmp_path / "train.jsonl"), "n": 3}}
+    own = create_solver("causal-lm", {"model": str(tiny_llama), "precision": "fp32", **put})
+    prompts = [prompt for (prompt,) in own.prompts(asked)]
+    settings = settings_of(llama_cpp_port, "tiny", tmp_path, endpoint="completion", **put)
+    served = create_solver("openai", settings)
+    scores = served.score(asked)
+    bodies = [one.body for (one,) in served.requests(asked)]
+    # The line break before the letter is the template's, not the model's to say.
+    assert [body["prompt"].rstrip("\n") for body in bodies] == prompts
+    model = AutoModelForCausalLM.from_pretrained(tiny_llama, dtype=torch.float32).eval()
+    tokenizer = AutoTokenizer.from_pretrained(tiny_llama)
+    for body, row in zip(bodies, scores.rows(), strict=True):
+        ids = tokenizer(body["prompt"], return_tensors="pt")["input_ids"]
+        with torch.no_grad():
+            told = model(ids).logits[0, -1].log_softmax(-1)
+        floor = told.sort(descending=True).values[19]
+        for letter, score in zip("ABC", row, strict=False):
+            both = told[tokenizer.convert_tokens_to_ids([letter, f"\u0120{letter}"])]
+            listed = both[both >= floor - 1e-6]
+            expected = listed.logsumexp(0) if len(listed) else floor - 1
+            assert score == pytest.approx(float(expected), abs=1e-3)
+
+
+def test_a_plan_for_a_real_server_counts_what_the_run_sends(llama_cpp_port, tmp_path):
+    settings = settings_of(llama_cpp_port, "tiny", tmp_path, prompt_price=1.0)
+    found = predict(QUESTIONS, create_solver("openai", settings), name="openai", samples=(4,))
+    assert "s an answer" in found.speed
+    run = create_solver("openai", settings)
+    run.score(QUESTIONS)
+    assert (run.usage.n_requests, run.usage.n_kept) == (7, 5)
+    assert found.counts["requests"].likely == 7
+    sent = found.counts["tokens sent"]
+    # A token a byte, so a line through a few requests meets the others.
+    assert sent.likely == pytest.approx(run.usage.prompt_tokens, rel=0.01)
+    assert found.counts["cost"].likely == pytest.approx(run.usage.cost, rel=0.01)
 
 
 def test_a_run_killed_against_a_real_server_goes_on(llama_cpp_port, tmp_path):
