@@ -148,3 +148,27 @@ def test_zero_2_takes_the_steps_of_one_process_and_goes_on_when_killed(
     assert mine.keys() == theirs.keys()
     for name in mine:
         np.testing.assert_array_equal(theirs[name], mine[name])
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("lora", [None, {"r": 4}], ids=["full", "lora"])
+def test_zero_2_trains_a_binary_head_as_one_process_does(command, tmp_path, templates, lora):
+    one, two = tmp_path / "one", tmp_path / "two"
+    same = {
+        "objective": "binary-head",
+        "encoding": {"template": templates["binary-head"]},
+        "weight_decay": 0.0,
+        "lora": lora,
+    }
+    run(command(one, 1, batch_size=8, **same))
+    run(command(two, 2, batch_size=4, deepspeed="zero2", **same))
+    alone, together = curve(one), curve(two)
+    assert [point["step"] for point in together] == [1, 2, 3, 4, 5, 6]
+    for mine, theirs in zip(alone, together, strict=True):
+        for name in theirs.keys() - {"learning_rate"}:
+            assert theirs[name] == pytest.approx(mine[name], rel=1e-3)
+    mine, theirs = (load_file(folder / "model.safetensors") for folder in (one, two))
+    assert mine.keys() == theirs.keys()
+    assert mine["score.weight"].shape == (1, 32)
+    for name in mine:
+        np.testing.assert_allclose(theirs[name], mine[name], atol=1e-4)
