@@ -164,11 +164,12 @@ def test_examples_are_shown(judge, tmp_path):
 
 def test_what_it_would_take_is_told(judge):
     from llmexam.workflows.estimate import estimate_file
+    from llmexam.workflows.estimate_prediction import Spread
 
     settings = {"model": str(judge), "precision": "fp32", "template": "binary_head"}
     exam = EXAM.subset(range(8))
-    found = estimate_file(exam, settings, samples=(1, 3))
+    found = estimate_file(exam, settings, samples=(1, 3)).prediction
     one = solver(judge)
     one.score(exam.questions)
-    assert found.n_tokens == one.scorer.work.padded
+    assert found.counts["tokens"] == Spread.exact(one.scorer.work.padded)
     assert found.memory["logits"] == 0
