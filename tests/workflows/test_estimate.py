@@ -168,7 +168,8 @@ def test_any_solver_is_timed_on_questions_of_its_own(questions):
     # What was asked before would be remembered.
     assert len(set(asked)) == len(asked)
     assert [len(call) for call in paced.asked] == [1, 4, 12, 4, 12]
-    assert found.fixed_seconds == 9.5
+    # Beside its call and its question.
+    assert found.fixed_seconds == pytest.approx(7, abs=1)
     # 70 questions in two calls: the line is through characters, so not exactly.
     assert found.moving.low <= found.moving.likely <= found.moving.high
     assert found.moving.likely == pytest.approx(2 * 2 + 70 * 0.5, rel=0.2)
@@ -182,6 +183,22 @@ def test_few_questions_are_shared_out(questions, n):
     assert sum(map(len, paced.asked)) <= max(n, 2)
     assert found.timed
     assert found.moving.low <= found.moving.likely <= found.moving.high
+
+
+def test_a_streamed_model_is_read_once_for_all(folder, questions):
+    settings = {"model": str(folder), "precision": "fp32", "streamed": True}
+    found = predict(questions, create_solver("causal-lm", settings), name="x", samples=(2, 4))
+    assert found.n_questions == 70
+    assert [one.n_questions for one in found.timed[:2]] == [2, 4]
+
+
+def test_who_gets_all_questions_at_once_is_called_once(questions):
+    paced = Paced()
+    paced.whole_exam = True
+    once = predict_timed(questions, paced, name="x", n_questions=700, clock=lambda: paced.now)
+    paced = Paced()
+    often = predict_timed(questions, paced, name="x", n_questions=700, clock=lambda: paced.now)
+    assert often.moving.likely - once.moving.likely == pytest.approx(10 * 2, rel=0.5)
 
 
 def test_a_limit_too_short_for_all_leaves_a_share():

@@ -138,7 +138,8 @@ def predict(
 
     # Solvers take settings of their own class, which a protocol cannot say.
     made: Any = solver
-    if isinstance(made, CausalLmSolver):
+    # What is streamed takes a pass over all layers a call, so it is timed as a whole.
+    if isinstance(made, CausalLmSolver) and not made.settings.streamed:
         reads = DecoderReads(made.settings.model_dump(exclude_unset=True))
         return predict_decoder(
             questions, reads, name=name, n_questions=n_questions, samples=samples

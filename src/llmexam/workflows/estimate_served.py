@@ -80,7 +80,8 @@ def predict_served(
     timed = (Timed(len(sample), len(latencies), seconds),) if latencies else ()
     at_once = min(solver.settings.max_concurrency, max(1, len(latencies)))
     limit = solver.settings.max_cost
-    spent = solver.usage.cost + solver.usage.kept_cost
+    # Those that are kept count in the run, too.
+    spent = 0.0 if new is flat else sum(solver.cost_of(one, reply) for one, reply in known)
     return Prediction(
         name,
         n_questions or len(questions),

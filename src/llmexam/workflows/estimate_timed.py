@@ -14,11 +14,13 @@ from llmexam.workflows.estimate_line import (
     FEWEST_ROUNDS,
     MOST_ROUNDS,
     ROUND_SECONDS,
+    fit_line,
     predict_seconds,
     say_measured,
 )
 from llmexam.workflows.estimate_prediction import Prediction, Timed
 from llmexam.workflows.solve import QUESTIONS_A_CALL
+from llmexam.workflows.stages import peak_memory_mb
 
 
 def predict_timed(
@@ -46,8 +48,11 @@ def predict_timed(
     drawn = [questions[int(i)] for i in np.random.default_rng(0).permutation(len(questions))]
     begin = clock()
     solver.score(drawn[:1])
-    loading = clock() - begin
+    opening = clock() - begin
     rounds = _time_samples(drawn[1:] or drawn, solver, samples, clock)
+    each, rate = fit_line([one for timed in rounds for one in timed])
+    # The first call has scored a question, too.
+    loading = max(0.0, opening - each - rate * _count(drawn[0]))
     wanted = n_questions or len(questions)
     n_characters = sum(map(_count, questions)) * wanted / len(questions)
     # A solver that gets all at once is called once.
@@ -105,4 +110,5 @@ def _memory() -> tuple[dict[str, int], int]:
     import psutil
 
     resident = int(psutil.Process().memory_info().rss)
-    return {"this process after the sample": resident}, psutil.virtual_memory().available + resident
+    largest = max(resident, int(peak_memory_mb() * 1e6))
+    return {"this process at its largest": largest}, psutil.virtual_memory().available + resident

@@ -10,6 +10,7 @@ from tests.training.ranker.conftest import train
 from llmexam.cli.app import app
 from llmexam.exam.writers import write_exam
 from llmexam.solvers.registry import create_solver
+from llmexam.training.curve_file import CURVE_FILE
 from llmexam.workflows.evaluate import load_exam
 from llmexam.workflows.run import run_plan
 
@@ -29,8 +30,15 @@ def plan(endpoint, tmp_path):
     return path
 
 
-def test_a_run_pays_each_request_once_and_shows_what_it_used(endpoint, plan, tmp_path):
+def test_a_run_pays_each_request_once_and_shows_what_it_used(endpoint, plan, tmp_path, monkeypatch):
+    # A training of the served model's name, which has nothing to do with it.
+    for base in (tmp_path, tmp_path / "elsewhere"):
+        (base / "tiny").mkdir(parents=True)
+        (base / "tiny" / CURVE_FILE).write_text('{"step": 1, "loss": 2.0}\n')
+    monkeypatch.chdir(tmp_path / "elsewhere")
     content = run_plan(plan, tmp_path / "run")
+    assert {body["model"] for body in endpoint.asked} == {"tiny"}
+    assert content.solvers[0].curve == ()
     n_paid = sum(endpoint.answered.values())
     # One for each turn of the options; those that the audit of positions asks for are the same.
     assert n_paid == sum(len(question.options) for question in content.exam)

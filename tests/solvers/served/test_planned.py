@@ -100,6 +100,15 @@ def test_a_cost_over_the_budget_does_not_fit(make, max_cost, fits):
     assert found.fits == fits
 
 
+@pytest.mark.parametrize(("part", "fits"), [(0.9, False), (1.1, True)])
+def test_what_is_kept_counts_in_the_budget(make, tmp_path, part, fits):
+    elsewhere = make(cache_dir=str(tmp_path / "elsewhere"), **PRICES)
+    solve(EXAM, elsewhere)
+    solve(EXAM.subset(range(100)), make(**PRICES))
+    solver = make(max_cost=part * elsewhere.usage.cost, **PRICES)
+    assert predict(EXAM.questions, solver, name="openai").within_budget == fits
+
+
 def test_a_cascade_asks_about_a_share(endpoint, make):
     spec = {"first": "longest", "second": "first", "share": 0.3}
     cascade = CascadeSolver(CascadeSettings.parse(spec, subject="cascade"))

@@ -88,6 +88,10 @@ class ServedSolver:
         self._cache.refresh()
         return [self._asker.kept(request) for request in requests]
 
+    def cost_of(self, request: Request, reply: Reply) -> float:
+        """Return the price of an answer, in the currency of the settings' prices."""
+        return self._meter.cost_of(request, reply)
+
     @cached_property
     def weights_hash(self) -> str:
         """SHA-256 of the model's name, template and examples, for telling results apart.

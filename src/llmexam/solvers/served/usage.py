@@ -115,7 +115,7 @@ class Meter:
 
     def count(self, request: Request, reply: Reply, *, kept: bool) -> None:
         """Count an answer."""
-        usage, cost = self.usage, self._cost(request, reply)
+        usage, cost = self.usage, self.cost_of(request, reply)
         self._dearest = max(self._dearest, cost)
         if kept:
             usage.n_kept += 1
@@ -128,7 +128,8 @@ class Meter:
         usage.prompt_tokens += reply.prompt_tokens or 0
         usage.completion_tokens += reply.completion_tokens or 0
 
-    def _cost(self, request: Request, reply: Reply) -> float:
+    def cost_of(self, request: Request, reply: Reply) -> float:
+        """Return the price of an answer's tokens, estimated where the endpoint did not count."""
         if reply.prompt_tokens is None:
             return self._estimate(request)
         return self._price(reply.prompt_tokens, reply.completion_tokens or 0)
