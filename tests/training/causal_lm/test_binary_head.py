@@ -249,6 +249,20 @@ def test_a_quantised_body_keeps_its_head(fitted):
     assert not torch.equal(model.score.weight, plain)
 
 
+def test_a_head_over_16_bit_weights_has_32(judging, make_exam, caplog, capfd):
+    settings = judging(precision="bf16", lora={"r": 2})
+    trainee = load_trainee(settings)
+    bits = {p.dtype for p in trainee.model.parameters() if not p.requires_grad}
+    assert bits == {torch.bfloat16}
+    assert {p.dtype for p in trainee.model.parameters() if p.requires_grad} == {torch.float32}
+    assert trainee.shares
+    found = DevScorer(make_exam(4, seed=1), trainee, settings).score().values
+    assert np.isfinite(found).all()
+    # Neither that requests are read alone, nor that a new head was not in the files.
+    assert not caplog.records
+    assert "MISSING" not in capfd.readouterr().err
+
+
 def test_dev_scores_are_those_of_any_text_alone(judging, make_exam):
     settings = judging()
     trainee = load_trainee(settings)

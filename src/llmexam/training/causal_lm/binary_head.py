@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from types import MethodType
 from typing import Any
 
@@ -36,14 +38,15 @@ def load_with_head(source: ModelFolder, *, seed: int, **options: Any) -> Any:
     known = has_binary_head(source)
     if not known:
         options["num_labels"] = 1
-    model, told = auto_class(binary_head=True).from_pretrained(
-        str(source.path),
-        use_safetensors=True,
-        trust_remote_code=False,
-        local_files_only=True,
-        output_loading_info=True,
-        **options,
-    )
+    with _quiet():
+        model, told = auto_class(binary_head=True).from_pretrained(
+            str(source.path),
+            use_safetensors=True,
+            trust_remote_code=False,
+            local_files_only=True,
+            output_loading_info=True,
+            **options,
+        )
     require_binary_head(model, source)
     new = f"{HEAD_NAME}.weight"
     missing = sorted(set(told["missing_keys"]) - (set() if known else {new}))
@@ -88,6 +91,18 @@ def set_padding(model: Any, tokenizer: Any) -> None:
         config.pad_token_id = next((token for token in pads if token is not None), None)
 
 
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Keep transformers from warning of a head that is meant to be new; the rest is checked."""
+    logging: Any = transformers.utils.logging
+    level = logging.get_verbosity()
+    logging.set_verbosity_error()
+    try:
+        yield
+    finally:
+        logging.set_verbosity(level)
+
+
 def _draw(model: Any, seed: int) -> None:
     weight = model.get_submodule(HEAD_NAME).weight
     # By a generator of its own: the same in every process, whatever was drawn before.
@@ -112,5 +127,8 @@ def _forward(
         attention_mask=attention_mask,
         use_cache=use_cache,
     )
-    window = out.last_hidden_state[:, -logits_to_keep:]
-    return SequenceClassifierOutputWithPast(logits=self.get_submodule(HEAD_NAME)(window))
+    head = self.get_submodule(HEAD_NAME)
+    # Beside adapters the head that is trained has 32 bits, whatever the states have.
+    dtype = list(head.parameters())[-1].dtype
+    window = out.last_hidden_state[:, -logits_to_keep:].to(dtype)
+    return SequenceClassifierOutputWithPast(logits=head(window))
