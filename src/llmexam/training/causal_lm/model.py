@@ -15,6 +15,7 @@ from torch import Tensor
 from llmexam.errors import MissingDependencyError, ModelError, SettingsError
 from llmexam.lm.decoder.binary_head import ends_in_binary_head
 from llmexam.lm.decoder.requests import Continuation, whole_text
+from llmexam.lm.decoder.rounding import keep_products_plain, rounding_config
 from llmexam.lm.loading import ModelFolder, load_tokenizer, require_packages, resolve_model
 from llmexam.training.arguments import training_device, training_precision
 from llmexam.training.causal_lm.binary_head import (
@@ -141,10 +142,11 @@ def load_weights(source: ModelFolder, settings: CausalLmTrainingSettings) -> Any
     options: dict[str, Any] = {}
     if settings.quantise is not None:
         require_packages(f"quantise '{settings.quantise}'", "bitsandbytes")
-        options["quantization_config"] = _quantisation(settings)
+        dtype = weights_dtype(settings)
+        options["quantization_config"] = rounding_config(settings.quantise, dtype, twice=True)
         options["device_map"] = {"": training_device(settings.device)}
     try:
-        return _read(
+        model = _read(
             source,
             binary_head=settings.objective == "binary-head",
             seed=settings.seed,
@@ -154,6 +156,9 @@ def load_weights(source: ModelFolder, settings: CausalLmTrainingSettings) -> Any
     except (OSError, ValueError, KeyError, RuntimeError, SafetensorError) as error:
         text = (str(error).strip() or type(error).__name__).splitlines()[0][:300]
         raise ModelError(f"cannot be loaded as a decoder: {text}", file=source.path) from error
+    if settings.quantise is not None:
+        keep_products_plain(model)
+    return model
 
 
 def add_adapters(model: Any, lora: LoraSettings, *, quantised: bool) -> Any:
@@ -247,18 +252,6 @@ def _read(source: ModelFolder, *, binary_head: bool, seed: int, **options: Any) 
 def longest_input(config: Any) -> int | None:
     """Return how many tokens a decoder reads; None where it sets no limit."""
     return getattr(config.get_text_config(), "max_position_embeddings", None)
-
-
-def _quantisation(settings: CausalLmTrainingSettings) -> Any:
-    config: Any = transformers.BitsAndBytesConfig
-    if settings.quantise == "int8":
-        return config(load_in_8bit=True)
-    return config(
-        load_in_4bit=True,
-        bnb_4bit_quant_type="nf4",
-        bnb_4bit_use_double_quant=True,
-        bnb_4bit_compute_dtype=weights_dtype(settings),
-    )
 
 
 @torch.no_grad()
