@@ -4,10 +4,12 @@ import pytest
 
 from llmexam.exam.exam import Exam
 from llmexam.lm.loading import resolve_model
+from llmexam.solvers.cascade.solver import CascadeSettings, CascadeSolver
 from llmexam.solvers.protocol import HasFeatures, Solver
 from llmexam.solvers.registry import create_solver
-from llmexam.testing import example_questions
-from llmexam.workflows.scored import alike, remember
+from llmexam.solvers.served.usage import Usage
+from llmexam.testing import NoisySolver, example_questions
+from llmexam.workflows.scored import alike, remember, with_known
 
 QUESTIONS = example_questions()
 
@@ -53,3 +55,40 @@ def test_solvers_are_alike_if_their_scores_are(tmp_path):
     moved = create_solver("bi-encoder", {"model": str(tmp_path / "copy")})
     assert alike(create_solver("bi-encoder"), moved)
     assert not alike(moved, create_solver("bi-encoder", {"layer": 0}))
+
+
+class Paid(NoisySolver):
+    """Counts an answer a question."""
+
+    def __init__(self):
+        super().__init__()
+        self.n = 0
+
+    @property
+    def usage(self):
+        return Usage(n_requests=self.n)
+
+    def score(self, questions):
+        self.n += len(questions)
+        return super().score(questions)
+
+
+def test_who_asks_a_solver_again_tells_only_what_it_asked_for():
+    paid, exam = Paid(), Exam(tuple(QUESTIONS))
+    known = [remember(paid, exam, paid.score(exam.questions))]
+
+    def cascade(second):
+        made = {"first": "random", "second": {"solver": "random", "name": "large"}, "share": 1}
+        solver = CascadeSolver(CascadeSettings.parse(made, subject="cascade"))
+        return with_known(solver.with_members({"first": Paid(), "second": second}), known)
+
+    for second in (Paid(), create_solver("longest")):
+        again = cascade(second)
+        again.score(exam.questions)
+        assert again.usage == ""
+        turned = QUESTIONS[0].with_option_order([1, 0, *range(2, len(QUESTIONS[0].options))])
+        again.score([turned])
+        # As first and as second it is one solver, and what others asked for is told by them.
+        n = 2 if isinstance(second, Paid) else 1
+        assert again.usage.startswith(f"first (random): {n} answers asked for; 0 kept")
+        assert "|" not in again.usage

@@ -111,9 +111,11 @@ def _telling(solver: Solver) -> dict[str, Any]:
 
 def with_known(solver: AsksOthers, known: Sequence[ScoredSolver]) -> AsksOthers:
     """Return a solver that takes the scores that are there instead of asking for them."""
-    places = {}
+    places: dict[str, Solver] = {}
+    copies: dict[int, ScoredSolver] = {}
     for name, member in solver.members.items():
         same = [one for one in known if alike(one.solver, member)]
         if same:
-            places[name] = same[0].again()
+            # What two members share is used once.
+            places[name] = copies.setdefault(id(same[0]), same[0].again())
     return solver.with_members(places)

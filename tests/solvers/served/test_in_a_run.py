@@ -91,7 +91,8 @@ def test_what_a_cascade_makes_a_served_model_use_is_shown_once(endpoint, tmp_pat
         {"solver": "cascade", "name": "wider", "first": second, "second": second, "share": 0.25},
         *([{"solver": "openai", **served}] if beside else []),
     ]
-    values = {"exam": "exam.csv", "solvers": solvers, "evaluation": {"n_resamples": 100}}
+    values = {"exam": "exam.csv", "solvers": solvers}
+    values["evaluation"] = {"n_resamples": 100, "positions": True}
     (tmp_path / "plan.yaml").write_text(yaml.safe_dump(values))
     content = run_plan(tmp_path / "plan.yaml", tmp_path / "run")
     used = {
@@ -108,6 +109,8 @@ def test_what_a_cascade_makes_a_served_model_use_is_shown_once(endpoint, tmp_pat
     assert max(endpoint.answered.values()) == 1
     assert all(sent == 100 * n for part in parts for n, sent in part.values())
     assert (n_own > 0) == beside
+    # The turns of its own audit are all that the cascades ask for.
+    assert len(used) == (0 if beside else 2)
     if not beside:
         assert parts[0].keys() == {"second"}
         assert "cost" in used["cascade"]
