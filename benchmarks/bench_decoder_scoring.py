@@ -1,7 +1,8 @@
 """Time the log-likelihoods of options under a decoder against lm-evaluation-harness.
 
 One model, one machine, one precision, the same token ids: a random Llama, since only time and
-agreement are looked at. Needs `pip install lm-eval`, which llmexam itself does not.
+agreement are looked at. With `--bf16` the harness is timed in fp32, too: what a user has who never
+asked for another precision. Needs `pip install lm-eval`, which llmexam itself does not.
 
     python benchmarks/bench_decoder_scoring.py --rounds 3
 """
@@ -9,6 +10,7 @@ agreement are looked at. Needs `pip install lm-eval`, which llmexam itself does 
 from __future__ import annotations
 
 import argparse
+import copy
 import time
 from collections.abc import Callable, Sequence
 
@@ -153,6 +155,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
         f"random Llama, {n_weights / 1e6:.0f} M weights, {args.questions} questions x 5, "
         f"{'bf16' if args.bf16 else 'fp32'}, {args.device}, {torch.get_num_threads()} threads"
     )
+    harnesses = {"lm-eval": model}
+    if args.bf16:
+        harnesses["lm-eval fp32"] = copy.deepcopy(model).float()
     cases = {
         "options of 40 tokens after 730": options_after_context,
         "letters after 900 + 120": letters_after_shots,
@@ -163,14 +168,15 @@ def main(arguments: Sequence[str] | None = None) -> None:
         for _ in range(args.rounds):
             keep_best(best, "ours", time_ours(model, groups, args.n_tokens))
             for size in args.batch.split(","):
-                harness = HFLM(pretrained=model, tokenizer=tokenizer, batch_size=int(size))
-                keep_best(best, f"lm-eval, batch {size}", time_harness(harness, groups))
+                for label, one in harnesses.items():
+                    harness = HFLM(pretrained=one, tokenizer=tokenizer, batch_size=int(size))
+                    keep_best(best, f"{label}, batch {size}", time_harness(harness, groups))
         ours = best.pop("ours")
-        print(f"\n{name}\n  ours               {ours.seconds:8.2f} s  {ours.n_tokens} tokens, "
+        print(f"\n{name}\n  ours                    {ours.seconds:8.2f} s  {ours.n_tokens} tokens, "
               f"{ours.n_tokens / ours.seconds:.0f} a second")  # fmt: skip
         for label, one in best.items():
             apart = float(np.abs(one.sums - ours.sums).max())
-            print(f"  {label:18} {one.seconds:8.2f} s  {one.n_tokens} tokens; "
+            print(f"  {label:23} {one.seconds:8.2f} s  {one.n_tokens} tokens; "
                   f"{one.seconds / ours.seconds:.2f}x, largest difference {apart:.1e}")  # fmt: skip
 
 

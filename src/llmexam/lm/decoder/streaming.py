@@ -52,7 +52,8 @@ class StreamedScorer:
         device: A torch device.
         n_tokens: Tokens of a batch, padding included; fewer where memory is short.
         memory_bytes: What weights and states may take, beside Python and its libraries (some
-            400 MB); by default half of what is free.
+            400 MB, and 200 more where AMX multiplies bf16: its kernels keep what they worked
+            in); by default half of what is free.
         scratch: Folder of the file of states, where they do not fit.
 
     Attributes:

@@ -52,8 +52,8 @@ class CausalLmSettings(Settings):
     memory_mb: int | None = Field(
         None,
         ge=1,
-        description="with `streamed`: what weights and states may take, beside some 400 MB of "
-        "Python and its libraries; half of what is free",
+        description="with `streamed`: what weights and states may take, beside some 400 MB "
+        "of Python and its libraries (600 in bf16); half of what is free",
     )
     cache_dir: Path | None = Field(
         None, description="keep log-likelihoods in this folder, so that nothing is scored twice"
