@@ -12,10 +12,13 @@ pytestmark = pytest.mark.filterwarnings("ignore::FutureWarning", "ignore::UserWa
 
 
 @pytest.mark.parametrize("quantise", ["nf4", "int8"])
+@pytest.mark.parametrize("precision", ["fp32", pytest.param("bf16", marks=pytest.mark.slow)])
 def test_adapters_over_rounded_weights_are_merged_into_plain_ones(
-    tmp_path, make_exam, settings_for, quantise
+    tmp_path, make_exam, settings_for, quantise, precision
 ):
-    settings = settings_for(quantise=quantise, lora={"r": 4}, learning_rate=1e-2, n_epochs=2)
+    settings = settings_for(
+        quantise=quantise, lora={"r": 4}, learning_rate=1e-2, n_epochs=2, precision=precision
+    )
     rounded = load_trainee(settings)
     kinds = {type(m).__name__ for m in rounded.decoder.modules()}
     assert {"nf4": "Linear4bit", "int8": "Linear8bitLt"}[quantise] in kinds
