@@ -202,9 +202,13 @@ def settings_of(port, model, tmp_path, **more):
     return {**base, "cache_dir": str(tmp_path / "answers"), "timeout": 120, **more}
 
 
+@pytest.mark.parametrize("template", [None, "letters_instructed"])
 @pytest.mark.parametrize("form", ["chat", "completion"])
-def test_transformers_serve_answers_in_words(transformers_port, tiny_llama, tmp_path, form):
-    settings = settings_of(transformers_port, tiny_llama, tmp_path, endpoint=form, max_tokens=8)
+def test_transformers_serve_answers_in_words(
+    transformers_port, tiny_llama, tmp_path, form, template
+):
+    asked = {"endpoint": form, "template": template, "max_tokens": 8}
+    settings = settings_of(transformers_port, tiny_llama, tmp_path, **asked)
     solver = create_solver("openai", settings)
     scores = solver.score(QUESTIONS[:3])
     usage = solver.usage
