@@ -37,8 +37,8 @@ def keep_products_plain(model: Any) -> None:
     Left alone, bitsandbytes 0.50 rounds the inputs of 8-bit layers, too, outside of training, so
     that scores depend on the batch. It also puts 4-bit weights into another form at the first
     pass outside of training, for a kernel that has no gradients, knows bf16 alone, fails for
-    widths that are no multiple of 64, and takes ten times as long for many tokens. Weights that
-    are made numbers again for each product have none of this.
+    widths that are no multiple of 64, and is slower for many tokens. Weights that are made
+    numbers again for each product have none of this.
 
     Args:
         model: Any module; layers of other kinds and on other devices stay as they are.
