@@ -268,6 +268,15 @@ def test_what_does_not_go_together_is_named(tmp_path, make_exam, settings_for):
     assert not (tmp_path / "llmexam.json").exists()
 
 
+@pytest.mark.parametrize(("objective", "mode"), OBJECTIVES[1:3], ids=["likelihood", "head"])
+def test_dev_questions_share_tokens_while_training_rounds(
+    tmp_path, make_exam, settings_for, caplog, objective, mode
+):
+    settings = settings_for(mode, objective=objective, precision="bf16", evaluate_every=2)
+    fit(settings, make_exam(16), make_exam(8, seed=1), tmp_path)
+    assert "cannot share" not in caplog.text
+
+
 def test_dev_chooses_the_best_step(tmp_path, make_exam, settings_for):
     settings = settings_for(evaluate_every=2, checkpoint_every=2)
     trainee, trainer = prepare(settings, make_exam(32), tmp_path)

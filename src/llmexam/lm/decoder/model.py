@@ -38,6 +38,7 @@ class Decoder:
         tokenizer: Its tokenizer.
         folder: Where it is from; None for one made in memory.
         quantised: What its weights were rounded to, if anything.
+        shares: Whether its layers can share, if that is known; else it is found out.
 
     Attributes:
         shares: Whether its layers compute shared tokens once. Where they cannot (a state that
@@ -51,6 +52,7 @@ class Decoder:
         folder: ModelFolder | None = None,
         *,
         quantised: Literal["", "int8", "nf4"] = "",
+        shares: bool | None = None,
     ) -> None:
         self.quantised = quantised
         self.model = model
@@ -58,7 +60,7 @@ class Decoder:
         self.folder = folder
         self.head: Head = BinaryHead(model) if ends_in_binary_head(model) else TokenHead(model)
         self._own_attention = model.config._attn_implementation
-        self._probed: bool | None = None
+        self._probed = shares
 
     @property
     def device(self) -> torch.device:

@@ -40,6 +40,11 @@ class DevScorer:
             for question in dev
         ]
         self._trainee = trainee
+        # Found out now: in training the model's own forward may be rounded, and ours is not.
+        was_training = trainee.model.training
+        trainee.model.eval()
+        self._shares = Decoder(trainee.decoder, trainee.tokenizer, trainee.source).shares
+        trainee.model.train(was_training)
         device = training_device(settings.device)
         precision = training_precision(settings.precision, device)
         self._autocast: Any = nullcontext
@@ -55,7 +60,8 @@ class DevScorer:
         trainee = self._trainee
         trainee.model.eval()
         # Made anew: what is kept of a prefix is that of the weights it was computed with.
-        scorer = LikelihoodScorer(Decoder(trainee.decoder, trainee.tokenizer, trainee.source))
+        decoder = Decoder(trainee.decoder, trainee.tokenizer, trainee.source, shares=self._shares)
+        scorer = LikelihoodScorer(decoder)
         groups = [[r for one in asked for r in one.requests] for asked in self._asked]
         with self._autocast():
             found = scorer.score(groups)
