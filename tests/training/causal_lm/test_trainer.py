@@ -216,6 +216,27 @@ def test_adapters_are_merged(tmp_path, make_exam, settings_for):
     assert (tmp_path / "merged" / "adapter" / "adapter_model.safetensors").is_file()
 
 
+def test_adapters_of_a_bf16_training_are_added_in_32_bits(tmp_path, make_exam, settings_for):
+    settings = settings_for(lora={"r": 4}, precision="bf16", learning_rate=1e-4)
+    trainee, trainer = prepare(settings, make_exam(16), tmp_path)
+    steps((trainee, trainer), tmp_path, settings)
+    layer = trainee.decoder.model.layers[0].mlp.up_proj
+    change = layer.scaling["default"] * (
+        layer.lora_B["default"].weight @ layer.lora_A["default"].weight
+    )
+    save_trained(trainee, tmp_path / "merged")
+    base, after = (
+        transformers.AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32)
+        for folder in (settings.model, tmp_path / "merged")
+    )
+    before = base.model.layers[0].mlp.up_proj.weight
+    found = after.model.layers[0].mlp.up_proj.weight
+    # Smaller than what bf16 tells apart.
+    assert 0 < change.abs().max() < before.abs().max() * 2**-8
+    torch.testing.assert_close(found - before, change, atol=1e-7, rtol=1e-3)
+    assert torch.equal(base.lm_head.weight, after.lm_head.weight)
+
+
 @pytest.mark.parametrize(
     "lora", [pytest.param(None, marks=pytest.mark.slow), {"r": 2}], ids=["full", "lora"]
 )

@@ -218,7 +218,9 @@ def merged(trainee: Trainee, adapter: Path) -> Any:
     trainee.model.save_pretrained(str(adapter))
     # peft writes a page with nothing on it.
     (adapter / "README.md").unlink(missing_ok=True)
-    if getattr(trainee.decoder, "quantization_method", None) is None:
+    rounded = getattr(trainee.decoder, "quantization_method", None) is not None
+    # In fewer bits than on disk, small changes would be rounded away.
+    if not rounded and trainee.decoder.dtype == stored_dtype(trainee.source):
         return trainee.model.merge_and_unload()
     from peft import PeftModel
 
@@ -226,7 +228,10 @@ def merged(trainee: Trainee, adapter: Path) -> Any:
     whole = _read(trainee.source, binary_head=binary, seed=0, dtype=torch.float32)
     if binary:
         set_padding(whole, trainee.tokenizer)
-    return PeftModel.from_pretrained(whole, str(adapter)).merge_and_unload()
+    with warnings.catch_warnings():
+        # Names that transformers 6 drops.
+        warnings.simplefilter("ignore", FutureWarning)
+        return PeftModel.from_pretrained(whole, str(adapter)).merge_and_unload()
 
 
 def stored_dtype(source: ModelFolder) -> torch.dtype:
