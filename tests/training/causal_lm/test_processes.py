@@ -2,7 +2,6 @@
 
 import json
 import os
-import signal
 import socket
 import subprocess
 import sys
@@ -10,6 +9,7 @@ import time
 from pathlib import Path
 
 import numpy as np
+import psutil
 import pytest
 from safetensors.numpy import load_file
 
@@ -93,6 +93,16 @@ def run(command):
     assert done.returncode == 0, done.stderr[-3000:]
 
 
+def kill(child):
+    """Kill torchrun and its workers, which have sessions of their own and would train on."""
+    torchrun = psutil.Process(child.pid)
+    family = [torchrun, *torchrun.children(recursive=True)]
+    for one in family:
+        one.kill()
+    child.wait()
+    psutil.wait_procs(family)
+
+
 def curve(folder: Path):
     told = json.loads((folder / "training.json").read_text())
     return [
@@ -125,15 +135,13 @@ def test_zero_2_takes_the_steps_of_one_process_and_goes_on_when_killed(
     child = subprocess.Popen(
         command(killed, 2, **sharded),
         env=environment(SECONDS_A_STEP="2"),
-        start_new_session=True,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
     )
     deadline = time.monotonic() + 400
     while not whole_states(killed) and child.poll() is None and time.monotonic() < deadline:
         time.sleep(0.05)
-    os.killpg(child.pid, signal.SIGKILL)
-    child.wait()
+    kill(child)
     assert whole_states(killed)
     assert not (killed / "llmexam.json").exists()
     run(command(killed, 2, **sharded))
