@@ -52,7 +52,8 @@ def require_head(settings: CausalLmSettings, template: PromptTemplate) -> None:
     if binary and template.mode != "binary-head":
         raise SettingsError(
             f"model '{settings.model}' ends in a head over whole texts, which gives no "
-            f"likelihoods, and template '{settings.template}' of mode '{template.mode}' asks for them",
+            f"likelihoods, and template '{settings.template}' of mode '{template.mode}' asks for "
+            "them",
             field="template",
             hint="Set `template: binary_head`, or a template of mode binary-head of your own",
         )
