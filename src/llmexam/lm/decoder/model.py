@@ -11,14 +11,9 @@ from torch import Tensor
 
 from llmexam.errors import ModelError
 from llmexam.lm.decoder.attention import register
-from llmexam.lm.decoder.binary_head import (
-    BinaryHead,
-    auto_class,
-    ends_in_binary_head,
-    has_binary_head,
-    require_binary_head,
-)
+from llmexam.lm.decoder.binary_head import BinaryHead, ends_in_binary_head, has_binary_head
 from llmexam.lm.decoder.head import Head, TokenHead
+from llmexam.lm.decoder.loading import read_weights
 from llmexam.lm.decoder.rounding import keep_products_plain, rounding_config
 from llmexam.lm.loading import ModelFolder, load_tokenizer, require_packages, resolve_model
 from llmexam.lm.precision import choose_dtype
@@ -88,6 +83,11 @@ class Decoder:
     def longest(self) -> int | None:
         """Tokens it reads at most; None where it sets no limit."""
         return getattr(self.model.config.get_text_config(), "max_position_embeddings", None)
+
+    @cached_property
+    def rotations_change_at(self) -> int | None:
+        """Tokens beyond which all its positions are rotated in another way; None for never."""
+        return rotations_change_at(self.model.config.get_text_config())
 
     @cached_property
     def cache_bytes_per_token(self) -> int:
@@ -181,6 +181,25 @@ class Decoder:
         return (logits if logits.shape[1] == len(keep) else logits[:, keep]).float()
 
 
+def rotations_change_at(config: Any) -> int | None:
+    """Return after how many tokens a model's rotations are others (longrope), or None for never.
+
+    The longest row of a pass decides for all of them (arXiv 2402.13753 has two sets of factors).
+
+    Args:
+        config: The model's, of its text part.
+    """
+    found = getattr(config, "rope_parameters", None) or {}
+    # One set of parameters, or one for each type of layer.
+    sets = [found, *(one for one in found.values() if isinstance(one, dict))]
+    limits = [
+        int(one.get("original_max_position_embeddings") or config.max_position_embeddings)
+        for one in sets
+        if one.get("rope_type") == "longrope"
+    ]
+    return min(limits, default=None)
+
+
 def load_decoder(
     name: str, *, precision: DecoderPrecision = "auto", device: str = "cpu"
 ) -> Decoder:
@@ -202,42 +221,13 @@ def load_decoder(
 
 
 def _load(folder: ModelFolder, precision: DecoderPrecision, device: torch.device) -> Any:
-    import transformers
-    from safetensors import SafetensorError
-
-    transformers.utils.logging.disable_progress_bar()  # type: ignore[no-untyped-call]
     options: dict[str, Any] = {}
-    model: Any
-    told: dict[str, Any]
     dtype = choose_decoder_dtype(precision, device)
     if precision == "int8" or precision == "nf4":
         require_packages(f"precision '{precision}'", "bitsandbytes")
         options["quantization_config"] = rounding_config(precision, dtype)
         options["device_map"] = {"": str(device)}
-    binary = has_binary_head(folder)
-    try:
-        model, told = auto_class(binary_head=binary).from_pretrained(
-            str(folder.path),
-            dtype=dtype,
-            use_safetensors=True,
-            trust_remote_code=False,
-            local_files_only=True,
-            output_loading_info=True,
-            **options,
-        )
-    except (OSError, ValueError, KeyError, RuntimeError, SafetensorError) as error:
-        text = (str(error).strip() or type(error).__name__).splitlines()[0][:300]
-        raise ModelError(f"cannot be loaded as a decoder: {text}", file=folder.path) from error
-    missing = sorted(told["missing_keys"])
-    if missing:
-        # An encoder, or a body without its head: what is missing was drawn at random.
-        kind = "decoder with a binary head" if binary else "causal language model"
-        raise ModelError(
-            f"has no weights for '{missing[0]}' ({len(missing)} are missing), so it is no {kind}",
-            file=folder.path,
-        )
-    if binary:
-        require_binary_head(model, folder)
+    model = read_weights(folder, binary_head=has_binary_head(folder), dtype=dtype, **options)
     if options:
         keep_products_plain(model)
     else:

@@ -28,6 +28,8 @@ from llmexam.lm.loading import ModelFolder
 
 # Keys and values of a batch, at most.
 _CACHE_BYTES = 1 << 30
+# Questions and what is asked without content each begin with one of their own.
+_MOST_PREFIXES = 2
 
 
 class LikelihoodScorer:
@@ -48,7 +50,7 @@ class LikelihoodScorer:
         self.decoder = decoder
         self.work = Work()
         self.n_tokens = max(1, min(n_tokens, _CACHE_BYTES // decoder.cache_bytes_per_token))
-        self._prefix: tuple[tuple[int, ...], Block] | None = None
+        self._prefixes: dict[tuple[int, ...], Block] = {}
 
     @property
     def folder(self) -> ModelFolder | None:
@@ -92,6 +94,31 @@ class LikelihoodScorer:
         self.work.count_asked(groups)
         if not self.decoder.shares:
             return self._score_alone(groups, progress)
+        if any(self._is_far(request) for group in groups for request in group):
+            return self._score_near_and_far(groups, progress)
+        return self._score_shared(groups, progress)
+
+    def _is_far(self, request: Continuation) -> bool:
+        """Return whether a request is long enough for the other set of a model's rotations."""
+        limit = self.decoder.rotations_change_at
+        return limit is not None and len(request.tokens) - 1 > limit
+
+    def _score_near_and_far(
+        self, groups: Sequence[Group], progress: Callable[[int], None] | None
+    ) -> list[list[LogProbs]]:
+        """Score requests of both sets of rotations: keys of the one are none of the other's."""
+        near = self._score_shared([[r for r in g if not self._is_far(r)] for g in groups], None)
+        # What a far request begins with is short enough to be rotated as the near ones are.
+        far = self._score_alone([[r for r in g if self._is_far(r)] for g in groups], progress)
+        results = []
+        for group, *parts in zip(groups, near, far, strict=True):
+            one, other = map(iter, parts)
+            results.append([next(other if self._is_far(r) else one) for r in group])
+        return results
+
+    def _score_shared(
+        self, groups: Sequence[Group], progress: Callable[[int], None] | None
+    ) -> list[list[LogProbs]]:
         prefix = shared_prefix(groups)
         results: list[list[LogProbs]] = [[] for _ in groups]
         with torch.inference_mode():
@@ -104,16 +131,17 @@ class LikelihoodScorer:
         return results
 
     def _prefix_block(self, prefix: tuple[int, ...]) -> tuple[Block, ...]:
-        """Return the keys and values of what all groups share; kept for the next call."""
+        """Return the keys and values of what all groups share; kept for the next calls."""
         if not prefix:
             return ()
-        if self._prefix is None or self._prefix[0] != prefix:
-            self._prefix = None
+        if prefix not in self._prefixes:
+            while len(self._prefixes) >= _MOST_PREFIXES:
+                del self._prefixes[next(iter(self._prefixes))]
             tokens = pad_lines([np.array(prefix, np.int64)], 0, self.decoder.device)
             block = Block(tokens.places)
             self._forward(tokens, Sight((), block, keep=True))
-            self._prefix = (prefix, block)
-        return (self._prefix[1],)
+            self._prefixes[prefix] = block
+        return (self._prefixes[prefix],)
 
     def _score_batch(self, batch: Batch, earlier: tuple[Block, ...]) -> list[list[LogProbs]]:
         device = self.decoder.device
@@ -148,9 +176,10 @@ class LikelihoodScorer:
         with torch.inference_mode():
             while begin < len(unique):
                 n = max(1, self.n_tokens // len(unique[begin].tokens))
-                batch = unique[begin : begin + n]
+                far = self._is_far(unique[begin])
+                batch = [r for r in unique[begin : begin + n] if self._is_far(r) == far]
                 known.update(zip(batch, self._alone(batch), strict=True))
-                begin += n
+                begin += len(batch)
         if progress is not None:
             progress(len(groups))
         return [[known[request] for request in group] for group in groups]

@@ -28,7 +28,11 @@ from llmexam.lm.decoder.batches import (
 )
 from llmexam.lm.decoder.binary_head import BinaryHead
 from llmexam.lm.decoder.memory_plan import LOGIT_BYTES, MemoryBudget, MemoryPlan, half_of_free
-from llmexam.lm.decoder.model import DecoderPrecision, choose_decoder_dtype
+from llmexam.lm.decoder.model import (
+    DecoderPrecision,
+    choose_decoder_dtype,
+    rotations_change_at,
+)
 from llmexam.lm.decoder.requests import Group, LogProbs, require_kind
 from llmexam.lm.decoder.skeleton import Skeleton
 from llmexam.lm.decoder.state_store import StateStore
@@ -137,6 +141,14 @@ class StreamedScorer:
             raise ModelError(
                 f"a request has {longest} tokens, and the model reads {self.longest}",
                 hint="Cut the evidence, or take fewer examples",
+            )
+        limit = rotations_change_at(self._skeleton.config)
+        if limit is not None and longest - 1 > limit:
+            raise ModelError(
+                f"its rotations change after {limit} tokens, and a request has {longest}: layers "
+                "that are streamed share what both kinds begin with",
+                file=self.folder.path,
+                hint=f"Set `max_tokens: {limit + 1}`, or load it whole",
             )
         self.work.count_asked(groups)
         prefix = shared_prefix(groups)

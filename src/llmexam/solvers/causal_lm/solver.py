@@ -135,15 +135,20 @@ class CausalLmSolver:
         fresh: dict[str, _Answered] = {}
         if new:
             read = self._prompted(new)
-            # Without content there is little to share with a question, and much among questions.
+            # Apart: without content there is little to share with a question, and much among them.
             free_groups = [
                 group
                 for group in dict.fromkeys(_requests(free) for _, free in read)
                 if group not in self._of_free
             ]
             groups = [_requests(asked) for asked, _ in read]
-            sums = self._scorer.score([*groups, *free_groups])
-            self._of_free.update(zip(free_groups, sums[len(groups) :], strict=True))
+            if self.settings.streamed:
+                # Each call reads all layers.
+                sums = self._scorer.score([*groups, *free_groups])
+                of_free = sums[len(groups) :]
+            else:
+                sums, of_free = self._scorer.score(groups), self._scorer.score(free_groups)
+            self._of_free.update(zip(free_groups, of_free, strict=True))
             for question, (asked, free), found in zip(new, read, sums, strict=False):
                 without = self._of_free[_requests(free)]
                 scores = self._asking.scores(question, _heard(asked, found), _heard(free, without))
