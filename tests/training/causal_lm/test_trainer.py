@@ -5,7 +5,7 @@ import pytest
 import torch
 import transformers
 
-from llmexam.errors import ExamError, SettingsError
+from llmexam.errors import ExamError, ModelError, SettingsError
 from llmexam.evaluation.metrics import map_at_k
 from llmexam.solvers.registry import create_solver
 from llmexam.testing import check_solver
@@ -267,6 +267,16 @@ def test_weights_that_are_trained_have_32_bits(tmp_path, make_exam, settings_for
     config = json.loads((found.folder / "config.json").read_text())
     assert config["dtype"] == "bfloat16"
     assert any("bfloat16" in note for note in found.notes)
+
+
+@pytest.mark.parametrize("lora", [None, {"r": 2}], ids=["full", "lora"])
+def test_a_body_without_its_head_is_not_trained(tmp_path, settings_for, base_folder, lora):
+    # The head over tokens would be a random one, and another in each process.
+    body = transformers.AutoModel.from_pretrained(base_folder)
+    body.save_pretrained(tmp_path)
+    transformers.AutoTokenizer.from_pretrained(base_folder).save_pretrained(tmp_path)
+    with pytest.raises(ModelError, match=r"no weights for 'lm_head\.weight'"):
+        load_trainee(settings_for(model=str(tmp_path), lora=lora))
 
 
 def test_what_does_not_go_together_is_named(tmp_path, make_exam, settings_for):

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from types import MethodType
 from typing import Any
 
@@ -12,13 +10,9 @@ import transformers
 from torch import Tensor
 from transformers.modeling_outputs import SequenceClassifierOutputWithPast
 
-from llmexam.errors import ModelError, SettingsError
-from llmexam.lm.decoder.binary_head import (
-    HEAD_NAME,
-    auto_class,
-    has_binary_head,
-    require_binary_head,
-)
+from llmexam.errors import SettingsError
+from llmexam.lm.decoder.binary_head import HEAD_NAME, has_binary_head
+from llmexam.lm.decoder.loading import read_weights
 from llmexam.lm.loading import ModelFolder
 from llmexam.training.causal_lm.settings import CausalLmTrainingSettings
 
@@ -33,30 +27,14 @@ def load_with_head(source: ModelFolder, *, seed: int, **options: Any) -> Any:
         **options: For `from_pretrained`.
 
     Raises:
-        ModelError: It is no such decoder.
+        ModelError: It is no such decoder, or its files are damaged.
     """
     known = has_binary_head(source)
-    if not known:
-        options["num_labels"] = 1
-    with _quiet():
-        model, told = auto_class(binary_head=True).from_pretrained(
-            str(source.path),
-            use_safetensors=True,
-            trust_remote_code=False,
-            local_files_only=True,
-            output_loading_info=True,
-            **options,
-        )
-    require_binary_head(model, source)
+    if known:
+        return read_weights(source, binary_head=True, **options)
     new = f"{HEAD_NAME}.weight"
-    missing = sorted(set(told["missing_keys"]) - (set() if known else {new}))
-    if missing:
-        raise ModelError(
-            f"has no weights for '{missing[0]}' ({len(missing)} are missing), so it is no decoder",
-            file=source.path,
-        )
-    if not known:
-        _draw(model, seed)
+    model = read_weights(source, binary_head=True, new=[new], num_labels=1, **options)
+    _draw(model, seed)
     return model
 
 
@@ -89,18 +67,6 @@ def set_padding(model: Any, tokenizer: Any) -> None:
     if config.pad_token_id is None:
         pads = (tokenizer.pad_token_id, tokenizer.eos_token_id)
         config.pad_token_id = next((token for token in pads if token is not None), None)
-
-
-@contextmanager
-def _quiet() -> Iterator[None]:
-    """Keep transformers from warning of a head that is meant to be new; the rest is checked."""
-    logging: Any = transformers.utils.logging
-    level = logging.get_verbosity()
-    logging.set_verbosity_error()
-    try:
-        yield
-    finally:
-        logging.set_verbosity(level)
 
 
 def _draw(model: Any, seed: int) -> None:

@@ -9,11 +9,11 @@ from typing import Any
 
 import numpy as np
 import torch
-import transformers
 from torch import Tensor
 
-from llmexam.errors import MissingDependencyError, ModelError, SettingsError
+from llmexam.errors import MissingDependencyError, SettingsError
 from llmexam.lm.decoder.binary_head import ends_in_binary_head
+from llmexam.lm.decoder.loading import read_weights
 from llmexam.lm.decoder.requests import Continuation, whole_text
 from llmexam.lm.decoder.rounding import keep_products_plain, rounding_config
 from llmexam.lm.loading import ModelFolder, load_tokenizer, require_packages, resolve_model
@@ -133,29 +133,17 @@ def load_weights(source: ModelFolder, settings: CausalLmTrainingSettings) -> Any
     """Return the transformers model of a folder.
 
     Raises:
-        ModelError: It is no causal language model, or its files are damaged.
+        ModelError: It is no causal language model, lacks weights, or its files are damaged.
         MissingDependencyError: bitsandbytes is asked for and not installed.
     """
-    from safetensors import SafetensorError
-
-    transformers.utils.logging.disable_progress_bar()  # type: ignore[no-untyped-call]
     options: dict[str, Any] = {}
+    dtype = weights_dtype(settings)
     if settings.quantise is not None:
         require_packages(f"quantise '{settings.quantise}'", "bitsandbytes")
-        dtype = weights_dtype(settings)
         options["quantization_config"] = rounding_config(settings.quantise, dtype, twice=True)
         options["device_map"] = {"": training_device(settings.device)}
-    try:
-        model = _read(
-            source,
-            binary_head=settings.objective == "binary-head",
-            seed=settings.seed,
-            dtype=weights_dtype(settings),
-            **options,
-        )
-    except (OSError, ValueError, KeyError, RuntimeError, SafetensorError) as error:
-        text = (str(error).strip() or type(error).__name__).splitlines()[0][:300]
-        raise ModelError(f"cannot be loaded as a decoder: {text}", file=source.path) from error
+    binary = settings.objective == "binary-head"
+    model = _read(source, binary_head=binary, seed=settings.seed, dtype=dtype, **options)
     if settings.quantise is not None:
         keep_products_plain(model)
     return model
@@ -245,13 +233,7 @@ def stored_dtype(source: ModelFolder) -> torch.dtype:
 def _read(source: ModelFolder, *, binary_head: bool, seed: int, **options: Any) -> Any:
     if binary_head:
         return load_with_head(source, seed=seed, **options)
-    return transformers.AutoModelForCausalLM.from_pretrained(
-        str(source.path),
-        use_safetensors=True,
-        trust_remote_code=False,
-        local_files_only=True,
-        **options,
-    )
+    return read_weights(source, binary_head=False, **options)
 
 
 def longest_input(config: Any) -> int | None:

@@ -1,0 +1,69 @@
+"""A decoder's weights as transformers reads them: from safetensors, all of them, no remote code."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from llmexam.errors import ModelError
+from llmexam.lm.decoder.binary_head import auto_class, require_binary_head
+from llmexam.lm.loading import ModelFolder
+
+
+def read_weights(
+    folder: ModelFolder, *, binary_head: bool, new: Collection[str] = (), **options: Any
+) -> Any:
+    """Return the transformers model of a folder, none of its weights drawn at random.
+
+    Args:
+        folder: The model's.
+        binary_head: Whether it is read as a decoder for sequence classification with one label;
+            else as a causal language model.
+        new: Parameters that the folder may lack: the caller fills them.
+        **options: For `from_pretrained`.
+
+    Raises:
+        ModelError: It is no such decoder, lacks weights, or its files are damaged.
+    """
+    from safetensors import SafetensorError
+
+    try:
+        with _quiet():
+            model, told = auto_class(binary_head=binary_head).from_pretrained(
+                str(folder.path),
+                use_safetensors=True,
+                trust_remote_code=False,
+                local_files_only=True,
+                output_loading_info=True,
+                **options,
+            )
+    except (OSError, ValueError, KeyError, RuntimeError, SafetensorError) as error:
+        text = (str(error).strip() or type(error).__name__).splitlines()[0][:300]
+        raise ModelError(f"cannot be loaded as a decoder: {text}", file=folder.path) from error
+    # First: a head of another shape is named, rather than what it lacks.
+    if binary_head:
+        require_binary_head(model, folder)
+    missing = sorted(set(told["missing_keys"]) - set(new))
+    if missing:
+        # An encoder, or a body without its head: what is missing was drawn at random.
+        kind = "decoder with a binary head" if binary_head else "causal language model"
+        raise ModelError(
+            f"has no weights for '{missing[0]}' ({len(missing)} are missing), so it is no {kind}",
+            file=folder.path,
+        )
+    return model
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Silence bars and load reports of transformers: what matters of them is checked here."""
+    from transformers.utils import logging
+
+    level = logging.get_verbosity()
+    logging.set_verbosity_error()  # type: ignore[no-untyped-call]
+    logging.disable_progress_bar()  # type: ignore[no-untyped-call]
+    try:
+        yield
+    finally:
+        logging.set_verbosity(level)
