@@ -118,7 +118,7 @@ def test_a_text_of_no_token_begins_as_texts_begin(judge, tmp_path, tokenizer):
     from llmexam.solvers.prompts.template import read_template
 
     prompter = Prompter(read_template(str(path)), blank, max_tokens=None, n_passages=0, chat=True)
-    prompted = prompter.prompt(None, Ask({"option": ""}, ()), ())
+    prompted = prompter.prompts(None, [Ask({"option": ""}, ())], ())[0]
     assert prompted.requests[0].tokens == (tokenizer.bos_token_id, -1)
 
 

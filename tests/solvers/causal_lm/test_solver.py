@@ -1,3 +1,5 @@
+import shutil
+
 import numpy as np
 import pytest
 import torch
@@ -284,3 +286,56 @@ def test_a_prompt_is_tokenised_once_with_all_its_answers(folder, monkeypatch):
     monkeypatch.setattr(tokenizer, "__call__", counted)
     one.requests(QUESTIONS[:1])
     assert [len(texts) for texts in calls] == [6]
+
+
+def test_options_listed_in_the_question_have_places(folder, tmp_path):
+    listed = tmp_path / "listed.yaml"
+    listed.write_text(
+        "mode: options\nquestion: |-\n  {{ prompt }}\n  {% for o in options %}\n  {{ o.text }}\n"
+        '  {% endfor %}\nanswer: " {{ option }}"\n'
+    )
+    assert not solver(folder, template=str(listed)).order_invariant
+
+
+@pytest.mark.parametrize("template", ["yes_no", "pairs", "letters", "options"])
+def test_all_options_of_a_question_read_the_same_context(folder, template):
+    question = Question(
+        "q",
+        "What is it?",
+        ("iron", "a rather long option " * 8, "salt"),
+        passages=(Passage("Sea water tastes of salt, and rivers bring it there. " * 20),),
+    )
+    one = solver(folder, template=template, max_tokens=300)
+    (prompts,) = one.prompts([question])
+    kept = {prompt.count("Sea water") for prompt in prompts}
+    cut = {prompt.split("Context: ")[1].split("\n\n")[0] for prompt in prompts}
+    assert len(cut) == 1
+    assert 0 < kept.pop() < 20
+    assert one.score([question]).truncated.all()
+    assert max(len(r.tokens) for group in one.requests([question]) for r in group) <= 300
+
+
+def test_instructions_reach_a_chat_that_knows_no_system(folder, tokenizer, tmp_path):
+    strict = "{% if messages[0].role == 'system' %}{{ raise_exception('no system') }}{% endif %}"
+    known = tokenizer.chat_template
+    tokenizer.chat_template = strict + known
+    try:
+        shutil.copytree(folder, tmp_path / "model")
+        tokenizer.save_pretrained(tmp_path / "model")
+    finally:
+        tokenizer.chat_template = known
+    one = solver(tmp_path / "model", chat=True, template="letters_instructed")
+    ((prompt,),) = one.prompts(QUESTIONS[:1])
+    assert prompt.startswith("<|user|>The following")
+    one.score(QUESTIONS[:1])
+
+
+@pytest.mark.parametrize("chat", [False, True])
+def test_a_blank_option_is_as_likely_as_that_nothing_follows(folder, tmp_path, chat):
+    bare = tmp_path / "bare.yaml"
+    bare.write_text('mode: options\nquestion: "{{ prompt }} It is"\nanswer: "{{ option }}"\n')
+    question = Question("q", "What is it?", (" iron", "", " salt"))
+    one = solver(folder, template=str(bare), norm="sum", chat=chat)
+    ((_, blank, _),) = one.requests([question])
+    assert blank.asked == (one.scorer.tokenizer.eos_token_id,)
+    assert np.isfinite(one.score([question]).values[0]).all()

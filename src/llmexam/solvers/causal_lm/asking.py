@@ -147,6 +147,20 @@ class Options:
         return Ask({"prompt": prompt, "options": listed}, answers)
 
 
+def shows_places(asking: Asking) -> bool:
+    """Return whether what a mode asks tells the places of a question's options."""
+    if isinstance(asking, Letters):
+        return True
+    if not isinstance(asking, Options):
+        return False
+    # A template may list the options in the question, too.
+    template = asking.template
+    trial = Question("trial", "Which?", ("one", "other"))
+    orders = (trial, trial.with_option_order([1, 0]))
+    read = [template.render_question(context="", **asking.asks(one)[0].names) for one in orders]
+    return read[0] != read[1]
+
+
 @dataclass(frozen=True, slots=True)
 class YesNo:
     """Whether each option is right, asked of each alone."""

@@ -6,12 +6,20 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from jinja2 import TemplateError
+
 from llmexam.errors import ModelError
 from llmexam.exam.question import Question
 from llmexam.lm.decoder.requests import Continuation, whole_text
 from llmexam.solvers.causal_lm.asking import Ask
 from llmexam.solvers.prompts.template import PromptTemplate
-from llmexam.solvers.prompts.wording import Shot, as_messages, as_text
+from llmexam.solvers.prompts.wording import (
+    Message,
+    Shot,
+    as_messages,
+    as_text,
+    without_system,
+)
 
 # Cutting the context may merge tokens at the cut, and so save fewer than were cut.
 _MOST_CUTS = 6
@@ -60,24 +68,31 @@ class Prompter:
         self._n_passages = n_passages
         self._chat = chat
 
-    def prompt(self, question: Question | None, ask: Ask, shots: Sequence[Shot]) -> Prompted:
-        """Return the requests of an ask; what does not fit is cut from the end of the context.
+    def prompts(
+        self, question: Question | None, asks: Sequence[Ask], shots: Sequence[Shot]
+    ) -> list[Prompted]:
+        """Return the requests of a question's asks; what does not fit is cut from the context.
+
+        All asks read the same context, cut at its end, or a long option would have less evidence
+        than its neighbours.
 
         Args:
             question: Whose passages are the context; None for no context.
-            ask: What is asked.
+            asks: What is asked.
             shots: Examples, in order.
 
         Raises:
-            ModelError: It does not fit even without the context.
+            ModelError: It does not fit even without the context, or cannot be put as a chat.
         """
         passages = question.passages[: self._n_passages] if question is not None else ()
-        context = "\n".join(p.text.strip() for p in passages if p.text.strip())
-        full = context
+        full = context = "\n".join(p.text.strip() for p in passages if p.text.strip())
         for _ in range(_MOST_CUTS):
-            text = self._text(ask.names, context, shots)
-            requests = self._requests(text, ask.answers) or (self._whole(text),)
-            excess = self._excess(requests)
+            texts = [self._text(ask.names, context, shots) for ask in asks]
+            requests = [
+                self._requests(text, ask.answers) or (self._whole(text),)
+                for text, ask in zip(texts, asks, strict=True)
+            ]
+            excess = self._excess([request for one in requests for request in one])
             if excess <= 0 or not context:
                 break
             context = self._cut(context, excess)
@@ -88,7 +103,7 @@ class Prompter:
                 hint="Take fewer examples, or a model that reads more",
             )
         n_cut = self._count(full) - self._count(context) if context != full else 0
-        return Prompted(text, requests, n_cut)
+        return [Prompted(text, one, n_cut) for text, one in zip(texts, requests, strict=True)]
 
     def _text(self, names: Mapping[str, Any], context: str, shots: Sequence[Shot]) -> str:
         template = self._template
@@ -96,8 +111,17 @@ class Prompter:
         if not self._chat:
             return as_text(template.instructions, shots, asked, separator=template.separator)
         messages = as_messages(template.instructions, shots, asked)
+        try:
+            return self._as_chat(messages)
+        except TemplateError:
+            # Some models' templates know no system: what it says opens the first turn.
+            if not template.instructions:
+                raise
+            return self._as_chat(without_system(messages, separator=template.separator))
+
+    def _as_chat(self, messages: Sequence[Message]) -> str:
         text: str = self._tokenizer.apply_chat_template(
-            messages, tokenize=False, add_generation_prompt=True
+            list(messages), tokenize=False, add_generation_prompt=True
         )
         return text
 
@@ -119,6 +143,9 @@ class Prompter:
             (i for i, (a, b) in enumerate(zip(before, both, strict=False)) if a != b),
             min(len(before), len(both)),
         )
+        if shared == len(both) and self._tokenizer.eos_token_id is not None:
+            # A blank answer: how likely it is that nothing follows.
+            return Continuation((*both, self._tokenizer.eos_token_id), max(1, len(both)))
         start = min(shared, len(both) - 1)
         if start == 0:
             # A model predicts from a token: without one, from where a text begins.
@@ -150,7 +177,7 @@ class Prompter:
         ]
 
     def _excess(self, requests: Sequence[Continuation]) -> int:
-        if self._max_tokens is None:
+        if self._max_tokens is None or not requests:
             return 0
         return max(len(request.tokens) for request in requests) - self._max_tokens
 

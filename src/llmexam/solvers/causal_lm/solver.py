@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from llmexam.exam.question import Question
 from llmexam.exam.scores import ScoreMatrix
 from llmexam.lm.loading import require_packages, resolve_model
-from llmexam.solvers.causal_lm.asking import Asking, asking_of
+from llmexam.solvers.causal_lm.asking import Asking, asking_of, shows_places
 from llmexam.solvers.causal_lm.settings import CausalLmSettings
 from llmexam.solvers.causal_lm.trained import as_trained, require_head
 from llmexam.solvers.prompts.shots import ShotPool, require_unquoted
@@ -70,7 +70,7 @@ class CausalLmSolver:
     @property
     def order_invariant(self) -> bool:
         """Whether the places of the options make no difference."""
-        return self.template.mode != "letters"
+        return not shows_places(self._asking)
 
     @property
     def whole_exam(self) -> bool:
@@ -171,10 +171,8 @@ class CausalLmSolver:
         prompter = self._prompter
         read = []
         for question, shots in zip(questions, self._shots(questions), strict=True):
-            asked = [prompter.prompt(question, ask, shots) for ask in self._asking.asks(question)]
-            free = [
-                prompter.prompt(None, ask, shots) for ask in self._asking.content_free(question)
-            ]
+            asked = prompter.prompts(question, self._asking.asks(question), shots)
+            free = prompter.prompts(None, self._asking.content_free(question), shots)
             read.append((asked, free))
         return read
 

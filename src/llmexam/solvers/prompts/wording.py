@@ -44,3 +44,15 @@ def as_messages(system: str, shots: Sequence[Shot], asked: str) -> list[Message]
         # An answer begins a turn, so without the space that follows a text.
         messages.append({"role": "assistant", "content": shot.answer.strip()})
     return [*messages, {"role": "user", "content": asked}]
+
+
+def without_system(messages: Sequence[Message], *, separator: str) -> list[Message]:
+    """Return a chat in which the user says first what the system said.
+
+    Args:
+        messages: The chat, with a message of the system before all others.
+        separator: What goes between the two.
+    """
+    system, opening, *rest = messages
+    told = f"{system['content']}{separator}{opening['content']}"
+    return [{"role": opening["role"], "content": told}, *rest]

@@ -93,8 +93,7 @@ class ExampleMaker:
         Raises:
             ModelError: It does not fit even without its context.
         """
-        asks = self._asking.asks(question)
-        asked = [self._prompter.prompt(question, ask, ()) for ask in asks]
+        asked = self._prompter.prompts(question, self._asking.asks(question), ())
         answer = question.answer or 0
         if self._settings.objective == "answer":
             parts = self._right_answers(asked, answer)

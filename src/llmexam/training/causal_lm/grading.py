@@ -36,8 +36,7 @@ class DevScorer:
         prompter = prompter_for(template, settings.encoding, trainee.tokenizer, trainee.longest)
         self._dev = dev
         self._asked = [
-            [prompter.prompt(question, ask, ()) for ask in self._asking.asks(question)]
-            for question in dev
+            prompter.prompts(question, self._asking.asks(question), ()) for question in dev
         ]
         self._trainee = trainee
         # Found out now: in training the model's own forward may be rounded, and ours is not.
