@@ -47,6 +47,7 @@ class Endpoint:
     def __init__(self) -> None:
         self.asked: list[dict[str, Any]] = []
         self.keys: list[str | None] = []
+        self.headers: list[dict[str, str]] = []
         self.answered: Counter[str] = Counter()
         self.script: list[Any] = []
         self.logprobs = "offered"
@@ -83,6 +84,7 @@ class Endpoint:
         with self._lock:
             self.asked.append(body)
             self.keys.append(handler.headers.get("Authorization"))
+            self.headers.append({name.lower(): value for name, value in handler.headers.items()})
             turn = len(self.asked) - 1
             step = self.script.pop(0) if self.script else None
             self._at_once += 1

@@ -17,7 +17,8 @@ KEY = "sk-very-secret-4711"
 
 def failing(endpoint, make, *script, **settings):
     endpoint.script = list(script)
-    given = {"answers": "logprobs", "max_retries": 0, **settings}
+    own = {"answers": "logprobs", "max_retries": 0, "api_key_env": "OPENAI_API_KEY"}
+    given = {**own, **settings}
     with pytest.raises(EndpointError) as caught:
         make(**given).score([QUESTION])
     return str(caught.value)
@@ -68,11 +69,33 @@ def test_a_server_that_is_not_there(make):
         make(base_url=f"http://127.0.0.1:{port}/v1").score([QUESTION])
 
 
-def test_no_key_for_a_server_elsewhere(make, monkeypatch):
+def test_no_key_where_one_is_named(make, monkeypatch):
     monkeypatch.delenv("OPENAI_API_KEY")
     with pytest.raises(EndpointError, match="OPENAI_API_KEY holds none"):
-        make(base_url="https://example.org/v1")
-    make(base_url="https://example.org/v1", api_key_env=None)
+        make(base_url="https://api.openai.com/v1")
+    with pytest.raises(EndpointError, match="OTHER_KEY holds none"):
+        make(base_url="https://example.org/v1", api_key_env="OTHER_KEY")
+    make(base_url="https://example.org/v1")
+
+
+@pytest.mark.parametrize("named", [None, "OTHER_KEY"])
+def test_others_are_told_nothing_that_is_openais(endpoint, make, monkeypatch, named):
+    monkeypatch.setenv("OTHER_KEY", "sk-other-12")
+    monkeypatch.setenv("OPENAI_ORG_ID", "org-4712")
+    monkeypatch.setenv("OPENAI_PROJECT_ID", "proj-4713")
+    monkeypatch.setenv("OPENAI_ADMIN_KEY", "sk-admin-4714")
+    monkeypatch.setenv("OPENAI_CUSTOM_HEADERS", "Authorization: Bearer 4715\nX-Account: 4716")
+    make(**({"api_key_env": named} if named else {})).score([QUESTION])
+    assert set(endpoint.keys) == {"Bearer sk-other-12" if named else "Bearer none"}
+    sent = str(endpoint.headers)
+    assert not [secret for secret in (KEY, *(f"{n}" for n in range(4712, 4717))) if secret in sent]
+
+
+def test_an_endpoint_that_wants_a_key_though_none_is_named(endpoint, make):
+    text = failing(endpoint, make, (401, {"error": {"message": "no key"}}), api_key_env=None)
+    assert "401: no key" in text
+    assert "No key was sent: set api_key_env" in text
+    assert "OPENAI_API_KEY goes to api.openai.com only" in text
 
 
 def test_the_key_is_sent_and_shown_nowhere(endpoint, make, tmp_path, caplog, monkeypatch):

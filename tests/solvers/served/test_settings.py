@@ -47,6 +47,25 @@ def test_plain_http_to_others_must_be_allowed(host):
     assert not parse(base_url=f"http://{host}/v1", allow_http=True).is_loopback
 
 
+@pytest.mark.parametrize(
+    ("url", "variable"),
+    [
+        (None, "OPENAI_API_KEY"),
+        ("https://API.openai.com/v1/", "OPENAI_API_KEY"),
+        ("https://api.openai.com.example.org/v1", None),
+        ("https://example.org/api.openai.com/v1", None),
+        ("http://127.0.0.1:8000/v1", None),
+    ],
+)
+def test_the_key_of_openai_is_for_openai(url, variable):
+    settings = parse(**({"base_url": url} if url else {}))
+    assert settings.api_key_env == variable
+    # What is written down and read again is the same.
+    assert parse(**settings.model_dump(exclude={"model"})) == settings
+    assert parse(api_key_env=None).api_key_env is None
+    assert parse(base_url="https://example.org/v1", api_key_env="OPENAI_API_KEY").api_key_env
+
+
 @pytest.mark.parametrize("url", ["", "api.openai.com/v1", "ftp://host", "https://", "http://h:x"])
 def test_what_is_no_address(url):
     with pytest.raises(SettingsError, match="address such as"):

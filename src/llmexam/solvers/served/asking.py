@@ -29,6 +29,18 @@ if TYPE_CHECKING:
 
 # Clients insist on a key; endpoints without keys take any.
 _NO_KEY = "none"
+# Headers that any endpoint gets. The client adds others that the environment holds: organisation
+# and project (OPENAI_ORG_ID, OPENAI_PROJECT_ID) and OPENAI_CUSTOM_HEADERS, all OpenAI's business.
+_PLAIN_HEADERS = {
+    "accept",
+    "accept-encoding",
+    "connection",
+    "content-length",
+    "content-type",
+    "host",
+    "transfer-encoding",
+    "user-agent",
+}
 # Seconds that answers under way have left when a person stops the run.
 _LAST_SECONDS = 10.0
 _A_MOMENT = 0.02
@@ -245,6 +257,13 @@ class Asker:
 def _client(settings: ServedSettings, key: str | None) -> openai.AsyncOpenAI:
     import openai
 
+    async def tell_no_more(request: Any) -> None:
+        for name in list(request.headers):
+            # The client reads its own ones again when the answer comes.
+            if not name.lower().startswith("x-stainless-") and name.lower() not in _PLAIN_HEADERS:
+                del request.headers[name]
+        request.headers["Authorization"] = f"Bearer {key or _NO_KEY}"
+
     return openai.AsyncOpenAI(
         api_key=key or _NO_KEY,
         base_url=settings.base_url,
@@ -254,6 +273,7 @@ def _client(settings: ServedSettings, key: str | None) -> openai.AsyncOpenAI:
             # A proxy is for other machines; a redirection could lead questions anywhere.
             trust_env=not settings.is_loopback,
             follow_redirects=False,
+            event_hooks={"request": [] if settings.is_openai else [tell_no_more]},
         ),
     )
 

@@ -75,6 +75,13 @@ def _explain_status(
         )
     if status in (401, 403):
         variable = settings.api_key_env
+        if variable is None and not settings.is_openai:
+            return EndpointError(
+                text,
+                field="api_key_env",
+                hint="No key was sent: set api_key_env to the environment variable that holds "
+                "this endpoint's key; without it, OPENAI_API_KEY goes to api.openai.com only",
+            )
         held = f"in the environment variable {variable}" if variable else "; api_key_env names none"
         return EndpointError(text, hint=f"Check the key {held}, and what it may be used for")
     if status == 404:

@@ -16,6 +16,9 @@ from pydantic import ConfigDict, Field, field_validator, model_validator
 from llmexam.settings import Settings
 from llmexam.solvers.prompts.shots import ShotSettings
 
+_OPENAI_URL = "https://api.openai.com/v1"
+_OPENAI_HOST = "api.openai.com"
+_OPENAI_VARIABLE = "OPENAI_API_KEY"
 _VARIABLE = re.compile(r"[A-Z_][A-Z0-9_]{0,63}")
 _KEYS = {"key", "apikey", "token", "accesstoken", "secret", "password", "authorization", "bearer"}
 # What the solver itself decides; two places for one thing would disagree.
@@ -30,15 +33,16 @@ class ServedSettings(Settings):
 
     model: str = Field(min_length=1, description="name of the model, as the endpoint calls it")
     base_url: str = Field(
-        "https://api.openai.com/v1",
+        _OPENAI_URL,
         description="where the endpoint is: https, or http on this machine; most end in /v1",
     )
     allow_http: bool = Field(
         False, description="let questions and key travel unencrypted to another machine"
     )
     api_key_env: str | None = Field(
-        "OPENAI_API_KEY",
-        description="environment variable that holds the key; null for an endpoint without keys",
+        None,
+        description="environment variable that holds the key; by default OPENAI_API_KEY at "
+        "api.openai.com, and elsewhere none: no key is sent",
     )
     endpoint: Literal["chat", "completion"] = Field(
         "chat", description="chat: messages to an instructed model; completion: a text to go on"
@@ -110,9 +114,13 @@ class ServedSettings(Settings):
     @model_validator(mode="before")
     @classmethod
     def _refuse_keys(cls, values: Any) -> Any:
-        if isinstance(values, Mapping):
-            for name in values:
-                _refuse_key(name)
+        if not isinstance(values, Mapping):
+            return values
+        for name in values:
+            _refuse_key(name)
+        # Nobody else is told OpenAI's key, unless a person names it.
+        if "api_key_env" not in values and _is_openai(values.get("base_url", _OPENAI_URL)):
+            return {**values, "api_key_env": _OPENAI_VARIABLE}
         return values
 
     @field_validator("api_key_env", mode="before")
@@ -163,6 +171,11 @@ class ServedSettings(Settings):
         return self
 
     @property
+    def is_openai(self) -> bool:
+        """Whether the endpoint is OpenAI's own."""
+        return _is_openai(self.base_url)
+
+    @property
     def is_loopback(self) -> bool:
         """Whether the endpoint is on this machine."""
         host = urlsplit(self.base_url).hostname or ""
@@ -181,6 +194,11 @@ def _split(value: Any) -> Any:
         return parts if parts is None or parts.port is None or parts.port else None
     except ValueError:
         return None
+
+
+def _is_openai(url: Any) -> bool:
+    parts = _split(url)
+    return parts is not None and parts.hostname == _OPENAI_HOST
 
 
 def _folded(name: Any) -> str:
