@@ -13,7 +13,7 @@ from pydantic import Field
 from llmexam.errors import SettingsError
 from llmexam.evidence.queries import QueryForm, make_queries
 from llmexam.exam.question import Passage, Question
-from llmexam.lm.model_card import read_card
+from llmexam.lm.model_card import read_card, read_told
 from llmexam.lm.text_pairs import TextPair
 from llmexam.settings import Settings
 
@@ -141,7 +141,8 @@ def load_reranker(settings: RerankerSettings) -> Reranker:
             field="reranker.model",
             hint="Train one with `family: reranker`, or name a published cross-encoder",
         )
-    encoding = RerankEncoding.parse(card.encoding if card else {}, subject="the reranker's card")
+    told = card.encoding if card else {}
+    encoding = read_told(RerankEncoding, told, folder.path, field="encoding")
     reader = load_pair_scorer(
         settings.model,
         head=card.head if card else "native",

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from llmexam.errors import MissingDependencyError, ModelError
 from llmexam.lm.loading import ModelFolder
-from llmexam.lm.model_card import CARD_FILE, ExportOrigin, ModelCard, read_card
+from llmexam.lm.model_card import CARD_FILE, ExportOrigin, ModelCard, is_file_name, read_card
 from llmexam.lm.precision import cpu_flags
 from llmexam.storage.hashing import hash_file
 
@@ -92,7 +92,7 @@ def load_exported_engine(
             )
     for name, known in origin.files.items():
         path = folder.path / name
-        if not path.is_file() or hash_file(path) != known:
+        if not is_file_name(name) or not path.is_file() or hash_file(path) != known:
             raise ModelError(
                 f"is not the file that {CARD_FILE} names",
                 file=path,

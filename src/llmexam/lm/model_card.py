@@ -6,16 +6,22 @@ the training did, or is told why that is not possible.
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import Any
+from collections.abc import Mapping
+from pathlib import Path, PurePosixPath, PureWindowsPath
+from typing import Any, TypeVar
 
 from pydantic import Field
+from pydantic_core import from_json
 
-from llmexam.errors import ModelError, UntrainedModelError
+from llmexam.errors import ModelError, SettingsError, UntrainedModelError
 from llmexam.settings import Settings
 from llmexam.storage.atomic import write_text
 
 CARD_FILE = "llmexam.json"
+_AGAIN = "Train the model again, or restore the file"
+# Bytes of a file's name that file systems take.
+_LONGEST_NAME = 255
+Told = TypeVar("Told", bound=Settings)
 
 
 class EvidenceOrigin(Settings):
@@ -74,13 +80,72 @@ def read_card(folder: str | Path) -> ModelCard | None:
     if not path.is_file():
         return None
     try:
-        return ModelCard.model_validate_json(path.read_bytes())
-    except ValueError as error:
+        values = from_json(path.read_bytes())
+    except (OSError, ValueError) as error:
+        text = str(error).splitlines()[0]
         raise ModelError(
-            f"the card of the model cannot be read: {str(error).splitlines()[0]}",
-            file=path,
-            hint="Train the model again, or restore the file",
+            f"the card of the model cannot be read: {text}", file=path, hint=_AGAIN
         ) from None
+    if not isinstance(values, dict):
+        raise ModelError("the card of a model is a mapping", file=path, hint=_AGAIN)
+    return read_told(ModelCard, values, folder)
+
+
+def read_told(
+    kind: type[Told], values: Mapping[str, Any], folder: str | Path, *, field: str = ""
+) -> Told:
+    """Return what a card tells as settings of some kind.
+
+    Args:
+        kind: The class of the settings.
+        values: What the card says.
+        folder: The model's.
+        field: Where the card says it; empty for the whole card.
+
+    Raises:
+        ModelError: A value cannot be; the error names the card.
+    """
+    try:
+        return kind.parse(values, subject="the card of the model")
+    except SettingsError as error:
+        raise ModelError(
+            error.message,
+            file=Path(folder) / CARD_FILE,
+            field=".".join(part for part in (field, error.field) if part) or None,
+            hint=error.hint or _AGAIN,
+        ) from None
+
+
+def file_beside(folder: str | Path, name: str, *, field: str) -> Path:
+    """Return a file in a model's folder that its card names.
+
+    Args:
+        folder: The model's.
+        name: What the card says.
+        field: Where it says so.
+
+    Raises:
+        ModelError: It is not the name of a file inside the folder; a link may not leave it.
+    """
+    place = Path(folder)
+    path = place / name
+    # A card may come from elsewhere, and must not tell us to read other files of the user.
+    inside = is_file_name(name) and path.is_file() and path.resolve().parent == place.resolve()
+    if not inside:
+        raise ModelError(
+            f"names '{name}', which is no file inside the model's folder",
+            file=place / CARD_FILE,
+            field=field,
+            hint=_AGAIN,
+        )
+    return path
+
+
+def is_file_name(name: str) -> bool:
+    """Return whether a text is the bare name of a file, on any system."""
+    kinds = (PurePosixPath, PureWindowsPath)
+    short = 0 < len(name.encode()) <= _LONGEST_NAME
+    return short and name != ".." and all(kind(name).name == name for kind in kinds)
 
 
 def write_card(folder: str | Path, card: ModelCard) -> None:

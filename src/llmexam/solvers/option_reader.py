@@ -18,7 +18,7 @@ from pydantic import Field
 from llmexam.exam.question import Question
 from llmexam.exam.scores import ScoreMatrix
 from llmexam.lm.loading import ModelFolder, load_tokenizer, require_packages, resolve_model
-from llmexam.lm.model_card import EvidenceOrigin, ModelCard, read_card, require_family
+from llmexam.lm.model_card import EvidenceOrigin, ModelCard, read_card, read_told, require_family
 from llmexam.settings import Settings
 from llmexam.solvers.option_encoding import EncodedQuestion, encode_questions
 from llmexam.solvers.option_pairs import EncodingSettings
@@ -157,8 +157,8 @@ class OptionReader:
 
     @cached_property
     def _encoding(self) -> EncodingSettings:
-        return self.encoding_class.parse(
-            self._card.encoding, subject="the model's card", file=self._folder.path
+        return read_told(
+            self.encoding_class, self._card.encoding, self._folder.path, field="encoding"
         )
 
     @cached_property

@@ -6,12 +6,13 @@ from pathlib import Path
 
 from llmexam.errors import SettingsError
 from llmexam.lm.loading import resolve_model
-from llmexam.lm.model_card import read_card
+from llmexam.lm.model_card import file_beside, read_card, read_told
 from llmexam.solvers.causal_lm.settings import CausalLmSettings
-from llmexam.solvers.prompts.template import PromptTemplate
+from llmexam.solvers.prompts.template import PromptTemplate, template_names
 
 # What of a card's encoding is a setting of the solver.
 _ASKED = ("template", "passages", "chat", "norm", "max_tokens")
+_FIELD = "encoding"
 
 
 def as_trained(settings: CausalLmSettings) -> CausalLmSettings:
@@ -23,7 +24,7 @@ def as_trained(settings: CausalLmSettings) -> CausalLmSettings:
         settings: The solver's; unchanged where the model is no folder, or has no card of ours.
 
     Raises:
-        ModelError: The card is damaged.
+        ModelError: The card is damaged, or names a template that is not in the folder.
     """
     folder = Path(settings.model).expanduser()
     card = read_card(folder) if folder.is_dir() else None
@@ -34,9 +35,13 @@ def as_trained(settings: CausalLmSettings) -> CausalLmSettings:
         for name in _ASKED
         if name in card.encoding and name not in settings.model_fields_set
     }
-    if "template" in told and (own := folder / told["template"]).is_file():
+    # By themselves first: what the card says cannot be mended by the user's settings.
+    read_told(CausalLmSettings, {"model": settings.model, **told}, folder, field=_FIELD)
+    if "template" in told and told["template"] not in template_names():
+        own = file_beside(folder, told["template"], field=f"{_FIELD}.template")
         told["template"] = str(own)
-    return CausalLmSettings.model_validate({**settings.model_dump(exclude_unset=True), **told})
+    asked = {**settings.model_dump(exclude_unset=True), **told}
+    return CausalLmSettings.parse(asked, subject="solver 'causal-lm'")
 
 
 def require_head(settings: CausalLmSettings, template: PromptTemplate) -> None:
