@@ -78,3 +78,19 @@ def test_a_budget_needs_prices_and_extra_fields_are_extra():
     assert parse(max_cost=1.0, prompt_price=2.0).max_cost == 1.0
     with pytest.raises(SettingsError, match="'top_logprobs' is not extra"):
         parse(extra_body={"top_logprobs": 3})
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["max_tokens", "max_completion_tokens", "maxTokens", "max_new_tokens", "n_predict"],
+)
+def test_no_extra_field_sets_the_tokens_that_the_budget_counts_on(name):
+    with pytest.raises(SettingsError, match=f"'{name}' is not extra: set max_tokens"):
+        parse(extra_body={name: 4000})
+
+
+@pytest.mark.parametrize("name", ["temperature", "seed", "n", "best_of", "stream"])
+def test_no_extra_field_is_a_setting(name):
+    with pytest.raises(SettingsError, match=f"'{name}' is not extra"):
+        parse(extra_body={name: 1})
+    assert parse(extra_body={"reasoning_effort": "low"}).extra_body

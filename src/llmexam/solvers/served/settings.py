@@ -22,7 +22,10 @@ _OPENAI_VARIABLE = "OPENAI_API_KEY"
 _VARIABLE = re.compile(r"[A-Z_][A-Z0-9_]{0,63}")
 _KEYS = {"key", "apikey", "token", "accesstoken", "secret", "password", "authorization", "bearer"}
 # What the solver itself decides; two places for one thing would disagree.
-_OWN = {"model", "messages", "prompt", "logprobs", "toplogprobs", "stream", "n"}
+_OWN = {"model", "messages", "prompt", "logprobs", "toplogprobs", "stream", "n", "bestof"}
+_OWN |= {"temperature", "seed"}
+# The budget counts on as many tokens of an answer as the settings say.
+_LIMITS = {"maxtokens", "maxcompletiontokens", "maxoutputtokens", "maxnewtokens", "npredict"}
 
 
 class ServedSettings(Settings):
@@ -87,7 +90,9 @@ class ServedSettings(Settings):
     max_tokens_name: Literal["max_tokens", "max_completion_tokens"] = Field(
         "max_tokens", description="what the endpoint calls that"
     )
-    extra_body: dict[str, Any] = Field({}, description="more fields of each request, as JSON")
+    extra_body: dict[str, Any] = Field(
+        {}, description="more fields of each request, as JSON; none that other settings set"
+    )
     max_concurrency: int = Field(8, ge=1, le=1000, description="requests under way at once")
     timeout: float = Field(60.0, gt=0, description="seconds to wait for an answer")
     max_retries: int = Field(
@@ -152,6 +157,11 @@ class ServedSettings(Settings):
     def _is_extra(cls, value: dict[str, Any]) -> dict[str, Any]:
         for name in value:
             _refuse_key(name)
+            if _folded(name) in _LIMITS:
+                raise ValueError(
+                    f"'{name}' is not extra: set max_tokens, and max_tokens_name to what the "
+                    "endpoint calls it"
+                )
             if _folded(name) in _OWN:
                 raise ValueError(f"'{name}' is not extra: the solver sets it")
         return value
