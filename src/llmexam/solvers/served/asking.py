@@ -12,7 +12,8 @@ import os
 import socket
 import time
 from collections.abc import Coroutine, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import FIRST_COMPLETED, Executor, Future, ThreadPoolExecutor, wait
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
@@ -300,4 +301,30 @@ def _run(work: Coroutine[Any, Any, None]) -> None:
         return
     # A notebook has a loop of its own, which cannot run another.
     with ThreadPoolExecutor(max_workers=1) as pool:
-        pool.submit(asyncio.run, work).result()
+        _run_beside(work, pool)
+
+
+def _run_beside(work: Coroutine[Any, Any, None], pool: Executor) -> None:
+    """Run work in a loop of another thread, and stop it there when a person interrupts this one."""
+    begun: Future[tuple[asyncio.AbstractEventLoop, asyncio.Task[None]]] = Future()
+
+    async def begin() -> None:
+        task = asyncio.current_task()
+        assert task is not None
+        begun.set_result((asyncio.get_running_loop(), task))
+        await work
+
+    done = pool.submit(asyncio.run, begin())
+    try:
+        done.result()
+    except BaseException:
+        # The signal came to this thread, and that one knows nothing of it.
+        either: list[Future[Any]] = [begun, done]
+        wait(either, return_when=FIRST_COMPLETED)
+        if not done.done():
+            loop, task = begun.result()
+            # It may end just now.
+            with suppress(RuntimeError):
+                loop.call_soon_threadsafe(task.cancel)
+            wait((done,))
+        raise
