@@ -4,6 +4,7 @@ import subprocess
 import sys
 import textwrap
 import threading
+import time
 
 import numpy as np
 import pytest
@@ -119,6 +120,19 @@ def test_whether_log_probabilities_are_told_is_found_out_once(endpoint, make):
         make(answers="logprobs", seed=1).score(QUESTIONS)
 
 
+def test_what_an_endpoint_tells_beside_other_fields_is_found_out_anew(endpoint, make):
+    endpoint.logprobs = "refused"
+    refused = make(extra_body={"reasoning_effort": "high"}).score(QUESTIONS[:1])
+    assert refused.rows()[0].max() == 1
+    endpoint.logprobs = "offered"
+    told = make().score(QUESTIONS[:1])
+    assert told.rows()[0].max() < 0
+    # A token more is another request, too.
+    n = len(endpoint.asked)
+    make(max_tokens=2).score(QUESTIONS[:1])
+    assert len(endpoint.asked) == n + 1
+
+
 def test_no_more_requests_are_under_way_than_allowed(endpoint, make):
     gate = threading.Barrier(3)
 
@@ -214,13 +228,32 @@ RUN = """
 """
 
 
-def start(settings):
-    command = [sys.executable, "-c", textwrap.dedent(RUN), json.dumps(settings)]
+# A loop runs already, and the interrupt is raised in the cell.
+IN_A_NOTEBOOK = """
+    import asyncio
+    async def cell():
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+        print(solver.score(questions).values.tolist())
+    asyncio.new_event_loop().run_until_complete(cell())
+"""
+
+
+def start(settings, *, notebook=False):
+    said = "    print(solver.score(questions).values.tolist())\n"
+    assert said in RUN
+    text = textwrap.dedent(RUN.replace(said, "") + IN_A_NOTEBOOK if notebook else RUN)
+    command = [sys.executable, "-c", text, json.dumps(settings)]
     return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
 
 
-@pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGINT], ids=["kill", "interrupt"])
-def test_a_run_killed_in_the_middle_goes_on_and_pays_nothing_twice(endpoint, tmp_path, how):
+@pytest.mark.parametrize(
+    ("how", "notebook"),
+    [(signal.SIGKILL, False), (signal.SIGINT, False), (signal.SIGINT, True)],
+    ids=["kill", "interrupt", "interrupt in a notebook"],
+)
+def test_a_run_killed_in_the_middle_goes_on_and_pays_nothing_twice(
+    endpoint, tmp_path, how, notebook
+):
     folder = tmp_path / "answers"
     settings = {"model": "tiny", "base_url": endpoint.url, "cache_dir": str(folder)}
     settings |= {"answers": "logprobs", "max_concurrency": 3}
@@ -232,7 +265,7 @@ def test_a_run_killed_in_the_middle_goes_on_and_pays_nothing_twice(endpoint, tmp
             assert go_on.wait(60)
 
     endpoint.wait = hold
-    run = start(settings)
+    run = start(settings, notebook=notebook)
     for _ in range(3):
         assert stuck.acquire(timeout=60)
     # All three requests under way wait for their answers; seven others have theirs.
@@ -240,11 +273,16 @@ def test_a_run_killed_in_the_middle_goes_on_and_pays_nothing_twice(endpoint, tmp
     if how == signal.SIGKILL:
         run.communicate(timeout=60)
         assert sum(len(path.read_text().splitlines()) for path in folder.glob("*.jsonl")) == 7
+    else:
+        # Long enough for the signal to arrive before the answers do.
+        time.sleep(1)
     go_on.set()
     if how == signal.SIGINT:
         # Those under way are waited for, and kept.
         _, errors = run.communicate(timeout=60)
         assert "KeyboardInterrupt" in errors
+        # No more are sent, whoever runs the loop.
+        assert len(endpoint.asked) == 10
     assert run.returncode != 0
     endpoint.wait = None
     asked_before = len(endpoint.asked)

@@ -15,6 +15,8 @@ from llmexam.storage.hashing import hash_json
 # A letter, or room for a model that says more than the letters it was asked for.
 _LETTER_TOKENS = 1
 _RANKING_TOKENS = 64
+# Fields of a request that hold its texts.
+_TEXTS = ("messages", "prompt")
 # English has some four bytes a token; prompts for a budget are taken for a little longer.
 _BYTES_A_TOKEN = 3
 
@@ -133,7 +135,13 @@ def _told(
     return {"messages": messages}
 
 
-def probe_key(settings: ServedSettings) -> str:
-    """Return what is kept under: whether this model of this endpoint tells log-probabilities."""
-    asked = [settings.base_url, settings.endpoint, settings.model, settings.top_logprobs]
-    return hash_json({"offers log-probabilities": asked})
+def probe_key(settings: ServedSettings, request: Request) -> str:
+    """Return what is kept under: whether the endpoint tells log-probabilities for such requests.
+
+    Args:
+        settings: The solver's.
+        request: One that asks for them; all but its texts counts, for an endpoint may refuse them
+            beside some other field.
+    """
+    asked = {name: value for name, value in request.body.items() if name not in _TEXTS}
+    return hash_json({"offers log-probabilities": [settings.base_url, settings.endpoint, asked]})

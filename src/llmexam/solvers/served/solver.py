@@ -198,13 +198,13 @@ class ServedSolver:
         return reply.model_copy(update={"text": own})
 
     def _offers_logprobs(self, question: Question, examples: Sequence[Question]) -> bool:
-        """Find out by one request, once for an endpoint and model; what it told is kept."""
-        key = probe_key(self.settings)
+        """Find out by one request, once for an endpoint and such requests; it is kept."""
+        request = self._write(question, examples, ranking=False)[0][1]
+        key = probe_key(self.settings, request)
         self._cache.refresh()
         known = self._cache.get(key)
         if known is not None and isinstance(known.get(_OFFERED), bool):
             return bool(known[_OFFERED])
-        request = self._write(question, examples, ranking=False)[0][1]
         try:
             offered = self._asker.ask([request])[0].tokens is not None
         except LogprobsRefusedError:
