@@ -52,7 +52,13 @@ def test_a_template_of_ones_own(tmp_path):
         ("mode: options\nquestion: q\n", "mode 'options' needs `answer`"),
         ("mode: binary-head\nquestion: q\nanswer: a\n", "leave `answer` out"),
         ("- a\n", "is a mapping"),
-        ("a: [\n", "is not YAML"),
+        ("a: [\n", "not valid YAML, line 2"),
+        ("mode: options\nquestion: q\nanswer: a\nquestion: b\n", "'question' stands twice"),
+        ("mode: options\nquestion: '{{ 1 / 0 }}'\nanswer: a\n", "division by zero"),
+        (
+            "mode: options\nquestion: q\nanswer: '{% for i in range(10**9) %}a{% endfor %}'\n",
+            "field 'answer': cannot be rendered: Range too big",
+        ),
         ("mode: options\nquestion: '{{ prompt.__class__.__mro__ }}'\nanswer: a\n", "unsafe"),
     ],
 )
@@ -62,6 +68,20 @@ def test_templates_that_cannot_be_used(tmp_path, text, message):
     with pytest.raises(SettingsError, match=message) as caught:
         read_template(str(path))
     assert "mine.yaml" in str(caught.value)
+
+
+def test_a_template_that_fails_with_a_question_is_named(tmp_path):
+    path = tmp_path / "mine.yaml"
+    path.write_text(
+        "mode: letters\nquestion: '{{ 1 // (prompt | length - 4) }} {{ prompt }}'\n"
+        "answer: '{{ letter }}{{ option }}'\n"
+    )
+    template = read_template(str(path))
+    assert template.render_question(prompt="Why not?", context="") == "0 Why not?"
+    with pytest.raises(SettingsError, match=r"mine\.yaml field 'question'.*division"):
+        template.render_question(prompt="Why?", context="")
+    with pytest.raises(SettingsError, match=r"mine\.yaml field 'answer'.*'option' is undefined"):
+        template.render_answer(letter="A")
 
 
 def test_an_unknown_name_gets_the_nearest():

@@ -7,11 +7,11 @@ from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Self
 
-import yaml
-from pydantic import Field, model_validator
+from pydantic import Field, PrivateAttr, model_validator
 
 from llmexam.errors import SettingsError, nearest
 from llmexam.settings import Settings
+from llmexam.storage.yaml_text import load_yaml
 
 if TYPE_CHECKING:
     from jinja2 import Template
@@ -50,6 +50,7 @@ class PromptTemplate(Settings):
     separator: str = Field("\n\n", description="between instructions, examples and question")
     yes: str = Field("yes", min_length=1, description="`verdict` of a right option")
     no: str = Field("no", min_length=1, description="`verdict` of a wrong option")
+    _file: str | None = PrivateAttr(None)
 
     @model_validator(mode="after")
     def _answered(self) -> Self:
@@ -62,31 +63,40 @@ class PromptTemplate(Settings):
         return self
 
     def render_question(self, **names: Any) -> str:
-        """Return the question as text."""
-        return _compile(self.question).render(names)
+        """Return the question as text.
+
+        Raises:
+            SettingsError: The template fails with these names.
+        """
+        return self._render("question", names)
 
     def render_answer(self, **names: Any) -> str:
-        """Return the answer as text."""
-        return _compile(self.answer).render(names)
+        """Return the answer as text.
 
-    def check(self, file: str | Path) -> None:
+        Raises:
+            SettingsError: The template fails with these names.
+        """
+        return self._render("answer", names)
+
+    def check(self) -> None:
         """Render with made-up names.
 
         Raises:
             SettingsError: The template cannot be read, or names what is not there.
         """
-        from jinja2 import TemplateError
+        self.render_question(**_TRIAL)
+        self.render_answer(**_TRIAL)
 
-        for field in ("question", "answer"):
-            try:
-                _compile(getattr(self, field)).render(_TRIAL)
-            except TemplateError as error:
-                raise SettingsError(
-                    f"cannot be rendered: {error}",
-                    file=file,
-                    field=field,
-                    hint=f"It may name {', '.join(_TRIAL)}",
-                ) from None
+    def _render(self, field: str, names: dict[str, Any]) -> str:
+        try:
+            return _compile(getattr(self, field)).render(names)
+        except Exception as error:  # a template may compute, and so raise, what it likes
+            raise SettingsError(
+                f"cannot be rendered: {str(error).rstrip('.') or type(error).__name__}",
+                file=self._file,
+                field=field,
+                hint=f"It may name {', '.join(_TRIAL)}",
+            ) from None
 
 
 def template_names() -> tuple[str, ...]:
@@ -119,14 +129,12 @@ def read_template(name: str) -> PromptTemplate:
             field="template",
             hint=f"{nearest(name, template_names())}. Or give the path of a YAML file",
         )
-    try:
-        values = yaml.safe_load(text)
-    except yaml.YAMLError as error:
-        raise SettingsError(f"is not YAML: {error}", file=name) from None
+    values = load_yaml(text, file=name)
     if not isinstance(values, dict):
         raise SettingsError("a template is a mapping with `mode`, `question`, `answer`", file=name)
     template = PromptTemplate.parse(values, subject="a prompt template", file=name)
-    template.check(name)
+    template._file = name
+    template.check()
     return template
 
 
