@@ -278,14 +278,16 @@ def load_embedder(
         ModelError: The model cannot be found or used, or cannot read texts so long.
     """
     require_packages("text embedding")
+
     import torch
 
+    from llmexam.lm.device import torch_device
     from llmexam.lm.encoders import PackedBert, PaddedEncoder, can_pack
 
     folder = resolve_model(model)
     config = read_sentence_config(folder)
     tokenizer = load_tokenizer(folder)
-    place = torch.device(device)
+    place = torch_device(device)
     dtype = choose_dtype(precision, place)
     loaded = load_encoder(folder, dtype=torch.float32)
     encoder: Encoder

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from llmexam.errors import ModelError
 from llmexam.lm.batching import longest_input
+from llmexam.lm.device import torch_device
 from llmexam.lm.encoders import PackedBert
 from llmexam.lm.heads import HeadKind, Task, mean_packed, native_packed
 from llmexam.lm.int8_linear import require_int8
@@ -110,7 +111,7 @@ def load_torch_engine(
         ModelError: The model cannot be loaded or has no trained head, or int8 is asked for where
             it is not to be had.
     """
-    place = torch.device(device)
+    place = torch_device(device)
     if precision == "int8":
         return _load_int8(folder, head, task, place)
     dtype = choose_dtype(precision, place)

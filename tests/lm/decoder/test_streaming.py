@@ -252,3 +252,21 @@ def test_a_model_several_times_larger_than_its_memory_stays_below_it(make_decode
     assert found["in_file"]
     assert found["read"] >= size * 0.99
     assert found["peak"] - found["before"] < limit
+
+
+def test_a_layer_that_adds_little_is_streamed_in_bf16(make_decoder, tmp_path):
+    """What it adds was lost in the rounding of states that were drawn too large."""
+    decoder = make_decoder("llama")
+    for name, parameter in decoder.model.named_parameters():
+        if "o_proj" in name or "down_proj" in name:
+            parameter.data *= 0.02
+    scorer = StreamedScorer(save(decoder, tmp_path), precision="bf16")
+    groups = make_groups()
+    assert_same(scorer.score(groups), LikelihoodScorer(decoder).score(groups), tolerance=0.2)
+
+
+@pytest.mark.parametrize("name", ["cuda:99", "foo"])
+def test_a_device_that_is_not_here_is_told(make_decoder, tmp_path, name):
+    folder = save(make_decoder("llama"), tmp_path)
+    with pytest.raises(SettingsError, match="device"):
+        StreamedScorer(folder, device=name)

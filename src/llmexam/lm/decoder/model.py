@@ -15,6 +15,7 @@ from llmexam.lm.decoder.binary_head import BinaryHead, ends_in_binary_head, has_
 from llmexam.lm.decoder.head import Head, TokenHead
 from llmexam.lm.decoder.loading import read_weights
 from llmexam.lm.decoder.rounding import keep_products_plain, rounding_config
+from llmexam.lm.device import torch_device
 from llmexam.lm.loading import ModelFolder, load_tokenizer, require_packages, resolve_model
 from llmexam.lm.precision import choose_dtype
 
@@ -215,7 +216,7 @@ def load_decoder(
             lacks weights or has more than one output.
     """
     folder = resolve_model(name)
-    model = _load(folder, precision, torch.device(device))
+    model = _load(folder, precision, torch_device(device))
     rounded = precision if precision in ("int8", "nf4") else ""
     return Decoder(model, load_tokenizer(folder), folder, quantised=rounded)
 
