@@ -1,11 +1,12 @@
 import json
+from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 import transformers
 
-from llmexam.errors import ExamError, ModelError, SettingsError
+from llmexam.errors import ExamError, ModelError, RunError, SettingsError
 from llmexam.evaluation.metrics import map_at_k
 from llmexam.solvers.registry import create_solver
 from llmexam.testing import check_solver
@@ -15,6 +16,7 @@ from llmexam.training.causal_lm.grading import DevScorer
 from llmexam.training.causal_lm.loop import DecoderTrainer
 from llmexam.training.causal_lm.model import load_trainee, save_trained
 from llmexam.training.loop import DevSet, run_training
+from llmexam.training.progress import ProgressBar
 from llmexam.training.registry import create_trainer
 
 CHANCE = 11 / 30
@@ -55,6 +57,34 @@ def trained(tmp_path_factory, make_exam, settings_for):
     folder = tmp_path_factory.mktemp("trained") / "model"
     settings = settings_for(n_epochs=3, batch_size=16, learning_rate=1e-2)
     return fit(settings, make_exam(320), make_exam(60, seed=1), folder)
+
+
+def test_the_template_is_the_one_that_was_trained_with(
+    tmp_path, make_exam, settings_for, templates, monkeypatch
+):
+    mine = tmp_path / "mine.yaml"
+    began = Path(templates["options"]).read_text()
+    mine.write_text(began)
+    settings = settings_for(encoding={"template": str(mine)}, max_steps=3, checkpoint_every=1)
+    stopped = tmp_path / "stopped"
+
+    def edit_and_stop(self, args, state, control, **kwargs):
+        mine.write_text(began.replace("{{ prompt }}", "{{ prompt }} edited"))
+        if state.global_step == 2 and not edited:
+            edited.append(True)
+            raise KeyboardInterrupt
+
+    edited = []
+    monkeypatch.setattr(ProgressBar, "on_step_begin", edit_and_stop, raising=False)
+    with pytest.raises(KeyboardInterrupt):
+        fit(settings, make_exam(24), make_exam(4, seed=1), stopped)
+    with pytest.raises(RunError, match=r"mine\.yaml: the template has changed"):
+        fit(settings, make_exam(24), make_exam(4, seed=1), stopped)
+    mine.write_text(began)
+    found = fit(settings, make_exam(24), make_exam(4, seed=1), stopped)
+    assert "edited" in mine.read_text()
+    assert (found.folder / "template.yaml").read_text() == began
+    assert "edited" not in solver_for(found).prompts(make_exam(1).questions)[0][0]
 
 
 @pytest.mark.slow

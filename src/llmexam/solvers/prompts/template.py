@@ -116,24 +116,47 @@ def read_template(name: str) -> PromptTemplate:
     Raises:
         SettingsError: There is no such template, or it cannot be used.
     """
+    return parse_template(template_text(name), name)
+
+
+def template_text(name: str) -> str:
+    """Return the YAML of a template.
+
+    Args:
+        name: One of `template_names()`, or the path of a YAML file.
+
+    Raises:
+        SettingsError: There is no such template, or its file cannot be read.
+    """
     if name in template_names():
-        text = (files(__package__) / _FOLDER / f"{name}.yaml").read_text("utf-8")
-    elif name.endswith((".yaml", ".yml")):
-        try:
-            text = Path(name).expanduser().read_text("utf-8-sig")
-        except (OSError, UnicodeDecodeError) as error:
-            raise SettingsError(f"cannot be read: {error}", file=name) from None
-    else:
+        return (files(__package__) / _FOLDER / f"{name}.yaml").read_text("utf-8")
+    if not name.endswith((".yaml", ".yml")):
         raise SettingsError(
             f"there is no prompt template '{name}'",
             field="template",
             hint=f"{nearest(name, template_names())}. Or give the path of a YAML file",
         )
-    values = load_yaml(text, file=name)
+    try:
+        return Path(name).expanduser().read_text("utf-8-sig")
+    except (OSError, UnicodeDecodeError) as error:
+        raise SettingsError(f"cannot be read: {error}", file=name) from None
+
+
+def parse_template(text: str, file: str) -> PromptTemplate:
+    """Return the template that a YAML text says.
+
+    Args:
+        text: The YAML.
+        file: Where it is from, for error texts.
+
+    Raises:
+        SettingsError: It cannot be used.
+    """
+    values = load_yaml(text, file=file)
     if not isinstance(values, dict):
-        raise SettingsError("a template is a mapping with `mode`, `question`, `answer`", file=name)
-    template = PromptTemplate.parse(values, subject="a prompt template", file=name)
-    template._file = name
+        raise SettingsError("a template is a mapping with `mode`, `question`, `answer`", file=file)
+    template = PromptTemplate.parse(values, subject="a prompt template", file=file)
+    template._file = file
     template.check()
     return template
 

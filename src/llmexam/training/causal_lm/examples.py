@@ -71,6 +71,7 @@ class ExampleMaker:
         settings: How questions are put, and the objective.
         tokenizer: A fast tokenizer of transformers.
         longest: Tokens that the model reads at most; None where it sets no limit.
+        template: The template of the settings, if it has been read.
 
     Raises:
         SettingsError: The template does not go with the objective, or cannot be used.
@@ -78,10 +79,14 @@ class ExampleMaker:
     """
 
     def __init__(
-        self, settings: CausalLmTrainingSettings, tokenizer: Any, longest: int | None
+        self,
+        settings: CausalLmTrainingSettings,
+        tokenizer: Any,
+        longest: int | None,
+        template: PromptTemplate | None = None,
     ) -> None:
         self._settings = settings
-        self._template = read_template(settings.encoding.template)
+        self._template = template or read_template(settings.encoding.template)
         _require_mode(settings, self._template)
         self._asking = asking_for(self._template, settings.encoding)
         self._prompter = prompter_for(self._template, settings.encoding, tokenizer, longest)

@@ -12,7 +12,7 @@ from llmexam.exam.exam import Exam
 from llmexam.exam.scores import ScoreMatrix
 from llmexam.lm.decoder.model import Decoder
 from llmexam.lm.decoder.scorer import LikelihoodScorer
-from llmexam.solvers.prompts.template import read_template
+from llmexam.solvers.prompts.template import PromptTemplate, read_template
 from llmexam.training.arguments import training_device, training_precision
 from llmexam.training.callbacks import DevLoss, choice_loss
 from llmexam.training.causal_lm.examples import asking_for, prompter_for
@@ -28,10 +28,17 @@ class DevScorer:
         dev: The questions.
         trainee: Whose weights score them.
         settings: How questions are put, and the precision.
+        template: The template of the settings, if it has been read.
     """
 
-    def __init__(self, dev: Exam, trainee: Trainee, settings: CausalLmTrainingSettings) -> None:
-        template = read_template(settings.encoding.template)
+    def __init__(
+        self,
+        dev: Exam,
+        trainee: Trainee,
+        settings: CausalLmTrainingSettings,
+        template: PromptTemplate | None = None,
+    ) -> None:
+        template = template or read_template(settings.encoding.template)
         self._asking = asking_for(template, settings.encoding)
         prompter = prompter_for(template, settings.encoding, trainee.tokenizer, trainee.longest)
         self._dev = dev

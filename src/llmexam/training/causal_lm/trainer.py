@@ -11,14 +11,13 @@ from llmexam.evaluation.metrics import map_at_k
 from llmexam.exam.exam import Exam
 from llmexam.exam.scores import ScoreMatrix
 from llmexam.lm.model_card import ModelCard
-from llmexam.solvers.prompts.template import template_names
-from llmexam.storage.atomic import write_text
 from llmexam.tracking.tracker import Tracker
 from llmexam.training.causal_lm.examples import ExampleMaker, Examples
 from llmexam.training.causal_lm.grading import DevScorer, dev_loss
 from llmexam.training.causal_lm.loop import DecoderTrainer
-from llmexam.training.causal_lm.model import Trainee, load_trainee, save_trained, stored_dtype
+from llmexam.training.causal_lm.model import load_trainee, save_trained, stored_dtype
 from llmexam.training.causal_lm.settings import CausalLmTrainingSettings
+from llmexam.training.causal_lm.template import training_template
 from llmexam.training.checkpoint import finish_checkpoint, finished_checkpoint
 from llmexam.training.loop import DevSet, run_training
 from llmexam.training.preflight import require_trainable
@@ -27,7 +26,6 @@ from llmexam.training.states import is_first_process
 from llmexam.training.undisturbed import undisturbed
 
 FAMILY = "causal-lm"
-_TEMPLATE_FILE = "template.yaml"
 
 
 class CausalLmTrainer:
@@ -56,7 +54,11 @@ class CausalLmTrainer:
         tracker: Tracker,
         resume: bool = True,
     ) -> Checkpoint:
-        """Train, and leave the best weights in `folder`; see `Trainer.fit`."""
+        """Train, and leave the best weights in `folder`; see `Trainer.fit`.
+
+        Raises:
+            RunError: A training goes on, and its prompt template is another than it began with.
+        """
         if resume and (done := finished_checkpoint(folder)) is not None:
             return done
         require_trainable(train)
@@ -64,22 +66,26 @@ class CausalLmTrainer:
             require_trainable(dev)
         settings = self.settings
         transformers.set_seed(settings.seed)
+        asked = training_template(settings.encoding.template, folder, resume=resume)
         trainee = load_trainee(settings)
-        maker = ExampleMaker(settings, trainee.tokenizer, trainee.longest)
+        maker = ExampleMaker(settings, trainee.tokenizer, trainee.longest, asked.template)
         examples = Examples(train, settings, maker)
         trainer = DecoderTrainer(trainee, examples, settings, folder)
         graded = None
         if dev is not None:
-            graded = DevSet(dev, DevScorer(dev, trainee, settings).score, dev_loss(settings))
+            scorer = DevScorer(dev, trainee, settings, asked.template)
+            graded = DevSet(dev, scorer.score, dev_loss(settings))
         before = _before(graded)
+        asked.save(folder)
         trained = run_training(
             trainer, folder, settings, tracker=tracker, dev=graded, resume=resume
         )
+        encoding = settings.encoding.model_copy(update={"template": asked.saved_name})
         known = {
             "family": FAMILY,
             "base_model": settings.model,
             "base_weights_hash": trainee.source.weights_hash,
-            "encoding": _encoding(settings),
+            "encoding": encoding.model_dump(mode="json"),
             "training": settings.model_dump(mode="json"),
             "metrics": _metrics(dev, before, trained.dev_scores),
         }
@@ -87,9 +93,14 @@ class CausalLmTrainer:
         notes = _notes(examples, settings, str(stored_dtype(trainee.source)))
         if not is_first_process():
             return Checkpoint(folder, told, trained.curve, trained.best_step, None, notes)
+
+        def save(place: Path) -> None:
+            save_trained(trainee, place)
+            asked.save(place)
+
         return finish_checkpoint(
             folder,
-            lambda place: _save(trainee, settings, place),
+            save,
             told,
             tokenizer=trainee.tokenizer,
             curve=trained.curve,
@@ -104,21 +115,6 @@ class CausalLmTrainer:
 
         require_trainable(train)
         return estimate(train, self.settings)
-
-
-def _encoding(settings: CausalLmTrainingSettings) -> dict[str, Any]:
-    """Return how questions were put; a template of the user's own is named as it is saved."""
-    own = settings.encoding.template not in template_names()
-    changes = {"template": _TEMPLATE_FILE} if own else {}
-    return settings.encoding.model_copy(update=changes).model_dump(mode="json")
-
-
-def _save(trainee: Trainee, settings: CausalLmTrainingSettings, folder: Path) -> None:
-    save_trained(trainee, folder)
-    name = settings.encoding.template
-    if name not in template_names():
-        # Whoever gets the model can ask as it was trained.
-        write_text(folder / _TEMPLATE_FILE, Path(name).expanduser().read_text("utf-8-sig"))
 
 
 def _before(dev: DevSet | None) -> ScoreMatrix | None:
