@@ -4,7 +4,13 @@ from dataclasses import replace
 import pytest
 import yaml
 
-from llmexam.errors import ExamError, RunError, SettingsError
+from llmexam.errors import (
+    ExamError,
+    MissingDependencyError,
+    ModelError,
+    RunError,
+    SettingsError,
+)
 from llmexam.evaluation.metrics import map_at_k
 from llmexam.exam.exam import Exam
 from llmexam.exam.readers import read_exam
@@ -109,6 +115,56 @@ def test_another_recipe_in_the_folder_is_refused(recipe, tmp_path):
     assert not done.was_done
 
 
+def test_a_training_in_which_no_step_was_taken_binds_its_folder_to_no_recipe(
+    recipe, fake_family, tmp_path
+):
+    out = tmp_path / "out"
+    fake_family.fail = True
+    for power in (1.0, 2.0):
+        with pytest.raises(KeyboardInterrupt):
+            train_recipe(recipe(), out, changes={"settings": {"power": power}})
+    # The curve's file is made before the first step.
+    (out / "model").mkdir()
+    (out / "model" / "curve.jsonl").touch()
+    with pytest.raises(KeyboardInterrupt):
+        train_recipe(recipe(), out)
+    (out / "model" / "curve.jsonl").write_text('{"step": 1, "loss": 1.6}\n')
+    with pytest.raises(RunError, match=r"power is 2\.0, it was"):
+        train_recipe(recipe(), out, changes={"settings": {"power": 2.0}})
+
+
+class TestWhatTheMachineLacks:
+    """Refused before an exam is read or anything is written."""
+
+    def refused(self, tmp_path, error, match, **settings):
+        given = {"family": "causal-lm", "train": "no.csv"}
+        given["settings"] = {"model": "tiny", "device": "cpu", **settings}
+        (tmp_path / "tune.yaml").write_text(yaml.safe_dump(given))
+        with pytest.raises(error, match=match):
+            train_recipe(tmp_path / "tune.yaml", tmp_path / "out")
+        assert not (tmp_path / "out").exists()
+
+    def test_packages(self, tmp_path, monkeypatch):
+        monkeypatch.setattr("llmexam.training.machine.find_spec", lambda name: None)
+        monkeypatch.setattr("llmexam.lm.loading.find_spec", lambda name: None)
+        monkeypatch.setattr("llmexam.training.causal_lm.deepspeed.find_spec", lambda name: None)
+        needs = MissingDependencyError
+        self.refused(tmp_path, needs, "needs 'deepspeed'", deepspeed="zero2")
+        self.refused(tmp_path, needs, "needs 'peft'", lora={"r": 2})
+        monkeypatch.setattr("llmexam.training.machine.find_spec", lambda name: True)
+        self.refused(tmp_path, needs, "needs 'bitsandbytes'", lora={"r": 2}, quantise="nf4")
+
+    def test_devices(self, tmp_path, monkeypatch):
+        import torch
+
+        monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+        self.refused(tmp_path, SettingsError, "no GPU here", device="cuda")
+        self.refused(tmp_path, SettingsError, "fp16 needs a GPU", precision="fp16")
+
+    def test_settings_that_do_not_go_together(self, tmp_path):
+        self.refused(tmp_path, SettingsError, "rounded weights cannot", quantise="nf4")
+
+
 class TestWeightsThatBegin:
     """A training is known by what its files say, not by where they lie."""
 
@@ -158,6 +214,8 @@ class TestWeightsThatBegin:
 
         (tmp_path / TRAINING_MARK).write_text("{}")
         (tmp_path / "recipe.yaml").write_text(recipe_yaml(recipe("one.yaml")))
+        (tmp_path / "model").mkdir()
+        (tmp_path / "model" / "curve.jsonl").write_text('{"step": 1}')
         require_same_recipe(recipe("moved/one.yaml"), tmp_path)
         with pytest.raises(RunError, match="n_epochs"):
             require_same_recipe(recipe("one.yaml", n_epochs=2), tmp_path)
@@ -353,7 +411,7 @@ class TestGradesBefore:
 
     def test_what_else_is_wrong_is_told(self, tmp_path):
         self.folder(tmp_path / "reader", encoding={"max_token": 128})
-        with pytest.raises(SettingsError, match="Did you mean 'max_tokens'"):
+        with pytest.raises(ModelError, match="Did you mean 'max_tokens'"):
             self.before(tmp_path, "reader")
 
     def folder(self, folder, **values):

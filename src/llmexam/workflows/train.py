@@ -9,6 +9,7 @@ from typing import Any
 
 from llmexam.exam.audit import Finding
 from llmexam.storage.locking import lock_folder
+from llmexam.training.machine import require_machine
 from llmexam.training.preflight import check_evidence_cut
 from llmexam.training.protocol import Estimate
 from llmexam.training.registry import create_trainer, training_settings
@@ -16,7 +17,11 @@ from llmexam.training.settings import TrainingSettings
 from llmexam.workflows.recipe import Recipe, read_recipe
 from llmexam.workflows.stages import Stages
 from llmexam.workflows.train_exams import prepare_splits
-from llmexam.workflows.train_folder import forget_training, require_training_folder
+from llmexam.workflows.train_folder import (
+    forget_training,
+    is_finished,
+    require_training_folder,
+)
 from llmexam.workflows.train_key import require_same_recipe
 from llmexam.workflows.train_one import OneTraining, follow_training, run_training
 from llmexam.workflows.train_processes import Crew
@@ -106,12 +111,15 @@ def train_recipe(
         _follow(checked, path, command, crew)
         return None
     require_training_folder(path)
+    # What is refused should show at once, before anything is read, written or forgotten.
+    trainers = [create_trainer(checked.family, settings) for _, settings in checked.runs]
+    if fresh or not is_finished(path):
+        for trainer in trainers:
+            require_machine(trainer.settings)
     with lock_folder(path):
         if fresh:
             forget_training(path)
         stages = Stages(path, announce=announce)
-        for _, settings in checked.runs:
-            create_trainer(checked.family, settings)  # what it refuses should show at once
         # Before evidence is found anew, which would take the place of the training's own.
         require_same_recipe(checked, path)
         trainings = _trainings(checked, path, command, stages)

@@ -39,14 +39,33 @@ def require_training_folder(path: Path) -> None:
             )
 
 
+def is_finished(folder: Path) -> bool:
+    """Return whether a folder has the results of a training."""
+    return (folder / RESULTS_FILE).is_file()
+
+
+def has_begun(folder: Path) -> bool:
+    """Return whether a step of training left anything in a folder: a curve, a state, a model.
+
+    Until then nothing would be lost, and the folder is not bound to a recipe.
+    """
+    if is_finished(folder) or any(has_begun(split) for split in folder.glob("split-*")):
+        return True
+    places = (place for name in _WEIGHTS for place in folder.glob(name))
+    # The file of the curve is made, empty, before the first step.
+    return any(
+        path.is_file() and path.stat().st_size for place in places for path in place.rglob("*")
+    )
+
+
 def finished_results(folder: Path, key: str) -> dict[str, Any] | None:
     """Return the results that are there, or None where there is something to do.
 
     Raises:
-        RunError: The folder holds another recipe's training.
+        RunError: The folder holds another recipe's training, in which a step was taken.
     """
     mark = _read(folder / TRAINING_MARK)
-    if mark is not None and mark.get("key") != key:
+    if mark is not None and mark.get("key") != key and has_begun(folder):
         raise RunError(
             "the recipe or its exams have changed since the training in this folder began",
             file=folder,

@@ -13,6 +13,7 @@ from llmexam.storage.yaml_text import load_yaml
 from llmexam.workflows.recipe import Recipe, recipe_yaml
 from llmexam.workflows.run import TRAINING_MARK
 from llmexam.workflows.train_exams import TrainingExams
+from llmexam.workflows.train_folder import has_begun
 from llmexam.workflows.yaml_file import names_file, place_settings
 
 RECIPE_FILE = "recipe.yaml"
@@ -31,7 +32,7 @@ def require_same_recipe(recipe: Recipe, folder: Path) -> None:
     Raises:
         RunError: It was another recipe; the error names a key that differs.
     """
-    if not (folder / TRAINING_MARK).is_file():
+    if not (folder / TRAINING_MARK).is_file() or not has_begun(folder):
         return
     try:
         known = load_yaml((folder / RECIPE_FILE).read_text("utf-8"), file=folder / RECIPE_FILE)
