@@ -6,6 +6,7 @@ import torch
 import transformers
 
 from llmexam.errors import ModelError, SettingsError
+from llmexam.lm.decoder.probe import plain_answers
 from llmexam.lm.decoder.requests import whole_text
 from llmexam.solvers.registry import create_solver
 from llmexam.tracking.tracker import NoTracker
@@ -17,7 +18,7 @@ from llmexam.training.causal_lm.loop import DecoderTrainer
 from llmexam.training.causal_lm.memory import memory, model_shape, n_trained
 from llmexam.training.causal_lm.model import load_trainee
 from llmexam.training.causal_lm.objective import head_logits, total_loss
-from llmexam.training.causal_lm.rows import collate, plain_answers
+from llmexam.training.causal_lm.rows import collate
 from llmexam.training.loop import run_training
 from llmexam.training.registry import create_trainer
 

@@ -21,8 +21,6 @@ from llmexam.lm.precision import choose_dtype
 
 DecoderPrecision = Literal["auto", "fp32", "bf16", "fp16", "int8", "nf4"]
 _LOG = logging.getLogger(__name__)
-# How far a shared computation may be from a plain one, in nats, before it is not trusted.
-_TOLERANCE = {torch.float32: 1e-3, torch.bfloat16: 0.5, torch.float16: 0.1}
 
 
 class Decoder:
@@ -117,11 +115,11 @@ class Decoder:
     def shares(self) -> bool:
         """Whether requests may share tokens; found out with a few tokens, once."""
         if self._probed is None:
-            from llmexam.lm.decoder.probe import difference
+            from llmexam.lm.decoder.probe import difference, tolerance
 
             try:
                 apart = difference(self)
-                self._probed = apart <= _TOLERANCE.get(self.dtype, 0.5)
+                self._probed = apart <= tolerance(self.dtype)
             except Exception as error:  # whatever a model's own code does not expect
                 apart = float("nan")
                 _LOG.debug("sharing fails: %s", error)

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from llmexam.lm.decoder.requests import Continuation, whole_text
 
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
 
 # Lengths that make a prefix, a trunk and branches, with padding in both.
 _PREFIX, _TRUNKS, _BRANCHES = 9, (6, 4), (3, 2, 4)
+_TOLERANCE = {torch.float32: 1e-3, torch.bfloat16: 0.5, torch.float16: 0.1}
 
 
 def difference(decoder: Decoder) -> float:
@@ -44,7 +46,8 @@ def difference(decoder: Decoder) -> float:
     furthest, largest = 0.0, 0.0
     for group, found in zip(groups, shared, strict=True):
         for request, one in zip(group, found, strict=True):
-            plain = _plain(decoder, request)
+            with torch.inference_mode():
+                plain = plain_answers(decoder.model, request).cpu().numpy()
             furthest = max(furthest, float(np.abs(one - plain).max()))
             largest = max(largest, float(np.abs(plain).max()))
     if decoder.has_binary_head and furthest > 0:
@@ -52,15 +55,34 @@ def difference(decoder: Decoder) -> float:
     return furthest if np.isfinite(furthest) else float("inf")
 
 
-def _plain(decoder: Decoder, request: Continuation) -> np.ndarray:
-    ids = torch.tensor([request.tokens], device=decoder.device)
-    with torch.inference_mode():
-        if request.is_whole:
-            logit = decoder.model(input_ids=ids[:, :-1], use_cache=False).logits
-            return np.asarray(logit.float().reshape(-1)[-1:].cpu())
-        logits = decoder.model(input_ids=ids, use_cache=False).logits[0].float()
-    all_probs = torch.log_softmax(logits, dim=-1)[:-1].gather(1, ids[0, 1:, None])[:, 0]
-    return all_probs[request.start - 1 :].cpu().numpy()
+def plain_answers(model: Any, request: Continuation) -> Tensor:
+    """Return the log-probabilities of a request's asked-for tokens, or its logit, read alone.
+
+    Args:
+        model: The transformers model; its own forward is run, gradients and all.
+        request: What is read.
+
+    Returns:
+        float32, shape `[n_asked]`.
+    """
+    ids = torch.tensor([request.tokens], device=model.device)
+    if request.is_whole:
+        logit: Tensor = model(input_ids=ids[:, :-1], use_cache=False).logits
+        return logit.float().flatten()[-1:]
+    logits = model(input_ids=ids, use_cache=False).logits[0, :-1].float()
+    wanted = ids[0, 1:]
+    return torch.log_softmax(logits, dim=-1).gather(1, wanted[:, None])[request.start - 1 :, 0]
+
+
+def tolerance(dtype: torch.dtype) -> float:
+    """Return how far a shared computation may be from a plain one before it is not trusted.
+
+    In nats; for a binary head as a part of the largest logit.
+
+    Args:
+        dtype: Type of the states.
+    """
+    return _TOLERANCE.get(dtype, 0.5)
 
 
 def probe_requests(n_vocabulary: int) -> list[list[Continuation]]:

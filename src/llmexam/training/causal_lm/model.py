@@ -14,6 +14,7 @@ from torch import Tensor
 from llmexam.errors import MissingDependencyError, SettingsError
 from llmexam.lm.decoder.binary_head import ends_in_binary_head
 from llmexam.lm.decoder.loading import read_weights
+from llmexam.lm.decoder.probe import plain_answers, tolerance
 from llmexam.lm.decoder.requests import Continuation, whole_text
 from llmexam.lm.decoder.rounding import keep_products_plain, rounding_config
 from llmexam.lm.loading import ModelFolder, load_tokenizer, require_packages, resolve_model
@@ -26,15 +27,12 @@ from llmexam.training.causal_lm.binary_head import (
 )
 from llmexam.training.causal_lm.examples import Example, Part
 from llmexam.training.causal_lm.objective import head_logits, log_probs
-from llmexam.training.causal_lm.rows import collate, plain_answers
+from llmexam.training.causal_lm.rows import collate
 from llmexam.training.causal_lm.settings import CausalLmTrainingSettings
 from llmexam.training.optimiser import freeze, set_dropout
 from llmexam.training.settings import LoraSettings
 
 ADAPTER_FOLDER = "adapter"
-# How far a shared computation may be from a plain one, in nats, before it is not trusted.
-_TOLERANCE = {torch.float32: 1e-3, torch.float16: 0.1}
-_ROUNDED_TOLERANCE = 0.5
 _TRUNK, _BRANCHES = 6, (3, 2, 4)
 
 
@@ -273,4 +271,4 @@ def _shares(model: Any, settings: CausalLmTrainingSettings, *, boolean: bool) ->
         return False
     finally:
         model.train(was_training)
-    return apart <= _TOLERANCE.get(model.dtype, _ROUNDED_TOLERANCE)
+    return apart <= tolerance(model.dtype)

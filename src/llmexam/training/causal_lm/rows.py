@@ -14,7 +14,6 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from llmexam.lm.decoder.requests import Continuation
 from llmexam.lm.decoder.trie import TokenTrie, build_trie
 from llmexam.training.causal_lm.examples import Example, Part
 
@@ -125,14 +124,3 @@ def _asked(
         "length": length.repeat_interleave(lengths),
         "sign": sign.repeat_interleave(lengths),
     }
-
-
-def plain_answers(model: Any, request: Continuation) -> Tensor:
-    """Return the log-probabilities of a request's asked-for tokens, read alone, or its logit."""
-    ids = torch.tensor([request.tokens], device=model.device)
-    if request.is_whole:
-        logit: Tensor = model(input_ids=ids[:, :-1], use_cache=False).logits
-        return logit.float().flatten()[-1:]
-    logits = model(input_ids=ids, use_cache=False).logits[0, :-1].float()
-    wanted = ids[0, 1:]
-    return torch.log_softmax(logits, dim=-1).gather(1, wanted[:, None])[request.start - 1 :, 0]
