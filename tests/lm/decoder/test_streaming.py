@@ -254,12 +254,14 @@ def test_a_model_several_times_larger_than_its_memory_stays_below_it(make_decode
     assert found["peak"] - found["before"] < limit
 
 
-def test_a_layer_that_adds_little_is_streamed_in_bf16(make_decoder, tmp_path):
+@pytest.mark.parametrize("seed", range(8))
+def test_a_layer_that_adds_little_is_streamed_in_bf16(make_decoder, tmp_path, seed):
     """What it adds was lost in the rounding of states that were drawn too large."""
     decoder = make_decoder("llama")
+    torch.manual_seed(seed)
     for name, parameter in decoder.model.named_parameters():
-        if "o_proj" in name or "down_proj" in name:
-            parameter.data *= 0.02
+        if ".layers." in name and parameter.dim() > 1:
+            torch.nn.init.normal_(parameter, std=0.01)
     scorer = StreamedScorer(save(decoder, tmp_path), precision="bf16")
     groups = make_groups()
     assert_same(scorer.score(groups), LikelihoodScorer(decoder).score(groups), tolerance=0.2)
