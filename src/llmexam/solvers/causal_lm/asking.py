@@ -162,8 +162,8 @@ def shows_places(asking: Asking) -> bool:
 
 
 @dataclass(frozen=True, slots=True)
-class YesNo:
-    """Whether each option is right, asked of each alone."""
+class _EachAlone:
+    """What is asked of each option by itself."""
 
     template: PromptTemplate
 
@@ -174,6 +174,14 @@ class YesNo:
     def content_free(self, question: Question) -> list[Ask]:
         """Return nothing: what it would take away is the same for every option."""
         return []
+
+    def _ask(self, prompt: str, option: str) -> Ask:
+        raise NotImplementedError
+
+
+@dataclass(frozen=True, slots=True)
+class YesNo(_EachAlone):
+    """Whether each option is right, asked of each alone."""
 
     def example(self, question: Question) -> tuple[Ask, str]:
         """Return the right option with yes, or the next with no, for about as many questions."""
@@ -193,18 +201,8 @@ class YesNo:
 
 
 @dataclass(frozen=True, slots=True)
-class Judged:
+class Judged(_EachAlone):
     """How right the model's binary head holds each option, read behind the question."""
-
-    template: PromptTemplate
-
-    def asks(self, question: Question) -> list[Ask]:
-        """Return one ask an option."""
-        return [self._ask(question.prompt, option) for option in question.options]
-
-    def content_free(self, question: Question) -> list[Ask]:
-        """Return nothing: what it would take away is the same for every option."""
-        return []
 
     def example(self, question: Question) -> tuple[Ask, str]:
         """Return the right option; nothing follows it."""
