@@ -17,12 +17,14 @@ from llmexam.solvers.registry import create_solver
 from llmexam.testing import NoisySolver
 from llmexam.workflows.estimate import estimate, estimate_file, predict
 from llmexam.workflows.estimate_decoder import DecoderReads
+from llmexam.workflows.estimate_members import together
 from llmexam.workflows.estimate_prediction import Prediction, Spread, hold_to_limit
 from llmexam.workflows.estimate_text import describe, parse_duration
 from llmexam.workflows.estimate_timed import predict_timed
 from llmexam.workflows.estimate_tokens import predict_decoder
 from llmexam.workflows.evaluate import load_exam
 from llmexam.workflows.solve import solve
+from llmexam.workflows.stages import peak_memory_mb
 
 
 @pytest.fixture(scope="module")
@@ -185,20 +187,55 @@ def test_few_questions_are_shared_out(questions, n):
     assert found.moving.low <= found.moving.likely <= found.moving.high
 
 
-def test_a_streamed_model_is_read_once_for_all(folder, questions):
+def test_a_streamed_model_is_read_twice_to_tell(folder, questions):
     settings = {"model": str(folder), "precision": "fp32", "streamed": True}
-    found = predict(questions, create_solver("causal-lm", settings), name="x", samples=(2, 4))
+    solver = create_solver("causal-lm", settings)
+    found = predict(questions, solver, name="x", samples=(2, 4))
     assert found.n_questions == 70
-    assert [one.n_questions for one in found.timed[:2]] == [2, 4]
+    assert [one.n_questions for one in found.timed] == [2, 4]
+    # A run reads them once: to tell what it takes should cost little more.
+    assert solver.scorer.reading.parts.count("layer 0") == 2
+    assert "it gets all questions at once, so it was called twice only" in found.notes
+
+
+class Whole(Paced):
+    """Gets all questions at once, and is loaded before."""
+
+    whole_exam = True
+
+    def load(self):
+        self.now += 7
+        self.asked.append([])
 
 
 def test_who_gets_all_questions_at_once_is_called_once(questions):
-    paced = Paced()
-    paced.whole_exam = True
-    once = predict_timed(questions, paced, name="x", n_questions=700, clock=lambda: paced.now)
-    paced = Paced()
-    often = predict_timed(questions, paced, name="x", n_questions=700, clock=lambda: paced.now)
-    assert often.moving.likely - once.moving.likely == pytest.approx(10 * 2, rel=0.5)
+    whole = Whole()
+    found = predict_timed(
+        questions,
+        whole,
+        name="x",
+        n_questions=700,
+        samples=(4, 12),
+        load=whole.load,
+        clock=lambda: whole.now,
+    )
+    assert [len(call) for call in whole.asked] == [0, 4, 12]
+    assert found.fixed_seconds == 7
+    # One call of 2 s and half a second a question; the line is through characters.
+    assert found.moving.likely == pytest.approx(2 + 700 * 0.5, rel=0.3)
+    # At least as long as 12 questions took, at most as if all of that grew with them.
+    characters = [one.n_units for one in found.timed]
+    total = 10 * sum(len(q.prompt) + len("".join(q.options)) for q in questions)
+    assert found.moving.low == 2 + 12 * 0.5
+    assert found.moving.high == pytest.approx((2 + 12 * 0.5) * total / characters[1])
+
+
+def test_loading_that_hides_the_line_leaves_it_open(questions):
+    whole = Whole()
+    found = predict_timed(questions, whole, name="x", samples=(4, 12), clock=lambda: whole.now)
+    assert [len(call) for call in whole.asked] == [4, 12]
+    assert found.moving.low <= 2 + 70 * 0.5 <= found.moving.high
+    assert "what loading took is in the first call" in found.notes
 
 
 def test_a_limit_too_short_for_all_leaves_a_share():
@@ -248,6 +285,40 @@ def test_a_solver_that_asks_others_takes_what_they_take(questions):
     found = estimate(questions, cascade, name="cascade", first=first)
     assert len(found.prediction.stages) == 1
     assert not second.asked
+
+
+def test_members_of_a_decoder_kind_are_in_memory_together(folder, questions):
+    spec = {"causal-lm": {"model": str(folder), "precision": "fp32"}}
+    settings = {"first": spec, "second": spec, "share": 0.5}
+    found = predict(questions[:4], create_solver("cascade", settings), name="x", samples=(1, 2))
+    one, two = (stage.memory for stage in found.stages)
+    assert found.memory["weights"] == one["weights"] + two["weights"] > 0
+    for part in ("keys and values", "logits", "Python and libraries"):
+        assert found.memory[part] == max(one[part], two[part])
+
+
+def test_weights_add_up_and_the_rest_is_that_of_the_largest():
+    def member(available, **memory):
+        return prediction(1.0, memory=memory, available_bytes=available)
+
+    reader = {"this process at its largest": 30}
+    first = {"weights": 5, "logits": 4, "Python and libraries": 20}
+    second = {"weights": 7, "logits": 1, "Python and libraries": 25}
+    here = [member(99, **reader), member(98, **first), member(97, **second), member(0)]
+    memory = {"weights": 12, "logits": 4, "this process at its largest": 30}
+    assert together(here) == (memory, 97)
+    card = [member(50, weights=30, logits=4), member(50, weights=15, logits=6)]
+    # 51 of 50 there, 46 of 97 here.
+    assert together([*here, *card]) == ({"weights": 45, "logits": 6}, 50)
+    assert together([member(0)]) == ({}, 0)
+
+
+def test_what_was_large_before_is_not_this_solver(questions):
+    before = bytearray(300_000_000)
+    before[::4096] = b"x" * len(before[::4096])
+    del before
+    found = predict_timed(questions, NoisySolver(), name="x", samples=(1, 2))
+    assert found.memory_bytes < peak_memory_mb() * 1e6 - 100_000_000
 
 
 @pytest.mark.parametrize("text", ["", "h", "9x", "-1h", "0", "1h 30m"])

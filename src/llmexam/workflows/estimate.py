@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -12,7 +11,7 @@ from llmexam.exam.exam import Exam
 from llmexam.exam.question import Question
 from llmexam.solvers.protocol import AsksOthers, Solver
 from llmexam.solvers.registry import create_solver
-from llmexam.workflows.estimate_prediction import Estimate, Prediction, Spread, hold_to_limit
+from llmexam.workflows.estimate_prediction import Estimate, Prediction, hold_to_limit
 from llmexam.workflows.estimate_text import parse_duration
 from llmexam.workflows.evaluate import load_exam
 from llmexam.workflows.search import attach_evidence
@@ -101,7 +100,7 @@ def estimate(
         raise SettingsError("an estimate needs questions, samples of 1 or more, a margin below 1")
     wanted = n_questions or len(questions)
     found = predict(questions, solver, name=name, n_questions=n_questions, samples=samples)
-    if _is_cascade(solver):
+    if _is_cascade(solver) and len(found.stages) == 2:
         one, two = found.stages
         return hold_to_limit(
             found, limit_seconds=limit_seconds, margin=margin, first=one, asked=two
@@ -132,6 +131,7 @@ def predict(
     from llmexam.solvers.causal_lm.solver import CausalLmSolver
     from llmexam.solvers.served.solver import ServedSolver
     from llmexam.workflows.estimate_decoder import DecoderReads
+    from llmexam.workflows.estimate_members import predict_members
     from llmexam.workflows.estimate_served import predict_served
     from llmexam.workflows.estimate_timed import predict_timed
     from llmexam.workflows.estimate_tokens import predict_decoder
@@ -149,56 +149,16 @@ def predict(
             questions, made, name=name, n_questions=n_questions, n_sample=max(samples)
         )
     if isinstance(solver, AsksOthers):
-        return _predict_members(
-            questions, solver, name=name, n_questions=n_questions, samples=samples
+        return predict_members(
+            questions, solver, predict, name=name, n_questions=n_questions, samples=samples
         )
-    return predict_timed(questions, solver, name=name, n_questions=n_questions, samples=samples)
-
-
-def _predict_members(
-    questions: Sequence[Question],
-    solver: AsksOthers,
-    *,
-    name: str,
-    n_questions: int | None,
-    samples: Sequence[int],
-) -> Prediction:
-    """Return what the solvers take that a solver asks: all of the exam, or a cascade's share."""
-    from llmexam.solvers.cascade.solver import CascadeSettings
-
-    wanted = n_questions or len(questions)
-    sizes: dict[str, int | None] = dict.fromkeys(solver.members, n_questions)
-    names = {place: place for place in solver.members}
-    notes = ["what it does itself is not in it, and takes little"]
-    if isinstance(solver.settings, CascadeSettings):
-        share = solver.settings.share
-        names = {"first": solver.settings.first.name, "second": solver.settings.second.name}
-        sizes["second"] = math.ceil(share * wanted)
-        notes = [f"the second is asked about {share:.1%} of the questions at most"]
-        if solver.settings.time_budget is not None:
-            notes.append(f"time_budget stops it after {solver.settings.time_budget:g} s")
-    stages = tuple(
-        predict(
-            questions, member, name=names[place], n_questions=sizes[place] or None, samples=samples
-        )
-        for place, member in solver.members.items()
-        if sizes[place] != 0
-    )
-    # All are in one process, so the one that was measured last tells of those before.
-    largest = max(stages, key=lambda stage: stage.memory_bytes)
-    moving = Spread.exact(0.0)
-    for stage in stages:
-        moving += stage.moving
-    return Prediction(
-        name,
-        wanted,
-        fixed_seconds=sum(stage.fixed_seconds for stage in stages),
-        moving=moving,
-        memory=largest.memory,
-        available_bytes=largest.available_bytes,
-        notes=tuple(notes),
-        within_budget=all(stage.within_budget for stage in stages),
-        stages=stages,
+    return predict_timed(
+        questions,
+        solver,
+        name=name,
+        n_questions=n_questions,
+        samples=samples,
+        load=(lambda: made.prompts(questions[:1])) if isinstance(made, CausalLmSolver) else None,
     )
 
 

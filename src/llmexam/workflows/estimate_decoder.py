@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from llmexam.errors import SettingsError
 from llmexam.exam.question import Question
 from llmexam.solvers.registry import create_solver
+from llmexam.workflows.estimate_prediction import LIBRARIES, WEIGHTS
 
 if TYPE_CHECKING:
     from llmexam.lm.decoder.requests import Group
@@ -20,22 +20,12 @@ class DecoderReads:
 
     Args:
         settings: Its settings; what it keeps on disk is not used, for that takes no time.
-
-    Raises:
-        SettingsError: The model is streamed.
     """
 
     def __init__(self, settings: Mapping[str, Any]) -> None:
         self.solver: CausalLmSolver = create_solver(  # type: ignore[assignment]
             "causal-lm", {**settings, "cache_dir": None}
         )
-        if self.solver.settings.streamed:
-            raise SettingsError(
-                "the time of a streamed model is not predicted: it reads all layers for any "
-                "number of questions",
-                field="streamed",
-                hint="Time `llmexam solve` on a few questions, and on twice as many",
-            )
 
     @property
     def n_tokens(self) -> int:
@@ -59,17 +49,19 @@ class DecoderReads:
         # Found out once, by a few tokens: it belongs to the loading.
         _ = decoder.shares
         on_card = decoder.device.type == "cuda"
-        free = psutil.virtual_memory().available
         weights = int(decoder.model.get_memory_footprint())
+        # The model is loaded already, and so is Python.
+        free = psutil.virtual_memory().available + weights + resident
         if on_card:
-            free = torch.cuda.mem_get_info(decoder.device)[0]
+            # What this process holds there it may use again, whichever model that was for.
+            held = torch.cuda.memory_reserved(decoder.device)
+            free = torch.cuda.mem_get_info(decoder.device)[0] + held
         return {
-            "weights": weights,
+            WEIGHTS: weights,
             "keys and values": self.n_tokens * decoder.cache_bytes_per_token,
             "logits": 0 if decoder.has_binary_head else 2 * LOGIT_BYTES,
-            **({} if on_card else {"Python and libraries": resident}),
-            # The model is loaded already, and so is Python.
-            "available": free + weights + (0 if on_card else resident),
+            **({} if on_card else {LIBRARIES: resident}),
+            "available": free,
         }
 
     def requests(self, questions: Sequence[Question]) -> list[Group]:

@@ -7,6 +7,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
+WEIGHTS, LIBRARIES, PROCESS = "weights", "Python and libraries", "this process at its largest"
+"""Keys of `Prediction.memory`."""
+RESIDENT = (LIBRARIES, PROCESS)
+"""Keys of it that tell of the whole process; where there is none, the memory is a card's."""
+
 
 @dataclass(frozen=True, slots=True)
 class Spread:

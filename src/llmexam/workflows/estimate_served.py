@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from llmexam.solvers.served.replies import Reply
     from llmexam.solvers.served.requests import Request
     from llmexam.solvers.served.solver import ServedSolver
+    from llmexam.solvers.served.usage import Usage
 
 REQUESTS, KEPT = "requests", "kept from before"
 SENT, ANSWERED, COST = "tokens sent", "tokens answered", "cost"
@@ -90,7 +91,7 @@ def predict_served(
         counts=counts,
         speed=_say(latencies, at_once),
         timed=timed,
-        notes=_notes(used.n_requests, used.n_uncounted, used.n_unread, solver),
+        notes=_notes(used, len(new), solver, own_exam=new is not flat),
         within_budget=limit is None or spent + counts[COST].high <= limit,
     )
 
@@ -188,15 +189,17 @@ def _say(latencies: Sequence[float], at_once: int) -> str:
     )
 
 
-def _notes(n_sent: int, n_uncounted: int, n_unread: int, solver: ServedSolver) -> tuple[str, ...]:
-    notes = []
+def _notes(used: Usage, n_new: int, solver: ServedSolver, *, own_exam: bool) -> tuple[str, ...]:
+    n_sent, notes = used.n_requests, []
     if n_sent:
-        notes.append(f"{n_sent} requests were sent for this; their answers are kept for the run")
-    if n_uncounted:
+        kept = "kept for the run" if own_exam else "kept"
+        notes.append(f"{n_sent} requests were sent for this; their answers are {kept}")
+    if used.n_uncounted:
         notes.append("the endpoint counts no tokens: they are estimated from bytes")
-    if n_unread:
-        notes.append(f"{n_unread} of these answers could not be read")
-    if solver.settings.max_concurrency > max(1, n_sent):
+    if used.n_unread:
+        notes.append(f"{used.n_unread} of these answers could not be read")
+    # Where nothing is left to send, there is nothing more to find out.
+    if n_new and solver.settings.max_concurrency > max(1, n_sent):
         notes.append(
             f"fewer requests were sent than may be under way at once "
             f"({solver.settings.max_concurrency}): give a larger --sample"

@@ -115,14 +115,55 @@ def test_a_cascade_asks_about_a_share(endpoint, make):
     spec = {"first": "longest", "second": "first", "share": 0.3}
     cascade = CascadeSolver(CascadeSettings.parse(spec, subject="cascade"))
     cascade = cascade.with_members({"second": make()})
-    found = predict(EXAM.questions, cascade, name="cascade")
-    assert found.stages[1].counts["requests"] == Spread.exact(18)
+    found = predict(EXAM.questions, cascade, name="cascade", samples=(4, 6))
     n_sampled = sum(endpoint.answered.values())
+    # What is asked to find out is asked by the run: it is the first solver's least certain.
+    counts = found.stages[1].counts
+    assert counts["requests"] == Spread.exact(18 - n_sampled)
+    assert counts["kept from before"] == Spread.exact(n_sampled)
     later = CascadeSolver(cascade.settings).with_members({"second": make()})
     later.score(EXAM.questions)
     usage = later.members["second"].usage
-    assert usage.n_requests + usage.n_kept == 18
-    assert sum(endpoint.answered.values()) == n_sampled + usage.n_requests
+    assert (usage.n_requests, usage.n_kept) == (18 - n_sampled, n_sampled)
+    assert max(endpoint.answered.values()) == 1
+
+
+def test_a_cascade_that_asks_little_is_asked_no_more_to_find_out(endpoint, make):
+    spec = {"first": "longest", "second": "first", "share": 0.05}
+    cascade = CascadeSolver(CascadeSettings.parse(spec, subject="cascade"))
+    found = predict(
+        EXAM.questions, cascade.with_members({"second": make(answers="ranking")}), name="cascade"
+    )
+    assert sum(endpoint.answered.values()) == 3
+    assert found.stages[1].counts["requests"] == Spread.exact(0)
+    assert not any("--sample" in note for note in found.stages[1].notes)
+    run = cascade.with_members({"second": make(answers="ranking")})
+    run.score(EXAM.questions)
+    assert sum(endpoint.answered.values()) == 3
+
+
+def test_a_threshold_leaves_fewer_to_ask(endpoint, make):
+    spec = {"first": "longest", "second": "first", "share": 1, "threshold": 0.001}
+    cascade = CascadeSolver(CascadeSettings.parse(spec, subject="cascade"))
+    cascade = cascade.with_members({"second": make(answers="ranking")})
+    n_chosen = len(cascade.choose(EXAM.questions))
+    assert 0 < n_chosen < 60
+    found = predict(EXAM.questions, cascade, name="cascade", samples=(1, 2))
+    assert found.stages[1].n_questions == n_chosen
+    twice = predict(EXAM.questions, cascade, name="cascade", samples=(1, 2), n_questions=120)
+    assert twice.stages[1].n_questions == 2 * n_chosen
+
+
+def test_a_cascade_whose_first_is_paid_for_asks_few_and_says_so(endpoint, make, tmp_path):
+    spec = {"first": "longest", "second": "first", "share": 0.05}
+    cascade = CascadeSolver(CascadeSettings.parse(spec, subject="cascade"))
+    first = make(answers="ranking", model="cheap")
+    cascade = cascade.with_members({"first": first, "second": make(answers="ranking")})
+    found = predict(EXAM.questions, cascade, name="cascade", samples=(4, 6))
+    asked = [body["model"] for body in endpoint.asked]
+    assert (asked.count("cheap"), asked.count("tiny")) == (6, 3)
+    assert any("other questions than were asked" in note for note in found.notes)
+    assert "3 requests were sent for this; their answers are kept" in found.stages[1].notes
 
 
 def test_the_command(endpoint, tmp_path):

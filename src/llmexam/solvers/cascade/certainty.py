@@ -52,6 +52,16 @@ def certainty(logs: Floats, measure: Certainty) -> float:
     return round(1 - spread, 10) + 0.0
 
 
+def most_asked(share: float, n_questions: int) -> int:
+    """Return how many of some questions a share is at most, rounded up.
+
+    >>> most_asked(0.07, 100), most_asked(0.07, 101)
+    (7, 8)
+    """
+    # 0.07 * 100 is above 7 in binary.
+    return math.ceil(Fraction(str(share)) * n_questions)
+
+
 def least_certain(
     questions: Sequence[Question],
     certainties: Sequence[float],
@@ -69,8 +79,6 @@ def least_certain(
         share: Which part of the questions at most, rounded up.
         threshold: Only those of a certainty below this, if it is given.
     """
-    # 0.07 * 100 is above 7 in binary.
-    most = math.ceil(Fraction(str(share)) * len(questions))
     order = sorted(
         range(len(questions)),
         key=lambda i: (
@@ -80,4 +88,4 @@ def least_certain(
     )
     if threshold is not None:
         order = [i for i in order if certainties[i] < threshold]
-    return order[:most]
+    return order[: most_asked(share, len(questions))]

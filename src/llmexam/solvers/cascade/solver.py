@@ -96,6 +96,16 @@ class SecondOpinions:
 
 
 @dataclass(frozen=True, eq=False)
+class _Weighed:
+    """What the first solver says of some questions, and whom the second is asked about."""
+
+    logs: list[Floats]
+    truncated: np.ndarray
+    certainties: list[float]
+    chosen: list[int]
+
+
+@dataclass(frozen=True, eq=False)
 class _Judged:
     """The scores of some questions, and how they came about."""
 
@@ -166,6 +176,13 @@ class CascadeSolver:
         """
         return self._judge(questions).scores
 
+    def choose(self, questions: Sequence[Question]) -> list[int]:
+        """Return the places of the questions that the second solver is for, least certain first.
+
+        Only the first solver is asked.
+        """
+        return self._weigh(questions).chosen
+
     def explain(self, questions: Sequence[Question]) -> list[Explanation]:
         """Return the reasons of the solver that decided, and why it was that one."""
         if not questions:
@@ -200,13 +217,8 @@ class CascadeSolver:
             if len(known) == len(questions) and all(map(_is, known, questions)):
                 return judged
         begin = self._clock()
-        first = self.members["first"].score(questions)
-        logs = [log_probabilities(row, self.settings.temperature) for row in first.rows()]
-        certainties = [certainty(row, self.settings.certainty) for row in logs]
-        chosen = least_certain(
-            questions, certainties, share=self.settings.share, threshold=self.settings.threshold
-        )
-        truncated = first.truncated.copy()
+        weighed = self._weigh(questions)
+        logs, truncated, chosen = weighed.logs, weighed.truncated, weighed.chosen
         asked: list[int] = []
         for places, second in self._ask_second(questions, chosen, begin):
             for place, row, cut in zip(places, second.rows(), second.truncated, strict=True):
@@ -225,9 +237,19 @@ class CascadeSolver:
                 len(questions) - len(asked),
             )
         ids = [question.id for question in questions]
-        judged = _Judged(ScoreMatrix.from_rows(ids, logs, truncated), certainties, asked)
+        scores = ScoreMatrix.from_rows(ids, logs, truncated)
+        judged = _Judged(scores, weighed.certainties, asked)
         self._known = (list(questions), judged)
         return judged
+
+    def _weigh(self, questions: Sequence[Question]) -> _Weighed:
+        first = self.members["first"].score(questions)
+        logs = [log_probabilities(row, self.settings.temperature) for row in first.rows()]
+        certainties = [certainty(row, self.settings.certainty) for row in logs]
+        chosen = least_certain(
+            questions, certainties, share=self.settings.share, threshold=self.settings.threshold
+        )
+        return _Weighed(logs, first.truncated.copy(), certainties, chosen)
 
     def _ask_second(
         self, questions: Sequence[Question], chosen: Sequence[int], begin: float
