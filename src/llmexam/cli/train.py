@@ -158,7 +158,7 @@ def _print_dry_run(found: DryRun, console: Console) -> None:
         "steps": f"{estimate.n_steps:,}",
         "questions with cut evidence": f"{estimate.n_truncated:,}",
         "share of the evidence cut": f"{estimate.share_cut:.1%}",
-        "predicted time": _duration(estimate.seconds),
+        **({"predicted time": _duration(estimate.seconds)} if estimate.seconds is not None else {}),
         "predicted peak memory": f"{estimate.peak_mb:,.0f} MB",
         **estimate.details,
         "trainings": str(found.n_trainings),
@@ -179,9 +179,11 @@ def _print_line(text: str, console: Console) -> None:
 def _duration(seconds: float) -> str:
     """Return a time in the units a person would use.
 
-    >>> _duration(95), _duration(7260)
-    ('95 s', '2 h 1 min')
+    >>> _duration(0.2), _duration(95), _duration(7260)
+    ('under 1 s', '95 s', '2 h 1 min')
     """
+    if seconds < 1:
+        return "under 1 s"
     if seconds < 120:
         return f"{seconds:.0f} s"
     minutes = round(seconds / 60)

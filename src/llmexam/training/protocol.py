@@ -58,7 +58,7 @@ class Estimate:
         n_steps: Updates of the weights.
         n_truncated: Questions whose evidence is cut.
         share_cut: Share of the evidence's tokens that is cut.
-        seconds: Predicted time of all steps; gradings apart.
+        seconds: Predicted time of all steps, gradings apart; None where it is not known.
         peak_mb: Predicted peak memory, in MB (10^6 bytes).
         details: Further lines to print: label and value.
     """
@@ -68,7 +68,7 @@ class Estimate:
     n_steps: int
     n_truncated: int
     share_cut: float
-    seconds: float
+    seconds: float | None
     peak_mb: float
     details: dict[str, str] = field(default_factory=dict)
 

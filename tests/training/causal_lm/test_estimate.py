@@ -1,4 +1,6 @@
 import math
+import re
+import shutil
 from pathlib import Path
 
 import pytest
@@ -56,6 +58,9 @@ def test_the_recipe_is_the_published_one_and_its_dry_run_reads_no_weights(llama_
     exam = make_exam(33).without_passages()
     found = create_trainer("causal-lm", told).estimate(exam)
     assert found.n_steps == 2 * math.ceil(33 / 16)
+    # A lower bound is no prediction.
+    assert found.seconds is None
+    assert re.match(r"\d+(\.\d+)? (s|min|h): ", found.details["time, at least"])
     assert "13,015,864,320, of which 13,015,864,320 are trained" in found.details["weights"]
     alone, eight = (
         found.details[name] for name in ("memory of a GPU alone", "memory a GPU, 8 processes")
@@ -104,3 +109,12 @@ def test_less_is_held_where_less_is_trained(llama_13b, settings_for):
 def test_a_model_that_is_nowhere_is_named(tmp_path):
     with pytest.raises(ModelError, match=r"no config\.json"):
         find_shape(str(tmp_path))
+
+
+def test_weights_that_training_would_refuse_are_refused(llama_13b, tmp_path):
+    folder = shutil.copytree(llama_13b, tmp_path / "pickled")
+    (folder / "pytorch_model.bin").write_bytes(b"")
+    with pytest.raises(ModelError, match="only pickled weights"):
+        find_shape(str(folder))
+    (folder / "model.safetensors").write_bytes(b"")
+    assert len(find_shape(str(folder)).weight_files) == 1

@@ -12,7 +12,7 @@ import torch
 
 from llmexam.errors import ModelError
 from llmexam.exam.exam import Exam
-from llmexam.lm.loading import ModelFolder, load_tokenizer, require_packages
+from llmexam.lm.loading import ModelFolder, load_tokenizer, refuse_pickled, require_packages
 from llmexam.training.arguments import training_device, training_precision
 from llmexam.training.causal_lm.binary_head import require_objective
 from llmexam.training.causal_lm.deepspeed import read_deepspeed_config
@@ -35,8 +35,8 @@ def estimate(train: Exam, settings: CausalLmTrainingSettings) -> Estimate:
     """Return what training would take; weights need not be there, only config and tokenizer.
 
     Tokens, steps and cuts are exact. Memory is that of a GPU by the formulas of `memory`. Time is
-    that of the matrix products alone at the rate that this machine reaches, so the least it takes
-    here.
+    not predicted: of the matrix products alone, at the rate that this machine reaches, only the
+    least it takes here is known, and the details tell it.
 
     Args:
         train: The training questions.
@@ -83,7 +83,7 @@ def estimate(train: Exam, settings: CausalLmTrainingSettings) -> Estimate:
         n_steps=n_steps,
         n_truncated=int((examples.n_cut > 0).sum()),
         share_cut=_share_cut(examples),
-        seconds=flops / rate / n_processes(),
+        seconds=None,
         peak_mb=by_count[n_processes()].total / 1e6,
         details=_details(shape, settings, examples, by_count, flops, rate),
     )
@@ -96,13 +96,16 @@ def find_shape(name: str) -> ModelFolder:
         name: A local folder, or a Hugging Face name, of which only small files are downloaded.
 
     Raises:
-        ModelError: There is none.
+        ModelError: There is none, or the weights beside it are such as would be refused.
     """
     path = Path(name).expanduser()
     if name.strip() and path.is_dir():
         if not (path / "config.json").is_file():
             raise ModelError("the folder has no config.json, so it is not a model", file=path)
-        return ModelFolder(name, path, tuple(sorted(path.glob("model*.safetensors"))))
+        weights = tuple(sorted(path.glob("model*.safetensors")))
+        if not weights:
+            refuse_pickled(path)
+        return ModelFolder(name, path, weights)
     require_packages(f"model '{name}'", "huggingface_hub")
     from huggingface_hub import snapshot_download
 
@@ -167,12 +170,25 @@ def _details(
         "tokens of a question": f"{examples.n_tokens.mean():.0f} on average, "
         f"{int(examples.n_tokens.max())} at most",
         "tokens asked for": f"{int(examples.n_asked.sum()):,} of an epoch",
-        "time, at least": f"{flops:.3g} operations at {rate / 1e12:.3g} T a second, measured here",
+        "time, at least": f"{_duration(flops / rate / n_processes())}: {flops:.3g} operations at "
+        f"{rate / 1e12:.3g} T a second, measured here",
     }
     for n, found in by_count.items():
         name = "memory of a GPU alone" if n == 1 else f"memory a GPU, {n} processes"
         told[name] = _gigabytes(found)
     return told
+
+
+def _duration(seconds: float) -> str:
+    """Return a time in a unit that shows two digits of it.
+
+    >>> _duration(0.00412), _duration(95), _duration(100_000)
+    ('0.0041 s', '95 s', '28 h')
+    """
+    for size, unit in ((3600, "h"), (60, "min")):
+        if seconds >= 2 * size:
+            return f"{seconds / size:,.0f} {unit}"
+    return f"{seconds:.2g} s" if seconds < 100 else f"{seconds:.0f} s"
 
 
 def _gigabytes(found: Memory) -> str:
