@@ -97,10 +97,12 @@ class Prompter:
                 break
             context = self._cut(context, excess)
         if excess > 0:
+            subject = f"question '{question.id}'" if question is not None else "the prompt"
             raise ModelError(
-                f"the prompt has {excess} tokens more than the {self._max_tokens} that are read, "
+                f"{subject} has {excess} tokens more than the {self._max_tokens} that are read, "
                 "even without its context",
-                hint="Take fewer examples, or a model that reads more",
+                hint=f"Take {'fewer examples, or ' if shots else ''}a model that reads more, or "
+                "leave it out",
             )
         n_cut = self._count(full) - self._count(context) if context != full else 0
         return [Prompted(text, one, n_cut) for text, one in zip(texts, requests, strict=True)]

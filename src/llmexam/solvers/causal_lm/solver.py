@@ -14,6 +14,7 @@ from llmexam.exam.question import Question
 from llmexam.exam.scores import ScoreMatrix
 from llmexam.lm.loading import require_packages, resolve_model
 from llmexam.solvers.causal_lm.asking import Asking, asking_of, shows_places
+from llmexam.solvers.causal_lm.checks import require_read, require_telling
 from llmexam.solvers.causal_lm.settings import CausalLmSettings
 from llmexam.solvers.causal_lm.trained import as_trained, require_head
 from llmexam.solvers.prompts.shots import ShotPool, require_unquoted
@@ -54,7 +55,7 @@ class CausalLmSolver:
 
     def __init__(self, settings: CausalLmSettings) -> None:
         require_packages("solver 'causal-lm'")
-        settings = as_trained(settings)
+        asked, settings = settings, as_trained(settings)
         self.settings = settings
         self.template: PromptTemplate = read_template(settings.template)
         self._asking: Asking = asking_of(
@@ -63,6 +64,9 @@ class CausalLmSolver:
             n_rotations=settings.rotations,
             calibrate=settings.calibrate,
         )
+        # What a card tells is not the user's to leave out.
+        require_read(asked.model_copy(update={"template": settings.template}), self.template.mode)
+        require_telling(self._asking, self.template, settings.template)
         self._pool = ShotPool(settings.shots) if settings.shots is not None else None
         self._known: dict[str, _Answered] = {}
         self._of_free: dict[tuple[Continuation, ...], NDArray[np.float64]] = {}

@@ -12,6 +12,7 @@ from llmexam.exam.exam import Exam
 from llmexam.exam.question import Question
 from llmexam.lm.decoder.requests import Continuation
 from llmexam.solvers.causal_lm.asking import Asking, asking_of
+from llmexam.solvers.causal_lm.checks import require_telling
 from llmexam.solvers.causal_lm.prompting import Prompted, Prompter
 from llmexam.solvers.prompts.template import PromptTemplate, read_template
 from llmexam.training.causal_lm.settings import CausalLmTrainingSettings, PromptSettings
@@ -89,6 +90,7 @@ class ExampleMaker:
         self._template = template or read_template(settings.encoding.template)
         _require_mode(settings, self._template)
         self._asking = asking_for(self._template, settings.encoding)
+        require_telling(self._asking, self._template, settings.encoding.template)
         self._prompter = prompter_for(self._template, settings.encoding, tokenizer, longest)
         self._end = tokenizer.eos_token_id if settings.end_token else None
 

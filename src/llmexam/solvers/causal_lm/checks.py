@@ -1,0 +1,77 @@
+"""What a template must do to rank options, and which settings its mode reads."""
+
+from __future__ import annotations
+
+from llmexam.errors import SettingsError
+from llmexam.exam.question import Question
+from llmexam.solvers.causal_lm.asking import Ask, Asking
+from llmexam.solvers.causal_lm.settings import CausalLmSettings
+from llmexam.solvers.prompts.template import Mode, PromptTemplate
+
+_TRIAL = Question("trial", "Which?", ("one", "other"))
+_OTHER = Question("trial", "What?", ("one", "other"))
+# Settings that one mode alone reads.
+_READ_BY: dict[str, Mode] = {"rotations": "letters", "calibrate": "letters", "norm": "options"}
+
+
+def require_telling(asking: Asking, template: PromptTemplate, name: str) -> None:
+    """Check that what is asked tells questions, options and answers apart.
+
+    Args:
+        asking: The mode, with the template.
+        template: The template.
+        name: What the user called it.
+
+    Raises:
+        SettingsError: It does not, so that all scores would be alike.
+    """
+    asks = asking.asks(_TRIAL)
+    if any(len(set(ask.answers)) < len(ask.answers) for ask in asks):
+        raise SettingsError(
+            f"`answer` of template '{name}' is the same whatever the answer is, so all scores "
+            "would be alike",
+            field="template",
+            hint=f"Mode {template.mode} needs {_ANSWER[template.mode]} in it",
+        )
+    read = [_reading(template, ask) for ask in asks]
+    if len(set(read)) < len(read):
+        raise SettingsError(
+            f"template '{name}' asks the same of every option, so all scores would be alike",
+            field="template",
+            hint="Put {{ option }} into its `question`",
+        )
+    if read == [_reading(template, ask) for ask in asking.asks(_OTHER)]:
+        raise SettingsError(
+            f"template '{name}' asks the same of every question",
+            field="template",
+            hint="Put {{ prompt }} into its `question`",
+        )
+
+
+def require_read(settings: CausalLmSettings, mode: Mode) -> None:
+    """Check that the settings a user has set are read by a template's mode.
+
+    Raises:
+        SettingsError: One is not.
+    """
+    for name in settings.model_fields_set & _READ_BY.keys():
+        default = CausalLmSettings.model_fields[name].default
+        if _READ_BY[name] != mode and getattr(settings, name) != default:
+            raise SettingsError(
+                f"template '{settings.template}' of mode '{mode}' does not read it",
+                field=name,
+                hint=f"It is for templates of mode {_READ_BY[name]}: leave it out",
+            )
+
+
+_ANSWER: dict[Mode, str] = {
+    "letters": "{{ letter }}",
+    "options": "{{ option }}",
+    "yes-no": "{{ verdict }}",
+    "pairs": "{{ letter }}",
+    "binary-head": "nothing",
+}
+
+
+def _reading(template: PromptTemplate, ask: Ask) -> tuple[str, ...]:
+    return template.render_question(context="", **ask.names), *ask.answers
