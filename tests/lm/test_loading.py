@@ -1,4 +1,6 @@
 import shutil
+import subprocess
+import sys
 
 import pytest
 
@@ -127,3 +129,32 @@ def test_the_folder_of_a_training_points_to_its_model(tmp_path):
     (tmp_path / "model" / "config.json").write_text("{}")
     with pytest.raises(ModelError, match=r"no config.json.*its model is '.*model'"):
         resolve_model(str(tmp_path))
+
+
+@pytest.mark.parametrize("family", ["bert", "t5"])
+def test_a_folder_without_a_tokenizer_says_so(tiny_folder, family):
+    path = tiny_folder(family=family)
+    for file in path.iterdir():
+        if file.is_file() and file.name not in ("config.json", "model.safetensors"):
+            file.unlink()
+    with pytest.raises(ModelError, match=r"has no tokenizer \(tokenizer\.json"):
+        load_tokenizer(resolve_model(str(path)))
+
+
+def test_long_texts_bring_no_false_alarm(tiny_folder, monkeypatch):
+    import transformers
+
+    told = []
+    logger = transformers.tokenization_utils_base.logger
+    monkeypatch.setattr(logger, "warning", lambda text, *rest: told.append(text))
+    tokenizer = load_tokenizer(resolve_model(str(tiny_folder())))
+    tokenizer.model_max_length = 4
+    assert len(tokenizer("the cat " * 20)["input_ids"]) > 4
+    assert told == []
+
+
+def test_a_kernel_that_is_not_used_is_not_asked_for():
+    pytest.importorskip("bitsandbytes")
+    code = "import llmexam.training, bitsandbytes"
+    found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert found.stderr == ""

@@ -26,6 +26,9 @@ _BUNDLED_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d
 _EXTRA = "encoders"
 _PICKLED = ("*.bin", "*.pt", "*.pth", "*.ckpt", "*.pkl")
 _FROM_HUB = ["*.json", "*.txt", "*.model", "*.safetensors"]
+_TOKENIZERS = ("tokenizer*", "vocab*", "*.model", "*.tiktoken", "merges.txt", "tekken.json")
+# What transformers calls a warning that it has given.
+_TOO_LONG = "sequence-length-is-longer-than-the-specified-maximum"
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,6 +141,13 @@ def load_tokenizer(folder: ModelFolder) -> Any:
     """
     import transformers
 
+    # For some kinds of models transformers makes up a tokenizer that knows no words.
+    if not any(found for pattern in _TOKENIZERS for found in folder.path.glob(pattern)):
+        raise ModelError(
+            "the folder has no tokenizer (tokenizer.json, or the files it can be made from)",
+            file=folder.path,
+            hint="Copy the tokenizer's files from where the model comes from",
+        )
     try:
         tokenizer = transformers.AutoTokenizer.from_pretrained(
             str(folder.path), use_fast=True, trust_remote_code=False, local_files_only=True
@@ -152,6 +162,8 @@ def load_tokenizer(folder: ModelFolder) -> Any:
             file=folder.path,
             hint="Save one: AutoTokenizer.from_pretrained(...).save_pretrained(folder)",
         )
+    # That a text is too long for the model is told once, of texts that are cut or refused here.
+    tokenizer.deprecation_warnings[_TOO_LONG] = True
     return tokenizer
 
 
