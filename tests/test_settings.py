@@ -1,3 +1,5 @@
+from typing import Literal
+
 import pytest
 from pydantic import Field
 
@@ -48,5 +50,26 @@ class Needy(Settings):
 def test_a_misspelt_key_is_named_rather_than_the_missing_one():
     with pytest.raises(SettingsError, match=r"has no setting 'solver'.*Did you mean 'solvers'"):
         Needy.parse({"solver": ["lexical"]}, subject="the plan")
-    with pytest.raises(SettingsError, match=r"field 'solvers': the plan: Field required$"):
+    with pytest.raises(SettingsError, match=r"lacks 'solvers', which has no default$"):
         Needy.parse({}, subject="the plan")
+
+
+class Model(Settings):
+    model: str = Field(description="a local folder")
+
+
+class Deep(Settings):
+    inner: Model
+    mode: Literal["letters", "options"]
+
+
+def test_a_missing_key_is_told_with_what_it_is_and_how_to_give_it():
+    def parse(kind, **values):
+        with pytest.raises(SettingsError) as caught:
+            kind.parse(values, subject="solver 'x'", given_as="--set {key}={value}")
+        return str(caught.value)
+
+    lacks = "solver 'x' lacks 'model', which has no default: a local folder"
+    assert parse(Model) == f"field 'model': {lacks}. Give it: --set model=FOLDER"
+    assert parse(Deep, inner={}, mode="letters").endswith("--set inner.model=FOLDER")
+    assert parse(Deep, inner={"model": "m"}).endswith("--set mode=letters")

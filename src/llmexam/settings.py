@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Literal, Self, get_args, get_origin
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
@@ -28,7 +28,12 @@ class Settings(BaseModel):
 
     @classmethod
     def parse(
-        cls, values: Mapping[str, Any], *, subject: str, file: str | Path | None = None
+        cls,
+        values: Mapping[str, Any],
+        *,
+        subject: str,
+        file: str | Path | None = None,
+        given_as: str = "",
     ) -> Self:
         """Check a mapping and return the settings.
 
@@ -36,19 +41,24 @@ class Settings(BaseModel):
             values: Keys and values, as read from YAML or the command line.
             subject: What the settings belong to, for error texts: `"solver 'lexical'"`.
             file: The file the values came from, for error texts.
+            given_as: How a user gives a setting, for error texts: `"--set {key}={value}"`.
 
         Raises:
-            SettingsError: A key is unknown (the error names the nearest one) or a value does
-                not fit its type or bounds.
+            SettingsError: A key is unknown (the error names the nearest one), one that must be
+                given is missing, or a value does not fit its type or bounds.
         """
         try:
             return cls.model_validate(dict(values))
         except ValidationError as error:
-            raise _explain(cls, error, subject, file) from None
+            raise _explain(cls, error, subject, file, given_as) from None
 
 
 def _explain(
-    cls: type[BaseModel], error: ValidationError, subject: str, file: str | Path | None
+    cls: type[BaseModel],
+    error: ValidationError,
+    subject: str,
+    file: str | Path | None,
+    given_as: str,
 ) -> SettingsError:
     # A misspelt key also leaves the right one missing: name the misspelt one.
     first = min(error.errors(include_url=False), key=lambda one: one["type"] != "extra_forbidden")
@@ -56,19 +66,37 @@ def _explain(
     field = ".".join(str(part) for part in path) or None
     if first["type"] == "extra_forbidden":
         owner = _model_at(cls, path[:-1])
-        known = list(owner.model_fields) if owner else list(cls.model_fields)
+        choices = list(owner.model_fields) if owner else list(cls.model_fields)
         return SettingsError(
             f"{subject} has no setting '{path[-1]}'",
             file=file,
             field=field,
-            hint=nearest(str(path[-1]), known),
+            hint=nearest(str(path[-1]), choices),
+        )
+    if first["type"] == "missing":
+        owner = _model_at(cls, path[:-1])
+        known = owner.model_fields.get(str(path[-1])) if owner else None
+        about = f": {known.description}" if known and known.description else ""
+        value = _example(str(path[-1]), known.annotation if known else None)
+        return SettingsError(
+            f"{subject} lacks '{field}', which has no default{about}",
+            file=file,
+            field=field,
+            hint=f"Give it: {given_as.format(key=field, value=value)}" if given_as else None,
         )
     message = first["msg"].removeprefix("Value error, ").replace("valid tuple", "valid list")
     # Our own checks say what they found.
-    if first["type"] not in ("value_error", "missing"):
+    if first["type"] != "value_error":
         value = repr(first.get("input"))
         message += f", not {value if len(value) <= 80 else value[:77] + '...'}"
     return SettingsError(f"{subject}: {message}", file=file, field=field)
+
+
+def _example(key: str, annotation: Any) -> str:
+    """Return what a setting might be: a choice if it has such, else what kind of thing it is."""
+    if get_origin(annotation) is Literal:
+        return str(get_args(annotation)[0])
+    return {"model": "FOLDER", "train": "FILE", "exam": "FILE", "path": "FILE"}.get(key, "...")
 
 
 def _model_at(cls: type[BaseModel], path: list[str | int]) -> type[BaseModel] | None:

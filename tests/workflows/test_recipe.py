@@ -210,3 +210,20 @@ print(sorted({"torch", "transformers", "sentence_transformers", "lightgbm"} & se
     assert "field 'settings.n_epoch'" in message
     assert "Did you mean 'n_epochs'" in message
     assert imported == "[]"
+
+
+@pytest.mark.parametrize("given", ["b.csv", ["b.csv"], [{"path": "b.csv"}]])
+def test_a_part_of_what_is_given_in_short_can_be_changed(tmp_path, given):
+    (tmp_path / "r.yaml").write_text(yaml.safe_dump({**GOOD, "dev": "d.csv", "report_on": given}))
+    changes = {"dev": {"n_questions": 10}, "report_on": {"n_questions": 5}}
+    recipe = read_recipe(tmp_path / "r.yaml", changes)
+    assert (recipe.dev.path, recipe.dev.n_questions) == (str(tmp_path / "d.csv"), 10)
+    (reported,) = recipe.report_on
+    assert (reported.path, reported.n_questions) == (str(tmp_path / "b.csv"), 5)
+
+
+def test_what_a_recipe_lacks_is_told_with_how_to_give_it(tmp_path):
+    with pytest.raises(SettingsError, match=r"'settings\.model'.*--set settings\.model=FOLDER"):
+        parse(tmp_path, family="causal-lm", settings={})
+    with pytest.raises(SettingsError, match=r"lacks .train.*: files to train on.*train: FILE"):
+        parse_recipe({"family": "ranker"}, base=tmp_path)

@@ -161,7 +161,9 @@ def parse_solver_settings(name: str, values: Mapping[str, Any]) -> Settings:
         SettingsError: The name, a key or a value is wrong.
         MissingDependencyError: A package it needs is not installed.
     """
-    return solver_class(name).settings_class.parse(values, subject=f"solver '{name}'")
+    return solver_class(name).settings_class.parse(
+        values, subject=f"solver '{name}'", given_as="--set {key}={value}"
+    )
 
 
 def create_solver(name: str, values: Mapping[str, Any] | None = None) -> Solver:

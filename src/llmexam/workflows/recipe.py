@@ -180,12 +180,17 @@ def parse_recipe(
     Raises:
         SettingsError: A key or value is wrong.
     """
-    recipe = Recipe.parse(values, subject="the recipe", file=file)
+    recipe = Recipe.parse(values, subject="the recipe", file=file, given_as="{key}: {value}")
     known = training_settings(recipe.family)
     if recipe.seeds and "seed" not in known.model_fields:
         raise SettingsError(f"a {recipe.family} draws nothing, so it has no seeds", field="seeds")
     try:
-        settings = known.parse(recipe.settings, subject=f"training of '{recipe.family}'", file=file)
+        settings = known.parse(
+            recipe.settings,
+            subject=f"training of '{recipe.family}'",
+            file=file,
+            given_as="--set settings.{key}={value}",
+        )
     except SettingsError as error:
         # The key as the recipe has it.
         field = ".".join(part for part in ("settings", error.field) if part)

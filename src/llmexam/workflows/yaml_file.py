@@ -21,6 +21,17 @@ _NAME_OR_FILE = {"template": (".yaml", ".yml"), "deepspeed": (".json",)}
 # Settings that hold such settings again, as those of a ranker or of a cascade do.
 _NESTED = ("members", "settings", "shots", "first", "second", "encoding")
 
+# The key that a text alone gives; of a list, that of its only member.
+_SHORT = {
+    "exam": "path",
+    "train": "path",
+    "dev": "path",
+    "report_on": "path",
+    "corpus": "path",
+    "reranker": "model",
+    "tracking": "to",
+}
+
 
 def read_yaml_file(path: str | Path, *, kind: str, keys: str) -> dict[str, Any]:
     """Return what a YAML file says.
@@ -46,10 +57,17 @@ def read_yaml_file(path: str | Path, *, kind: str, keys: str) -> dict[str, Any]:
 
 
 def merge_changes(values: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
-    """Return values with some of them changed, key by key at every depth."""
+    """Return values with some of them changed, key by key at every depth.
+
+    A text that is short for a mapping is one: of `dev: a.csv`, `path` is `a.csv`.
+    """
     merged = dict(values)
     for key, change in changes.items():
         here = merged.get(key)
+        if isinstance(here, list) and len(here) == 1 and key in _SHORT:
+            here = here[0]
+        if isinstance(here, str) and key in _SHORT and here != "none":
+            here = {_SHORT[key]: here}
         if isinstance(change, Mapping) and isinstance(here, Mapping):
             merged[key] = merge_changes(here, change)
         else:

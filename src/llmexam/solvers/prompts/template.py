@@ -155,7 +155,9 @@ def parse_template(text: str, file: str) -> PromptTemplate:
     values = load_yaml(text, file=file)
     if not isinstance(values, dict):
         raise SettingsError("a template is a mapping with `mode`, `question`, `answer`", file=file)
-    template = PromptTemplate.parse(values, subject="a prompt template", file=file)
+    template = PromptTemplate.parse(
+        values, subject="a prompt template", file=file, given_as="{key}: {value}"
+    )
     template._file = file
     template.check()
     return template
