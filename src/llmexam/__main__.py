@@ -9,6 +9,7 @@ import errno
 import io
 import sys
 
+from llmexam.cli.interrupts import INTERRUPTED, end_interrupted
 from llmexam.errors import LlmExamError
 
 _LONGEST = 2000
@@ -23,7 +24,11 @@ def main() -> None:
     try:
         from llmexam.cli.app import app
 
-        sys.exit(app(standalone_mode=False))
+        code = app(standalone_mode=False)
+        # typer makes a code of an interrupt, and is silent.
+        if code == INTERRUPTED:
+            end_interrupted()
+        sys.exit(code)
     except LlmExamError as error:
         _fail(str(error))
     except OSError as error:
@@ -40,8 +45,7 @@ def main() -> None:
             raise
         _fail(f"{error.filename}: {error.strerror}")
     except KeyboardInterrupt:
-        print("stopped", file=sys.stderr)
-        sys.exit(130)
+        end_interrupted()
     except MemoryError as error:
         _fail(f"there is not enough memory: {error or 'ask for less at once'}")
     except Exception as error:

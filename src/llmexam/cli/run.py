@@ -40,6 +40,7 @@ def run(
 
     from rich.console import Console
 
+    from llmexam.cli.interrupts import goes_on, telling_of_interrupts
     from llmexam.cli.options import parse_settings
     from llmexam.cli.progress import stage_progress
     from llmexam.report.terminal import print_report
@@ -47,7 +48,7 @@ def run(
 
     folder = out or Path("runs") / Path(plan).stem
     errors = Console(stderr=True)
-    with stage_progress(errors) as announce:
+    with telling_of_interrupts(goes_on(fresh=fresh)), stage_progress(errors) as announce:
         result = run_plan(
             plan,
             folder,

@@ -48,12 +48,19 @@ def solve(
     """
     from rich.console import Console
 
+    from llmexam.cli.interrupts import telling_of_interrupts
     from llmexam.cli.options import parse_settings
     from llmexam.cli.progress import question_progress
     from llmexam.exam.submission import submission_text
+    from llmexam.solvers.registry import served_solvers
     from llmexam.workflows.solve import solve_file
 
-    with question_progress(Console(stderr=True), f"{solver} scores") as progress:
+    # All else is scored anew.
+    kept = "answers are kept: the same command asks only for the others"
+    with (
+        telling_of_interrupts(kept if solver in served_solvers() else ""),
+        question_progress(Console(stderr=True), f"{solver} scores") as progress,
+    ):
         scores = solve_file(
             exam,
             solver,

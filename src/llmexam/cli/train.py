@@ -52,6 +52,7 @@ def train(
 
     from rich.console import Console
 
+    from llmexam.cli.interrupts import goes_on, telling_of_interrupts
     from llmexam.cli.options import parse_settings
     from llmexam.training.states import is_first_process
     from llmexam.workflows.train import dry_run as try_recipe
@@ -77,14 +78,15 @@ def train(
         else:
             _print_dry_run(found, Console())
         return
-    outcome = train_recipe(
-        recipe,
-        folder,
-        changes=changes,
-        fresh=fresh,
-        command=shlex.join(["llmexam", *sys.argv[1:]]),
-        announce=announce,
-    )
+    with telling_of_interrupts(goes_on(fresh=fresh)):
+        outcome = train_recipe(
+            recipe,
+            folder,
+            changes=changes,
+            fresh=fresh,
+            command=shlex.join(["llmexam", *sys.argv[1:]]),
+            announce=announce,
+        )
     if outcome is None:
         return
     if outcome.was_done:

@@ -1,0 +1,46 @@
+import subprocess
+import sys
+
+import pytest
+
+# The command is interrupted as soon as it does what is named here.
+CODE = """
+import importlib, os, signal, sys
+signal.signal(signal.SIGINT, signal.default_int_handler)
+sys.argv = ["llmexam", *sys.argv[1:]]
+module, name = {target!r}.split(":")
+def stop(*given, **named):
+    os.kill(os.getpid(), signal.SIGINT)
+setattr(importlib.import_module(module), name, stop)
+from llmexam.__main__ import main
+main()
+"""
+GOES_ON = "the same command goes on where this one was"
+SOLVE = "llmexam.workflows.solve:solve_file"
+
+
+@pytest.mark.parametrize(
+    ("target", "arguments", "line"),
+    [
+        ("llmexam.workflows.run:run_plan", ["run", "demo"], f"interrupted; {GOES_ON}"),
+        (
+            "llmexam.workflows.train:train_recipe",
+            ["train", "r.yaml", "--fresh"],
+            "interrupted; the same command without --fresh goes on where this one was",
+        ),
+        ("llmexam.workflows.train:dry_run", ["train", "r.yaml", "--dry-run"], "interrupted"),
+        (SOLVE, ["solve", "bundled", "--solver", "longest"], "interrupted"),
+        (
+            SOLVE,
+            ["solve", "bundled", "--solver", "openai"],
+            "interrupted; answers are kept: the same command asks only for the others",
+        ),
+        ("llmexam.workflows.audit:audit_exam", ["audit", "bundled"], "interrupted"),
+    ],
+)
+def test_an_interrupt_is_told_in_one_line(tmp_path, target, arguments, line):
+    code = CODE.format(target=target)
+    found = subprocess.run(
+        [sys.executable, "-c", code, *arguments], cwd=tmp_path, capture_output=True, text=True
+    )
+    assert (found.returncode, found.stderr) == (130, f"{line}\n")
