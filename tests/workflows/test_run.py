@@ -385,6 +385,25 @@ def test_progress_names_every_stage_and_counts_questions(folder):
     assert heard[-1][0] == "write the report"
 
 
+def test_stages_that_are_not_done_again_are_told_to_be_kept(folder):
+    def heard():
+        names = {}
+        run_plan(
+            folder / "plan.yaml",
+            folder / "out",
+            announce=lambda name, n_done, n_all: names.setdefault(name),
+        )
+        return list(names)
+
+    first, again = heard(), heard()
+    assert not [name for name in first if name.endswith("(kept)")]
+    assert "score lexical (kept)" in again
+    assert "grade lexical" in again
+    assert [name.removesuffix(" (kept)") for name in again] == first
+    (folder / "out" / "scores" / "lexical.parquet").unlink()
+    assert "score lexical" in heard()
+
+
 def test_a_file_to_compare_with_is_checked_before_the_work(folder):
     (folder / "other.csv").unlink()
     with pytest.raises(SubmissionError, match=r"other\.csv"):

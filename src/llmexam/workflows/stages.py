@@ -32,6 +32,7 @@ class Stages:
         fresh: Whether to do everything again, whatever is there.
         announce: Called with the name of a stage when it begins, and again with how much of it
             is done and how much there is, in whatever the stage counts (0 and None at first).
+            The name of one that is not done again ends in `(kept)`.
 
     Attributes:
         records: What each stage took, in order.
@@ -70,9 +71,10 @@ class Stages:
         """
         key = hash_json(dict(inputs))
         record_path = self._folder / "stages" / f"{name.replace(' ', '-')}.json"
-        with self._timed(name) as note:
-            if self._is_there(record_path, key, files):
-                note["cached"] = True
+        start = time.perf_counter()
+        kept = self._is_there(record_path, key, files)
+        with self._timed(name, start, kept=kept):
+            if kept:
                 return load()
             # Without its record a half-done stage cannot pass for a finished one.
             record_path.unlink(missing_ok=True)
@@ -86,18 +88,16 @@ class Stages:
 
     def time(self, name: str, compute: Callable[[], Result]) -> Result:
         """Return the result of work that is too quick to be worth keeping."""
-        with self._timed(name):
+        with self._timed(name, time.perf_counter()):
             return compute()
 
     @contextmanager
-    def _timed(self, name: str) -> Iterator[dict[str, bool]]:
-        self._current = name
+    def _timed(self, name: str, start: float, *, kept: bool = False) -> Iterator[None]:
+        self._current = f"{name} (kept)" if kept else name
         self.advance(0)
-        note = {"cached": False}
-        start = time.perf_counter()
-        yield note
+        yield
         seconds = time.perf_counter() - start
-        self.records.append(StageRecord(name, seconds, peak_memory_mb(), note["cached"]))
+        self.records.append(StageRecord(name, seconds, peak_memory_mb(), kept))
 
     def _is_there(self, record_path: Path, key: str, files: Sequence[str]) -> bool:
         if self._fresh:
