@@ -10,6 +10,7 @@ from typer.testing import CliRunner
 from llmexam.cli.plan import plan
 from llmexam.errors import SettingsError
 from llmexam.exam.exam import Exam
+from llmexam.exam.question import Question
 from llmexam.exam.writers import write_exam
 from llmexam.lm.decoder.batches import count_work
 from llmexam.solvers.cascade.solver import CascadeSettings, CascadeSolver
@@ -23,7 +24,7 @@ from llmexam.workflows.estimate_text import describe, parse_duration
 from llmexam.workflows.estimate_timed import predict_timed
 from llmexam.workflows.estimate_tokens import predict_decoder
 from llmexam.workflows.evaluate import load_exam
-from llmexam.workflows.solve import solve
+from llmexam.workflows.solve import QUESTIONS_A_CALL, solve
 from llmexam.workflows.stages import peak_memory_mb
 
 
@@ -112,18 +113,36 @@ def reads(folder):
     return DecoderReads({"model": str(folder), "precision": "fp32"})
 
 
-@pytest.mark.parametrize("template", ["letters", "options"])
-def test_the_tokens_it_counts_are_those_a_run_computes(folder, questions, template):
-    settings = {
-        "model": str(folder),
-        "precision": "fp32",
-        "batch_tokens": 900,
-        "template": template,
-    }
-    found = predict(questions, create_solver("causal-lm", settings), name="x", samples=(1, 2))
+ASKED = {
+    "letters": {"template": "letters"},
+    "calibrated": {"template": "letters", "calibrate": True},
+    "options": {"template": "options"},
+    "pmi": {"template": "options", "norm": "pmi"},
+    "pairs": {"template": "pairs"},
+    "shots": {"template": "letters", "calibrate": True, "shots": {"n": 2}},
+    "nearest shots": {"template": "options", "norm": "pmi", "shots": {"n": 1, "by": "nearest"}},
+}
+
+
+@pytest.mark.parametrize("way", ASKED.values(), ids=ASKED)
+def test_the_tokens_it_counts_are_those_a_run_computes(folder, tmp_path, way):
+    settings = {"model": str(folder), "precision": "fp32", "batch_tokens": 900, **way}
+    if "shots" in way:
+        examples = [
+            Question(f"s{i}", word, ("iron", "salt", "gold"), i % 3)
+            for i, word in enumerate(["Which rusts?", "Which is eaten?", "Whose price is highest?"])
+        ]
+        write_exam(tmp_path / "shots.jsonl", Exam(tuple(examples)), format="jsonl")
+        settings["shots"] = {**way["shots"], "file": str(tmp_path / "shots.jsonl")}
+    # Short ones, for a tokenizer of bytes, and more than a call gets.
+    asked = [
+        Question(f"q{i}", f"What is {i}?", (f"one {i % 7}", f"{i} or two", "three"), 0)
+        for i in range(QUESTIONS_A_CALL + 6)
+    ]
+    found = predict(asked, create_solver("causal-lm", settings), name="x", samples=(1, 2))
     solver = create_solver("causal-lm", settings)
     _ = solver.scorer.decoder.shares
-    solve(Exam(tuple(questions)), solver)
+    solve(Exam(tuple(asked)), solver)
     n_tokens, n_plain = (found.counts[name] for name in ("tokens", "tokens of each answer alone"))
     assert n_tokens == Spread.exact(solver.scorer.work.padded)
     assert n_plain == Spread.exact(solver.scorer.work.plain)
@@ -161,6 +180,20 @@ def test_it_plans_for_an_exam_of_another_size(reads, questions):
     n_tokens = found.counts["tokens"].likely
     assert n_tokens == 10 * own.counts["tokens"].likely
     assert found.seconds.likely == pytest.approx(40 + 11 * 3 + n_tokens / 100)
+
+
+def test_prompts_without_content_grow_with_the_exam_as_far_as_they_differ(folder, questions):
+    def counted(n, n_questions=None, **asked):
+        model = DecoderReads({"model": str(folder), "precision": "fp32", **asked})
+        found = predict_decoder(questions[:n], model, n_questions=n_questions, samples=(1,))
+        return found.counts["tokens"].likely
+
+    same = {"template": "letters", "calibrate": True}
+    few = counted(60, **same) - counted(60, template="letters")
+    many = counted(60, 600, **same) - counted(60, 600, template="letters")
+    assert few <= many < 1.5 * few
+    own = {"template": "options", "norm": "pmi"}
+    assert counted(60, 600, **own) == 10 * counted(60, **own)
 
 
 def test_any_solver_is_timed_on_questions_of_its_own(questions):

@@ -46,7 +46,7 @@ class Reads(Protocol):
         ...
 
     def requests(self, questions: Sequence[Question]) -> list[Group]:
-        """Return what is asked of the model about each question."""
+        """Return what is asked of the model: a group a question, then those without content."""
         ...
 
     def compute(self, groups: Sequence[Group]) -> int:
@@ -80,17 +80,27 @@ def predict_decoder(
     begin = clock()
     memory = dict(reads.load())
     loaded = clock()
-    groups = reads.requests(questions)
+    calls = _calls(questions, reads)
     prompt_seconds = clock() - loaded
-    calls = [groups[i : i + QUESTIONS_A_CALL] for i in range(0, len(groups), QUESTIONS_A_CALL)]
-    work = count_work([_once(call) for call in calls], n_tokens=reads.n_tokens)
-    rounds = _time_samples(groups, reads, samples, clock)
+    every = [call for both in calls for call in both if call]
+    free = [without for _, without in calls if without]
+    work = count_work(every, n_tokens=reads.n_tokens)
+    work_free = count_work(free, n_tokens=reads.n_tokens)
+    rounds = _time_samples([group for own, _ in calls for group in own], reads, samples, clock)
     wanted = n_questions or len(questions)
     scale = wanted / len(questions)
-    n_tokens = round((work.padded if reads.shares else work.plain) * scale)
-    computing = predict_seconds(rounds, math.ceil(wanted / QUESTIONS_A_CALL), n_tokens)
+    # Where prompts without content are alike, a larger exam has no more of them.
+    alike = 1 - min(1.0, sum(map(len, free)) / len(questions))
+
+    def scaled(own: int, of_free: int) -> int:
+        return round(own + (own - of_free * alike) * (scale - 1))
+
+    n_plain = scaled(work.plain, work_free.plain)
+    n_tokens = scaled(work.padded, work_free.padded) if reads.shares else n_plain
+    n_calls = math.ceil(wanted / QUESTIONS_A_CALL) + scaled(len(free), len(free))
+    computing = predict_seconds(rounds, n_calls, n_tokens)
     _, rate = fit_line([one for timed in rounds for one in timed])
-    free = memory.pop("available")
+    available = memory.pop("available")
     return Prediction(
         name,
         wanted,
@@ -98,12 +108,12 @@ def predict_decoder(
         moving=computing + Spread.exact(prompt_seconds * scale),
         counts={
             TOKENS: Spread.exact(n_tokens),
-            PLAIN_TOKENS: Spread.exact(round(work.plain * scale)),
+            PLAIN_TOKENS: Spread.exact(n_plain),
         },
         speed=f"{1 / rate:,.0f} tokens/s, measured {say_measured(rounds)}",
         timed=tuple(one for timed in rounds for one in timed),
         memory=memory,
-        available_bytes=free,
+        available_bytes=available,
     )
 
 
@@ -111,6 +121,20 @@ def spread_over(items: Sequence[Any], n: int) -> list[Any]:
     """Return some items, spread evenly."""
     n = min(n, len(items))
     return [items[(2 * i + 1) * len(items) // (2 * n)] for i in range(n)]
+
+
+def _calls(questions: Sequence[Question], reads: Reads) -> list[tuple[list[Group], list[Group]]]:
+    """Return what a run asks, call by call: of the questions, and then without their content."""
+    seen: set[tuple[Any, ...]] = set()
+    calls = []
+    for begin in range(0, len(questions), QUESTIONS_A_CALL):
+        batch = questions[begin : begin + QUESTIONS_A_CALL]
+        groups = [tuple(group) for group in reads.requests(batch)]
+        # What was asked without content is known from then on.
+        free = [group for group in dict.fromkeys(groups[len(batch) :]) if group not in seen]
+        seen.update(free)
+        calls.append((_once(groups[: len(batch)]), _once(free)))
+    return calls
 
 
 def _once(groups: Sequence[Group]) -> list[Group]:

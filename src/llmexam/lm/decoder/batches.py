@@ -19,6 +19,9 @@ from llmexam.lm.decoder.trie import TokenTrie, build_trie
 
 # A prefix shorter than this is cheaper to read again than to attend to apart.
 _LEAST_PREFIX = 8
+# Questions and what is asked without content each begin with one of their own.
+MOST_PREFIXES = 2
+"""Prefixes whose keys a scorer keeps from call to call, the last ones."""
 
 
 @dataclass(slots=True)
@@ -199,26 +202,24 @@ def pad_lines(lines: Sequence[NDArray[np.int64]], shift: int, device: torch.devi
     return Tokens(ids.to(device), places.to(device), sum(map(len, lines)))
 
 
-def count_work(
-    calls: Sequence[Sequence[Group]], *, n_tokens: int, kept_prefix: tuple[int, ...] = ()
-) -> Work:
+def count_work(calls: Sequence[Sequence[Group]], *, n_tokens: int) -> Work:
     """Return what would go through a model that shares tokens, without computing anything.
 
     Args:
         calls: The groups of each call, one call after another.
         n_tokens: Tokens of a batch.
-        kept_prefix: The prefix of the call before the first.
     """
     work = Work()
+    kept: list[tuple[int, ...]] = []
     for groups in calls:
         work.count_asked(groups)
         prefix = shared_prefix(groups)
-        if prefix and prefix != kept_prefix:
-            # It stays for the next call.
+        if prefix and prefix not in kept:
+            # It stays for the next calls.
             work.forwards += 1
             work.tokens += len(prefix)
             work.padded += len(prefix)
-            kept_prefix = prefix
+            kept = [*kept, prefix][-MOST_PREFIXES:]
         for batch in plan_batches(groups, n_prefix=len(prefix), n_tokens=n_tokens):
             n_rows = len(batch.rows)
             work.forwards += 1 + (batch.branch_width > 0)

@@ -15,6 +15,7 @@ from torch import Tensor
 
 from llmexam.lm.decoder.attention import Block, Sight, seeing
 from llmexam.lm.decoder.batches import (
+    MOST_PREFIXES,
     Batch,
     Tokens,
     Work,
@@ -28,8 +29,6 @@ from llmexam.lm.loading import ModelFolder
 
 # Keys and values of a batch, at most.
 _CACHE_BYTES = 1 << 30
-# Questions and what is asked without content each begin with one of their own.
-_MOST_PREFIXES = 2
 
 
 class LikelihoodScorer:
@@ -135,7 +134,7 @@ class LikelihoodScorer:
         if not prefix:
             return ()
         if prefix not in self._prefixes:
-            while len(self._prefixes) >= _MOST_PREFIXES:
+            while len(self._prefixes) >= MOST_PREFIXES:
                 del self._prefixes[next(iter(self._prefixes))]
             tokens = pad_lines([np.array(prefix, np.int64)], 0, self.decoder.device)
             block = Block(tokens.places)
