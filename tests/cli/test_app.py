@@ -74,6 +74,8 @@ def test_solve_with_an_index_writes_scores(tmp_path):
         (["solve", "bundled", "--set", "raech=3"], "Did you mean 'reach'"),
         (["solve", "bundled", "--format", "kagle"], "Did you mean 'kaggle'"),
         (["solve", "bundled", "--index", "nowhere"], "nowhere"),
+        (["solve", "bundled", "--solver", "no", "--out", "s.csv"], "Name it s.parquet"),
+        (["ensemble", "no.parquet", "--out", "s.csv"], "Name it s.parquet"),
         (["run", "no.yaml"], "no.yaml"),
         (["solvers", "longst"], "Did you mean 'longest'"),
         (["evaluate", "bundled", "no.csv"], "no.csv"),

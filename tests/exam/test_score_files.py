@@ -107,3 +107,12 @@ def test_scores_that_are_no_numbers_name_the_file(tmp_path):
     with pytest.raises(ScoreError, match="option B has score nan") as caught:
         read_scores(path)
     assert caught.value.file == str(path)
+
+
+def test_a_name_of_another_form_is_refused(tmp_path):
+    scores = ScoreMatrix.from_rows(["a"], [[1, 2]])
+    with pytest.raises(ScoreError, match=r"scores\.CSV: scores are written as Parquet.*\.parquet"):
+        write_scores(tmp_path / "scores.CSV", scores)
+    assert not list(tmp_path.iterdir())
+    for name in ("scores", "scores.parquet", "odd.name"):
+        write_scores(tmp_path / name, scores)

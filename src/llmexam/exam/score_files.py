@@ -24,6 +24,26 @@ _SCHEMA = pa.schema(
 _METADATA_KEY = b"llmexam"
 
 
+# Names of other forms, by which other programs would read the file wrongly.
+_OTHER_FORMS = (".csv", ".tsv", ".txt", ".json", ".jsonl", ".xlsx")
+
+
+def check_scores_name(path: str | Path) -> None:
+    """Check that the name of a score file does not promise another form than Parquet.
+
+    Raises:
+        ScoreError: It does.
+    """
+    suffix = Path(path).suffix
+    if suffix.lower() in _OTHER_FORMS:
+        raise ScoreError(
+            f"scores are written as Parquet, which a name that ends in {suffix} denies",
+            file=path,
+            hint=f"Name it {Path(path).with_suffix('.parquet').name}; ranked answers, in a "
+            "submission, are CSV",
+        )
+
+
 def write_scores(
     path: str | Path, scores: ScoreMatrix, metadata: Mapping[str, str] | None = None
 ) -> None:
@@ -37,8 +57,10 @@ def write_scores(
         metadata: What made them, such as solver, settings and hashes.
 
     Raises:
-        ScoreError: An option is absent between present ones, so a list cannot say which.
+        ScoreError: An option is absent between present ones, so a list cannot say which; or the
+            name promises another form.
     """
+    check_scores_name(path)
     holes = (~scores.present[:, :-1] & scores.present[:, 1:]).any(axis=1)
     if holes.any():
         raise ScoreError(

@@ -16,7 +16,7 @@ from llmexam.evaluation.alignment import align_scores
 from llmexam.evaluation.evaluate import evaluate_scores
 from llmexam.evaluation.results import Comparison, Evaluation
 from llmexam.exam.exam import Exam
-from llmexam.exam.score_files import read_scores, write_scores
+from llmexam.exam.score_files import check_scores_name, read_scores, write_scores
 from llmexam.exam.scores import ScoreMatrix
 from llmexam.exam.submission import write_submission
 from llmexam.workflows.evaluate import load_exam
@@ -86,6 +86,8 @@ def ensemble(
         ScoreError: A score file cannot be read, or the members do not fit each other or the exam.
         SettingsError: Settings or weights cannot be used, or contradict each other.
     """
+    if out is not None:
+        check_scores_name(out)
     saved = None if weights_file is None else read_weights(weights_file)
     if saved is not None and settings is not None:
         raise SettingsError(

@@ -11,7 +11,7 @@ from llmexam.evidence.queries import QueryForm
 from llmexam.evidence.retriever import Given, check_given
 from llmexam.exam.exam import Exam
 from llmexam.exam.question import Question
-from llmexam.exam.score_files import write_scores
+from llmexam.exam.score_files import check_scores_name, write_scores
 from llmexam.exam.scores import ScoreMatrix
 from llmexam.exam.submission import write_submission
 from llmexam.solvers.protocol import Solver
@@ -102,6 +102,8 @@ def solve_file(
         LlmExamError: The exam, the indexes or the settings cannot be used.
     """
     # A wrong name or setting should show before the work begins.
+    if out is not None:
+        check_scores_name(out)
     judge = create_solver(solver, settings)
     check_given(given)
     asked = load_exam(exam, format)
