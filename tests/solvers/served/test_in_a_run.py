@@ -20,6 +20,7 @@ pytest.importorskip("openai", reason="the extra openai is not installed")
 @pytest.fixture
 def plan(endpoint, tmp_path):
     served = {"solver": "openai", "model": "tiny", "base_url": endpoint.url, "rotations": 26}
+    served["api_key_env"] = "OPENAI_API_KEY"
     values = {
         "exam": "bundled",
         "solvers": [{**served, "cache_dir": "answers", "prompt_price": 1.0}],
