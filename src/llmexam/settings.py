@@ -41,7 +41,8 @@ class Settings(BaseModel):
             values: Keys and values, as read from YAML or the command line.
             subject: What the settings belong to, for error texts: `"solver 'lexical'"`.
             file: The file the values came from, for error texts.
-            given_as: How a user gives a setting, for error texts: `"--set {key}={value}"`.
+            given_as: How a user gives a setting, for error texts: `"--set {key}={value}"`; `{name}`
+                is the last part of a nested key.
 
         Raises:
             SettingsError: A key is unknown (the error names the nearest one), one that must be
@@ -82,7 +83,9 @@ def _explain(
             f"{subject} lacks '{field}', which has no default{about}",
             file=file,
             field=field,
-            hint=f"Give it: {given_as.format(key=field, value=value)}" if given_as else None,
+            hint=f"Give it: {given_as.format(key=field, name=path[-1], value=value)}"
+            if given_as
+            else None,
         )
     message = first["msg"].removeprefix("Value error, ").replace("valid tuple", "valid list")
     # Our own checks say what they found.

@@ -227,3 +227,5 @@ def test_what_a_recipe_lacks_is_told_with_how_to_give_it(tmp_path):
         parse(tmp_path, family="causal-lm", settings={})
     with pytest.raises(SettingsError, match=r"lacks .train.*: files to train on.*train: FILE"):
         parse_recipe({"family": "ranker"}, base=tmp_path)
+    with pytest.raises(SettingsError, match=r"lacks 'dev\.path'.*Give it: path: FILE"):
+        parse(tmp_path, dev={"n_questions": 10})

@@ -215,7 +215,7 @@ def parse_plan(values: Mapping[str, Any], *, base: Path, file: str | Path | None
         SettingsError: A key or value is wrong.
         MissingDependencyError: A solver needs a package that is not installed.
     """
-    plan = Plan.parse(values, subject="the plan", file=file, given_as="{key}: {value}")
+    plan = Plan.parse(values, subject="the plan", file=file, given_as="{name}: {value}")
     solvers = tuple(
         solver.model_copy(
             update={

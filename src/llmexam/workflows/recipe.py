@@ -180,7 +180,7 @@ def parse_recipe(
     Raises:
         SettingsError: A key or value is wrong.
     """
-    recipe = Recipe.parse(values, subject="the recipe", file=file, given_as="{key}: {value}")
+    recipe = Recipe.parse(values, subject="the recipe", file=file, given_as="{name}: {value}")
     known = training_settings(recipe.family)
     if recipe.seeds and "seed" not in known.model_fields:
         raise SettingsError(f"a {recipe.family} draws nothing, so it has no seeds", field="seeds")

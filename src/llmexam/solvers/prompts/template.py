@@ -156,7 +156,7 @@ def parse_template(text: str, file: str) -> PromptTemplate:
     if not isinstance(values, dict):
         raise SettingsError("a template is a mapping with `mode`, `question`, `answer`", file=file)
     template = PromptTemplate.parse(
-        values, subject="a prompt template", file=file, given_as="{key}: {value}"
+        values, subject="a prompt template", file=file, given_as="{name}: {value}"
     )
     template._file = file
     template.check()
