@@ -77,11 +77,27 @@ def test_an_order_in_words_scores_by_place(endpoint, make):
 def test_an_answer_that_says_nothing_leaves_all_options_tied_and_is_counted(endpoint, make):
     endpoint.says = lambda best: "I do not know"
     solver = make(answers="ranking")
-    scores = solver.score(QUESTIONS)
+    scores = solver.score(QUESTIONS[:2])
     assert all(len(set(row.tolist())) == 1 for row in scores.rows())
-    assert solver.usage.n_unread == len(QUESTIONS)
+    assert solver.usage.n_unread == 2
     note = solver.explain(QUESTIONS[:1])[0].options[0].note
     assert note == "no letter could be read: 'I do not know'"
+
+
+@pytest.mark.parametrize(
+    ("says", "told"), [("I cannot say", "one says 'I cannot say'"), ("", "empty")]
+)
+def test_a_model_of_which_nothing_can_be_read_gives_no_result(endpoint, make, says, told):
+    endpoint.says = lambda best: says
+    many = QUESTIONS[:6]
+    solver = make(answers="ranking", rotations=2)
+    with pytest.raises(EndpointError, match=rf"none of 12 answers could be read.*{told}"):
+        solver.score(many)
+    # They are paid for, and kept.
+    sent = n_answers(endpoint)
+    with pytest.raises(EndpointError):
+        solver.score(many)
+    assert n_answers(endpoint) == sent
 
 
 def test_rotations_send_each_turn_and_undo_it(endpoint, make):

@@ -7,7 +7,7 @@ from dataclasses import replace
 from functools import cached_property
 from importlib.util import find_spec
 
-from llmexam.errors import MissingDependencyError
+from llmexam.errors import EndpointError, MissingDependencyError
 from llmexam.exam.question import Question
 from llmexam.exam.scores import ScoreMatrix
 from llmexam.solvers.prompts.shots import ShotPool, require_unquoted
@@ -30,6 +30,8 @@ from llmexam.solvers.served.usage import Meter, Usage
 from llmexam.storage.hashing import hash_json
 
 _OFFERED = "offered"
+# Answers of which one at least can be read, or the model is not understood.
+_MANY = 5
 
 # A request, and the order that the options have in it.
 _Turned = tuple[tuple[int, ...], Request]
@@ -109,10 +111,11 @@ class ServedSolver:
         `truncated` tells where passages or a question had to be cut.
 
         Raises:
-            EndpointError: The endpoint failed, or the budget is used up. Answers that came are
-                kept: the same again goes on from them.
+            EndpointError: The endpoint failed, or the budget is used up, or no answer of many
+                could be read. Answers that came are kept: the same again goes on from them.
         """
         read, truncated = self._read(questions)
+        self._require_readable([reading for one in read for reading in one])
         return ScoreMatrix.from_rows(
             [q.id for q in questions], [average(one) for one in read], truncated
         )
@@ -211,6 +214,18 @@ class ServedSolver:
             offered = False
         self._cache.put(key, {_OFFERED: offered})
         return offered
+
+    def _require_readable(self, readings: Sequence[Reading]) -> None:
+        """Check that a model which cannot be understood gives no result of ties."""
+        if len(readings) < _MANY or any(one.how != "none" for one in readings):
+            return
+        said = next((one.text.strip() for one in readings if one.text.strip()), "")
+        raise EndpointError(
+            f"none of {len(readings)} answers could be read: "
+            + (f"one says {said[:80]!r}" if said else "they are empty"),
+            hint="Models that reason first need `answers: ranking` and more `max_tokens`; others "
+            "may need a `template` or `system` that asks for the letter alone",
+        )
 
     def _require_told(self, requests: Sequence[Request], replies: dict[str, Reply]) -> None:
         if all(replies[one.key].tokens is None for one in requests):
