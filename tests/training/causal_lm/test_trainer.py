@@ -8,6 +8,7 @@ import transformers
 
 from llmexam.errors import ExamError, ModelError, RunError, SettingsError
 from llmexam.evaluation.metrics import map_at_k
+from llmexam.solvers.prompts.template import read_template
 from llmexam.solvers.registry import create_solver
 from llmexam.testing import check_solver
 from llmexam.tracking.tracker import NoTracker
@@ -123,9 +124,9 @@ def test_serving_gives_the_scores_of_training(trained, make_exam):
 
 
 def test_what_the_user_sets_stays(trained):
-    values = {"model": str(trained.folder), "norm": "token", "template": "letters"}
+    values = {"model": str(trained.folder), "norm": "token", "template": "options"}
     solver = create_solver("causal-lm", values)
-    assert solver.template.mode == "letters"
+    assert solver.template == read_template("options")
     assert (solver.settings.norm, solver.settings.max_tokens) == ("token", 64)
     assert solver_for(trained).settings.norm == "sum"
 
