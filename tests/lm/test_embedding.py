@@ -59,9 +59,11 @@ def test_same_as_sentence_transformers(precision, lowest):
 
 def test_a_text_does_not_feel_its_neighbours(bundled, bundled_fp32):
     for embedder in (bundled, bundled_fp32):
+        # bf16 keeps three digits, and kernels add up in another order for other numbers of rows.
+        atol = 1e-5 if embedder.precision == "fp32" else 2e-3
         together = embedder.encode(TEXTS)
         for i, text in enumerate(TEXTS):
-            np.testing.assert_allclose(embedder.encode([text])[0], together[i], atol=1e-5)
+            np.testing.assert_allclose(embedder.encode([text])[0], together[i], atol=atol)
 
 
 def test_no_text_is_computed_twice_and_nothing_is_padded(bundled):

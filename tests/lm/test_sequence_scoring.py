@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import pytest
 
-from llmexam.errors import ModelError
+from llmexam.errors import ModelError, SettingsError
 from llmexam.lm.loading import resolve_model
 
 torch = pytest.importorskip("torch")
@@ -294,9 +294,13 @@ def test_int8_scores_are_not_taken_for_others(trained, tmp_path):
 
 
 @needs_int8
-def test_int8_refuses_what_it_cannot_do(trained):
+def test_int8_refuses_what_it_cannot_do(trained, monkeypatch):
     with pytest.raises(ModelError, match="knows BERT") as caught:
         load_sequence_scorer(trained(family="Electra"), head="native", precision="int8")
     assert "onnx-int8" in caught.value.hint
+    with pytest.raises(SettingsError, match="device"):
+        load_sequence_scorer(trained(), head="native", precision="int8", device="cuda:99")
+    # A card that is there, for all that is asked of it before.
+    monkeypatch.setattr(torch_engine, "torch_device", torch.device)
     with pytest.raises(ModelError, match="runs on the CPU"):
-        load_sequence_scorer(trained(), head="native", precision="int8", device="meta")
+        load_sequence_scorer(trained(), head="native", precision="int8", device="cuda")
