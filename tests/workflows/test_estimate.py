@@ -326,7 +326,7 @@ def test_members_of_a_decoder_kind_are_in_memory_together(folder, questions):
     found = predict(questions[:4], create_solver("cascade", settings), name="x", samples=(1, 2))
     one, two = (stage.memory for stage in found.stages)
     assert found.memory["weights"] == one["weights"] + two["weights"] > 0
-    for part in ("keys and values", "logits", "Python and libraries"):
+    for part in ("keys and values", "a layer's work", "logits", "Python and libraries"):
         assert found.memory[part] == max(one[part], two[part])
 
 
@@ -391,7 +391,7 @@ def test_the_command(folder, run):
     assert found["fits"]
     assert found["seconds"]["low"] <= found["seconds"]["likely"] <= found["seconds"]["high"]
     assert found["limit_seconds"] == 32400
-    parts = {"weights", "keys and values", "logits", "Python and libraries"}
+    parts = {"weights", "keys and values", "a layer's work", "logits", "Python and libraries"}
     assert set(found["memory"]) == parts
     tight = run(*decoder, "--limit", "0.000001s")
     assert tight.exit_code == 1

@@ -43,12 +43,14 @@ class DecoderReads:
         import torch
 
         from llmexam.lm.decoder.head import LOGIT_BYTES
+        from llmexam.lm.decoder.memory_plan import layer_bytes_per_token
 
         resident = psutil.Process().memory_info().rss
         decoder = self._scorer.decoder
         # Found out once, by a few tokens: it belongs to the loading.
         _ = decoder.shares
         on_card = decoder.device.type == "cuda"
+        config = decoder.model.config.get_text_config()
         weights = int(decoder.model.get_memory_footprint())
         # The model is loaded already, and so is Python.
         free = psutil.virtual_memory().available + weights + resident
@@ -59,6 +61,7 @@ class DecoderReads:
         return {
             WEIGHTS: weights,
             "keys and values": self.n_tokens * decoder.cache_bytes_per_token,
+            "a layer's work": self.n_tokens * layer_bytes_per_token(config, decoder.dtype),
             "logits": 0 if decoder.has_binary_head else 2 * LOGIT_BYTES,
             **({} if on_card else {LIBRARIES: resident}),
             "available": free,

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import psutil
+import torch
 
 from llmexam.errors import ModelError
 from llmexam.lm.decoder.skeleton import Skeleton
@@ -49,9 +51,7 @@ class MemoryBudget:
         staging = max(part.staging_bytes for part in parts)
         self._weights = 2 * max(part.n_bytes for part in parts) + staging
         self._fixed = LOGIT_BYTES + _LIBRARY_BYTES
-        wide = getattr(config, "intermediate_size", None) or 4 * config.hidden_size
-        # Queries, keys, values, sums and the wide layer, with their intermediate results.
-        self._per_token = (10 * config.hidden_size + 4 * wide) * skeleton.dtype.itemsize
+        self._per_token = layer_bytes_per_token(config, skeleton.dtype)
 
     def most_tokens(self, asked: int) -> int:
         """Return how many tokens a batch may have: a quarter of what the weights leave free."""
@@ -76,6 +76,18 @@ class MemoryBudget:
                 hint="Give more memory, a smaller type, or cut the evidence",
             )
         return plan
+
+
+def layer_bytes_per_token(config: Any, dtype: torch.dtype) -> int:
+    """Return what a layer takes for each token of a batch while it computes, in bytes.
+
+    Args:
+        config: The model's, of its text part.
+        dtype: The type of its states.
+    """
+    wide = getattr(config, "intermediate_size", None) or 4 * config.hidden_size
+    # Queries, keys, values, sums and the wide layer, with their intermediate results.
+    return int((10 * config.hidden_size + 4 * wide) * dtype.itemsize)
 
 
 def half_of_free() -> int:
