@@ -6,6 +6,8 @@ A folder of `llmexam export` holds ONNX or OpenVINO files instead; `lm.exported`
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import lru_cache
 from importlib.util import find_spec
@@ -239,6 +241,20 @@ def _from_hub(name: str) -> Path:
             hint="Check the name and the network, or download it elsewhere and give its folder, "
             "or use 'bundled'",
         ) from error
+
+
+@contextmanager
+def quiet_transformers() -> Iterator[None]:
+    """Silence bars and load reports of transformers: what matters of them its callers check."""
+    from transformers.utils import logging
+
+    level = logging.get_verbosity()
+    logging.set_verbosity_error()  # type: ignore[no-untyped-call]
+    logging.disable_progress_bar()  # type: ignore[no-untyped-call]
+    try:
+        yield
+    finally:
+        logging.set_verbosity(level)
 
 
 def _hash_weights(path: Path) -> str:

@@ -6,8 +6,7 @@ the same `TokenBatch`, so a trainer and a solver need not know which one they ha
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
@@ -28,6 +27,7 @@ from llmexam.lm.heads import (
     mean_padded,
     native_packed,
 )
+from llmexam.lm.loading import quiet_transformers
 from llmexam.lm.packed_bert import encode_packed
 
 if TYPE_CHECKING:
@@ -156,7 +156,7 @@ class Reader(nn.Module):
         new folder and rename it when all is there.
         """
         folder.mkdir(parents=True, exist_ok=True)
-        with _quiet():
+        with quiet_transformers():
             self.model.save_pretrained(str(folder))
         if self.head is not None:
             self.head.save(folder)
@@ -291,7 +291,7 @@ def _load(
             for name in _DROPOUTS:
                 if hasattr(config, name):
                     setattr(config, name, dropout)
-        with _quiet():
+        with quiet_transformers():
             model, found = kind.from_pretrained(
                 str(folder.path),
                 config=config,
@@ -321,17 +321,3 @@ def _require_whole(folder: ModelFolder, missing: set[str]) -> None:
 def _pad(packed: Tensor, lengths: list[int], value: int) -> Tensor:
     parts = torch.split(packed, lengths)
     return nn.utils.rnn.pad_sequence(list(parts), batch_first=True, padding_value=value)
-
-
-@contextmanager
-def _quiet() -> Iterator[None]:
-    """Silence bars and load reports of transformers: what matters of them is checked here."""
-    from transformers.utils import logging
-
-    level = logging.get_verbosity()
-    logging.set_verbosity_error()  # type: ignore[no-untyped-call]
-    logging.disable_progress_bar()  # type: ignore[no-untyped-call]
-    try:
-        yield
-    finally:
-        logging.set_verbosity(level)

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
-from contextlib import contextmanager
+from collections.abc import Collection
 from typing import Any
 
 from llmexam.errors import ModelError
 from llmexam.lm.decoder.binary_head import auto_class, require_binary_head
-from llmexam.lm.loading import ModelFolder
+from llmexam.lm.loading import ModelFolder, quiet_transformers
 
 
 def read_weights(
@@ -29,7 +28,7 @@ def read_weights(
     from safetensors import SafetensorError
 
     try:
-        with _quiet():
+        with quiet_transformers():
             model, told = auto_class(binary_head=binary_head).from_pretrained(
                 str(folder.path),
                 use_safetensors=True,
@@ -53,17 +52,3 @@ def read_weights(
             file=folder.path,
         )
     return model
-
-
-@contextmanager
-def _quiet() -> Iterator[None]:
-    """Silence bars and load reports of transformers: what matters of them is checked here."""
-    from transformers.utils import logging
-
-    level = logging.get_verbosity()
-    logging.set_verbosity_error()  # type: ignore[no-untyped-call]
-    logging.disable_progress_bar()  # type: ignore[no-untyped-call]
-    try:
-        yield
-    finally:
-        logging.set_verbosity(level)

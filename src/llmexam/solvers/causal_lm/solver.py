@@ -227,10 +227,9 @@ class CausalLmSolver:
             return LikelihoodScorer(decoder, n_tokens=settings.batch_tokens)
         from llmexam.lm.decoder.streaming import StreamedScorer
 
-        folder = resolve_model(settings.model)
         limit = settings.memory_mb
         return StreamedScorer(
-            folder,
+            resolve_model(settings.model),
             precision=settings.precision,
             device=settings.device,
             n_tokens=settings.batch_tokens,
