@@ -28,7 +28,7 @@ from llmexam import sample
 from llmexam.errors import ModelError
 from llmexam.evaluation.metrics import map_at_k
 from llmexam.exam.exam import Exam
-from llmexam.exam.readers import read_exam
+from llmexam.exam.parsers import read_exam
 from llmexam.exam.scores import ScoreMatrix
 from llmexam.lm.exporting import export_reader, origin_of
 from llmexam.lm.heads import HeadKind

@@ -32,8 +32,8 @@ from llmexam.evidence.index.sparse import SparseIndex
 from llmexam.evidence.judgements import judge
 from llmexam.evidence.queries import make_queries
 from llmexam.evidence.sentences import split_sentences
+from llmexam.exam.parsers import read_exam
 from llmexam.exam.question import Passage
-from llmexam.exam.readers import read_exam
 from llmexam.sample import CORPUS_PATH, EXAM_PATH
 
 K = 10

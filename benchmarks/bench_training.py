@@ -29,7 +29,7 @@ from transformers.trainer_utils import SaveStrategy
 
 from llmexam import sample
 from llmexam.exam.exam import Exam
-from llmexam.exam.readers import read_exam
+from llmexam.exam.parsers import read_exam
 from llmexam.training.multiple_choice.data import ChoiceData
 from llmexam.training.multiple_choice.loop import ChoiceTrainer
 from llmexam.training.multiple_choice.model import load_trainee

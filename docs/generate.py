@@ -23,12 +23,12 @@ from typer.models import ArgumentInfo, OptionInfo
 import llmexam
 from llmexam.cli.app import app
 from llmexam.evidence.corpus import CorpusFormat
-from llmexam.exam.readers.formats import FORMATS
+from llmexam.exam.parsers.formats import FORMATS
 from llmexam.exam.writers import WRITERS
 from llmexam.solvers.registry import solver_class, solver_entries
 from llmexam.training.registry import trainer_class, trainer_names
-from llmexam.workflows.plan import Plan
-from llmexam.workflows.recipe import Recipe
+from llmexam.workflows.run.plan import Plan
+from llmexam.workflows.train.recipe import Recipe
 
 HERE = Path(__file__).resolve().parent
 NOTE = "<!-- Written by docs/generate.py: change the code, then run `make docs`. -->\n\n"

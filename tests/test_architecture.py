@@ -44,6 +44,6 @@ def test_grading_and_word_matching_import_no_deep_learning():
     code = (
         "import llmexam as lx; from llmexam.testing import example_questions\n"
         "lx.solve(lx.Exam(tuple(example_questions())), 'lexical')\n"
-        "import llmexam.workflows.run, llmexam.workflows.evaluate"
+        "import llmexam.workflows.run.pipeline, llmexam.workflows.evaluate"
     )
     assert loaded_by(code) & {"torch", "transformers", "sentence_transformers", "faiss"} == set()

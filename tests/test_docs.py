@@ -23,7 +23,7 @@ import pytest
 import yaml
 
 from llmexam.__main__ import main
-from llmexam.workflows.plan import read_plan
+from llmexam.workflows.run.plan import read_plan
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 DOCS = REPOSITORY / "docs"

@@ -24,8 +24,8 @@ if TYPE_CHECKING:
     from llmexam.evaluation.evaluate import evaluate_rankings, evaluate_scores
     from llmexam.evaluation.metrics import map_at_k
     from llmexam.exam.exam import Exam
+    from llmexam.exam.parsers import read_exam
     from llmexam.exam.question import Passage, Question
-    from llmexam.exam.readers import read_exam
     from llmexam.exam.score_files import read_scores, write_scores
     from llmexam.exam.scores import ScoreMatrix
     from llmexam.exam.splits import k_folds, split_exam
@@ -34,9 +34,9 @@ if TYPE_CHECKING:
     from llmexam.report.html import write_report
     from llmexam.solvers.registry import create_solver
     from llmexam.workflows.audit import audit_exam
-    from llmexam.workflows.run import run_plan
+    from llmexam.workflows.run.pipeline import run_plan
     from llmexam.workflows.solve import solve
-    from llmexam.workflows.train import train_recipe
+    from llmexam.workflows.train.pipeline import train_recipe
 
 _HOMES = {
     "Exam": "llmexam.exam.exam",
@@ -53,14 +53,14 @@ _HOMES = {
     "evaluate_scores": "llmexam.evaluation.evaluate",
     "k_folds": "llmexam.exam.splits",
     "map_at_k": "llmexam.evaluation.metrics",
-    "read_exam": "llmexam.exam.readers",
+    "read_exam": "llmexam.exam.parsers",
     "read_scores": "llmexam.exam.score_files",
     "read_submission": "llmexam.exam.submission",
-    "run_plan": "llmexam.workflows.run",
+    "run_plan": "llmexam.workflows.run.pipeline",
     "solve": "llmexam.workflows.solve",
     "split_exam": "llmexam.exam.splits",
     "to_long": "llmexam.exam.writers",
-    "train_recipe": "llmexam.workflows.train",
+    "train_recipe": "llmexam.workflows.train.pipeline",
     "validate_submission": "llmexam.exam.submission",
     "write_exam": "llmexam.exam.writers",
     "write_report": "llmexam.report.html",

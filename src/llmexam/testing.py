@@ -9,7 +9,7 @@ import numpy as np
 
 from llmexam.exam.question import Passage, Question
 from llmexam.exam.scores import ScoreMatrix
-from llmexam.settings import Settings
+from llmexam.settings.base import Settings
 from llmexam.solvers.protocol import Explanation, OptionReason, Solver
 
 

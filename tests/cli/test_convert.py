@@ -6,7 +6,7 @@ from typer.testing import CliRunner
 
 from llmexam.cli.convert import convert
 from llmexam.errors import ExamError
-from llmexam.exam.readers import read_exam
+from llmexam.exam.parsers import read_exam
 
 app = typer.Typer()
 app.command()(convert)

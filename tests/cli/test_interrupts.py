@@ -22,13 +22,17 @@ SOLVE = "llmexam.workflows.solve:solve_file"
 @pytest.mark.parametrize(
     ("target", "arguments", "line"),
     [
-        ("llmexam.workflows.run:run_plan", ["run", "demo"], f"interrupted; {GOES_ON}"),
+        ("llmexam.workflows.run.pipeline:run_plan", ["run", "demo"], f"interrupted; {GOES_ON}"),
         (
-            "llmexam.workflows.train:train_recipe",
+            "llmexam.workflows.train.pipeline:train_recipe",
             ["train", "r.yaml", "--fresh"],
             "interrupted; the same command without --fresh goes on where this one was",
         ),
-        ("llmexam.workflows.train:dry_run", ["train", "r.yaml", "--dry-run"], "interrupted"),
+        (
+            "llmexam.workflows.train.pipeline:dry_run",
+            ["train", "r.yaml", "--dry-run"],
+            "interrupted",
+        ),
         (SOLVE, ["solve", "bundled", "--solver", "longest"], "interrupted"),
         (
             SOLVE,

@@ -66,7 +66,7 @@ def test_a_time_that_is_not_known_is_not_shown(capsys):
 
     from llmexam.cli.train import _print_dry_run
     from llmexam.training.protocol import Estimate
-    from llmexam.workflows.train import DryRun
+    from llmexam.workflows.train.pipeline import DryRun
 
     for seconds, is_shown in ((95.0, True), (None, False)):
         estimate = Estimate(40, 900, 7, 0, 0.0, seconds, 123.0, {"time, at least": "3 s"})

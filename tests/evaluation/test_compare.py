@@ -4,7 +4,7 @@ import pytest
 from llmexam.errors import ScoreError, SubmissionError
 from llmexam.evaluation.compare import compare_results
 from llmexam.evaluation.evaluate import evaluate_rankings
-from llmexam.exam.readers import read_exam
+from llmexam.exam.parsers import read_exam
 from llmexam.exam.scores import ScoreMatrix
 from llmexam.exam.submission import read_submission
 

@@ -8,8 +8,8 @@ from llmexam.evaluation.evaluate import compute_baselines, evaluate_rankings, ev
 from llmexam.evaluation.metrics import map_at_k
 from llmexam.evaluation.results import Evaluation
 from llmexam.exam.exam import Exam
+from llmexam.exam.parsers import read_exam
 from llmexam.exam.question import Question
-from llmexam.exam.readers import read_exam
 from llmexam.exam.scores import ScoreMatrix
 from llmexam.exam.submission import read_submission
 

@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 
 from llmexam.errors import SubmissionError
 from llmexam.exam.exam import Exam
+from llmexam.exam.parsers import read_exam
 from llmexam.exam.question import Question
-from llmexam.exam.readers import read_exam
 from llmexam.exam.scores import ScoreMatrix
 from llmexam.exam.submission import read_submission, validate_submission, write_submission
 

@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 
 from llmexam.errors import ExamError
 from llmexam.exam.exam import Exam
+from llmexam.exam.parsers import read_exam
 from llmexam.exam.question import Passage, Question
-from llmexam.exam.readers import read_exam
 from llmexam.exam.writers import LongRow, to_long, what_is_lost, write_exam
 
 ODD = [

@@ -11,7 +11,7 @@ def fake_family(monkeypatch):
     from llmexam.solvers import registry as solvers
     from llmexam.training import registry as trainers
 
-    place = Path(__file__).with_name("fake_family.py")
+    place = Path(__file__).with_name("train") / "fake_family.py"
     spec = importlib.util.spec_from_file_location("fake_family", place)
     module = importlib.util.module_from_spec(spec)
     monkeypatch.setitem(sys.modules, "fake_family", module)

@@ -2,8 +2,8 @@ import pytest
 
 from llmexam.errors import ExamError
 from llmexam.exam.exam import Exam
+from llmexam.exam.parsers import read_exam
 from llmexam.exam.question import Passage, Question
-from llmexam.exam.readers import read_exam
 from llmexam.workflows.convert import convert_exam
 
 EXAM = Exam(

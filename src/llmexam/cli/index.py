@@ -14,7 +14,7 @@ import typer
 from llmexam.errors import SettingsError
 
 if TYPE_CHECKING:
-    from llmexam.workflows.index import IndexSummary
+    from llmexam.workflows.evidence.index import IndexSummary
 
 
 def index(
@@ -78,7 +78,7 @@ def index(
 
     Example: llmexam index wiki.jsonl notes/ --out my-index
     """
-    from llmexam.workflows import index as workflow
+    from llmexam.workflows.evidence import index as workflow
 
     if out is None:
         raise SettingsError("--out is missing", hint="Name the folder of the index")

@@ -58,7 +58,7 @@ def plan(
     Example: llmexam plan exam.csv --model my-llama --questions 4000 --limit 9h
     """
     from llmexam.cli.options import parse_settings
-    from llmexam.workflows.estimate import estimate_file
+    from llmexam.workflows.estimate.predict import estimate_file
 
     settings = parse_settings(set_ or [])
     found = estimate_file(
@@ -79,7 +79,7 @@ def plan(
 
         typer.echo(dumps(found.to_json(), indent=2))
     else:
-        from llmexam.workflows.estimate_text import describe
+        from llmexam.workflows.estimate.text import describe
 
         typer.echo(describe(found))
     if not (found.fits and found.fits_memory):

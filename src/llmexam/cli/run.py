@@ -44,7 +44,7 @@ def run(
     from llmexam.cli.options import parse_settings
     from llmexam.cli.progress import stage_progress
     from llmexam.report.terminal import print_report
-    from llmexam.workflows.run import run_plan
+    from llmexam.workflows.run.pipeline import run_plan
 
     folder = out or Path("runs") / Path(plan).stem
     errors = Console(stderr=True)

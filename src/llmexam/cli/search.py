@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from llmexam.evidence.queries import QueryForm
-    from llmexam.workflows.search import SearchSummary
+    from llmexam.workflows.evidence.search import SearchSummary
 
 
 def search(
@@ -56,7 +56,7 @@ def search(
 
     Example: llmexam search my-index "Why is the sky blue?" -k 3
     """
-    from llmexam.workflows import search as workflow
+    from llmexam.workflows.evidence import search as workflow
 
     if bool(queries) == (exam is not None):
         raise SettingsError("name either queries or --exam", hint="See: llmexam search --help")

@@ -12,7 +12,7 @@ import typer
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from llmexam.workflows.train import DryRun
+    from llmexam.workflows.train.pipeline import DryRun
 
 
 def train(
@@ -55,8 +55,8 @@ def train(
     from llmexam.cli.interrupts import goes_on, telling_of_interrupts
     from llmexam.cli.options import parse_settings
     from llmexam.training.states import is_first_process
-    from llmexam.workflows.train import dry_run as try_recipe
-    from llmexam.workflows.train import train_recipe
+    from llmexam.workflows.train.pipeline import dry_run as try_recipe
+    from llmexam.workflows.train.pipeline import train_recipe
 
     folder = out or Path("trainings") / recipe.stem
     changes = parse_settings(set_ or [])
@@ -98,7 +98,7 @@ def train(
 
 
 def _print_results(results: dict[str, Any], folder: Path, console: Console) -> None:
-    from llmexam.workflows.train_page import GRADE_HEADS, grade_rows
+    from llmexam.workflows.train.page import GRADE_HEADS, grade_rows
 
     rows = grade_rows(results)
     # Eighty columns hold the intervals only below their values, and the rest in lines of its own.
@@ -126,7 +126,7 @@ def _print_results(results: dict[str, Any], folder: Path, console: Console) -> N
 
 
 def _print_splits(results: dict[str, Any], console: Console) -> None:
-    from llmexam.workflows.train_page import split_rows, splits_caption
+    from llmexam.workflows.train.page import split_rows, splits_caption
 
     _print_line(splits_caption(results), console)
     for name in results["over_splits"]["exams"]:

@@ -6,7 +6,7 @@ from typing import Literal, Self
 
 from pydantic import Field, model_validator
 
-from llmexam.settings import Settings
+from llmexam.settings.base import Settings
 
 Method = Literal["mean-z", "log-linear", "mean-softmax", "max-probability", "rank-fusion", "vote"]
 

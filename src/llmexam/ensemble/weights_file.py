@@ -10,7 +10,7 @@ from pydantic import Field
 
 from llmexam.ensemble.settings import EnsembleSettings, Method
 from llmexam.errors import SettingsError
-from llmexam.settings import Settings
+from llmexam.settings.base import Settings
 from llmexam.storage.atomic import write_json
 
 

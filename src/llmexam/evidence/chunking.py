@@ -19,7 +19,7 @@ from pydantic import Field, model_validator
 from llmexam.evidence.seen import SeenKeys, hash_texts
 from llmexam.evidence.sentences import split_sentences
 from llmexam.exam.question import Passage
-from llmexam.settings import Settings
+from llmexam.settings.base import Settings
 
 _LONGEST_WORD = 40
 _TOKEN = re.compile(rf"\S{{1,{_LONGEST_WORD}}}")

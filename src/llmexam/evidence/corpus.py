@@ -18,7 +18,7 @@ from llmexam.evidence import corpus_formats
 from llmexam.evidence.corpus_formats import Record
 from llmexam.evidence.seen import SeenKeys, hash_texts
 from llmexam.exam.question import Passage
-from llmexam.settings import Settings
+from llmexam.settings.base import Settings
 
 CorpusFormat = Literal["auto", "jsonl", "csv", "parquet", "text", "markdown"]
 

@@ -15,7 +15,7 @@ from llmexam.evidence.queries import QueryForm, make_queries
 from llmexam.exam.question import Passage, Question
 from llmexam.lm.model_card import read_card, read_told
 from llmexam.lm.text_pairs import TextPair
-from llmexam.settings import Settings
+from llmexam.settings.base import Settings
 
 if TYPE_CHECKING:
     from llmexam.lm.pair_scoring import PairScores

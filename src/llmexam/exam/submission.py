@@ -8,7 +8,7 @@ from pathlib import Path
 from llmexam.errors import ExamError, SubmissionError
 from llmexam.exam.exam import Exam
 from llmexam.exam.letters import MAX_OPTIONS, index_of, letter_of
-from llmexam.exam.readers.source import SourceFile
+from llmexam.exam.parsers.source import SourceFile
 from llmexam.exam.scores import ScoreMatrix
 from llmexam.exam.writers import csv_text
 from llmexam.storage.atomic import write_text

@@ -16,8 +16,8 @@ from llmexam.errors import ExamError, nearest
 from llmexam.exam.context import join_context
 from llmexam.exam.exam import Exam
 from llmexam.exam.letters import letter_of
+from llmexam.exam.parsers.alpaca import INSTRUCTION, parse_input, render_input
 from llmexam.exam.question import Question
-from llmexam.exam.readers.alpaca import INSTRUCTION, parse_input, render_input
 from llmexam.storage.atomic import write_text
 
 

@@ -14,7 +14,7 @@ from pydantic import Field
 from pydantic_core import from_json
 
 from llmexam.errors import ModelError, SettingsError, UntrainedModelError
-from llmexam.settings import Settings
+from llmexam.settings.base import Settings
 from llmexam.storage.atomic import write_text
 
 CARD_FILE = "llmexam.json"

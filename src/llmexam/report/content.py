@@ -9,6 +9,7 @@ from llmexam.exam.audit import Finding
 from llmexam.exam.exam import Exam
 from llmexam.exam.scores import ScoreMatrix
 from llmexam.solvers.protocol import Explanation
+from llmexam.stages.stages import StageRecord
 from llmexam.training.protocol import CurvePoint
 
 AuditFinding = Finding
@@ -40,23 +41,6 @@ class SolverResult:
     gain: Comparison | None = None
     curve: tuple[CurvePoint, ...] = ()
     usage: str = ""
-
-
-@dataclass(frozen=True)
-class StageRecord:
-    """What one stage of the run took.
-
-    Attributes:
-        name: The stage.
-        seconds: Wall time.
-        peak_mb: Peak memory of the process so far when the stage ended, in MB (10^6 bytes).
-        cached: Whether its result was taken from an earlier run.
-    """
-
-    name: str
-    seconds: float
-    peak_mb: float
-    cached: bool = False
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ from pydantic import Field
 from llmexam.evidence.selection import SentenceSelector
 from llmexam.exam.question import Question
 from llmexam.lm.text_pairs import EncodedPair, PairFrame, TextPair, encode_pairs, pair_frame
-from llmexam.settings import Settings
+from llmexam.settings.base import Settings
 
 # What is read for one option: the first text may be cut at its end, the second never is.
 OptionPair = TextPair

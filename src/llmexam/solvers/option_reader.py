@@ -19,7 +19,7 @@ from llmexam.exam.question import Question
 from llmexam.exam.scores import ScoreMatrix
 from llmexam.lm.loading import ModelFolder, load_tokenizer, require_packages, resolve_model
 from llmexam.lm.model_card import EvidenceOrigin, ModelCard, read_card, read_told, require_family
-from llmexam.settings import Settings
+from llmexam.settings.base import Settings
 from llmexam.solvers.option_encoding import EncodedQuestion, encode_questions
 from llmexam.solvers.option_pairs import EncodingSettings
 from llmexam.solvers.option_reasons import explain_question

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from llmexam.exam.question import Question
 from llmexam.exam.scores import ScoreMatrix
-from llmexam.settings import Settings
+from llmexam.settings.base import Settings
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,7 @@ from importlib.metadata import entry_points
 from typing import Any
 
 from llmexam.errors import MissingDependencyError, SettingsError, nearest
-from llmexam.settings import Settings
+from llmexam.settings.base import Settings
 from llmexam.solvers.protocol import Solver, SolverClass
 
 ENTRY_POINT_GROUP = "llmexam.solvers"

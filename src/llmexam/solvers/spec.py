@@ -7,7 +7,7 @@ from typing import Any
 
 from pydantic import Field, model_validator
 
-from llmexam.settings import Settings
+from llmexam.settings.base import Settings
 
 
 class SolverSpec(Settings):

@@ -6,7 +6,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from llmexam.settings import Settings
+from llmexam.settings.base import Settings
 
 
 class TrackingSettings(Settings):

@@ -13,7 +13,7 @@ from pydantic import Field
 from llmexam.exam.exam import Exam
 from llmexam.exam.letters import MAX_OPTIONS
 from llmexam.exam.normalise import normalise, words_of
-from llmexam.settings import Settings
+from llmexam.settings.base import Settings
 
 Encode = Callable[[Sequence[str]], NDArray[np.float32]]
 

@@ -9,7 +9,7 @@ from typing import Any, Protocol
 from llmexam.exam.exam import Exam
 from llmexam.exam.scores import ScoreMatrix
 from llmexam.lm.model_card import ModelCard
-from llmexam.settings import Settings
+from llmexam.settings.base import Settings
 from llmexam.tracking.tracker import Tracker
 
 

@@ -8,7 +8,7 @@ from importlib import import_module
 from typing import Any
 
 from llmexam.errors import MissingDependencyError, SettingsError, nearest
-from llmexam.settings import Settings
+from llmexam.settings.base import Settings
 from llmexam.training.protocol import Trainer, TrainerClass
 
 

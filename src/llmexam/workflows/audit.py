@@ -13,8 +13,8 @@ from llmexam.exam.audit.overlap import find_in_exam, find_in_text, summarise
 from llmexam.exam.audit.repeats import check_near, check_repeats
 from llmexam.exam.audit.texts import check_texts
 from llmexam.exam.exam import Exam
-from llmexam.exam.readers import detect_format, read_rows
-from llmexam.exam.readers.source import SourceFile
+from llmexam.exam.parsers import detect_format, read_rows
+from llmexam.exam.parsers.source import SourceFile
 from llmexam.sample import exam_path
 
 TEXT_SUFFIXES = frozenset(

@@ -8,7 +8,7 @@ from llmexam.evaluation.compare import Prediction
 from llmexam.evaluation.evaluate import evaluate_rankings, evaluate_scores
 from llmexam.evaluation.results import Evaluation
 from llmexam.exam.exam import Exam
-from llmexam.exam.readers import read_exam
+from llmexam.exam.parsers import read_exam
 from llmexam.exam.scores import ScoreMatrix
 from llmexam.sample import exam_path
 

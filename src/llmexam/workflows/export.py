@@ -18,8 +18,8 @@ from llmexam.evaluation.metrics import map_at_k
 from llmexam.evidence.corpus import read_corpus
 from llmexam.evidence.judgements import read_qrels
 from llmexam.exam.exam import Exam
+from llmexam.exam.parsers import read_exam
 from llmexam.exam.question import Question
-from llmexam.exam.readers import read_exam
 from llmexam.lm.exported import ExportBackend
 from llmexam.lm.loading import ModelFolder, load_tokenizer, require_packages, resolve_model
 from llmexam.lm.model_card import CARD_FILE, ModelCard, read_card, write_card

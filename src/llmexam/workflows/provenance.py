@@ -1,55 +1,17 @@
-"""Where a result comes from: versions, and the hash of the code itself."""
+"""What a report says about where a result comes from."""
 
 from __future__ import annotations
 
 import os
 import platform
 import subprocess
-from collections.abc import Sequence
 from datetime import UTC, datetime
 from functools import cache
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 import llmexam
 from llmexam.exam.exam import Exam
-from llmexam.storage.hashing import hash_file, hash_json
-
-_PACKAGES = ("llmexam", "numpy", "tantivy", "pyarrow")
-_MODEL_PACKAGES = ("torch", "transformers", "faiss-cpu", "lightgbm")
-
-
-def installed_versions() -> dict[str, str]:
-    """Return the versions of Python and of the packages any result may depend on."""
-    return {"python": platform.python_version(), **_versions(_PACKAGES)}
-
-
-def model_versions() -> dict[str, str]:
-    """Return the versions of the packages that the result of a model may depend on."""
-    return _versions(_MODEL_PACKAGES)
-
-
-def origin_version(distribution: str) -> str:
-    """Return the version of the distribution that a solver comes from, or nothing."""
-    return _versions([distribution]).get(distribution, "")
-
-
-def _versions(packages: Sequence[str]) -> dict[str, str]:
-    found = {}
-    for package in packages:
-        try:
-            found[package] = version(package)
-        except PackageNotFoundError:
-            continue
-    return found
-
-
-@cache
-def code_hash() -> str:
-    """Return a SHA-256 over all source files of llmexam, so that changed code is noticed."""
-    root = Path(llmexam.__file__).parent
-    files = sorted(root.rglob("*.py"))
-    return hash_json([[path.relative_to(root).as_posix(), hash_file(path)] for path in files])
+from llmexam.stages.provenance import code_hash, installed_versions, model_versions
 
 
 @cache

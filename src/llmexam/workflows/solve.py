@@ -16,12 +16,12 @@ from llmexam.exam.scores import ScoreMatrix
 from llmexam.exam.submission import write_submission
 from llmexam.solvers.protocol import Solver
 from llmexam.solvers.registry import create_solver
+from llmexam.stages.provenance import code_hash
 from llmexam.workflows.evaluate import load_exam
-from llmexam.workflows.gather import missing_evidence
-from llmexam.workflows.plan import EvidencePlan
-from llmexam.workflows.provenance import code_hash
-from llmexam.workflows.same_evidence import check_evidence
-from llmexam.workflows.search import attach_evidence
+from llmexam.workflows.evidence.gather import missing_evidence
+from llmexam.workflows.evidence.same_evidence import check_evidence
+from llmexam.workflows.evidence.search import attach_evidence
+from llmexam.workflows.run.plan import EvidencePlan
 
 Progress = Callable[[int, int], None]
 

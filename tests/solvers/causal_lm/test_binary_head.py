@@ -7,8 +7,8 @@ import transformers
 
 from llmexam import sample
 from llmexam.errors import ModelError, SettingsError
+from llmexam.exam.parsers import read_exam
 from llmexam.exam.question import Passage, Question
-from llmexam.exam.readers import read_exam
 from llmexam.solvers.registry import create_solver
 from llmexam.testing import check_solver
 
@@ -163,8 +163,8 @@ def test_examples_are_shown(judge, tmp_path):
 
 
 def test_what_it_would_take_is_told(judge):
-    from llmexam.workflows.estimate import estimate_file
-    from llmexam.workflows.estimate_prediction import Spread
+    from llmexam.workflows.estimate.predict import estimate_file
+    from llmexam.workflows.estimate.prediction import Spread
 
     settings = {"model": str(judge), "precision": "fp32", "template": "binary_head"}
     exam = EXAM.subset(range(8))

@@ -7,8 +7,8 @@ import torch
 from llmexam import sample
 from llmexam.errors import ModelError, SettingsError
 from llmexam.exam.exam import Exam
+from llmexam.exam.parsers import read_exam
 from llmexam.exam.question import Passage, Question
-from llmexam.exam.readers import read_exam
 from llmexam.exam.writers import write_exam
 from llmexam.solvers.prompts.template import template_names
 from llmexam.solvers.registry import create_solver

@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 
 from llmexam.errors import ExamError
 from llmexam.exam.exam import Exam
+from llmexam.exam.parsers.alpaca import INSTRUCTION, render_input
 from llmexam.exam.question import Question
-from llmexam.exam.readers.alpaca import INSTRUCTION, render_input
 from llmexam.exam.writers import WRITERS
 from llmexam.solvers.causal_lm.asking import asking_of
 from llmexam.solvers.prompts.template import read_template

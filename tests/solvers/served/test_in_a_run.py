@@ -12,7 +12,7 @@ from llmexam.exam.writers import write_exam
 from llmexam.solvers.registry import create_solver
 from llmexam.training.curve_file import CURVE_FILE
 from llmexam.workflows.evaluate import load_exam
-from llmexam.workflows.run import run_plan
+from llmexam.workflows.run.pipeline import run_plan
 
 pytest.importorskip("openai", reason="the extra openai is not installed")
 

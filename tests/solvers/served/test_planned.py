@@ -9,9 +9,9 @@ from llmexam.exam.exam import Exam
 from llmexam.exam.writers import write_exam
 from llmexam.solvers.cascade.solver import CascadeSettings, CascadeSolver
 from llmexam.solvers.registry import create_solver
-from llmexam.workflows.estimate import estimate, predict
-from llmexam.workflows.estimate_prediction import Spread
-from llmexam.workflows.estimate_served import predict_served
+from llmexam.workflows.estimate.predict import estimate, predict
+from llmexam.workflows.estimate.prediction import Spread
+from llmexam.workflows.estimate.served import predict_served
 from llmexam.workflows.evaluate import load_exam
 from llmexam.workflows.solve import solve
 

@@ -22,7 +22,7 @@ from llmexam.exam.writers import write_exam
 from llmexam.solvers.registry import create_solver
 from llmexam.solvers.served.requests import write_request
 from llmexam.solvers.served.settings import ServedSettings
-from llmexam.workflows.estimate import predict
+from llmexam.workflows.estimate.predict import predict
 
 pytest.importorskip("openai", reason="the extra openai is not installed")
 

@@ -11,7 +11,7 @@ from llmexam.solvers.prompts.template import read_template, template_names
 from llmexam.solvers.prompts.wording import Shot, as_messages, as_text
 from llmexam.testing import check_solver, example_questions
 from llmexam.workflows.audit import audit_exam
-from llmexam.workflows.scored import alike
+from llmexam.workflows.run.scored import alike
 
 pytest.importorskip("openai", reason="the extra openai is not installed")
 

@@ -11,7 +11,7 @@ from llmexam.training.causal_lm.estimate import estimate, find_shape, flops_per_
 from llmexam.training.causal_lm.examples import ExampleMaker, Examples
 from llmexam.training.causal_lm.memory import Shape, memory, model_shape, n_trained
 from llmexam.training.causal_lm.model import load_trainee
-from llmexam.workflows.recipe import read_recipe
+from llmexam.workflows.train.recipe import read_recipe
 
 RECIPE = Path(__file__).parents[3] / "recipes" / "llama2_13b_sft.yaml"
 NONE = {"n_layers": 0, "hidden": 0, "key_value": 0, "inner": 0, "vocabulary": 0}

@@ -23,7 +23,7 @@ from pathlib import Path
 
 import deepspeed.ops
 import transformers
-from llmexam.exam.readers import read_exam
+from llmexam.exam.parsers import read_exam
 from llmexam.tracking.tracker import NoTracker
 from llmexam.training.causal_lm import trainer as room
 from llmexam.training.registry import create_trainer

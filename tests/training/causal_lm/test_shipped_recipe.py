@@ -12,12 +12,12 @@ import pytest
 from safetensors.torch import load_file
 
 from llmexam.evaluation.metrics import map_at_k
-from llmexam.exam.readers import read_exam
+from llmexam.exam.parsers import read_exam
 from llmexam.exam.writers import write_exam
 from llmexam.sample import EXAM_PATH
 from llmexam.solvers.registry import create_solver
 from llmexam.training.states import whole_states
-from llmexam.workflows.train import dry_run
+from llmexam.workflows.train.pipeline import dry_run
 
 RECIPE = Path(__file__).parents[3] / "recipes" / "llama2_13b_sft.yaml"
 PARTS = {"train": range(48), "dev": range(48, 60), "official": range(60, 75)}

@@ -20,8 +20,8 @@ from llmexam.lm.model_card import read_card
 from llmexam.solvers.registry import create_solver
 from llmexam.tracking.tracker import NoTracker
 from llmexam.training.registry import create_trainer
-from llmexam.workflows.run import run_plan
-from llmexam.workflows.train import train_recipe
+from llmexam.workflows.run.pipeline import run_plan
+from llmexam.workflows.train.pipeline import train_recipe
 
 FAST = {
     "learning_rate": 3e-3,

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import Field
 
-from llmexam.settings import Settings
+from llmexam.settings.base import Settings
 
 if TYPE_CHECKING:
     import tantivy

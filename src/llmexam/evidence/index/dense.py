@@ -31,7 +31,7 @@ from llmexam.evidence.index.manifest import (
 )
 from llmexam.evidence.index.passage_store import PassageStore, document_of
 from llmexam.exam.question import Passage
-from llmexam.settings import Settings
+from llmexam.settings.base import Settings
 from llmexam.storage.atomic import atomic_path
 
 _SEED = 20230711

@@ -26,7 +26,7 @@ from llmexam.evidence.index.manifest import Manifest, Source, check_manifest, re
 from llmexam.evidence.index.passage_store import document_of
 from llmexam.evidence.index.writer import IndexWriter, writing
 from llmexam.exam.question import Passage
-from llmexam.settings import Settings
+from llmexam.settings.base import Settings
 
 _ANALYZER = "llmexam_en"
 _DATA = "tantivy"

@@ -10,7 +10,7 @@ from pydantic import Field
 
 from llmexam.exam.question import Question
 from llmexam.exam.scores import ScoreMatrix
-from llmexam.settings import Settings
+from llmexam.settings.base import Settings
 from llmexam.solvers.protocol import Explanation, OptionReason
 
 

@@ -15,7 +15,7 @@ from llmexam.exam.scores import ScoreMatrix
 from llmexam.exam.wording import follow_wording, means_all, means_none
 from llmexam.lm.embedding import load_embedder
 from llmexam.lm.loading import BUNDLED, require_packages, resolve_model
-from llmexam.settings import Settings
+from llmexam.settings.base import Settings
 from llmexam.solvers.bi_encoder.matching import FEATURES, Match
 from llmexam.solvers.bi_encoder.reading import Reading, read_questions
 from llmexam.solvers.protocol import Explanation, OptionFeatures, OptionReason, Support

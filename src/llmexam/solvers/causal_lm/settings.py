@@ -7,7 +7,7 @@ from typing import Literal, Self
 
 from pydantic import Field, model_validator
 
-from llmexam.settings import Settings
+from llmexam.settings.base import Settings
 from llmexam.solvers.causal_lm.asking import Norm
 from llmexam.solvers.prompts.shots import ShotSettings
 

@@ -11,7 +11,7 @@ from pydantic import Field
 from llmexam.exam.question import Question
 from llmexam.exam.scores import ScoreMatrix
 from llmexam.exam.wording import follow_wording, means_all, means_none
-from llmexam.settings import Settings
+from llmexam.settings.base import Settings
 from llmexam.solvers.lexical.analysis import stop_terms
 from llmexam.solvers.lexical.features import FEATURES, OptionEvidence
 from llmexam.solvers.protocol import Explanation, OptionFeatures, OptionReason, Support

@@ -14,10 +14,10 @@ from pydantic import Field
 from llmexam.errors import SettingsError
 from llmexam.exam.audit.overlap import find_in_exam, find_in_text
 from llmexam.exam.exam import Exam
+from llmexam.exam.parsers import read_exam
 from llmexam.exam.question import Question
-from llmexam.exam.readers import read_exam
 from llmexam.lm.loading import BUNDLED
-from llmexam.settings import Settings
+from llmexam.settings.base import Settings
 
 if TYPE_CHECKING:
     from llmexam.lm.embedding import Embedder

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal, Self
 from pydantic import Field, PrivateAttr, model_validator
 
 from llmexam.errors import SettingsError, nearest
-from llmexam.settings import Settings
+from llmexam.settings.base import Settings
 from llmexam.storage.yaml_text import load_yaml
 
 if TYPE_CHECKING:

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from llmexam.errors import MissingDependencyError, ModelError, SettingsError
-from llmexam.settings import Settings
+from llmexam.settings.base import Settings
 from llmexam.solvers.ranker.encoding import OptionRows
 from llmexam.solvers.spec import SolverSpec
 from llmexam.storage.atomic import write_json, write_text

@@ -14,7 +14,7 @@ from llmexam.errors import ModelError, SettingsError, nearest
 from llmexam.exam.question import Question
 from llmexam.exam.scores import ScoreMatrix
 from llmexam.lm.model_card import EvidenceOrigin, ModelCard, read_card, require_family
-from llmexam.settings import Settings
+from llmexam.settings.base import Settings
 from llmexam.solvers.members import usage_of_members
 from llmexam.solvers.protocol import Explanation, OptionReason, Solver, Support
 from llmexam.solvers.ranker.asking import ask_members

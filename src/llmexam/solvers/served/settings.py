@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 
 from pydantic import ConfigDict, Field, field_validator, model_validator
 
-from llmexam.settings import Settings
+from llmexam.settings.base import Settings
 from llmexam.solvers.prompts.shots import ShotSettings
 
 _OPENAI_URL = "https://api.openai.com/v1"

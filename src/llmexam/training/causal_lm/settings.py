@@ -6,7 +6,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from llmexam.settings import Settings
+from llmexam.settings.base import Settings
 from llmexam.training.settings import TrainingSettings
 
 Objective = Literal["answer", "option-likelihood", "binary", "binary-head"]

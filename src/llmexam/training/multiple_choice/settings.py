@@ -7,7 +7,7 @@ from typing import Literal
 from pydantic import Field
 
 from llmexam.lm.loading import BUNDLED
-from llmexam.settings import Settings
+from llmexam.settings.base import Settings
 from llmexam.solvers.option_pairs import EncodingSettings
 from llmexam.training.hard_negatives import HardNegativeSettings
 from llmexam.training.settings import TrainingSettings

@@ -8,7 +8,7 @@ from typing import Self
 
 from pydantic import Field, model_validator
 
-from llmexam.settings import Settings
+from llmexam.settings.base import Settings
 from llmexam.solvers.ranker.model import Kind
 from llmexam.solvers.spec import SolverSpec
 

@@ -1,0 +1,161 @@
+"""Instruction tuning records: a JSON list (or JSON Lines) of `{"instruction", "input", "output"}`.
+
+The input holds the question and one line an option:
+
+    Question: What is the capital of France?
+    A:Paris
+    B:Rome
+
+The output is the letter of the answer, or the letter with its text; blank if nobody knows.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from string import ascii_uppercase
+from typing import Any
+
+from llmexam.errors import ExamError
+from llmexam.exam.letters import MIN_OPTIONS, letter_of
+from llmexam.exam.parsers.fields import id_of, metadata_of, text_of
+from llmexam.exam.parsers.source import JsonLine, SourceFile, parse_json
+from llmexam.exam.question import Question
+
+INSTRUCTION = (
+    "The following is a multiple choice question, answer to the best of your capabilities."
+)
+_KNOWN = frozenset({"id", "instruction", "input", "output"})
+_LETTER_FIRST = re.compile(r"\(?([A-Z])\s*[).:]")
+
+
+def looks_like(source: SourceFile) -> bool:
+    """Whether the first record has an instruction, or the file is any JSON list."""
+    is_list = source.text.lstrip()[:1] == "["
+    return is_list or {"instruction", "output"} <= source.first_json.keys()
+
+
+def records(source: SourceFile) -> Iterator[JsonLine | dict[str, Any]]:
+    """Return the records.
+
+    Raises:
+        ExamError: The list is not JSON.
+    """
+    if source.text.lstrip()[:1] != "[":
+        return source.json_lines()
+    try:
+        values = parse_json(source.text, "the list")
+    except ExamError as error:
+        raise source.error(error.message, hint=error.hint) from None
+    return iter(values)
+
+
+def to_question(record: JsonLine | dict[str, Any], row: int) -> Question:
+    """Return the question in one record.
+
+    Raises:
+        ExamError: The record cannot be a question.
+    """
+    if isinstance(record, JsonLine):
+        record = record.as_dict()
+    if not isinstance(record, dict):
+        raise ExamError("is not a JSON object", hint="Write a list of {...}")
+    text_of(record, "instruction")
+    prompt, options = parse_input(text_of(record, "input"))
+    metadata = metadata_of(record, _KNOWN)
+    if record["instruction"] != INSTRUCTION:
+        metadata["instruction"] = record["instruction"]
+    return Question(
+        id=id_of(record, row),
+        prompt=prompt,
+        options=options,
+        answer=_parse_output(text_of(record, "output"), options),
+        metadata=metadata,
+    )
+
+
+def render_input(prompt: str, options: Sequence[str]) -> str:
+    r"""Return the input field of a question.
+
+    >>> render_input("1 + 1?", ["2", "3"])
+    'Question: 1 + 1?\nA:2\nB:3'
+    """
+    # Where all options open with a space, the reader takes one away: see parse_input.
+    gap = " " if all(option.startswith(" ") for option in options) else ""
+    lines = [f"{letter_of(i)}:{gap}{option}" for i, option in enumerate(options)]
+    return "\n".join([f"Question: {prompt}", *lines])
+
+
+def parse_input(text: str) -> tuple[str, tuple[str, ...]]:
+    r"""Return the prompt and the options in an input field.
+
+    The markers are looked for from the end, for it is prompts that hold lists of their own. If
+    all options open with a space, one belongs to the marker ("A: Paris").
+
+    >>> parse_input("Question: Look:\nA: x\nWhich?\nA:2\nB:3")
+    ('Look:\nA: x\nWhich?', ('2', '3'))
+
+    Raises:
+        ExamError: There is no "Question:", or fewer than two options.
+    """
+    body = text.removeprefix("Question:")
+    if body == text:
+        raise ExamError(
+            "does not open with 'Question:'",
+            field="input",
+            hint="The form is 'Question: ...', then lines 'A:...', 'B:...'",
+        )
+    body = body.removeprefix(" ")
+    marks = _marks(body)
+    if len(marks) < MIN_OPTIONS:
+        raise ExamError(
+            "has fewer than two lines that open with 'A:', 'B:', ...",
+            field="input",
+            hint="Write each option on a line of its own",
+        )
+    ends = [*marks[1:], len(body)]
+    options = tuple(body[start + len("\nA:") : end] for start, end in zip(marks, ends, strict=True))
+    if all(option.startswith(" ") for option in options):
+        options = tuple(option[1:] for option in options)
+    return body[: marks[0]], options
+
+
+def _marks(body: str) -> list[int]:
+    """Places of the line breaks before the options: the longest run A, B, ... from the end."""
+    for n_options in range(len(ascii_uppercase), 0, -1):
+        places: list[int] = []
+        end = len(body)
+        for letter in reversed(ascii_uppercase[:n_options]):
+            end = body.rfind(f"\n{letter}:", 0, end)
+            if end < 0:
+                break
+            places.insert(0, end)
+        if len(places) == n_options:
+            return places
+    return []
+
+
+def _parse_output(text: str, options: tuple[str, ...]) -> int | None:
+    answer = text.strip()
+    if not answer:
+        return None
+    faces = ascii_uppercase[: len(options)]
+    if len(answer) == 1 and answer.upper() in faces:
+        return faces.index(answer.upper())
+    marked = _LETTER_FIRST.match(answer)
+    if marked and marked[1] in faces:
+        return faces.index(marked[1])
+    # "A cat" may be the letter A with the text "cat", or a text that opens with an article.
+    meant = [
+        i
+        for i, option in enumerate(options)
+        if answer in (option.strip(), f"{faces[i]} {option.strip()}")
+    ]
+    if len(meant) == 1:
+        return meant[0]
+    shown = answer if len(answer) <= 40 else answer[:37] + "..."
+    raise ExamError(
+        f"answer '{shown}' is neither one of A-{faces[-1]} nor one of the options",
+        field="output",
+        hint="Write the letter, or the letter, a colon and the text",
+    )

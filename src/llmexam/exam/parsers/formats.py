@@ -1,0 +1,209 @@
+"""The known forms of exam files: one line a form, found by what a file says, not by its name."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from llmexam.errors import ExamError, nearest
+from llmexam.exam.exam import Exam
+from llmexam.exam.parsers import alpaca, arc, jsonl, kaggle, mmlu
+from llmexam.exam.parsers.source import SourceFile, parse_json
+from llmexam.exam.question import Question
+
+
+@dataclass(frozen=True)
+class ExamFormat:
+    """A form of exam files.
+
+    Attributes:
+        summary: What it is, in one line.
+        looks_like: Whether a file is of this form.
+        records: The file's records, in order; raises what is wrong with the file as a whole.
+        to_question: The question in a record, given its row from 1; raises what is wrong with it.
+    """
+
+    summary: str
+    looks_like: Callable[[SourceFile], bool]
+    records: Callable[[SourceFile], Iterable[Any]]
+    to_question: Callable[[Any, int], Question]
+
+
+def _parquet_records(source: SourceFile) -> Iterator[dict[str, Any]]:
+    # pyarrow takes longer to import than most exams to read.
+    from llmexam.exam.parsers import scienceqa
+
+    if not source.is_parquet:
+        raise source.error("is not a Parquet file", hint="Choose another --format")
+    return scienceqa.records(source)
+
+
+def _parquet_question(record: dict[str, Any], row: int) -> Question:
+    from llmexam.exam.parsers import scienceqa
+
+    return scienceqa.to_question(record, row)
+
+
+FORMATS: dict[str, ExamFormat] = {
+    "kaggle": ExamFormat(
+        "CSV: id,prompt,A,B,C,D,E,answer, with an optional context",
+        kaggle.looks_like,
+        kaggle.records,
+        kaggle.to_question,
+    ),
+    "mmlu": ExamFormat(
+        "CSV: question,choice0,choice1,...,answer, or the original without a header",
+        mmlu.looks_like,
+        mmlu.records,
+        mmlu.to_question,
+    ),
+    "jsonl": ExamFormat(
+        "JSON Lines: id, prompt, options, answer, passages, metadata",
+        jsonl.looks_like,
+        jsonl.records,
+        jsonl.to_question,
+    ),
+    "arc": ExamFormat(
+        "JSON Lines of ARC: question, labelled choices, answerKey",
+        arc.looks_like,
+        arc.records,
+        arc.to_question,
+    ),
+    "commonsenseqa": ExamFormat(
+        "JSON Lines of CommonsenseQA: as ARC, with a question_concept",
+        arc.looks_like_commonsenseqa,
+        arc.records,
+        arc.to_question,
+    ),
+    "alpaca": ExamFormat(
+        "JSON list: instruction, input with the options, output",
+        alpaca.looks_like,
+        alpaca.records,
+        alpaca.to_question,
+    ),
+    "scienceqa": ExamFormat(
+        "Parquet of ScienceQA: question, choices, answer",
+        lambda source: source.is_parquet,
+        _parquet_records,
+        _parquet_question,
+    ),
+}
+"""All forms by name, in the order in which they are tried."""
+
+
+@dataclass(frozen=True)
+class RowsRead:
+    """What was in an exam file, faults included.
+
+    Attributes:
+        source: The file.
+        format: Name of its form.
+        rows: Row and question of every record that is one; rows count from 1.
+        faults: What is wrong with the other records; each error has its row.
+    """
+
+    source: SourceFile
+    format: str
+    rows: tuple[tuple[int, Question], ...]
+    faults: tuple[ExamError, ...]
+
+
+def read_exam(path: str | Path, *, format: str | None = None) -> Exam:
+    """Read an exam file.
+
+    Args:
+        path: The file.
+        format: Name of its form, a key of `FORMATS`; None finds out.
+
+    Raises:
+        ExamError: The file, or a record in it, cannot be read; names file, row and field.
+    """
+    source = SourceFile.load(path)
+    name = _choose(source, format)
+    questions = []
+    for _, found in _each(source, FORMATS[name]):
+        if isinstance(found, ExamError):
+            raise found
+        questions.append(found)
+    return Exam(tuple(questions), source=str(source.path), format=name, source_hash=source.sha256)
+
+
+def read_rows(path: str | Path | SourceFile, *, format: str | None = None) -> RowsRead:
+    """Read an exam file as far as it goes: faulty records are listed, not raised.
+
+    Ids may be there twice.
+
+    Raises:
+        ExamError: The file as a whole cannot be read.
+    """
+    source = path if isinstance(path, SourceFile) else SourceFile.load(path)
+    name = _choose(source, format)
+    found = list(_each(source, FORMATS[name]))
+    return RowsRead(
+        source,
+        name,
+        rows=tuple((row, one) for row, one in found if isinstance(one, Question)),
+        faults=tuple(one for _, one in found if isinstance(one, ExamError)),
+    )
+
+
+def detect_format(source: SourceFile) -> str | None:
+    """Return the name of the form a file has, or None.
+
+    Raises:
+        ExamError: The file is no text and not Parquet.
+    """
+    if source.is_parquet:
+        return "scienceqa"
+    is_json = source.text.lstrip()[:1] in ("{", "[")
+    for name, form in FORMATS.items():
+        is_csv_form = name in ("kaggle", "mmlu")
+        if is_csv_form != is_json and form.looks_like(source):
+            return name
+    return None
+
+
+def _choose(source: SourceFile, format: str | None) -> str:
+    if format is not None:
+        if format not in FORMATS:
+            raise ExamError(f"there is no exam format '{format}'", hint=nearest(format, FORMATS))
+        return format
+    name = detect_format(source)
+    if name is not None:
+        return name
+    start = source.text.lstrip().split("\n", 1)[0].strip()
+    if start.startswith("{") and not source.first_json:
+        try:
+            parse_json(start, "line 1")
+        except ExamError as error:
+            raise source.error(error.message, row=1, hint="Write one {...} on every line") from None
+    if not start.startswith(("{", "[")) and {"id", "prediction"} == set(source.csv_header):
+        raise source.error("is a submission, not an exam", hint="Give the file with the questions")
+    shown = start if len(start) <= 80 else start[:77] + "..."
+    forms = "; ".join(f"{name} ({form.summary})" for name, form in FORMATS.items())
+    raise source.error(
+        f"has none of the known forms; it begins: {shown}",
+        hint=f"If it is one of these, choose it with --format: {forms}",
+    )
+
+
+def _each(source: SourceFile, form: ExamFormat) -> Iterator[tuple[int, Question | ExamError]]:
+    row = 0
+    for row, record in enumerate(form.records(source), 1):
+        try:
+            yield row, form.to_question(record, row)
+        except ExamError as error:
+            yield (
+                row,
+                ExamError(
+                    error.message,
+                    file=source.path,
+                    row=row,
+                    field=error.field,
+                    hint=error.hint,
+                ),
+            )
+    if row == 0:
+        raise source.error("has no questions", hint="There is nothing below the header")

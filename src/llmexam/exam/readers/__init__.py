@@ -1,7 +1,0 @@
-"""Exam files of every known form, read into one `Exam`."""
-
-from __future__ import annotations
-
-from llmexam.exam.readers.formats import FORMATS, ExamFormat, detect_format, read_exam, read_rows
-
-__all__ = ["FORMATS", "ExamFormat", "detect_format", "read_exam", "read_rows"]

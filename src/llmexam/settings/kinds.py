@@ -1,0 +1,65 @@
+"""Types for settings that name files, folders and models, and marks for those outside cache keys.
+
+A field says by its type what its value refers to; `llmexam.settings.walk` resolves relative paths,
+computes cache keys and compares settings by these types alone, so a setting of an installed package
+is treated like a built-in one.
+
+    class MySettings(Settings):
+        model: ModelRef = Field("bundled", description="the encoder")
+        judgements: LocalPath | None = Field(None, description="a TREC qrels file")
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
+
+
+@dataclass(frozen=True, slots=True)
+class Reference:
+    """The base of all marks that say what a text refers to."""
+
+
+@dataclass(frozen=True, slots=True)
+class FileReference(Reference):
+    """A file or folder that is read; a cache key holds the content of a file, not its place.
+
+    Attributes:
+        suffixes: If given, only values with one of these suffixes are paths; others are names.
+    """
+
+    suffixes: tuple[str, ...] = ()
+
+    def is_path(self, value: str) -> bool:
+        """Return whether a value is a path rather than a name."""
+        return not self.suffixes or value.endswith(self.suffixes)
+
+
+@dataclass(frozen=True, slots=True)
+class FolderReference(Reference):
+    """A folder that is written, such as a cache; it never changes a result."""
+
+
+@dataclass(frozen=True, slots=True)
+class ModelReference(Reference):
+    """A model: `bundled`, a local folder, or a Hugging Face name."""
+
+
+@dataclass(frozen=True, slots=True)
+class NotInKey:
+    """Marks a setting that changes no score, so it is left out of cache keys and comparisons."""
+
+
+LocalPath = Annotated[Path, FileReference()]
+"""A file or folder that is read."""
+SampleOrPath = Annotated[str, FileReference()]
+"""A file or folder that is read, or `bundled` for the sample."""
+CacheDir = Annotated[Path, FolderReference(), NotInKey()]
+"""A folder that keeps what was computed."""
+ModelRef = Annotated[str, ModelReference()]
+"""`bundled`, a local model folder, or a Hugging Face name."""
+TemplateRef = Annotated[str, FileReference(suffixes=(".yaml", ".yml"))]
+"""The name of a template that is included, or a YAML file."""
+JsonOrName = Annotated[str, FileReference(suffixes=(".json",))]
+"""The name of a configuration that is included, or a JSON file."""

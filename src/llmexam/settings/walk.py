@@ -1,0 +1,207 @@
+"""Visit every value of nested settings together with the marks of its type.
+
+One walker serves all that needs to know what a setting refers to: relative paths are resolved,
+cache keys computed and settings compared without a list of key names.
+"""
+
+from __future__ import annotations
+
+import types
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Annotated, Any, TypeVar, Union, get_args, get_origin
+
+from pydantic import BaseModel
+
+from llmexam.errors import SettingsError
+from llmexam.sample import BUNDLED
+from llmexam.settings.kinds import (
+    FileReference,
+    FolderReference,
+    ModelReference,
+    NotInKey,
+    Reference,
+)
+from llmexam.storage.hashing import hash_file
+
+Model = TypeVar("Model", bound=BaseModel)
+Change = Callable[[str, Reference], str]
+_UNIONS = (Union, types.UnionType)
+
+
+def change_references(settings: Model, change: Change) -> Model:
+    """Return settings with every file, folder and model in them changed.
+
+    Args:
+        settings: The settings; nested settings, sequences and mappings are visited too.
+        change: Takes a value and what it refers to, and returns the new value.
+    """
+    changed: dict[str, Any] = {}
+    for name, field in type(settings).model_fields.items():
+        value = getattr(settings, name)
+        new = _change(value, field.annotation, tuple(field.metadata), change)
+        if new is not value:
+            changed[name] = new
+    # A copy keeps which fields were given and which have their default.
+    fields_set = settings.model_fields_set
+    copy = settings.model_copy(update=changed) if changed else settings
+    copy.__pydantic_fields_set__.intersection_update(fields_set)
+    return copy
+
+
+def _change(value: Any, annotation: Any, marks: tuple[Any, ...], change: Change) -> Any:
+    if isinstance(value, BaseModel):
+        return change_references(value, change)
+    annotation, more = _unwrap(annotation)
+    marks += more
+    if isinstance(value, str | Path):
+        kind = _reference_of(annotation, marks)
+        if kind is None or (isinstance(kind, FileReference) and not kind.is_path(str(value))):
+            return value
+        new = change(str(value), kind)
+        return new if new == str(value) and isinstance(value, str) else type(value)(new)
+    if isinstance(value, tuple | list):
+        inner = _element(annotation, 0)
+        parts = [_change(one, inner, (), change) for one in value]
+        same = all(a is b for a, b in zip(parts, value, strict=True))
+        return value if same else type(value)(parts)
+    if isinstance(value, Mapping):
+        inner = _element(annotation, 1)
+        parts_by_key = {key: _change(one, inner, (), change) for key, one in value.items()}
+        return value if all(parts_by_key[key] is value[key] for key in value) else parts_by_key
+    return value
+
+
+def _unwrap(annotation: Any) -> tuple[Any, tuple[Any, ...]]:
+    """Return an annotation without `Annotated`, and its marks."""
+    marks: tuple[Any, ...] = ()
+    while get_origin(annotation) is Annotated:
+        annotation, *more = get_args(annotation)
+        marks += tuple(more)
+    return annotation, marks
+
+
+def _reference_of(annotation: Any, marks: tuple[Any, ...]) -> Reference | None:
+    """Return what a text refers to: by the marks of its field or of a member of its union."""
+    for mark in marks:
+        if isinstance(mark, Reference):
+            return mark
+    if get_origin(annotation) in _UNIONS:
+        for member in get_args(annotation):
+            found = _reference_of(*_unwrap(member))
+            if found is not None:
+                return found
+    return None
+
+
+def _element(annotation: Any, position: int) -> Any:
+    """Return the type of the elements of a sequence (0) or of the values of a mapping (1)."""
+    for candidate in (annotation, *get_args(annotation)):
+        candidate, _ = _unwrap(candidate)
+        origin = get_origin(candidate)
+        arguments = get_args(candidate)
+        wanted = Mapping if position else (tuple | list)
+        if isinstance(origin, type) and issubclass(origin, wanted) and len(arguments) > position:
+            return arguments[position]
+    return Any
+
+
+def is_in_key(field_marks: tuple[Any, ...], annotation: Any) -> bool:
+    """Return whether a field is part of cache keys."""
+    if any(isinstance(mark, NotInKey) for mark in field_marks):
+        return False
+    annotation, marks = _unwrap(annotation)
+    if any(isinstance(mark, NotInKey) for mark in marks):
+        return False
+    if get_origin(annotation) in _UNIONS:
+        return all(is_in_key((), member) for member in get_args(annotation))
+    return True
+
+
+def resolve_references(settings: Model, base: Path) -> Model:
+    """Return settings whose relative paths, and model folders, start at a folder.
+
+    `bundled` stays as it is. A model name becomes a folder where there is such a folder, or where
+    it can be nothing else because it starts with `.` or `~`; other names are those of a hub.
+
+    Args:
+        settings: The settings.
+        base: The folder of the file that they were read from.
+
+    Raises:
+        SettingsError: A value cannot be a path.
+    """
+
+    def change(value: str, kind: Reference) -> str:
+        if value == BUNDLED or not value.strip():
+            return value
+        if isinstance(kind, ModelReference):
+            return resolve_model_name(value, base)
+        return resolve_path(value, base)
+
+    return change_references(settings, change)
+
+
+def resolve_path(path: str, base: Path) -> str:
+    """Return where a path leads that starts at a folder.
+
+    Raises:
+        SettingsError: It cannot be a path.
+    """
+    if "\0" in path:
+        raise SettingsError(f"the path {path!r} contains a NUL character")
+    try:
+        return str(base / Path(path).expanduser())
+    except RuntimeError:
+        raise SettingsError(f"there is no home folder for the path '{path}'") from None
+
+
+def resolve_model_name(name: str, base: Path) -> str:
+    """Return the absolute folder of a local model, or the name as it is.
+
+    Raises:
+        SettingsError: It cannot be the name of a model.
+    """
+    folder = Path(resolve_path(name, base))
+    return str(folder.absolute()) if name[0] in ".~" or folder.is_dir() else name
+
+
+def key_values(settings: BaseModel, hash_model: Callable[[str], str]) -> dict[str, Any]:
+    """Return what decides a result, as JSON values for a cache key.
+
+    Settings marked `NotInKey` are left out, a file is represented by the SHA-256 of its content,
+    and a model by what `hash_model` returns for it, so that moving a file changes no key.
+
+    Args:
+        settings: The settings.
+        hash_model: Takes a resolved model name, and returns what identifies its weights.
+    """
+
+    def change(value: str, kind: Reference) -> str:
+        if isinstance(kind, ModelReference):
+            return hash_model(value)
+        if isinstance(kind, FolderReference):
+            return ""
+        return hash_file(Path(value)) if Path(value).is_file() else value
+
+    return dump_key(change_references(settings, change))
+
+
+def dump_key(settings: BaseModel) -> dict[str, Any]:
+    """Return settings as JSON values without those that are marked `NotInKey`."""
+    values: dict[str, Any] = {}
+    dumped = settings.model_dump(mode="json")
+    for name, field in type(settings).model_fields.items():
+        if is_in_key(tuple(field.metadata), field.annotation):
+            values[name] = _dump_nested(getattr(settings, name), dumped[name])
+    return values
+
+
+def _dump_nested(value: Any, dumped: Any) -> Any:
+    if isinstance(value, BaseModel):
+        return dump_key(value)
+    if isinstance(value, tuple | list):
+        return [_dump_nested(a, b) for a, b in zip(value, dumped, strict=True)]
+    if isinstance(value, Mapping):
+        return {str(key): _dump_nested(one, dumped[str(key)]) for key, one in value.items()}
+    return dumped

@@ -1,0 +1,148 @@
+"""Stages of a run: each is keyed by what goes in, so that nothing is done twice.
+
+A stage leaves its result in files of the run folder and a record in `stages/<name>.json`: the
+key of what went in, and the hash of each file. A later run takes the result as it is when the
+key and all hashes are the same; else it does the work again.
+"""
+
+from __future__ import annotations
+
+import json
+import resource
+import sys
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeVar
+
+from llmexam.storage.atomic import write_json
+from llmexam.storage.hashing import hash_file, hash_json
+
+Result = TypeVar("Result")
+Announce = Callable[[str, int, int | None], None]
+
+
+@dataclass(frozen=True)
+class StageRecord:
+    """What one stage of the run took.
+
+    Attributes:
+        name: The stage.
+        seconds: Wall time.
+        peak_mb: Peak memory of the process so far when the stage ended, in MB (10^6 bytes).
+        cached: Whether its result was taken from an earlier run.
+    """
+
+    name: str
+    seconds: float
+    peak_mb: float
+    cached: bool = False
+
+
+class Stages:
+    """The stages of one run folder.
+
+    Args:
+        folder: The run folder.
+        fresh: Whether to do everything again, whatever is there.
+        announce: Called with the name of a stage when it begins, and again with how much of it
+            is done and how much there is, in whatever the stage counts (0 and None at first).
+            The name of one that is not done again ends in `(kept)`.
+
+    Attributes:
+        records: What each stage took, in order.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        fresh: bool = False,
+        announce: Announce = lambda name, n_done, n_all: None,
+    ) -> None:
+        self._folder = folder
+        self._fresh = fresh
+        self._announce = announce
+        self._current = ""
+        self.records: list[StageRecord] = []
+
+    def run(
+        self,
+        name: str,
+        inputs: Mapping[str, Any],
+        files: Sequence[str],
+        *,
+        compute: Callable[[], Result],
+        load: Callable[[], Result],
+    ) -> Result:
+        """Return a stage's result: loaded where it is there already, else computed.
+
+        Args:
+            name: Name of the stage, unique in the run.
+            inputs: All that its result depends on, as JSON values.
+            files: Files or folders, relative to the run folder, that `compute` writes.
+            compute: Does the work, writes the files, returns the result.
+            load: Reads the result from the files.
+        """
+        key = hash_json(dict(inputs))
+        record_path = self._folder / "stages" / f"{name.replace(' ', '-')}.json"
+        start = time.perf_counter()
+        kept = self._is_there(record_path, key, files)
+        with self._timed(name, start, kept=kept):
+            if kept:
+                return load()
+            # Without its record a half-done stage cannot pass for a finished one.
+            record_path.unlink(missing_ok=True)
+            result = compute()
+            write_json(record_path, {"key": key, "files": self._hashes(files)})
+            return result
+
+    def advance(self, n_done: int, n_all: int | None = None) -> None:
+        """Say how much of the current stage is done, and how much there is if that is known."""
+        self._announce(self._current, n_done, n_all)
+
+    def time(self, name: str, compute: Callable[[], Result]) -> Result:
+        """Return the result of work that is too quick to be worth keeping."""
+        with self._timed(name, time.perf_counter()):
+            return compute()
+
+    @contextmanager
+    def _timed(self, name: str, start: float, *, kept: bool = False) -> Iterator[None]:
+        self._current = f"{name} (kept)" if kept else name
+        self.advance(0)
+        yield
+        seconds = time.perf_counter() - start
+        self.records.append(StageRecord(name, seconds, peak_memory_mb(), kept))
+
+    def _is_there(self, record_path: Path, key: str, files: Sequence[str]) -> bool:
+        if self._fresh:
+            return False
+        try:
+            record = json.loads(record_path.read_text(encoding="utf-8"))
+        except (OSError, ValueError):
+            return False
+        if not isinstance(record, dict) or record.get("key") != key:
+            return False
+        try:
+            return bool(record.get("files") == self._hashes(files))
+        except OSError:
+            return False
+
+    def _hashes(self, files: Sequence[str]) -> dict[str, str]:
+        found: dict[str, str] = {}
+        for name in files:
+            path = self._folder / name
+            parts = sorted(p for p in path.rglob("*") if p.is_file()) if path.is_dir() else [path]
+            # Lock files come and go with whoever reads.
+            for part in parts:
+                if not part.name.endswith(".lock"):
+                    found[part.relative_to(self._folder).as_posix()] = hash_file(part)
+        return found
+
+
+def peak_memory_mb() -> float:
+    """Return the largest memory this process has held so far, in MB (10^6 bytes)."""
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak / 1e6 if sys.platform == "darwin" else peak * 1024 / 1e6

@@ -1,0 +1,1 @@
+"""Estimate the time, memory and cost of a solver on an exam."""

@@ -1,0 +1,187 @@
+"""What any solver takes for an exam: a few questions timed, and no question twice."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable, Sequence
+
+import numpy as np
+
+from llmexam.exam.question import Question
+from llmexam.solvers.protocol import Solver
+from llmexam.stages.stages import peak_memory_mb
+from llmexam.workflows.estimate.line import (
+    FEWEST_ROUNDS,
+    MOST_ROUNDS,
+    ROUND_SECONDS,
+    fit_line,
+    predict_seconds,
+    say_measured,
+)
+from llmexam.workflows.estimate.prediction import PROCESS, Prediction, Spread, Timed
+from llmexam.workflows.solve import QUESTIONS_A_CALL
+
+
+def predict_timed(
+    questions: Sequence[Question],
+    solver: Solver,
+    *,
+    name: str,
+    n_questions: int | None = None,
+    samples: Sequence[int] = (4, 16),
+    load: Callable[[], object] | None = None,
+    clock: Callable[[], float] = time.perf_counter,
+) -> Prediction:
+    """Return what a solver takes for an exam, from its own questions.
+
+    Seconds are a line through what samples took: so much a call, so much a character of prompt,
+    options and passages. Each sample has questions of its own, for solvers remember. A solver
+    that gets all questions at once, for a call is dear, is called once for each of two sizes.
+
+    Args:
+        questions: The questions, with their evidence.
+        solver: The solver.
+        name: What it is called.
+        n_questions: Size of the exam to plan for; by default that of `questions`.
+        samples: Numbers of questions to time.
+        load: What loads it without a call; by default the first call does.
+        clock: What tells the time, in seconds.
+    """
+    drawn = [questions[int(i)] for i in np.random.default_rng(0).permutation(len(questions))]
+    wanted = n_questions or len(questions)
+    n_characters = sum(map(_count, questions)) * wanted / len(questions)
+    before = peak_memory_mb()
+    if getattr(solver, "whole_exam", False):
+        loading, rounds = _time_passes(drawn, solver, samples, load, clock)
+        moving = _predict_pass(rounds[0], n_characters)
+        notes = [f"it gets all questions at once, so it was called {_times(len(rounds[0]))} only"]
+        if load is None:
+            notes.append("what loading took is in the first call")
+    else:
+        loading, rounds = _time_calls(drawn, solver, samples, clock)
+        moving = predict_seconds(rounds, math.ceil(wanted / QUESTIONS_A_CALL), n_characters)
+        notes = []
+    memory, free = _memory(before)
+    return Prediction(
+        name,
+        wanted,
+        fixed_seconds=loading,
+        moving=moving,
+        speed=f"{wanted / max(moving.likely, 1e-9):,.0f} questions/s, measured "
+        f"{say_measured(rounds)}",
+        timed=tuple(one for timed in rounds for one in timed),
+        memory=memory,
+        available_bytes=free,
+        notes=tuple(notes),
+    )
+
+
+def _time_passes(
+    drawn: Sequence[Question],
+    solver: Solver,
+    samples: Sequence[int],
+    load: Callable[[], object] | None,
+    clock: Callable[[], float],
+) -> tuple[float, list[list[Timed]]]:
+    """Return the seconds of loading, and one round of one call a size."""
+    begin = clock()
+    if load is not None:
+        load()
+    loading = clock() - begin
+    sizes = sorted({min(samples), max(samples)})
+    return loading, [_time_round(drawn, solver, _share_out(sizes, len(drawn)), clock)]
+
+
+def _predict_pass(timed: Sequence[Timed], n_units: float) -> Spread:
+    """Return the seconds of one call for all: more than the larger sample's, if it is larger.
+
+    The line is as good as two calls can tell; what none can tell is how much of the larger one's
+    time was its questions': between nothing and all.
+    """
+    small, large = timed[0], timed[-1]
+    apart = large.n_units - small.n_units
+    rate = max(0.0, (large.seconds - small.seconds) / apart) if apart > 0 else 0.0
+    rate = min(rate, large.seconds / max(large.n_units, 1))
+    likely = large.seconds + rate * (n_units - large.n_units)
+    all_of_it = large.seconds * n_units / max(large.n_units, 1)
+    return Spread.around(likely, [large.seconds, all_of_it])
+
+
+def _time_calls(
+    drawn: Sequence[Question],
+    solver: Solver,
+    samples: Sequence[int],
+    clock: Callable[[], float],
+) -> tuple[float, list[list[Timed]]]:
+    """Return the seconds of loading, and rounds of calls of different sizes."""
+    begin = clock()
+    solver.score(drawn[:1])
+    opening = clock() - begin
+    rounds = _time_samples(drawn[1:] or drawn, solver, samples, clock)
+    each, rate = fit_line([one for timed in rounds for one in timed])
+    # The first call has scored a question, too.
+    return max(0.0, opening - each - rate * _count(drawn[0])), rounds
+
+
+def _time_samples(
+    drawn: Sequence[Question],
+    solver: Solver,
+    samples: Sequence[int],
+    clock: Callable[[], float],
+) -> list[list[Timed]]:
+    rounds: list[list[Timed]] = []
+    at, spent = 0, 0.0
+    sizes = _share_out(samples, len(drawn))
+    while len(rounds) < MOST_ROUNDS and at + sum(sizes) <= len(drawn):
+        if len(rounds) >= FEWEST_ROUNDS and spent >= ROUND_SECONDS:
+            break
+        rounds.append(_time_round(drawn[at:], solver, sizes, clock))
+        at += sum(sizes)
+        spent += sum(one.seconds for one in rounds[-1])
+    return rounds
+
+
+def _time_round(
+    drawn: Sequence[Question],
+    solver: Solver,
+    sizes: Sequence[int],
+    clock: Callable[[], float],
+) -> list[Timed]:
+    timed: list[Timed] = []
+    at = 0
+    for size in sizes:
+        asked = drawn[at : at + size]
+        at += size
+        begin = clock()
+        solver.score(asked)
+        timed.append(Timed(size, sum(map(_count, asked)), clock() - begin))
+    return timed
+
+
+def _share_out(samples: Sequence[int], n: int) -> list[int]:
+    """Return the sizes of samples, smallest first; smaller ones where there are few questions."""
+    sizes = sorted(samples)
+    if sum(sizes) > n:
+        sizes = sorted({max(1, n // 3), max(1, n - n // 3)})
+        sizes = sizes if sum(sizes) <= n else [n]
+    return sizes
+
+
+def _times(n: int) -> str:
+    return "once" if n == 1 else "twice"
+
+
+def _count(question: Question) -> int:
+    texts = [question.prompt, *question.options, *(p.text for p in question.passages)]
+    return sum(map(len, texts))
+
+
+def _memory(before_mb: float) -> tuple[dict[str, int], int]:
+    import psutil
+
+    resident = int(psutil.Process().memory_info().rss)
+    peak = peak_memory_mb()
+    # A peak from before is not of this solver.
+    largest = max(resident, int(peak * 1e6)) if peak > before_mb else resident
+    return {PROCESS: largest}, psutil.virtual_memory().available + resident

@@ -1,0 +1,1 @@
+"""Build indexes and attach evidence to the questions of an exam."""

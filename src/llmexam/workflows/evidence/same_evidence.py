@@ -1,0 +1,100 @@
+"""Refuse to let a trained model read evidence that was found in another way than in its training.
+
+A reader that saw four short passages a question, found by word, takes ten long ones found by
+meaning as something else than evidence. Its scores fall, and nothing else would tell.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+from llmexam.errors import SettingsError
+from llmexam.exam.exam import Exam
+from llmexam.lm.model_card import EvidenceOrigin
+from llmexam.solvers.protocol import Solver
+from llmexam.workflows.evidence.gather import evidence_origin
+from llmexam.workflows.run.plan import EvidencePlan
+
+_LABELS = {
+    "source": "evidence",
+    "kinds": "kinds of index",
+    "model": "bi-encoder of the dense index",
+    "chunking": "chunking",
+    "query_form": "query form",
+    "k": "passages a question",
+    "reranker": "reranker",
+    "depth": "passages that the reranker chooses among",
+}
+
+
+def require_same_evidence(trained: EvidenceOrigin, asked: EvidenceOrigin, solver: str) -> None:
+    """Check that evidence was found as it was in a model's training.
+
+    Args:
+        trained: How it was found then, as the model's card says.
+        asked: How it is found now.
+        solver: Name of the solver, for the error text.
+
+    Raises:
+        SettingsError: It was found in another way; the error says what differs.
+    """
+    differing = [
+        f"{_LABELS.get(field, field)} {_shown(getattr(asked, field))}, in training "
+        f"{_shown(getattr(trained, field))}"
+        for field in EvidenceOrigin.model_fields
+        if getattr(asked, field) != getattr(trained, field)
+    ]
+    # If all else differs because one of them has no search at all, the source says it.
+    if asked.source != trained.source:
+        differing = differing[:1]
+    if differing:
+        raise SettingsError(
+            f"solver '{solver}' was trained on evidence found in another way: "
+            + "; ".join(differing),
+            field="evidence",
+            hint="Find it as in training, train on this kind of evidence, or set "
+            "`allow_other_evidence: true` for the solver if you know that it does no harm",
+        )
+
+
+def check_evidence(solvers: Iterable[tuple[str, Solver]], plan: EvidencePlan, exam: Exam) -> None:
+    """Check that all solvers, and those they ask, were trained on such evidence as a plan finds.
+
+    Solvers that were not trained, or read no evidence, take any: they have no attribute
+    `trained_on_evidence`, or None in it.
+
+    Args:
+        solvers: Solvers by name.
+        plan: How evidence is found.
+        exam: The exam as it was read, before evidence is gathered.
+
+    Raises:
+        SettingsError: A solver was trained on other evidence, and is not told to take it.
+    """
+    trained = list(_trained(solvers))
+    # Hashing weights and reading manifests takes time; most solvers are not trained.
+    asked = evidence_origin(plan, exam) if trained else None
+    for name, origin in trained:
+        if asked is not None:
+            require_same_evidence(origin, asked, name)
+
+
+def _trained(solvers: Iterable[tuple[str, Solver]]) -> Iterator[tuple[str, EvidenceOrigin]]:
+    for name, solver in solvers:
+        if getattr(solver.settings, "allow_other_evidence", False):
+            continue
+        origin = getattr(solver, "trained_on_evidence", None)
+        if origin is not None:
+            yield name, origin
+        yield from _trained(getattr(solver, "members", {}).items())
+
+
+def _shown(value: object) -> str:
+    if isinstance(value, str):
+        # Hashes of weights are told apart by their first digits.
+        return f"'{value[:12]}…'" if len(value) == 64 else f"'{value}'"
+    if isinstance(value, tuple):
+        return " + ".join(map(str, value)) or "none"
+    if isinstance(value, dict):
+        return ", ".join(f"{key} {one}" for key, one in value.items()) or "whole documents"
+    return str(value)

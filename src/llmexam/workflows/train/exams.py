@@ -1,0 +1,251 @@
+"""The exams of a recipe: read, dealt into parts, given their evidence, and looked at."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from llmexam.errors import ExamError, SettingsError
+from llmexam.evaluation.alignment import require_answers
+from llmexam.exam.audit import Finding
+from llmexam.exam.audit.finding import plural
+from llmexam.exam.exam import Exam
+from llmexam.exam.parsers import read_exam
+from llmexam.exam.question import Question
+from llmexam.exam.splits import split_exam
+from llmexam.lm.model_card import EvidenceOrigin
+from llmexam.stages.stages import Stages
+from llmexam.training.preflight import Checked, check_training_exam
+from llmexam.workflows.evidence.gather import (
+    evidence_origin,
+    gather_evidence,
+    missing_evidence,
+    require_evidence,
+)
+from llmexam.workflows.evidence.same_evidence import require_same_evidence
+from llmexam.workflows.run.plan import EvidencePlan
+from llmexam.workflows.train.recipe import ExamFile, Recipe
+
+
+@dataclass(frozen=True)
+class TrainingExams:
+    """What is trained on, what chooses, and what is graded, all with evidence.
+
+    Attributes:
+        train: The questions to train on.
+        dev: Those that choose the best step; None where there are none.
+        report: Exams by name that are graded when all is done.
+        origin: How the evidence was found.
+        findings: What a person should know of them.
+        sources: What a report says of where the evidence came from.
+    """
+
+    train: Exam
+    dev: Exam | None
+    report: dict[str, Exam]
+    origin: EvidenceOrigin
+    findings: tuple[Finding, ...]
+    sources: dict[str, str]
+
+    @property
+    def graded(self) -> dict[str, Exam]:
+        """All exams that are graded by name, dev first."""
+        return ({"dev": self.dev} if self.dev is not None else {}) | self.report
+
+
+def prepare_exams(recipe: Recipe, stages: Stages, folder: Path) -> TrainingExams:
+    """Return the exams of a recipe, with evidence that is found in one way for all.
+
+    Args:
+        recipe: The recipe.
+        stages: The stages of the training.
+        folder: The training's folder; it gets indexes and what was found.
+
+    Raises:
+        ExamError: A file cannot be read, or has questions without answers, or training questions
+            are in an exam that is graded.
+        SettingsError: The evidence of an exam would be found in another way than the training's.
+        LlmExamError: Whatever a stage finds wrong with its input.
+    """
+    (exams,) = prepare_splits([recipe], stages, folder)
+    return exams
+
+
+def prepare_splits(
+    recipes: Sequence[Recipe], stages: Stages, folder: Path
+) -> tuple[TrainingExams, ...]:
+    """Return the exams of recipes that differ in their split only; evidence is found once for all.
+
+    Arguments and errors are those of `prepare_exams`.
+    """
+    plan = recipes[0].evidence
+    require_evidence(plan)
+    known: dict[ExamFile, Exam] = {}
+    read = stages.time("read the exams", lambda: [read_exams(one, known) for one in recipes])
+    checked = stages.time(
+        "look at the training questions",
+        lambda: [_check(recipe, exams) for recipe, exams in zip(recipes, read, strict=True)],
+    )
+    for exams, one in zip(read, checked, strict=True):
+        exams["train"] = one.train
+    origins = [_one_origin(recipe, exams) for recipe, exams in zip(recipes, read, strict=True)]
+    found, sources = _gather(plan, read, stages, folder)
+    prepared = []
+    for recipe, exams, one, origin in zip(recipes, found, checked, origins, strict=True):
+        findings = (
+            *one.findings,
+            *_chosen_by(exams),
+            *missing_evidence(exams["train"], _readers(recipe)),
+        )
+        report = {name: exam for name, exam in exams.items() if name not in ("train", "dev")}
+        prepared.append(
+            TrainingExams(exams["train"], exams.get("dev"), report, origin, findings, sources)
+        )
+    return tuple(prepared)
+
+
+def read_exams(recipe: Recipe, known: dict[ExamFile, Exam] | None = None) -> dict[str, Exam]:
+    """Return the exams of a recipe by name: train, dev, test, and those reported on.
+
+    Args:
+        recipe: The recipe.
+        known: Files that were read already, whole; those that are read are added.
+
+    Raises:
+        ExamError: A file cannot be read, or has questions without answers.
+    """
+    known = {} if known is None else known
+    train = join_exams([_read(file, recipe.split_seed, known) for file in recipe.train])
+    exams = {"train": train}
+    if recipe.split is not None:
+        # Equal prompts stay in one part, or a part would know of another's answers.
+        parts = split_exam(train, recipe.shares, seed=recipe.split_seed, group_by="prompt")
+        exams = {name: train.subset(rows.tolist()) for name, rows in parts.items()}
+    if recipe.dev is not None:
+        exams["dev"] = _read(recipe.dev, recipe.split_seed, known)
+    for file in recipe.report_on:
+        stem = "sample" if file.path == "bundled" else file.file.stem
+        name, number = stem, 2
+        while name in exams:
+            name, number = f"{stem}-{number}", number + 1
+        exams[name] = _read(file, recipe.split_seed, known)
+    for exam in exams.values():
+        require_answers(exam)
+    return exams
+
+
+def join_exams(exams: Sequence[Exam]) -> Exam:
+    """Return one exam of the questions of several, in order.
+
+    Ids stay as they are if no two agree; else they get the number of their exam, from 1, before
+    them.
+    """
+    if len(exams) == 1:
+        return exams[0]
+    ids = [question_id for exam in exams for question_id in exam.ids]
+    if len(set(ids)) == len(ids):
+        questions = tuple(question for exam in exams for question in exam)
+    else:
+        questions = tuple(
+            replace(question, id=f"{number}:{question.id}")
+            for number, exam in enumerate(exams, 1)
+            for question in exam
+        )
+    return Exam(questions, source=", ".join(exam.source for exam in exams))
+
+
+def _chosen_by(exams: Mapping[str, Exam]) -> list[Finding]:
+    """Return where questions that choose the best step are reported on, too, which flatters."""
+    if "dev" not in exams:
+        return []
+    findings = []
+    choosing = set(exams["dev"].question_hashes)
+    for name, exam in exams.items():
+        hashes = enumerate(exam.question_hashes, 1) if name not in ("train", "dev") else ()
+        rows = tuple(row for row, own in hashes if own in choosing)
+        if rows:
+            text = (
+                f"{plural(len(rows), 'question')} of {name} in dev, too: they chose the best step"
+            )
+            findings.append(Finding("chosen by", "warning", text, rows))
+    return findings
+
+
+def _check(recipe: Recipe, exams: Mapping[str, Exam]) -> Checked:
+    graded = {name: exam for name, exam in exams.items() if name != "train"}
+    return check_training_exam(
+        exams["train"], graded, drop_leaks=recipe.drop_leaks, seed=recipe.split_seed
+    )
+
+
+def _read(file: ExamFile, seed: int, known: dict[ExamFile, Exam]) -> Exam:
+    whole = file.model_copy(update={"n_questions": None})
+    if whole not in known:
+        known[whole] = read_exam(file.file, format=file.format)
+    exam = known[whole]
+    if file.n_questions is None:
+        return exam
+    if file.n_questions > len(exam):
+        raise ExamError(
+            f"{file.n_questions} questions are asked for, and it has {len(exam)}",
+            file=file.file,
+            field="n_questions",
+        )
+    drawn = np.random.default_rng(seed).permutation(len(exam))[: file.n_questions]
+    return exam.subset(sorted(drawn.tolist()))
+
+
+def _one_origin(recipe: Recipe, exams: dict[str, Exam]) -> EvidenceOrigin:
+    origin = evidence_origin(recipe.evidence, exams["train"])
+    for name, exam in exams.items():
+        try:
+            require_same_evidence(origin, evidence_origin(recipe.evidence, exam), recipe.family)
+        except SettingsError as error:
+            raise SettingsError(
+                f"the evidence of exam '{name}' is not that of the training questions: "
+                + error.message.partition(": ")[2],
+                file=exam.source or None,
+                field="evidence",
+                hint="Take exams that all come with passages, or set `given: drop` in `evidence`",
+            ) from None
+    return origin
+
+
+def _gather(
+    plan: EvidencePlan, splits: Sequence[Mapping[str, Exam]], stages: Stages, folder: Path
+) -> tuple[list[dict[str, Exam]], dict[str, str]]:
+    """Find the evidence of all exams of all splits at once: one index, one search, one way."""
+    places: dict[Any, int] = {}
+    asked: list[Question] = []
+    for number, exams in enumerate(splits):
+        for name, exam in exams.items():
+            for question in exam:
+                # What is asked again, as of another split, is searched for once.
+                if places.setdefault(_asked(question), len(asked)) == len(asked):
+                    before = f"{number}:" if number else ""
+                    asked.append(replace(question, id=f"{before}{name}/{question.id}"))
+    everyone = Exam(tuple(asked), source="all exams of the recipe")
+    answered, sources = gather_evidence(plan, everyone, stages, folder)
+    found = [
+        {
+            name: exam.with_passages([answered[places[_asked(q)]].passages for q in exam])
+            for name, exam in exams.items()
+        }
+        for exams in splits
+    ]
+    return found, sources
+
+
+def _asked(question: Question) -> tuple[Any, ...]:
+    """Return all of a question that its evidence depends on."""
+    return question.prompt, question.options, question.passages
+
+
+def _readers(recipe: Recipe) -> list[str]:
+    """Return the family where it reads passages; a decoder may be told to read none."""
+    blind = recipe.settings.get("encoding", {}).get("passages") == 0
+    return [] if blind else [recipe.family]

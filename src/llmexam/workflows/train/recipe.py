@@ -1,0 +1,242 @@
+"""The recipe of a training: what the YAML file says, checked before anything starts."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import yaml
+from pydantic import Field, field_validator, model_validator
+
+from llmexam.errors import SettingsError
+from llmexam.sample import BUNDLED, exam_path
+from llmexam.settings.base import Settings
+from llmexam.tracking.settings import TrackingSettings
+from llmexam.training.registry import training_settings
+from llmexam.workflows.run.plan import EvidencePlan, with_evidence_paths
+from llmexam.workflows.yaml_file import (
+    Change,
+    merge_changes,
+    place_model,
+    place_path,
+    place_settings,
+    read_yaml_file,
+)
+
+Family = Literal[
+    "bi-encoder", "causal-lm", "cross-encoder", "multiple-choice", "ranker", "reranker"
+]
+_PARTS = ("train", "dev", "test")
+
+
+class ExamFile(Settings):
+    """An exam, or a part of one."""
+
+    path: str = Field(description="the file, or `bundled` for the sample")
+    format: str | None = Field(None, description="its format; found out where it is not given")
+    n_questions: int | None = Field(
+        None, ge=1, description="so many of its questions, drawn by `split_seed`; all if not set"
+    )
+
+    @property
+    def file(self) -> Path:
+        """The file to read."""
+        return exam_path(self.path)
+
+
+class Recipe(Settings):
+    """A whole training."""
+
+    title: str = Field("", description="headline of the results")
+    family: Family = Field(description="the solver that the model is for, or `reranker`")
+    train: tuple[ExamFile, ...] = Field(min_length=1, description="files to train on")
+    dev: ExamFile | None = Field(
+        None, description="a file whose questions choose the best step and stop early"
+    )
+    split: dict[Literal["train", "dev", "test"], float] | None = Field(
+        None,
+        description="parts of `train` instead of files; `dev` chooses, `test` is reported on",
+    )
+    split_seed: int = Field(0, ge=0, lt=2**32 - 1, description="seed of the split and of folds")
+    split_seeds: tuple[Annotated[int, Field(ge=0, lt=2**32 - 1)], ...] = Field(
+        (),
+        description="instead of `split_seed`: a whole training for each of these splits, and the "
+        "mean over them; weights are kept of the first split only",
+    )
+    evidence: EvidencePlan = Field(
+        EvidencePlan(), description="where evidence comes from, for all exams alike"
+    )
+    settings: dict[str, Any] = Field({}, description="settings of the family's trainer")
+    folds: int | None = Field(
+        None, ge=2, le=100, description="train out of fold, too, and keep those scores"
+    )
+    seeds: tuple[int, ...] = Field(
+        (), description="train once with each, and report mean and spread"
+    )
+    report_on: tuple[ExamFile, ...] = Field(
+        (), description="exams that are scored once, when all is done"
+    )
+    n_resamples: int = Field(10_000, ge=100, le=1_000_000, description="bootstrap resamples")
+    tracking: TrackingSettings = Field(TrackingSettings(), description="who is told of the curve")
+    drop_leaks: bool = Field(
+        False, description="leave out training questions of graded exams, where they are refused"
+    )
+
+    @field_validator("train", "report_on", mode="before")
+    @classmethod
+    def _read_files(cls, value: Any) -> Any:
+        items = value if isinstance(value, list | tuple) else [value]
+        return [{"path": item} if isinstance(item, str) else item for item in items]
+
+    @field_validator("dev", mode="before")
+    @classmethod
+    def _read_dev(cls, value: Any) -> Any:
+        if value == "none":
+            return None
+        return {"path": value} if isinstance(value, str) else value
+
+    @field_validator("tracking", mode="before")
+    @classmethod
+    def _read_tracking(cls, value: Any) -> Any:
+        return {"to": value} if isinstance(value, str) else value
+
+    @model_validator(mode="after")
+    def _check_parts(self) -> Recipe:
+        if self.split is not None:
+            if "train" not in self.split:
+                raise ValueError("`split` has no share for train")
+            if self.dev is not None and "dev" in self.split:
+                raise ValueError("`dev` is a file, and a part of `split` too: give one of them")
+        if self.family == "reranker" and (self.folds or self.report_on):
+            raise ValueError(
+                "a reranker answers no questions, so it has no `folds` and no `report_on`: grade a "
+                "run whose evidence it puts in order"
+            )
+        if self.split_seeds:
+            self._check_splits()
+        if len(set(self.seeds)) < len(self.seeds):
+            raise ValueError("a seed stands twice in `seeds`")
+        if "seed" in self.settings and self.seeds:
+            raise ValueError("`seeds` is given, and `seed` in `settings` too: give one of them")
+        return self
+
+    def _check_splits(self) -> None:
+        if "test" not in (self.split or {}):
+            raise ValueError("`split_seeds` repeats the test part of a `split`, and there is none")
+        if "split_seed" in self.model_fields_set:
+            raise ValueError("`split_seed` is given, and `split_seeds` too: give one of them")
+        if len(set(self.split_seeds)) < max(len(self.split_seeds), 2):
+            raise ValueError("`split_seeds` are two or more different seeds")
+        if self.folds or self.family == "reranker":
+            other = "`folds`" if self.folds else "a reranker, which answers no questions"
+            raise ValueError(f"`split_seeds` repeats grades, and does not go with {other}")
+
+    @property
+    def shares(self) -> dict[str, float]:
+        """The shares of the split, in the order train, dev, test; empty without a split."""
+        return {name: self.split[name] for name in _PARTS if name in (self.split or {})}  # type: ignore[index]
+
+    @property
+    def runs(self) -> tuple[tuple[str, dict[str, Any]], ...]:
+        """Name and settings of each training: one, or one a seed."""
+        if not self.seeds:
+            return (("model", self.settings),)
+        return tuple((f"seed-{seed}", {**self.settings, "seed": seed}) for seed in self.seeds)
+
+    @property
+    def splits(self) -> dict[str, Recipe]:
+        """The recipe of each split by name; empty where there is one training, or none."""
+        return {
+            f"split-{seed}": self.model_copy(update={"split_seed": seed, "split_seeds": ()})
+            for seed in self.split_seeds
+        }
+
+
+def read_recipe(path: str | Path, changes: Mapping[str, Any] | None = None) -> Recipe:
+    """Read and check a recipe; relative paths in it start at its folder, those of models too.
+
+    Args:
+        path: A YAML file.
+        changes: Keys to change, nested like the recipe.
+
+    Raises:
+        SettingsError: The file cannot be read, or a key or value in it is wrong.
+    """
+    values = read_yaml_file(path, kind="recipe", keys="family and train")
+    return parse_recipe(merge_changes(values, changes or {}), base=Path(path).parent, file=path)
+
+
+def parse_recipe(
+    values: Mapping[str, Any], *, base: Path, file: str | Path | None = None
+) -> Recipe:
+    """Check a recipe given as a mapping, and fill in all defaults.
+
+    Args:
+        values: The recipe.
+        base: The folder that relative paths start at.
+        file: The file it came from, for error texts.
+
+    Raises:
+        SettingsError: A key or value is wrong.
+    """
+    recipe = Recipe.parse(values, subject="the recipe", file=file, given_as="{name}: {value}")
+    known = training_settings(recipe.family)
+    if recipe.seeds and "seed" not in known.model_fields:
+        raise SettingsError(f"a {recipe.family} draws nothing, so it has no seeds", field="seeds")
+    try:
+        settings = known.parse(
+            recipe.settings,
+            subject=f"training of '{recipe.family}'",
+            file=file,
+            given_as="--set settings.{key}={value}",
+        )
+    except SettingsError as error:
+        # The key as the recipe has it.
+        field = ".".join(part for part in ("settings", error.field) if part)
+        raise SettingsError(error.message, file=file, field=field, hint=error.hint) from None
+    filled = settings.model_dump(mode="json")
+    if recipe.seeds:
+        filled.pop("seed")
+    return with_recipe_paths(
+        recipe.model_copy(update={"settings": filled}),
+        lambda path: place_path(path, base),
+        lambda name: place_model(name, base),
+    )
+
+
+def with_recipe_paths(recipe: Recipe, change_path: Change, change_model: Change) -> Recipe:
+    """Return a recipe with every path in it changed; `bundled` is no path.
+
+    Args:
+        recipe: The recipe.
+        change_path: Changes the path of a file or folder.
+        change_model: Changes the name of a model, which may be a folder's.
+    """
+
+    def of_file(file: ExamFile) -> ExamFile:
+        path = file.path if file.path == BUNDLED else change_path(file.path)
+        return file.model_copy(update={"path": path})
+
+    return recipe.model_copy(
+        update={
+            "train": tuple(of_file(file) for file in recipe.train),
+            "dev": of_file(recipe.dev) if recipe.dev else None,
+            "report_on": tuple(of_file(file) for file in recipe.report_on),
+            "evidence": with_evidence_paths(recipe.evidence, change_path, change_model),
+            "settings": place_settings(recipe.settings, change_path, change_model),
+        }
+    )
+
+
+def recipe_yaml(recipe: Recipe) -> str:
+    """Return a recipe as YAML with all defaults; its paths are absolute."""
+    placed = with_recipe_paths(
+        recipe,
+        lambda path: str(Path(path).absolute()),
+        lambda name: place_model(name, Path.cwd()),
+    )
+    values = placed.model_dump(mode="json")
+    del values["split_seed" if recipe.split_seeds else "split_seeds"]
+    head = "# The recipe with all defaults filled in: llmexam train recipe.yaml\n"
+    return head + yaml.safe_dump(values, sort_keys=False, allow_unicode=True, width=100)

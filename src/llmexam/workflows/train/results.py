@@ -1,0 +1,153 @@
+"""What a training gave: grades before and after, against baselines, with intervals."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from statistics import fmean, stdev
+from typing import Any
+
+from llmexam.ensemble.build import build_ensemble
+from llmexam.ensemble.settings import EnsembleSettings
+from llmexam.errors import UntrainedModelError
+from llmexam.evaluation.compare import compare_results
+from llmexam.evaluation.evaluate import evaluate_scores
+from llmexam.exam.exam import Exam
+from llmexam.exam.scores import ScoreMatrix
+from llmexam.solvers.registry import create_solver
+from llmexam.training.folds import score_with
+from llmexam.workflows.train.recipe import Recipe
+
+K = 3
+
+
+def score_before(recipe: Recipe, exams: Mapping[str, Exam]) -> dict[str, ScoreMatrix]:
+    """Return the scores of the weights that training begins with, by exam.
+
+    Empty for families whose head is new: such weights answer nothing before they are trained.
+
+    Args:
+        recipe: The recipe.
+        exams: The exams by name.
+    """
+    model = recipe.settings.get("model")
+    if model is None or not exams:
+        return {}
+    try:
+        solver = create_solver(recipe.family, {**serving_settings(recipe), "model": model})
+        return {name: solver.score(list(exam)) for name, exam in exams.items()}
+    except UntrainedModelError:
+        return {}
+
+
+def score_after(recipe: Recipe, model: Path, exams: Mapping[str, Exam]) -> dict[str, ScoreMatrix]:
+    """Return the scores of a trained model, by exam, as a run would give them."""
+    score = score_with(recipe.family, serving_settings(recipe))
+    return {name: score(model, exam) for name, exam in exams.items()}
+
+
+def serving_settings(recipe: Recipe) -> dict[str, Any]:
+    """Return the settings of the solver that grades: it works where the training does.
+
+    Raises:
+        SettingsError: A GPU is asked for and there is none.
+    """
+    asked = recipe.settings.get("device")
+    if asked is None:
+        return {}
+    from llmexam.training.arguments import training_device
+
+    return {"device": training_device(asked)}
+
+
+def grade_exams(
+    recipe: Recipe,
+    exams: Mapping[str, Exam],
+    before: Mapping[str, ScoreMatrix],
+    after: Mapping[str, Mapping[str, ScoreMatrix]],
+) -> dict[str, Any]:
+    """Return the grades of each exam as JSON values.
+
+    Args:
+        recipe: The recipe.
+        exams: The exams by name.
+        before: Scores of the untrained weights by exam; may be empty.
+        after: Scores by run and exam. Several runs are told one by one, by mean and spread, and
+            combined with equal weights.
+    """
+    return {
+        name: _grade(
+            recipe, exam, before.get(name), {run: scores[name] for run, scores in after.items()}
+        )
+        for name, exam in exams.items()
+    }
+
+
+def card_metrics(grades: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what a model's card says of the grades: values, intervals and baselines."""
+    return {
+        name: {
+            "questions": told["n_questions"],
+            "map_at_3": told["after"]["map_at_k"],
+            "accuracy": told["after"]["accuracy"],
+            **({"map_at_3 before": told["before"]["map_at_k"]} if told["before"] else {}),
+            "baselines": told["baselines"],
+        }
+        for name, told in grades.items()
+    }
+
+
+def grade_scores(recipe: Recipe, exam: Exam, scores: ScoreMatrix, name: str) -> dict[str, Any]:
+    """Return a short grade of scores as JSON values: MAP@3 and accuracy with intervals."""
+    found = evaluate_scores(
+        exam, scores, name=name, k=K, n_resamples=recipe.n_resamples, seed=recipe.split_seed
+    )
+    kept = {"name", "n_questions", "map_at_k", "accuracy", "n_truncated", "baselines", "level"}
+    return found.model_dump(mode="json", include=kept)
+
+
+def _grade(
+    recipe: Recipe, exam: Exam, before: ScoreMatrix | None, after: Mapping[str, ScoreMatrix]
+) -> dict[str, Any]:
+    runs = {name: grade_scores(recipe, exam, scores, name) for name, scores in after.items()}
+    if len(after) == 1:
+        (final,) = after.values()
+        (told,) = runs.values()
+    else:
+        final = build_ensemble(dict(after), EnsembleSettings(), None).scores
+        told = grade_scores(recipe, exam, final, "together")
+    longest = create_solver("longest").score(list(exam))
+    others = {"longest": longest} | ({"before": before} if before is not None else {})
+    return {
+        "n_questions": len(exam),
+        "exam_hash": exam.content_hash,
+        "before": grade_scores(recipe, exam, before, "before") if before is not None else None,
+        "after": told,
+        "baselines": told["baselines"],
+        "gains": {
+            name: compare_results(
+                exam,
+                final,
+                other,
+                name_a="after",
+                name_b=name,
+                k=K,
+                n_resamples=recipe.n_resamples,
+                seed=recipe.split_seed,
+            ).model_dump(mode="json")
+            for name, other in others.items()
+        },
+        "runs": runs if len(runs) > 1 else {},
+        "over_runs": _over_runs([run["map_at_k"]["value"] for run in runs.values()]),
+    }
+
+
+def _over_runs(values: Sequence[float]) -> dict[str, float] | None:
+    if len(values) < 2:
+        return None
+    return {
+        "mean": fmean(values),
+        "standard_deviation": stdev(values),
+        "lowest": min(values),
+        "highest": max(values),
+    }

@@ -1,0 +1,88 @@
+import gzip
+import os
+
+import pytest
+
+from llmexam.errors import ExamError
+from llmexam.exam.parsers import FORMATS, detect_format, read_exam, read_rows
+from llmexam.exam.parsers.source import SourceFile
+
+GOOD = "id,prompt,A,B,answer\n0,p,x,y,A\n"
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        (b"", "is empty"),
+        (b"\xef\xbb\xbf\r\n", "is empty"),
+        (b"prompt,A,B\np,\xe9,y\n", r"not UTF-8: byte 0xe9 at byte offset 13 \(line 2\)"),
+        (b"prompt,A,B\np,x\0,y\n", "NUL byte stands at byte offset 14"),
+        ("prompt,A,B\np,x,y\n".encode("utf-16"), "UTF-16"),
+        (gzip.compress(b"prompt,A,B\np,x,y\n", mtime=0), "gzip archive"),
+        (b"PK\x03\x04rest", "zip archive"),
+        (b"a,b\n1,2\n", "none of the known forms; it begins: a,b.*kaggle.*scienceqa"),
+        (b"just words\n", "none of the known forms"),
+        (b'{"prompt": "p", "opt\n', "line 1 is not JSON"),
+        (b"id,prediction\n0,A\n", "is a submission, not an exam"),
+    ],
+)
+def test_files_that_are_no_exam(write, content, words):
+    path = write(content)
+    with pytest.raises(ExamError, match=words) as caught:
+        read_exam(path)
+    assert caught.value.file == str(path)
+
+
+def test_a_missing_file_names_the_nearest(write, tmp_path):
+    write(GOOD, "train.csv")
+    with pytest.raises(ExamError, match=r"does not exist.*Did you mean .*train\.csv"):
+        read_exam(tmp_path / "trian.csv")
+    with pytest.raises(ExamError, match="nor does its folder"):
+        read_exam(tmp_path / "nowhere" / "train.csv")
+    with pytest.raises(ExamError, match="does not exist"):
+        read_exam(write(GOOD) / "inside.csv")
+
+
+def test_a_folder(tmp_path):
+    with pytest.raises(ExamError, match="is a folder"):
+        read_exam(tmp_path)
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may read every file")
+def test_a_closed_file(write):
+    path = write(GOOD)
+    path.chmod(0)
+    with pytest.raises(ExamError, match="permission denied"):
+        read_exam(path)
+
+
+def test_an_unknown_format_names_the_nearest(write):
+    with pytest.raises(ExamError, match="Did you mean 'kaggle'"):
+        read_exam(write(GOOD), format="kagle")
+
+
+def test_each_form_reads_a_text_of_another_as_a_fault_not_a_crash(write):
+    path = write(GOOD)
+    for name in FORMATS:
+        if name != "kaggle":
+            with pytest.raises(ExamError):
+                read_exam(path, format=name)
+
+
+def test_read_rows_goes_on_after_faults(write):
+    text = "id,prompt,A,B,answer\n0,p,x,y,A\n1,p,x,y,F\n0,p,x,y,B\n2,p,x\n"
+    read = read_rows(write(text))
+    assert [row for row, _ in read.rows] == [1, 3]
+    assert [question.id for _, question in read.rows] == ["0", "0"]
+    assert [(fault.row, fault.field) for fault in read.faults] == [(2, "answer"), (4, None)]
+
+
+def test_detect_format_of_a_text_is_none(write):
+    assert detect_format(SourceFile.load(write("shots:\n - hello\n"))) is None
+
+
+def test_json_that_cannot_be_read_is_not_taken_for_csv(tmp_path):
+    path = tmp_path / "exam.jsonl"
+    path.write_text('{"prompt": "p", "options": ["a", "b"], "n": ' + "9" * 5000 + "}")
+    with pytest.raises(ExamError, match=r"row 1.*cannot be read as JSON"):
+        read_exam(path)

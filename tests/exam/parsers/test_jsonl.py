@@ -1,0 +1,68 @@
+import json
+
+import pytest
+
+from llmexam.errors import ExamError
+from llmexam.exam.parsers import read_exam
+from llmexam.exam.question import Passage
+
+
+def line(**fields):
+    return json.dumps({"prompt": "p", "options": ["x", "y"], **fields})
+
+
+def test_reads_every_way_to_write_an_answer(write):
+    lines = [line(answer="b"), line(answer=1), line(answer=None), line()]
+    exam = read_exam(write("\n".join(lines), "exam.txt"))
+    assert exam.format == "jsonl"
+    assert exam.answers.tolist() == [1, 1, -1, -1]
+    assert exam.ids == ("0", "1", "2", "3")
+
+
+def test_reads_passages_metadata_and_odd_line_separators(write):
+    record = line(
+        id=7,
+        passages=["plain", {"text": "t", "title": "T", "id": 3, "score": 1}],
+        metadata={"grade": 8},
+        source="a\u2028b",
+    )
+    question = read_exam(write(record.replace("\\u2028", "\u2028") + "\r\n\n"))[0]
+    assert question.id == "7"
+    assert question.passages == (Passage("plain"), Passage("t", "T", "3", 1.0))
+    assert dict(question.metadata) == {"grade": "8", "source": "a\u2028b"}
+
+
+def test_a_context_text_is_split(write):
+    question = read_exam(write(line(context="-a\n-b")))[0]
+    assert [passage.text for passage in question.passages] == ["a", "b"]
+
+
+@pytest.mark.parametrize(
+    ("bad", "field", "words"),
+    [
+        (line(answer="C"), "answer", "'C' is not one of A-B"),
+        (line(answer=2), "answer", "index 2 is not one of 0-1"),
+        (line(answer=True), "answer", "true or false, not a text"),
+        (line(answer=""), "answer", "blank"),
+        (line(options="xy"), "options", "is a text, not a list"),
+        (line(options=["x", 1]), r"options[1]", "is a number, not a text"),
+        (line(options=["x"]), None, "has 1 options"),
+        (line(passages="text"), "passages", "not a list"),
+        (line(passages=[{"title": "t"}]), "passages[0]", "neither a text nor"),
+        (line(passages=[{"text": "t", "score": "high"}]), "passages[0]", "not a finite number"),
+        (line(metadata=[1]), "metadata", "not an object"),
+        (line(prompt=None), "prompt", "is null, not a text"),
+        ('{"options": ["x", "y"]}', "prompt", "missing"),
+        (line(id=1.5), "id", "is a number, not a text"),
+        (line(prompt="\ud800"), "prompt", "lone surrogate"),
+        ("[1]", None, "line 3 is not a JSON object"),
+        ('{"prompt": "p", ', None, "line 3 is not JSON"),
+        ("[" * 100_000, None, "line 3 cannot be read as JSON|line 3 is not JSON"),
+    ],
+)
+def test_faults_name_line_row_and_field(write, bad, field, words):
+    path = write(f"{line()}\n\n{bad}\n")
+    with pytest.raises(ExamError, match=words) as caught:
+        read_exam(path)
+    assert (caught.value.file, caught.value.row) == (str(path), 2)
+    assert caught.value.field == field
