@@ -19,6 +19,7 @@ from llmexam.evidence.corpus_formats import Record
 from llmexam.evidence.seen import SeenKeys, hash_texts
 from llmexam.exam.question import Passage
 from llmexam.settings.base import Settings
+from llmexam.settings.kinds import LocalPath
 
 CorpusFormat = Literal["auto", "jsonl", "csv", "parquet", "text", "markdown"]
 
@@ -40,7 +41,9 @@ _BATCH = 512
 class CorpusSettings(Settings):
     """Where documents are and how to read them."""
 
-    path: Path = Field(description="A file, or a folder that is searched for files to read.")
+    shorthand = "path"
+
+    path: LocalPath = Field(description="A file, or a folder that is searched for files to read.")
     format: CorpusFormat = Field(
         default="auto", description="Format of the files; auto goes by their suffix."
     )

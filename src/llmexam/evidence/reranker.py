@@ -16,6 +16,7 @@ from llmexam.exam.question import Passage, Question
 from llmexam.lm.model_card import read_card, read_told
 from llmexam.lm.text_pairs import TextPair
 from llmexam.settings.base import Settings
+from llmexam.settings.kinds import ModelRef
 
 if TYPE_CHECKING:
     from llmexam.lm.pair_scoring import PairScores
@@ -50,7 +51,9 @@ class RerankEncoding(Settings):
 class RerankerSettings(Settings):
     """A reranker between retrieval and the readers."""
 
-    model: str = Field(
+    shorthand = "model"
+
+    model: ModelRef = Field(
         description="a folder that `llmexam train` made, or a published cross-encoder",
         min_length=1,
     )

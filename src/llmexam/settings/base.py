@@ -6,25 +6,57 @@ spelled and checked in one place.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any, Literal, Self, get_args, get_origin
+from typing import Annotated, Any, ClassVar, Literal, Self, TypeVar, get_args, get_origin
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, ValidationError, model_validator
 
 from llmexam.errors import SettingsError, nearest
+
+Item = TypeVar("Item")
+
+
+def _as_list(value: Any) -> Any:
+    return value if isinstance(value, list | tuple) or value is None else [value]
+
+
+OneOrMany = Annotated[tuple[Item, ...], BeforeValidator(_as_list)]
+"""A list in which a single item may be given without brackets."""
 
 
 class Settings(BaseModel):
     """Frozen settings that refuse keys they do not know.
 
     Subclasses declare typed fields with defaults; each field has a `description`, which the
-    documentation shows.
+    documentation shows. `llmexam.settings.kinds` has the types of files, folders and models.
+
+    Attributes:
+        shorthand: The field that a plain text stands for: of `exam: questions.csv`, the path.
     """
+
+    shorthand: ClassVar[str | None] = None
 
     model_config = ConfigDict(
         frozen=True, extra="forbid", validate_default=True, protected_namespaces=()
     )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _read_shorthand(cls, value: Any) -> Any:
+        if cls.shorthand is not None and isinstance(value, str | Path):
+            return {cls.shorthand: value}
+        return value
+
+    def change_untyped(
+        self, change: Callable[[type[BaseModel], Mapping[str, Any]], dict[str, Any]]
+    ) -> dict[str, Any]:
+        """Return fields that hold settings of a class that their type cannot say, changed.
+
+        Args:
+            change: Takes a settings class and values for it, and returns the changed values.
+        """
+        return {}
 
     @classmethod
     def parse(
@@ -52,6 +84,13 @@ class Settings(BaseModel):
             return cls.model_validate(dict(values))
         except ValidationError as error:
             raise _explain(cls, error, subject, file, given_as) from None
+        except SettingsError as error:
+            # Nested settings of a solver or a trainer: they do not know the file.
+            if error.file is not None or file is None:
+                raise
+            raise SettingsError(
+                error.message, file=file, field=error.field, hint=error.hint
+            ) from None
 
 
 def _explain(

@@ -7,7 +7,7 @@ cache keys computed and settings compared without a list of key names.
 from __future__ import annotations
 
 import types
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
 from typing import Annotated, Any, TypeVar, Union, get_args, get_origin
 
@@ -15,6 +15,7 @@ from pydantic import BaseModel
 
 from llmexam.errors import SettingsError
 from llmexam.sample import BUNDLED
+from llmexam.settings.base import Settings
 from llmexam.settings.kinds import (
     FileReference,
     FolderReference,
@@ -42,11 +43,30 @@ def change_references(settings: Model, change: Change) -> Model:
         new = _change(value, field.annotation, tuple(field.metadata), change)
         if new is not value:
             changed[name] = new
+    if isinstance(settings, Settings):
+        changed |= settings.change_untyped(lambda kind, values: change_values(values, kind, change))
     # A copy keeps which fields were given and which have their default.
     fields_set = settings.model_fields_set
     copy = settings.model_copy(update=changed) if changed else settings
     copy.__pydantic_fields_set__.intersection_update(fields_set)
     return copy
+
+
+def change_values(
+    values: Mapping[str, Any], kind: type[BaseModel], change: Change
+) -> dict[str, Any]:
+    """Return part of some settings, as keys and values, with every file and model changed.
+
+    Args:
+        values: Keys and values that fit the class.
+        kind: The class of the settings.
+        change: As in `change_references`.
+    """
+    changed = dict(values)
+    for name, field in kind.model_fields.items():
+        if name in values:
+            changed[name] = _change(values[name], field.annotation, tuple(field.metadata), change)
+    return changed
 
 
 def _change(value: Any, annotation: Any, marks: tuple[Any, ...], change: Change) -> Any:
@@ -66,6 +86,9 @@ def _change(value: Any, annotation: Any, marks: tuple[Any, ...], change: Change)
         same = all(a is b for a, b in zip(parts, value, strict=True))
         return value if same else type(value)(parts)
     if isinstance(value, Mapping):
+        nested = _model_in(annotation)
+        if nested is not None:
+            return change_values(value, nested, change)
         inner = _element(annotation, 1)
         parts_by_key = {key: _change(one, inner, (), change) for key, one in value.items()}
         return value if all(parts_by_key[key] is value[key] for key in value) else parts_by_key
@@ -91,6 +114,14 @@ def _reference_of(annotation: Any, marks: tuple[Any, ...]) -> Reference | None:
             found = _reference_of(*_unwrap(member))
             if found is not None:
                 return found
+    return None
+
+
+def _model_in(annotation: Any) -> type[BaseModel] | None:
+    """Return the settings class of a field that holds one, or a class or None."""
+    for candidate in (annotation, *get_args(annotation)):
+        if isinstance(candidate, type) and issubclass(candidate, BaseModel):
+            return candidate
     return None
 
 
@@ -166,15 +197,12 @@ def resolve_model_name(name: str, base: Path) -> str:
     return str(folder.absolute()) if name[0] in ".~" or folder.is_dir() else name
 
 
-def key_values(settings: BaseModel, hash_model: Callable[[str], str]) -> dict[str, Any]:
-    """Return what decides a result, as JSON values for a cache key.
-
-    Settings marked `NotInKey` are left out, a file is represented by the SHA-256 of its content,
-    and a model by what `hash_model` returns for it, so that moving a file changes no key.
+def with_hashes(settings: Model, hash_model: Callable[[str], str]) -> Model:
+    """Return settings with the hash of each file and model in the place of its name.
 
     Args:
-        settings: The settings.
-        hash_model: Takes a resolved model name, and returns what identifies its weights.
+        settings: The settings, with resolved references.
+        hash_model: Takes a model name, and returns what identifies its weights.
     """
 
     def change(value: str, kind: Reference) -> str:
@@ -184,17 +212,49 @@ def key_values(settings: BaseModel, hash_model: Callable[[str], str]) -> dict[st
             return ""
         return hash_file(Path(value)) if Path(value).is_file() else value
 
-    return dump_key(change_references(settings, change))
+    return change_references(settings, change)
 
 
-def dump_key(settings: BaseModel) -> dict[str, Any]:
-    """Return settings as JSON values without those that are marked `NotInKey`."""
+def key_values(settings: BaseModel, hash_model: Callable[[str], str]) -> dict[str, Any]:
+    """Return what decides a result, as JSON values for a cache key.
+
+    Settings marked `NotInKey` are left out, a file is represented by the SHA-256 of its content,
+    and a model by what `hash_model` returns for it, so that moving a file changes no key.
+
+    Args:
+        settings: The settings, with resolved references.
+        hash_model: Takes a model name, and returns what identifies its weights.
+    """
+    return dump_key(with_hashes(settings, hash_model))
+
+
+def dump_key(settings: BaseModel, *, without: Collection[str] = ()) -> dict[str, Any]:
+    """Return settings as JSON values without those that are marked `NotInKey`.
+
+    Args:
+        settings: The settings.
+        without: Further fields to leave out, at the top.
+    """
     values: dict[str, Any] = {}
     dumped = settings.model_dump(mode="json")
     for name, field in type(settings).model_fields.items():
-        if is_in_key(tuple(field.metadata), field.annotation):
+        if name not in without and is_in_key(tuple(field.metadata), field.annotation):
             values[name] = _dump_nested(getattr(settings, name), dumped[name])
     return values
+
+
+def flatten(values: Any, above: str = "") -> dict[str, Any]:
+    """Return nested mappings as one, with dotted keys.
+
+    >>> flatten({"a": {"b": 1}, "c": 2})
+    {'a.b': 1, 'c': 2}
+    """
+    if not isinstance(values, Mapping):
+        return {above.rstrip("."): values}
+    found: dict[str, Any] = {}
+    for key, value in values.items():
+        found |= flatten(value, f"{above}{key}.")
+    return found
 
 
 def _dump_nested(value: Any, dumped: Any) -> Any:

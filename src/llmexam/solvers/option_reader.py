@@ -8,8 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,6 +19,7 @@ from llmexam.exam.scores import ScoreMatrix
 from llmexam.lm.loading import ModelFolder, load_tokenizer, require_packages, resolve_model
 from llmexam.lm.model_card import EvidenceOrigin, ModelCard, read_card, read_told, require_family
 from llmexam.settings.base import Settings
+from llmexam.settings.kinds import CacheDir, ModelRef, NotInKey
 from llmexam.solvers.option_encoding import EncodedQuestion, encode_questions
 from llmexam.solvers.option_pairs import EncodingSettings
 from llmexam.solvers.option_reasons import explain_question
@@ -35,7 +35,7 @@ _MOST_KNOWN = 10_000
 class OptionReaderSettings(Settings):
     """Settings of a solver that reads options with a trained model."""
 
-    model: str = Field(
+    model: ModelRef = Field(
         min_length=1, description="folder of a model that `llmexam train` trained for this solver"
     )
     precision: Literal["auto", "fp32", "bf16", "int8"] = Field(
@@ -47,13 +47,15 @@ class OptionReaderSettings(Settings):
         "auto", description="what computes; 'auto': what the folder was exported for, or torch"
     )
     device: str = Field("cpu", description="torch device, such as 'cpu' or 'cuda'")
-    cache_dir: Path | None = Field(
+    cache_dir: CacheDir | None = Field(
         None, description="keep scores in this folder, so that nothing is scored twice"
     )
-    allow_other_evidence: bool = Field(
+    allow_other_evidence: Annotated[bool, NotInKey()] = Field(
         False, description="take evidence that was found in another way than in training"
     )
-    n_supports: int = Field(3, ge=0, description="sentences shown for each option")
+    n_supports: Annotated[int, NotInKey()] = Field(
+        3, ge=0, description="sentences shown for each option"
+    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -154,24 +154,33 @@ def solver_class(name: str) -> SolverClass:
     return found
 
 
-def parse_solver_settings(name: str, values: Mapping[str, Any]) -> Settings:
+def parse_solver_settings(name: str, values: Mapping[str, Any] | Settings) -> Settings:
     """Check the settings of a solver without making it.
+
+    Args:
+        name: A name from `solver_entries`.
+        values: Settings by key, or settings of the solver's own class, which are returned.
 
     Raises:
         SettingsError: The name, a key or a value is wrong.
         MissingDependencyError: A package it needs is not installed.
     """
-    return solver_class(name).settings_class.parse(
-        values, subject=f"solver '{name}'", given_as="--set {key}={value}"
-    )
+    known = solver_class(name).settings_class
+    if isinstance(values, Settings):
+        if not isinstance(values, known):
+            raise SettingsError(
+                f"solver '{name}' expects settings of {known.__name__}, got {type(values).__name__}"
+            )
+        return values
+    return known.parse(values, subject=f"solver '{name}'", given_as="--set {key}={value}")
 
 
-def create_solver(name: str, values: Mapping[str, Any] | None = None) -> Solver:
+def create_solver(name: str, values: Mapping[str, Any] | Settings | None = None) -> Solver:
     """Make a solver from its name and settings.
 
     Args:
         name: A name from `solver_entries`.
-        values: Settings by key; what is not given has its default.
+        values: Settings by key, or of the solver's own class; what is not given has its default.
 
     Raises:
         SettingsError: The name, a key or a value is wrong.

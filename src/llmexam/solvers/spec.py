@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from pydantic import Field, model_validator
+from pydantic import Field, SerializeAsAny, ValidationInfo, field_validator, model_validator
 
 from llmexam.settings.base import Settings
+from llmexam.solvers.registry import parse_solver_settings
 
 
 class SolverSpec(Settings):
@@ -17,8 +18,8 @@ class SolverSpec(Settings):
     """
 
     solver: str = Field(description="its name in the registry")
-    name: str = Field(description="what it is called here")
-    settings: dict[str, Any] = Field({}, description="its settings")
+    name: str = Field(description="what it is called here; the name of the solver if not set")
+    settings: SerializeAsAny[Settings] = Field(description="its settings")
 
     @model_validator(mode="before")
     @classmethod
@@ -29,20 +30,35 @@ class SolverSpec(Settings):
             # `- lexical: {reach: 3}`
             name, settings = next(iter(value.items()))
             value = {"solver": name, "settings": settings}
-        if not isinstance(value, Mapping):
+        if not isinstance(value, Mapping) or value.get("solver") is None:
             return value
         given = dict(value)
-        settings = given.pop("settings", None) or {}
-        if not isinstance(settings, Mapping):
-            raise ValueError(f"the settings of a solver are a mapping, not {settings!r}")
-        twice = sorted(str(key) for key in given.keys() & settings.keys())
-        if twice:
-            raise ValueError(f"'{twice[0]}' is given beside `settings` and inside")
-        solver = given.pop("solver", None)
-        if solver is None:
-            return value
+        solver = given.pop("solver")
         name = given.pop("name", solver)
-        own = cls.model_fields.keys() - SolverSpec.model_fields.keys()
-        merged = {**given, **settings}
-        more = {key: merged.pop(key) for key in own & merged.keys()}
-        return {"solver": solver, "name": name, "settings": merged, **more}
+        settings = given.pop("settings", None) or {}
+        own = {key: given.pop(key) for key in _own_fields(cls) & given.keys()}
+        if isinstance(settings, Mapping):
+            twice = sorted(str(key) for key in given.keys() & settings.keys())
+            if twice:
+                raise ValueError(f"'{twice[0]}' is given beside `settings` and inside")
+            settings = {**given, **settings}
+            own |= {key: settings.pop(key) for key in _own_fields(cls) & settings.keys()}
+        elif not isinstance(settings, Settings):
+            raise ValueError(f"the settings of a solver are a mapping, not {settings!r}")
+        elif given:
+            raise ValueError(
+                f"'{next(iter(given))}' is given beside `settings`, which are complete"
+            )
+        return {"solver": solver, "name": name, "settings": settings, **own}
+
+    @field_validator("settings", mode="before")
+    @classmethod
+    def _parse_settings(cls, value: Any, info: ValidationInfo) -> Any:
+        if "solver" not in info.data:
+            # The error about the solver says what is wrong.
+            return Settings()
+        return parse_solver_settings(info.data["solver"], value)
+
+
+def _own_fields(cls: type[SolverSpec]) -> set[str]:
+    return cls.model_fields.keys() - SolverSpec.model_fields.keys()

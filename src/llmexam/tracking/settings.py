@@ -12,6 +12,8 @@ from llmexam.settings.base import Settings
 class TrackingSettings(Settings):
     """Who is told of the curve of a training. Keys of services come from the environment only."""
 
+    shorthand = "to"
+
     to: Literal["none", "tensorboard", "wandb", "mlflow"] = Field(
         "none", description="none, or what keeps curves; all but `mode: online` stay on this disk"
     )

@@ -100,12 +100,14 @@ def _load(target: str) -> Any:
     return getattr(import_module(module), attribute)
 
 
-def create_trainer(family: str, values: Mapping[str, Any] | None = None) -> Trainer:
-    """Make a trainer from the family's name and its settings.
+def create_trainer(family: str, values: Mapping[str, Any] | Settings | None = None) -> Trainer:
+    """Make a trainer from the family's name and its settings, by key or of the family's own class.
 
     Raises:
         SettingsError: The family, a key or a value is wrong.
         MissingDependencyError: A package it needs is not installed.
     """
     found = trainer_class(family)
+    if isinstance(values, Settings):
+        return found(values)
     return found(found.settings_class.parse(values or {}, subject=f"training of '{family}'"))

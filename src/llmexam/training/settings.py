@@ -7,6 +7,7 @@ from typing import Literal
 from pydantic import Field
 
 from llmexam.settings.base import Settings
+from llmexam.settings.kinds import ModelRef
 
 
 class LoraSettings(Settings):
@@ -22,6 +23,8 @@ class LoraSettings(Settings):
 
 class TrainingSettings(Settings):
     """How a model is trained. One step is one update of the weights."""
+
+    model: ModelRef = Field("bundled", description="the model that training starts from")
 
     n_epochs: float = Field(2.0, gt=0, description="passes over the training questions")
     max_steps: int | None = Field(None, ge=1, description="so many steps, whatever `n_epochs` says")
@@ -66,3 +69,13 @@ class TrainingSettings(Settings):
     log_every: int = Field(10, ge=1, description="steps between two points of the loss curve")
     device: Literal["auto", "cpu", "cuda"] = Field("auto", description="where to train")
     seed: int = Field(0, ge=0, lt=2**32 - 1, description="seed of all that is drawn")
+
+    @property
+    def starts_at_chance(self) -> bool:
+        """Whether the loss of a new head starts at ln(n) for n options."""
+        return False
+
+    @property
+    def reads_passages(self) -> bool:
+        """Whether the passages of the questions are read."""
+        return True

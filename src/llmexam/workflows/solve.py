@@ -19,9 +19,9 @@ from llmexam.solvers.registry import create_solver
 from llmexam.stages.provenance import code_hash
 from llmexam.workflows.evaluate import load_exam
 from llmexam.workflows.evidence.gather import missing_evidence
+from llmexam.workflows.evidence.plan import EvidencePlan
 from llmexam.workflows.evidence.same_evidence import check_evidence
 from llmexam.workflows.evidence.search import attach_evidence
-from llmexam.workflows.run.plan import EvidencePlan
 
 Progress = Callable[[int, int], None]
 

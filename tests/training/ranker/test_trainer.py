@@ -263,10 +263,10 @@ def test_members_are_written_as_in_a_plan():
         {"solver": "lexical", "name": "wide", "reach": 20, "out_of_fold": "a.parquet"},
         {"longest": {"unit": "words"}},
     )
-    assert (plain.name, plain.settings) == ("lexical", {})
-    assert (named.name, named.settings) == ("wide", {"reach": 20})
+    assert (plain.name, plain.settings.reach) == ("lexical", 12)
+    assert (named.name, named.settings.reach) == ("wide", 20)
     assert str(named.out_of_fold) == "a.parquet"
-    assert short.settings == {"unit": "words"}
+    assert short.settings.unit == "words"
     with pytest.raises(SettingsError, match="member name 'a/b' has characters other than"):
         members({"solver": "lexical", "name": "a/b"})
     with pytest.raises(SettingsError, match="two members are called 'lexical'"):

@@ -4,6 +4,7 @@ import pytest
 
 from llmexam import sample
 from llmexam.errors import SettingsError
+from llmexam.solvers.baselines.solver import FirstSettings
 from llmexam.workflows.run.plan import DEMO, parse_plan, read_plan
 
 
@@ -28,9 +29,9 @@ def test_short_forms_mean_the_long_ones():
     names = [(s.solver, s.name) for s in plan.solvers]
     assert names[:2] == [("first", "first"), ("lexical", "words")]
     assert names[2:] == [("lexical", "lexical"), ("longest", "longest")]
-    assert plan.solvers[2].settings["reach"] == 3
-    assert plan.solvers[1].settings["reach"] == 5
-    assert plan.solvers[1].settings["floor"] == 0.4
+    assert plan.solvers[2].settings.reach == 3
+    assert plan.solvers[1].settings.reach == 5
+    assert plan.solvers[1].settings.floor == 0.4
 
 
 def test_bundled_files_are_found():
@@ -98,7 +99,7 @@ def test_a_folder_or_binary_file_is_no_plan(tmp_path):
 
 
 def test_settings_without_a_value_are_the_defaults():
-    assert parse(solvers=[{"solver": "first", "settings": None}]).solvers[0].settings == {}
+    assert parse(solvers=[{"solver": "first", "settings": None}]).solvers[0].settings == FirstSettings()
 
 
 def test_models_beside_the_plan_are_taken_from_there(tmp_path):
@@ -123,10 +124,10 @@ def test_models_beside_the_plan_are_taken_from_there(tmp_path):
         file=None,
     )
     near, hub, bundled, ranker = (solver.settings for solver in plan.solvers)
-    assert near["model"] == str(tmp_path / "reader")
-    assert (hub["model"], bundled["model"]) == ("intfloat/e5-small-v2", "bundled")
-    assert ranker["model"] == str(tmp_path / "../ranker")
-    assert ranker["members"]["one"] == {
+    assert near.model == str(tmp_path / "reader")
+    assert (hub.model, bundled.model) == ("intfloat/e5-small-v2", "bundled")
+    assert ranker.model == str(tmp_path / "../ranker")
+    assert ranker.members["one"] == {
         "model": str(tmp_path / "reader"),
         "cache_dir": str(tmp_path / "kept"),
     }
@@ -142,9 +143,9 @@ def test_examples_and_templates_of_ones_own_start_at_the_plans_folder():
         for name, template in (("a", "alpaca"), ("b", "mine.yaml"))
     )
     first, second = (solver.settings for solver in parse(solvers=[named, own]).solvers)
-    assert first["template"] == "alpaca"
-    assert second["template"] == "/base/mine.yaml"
-    assert second["shots"]["file"] == "/base/train.csv"
+    assert first.template == "alpaca"
+    assert second.template == "/base/mine.yaml"
+    assert second.shots.file == Path("/base/train.csv")
 
 
 def test_a_served_model_keeps_its_name_whatever_folder_lies_nearby(tmp_path):
@@ -164,7 +165,7 @@ def test_a_served_model_keeps_its_name_whatever_folder_lies_nearby(tmp_path):
                     "solver": "cascade",
                     "name": "deeper",
                     "first": "lexical",
-                    "second": {"cascade": {"first": {"openai": served}, "second": {"solver": 1}}},
+                    "second": {"cascade": {"first": {"openai": served}, "second": "first"}},
                 },
                 {"solver": "bi-encoder", "model": "tiny"},
             ],
@@ -175,8 +176,8 @@ def test_a_served_model_keeps_its_name_whatever_folder_lies_nearby(tmp_path):
     plain, cascade, deeper, encoder = (solver.settings for solver in plan.solvers)
     here = str(tmp_path / "tiny")
     placed = {"model": "tiny", "cache_dir": str(tmp_path / "kept")}
-    assert plain.items() >= placed.items()
-    assert cascade["second"]["settings"] == placed
-    assert cascade["first"]["settings"] == {"model": here}
-    assert deeper["second"]["settings"]["first"] == {"openai": placed}
-    assert encoder["model"] == here
+    served_ones = (plain, cascade.second.settings, deeper.second.settings.first.settings)
+    for one in served_ones:
+        assert {"model": one.model, "cache_dir": one.cache_dir} == placed
+    assert cascade.first.settings.model == here
+    assert encoder.model == here

@@ -22,7 +22,7 @@ def test_a_short_recipe_gets_its_defaults_and_paths(tmp_path):
     ]
     assert recipe.train[1].n_questions == 5
     assert recipe.dev is None
-    assert recipe.settings["kind"] == "blend"
+    assert recipe.settings.kind == "blend"
     assert recipe.runs == (("model", recipe.settings),)
 
 
@@ -44,8 +44,8 @@ def test_what_is_written_is_read_again(tmp_path):
 def test_keys_are_changed_by_nested_changes(tmp_path):
     (tmp_path / "r.yaml").write_text(yaml.safe_dump(GOOD))
     recipe = read_recipe(tmp_path / "r.yaml", {"settings": {"kind": "logit"}, "folds": 4})
-    assert (recipe.settings["kind"], recipe.folds) == ("logit", 4)
-    assert recipe.settings["members"][0]["solver"] == "lexical"
+    assert (recipe.settings.kind, recipe.folds) == ("logit", 4)
+    assert recipe.settings.members[0].solver == "lexical"
 
 
 WRONG = {
@@ -101,27 +101,27 @@ class TestPathsOfModels:
         (tmp_path / "trainings" / "one" / "model").mkdir(parents=True)
         (tmp_path / "recipes").mkdir()
         here = self.settings(tmp_path, model="trainings/one/model")
-        assert here["model"] == str(tmp_path / "trainings/one/model")
+        assert here.model == str(tmp_path / "trainings/one/model")
         above = self.settings(tmp_path / "recipes", model="../trainings/one/model")
-        assert above["model"] == str(tmp_path / "recipes/../trainings/one/model")
+        assert above.model == str(tmp_path / "recipes/../trainings/one/model")
 
     @pytest.mark.parametrize("name", ["bundled", "intfloat/e5-small-v2", "e5-small", "/no/such"])
     def test_other_names_stay(self, tmp_path, name):
         (tmp_path / "bundled").mkdir()
-        assert self.settings(tmp_path, model=name)["model"] == name
+        assert self.settings(tmp_path, model=name).model == name
 
     def test_a_folder_that_is_not_there_yet_is_named_as_it_would_be(self, tmp_path):
         made = self.settings(tmp_path, model="../later/model")
-        assert made["model"] == str(tmp_path / "../later/model")
+        assert made.model == str(tmp_path / "../later/model")
 
     def test_members_and_their_scores_are_taken_from_there(self, tmp_path):
         (tmp_path / "reader").mkdir()
         member = {"solver": "bi-encoder", "model": "reader", "out_of_fold": "reader/oof.parquet"}
         recipe = parse(tmp_path, settings={"members": ["lexical", member]})
-        lexical, reader = recipe.settings["members"]
-        assert reader["settings"]["model"] == str(tmp_path / "reader")
-        assert reader["out_of_fold"] == str(tmp_path / "reader/oof.parquet")
-        assert lexical["out_of_fold"] is None
+        lexical, reader = recipe.settings.members
+        assert reader.settings.model == str(tmp_path / "reader")
+        assert reader.out_of_fold == tmp_path / "reader/oof.parquet"
+        assert lexical.out_of_fold is None
         (tmp_path / "again.yaml").write_text(recipe_yaml(recipe))
         assert read_recipe(tmp_path / "again.yaml") == recipe
 
@@ -136,7 +136,7 @@ class TestPathsOfModels:
             },
             base=tmp_path,
         )
-        assert recipe.settings["judgements"] == str(tmp_path / "qrels.txt")
+        assert recipe.settings.judgements == str(tmp_path / "qrels.txt")
         assert recipe.evidence.model == str(tmp_path / "encoder")
         assert recipe.evidence.reranker.model == "cross/encoder"
 
@@ -154,7 +154,7 @@ class TestPathsOfModels:
                 },
                 base=tmp_path,
             )
-            return recipe.settings["encoding"]["template"], recipe.settings["deepspeed"]
+            return recipe.settings.encoding.template, recipe.settings.deepspeed
 
         assert settings("alpaca", "zero2") == ("alpaca", "zero2")
         assert settings("letters", None) == ("letters", None)
@@ -170,8 +170,8 @@ class TestPathsOfModels:
         changes = {"encoding": {"template": "mine.yaml"}, "deepspeed": "ds.json"}
         recipe = read_recipe(tmp_path / "r.yaml", {"train": "b.csv", "settings": changes})
         assert recipe.train[0].path == str(tmp_path / "b.csv")
-        assert recipe.settings["encoding"]["template"] == str(tmp_path / "mine.yaml")
-        assert recipe.settings["deepspeed"] == str(tmp_path / "ds.json")
+        assert recipe.settings.encoding.template == str(tmp_path / "mine.yaml")
+        assert recipe.settings.deepspeed == str(tmp_path / "ds.json")
         (tmp_path / "again.yaml").write_text(recipe_yaml(recipe))
         assert read_recipe(tmp_path / "again.yaml") == recipe
 
@@ -182,7 +182,7 @@ class TestPathsOfModels:
             {"family": "bi-encoder", "train": "a.csv", "settings": {"model": "near"}},
             base=tmp_path / "elsewhere",
         )
-        assert recipe.settings["model"] == "near"
+        assert recipe.settings.model == "near"
         kept = yaml.safe_load(recipe_yaml(recipe))
         assert kept["settings"]["model"] == str(tmp_path / "near")
 

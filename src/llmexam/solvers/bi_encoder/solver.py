@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,6 +16,7 @@ from llmexam.exam.wording import follow_wording, means_all, means_none
 from llmexam.lm.embedding import load_embedder
 from llmexam.lm.loading import BUNDLED, require_packages, resolve_model
 from llmexam.settings.base import Settings
+from llmexam.settings.kinds import ModelRef, NotInKey
 from llmexam.solvers.bi_encoder.matching import FEATURES, Match
 from llmexam.solvers.bi_encoder.reading import Reading, read_questions
 from llmexam.solvers.protocol import Explanation, OptionFeatures, OptionReason, Support
@@ -42,7 +43,7 @@ class EvidenceWeights(Settings):
 class BiEncoderSettings(Settings):
     """Settings of solver `bi-encoder`."""
 
-    model: str = Field(
+    model: ModelRef = Field(
         BUNDLED, description="'bundled', a local folder, or a Hugging Face name", min_length=1
     )
     precision: Literal["auto", "fp32", "bf16"] = Field(
@@ -68,7 +69,9 @@ class BiEncoderSettings(Settings):
     read_wording: bool = Field(
         True, description="turn the order round for negated prompts; place 'all of the above'"
     )
-    n_supports: int = Field(3, ge=0, description="sentences shown for each option")
+    n_supports: Annotated[int, NotInKey()] = Field(
+        3, ge=0, description="sentences shown for each option"
+    )
 
 
 class BiEncoderSolver:

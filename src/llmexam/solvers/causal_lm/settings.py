@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Literal, Self
 
 from pydantic import Field, model_validator
 
 from llmexam.settings.base import Settings
+from llmexam.settings.kinds import CacheDir, ModelRef, TemplateRef
 from llmexam.solvers.causal_lm.asking import Norm
 from llmexam.solvers.prompts.shots import ShotSettings
 
@@ -15,8 +15,8 @@ from llmexam.solvers.prompts.shots import ShotSettings
 class CausalLmSettings(Settings):
     """Settings of solver `causal-lm`."""
 
-    model: str = Field(min_length=1, description="a local folder, or a Hugging Face name")
-    template: str = Field(
+    model: ModelRef = Field(min_length=1, description="a local folder, or a Hugging Face name")
+    template: TemplateRef = Field(
         "letters",
         min_length=1,
         description="how questions are put: the name of a template, or a YAML file of your own",
@@ -55,7 +55,7 @@ class CausalLmSettings(Settings):
         description="with `streamed`: what weights and states may take, beside some 400 MB "
         "of Python and its libraries (600 in bf16); half of what is free",
     )
-    cache_dir: Path | None = Field(
+    cache_dir: CacheDir | None = Field(
         None, description="keep log-likelihoods in this folder, so that nothing is scored twice"
     )
 

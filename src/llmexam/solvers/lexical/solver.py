@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Annotated
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,6 +13,7 @@ from llmexam.exam.question import Question
 from llmexam.exam.scores import ScoreMatrix
 from llmexam.exam.wording import follow_wording, means_all, means_none
 from llmexam.settings.base import Settings
+from llmexam.settings.kinds import NotInKey
 from llmexam.solvers.lexical.analysis import stop_terms
 from llmexam.solvers.lexical.features import FEATURES, OptionEvidence
 from llmexam.solvers.protocol import Explanation, OptionFeatures, OptionReason, Support
@@ -51,7 +53,9 @@ class LexicalSettings(Settings):
     read_wording: bool = Field(
         True, description="turn the order round for negated prompts; place 'all of the above'"
     )
-    n_supports: int = Field(3, ge=0, description="sentences shown for each option")
+    n_supports: Annotated[int, NotInKey()] = Field(
+        3, ge=0, description="sentences shown for each option"
+    )
 
 
 class LexicalSolver:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import cached_property
-from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
@@ -18,6 +17,7 @@ from llmexam.exam.parsers import read_exam
 from llmexam.exam.question import Question
 from llmexam.lm.loading import BUNDLED
 from llmexam.settings.base import Settings
+from llmexam.settings.kinds import LocalPath, ModelRef
 
 if TYPE_CHECKING:
     from llmexam.lm.embedding import Embedder
@@ -29,7 +29,7 @@ _NEAR = 0.8
 class ShotSettings(Settings):
     """Where examples come from."""
 
-    file: Path = Field(description="questions with answers, never those of the exam")
+    file: LocalPath = Field(description="questions with answers, never those of the exam")
     n: int = Field(5, ge=1, le=64, description="examples before a question")
     by: Literal["seed", "nearest"] = Field(
         "seed",
@@ -37,7 +37,9 @@ class ShotSettings(Settings):
         "each question those whose prompts mean most alike, the nearest last",
     )
     seed: int = Field(0, ge=0, lt=2**32, description="seed of the draw")
-    encoder: str = Field(BUNDLED, min_length=1, description="what embeds prompts, for `nearest`")
+    encoder: ModelRef = Field(
+        BUNDLED, min_length=1, description="what embeds prompts, for `nearest`"
+    )
 
 
 class ShotPool:

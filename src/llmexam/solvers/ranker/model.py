@@ -15,7 +15,6 @@ from pydantic import Field
 from llmexam.errors import MissingDependencyError, ModelError, SettingsError
 from llmexam.settings.base import Settings
 from llmexam.solvers.ranker.encoding import OptionRows
-from llmexam.solvers.spec import SolverSpec
 from llmexam.storage.atomic import write_json, write_text
 from llmexam.storage.hashing import hash_file
 
@@ -29,9 +28,12 @@ RANKER_FILE = "ranker.json"
 TREES_FILE = "trees.txt"
 
 
-class MemberSpec(SolverSpec):
-    """A solver that a ranker asks."""
+class MemberSpec(Settings):
+    """A solver that a ranker asks, as its folder records it: checked when the solver is made."""
 
+    solver: str = Field(description="its name in the registry")
+    name: str = Field(description="what it is called in the ranker")
+    settings: dict[str, Any] = Field({}, description="its settings")
     weights_hash: str = Field("", description="the weights it had, if it has any")
     uses_features: bool = Field(False, description="whether its features are read, too")
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from functools import cached_property
-from typing import Any, Self
+from typing import Annotated, Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,6 +15,7 @@ from llmexam.exam.question import Question
 from llmexam.exam.scores import ScoreMatrix
 from llmexam.lm.model_card import EvidenceOrigin, ModelCard, read_card, require_family
 from llmexam.settings.base import Settings
+from llmexam.settings.kinds import ModelRef, NotInKey
 from llmexam.solvers.members import usage_of_members
 from llmexam.solvers.protocol import Explanation, OptionReason, Solver, Support
 from llmexam.solvers.ranker.asking import ask_members
@@ -38,13 +39,13 @@ _N_REASONS = 3
 class RankerSettings(Settings):
     """Settings of solver `ranker`."""
 
-    model: str = Field(description="folder of a ranker that llmexam trained", min_length=1)
+    model: ModelRef = Field(description="folder of a ranker that llmexam trained", min_length=1)
     members: dict[str, dict[str, Any]] = Field(
         {},
         description="settings to change by the member's name, such as the folder of its model; "
         "its weights must be those that the ranker was trained with",
     )
-    allow_other_evidence: bool = Field(
+    allow_other_evidence: Annotated[bool, NotInKey()] = Field(
         False, description="take evidence found in another way than in training"
     )
 

@@ -8,12 +8,13 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from ipaddress import ip_address
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
 
 from pydantic import ConfigDict, Field, field_validator, model_validator
 
 from llmexam.settings.base import Settings
+from llmexam.settings.kinds import FolderReference, NotInKey, TemplateRef
 from llmexam.solvers.prompts.shots import ShotSettings
 
 _OPENAI_URL = "https://api.openai.com/v1"
@@ -61,7 +62,7 @@ class ServedSettings(Settings):
     rotations: int = Field(
         1, ge=1, le=26, description="rotations of the options to average over, a request each"
     )
-    template: str | None = Field(
+    template: TemplateRef | None = Field(
         None,
         min_length=1,
         description="how questions are put: the name of a template of mode letters, as for "
@@ -110,7 +111,7 @@ class ServedSettings(Settings):
         description="stop before the answers cost more, in the prices' currency; those an "
         "earlier run paid for count too",
     )
-    cache_dir: str = Field(
+    cache_dir: Annotated[str, FolderReference(), NotInKey()] = Field(
         "~/.cache/llmexam/answers",
         min_length=1,
         description="folder that keeps every answer, so that none is paid for twice",

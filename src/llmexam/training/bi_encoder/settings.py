@@ -7,6 +7,7 @@ from typing import Literal
 from pydantic import Field
 
 from llmexam.lm.loading import BUNDLED
+from llmexam.settings.kinds import ModelRef
 from llmexam.training.hard_negatives import HardNegativeSettings
 from llmexam.training.settings import TrainingSettings
 
@@ -20,7 +21,7 @@ class BiEncoderTrainingSettings(TrainingSettings):
     ones as hard negatives. Those over pairs have a row for each option.
     """
 
-    model: str = Field(
+    model: ModelRef = Field(
         BUNDLED,
         min_length=1,
         description="weights to begin with: 'bundled', a local folder, or a Hugging Face name",

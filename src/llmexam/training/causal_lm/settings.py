@@ -7,6 +7,7 @@ from typing import Literal
 from pydantic import Field
 
 from llmexam.settings.base import Settings
+from llmexam.settings.kinds import JsonOrName, ModelRef, TemplateRef
 from llmexam.training.settings import TrainingSettings
 
 Objective = Literal["answer", "option-likelihood", "binary", "binary-head"]
@@ -15,7 +16,7 @@ Objective = Literal["answer", "option-likelihood", "binary", "binary-head"]
 class PromptSettings(Settings):
     """How a question becomes what a decoder reads; keys and meaning are those of the solver."""
 
-    template: str = Field(
+    template: TemplateRef = Field(
         "alpaca", min_length=1, description="name of a prompt template, or a YAML file of your own"
     )
     passages: int = Field(5, ge=0, description="passages of evidence that are read, best first")
@@ -32,7 +33,7 @@ class PromptSettings(Settings):
 class CausalLmTrainingSettings(TrainingSettings):
     """Settings of training family `causal-lm`."""
 
-    model: str = Field(
+    model: ModelRef = Field(
         min_length=1, description="weights to begin with: a local folder, or a Hugging Face name"
     )
     encoding: PromptSettings = Field(
@@ -54,8 +55,13 @@ class CausalLmTrainingSettings(TrainingSettings):
     quantise: Literal["int8", "nf4"] | None = Field(
         None, description="round the frozen weights under `lora` (QLoRA: arXiv 2305.14314)"
     )
-    deepspeed: str | None = Field(
+    deepspeed: JsonOrName | None = Field(
         None,
         min_length=1,
         description="'zero2' for the DeepSpeed settings that come with llmexam, or a JSON file",
     )
+
+    @property
+    def reads_passages(self) -> bool:
+        """Whether the passages of the questions are read."""
+        return self.encoding.passages > 0

@@ -8,6 +8,7 @@ from pydantic import Field
 
 from llmexam.evidence.reranker import RerankEncoding
 from llmexam.lm.loading import BUNDLED
+from llmexam.settings.kinds import ModelRef, SampleOrPath
 from llmexam.solvers.cross_encoder.encoding import CrossEncoderEncoding
 from llmexam.training.settings import TrainingSettings
 
@@ -15,7 +16,7 @@ from llmexam.training.settings import TrainingSettings
 class PairTrainingSettings(TrainingSettings):
     """What cross-encoders and rerankers have in common."""
 
-    model: str = Field(
+    model: ModelRef = Field(
         BUNDLED,
         min_length=1,
         description="weights to begin with: 'bundled', a local folder, or a Hugging Face name",
@@ -57,7 +58,7 @@ class RerankerTrainingSettings(PairTrainingSettings):
     encoding: RerankEncoding = Field(
         RerankEncoding(), description="how question and passage become tokens"
     )
-    judgements: str | None = Field(
+    judgements: SampleOrPath | None = Field(
         None,
         description="file of TREC judgements by question id and passage id; without it, passages "
         "that have the words of the right option and not those of wrong ones count as good",

@@ -8,6 +8,7 @@ from pydantic import Field
 
 from llmexam.lm.loading import BUNDLED
 from llmexam.settings.base import Settings
+from llmexam.settings.kinds import ModelRef
 from llmexam.solvers.option_pairs import EncodingSettings
 from llmexam.training.hard_negatives import HardNegativeSettings
 from llmexam.training.settings import TrainingSettings
@@ -30,7 +31,7 @@ class AdversarialSettings(Settings):
 class MultipleChoiceTrainingSettings(TrainingSettings):
     """Settings of training family `multiple-choice`."""
 
-    model: str = Field(
+    model: ModelRef = Field(
         BUNDLED,
         min_length=1,
         description="weights to begin with: 'bundled', a local folder, or a Hugging Face name",
@@ -64,3 +65,9 @@ class MultipleChoiceTrainingSettings(TrainingSettings):
     adversarial: AdversarialSettings | None = Field(
         None, description="a second pass against the weights"
     )
+
+    @property
+    def starts_at_chance(self) -> bool:
+        """Whether the loss of a new head starts at ln(n) for n options."""
+        changes_options = self.drop_options > 0 or self.hard_negatives is not None
+        return self.objective == "softmax" and not changes_options

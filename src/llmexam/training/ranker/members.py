@@ -20,7 +20,7 @@ from llmexam.solvers.protocol import HasFeatures, Solver
 from llmexam.solvers.ranker.asking import ask_members
 from llmexam.solvers.ranker.encoding import OptionRows
 from llmexam.solvers.ranker.model import MemberSpec
-from llmexam.solvers.registry import create_solver, parse_solver_settings
+from llmexam.solvers.registry import create_solver
 from llmexam.training.folds import QUESTIONS_KEY
 from llmexam.training.ranker.settings import MemberPlan, RankerTrainingSettings
 
@@ -67,8 +67,8 @@ def make_members(settings: RankerTrainingSettings, train: Exam) -> Members:
     """
     specs, solvers, given, notes = [], {}, {}, []
     for plan in settings.members:
-        values = parse_solver_settings(plan.solver, plan.settings).model_dump(mode="json")
-        solver = create_solver(plan.solver, values)
+        values = plan.settings.model_dump(mode="json")
+        solver = create_solver(plan.solver, plan.settings)
         card = _card(values)
         if plan.out_of_fold is not None:
             given[plan.name], note = _read_given(plan, plan.out_of_fold, train)
@@ -104,7 +104,7 @@ def check_members(settings: RankerTrainingSettings) -> None:
         SettingsError: A member was trained and brings no scores.
     """
     for plan in settings.members:
-        values = parse_solver_settings(plan.solver, plan.settings).model_dump(mode="json")
+        values = plan.settings.model_dump(mode="json")
         if plan.out_of_fold is None:
             if not plan.trained_elsewhere and _card(values) is not None:
                 raise _leak(plan, "was trained, and may have seen these questions")

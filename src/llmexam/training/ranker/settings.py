@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import re
-from pathlib import Path
 from typing import Self
 
 from pydantic import Field, model_validator
 
 from llmexam.settings.base import Settings
+from llmexam.settings.kinds import LocalPath
 from llmexam.solvers.ranker.model import Kind
 from llmexam.solvers.spec import SolverSpec
 
@@ -18,7 +18,7 @@ _NAME = re.compile(r"[A-Za-z0-9._+-]+")
 class MemberPlan(SolverSpec):
     """A solver that the ranker learns to weigh."""
 
-    out_of_fold: Path | None = Field(
+    out_of_fold: LocalPath | None = Field(
         None,
         description="scores of the training questions by models that never saw them (Parquet); "
         "a trained member needs them",

@@ -20,8 +20,8 @@ from llmexam.solvers.registry import solver_entries
 from llmexam.stages.provenance import code_hash, model_versions
 from llmexam.stages.stages import Stages
 from llmexam.workflows.evidence.index import build_index, corpus_sources
+from llmexam.workflows.evidence.plan import EvidencePlan
 from llmexam.workflows.evidence.search import attach_evidence
-from llmexam.workflows.run.plan import EvidencePlan
 
 # Builds are kept beside the run's other results.
 _INDEX = "index/{kind}"

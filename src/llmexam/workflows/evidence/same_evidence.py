@@ -13,7 +13,7 @@ from llmexam.exam.exam import Exam
 from llmexam.lm.model_card import EvidenceOrigin
 from llmexam.solvers.protocol import Solver
 from llmexam.workflows.evidence.gather import evidence_origin
-from llmexam.workflows.run.plan import EvidencePlan
+from llmexam.workflows.evidence.plan import EvidencePlan
 
 _LABELS = {
     "source": "evidence",

@@ -17,6 +17,7 @@ from llmexam.exam.parsers import read_exam
 from llmexam.exam.submission import write_submission
 from llmexam.report.content import ReportContent, SolverResult
 from llmexam.report.html import write_report
+from llmexam.settings.walk import resolve_references
 from llmexam.solvers.registry import create_solver
 from llmexam.stages.provenance import code_hash
 from llmexam.stages.stages import Announce, Stages
@@ -30,8 +31,7 @@ from llmexam.workflows.evidence.same_evidence import check_evidence
 from llmexam.workflows.provenance import describe_run
 from llmexam.workflows.run.finish import compare_with, finish
 from llmexam.workflows.run.judge import judge_all
-from llmexam.workflows.run.plan import Plan, read_plan, with_paths
-from llmexam.workflows.yaml_file import place_model
+from llmexam.workflows.run.plan import Plan, read_plan
 
 _FINDINGS = TypeAdapter(tuple[Finding, ...])
 # Made first in the folder of a run; a folder with other things in it is not taken for one.
@@ -171,11 +171,7 @@ def _require_run_folder(path: Path) -> None:
 
 def _as_yaml(plan: Plan) -> str:
     # The copy is in another folder, so relative paths would lead elsewhere.
-    placed = with_paths(
-        plan,
-        lambda path: str(Path(path).absolute()),
-        lambda name: place_model(name, Path.cwd()),
-    )
+    placed = resolve_references(plan, Path.cwd())
     values = placed.model_dump(mode="json")
     head = "# The plan of this run with all defaults filled in: llmexam run plan.yaml\n"
     return head + yaml.safe_dump(values, sort_keys=False, allow_unicode=True, width=100)

@@ -2,93 +2,36 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import Field, model_validator
 
 from llmexam.ensemble.combine import check_weights
 from llmexam.ensemble.settings import EnsembleSettings
 from llmexam.errors import nearest
-from llmexam.evidence.chunking import ChunkSettings
-from llmexam.evidence.corpus import CorpusSettings
-from llmexam.evidence.queries import QueryForm
-from llmexam.evidence.reranker import RerankerSettings
-from llmexam.evidence.retriever import Given
-from llmexam.sample import BUNDLED, corpus_path, exam_path
+from llmexam.sample import BUNDLED, exam_path
 from llmexam.settings.base import Settings
-from llmexam.solvers.registry import parse_solver_settings
+from llmexam.settings.kinds import SampleOrPath
+from llmexam.settings.walk import resolve_references
+from llmexam.settings.yaml_file import merge_changes, read_yaml_file
 from llmexam.solvers.spec import SolverSpec
-from llmexam.workflows.yaml_file import (
-    Change,
-    merge_changes,
-    place_model,
-    place_path,
-    place_settings,
-    read_yaml_file,
-)
+from llmexam.workflows.evidence.plan import EvidencePlan
 
 
 class ExamPlan(Settings):
     """The exam."""
 
-    path: str = Field(description="the file, or `bundled` for the sample")
+    shorthand = "path"
+
+    path: SampleOrPath = Field(description="the file, or `bundled` for the sample")
     format: str | None = Field(None, description="its format; found out where it is not given")
 
     @property
     def file(self) -> Path:
         """The file to read."""
         return exam_path(self.path)
-
-
-class EvidencePlan(Settings):
-    """Where evidence comes from."""
-
-    corpus: tuple[CorpusSettings, ...] = Field((), description="corpora to index and search")
-    index: tuple[str, ...] = Field((), description="folders of indexes that are there already")
-    kinds: tuple[Literal["sparse", "dense"], ...] = Field(
-        ("sparse",), min_length=1, description="indexes to build; several are fused"
-    )
-    model: str = Field("bundled", description="bi-encoder of the dense index")
-    chunking: ChunkSettings = Field(
-        ChunkSettings(), description="how documents are cut into passages"
-    )
-    query_form: QueryForm = Field("prompt+each-option", description="what is looked for")
-    k: int = Field(4, ge=1, le=1000, description="passages a question gets")
-    given: Given = Field(
-        "keep",
-        description="passages in the exam file: use them alone, drop them, or add what is found",
-    )
-    reranker: RerankerSettings | None = Field(
-        None, description="a cross-encoder that chooses the passages among more of them"
-    )
-
-    @field_validator("corpus", mode="before")
-    @classmethod
-    def _read_corpora(cls, value: Any) -> Any:
-        items = value if isinstance(value, list | tuple) else [value]
-        return [{"path": item} if isinstance(item, str) else item for item in items]
-
-    @field_validator("index", mode="before")
-    @classmethod
-    def _read_indexes(cls, value: Any) -> Any:
-        return [value] if isinstance(value, str) else value
-
-    @field_validator("reranker", mode="before")
-    @classmethod
-    def _read_reranker(cls, value: Any) -> Any:
-        return {"model": value} if isinstance(value, str) else value
-
-    @property
-    def corpora(self) -> tuple[CorpusSettings, ...]:
-        """The corpora, `bundled` being the sample's."""
-        return tuple(c.model_copy(update={"path": corpus_path(c.path)}) for c in self.corpus)
-
-    @property
-    def searches(self) -> bool:
-        """Whether there is anything to search."""
-        return bool(self.corpus or self.index)
 
 
 class SolverPlan(SolverSpec):
@@ -104,7 +47,7 @@ class EvaluationPlan(Settings):
     k: int = Field(3, ge=1, le=26, description="the k of MAP@k")
     n_resamples: int = Field(10_000, ge=100, le=1_000_000, description="bootstrap resamples")
     positions: bool = Field(True, description="score all rotations of the options")
-    compare: tuple[str, ...] = Field(
+    compare: tuple[SampleOrPath, ...] = Field(
         (), description="submissions or score files to compare the result with"
     )
 
@@ -123,15 +66,10 @@ class Plan(Settings):
         "others being scored and compared; the ensemble of all if not set",
     )
     evaluation: EvaluationPlan = EvaluationPlan()
-    audit_against: tuple[str, ...] = Field(
+    audit_against: tuple[SampleOrPath, ...] = Field(
         (), description="files the exam should share no questions with, such as training files"
     )
     seed: int = Field(0, ge=0, lt=2**32 - 1, description="seed of everything that draws numbers")
-
-    @field_validator("exam", mode="before")
-    @classmethod
-    def _read_exam(cls, value: Any) -> Any:
-        return {"path": value} if isinstance(value, str) else value
 
     @model_validator(mode="after")
     def _check_names(self) -> Plan:
@@ -198,9 +136,9 @@ def read_plan(path: str | Path, changes: Mapping[str, Any] | None = None) -> Pla
         MissingDependencyError: A solver in it needs a package that is not installed.
     """
     if str(path) == "demo":
-        return parse_plan(merge_changes(DEMO, changes or {}), base=Path.cwd(), file=None)
+        return parse_plan(merge_changes(DEMO, changes or {}, Plan), base=Path.cwd(), file=None)
     values = read_yaml_file(path, kind="plan", keys="exam and solvers")
-    return parse_plan(merge_changes(values, changes or {}), base=Path(path).parent, file=path)
+    return parse_plan(merge_changes(values, changes or {}, Plan), base=Path(path).parent, file=path)
 
 
 def parse_plan(values: Mapping[str, Any], *, base: Path, file: str | Path | None) -> Plan:
@@ -216,80 +154,13 @@ def parse_plan(values: Mapping[str, Any], *, base: Path, file: str | Path | None
         MissingDependencyError: A solver needs a package that is not installed.
     """
     plan = Plan.parse(values, subject="the plan", file=file, given_as="{name}: {value}")
-    solvers = tuple(
-        solver.model_copy(
-            update={
-                "settings": parse_solver_settings(
-                    solver.solver, _seeded(solver, plan.seed)
-                ).model_dump(mode="json")
-            }
-        )
-        for solver in plan.solvers
-    )
-    return with_paths(
-        plan.model_copy(update={"solvers": solvers}),
-        lambda path: place_path(path, base),
-        lambda name: place_model(name, base),
-    )
+    solvers = tuple(_seeded(solver, plan.seed) for solver in plan.solvers)
+    return resolve_references(plan.model_copy(update={"solvers": solvers}), base)
 
 
-def with_paths(plan: Plan, change_path: Change, change_model: Change) -> Plan:
-    """Return a plan with every path in it changed; `bundled` is no path.
-
-    Args:
-        plan: The plan.
-        change_path: Changes the path of a file or folder.
-        change_model: Changes the name of a model, which may be a folder's.
-    """
-
-    def of(path: str) -> str:
-        return path if path == BUNDLED else change_path(path)
-
-    def of_all(paths: Sequence[str]) -> tuple[str, ...]:
-        return tuple(of(path) for path in paths)
-
-    def of_solver(solver: SolverPlan) -> SolverPlan:
-        placed = place_settings(solver.settings, change_path, change_model, solver=solver.solver)
-        return solver.model_copy(update={"settings": placed})
-
-    compare = of_all(plan.evaluation.compare)
-    return plan.model_copy(
-        update={
-            "exam": plan.exam.model_copy(update={"path": of(plan.exam.path)}),
-            "evidence": with_evidence_paths(plan.evidence, change_path, change_model),
-            "solvers": tuple(of_solver(solver) for solver in plan.solvers),
-            "evaluation": plan.evaluation.model_copy(update={"compare": compare}),
-            "audit_against": of_all(plan.audit_against),
-        }
-    )
-
-
-def with_evidence_paths(
-    plan: EvidencePlan, change_path: Change, change_model: Change
-) -> EvidencePlan:
-    """Return the part of a plan that is about evidence with every path in it changed."""
-
-    def of(path: str) -> str:
-        return path if path == BUNDLED else change_path(path)
-
-    reranker = plan.reranker
-    if reranker is not None:
-        reranker = reranker.model_copy(update={"model": change_model(reranker.model)})
-    return plan.model_copy(
-        update={
-            "corpus": tuple(
-                one.model_copy(update={"path": Path(of(str(one.path)))}) for one in plan.corpus
-            ),
-            "index": tuple(of(path) for path in plan.index),
-            "model": change_model(plan.model),
-            "reranker": reranker,
-        }
-    )
-
-
-def _seeded(solver: SolverPlan, seed: int) -> dict[str, Any]:
-    """Give the plan's seed to solvers that have one and were not given another."""
-    from llmexam.solvers.registry import solver_class
-
-    takes_seed = "seed" in solver_class(solver.solver).settings_class.model_fields
-    return {"seed": seed, **solver.settings} if takes_seed else solver.settings
+def _seeded(solver: SolverPlan, seed: int) -> SolverPlan:
+    """Return a solver with the plan's seed where it has a seed and was not given one."""
+    settings = solver.settings
+    if "seed" not in type(settings).model_fields or "seed" in settings.model_fields_set:
+        return solver
+    return solver.model_copy(update={"settings": settings.model_copy(update={"seed": seed})})

@@ -20,14 +20,15 @@ from llmexam.exam.splits import split_exam
 from llmexam.lm.model_card import EvidenceOrigin
 from llmexam.stages.stages import Stages
 from llmexam.training.preflight import Checked, check_training_exam
+from llmexam.training.settings import TrainingSettings
 from llmexam.workflows.evidence.gather import (
     evidence_origin,
     gather_evidence,
     missing_evidence,
     require_evidence,
 )
+from llmexam.workflows.evidence.plan import EvidencePlan
 from llmexam.workflows.evidence.same_evidence import require_same_evidence
-from llmexam.workflows.run.plan import EvidencePlan
 from llmexam.workflows.train.recipe import ExamFile, Recipe
 
 
@@ -247,5 +248,6 @@ def _asked(question: Question) -> tuple[Any, ...]:
 
 def _readers(recipe: Recipe) -> list[str]:
     """Return the family where it reads passages; a decoder may be told to read none."""
-    blind = recipe.settings.get("encoding", {}).get("passages") == 0
-    return [] if blind else [recipe.family]
+    settings = recipe.settings
+    reads = not isinstance(settings, TrainingSettings) or settings.reads_passages
+    return [recipe.family] if reads else []

@@ -8,103 +8,88 @@ from typing import Any
 from llmexam.errors import ModelError, RunError
 from llmexam.lm.loading import resolve_model
 from llmexam.lm.model_card import CARD_FILE
+from llmexam.settings.base import Settings
+from llmexam.settings.walk import change_references, dump_key, flatten, with_hashes
 from llmexam.storage.hashing import hash_file, hash_json
 from llmexam.storage.yaml_text import load_yaml
 from llmexam.workflows.run.pipeline import TRAINING_MARK
 from llmexam.workflows.train.exams import TrainingExams
 from llmexam.workflows.train.folder import has_begun
-from llmexam.workflows.train.recipe import Recipe, recipe_yaml
-from llmexam.workflows.yaml_file import names_file, place_settings
+from llmexam.workflows.train.recipe import Recipe, parse_recipe, read_recipe, recipe_yaml
 
 RECIPE_FILE = "recipe.yaml"
 """The recipe of a training in its folder, with all defaults."""
 
-_OTHERWISE_KNOWN = frozenset({"title", "tracking", "train", "dev", "report_on"})
-# Of models, corpora and indexes: lists of them too.
-_PATHS = frozenset({"model", "members", "corpus", "index", "reranker", "judgements", "cache_dir"})
+# Compared by what the files say, in `training_key`; splits may be added later.
+_EXAMS = frozenset({"train", "dev", "report_on", "split_seeds"})
 
 
 def require_same_recipe(recipe: Recipe, folder: Path) -> None:
-    """Check that a folder's training, if there is one, was asked for by the same recipe.
+    """Check that a folder's training, if there is one, was started with the same recipe.
 
-    Where files lie is not compared: `training_key` knows what they say.
+    Where files are is not compared: `training_key` holds their content.
 
     Raises:
         RunError: It was another recipe; the error names a key that differs.
     """
-    if not (folder / TRAINING_MARK).is_file() or not has_begun(folder):
+    path = folder / RECIPE_FILE
+    if not (folder / TRAINING_MARK).is_file() or not has_begun(folder) or not path.is_file():
         return
-    try:
-        known = load_yaml((folder / RECIPE_FILE).read_text("utf-8"), file=folder / RECIPE_FILE)
-    except OSError:
-        return
-    before, asked = _told(known), _told(load_yaml(recipe_yaml(recipe)))
-    for told in (before, asked):
-        # Splits may be added: each tells whether it is done.
-        told.pop("split_seeds", None)
-    differing = sorted(key for key in before.keys() | asked if before.get(key) != asked.get(key))
+    before, now = (
+        _compared(one)
+        for one in (read_recipe(path), parse_recipe(load_yaml(recipe_yaml(recipe)), base=folder))
+    )
+    differing = sorted(key for key in before.keys() | now if before.get(key) != now.get(key))
     if differing:
         key = differing[0]
         raise RunError(
             f"the recipe has changed since the training in this folder began: {key} is "
-            f"{asked.get(key)}, it was {before.get(key)}",
+            f"{now.get(key)}, it was {before.get(key)}",
             file=folder,
-            hint="Choose another folder, or begin anew with --fresh",
+            hint="Choose another folder, or start again with --fresh",
         )
 
 
-def _told(values: Any, above: str = "") -> dict[str, Any]:
-    """Return the keys of a recipe, dots for nesting, without those that name files."""
-    if not isinstance(values, dict):
-        return {above.rstrip("."): values}
-    told: dict[str, Any] = {}
-    for key, value in values.items():
-        if above or key not in _OTHERWISE_KNOWN:
-            placed = key in _PATHS or names_file(key, value)
-            told |= {} if placed else _told(value, f"{above}{key}.")
-    return told
+def _compared(recipe: Recipe) -> dict[str, Any]:
+    """Return the values of a recipe by dotted key, without those that only name files."""
+    return flatten(dump_key(change_references(recipe, lambda value, kind: ""), without=_EXAMS))
 
 
 def training_key(recipe: Recipe, exams: TrainingExams) -> str:
-    """Return what a training is known by: its settings and weights, and what its exams say."""
-    told = recipe.model_dump(mode="json", exclude={"title", "tracking", "split_seeds"})
-    # Where the files lie does not matter.
-    for name in ("train", "dev", "report_on"):
-        told.pop(name)
-    told["settings"] = place_settings(told["settings"], _said_by_file, _said_by_model)
+    """Return what identifies a training: its settings and weights, and what its exams say."""
+    told = dump_key(recipe.model_copy(update={"settings": keyed(recipe.settings)}), without=_EXAMS)
     told["exams"] = {
         name: exam.content_hash for name, exam in {"train": exams.train, **exams.graded}.items()
     }
     told["evidence"] = exams.origin.model_dump(mode="json")
-    if not exams.origin.reranker:
-        # Trainings that began before it was told are still the same.
-        del told["evidence"]["depth"]
     return hash_json(told)
 
 
 def splits_key(recipe: Recipe) -> str:
-    """Return what a training over several splits is known by, whatever the splits.
+    """Return what identifies a training over several splits, whatever the splits.
 
-    Each split is known by its own `training_key`, which tells what its exams say, too.
+    Each split has its own `training_key`, which holds what its exams say, too.
     """
-    told = recipe.model_dump(
-        mode="json", exclude={*_OTHERWISE_KNOWN, "split_seed", "split_seeds", "evidence"}
+    return hash_json(
+        dump_key(
+            recipe.model_copy(update={"settings": keyed(recipe.settings)}),
+            without=_EXAMS | {"split_seed", "evidence"},
+        )
     )
-    told["settings"] = place_settings(told["settings"], _said_by_file, _said_by_model)
-    return hash_json(told)
 
 
-def _said_by_file(path: str) -> str:
-    # What a folder keeps, such as scores, changes no training.
-    return hash_file(path) if Path(path).is_file() else ""
+def keyed(settings: Settings) -> Settings:
+    """Return settings with the hash of each file and model in the place of its name."""
+    return with_hashes(settings, _identify_model)
 
 
-def _said_by_model(name: str) -> str:
-    """Return what names the weights in a folder; the name where it is none, such as a hub's."""
+def _identify_model(name: str) -> str:
+    """Return what identifies the weights in a folder; the name where it is not a folder."""
     if not Path(name).is_dir():
         return name
     try:
         return resolve_model(name).weights_hash
     except ModelError:
-        # A ranker has no weights; its card tells when it was trained anew.
-        return _said_by_file(str(Path(name) / CARD_FILE)) or name
+        # A ranker has no weights; its card changes when it is trained again.
+        card = Path(name) / CARD_FILE
+        return hash_file(card) if card.is_file() else name

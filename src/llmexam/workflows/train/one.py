@@ -15,6 +15,7 @@ from llmexam.exam.score_files import write_scores
 from llmexam.exam.scores import ScoreMatrix
 from llmexam.lm.loading import resolve_model
 from llmexam.lm.model_card import read_card
+from llmexam.settings.base import Settings
 from llmexam.solvers.registry import solver_entries
 from llmexam.stages.stages import Stages, peak_memory_mb
 from llmexam.storage.atomic import write_json, write_text
@@ -26,6 +27,7 @@ from llmexam.training.folds import out_of_fold_metadata, score_with, train_folds
 from llmexam.training.preflight import check_first_loss, check_stuck
 from llmexam.training.protocol import Checkpoint
 from llmexam.training.registry import create_trainer
+from llmexam.training.settings import TrainingSettings
 from llmexam.training.states import is_first_process, wait_for_all
 from llmexam.workflows.provenance import describe_run
 from llmexam.workflows.run.pipeline import TRAINING_MARK
@@ -177,10 +179,9 @@ def _curve_findings(
     That of a new head begins at ln n; one that was trained before may begin anywhere.
     """
     settings = recipe.settings
-    changes_options = settings.get("drop_options") or settings.get("hard_negatives")
-    if settings.get("objective") != "softmax" or changes_options:
+    if not isinstance(settings, TrainingSettings) or not settings.starts_at_chance:
         return []
-    is_new = read_card(resolve_model(settings["model"]).path) is None
+    is_new = read_card(resolve_model(settings.model).path) is None
     n_options = [len(question.options) for question in exams.train]
     found = [
         check(one.curve, n_options)
@@ -225,13 +226,13 @@ def _train(one: OneTraining, stages: Stages) -> tuple[dict[str, Checkpoint], Sco
     return trained, folds.scores
 
 
-def _fit(one: OneTraining, name: str, settings: dict[str, Any], card: dict[str, Any]) -> Checkpoint:
+def _fit(one: OneTraining, name: str, settings: Settings, card: dict[str, Any]) -> Checkpoint:
     """Train one model, and tell the tracker of it."""
     recipe, exams, folder = one.recipe, one.exams, one.folder / name
     place = one.folder / "tracking" / name
     tracker = create_tracker(recipe.tracking, place) if is_first_process() else NoTracker()
     above = [one.folder.parent.name] if one.split else []
-    tracker.start("/".join([*above, one.folder.name, name]), settings)
+    tracker.start("/".join([*above, one.folder.name, name]), settings.model_dump(mode="json"))
     try:
         checkpoint = create_trainer(recipe.family, settings).fit(
             exams.train, exams.dev, folder, card=card, tracker=tracker

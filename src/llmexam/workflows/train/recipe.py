@@ -7,22 +7,17 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import yaml
-from pydantic import Field, field_validator, model_validator
+from pydantic import Field, SerializeAsAny, ValidationInfo, field_validator, model_validator
 
 from llmexam.errors import SettingsError
-from llmexam.sample import BUNDLED, exam_path
-from llmexam.settings.base import Settings
+from llmexam.sample import exam_path
+from llmexam.settings.base import OneOrMany, Settings
+from llmexam.settings.kinds import NotInKey, SampleOrPath
+from llmexam.settings.walk import resolve_references
+from llmexam.settings.yaml_file import merge_changes, read_yaml_file
 from llmexam.tracking.settings import TrackingSettings
 from llmexam.training.registry import training_settings
-from llmexam.workflows.run.plan import EvidencePlan, with_evidence_paths
-from llmexam.workflows.yaml_file import (
-    Change,
-    merge_changes,
-    place_model,
-    place_path,
-    place_settings,
-    read_yaml_file,
-)
+from llmexam.workflows.evidence.plan import EvidencePlan
 
 Family = Literal[
     "bi-encoder", "causal-lm", "cross-encoder", "multiple-choice", "ranker", "reranker"
@@ -33,7 +28,9 @@ _PARTS = ("train", "dev", "test")
 class ExamFile(Settings):
     """An exam, or a part of one."""
 
-    path: str = Field(description="the file, or `bundled` for the sample")
+    shorthand = "path"
+
+    path: SampleOrPath = Field(description="the file, or `bundled` for the sample")
     format: str | None = Field(None, description="its format; found out where it is not given")
     n_questions: int | None = Field(
         None, ge=1, description="so many of its questions, drawn by `split_seed`; all if not set"
@@ -48,9 +45,9 @@ class ExamFile(Settings):
 class Recipe(Settings):
     """A whole training."""
 
-    title: str = Field("", description="headline of the results")
+    title: Annotated[str, NotInKey()] = Field("", description="headline of the results")
     family: Family = Field(description="the solver that the model is for, or `reranker`")
-    train: tuple[ExamFile, ...] = Field(min_length=1, description="files to train on")
+    train: OneOrMany[ExamFile] = Field(min_length=1, description="files to train on")
     dev: ExamFile | None = Field(
         None, description="a file whose questions choose the best step and stop early"
     )
@@ -67,39 +64,52 @@ class Recipe(Settings):
     evidence: EvidencePlan = Field(
         EvidencePlan(), description="where evidence comes from, for all exams alike"
     )
-    settings: dict[str, Any] = Field({}, description="settings of the family's trainer")
+    settings: SerializeAsAny[Settings] = Field(
+        default_factory=dict, validate_default=True, description="settings of the family's trainer"
+    )
     folds: int | None = Field(
         None, ge=2, le=100, description="train out of fold, too, and keep those scores"
     )
     seeds: tuple[int, ...] = Field(
         (), description="train once with each, and report mean and spread"
     )
-    report_on: tuple[ExamFile, ...] = Field(
+    report_on: OneOrMany[ExamFile] = Field(
         (), description="exams that are scored once, when all is done"
     )
     n_resamples: int = Field(10_000, ge=100, le=1_000_000, description="bootstrap resamples")
-    tracking: TrackingSettings = Field(TrackingSettings(), description="who is told of the curve")
+    tracking: Annotated[TrackingSettings, NotInKey()] = Field(
+        TrackingSettings(), description="experiment tracker that gets the curve"
+    )
     drop_leaks: bool = Field(
         False, description="leave out training questions of graded exams, where they are refused"
     )
 
-    @field_validator("train", "report_on", mode="before")
-    @classmethod
-    def _read_files(cls, value: Any) -> Any:
-        items = value if isinstance(value, list | tuple) else [value]
-        return [{"path": item} if isinstance(item, str) else item for item in items]
-
     @field_validator("dev", mode="before")
     @classmethod
     def _read_dev(cls, value: Any) -> Any:
-        if value == "none":
-            return None
-        return {"path": value} if isinstance(value, str) else value
+        return None if value == "none" else value
 
-    @field_validator("tracking", mode="before")
+    @field_validator("settings", mode="before")
     @classmethod
-    def _read_tracking(cls, value: Any) -> Any:
-        return {"to": value} if isinstance(value, str) else value
+    def _parse_settings(cls, value: Any, info: ValidationInfo) -> Any:
+        if "family" not in info.data:
+            # The error about the family says what is wrong.
+            return Settings()
+        known = training_settings(info.data["family"])
+        if isinstance(value, known):
+            return value
+        if not isinstance(value, Mapping):
+            raise ValueError(f"the settings of a training are a mapping, not {value!r}")
+        try:
+            return known.parse(
+                value,
+                subject=f"training of '{info.data['family']}'",
+                given_as="--set settings.{key}={value}",
+            )
+        except SettingsError as error:
+            # The key as the recipe has it.
+            field = ".".join(part for part in ("settings", error.field) if part)
+            raise SettingsError(error.message, field=field, hint=error.hint) from None
 
     @model_validator(mode="after")
     def _check_parts(self) -> Recipe:
@@ -117,7 +127,9 @@ class Recipe(Settings):
             self._check_splits()
         if len(set(self.seeds)) < len(self.seeds):
             raise ValueError("a seed stands twice in `seeds`")
-        if "seed" in self.settings and self.seeds:
+        if self.seeds and "seed" not in type(self.settings).model_fields:
+            raise SettingsError(f"a {self.family} draws nothing, so it has no seeds", field="seeds")
+        if "seed" in self.settings.model_fields_set and self.seeds:
             raise ValueError("`seeds` is given, and `seed` in `settings` too: give one of them")
         return self
 
@@ -138,11 +150,13 @@ class Recipe(Settings):
         return {name: self.split[name] for name in _PARTS if name in (self.split or {})}  # type: ignore[index]
 
     @property
-    def runs(self) -> tuple[tuple[str, dict[str, Any]], ...]:
+    def runs(self) -> tuple[tuple[str, Settings], ...]:
         """Name and settings of each training: one, or one a seed."""
         if not self.seeds:
             return (("model", self.settings),)
-        return tuple((f"seed-{seed}", {**self.settings, "seed": seed}) for seed in self.seeds)
+        return tuple(
+            (f"seed-{seed}", self.settings.model_copy(update={"seed": seed})) for seed in self.seeds
+        )
 
     @property
     def splits(self) -> dict[str, Recipe]:
@@ -164,7 +178,9 @@ def read_recipe(path: str | Path, changes: Mapping[str, Any] | None = None) -> R
         SettingsError: The file cannot be read, or a key or value in it is wrong.
     """
     values = read_yaml_file(path, kind="recipe", keys="family and train")
-    return parse_recipe(merge_changes(values, changes or {}), base=Path(path).parent, file=path)
+    return parse_recipe(
+        merge_changes(values, changes or {}, Recipe), base=Path(path).parent, file=path
+    )
 
 
 def parse_recipe(
@@ -181,62 +197,14 @@ def parse_recipe(
         SettingsError: A key or value is wrong.
     """
     recipe = Recipe.parse(values, subject="the recipe", file=file, given_as="{name}: {value}")
-    known = training_settings(recipe.family)
-    if recipe.seeds and "seed" not in known.model_fields:
-        raise SettingsError(f"a {recipe.family} draws nothing, so it has no seeds", field="seeds")
-    try:
-        settings = known.parse(
-            recipe.settings,
-            subject=f"training of '{recipe.family}'",
-            file=file,
-            given_as="--set settings.{key}={value}",
-        )
-    except SettingsError as error:
-        # The key as the recipe has it.
-        field = ".".join(part for part in ("settings", error.field) if part)
-        raise SettingsError(error.message, file=file, field=field, hint=error.hint) from None
-    filled = settings.model_dump(mode="json")
-    if recipe.seeds:
-        filled.pop("seed")
-    return with_recipe_paths(
-        recipe.model_copy(update={"settings": filled}),
-        lambda path: place_path(path, base),
-        lambda name: place_model(name, base),
-    )
-
-
-def with_recipe_paths(recipe: Recipe, change_path: Change, change_model: Change) -> Recipe:
-    """Return a recipe with every path in it changed; `bundled` is no path.
-
-    Args:
-        recipe: The recipe.
-        change_path: Changes the path of a file or folder.
-        change_model: Changes the name of a model, which may be a folder's.
-    """
-
-    def of_file(file: ExamFile) -> ExamFile:
-        path = file.path if file.path == BUNDLED else change_path(file.path)
-        return file.model_copy(update={"path": path})
-
-    return recipe.model_copy(
-        update={
-            "train": tuple(of_file(file) for file in recipe.train),
-            "dev": of_file(recipe.dev) if recipe.dev else None,
-            "report_on": tuple(of_file(file) for file in recipe.report_on),
-            "evidence": with_evidence_paths(recipe.evidence, change_path, change_model),
-            "settings": place_settings(recipe.settings, change_path, change_model),
-        }
-    )
+    return resolve_references(recipe, base)
 
 
 def recipe_yaml(recipe: Recipe) -> str:
     """Return a recipe as YAML with all defaults; its paths are absolute."""
-    placed = with_recipe_paths(
-        recipe,
-        lambda path: str(Path(path).absolute()),
-        lambda name: place_model(name, Path.cwd()),
-    )
-    values = placed.model_dump(mode="json")
+    values = resolve_references(recipe, Path.cwd()).model_dump(mode="json")
+    if recipe.seeds:
+        del values["settings"]["seed"]
     del values["split_seed" if recipe.split_seeds else "split_seeds"]
     head = "# The recipe with all defaults filled in: llmexam train recipe.yaml\n"
     return head + yaml.safe_dump(values, sort_keys=False, allow_unicode=True, width=100)

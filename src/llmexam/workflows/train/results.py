@@ -16,6 +16,7 @@ from llmexam.exam.exam import Exam
 from llmexam.exam.scores import ScoreMatrix
 from llmexam.solvers.registry import create_solver
 from llmexam.training.folds import score_with
+from llmexam.training.settings import TrainingSettings
 from llmexam.workflows.train.recipe import Recipe
 
 K = 3
@@ -30,11 +31,11 @@ def score_before(recipe: Recipe, exams: Mapping[str, Exam]) -> dict[str, ScoreMa
         recipe: The recipe.
         exams: The exams by name.
     """
-    model = recipe.settings.get("model")
-    if model is None or not exams:
+    settings = recipe.settings
+    if not isinstance(settings, TrainingSettings) or not exams:
         return {}
     try:
-        solver = create_solver(recipe.family, {**serving_settings(recipe), "model": model})
+        solver = create_solver(recipe.family, {**serving_settings(recipe), "model": settings.model})
         return {name: solver.score(list(exam)) for name, exam in exams.items()}
     except UntrainedModelError:
         return {}
@@ -52,12 +53,11 @@ def serving_settings(recipe: Recipe) -> dict[str, Any]:
     Raises:
         SettingsError: A GPU is asked for and there is none.
     """
-    asked = recipe.settings.get("device")
-    if asked is None:
+    if not isinstance(recipe.settings, TrainingSettings):
         return {}
     from llmexam.training.arguments import training_device
 
-    return {"device": training_device(asked)}
+    return {"device": training_device(recipe.settings.device)}
 
 
 def grade_exams(
