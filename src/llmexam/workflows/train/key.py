@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import Any
 
 from llmexam.errors import ModelError, RunError
+from llmexam.lm.folder_hash import hash_model_folder
 from llmexam.lm.loading import resolve_model
-from llmexam.lm.model_card import CARD_FILE
 from llmexam.storage.hashing import hash_file, hash_json
 from llmexam.storage.yaml_text import load_yaml
 from llmexam.workflows.run.pipeline import TRAINING_MARK
@@ -100,11 +100,11 @@ def _said_by_file(path: str) -> str:
 
 
 def _said_by_model(name: str) -> str:
-    """Return what names the weights in a folder; the name where it is none, such as a hub's."""
+    """Return the hash of a model's folder; the name where it is none, such as a hub's."""
     if not Path(name).is_dir():
         return name
     try:
         return resolve_model(name).weights_hash
     except ModelError:
-        # A ranker has no weights; its card tells when it was trained anew.
-        return _said_by_file(str(Path(name) / CARD_FILE)) or name
+        # A ranker is no model of `resolve_model`.
+        return hash_model_folder(Path(name))
