@@ -109,6 +109,15 @@ def resolve_model(name: str = BUNDLED) -> ModelFolder:
     return _open_folder(name, _from_hub(name))
 
 
+def is_local_model(name: str) -> bool:
+    """Return whether a model is `bundled` or a folder on this machine: no hub is asked for it."""
+    if name == BUNDLED:
+        return True
+    # Windows would log in to the machine of a network path.
+    is_network = name.startswith(("//", "\\\\"))
+    return bool(name.strip()) and not is_network and Path(name).expanduser().is_dir()
+
+
 def load_encoder(folder: ModelFolder, *, dtype: torch.dtype) -> Any:
     """Return the transformers model of a folder, in evaluation mode, without a task head.
 

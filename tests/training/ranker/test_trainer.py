@@ -214,7 +214,7 @@ def test_changed_weights_of_a_member_are_noticed(exam, tmp_path):
     saved = json.loads((tmp_path / "ranker.json").read_text())
     saved["members"][0]["weights_hash"] = "another"
     (tmp_path / "ranker.json").write_text(json.dumps(saved))
-    with pytest.raises(ModelError, match="weights of member 'lexical' are not those"):
+    with pytest.raises(ModelError, match="model of member 'lexical' is not the one"):
         ranker(tmp_path).score(exam.questions[:1])
 
 

@@ -16,6 +16,7 @@ from llmexam.exam.exam import Exam
 from llmexam.exam.scores import ScoreMatrix
 from llmexam.solvers.registry import create_solver
 from llmexam.training.folds import score_with
+from llmexam.training.ranker.settings import RankerTrainingSettings
 from llmexam.workflows.train.recipe import Recipe
 
 K = 3
@@ -49,9 +50,14 @@ def score_after(recipe: Recipe, model: Path, exams: Mapping[str, Exam]) -> dict[
 def serving_settings(recipe: Recipe) -> dict[str, Any]:
     """Return the settings of the solver that grades: it works where the training does.
 
+    The members of a ranker are as the recipe says: its folder may not name all of their settings.
+
     Raises:
         SettingsError: A GPU is asked for and there is none.
     """
+    if recipe.family == "ranker":
+        asked_of = RankerTrainingSettings.parse(recipe.settings, subject="the recipe").members
+        return {"members": {member.name: member.settings for member in asked_of}}
     asked = recipe.settings.get("device")
     if asked is None:
         return {}
