@@ -16,7 +16,8 @@ def read(path, modules=(), **files):
     for name, value in files.items():
         write(path / f"{name}.json", value)
     if modules:
-        write(path / "modules.json", [{"type": f"x.{kind}", "path": p} for kind, p in modules])
+        kinds = [(f"sentence_transformers.models.{kind}", place) for kind, place in modules]
+        write(path / "modules.json", [{"type": kind, "path": place} for kind, place in kinds])
     return read_sentence_config(ModelFolder("test", path, ()))
 
 
@@ -54,11 +55,12 @@ def test_the_older_form_of_pooling_is_read_in_their_order(tmp_path):
 @pytest.mark.parametrize(
     ("kind", "config", "message"),
     [
-        ("LSTM", {}, "module 'x.LSTM' is not supported"),
+        ("LSTM", {}, "module 'sentence_transformers.models.LSTM' is not supported"),
         ("Pooling", {"pooling_mode": "median"}, "'median' is not supported"),
         ("Pooling", {"pooling_mode": []}, "is not supported"),
         ("Pooling", {"pooling_mode": "mean", "include_prompt": False}, "prefix out of pooling"),
         ("Dense", {"activation_function": "os.system"}, "activation 'os.system'"),
+        ("Dense", {"activation_function": "evil.Tanh"}, "activation 'evil.Tanh'"),
     ],
 )
 def test_what_is_not_known_is_refused(tmp_path, kind, config, message):

@@ -34,8 +34,14 @@ def index(
         str, typer.Option("--kind", help="sparse (BM25) or dense (bi-encoder, extra `encoders`).")
     ] = "sparse",
     model: Annotated[
-        str, typer.Option("--model", help="Bi-encoder of a dense index: a name or a folder.")
-    ] = "bundled",
+        str | None,
+        typer.Option(
+            "--model",
+            help="Bi-encoder of a dense index: a folder, a name on the hub, or `bundled`, which is "
+            "the default. With --add and --delete-ids only where the index names one on the hub.",
+            show_default=False,
+        ),
+    ] = None,
     chunk_tokens: Annotated[
         int, typer.Option("--chunk-tokens", help="Most words a passage may have.")
     ] = 200,
@@ -85,7 +91,7 @@ def index(
     if delete_ids is not None:
         if corpora or add:
             raise SettingsError("--delete-ids deletes only: name no corpus and no --add with it")
-        n_deleted = workflow.delete_from_index(out, workflow.read_ids(delete_ids))
+        n_deleted = workflow.delete_from_index(out, workflow.read_ids(delete_ids), model=model)
         typer.echo(
             json.dumps({"n_deleted": n_deleted}) if as_json else f"deleted {n_deleted:,} passages"
         )
@@ -96,7 +102,7 @@ def index(
     with _counting() as progress:
         if add:
             summary = workflow.add_to_index(
-                settings, out, deduplicate=not keep_duplicates, progress=progress
+                settings, out, deduplicate=not keep_duplicates, model=model, progress=progress
             )
         else:
             summary = workflow.build_index(
@@ -105,7 +111,7 @@ def index(
                 kind=cast(Literal["sparse", "dense"], kind),
                 chunking=None if no_chunk else workflow.chunk_settings(chunk_tokens, overlap),
                 deduplicate=not keep_duplicates,
-                model=model,
+                model=model or "bundled",
                 progress=progress,
             )
     typer.echo(json.dumps(asdict(summary)) if as_json else _sentence(summary))

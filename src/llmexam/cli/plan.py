@@ -32,6 +32,10 @@ def plan(
         list[Path] | None,
         typer.Option(help="Find evidence in this index. Several are fused by rank."),
     ] = None,
+    index_model: Annotated[
+        str | None,
+        typer.Option(help="Bi-encoder of a dense index that was built with a model of the hub."),
+    ] = None,
     k: Annotated[int, typer.Option("--k", "-k", min=1, help="Passages a question gets.")] = 4,
     first: Annotated[
         str, typer.Option(help="The solver that would answer everything first in a cascade.")
@@ -67,6 +71,7 @@ def plan(
         solver=solver,
         format=format,
         indexes=tuple(index or ()),
+        index_model=index_model,
         k=k,
         limit=limit,
         n_questions=questions,

@@ -48,6 +48,14 @@ def search(
             show_default=False,
         ),
     ] = None,
+    model: Annotated[
+        str | None,
+        typer.Option(
+            "--model",
+            help="Bi-encoder of a dense index that was built with a model of the hub.",
+            show_default=False,
+        ),
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON only.")] = False,
 ) -> None:
     """Find passages for queries or for the questions of an exam.
@@ -62,7 +70,9 @@ def search(
         raise SettingsError("name either queries or --exam", hint="See: llmexam search --help")
     indexes = [index, *(more or [])]
     if exam is None:
-        summary = workflow.search_index(indexes, queries or [], k=k, judgements=judgements)
+        summary = workflow.search_index(
+            indexes, queries or [], k=k, judgements=judgements, model=model
+        )
     else:
         summary = workflow.search_exam_file(
             indexes,
@@ -70,6 +80,7 @@ def search(
             query_form=cast("QueryForm", query_form),
             k=k,
             judgements=judgements,
+            model=model,
         )
     if as_json:
         typer.echo(json.dumps(summary.as_dict(), ensure_ascii=False, allow_nan=False))

@@ -25,6 +25,10 @@ def solve(
         list[Path] | None,
         typer.Option(help="Find evidence in this index. Several are fused by rank."),
     ] = None,
+    index_model: Annotated[
+        str | None,
+        typer.Option(help="Bi-encoder of a dense index that was built with a model of the hub."),
+    ] = None,
     k: Annotated[int, typer.Option("--k", "-k", min=1, help="Passages a question gets.")] = 4,
     query_form: Annotated[
         str,
@@ -67,6 +71,7 @@ def solve(
             parse_settings(set_ or []),
             format=format,
             indexes=tuple(index or ()),
+            index_model=index_model,
             k=k,
             query_form=query_form,
             given=given,

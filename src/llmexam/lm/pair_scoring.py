@@ -37,7 +37,7 @@ class PairScorer:
 
     Attributes:
         scorer: What computes.
-        weights_hash: SHA-256 of the weights.
+        weights_hash: SHA-256 of all files that decide a score.
     """
 
     def __init__(

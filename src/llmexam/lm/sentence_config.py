@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Any
 
 from llmexam.errors import ModelError
+from llmexam.lm.code_free import read_modules
 from llmexam.lm.loading import ModelFolder
 
 if TYPE_CHECKING:
@@ -70,18 +70,15 @@ def read_sentence_config(folder: ModelFolder) -> SentenceConfig:
     limits = folder.read_json("sentence_bert_config.json") or {}
     pooling: tuple[str, ...] = ("mean",)
     dense: list[DenseStep] = []
-    for module in folder.read_json("modules.json") or []:
-        kind = str(module.get("type", "")).rpartition(".")[2]
-        place = str(module.get("path", ""))
-        if PurePosixPath(place).is_absolute() or ".." in PurePosixPath(place).parts:
-            raise ModelError(f"module path '{place}' leaves the folder", file=folder.path)
+    for written, place in read_modules(folder.path):
+        kind = written.rpartition(".")[2]
         if kind == "Pooling":
             pooling = _pooling_modes(folder, place)
         elif kind == "Dense":
             dense.append(DenseStep(place, _activation(folder, place)))
         elif kind not in ("Transformer", "Normalize"):
             raise ModelError(
-                f"module '{module.get('type')}' is not supported",
+                f"module '{written}' is not supported",
                 file=folder.path / "modules.json",
                 hint="Supported: Transformer, Pooling, Dense, Normalize",
             )
@@ -147,11 +144,13 @@ def _activation(folder: ModelFolder, place: str) -> str:
     config = folder.read_json(name) or {}
     written = str(config.get("activation_function", "torch.nn.modules.activation.Tanh"))
     activation = _ACTIVATIONS.get(written.rpartition(".")[2])
-    if activation is None:
+    # sentence-transformers imports what is written here.
+    if activation is None or not written.startswith("torch.nn."):
         raise ModelError(
             f"activation '{written}' is not supported",
             file=folder.path / name,
-            hint=f"Supported: {', '.join(_ACTIVATIONS)}",
+            field="activation_function",
+            hint=f"Supported, of torch.nn: {', '.join(_ACTIVATIONS)}",
         )
     return activation
 

@@ -13,7 +13,7 @@ from llmexam.errors import ModelError
 from llmexam.lm.batching import token_batches
 from llmexam.lm.embedding_cache import EmbeddingCache
 from llmexam.lm.loading import ModelFolder, require_packages
-from llmexam.storage.hashing import hash_file, hash_json
+from llmexam.storage.hashing import hash_json
 
 if TYPE_CHECKING:
     from llmexam.lm.heads import HeadKind, Task
@@ -57,8 +57,8 @@ class SequenceScorer:
     models in bf16, and int8 of exported models, may differ by about 1e-2.
 
     Attributes:
-        weights_hash: SHA-256 of the weights.
-        fingerprint: SHA-256 of all that decides a logit: weights, head, backend, precision.
+        weights_hash: SHA-256 of all files that decide a score.
+        fingerprint: SHA-256 of all that decides a logit: model, head, backend, precision.
         backend: What computes, such as `torch-fp32`.
         max_tokens: Longest sequence it reads; None where it sets no limit.
         n_forwards: Forward passes so far.
@@ -71,8 +71,7 @@ class SequenceScorer:
         self, engine: ScoringEngine, folder: ModelFolder, head: str, cache_dir: Path | None = None
     ) -> None:
         self.weights_hash = folder.weights_hash
-        config = hash_file(folder.path / "config.json")
-        self.fingerprint = hash_json([self.weights_hash, config, head, engine.name])
+        self.fingerprint = hash_json([self.weights_hash, head, engine.name])
         self.backend = engine.name
         self.max_tokens = engine.max_tokens
         self.n_forwards = self.n_tokens = self.n_padding = self.n_reused = 0

@@ -40,6 +40,8 @@ class Settings(BaseModel):
     model_config = ConfigDict(
         frozen=True, extra="forbid", validate_default=True, protected_namespaces=()
     )
+    user_only: ClassVar[frozenset[str]] = frozenset()
+    """Settings that a user gives, and that a model's folder may not: addresses, keys, costs."""
 
     @model_validator(mode="before")
     @classmethod
@@ -49,11 +51,14 @@ class Settings(BaseModel):
         return value
 
     def change_untyped(
-        self, change: Callable[[type[BaseModel], Mapping[str, Any]], dict[str, Any]]
+        self,
+        changed: Mapping[str, Any],
+        change: Callable[[type[BaseModel], Mapping[str, Any]], dict[str, Any]],
     ) -> dict[str, Any]:
         """Return fields that hold settings of a class that their type cannot say, changed.
 
         Args:
+            changed: The other fields that change, with their new values.
             change: Takes a settings class and values for it, and returns the changed values.
         """
         return {}

@@ -44,7 +44,9 @@ def change_references(settings: Model, change: Change) -> Model:
         if new is not value:
             changed[name] = new
     if isinstance(settings, Settings):
-        changed |= settings.change_untyped(lambda kind, values: change_values(values, kind, change))
+        changed |= settings.change_untyped(
+            changed, lambda kind, values: change_values(values, kind, change)
+        )
     # A copy keeps which fields were given and which have their default.
     fields_set = settings.model_fields_set
     copy = settings.model_copy(update=changed) if changed else settings

@@ -71,6 +71,7 @@ def solve_file(
     *,
     format: str | None = None,
     indexes: Sequence[str | Path] = (),
+    index_model: str | None = None,
     k: int = 4,
     query_form: str = "prompt+each-option",
     given: str = "keep",
@@ -89,6 +90,7 @@ def solve_file(
         format: Format of the exam's file; found out where it is not given.
         indexes: Folders of indexes to find evidence in; with none, only the exam's own passages
             are used.
+        index_model: The bi-encoder of a dense index that names one on the hub.
         k: Passages a question gets.
         query_form: What is looked for.
         given: What becomes of the exam's own passages.
@@ -118,6 +120,7 @@ def solve_file(
         asked = attach_evidence(
             asked,
             indexes,
+            model=index_model,
             query_form=cast(QueryForm, query_form),
             k=k,
             given=cast(Given, given),

@@ -8,6 +8,7 @@ import yaml
 from tests.training.ranker.conftest import train
 
 from llmexam.cli.app import app
+from llmexam.errors import ModelError
 from llmexam.exam.writers import write_exam
 from llmexam.solvers.registry import create_solver
 from llmexam.training.curve_file import CURVE_FILE
@@ -124,7 +125,10 @@ def test_what_a_ranker_makes_a_served_model_use_is_told(endpoint, tmp_path):
     served = {"model": "tiny", "base_url": endpoint.url, "cache_dir": str(tmp_path / "answers")}
     members = ["longest", {"openai": {**served, "answers": "logprobs"}}]
     train(exam.subset(range(30)), tmp_path / "ranker", members=members, kind="logit")
-    ranker = create_solver("ranker", {"model": str(tmp_path / "ranker")})
+    with pytest.raises(ModelError, match="only your plan may give"):
+        create_solver("ranker", {"model": str(tmp_path / "ranker")})
+    given = {"model": str(tmp_path / "ranker"), "members": {"openai": served}}
+    ranker = create_solver("ranker", given)
     assert ranker.usage == ""
     ranker.score(exam.questions[25:])
     # Five of them were asked in training.

@@ -6,7 +6,7 @@ import pytest
 
 pytest.importorskip("sentence_transformers")
 
-from llmexam.errors import ExamError
+from llmexam.errors import ExamError, ModelError
 from llmexam.evaluation.metrics import map_at_k
 from llmexam.evidence.index.dense import DenseIndex
 from llmexam.exam.exam import Exam
@@ -242,3 +242,29 @@ def test_the_bundled_weights_learn(tmp_path, make_exam):
 
 def _far(prompt):
     return (int(prompt[-1]) + 5) % 10
+
+
+def test_code_beside_the_weights_is_never_run(tiny_base, tmp_path, make_exam):
+    """What sentence-transformers 5 imports from a local folder, and what the solver ignored."""
+    mark = tmp_path / "it ran"
+    (tiny_base / "modeling_x.py").write_text(
+        "from sentence_transformers.models import Transformer as Base\n"
+        f"open({str(mark)!r}, 'w').close()\n"
+        "class Transformer(Base): pass\n",
+        "utf-8",
+    )
+    modules = json.loads((tiny_base / "modules.json").read_text())
+    modules[0]["type"] = "modeling_x.Transformer"
+    (tiny_base / "modules.json").write_text(json.dumps(modules))
+    exam = make_exam(12)
+    trainer = create_trainer("bi-encoder", {"model": str(tiny_base), **FAST})
+    for load in (
+        lambda: trainer.estimate(exam),
+        lambda: train(tiny_base, tmp_path / "out", exam, None),
+        lambda: served(tiny_base, exam),
+        lambda: create_solver("bi-encoder", {"model": str(tiny_base)}).weights_hash,
+        lambda: create_solver("causal-lm", {"model": str(tiny_base)}).score(exam.questions),
+    ):
+        with pytest.raises(ModelError, match=r"modules\.json field '0\.type'.*modeling_x"):
+            load()
+    assert not mark.exists()

@@ -214,7 +214,7 @@ def test_changed_weights_of_a_member_are_noticed(exam, tmp_path):
     saved = json.loads((tmp_path / "ranker.json").read_text())
     saved["members"][0]["weights_hash"] = "another"
     (tmp_path / "ranker.json").write_text(json.dumps(saved))
-    with pytest.raises(ModelError, match="weights of member 'lexical' are not those"):
+    with pytest.raises(ModelError, match="model of member 'lexical' is not the one"):
         ranker(tmp_path).score(exam.questions[:1])
 
 
@@ -263,7 +263,7 @@ def test_members_are_written_as_in_a_plan():
         {"solver": "lexical", "name": "wide", "reach": 20, "out_of_fold": "a.parquet"},
         {"longest": {"unit": "words"}},
     )
-    assert (plain.name, plain.settings.reach) == ("lexical", 12)
+    assert (plain.name, plain.settings.reach) == ("lexical", 8)
     assert (named.name, named.settings.reach) == ("wide", 20)
     assert str(named.out_of_fold) == "a.parquet"
     assert short.settings.unit == "words"

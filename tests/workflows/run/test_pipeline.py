@@ -470,6 +470,15 @@ def test_changed_weights_are_noticed(folder):
     after = cached(run(folder))
     assert after["index dense"] is False
     assert after["score bi-encoder"] is False
+    # The weights stay; their vectors are joined in another way.
+    pooling = model / "1_Pooling" / "config.json"
+    pooling.write_text('{"pooling_mode_cls_token": true}', "utf-8")
+    after = cached(run(folder))
+    assert after["index dense"] is False
+    assert after["score bi-encoder"] is False
+    # A page for people decides nothing.
+    (model / "README.md").write_text("Another page.", "utf-8")
+    assert cached(run(folder))["score bi-encoder"] is True
 
 
 class TestRanker:

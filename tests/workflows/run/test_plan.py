@@ -5,6 +5,7 @@ import pytest
 from llmexam import sample
 from llmexam.errors import SettingsError
 from llmexam.solvers.baselines.solver import FirstSettings
+from llmexam.solvers.ranker.model import RANKER_FILE, MemberSpec, RankerFile
 from llmexam.workflows.run.plan import DEMO, parse_plan, read_plan
 
 
@@ -99,12 +100,18 @@ def test_a_folder_or_binary_file_is_no_plan(tmp_path):
 
 
 def test_settings_without_a_value_are_the_defaults():
-    assert parse(solvers=[{"solver": "first", "settings": None}]).solvers[0].settings == FirstSettings()
+    assert (
+        parse(solvers=[{"solver": "first", "settings": None}]).solvers[0].settings
+        == FirstSettings()
+    )
 
 
 def test_models_beside_the_plan_are_taken_from_there(tmp_path):
-    for name in ("reader", "encoder", "reranker"):
+    for name in ("reader", "encoder", "reranker", "stack"):
         (tmp_path / name).mkdir()
+    member = MemberSpec(solver="causal-lm", name="one", settings={"model": "recorded"})
+    saved = RankerFile(members=(member,), names=())
+    (tmp_path / "stack" / RANKER_FILE).write_text(saved.model_dump_json())
     plan = parse_plan(
         {
             "exam": "bundled",
@@ -114,7 +121,7 @@ def test_models_beside_the_plan_are_taken_from_there(tmp_path):
                 {"solver": "bi-encoder", "name": "bundled"},
                 {
                     "solver": "ranker",
-                    "model": "../ranker",
+                    "model": "stack",
                     "members": {"one": {"model": "reader", "cache_dir": "kept"}},
                 },
             ],
@@ -126,7 +133,7 @@ def test_models_beside_the_plan_are_taken_from_there(tmp_path):
     near, hub, bundled, ranker = (solver.settings for solver in plan.solvers)
     assert near.model == str(tmp_path / "reader")
     assert (hub.model, bundled.model) == ("intfloat/e5-small-v2", "bundled")
-    assert ranker.model == str(tmp_path / "../ranker")
+    assert ranker.model == str(tmp_path / "stack")
     assert ranker.members["one"] == {
         "model": str(tmp_path / "reader"),
         "cache_dir": str(tmp_path / "kept"),

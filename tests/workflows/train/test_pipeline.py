@@ -25,8 +25,8 @@ from llmexam.workflows.train.exams import TrainingExams, read_exams
 from llmexam.workflows.train.key import require_same_recipe, training_key
 from llmexam.workflows.train.one import _curve_findings
 from llmexam.workflows.train.pipeline import dry_run, train_recipe
-from llmexam.workflows.train.recipe import parse_recipe, read_recipe, recipe_yaml
-from llmexam.workflows.train.results import score_before
+from llmexam.workflows.train.recipe import Recipe, parse_recipe, read_recipe, recipe_yaml
+from llmexam.workflows.train.results import score_before, serving_settings
 
 
 @pytest.fixture
@@ -351,6 +351,15 @@ def test_the_ranker_is_trained_by_a_recipe(tmp_path):
     told = done.results["exams"]["test"]
     assert told["n_questions"] == 36
     assert told["after"]["map_at_k"]["value"] > told["baselines"]["random"]
+
+
+def test_a_trained_ranker_is_graded_with_the_members_of_its_recipe(tmp_path):
+    """Its folder may not name endpoints and models on the hub; the recipe is the user's."""
+    served = {"model": "m", "base_url": "http://127.0.0.1:9/v1"}
+    members = ["lexical", {"solver": "openai", "name": "served", **served}]
+    values = {"family": "ranker", "train": "bundled", "settings": {"members": members}}
+    recipe = Recipe.parse(values, subject="the recipe")
+    assert serving_settings(recipe) == {"members": {"lexical": {}, "served": served}}
 
 
 @pytest.mark.slow

@@ -226,6 +226,6 @@ def test_what_a_recipe_lacks_is_told_with_how_to_give_it(tmp_path):
     with pytest.raises(SettingsError, match=r"'settings\.model'.*--set settings\.model=FOLDER"):
         parse(tmp_path, family="causal-lm", settings={})
     with pytest.raises(SettingsError, match=r"lacks .train.*: files to train on.*train: FILE"):
-        parse_recipe({"family": "ranker"}, base=tmp_path)
+        parse_recipe({"family": "bi-encoder"}, base=tmp_path)
     with pytest.raises(SettingsError, match=r"lacks 'dev\.path'.*Give it: path: FILE"):
         parse(tmp_path, dev={"n_questions": 10})

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from llmexam.lm.decoder.protocol import GroupScorer
 from llmexam.lm.decoder.requests import Continuation, Group
 from llmexam.lm.embedding_cache import EmbeddingCache
-from llmexam.storage.hashing import hash_file, hash_json
+from llmexam.storage.hashing import hash_json
 
 # Groups after which what is known is written, so that a stopped run loses little.
 _WINDOW_GROUPS = 128
@@ -34,8 +34,7 @@ class SumScorer:
         self._cache = None
         folder = scorer.folder
         if cache_dir is not None and folder is not None:
-            config = hash_file(folder.path / "config.json")
-            name = hash_json([folder.weights_hash, config, scorer.computes])
+            name = hash_json([folder.weights_hash, scorer.computes])
             self._cache = EmbeddingCache(cache_dir / name[:32], 1)
 
     def score(

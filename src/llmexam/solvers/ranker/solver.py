@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
+from pathlib import Path
 from typing import Annotated, Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import Field
+from pydantic import BaseModel, Field
 
-from llmexam.errors import ModelError, SettingsError, nearest
+from llmexam.errors import ModelError
 from llmexam.exam.question import Question
 from llmexam.exam.scores import ScoreMatrix
 from llmexam.lm.model_card import EvidenceOrigin, ModelCard, read_card, require_family
@@ -20,13 +21,15 @@ from llmexam.solvers.members import usage_of_members
 from llmexam.solvers.protocol import Explanation, OptionReason, Solver, Support
 from llmexam.solvers.ranker.asking import ask_members
 from llmexam.solvers.ranker.encoding import OptionRows
+from llmexam.solvers.ranker.members import read_members
 from llmexam.solvers.ranker.model import (
+    RANKER_FILE,
     MemberSpec,
     RankerModel,
     load_ranker,
     read_ranker_file,
 )
-from llmexam.solvers.registry import create_solver, solver_entries
+from llmexam.solvers.registry import create_solver, solver_class, solver_entries
 from llmexam.storage.hashing import hash_json
 
 Floats = NDArray[np.float64]
@@ -39,15 +42,38 @@ _N_REASONS = 3
 class RankerSettings(Settings):
     """Settings of solver `ranker`."""
 
+    user_only = frozenset({"members"})
+
     model: ModelRef = Field(description="folder of a ranker that llmexam trained", min_length=1)
     members: dict[str, dict[str, Any]] = Field(
         {},
-        description="settings to change by the member's name, such as the folder of its model; "
-        "its weights must be those that the ranker was trained with",
+        description="settings of members by their names, in the place of those that the ranker was "
+        "trained with; a served member's address, key variable and model, and a model on the hub, "
+        "can be given here only. A model must be the one of the training",
     )
     allow_other_evidence: Annotated[bool, NotInKey()] = Field(
         False, description="take evidence found in another way than in training"
     )
+
+    def change_untyped(
+        self,
+        changed: Mapping[str, Any],
+        change: Callable[[type[BaseModel], Mapping[str, Any]], dict[str, Any]],
+    ) -> dict[str, Any]:
+        """Return the members' settings changed: the ranker's folder says which solvers they are."""
+        folders = [Path(one) for one in (changed.get("model", self.model), self.model)]
+        folder = next((one for one in folders if (one / RANKER_FILE).is_file()), None)
+        if not self.members or folder is None:
+            return {}
+        solvers = {one.name: one.solver for one in read_ranker_file(folder).members}
+        return {
+            "members": {
+                name: change(solver_class(solvers[name]).settings_class, values)
+                if name in solvers
+                else values
+                for name, values in self.members.items()
+            }
+        }
 
 
 class RankerSolver:
@@ -57,7 +83,7 @@ class RankerSolver:
     places unless those of a member do.
 
     Raises:
-        ModelError: The folder is damaged.
+        ModelError: The folder is damaged, or a member needs settings that only the user may give.
         SettingsError: It holds no ranker, or settings name a member that it has not.
     """
 
@@ -66,7 +92,7 @@ class RankerSolver:
     def __init__(self, settings: RankerSettings) -> None:
         self.settings = settings
         self.card: ModelCard = require_family(settings.model, read_card(settings.model), "ranker")
-        self._specs = _member_specs(settings)
+        self._specs = read_members(settings.model, settings.members)
         self._given: dict[str, Solver] = {}
         self._known: dict[str, tuple[Question, OptionRows, bool]] = {}
 
@@ -81,8 +107,8 @@ class RankerSolver:
             found = getattr(made[spec.name], "weights_hash", "")
             if spec.weights_hash and found != spec.weights_hash:
                 raise ModelError(
-                    f"the weights of member '{spec.name}' are not those that the ranker was "
-                    "trained with",
+                    f"the model of member '{spec.name}' is not the one that the ranker was trained "
+                    "with, or the ranker was trained by an earlier version of llmexam",
                     file=self.settings.model,
                     field=f"members.{spec.name}",
                     hint="Train the ranker again, or give the member its model's folder",
@@ -114,7 +140,7 @@ class RankerSolver:
 
     @cached_property
     def weights_hash(self) -> str:
-        """SHA-256 over the ranker and the weights of its members."""
+        """SHA-256 over the ranker and the models of its members."""
         saved = read_ranker_file(self.settings.model)
         own = [getattr(member, "weights_hash", "") for member in self.members.values()]
         return hash_json([saved.model_dump(mode="json"), own])
@@ -199,22 +225,6 @@ class RankerSolver:
             for i, explanation in zip(open_, explained, strict=True):
                 found[i] = [reason.supports for reason in explanation.options]
         return found
-
-
-def _member_specs(settings: RankerSettings) -> tuple[MemberSpec, ...]:
-    specs = read_ranker_file(settings.model).members
-    names = [spec.name for spec in specs]
-    for name in settings.members:
-        if name not in names:
-            raise SettingsError(
-                f"the ranker has no member '{name}'", field="members", hint=nearest(name, names)
-            )
-    return tuple(
-        spec.model_copy(update={"settings": {**spec.settings, **settings.members[spec.name]}})
-        if spec.name in settings.members
-        else spec
-        for spec in specs
-    )
 
 
 def _note(names: Sequence[str], parts: Floats) -> str:

@@ -34,6 +34,19 @@ class ServedSettings(Settings):
 
     # Pydantic's own error text would show what was given, and that may be a key.
     model_config = ConfigDict(hide_input_in_errors=True)
+    user_only = frozenset(
+        {
+            "model",
+            "base_url",
+            "allow_http",
+            "api_key_env",
+            "extra_body",
+            "prompt_price",
+            "completion_price",
+            "max_cost",
+            "cache_dir",
+        }
+    )
 
     model: str = Field(min_length=1, description="name of the model, as the endpoint calls it")
     base_url: str = Field(

@@ -164,7 +164,7 @@ def load_model(
         device=training_device(settings.device),
         local_files_only=True,
         trust_remote_code=False,
-        model_kwargs={"dtype": torch.float32},
+        model_kwargs={"dtype": torch.float32, "use_safetensors": True},
     )
     model.max_seq_length = embedder.max_tokens
     for name, parameter in model.named_parameters():

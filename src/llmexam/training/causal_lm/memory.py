@@ -98,7 +98,7 @@ def model_shape(folder: ModelFolder, *, binary_head: bool = False) -> Shape:
             config.num_labels = 1
         from_config = auto_class(binary_head=binary_head).from_config
         with torch.device("meta"):
-            model = from_config(config)
+            model = from_config(config, trust_remote_code=False)
     except (OSError, ValueError, KeyError) as error:
         text = (str(error).strip() or type(error).__name__).splitlines()[0][:300]
         raise ModelError(f"is no decoder: {text}", file=folder.path) from error

@@ -24,6 +24,7 @@ def estimate_file(
     solver: str = "causal-lm",
     format: str | None = None,
     indexes: Sequence[str | Path] = (),
+    index_model: str | None = None,
     k: int = 4,
     limit: str | None = None,
     n_questions: int | None = None,
@@ -40,6 +41,7 @@ def estimate_file(
         format: Format of the exam's file.
         indexes: Folders of indexes to find evidence in; with none, only the exam's own passages
             are read.
+        index_model: The bi-encoder of a dense index that names one on the hub.
         k: Passages a question then gets.
         limit: What it may take, such as `9h`.
         n_questions: Size of the exam to plan for, if it is another of the same kind.
@@ -54,7 +56,7 @@ def estimate_file(
     made = create_solver(solver, settings)
     asked = load_exam(exam, format)
     if indexes:
-        asked = attach_evidence(asked, indexes, k=k)
+        asked = attach_evidence(asked, indexes, k=k, model=index_model)
     return estimate(
         asked.questions,
         made,

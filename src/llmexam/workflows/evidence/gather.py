@@ -14,7 +14,7 @@ from llmexam.exam.audit import Finding
 from llmexam.exam.exam import Exam
 from llmexam.exam.parsers import read_exam
 from llmexam.exam.writers import write_exam
-from llmexam.lm.loading import resolve_model
+from llmexam.lm.loading import BUNDLED, resolve_model
 from llmexam.lm.model_card import EvidenceOrigin
 from llmexam.solvers.registry import solver_entries
 from llmexam.stages.provenance import code_hash, model_versions
@@ -185,6 +185,8 @@ def _search(
             query_form=plan.query_form,
             k=plan.k,
             given=plan.given,
+            # The default is no choice of the user's.
+            model=None if plan.model == BUNDLED else plan.model,
             reranker=load_reranker(plan.reranker) if plan.reranker else None,
         )
         write_exam(path, found, format="jsonl")

@@ -113,6 +113,7 @@ def add_to_index(
     *,
     chunking: ChunkSettings | None = None,
     deduplicate: bool = True,
+    model: str | None = None,
     encoder: Encoder | None = None,
     progress: Progress | None = None,
 ) -> IndexSummary:
@@ -125,7 +126,8 @@ def add_to_index(
         folder: The index.
         chunking: None takes what the index was built with; anything else must equal it.
         deduplicate: Whether a passage whose text came before is dropped.
-        encoder: The bi-encoder (dense only); None loads the one the index names.
+        model: The bi-encoder of a dense index that names one on the hub.
+        encoder: The bi-encoder itself; None loads the one the index names.
         progress: Called now and then with the number of passages so far.
 
     Raises:
@@ -143,20 +145,20 @@ def add_to_index(
             hint="Leave the chunking out to use that of the index",
         )
     reading = _Reading(corpora, chunking, deduplicate, progress)
-    index = open_index(folder, encoder=encoder)
+    index = open_index(folder, encoder=encoder, model=model)
     index.add(reading.passages(), sources=reading.sources)
     return reading.summary(folder, index.manifest, len(index))
 
 
-def delete_from_index(folder: str | Path, ids: Iterable[str]) -> int:
+def delete_from_index(folder: str | Path, ids: Iterable[str], *, model: str | None = None) -> int:
     """Delete passages, or whole documents, by their ids; return how many passages went.
 
-    Unknown ids delete nothing.
+    Unknown ids delete nothing. `model` is that of `add_to_index`.
 
     Raises:
         EvidenceIndexError: The index cannot be used, or another process writes into it.
     """
-    return open_index(folder).delete(ids)
+    return open_index(folder, model=model).delete(ids)
 
 
 def corpus_sources(corpora: Iterable[CorpusSettings]) -> list[Source]:

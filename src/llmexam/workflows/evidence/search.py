@@ -64,16 +64,21 @@ class SearchSummary:
 
 
 def open_retriever(
-    indexes: str | Path | Sequence[str | Path], *, encoder: Encoder | None = None
+    indexes: str | Path | Sequence[str | Path],
+    *,
+    encoder: Encoder | None = None,
+    model: str | None = None,
 ) -> Retriever:
     """Open one index, or several whose rankings are fused by reciprocal rank.
+
+    Arguments are those of `open_index`.
 
     Raises:
         EvidenceIndexError: An index cannot be used.
         MissingDependencyError: One is dense, and the extra `encoders` is not installed.
     """
     folders = [indexes] if isinstance(indexes, str | Path) else indexes
-    return IndexRetriever(*(open_index(folder, encoder=encoder) for folder in folders))
+    return IndexRetriever(*(open_index(folder, encoder=encoder, model=model) for folder in folders))
 
 
 def search_index(
@@ -83,6 +88,7 @@ def search_index(
     k: int = 10,
     judgements: str | Path | None = None,
     encoder: Encoder | None = None,
+    model: str | None = None,
 ) -> SearchSummary:
     """Search indexes for queries.
 
@@ -93,6 +99,7 @@ def search_index(
         judgements: A file of TREC judgements to measure the rankings by. At least 100 passages
             a query are then found and k of them returned.
         encoder: For dense indexes; None loads the model the index names.
+        model: The model of dense indexes that name one on the hub.
 
     Raises:
         EvidenceIndexError: An index cannot be used.
@@ -102,7 +109,7 @@ def search_index(
         queries = {str(place): query for place, query in enumerate(queries, 1)}
     if not queries:
         raise SettingsError("there is no query", hint="Name queries or an exam")
-    retriever = open_retriever(indexes, encoder=encoder)
+    retriever = open_retriever(indexes, encoder=encoder, model=model)
     start = time.perf_counter()
     rankings = retriever.retrieve(list(queries.values()), _depth(k, judgements))
     seconds = time.perf_counter() - start
@@ -121,13 +128,14 @@ def search_exam(
     k: int = 10,
     judgements: str | Path | None = None,
     encoder: Encoder | None = None,
+    model: str | None = None,
 ) -> SearchSummary:
     """Search indexes for the questions of an exam; what was given with a question is set aside.
 
     Arguments and errors are those of `search_index` and `attach_passages`; judgements go by the
     ids of the questions.
     """
-    retriever = open_retriever(indexes, encoder=encoder)
+    retriever = open_retriever(indexes, encoder=encoder, model=model)
     start = time.perf_counter()
     with_passages = attach_passages(
         exam, retriever, query_form=query_form, k=_depth(k, judgements), given="drop"
@@ -144,13 +152,16 @@ def search_exam_file(
     query_form: QueryForm = "prompt+each-option",
     k: int = 10,
     judgements: str | Path | None = None,
+    model: str | None = None,
 ) -> SearchSummary:
     """Search indexes for the questions of an exam file; `bundled` is the sample exam.
 
     Arguments and errors are those of `search_exam` and `read_exam`.
     """
     questions = load_exam(exam)
-    return search_exam(indexes, questions, query_form=query_form, k=k, judgements=judgements)
+    return search_exam(
+        indexes, questions, query_form=query_form, k=k, judgements=judgements, model=model
+    )
 
 
 def attach_evidence(
@@ -161,6 +172,7 @@ def attach_evidence(
     k: int = 4,
     given: Given = "keep",
     encoder: Encoder | None = None,
+    model: str | None = None,
     reranker: PassageReranker | None = None,
 ) -> Exam:
     """Return the exam with passages from one or more indexes (see `attach_passages`).
@@ -168,7 +180,7 @@ def attach_evidence(
     Raises:
         EvidenceIndexError: An index cannot be used.
     """
-    retriever = open_retriever(indexes, encoder=encoder)
+    retriever = open_retriever(indexes, encoder=encoder, model=model)
     return attach_passages(
         exam, retriever, query_form=query_form, k=k, given=given, reranker=reranker
     )

@@ -5,12 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from llmexam.errors import ModelError, RunError
-from llmexam.lm.loading import resolve_model
-from llmexam.lm.model_card import CARD_FILE
+from llmexam.errors import RunError
+from llmexam.lm.loading import identify_model
 from llmexam.settings.base import Settings
 from llmexam.settings.walk import change_references, dump_key, flatten, with_hashes
-from llmexam.storage.hashing import hash_file, hash_json
+from llmexam.storage.hashing import hash_json
 from llmexam.storage.yaml_text import load_yaml
 from llmexam.workflows.run.pipeline import TRAINING_MARK
 from llmexam.workflows.train.exams import TrainingExams
@@ -80,16 +79,4 @@ def splits_key(recipe: Recipe) -> str:
 
 def keyed(settings: Settings) -> Settings:
     """Return settings with the hash of each file and model in the place of its name."""
-    return with_hashes(settings, _identify_model)
-
-
-def _identify_model(name: str) -> str:
-    """Return what identifies the weights in a folder; the name where it is not a folder."""
-    if not Path(name).is_dir():
-        return name
-    try:
-        return resolve_model(name).weights_hash
-    except ModelError:
-        # A ranker has no weights; its card changes when it is trained again.
-        card = Path(name) / CARD_FILE
-        return hash_file(card) if card.is_file() else name
+    return with_hashes(settings, identify_model)

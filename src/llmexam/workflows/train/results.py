@@ -16,6 +16,7 @@ from llmexam.exam.exam import Exam
 from llmexam.exam.scores import ScoreMatrix
 from llmexam.solvers.registry import create_solver
 from llmexam.training.folds import score_with
+from llmexam.training.ranker.settings import RankerTrainingSettings
 from llmexam.training.settings import TrainingSettings
 from llmexam.workflows.train.recipe import Recipe
 
@@ -50,9 +51,19 @@ def score_after(recipe: Recipe, model: Path, exams: Mapping[str, Exam]) -> dict[
 def serving_settings(recipe: Recipe) -> dict[str, Any]:
     """Return the settings of the solver that grades: it works where the training does.
 
+    The members of a ranker are as the recipe says: its folder may not name all of their settings.
+
     Raises:
         SettingsError: A GPU is asked for and there is none.
     """
+    if isinstance(recipe.settings, RankerTrainingSettings):
+        members = recipe.settings.members
+        return {
+            "members": {
+                one.name: one.settings.model_dump(mode="json", exclude_unset=True)
+                for one in members
+            }
+        }
     if not isinstance(recipe.settings, TrainingSettings):
         return {}
     from llmexam.training.arguments import training_device

@@ -1,0 +1,191 @@
+"""Refuse a model folder that would run code, or that would fetch another model from the hub.
+
+Libraries look into more files than one expects: sentence-transformers below 6.0 imports a Python
+file that `modules.json` of a local folder names, and transformers downloads an attention kernel
+that `config.json` names. `ModelFolder` checks each folder when it is made, so every loader
+receives a checked one.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from importlib.util import find_spec
+from pathlib import Path, PurePosixPath, PureWindowsPath
+from typing import Any
+
+from llmexam.errors import ModelError
+
+_LIBRARY = "sentence_transformers."
+_MODULES = "modules.json"
+_ADAPTER = "adapter_config.json"
+_SHARDS = "model.safetensors.index.json"
+# Keys of a config whose value transformers may take for a repository of the hub.
+_HUB_KEYS = ("attn_implementation", "experts_implementation", "backbone")
+# Arguments that sentence-transformers hands to transformers, in all spellings.
+_ARGUMENTS = ("model", "tokenizer", "processor", "config")
+_HINT = "llmexam runs no code of a model. Use another model, or remove the entry if you trust it"
+
+
+def require_code_free(folder: Path) -> None:
+    """Check that loading a folder runs no code of its own and reads no other model.
+
+    Args:
+        folder: A model's folder. Files that are missing are not needed for this check.
+
+    Raises:
+        ModelError: It names code, a repository of the hub, or a file outside the folder. The
+            error names the file and the key.
+    """
+    _check_modules(folder)
+    _check_sentence_settings(folder)
+    _check_config(folder)
+    _check_shards(folder)
+    if (folder / _ADAPTER).is_file():
+        raise ModelError(
+            "the folder holds an adapter, which names another model to load beneath it",
+            file=folder / _ADAPTER,
+            field="base_model_name_or_path",
+            hint="Merge the adapter into its base model: merge_and_unload(), then save_pretrained",
+        )
+
+
+def read_json(file: Path) -> Any:
+    """Return what a JSON file says, or None where there is no such file.
+
+    Raises:
+        ModelError: The file is not JSON.
+    """
+    if not file.is_file():
+        return None
+    try:
+        return json.loads(file.read_text("utf-8"))
+    except (OSError, ValueError, RecursionError) as error:
+        raise ModelError(f"cannot be read as JSON: {error}", file=file) from None
+
+
+def read_modules(folder: Path) -> list[tuple[str, str]]:
+    """Return kind and folder of each module of a sentence-transformers model, in order.
+
+    Raises:
+        ModelError: `modules.json` is damaged, or names a class of another package or a folder
+            outside the model's.
+    """
+    file = folder / _MODULES
+    modules = read_json(file)
+    if modules is None:
+        return []
+    if not isinstance(modules, list) or not all(isinstance(one, Mapping) for one in modules):
+        raise ModelError("expected a list of modules, each a mapping", file=file)
+    found = []
+    for number, module in enumerate(modules):
+        kind, place = str(module.get("type", "")), str(module.get("path", ""))
+        if not kind.startswith(_LIBRARY):
+            raise ModelError(
+                f"expected a class of sentence_transformers, got '{kind}', which would run code",
+                file=file,
+                field=f"{number}.type",
+                hint=_HINT,
+            )
+        if not _stays_inside(place):
+            raise ModelError(
+                f"module path '{place}' leaves the folder", file=file, field=f"{number}.path"
+            )
+        found.append((kind, place))
+    return found
+
+
+def _check_modules(folder: Path) -> None:
+    for number, (kind, place) in enumerate(read_modules(folder)):
+        # Weights and config there would be read beside those that were checked and hashed.
+        if kind.rpartition(".")[2] == "Transformer" and place:
+            raise ModelError(
+                f"expected the transformer in the folder itself, got '{place}'",
+                file=folder / _MODULES,
+                field=f"{number}.path",
+                hint="Save the model again with sentence-transformers 2 or newer",
+            )
+
+
+def _check_sentence_settings(folder: Path) -> None:
+    """Refuse settings by which sentence-transformers would load something else."""
+    unsafe = {f"{one}_{end}" for one in _ARGUMENTS for end in ("args", "kwargs")}
+    for file in sorted(folder.glob("sentence_*_config.json")):
+        settings = _mapping(file)
+        for key in sorted(unsafe | {"tokenizer_name_or_path"}):
+            if settings.get(key):
+                raise ModelError(
+                    "gives arguments to the library that loads the model, which is not supported",
+                    file=file,
+                    field=key,
+                    hint=_HINT,
+                )
+
+
+def _check_config(folder: Path) -> None:
+    file = folder / "config.json"
+    config = _mapping(file)
+    for key, value in _strings(config):
+        if key.removeprefix("_").startswith(_HUB_KEYS) and "/" in value:
+            raise ModelError(
+                f"names '{value}', which would be downloaded from the hub and may run code",
+                file=file,
+                field=key,
+                hint=_HINT,
+            )
+    # transformers runs its own class where it has one, and ignores the folder's.
+    if config.get("auto_map") and not _is_known(str(config.get("model_type", ""))):
+        raise ModelError(
+            f"model type '{config.get('model_type')}' is not part of transformers, so the model "
+            "needs code of its own",
+            file=file,
+            field="auto_map",
+            hint=_HINT,
+        )
+
+
+def _check_shards(folder: Path) -> None:
+    file = folder / _SHARDS
+    names = _mapping(file).get("weight_map")
+    for name in sorted(set(map(str, names.values()))) if isinstance(names, Mapping) else ():
+        inside = PurePosixPath(name).name == PureWindowsPath(name).name == name
+        if not inside or not name.startswith("model") or not name.endswith(".safetensors"):
+            raise ModelError(
+                f"expected a file model*.safetensors in the folder, got '{name}'",
+                file=file,
+                field="weight_map",
+            )
+
+
+def _mapping(file: Path) -> Mapping[str, Any]:
+    values = read_json(file)
+    if values is not None and not isinstance(values, Mapping):
+        raise ModelError(f"expected a mapping, got {type(values).__name__}", file=file)
+    return values or {}
+
+
+def _strings(value: Any, key: str = "") -> Iterator[tuple[str, str]]:
+    """Yield each text in nested values with the last named key above it."""
+    if isinstance(value, str):
+        yield key, value
+    elif isinstance(value, Mapping):
+        for name, one in value.items():
+            # {"": "kernel", "text_config": "kernel"} sets one for each part of a model.
+            within = key.removeprefix("_").startswith(_HUB_KEYS)
+            yield from _strings(one, key if within else str(name))
+    elif isinstance(value, list):
+        for one in value:
+            yield from _strings(one, key)
+
+
+def _is_known(model_type: str) -> bool:
+    if find_spec("transformers") is None:
+        return False
+    from transformers import CONFIG_MAPPING
+
+    return model_type in CONFIG_MAPPING
+
+
+def _stays_inside(place: str) -> bool:
+    paths = (PurePosixPath(place), PureWindowsPath(place))
+    return not any(path.is_absolute() or path.anchor or ".." in path.parts for path in paths)

@@ -1,0 +1,100 @@
+"""The settings of a ranker's members: what its folder may say, and what only the user may.
+
+A ranker may come from elsewhere. Were its folder allowed to name an endpoint and the variable of a
+key, asking its members would send questions and key there; a name of the hub would be fetched with
+the user's token. Such settings therefore come from the user's plan, under `members`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from llmexam.errors import ModelError, SettingsError, nearest
+from llmexam.lm.loading import is_local_model
+from llmexam.solvers.ranker.model import RANKER_FILE, MemberSpec, read_ranker_file
+from llmexam.solvers.registry import solver_class, solver_entries
+
+# Settings of our own solvers that name a model to load.
+_MODELS = frozenset({"model", "encoder"})
+
+
+def read_members(
+    folder: str | Path, given: Mapping[str, Mapping[str, Any]]
+) -> tuple[MemberSpec, ...]:
+    """Return the members of a ranker, with the user's settings in the place of the folder's.
+
+    Args:
+        folder: The ranker's.
+        given: Settings by the member's name, from the user.
+
+    Raises:
+        ModelError: The folder is damaged, or sets what only the user may; the error names the
+            settings to add.
+        SettingsError: There are settings for a member that it has not.
+    """
+    specs = read_ranker_file(folder).members
+    names = [spec.name for spec in specs]
+    for name in given:
+        if name not in names:
+            raise SettingsError(
+                f"the ranker has no member '{name}'", field="members", hint=nearest(name, names)
+            )
+    return tuple(_merge(spec, given.get(spec.name, {}), Path(folder)) for spec in specs)
+
+
+def _merge(spec: MemberSpec, given: Mapping[str, Any], folder: Path) -> MemberSpec:
+    recorded = {key: value for key, value in spec.settings.items() if key not in given}
+    reserved = dict(_reserved(spec.solver, recorded, given))
+    if reserved:
+        said = ", ".join(f"{path}: {value!r}" for path, value in reserved.items())
+        keys = dict.fromkeys(path.partition(".")[0] for path in reserved)
+        asked = ", ".join(f"{key}: ..." for key in keys)
+        raise ModelError(
+            f"member '{spec.name}' (solver '{spec.solver}') needs settings that only your plan "
+            f"may give; the folder says {said}",
+            file=folder / RANKER_FILE,
+            field=f"members.{spec.name}",
+            hint="Check these values, and add those that you trust to the settings of the "
+            f"ranker: members: {{{spec.name}: {{{asked}}}}}",
+        )
+    return spec.model_copy(update={"settings": {**recorded, **given}})
+
+
+def _reserved(
+    solver: str, recorded: Mapping[str, Any], given: Mapping[str, Any] | None = None
+) -> Iterator[tuple[str, Any]]:
+    """Yield each recorded setting that only the user may give, by its dotted key."""
+    kind = solver_class(solver).settings_class
+    # Nobody knows which settings of an outside package are addresses.
+    is_ours = solver_entries()[solver].origin == "llmexam"
+    reserved = kind.user_only if is_ours else recorded.keys()
+    try:
+        alone = kind.parse(given or {}, subject=f"solver '{solver}'").model_dump(mode="json")
+    except SettingsError:
+        alone = {name: field.default for name, field in kind.model_fields.items()}
+    for key, value in recorded.items():
+        if key in reserved:
+            # What is as without the folder needs no word of the user.
+            if key not in alone or alone[key] != value:
+                yield key, value
+        else:
+            yield from _inside(key, value)
+
+
+def _inside(key: str, value: Any) -> Iterator[tuple[str, Any]]:
+    name = key.rpartition(".")[2]
+    if isinstance(value, str):
+        if name in _MODELS and not is_local_model(value):
+            yield key, value
+    elif isinstance(value, Mapping) and "solver" in value:
+        settings = value.get("settings") or {}
+        for inner, found in _reserved(str(value["solver"]), settings):
+            yield f"{key}.settings.{inner}", found
+    elif isinstance(value, Mapping):
+        for inner, one in value.items():
+            yield from _inside(f"{key}.{inner}", one)
+    elif isinstance(value, list | tuple):
+        for number, one in enumerate(value):
+            yield from _inside(f"{key}.{number}", one)
