@@ -33,9 +33,9 @@ if TYPE_CHECKING:
     from llmexam.exam.writers import to_long, write_exam
     from llmexam.report.html import write_report
     from llmexam.solvers.registry import create_solver
+    from llmexam.solvers.scoring import solve
     from llmexam.workflows.audit import audit_exam
     from llmexam.workflows.run.pipeline import run_plan
-    from llmexam.workflows.solve import solve
     from llmexam.workflows.train.pipeline import train_recipe
 
 _HOMES = {

@@ -10,7 +10,7 @@ import numpy as np
 from llmexam.exam.question import Passage, Question
 from llmexam.exam.scores import ScoreMatrix
 from llmexam.settings.base import Settings
-from llmexam.solvers.protocol import Explanation, OptionReason, Solver
+from llmexam.solvers.protocol import BaseSolver, Explanation, OptionReason, Solver
 
 
 class FakeSettings(Settings):
@@ -20,7 +20,7 @@ class FakeSettings(Settings):
     skill: float = 1.0
 
 
-class ConstantSolver:
+class ConstantSolver(BaseSolver):
     """Says nothing: every option scores 0."""
 
     settings_class = FakeSettings
@@ -110,7 +110,10 @@ def check_solver(
     asked = list(questions if questions is not None else example_questions())
     before = list(asked)
     solver = make()
-    _require(isinstance(solver, Solver), "a solver has `settings`, `score` and `explain`")
+    _require(
+        isinstance(solver, Solver),
+        "a solver has `settings`, `score` and the methods of `BaseSolver`, which it may inherit",
+    )
     whole = solver.score(asked)
     _require(asked == before, "score() must not change its questions")
     _require(whole.question_ids == tuple(q.id for q in asked), "rows follow the questions")
@@ -128,7 +131,7 @@ def check_solver(
     if not may_see_answers:
         blind = [Question(q.id, q.prompt, q.options, None, q.passages) for q in asked]
         same(solver.score(blind), "scores do not depend on the answers")
-    if getattr(solver, "order_invariant", False):
+    if solver.describe().order_invariant:
         _check_order(solver, asked, same)
     _require(len(solver.score([])) == 0, "an empty exam gives an empty matrix")
     _require(solver.explain([]) == [], "an empty exam has no explanations")

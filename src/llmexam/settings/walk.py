@@ -267,3 +267,14 @@ def _dump_nested(value: Any, dumped: Any) -> Any:
     if isinstance(value, Mapping):
         return {str(key): _dump_nested(one, dumped[str(key)]) for key, one in value.items()}
     return dumped
+
+
+def model_of(settings: BaseModel) -> str | None:
+    """Return the first model that settings name at the top, such as a solver's own; else None."""
+    for name, field in type(settings).model_fields.items():
+        value = getattr(settings, name)
+        annotation, more = _unwrap(field.annotation)
+        kind = _reference_of(annotation, tuple(field.metadata) + more)
+        if isinstance(kind, ModelReference) and isinstance(value, str):
+            return value
+    return None

@@ -23,7 +23,7 @@ from llmexam.settings.kinds import CacheDir, ModelRef, NotInKey
 from llmexam.solvers.option_encoding import EncodedQuestion, encode_questions
 from llmexam.solvers.option_pairs import EncodingSettings
 from llmexam.solvers.option_reasons import explain_question
-from llmexam.solvers.protocol import Explanation
+from llmexam.solvers.protocol import BaseSolver, Explanation
 
 if TYPE_CHECKING:
     from llmexam.lm.sequence_scoring import SequenceScorer
@@ -67,7 +67,7 @@ class Read:
     logits: NDArray[np.float64]
 
 
-class OptionReader:
+class OptionReader(BaseSolver):
     """Scores each option alone, read with the evidence chosen for it.
 
     The score is the model's logit. How a question becomes tokens is on the model's card, and
@@ -130,6 +130,11 @@ class OptionReader:
             ModelError: The model cannot be found or used.
         """
         return self._folder.weights_hash
+
+    @property
+    def takes_other_evidence(self) -> bool:
+        """Whether the user allowed evidence that was found in another way than in training."""
+        return self.settings.allow_other_evidence
 
     @property
     def trained_on_evidence(self) -> EvidenceOrigin | None:

@@ -186,4 +186,10 @@ def create_solver(name: str, values: Mapping[str, Any] | Settings | None = None)
         SettingsError: The name, a key or a value is wrong.
         MissingDependencyError: A package it needs is not installed.
     """
-    return solver_class(name)(parse_solver_settings(name, values or {}))
+    made = solver_class(name)(parse_solver_settings(name, values or {}))
+    if not isinstance(made, Solver):
+        raise SettingsError(
+            f"solver '{name}' lacks a method of a solver",
+            hint="Its class should inherit from llmexam.solvers.protocol.BaseSolver",
+        )
+    return made

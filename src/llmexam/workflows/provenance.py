@@ -11,7 +11,8 @@ from pathlib import Path
 
 import llmexam
 from llmexam.exam.exam import Exam
-from llmexam.stages.provenance import code_hash, installed_versions, model_versions
+from llmexam.stages.code import code_hash
+from llmexam.stages.versions import installed_versions, model_versions
 
 
 @cache

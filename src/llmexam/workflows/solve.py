@@ -2,66 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, cast
 
-from llmexam.errors import ScoreError
 from llmexam.evidence.queries import QueryForm
 from llmexam.evidence.retriever import Given, check_given
 from llmexam.exam.exam import Exam
-from llmexam.exam.question import Question
 from llmexam.exam.score_files import check_scores_name, write_scores
 from llmexam.exam.scores import ScoreMatrix
 from llmexam.exam.submission import write_submission
-from llmexam.solvers.protocol import Solver
 from llmexam.solvers.registry import create_solver
-from llmexam.stages.provenance import code_hash
+from llmexam.solvers.scoring import Progress, solve
+from llmexam.stages.code import code_hash
 from llmexam.workflows.evaluate import load_exam
 from llmexam.workflows.evidence.gather import missing_evidence
 from llmexam.workflows.evidence.plan import EvidencePlan
 from llmexam.workflows.evidence.same_evidence import check_evidence
 from llmexam.workflows.evidence.search import attach_evidence
-
-Progress = Callable[[int, int], None]
-
-# Solvers deduplicate within one call, so a call gets much; but a progress bar should move. Those
-# whose calls cost the same for many questions as for few get all at once (`whole_exam`).
-QUESTIONS_A_CALL = 64
-
-
-def solve(
-    exam: Exam,
-    solver: str | Solver,
-    settings: Mapping[str, Any] | None = None,
-    *,
-    progress: Progress | None = None,
-) -> ScoreMatrix:
-    """Return a solver's scores for all questions of an exam.
-
-    Args:
-        exam: The questions, with their evidence.
-        solver: A solver, or the name of one.
-        settings: Settings by key, where a name is given.
-        progress: Called with the number of questions scored so far, and of all.
-
-    Raises:
-        SettingsError: The name or a setting is wrong.
-        MissingDependencyError: A package the solver needs is not installed.
-        ScoreError: The solver broke its contract.
-    """
-    judge = create_solver(solver, settings) if isinstance(solver, str) else solver
-    parts = []
-    n_done = 0
-    whole = bool(getattr(judge, "whole_exam", False))
-    for batch in _batches(exam.questions, len(exam) if whole else QUESTIONS_A_CALL):
-        scores = judge.score(batch)
-        _check(scores, batch, solver)
-        parts.append(scores)
-        n_done += len(batch)
-        if progress is not None:
-            progress(n_done, len(exam))
-    return ScoreMatrix.concatenate(parts)
 
 
 def solve_file(
@@ -130,31 +88,13 @@ def solve_file(
     for finding in missing_evidence(asked, [solver]):
         warn(finding.message)
     scores = solve(asked, judge, progress=progress)
-    if usage_of(judge):
-        tell(usage_of(judge))
+    usage = str(judge.used())
+    if usage:
+        tell(usage)
     if out is not None:
         made_by = {"solver": solver, "exam_hash": asked.content_hash, "code_hash": code_hash()}
-        used = {"settings": judge.settings.model_dump_json(), "usage": usage_of(judge)}
+        used = {"settings": judge.settings.model_dump_json(), "usage": usage}
         write_scores(out, scores, {**made_by, **used})
     if submission is not None:
         write_submission(submission, scores)
     return scores
-
-
-def usage_of(solver: Solver) -> str:
-    """Return what a solver's scores took so far beside time, in words, or nothing."""
-    return str(getattr(solver, "usage", ""))
-
-
-def _batches(questions: Sequence[Question], n: int) -> Iterator[Sequence[Question]]:
-    for start in range(0, len(questions), max(1, n)):
-        yield questions[start : start + n]
-
-
-def _check(scores: ScoreMatrix, batch: Sequence[Question], solver: str | Solver) -> None:
-    """Check what a solver of another package may get wrong."""
-    name = solver if isinstance(solver, str) else type(solver).__name__
-    if scores.question_ids != tuple(q.id for q in batch):
-        raise ScoreError(f"solver '{name}' returned other questions than it was asked")
-    if scores.n_options.tolist() != [len(q.options) for q in batch]:
-        raise ScoreError(f"solver '{name}' did not return one score an option")

@@ -12,7 +12,7 @@ from llmexam.exam.question import Passage, Question
 from llmexam.exam.writers import write_exam
 from llmexam.solvers.prompts.template import template_names
 from llmexam.solvers.registry import create_solver
-from llmexam.workflows.solve import solve
+from llmexam.solvers.scoring import solve
 
 EXAM = read_exam(sample.EXAM_PATH)
 QUESTIONS = EXAM.questions[:6]

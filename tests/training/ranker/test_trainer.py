@@ -12,7 +12,6 @@ from llmexam.exam.question import Question
 from llmexam.exam.score_files import read_scores, write_scores
 from llmexam.exam.scores import ScoreMatrix
 from llmexam.lm.model_card import ModelCard, read_card, write_card
-from llmexam.solvers.protocol import AsksOthers
 from llmexam.solvers.registry import create_solver
 from llmexam.storage.hashing import hash_file
 from llmexam.testing import check_solver
@@ -92,7 +91,7 @@ def test_it_says_what_speaks_for_an_option(trained, exam):
 
 def test_members_are_asked_once_for_scores_and_reasons(trained, exam):
     solver = ranker(trained.folder)
-    assert isinstance(solver, AsksOthers)
+    assert solver.describe().members
     counts = {name: 0 for name in solver.members}
 
     def counting(name, member):

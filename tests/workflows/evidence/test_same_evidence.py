@@ -9,6 +9,8 @@ from llmexam.exam.exam import Exam
 from llmexam.exam.question import Passage, Question
 from llmexam.lm.loading import resolve_model
 from llmexam.lm.model_card import EvidenceOrigin
+from llmexam.solvers.protocol import SolverDescription
+from llmexam.testing import ConstantSolver
 from llmexam.workflows import run as run_module
 from llmexam.workflows import solve as solve_module
 from llmexam.workflows.evidence.gather import evidence_origin
@@ -87,13 +89,13 @@ def test_other_evidence_is_refused_with_what_differs(change, words):
 
 
 def fake(trained, *, allow=False, **more):
-    settings = SimpleNamespace(allow_other_evidence=allow)
-    return SimpleNamespace(settings=settings, trained_on_evidence=trained, **more)
+    description = SolverDescription(trained_on=trained, takes_other_evidence=allow, **more)
+    return SimpleNamespace(describe=lambda: description)
 
 
 def test_solvers_that_were_not_trained_on_evidence_take_any():
     plan, exam = EvidencePlan(), Exam((BACKED,))
-    check_evidence([("old", SimpleNamespace(settings=None)), ("blind", fake(None))], plan, exam)
+    check_evidence([("old", ConstantSolver()), ("blind", fake(None))], plan, exam)
     check_evidence([("told", fake(RETRIEVED, allow=True))], plan, exam)
     check_evidence([("right", fake(EvidenceOrigin(source="given")))], plan, exam)
     with pytest.raises(SettingsError, match="'wrong'"):
@@ -101,7 +103,7 @@ def test_solvers_that_were_not_trained_on_evidence_take_any():
 
 
 def test_the_members_of_a_solver_are_checked_too():
-    ranker = SimpleNamespace(settings=None, members={"inner": fake(RETRIEVED)})
+    ranker = fake(None, members={"inner": fake(RETRIEVED)})
     with pytest.raises(SettingsError, match="'inner'"):
         check_evidence([("ranker", ranker)], EvidencePlan(), Exam((BACKED,)))
 

@@ -5,25 +5,25 @@ import pytest
 from llmexam.exam.exam import Exam
 from llmexam.lm.loading import resolve_model
 from llmexam.solvers.cascade.solver import CascadeSettings, CascadeSolver
-from llmexam.solvers.protocol import HasFeatures, Solver
+from llmexam.solvers.protocol import Solver
 from llmexam.solvers.registry import create_solver
 from llmexam.solvers.served.usage import Usage
 from llmexam.testing import NoisySolver, example_questions
-from llmexam.workflows.run.scored import alike, remember, with_known
+from llmexam.workflows.run.scored import ScoredSolver, alike, with_scored
 
 QUESTIONS = example_questions()
 
 
 def known(name):
     solver = create_solver(name)
-    return remember(solver, Exam(tuple(QUESTIONS)), solver.score(QUESTIONS))
+    return ScoredSolver(solver, Exam(tuple(QUESTIONS)), solver.score(QUESTIONS))
 
 
 @pytest.mark.parametrize("name", ["lexical", "longest"])
 def test_it_is_a_solver_like_the_one_it_stands_for(name):
     assert isinstance(known(name), Solver)
-    assert isinstance(known(name), HasFeatures) == (name == "lexical")
-    assert known(name).order_invariant
+    assert known(name).describe().has_features == (name == "lexical")
+    assert known(name).describe().order_invariant
     solver, asked = known(name), QUESTIONS[::-1]
     assert solver.score(asked).values.tolist() == create_solver(name).score(asked).values.tolist()
 
@@ -64,8 +64,7 @@ class Paid(NoisySolver):
         super().__init__()
         self.n = 0
 
-    @property
-    def usage(self):
+    def used(self):
         return Usage(n_requests=self.n)
 
     def score(self, questions):
@@ -75,20 +74,20 @@ class Paid(NoisySolver):
 
 def test_who_asks_a_solver_again_tells_only_what_it_asked_for():
     paid, exam = Paid(), Exam(tuple(QUESTIONS))
-    known = [remember(paid, exam, paid.score(exam.questions))]
+    known = [ScoredSolver(paid, exam, paid.score(exam.questions))]
 
     def cascade(second):
         made = {"first": "random", "second": {"solver": "random", "name": "large"}, "share": 1}
         solver = CascadeSolver(CascadeSettings.parse(made, subject="cascade"))
-        return with_known(solver.with_members({"first": Paid(), "second": second}), known)
+        return with_scored(solver.with_members({"first": Paid(), "second": second}), known)
 
     for second in (Paid(), create_solver("longest")):
         again = cascade(second)
         again.score(exam.questions)
-        assert again.usage == ""
+        assert str(again.used()) == ""
         turned = QUESTIONS[0].with_option_order([1, 0, *range(2, len(QUESTIONS[0].options))])
         again.score([turned])
         # As first and as second it is one solver, and what others asked for is told by them.
         n = 2 if isinstance(second, Paid) else 1
-        assert again.usage.startswith(f"first (random): {n} answers asked for; 0 kept")
-        assert "|" not in again.usage
+        assert str(again.used()).startswith(f"first (random): {n} answers asked for; 0 kept")
+        assert "|" not in str(again.used())

@@ -11,6 +11,7 @@ from pydantic import Field
 from llmexam.exam.scores import ScoreMatrix
 from llmexam.lm.model_card import ModelCard
 from llmexam.settings.base import Settings
+from llmexam.solvers.protocol import BaseSolver
 from llmexam.training.checkpoint import finish_checkpoint
 from llmexam.training.protocol import CurvePoint, Estimate
 
@@ -59,7 +60,7 @@ class FakeSolverSettings(Settings):
     model: str = Field(description="folder")
 
 
-class FakeSolver:
+class FakeSolver(BaseSolver):
     settings_class = FakeSolverSettings
 
     def __init__(self, settings):

@@ -11,7 +11,7 @@ from pydantic import Field
 from llmexam.exam.question import Question
 from llmexam.exam.scores import ScoreMatrix
 from llmexam.settings.base import Settings
-from llmexam.solvers.protocol import Explanation, OptionReason
+from llmexam.solvers.protocol import BaseSolver, Explanation, OptionReason
 
 
 class RandomSettings(Settings):
@@ -20,7 +20,7 @@ class RandomSettings(Settings):
     seed: int = Field(0, description="another seed gives another order")
 
 
-class RandomSolver:
+class RandomSolver(BaseSolver):
     """A random order, the same in every run; it depends on the texts, not on their places."""
 
     settings_class = RandomSettings
@@ -50,7 +50,7 @@ class FirstSettings(Settings):
     """Settings of solver `first`: none."""
 
 
-class FirstSolver:
+class FirstSolver(BaseSolver):
     """A, then B, then C: what the places of the answers give away."""
 
     settings_class = FirstSettings
@@ -81,7 +81,7 @@ class LongestSettings(Settings):
     )
 
 
-class LongestSolver:
+class LongestSolver(BaseSolver):
     """The longest option first: how much the length of the options gives away."""
 
     settings_class = LongestSettings

@@ -19,7 +19,7 @@ from llmexam.settings.base import Settings
 from llmexam.settings.kinds import ModelRef, NotInKey
 from llmexam.solvers.bi_encoder.matching import FEATURES, Match
 from llmexam.solvers.bi_encoder.reading import Reading, read_questions
-from llmexam.solvers.protocol import Explanation, OptionFeatures, OptionReason, Support
+from llmexam.solvers.protocol import BaseSolver, Explanation, OptionFeatures, OptionReason, Support
 
 if TYPE_CHECKING:
     from llmexam.lm.embedding import Embedder
@@ -74,7 +74,7 @@ class BiEncoderSettings(Settings):
     )
 
 
-class BiEncoderSolver:
+class BiEncoderSolver(BaseSolver):
     """How near each option is to the prompt and to the sentences of the passages.
 
     With evidence, the score is the weighted sum of the features of `match_options`; without,
@@ -88,6 +88,7 @@ class BiEncoderSolver:
 
     settings_class = BiEncoderSettings
     order_invariant = True
+    has_features = True
 
     def __init__(self, settings: BiEncoderSettings) -> None:
         require_packages("solver 'bi-encoder'")

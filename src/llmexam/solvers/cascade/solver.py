@@ -23,7 +23,7 @@ from llmexam.solvers.cascade.certainty import (
     log_probabilities,
 )
 from llmexam.solvers.members import usage_of_members
-from llmexam.solvers.protocol import Explanation, OptionReason, Solver
+from llmexam.solvers.protocol import BaseSolver, Cost, Explanation, OptionReason, Solver, Usage
 from llmexam.solvers.registry import create_solver
 from llmexam.solvers.spec import SolverSpec
 from llmexam.storage.hashing import hash_json
@@ -114,7 +114,7 @@ class _Judged:
     asked: list[int]
 
 
-class CascadeSolver:
+class CascadeSolver(BaseSolver):
     """Asks a cheap solver everything, and a better one what the cheap one is least certain of.
 
     Scores are log-probabilities. Which questions are the least certain depends on which are asked
@@ -152,18 +152,22 @@ class CascadeSolver:
     @property
     def order_invariant(self) -> bool:
         """Whether the places of the options matter to neither, and time to nothing."""
-        both = all(getattr(member, "order_invariant", False) for member in self.members.values())
+        both = all(member.describe().order_invariant for member in self.members.values())
         # Which of two equally certain questions comes first hangs on their options' order.
         return both and self.settings.share in (0, 1) and self.settings.time_budget is None
 
     @cached_property
     def weights_hash(self) -> str:
         """SHA-256 over the weights of both solvers."""
-        return hash_json([getattr(one, "weights_hash", "") for one in self.members.values()])
+        return hash_json([one.describe().weights_hash for one in self.members.values()])
 
     @property
-    def usage(self) -> str:
-        """What its solvers have used so far beside time, in words."""
+    def cost(self) -> Cost:
+        """The cost is that of both solvers, the second's for a part of the questions."""
+        return "cascade"
+
+    def used(self) -> Usage:
+        """Return what its solvers have used so far beside time."""
         names = {"first": self.settings.first.name, "second": self.settings.second.name}
         return usage_of_members(
             {f"{place} ({names[place]})": member for place, member in self.members.items()}

@@ -20,7 +20,7 @@ from llmexam.solvers.causal_lm.trained import as_trained, require_head
 from llmexam.solvers.prompts.shots import ShotPool, require_unquoted
 from llmexam.solvers.prompts.template import PromptTemplate, read_template
 from llmexam.solvers.prompts.wording import Shot
-from llmexam.solvers.protocol import Explanation, OptionReason
+from llmexam.solvers.protocol import BaseSolver, Cost, Explanation, OptionReason
 from llmexam.storage.hashing import hash_json
 
 if TYPE_CHECKING:
@@ -40,7 +40,7 @@ class _Answered:
     n_cut: int
 
 
-class CausalLmSolver:
+class CausalLmSolver(BaseSolver):
     """How likely a decoder holds each option, asked in one of the field's ways.
 
     What prompts share (instructions and examples, a question's context) goes through the model
@@ -80,6 +80,16 @@ class CausalLmSolver:
     def whole_exam(self) -> bool:
         """Whether one call should get all questions: a call reads all layers from their files."""
         return self.settings.streamed
+
+    @property
+    def cost(self) -> Cost:
+        """The cost is that of the tokens; a streamed model takes whole passes, which are timed."""
+        return "timed" if self.settings.streamed else "decoder"
+
+    def load(self, questions: Sequence[Question]) -> bool:
+        """Load the tokenizer and the model's skeleton."""
+        self.prompts(questions)
+        return True
 
     @property
     def weights_hash(self) -> str:

@@ -16,7 +16,7 @@ from llmexam.settings.base import Settings
 from llmexam.settings.kinds import NotInKey
 from llmexam.solvers.lexical.analysis import stop_terms
 from llmexam.solvers.lexical.features import FEATURES, OptionEvidence
-from llmexam.solvers.protocol import Explanation, OptionFeatures, OptionReason, Support
+from llmexam.solvers.protocol import BaseSolver, Explanation, OptionFeatures, OptionReason, Support
 
 # Questions whose evidence is kept for explaining, some 100 kB each.
 _MOST_READ = 1000
@@ -58,11 +58,12 @@ class LexicalSettings(Settings):
     )
 
 
-class LexicalSolver:
+class LexicalSolver(BaseSolver):
     """How well the words of the passages support each option."""
 
     settings_class = LexicalSettings
     order_invariant = True
+    has_features = True
 
     def __init__(self, settings: LexicalSettings) -> None:
         self.settings = settings

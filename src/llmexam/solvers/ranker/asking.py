@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from llmexam.exam.question import Question
 from llmexam.exam.scores import ScoreMatrix
-from llmexam.solvers.protocol import HasFeatures, OptionFeatures, Solver
+from llmexam.solvers.protocol import OptionFeatures, Solver
 from llmexam.solvers.ranker.encoding import OptionRows, encode_options
 
 
@@ -32,6 +32,6 @@ def ask_members(
     features: dict[str, OptionFeatures] = {
         name: member.features(questions)
         for name, member in members.items()
-        if with_features.get(name) and isinstance(member, HasFeatures)
+        if with_features.get(name) and member.describe().has_features
     }
     return encode_options(questions, scores, features), scores

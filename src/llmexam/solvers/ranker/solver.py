@@ -18,7 +18,15 @@ from llmexam.lm.model_card import EvidenceOrigin, ModelCard, read_card, require_
 from llmexam.settings.base import Settings
 from llmexam.settings.kinds import ModelRef, NotInKey
 from llmexam.solvers.members import usage_of_members
-from llmexam.solvers.protocol import Explanation, OptionReason, Solver, Support
+from llmexam.solvers.protocol import (
+    BaseSolver,
+    Cost,
+    Explanation,
+    OptionReason,
+    Solver,
+    Support,
+    Usage,
+)
 from llmexam.solvers.ranker.asking import ask_members
 from llmexam.solvers.ranker.encoding import OptionRows
 from llmexam.solvers.ranker.members import read_members
@@ -76,7 +84,7 @@ class RankerSettings(Settings):
         }
 
 
-class RankerSolver:
+class RankerSolver(BaseSolver):
     """A light model over what its members say; it makes them from the folder it was trained into.
 
     Scores are log-odds. A question's scores depend on its own options alone, and not on their
@@ -104,7 +112,7 @@ class RankerSolver:
             for spec in self._specs
         }
         for spec in self._specs:
-            found = getattr(made[spec.name], "weights_hash", "")
+            found = made[spec.name].describe().weights_hash
             if spec.weights_hash and found != spec.weights_hash:
                 raise ModelError(
                     f"the model of member '{spec.name}' is not the one that the ranker was trained "
@@ -122,6 +130,11 @@ class RankerSolver:
         return other
 
     @property
+    def takes_other_evidence(self) -> bool:
+        """Whether the user allowed evidence that was found in another way than in training."""
+        return self.settings.allow_other_evidence
+
+    @property
     def trained_on_evidence(self) -> EvidenceOrigin | None:
         """How the evidence was found that it learned to weigh; None where no member reads any."""
         entries = solver_entries()
@@ -136,18 +149,22 @@ class RankerSolver:
     @property
     def order_invariant(self) -> bool:
         """Whether the places of the options matter to none of the members."""
-        return all(getattr(member, "order_invariant", False) for member in self.members.values())
+        return all(member.describe().order_invariant for member in self.members.values())
 
     @cached_property
     def weights_hash(self) -> str:
         """SHA-256 over the ranker and the models of its members."""
         saved = read_ranker_file(self.settings.model)
-        own = [getattr(member, "weights_hash", "") for member in self.members.values()]
+        own = [member.describe().weights_hash for member in self.members.values()]
         return hash_json([saved.model_dump(mode="json"), own])
 
     @property
-    def usage(self) -> str:
-        """What its members have used so far beside time, in words."""
+    def cost(self) -> Cost:
+        """The cost is that of its members."""
+        return "members"
+
+    def used(self) -> Usage:
+        """Return what its members have used so far beside time."""
         return usage_of_members(self.members)
 
     @cached_property

@@ -11,7 +11,7 @@ from llmexam.errors import EndpointError, MissingDependencyError
 from llmexam.exam.question import Question
 from llmexam.exam.scores import ScoreMatrix
 from llmexam.solvers.prompts.shots import ShotPool, require_unquoted
-from llmexam.solvers.protocol import Explanation
+from llmexam.solvers.protocol import BaseSolver, Cost, Explanation
 from llmexam.solvers.served.asking import Asker, require_key
 from llmexam.solvers.served.cache import AnswerCache
 from llmexam.solvers.served.failures import LogprobsRefusedError, logprobs_refused
@@ -37,7 +37,7 @@ _MANY = 5
 _Turned = tuple[tuple[int, ...], Request]
 
 
-class ServedSolver:
+class ServedSolver(BaseSolver):
     """What a model behind an OpenAI-compatible endpoint answers.
 
     A request has the passages, the question, and its options as a list with letters. Where the
@@ -70,6 +70,20 @@ class ServedSolver:
     def usage(self) -> Usage:
         """What the answers took so far: requests, tokens and cost; those kept apart."""
         return replace(self._meter.usage)
+
+    @property
+    def costs_money(self) -> bool:
+        """Whether answers may be billed."""
+        return True
+
+    @property
+    def cost(self) -> Cost:
+        """The cost is that of the requests."""
+        return "served"
+
+    def used(self) -> Usage:
+        """Return what the answers took so far; those from the cache are counted apart."""
+        return self.usage
 
     @property
     def latencies(self) -> tuple[float, ...]:

@@ -16,7 +16,7 @@ from llmexam.exam.exam import Exam
 from llmexam.exam.score_files import read_scores
 from llmexam.exam.scores import ScoreMatrix
 from llmexam.lm.model_card import ModelCard, read_card
-from llmexam.solvers.protocol import HasFeatures, Solver
+from llmexam.solvers.protocol import Solver
 from llmexam.solvers.ranker.asking import ask_members
 from llmexam.solvers.ranker.encoding import OptionRows
 from llmexam.solvers.ranker.model import MemberSpec
@@ -83,8 +83,8 @@ def make_members(settings: RankerTrainingSettings, train: Exam) -> Members:
                 solver=plan.solver,
                 name=plan.name,
                 settings=values,
-                weights_hash=getattr(solver, "weights_hash", ""),
-                uses_features=asked and isinstance(solver, HasFeatures),
+                weights_hash=solver.describe().weights_hash,
+                uses_features=asked and solver.describe().has_features,
             )
         )
         solvers[plan.name] = solver

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Protocol
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Protocol, cast
 
 from llmexam.exam.question import Question
-from llmexam.solvers.protocol import AsksOthers, Solver
+from llmexam.solvers.protocol import Solver
 from llmexam.workflows.estimate.prediction import (
     PROCESS,
     RESIDENT,
@@ -41,7 +41,7 @@ class Predict(Protocol):
 
 def predict_members(
     questions: Sequence[Question],
-    solver: AsksOthers,
+    solver: Solver,
     predict: Predict,
     *,
     name: str,
@@ -58,19 +58,19 @@ def predict_members(
         n_questions: Size of the exam to plan for; by default that of `questions`.
         samples: Numbers of questions to time.
     """
-    from llmexam.solvers.cascade.solver import CascadeSolver
-
     notes = ["what it does itself is not in it, and takes little"]
-    # That a cascade asks others is known by what it has, not by its class.
-    made: Any = solver
-    if isinstance(made, CascadeSolver):
+    if solver.describe().cost == "cascade":
         stages, notes = _predict_cascade(
-            questions, made, predict, n_questions=n_questions, samples=samples
+            questions,
+            cast("CascadeSolver", solver),
+            predict,
+            n_questions=n_questions,
+            samples=samples,
         )
     else:
         stages = [
             predict(questions, member, name=place, n_questions=n_questions, samples=samples)
-            for place, member in solver.members.items()
+            for place, member in solver.describe().members.items()
         ]
     moving = Spread.exact(0.0)
     for stage in stages:
@@ -135,10 +135,10 @@ def _predict_cascade(
     wanted = n_questions or len(questions)
     size = most_asked(spec.share, wanted)
     asked, most = questions, tuple(samples)
-    if size and pays(second):
+    if size and second.describe().costs_money:
         most = tuple(min(sample, size) for sample in samples)
         seconds = stages[0].moving.high * len(questions) / wanted
-        if pays(first) or seconds > _CHOOSING_SECONDS:
+        if first.describe().costs_money or seconds > _CHOOSING_SECONDS:
             if size < wanted or spec.threshold is not None:
                 notes.append(
                     "what the second is asked is known when the first has scored all: the run may "
@@ -151,13 +151,3 @@ def _predict_cascade(
     if size:
         stages.append(predict(asked, second, name=spec.second.name, n_questions=size, samples=most))
     return stages, notes
-
-
-def pays(solver: Solver) -> bool:
-    """Tell whether a solver's answers may cost money: it is served, or asks one that is."""
-    from llmexam.solvers.served.solver import ServedSolver
-
-    if isinstance(solver, AsksOthers):
-        members: Mapping[str, Solver] = solver.members
-        return any(pays(member) for member in members.values())
-    return isinstance(solver, ServedSolver)

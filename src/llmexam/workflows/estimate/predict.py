@@ -4,17 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, cast
 
 from llmexam.errors import SettingsError
 from llmexam.exam.exam import Exam
 from llmexam.exam.question import Question
-from llmexam.solvers.protocol import AsksOthers, Solver
+from llmexam.solvers.protocol import Solver
 from llmexam.solvers.registry import create_solver
 from llmexam.workflows.estimate.prediction import Estimate, Prediction, hold_to_limit
 from llmexam.workflows.estimate.text import parse_duration
 from llmexam.workflows.evaluate import load_exam
 from llmexam.workflows.evidence.search import attach_evidence
+
+if TYPE_CHECKING:
+    from llmexam.solvers.served.solver import ServedSolver
 
 
 def estimate_file(
@@ -102,7 +105,7 @@ def estimate(
         raise SettingsError("an estimate needs questions, samples of 1 or more, a margin below 1")
     wanted = n_questions or len(questions)
     found = predict(questions, solver, name=name, n_questions=n_questions, samples=samples)
-    if _is_cascade(solver) and len(found.stages) == 2:
+    if solver.describe().cost == "cascade" and len(found.stages) == 2:
         one, two = found.stages
         return hold_to_limit(
             found, limit_seconds=limit_seconds, margin=margin, first=one, asked=two
@@ -130,41 +133,28 @@ def predict(
         n_questions: Size of the exam to plan for; by default that of `questions`.
         samples: Numbers of questions to time.
     """
-    from llmexam.solvers.causal_lm.solver import CausalLmSolver
-    from llmexam.solvers.served.solver import ServedSolver
     from llmexam.workflows.estimate.decoder import DecoderReads
     from llmexam.workflows.estimate.members import predict_members
     from llmexam.workflows.estimate.served import predict_served
     from llmexam.workflows.estimate.timed import predict_timed
     from llmexam.workflows.estimate.tokens import predict_decoder
 
-    # Solvers take settings of their own class, which a protocol cannot say.
-    made: Any = solver
-    # What is streamed takes a pass over all layers a call, so it is timed as a whole.
-    if isinstance(made, CausalLmSolver) and not made.settings.streamed:
-        reads = DecoderReads(made.settings.model_dump(exclude_unset=True))
+    cost = solver.describe().cost
+    if cost == "decoder":
+        reads = DecoderReads(solver.settings.model_dump(exclude_unset=True))
         return predict_decoder(
             questions, reads, name=name, n_questions=n_questions, samples=samples
         )
-    if isinstance(made, ServedSolver):
+    if cost == "served":
         return predict_served(
-            questions, made, name=name, n_questions=n_questions, n_sample=max(samples)
+            questions,
+            cast("ServedSolver", solver),
+            name=name,
+            n_questions=n_questions,
+            n_sample=max(samples),
         )
-    if isinstance(solver, AsksOthers):
+    if cost in ("members", "cascade"):
         return predict_members(
             questions, solver, predict, name=name, n_questions=n_questions, samples=samples
         )
-    return predict_timed(
-        questions,
-        solver,
-        name=name,
-        n_questions=n_questions,
-        samples=samples,
-        load=(lambda: made.prompts(questions[:1])) if isinstance(made, CausalLmSolver) else None,
-    )
-
-
-def _is_cascade(solver: Solver) -> bool:
-    from llmexam.solvers.cascade.solver import CascadeSettings
-
-    return isinstance(solver.settings, CascadeSettings) and solver.settings.share > 0
+    return predict_timed(questions, solver, name=name, n_questions=n_questions, samples=samples)

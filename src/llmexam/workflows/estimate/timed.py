@@ -10,6 +10,7 @@ import numpy as np
 
 from llmexam.exam.question import Question
 from llmexam.solvers.protocol import Solver
+from llmexam.solvers.scoring import QUESTIONS_A_CALL
 from llmexam.stages.stages import peak_memory_mb
 from llmexam.workflows.estimate.line import (
     FEWEST_ROUNDS,
@@ -20,7 +21,6 @@ from llmexam.workflows.estimate.line import (
     say_measured,
 )
 from llmexam.workflows.estimate.prediction import PROCESS, Prediction, Spread, Timed
-from llmexam.workflows.solve import QUESTIONS_A_CALL
 
 
 def predict_timed(
@@ -30,7 +30,6 @@ def predict_timed(
     name: str,
     n_questions: int | None = None,
     samples: Sequence[int] = (4, 16),
-    load: Callable[[], object] | None = None,
     clock: Callable[[], float] = time.perf_counter,
 ) -> Prediction:
     """Return what a solver takes for an exam, from its own questions.
@@ -45,18 +44,17 @@ def predict_timed(
         name: What it is called.
         n_questions: Size of the exam to plan for; by default that of `questions`.
         samples: Numbers of questions to time.
-        load: What loads it without a call; by default the first call does.
         clock: What tells the time, in seconds.
     """
     drawn = [questions[int(i)] for i in np.random.default_rng(0).permutation(len(questions))]
     wanted = n_questions or len(questions)
     n_characters = sum(map(_count, questions)) * wanted / len(questions)
     before = peak_memory_mb()
-    if getattr(solver, "whole_exam", False):
-        loading, rounds = _time_passes(drawn, solver, samples, load, clock)
+    if solver.describe().whole_exam:
+        loading, rounds = _time_passes(drawn, solver, samples, clock)
         moving = _predict_pass(rounds[0], n_characters)
         notes = [f"it gets all questions at once, so it was called {_times(len(rounds[0]))} only"]
-        if load is None:
+        if not loading:
             notes.append("what loading took is in the first call")
     else:
         loading, rounds = _time_calls(drawn, solver, samples, clock)
@@ -81,14 +79,11 @@ def _time_passes(
     drawn: Sequence[Question],
     solver: Solver,
     samples: Sequence[int],
-    load: Callable[[], object] | None,
     clock: Callable[[], float],
 ) -> tuple[float, list[list[Timed]]]:
     """Return the seconds of loading, and one round of one call a size."""
     begin = clock()
-    if load is not None:
-        load()
-    loading = clock() - begin
+    loading = clock() - begin if solver.load(drawn[:1]) else 0.0
     sizes = sorted({min(samples), max(samples)})
     return loading, [_time_round(drawn, solver, _share_out(sizes, len(drawn)), clock)]
 

@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Protocol
 
 from llmexam.exam.question import Question
+from llmexam.solvers.scoring import QUESTIONS_A_CALL
 from llmexam.workflows.estimate.line import (
     FEWEST_ROUNDS,
     MOST_ROUNDS,
@@ -17,7 +18,6 @@ from llmexam.workflows.estimate.line import (
     say_measured,
 )
 from llmexam.workflows.estimate.prediction import Prediction, Spread, Timed
-from llmexam.workflows.solve import QUESTIONS_A_CALL
 
 if TYPE_CHECKING:
     from llmexam.lm.decoder.requests import Group

@@ -17,8 +17,9 @@ from llmexam.exam.writers import write_exam
 from llmexam.lm.loading import BUNDLED, resolve_model
 from llmexam.lm.model_card import EvidenceOrigin
 from llmexam.solvers.registry import solver_entries
-from llmexam.stages.provenance import code_hash, model_versions
+from llmexam.stages.code import code_hash
 from llmexam.stages.stages import Stages
+from llmexam.stages.versions import model_versions
 from llmexam.workflows.evidence.index import build_index, corpus_sources
 from llmexam.workflows.evidence.plan import EvidencePlan
 from llmexam.workflows.evidence.search import attach_evidence

@@ -60,8 +60,7 @@ def require_same_evidence(trained: EvidenceOrigin, asked: EvidenceOrigin, solver
 def check_evidence(solvers: Iterable[tuple[str, Solver]], plan: EvidencePlan, exam: Exam) -> None:
     """Check that all solvers, and those they ask, were trained on such evidence as a plan finds.
 
-    Solvers that were not trained, or read no evidence, take any: they have no attribute
-    `trained_on_evidence`, or None in it.
+    Solvers that were not trained, or read no evidence, take any.
 
     Args:
         solvers: Solvers by name.
@@ -81,12 +80,12 @@ def check_evidence(solvers: Iterable[tuple[str, Solver]], plan: EvidencePlan, ex
 
 def _trained(solvers: Iterable[tuple[str, Solver]]) -> Iterator[tuple[str, EvidenceOrigin]]:
     for name, solver in solvers:
-        if getattr(solver.settings, "allow_other_evidence", False):
+        description = solver.describe()
+        if description.takes_other_evidence:
             continue
-        origin = getattr(solver, "trained_on_evidence", None)
-        if origin is not None:
-            yield name, origin
-        yield from _trained(getattr(solver, "members", {}).items())
+        if description.trained_on is not None:
+            yield name, description.trained_on
+        yield from _trained(description.members.items())
 
 
 def _shown(value: object) -> str:

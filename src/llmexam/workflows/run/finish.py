@@ -14,7 +14,7 @@ from llmexam.evaluation.results import Comparison
 from llmexam.exam.exam import Exam
 from llmexam.exam.score_files import write_scores
 from llmexam.report.content import SolverResult
-from llmexam.stages.provenance import code_hash
+from llmexam.stages.code import code_hash
 from llmexam.workflows.evaluate import load_prediction, name_prediction
 from llmexam.workflows.run.plan import ENSEMBLE_NAME, Plan
 

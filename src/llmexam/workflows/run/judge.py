@@ -15,21 +15,19 @@ from llmexam.exam.exam import Exam
 from llmexam.exam.question import Question
 from llmexam.exam.score_files import read_scores, write_scores
 from llmexam.exam.scores import ScoreMatrix
+from llmexam.lm.loading import identify_model
 from llmexam.report.content import SolverResult
-from llmexam.solvers.protocol import AsksOthers, Explanation, Solver
-from llmexam.solvers.registry import create_solver, served_solvers, solver_entries
-from llmexam.stages.provenance import (
-    code_hash,
-    installed_versions,
-    model_versions,
-    origin_version,
-)
+from llmexam.settings.walk import key_values, model_of, with_hashes
+from llmexam.solvers.protocol import Explanation, Solver
+from llmexam.solvers.registry import create_solver, solver_entries
+from llmexam.solvers.scoring import solve
+from llmexam.stages.code import code_hash
 from llmexam.stages.stages import Stages
+from llmexam.stages.versions import installed_versions, model_versions, origin_version
 from llmexam.storage.atomic import write_text
 from llmexam.training.curve_file import read_curve
 from llmexam.workflows.run.plan import Plan, SolverPlan
-from llmexam.workflows.run.scored import ScoredSolver, alike, remember, with_known
-from llmexam.workflows.solve import solve, usage_of
+from llmexam.workflows.run.scored import ScoredSolver, alike, with_scored
 
 Result = TypeVar("Result")
 
@@ -49,24 +47,17 @@ def judge_all(plan: Plan, exam: Exam, stages: Stages, folder: Path) -> list[Solv
         folder: The run folder.
     """
     made = {one.name: create_solver(one.solver, one.settings) for one in plan.solvers}
-    asking = {name for name, solver in made.items() if isinstance(solver, AsksOthers)}
-    wanted = [
-        member
-        for name, solver in made.items()
-        if name in asking and isinstance(solver, AsksOthers)
-        for member in solver.members.values()
-    ]
+    members = [member for solver in made.values() for member in solver.describe().members.values()]
+    asking = {name for name, solver in made.items() if solver.describe().members}
     done: dict[str, SolverResult] = {}
-    known: list[ScoredSolver] = []
+    scored: list[ScoredSolver] = []
     for planned in sorted(plan.solvers, key=lambda one: one.name in asking):
         # Not kept: a model may hold gigabytes, and most are not asked again.
-        solver = made.pop(planned.name)
-        if isinstance(solver, AsksOthers):
-            solver = with_known(solver, known)
+        solver = with_scored(made.pop(planned.name), scored)
         result = judge_solver(planned, solver, exam, plan, stages, folder)
         done[planned.name] = result
-        if any(alike(solver, member) for member in wanted):
-            known.append(remember(solver, exam, result.scores))
+        if any(alike(solver, member) for member in members):
+            scored.append(ScoredSolver(solver, exam, result.scores))
     return [done[planned.name] for planned in plan.solvers]
 
 
@@ -85,9 +76,8 @@ def judge_solver(
     """
     judging = _Judging(planned, solver, exam, stages, folder)
     scores, explanations = judging.score(), judging.explain()
-    model = planned.settings.get("model")
-    has_folder = isinstance(model, str) and planned.solver not in served_solvers()
-    curve = read_curve(str(model)) if has_folder else ()
+    model = model_of(planned.settings)
+    curve = read_curve(model) if model is not None else ()
     if not exam.is_labelled:
         return SolverResult(
             planned.name, scores, explanations=explanations, curve=curve, usage=judging.usage()
@@ -123,16 +113,18 @@ class _Judging:
         self, planned: SolverPlan, solver: Solver, exam: Exam, stages: Stages, folder: Path
     ) -> None:
         self._name = planned.name
+        self._settings = planned.settings
         self._exam = exam
         self._stages = stages
         self._folder = folder
         self._solver = solver
+        self._description = description = solver.describe()
         self._inputs = {
             "exam": exam.content_hash,
             "solver": planned.solver,
-            "settings": planned.settings,
-            "weights": getattr(solver, "weights_hash", ""),
-            "code": code_hash(),
+            "settings": key_values(planned.settings, identify_model),
+            "weights": description.weights_hash,
+            "code": code_hash(*_modules_behind(solver)),
             "versions": _versions_behind(planned.solver),
         }
 
@@ -140,8 +132,8 @@ class _Judging:
         def compute(path: Path) -> ScoreMatrix:
             scores = solve(self._exam, self._solver, progress=self._stages.advance)
             made_by = {"solver": self._name, "exam_hash": self._exam.content_hash}
-            used = {"usage": usage_of(self._solver)}
-            write_scores(path, scores, {**made_by, **used, "code_hash": code_hash()})
+            used = {"usage": str(self._solver.used()), "code_hash": self._inputs["code"]}
+            write_scores(path, scores, {**made_by, **used})
             return scores
 
         file = f"scores/{self._name}.parquet"
@@ -150,7 +142,7 @@ class _Judging:
     def usage(self) -> str:
         """Return what the solver has used in this run, else what its scores took in an earlier."""
         path = self._folder / f"scores/{self._name}.parquet"
-        return usage_of(self._solver) or read_scores(path)[1].get("usage", "")
+        return str(self._solver.used()) or read_scores(path)[1].get("usage", "")
 
     def explain(self) -> tuple[Explanation, ...]:
         def compute(path: Path) -> tuple[Explanation, ...]:
@@ -161,11 +153,14 @@ class _Judging:
         def load(path: Path) -> tuple[Explanation, ...]:
             return _EXPLANATIONS.validate_json(path.read_bytes())
 
-        return self._run("explain", f"explanations/{self._name}.json", {}, compute, load)
+        # Settings that change no score may change what is shown, such as the number of sentences.
+        shown = with_hashes(self._settings, identify_model).model_dump(mode="json")
+        file = f"explanations/{self._name}.json"
+        return self._run("explain", file, {"shown": shown}, compute, load)
 
     def audit(self, scores: ScoreMatrix, k: int) -> PositionAudit:
         def compute(path: Path) -> PositionAudit:
-            follows = getattr(self._solver, "order_invariant", False)
+            follows = self._description.order_invariant
             score = _follow(self._exam, scores) if follows else self._solver.score
             found = audit_positions(score, self._exam, scores, k=k)
             write_text(path, found.model_dump_json(indent=2) + "\n")
@@ -193,6 +188,15 @@ class _Judging:
             compute=lambda: compute(path),
             load=lambda: load(path),
         )
+
+
+def _modules_behind(solver: Solver) -> list[str]:
+    """Return the modules whose code decides a solver's scores: its own and its members'."""
+    inside = solver.solver if isinstance(solver, ScoredSolver) else solver
+    found = [type(inside).__module__, solve.__module__]
+    for member in inside.describe().members.values():
+        found += _modules_behind(member)
+    return found
 
 
 def _versions_behind(solver: str) -> dict[str, str]:

@@ -19,7 +19,7 @@ from llmexam.report.content import ReportContent, SolverResult
 from llmexam.report.html import write_report
 from llmexam.settings.walk import resolve_references
 from llmexam.solvers.registry import create_solver
-from llmexam.stages.provenance import code_hash
+from llmexam.stages.code import code_hash
 from llmexam.stages.stages import Announce, Stages
 from llmexam.storage.atomic import write_json, write_text
 from llmexam.storage.hashing import hash_file

@@ -1,14 +1,10 @@
-"""Where a result comes from: versions, and the hash of the code itself."""
+"""Versions of the packages that a result may depend on."""
 
 from __future__ import annotations
 
 import platform
 from collections.abc import Sequence
-from functools import cache
 from importlib.metadata import PackageNotFoundError, version
-from pathlib import Path
-
-from llmexam.storage.hashing import hash_file, hash_json
 
 _PACKAGES = ("llmexam", "numpy", "tantivy", "pyarrow")
 _MODEL_PACKAGES = ("torch", "transformers", "faiss-cpu", "lightgbm")
@@ -37,11 +33,3 @@ def _versions(packages: Sequence[str]) -> dict[str, str]:
         except PackageNotFoundError:
             continue
     return found
-
-
-@cache
-def code_hash() -> str:
-    """Return a SHA-256 over all source files of llmexam, so that changed code is noticed."""
-    root = Path(__file__).parents[1]
-    files = sorted(root.rglob("*.py"))
-    return hash_json([[path.relative_to(root).as_posix(), hash_file(path)] for path in files])

@@ -1,0 +1,68 @@
+"""Score all questions of an exam with a solver, in calls of a useful size."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any
+
+from llmexam.errors import ScoreError
+from llmexam.exam.exam import Exam
+from llmexam.exam.question import Question
+from llmexam.exam.scores import ScoreMatrix
+from llmexam.settings.base import Settings
+from llmexam.solvers.protocol import Solver
+from llmexam.solvers.registry import create_solver
+
+Progress = Callable[[int, int], None]
+
+# Solvers deduplicate within one call, so a call gets many questions; but a progress bar should
+# move. Those whose calls cost the same for many questions as for few get all at once.
+QUESTIONS_A_CALL = 64
+
+
+def solve(
+    exam: Exam,
+    solver: str | Solver,
+    settings: Mapping[str, Any] | Settings | None = None,
+    *,
+    progress: Progress | None = None,
+) -> ScoreMatrix:
+    """Return a solver's scores for all questions of an exam.
+
+    Args:
+        exam: The questions, with their evidence.
+        solver: A solver, or the name of one.
+        settings: Settings, where a name is given.
+        progress: Called with the number of questions scored so far, and of all.
+
+    Raises:
+        SettingsError: The name or a setting is wrong.
+        MissingDependencyError: A package the solver needs is not installed.
+        ScoreError: The solver broke its contract.
+    """
+    made = create_solver(solver, settings) if isinstance(solver, str) else solver
+    name = solver if isinstance(solver, str) else type(solver).__name__
+    parts = []
+    n_done = 0
+    size = len(exam) if made.describe().whole_exam else QUESTIONS_A_CALL
+    for batch in _batches(exam.questions, size):
+        scores = made.score(batch)
+        _check(scores, batch, name)
+        parts.append(scores)
+        n_done += len(batch)
+        if progress is not None:
+            progress(n_done, len(exam))
+    return ScoreMatrix.concatenate(parts)
+
+
+def _batches(questions: Sequence[Question], n: int) -> Iterator[Sequence[Question]]:
+    for start in range(0, len(questions), max(1, n)):
+        yield questions[start : start + n]
+
+
+def _check(scores: ScoreMatrix, batch: Sequence[Question], name: str) -> None:
+    """Check what a solver of another package may get wrong."""
+    if scores.question_ids != tuple(q.id for q in batch):
+        raise ScoreError(f"solver '{name}' returned other questions than it was asked")
+    if scores.n_options.tolist() != [len(q.options) for q in batch]:
+        raise ScoreError(f"solver '{name}' did not return one score an option")
