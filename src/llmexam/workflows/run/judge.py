@@ -119,12 +119,13 @@ class _Judging:
         self._folder = folder
         self._solver = solver
         self._description = description = solver.describe()
+        self._code = code_hash(*_modules_behind(solver))
         self._inputs = {
             "exam": exam.content_hash,
             "solver": planned.solver,
             "settings": key_values(planned.settings, identify_model),
             "weights": description.weights_hash,
-            "code": code_hash(*_modules_behind(solver)),
+            "code": self._code,
             "versions": _versions_behind(planned.solver),
         }
 
@@ -132,7 +133,7 @@ class _Judging:
         def compute(path: Path) -> ScoreMatrix:
             scores = solve(self._exam, self._solver, progress=self._stages.advance)
             made_by = {"solver": self._name, "exam_hash": self._exam.content_hash}
-            used = {"usage": str(self._solver.used()), "code_hash": self._inputs["code"]}
+            used = {"usage": str(self._solver.used()), "code_hash": self._code}
             write_scores(path, scores, {**made_by, **used})
             return scores
 
