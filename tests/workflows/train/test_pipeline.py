@@ -358,7 +358,7 @@ def test_a_trained_ranker_is_graded_with_the_members_of_its_recipe(tmp_path):
     served = {"model": "m", "base_url": "http://127.0.0.1:9/v1"}
     members = ["lexical", {"solver": "openai", "name": "served", **served}]
     values = {"family": "ranker", "train": "bundled", "settings": {"members": members}}
-    recipe = Recipe.parse(values, subject="the recipe")
+    recipe = parse_recipe(values, base=tmp_path)
     assert serving_settings(recipe) == {"members": {"lexical": {}, "served": served}}
 
 
