@@ -17,6 +17,7 @@ from llmexam.errors import (
     SettingsError,
     SubmissionError,
 )
+from llmexam.evidence.corpus import CorpusSettings
 from llmexam.exam.score_files import read_scores
 from llmexam.exam.submission import validate_submission
 from llmexam.lm.loading import resolve_model
@@ -27,6 +28,7 @@ from llmexam.storage.locking import lock_folder
 from llmexam.tracking.tracker import NoTracker
 from llmexam.training.registry import create_trainer
 from llmexam.workflows.evaluate import load_exam
+from llmexam.workflows.evidence.index import build_index, delete_from_index
 from llmexam.workflows.run import pipeline as run_module
 from llmexam.workflows.run.pipeline import run_plan
 
@@ -143,6 +145,50 @@ def test_changed_data_is_noticed(folder):
     assert after["index sparse"] is False
     assert after["score lexical"] is False
     assert after["audit"] is True
+
+
+def test_an_index_built_again_from_other_fields_is_noticed(folder):
+    (folder / "corpus.csv").write_text(
+        f'id,text,other\nsalt,"{SALT}",nothing\ngold,"{GOLD}",none\n'
+    )
+    corpus = CorpusSettings(path=folder / "corpus.csv")
+    build_index(corpus, folder / "index")
+    evidence = {"evidence": {"corpus": [], "index": str(folder / "index"), "k": 2}}
+    run(folder, **evidence)
+    build_index(corpus, folder / "index")
+    assert cached(run(folder, **evidence))["search"] is True
+    build_index(corpus.model_copy(update={"fields": {"text": "other"}}), folder / "index")
+    changed = run(folder, **evidence)
+    assert cached(changed)["search"] is False
+    assert cached(changed)["score lexical"] is False
+    texts = {passage.text for question in changed.exam for passage in question.passages}
+    assert not texts & {SALT, GOLD}
+
+
+def test_an_index_with_other_deletions_is_noticed(folder):
+    def built_without(document):
+        build_index(folder / "corpus.jsonl", folder / "index")
+        delete_from_index(folder / "index", [document])
+
+    evidence = {"evidence": {"corpus": [], "index": str(folder / "index"), "k": 2}}
+    built_without("salt")
+    run(folder, **evidence)
+    built_without("gold")
+    changed = run(folder, **evidence)
+    assert cached(changed)["search"] is False
+    assert {p.id for question in changed.exam for p in question.passages} == {"salt#0"}
+
+
+def test_a_corpus_file_in_another_folder_is_noticed(folder):
+    (folder / "corpus" / "one").mkdir(parents=True)
+    (folder / "corpus" / "one" / "salt.txt").write_text(SALT)
+    evidence = {"evidence": {"corpus": str(folder / "corpus"), "k": 2}}
+    run(folder, **evidence)
+    (folder / "corpus" / "one").rename(folder / "corpus" / "two")
+    changed = run(folder, **evidence)
+    assert cached(changed)["index sparse"] is False
+    found = {p.id for question in changed.exam for p in question.passages}
+    assert found == {"two/salt.txt:1#0"}
 
 
 def test_a_result_that_was_touched_is_made_anew(folder):

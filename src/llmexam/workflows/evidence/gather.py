@@ -142,7 +142,7 @@ def _build(
 ) -> Path:
     place = _INDEX.format(kind=kind)
     inputs = {
-        "sources": [source.sha256 for source in corpus_sources(plan.corpora)],
+        "sources": [source.model_dump() for source in corpus_sources(plan.corpora)],
         "fields": [corpus.model_dump(mode="json") for corpus in plan.corpora],
         "chunking": plan.chunking.model_dump(),
         "weights": resolve_model(plan.model).weights_hash if kind == "dense" else "",
