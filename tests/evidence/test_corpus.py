@@ -76,6 +76,44 @@ def test_markdown_titles_come_from_headings(tmp_path: Path):
     assert [p.id for p in read(path)] == [f"guide:{n}" for n in range(1, 5)]
 
 
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("---\nNo end.\n\nMore text.\n", "---\nNo end.\n\nMore text."),
+        ("---\nA rule, then text.\n\n---\nMore.\n", "---\nA rule, then text.\n\n---\nMore."),
+        ("---\n- a\n- b\n---\nMore.\n", "---\n- a\n- b\n---\nMore."),
+        ("---\na: [\n---\nMore.\n", "---\na: [\n---\nMore."),
+        ("---\n" + "a: b\n" * 30_000 + "---\nMore.", "---\n" + "a: b\n" * 30_000 + "---\nMore."),
+        ("---\n---\nMore.\n", "More."),
+        ("---\ntitle: T\ntags: [a]\n...\nMore.\n", "More."),
+        ("----\nMore.\n", "----\nMore."),
+    ],
+)
+def test_front_matter_is_a_mapping_that_is_closed(tmp_path: Path, text: str, expected: str):
+    assert [passage.text for passage in read(write(tmp_path / "c.md", text))] == [expected]
+
+
+def test_a_markdown_file_without_text_counts_as_blank(tmp_path: Path):
+    write(tmp_path / "a.md", "# Only\n## Headings\n")
+    write(tmp_path / "b.md", "# B\nText b.")
+    counts = CorpusCounts()
+    assert [p.text for p in read_corpus(tmp_path, counts=counts)] == ["Text b."]
+    assert counts == CorpusCounts(n_documents=1, n_blank=1)
+
+
+def test_a_key_that_stands_inside_a_value_is_no_second_one(tmp_path: Path):
+    row = {"text": 'A "text".', "more": {"text": "another"}, "list": [{"text": "b"}, "text"]}
+    path = write(tmp_path / "c.jsonl", json.dumps(row))
+    assert read(path) == [Passage('A "text".', "", "c:1")]
+
+
+def test_a_named_key_that_no_row_has_is_an_error(tmp_path: Path):
+    path = write(tmp_path / "c.jsonl", '{"text": "a", "key": "1"}\n{"text": "b"}\n')
+    assert [p.id for p in read(path, fields={"id": "key"})] == ["1", "c:2"]
+    with pytest.raises(CorpusError, match=r"field 'kye': no row has this key to take the id from"):
+        read(path, fields={"id": "kye"})
+
+
 def test_a_folder_is_read_file_by_file_in_order(tmp_path: Path):
     (tmp_path / "sub").mkdir()
     write(tmp_path / "b.md", "# B\nText b.")
@@ -94,6 +132,14 @@ def test_an_id_of_an_earlier_file_gets_the_name_of_its_file(tmp_path: Path):
     one = write(tmp_path / "one.jsonl", '{"id": "1", "text": "a"}')
     two = write(tmp_path / "two.jsonl", '{"id": "1", "text": "b"}\n{"id": "2", "text": "c"}')
     assert [p.id for p in read_corpus([one, two])] == ["1", "two/1", "2"]
+
+
+def test_three_files_of_one_name_share_no_id(tmp_path: Path):
+    paths = []
+    for folder in ("a", "b", "c"):
+        (tmp_path / folder).mkdir()
+        paths.append(write(tmp_path / folder / "notes.txt", f"Text {folder}."))
+    assert [p.id for p in read_corpus(paths)] == ["notes:1", "notes/notes:1", "notes/notes/notes:1"]
 
 
 def test_an_id_that_repeats_in_its_file_is_an_error(tmp_path: Path):
@@ -130,7 +176,12 @@ def test_reading_is_lazy(tmp_path: Path):
         ("c.jsonl", b'{"id": 1, "body_": "a"}\n', "looks like text.*Found: id, body_"),
         ("c.jsonl", b'{"text": "\xff"}\n', "row 1: is not UTF-8"),
         ("c.jsonl", b'{"text": " "}\n', "no document has any text"),
-        ("c.csv", b"id,text\n1,a\n2\n", "row 2: has 1 cells but the header has 2"),
+        ("c.csv", b"id,text\n1,a\n2\n", "row 2: has 1 cells but the header has 2 columns"),
+        ("c.csv", b"id,text\n1,a\n2,b, c\n", "row 2: has 3 cells but.*Put texts that hold commas"),
+        ("c.csv", b"text,title\na\n", "row 1: has 1 cells but the header has 2 columns"),
+        ("c.tsv", b"id\ttext\n1\ta\tb\n", "row 1: has 3 cells but.*Put texts that hold tabs"),
+        ("c.jsonl", b'{"text": "a", "id": 1, "text": "b"}\n', "row 1 field 'text': stands twice"),
+        ("c.md", b"# Only\n\n## Headings\n", "no document has any text"),
         ("c.csv", b"id,text\n1,\xff\n", "is not UTF-8"),
         ("c.csv", b'id,text\n1,"a"b\n', "row 1: is not CSV"),
         ("c.csv", b'id,text\n1,"a\n', "row 1: is not CSV"),
@@ -162,8 +213,9 @@ def test_missing_paths_columns_and_settings(tmp_path: Path):
 
 def test_real_corpora(shared_data: Path):
     counts = CorpusCounts()
-    folder = shared_data / "corpus"
-    documents = list(read_corpus(sorted(folder.glob("*.jsonl")), counts=counts))
+    names = ("openstax_passages_19324.jsonl", "wikipedia_passages_979.jsonl")
+    paths = [shared_data / "corpus" / name for name in names]
+    documents = list(read_corpus(paths, counts=counts))
     assert len(documents) == counts.n_documents == 20_303
     assert len({passage.id for passage in documents}) == 20_303
 

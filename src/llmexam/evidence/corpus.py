@@ -222,7 +222,9 @@ def _with_unique_ids(
         )
     free = everywhere.add(keys)
     for (_, passage), is_free in zip(batch, free.tolist(), strict=True):
-        if is_free:
-            yield passage
-        else:
-            yield Passage(text=passage.text, title=passage.title, id=f"{label}/{passage.id}")
+        id_ = passage.id
+        while not is_free:
+            # Two files of one name may be in two folders: then one prefix is not enough.
+            id_ = f"{label}/{id_}"
+            is_free = bool(everywhere.add(hash_texts([id_]))[0])
+        yield Passage(text=passage.text, title=passage.title, id=id_)

@@ -12,6 +12,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import IO, Any, cast
 
+import yaml
+
 from llmexam.errors import CorpusError, nearest
 
 Record = tuple[int, tuple[str, str, str]]
@@ -22,12 +24,16 @@ _USUAL: dict[str, tuple[str, ...]] = {
     "title": ("title", "headline"),
     "id": ("id", "_id", "pid", "docid", "doc_id", "passage_id"),
 }
+# A longer block at the head of a Markdown file is text, not front matter.
+_LONGEST_FRONT_MATTER = 100_000
 _HEADING = re.compile(r"(#{1,6})\s+(.*?)\s*#*\s*$")
 
 
 def read_jsonl(path: Path, fields: Mapping[str, str]) -> Iterator[Record]:
     """Read one JSON object a line; blank lines are skipped, rows are line numbers."""
+    never_seen = set(fields)
     with _open(path) as stream:
+        row = 0
         for row, line in enumerate(stream, 1):
             if line.isspace():
                 continue
@@ -42,10 +48,34 @@ def read_jsonl(path: Path, fields: Mapping[str, str]) -> Iterator[Record]:
             if not isinstance(record, dict):
                 raise CorpusError("is not a JSON object", file=path, row=row)
             names = {field: _pick(field, fields, record, path, row) for field in _USUAL}
+            _check_repeated(line, names, path, row)
+            never_seen -= {field for field in never_seen if fields[field] in record}
             values = _values(record, names, path, row)
             if b"\\u" in line:
                 _check_characters(values, path, row)
             yield row, values
+    for field in sorted(never_seen) if row else ():
+        raise CorpusError(
+            f"no row has this key to take the {field} from", file=path, field=fields[field]
+        )
+
+
+def _check_repeated(line: bytes, names: Mapping[str, str | None], path: Path, row: int) -> None:
+    """Refuse a key that stands twice in an object: of its two values JSON keeps the second."""
+    for name in names.values():
+        if name is None or line.count(json.dumps(name, ensure_ascii=False).encode()) < 2:
+            continue
+        # Objects are told from the innermost out, so the record itself comes last.
+        objects: list[list[tuple[str, Any]]] = []
+        json.loads(line.decode("utf-8-sig"), object_pairs_hook=objects.append)
+        if sum(key == name for key, _ in objects[-1]) > 1:
+            raise CorpusError(
+                "stands twice in one object",
+                file=path,
+                row=row,
+                field=name,
+                hint="Keep one of them",
+            )
 
 
 def _check_characters(values: Sequence[str], path: Path, row: int) -> None:
@@ -83,15 +113,17 @@ def read_csv(path: Path, fields: Mapping[str, str]) -> Iterator[Record]:
                         f"two columns have the name '{name}'", file=path, hint="Rename one of them"
                     )
             places = {f: header.index(n) if n is not None else None for f, n in names.items()}
-            needed = 1 + max(place for place in places.values() if place is not None)
             for row, cells in enumerate(rows, 1):
                 if not cells:
                     continue
-                if len(cells) < needed:
+                # More cells than columns: a comma without quotes has cut a text in two.
+                if len(cells) != len(header):
                     raise CorpusError(
-                        f"has {len(cells)} cells but the header has {len(header)}",
+                        f"has {len(cells)} cells but the header has {len(header)} columns",
                         file=path,
                         row=row,
+                        hint=f"Put texts that hold {'tabs' if tabs else 'commas'} or line breaks "
+                        'between double quotes ("...")',
                     )
                 id_, title, body = (
                     "" if place is None else cells[place]
@@ -99,7 +131,12 @@ def read_csv(path: Path, fields: Mapping[str, str]) -> Iterator[Record]:
                 )
                 yield row, (id_.strip(), title, body)
         except csv.Error as error:
-            raise CorpusError(f"is not CSV: {error}", file=path, row=row + 1) from None
+            raise CorpusError(
+                f"is not CSV: {error}",
+                file=path,
+                row=row + 1,
+                hint='Inside a quoted field, write a double quote twice ("")',
+            ) from None
 
 
 def read_parquet(path: Path, fields: Mapping[str, str]) -> Iterator[Record]:
@@ -171,7 +208,8 @@ def read_markdown(path: Path, name: str) -> Iterator[Record]:
         headings = [(depth, text) for depth, text in headings if depth < level]
         headings.append((level, match[2]))
         lines = []
-    if any(not one.isspace() for one in lines):
+    # A file without text counts as one blank document.
+    if row == 1 or any(not one.isspace() for one in lines):
         yield record()
 
 
@@ -212,16 +250,34 @@ def _paragraphs(path: Path) -> Iterator[str]:
 
 
 def _markdown_lines(path: Path) -> Iterator[str]:
-    """Yield the lines of a Markdown file without its YAML front matter."""
+    """Yield the lines of a Markdown file without its YAML front matter.
+
+    Front matter is a YAML mapping between a first line `---` and a line `---` or `...`. Without
+    that second line, or with other things in between, it is text that begins with a rule.
+    """
     with _open_text(path) as stream:
-        in_front = False
-        for number, line in enumerate(stream):
-            if number == 0 and line.rstrip() == "---":
-                in_front = True
-            elif in_front:
-                in_front = line.rstrip() not in ("---", "...")
-            else:
-                yield line
+        first = next(stream, "")
+        front = [first]
+        if first.rstrip() == "---":
+            n_characters = 0
+            for line in stream:
+                front.append(line)
+                n_characters += len(line)
+                if line.rstrip() in ("---", "...") or n_characters > _LONGEST_FRONT_MATTER:
+                    break
+            if front[-1].rstrip() in ("---", "...") and _is_mapping("".join(front[1:-1])):
+                front = []
+        yield from front
+        yield from stream
+
+
+def _is_mapping(text: str) -> bool:
+    """Return whether a text is a YAML mapping, or blank; nothing is built from it."""
+    try:
+        node = yaml.compose(text, yaml.SafeLoader)
+    except (yaml.YAMLError, RecursionError):
+        return False
+    return node is None or isinstance(node, yaml.MappingNode)
 
 
 def _pick(

@@ -87,7 +87,7 @@ class Stages:
             load: Reads the result from the files.
         """
         key = hash_json(dict(inputs))
-        record_path = self._folder / "stages" / f"{name.replace(' ', '-')}.json"
+        record_path = self._record_path(name)
         start = time.perf_counter()
         kept = self._is_there(record_path, key, files)
         with self._timed(name, start, kept=kept):
@@ -96,8 +96,12 @@ class Stages:
             # Without its record a half-done stage cannot pass for a finished one.
             record_path.unlink(missing_ok=True)
             result = compute()
-            write_json(record_path, {"key": key, "files": self._hashes(files)})
+            self.record(name, files, key=key)
             return result
+
+    def record(self, name: str, files: Sequence[str], *, key: str = "") -> None:
+        """Record the files of a stage as the run's own; without a key they are never reused."""
+        write_json(self._record_path(name), {"key": key, "files": self._hashes(files)})
 
     def advance(self, n_done: int, n_all: int | None = None) -> None:
         """Say how much of the current stage is done, and how much there is if that is known."""
@@ -129,6 +133,9 @@ class Stages:
             return bool(record.get("files") == self._hashes(files))
         except OSError:
             return False
+
+    def _record_path(self, name: str) -> Path:
+        return self._folder / "stages" / f"{name.replace(' ', '-')}.json"
 
     def _hashes(self, files: Sequence[str]) -> dict[str, str]:
         found: dict[str, str] = {}

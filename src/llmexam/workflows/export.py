@@ -90,6 +90,8 @@ def export_model(model: str, out: Path, *, to: str, n_questions: int = 40) -> Ex
     card = _exportable(source)
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
         raise SettingsError("is there already", file=out, hint="Choose a new folder")
+    # An empty folder is replaced, and a link to one stays.
+    out = out.resolve()
     temporary = out.with_name(f".{out.name}.{os.getpid()}.tmp")
     try:
         _write(source, card, to, temporary)

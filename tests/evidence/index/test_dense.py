@@ -15,6 +15,7 @@ from llmexam.errors import (
     MissingDependencyError,
 )
 from llmexam.evidence.index.dense import DenseIndex, DenseSettings
+from llmexam.evidence.index.files import index_hash
 from llmexam.evidence.index.opening import open_index
 from llmexam.exam.question import Passage
 
@@ -210,3 +211,61 @@ def test_ids_with_numbers_are_documents_of_their_own_where_none_was_cut(tmp_path
     index = DenseIndex.build(tmp_path / "index", pages, HashEncoder())
     index.add([Passage("Three whales.", "", "page#3"), Passage("One seal.", "", "page#1")])
     assert sorted(ids(index.search(["whale"], 9))[0]) == ["page#1", "page#2", "page#3"]
+
+
+CHUNKING = {"tokens": 9, "overlap": 0}
+
+
+def test_adding_a_document_keeps_a_passage_with_that_id_of_another_document(tmp_path: Path):
+    index = DenseIndex.build(
+        tmp_path / "index",
+        [Passage("One whale.", "", "C#0"), Passage("Two whales.", "", "C#1")],
+        HashEncoder(),
+        chunking=CHUNKING,
+    )
+    # The document `C#0`; until now `C#0` was only the first passage of the document `C`.
+    index.add([Passage("One seal.", "", "C#0#0")])
+    assert sorted(ids(index.search(["whale"], 9))[0]) == ["C#0", "C#0#0", "C#1"]
+    assert index.delete(["C#0"]) == 1
+    assert sorted(ids(index.search(["whale"], 9))[0]) == ["C#0", "C#1"]
+    assert index.delete(["C#0"]) == 1
+    assert ids(index.search(["whale"], 9)) == [["C#1"]]
+
+
+def test_every_change_gives_another_hash(tmp_path: Path):
+    hashes = []
+    for name, passages in (("one", PASSAGES), ("two", PASSAGES), ("three", PASSAGES[::-1])):
+        DenseIndex.build(tmp_path / name, passages, HashEncoder(), chunking=CHUNKING)
+        hashes.append(index_hash(tmp_path / name))
+    assert hashes[0] == hashes[1] != hashes[2]
+    index = DenseIndex.open(tmp_path / "one", HashEncoder())
+    index.delete(["gold#1"])
+    hashes.append(index_hash(index.folder))
+    index.add([Passage("Gold never rusts.", "", "gold#1")])
+    hashes.append(index_hash(index.folder))
+    assert len(set(hashes)) == 4
+
+
+def test_a_failed_add_keeps_the_hash(index: DenseIndex):
+    def broken() -> Iterator[Passage]:
+        yield from (Passage(f"Zinc {n}.", "", f"zinc{n}") for n in range(20))
+        raise RuntimeError("the corpus ended badly")
+
+    before = index_hash(index.folder)
+    with pytest.raises(RuntimeError, match="ended badly"):
+        index.add(broken(), DenseSettings(batch=8))
+    assert index_hash(index.folder) == before
+
+
+def test_a_killed_add_gives_another_hash(index: DenseIndex):
+    before = index_hash(index.folder)
+    here = str(Path(__file__).parent)
+    subprocess.run([sys.executable, "-c", KILLED, str(index.folder), here], check=False)
+    assert index_hash(index.folder) != before
+
+
+def test_a_folder_with_files_of_the_user_is_not_replaced(index: DenseIndex):
+    (index.folder / "my_notes.md").write_text("mine")
+    with pytest.raises(EvidenceIndexError, match=r"other things than an index: my_notes\.md"):
+        DenseIndex.build(index.folder, PASSAGES, HashEncoder())
+    assert (index.folder / "my_notes.md").read_text() == "mine"

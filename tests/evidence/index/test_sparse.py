@@ -1,4 +1,5 @@
 import errno
+import json
 import os
 import signal
 import subprocess
@@ -11,10 +12,11 @@ import pytest
 
 from llmexam.errors import CorruptIndexError, EvidenceIndexError, IndexMismatchError
 from llmexam.evidence.index.analysis import UNPRUNED, SearchSettings
-from llmexam.evidence.index.files import held_for_writing
+from llmexam.evidence.index.files import held_for_writing, index_hash
 from llmexam.evidence.index.sparse import SparseIndex, SparseSettings, _as_corrupt
 from llmexam.evidence.index.writer import IndexWriter
 from llmexam.exam.question import Passage
+from llmexam.storage.hashing import hash_json
 
 PASSAGES = [
     Passage("Gold is a dense metal.", "Metals", "gold#0"),
@@ -347,3 +349,118 @@ def test_an_index_that_is_written_to_is_not_replaced(index: SparseIndex):
     ):
         SparseIndex.build(index.folder, PASSAGES)
     assert len(SparseIndex.open(index.folder)) == 4
+
+
+CHUNKING = {"tokens": 9, "overlap": 0}
+
+
+def test_adding_a_document_keeps_a_passage_with_that_id_of_another_document(tmp_path: Path):
+    index = SparseIndex.build(
+        tmp_path / "index",
+        [Passage("One whale.", "", "C#0"), Passage("Two whales.", "", "C#1")],
+        chunking=CHUNKING,
+    )
+    # The document `C#0`; until now `C#0` was only the first passage of the document `C`.
+    index.add([Passage("One seal.", "", "C#0#0")])
+    assert sorted(ids(index.search(["whale seal"], 9))[0]) == ["C#0", "C#0#0", "C#1"]
+    assert index.delete(["C#0"]) == 1
+    assert sorted(ids(index.search(["whale seal"], 9))[0]) == ["C#0", "C#1"]
+    assert index.delete(["C#0"]) == 1
+    assert ids(index.search(["whale seal"], 9)) == [["C#1"]]
+
+
+def test_every_change_gives_another_hash(tmp_path: Path):
+    def hash_of(name: str, passages: list[Passage]) -> str:
+        SparseIndex.build(tmp_path / name, passages, chunking=CHUNKING)
+        return index_hash(tmp_path / name)
+
+    first = hash_of("one", PASSAGES)
+    assert hash_of("two", PASSAGES) == first
+    assert hash_of("three", PASSAGES[::-1]) != first
+    changed = [*PASSAGES[:-1], Passage("The whale is a mammal.", "Beasts", "whale#0")]
+    assert hash_of("four", changed) != first
+    index = SparseIndex.open(tmp_path / "one")
+    hashes = {first}
+    index.delete(["gold#1"])
+    hashes.add(index_hash(index.folder))
+    index.add([Passage("Gold does not rust.", "Metals", "gold#1")])
+    hashes.add(index_hash(index.folder))
+    index.add([Passage("Gold does not rust at all.", "Metals", "gold#1")])
+    hashes.add(index_hash(index.folder))
+    assert len(hashes) == 4
+
+
+def test_a_failed_add_gives_another_hash(index: SparseIndex):
+    def broken() -> Iterator[Passage]:
+        yield from (Passage(f"Zinc {n}.", "", f"zinc{n}") for n in range(1000))
+        raise RuntimeError("the corpus ended badly")
+
+    before = index_hash(index.folder)
+    with pytest.raises(RuntimeError, match="ended badly"):
+        index.add(broken(), SparseSettings(commit_every=500))
+    after = index_hash(index.folder)
+    assert after != before
+    assert index_hash(index.folder) == after
+    index.add([Passage("Tin.", "", "tin")])
+    assert SparseIndex.open(index.folder).manifest.passages_hash not in ("", before)
+
+
+def to_version_1(folder: Path) -> None:
+    """Write the manifest as the first version of the layout had it."""
+    value = json.loads((folder / "manifest.json").read_text())
+    del value["checksum"], value["passages_hash"]
+    value["format"] = 1
+    (folder / "manifest.json").write_text(json.dumps({**value, "checksum": hash_json(value)}))
+
+
+def test_an_index_of_version_1_opens_and_its_changes_are_noticed(index: SparseIndex):
+    to_version_1(index.folder)
+    old = SparseIndex.open(index.folder)
+    assert ids(old.search(["whale"], 1)) == [["whale#0"]]
+    before = index_hash(index.folder)
+    assert index_hash(index.folder) == before
+    old.delete(["gold#0"])
+    assert index_hash(index.folder) != before
+    assert SparseIndex.open(index.folder).manifest.passages_hash
+
+
+@pytest.mark.parametrize("place", ["my_notes.md", "tantivy/backup.txt"])
+def test_a_folder_with_files_of_the_user_is_not_replaced(index: SparseIndex, place: str):
+    (index.folder / place).write_text("mine")
+    with pytest.raises(EvidenceIndexError, match=f"other things than an index: {place}"):
+        SparseIndex.build(index.folder, PASSAGES)
+    assert (index.folder / place).read_text() == "mine"
+
+
+def test_a_manifest_of_something_else_is_no_index(tmp_path: Path):
+    (tmp_path / "manifest.json").write_text('{"name": "a web page"}')
+    with pytest.raises(EvidenceIndexError, match="other things than an index"):
+        SparseIndex.build(tmp_path, PASSAGES)
+    assert (tmp_path / "manifest.json").read_text() == '{"name": "a web page"}'
+
+
+@pytest.mark.parametrize("name", [".index.old", ".index.building"])
+def test_a_folder_of_the_user_beside_the_index_is_kept(index: SparseIndex, name: str):
+    beside = index.folder.with_name(name)
+    beside.mkdir()
+    (beside / "thesis.doc").write_text("years of work")
+    with pytest.raises(EvidenceIndexError, match=r"thesis\.doc"):
+        SparseIndex.build(index.folder, PASSAGES)
+    assert (beside / "thesis.doc").read_text() == "years of work"
+
+
+def test_a_linked_index_stays_a_link(index: SparseIndex, tmp_path: Path):
+    (tmp_path / "link").symlink_to(index.folder)
+    SparseIndex.build(tmp_path / "link", [Passage("Zinc.", "", "zinc")])
+    assert (tmp_path / "link").is_symlink()
+    assert len(SparseIndex.open(index.folder)) == 1
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["index", "link"]
+
+
+def test_an_index_with_a_link_inside_is_not_replaced(index: SparseIndex, tmp_path: Path):
+    (tmp_path / "other").mkdir()
+    (tmp_path / "other" / "thesis.doc").write_text("years of work")
+    (index.folder / "linked").symlink_to(tmp_path / "other")
+    with pytest.raises(EvidenceIndexError, match="other things than an index: linked"):
+        SparseIndex.build(index.folder, PASSAGES)
+    assert (tmp_path / "other" / "thesis.doc").exists()

@@ -71,3 +71,9 @@ def test_faults(write, content, words):
 def test_a_cut_list(write):
     with pytest.raises(ExamError, match=r"exam\.csv: the list is not JSON"):
         read_exam(write('[{"instruction": "i", "in'))
+
+
+def test_a_key_that_stands_twice_is_refused(write):
+    text = json.dumps([record("C")]).replace('"output": "C"', '"output": "A", "output": "C"')
+    with pytest.raises(ExamError, match="the list has the key 'output' twice in one object"):
+        read_exam(write(text, "exam.json"))

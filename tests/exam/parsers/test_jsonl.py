@@ -55,6 +55,8 @@ def test_a_context_text_is_split(write):
         ('{"options": ["x", "y"]}', "prompt", "missing"),
         (line(id=1.5), "id", "is a number, not a text"),
         (line(prompt="\ud800"), "prompt", "lone surrogate"),
+        (line(passages=["a"], context="b"), "context", "stands beside 'passages'"),
+        ('{"prompt": "p", "options": ["x", "y"], "prompt": "q"}', None, "key 'prompt' twice"),
         ("[1]", None, "line 3 is not a JSON object"),
         ('{"prompt": "p", ', None, "line 3 is not JSON"),
         ("[" * 100_000, None, "line 3 cannot be read as JSON|line 3 is not JSON"),
@@ -66,3 +68,8 @@ def test_faults_name_line_row_and_field(write, bad, field, words):
         read_exam(path)
     assert (caught.value.file, caught.value.row) == (str(path), 2)
     assert caught.value.field == field
+
+
+def test_a_blank_context_beside_passages_is_no_fault(write):
+    exam = read_exam(write(line(passages=["a"], context=" ")))
+    assert [passage.text for passage in exam[0].passages] == ["a"]

@@ -17,6 +17,7 @@ from llmexam.errors import (
     SettingsError,
     SubmissionError,
 )
+from llmexam.evidence.corpus import CorpusSettings
 from llmexam.exam.score_files import read_scores
 from llmexam.exam.submission import validate_submission
 from llmexam.lm.loading import resolve_model
@@ -27,6 +28,7 @@ from llmexam.storage.locking import lock_folder
 from llmexam.tracking.tracker import NoTracker
 from llmexam.training.registry import create_trainer
 from llmexam.workflows.evaluate import load_exam
+from llmexam.workflows.evidence.index import build_index, delete_from_index
 from llmexam.workflows.run import pipeline as run_module
 from llmexam.workflows.run.pipeline import run_plan
 
@@ -145,6 +147,50 @@ def test_changed_data_is_noticed(folder):
     assert after["audit"] is True
 
 
+def test_an_index_built_again_from_other_fields_is_noticed(folder):
+    (folder / "corpus.csv").write_text(
+        f'id,text,other\nsalt,"{SALT}",nothing\ngold,"{GOLD}",none\n'
+    )
+    corpus = CorpusSettings(path=folder / "corpus.csv")
+    build_index(corpus, folder / "index")
+    evidence = {"evidence": {"corpus": [], "index": str(folder / "index"), "k": 2}}
+    run(folder, **evidence)
+    build_index(corpus, folder / "index")
+    assert cached(run(folder, **evidence))["search"] is True
+    build_index(corpus.model_copy(update={"fields": {"text": "other"}}), folder / "index")
+    changed = run(folder, **evidence)
+    assert cached(changed)["search"] is False
+    assert cached(changed)["score lexical"] is False
+    texts = {passage.text for question in changed.exam for passage in question.passages}
+    assert not texts & {SALT, GOLD}
+
+
+def test_an_index_with_other_deletions_is_noticed(folder):
+    def built_without(document):
+        build_index(folder / "corpus.jsonl", folder / "index")
+        delete_from_index(folder / "index", [document])
+
+    evidence = {"evidence": {"corpus": [], "index": str(folder / "index"), "k": 2}}
+    built_without("salt")
+    run(folder, **evidence)
+    built_without("gold")
+    changed = run(folder, **evidence)
+    assert cached(changed)["search"] is False
+    assert {p.id for question in changed.exam for p in question.passages} == {"salt#0"}
+
+
+def test_a_corpus_file_in_another_folder_is_noticed(folder):
+    (folder / "corpus" / "one").mkdir(parents=True)
+    (folder / "corpus" / "one" / "salt.txt").write_text(SALT)
+    evidence = {"evidence": {"corpus": str(folder / "corpus"), "k": 2}}
+    run(folder, **evidence)
+    (folder / "corpus" / "one").rename(folder / "corpus" / "two")
+    changed = run(folder, **evidence)
+    assert cached(changed)["index sparse"] is False
+    found = {p.id for question in changed.exam for p in question.passages}
+    assert found == {"two/salt.txt:1#0"}
+
+
 def test_a_result_that_was_touched_is_made_anew(folder):
     before = run(folder)
     path = folder / "out" / "scores" / "lexical.parquet"
@@ -246,6 +292,16 @@ def test_a_folder_of_other_things_is_left_alone(folder):
         run(folder)
     with pytest.raises(RunError, match="this is a file"):
         run_plan(folder / "plan.yaml", folder / "exam.csv")
+
+
+def test_a_folder_of_stages_of_another_kind_is_left_alone(folder):
+    (folder / "out" / "stages").mkdir(parents=True)
+    (folder / "out" / "stages" / "one.json").write_text("{}")
+    (folder / "out" / "metrics.txt").write_text("mine")
+    with pytest.raises(RunError, match="something other than a run"):
+        run(folder)
+    (folder / "out" / "metrics.txt").unlink()
+    assert run(folder).final.name == "ensemble"
 
 
 def test_an_exam_without_answers_is_ranked_but_not_graded(folder):
@@ -444,6 +500,74 @@ def test_solvers_that_left_the_plan_leave_the_folder(folder):
     run(folder, solvers=["lexical", "first"], ensemble={"weights": "equal"})
     names = {path.stem for path in (folder / "out" / "scores").iterdir()}
     assert names == {"ensemble", "lexical", "first"}
+
+
+def test_files_of_the_user_stay_in_the_folder(folder):
+    run(folder)
+    out = folder / "out"
+    places = [out / place for place in ("scores", "explanations", "positions")]
+    mine = [out / "my_notes.md", *(place / "my_notes.md" for place in places)]
+    mine += [place / "dice.parquet.bak" for place in places]
+    for path in mine:
+        path.write_text(str(path))
+    run(folder, solvers=["first"], ensemble={"weights": "equal"})
+    assert [path.read_text() for path in mine] == [str(path) for path in mine]
+    for place in places:
+        assert {path.stem for path in place.iterdir()} == {"first", "my_notes", "dice.parquet"}
+    assert "my_notes.md" not in json.loads((out / "run.json").read_text())["files"]
+
+
+def test_a_result_that_the_user_changed_is_kept(folder):
+    run(folder)
+    path = folder / "out" / "scores" / "dice.parquet"
+    path.write_bytes(b"something else")
+    run(folder, solvers=["first"], ensemble={"weights": "equal"})
+    assert path.read_bytes() == b"something else"
+    assert not (folder / "out" / "scores" / "lexical.parquet").exists()
+
+
+def test_a_combination_of_a_run_that_stopped_is_removed(folder, monkeypatch):
+    with monkeypatch.context() as patch:
+        patch.setattr(run_module, "compare_with", lambda *given: 1 / 0)
+        with pytest.raises(ZeroDivisionError):
+            run(folder)
+    assert (folder / "out" / "scores" / "ensemble.parquet").exists()
+    run(folder, solvers=["first"], ensemble={"weights": "equal"})
+    assert not (folder / "out" / "scores" / "ensemble.parquet").exists()
+
+
+def test_links_are_refused_before_the_work(folder):
+    run(folder)
+    names = [
+        *("scores", "explanations", "positions", "index", "stages", "index/sparse", ".lock"),
+        *("report.html", "metrics.json", "submission.csv", "plan.yaml", "run.json", "audit.json"),
+        *("evidence.jsonl", "scores/lexical.parquet", "stages/audit.json"),
+    ]
+    for number, name in enumerate(names):
+        out, target = folder / f"out-{number}", folder / f"elsewhere-{number}"
+        shutil.copytree(folder / "out", out)
+        is_folder = (out / name).is_dir()
+        if is_folder:
+            shutil.rmtree(out / name)
+        (out / name).unlink(missing_ok=True)
+        (out / name).symlink_to(target)
+        for leads_nowhere in (True, False):
+            if not leads_nowhere:
+                target.mkdir() if is_folder else target.write_text("mine")
+                before = sorted(target.rglob("*"))
+            with pytest.raises(RunError, match=rf"is a link to .*{target.name}.*Remove the link"):
+                run_plan(folder / "plan.yaml", out, announce=pytest.fail)
+            assert target.exists() is not leads_nowhere
+        assert sorted(target.rglob("*")) == before
+        assert is_folder or target.read_text() == "mine"
+
+
+def test_the_folder_itself_may_be_a_link(folder):
+    (folder / "real").mkdir()
+    (folder / "out").symlink_to("real")
+    run(folder)
+    run(folder, solvers=["first"], ensemble={"weights": "equal"})
+    assert {path.stem for path in (folder / "real" / "scores").iterdir()} == {"first"}
 
 
 def test_changed_weights_are_noticed(folder):

@@ -1,6 +1,7 @@
 """What becomes of folders that a training is not to touch."""
 
 import hashlib
+import shutil
 from pathlib import Path
 
 import pytest
@@ -65,3 +66,52 @@ def test_members_that_cannot_be_used_are_refused_before_evidence_is_found(tmp_pa
     with pytest.raises(SettingsError, match="was trained, and may have seen"):
         train_recipe(recipe, tmp_path / "second")
     assert not (tmp_path / "second" / "evidence.jsonl").exists()
+
+
+@pytest.mark.parametrize(
+    "recipe", [RECIPE, {**RECIPE, "split": {"train": 0.7, "test": 0.3}, "split_seeds": [1, 2]}]
+)
+def test_fresh_deletes_only_what_the_training_left(tmp_path, write, recipe):
+    path, out = write("recipe.yaml", recipe), tmp_path / "training"
+    train_recipe(path, out)
+    places = ["", "scores/", "split-ideas/", "seed-notes/"]
+    mine = [out / f"{place}my_notes.md" for place in places]
+    model = "split-1/model" if "split" in recipe else "model"
+    (out / model / "my_notes.md").write_text(f"{model}/my_notes.md")
+    for note in mine:
+        note.parent.mkdir(exist_ok=True)
+        note.write_text(str(note))
+    before = (out / model / "llmexam.json").stat().st_mtime_ns
+    assert not train_recipe(path, out, fresh=True).was_done
+    assert (out / model / "llmexam.json").stat().st_mtime_ns != before
+    assert all(note.read_text() == str(note) for note in mine)
+    aside = Path("split-1/set-aside/model") if "split" in recipe else Path("set-aside/model")
+    assert (out / aside / "my_notes.md").read_text() == f"{model}/my_notes.md"
+    assert [one.name for one in (out / aside).iterdir()] == ["my_notes.md"]
+
+
+def test_links_are_refused_before_the_work(tmp_path, write):
+    recipe, whole = write("recipe.yaml", RECIPE), tmp_path / "whole"
+    train_recipe(recipe, whole)
+    names = ("model", "scores", "tracking", "training.html", "results.json", "model/llmexam.json")
+    for number, name in enumerate(names):
+        out, target = tmp_path / f"out-{number}", tmp_path / f"elsewhere-{number}"
+        shutil.copytree(whole, out)
+        target.mkdir()
+        (target / "notes.md").write_text("mine")
+        if (out / name).is_dir():
+            shutil.rmtree(out / name)
+        (out / name).unlink(missing_ok=True)
+        (out / name).symlink_to(target / "notes.md" if "." in name else target)
+        for fresh in (False, True):
+            with pytest.raises(RunError, match=r"is a link .*elsewhere.*Remove the link"):
+                train_recipe(recipe, out, fresh=fresh)
+        assert (target / "notes.md").read_text() == "mine"
+
+
+def test_a_folder_of_stages_of_another_kind_is_left_alone(tmp_path, write):
+    (tmp_path / "training" / "stages").mkdir(parents=True)
+    (tmp_path / "training" / "results.json").write_text("mine")
+    with pytest.raises(RunError, match="something other than a training"):
+        train_recipe(write("recipe.yaml", RECIPE), tmp_path / "training", fresh=True)
+    assert (tmp_path / "training" / "results.json").read_text() == "mine"

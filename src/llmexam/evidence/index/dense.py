@@ -21,7 +21,7 @@ from llmexam.errors import (
     MissingDependencyError,
 )
 from llmexam.evidence.encoder import Encoder
-from llmexam.evidence.index.files import REBUILD, built_folder, held_for_writing
+from llmexam.evidence.index.files import REBUILD, built_folder, held_for_writing, index_hash
 from llmexam.evidence.index.manifest import (
     EncoderRecord,
     Manifest,
@@ -30,6 +30,7 @@ from llmexam.evidence.index.manifest import (
     read_manifest,
 )
 from llmexam.evidence.index.passage_store import PassageStore, document_of
+from llmexam.evidence.index.passages_hash import PassagesHash
 from llmexam.exam.question import Passage
 from llmexam.settings.base import Settings
 from llmexam.storage.atomic import atomic_path
@@ -103,8 +104,9 @@ class DenseIndex:
         with built_folder(folder) as temporary:
             PassageStore.create(temporary)
             spool = temporary / "vectors.f32"
+            hashed = PassagesHash()
             with PassageStore.open(temporary) as store, spool.open("wb") as stream:
-                for batch, vectors in _encoded(passages, encoder, settings.batch):
+                for batch, vectors in _encoded(hashed.read(passages), encoder, settings.batch):
                     store.append(batch, whole=chunking is None)
                     stream.write(vectors.tobytes())
                 store.index()
@@ -131,6 +133,7 @@ class DenseIndex:
                 chunking=chunking,
                 sources=tuple(sources),
                 n_passages=n_passages,
+                passages_hash=hashed.hexdigest(),
             ).write(temporary)
         return cls.open(folder, encoder, settings)
 
@@ -217,51 +220,58 @@ class DenseIndex:
         settings = settings or DenseSettings()
         n_added = 0
         whole = self.manifest.chunking is None
-        with self._changing(sources) as store:
+        with self._changing(sources) as (store, hashed):
             document = None
-            for batch, vectors in _encoded(passages, self._encoder, settings.batch):
+            stream = hashed.read(passages)
+            for batch, vectors in _encoded(stream, self._encoder, settings.batch):
                 gone = []
                 for passage in batch:
                     belongs_to = passage.id if whole else document_of(passage.id)
                     if belongs_to != document:
                         document = belongs_to
                         gone.append(document)
-                self._remove(store, gone)
+                self._forget(store.remove_documents(gone))
                 numbers = np.array(store.append(batch, whole=whole), dtype=np.int64)
                 self._vectors.add_with_ids(vectors, numbers)
                 n_added += len(batch)
         return n_added
 
     def delete(self, ids: Iterable[str]) -> int:
-        """Delete passages by their id, or all passages of a document by its id; return how many."""
-        with self._changing(()) as store:
-            return self._remove(store, ids)
+        """Delete documents or passages by their id; return how many passages went.
 
-    def _remove(self, store: PassageStore, ids: Iterable[str]) -> int:
-        numbers = store.remove(ids)
+        An id that names a document stands for that document only, even where another document
+        has a passage of the same id: document `a#0`, and the first passage of document `a`.
+        """
+        with self._changing(()) as (store, hashed):
+            return self._forget(store.remove(hashed.delete(ids)))
+
+    def _forget(self, numbers: Sequence[int]) -> int:
+        """Remove vectors by their numbers; return how many."""
         if numbers:
             self._vectors.remove_ids(np.array(numbers, dtype=np.int64))
         return len(numbers)
 
     @contextmanager
-    def _changing(self, sources: Sequence[Source]) -> Iterator[PassageStore]:
+    def _changing(self, sources: Sequence[Source]) -> Iterator[tuple[PassageStore, PassagesHash]]:
         """Hold the index, let the caller change it, and put vectors and texts on disk together."""
         with held_for_writing(self.folder):
+            before = self.manifest
+            hashed = PassagesHash(index_hash(self.folder))
+            # A kill between the texts and the last manifest leaves texts that no hash tells of.
+            before.changed(len(self), (), passages_hash="").write(self.folder)
             try:
                 with PassageStore.open(self.folder) as store:
                     old, _ = store.vectors
-                    yield store
+                    yield store, hashed
                     store.vectors = _write_vectors(self.folder, self._vectors, _number_of(old) + 1)
                     n_passages = len(store)
             except BaseException:
                 # The vectors in memory went further than those on disk.
                 self._vectors = type(self).open(self.folder, self._encoder)._vectors
+                before.write(self.folder)
                 raise
             (self.folder / old).unlink(missing_ok=True)
-            kept = {source.name: source for source in (*self.manifest.sources, *sources)}
-            self.manifest = self.manifest.model_copy(
-                update={"sources": tuple(kept.values()), "n_passages": n_passages}
-            )
+            self.manifest = before.changed(n_passages, sources, hashed.hexdigest())
             self.manifest.write(self.folder)
 
 

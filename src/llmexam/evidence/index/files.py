@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import zlib
 from collections.abc import Iterator
@@ -11,13 +12,20 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from llmexam.errors import CorruptIndexError, EvidenceIndexError, RunError
-from llmexam.evidence.index.manifest import FILE_NAME
+from llmexam.evidence.index.manifest import FILE_NAME, read_manifest
+from llmexam.storage.hashing import hash_file, hash_json
 from llmexam.storage.locking import lock_folder
 
 _LOCK = ".lock"
 # The last four bytes of every tantivy file; before them stands the length of its footer, which
 # is JSON and holds the CRC-32 of what comes before it.
 _MAGIC = (1337).to_bytes(4, "little")
+_OWN_FILE = re.compile(
+    # Of both kinds; temporary names are those of `atomic_path` and of tantivy.
+    r"(manifest\.json|(tantivy/)?\.[^/]*(lock|tmp[^/]*))"
+    r"|(vectors(-\d+\.faiss|\.f32)|passages\.sqlite(-journal|-wal|-shm)?)"
+    r"|tantivy/(meta\.json|\.managed\.json|[0-9a-f]{32}(\.\d+)?\.[a-z]+)"
+)
 # Reading this much takes a fraction of a second; of larger files only the end is looked at.
 _CHECKED_BYTES = 256_000_000
 
@@ -42,27 +50,37 @@ def held_for_writing(folder: Path) -> Iterator[None]:
         yield
 
 
+def index_hash(folder: str | Path) -> str:
+    """Return a hash of all that an index holds: equal hashes give equal search results.
+
+    An index of layout version 1, or one whose last change was interrupted, has no hash of its
+    passages. Its files are hashed instead, so that no change to them is missed.
+
+    Raises:
+        EvidenceIndexError: The folder is no index, or its manifest cannot be used.
+    """
+    path = Path(folder)
+    manifest = read_manifest(path)
+    if manifest.passages_hash:
+        return manifest.content_hash
+    files = sorted(f for f in path.rglob("*") if f.is_file() and not f.name.endswith(_LOCK))
+    return hash_json([[f.relative_to(path).as_posix(), hash_file(f)] for f in files])
+
+
 @contextmanager
 def built_folder(folder: str | Path) -> Iterator[Path]:
     """Yield an empty folder beside `folder`; on success it takes its place, on failure it goes.
 
-    What a killed process left of an earlier try is cleared first.
+    What a killed process left of an earlier try is cleared first. A link stays one: the folder
+    it leads to is replaced.
 
     Raises:
         EvidenceIndexError: Something other than an index is there, or another process builds it.
     """
-    target = Path(folder)
-    if target.exists() and not (target / FILE_NAME).is_file():
-        if not target.is_dir():
-            raise EvidenceIndexError("there is a file where the index shall be", file=target)
-        if any(target.iterdir()):
-            raise EvidenceIndexError(
-                "the folder holds other things than an index",
-                file=target,
-                hint="Choose another folder, or empty this one",
-            )
-    target = target.absolute()
-    temporary = target.with_name(f".{target.name}.building")
+    target = Path(folder).resolve()
+    temporary, old = (target.with_name(f".{target.name}.{kind}") for kind in ("building", "old"))
+    for path in (target, temporary, old):
+        _require_index_or_nothing(path)
     with ExitStack() as held:
         if target.exists():
             held.enter_context(held_for_writing(target))
@@ -71,7 +89,7 @@ def built_folder(folder: str | Path) -> Iterator[Path]:
             _clear(temporary)
             yield temporary
             _sync(temporary)
-            _put_in_place(temporary, target)
+            _put_in_place(temporary, target, old)
         finally:
             if temporary.exists():
                 shutil.rmtree(temporary, ignore_errors=True)
@@ -158,9 +176,35 @@ def _sync(folder: Path) -> None:
                 os.close(descriptor)
 
 
-def _put_in_place(temporary: Path, target: Path) -> None:
+def _require_index_or_nothing(folder: Path) -> None:
+    """Check that nothing but files of an index is lost when a folder is replaced.
+
+    Raises:
+        EvidenceIndexError: There is a file, or a folder that holds something else.
+    """
+    if not folder.exists():
+        return
+    if not folder.is_dir():
+        raise EvidenceIndexError("there is a file where the index shall be", file=folder)
+    names = {
+        path.relative_to(folder).as_posix()
+        for path in folder.rglob("*")
+        if path.is_symlink() or not path.is_dir()
+    }
+    foreign = sorted(name for name in names if not _OWN_FILE.fullmatch(name))
+    # Many programs have a `manifest.json`: alone it does not make an index.
+    if not foreign and names - {_LOCK} == {FILE_NAME}:
+        foreign = [FILE_NAME]
+    if foreign:
+        raise EvidenceIndexError(
+            f"the folder holds other things than an index: {foreign[0]}",
+            file=folder,
+            hint="Choose another folder, or move these things out of this one",
+        )
+
+
+def _put_in_place(temporary: Path, target: Path, old: Path) -> None:
     # A folder with files in it cannot be replaced in one step, so the old one steps aside first.
-    old = target.with_name(f".{target.name}.old")
     if target.exists():
         shutil.rmtree(old, ignore_errors=True)
         target.replace(old)

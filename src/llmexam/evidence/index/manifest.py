@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
@@ -13,7 +13,8 @@ from llmexam.errors import CorruptIndexError, EvidenceIndexError, IndexMismatchE
 from llmexam.storage.atomic import write_json
 from llmexam.storage.hashing import hash_json
 
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
+_READABLE_VERSIONS = (1, 2)
 FILE_NAME = "manifest.json"
 # Stands in the file beside the fields of the manifest: SHA-256 of them all.
 _CHECKSUM = "checksum"
@@ -52,6 +53,9 @@ class Manifest(BaseModel):
         chunking: Chunk size and overlap in tokens, or None for whole documents.
         sources: The corpus files and their hashes.
         n_passages: Passages after the last write that came to its end.
+        passages_hash: Hash of the passages as written (see `PassagesHash`). Empty in an index of
+            layout version 1, and while a change is not finished: then only the files tell what
+            the index holds (see `index_hash`).
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -63,11 +67,30 @@ class Manifest(BaseModel):
     chunking: dict[str, int] | None = None
     sources: tuple[Source, ...] = ()
     n_passages: int = 0
+    passages_hash: str = ""
 
     @property
     def content_hash(self) -> str:
-        """SHA-256 of the manifest: names what the index was built from."""
+        """SHA-256 of the manifest, and through `passages_hash` of the passages."""
         return hash_json(self.model_dump(mode="json"))
+
+    def changed(self, n_passages: int, sources: Sequence[Source], passages_hash: str) -> Manifest:
+        """Return the manifest of this index after a change.
+
+        Args:
+            n_passages: Passages there are now.
+            sources: Corpus files that were added.
+            passages_hash: Hash of the passages, or nothing while the change goes on.
+        """
+        named = {source.name: source for source in (*self.sources, *sources)}
+        return self.model_copy(
+            update={
+                "format": FORMAT_VERSION,
+                "sources": tuple(named.values()),
+                "n_passages": n_passages,
+                "passages_hash": passages_hash,
+            }
+        )
 
     def write(self, folder: str | Path) -> None:
         """Write `manifest.json` into an index folder, whole or not at all."""
@@ -93,15 +116,17 @@ def read_manifest(folder: str | Path) -> Manifest:
     try:
         value = json.loads(path.read_bytes())
         version = value.get("format") if isinstance(value, dict) else None
-        if isinstance(version, int) and version != FORMAT_VERSION:
+        if isinstance(version, int) and version not in _READABLE_VERSIONS:
             raise IndexMismatchError(
-                f"the index has layout version {version}; this program reads {FORMAT_VERSION}",
+                f"the index has layout version {version}; this program reads "
+                f"{' and '.join(map(str, _READABLE_VERSIONS))}",
                 file=folder,
                 hint="Build it again",
             )
         checksum = value.pop(_CHECKSUM, None) if isinstance(value, dict) else None
         manifest = Manifest.model_validate(value)
-        if checksum != manifest.content_hash:
+        # Over the file's own fields: a manifest of version 1 has fewer than the class.
+        if checksum != hash_json(value):
             raise ValueError("it does not fit its checksum")
         return manifest
     except (ValueError, ValidationError) as error:

@@ -26,6 +26,9 @@ CREATE INDEX IF NOT EXISTS passage_document ON passage (document);
 def document_of(id_: str) -> str:
     """Return the id of the document a passage is from: `doc` of `doc#3`.
 
+    This holds for passages that were cut from documents. Where documents are kept whole, `doc#3`
+    is itself the id of a document.
+
     >>> document_of("a#b#3"), document_of("a#b")
     ('a#b', 'a#b')
     """
@@ -90,16 +93,29 @@ class PassageStore:
         self._connection.executemany("INSERT INTO passage VALUES (?, ?, ?, ?, ?)", rows)
         return [row[0] for row in rows]
 
-    def remove(self, ids: Iterable[str]) -> list[int]:
-        """Remove passages, or all passages of documents, by id; return their numbers."""
+    def remove_documents(self, ids: Iterable[str]) -> list[int]:
+        """Remove all passages of documents; return their numbers."""
         self.index()
-        numbers: set[int] = set()
-        for id_ in ids:
-            found = self._connection.execute(
-                "DELETE FROM passage WHERE id = ?1 OR document = ?1 RETURNING number", (id_,)
-            )
-            numbers.update(number for (number,) in found)
-        return sorted(numbers)
+        return sorted(number for id_ in ids for number in self._delete("document", id_))
+
+    def remove(self, ids: Iterable[str]) -> list[int]:
+        """Remove documents or passages by id; return the numbers of the passages.
+
+        An id that names a document stands for that document only, even where another document
+        has a passage of the same id: document `a#0`, and the first passage of document `a`.
+        """
+        self.index()
+        return sorted(
+            number
+            for id_ in ids
+            for number in self._delete("document", id_) or self._delete("id", id_)
+        )
+
+    def _delete(self, column: str, value: str) -> list[int]:
+        found = self._connection.execute(
+            f"DELETE FROM passage WHERE {column} = ? RETURNING number", (value,)
+        )
+        return [int(number) for (number,) in found]
 
     def index(self) -> None:
         """Make looking up ids fast; costs little once the passages are in."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import contextmanager
 from itertools import islice
 from pathlib import Path
 from typing import Self
@@ -21,9 +21,16 @@ from llmexam.evidence.index.analysis import (
     choose_terms,
     worth_per_occurrence,
 )
-from llmexam.evidence.index.files import REBUILD, built_folder, damage, held_for_writing
+from llmexam.evidence.index.files import (
+    REBUILD,
+    built_folder,
+    damage,
+    held_for_writing,
+    index_hash,
+)
 from llmexam.evidence.index.manifest import Manifest, Source, check_manifest, read_manifest
 from llmexam.evidence.index.passage_store import document_of
+from llmexam.evidence.index.passages_hash import PassagesHash
 from llmexam.evidence.index.writer import IndexWriter, writing
 from llmexam.exam.question import Passage
 from llmexam.settings.base import Settings
@@ -99,7 +106,8 @@ class SparseIndex:
             index.register_tokenizer(_ANALYZER, build_analyzer(stop_words=False))
             with writing(index, data, heap_mb=settings.heap_mb) as writer:
                 n_passages = 0
-                for passage in passages:
+                hashed = PassagesHash()
+                for passage in hashed.read(passages):
                     writer.add(_document(passage))
                     n_passages += 1
                 if n_passages == 0:
@@ -111,6 +119,7 @@ class SparseIndex:
                 chunking=chunking,
                 sources=tuple(sources),
                 n_passages=n_passages,
+                passages_hash=hashed.hexdigest(),
             ).write(temporary)
         return cls.open(folder)
 
@@ -148,33 +157,32 @@ class SparseIndex:
         """
         settings = settings or SparseSettings()
         n_added = 0
-        stream = iter(passages)
-        with held_for_writing(self.folder), self._writing(settings) as writer:
+        with self._changing(settings, sources) as (writer, hashed):
+            stream = hashed.read(passages)
             document = None
             while batch := list(islice(stream, min(settings.commit_every, 1000))):
                 for passage in batch:
                     belongs_to = passage.id if self._is_whole else document_of(passage.id)
                     if belongs_to != document:
                         document = belongs_to
-                        self._delete(writer, document)
+                        self._delete_document(writer, document)
                     writer.add(_document(passage))
                 n_added += len(batch)
                 if n_added % settings.commit_every < len(batch):
                     writer.commit()
-            writer.finish()
-            self._refresh()
-            self._write_manifest(sources)
         return n_added
 
     def delete(self, ids: Iterable[str]) -> int:
-        """Delete passages by their id, or all passages of a document by its id; return how many."""
-        with held_for_writing(self.folder), self._writing(SparseSettings()) as writer:
-            n_before = len(self)
-            for id_ in ids:
-                self._delete(writer, id_)
-            writer.finish()
-            self._refresh()
-            self._write_manifest(())
+        """Delete documents or passages by their id; return how many passages went.
+
+        An id that names a document stands for that document only, even where another document
+        has a passage of the same id: document `a#0`, and the first passage of document `a`.
+        """
+        n_before = len(self)
+        with self._changing(SparseSettings(), ()) as (writer, hashed):
+            for id_ in hashed.delete(ids):
+                if not self._delete_document(writer, id_):
+                    writer.delete("id", id_)
         return n_before - len(self)
 
     def search(
@@ -248,23 +256,40 @@ class SparseIndex:
             texts[segment, number] = (text, title, str(stored.get_first("id")))
         return texts
 
-    def _delete(self, writer: IndexWriter, id_: str) -> None:
-        """Delete a passage, or every passage of a document."""
-        if self._searcher.doc_freq("id", id_):
+    def _delete_document(self, writer: IndexWriter, document: str) -> bool:
+        """Delete every passage of a document; return whether there was one."""
+        ids = [document] if self._searcher.doc_freq("id", document) else []
+        if not self._is_whole:
+            # `a#0` may be the first passage of `a`, which is no passage of the document `a#0`.
+            ids = [id_ for id_ in ids if document_of(id_) == document]
+            cut = self._searcher.terms_with_prefix("id", f"{document}#")
+            ids += [term for term, _ in cut if document_of(term) == document]
+        for id_ in ids:
             writer.delete("id", id_)
-        if self._is_whole:
-            return
-        for term, _ in self._searcher.terms_with_prefix("id", f"{id_}#"):
-            if document_of(term) == id_:
-                writer.delete("id", term)
+        return bool(ids)
 
     @property
     def _is_whole(self) -> bool:
         """Whether documents are not cut: then `a#1` and `a#2` are two of them."""
         return self.manifest.chunking is None
 
-    def _writing(self, settings: SparseSettings) -> AbstractContextManager[IndexWriter]:
-        return writing(self._index, self.folder / _DATA, heap_mb=settings.heap_mb)
+    @contextmanager
+    def _changing(
+        self, settings: SparseSettings, sources: Sequence[Source]
+    ) -> Iterator[tuple[IndexWriter, PassagesHash]]:
+        """Hold the index, let the caller change and hash it, and write the manifest at the end."""
+        data = self.folder / _DATA
+        with held_for_writing(self.folder):
+            # Another process may have changed the index since it was opened.
+            self.manifest = read_manifest(self.folder)
+            hashed = PassagesHash(index_hash(self.folder))
+            # What is committed before a failure or a kill stays, and no hash tells of it.
+            self._write_manifest((), passages_hash="")
+            with writing(self._index, data, heap_mb=settings.heap_mb) as writer:
+                yield writer, hashed
+                writer.finish()
+            self._refresh()
+            self._write_manifest(sources, passages_hash=hashed.hexdigest())
 
     def _refresh(self) -> None:
         self._index.reload()
@@ -273,11 +298,8 @@ class SparseIndex:
         self._statistics: dict[str, tuple[int, float]] = {}
         self._terms: dict[str, tantivy.Query] = {}
 
-    def _write_manifest(self, sources: Sequence[Source]) -> None:
-        kept = {source.name: source for source in (*self.manifest.sources, *sources)}
-        self.manifest = self.manifest.model_copy(
-            update={"sources": tuple(kept.values()), "n_passages": len(self)}
-        )
+    def _write_manifest(self, sources: Sequence[Source], *, passages_hash: str) -> None:
+        self.manifest = self.manifest.changed(len(self), sources, passages_hash)
         self.manifest.write(self.folder)
 
 

@@ -51,8 +51,15 @@ def to_question(line: JsonLine, row: int) -> Question:
     options = texts_of(record, "options")
     given = list_of(record, "passages") if record.get("passages") is not None else ()
     passages = tuple(_passage(value, i) for i, value in enumerate(given))
-    if not passages and record.get("context") is not None:
-        passages = split_context(text_of(record, "context"))
+    if record.get("context") is not None:
+        context = split_context(text_of(record, "context"))
+        if passages and context:
+            raise ExamError(
+                "stands beside 'passages', and only one of them can be the evidence",
+                field="context",
+                hint="Keep 'passages' or 'context'",
+            )
+        passages = passages or context
     metadata = record.get("metadata") or {}
     if not isinstance(metadata, dict):
         raise ExamError("is not an object", field="metadata", hint="Write it as {...}")

@@ -201,8 +201,8 @@ class SourceFile:
         """The first object of a JSON or JSON Lines file; empty where there is none to read."""
         text = self.text.lstrip()
         try:
-            value = parse_json(text if text[:1] == "[" else text.split("\n", 1)[0], "it")
-        except ExamError:
+            value = json.loads(text if text[:1] == "[" else text.split("\n", 1)[0])
+        except (ValueError, RecursionError):
             return {}
         if isinstance(value, list):
             value = value[0] if value else {}
@@ -217,10 +217,22 @@ def parse_json(text: str, where: str) -> Any:
         where: What the text is, for the error: "line 3".
 
     Raises:
-        ExamError: The text is not JSON.
+        ExamError: The text is not JSON, or a key stands twice in one object.
     """
+
+    def without_repeats(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+        record = dict(pairs)
+        if len(record) < len(pairs):
+            names = [name for name, _ in pairs]
+            twice = next(name for name in names if names.count(name) > 1)
+            # Of the two values JSON keeps the second, and the first is lost.
+            raise ExamError(
+                f"{where} has the key '{twice}' twice in one object", hint="Keep one of them"
+            )
+        return record
+
     try:
-        return json.loads(text)
+        return json.loads(text, object_pairs_hook=without_repeats)
     except json.JSONDecodeError as error:
         raise ExamError(
             f"{where} is not JSON: {error.msg} at character {error.pos + 1}",

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal
 
 from llmexam.evidence.corpus import corpus_files
-from llmexam.evidence.index.manifest import FILE_NAME, read_manifest
+from llmexam.evidence.index.files import index_hash
+from llmexam.evidence.index.manifest import read_manifest
 from llmexam.evidence.reranker import load_reranker
 from llmexam.exam.audit import Finding
 from llmexam.exam.exam import Exam
@@ -52,7 +52,7 @@ def gather_evidence(
     indexes = [Path(path) for path in plan.index]
     if plan.corpus:
         indexes += [_build(plan, kind, stages, folder) for kind in plan.kinds]
-    hashes = {str(path): read_manifest(path).content_hash for path in indexes}
+    hashes = {str(path): index_hash(path) for path in indexes}
     asked = _search(plan, exam, indexes, hashes, stages, folder)
     n_found = sum(bool(question.passages) for question in asked)
     return asked, {
@@ -142,7 +142,7 @@ def _build(
 ) -> Path:
     place = _INDEX.format(kind=kind)
     inputs = {
-        "sources": [source.sha256 for source in corpus_sources(plan.corpora)],
+        "sources": [source.model_dump() for source in corpus_sources(plan.corpora)],
         "fields": [corpus.model_dump(mode="json") for corpus in plan.corpora],
         "chunking": plan.chunking.model_dump(),
         "weights": resolve_model(plan.model).weights_hash if kind == "dense" else "",
@@ -151,9 +151,6 @@ def _build(
     }
 
     def compute() -> Path:
-        if not (folder / place / FILE_NAME).is_file():
-            # The folder is the run's own: what is left of a damaged index is in the way.
-            shutil.rmtree(folder / place, ignore_errors=True)
         build_index(
             plan.corpora,
             folder / place,

@@ -164,13 +164,15 @@ def delete_from_index(folder: str | Path, ids: Iterable[str], *, model: str | No
 def corpus_sources(corpora: Iterable[CorpusSettings]) -> list[Source]:
     """Return name and hash of every file of the corpora, in reading order.
 
+    The name of a file in a folder is its path from there, which is part of its documents' ids.
+
     Raises:
         CorpusError: A file or folder is not there.
     """
     return [
-        Source(name=path.name, sha256=hash_file(path))
+        Source(name=label if settings.path.is_dir() else path.name, sha256=hash_file(path))
         for settings in corpora
-        for path, _ in corpus_files(settings)
+        for path, label in corpus_files(settings)
     ]
 
 

@@ -28,7 +28,6 @@ def finish(
     as the plan says, and the scores go to `scores/ensemble.parquet`.
     """
     if not plan.combines:
-        (folder / "scores" / f"{ENSEMBLE_NAME}.parquet").unlink(missing_ok=True)
         return next(m for m in members if plan.final in (None, m.name)), list(members)
     matrices = {member.name: member.scores for member in members}
     ensemble = build_ensemble(matrices, plan.ensemble, exam if exam.is_labelled else None)

@@ -28,6 +28,7 @@ from llmexam.workflows.audit import audit_exam
 from llmexam.workflows.evaluate import load_prediction
 from llmexam.workflows.evidence.gather import gather_evidence, missing_evidence, require_evidence
 from llmexam.workflows.evidence.same_evidence import check_evidence
+from llmexam.workflows.own_files import delete_recorded, has_stage_records, refuse_links
 from llmexam.workflows.provenance import describe_run
 from llmexam.workflows.run.finish import compare_with, finish
 from llmexam.workflows.run.judge import judge_all
@@ -40,6 +41,16 @@ TRAINING_MARK = "training_run.json"
 """What a folder holds that is a training's."""
 RUN_FILE = "run.json"
 """What a folder holds that is a run's."""
+_RESULTS = (
+    "audit.json",
+    "evidence.jsonl",
+    "plan.yaml",
+    "metrics.json",
+    "submission.csv",
+    "report.html",
+)
+_SOLVER_PLACES = ("scores", "explanations", "positions")
+_OWN = (".lock", RUN_FILE, *_RESULTS, *_SOLVER_PLACES, _MARK, "index")
 
 
 def run_plan(
@@ -69,12 +80,14 @@ def run_plan(
 
     Raises:
         SettingsError: The plan is wrong.
-        RunError: The folder is in use, or holds something other than a run.
+        RunError: The folder is in use, holds something other than a run, or a result in it is a
+            link.
         LlmExamError: Whatever a stage finds wrong with its input.
     """
     checked = plan if isinstance(plan, Plan) else read_plan(plan, changes or {})
     path = Path(folder)
     _require_run_folder(path)
+    refuse_links(path, _OWN)
     with lock_folder(path):
         (path / _MARK).mkdir(exist_ok=True)
         stages = Stages(path, fresh=fresh, announce=announce)
@@ -97,6 +110,8 @@ def _run(plan: Plan, folder: Path, stages: Stages, command: str) -> ReportConten
     findings = (*missing_evidence(asked, [s.solver for s in plan.solvers]), *findings)
     members = judge_all(plan, asked, stages, folder)
     final, members = stages.time("combine", lambda: finish(plan, asked, members, folder))
+    if plan.combines:
+        stages.record("combine", [f"scores/{final.name}.parquet"])
     comparisons = stages.time("compare", lambda: compare_with(plan, asked, final, members))
     write_submission(folder / "submission.csv", final.scores, k=plan.evaluation.k)
     content = ReportContent(
@@ -114,8 +129,9 @@ def _run(plan: Plan, folder: Path, stages: Stages, command: str) -> ReportConten
     )
     # With the results, so that a run that failed leaves the plan of those that are there.
     write_text(folder / "plan.yaml", _as_yaml(plan))
-    _write_metrics(folder / "metrics.json", content)
-    _drop_others(folder, {final.name, *(member.name for member in members)})
+    _drop_others(folder, content)
+    if final.evaluation is not None:
+        _write_metrics(folder / "metrics.json", content)
     stages.time("write the report", lambda: write_report(folder / "report.html", content))
     write_json(folder / RUN_FILE, _record(content, stages, folder))
     return content
@@ -147,12 +163,18 @@ def _usages(members: Sequence[SolverResult]) -> dict[str, str]:
     return {f"usage of {member.name}": member.usage for member in members if member.usage}
 
 
-def _drop_others(folder: Path, names: set[str]) -> None:
-    """Delete what solvers left that an earlier plan had and this one has not."""
-    for place in ("scores", "explanations", "positions"):
-        for path in (folder / place).glob("*.*"):
-            if path.stem not in names:
-                path.unlink()
+def _drop_others(folder: Path, content: ReportContent) -> None:
+    """Delete what an earlier plan of the run left that this one does not give."""
+    names = {result.name for result in (*content.solvers, content.final)}
+
+    def is_left_over(name: str) -> bool:
+        place, _, file = name.partition("/")
+        if place in _SOLVER_PLACES:
+            return Path(file).stem not in names
+        # An exam without answers has no grades.
+        return name == "metrics.json" and content.final.evaluation is None
+
+    delete_recorded(folder, is_left_over)
 
 
 def _require_run_folder(path: Path) -> None:
@@ -160,8 +182,10 @@ def _require_run_folder(path: Path) -> None:
         raise RunError("this is a file", file=path, hint="Choose a folder for the run")
     if path.is_dir():
         names = {entry.name for entry in path.iterdir()} - {".lock"}
+        # A run that was stopped early has no records yet, but nothing of others either.
+        is_run = RUN_FILE in names or has_stage_records(path) or names <= set(_OWN)
         # A training finds evidence by the same stages, and keeps scores in the same place.
-        if names and (_MARK not in names or TRAINING_MARK in names):
+        if names and (_MARK not in names or TRAINING_MARK in names or not is_run):
             raise RunError(
                 "this folder holds something other than a run",
                 file=path,
@@ -185,14 +209,10 @@ def _files(folder: Path, final: SolverResult) -> dict[str, str]:
 
 
 def _write_metrics(path: Path, content: ReportContent) -> None:
-    """Write all grades; an exam without answers has none, and keeps none of an earlier run."""
-    if content.final.evaluation is None:
-        path.unlink(missing_ok=True)
-        return
     write_json(
         path,
         {
-            "final": content.final.evaluation.model_dump(mode="json"),
+            "final": content.final.evaluation and content.final.evaluation.model_dump(mode="json"),
             "solvers": {
                 member.name: {
                     "weight": member.weight,
@@ -211,10 +231,13 @@ def _write_metrics(path: Path, content: ReportContent) -> None:
 
 
 def _record(content: ReportContent, stages: Stages, folder: Path) -> dict[str, Any]:
-    # Solvers of an earlier plan may have left scores, which are none of this run's.
+    # Other files in the folder, such as scores of an earlier plan, are none of this run's.
     solvers = {result.name for result in (*content.solvers, content.final)}
-    scores = [path for path in folder.glob("scores/*.parquet") if path.stem in solvers]
-    results = sorted(path for path in [*folder.glob("*.*"), *scores] if path.is_file())
+    left_out = {"metrics.json"} if content.final.evaluation is None else set()
+    results = [
+        *(name for name in _RESULTS if name not in left_out and (folder / name).is_file()),
+        *(f"scores/{name}.parquet" for name in solvers),
+    ]
     return {
         "command": content.command,
         "seed": content.seed,
@@ -235,9 +258,5 @@ def _record(content: ReportContent, stages: Stages, folder: Path) -> dict[str, A
             }
             for record in stages.records
         ],
-        "files": {
-            path.relative_to(folder).as_posix(): hash_file(path)
-            for path in results
-            if path.name not in ("run.json", ".lock")
-        },
+        "files": {name: hash_file(folder / name) for name in sorted(results)},
     }

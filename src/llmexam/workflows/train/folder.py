@@ -2,41 +2,66 @@
 
 from __future__ import annotations
 
-import json
+import re
 import shutil
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from llmexam.errors import RunError
+from llmexam.workflows.own_files import has_stage_records, read_object, refuse_links
 from llmexam.workflows.run.pipeline import RUN_FILE, TRAINING_MARK
 
 RESULTS_FILE = "results.json"
 """What a training gave; a folder that has it is finished."""
 
-# What a training leaves in its folder, all of which `fresh` removes; with `*` one each.
-_OWN = ("model", "folds", "scores", "tracking", "oof.parquet", "training.html")
-_WEIGHTS = ("model", "folds", "seed-*")
-_SEVERAL = ("seed-*", "split-*")
+RECIPE_FILE = "recipe.yaml"
+"""The recipe of a training in its folder, with all defaults."""
+SET_ASIDE = "set-aside"
+"""Gets what `--fresh` finds among the models of a training and does not know."""
+
+_FILES = (RESULTS_FILE, "oof.parquet", "training.html")
+# Patterns of folders; `seed-notes` or `split-ideas` would be the user's.
+_WEIGHTS = ("model", "folds", "seed-[0-9]*")
+_SPLITS = "split-[0-9]*"
+_OWN = (
+    *(".lock", TRAINING_MARK, RECIPE_FILE, "evidence*.jsonl", "stages", "index", "scores"),
+    *(*_FILES, *_WEIGHTS, SET_ASIDE),
+)
+# What a trainer of llmexam leaves in the folder of a model.
+_MODEL_FOLDERS = frozenset({"state", "best", ".model.new"})
+_MODEL_FILE = re.compile(
+    r"(model|adapter_model|head|average)(-\d+-of-\d+)?\.safetensors(\.index\.json)?"
+    r"|(config|generation_config|adapter_config|modules|sentence_bert_config"
+    r"|config_sentence_transformers|tokenizer|tokenizer_config|special_tokens_map|added_tokens"
+    r"|vocab|training|llmexam|dev_scores|ranker|zero2)\.json"
+    r"|(vocab|merges|trees)\.txt|(spm|spiece|tokenizer|sentencepiece\.bpe)\.model"
+    r"|curve\.jsonl|curves\.png|README\.md|\.gitattributes|chat_template\.jinja"
+    r"|(template|recipe)\.yaml|out_of_fold\.parquet|\..*\.tmp"
+)
 
 
 def require_training_folder(path: Path) -> None:
     """Check that a folder is new, empty, or that of a training.
 
     Raises:
-        RunError: It is a file, or holds something else.
+        RunError: It is a file, holds something else, or a result in it is a link.
     """
     if path.exists() and not path.is_dir():
         raise RunError("this is a file", file=path, hint="Choose a folder for the training")
     if path.is_dir():
         names = {entry.name for entry in path.iterdir()} - {".lock"}
         # A folder in which only a dry run was made has found evidence, and its records.
-        if names and (RUN_FILE in names or not names & {TRAINING_MARK, "stages"}):
+        is_training = TRAINING_MARK in names or has_stage_records(path)
+        if names and (RUN_FILE in names or not (is_training or names <= {"stages", "index"})):
             raise RunError(
                 "this folder holds something other than a training",
                 file=path,
                 hint="Choose an empty or a new folder",
             )
+        # Trackers keep links of their own, to their newest run.
+        refuse_links(path, _OWN, only_tops=("tracking", _SPLITS))
+        for split in path.glob(_SPLITS):
+            refuse_links(split, _OWN, only_tops=("tracking",))
 
 
 def is_finished(folder: Path) -> bool:
@@ -64,39 +89,73 @@ def finished_results(folder: Path, key: str) -> dict[str, Any] | None:
     Raises:
         RunError: The folder holds another recipe's training, in which a step was taken.
     """
-    mark = _read(folder / TRAINING_MARK)
-    if mark is not None and mark.get("key") != key and has_begun(folder):
+    mark = read_object(folder / TRAINING_MARK)
+    if mark and mark.get("key") != key and has_begun(folder):
         raise RunError(
             "the recipe or its exams have changed since the training in this folder began",
             file=folder,
             hint="Choose another folder, or begin anew with --fresh",
         )
-    results = _read(folder / RESULTS_FILE)
-    return results if mark is not None and results and results.get("key") == key else None
+    results = read_object(folder / RESULTS_FILE)
+    return results if mark and results and results.get("key") == key else None
 
 
 def forget_training(folder: Path) -> None:
-    """Remove what a training has left in its folder, but for the evidence it has found."""
-    _remove(folder, (RESULTS_FILE, TRAINING_MARK, *_OWN, *_SEVERAL))
+    """Remove what a training has left in its folder, but for the evidence it has found.
+
+    Files among its models that no trainer of llmexam writes are moved to `set-aside/`: they may
+    be the user's, and where they are the next training could take them for its own. All other
+    files stay where they are.
+    """
+    results = read_object(folder / RESULTS_FILE)
+    runs = ["", *(f"-{run}" for run in results.get("curves", ()))]
+    scores = [f"scores/{exam}{run}.parquet" for exam in results.get("exams", ()) for run in runs]
+    for name in (*_FILES, *scores):
+        if (folder / name).is_file():
+            (folder / name).unlink()
+    for tree in _weight_folders(folder):
+        # A tracker's folder has the name of the run.
+        shutil.rmtree(folder / "tracking" / tree.name, ignore_errors=True)
+        _forget_tree(tree, folder)
+    for split in folder.glob(_SPLITS):
+        if split.is_dir():
+            forget_training(split)
+            for name in (TRAINING_MARK, RECIPE_FILE, ".lock"):
+                (split / name).unlink(missing_ok=True)
+            _remove_if_empty(split)
+    for name in ("scores", "tracking"):
+        _remove_if_empty(folder / name)
 
 
 def forget_weights(folder: Path) -> None:
     """Remove the models of a training; what it gave stays."""
-    _remove(folder, _WEIGHTS)
+    for tree in _weight_folders(folder):
+        shutil.rmtree(tree)
 
 
-def _remove(folder: Path, names: Sequence[str]) -> None:
-    for name in names:
-        for path in folder.glob(name):
-            if path.is_dir():
-                shutil.rmtree(path)
-            else:
-                path.unlink()
+def _weight_folders(folder: Path) -> list[Path]:
+    return [path for name in _WEIGHTS for path in folder.glob(name) if path.is_dir()]
 
 
-def _read(path: Path) -> dict[str, Any] | None:
-    try:
-        found = json.loads(path.read_text("utf-8"))
-    except (OSError, ValueError):
-        return None
-    return found if isinstance(found, dict) else None
+def _forget_tree(tree: Path, folder: Path) -> None:
+    """Delete the known files of a model's folder, and set the others aside."""
+    for path in sorted(tree.rglob("*"), reverse=True):  # what is in a folder before the folder
+        if path.is_dir():
+            _remove_if_empty(path)
+            continue
+        above = path.relative_to(tree).parts[:-1]
+        if _MODEL_FOLDERS & set(above) or _MODEL_FILE.fullmatch(path.name):
+            path.unlink()
+            continue
+        target = folder / SET_ASIDE / path.relative_to(folder)
+        number = 2
+        while target.exists():
+            target, number = target.with_name(f"{path.stem}-{number}{path.suffix}"), number + 1
+        target.parent.mkdir(parents=True, exist_ok=True)
+        path.rename(target)
+    _remove_if_empty(tree)
+
+
+def _remove_if_empty(folder: Path) -> None:
+    if folder.is_dir() and not any(folder.iterdir()):
+        folder.rmdir()

@@ -13,11 +13,8 @@ from llmexam.storage.hashing import hash_json
 from llmexam.storage.yaml_text import load_yaml
 from llmexam.workflows.run.pipeline import TRAINING_MARK
 from llmexam.workflows.train.exams import TrainingExams
-from llmexam.workflows.train.folder import has_begun
+from llmexam.workflows.train.folder import RECIPE_FILE, has_begun
 from llmexam.workflows.train.recipe import Recipe, parse_recipe, read_recipe, recipe_yaml
-
-RECIPE_FILE = "recipe.yaml"
-"""The recipe of a training in its folder, with all defaults."""
 
 # Compared by what the files say, in `training_key`; splits may be added later.
 _EXAMS = frozenset({"train", "dev", "report_on", "split_seeds"})

@@ -32,8 +32,8 @@ from llmexam.training.states import is_first_process, wait_for_all
 from llmexam.workflows.provenance import describe_run
 from llmexam.workflows.run.pipeline import TRAINING_MARK
 from llmexam.workflows.train.exams import TrainingExams
-from llmexam.workflows.train.folder import RESULTS_FILE, finished_results
-from llmexam.workflows.train.key import RECIPE_FILE, training_key
+from llmexam.workflows.train.folder import RECIPE_FILE, RESULTS_FILE, finished_results
+from llmexam.workflows.train.key import training_key
 from llmexam.workflows.train.page import training_page
 from llmexam.workflows.train.processes import Crew
 from llmexam.workflows.train.recipe import Recipe, recipe_yaml

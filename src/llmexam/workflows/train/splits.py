@@ -12,8 +12,13 @@ from llmexam.errors import MissingDependencyError
 from llmexam.stages.stages import Stages
 from llmexam.storage.atomic import write_json, write_text
 from llmexam.workflows.run.pipeline import TRAINING_MARK
-from llmexam.workflows.train.folder import RESULTS_FILE, finished_results, forget_weights
-from llmexam.workflows.train.key import RECIPE_FILE, splits_key
+from llmexam.workflows.train.folder import (
+    RECIPE_FILE,
+    RESULTS_FILE,
+    finished_results,
+    forget_weights,
+)
+from llmexam.workflows.train.key import splits_key
 from llmexam.workflows.train.one import OneTraining, run_training
 from llmexam.workflows.train.page import splits_page
 from llmexam.workflows.train.processes import Crew
