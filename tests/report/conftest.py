@@ -12,7 +12,7 @@ from llmexam.exam.question import Passage, Question
 from llmexam.exam.scores import ScoreMatrix
 from llmexam.report.content import AuditFinding, ReportContent, SolverResult
 from llmexam.solvers.protocol import Explanation, OptionReason, Support
-from llmexam.stages.stages import StageRecord
+from llmexam.stages.record import StageRecord
 
 TEXT = "Light bends in glass. Red light bends least of all colours. Violet light bends most."
 RED = (22, 59)

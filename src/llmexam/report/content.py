@@ -9,7 +9,7 @@ from llmexam.exam.audit import Finding
 from llmexam.exam.exam import Exam
 from llmexam.exam.scores import ScoreMatrix
 from llmexam.solvers.protocol import Explanation
-from llmexam.stages.stages import StageRecord
+from llmexam.stages.record import StageRecord
 from llmexam.training.protocol import CurvePoint
 
 AuditFinding = Finding

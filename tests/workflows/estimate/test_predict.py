@@ -15,7 +15,8 @@ from llmexam.exam.writers import write_exam
 from llmexam.lm.decoder.batches import count_work
 from llmexam.solvers.cascade.solver import CascadeSettings, CascadeSolver
 from llmexam.solvers.registry import create_solver
-from llmexam.stages.stages import peak_memory_mb
+from llmexam.solvers.scoring import QUESTIONS_A_CALL, solve
+from llmexam.stages.local import peak_memory_mb
 from llmexam.testing import NoisySolver
 from llmexam.workflows.estimate.decoder import DecoderReads
 from llmexam.workflows.estimate.members import together
@@ -25,7 +26,6 @@ from llmexam.workflows.estimate.text import describe, parse_duration
 from llmexam.workflows.estimate.timed import predict_timed
 from llmexam.workflows.estimate.tokens import predict_decoder
 from llmexam.workflows.evaluate import load_exam
-from llmexam.workflows.solve import QUESTIONS_A_CALL, solve
 
 
 @pytest.fixture(scope="module")

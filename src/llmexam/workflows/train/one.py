@@ -17,7 +17,8 @@ from llmexam.lm.loading import resolve_model
 from llmexam.lm.model_card import read_card
 from llmexam.settings.base import Settings
 from llmexam.solvers.registry import solver_entries
-from llmexam.stages.stages import Stages, peak_memory_mb
+from llmexam.stages.local import peak_memory_mb
+from llmexam.stages.stage import Executor
 from llmexam.storage.atomic import write_json, write_text
 from llmexam.tracking.registry import create_tracker
 from llmexam.tracking.tracker import NoTracker
@@ -97,7 +98,7 @@ class OneTraining:
         return f"{self.split}: {stage}" if self.split else stage
 
 
-def run_training(one: OneTraining, stages: Stages, crew: Crew) -> dict[str, Any]:
+def run_training(one: OneTraining, stages: Executor, crew: Crew) -> dict[str, Any]:
     """Return what a training gave; one that is finished is not done again.
 
     Args:
@@ -121,13 +122,13 @@ def run_training(one: OneTraining, stages: Stages, crew: Crew) -> dict[str, Any]
     return results
 
 
-def follow_training(one: OneTraining, stages: Stages, crew: Crew) -> None:
+def follow_training(one: OneTraining, stages: Executor, crew: Crew) -> None:
     """Train with the first process, in one of the others."""
     if crew.hear(one.named("training")) == "train":
         _train(one, stages)
 
 
-def _train_and_grade(one: OneTraining, stages: Stages) -> dict[str, Any]:
+def _train_and_grade(one: OneTraining, stages: Executor) -> dict[str, Any]:
     began = time.perf_counter()
     recipe, exams, folder = one.recipe, one.exams, one.folder
     asked = one.answered
@@ -191,7 +192,7 @@ def _curve_findings(
     return [finding for finding in found if finding is not None]
 
 
-def _train(one: OneTraining, stages: Stages) -> tuple[dict[str, Checkpoint], ScoreMatrix | None]:
+def _train(one: OneTraining, stages: Executor) -> tuple[dict[str, Checkpoint], ScoreMatrix | None]:
     """Train all runs of a recipe and its folds; every process of torchrun comes here."""
     recipe, exams, folder = one.recipe, one.exams, one.folder
     data = {"train": exams.train.content_hash}

@@ -9,7 +9,7 @@ from statistics import fmean, stdev
 from typing import Any
 
 from llmexam.errors import MissingDependencyError
-from llmexam.stages.stages import Stages
+from llmexam.stages.stage import Executor
 from llmexam.storage.atomic import write_json, write_text
 from llmexam.workflows.run.pipeline import TRAINING_MARK
 from llmexam.workflows.train.folder import (
@@ -31,7 +31,7 @@ def train_splits(
     recipe: Recipe,
     trainings: Sequence[OneTraining],
     folder: Path,
-    stages: Stages,
+    stages: Executor,
     crew: Crew,
 ) -> dict[str, Any]:
     """Train on each split, and return what all of them gave.

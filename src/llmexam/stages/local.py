@@ -1,4 +1,4 @@
-"""Stages of a run: each is keyed by what goes in, so that nothing is done twice.
+"""The executor that runs stages in this process, one after another, and caches their results.
 
 A stage leaves its result in files of the run folder and a record in `stages/<name>.json`: the
 key of what went in, and the hash of each file. A later run takes the result as it is when the
@@ -11,45 +11,25 @@ import json
 import resource
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar
 
+from llmexam.stages.record import StageRecord
+from llmexam.stages.stage import Announce, Result, Stage, StageContext
 from llmexam.storage.atomic import write_json
-from llmexam.storage.hashing import hash_file, hash_json
-
-Result = TypeVar("Result")
-Announce = Callable[[str, int, int | None], None]
+from llmexam.storage.hashing import hash_file
 
 
-@dataclass(frozen=True)
-class StageRecord:
-    """What one stage of the run took.
-
-    Attributes:
-        name: The stage.
-        seconds: Wall time.
-        peak_mb: Peak memory of the process so far when the stage ended, in MB (10^6 bytes).
-        cached: Whether its result was taken from an earlier run.
-    """
-
-    name: str
-    seconds: float
-    peak_mb: float
-    cached: bool = False
-
-
-class Stages:
-    """The stages of one run folder.
+class LocalExecutor:
+    """Runs the stages of one run folder in this process, and keeps their results there.
 
     Args:
         folder: The run folder.
-        fresh: Whether to do everything again, whatever is there.
+        fresh: Whether to recompute everything, whatever is there.
         announce: Called with the name of a stage when it begins, and again with how much of it
             is done and how much there is, in whatever the stage counts (0 and None at first).
-            The name of one that is not done again ends in `(kept)`.
+            The name of one that is not done again ends in `(cached)`.
 
     Attributes:
         records: What each stage took, in order.
@@ -68,35 +48,20 @@ class Stages:
         self._current = ""
         self.records: list[StageRecord] = []
 
-    def run(
-        self,
-        name: str,
-        inputs: Mapping[str, Any],
-        files: Sequence[str],
-        *,
-        compute: Callable[[], Result],
-        load: Callable[[], Result],
-    ) -> Result:
-        """Return a stage's result: loaded where it is there already, else computed.
-
-        Args:
-            name: Name of the stage, unique in the run.
-            inputs: All that its result depends on, as JSON values.
-            files: Files or folders, relative to the run folder, that `compute` writes.
-            compute: Does the work, writes the files, returns the result.
-            load: Reads the result from the files.
-        """
-        key = hash_json(dict(inputs))
-        record_path = self._record_path(name)
+    def run(self, stage: Stage[Result]) -> Result:
+        """Return a stage's result: loaded where it is there already, else computed."""
+        key = stage.key
+        record_path = self._record_path(stage.name)
         start = time.perf_counter()
-        kept = self._is_there(record_path, key, files)
-        with self._timed(name, start, kept=kept):
-            if kept:
-                return load()
+        cached = self._is_there(record_path, key, stage.outputs)
+        with self._timed(stage.name, start, cached=cached):
+            context = StageContext(self._folder, self.advance)
+            if cached:
+                return stage.reuse(context)
             # Without its record a half-done stage cannot pass for a finished one.
             record_path.unlink(missing_ok=True)
-            result = compute()
-            self.record(name, files, key=key)
+            result = stage.compute(context)
+            self.record(stage.name, stage.outputs, key=key)
             return result
 
     def record(self, name: str, files: Sequence[str], *, key: str = "") -> None:
@@ -113,12 +78,12 @@ class Stages:
             return compute()
 
     @contextmanager
-    def _timed(self, name: str, start: float, *, kept: bool = False) -> Iterator[None]:
-        self._current = f"{name} (kept)" if kept else name
+    def _timed(self, name: str, start: float, *, cached: bool = False) -> Iterator[None]:
+        self._current = f"{name} (cached)" if cached else name
         self.advance(0)
         yield
         seconds = time.perf_counter() - start
-        self.records.append(StageRecord(name, seconds, peak_memory_mb(), kept))
+        self.records.append(StageRecord(name, seconds, peak_memory_mb(), cached))
 
     def _is_there(self, record_path: Path, key: str, files: Sequence[str]) -> bool:
         if self._fresh:
