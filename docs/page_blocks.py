@@ -6,7 +6,7 @@
 - a block under `<!-- output of: llmexam ... -->` shows what that command prints;
 - a block under `<!-- file: NAME -->` becomes that file instead;
 - a block under `<!-- exit: 2 -->` must end with that exit code instead of 0;
-- a block under `<!-- not run: REASON -->` is left out.
+- a block under `<!-- not run: REASON -->` is left out; its options are checked only.
 """
 
 from __future__ import annotations

@@ -51,7 +51,30 @@ def difference(shown: str, printed: str) -> str:
     return ""
 
 
-def elide(printed: str, shown: str) -> str:
+def update(shown: str, printed: str) -> str:
+    """Return the text to show in place of an output that is out of date.
+
+    Paragraphs in which only figures of the machine differ stay as they are, so that a page does not
+    change with the machine it was written on.
+    """
+    kept = {_mask_lines(paragraph): paragraph for paragraph in _paragraphs(shown)}
+    new = (
+        kept.get(_mask_lines(paragraph), paragraph) if _MASK.search(paragraph) else paragraph
+        for paragraph in _paragraphs(_elide(printed, shown))
+    )
+    return "".join(new)
+
+
+def _paragraphs(text: str) -> list[str]:
+    """Return the paragraphs of a text, each with the blank lines behind it."""
+    return re.findall(r"(?:.+\n?)+\n*|\n+", text)
+
+
+def _mask_lines(text: str) -> str:
+    return "\n".join(_mask(line) for line in text.splitlines())
+
+
+def _elide(printed: str, shown: str) -> str:
     """Return what was printed, leaving out lines where the page does.
 
     The lines before and after `...` on the page are found again in the output, whatever their

@@ -25,7 +25,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from page_blocks import Block, blocks_of, is_output_of, is_runnable
-from page_outputs import difference, elide
+from page_outputs import difference, update
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 PAGES = sorted(
@@ -224,7 +224,7 @@ def rewrite(text: str, outputs: list[Output]) -> str:
     for output in sorted(outputs, key=lambda output: output.start, reverse=True):
         if not difference(output.shown, output.printed):
             continue
-        new = elide(output.printed, output.shown).rstrip("\n")
+        new = update(output.shown, output.printed).rstrip("\n")
         if output.is_missing:
             new = f"\n\n```text\n{new}\n```"
         elif output.shown.endswith("\n") or (new and not output.shown):
@@ -245,10 +245,13 @@ def main() -> None:
     for page in [path.resolve() for path in arguments.pages] or PAGES:
         if not is_runnable(page):
             continue
-        start = time.perf_counter()
+        start, busy = time.perf_counter(), time.process_time()
         with tempfile.TemporaryDirectory() as folder:
             outputs = run_page(page, Path(folder))
-        print(f"{name_of(page)}: {time.perf_counter() - start:.1f} s", flush=True)
+        took = (
+            f"{time.perf_counter() - start:.1f} s, {time.process_time() - busy:.1f} s of processor"
+        )
+        print(f"{name_of(page)}: {took}", flush=True)
         for source, problem in stale_outputs(outputs).items():
             is_stale = True
             print(f"  {source}: {problem}")
