@@ -29,7 +29,7 @@ test: $(VENV)/.installed ## Run the tests (no network, no GPU)
 test-slow: $(VENV)/.installed ## Run the longer checks
 	$(BIN)/python -m pytest -m slow $(PYTEST_ARGS)
 
-check: $(VENV)/.installed ## Format, lint, types, imports, docs in step with the code
+check: $(VENV)/.installed ## Format, lint, types, imports, reference pages up to date
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
@@ -40,8 +40,9 @@ format: $(VENV)/.installed ## Format and mend what can be mended
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
-docs: $(VENV)/.installed ## Write the reference pages anew from the code
+docs: $(VENV)/.installed ## Write the reference pages and the example outputs of all pages
 	$(BIN)/python docs/generate.py
+	$(BIN)/python docs/pages.py
 
 bench: $(VENV)/.installed ## Run the benchmarks
 	@set -e; for script in benchmarks/bench_*.py; do echo "== $$script"; $(BIN)/python $$script; done

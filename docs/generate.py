@@ -1,8 +1,9 @@
 """Write the reference pages from the code: commands, settings, formats, public names.
 
-`make docs` writes them; `make check` fails where a page is not what the code says. Commands are
-read from their functions, not from what `--help` prints, so that the pages do not depend on a
-terminal or on how a library draws its tables.
+`make docs` writes them, and then the outputs on the other pages (`pages.py`); `make check` fails
+where a reference page is not what the code says. Commands are read from their functions, not from
+what `--help` prints, so that the pages do not depend on a terminal or on how a library draws its
+tables.
 """
 
 from __future__ import annotations
