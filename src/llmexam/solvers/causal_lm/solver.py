@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from llmexam.exam.question import Question
 from llmexam.exam.scores import ScoreMatrix
-from llmexam.lm.loading import require_packages, resolve_model
+from llmexam.lm.models.loading import require_packages, resolve_model
 from llmexam.solvers.causal_lm.asking import Asking, asking_of, shows_places
 from llmexam.solvers.causal_lm.checks import require_read, require_telling
 from llmexam.solvers.causal_lm.settings import CausalLmSettings
@@ -235,7 +235,7 @@ class CausalLmSolver(BaseSolver):
                 settings.model, precision=settings.precision, device=settings.device
             )
             return LikelihoodScorer(decoder, n_tokens=settings.batch_tokens)
-        from llmexam.lm.decoder.streaming import StreamedScorer
+        from llmexam.lm.decoder.streaming.scorer import StreamedScorer
 
         limit = settings.memory_mb
         return StreamedScorer(

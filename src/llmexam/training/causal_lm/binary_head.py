@@ -13,7 +13,7 @@ from transformers.modeling_outputs import SequenceClassifierOutputWithPast
 from llmexam.errors import SettingsError
 from llmexam.lm.decoder.binary_head import HEAD_NAME, has_binary_head
 from llmexam.lm.decoder.loading import read_weights
-from llmexam.lm.loading import ModelFolder
+from llmexam.lm.models.loading import ModelFolder
 from llmexam.training.causal_lm.settings import CausalLmTrainingSettings
 
 

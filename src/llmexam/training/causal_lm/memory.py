@@ -22,7 +22,7 @@ from llmexam.lm.decoder.binary_head import (
     has_binary_head,
     require_binary_head,
 )
-from llmexam.lm.loading import ModelFolder
+from llmexam.lm.models.loading import ModelFolder
 from llmexam.training.causal_lm.settings import CausalLmTrainingSettings
 
 # Bytes a parameter.

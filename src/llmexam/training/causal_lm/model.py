@@ -17,7 +17,7 @@ from llmexam.lm.decoder.loading import read_weights
 from llmexam.lm.decoder.probe import plain_answers, tolerance
 from llmexam.lm.decoder.requests import Continuation, whole_text
 from llmexam.lm.decoder.rounding import keep_products_plain, rounding_config
-from llmexam.lm.loading import ModelFolder, load_tokenizer, require_packages, resolve_model
+from llmexam.lm.models.loading import ModelFolder, load_tokenizer, require_packages, resolve_model
 from llmexam.training.arguments import training_device, training_precision
 from llmexam.training.causal_lm.binary_head import (
     load_with_head,

@@ -43,7 +43,7 @@ class DecoderReads:
         import torch
 
         from llmexam.lm.decoder.head import LOGIT_BYTES
-        from llmexam.lm.decoder.memory_plan import layer_bytes_per_token
+        from llmexam.lm.decoder.streaming.memory_plan import layer_bytes_per_token
 
         resident = psutil.Process().memory_info().rss
         decoder = self._scorer.decoder

@@ -14,8 +14,8 @@ from llmexam.exam.audit import Finding
 from llmexam.exam.exam import Exam
 from llmexam.exam.parsers import read_exam
 from llmexam.exam.writers import write_exam
-from llmexam.lm.loading import BUNDLED, resolve_model
-from llmexam.lm.model_card import EvidenceOrigin
+from llmexam.lm.models.card import EvidenceOrigin
+from llmexam.lm.models.loading import BUNDLED, resolve_model
 from llmexam.solvers.registry import solver_entries
 from llmexam.stages.code import code_hash
 from llmexam.stages.stages import Stages
