@@ -113,7 +113,6 @@ def test_neighbours_and_order_change_nothing(trained, family, head, monkeypatch)
     np.testing.assert_allclose(together, alone, atol=1e-6)
     np.testing.assert_allclose(together[::-1], scorer.score(items[::-1]), atol=1e-6)
     monkeypatch.setattr(torch_engine, "_CPU_TOKENS", 40)
-    monkeypatch.setattr(torch_engine.PackedEngine, "batch_tokens", 40)
     small = load_sequence_scorer(trained(head, family), head=head, precision="fp32")
     np.testing.assert_allclose(together, small.score(items), atol=1e-6)
     assert small.n_forwards > 5

@@ -281,7 +281,9 @@ def load_embedder(
 
     import torch
 
-    from llmexam.lm.encoding.encoders import PackedBert, PaddedEncoder, can_pack
+    from llmexam.lm.encoding.encoders import PackedEncoder, PaddedEncoder
+    from llmexam.lm.encoding.packed_bert import can_pack
+    from llmexam.lm.encoding.prepared_bert import prepare_bert
     from llmexam.lm.models.device import torch_device
 
     folder = resolve_model(model)
@@ -292,7 +294,7 @@ def load_embedder(
     loaded = load_encoder(folder, dtype=torch.float32)
     encoder: Encoder
     if can_pack(loaded.config):
-        encoder = PackedBert(loaded, dtype, place)
+        encoder = PackedEncoder(prepare_bert(loaded, dtype, place), place)
     else:
         tokenizer.padding_side = "right"
         encoder = PaddedEncoder(loaded.to(dtype), tokenizer.pad_token_id or 0, place)

@@ -15,8 +15,8 @@ import torch
 from torch import nn
 
 from llmexam.errors import ModelError
-from llmexam.lm.encoding.encoders import can_pack
-from llmexam.lm.encoding.packed_bert import encode_packed
+from llmexam.lm.encoding.packed_bert import PackedBert, can_pack
+from llmexam.lm.encoding.prepared_bert import prepare_bert
 from llmexam.lm.models.loading import quiet_transformers
 from llmexam.lm.readers.heads import (
     HeadKind,
@@ -116,6 +116,7 @@ class Reader(nn.Module):
         self.config = model.config
         self.pads = not can_pack(model.config)
         self._save_memory = False
+        self._prepared: PackedBert | None = None
 
     @property
     def body(self) -> Any:
@@ -149,6 +150,20 @@ class Reader(nn.Module):
     # Newer releases of the Trainer ask for it by this name.
     activation_checkpointing_enable = gradient_checkpointing_enable
 
+    def prepare(self, dtype: torch.dtype, device: torch.device, *, int8: bool = False) -> None:
+        """Put the weights of a BERT into the layout that scores fastest; the head stays as it is.
+
+        The original weights of the body are freed, so it can't be trained or saved afterwards.
+
+        Args:
+            dtype: Type to compute the body in.
+            device: Where to compute.
+            int8: Multiply by the body's weights in int8; `dtype` must be fp32.
+        """
+        self._prepared = prepare_bert(self.body, dtype, device, int8=int8)
+        self.body.encoder = self.body.embeddings = None
+        self.to(device)
+
     def save(self, folder: Path) -> None:
         """Write weights (safetensors) and configuration into a folder; transformers can load it.
 
@@ -162,14 +177,16 @@ class Reader(nn.Module):
             self.head.save(folder)
 
     def _packed(self, ids: Tensor, types: Tensor, lengths: list[int]) -> Tensor:
-        hidden = encode_packed(
-            self.body,
+        bert = self._prepared or PackedBert.of_modules(self.body)
+        hidden = bert(
             ids,
             types,
             lengths,
             first_only=self.head is None,
             save_memory=self._save_memory and self.training,
         )
+        if self._prepared is not None:
+            hidden = hidden.float()
         if self.head is None:
             return native_packed(self.model, hidden)
         return self.head(mean_packed(hidden, lengths).to(self.head.weight.dtype))  # type: ignore[no-any-return]
