@@ -73,7 +73,7 @@ def export_model(model: str, out: Path, *, to: str, n_questions: int = 40) -> Ex
     Args:
         model: Folder of a model that `llmexam train` made.
         out: Folder to write; it must not be there, or be empty.
-        to: `onnx-int8`, `openvino` or `openvino-int8`.
+        to: `onnx-int8` or `openvino`.
         n_questions: Questions of the sample exam to compare on.
 
     Raises:

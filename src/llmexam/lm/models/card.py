@@ -44,7 +44,7 @@ class EvidenceOrigin(Settings):
 class ExportOrigin(Settings):
     """What an exported model was made from, and what it needs to be run."""
 
-    backend: str = Field(description="what runs it: onnx-int8, openvino, openvino-int8")
+    backend: str = Field(description="what runs it: onnx-int8 or openvino")
     source: str = Field(description="weights hash of the model that it was made from")
     task: str = Field(description="task of its head: `multiple-choice` or `classification`")
     n_outputs: int = Field(1, ge=1, description="logits of a sequence")

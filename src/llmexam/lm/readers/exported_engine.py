@@ -14,7 +14,7 @@ from llmexam.lm.models.loading import ModelFolder
 from llmexam.lm.models.precision import cpu_flags
 from llmexam.storage.hashing import hash_file
 
-ExportBackend = Literal["onnx-int8", "openvino", "openvino-int8"]
+ExportBackend = Literal["onnx-int8", "openvino"]
 
 INPUTS = ("input_ids", "attention_mask", "token_type_ids")
 _BATCH_TOKENS = 2048

@@ -38,21 +38,18 @@ def export_reader(reader: Reader, backend: ExportBackend, folder: Path) -> dict[
         ModelError: The model cannot be exported.
     """
     packages = ["onnx", "onnxscript", "onnxruntime"]
-    for package in packages + (["openvino"] if backend.startswith("openvino") else []):
+    for package in packages + (["openvino"] if backend == "openvino" else []):
         import_backend(package, backend)
-    whole, small = folder / "whole.onnx", folder / "model.onnx"
+    whole = folder / "whole.onnx"
     # Warnings of the exporters are about their own insides.
     logged = logging.root.manager.disable
     logging.disable(logging.WARNING)
     try:
         _write_onnx(reader, whole)
-        if backend.endswith("int8"):
-            _quantize(whole, small)
+        if backend == "onnx-int8":
+            _quantize(whole, folder / "model.onnx")
         else:
-            whole.rename(small)
-        if backend.startswith("openvino"):
-            _write_openvino(small, folder / "model.xml")
-            small.unlink()
+            _write_openvino(whole, folder / "model.xml")
     finally:
         logging.disable(logged)
         whole.unlink(missing_ok=True)

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from llmexam.lm.readers.heads import HeadKind, Task
     from llmexam.lm.readers.reader import Encoded
 
-Backend = Literal["auto", "torch", "onnx-int8", "openvino", "openvino-int8"]
+Backend = Literal["auto", "torch", "onnx-int8", "openvino"]
 Progress = Callable[[int, int], None]
 
 # Sequences between two stores into the cache: a kill loses no more than these.

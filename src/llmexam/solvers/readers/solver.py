@@ -42,7 +42,7 @@ class OptionReaderSettings(Settings):
         description="'auto' takes bf16 where the processor multiplies it fast; 'int8' is faster "
         "and less exact, for a BERT on a CPU with VNNI or AMX",
     )
-    backend: Literal["auto", "torch", "onnx-int8", "openvino", "openvino-int8"] = Field(
+    backend: Literal["auto", "torch", "onnx-int8", "openvino"] = Field(
         "auto", description="what computes; 'auto': what the folder was exported for, or torch"
     )
     device: str = Field("cpu", description="torch device, such as 'cpu' or 'cuda'")
