@@ -51,7 +51,7 @@ def require_head(settings: CausalLmSettings, template: PromptTemplate) -> None:
         ModelError: There is no such model.
         SettingsError: It has another.
     """
-    from llmexam.lm.decoder.binary_head import has_binary_head
+    from llmexam.lm.decoder import has_binary_head
 
     binary = has_binary_head(resolve_model(settings.model))
     if binary and template.mode != "binary-head":

@@ -11,8 +11,7 @@ from torch import Tensor
 from transformers.modeling_outputs import SequenceClassifierOutputWithPast
 
 from llmexam.errors import SettingsError
-from llmexam.lm.decoder.binary_head import HEAD_NAME, has_binary_head
-from llmexam.lm.decoder.loading import read_weights
+from llmexam.lm.decoder import HEAD_NAME, has_binary_head, read_weights
 from llmexam.lm.models.loading import ModelFolder
 from llmexam.training.causal_lm.settings import CausalLmTrainingSettings
 

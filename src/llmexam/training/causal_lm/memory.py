@@ -16,7 +16,7 @@ from typing import Any
 import torch
 
 from llmexam.errors import ModelError
-from llmexam.lm.decoder.binary_head import (
+from llmexam.lm.decoder import (
     HEAD_NAME,
     auto_class,
     has_binary_head,

@@ -4,16 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import psutil
-import torch
 
 from llmexam.errors import ModelError
+from llmexam.lm.decoder.head import LOGIT_BYTES, layer_bytes_per_token
 from llmexam.lm.decoder.streaming.skeleton import Skeleton
 
-# Logits at a time, bytes.
-LOGIT_BYTES = 16 << 20
 # What torch and the allocator keep for themselves while they compute: 28 MB were measured.
 _LIBRARY_BYTES = 32 << 20
 
@@ -76,18 +73,6 @@ class MemoryBudget:
                 hint="Give more memory, a smaller type, or cut the evidence",
             )
         return plan
-
-
-def layer_bytes_per_token(config: Any, dtype: torch.dtype) -> int:
-    """Return what a layer takes for each token of a batch while it computes, in bytes.
-
-    Args:
-        config: The model's, of its text part.
-        dtype: The type of its states.
-    """
-    wide = getattr(config, "intermediate_size", None) or 4 * config.hidden_size
-    # Queries, keys, values, sums and the wide layer, with their intermediate results.
-    return int((10 * config.hidden_size + 4 * wide) * dtype.itemsize)
 
 
 def half_of_free() -> int:
