@@ -6,7 +6,7 @@ from collections import deque
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import chain
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 import torch
 
@@ -33,31 +33,6 @@ class Hidden:
     mask: Tensor | None
 
 
-class Encoder(Protocol):
-    """Token ids to token vectors.
-
-    Attributes:
-        dim: Length of a token vector.
-        pads: Whether texts of one batch are padded to the longest.
-    """
-
-    dim: int
-    pads: bool
-
-    def __call__(self, batch: Sequence[Sequence[int]], inner: int = 0) -> Iterator[Hidden]:
-        """Yield the vectors of the batch in parts.
-
-        Args:
-            batch: Token ids of the texts; texts of equal length must be neighbours. Their order
-                is kept; together the parts hold all texts.
-            inner: Which layer to give as `Hidden.inner`, counted back from the last.
-
-        Raises:
-            ModelError: The model has no such layer.
-        """
-        ...
-
-
 class PackedEncoder:
     """A BERT without padding.
 
@@ -74,7 +49,16 @@ class PackedEncoder:
         self._device = device
 
     def __call__(self, batch: Sequence[Sequence[int]], inner: int = 0) -> Iterator[Hidden]:
-        """Yield one part for each length in the batch, without a mask."""
+        """Yield the vectors of the batch, one part for each length, without a mask.
+
+        Args:
+            batch: Token ids of the texts; texts of equal length must be neighbours. Their order
+                is kept; together the parts hold all texts.
+            inner: Which layer to give as `Hidden.inner`, counted back from the last.
+
+        Raises:
+            ModelError: The model has no such layer.
+        """
         _check_layer(inner, len(self._bert.layers))
         ids = torch.tensor(list(chain.from_iterable(batch)), device=self._device)
         spans = Spans([len(tokens) for tokens in batch], self._device)
@@ -109,7 +93,7 @@ class PaddedEncoder:
         self._pad_id = pad_id
 
     def __call__(self, batch: Sequence[Sequence[int]], inner: int = 0) -> Iterator[Hidden]:
-        """Yield the whole batch in one part, with its mask."""
+        """Yield the whole batch in one part, with its mask; see `PackedEncoder`."""
         _check_layer(inner, self._n_layers)
         longest = max(len(ids) for ids in batch)
         ids = torch.full((len(batch), longest), self._pad_id)
@@ -123,6 +107,9 @@ class PaddedEncoder:
         )
         tapped = out.hidden_states[-1 - inner] if inner else out.last_hidden_state
         yield Hidden(out.last_hidden_state, tapped, mask)
+
+
+Encoder = PackedEncoder | PaddedEncoder
 
 
 def _check_layer(inner: int, n_layers: int) -> None:

@@ -9,6 +9,7 @@ import torch
 import torch.nn.functional as F  # noqa: N812
 
 from llmexam.lm.encoding.int8_linear import GELU_LOW, Int8Linear
+from llmexam.lm.encoding.linear import FusedLinear, PlainLinear, make_linear
 from llmexam.lm.encoding.packed_bert import Attention, PackedBert, Spans
 
 if TYPE_CHECKING:
@@ -55,32 +56,7 @@ def prepare_bert(
     return PackedBert(embedding, layers, int(model.config.hidden_size))
 
 
-class PlainLinear:
-    """A linear layer with what follows it: bias, GELU, or a residual to add.
-
-    Args:
-        weight: Shape `[n_out, n_in]`.
-        bias: Shape `[n_out]`.
-        low: Ignored; `Int8Linear` needs it.
-    """
-
-    def __init__(self, weight: Tensor, bias: Tensor, low: float | None = None) -> None:
-        self._weight, self._bias = weight, bias
-
-    def __call__(self, hidden: Tensor) -> Tensor:
-        """Return the product and bias, shape `[n_tokens, n_out]`."""
-        return F.linear(hidden, self._weight, self._bias)
-
-    def gelu(self, hidden: Tensor) -> Tensor:
-        """Return the exact GELU of the product and bias, shape `[n_tokens, n_out]`."""
-        return F.gelu(self(hidden))
-
-    def add(self, hidden: Tensor, residual: Tensor) -> Tensor:
-        """Return product, bias and residual together, shape `[n_tokens, n_out]`."""
-        return self(hidden).add_(residual)
-
-
-Linear = PlainLinear | Int8Linear
+Linear = PlainLinear | FusedLinear | Int8Linear
 
 
 class _PreparedEmbedding:
@@ -100,7 +76,7 @@ class _PreparedLayer:
     def __init__(
         self, weights: list[Tensor], n_heads: int, eps: float, *, int8: bool, last: bool
     ) -> None:
-        make = Int8Linear if int8 else PlainLinear
+        make = Int8Linear if int8 else make_linear
         w_qkv, b_qkv, w_out, b_out, g1, b1, w_up, b_up, w_down, b_down, g2, b2 = weights
         dim = len(b_out)
         self._heads = (n_heads, dim // n_heads)
@@ -112,7 +88,9 @@ class _PreparedLayer:
         self._out: Linear = make(w_out, b_out)
         self._norm_1 = (g1, b1)
         self._up: Linear = make(w_up, b_up)
-        self._down: Linear = make(w_down, b_down, GELU_LOW)
+        self._down: Linear = (
+            Int8Linear(w_down, b_down, low=GELU_LOW) if int8 else make_linear(w_down, b_down)
+        )
         self._norm_2 = (g2, b2)
 
     def attention(self, queries: Tensor, *, first_only: bool) -> Attention:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
@@ -12,7 +11,7 @@ from numpy.typing import NDArray
 
 from llmexam.errors import ModelError
 from llmexam.lm.models.loading import load_tokenizer, resolve_model
-from llmexam.lm.readers.sequence_scoring import Backend, SequenceScorer, load_sequence_scorer
+from llmexam.lm.readers.sequence_scoring import SequenceScorer, load_sequence_scorer
 from llmexam.lm.readers.text_pairs import TextPair, encode_pairs
 
 if TYPE_CHECKING:
@@ -80,9 +79,7 @@ def load_pair_scorer(
     max_tokens: int,
     cut: Literal["first", "second"] = "first",
     precision: Literal["auto", "fp32", "bf16", "int8"] = "auto",
-    backend: Backend = "auto",
     device: str = "cpu",
-    cache_dir: str | Path | None = None,
 ) -> PairScorer:
     """Load a cross-encoder.
 
@@ -93,9 +90,7 @@ def load_pair_scorer(
         cut: Which text of a pair is cut.
         precision: `auto` takes bf16 where the processor multiplies it fast, else fp32; `int8` is
             faster and less exact.
-        backend: What computes; see `load_sequence_scorer`.
         device: A torch device, such as `cpu` or `cuda`.
-        cache_dir: Keep scores in this folder, so that nothing is scored twice across runs.
 
     Raises:
         MissingDependencyError: torch or transformers is not installed.
@@ -108,8 +103,6 @@ def load_pair_scorer(
         head=kind,
         task="classification",
         precision=precision,
-        backend=backend,
         device=device,
-        cache_dir=cache_dir,
     )
     return PairScorer(scorer, load_tokenizer(folder), max_tokens, cut)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal, Protocol
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,38 +16,16 @@ from llmexam.storage.hashing import hash_json
 from llmexam.storage.vector_cache import VectorCache
 
 if TYPE_CHECKING:
+    from llmexam.lm.readers.exported_engine import ExportedEngine
     from llmexam.lm.readers.heads import HeadKind, Task
     from llmexam.lm.readers.reader import Encoded
+    from llmexam.lm.readers.torch_engine import TorchEngine
 
 Backend = Literal["auto", "torch", "onnx-int8", "openvino"]
 Progress = Callable[[int, int], None]
 
 # Sequences between two stores into the cache: a kill loses no more than these.
 _STORE_EVERY = 512
-
-
-class ScoringEngine(Protocol):
-    """Computes the logits of one batch.
-
-    Attributes:
-        pads: Whether a batch is padded to its longest sequence.
-        batch_tokens: Tokens of a batch, padding included, that it computes fastest.
-        n_outputs: Logits of a sequence.
-        max_tokens: Longest sequence it reads; None where it sets no limit.
-        name: Backend and number type, such as `torch-fp32`.
-    """
-
-    pads: bool
-    batch_tokens: int
-    n_outputs: int
-    max_tokens: int | None
-    name: str
-
-    def __call__(
-        self, ids: Sequence[Sequence[int]], types: Sequence[Sequence[int]]
-    ) -> NDArray[np.float32]:
-        """Return logits, shape `[n_sequences, n_outputs]`; longest sequences first."""
-        ...
 
 
 class SequenceScorer:
@@ -68,7 +46,11 @@ class SequenceScorer:
     """
 
     def __init__(
-        self, engine: ScoringEngine, folder: ModelFolder, head: str, cache_dir: Path | None = None
+        self,
+        engine: TorchEngine | ExportedEngine,
+        folder: ModelFolder,
+        head: str,
+        cache_dir: Path | None = None,
     ) -> None:
         self.weights_hash = folder.weights_hash
         self.fingerprint = hash_json([self.weights_hash, head, engine.name])
@@ -192,7 +174,7 @@ def load_sequence_scorer(
     from llmexam.lm.readers.exported_engine import exported_card, load_exported_engine
 
     cache = Path(cache_dir) if cache_dir else None
-    engine: ScoringEngine
+    engine: TorchEngine | ExportedEngine
     card = exported_card(folder)
     if card is not None:
         engine = load_exported_engine(folder, card, head=head, task=task, backend=backend)
