@@ -247,11 +247,6 @@ def test_a_sequence_that_cannot_be_read_is_an_error(trained, sequence, message):
         load_sequence_scorer(trained(), head="native").score([sequence])
 
 
-def test_a_backend_it_was_not_exported_for_is_an_error(trained):
-    with pytest.raises(ModelError, match="llmexam export"):
-        load_sequence_scorer(trained(), head="native", backend="onnx-int8")
-
-
 @needs_int8
 @pytest.mark.parametrize("head", ["native", "mean"])
 def test_int8_is_near_whatever_is_scored_together(trained, head, monkeypatch):

@@ -61,7 +61,7 @@ Linear = PlainLinear | FusedLinear | Int8Linear
 
 class _PreparedEmbedding:
     def __init__(self, weights: list[Tensor], eps: float) -> None:
-        self._words, self._positions, self._types, *self._norm = weights
+        self._words, self._positions, self._types, self._norm_w, self._norm_b = weights
         self._eps = eps
 
     def __call__(self, ids: Tensor, types: Tensor | None, spans: Spans) -> Tensor:
@@ -69,7 +69,7 @@ class _PreparedEmbedding:
         hidden = F.embedding(ids, self._words).add_(places)
         if types is not None:
             hidden = hidden.add_(F.embedding(types, self._types))
-        return F.layer_norm(hidden, hidden.shape[1:], *self._norm, self._eps)
+        return F.layer_norm(hidden, hidden.shape[1:], self._norm_w, self._norm_b, self._eps)
 
 
 class _PreparedLayer:
@@ -99,12 +99,12 @@ class _PreparedLayer:
 
     def project(self, asking: Tensor, hidden: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         if asking is hidden:
-            q, k, v = self._qkv(hidden).unflatten(-1, (3, *self._heads)).unbind(1)
+            q, k, v = self._qkv(hidden).view(-1, 3, *self._heads).unbind(1)
             return q, k, v
         assert self._q is not None
         assert self._kv is not None
-        k, v = self._kv(hidden).unflatten(-1, (2, *self._heads)).unbind(1)
-        return self._q(asking).unflatten(-1, self._heads), k, v
+        k, v = self._kv(hidden).view(-1, 2, *self._heads).unbind(1)
+        return self._q(asking).view(-1, *self._heads), k, v
 
     def finish(self, mixed: Tensor, asking: Tensor) -> Tensor:
         shape = asking.shape[1:]

@@ -69,22 +69,22 @@ def exported_card(folder: ModelFolder) -> ModelCard | None:
 
 
 def load_exported_engine(
-    folder: ModelFolder, card: ModelCard, *, head: str, task: str, backend: str
+    folder: ModelFolder, card: ModelCard, *, head: str, task: str
 ) -> ExportedEngine:
     """Return the engine of an exported model.
 
     Raises:
         MissingDependencyError: What runs it is not installed.
-        ModelError: It was exported for another backend, head or task, or its files are not
+        ModelError: It was exported for another head or task, or its files are not
             those that were exported.
     """
     origin = card.export
     if origin is None:
         raise ModelError("was not exported", file=folder.path)
-    wanted = {"backend": backend, "head": head, "task": task}
-    has = {"backend": origin.backend, "head": card.head, "task": origin.task}
+    wanted = {"head": head, "task": task}
+    has = {"head": card.head, "task": origin.task}
     for what, value in wanted.items():
-        if value not in (has[what], "auto"):
+        if value != has[what]:
             raise ModelError(
                 f"was exported with {what} '{has[what]}', but '{value}' is asked for",
                 file=folder.path,

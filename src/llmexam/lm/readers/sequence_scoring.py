@@ -21,7 +21,6 @@ if TYPE_CHECKING:
     from llmexam.lm.readers.reader import Encoded
     from llmexam.lm.readers.torch_engine import TorchEngine
 
-Backend = Literal["auto", "torch", "onnx-int8", "openvino"]
 Progress = Callable[[int, int], None]
 
 # Sequences between two stores into the cache: a kill loses no more than these.
@@ -149,7 +148,6 @@ def load_sequence_scorer(
     head: HeadKind,
     task: Task = "multiple-choice",
     precision: Literal["auto", "fp32", "bf16", "int8"] = "auto",
-    backend: Backend = "auto",
     device: str = "cpu",
     cache_dir: str | Path | None = None,
 ) -> SequenceScorer:
@@ -162,14 +160,13 @@ def load_sequence_scorer(
         precision: `auto` takes bf16 where the processor multiplies it fast, else fp32. `int8` is
             faster and less exact; it needs a BERT, and a CPU with VNNI or AMX. An exported
             model has its own.
-        backend: `auto`: what the folder was exported for, or torch.
         device: A torch device, such as `cpu` or `cuda`; exported models run on the CPU.
         cache_dir: Keep logits in this folder, so that nothing is scored twice across runs.
 
     Raises:
         MissingDependencyError: A package of the backend is not installed.
         ModelError: The model cannot be used, has no trained head, or was exported for another
-            backend or head.
+            head.
     """
     from llmexam.lm.readers.exported_engine import exported_card, load_exported_engine
 
@@ -177,14 +174,8 @@ def load_sequence_scorer(
     engine: TorchEngine | ExportedEngine
     card = exported_card(folder)
     if card is not None:
-        engine = load_exported_engine(folder, card, head=head, task=task, backend=backend)
+        engine = load_exported_engine(folder, card, head=head, task=task)
         return SequenceScorer(engine, folder, head, cache)
-    if backend not in ("auto", "torch"):
-        raise ModelError(
-            f"the model was not exported for backend '{backend}'",
-            file=folder.path,
-            hint=f"Export it: llmexam export {folder.name} --to {backend} --out FOLDER",
-        )
     require_packages("scoring with a reader")
     from llmexam.lm.readers.torch_engine import load_torch_engine
 

@@ -42,9 +42,6 @@ class OptionReaderSettings(Settings):
         description="'auto' takes bf16 where the processor multiplies it fast; 'int8' is faster "
         "and less exact, for a BERT on a CPU with VNNI or AMX",
     )
-    backend: Literal["auto", "torch", "onnx-int8", "openvino"] = Field(
-        "auto", description="what computes; 'auto': what the folder was exported for, or torch"
-    )
     device: str = Field("cpu", description="torch device, such as 'cpu' or 'cuda'")
     cache_dir: CacheDir | None = Field(
         None, description="keep scores in this folder, so that nothing is scored twice"
@@ -181,7 +178,6 @@ class OptionReader(BaseSolver):
             head="mean" if self._card.head == "mean" else "native",
             task=self.task,
             precision=settings.precision,
-            backend=settings.backend,
             device=settings.device,
             cache_dir=settings.cache_dir,
         )
