@@ -4,7 +4,7 @@ import yaml
 
 from llmexam.errors import ModelError
 from llmexam.exam.scores import ScoreMatrix
-from llmexam.lm.model_card import ModelCard
+from llmexam.lm.models.card import ModelCard
 from llmexam.training.checkpoint import finish_checkpoint, finished_checkpoint, update_card
 from llmexam.training.protocol import CurvePoint
 

@@ -23,7 +23,7 @@ sys.modules["tiny"] = tiny
 spec.loader.exec_module(tiny)
 
 import transformers
-from llmexam.lm.model_card import ModelCard
+from llmexam.lm.models.card import ModelCard
 from llmexam.tracking.tracker import NoTracker
 from llmexam.training.checkpoint import finish_checkpoint
 from llmexam.training.loop import run_training

@@ -15,9 +15,7 @@ def export(
     ],
     to: Annotated[
         str,
-        typer.Option(
-            "--to", help="What shall run it: onnx-int8, openvino or openvino-int8.", metavar="NAME"
-        ),
+        typer.Option("--to", help="What shall run it: onnx-int8 or openvino.", metavar="NAME"),
     ],
     out: Annotated[Path, typer.Option("--out", help="Folder to write; a new one.")],
     n_questions: Annotated[

@@ -9,7 +9,7 @@ from typing import Any, Generic, Protocol, TypeVar, runtime_checkable
 
 from pydantic import BaseModel
 
-from llmexam.lm.loading import identify_model
+from llmexam.lm.models.loading import identify_model
 from llmexam.settings.walk import key_values
 from llmexam.stages.code import code_hash
 from llmexam.stages.record import StageRecord

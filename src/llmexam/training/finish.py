@@ -6,8 +6,8 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from llmexam.lm.loading import ModelFolder
-from llmexam.lm.model_card import ModelCard
+from llmexam.lm.models.card import ModelCard
+from llmexam.lm.models.loading import ModelFolder
 from llmexam.training.checkpoint import finish_checkpoint
 from llmexam.training.loop import Trained
 from llmexam.training.protocol import Checkpoint

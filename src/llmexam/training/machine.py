@@ -5,7 +5,7 @@ from __future__ import annotations
 from importlib.util import find_spec
 
 from llmexam.errors import MissingDependencyError
-from llmexam.lm.loading import require_packages
+from llmexam.lm.models.loading import require_packages
 from llmexam.settings.base import Settings
 from llmexam.training.causal_lm.settings import CausalLmTrainingSettings
 from llmexam.training.settings import TrainingSettings

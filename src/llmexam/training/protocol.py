@@ -8,7 +8,7 @@ from typing import Any, Protocol
 
 from llmexam.exam.exam import Exam
 from llmexam.exam.scores import ScoreMatrix
-from llmexam.lm.model_card import ModelCard
+from llmexam.lm.models.card import ModelCard
 from llmexam.settings.base import Settings
 from llmexam.tracking.tracker import Tracker
 

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from llmexam.errors import ModelError
-from llmexam.lm.heads import MEAN_HEAD_FILE, HeadKind, Task
-from llmexam.lm.loading import ModelFolder
-from llmexam.lm.reader import Reader, load_reader
+from llmexam.lm.models.loading import ModelFolder
+from llmexam.lm.readers.heads import MEAN_HEAD_FILE, HeadKind, Task
+from llmexam.lm.readers.reader import Reader, load_reader
 from llmexam.training.lora import apply_lora
 from llmexam.training.optimiser import freeze
 from llmexam.training.settings import TrainingSettings

@@ -86,7 +86,7 @@ def _name_of(requirement: str) -> str:
 
 def _bundled_model() -> Check:
     try:
-        from llmexam.lm.loading import resolve_model
+        from llmexam.lm.models.loading import resolve_model
 
         found = resolve_model("bundled")
     except LlmExamError as error:

@@ -20,9 +20,9 @@ from llmexam.evidence.judgements import read_qrels
 from llmexam.exam.exam import Exam
 from llmexam.exam.parsers import read_exam
 from llmexam.exam.question import Question
-from llmexam.lm.exported import ExportBackend
-from llmexam.lm.loading import ModelFolder, load_tokenizer, require_packages, resolve_model
-from llmexam.lm.model_card import CARD_FILE, ModelCard, read_card, write_card
+from llmexam.lm.models.card import CARD_FILE, ModelCard, read_card, write_card
+from llmexam.lm.models.loading import ModelFolder, load_tokenizer, require_packages, resolve_model
+from llmexam.lm.readers.exported_engine import ExportBackend
 from llmexam.solvers.registry import create_solver
 
 _TASKS = {"multiple-choice": "multiple-choice", "cross-encoder": "classification"}
@@ -73,7 +73,7 @@ def export_model(model: str, out: Path, *, to: str, n_questions: int = 40) -> Ex
     Args:
         model: Folder of a model that `llmexam train` made.
         out: Folder to write; it must not be there, or be empty.
-        to: `onnx-int8`, `openvino` or `openvino-int8`.
+        to: `onnx-int8` or `openvino`.
         n_questions: Questions of the sample exam to compare on.
 
     Raises:
@@ -127,8 +127,8 @@ def _exportable(source: ModelFolder) -> ModelCard:
 
 
 def _write(source: ModelFolder, card: ModelCard, to: str, folder: Path) -> None:
-    from llmexam.lm.exporting import export_reader, origin_of
-    from llmexam.lm.reader import load_reader
+    from llmexam.lm.readers.exporting import export_reader, origin_of
+    from llmexam.lm.readers.reader import load_reader
 
     reader = load_reader(
         source,

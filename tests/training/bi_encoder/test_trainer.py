@@ -11,9 +11,9 @@ from llmexam.evaluation.metrics import map_at_k
 from llmexam.evidence.index.dense import DenseIndex
 from llmexam.exam.exam import Exam
 from llmexam.exam.question import Passage, Question
-from llmexam.lm.embedding import load_embedder
-from llmexam.lm.loading import resolve_model
-from llmexam.lm.model_card import read_card
+from llmexam.lm.encoding.embedding import load_embedder
+from llmexam.lm.models.card import read_card
+from llmexam.lm.models.loading import resolve_model
 from llmexam.solvers.registry import create_solver
 from llmexam.tracking.tracker import NoTracker
 from llmexam.training.bi_encoder.rows import columns, contrasts

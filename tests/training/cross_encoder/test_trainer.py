@@ -7,10 +7,11 @@ from llmexam.errors import ExamError, ModelError, SettingsError
 from llmexam.evaluation.metrics import map_at_k
 from llmexam.exam.exam import Exam
 from llmexam.exam.question import Question
-from llmexam.lm.loading import resolve_model
-from llmexam.lm.model_card import EvidenceOrigin, read_card
+from llmexam.lm.models.card import EvidenceOrigin, read_card
+from llmexam.lm.models.loading import resolve_model
+from llmexam.lm.readers.text_pairs import encode_pairs
 from llmexam.solvers.cross_encoder.encoding import CrossEncoderEncoding
-from llmexam.solvers.option_pairs import encode_pairs, option_pairs
+from llmexam.solvers.readers.encoding import option_pairs
 from llmexam.solvers.registry import create_solver
 from llmexam.testing import check_solver
 from llmexam.tracking.tracker import NoTracker

@@ -7,8 +7,8 @@ import transformers
 
 from llmexam.errors import ExamError, ModelError
 from llmexam.evaluation.metrics import map_at_k
-from llmexam.lm.loading import load_tokenizer, resolve_model
-from llmexam.lm.reader import load_reader
+from llmexam.lm.models.loading import load_tokenizer, resolve_model
+from llmexam.lm.readers.reader import load_reader
 from llmexam.solvers.registry import create_solver
 from llmexam.testing import check_solver
 from llmexam.tracking.tracker import NoTracker

@@ -20,7 +20,7 @@ from llmexam.errors import (
 from llmexam.evidence.corpus import CorpusSettings
 from llmexam.exam.score_files import read_scores
 from llmexam.exam.submission import validate_submission
-from llmexam.lm.loading import resolve_model
+from llmexam.lm.models.loading import resolve_model
 from llmexam.solvers.baselines.solver import LongestSolver
 from llmexam.solvers.lexical.solver import LexicalSolver
 from llmexam.solvers.registry import create_solver

@@ -9,7 +9,7 @@ import numpy as np
 from pydantic import Field
 
 from llmexam.exam.scores import ScoreMatrix
-from llmexam.lm.model_card import ModelCard
+from llmexam.lm.models.card import ModelCard
 from llmexam.settings.base import Settings
 from llmexam.solvers.protocol import BaseSolver
 from llmexam.training.checkpoint import finish_checkpoint

@@ -16,7 +16,7 @@ from llmexam.exam.exam import Exam
 from llmexam.exam.parsers import read_exam
 from llmexam.exam.score_files import read_scores
 from llmexam.exam.writers import write_exam
-from llmexam.lm.model_card import EvidenceOrigin, ModelCard, read_card, write_card
+from llmexam.lm.models.card import EvidenceOrigin, ModelCard, read_card, write_card
 from llmexam.sample import EXAM_PATH
 from llmexam.solvers.registry import create_solver
 from llmexam.training.protocol import Checkpoint, CurvePoint
@@ -146,7 +146,7 @@ class TestWhatTheMachineLacks:
 
     def test_packages(self, tmp_path, monkeypatch):
         monkeypatch.setattr("llmexam.training.machine.find_spec", lambda name: None)
-        monkeypatch.setattr("llmexam.lm.loading.find_spec", lambda name: None)
+        monkeypatch.setattr("llmexam.lm.models.loading.find_spec", lambda name: None)
         monkeypatch.setattr("llmexam.training.causal_lm.deepspeed.find_spec", lambda name: None)
         needs = MissingDependencyError
         self.refused(tmp_path, needs, "needs 'deepspeed'", deepspeed="zero2")

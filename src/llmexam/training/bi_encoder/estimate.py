@@ -10,8 +10,8 @@ import numpy as np
 import transformers
 
 from llmexam.exam.exam import Exam
-from llmexam.lm.embedding import load_embedder
-from llmexam.lm.loading import resolve_model
+from llmexam.lm.encoding.embedding import load_embedder
+from llmexam.lm.models.loading import resolve_model
 from llmexam.training.bi_encoder.settings import BiEncoderTrainingSettings
 from llmexam.training.bi_encoder.trainer import load_model, make_rows, make_trainer
 from llmexam.training.protocol import Estimate

@@ -23,8 +23,8 @@ from llmexam.errors import ExamError
 from llmexam.evaluation.metrics import map_at_k
 from llmexam.exam.exam import Exam
 from llmexam.exam.scores import ScoreMatrix
-from llmexam.lm.embedding import Embedder, load_embedder
-from llmexam.lm.loading import ModelFolder, resolve_model
+from llmexam.lm.encoding.embedding import Embedder, load_embedder
+from llmexam.lm.models.loading import ModelFolder, resolve_model
 from llmexam.solvers.bi_encoder.encoding import closed_book_texts
 from llmexam.solvers.bi_encoder.solver import BiEncoderSettings, BiEncoderSolver
 from llmexam.tracking.tracker import Tracker

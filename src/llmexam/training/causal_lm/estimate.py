@@ -12,7 +12,7 @@ import torch
 
 from llmexam.errors import ModelError
 from llmexam.exam.exam import Exam
-from llmexam.lm.loading import ModelFolder, load_tokenizer, refuse_pickled, require_packages
+from llmexam.lm.models.loading import ModelFolder, load_tokenizer, refuse_pickled, require_packages
 from llmexam.training.arguments import training_device, training_precision
 from llmexam.training.causal_lm.binary_head import require_objective
 from llmexam.training.causal_lm.deepspeed import read_deepspeed_config

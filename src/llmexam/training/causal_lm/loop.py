@@ -10,7 +10,7 @@ import transformers
 from torch import Tensor, nn
 from torch.utils.data import DataLoader, Dataset
 
-from llmexam.lm.decoder.binary_head import HEAD_NAME
+from llmexam.lm.decoder import HEAD_NAME
 from llmexam.training.arguments import training_arguments
 from llmexam.training.causal_lm.deepspeed import deepspeed_config
 from llmexam.training.causal_lm.examples import Examples

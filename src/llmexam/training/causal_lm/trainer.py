@@ -10,7 +10,7 @@ import transformers
 from llmexam.evaluation.metrics import map_at_k
 from llmexam.exam.exam import Exam
 from llmexam.exam.scores import ScoreMatrix
-from llmexam.lm.model_card import ModelCard
+from llmexam.lm.models.card import ModelCard
 from llmexam.tracking.tracker import Tracker
 from llmexam.training.causal_lm.examples import ExampleMaker, Examples
 from llmexam.training.causal_lm.grading import DevScorer, dev_loss

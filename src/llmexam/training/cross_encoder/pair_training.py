@@ -15,9 +15,9 @@ from sentence_transformers.cross_encoder import CrossEncoderTrainer as _LibraryT
 from sentence_transformers.cross_encoder import CrossEncoderTrainingArguments, losses
 
 from llmexam.errors import ModelError
-from llmexam.lm.batching import longest_input, token_batches
-from llmexam.lm.loading import ModelFolder, load_tokenizer, resolve_model
-from llmexam.lm.reader import Reader, TokenBatch
+from llmexam.lm.encoding.batching import longest_input, token_batches
+from llmexam.lm.models.loading import ModelFolder, load_tokenizer, resolve_model
+from llmexam.lm.readers.reader import Reader, TokenBatch
 from llmexam.training.arguments import training_device, training_precision
 from llmexam.training.cross_encoder.lists import EncodedLists, columns
 from llmexam.training.cross_encoder.pair_model import PairModel

@@ -7,7 +7,7 @@ from typing import Literal
 from pydantic import Field
 
 from llmexam.evidence.reranker import RerankEncoding
-from llmexam.lm.loading import BUNDLED
+from llmexam.lm.models.loading import BUNDLED
 from llmexam.settings.kinds import ModelRef, SampleOrPath
 from llmexam.solvers.cross_encoder.encoding import CrossEncoderEncoding
 from llmexam.training.settings import TrainingSettings

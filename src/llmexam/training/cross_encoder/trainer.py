@@ -11,9 +11,9 @@ import transformers
 from llmexam.evaluation.metrics import map_at_k
 from llmexam.exam.exam import Exam
 from llmexam.exam.scores import ScoreMatrix
-from llmexam.lm.text_pairs import TextPair
+from llmexam.lm.readers.text_pairs import TextPair
 from llmexam.solvers.cross_encoder.encoding import CrossEncoderEncoding
-from llmexam.solvers.option_pairs import option_pairs
+from llmexam.solvers.readers.encoding import option_pairs
 from llmexam.tracking.tracker import Tracker
 from llmexam.training.checkpoint import finished_checkpoint
 from llmexam.training.cross_encoder.lists import EncodedLists, PairList, encode_lists

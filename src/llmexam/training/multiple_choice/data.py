@@ -13,8 +13,7 @@ from torch.utils.data import Dataset
 
 from llmexam.exam.exam import Exam
 from llmexam.exam.question import Question
-from llmexam.solvers.option_encoding import encode_questions
-from llmexam.solvers.option_pairs import EncodingSettings
+from llmexam.solvers.readers.encoding import EncodingSettings, encode_questions
 from llmexam.training.hard_negatives import hard_negatives
 from llmexam.training.multiple_choice.batching import Draw
 from llmexam.training.multiple_choice.settings import MultipleChoiceTrainingSettings

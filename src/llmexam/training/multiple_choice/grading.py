@@ -9,7 +9,7 @@ import torch
 
 from llmexam.exam.exam import Exam
 from llmexam.exam.scores import ScoreMatrix
-from llmexam.lm.batching import token_batches
+from llmexam.lm.encoding.batching import token_batches
 from llmexam.training.arguments import training_device, training_precision
 from llmexam.training.callbacks import DevLoss, choice_loss
 from llmexam.training.multiple_choice.data import encode, pack

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from llmexam.errors import ModelError
-from llmexam.lm.batching import longest_input
-from llmexam.lm.loading import ModelFolder, load_tokenizer, resolve_model
-from llmexam.lm.reader import Reader
+from llmexam.lm.encoding.batching import longest_input
+from llmexam.lm.models.loading import ModelFolder, load_tokenizer, resolve_model
+from llmexam.lm.readers.reader import Reader
 from llmexam.training.multiple_choice.objective import ChoiceModel
 from llmexam.training.multiple_choice.settings import MultipleChoiceTrainingSettings
 from llmexam.training.trained_reader import open_reader, prepare_reader

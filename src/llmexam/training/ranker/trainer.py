@@ -13,7 +13,7 @@ from llmexam.evaluation.alignment import require_answers
 from llmexam.exam.exam import Exam
 from llmexam.exam.score_files import write_scores
 from llmexam.exam.scores import ScoreMatrix
-from llmexam.lm.model_card import CARD_FILE, ModelCard, write_card
+from llmexam.lm.models.card import CARD_FILE, ModelCard, write_card
 from llmexam.solvers.ranker.encoding import OptionRows
 from llmexam.solvers.ranker.model import RankerModel, write_ranker
 from llmexam.tracking.tracker import Tracker

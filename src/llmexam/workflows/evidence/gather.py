@@ -17,8 +17,8 @@ from llmexam.exam.audit import Finding
 from llmexam.exam.exam import Exam
 from llmexam.exam.parsers import read_exam
 from llmexam.exam.writers import write_exam
-from llmexam.lm.loading import BUNDLED, identify_model, resolve_model
-from llmexam.lm.model_card import EvidenceOrigin
+from llmexam.lm.models.card import EvidenceOrigin
+from llmexam.lm.models.loading import BUNDLED, identify_model, resolve_model
 from llmexam.solvers.registry import solver_entries
 from llmexam.stages.stage import Executor, Keyed, Stage, StageContext
 from llmexam.stages.versions import model_versions

@@ -91,7 +91,7 @@ def build_index(
         )
     elif kind == "dense":
         from llmexam.evidence.index.dense import DenseIndex
-        from llmexam.lm.embedding import load_embedder
+        from llmexam.lm.encoding.embedding import load_embedder
 
         index = DenseIndex.build(
             out,

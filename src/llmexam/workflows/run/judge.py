@@ -11,7 +11,7 @@ from llmexam.evaluation.results import PositionAudit
 from llmexam.exam.exam import Exam
 from llmexam.exam.score_files import read_scores
 from llmexam.exam.scores import ScoreMatrix
-from llmexam.lm.loading import identify_model
+from llmexam.lm.models.loading import identify_model
 from llmexam.report.content import SolverResult
 from llmexam.settings.walk import model_of, with_hashes
 from llmexam.solvers.protocol import Explanation, Solver

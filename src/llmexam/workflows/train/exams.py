@@ -17,7 +17,7 @@ from llmexam.exam.exam import Exam
 from llmexam.exam.parsers import read_exam
 from llmexam.exam.question import Question
 from llmexam.exam.splits import split_exam
-from llmexam.lm.model_card import EvidenceOrigin
+from llmexam.lm.models.card import EvidenceOrigin
 from llmexam.stages.stage import Executor
 from llmexam.training.preflight import Checked, check_training_exam
 from llmexam.training.settings import TrainingSettings

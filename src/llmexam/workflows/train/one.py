@@ -13,8 +13,8 @@ from llmexam.exam.audit import Finding
 from llmexam.exam.exam import Exam
 from llmexam.exam.score_files import write_scores
 from llmexam.exam.scores import ScoreMatrix
-from llmexam.lm.loading import resolve_model
-from llmexam.lm.model_card import read_card
+from llmexam.lm.models.card import read_card
+from llmexam.lm.models.loading import resolve_model
 from llmexam.settings.base import Settings
 from llmexam.solvers.registry import solver_entries
 from llmexam.stages.local import peak_memory_mb
