@@ -8,8 +8,6 @@ key and all hashes are the same; else it does the work again.
 from __future__ import annotations
 
 import json
-import resource
-import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -17,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
+from llmexam.machine import peak_memory_mb
 from llmexam.storage.atomic import write_json
 from llmexam.storage.hashing import hash_file, hash_json
 
@@ -147,9 +146,3 @@ class Stages:
                 if not part.name.endswith(".lock"):
                     found[part.relative_to(self._folder).as_posix()] = hash_file(part)
         return found
-
-
-def peak_memory_mb() -> float:
-    """Return the largest memory this process has held so far, in MB (10^6 bytes)."""
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return peak / 1e6 if sys.platform == "darwin" else peak * 1024 / 1e6

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Literal
 
 from llmexam.errors import LlmExamError
+from llmexam.machine import n_cores
 
 Verdict = Literal["ok", "missing", "problem"]
 
@@ -48,9 +49,8 @@ def _machine() -> Check:
     import psutil
 
     memory = psutil.virtual_memory()
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
     detail = (
-        f"{sys.platform} {platform.machine()}, {cores} cores, "
+        f"{sys.platform} {platform.machine()}, {n_cores()} cores, "
         f"{memory.available / 1e9:.1f} of {memory.total / 1e9:.1f} GB memory free"
     )
     return Check("machine", "ok" if memory.available > 1e9 else "problem", detail)

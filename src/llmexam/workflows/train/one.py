@@ -15,9 +15,10 @@ from llmexam.exam.score_files import write_scores
 from llmexam.exam.scores import ScoreMatrix
 from llmexam.lm.loading import resolve_model
 from llmexam.lm.model_card import read_card
+from llmexam.machine import peak_memory_mb
 from llmexam.settings.base import Settings
 from llmexam.solvers.registry import solver_entries
-from llmexam.stages.stages import Stages, peak_memory_mb
+from llmexam.stages.stages import Stages
 from llmexam.storage.atomic import write_json, write_text
 from llmexam.tracking.registry import create_tracker
 from llmexam.tracking.tracker import NoTracker
