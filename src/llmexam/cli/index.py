@@ -132,11 +132,16 @@ def _parse_fields(pairs: list[str]) -> dict[str, str]:
 @contextmanager
 def _counting() -> Iterator[Callable[[int], None]]:
     """Show on stderr how many passages are in; nothing where no one watches."""
-    from rich.console import Console
     from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
-    console = Console(stderr=True)
-    columns = (SpinnerColumn(), TextColumn("{task.completed:,.0f} passages"), TimeElapsedColumn())
+    from llmexam.cli.console import plain_console
+
+    console = plain_console(stderr=True)
+    columns = (
+        SpinnerColumn(),
+        TextColumn("{task.completed:,.0f} passages", markup=False),
+        TimeElapsedColumn(),
+    )
     with Progress(
         *columns, console=console, transient=True, disable=not console.is_terminal
     ) as progress:

@@ -85,9 +85,9 @@ def search(
     if as_json:
         typer.echo(json.dumps(summary.as_dict(), ensure_ascii=False, allow_nan=False))
         return
-    from rich.console import Console
+    from llmexam.cli.console import plain_console
 
-    _show(summary, Console())
+    _show(summary, plain_console())
 
 
 def _show(summary: SearchSummary, console: Console) -> None:
