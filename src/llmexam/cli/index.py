@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal, cast
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -108,10 +108,10 @@ def index(
             summary = workflow.build_index(
                 settings,
                 out,
-                kind=cast(Literal["sparse", "dense"], kind),
+                kind=kind,
                 chunking=None if no_chunk else workflow.chunk_settings(chunk_tokens, overlap),
                 deduplicate=not keep_duplicates,
-                model=model or "bundled",
+                model=model,
                 progress=progress,
             )
     typer.echo(json.dumps(asdict(summary)) if as_json else _sentence(summary))
