@@ -32,7 +32,8 @@ ROOMS = {
     "evidence/index/test_dense.py": "encoders",
     "cli/test_train.py": "train",
     "solvers/test_option_pairs.py": "encoders",
-    "workflows/test_estimate.py": "encoders",
+    "workflows/estimate": "encoders",
+    "workflows/train/test_pipeline.py": "train",
     "workflows/test_export.py": "export",
 }
 
