@@ -44,7 +44,7 @@ def render_commands() -> str:
         "check failed, 2 that the input was wrong, 130 that it was interrupted. "
         "`llmexam COMMAND --help` shows the same as this page.\n\n"
     )
-    functions = [command.callback for command in app.registered_commands if command.callback]
+    functions = [c.callback for c in app.registered_commands if c.callback and not c.hidden]
     rows = [(f"[`{_name(f)}`](#llmexam-{_name(f)})", _first_line(f)) for f in functions]
     parts += _table(("command", "what it does"), rows)
     for function in functions:

@@ -56,13 +56,12 @@ def compare(
     if as_json:
         typer.echo(result.model_dump_json(indent=2))
         return
-    from rich.console import Console
+    from llmexam.cli.console import plain_console
 
-    _show(result, Console())
+    _show(result, plain_console())
 
 
 def _show(result: Comparison, console: Console) -> None:
-    from rich.markup import escape
     from rich.table import Table
 
     table = Table("", f"MAP@{result.k}", f"{result.level:.1%} interval")
@@ -73,25 +72,20 @@ def _show(result: Comparison, console: Console) -> None:
     ):
         if label == "difference" and estimate is result.difference:
             table.add_section()
-        table.add_row(
-            escape(label), f"{estimate.value:.4f}", f"{estimate.low:.4f} to {estimate.high:.4f}"
-        )
+        table.add_row(label, f"{estimate.value:.4f}", f"{estimate.low:.4f} to {estimate.high:.4f}")
     console.print(table)
     how = "all sign flips counted" if result.p_value_exact else f"{result.n_resamples} sign flips"
     console.print(
         f"p value {result.p_value:.4g} (paired permutation test, {how})",
-        highlight=False,
         soft_wrap=True,
     )
     console.print(
-        f"Of {result.n_questions} questions, {escape(result.name_a)} earns more on "
-        f"{result.n_better} and {escape(result.name_b)} on {result.n_worse}",
-        highlight=False,
+        f"Of {result.n_questions} questions, {result.name_a} earns more on "
+        f"{result.n_better} and {result.name_b} on {result.n_worse}",
         soft_wrap=True,
     )
     console.print(
         "Smallest difference that these pairs can be expected to show: "
         f"{result.minimum_detectable_difference:.4f}",
-        highlight=False,
         soft_wrap=True,
     )

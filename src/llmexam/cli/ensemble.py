@@ -136,9 +136,9 @@ def ensemble(
     if as_json:
         _print_json(outcome, written)
         return
-    from rich.console import Console
+    from llmexam.cli.console import plain_console
 
-    _show(outcome, written, Console(), Console(stderr=True))
+    _show(outcome, written, plain_console(), plain_console(stderr=True))
 
 
 def _parse_weights(texts: Sequence[str]) -> tuple[dict[str, float], Path | None]:
@@ -213,7 +213,6 @@ def _print_json(outcome: EnsembleOutcome, written: dict[str, Path | None]) -> No
 def _show(
     outcome: EnsembleOutcome, written: dict[str, Path | None], console: Console, errors: Console
 ) -> None:
-    from rich.markup import escape
     from rich.table import Table
 
     graded = {member.name: member for member in outcome.members}
@@ -223,7 +222,7 @@ def _show(
     table = Table(outcome.settings.method, "weight", *columns)
     for name, weight in outcome.weights.items():
         gain = _gain_cells(outcome, name)
-        table.add_row(escape(name), f"{weight:.4f}", *_cells(graded, name), *gain)
+        table.add_row(name, f"{weight:.4f}", *_cells(graded, name), *gain)
     if own:
         table.add_section()
         label = "ensemble, out of fold" if outcome.fold_weights else "ensemble"
@@ -231,9 +230,9 @@ def _show(
     console.print(table)
     for path in written.values():
         if path is not None:
-            console.print(f"Wrote {escape(str(path))}", highlight=False, soft_wrap=True)
+            console.print(f"Wrote {path}", soft_wrap=True)
     if outcome.warning:
-        errors.print(f"warning: {outcome.warning}", highlight=False, soft_wrap=True)
+        errors.print(f"warning: {outcome.warning}", soft_wrap=True)
 
 
 def _gain_cells(outcome: EnsembleOutcome, name: str) -> list[str]:

@@ -86,9 +86,9 @@ def evaluate(
     if as_json:
         typer.echo(result.model_dump_json(indent=2))
         return
-    from rich.console import Console
+    from llmexam.cli.console import plain_console
 
-    _show(result, Console(), slices)
+    _show(result, plain_console(), slices)
 
 
 def _show(result: Evaluation, console: Console, slices: bool) -> None:
@@ -104,17 +104,13 @@ def _show(result: Evaluation, console: Console, slices: bool) -> None:
         console.print(
             f"Calibration: temperature {found.temperature:.4g}; out of fold, expected calibration "
             f"error {found.ece:.4f} and Brier score {found.brier:.4f}",
-            highlight=False,
             soft_wrap=True,
         )
     if result.n_truncated:
-        console.print(
-            f"Evidence was cut for {result.n_truncated} questions", highlight=False, soft_wrap=True
-        )
+        console.print(f"Evidence was cut for {result.n_truncated} questions", soft_wrap=True)
     console.print(
         f"Smallest difference in MAP@{result.k} that {result.n_questions} questions can be "
         f"expected to show: {result.minimum_detectable_difference:.4f}",
-        highlight=False,
         soft_wrap=True,
     )
 
@@ -146,7 +142,6 @@ def _letters(result: Evaluation) -> Table:
 
 
 def _slices(result: Evaluation) -> Table:
-    from rich.markup import escape
     from rich.table import Table
 
     table = Table("slice", "", "questions", f"MAP@{result.k}", "interval")
@@ -155,8 +150,8 @@ def _slices(result: Evaluation) -> Table:
         if previous and part.by != previous:
             table.add_section()
         table.add_row(
-            escape(part.by) if part.by != previous else "",
-            escape(part.value),
+            part.by if part.by != previous else "",
+            part.value,
             str(part.n),
             f"{part.map_at_k.value:.4f}",
             f"{part.map_at_k.low:.4f} to {part.map_at_k.high:.4f}",

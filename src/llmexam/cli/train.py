@@ -50,8 +50,7 @@ def train(
     import json
     import shlex
 
-    from rich.console import Console
-
+    from llmexam.cli.console import plain_console
     from llmexam.cli.interrupts import goes_on, telling_of_interrupts
     from llmexam.cli.options import parse_settings
     from llmexam.training.states import is_first_process
@@ -60,14 +59,14 @@ def train(
 
     folder = out or Path("trainings") / recipe.stem
     changes = parse_settings(set_ or [])
-    errors = Console(stderr=True)
+    errors = plain_console(stderr=True)
     told: set[str] = set()
 
     def announce(name: str, n_done: int, n_all: int | None) -> None:
         # Lines, because the training draws a bar of its own below them.
         if n_done == 0 and name not in told and is_first_process():
             told.add(name)
-            errors.print(f"- {name}", highlight=False, soft_wrap=True, markup=False)
+            errors.print(f"- {name}", soft_wrap=True)
 
     if dry_run:
         if not is_first_process():
@@ -76,7 +75,7 @@ def train(
         if as_json:
             typer.echo(json.dumps(found.as_dict(), indent=2))
         else:
-            _print_dry_run(found, Console())
+            _print_dry_run(found, plain_console())
         return
     with telling_of_interrupts(goes_on(fresh=fresh)):
         outcome = train_recipe(
@@ -94,7 +93,7 @@ def train(
     if as_json:
         typer.echo(json.dumps(outcome.results, indent=2))
     else:
-        _print_results(outcome.results, folder, Console())
+        _print_results(outcome.results, folder, plain_console())
 
 
 def _print_results(results: dict[str, Any], folder: Path, console: Console) -> None:
@@ -175,7 +174,7 @@ def _print_dry_run(found: DryRun, console: Console) -> None:
 
 
 def _print_line(text: str, console: Console) -> None:
-    console.print(text, highlight=False, markup=False, soft_wrap=True)
+    console.print(text, soft_wrap=True)
 
 
 def _duration(seconds: float) -> str:

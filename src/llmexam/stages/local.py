@@ -8,13 +8,12 @@ key and all hashes are the same; else it does the work again.
 from __future__ import annotations
 
 import json
-import resource
-import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
+from llmexam.machine import peak_memory_mb
 from llmexam.stages.record import StageRecord
 from llmexam.stages.stage import Announce, Result, Stage, StageContext
 from llmexam.storage.atomic import write_json
@@ -112,9 +111,3 @@ class LocalExecutor:
                 if not part.name.endswith(".lock"):
                     found[part.relative_to(self._folder).as_posix()] = hash_file(part)
         return found
-
-
-def peak_memory_mb() -> float:
-    """Return the largest memory this process has held so far, in MB (10^6 bytes)."""
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return peak / 1e6 if sys.platform == "darwin" else peak * 1024 / 1e6

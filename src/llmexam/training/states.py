@@ -8,6 +8,7 @@ import shutil
 from pathlib import Path
 from typing import Any
 
+from llmexam.machine import sync_to_disk
 from llmexam.storage.atomic import write_json
 
 STATE_FOLDER = "state"
@@ -23,8 +24,7 @@ def mark_state(state: Path) -> None:
     """
     sizes = _sizes(state)
     for name in sizes:
-        with (state / name).open("rb") as file:
-            os.fsync(file.fileno())
+        sync_to_disk(state / name)
     write_json(state / MARK_FILE, sizes)
 
 

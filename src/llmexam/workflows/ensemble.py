@@ -103,6 +103,12 @@ def ensemble(
             hint="Fit them on an exam with answers (--fit or --greedy, and --exam), or leave out "
             "--out-weights",
         )
+    if format is not None and exam is None:
+        raise SettingsError(
+            f"the exam format '{format}' was given without an exam",
+            field="format",
+            hint="Give the exam too, or leave out the format",
+        )
     members = load_members(scores)
     questions = None if exam is None else load_exam(exam, format)
     built = build_ensemble(members, chosen, questions)

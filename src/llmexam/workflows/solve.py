@@ -4,10 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
-from llmexam.evidence.queries import QueryForm
-from llmexam.evidence.retriever import Given, check_given
 from llmexam.exam.exam import Exam
 from llmexam.exam.score_files import check_scores_name, write_scores
 from llmexam.exam.scores import ScoreMatrix
@@ -65,25 +63,20 @@ def solve_file(
     if out is not None:
         check_scores_name(out)
     judge = create_solver(solver, settings)
-    check_given(given)
+    found = {"index": list(map(str, indexes)), "k": k, "query_form": query_form, "given": given}
+    plan = EvidencePlan.parse(found, subject="the evidence")
     asked = load_exam(exam, format)
-    plan = EvidencePlan(
-        index=tuple(map(str, indexes)),
-        k=k,
-        query_form=cast(QueryForm, query_form),
-        given=cast(Given, given),
-    )
     check_evidence([(solver, judge)], plan, asked)
     if indexes:
         asked = attach_evidence(
             asked,
             indexes,
             model=index_model,
-            query_form=cast(QueryForm, query_form),
-            k=k,
-            given=cast(Given, given),
+            query_form=plan.query_form,
+            k=plan.k,
+            given=plan.given,
         )
-    elif given == "drop":
+    elif plan.given == "drop":
         asked = asked.without_passages()
     for finding in missing_evidence(asked, [solver]):
         warn(finding.message)

@@ -12,7 +12,7 @@ from llmexam.errors import CorpusError, SettingsError
 from llmexam.evidence.encoder import Encoder
 from llmexam.evidence.index.opening import open_index
 from llmexam.evidence.judgements import RankingQuality, judge, read_qrels
-from llmexam.evidence.queries import QueryForm
+from llmexam.evidence.queries import QueryForm, parse_query_form
 from llmexam.evidence.retriever import (
     Given,
     IndexRetriever,
@@ -149,7 +149,7 @@ def search_exam_file(
     indexes: str | Path | Sequence[str | Path],
     exam: str | Path,
     *,
-    query_form: QueryForm = "prompt+each-option",
+    query_form: str = "prompt+each-option",
     k: int = 10,
     judgements: str | Path | None = None,
     model: str | None = None,
@@ -158,9 +158,9 @@ def search_exam_file(
 
     Arguments and errors are those of `search_exam` and `read_exam`.
     """
-    questions = load_exam(exam)
+    form = parse_query_form(query_form)
     return search_exam(
-        indexes, questions, query_form=query_form, k=k, judgements=judgements, model=model
+        indexes, load_exam(exam), query_form=form, k=k, judgements=judgements, model=model
     )
 
 

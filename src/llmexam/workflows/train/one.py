@@ -15,9 +15,9 @@ from llmexam.exam.score_files import write_scores
 from llmexam.exam.scores import ScoreMatrix
 from llmexam.lm.models.card import read_card
 from llmexam.lm.models.loading import resolve_model
+from llmexam.machine import peak_memory_mb
 from llmexam.settings.base import Settings
 from llmexam.solvers.registry import solver_entries
-from llmexam.stages.local import peak_memory_mb
 from llmexam.stages.stage import Executor
 from llmexam.storage.atomic import write_json, write_text
 from llmexam.tracking.registry import create_tracker

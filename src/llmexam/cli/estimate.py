@@ -1,4 +1,4 @@
-"""`llmexam plan`."""
+"""`llmexam estimate`."""
 
 from __future__ import annotations
 
@@ -8,21 +8,26 @@ from typing import Annotated
 import typer
 
 
-def plan(
+def estimate(
     exam: Annotated[str, typer.Argument(help="The exam's file, or `bundled` for the sample.")],
     solver: Annotated[
-        str, typer.Option(help="Who would answer: see `llmexam solvers`.")
+        str, typer.Option(help="Solver to use: see `llmexam solvers`.")
     ] = "causal-lm",
     model: Annotated[
         str | None,
-        typer.Option(help="Its model: a folder, a Hugging Face name, or what a server calls it."),
+        typer.Option(
+            help="Model of the solver: a folder, a Hugging Face name, or its name on the server."
+        ),
     ] = None,
     limit: Annotated[
-        str | None, typer.Option(help="What the exam may take, such as 9h or 1h30m.")
+        str | None, typer.Option(help="Time limit of the exam, such as 9h or 1h30m.")
     ] = None,
     questions: Annotated[
         int | None,
-        typer.Option(min=1, help="Plan for so many questions of this kind, not for the file's."),
+        typer.Option(
+            min=1,
+            help="Estimate for this many questions of the same kind instead of the file's number.",
+        ),
     ] = None,
     set_: Annotated[
         list[str] | None,
@@ -36,30 +41,32 @@ def plan(
         str | None,
         typer.Option(help="Bi-encoder of a dense index that was built with a model of the hub."),
     ] = None,
-    k: Annotated[int, typer.Option("--k", "-k", min=1, help="Passages a question gets.")] = 4,
+    k: Annotated[int, typer.Option("--k", "-k", min=1, help="Passages per question.")] = 4,
     first: Annotated[
-        str, typer.Option(help="The solver that would answer everything first in a cascade.")
+        str, typer.Option(help="First solver of a cascade, which scores all questions.")
     ] = "lexical",
     sample: Annotated[
         list[int] | None,
         typer.Option(
-            min=1, help="Questions to time, or requests to send. Give two sizes. [default: 4, 16]"
+            min=1,
+            help="Number of questions to time, or of requests to send. Give two sizes; the "
+            "default is 4 and 16.",
         ),
     ] = None,
     margin: Annotated[
-        float, typer.Option(min=0, max=0.99, help="Part of the limit to leave free.")
+        float, typer.Option(min=0, max=0.99, help="Share of the time limit to keep in reserve.")
     ] = 0.1,
     format: Annotated[
-        str | None, typer.Option(help="Format of the exam; found out where it is not given.")
+        str | None, typer.Option(help="Format of the exam file; auto-detected by default.")
     ] = None,
-    json: Annotated[bool, typer.Option("--json", help="Print it as JSON.")] = False,
+    json: Annotated[bool, typer.Option("--json", help="Print JSON only.")] = False,
 ) -> None:
-    """Predict time, memory and cost of a solver on an exam, from a few questions of it.
+    """Estimate time, memory and cost of a solver on an exam, from a sample of its questions.
 
-    A served model is sent some requests, which may cost money; their answers are kept for the
-    run. The exit code is 1 if it does not fit.
+    For a served model, this sends a few requests, which may cost money; their answers are cached
+    for the run. The exit code is 1 if the exam does not fit into the time limit or the memory.
 
-    Example: llmexam plan exam.csv --model my-llama --questions 4000 --limit 9h
+    Example: llmexam estimate exam.csv --model my-llama --questions 4000 --limit 9h
     """
     from llmexam.cli.options import parse_settings
     from llmexam.workflows.estimate.predict import estimate_file
