@@ -99,13 +99,14 @@ class Slice(_Result):
 
 
 class LetterRecall(_Result):
-    """How a solver treats one place among the options.
+    """How often a solver chooses one position among the options, and how often it is right.
 
     Attributes:
-        letter: The place.
-        n_answers: Questions whose right option stands there.
-        n_chosen: Questions whose first choice stands there.
-        recall: Share of those answers that were the first choice; None where there are none.
+        letter: Letter of the position.
+        n_answers: Questions whose right option has this letter.
+        n_chosen: Questions whose first choice has this letter.
+        recall: Share of the questions with this right option whose first choice is right; None
+            where there are none.
     """
 
     letter: str
@@ -122,7 +123,7 @@ class CalibrationBin(_Result):
         high: Upper end.
         n: Questions whose first choice has a probability in it.
         confidence: Their mean probability.
-        accuracy: The share of them that is right.
+        accuracy: The share of them whose first choice is right.
     """
 
     low: float
@@ -133,14 +134,14 @@ class CalibrationBin(_Result):
 
 
 class Calibration(_Result):
-    """How far probabilities can be trusted, after a temperature fitted out of fold.
+    """Calibration of the probabilities, after a temperature fitted out of fold.
 
     Attributes:
-        temperature: Fitted on all questions, by log-likelihood; what to use on new questions.
+        temperature: Fitted on all questions by log-likelihood, for use on new questions.
         ece: Expected calibration error of the first choice, 0 to 1; each question's
             probability comes from a temperature fitted without it.
-        brier: Brier score over all options, 0 to 2, likewise.
-        bins: The reliability diagram, likewise.
+        brier: Brier score over all options, 0 to 2, of the same probabilities.
+        bins: The reliability diagram of the same probabilities.
     """
 
     temperature: float
@@ -177,8 +178,9 @@ class ChoiceDiagnostics(Diagnostics):
     Attributes:
         k: How many of the first options count.
         letters: Recall for each position among the options.
-        calibration: None where there are no scores (a submission has only ranks).
-        risk_coverage: Points of the risk-coverage curve, by rising coverage; empty likewise.
+        calibration: Calibration of the scores; None for a submission, which has only ranks.
+        risk_coverage: Points of the risk-coverage curve, by rising coverage; empty for a
+            submission.
     """
 
     task: Literal["multiple-choice"] = "multiple-choice"
@@ -250,7 +252,7 @@ class PositionAudit(_Result):
     """How a solver's results change when the options change places.
 
     Attributes:
-        n_rotations: How many rotations were scored; all of them.
+        n_rotations: How many rotations of the options were scored.
         metric: Name of the metric; the primary one.
         values: Its value under each rotation, the unrotated order first.
         spread: Largest less smallest of these.
@@ -271,17 +273,18 @@ class Comparison(_Result):
 
     Attributes:
         metric: The metric that is compared.
-        name_a: The first.
-        name_b: The second.
-        n_items: How many items both answered.
-        a: Value of the first.
-        b: Value of the second.
+        name_a: Name of the first result.
+        name_b: Name of the second.
+        n_items: How many items are compared.
+        a: Value of the metric for the first.
+        b: Value of the metric for the second.
         difference: a less b, with a paired bootstrap interval.
         p_value: Two-sided, from a paired permutation test (sign flips).
         p_value_exact: Whether the test counted all sign flips or sampled them.
         n_better: Items on which a does better.
         n_worse: Items on which b does better.
-        minimum_detectable_difference: What a test on these pairs would find in 80 of 100 cases.
+        minimum_detectable_difference: Difference that a paired test on these items would find in
+            80 of 100 cases.
         level: Level of the intervals.
         n_resamples: Resamples of the bootstrap and of the permutation test.
         seed: Seed of both.
