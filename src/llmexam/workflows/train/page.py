@@ -9,7 +9,7 @@ from markupsafe import Markup
 
 from llmexam.training.curves import curve_charts
 from llmexam.training.protocol import Checkpoint
-from llmexam.workflows.train_results import primary
+from llmexam.workflows.train.results import primary
 
 _STYLE = """
 :root { color-scheme: light dark; --ink: #1b1f24; --soft: #5a6470; --line: #d5dae0;
