@@ -107,6 +107,16 @@ def test_a_finished_training_is_not_done_again(recipe, fake_family, tmp_path):
     assert len(fake_family.fitted) == 2
 
 
+def test_a_training_of_an_earlier_version_is_refused(recipe, tmp_path):
+    out = tmp_path / "out"
+    train_recipe(recipe(), out)
+    mark = json.loads((out / TRAINING_MARK).read_text())
+    (out / TRAINING_MARK).write_text(json.dumps({"key": mark["key"]}))
+    with pytest.raises(RunError, match=r"schema version 2, got version 1.*--fresh"):
+        train_recipe(recipe(), out)
+    assert not train_recipe(recipe(), out, fresh=True).was_done
+
+
 def test_another_recipe_in_the_folder_is_refused(recipe, tmp_path):
     out = tmp_path / "out"
     train_recipe(recipe(), out)

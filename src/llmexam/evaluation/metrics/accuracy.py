@@ -21,4 +21,4 @@ class Accuracy(RankMetric):
         >>> Accuracy().at_rank(np.array([1.0, 2.0])).tolist()
         [1.0, 0.0]
         """
-        return (ranks == 1).astype(np.float64)
+        return np.where(ranks == 1, 1.0, 0.0)

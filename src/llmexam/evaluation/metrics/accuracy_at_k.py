@@ -32,4 +32,4 @@ class AccuracyAtK(RankMetric):
         >>> AccuracyAtK(2).at_rank(np.array([1.0, 2.0, 3.0])).tolist()
         [1.0, 1.0, 0.0]
         """
-        return (ranks <= self.k).astype(np.float64)
+        return np.where(ranks <= self.k, 1.0, 0.0)
