@@ -50,7 +50,7 @@ def test_solve_prints_a_submission_that_evaluate_grades(tmp_path):
     assert done.stdout.count("\n") == 121
     (tmp_path / "submission.csv").write_text(done.stdout)
     graded = llmexam("evaluate", "bundled", tmp_path / "submission.csv", "--json")
-    assert json.loads(graded.stdout)["n_questions"] == 120
+    assert json.loads(graded.stdout)["n_items"] == 120
 
 
 def test_solve_with_an_index_writes_scores(tmp_path):

@@ -71,7 +71,12 @@ def exam():
 @pytest.fixture(scope="session")
 def content(exam):
     position = PositionAudit(
-        n_rotations=3, map_at_k=(0.75, 0.7, 0.8), spread=0.1, n_changed=2, n_questions=6
+        n_rotations=3,
+        metric="map_at_3",
+        values=(0.75, 0.7, 0.8),
+        spread=0.1,
+        n_changed=2,
+        n_questions=6,
     )
     explanations = tuple(explanation(q.id, len(q.options)) for q in exam)
     final = make_result(

@@ -30,8 +30,13 @@ def test_no_comparisons_make_no_rows():
     assert analysis.comparison_rows([])[0] == ()
 
 
+def without(evaluation, **changes):
+    choice = evaluation.choice.model_copy(update=changes)
+    return evaluation.model_copy(update={"diagnostics": choice})
+
+
 def test_calibration_shows_figures_drawings_and_numbers(content):
-    calibration = content.final.evaluation.calibration
+    calibration = content.final.evaluation.choice.calibration
     view = analysis.calibration_view(content.final.evaluation)
     assert [f.label for f in view.facts] == ["ECE", "Brier", "Temperature"]
     assert view.facts[0].value == f"{calibration.ece:.4f}"
@@ -42,15 +47,13 @@ def test_calibration_shows_figures_drawings_and_numbers(content):
 
 
 def test_a_submission_has_no_calibration(content):
-    ranked = content.final.evaluation.model_copy(update={"calibration": None, "risk_coverage": ()})
+    ranked = without(content.final.evaluation, calibration=None, risk_coverage=())
     assert analysis.calibration_view(ranked) is None
     assert analysis.calibration_view(None) is None
 
 
 def test_a_curve_without_calibration_is_shown_alone(content):
-    view = analysis.calibration_view(
-        content.final.evaluation.model_copy(update={"calibration": None})
-    )
+    view = analysis.calibration_view(without(content.final.evaluation, calibration=None))
     assert (view.facts, view.reliability, view.bins) == ((), "", ())
     assert view.risk_coverage
 

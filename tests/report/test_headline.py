@@ -8,9 +8,12 @@ from llmexam.report.headline import view_headline
 
 
 def graded_as(content, score, **baselines):
-    evaluation = content.final.evaluation.model_copy(
-        update={"map_at_k": Estimate(value=score, low=0.6, high=0.8), "baselines": baselines}
+    first, *others = content.final.evaluation.metrics
+    estimate = Estimate(value=score, low=0.6, high=0.8)
+    changed = first.model_copy(
+        update={"estimate": estimate, "chance": None, "baselines": baselines}
     )
+    evaluation = content.final.evaluation.model_copy(update={"metrics": (changed, *others)})
     return replace(content, final=replace(content.final, evaluation=evaluation))
 
 
@@ -18,8 +21,8 @@ def test_the_score_card_shows_score_interval_and_counts(content):
     head = view_headline(content)
     # Ranks 1, 1, 3, 3, 1, 1: (4 + 2/3) / 6.
     assert (head.metric, head.score, head.level) == ("MAP@3", "0.7778", "95 %")
-    low, high = content.final.evaluation.map_at_k.low, content.final.evaluation.map_at_k.high
-    assert head.interval == f"{low:.4f} to {high:.4f}"
+    estimate = content.final.evaluation.primary.estimate
+    assert head.interval == f"{estimate.low:.4f} to {estimate.high:.4f}"
     facts = {f.label: (f.value, f.detail) for f in head.facts}
     assert facts["Questions"] == ("6", "2 to 4 options")
     assert facts["Accuracy"][0] == "0.6667"

@@ -5,7 +5,7 @@ from llmexam.report.trainings import training_views
 from llmexam.training.protocol import CurvePoint
 
 CURVE = tuple(
-    CurvePoint(step, {"loss": 2 / step, "learning_rate": 1e-4, "dev_map": step / 40})
+    CurvePoint(step, {"loss": 2 / step, "learning_rate": 1e-4, "dev_map_at_3": step / 40})
     for step in (10, 20, 30)
 )
 

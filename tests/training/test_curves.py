@@ -7,8 +7,8 @@ from llmexam.training.protocol import CurvePoint
 
 CURVE = [
     CurvePoint(1, {"loss": 1.6, "learning_rate": 1e-4}),
-    CurvePoint(2, {"loss": 1.4, "learning_rate": 5e-5, "dev_map": 0.5, "dev_loss": 1.5}),
-    CurvePoint(4, {"loss": 1.2, "learning_rate": 0.0, "dev_map": 0.625, "dev_loss": 1.3}),
+    CurvePoint(2, {"loss": 1.4, "learning_rate": 5e-5, "dev_map_at_3": 0.5, "dev_loss": 1.5}),
+    CurvePoint(4, {"loss": 1.2, "learning_rate": 0.0, "dev_map_at_3": 0.625, "dev_loss": 1.3}),
 ]
 
 

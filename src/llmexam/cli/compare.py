@@ -24,7 +24,12 @@ def compare(
     ],
     a: Annotated[Path, typer.Argument(help=_PREDICTION, show_default=False)],
     b: Annotated[Path, typer.Argument(help="Another, of either kind.", show_default=False)],
-    k: Annotated[int, typer.Option("--k", min=1, max=26, help="The k of MAP@k.")] = 3,
+    k: Annotated[
+        int,
+        typer.Option(
+            "--k", min=1, max=26, help="How many of the first options count: the k of MAP@k."
+        ),
+    ] = 3,
     format: Annotated[
         str | None,
         typer.Option("--format", help="Form of the exam file; found out if not given."),
@@ -64,10 +69,10 @@ def compare(
 def _show(result: Comparison, console: Console) -> None:
     from rich.table import Table
 
-    table = Table("", f"MAP@{result.k}", f"{result.level:.1%} interval")
+    table = Table("", result.metric.label, f"{result.level:.1%} interval")
     for label, estimate in (
-        (result.name_a, result.map_a),
-        (result.name_b, result.map_b),
+        (result.name_a, result.a),
+        (result.name_b, result.b),
         ("difference", result.difference),
     ):
         if label == "difference" and estimate is result.difference:
@@ -80,7 +85,7 @@ def _show(result: Comparison, console: Console) -> None:
         soft_wrap=True,
     )
     console.print(
-        f"Of {result.n_questions} questions, {result.name_a} earns more on "
+        f"Of {result.n_items} questions, {result.name_a} is better on "
         f"{result.n_better} and {result.name_b} on {result.n_worse}",
         soft_wrap=True,
     )

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from llmexam.ensemble.settings import EnsembleSettings
+    from llmexam.evaluation.results import Evaluation
     from llmexam.workflows.ensemble import EnsembleOutcome
 
 
@@ -58,7 +59,7 @@ def ensemble(
         str | None,
         typer.Option(
             "--metric",
-            help="What --greedy chooses by: log-likelihood (default) or map.",
+            help="Objective of --greedy: log-likelihood (default), map, accuracy or accuracy-at-k.",
             show_default=False,
         ),
     ] = None,
@@ -217,7 +218,7 @@ def _show(
 
     graded = {member.name: member for member in outcome.members}
     own = outcome.evaluation
-    columns = [f"MAP@{own.k}", "interval"] if own else []
+    columns = [own.primary.label, "interval"] if own else []
     columns += ["gain", "interval"] if outcome.gains else []
     table = Table(outcome.settings.method, "weight", *columns)
     for name, weight in outcome.weights.items():
@@ -243,8 +244,8 @@ def _gain_cells(outcome: EnsembleOutcome, name: str) -> list[str]:
     return [f"{gain.value:+.4f}", f"{gain.low:+.4f} to {gain.high:+.4f}"]
 
 
-def _cells(graded: dict[str, Any], name: str) -> list[str]:
+def _cells(graded: dict[str, Evaluation], name: str) -> list[str]:
     if name not in graded:
         return []
-    found = graded[name].map_at_k
+    found = graded[name].primary.estimate
     return [f"{found.value:.4f}", f"{found.low:.4f} to {found.high:.4f}"]

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from rich.console import Console
     from rich.table import Table
 
-    from llmexam.evaluation.results import Evaluation
+    from llmexam.evaluation.results import ChoiceDiagnostics, Estimate, Evaluation
 
 
 def evaluate(
@@ -27,7 +27,12 @@ def evaluate(
             help="A submission (CSV: id,prediction) or a score file (Parquet).", show_default=False
         ),
     ],
-    k: Annotated[int, typer.Option("--k", min=1, max=26, help="The k of MAP@k.")] = 3,
+    k: Annotated[
+        int,
+        typer.Option(
+            "--k", min=1, max=26, help="How many of the first options count: the k of MAP@k."
+        ),
+    ] = 3,
     name: Annotated[
         str | None, typer.Option("--name", help="What to call the prediction; its file's name.")
     ] = None,
@@ -59,7 +64,7 @@ def evaluate(
     ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON only.")] = False,
 ) -> None:
-    """Grade a submission or scores: MAP@k with its interval, baselines and weaknesses.
+    """Grade a submission or scores: metrics with intervals, baselines and weaknesses.
 
     Intervals are from a bootstrap over questions. A score file also gets its calibration: how
     far its probabilities can be trusted, each with a temperature fitted without its question.
@@ -94,13 +99,15 @@ def evaluate(
 def _show(result: Evaluation, console: Console, slices: bool) -> None:
     from rich.text import Text
 
-    console.print(Text(f"{result.name}: {result.n_questions} questions", style="bold"))
+    console.print(Text(f"{result.name}: {result.n_items} questions", style="bold"))
     console.print(_scores(result))
-    console.print(_letters(result))
+    choice, primary = result.choice, result.primary
+    if choice:
+        console.print(_letters(choice))
     if slices and result.slices:
         console.print(_slices(result))
-    if result.calibration:
-        found = result.calibration
+    if choice and choice.calibration:
+        found = choice.calibration
         console.print(
             f"Calibration: temperature {found.temperature:.4g}; out of fold, expected calibration "
             f"error {found.ece:.4f} and Brier score {found.brier:.4f}",
@@ -109,8 +116,8 @@ def _show(result: Evaluation, console: Console, slices: bool) -> None:
     if result.n_truncated:
         console.print(f"Evidence was cut for {result.n_truncated} questions", soft_wrap=True)
     console.print(
-        f"Smallest difference in MAP@{result.k} that {result.n_questions} questions can be "
-        f"expected to show: {result.minimum_detectable_difference:.4f}",
+        f"Smallest difference in {primary.label} that {result.n_items} questions can be "
+        f"expected to show: {primary.minimum_detectable_difference:.4f}",
         soft_wrap=True,
     )
 
@@ -119,19 +126,15 @@ def _scores(result: Evaluation) -> Table:
     from rich.table import Table
 
     table = Table("", "score", f"{result.level:.1%} interval")
-    for label, estimate in (
-        (f"MAP@{result.k}", result.map_at_k),
-        ("accuracy", result.accuracy),
-        (f"accuracy@{result.k}", result.accuracy_at_k),
-    ):
-        table.add_row(label, f"{estimate.value:.4f}", f"{estimate.low:.4f} to {estimate.high:.4f}")
+    for metric in result.metrics:
+        table.add_row(metric.label, f"{metric.estimate.value:.4f}", _interval(metric.estimate))
     table.add_section()
-    for label, value in result.baselines.items():
-        table.add_row(f"MAP@{result.k} of {label}", f"{value:.4f}", "")
+    for name, value in result.primary.references.items():
+        table.add_row(f"{result.primary.label} of {name}", f"{value:.4f}", "")
     return table
 
 
-def _letters(result: Evaluation) -> Table:
+def _letters(result: ChoiceDiagnostics) -> Table:
     from rich.table import Table
 
     table = Table("place", "answers", "first choices", "recall")
@@ -144,7 +147,7 @@ def _letters(result: Evaluation) -> Table:
 def _slices(result: Evaluation) -> Table:
     from rich.table import Table
 
-    table = Table("slice", "", "questions", f"MAP@{result.k}", "interval")
+    table = Table("slice", "", "questions", result.primary.label, "interval")
     previous = ""
     for part in result.slices:
         if previous and part.by != previous:
@@ -153,8 +156,12 @@ def _slices(result: Evaluation) -> Table:
             part.by if part.by != previous else "",
             part.value,
             str(part.n),
-            f"{part.map_at_k.value:.4f}",
-            f"{part.map_at_k.low:.4f} to {part.map_at_k.high:.4f}",
+            f"{part.estimate.value:.4f}",
+            _interval(part.estimate),
         )
         previous = part.by
     return table
+
+
+def _interval(estimate: Estimate) -> str:
+    return f"{estimate.low:.4f} to {estimate.high:.4f}"

@@ -104,7 +104,7 @@ def _print_results(results: dict[str, Any], folder: Path, console: Console) -> N
     n_columns = GRADE_HEADS.index("over")
     cells = [[cell.replace(" (", "\n").rstrip(")") for cell in row[:n_columns]] for row in rows]
     if rows:
-        title = f"{results['title']}: {results['family']}, MAP@3"
+        title = f"{results['title']}: {results['family']}, {results['metric']['label']}"
         _print_table(title, GRADE_HEADS[:n_columns], cells, console)
     for row in rows:
         exam, over, random, longest = row[0], *row[n_columns:]
@@ -132,7 +132,8 @@ def _print_splits(results: dict[str, Any], console: Console) -> None:
         # What chooses the best step is no result.
         if name != "dev":
             heads, *rows = split_rows(results, name)
-            _print_table(f"{name}: MAP@3 of each split", heads, rows, console)
+            title = f"{name}: {results['metric']['label']} of each split"
+            _print_table(title, heads, rows, console)
 
 
 def _print_table(

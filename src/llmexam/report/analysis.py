@@ -91,18 +91,16 @@ def comparison_rows(comparisons: Sequence[Comparison]) -> tuple[tuple[Comparison
 
 
 def _verdict(comparison: Comparison) -> str:
-    if comparison.difference.low > 0:
-        return f"{comparison.name_a} is better"
-    if comparison.difference.high < 0:
-        return f"{comparison.name_b} is better"
-    return "no difference shown"
+    winner = comparison.winner
+    return "no difference shown" if winner is None else f"{winner} is better"
 
 
 def calibration_view(evaluation: Evaluation | None) -> CalibrationView | None:
     """Return the calibration of a result, or None where nothing is known of it."""
-    if evaluation is None or (evaluation.calibration is None and not evaluation.risk_coverage):
+    choice = evaluation.choice if evaluation else None
+    if choice is None or (choice.calibration is None and not choice.risk_coverage):
         return None
-    calibration, points = evaluation.calibration, evaluation.risk_coverage
+    calibration, points = choice.calibration, choice.risk_coverage
     marks = [point_at(points, share) for share in (0.1, 0.25, 0.5, 0.75, 0.9, 1.0)]
     seen = list(dict.fromkeys(mark for mark in marks if mark is not None))
     return CalibrationView(
@@ -135,9 +133,9 @@ def slice_groups(evaluation: Evaluation | None) -> tuple[tuple[SliceGroup, ...],
     """Return the slices by property, and the axis under their drawings."""
     if evaluation is None or not evaluation.slices:
         return (), _NOTHING
-    slices, overall = evaluation.slices, evaluation.map_at_k.value
+    slices, overall = evaluation.slices, evaluation.primary.estimate.value
     axis = axis_over(
-        [overall, *(v for s in slices for v in (s.map_at_k.low, s.map_at_k.high))], floor=0.0
+        [overall, *(v for s in slices for v in (s.estimate.low, s.estimate.high))], floor=0.0
     )
     groups = []
     for by, members in groupby(slices, key=lambda s: s.by):
@@ -145,9 +143,9 @@ def slice_groups(evaluation: Evaluation | None) -> tuple[tuple[SliceGroup, ...],
             SliceRow(
                 s.value,
                 count(s.n),
-                fixed(s.map_at_k.value),
-                interval(s.map_at_k),
-                strip(axis, s.map_at_k, told(s.map_at_k, evaluation.level), reference=overall),
+                fixed(s.estimate.value),
+                interval(s.estimate),
+                strip(axis, s.estimate, told(s.estimate, evaluation.level), reference=overall),
             )
             for s in members
         )

@@ -42,7 +42,8 @@ def grade(exam: Exam, final: SolverResult) -> Grades:
         ScoreError: The scores are not those of the exam's questions.
     """
     scores = align_scores(exam, final.scores)
-    calibration = final.evaluation.calibration if final.evaluation else None
+    choice = final.evaluation.choice if final.evaluation else None
+    calibration = choice.calibration if choice else None
     probabilities = softmax(scores, calibration.temperature) if calibration else None
     n = len(exam)
     if n == 0:

@@ -9,7 +9,7 @@ from markupsafe import Markup
 
 from llmexam.evaluation.results import Evaluation
 from llmexam.report.content import ReportContent
-from llmexam.report.formats import count, fixed, interval, listing, percent, plural
+from llmexam.report.formats import capital, count, fixed, interval, listing, percent, plural
 from llmexam.report.plots import range_bar, told
 
 
@@ -46,30 +46,27 @@ def view_headline(content: ReportContent) -> Headline:
         )
         known = (_questions_fact(content), _truncated_fact(content))
         return Headline("", "", "", "", Markup(""), (note,), known)
-    k, level = evaluation.k, evaluation.level
-    metric = f"MAP@{k}"
-    names = ", ".join(f"{name} {fixed(v)}" for name, v in evaluation.baselines.items())
+    primary, level = evaluation.primary, evaluation.level
+    names = ", ".join(f"{name} {fixed(v)}" for name, v in primary.references.items())
     bar = range_bar(
-        evaluation.map_at_k,
-        evaluation.baselines,
-        evaluation.minimum_detectable_difference,
-        f"{metric} {told(evaluation.map_at_k, level)}. Baselines: {names or 'none'}. Minimum "
-        f"detectable difference {fixed(evaluation.minimum_detectable_difference)}.",
+        primary.estimate,
+        primary.references,
+        primary.minimum_detectable_difference,
+        f"{primary.label} {told(primary.estimate, level)}. Baselines: {names or 'none'}. Minimum "
+        f"detectable difference {fixed(primary.minimum_detectable_difference)}.",
     )
     facts = (
         _questions_fact(content),
-        Fact("Accuracy", fixed(evaluation.accuracy.value), interval(evaluation.accuracy)),
-        Fact(
-            f"Accuracy@{k}",
-            fixed(evaluation.accuracy_at_k.value),
-            interval(evaluation.accuracy_at_k),
+        *(
+            Fact(capital(m.label), fixed(m.estimate.value), interval(m.estimate))
+            for m in evaluation.metrics[1:]
         ),
         _truncated_fact(content),
     )
     return Headline(
-        metric,
-        fixed(evaluation.map_at_k.value),
-        interval(evaluation.map_at_k),
+        primary.label,
+        fixed(primary.estimate.value),
+        interval(primary.estimate),
         percent(level),
         bar,
         tuple(_reading(evaluation)),
@@ -95,24 +92,28 @@ def _truncated_fact(content: ReportContent) -> Fact:
 
 
 def _reading(evaluation: Evaluation) -> Iterator[str]:
-    score, baselines = evaluation.map_at_k, evaluation.baselines
+    primary = evaluation.primary
+    score, baselines = primary.estimate, primary.references
     below = [name for name, value in baselines.items() if value < score.low]
     within = [name for name, value in baselines.items() if score.low <= value <= score.high]
     above = [name for name, value in baselines.items() if value > score.high]
-    if below:
-        yield f"The whole interval lies above {_baselines(below)}."
+    beaten, better = (below, above) if primary.higher_is_better else (above, below)
+    if beaten:
+        side = "above" if primary.higher_is_better else "below"
+        yield f"The whole interval lies {side} {_baselines(beaten)}."
     if within:
         verb = "lies" if len(within) == 1 else "lie"
         yield (
             f"{_baselines(within, capital=True)} {verb} inside the interval: "
             f"the score cannot be told from {'it' if len(within) == 1 else 'them'}."
         )
-    if above:
-        verb = "scores" if len(above) == 1 else "score"
-        yield f"{_baselines(above, capital=True)} {verb} higher than the whole interval."
+    if better:
+        verb = "scores" if len(better) == 1 else "score"
+        side = "higher" if primary.higher_is_better else "lower"
+        yield f"{_baselines(better, capital=True)} {verb} {side} than the whole interval."
     yield (
-        f"A paired test on {plural(evaluation.n_questions, 'question')} would find a difference of "
-        f"{fixed(evaluation.minimum_detectable_difference)} to another solver in 80 of 100 cases; "
+        f"A paired test on {plural(evaluation.n_items, 'question')} would find a difference of "
+        f"{fixed(primary.minimum_detectable_difference)} to another solver in 80 of 100 cases; "
         "smaller ones often go unseen."
     )
 

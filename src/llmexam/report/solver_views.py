@@ -8,9 +8,9 @@ from dataclasses import dataclass, replace
 from markupsafe import Markup
 
 from llmexam.evaluation.alignment import align_scores
-from llmexam.evaluation.results import Estimate
+from llmexam.evaluation.results import Estimate, Evaluation, LetterRecall
 from llmexam.report.content import ReportContent, SolverResult
-from llmexam.report.formats import MISSING, count, fixed, interval, percent, plural, signed
+from llmexam.report.formats import MISSING, capital, count, fixed, interval, percent, plural, signed
 from llmexam.report.plots import Axis, axis_labels, axis_over, letter_bars, strip, told
 
 _NOTHING = Markup("")
@@ -25,8 +25,8 @@ class SolverRow:
     score: str = ""
     interval: str = ""
     strip: Markup = _NOTHING
-    accuracy: str = MISSING
-    accuracy_interval: str = ""
+    secondary: str = MISSING
+    secondary_interval: str = ""
     weight: str = MISSING
     gain: str = MISSING
     gain_interval: str = ""
@@ -40,6 +40,7 @@ class SolverTable:
     """All solvers, the final result first, and which columns have something to say."""
 
     metric: str
+    secondary: str
     rows: tuple[SolverRow, ...]
     axis: Markup
     graded: bool
@@ -63,10 +64,11 @@ def solver_table(content: ReportContent) -> SolverTable:
     final = content.final
     results = [final, *(s for s in content.solvers if s.name != final.name)]
     graded = [r.evaluation for r in results if r.evaluation is not None]
-    baselines = final.evaluation.baselines if final.evaluation else {}
-    ends = [v for e in graded for v in (e.map_at_k.low, e.map_at_k.high, e.map_at_k.value)]
+    baselines = final.evaluation.primary.references if final.evaluation else {}
+    scores = [e.primary.estimate for e in graded]
+    ends = [v for score in scores for v in (score.low, score.high, score.value)]
     axis = axis_over([*ends, *baselines.values()], floor=0.0)
-    reference = final.evaluation.map_at_k.value if final.evaluation else None
+    reference = final.evaluation.primary.estimate.value if final.evaluation else None
     firsts = align_scores(content.exam, final.scores).ranking[:, :1]
     rows = []
     for result in results:
@@ -75,7 +77,8 @@ def solver_table(content: ReportContent) -> SolverTable:
         rows.append(_solver_row(result, result is final, axis, reference, agreement))
     rows.extend(_baseline_rows(baselines, axis, reference))
     return SolverTable(
-        metric=f"MAP@{graded[0].k}" if graded else "",
+        metric=graded[0].primary.label if graded else "",
+        secondary=capital(graded[0].metrics[1].label) if graded and graded[0].metrics[1:] else "",
         rows=tuple(rows),
         axis=axis_labels(axis),
         graded=bool(graded),
@@ -102,14 +105,15 @@ def _solver_row(
     )
     if evaluation is None:
         return row
-    score, accuracy = evaluation.map_at_k, evaluation.accuracy
+    score = evaluation.primary.estimate
+    if len(evaluation.metrics) > 1:
+        second = evaluation.metrics[1].estimate
+        row = replace(row, secondary=fixed(second.value), secondary_interval=interval(second))
     return replace(
         row,
         score=fixed(score.value),
         interval=interval(score),
         strip=strip(axis, score, told(score, evaluation.level), reference=reference, kind=row.kind),
-        accuracy=fixed(accuracy.value),
-        accuracy_interval=interval(accuracy),
     )
 
 
@@ -132,20 +136,24 @@ def letter_cards(content: ReportContent) -> tuple[LetterCard, ...]:
     return tuple(
         LetterCard(
             result.name,
-            letter_bars(e.letters, e.accuracy.value, result.name),
+            letter_bars(_letters(e), e.metric("accuracy").estimate.value, result.name),
             _rotations(result),
         )
         for result in results
-        if (e := result.evaluation) is not None and e.letters
+        if (e := result.evaluation) is not None and _letters(e)
     )
+
+
+def _letters(evaluation: Evaluation) -> tuple[LetterRecall, ...]:
+    return evaluation.choice.letters if evaluation.choice else ()
 
 
 def _rotations(result: SolverResult) -> str:
     position = result.position
-    if position is None or not position.map_at_k:
+    if position is None or not position.values:
         return ""
     return (
         f"Under {plural(position.n_rotations, 'rotation')} of the options the score runs from "
-        f"{fixed(min(position.map_at_k))} to {fixed(max(position.map_at_k))}; the first choice "
+        f"{fixed(min(position.values))} to {fixed(max(position.values))}; the first choice "
         f"changes on {count(position.n_changed)} of {plural(position.n_questions, 'question')}."
     )

@@ -87,7 +87,7 @@ def _solvers(view: solver_views.SolverTable) -> Table:
     shown = (
         (view.metric, view.graded),
         ("Interval", view.graded),
-        ("Accuracy", view.graded),
+        (view.secondary, bool(view.secondary)),
         ("Weight", view.weighted),
         ("Spread", view.rotated),
         ("Truncated", True),
@@ -96,7 +96,7 @@ def _solvers(view: solver_views.SolverTable) -> Table:
     for row in view.rows:
         if row.kind == "baseline":
             continue
-        cells = (row.score, row.interval, row.accuracy, row.weight, row.spread, row.truncated)
+        cells = (row.score, row.interval, row.secondary, row.weight, row.spread, row.truncated)
         table.add_row(
             _text(row.name),
             *(cell for cell, (_, there) in zip(cells, shown, strict=True) if there),

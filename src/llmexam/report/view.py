@@ -74,8 +74,9 @@ def view_report(content: ReportContent) -> ReportView:
         ScoreError: The scores of a solver are not those of the exam's questions.
     """
     evaluation = content.final.evaluation
+    choice = evaluation.choice if evaluation else None
     grades = grade(content.exam, content.final)
-    views = QuestionViews(content, grades, evaluation.k if evaluation else 3)
+    views = QuestionViews(content, grades, choice.k if choice else 3)
     n = len(content.exam)
     full = set(range(n)) if n <= MOST_IN_FULL else most_telling(grades, SHOWN_OF_LONG)
     rest = [row for row in range(n) if row not in full]
@@ -119,9 +120,10 @@ def _sections(
     content: ReportContent, sliced: bool, calibrated: bool, mistaken: bool, trained: bool
 ) -> tuple[tuple[str, str], ...]:
     evaluation = content.final.evaluation
+    choice = evaluation.choice if evaluation else None
     parts = (
         ("solvers", "Solvers", True),
-        ("letters", "Letters", evaluation is not None and bool(evaluation.letters)),
+        ("letters", "Letters", choice is not None and bool(choice.letters)),
         ("trainings", "Training", trained),
         ("comparisons", "Comparisons", bool(content.comparisons)),
         ("calibration", "Calibration", calibrated),

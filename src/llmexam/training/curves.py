@@ -10,15 +10,12 @@ from typing import Any
 from markupsafe import Markup, escape
 
 from llmexam.errors import MissingDependencyError
+from llmexam.evaluation.metrics.registry import metric_label
 from llmexam.storage.atomic import atomic_path
+from llmexam.training.dev_metric import PREFIX
 from llmexam.training.protocol import CurvePoint
 
-# Title, and the values that are drawn in it: name in the curve, and what it is called.
-PANELS: tuple[tuple[str, tuple[tuple[str, str], ...]], ...] = (
-    ("Loss", (("loss", "train"), ("dev_loss", "dev"))),
-    ("MAP@3 of the dev questions", (("dev_map", "dev"),)),
-    ("Learning rate", (("learning_rate", "learning rate"),)),
-)
+_DEV_LOSS = f"{PREFIX}loss"
 _WIDTH, _HEIGHT = 360, 240
 _LEFT, _RIGHT, _TOP, _BOTTOM = 54, 350, 10, 200
 _MOST_POINTS = 240
@@ -26,7 +23,7 @@ _STEPS = (1.0, 2.0, 2.5, 5.0, 10.0)
 
 
 def write_curves(path: str | Path, curve: Sequence[CurvePoint], title: str = "") -> None:
-    """Draw loss, dev MAP@3 and learning rate into a PNG, whole or not at all.
+    """Draw loss, metrics of the dev questions and learning rate into a PNG, whole or not at all.
 
     Args:
         path: The file.
@@ -73,9 +70,23 @@ def curve_charts(curve: Sequence[CurvePoint]) -> list[tuple[str, Markup]]:
 _Line = tuple[str, list[tuple[float, float]]]
 
 
+def _layout(curve: Sequence[CurvePoint]) -> list[tuple[str, list[tuple[str, str]]]]:
+    """Return the title of each panel, and the values that it shows: name and what it is called."""
+    names = dict.fromkeys(name for point in curve for name in point.values)
+    metrics = [name for name in names if name.startswith(PREFIX) and name != _DEV_LOSS]
+    return [
+        ("Loss", [("loss", "train"), (_DEV_LOSS, "dev")]),
+        *(
+            (f"{metric_label(name.removeprefix(PREFIX))} of the dev questions", [(name, "dev")])
+            for name in metrics
+        ),
+        ("Learning rate", [("learning_rate", "learning rate")]),
+    ]
+
+
 def _panels(curve: Sequence[CurvePoint]) -> list[tuple[str, list[_Line]]]:
     panels = []
-    for title, values in PANELS:
+    for title, values in _layout(curve):
         lines: list[_Line] = []
         for name, label in values:
             points = [(float(p.step), p.values[name]) for p in curve if name in p.values]

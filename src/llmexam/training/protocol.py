@@ -20,7 +20,7 @@ class CurvePoint:
     Attributes:
         step: Updates of the weights so far.
         values: By name: `loss` (mean since the last point), `learning_rate`, `grad_norm`,
-            `dev_loss`, `dev_map`, `seconds`, ...
+            `dev_loss`, `dev_map_at_3`, `seconds`, ...
     """
 
     step: int

@@ -78,7 +78,7 @@ def ensemble(
         out: Score file to write.
         out_weights: Weights file to write, where weights are fitted.
         submission: Submission file to write.
-        k: How many options a question gets in the submission, and the k of MAP@k.
+        k: How many options a question gets in the submission, and how many count in metrics.
         n_resamples: Bootstrap resamples behind each interval.
 
     Raises:

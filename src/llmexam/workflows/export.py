@@ -14,7 +14,7 @@ import numpy as np
 
 from llmexam import sample
 from llmexam.errors import ModelError, SettingsError, nearest
-from llmexam.evaluation.metrics import map_at_k
+from llmexam.evaluation.metrics.registry import choice_metrics
 from llmexam.evidence.corpus import read_corpus
 from llmexam.evidence.judgements import read_qrels
 from llmexam.exam.exam import Exam
@@ -40,8 +40,9 @@ class ExportResult:
         spread: Standard deviation of the source's scores, to judge the difference by.
         same_first: Share of questions with the same option first.
         same_top3: Share of questions with the same first three in the same order.
-        map_source: MAP@3 of the source on the sample exam.
-        map_export: MAP@3 of the export on it.
+        metric: Label of the primary metric.
+        value_source: Its value for the source on the sample exam.
+        value_export: Its value for the export on it.
         megabytes_source: Size of the source's weights, in MB (10^6 bytes).
         megabytes_export: Size of the export's.
         seconds_source: Time to score the questions, best of two.
@@ -55,8 +56,9 @@ class ExportResult:
     spread: float
     same_first: float
     same_top3: float
-    map_source: float
-    map_export: float
+    metric: str
+    value_source: float
+    value_export: float
     megabytes_source: float
     megabytes_export: float
     seconds_source: float
@@ -148,7 +150,7 @@ def _compare(
     source: ModelFolder, export: ModelFolder, family: str, n_questions: int
 ) -> ExportResult:
     questions = _sample_questions()[:n_questions]
-    answers = Exam(tuple(questions)).answers
+    exam, metric = Exam(tuple(questions)), choice_metrics()[0]
     before, seconds_source = _timed(family, source, questions)
     after, seconds_export = _timed(family, export, questions)
     if not np.isfinite(after.values).all():
@@ -162,8 +164,9 @@ def _compare(
         spread=float(before.values.std()),
         same_first=float((first[:, 0] == second[:, 0]).mean()),
         same_top3=float((first == second).all(axis=1).mean()),
-        map_source=map_at_k(before.ranking, answers),
-        map_export=map_at_k(after.ranking, answers),
+        metric=metric.label,
+        value_source=float(metric.values(exam, before.ranking).mean()),
+        value_export=float(metric.values(exam, after.ranking).mean()),
         megabytes_source=_megabytes(source),
         megabytes_export=_megabytes(export),
         seconds_source=seconds_source,

@@ -60,10 +60,10 @@ def run(trainee_and_trainer, folder, **more):
 
 
 def test_a_skill_is_learned(trained):
-    curve = [p.values["dev_map"] for p in trained.curve if "dev_map" in p.values]
+    curve = [p.values["dev_map_at_3"] for p in trained.curve if "dev_map_at_3" in p.values]
     assert curve[0] < 0.8
     assert max(curve) >= 0.95
-    assert trained.card.metrics["after"]["dev_map"] == max(curve)
+    assert trained.card.metrics["after"]["dev_map_at_3"] == max(curve)
     assert losses(trained)[0] == pytest.approx(np.log(4), abs=0.2)
 
 
@@ -71,7 +71,7 @@ def test_shuffled_labels_stay_at_chance(tmp_path, make_exam, settings_for):
     train = make_exam(256, shuffled_labels=True)
     dev = make_exam(200, seed=1)
     checkpoint = fit(settings_for(n_epochs=2), train, dev, tmp_path)
-    last = [p.values["dev_map"] for p in checkpoint.curve if "dev_map" in p.values][-1]
+    last = [p.values["dev_map_at_3"] for p in checkpoint.curve if "dev_map_at_3" in p.values][-1]
     # Three standard errors: a question earns 0 to 1 with a deviation of about 0.37.
     assert last == pytest.approx(CHANCE, abs=3 * 0.37 / np.sqrt(200))
 
@@ -81,7 +81,7 @@ def test_serving_gives_the_scores_of_training(trained, make_exam):
     solver = create_solver("multiple-choice", {"model": str(trained.folder), "precision": "fp32"})
     scores = solver.score(dev.questions)
     np.testing.assert_allclose(scores.values, trained.dev_scores.values, atol=2e-5)
-    assert map_at_k(scores.ranking, dev.answers) == trained.card.metrics["after"]["dev_map"]
+    assert map_at_k(scores.ranking, dev.answers) == trained.card.metrics["after"]["dev_map_at_3"]
 
 
 def test_serving_reads_the_tokens_of_training(trained, make_exam, settings_for):
@@ -124,9 +124,9 @@ def test_the_folder_says_what_it_is(trained, make_exam, settings_for):
 def test_training_goes_on_from_a_trained_head(trained, make_exam, settings_for, tmp_path):
     settings = settings_for(model=str(trained.folder), max_steps=1, learning_rate=1e-6)
     more = fit(settings, make_exam(32), make_exam(100, seed=1), tmp_path)
-    best = trained.card.metrics["after"]["dev_map"]
-    assert more.card.metrics["before"]["dev_map"] == best
-    assert more.card.metrics["after"]["dev_map"] == pytest.approx(best, abs=0.02)
+    best = trained.card.metrics["after"]["dev_map_at_3"]
+    assert more.card.metrics["before"]["dev_map_at_3"] == best
+    assert more.card.metrics["after"]["dev_map_at_3"] == pytest.approx(best, abs=0.02)
 
 
 @pytest.mark.parametrize("objective", ["softmax", "binary"])

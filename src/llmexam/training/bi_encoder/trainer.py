@@ -20,7 +20,6 @@ from sentence_transformers.sentence_transformer import losses
 from sentence_transformers.sentence_transformer.evaluation import BinaryClassificationEvaluator
 
 from llmexam.errors import ExamError
-from llmexam.evaluation.metrics import map_at_k
 from llmexam.exam.exam import Exam
 from llmexam.exam.scores import ScoreMatrix
 from llmexam.lm.encoding.embedding import Embedder, load_embedder
@@ -32,6 +31,7 @@ from llmexam.training.arguments import training_device
 from llmexam.training.bi_encoder.rows import columns, contrasts
 from llmexam.training.bi_encoder.settings import BiEncoderTrainingSettings
 from llmexam.training.checkpoint import finished_checkpoint
+from llmexam.training.dev_metric import dev_values
 from llmexam.training.finish import finish_training
 from llmexam.training.hard_negatives import hard_negatives
 from llmexam.training.loop import DevSet, run_training
@@ -214,7 +214,7 @@ def _grade(
     embedder: Embedder,
     scores: ScoreMatrix | None = None,
 ) -> dict[str, Any]:
-    """Return MAP@3 of the dev questions, and how well a threshold tells right from wrong."""
+    """Return the primary metric of the dev questions, and binary classification metrics."""
     if dev is None or not is_first_process():
         return {}
     with undisturbed():
@@ -230,6 +230,6 @@ def _grade(
         )
         found = evaluator(model)
     return {
-        "dev_map": map_at_k(scores.ranking, dev.answers),
+        **dev_values(dev, scores),
         **{name: float(value) for name, value in found.items() if name.startswith("cosine_")},
     }

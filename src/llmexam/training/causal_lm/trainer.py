@@ -7,7 +7,6 @@ from typing import Any
 
 import transformers
 
-from llmexam.evaluation.metrics import map_at_k
 from llmexam.exam.exam import Exam
 from llmexam.exam.scores import ScoreMatrix
 from llmexam.lm.models.card import ModelCard
@@ -19,6 +18,7 @@ from llmexam.training.causal_lm.model import load_trainee, save_trained, stored_
 from llmexam.training.causal_lm.settings import CausalLmTrainingSettings
 from llmexam.training.causal_lm.template import training_template
 from llmexam.training.checkpoint import finish_checkpoint, finished_checkpoint
+from llmexam.training.dev_metric import dev_values
 from llmexam.training.loop import DevSet, run_training
 from llmexam.training.preflight import require_trainable
 from llmexam.training.protocol import Checkpoint, Estimate
@@ -128,7 +128,7 @@ def _metrics(
     dev: Exam | None, before: ScoreMatrix | None, after: ScoreMatrix | None
 ) -> dict[str, Any]:
     return {
-        name: {"dev_map": map_at_k(scores.ranking, dev.answers)}
+        name: dev_values(dev, scores)
         for name, scores in (("before", before), ("after", after))
         if dev is not None and scores is not None
     }

@@ -8,7 +8,6 @@ from typing import Any
 
 import transformers
 
-from llmexam.evaluation.metrics import map_at_k
 from llmexam.exam.exam import Exam
 from llmexam.exam.scores import ScoreMatrix
 from llmexam.lm.readers.text_pairs import TextPair
@@ -27,6 +26,7 @@ from llmexam.training.cross_encoder.settings import (
     CrossEncoderTrainingSettings,
     PairTrainingSettings,
 )
+from llmexam.training.dev_metric import dev_values
 from llmexam.training.finish import finish_training
 from llmexam.training.loop import DevSet, run_training
 from llmexam.training.lora import merge_lora
@@ -151,7 +151,7 @@ def fit_lists(
     measured["after"] = measure()
     for name, scores in (("before", before), ("after", trained.dev_scores)):
         if dev is not None and scores is not None:
-            measured[name]["dev_map"] = map_at_k(scores.ranking, dev.exam.answers)
+            measured[name] |= dev_values(dev.exam, scores)
     encoding: Any = getattr(settings, "encoding")  # noqa: B009 - each family has its own class
     return finish_training(
         folder,

@@ -7,11 +7,11 @@ from typing import Any
 
 import transformers
 
-from llmexam.evaluation.metrics import map_at_k
 from llmexam.exam.exam import Exam
 from llmexam.exam.scores import ScoreMatrix
 from llmexam.tracking.tracker import Tracker
 from llmexam.training.checkpoint import finished_checkpoint
+from llmexam.training.dev_metric import dev_values
 from llmexam.training.finish import finish_training
 from llmexam.training.loop import DevSet, run_training
 from llmexam.training.lora import merge_lora
@@ -111,7 +111,7 @@ def _metrics(
     dev: Exam | None, before: ScoreMatrix | None, after: ScoreMatrix | None
 ) -> dict[str, Any]:
     return {
-        name: {"dev_map": map_at_k(scores.ranking, dev.answers)}
+        name: dev_values(dev, scores)
         for name, scores in (("before", before), ("after", after))
         if dev is not None and scores is not None
     }

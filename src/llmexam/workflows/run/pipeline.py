@@ -11,6 +11,7 @@ from pydantic import TypeAdapter
 
 from llmexam.errors import RunError
 from llmexam.evaluation.alignment import require_answers
+from llmexam.evaluation.results import RunMetrics, SolverMetrics
 from llmexam.exam.audit import Finding
 from llmexam.exam.exam import Exam
 from llmexam.exam.parsers import read_exam
@@ -131,8 +132,7 @@ def _run(plan: Plan, folder: Path, stages: Executor, command: str) -> ReportCont
     # With the results, so that a run that failed leaves the plan of those that are there.
     write_text(folder / "plan.yaml", _as_yaml(plan))
     _drop_others(folder, content)
-    if final.evaluation is not None:
-        _write_metrics(folder / "metrics.json", content)
+    _write_metrics(folder / "metrics.json", content)
     stages.time("write the report", lambda: write_report(folder / "report.html", content))
     write_json(folder / RUN_FILE, _record(content, stages, folder))
     return content
@@ -218,25 +218,26 @@ def _files(folder: Path, final: SolverResult) -> dict[str, str]:
 
 
 def _write_metrics(path: Path, content: ReportContent) -> None:
-    write_json(
-        path,
-        {
-            "final": content.final.evaluation and content.final.evaluation.model_dump(mode="json"),
-            "solvers": {
-                member.name: {
-                    "weight": member.weight,
-                    "gain": member.gain and member.gain.model_dump(mode="json"),
-                    "evaluation": member.evaluation and member.evaluation.model_dump(mode="json"),
-                    "position": member.position and member.position.model_dump(mode="json"),
-                }
-                for member in content.solvers
-            },
-            "comparisons": [c.model_dump(mode="json") for c in content.comparisons],
-            "command": content.command,
-            "seed": content.seed,
-            "exam_hash": content.exam.content_hash,
+    """Write all grades; an exam without answers has none."""
+    if content.final.evaluation is None:
+        return
+    metrics = RunMetrics(
+        final=content.final.evaluation,
+        solvers={
+            member.name: SolverMetrics(
+                weight=member.weight,
+                gain=member.gain,
+                evaluation=member.evaluation,
+                position=member.position,
+            )
+            for member in content.solvers
         },
+        comparisons=content.comparisons,
+        command=content.command,
+        seed=content.seed,
+        exam_hash=content.exam.content_hash,
     )
+    write_json(path, metrics.model_dump(mode="json"))
 
 
 def _record(content: ReportContent, stages: Executor, folder: Path) -> dict[str, Any]:

@@ -31,14 +31,19 @@ from llmexam.training.registry import create_trainer
 from llmexam.training.settings import TrainingSettings
 from llmexam.training.states import is_first_process, wait_for_all
 from llmexam.workflows.provenance import describe_run
-from llmexam.workflows.run.pipeline import TRAINING_MARK
 from llmexam.workflows.train.exams import TrainingExams
-from llmexam.workflows.train.folder import RECIPE_FILE, RESULTS_FILE, finished_results
+from llmexam.workflows.train.folder import (
+    RECIPE_FILE,
+    RESULTS_FILE,
+    finished_results,
+    mark_training,
+)
 from llmexam.workflows.train.key import training_key
 from llmexam.workflows.train.page import training_page
 from llmexam.workflows.train.processes import Crew
 from llmexam.workflows.train.recipe import Recipe, recipe_yaml
 from llmexam.workflows.train.results import (
+    METRIC,
     card_metrics,
     grade_exams,
     grade_scores,
@@ -114,7 +119,7 @@ def run_training(one: OneTraining, stages: Executor, crew: Crew) -> dict[str, An
     crew.tell(one.named("training"), "train" if done is None else "done")
     if done is not None:
         return done
-    write_json(one.folder / TRAINING_MARK, {"key": one.key})
+    mark_training(one.folder, one.key)
     write_text(one.folder / RECIPE_FILE, recipe_yaml(one.recipe))
     results = _train_and_grade(one, stages)
     # Last: a folder that has it is finished.
@@ -148,6 +153,7 @@ def _train_and_grade(one: OneTraining, stages: Executor) -> dict[str, Any]:
         "family": recipe.family,
         "command": one.command,
         "n_train": len(exams.train),
+        "metric": METRIC.model_dump(mode="json"),
         "exams": grades,
         "out_of_fold": _grade_folds(recipe, exams, folds, folder),
         "findings": [{**asdict(one), "rows": list(one.rows)} for one in findings],

@@ -9,6 +9,7 @@ from markupsafe import Markup
 
 from llmexam.training.curves import curve_charts
 from llmexam.training.protocol import Checkpoint
+from llmexam.workflows.train.results import primary
 
 _STYLE = """
 :root { color-scheme: light dark; --ink: #1b1f24; --soft: #5a6470; --line: #d5dae0;
@@ -51,7 +52,7 @@ def splits_page(results: Mapping[str, Any]) -> str:
         results: What `results.json` says, with `over_splits`.
     """
     told = results["over_splits"]
-    parts = [Markup("<h2>MAP@3, mean over {} splits</h2>").format(told["n_splits"])]
+    parts = [Markup("<h2>{}, mean over {} splits</h2>").format(_metric(results), told["n_splits"])]
     parts += [_table([list(GRADE_HEADS)], grade_rows(results)), _text(splits_caption(results))]
     for name in told["exams"]:
         heads, *rows = split_rows(results, name)
@@ -72,10 +73,10 @@ def splits_caption(results: Mapping[str, Any]) -> str:
 
 
 def split_rows(results: Mapping[str, Any], name: str) -> list[list[str]]:
-    """Return the figures of each split for an exam: MAP@3, with a row of heads first."""
+    """Return the primary metric of each split for an exam, with a row of heads first."""
     told = results["over_splits"]["exams"][name]
-    left_out = ("split", "n_", "accuracy", "first")
-    keys = [key for key in told["table"][0] if not key.startswith(left_out)]
+    shown = ("before", "after", "random", "longest")
+    keys = [key for key in told["table"][0] if key in shown or key.startswith("gain")]
     heads = ["split", "questions", *(key.replace("_", " ") for key in keys)]
     rows = [
         [
@@ -113,9 +114,9 @@ def _page(results: Mapping[str, Any], content: Sequence[Markup], notes: Sequence
 def grade_rows(results: Mapping[str, Any]) -> list[list[str]]:
     """Return a row for each graded exam, with a cell for each of `GRADE_HEADS`.
 
-    Numbers are MAP@3 with their intervals; the gain is that over `longest` where nothing was
-    graded before. Over several splits they are means over those, and the number of questions is
-    that of the first.
+    Numbers are values of the primary metric with their intervals; the gain is that over `longest`
+    where nothing was graded before. Over several splits they are means over those, and the number
+    of questions is that of the first.
     """
     if "over_splits" in results:
         return [_mean_row(*item) for item in results["over_splits"]["exams"].items()]
@@ -127,8 +128,8 @@ def grade_rows(results: Mapping[str, Any]) -> list[list[str]]:
             [
                 name,
                 f"{told['n_questions']:,}",
-                _interval(told["before"]["map_at_k"]) if told["before"] else "-",
-                _interval(told["after"]["map_at_k"]),
+                _estimate(told["before"]) if told["before"] else "-",
+                _estimate(told["after"]),
                 _interval(gains[other]["difference"], sign="+"),
                 other,
                 f"{baselines['random']:.4f}",
@@ -137,16 +138,17 @@ def grade_rows(results: Mapping[str, Any]) -> list[list[str]]:
         )
     fold = results["out_of_fold"]
     if fold:
+        references = primary(fold).references
         rows.append(
             [
                 "out of fold",
-                f"{fold['n_questions']:,}",
+                f"{fold['n_items']:,}",
                 "-",
-                _interval(fold["map_at_k"]),
+                _estimate(fold),
                 "-",
                 "-",
-                f"{fold['baselines']['random']:.4f}",
-                f"{fold['baselines']['longest']:.4f}",
+                f"{references['random']:.4f}",
+                f"{references['longest']:.4f}",
             ]
         )
     return rows
@@ -174,7 +176,8 @@ def _grades(results: Mapping[str, Any]) -> list[Markup]:
     rows = grade_rows(results)
     if not rows:
         return [Markup("<p>No exam was graded.</p>")]
-    parts = [Markup("<h2>MAP@3</h2>"), _table([list(GRADE_HEADS)], rows)]
+    metric = _metric(results)
+    parts = [Markup("<h2>{}</h2>").format(metric), _table([list(GRADE_HEADS)], rows)]
     spread = [
         [name, *(f"{told['over_runs'][key]:.4f}" for key in _SPREAD)]
         for name, told in results["exams"].items()
@@ -182,7 +185,8 @@ def _grades(results: Mapping[str, Any]) -> list[Markup]:
     ]
     if spread:
         heads = ["exam", *(key.replace("_", " ") for key in _SPREAD)]
-        parts += [Markup("<h2>MAP@3 over seeds</h2>"), _table([heads], spread)]
+        title = Markup("<h2>{} over seeds</h2>").format(metric)
+        parts += [title, _table([heads], spread)]
     return parts
 
 
@@ -227,6 +231,14 @@ def _table(
 
     body = [line(cells, "th") for cells in heads] + [line(row, "td") for row in rows]
     return Markup('<div class="{}"><table>{}</table></div>').format(kind, Markup("").join(body))
+
+
+def _metric(results: Mapping[str, Any]) -> str:
+    return str(results["metric"]["label"])
+
+
+def _estimate(grade: Mapping[str, Any]) -> str:
+    return _interval(primary(grade).estimate.model_dump())
 
 
 def _interval(estimate: Mapping[str, float], sign: str = "") -> str:
