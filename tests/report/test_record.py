@@ -2,6 +2,7 @@ from dataclasses import replace
 
 from llmexam.report import record
 from llmexam.report.content import AuditFinding
+from llmexam.report.html import render_report
 
 
 def test_errors_come_before_notes(content):
@@ -47,3 +48,33 @@ def test_provenance_names_exam_hashes_seed_and_versions(content):
 def test_what_is_not_known_is_left_out(unlabelled):
     entries = dict(record.provenance(unlabelled))
     assert not {"Exam", "Format", "File SHA-256", "Intervals"} & set(entries)
+
+
+def test_no_folder_of_the_machine_is_shown(content):
+    home, run = "/home/someone/secret", "/tmp/somewhere/run"
+    placed = replace(
+        content,
+        exam=replace(content.exam, source=f"{home}/exam.csv"),
+        command=f"llmexam run '{home}/my plan.yaml' --out={run} --set evidence.index=[{home}/a]",
+        audit=(AuditFinding("repeats", "error", f"1 question is in {home}/other.csv too"),),
+        provenance={f"index {run}/index/sparse": "1" * 64, f"index {home}/notes": "2" * 64},
+        files={"report": f"{run}/report.html", "scores": f"{run}/scores"},
+        folder=run,
+    )
+    page = render_report(placed)
+    assert "someone" not in page
+    assert "somewhere" not in page
+    assert record.command(placed) == (
+        "llmexam run 'my plan.yaml' --out=run --set 'evidence.index=[a]'"
+    )
+    entries = dict(record.provenance(placed))
+    assert entries["Exam"] == "exam.csv"
+    assert {"index index/sparse", "index notes"} <= set(entries)
+    assert record.files(placed) == (("report", "report.html"), ("scores", "scores"))
+
+
+def test_nothing_is_told_twice(content):
+    known = {"exam": "exam.csv", "exam file SHA-256": "f" * 64, "machine": "Linux"}
+    entries = record.provenance(replace(content, provenance=known))
+    assert len({value for _, value in entries}) == len(entries)
+    assert ("machine", "Linux") in entries

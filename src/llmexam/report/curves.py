@@ -13,7 +13,7 @@ from markupsafe import Markup, escape
 from llmexam.evaluation.results import CalibrationBin, CoveragePoint
 from llmexam.report.formats import fixed, percent, plural
 
-_WIDTH, _HEIGHT = 360, 300
+_WIDTH, _HEIGHT = 360, 306
 _LEFT, _RIGHT, _TOP, _BOTTOM = 54, 350, 10, 252
 _MOST_POINTS = 240
 
@@ -100,7 +100,7 @@ def _frame(x_name: str, y_name: str, top: float) -> str:
         parts.append(
             f'<line class="grid" x1="{_LEFT}" x2="{_RIGHT}" y1="{_y(share)}" y2="{_y(share)}"/>'
             f'<text x="{_LEFT - 8}" y="{_y(share)}" dy="4" text-anchor="end">{value}</text>'
-            f'<text x="{x}" y="{_BOTTOM + 18}" text-anchor="middle">{fixed(share, 2)}</text>'
+            f'<text x="{x}" y="{_BOTTOM + 25}" text-anchor="middle">{fixed(share, 2)}</text>'
         )
     middle_x, middle_y = (_LEFT + _RIGHT) / 2, (_TOP + _BOTTOM) / 2
     parts.append(

@@ -27,6 +27,7 @@ class Headline:
     """The score card. `score` and `bar` are empty where the exam has no answers."""
 
     metric: str
+    meaning: str
     score: str
     interval: str
     level: str
@@ -45,7 +46,7 @@ def view_headline(content: ReportContent) -> Headline:
             else "This exam has no questions."
         )
         known = (_questions_fact(content), _truncated_fact(content))
-        return Headline("", "", "", "", Markup(""), (note,), known)
+        return Headline("", "", "", "", "", Markup(""), (note,), known)
     primary, level = evaluation.primary, evaluation.level
     names = ", ".join(f"{name} {fixed(v)}" for name, v in primary.references.items())
     bar = range_bar(
@@ -65,6 +66,7 @@ def view_headline(content: ReportContent) -> Headline:
     )
     return Headline(
         primary.label,
+        f"{primary.label}: {primary.explanation}",
         fixed(primary.estimate.value),
         interval(primary.estimate),
         percent(level),

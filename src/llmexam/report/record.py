@@ -8,6 +8,7 @@ from markupsafe import Markup
 
 from llmexam.report.content import ReportContent
 from llmexam.report.formats import clip, count, duration, listing, memory, plural
+from llmexam.report.paths import command_without_folders, without_folders
 from llmexam.report.plots import bar
 
 _SEVERITIES = ("error", "warning", "note")
@@ -47,7 +48,7 @@ def findings(content: ReportContent) -> tuple[FindingView, ...]:
         FindingView(
             f.check,
             str(f.severity),
-            clip(f.message, _MESSAGE),
+            clip(without_folders(f.message, content.folder), _MESSAGE),
             f"{'row' if len(f.rows) == 1 else 'rows'} {listing([str(r) for r in f.rows])}"
             if f.rows
             else "",
@@ -112,5 +113,21 @@ def provenance(content: ReportContent) -> tuple[tuple[str, str], ...]:
         entries["Intervals"] = (
             f"{count(evaluation.n_resamples)} bootstrap resamples, seed {evaluation.seed}"
         )
-    entries.update(content.provenance)
-    return tuple((label, value) for label, value in entries.items() if value)
+    shown = set(entries.values())
+    # The run tells some of this too, under other labels.
+    entries.update({k: v for k, v in content.provenance.items() if v not in shown})
+    return tuple(
+        (without_folders(label, content.folder), without_folders(value, content.folder))
+        for label, value in entries.items()
+        if value
+    )
+
+
+def files(content: ReportContent) -> tuple[tuple[str, str], ...]:
+    """Return label and name of what the run wrote, relative to its folder."""
+    return tuple((label, without_folders(p, content.folder)) for label, p in content.files.items())
+
+
+def command(content: ReportContent) -> str:
+    """Return the command that made the run, without folders of this machine."""
+    return command_without_folders(content.command, content.folder)

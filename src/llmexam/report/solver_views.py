@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from markupsafe import Markup
@@ -11,7 +11,15 @@ from llmexam.evaluation.alignment import align_scores
 from llmexam.evaluation.results import Estimate, Evaluation, LetterRecall
 from llmexam.report.content import ReportContent, SolverResult
 from llmexam.report.formats import MISSING, capital, count, fixed, interval, percent, plural, signed
-from llmexam.report.plots import Axis, axis_labels, axis_over, letter_bars, strip, told
+from llmexam.report.plots import (
+    MOST_WITH_NUMBERS,
+    Axis,
+    axis_labels,
+    axis_over,
+    letter_bars,
+    strip,
+    told,
+)
 
 _NOTHING = Markup("")
 
@@ -55,7 +63,9 @@ class LetterCard:
     """Recall for each place among the options, and what rotations changed."""
 
     name: str
+    scale: str
     bars: Markup
+    many: bool
     rotations: str
 
 
@@ -133,19 +143,28 @@ def _baseline_rows(
 def letter_cards(content: ReportContent) -> tuple[LetterCard, ...]:
     """Return recall per letter for each graded solver, the final result first."""
     results = [content.final, *(s for s in content.solvers if s.name != content.final.name)]
+    graded = [
+        (r, r.evaluation.choice.letters, r.evaluation.metric("accuracy").estimate.value)
+        for r in results
+        if r.evaluation and r.evaluation.choice and r.evaluation.choice.letters
+    ]
     return tuple(
         LetterCard(
             result.name,
-            letter_bars(_letters(e), e.metric("accuracy").estimate.value, result.name),
+            _scale(letters, accuracy),
+            letter_bars(letters, accuracy, result.name),
+            len(letters) > MOST_WITH_NUMBERS,
             _rotations(result),
         )
-        for result in results
-        if (e := result.evaluation) is not None and _letters(e)
+        for result, letters, accuracy in graded
     )
 
 
-def _letters(evaluation: Evaluation) -> tuple[LetterRecall, ...]:
-    return evaluation.choice.letters if evaluation.choice else ()
+def _scale(letters: Sequence[LetterRecall], accuracy: float) -> str:
+    line = f"accuracy {percent(accuracy)} (dashed line)"
+    if len(letters) <= MOST_WITH_NUMBERS:
+        return line
+    return f"{line}; highest bar {percent(max(letter.recall or 0.0 for letter in letters))}"
 
 
 def _rotations(result: SolverResult) -> str:

@@ -110,9 +110,9 @@ def view_report(content: ReportContent) -> ReportView:
         audit_summary=record.audit_summary(content),
         stages=record.stages(content),
         stage_total=record.stage_total(content),
-        command=content.command,
+        command=record.command(content),
         provenance=record.provenance(content),
-        files=tuple(content.files.items()),
+        files=record.files(content),
     )
 
 
