@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from markupsafe import Markup
 
 from llmexam.evaluation.alignment import align_scores
-from llmexam.evaluation.results import Estimate, Evaluation, LetterRecall
+from llmexam.evaluation.results import Estimate, LetterRecall
 from llmexam.report.content import ReportContent, SolverResult
 from llmexam.report.formats import MISSING, capital, count, fixed, interval, percent, plural, signed
 from llmexam.report.plots import (
