@@ -7,21 +7,26 @@ page load nothing, run one script and use one style sheet, both known by their h
 from __future__ import annotations
 
 from base64 import b64encode
+from collections.abc import Sequence
 from functools import lru_cache
 from hashlib import sha256
 from importlib.resources import files
 from pathlib import Path
+from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined, Template
 from markupsafe import Markup
 
 from llmexam.report.content import ReportContent
-from llmexam.report.formats import printable
-from llmexam.report.view import view_report
+from llmexam.report.formats import clip, printable
+from llmexam.report.sections.registry import SECTIONS
+from llmexam.report.sections.section import ReportData, Section
 from llmexam.storage.atomic import write_text
 
+_TITLE = 200
 
-def render_report(content: ReportContent) -> str:
+
+def render_report(content: ReportContent, sections: Sequence[Section[Any]] = SECTIONS) -> str:
     """Return the report as one HTML document without any outside reference.
 
     Raises:
@@ -32,8 +37,14 @@ def render_report(content: ReportContent) -> str:
         f"default-src 'none'; style-src {_source(style)}; script-src {_source(script)}; "
         "base-uri 'none'; form-action 'none'"
     )
+    data = ReportData(content)
+    views = [(section, section.view(data)) for section in sections]
     page = _template().render(
-        report=view_report(content), style=Markup(style), script=Markup(script), policy=policy
+        title=clip(content.title, _TITLE) or "Exam report",
+        sections=[(section, view) for section, view in views if view is not None],
+        style=Markup(style),
+        script=Markup(script),
+        policy=policy,
     )
     return printable(page)
 

@@ -1,4 +1,4 @@
-"""Views of how the trained solvers of a run learned."""
+"""How the trained solvers of a run learned."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from markupsafe import Markup
 
-from llmexam.report.content import ReportContent
+from llmexam.report.sections.section import ReportData, Section
 from llmexam.training.curves import curve_charts
 
 
@@ -18,9 +18,13 @@ class TrainingView:
     charts: tuple[tuple[str, Markup], ...]
 
 
-def training_views(content: ReportContent) -> tuple[TrainingView, ...]:
+def training_views(data: ReportData) -> tuple[TrainingView, ...] | None:
     """Return the curves of the solvers that have some, in the order of the plan."""
     views = (
-        TrainingView(solver.name, tuple(curve_charts(solver.curve))) for solver in content.solvers
+        TrainingView(solver.name, tuple(curve_charts(solver.curve)))
+        for solver in data.content.solvers
     )
-    return tuple(view for view in views if view.charts)
+    return tuple(view for view in views if view.charts) or None
+
+
+TRAININGS = Section("trainings", "Training", training_views)
