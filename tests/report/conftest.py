@@ -269,3 +269,37 @@ def crowded():
         command="llmexam run " + "--set a.very.long.key=value " * 20,
         provenance={"versions": "python 3.11, " * 30},
     )
+
+
+@pytest.fixture(scope="session")
+def training_results(content):
+    """What `results.json` says of a training, with a long name and folders of a machine."""
+    grade = content.final.evaluation.model_dump(mode="json")
+    metric = {**grade["metrics"][0], "label": "MAP@3", "explanation": "What it measures."}
+    gain = {"difference": {"value": 0.25, "low": 0.1, "high": 0.4}}
+    told = {
+        "n_questions": 1200,
+        "before": grade,
+        "after": grade,
+        "gains": {"before": gain},
+        "baselines": {"random": 0.36, "longest": 0.41},
+        "runs": {"seed-0": {}, "seed-1": {}},
+        "over_runs": {
+            "mean": 0.7,
+            "standard_deviation": 0.01,
+            "lowest": 0.69,
+            "highest": 0.71,
+        },
+    }
+    return {
+        "title": "A [bold] training <b>",
+        "family": "bi-encoder",
+        "n_train": 12345,
+        "metric": metric,
+        "exams": {"w" * 90: told},
+        "out_of_fold": None,
+        "findings": [{"message": "found [something]"}],
+        "notes": {"model": ["a note"]},
+        "provenance": {"exam": "/home/someone/secret/exam.csv", "versions": "python, " * 40},
+        "command": "llmexam train /home/someone/secret/recipe.yaml",
+    }

@@ -1,10 +1,13 @@
 """The page in a real browser: no overflow, no errors, and filters that work."""
 
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
 from llmexam.report.html import write_report
+from llmexam.report.training_page import training_page
+from llmexam.training.protocol import CurvePoint
 from llmexam.workflows.run.pipeline import run_plan
 
 CHROMIUM = Path("/usr/bin/chromium")
@@ -92,6 +95,26 @@ def test_texts_stay_in_their_cards_and_clear_of_lines(visit, request, name, widt
     page.get_by_role("button", name="Open all").click()
     assert page.evaluate(ESCAPED) == []
     assert page.evaluate(COLLISIONS) == []
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("width", [390, 1280])
+def test_the_page_of_a_training_fits_and_is_clear(
+    browser, training_results, tmp_path, width, scheme
+):
+    path = tmp_path / "training.html"
+    curve = tuple(CurvePoint(s, {"loss": 2 / s, "dev_loss": 3 / s}) for s in range(1, 90))
+    path.write_text(
+        training_page(training_results, {"model": SimpleNamespace(curve=curve)}), "utf-8"
+    )
+    context = browser.new_context(viewport={"width": width, "height": 900}, color_scheme=scheme)
+    page = context.new_page()
+    page.goto(path.as_uri())
+    assert overflow(page) <= 0
+    assert page.evaluate(ESCAPED) == []
+    assert page.evaluate(COLLISIONS) == []
+    assert page.evaluate(CONTRAST) == []
+    context.close()
 
 
 def test_code_keeps_its_indentation(visit, crowded):

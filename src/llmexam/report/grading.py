@@ -68,9 +68,9 @@ def grade(exam: Exam, final: SolverResult) -> Grades:
     uncertain = np.zeros(n, dtype=bool)
     uncertain[np.argsort(lead, kind="stable")[: n // 4]] = True
     # By score: probabilities that are not equal may be rounded to equal ones.
-    values = scores.values
-    lowest = np.where(scores.present, values, np.inf).min(axis=1)
-    tied_first = (answer_rank > 1) & (values[rows, np.maximum(answers, 0)] == values[rows, best])
+    raw = scores.values
+    lowest = np.where(scores.present, raw, np.inf).min(axis=1)
+    tied_first = (answer_rank > 1) & (raw[rows, np.maximum(answers, 0)] == raw[rows, best])
     return Grades(
         ranking,
         probabilities,
@@ -78,7 +78,7 @@ def grade(exam: Exam, final: SolverResult) -> Grades:
         lead,
         margin,
         uncertain,
-        tied=lowest == values[rows, best],
+        tied=lowest == raw[rows, best],
         tied_first=tied_first,
     )
 

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from rich import box
+from rich.console import Console, RenderableType
 from rich.table import Table
 from rich.text import Text
 
@@ -12,6 +15,12 @@ from llmexam.report.formats import printable
 def plain_text(text: str, style: str = "") -> Text:
     """Return a text as it is: names and messages may hold brackets or control characters."""
     return Text(printable(text), style=style)
+
+
+def show(console: Console, parts: Sequence[RenderableType]) -> None:
+    """Print tables, and texts without line breaks of our own: those belong to the terminal."""
+    for part in parts:
+        console.print(part, soft_wrap=isinstance(part, Text))
 
 
 def text_table(title: str, names: str, *numbers: str) -> Table:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from markupsafe import Markup
 
 from llmexam.report.sections.section import ReportData, Section
-from llmexam.training.curves import curve_charts
+from llmexam.report.training_curves import curve_charts
 
 
 @dataclass(frozen=True, slots=True)
