@@ -2,12 +2,12 @@ import numpy as np
 import pytest
 import torch
 import transformers
-from llmexam.lm.decoder.streaming.scorer import StreamedScorer
 
 from llmexam.errors import ModelError
 from llmexam.lm.decoder.model import Decoder, load_decoder
 from llmexam.lm.decoder.requests import Continuation, whole_text
 from llmexam.lm.decoder.scorer import LikelihoodScorer
+from llmexam.lm.decoder.streaming.scorer import StreamedScorer
 from llmexam.lm.models.loading import resolve_model
 
 VOCABULARY = 97

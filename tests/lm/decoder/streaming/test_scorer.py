@@ -8,12 +8,12 @@ import numpy as np
 import pytest
 import torch
 import transformers
-from llmexam.lm.decoder.streaming.scorer import StreamedScorer
 
 from llmexam.errors import ModelError, SettingsError
 from llmexam.lm.decoder.model import Decoder
 from llmexam.lm.decoder.requests import Continuation
 from llmexam.lm.decoder.scorer import LikelihoodScorer
+from llmexam.lm.decoder.streaming.scorer import StreamedScorer
 from llmexam.lm.models.loading import resolve_model
 
 VOCABULARY = 97
