@@ -3,14 +3,9 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
-
-if TYPE_CHECKING:
-    from rich.console import Console
-
-    from llmexam.evaluation.results import Comparison
 
 _PREDICTION = "A submission (CSV: id,prediction) or a score file (Parquet)."
 
@@ -62,35 +57,7 @@ def compare(
         typer.echo(result.model_dump_json(indent=2))
         return
     from llmexam.cli.console import plain_console
+    from llmexam.report.grade_tables import comparison_summary
+    from llmexam.report.terminal_parts import show
 
-    _show(result, plain_console())
-
-
-def _show(result: Comparison, console: Console) -> None:
-    from rich.table import Table
-
-    table = Table("", result.metric.label, f"{result.level:.1%} interval")
-    for label, estimate in (
-        (result.name_a, result.a),
-        (result.name_b, result.b),
-        ("difference", result.difference),
-    ):
-        if label == "difference" and estimate is result.difference:
-            table.add_section()
-        table.add_row(label, f"{estimate.value:.4f}", f"{estimate.low:.4f} to {estimate.high:.4f}")
-    console.print(table)
-    how = "all sign flips counted" if result.p_value_exact else f"{result.n_resamples} sign flips"
-    console.print(
-        f"p value {result.p_value:.4g} (paired permutation test, {how})",
-        soft_wrap=True,
-    )
-    console.print(
-        f"Of {result.n_items} questions, {result.name_a} is better on "
-        f"{result.n_better} and {result.name_b} on {result.n_worse}",
-        soft_wrap=True,
-    )
-    console.print(
-        "Smallest difference that these pairs can be expected to show: "
-        f"{result.minimum_detectable_difference:.4f}",
-        soft_wrap=True,
-    )
+    show(plain_console(), comparison_summary(result))

@@ -14,7 +14,6 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from llmexam.ensemble.settings import EnsembleSettings
-    from llmexam.evaluation.results import Evaluation
     from llmexam.workflows.ensemble import EnsembleOutcome
 
 
@@ -214,38 +213,17 @@ def _print_json(outcome: EnsembleOutcome, written: dict[str, Path | None]) -> No
 def _show(
     outcome: EnsembleOutcome, written: dict[str, Path | None], console: Console, errors: Console
 ) -> None:
-    from rich.table import Table
+    from llmexam.report.grade_tables import ensemble_table
+    from llmexam.report.terminal_parts import plain_text, show
 
-    graded = {member.name: member for member in outcome.members}
-    own = outcome.evaluation
-    columns = [own.primary.label, "interval"] if own else []
-    columns += ["gain", "interval"] if outcome.gains else []
-    table = Table(outcome.settings.method, "weight", *columns)
-    for name, weight in outcome.weights.items():
-        gain = _gain_cells(outcome, name)
-        table.add_row(name, f"{weight:.4f}", *_cells(graded, name), *gain)
-    if own:
-        table.add_section()
-        label = "ensemble, out of fold" if outcome.fold_weights else "ensemble"
-        table.add_row(label, "", *_cells({own.name: own}, own.name))
-    console.print(table)
-    for path in written.values():
-        if path is not None:
-            console.print(f"Wrote {path}", soft_wrap=True)
+    table = ensemble_table(
+        outcome.settings.method,
+        outcome.weights,
+        outcome.members,
+        outcome.evaluation,
+        outcome.gains,
+        out_of_fold=bool(outcome.fold_weights),
+    )
+    show(console, [table, *(plain_text(f"Wrote {path}") for path in written.values() if path)])
     if outcome.warning:
-        errors.print(f"warning: {outcome.warning}", soft_wrap=True)
-
-
-def _gain_cells(outcome: EnsembleOutcome, name: str) -> list[str]:
-    """Return what the ensemble loses without a member."""
-    if name not in outcome.gains:
-        return []
-    gain = outcome.gains[name].difference
-    return [f"{gain.value:+.4f}", f"{gain.low:+.4f} to {gain.high:+.4f}"]
-
-
-def _cells(graded: dict[str, Evaluation], name: str) -> list[str]:
-    if name not in graded:
-        return []
-    found = graded[name].primary.estimate
-    return [f"{found.value:.4f}", f"{found.low:.4f} to {found.high:.4f}"]
+        show(errors, [plain_text(f"warning: {outcome.warning}")])

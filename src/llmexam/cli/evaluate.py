@@ -3,15 +3,9 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
-
-if TYPE_CHECKING:
-    from rich.console import Console
-    from rich.table import Table
-
-    from llmexam.evaluation.results import ChoiceDiagnostics, Estimate, Evaluation
 
 
 def evaluate(
@@ -92,76 +86,7 @@ def evaluate(
         typer.echo(result.model_dump_json(indent=2))
         return
     from llmexam.cli.console import plain_console
+    from llmexam.report.grade_tables import evaluation_summary
+    from llmexam.report.terminal_parts import show
 
-    _show(result, plain_console(), slices)
-
-
-def _show(result: Evaluation, console: Console, slices: bool) -> None:
-    from rich.text import Text
-
-    console.print(Text(f"{result.name}: {result.n_items} questions", style="bold"))
-    console.print(_scores(result))
-    choice, primary = result.choice, result.primary
-    if choice:
-        console.print(_letters(choice))
-    if slices and result.slices:
-        console.print(_slices(result))
-    if choice and choice.calibration:
-        found = choice.calibration
-        console.print(
-            f"Calibration: temperature {found.temperature:.4g}; out of fold, expected calibration "
-            f"error {found.ece:.4f} and Brier score {found.brier:.4f}",
-            soft_wrap=True,
-        )
-    if result.n_truncated:
-        console.print(f"Evidence was cut for {result.n_truncated} questions", soft_wrap=True)
-    console.print(
-        f"Smallest difference in {primary.label} that {result.n_items} questions can be "
-        f"expected to show: {primary.minimum_detectable_difference:.4f}",
-        soft_wrap=True,
-    )
-
-
-def _scores(result: Evaluation) -> Table:
-    from rich.table import Table
-
-    table = Table("", "score", f"{result.level:.1%} interval")
-    for metric in result.metrics:
-        table.add_row(metric.label, f"{metric.estimate.value:.4f}", _interval(metric.estimate))
-    table.add_section()
-    for name, value in result.primary.references.items():
-        table.add_row(f"{result.primary.label} of {name}", f"{value:.4f}", "")
-    return table
-
-
-def _letters(result: ChoiceDiagnostics) -> Table:
-    from rich.table import Table
-
-    table = Table("place", "answers", "first choices", "recall")
-    for row in result.letters:
-        recall = "-" if row.recall is None else f"{row.recall:.4f}"
-        table.add_row(row.letter, str(row.n_answers), str(row.n_chosen), recall)
-    return table
-
-
-def _slices(result: Evaluation) -> Table:
-    from rich.table import Table
-
-    table = Table("slice", "", "questions", result.primary.label, "interval")
-    previous = ""
-    for part in result.slices:
-        if previous and part.by != previous:
-            table.add_section()
-        table.add_row(
-            part.by if part.by != previous else "",
-            part.value,
-            str(part.n),
-            f"{part.estimate.value:.4f}",
-            _interval(part.estimate),
-        )
-        previous = part.by
-    return table
-
-
-def _interval(estimate: Estimate) -> str:
-    return f"{estimate.low:.4f} to {estimate.high:.4f}"
+    show(plain_console(), evaluation_summary(result, slices=slices))

@@ -128,6 +128,7 @@ def _run(plan: Plan, folder: Path, stages: Executor, command: str) -> ReportCont
         seed=plan.seed,
         provenance={**describe_run(asked), **sources, **_usages(members)},
         files=_files(folder, final),
+        folder=str(folder),
     )
     # With the results, so that a run that failed leaves the plan of those that are there.
     write_text(folder / "plan.yaml", _as_yaml(plan))

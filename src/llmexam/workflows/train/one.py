@@ -16,6 +16,8 @@ from llmexam.exam.scores import ScoreMatrix
 from llmexam.lm.models.card import read_card
 from llmexam.lm.models.loading import resolve_model
 from llmexam.machine import peak_memory_mb
+from llmexam.report.training_curves import write_curves
+from llmexam.report.training_page import training_page
 from llmexam.settings.base import Settings
 from llmexam.solvers.registry import solver_entries
 from llmexam.stages.stage import Executor
@@ -23,7 +25,6 @@ from llmexam.storage.atomic import write_json, write_text
 from llmexam.tracking.registry import create_tracker
 from llmexam.tracking.tracker import NoTracker
 from llmexam.training.checkpoint import finished_checkpoint, package_versions, update_card
-from llmexam.training.curves import write_curves
 from llmexam.training.folds import out_of_fold_metadata, score_with, train_folds
 from llmexam.training.preflight import check_first_loss, check_stuck
 from llmexam.training.protocol import Checkpoint
@@ -39,7 +40,6 @@ from llmexam.workflows.train.folder import (
     mark_training,
 )
 from llmexam.workflows.train.key import training_key
-from llmexam.workflows.train.page import training_page
 from llmexam.workflows.train.processes import Crew
 from llmexam.workflows.train.recipe import Recipe, recipe_yaml
 from llmexam.workflows.train.results import (

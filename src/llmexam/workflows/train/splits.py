@@ -9,6 +9,7 @@ from statistics import fmean, stdev
 from typing import Any
 
 from llmexam.errors import MissingDependencyError
+from llmexam.report.training_page import training_page
 from llmexam.stages.stage import Executor
 from llmexam.storage.atomic import write_json, write_text
 from llmexam.workflows.train.folder import (
@@ -20,7 +21,6 @@ from llmexam.workflows.train.folder import (
 )
 from llmexam.workflows.train.key import splits_key
 from llmexam.workflows.train.one import OneTraining, run_training
-from llmexam.workflows.train.page import splits_page
 from llmexam.workflows.train.processes import Crew
 from llmexam.workflows.train.recipe import Recipe, recipe_yaml
 from llmexam.workflows.train.results import primary
@@ -75,7 +75,7 @@ def train_splits(
     }
     for name in ("out_of_fold", "notes", "best_steps", "curves"):
         results[name] = {split: one[name] for split, one in gave.items() if one[name]}
-    write_text(folder / "training.html", splits_page(results))
+    write_text(folder / "training.html", training_page(results, {}))
     write_json(folder / RESULTS_FILE, results)
     return results
 

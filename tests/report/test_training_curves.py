@@ -2,7 +2,8 @@ from xml.etree import ElementTree
 
 import pytest
 
-from llmexam.training.curves import curve_charts, nice_ticks, write_curves
+from llmexam.report.charts import nice_ticks
+from llmexam.report.training_curves import curve_charts, write_curves
 from llmexam.training.protocol import CurvePoint
 
 CURVE = [

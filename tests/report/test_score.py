@@ -4,7 +4,12 @@ from llmexam.evaluation.results import Estimate
 from llmexam.exam.exam import Exam
 from llmexam.exam.scores import ScoreMatrix
 from llmexam.report.content import ReportContent, SolverResult
-from llmexam.report.headline import view_headline
+from llmexam.report.sections import score
+from llmexam.report.sections.section import ReportData
+
+
+def view_headline(content):
+    return score.view_headline(ReportData(content))
 
 
 def graded_as(content, score, **baselines):

@@ -1,4 +1,4 @@
-"""View of the score card: the result in one look, and how to read it."""
+"""The score card: the result in one look, and how to read it."""
 
 from __future__ import annotations
 
@@ -6,27 +6,29 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from markupsafe import Markup
+from rich import box
+from rich.console import Group
+from rich.panel import Panel
+from rich.table import Table
+from rich.text import Text
 
 from llmexam.evaluation.results import Evaluation
 from llmexam.report.content import ReportContent
-from llmexam.report.formats import capital, count, fixed, interval, listing, percent, plural
+from llmexam.report.formats import capital, clip, count, fixed, interval, listing, percent, plural
 from llmexam.report.plots import range_bar, told
+from llmexam.report.sections.section import Fact, ReportData, Section
+from llmexam.report.terminal_parts import plain_text
 
-
-@dataclass(frozen=True, slots=True)
-class Fact:
-    """A number beside the headline."""
-
-    label: str
-    value: str
-    detail: str
+_TITLE = 200
 
 
 @dataclass(frozen=True, slots=True)
 class Headline:
     """The score card. `score` and `bar` are empty where the exam has no answers."""
 
+    title: str
     metric: str
+    meaning: str
     score: str
     interval: str
     level: str
@@ -35,9 +37,10 @@ class Headline:
     facts: tuple[Fact, ...]
 
 
-def view_headline(content: ReportContent) -> Headline:
+def view_headline(data: ReportData) -> Headline:
     """Return the score card of the final result."""
-    evaluation = content.final.evaluation
+    content = data.content
+    title, evaluation = clip(content.title, _TITLE) or "Exam report", content.final.evaluation
     if evaluation is None:
         note = (
             "This exam has no answers, so nothing can be graded: the report shows rankings only."
@@ -45,7 +48,7 @@ def view_headline(content: ReportContent) -> Headline:
             else "This exam has no questions."
         )
         known = (_questions_fact(content), _truncated_fact(content))
-        return Headline("", "", "", "", Markup(""), (note,), known)
+        return Headline(title, "", "", "", "", "", Markup(""), (note,), known)
     primary, level = evaluation.primary, evaluation.level
     names = ", ".join(f"{name} {fixed(v)}" for name, v in primary.references.items())
     bar = range_bar(
@@ -64,7 +67,9 @@ def view_headline(content: ReportContent) -> Headline:
         _truncated_fact(content),
     )
     return Headline(
+        title,
         primary.label,
+        f"{primary.label}: {primary.explanation}",
         fixed(primary.estimate.value),
         interval(primary.estimate),
         percent(level),
@@ -121,3 +126,25 @@ def _reading(evaluation: Evaluation) -> Iterator[str]:
 def _baselines(names: Sequence[str], *, capital: bool = False) -> str:
     noun = "baseline" if len(names) == 1 else "baselines"
     return f"{'The' if capital else 'the'} {noun} {listing(names)}"
+
+
+def _summary(head: Headline) -> Panel:
+    lines: list[Text | Table] = []
+    if head.score:
+        lines.append(
+            Text.assemble(
+                (f"{head.metric} ", "bold"),
+                (head.score, "bold green"),
+                f"  {head.level} interval {head.interval}",
+            )
+        )
+    facts = Table.grid(padding=(0, 2, 0, 0))
+    for fact in head.facts:
+        facts.add_row(Text(fact.label, style="dim"), Text(fact.value, style="bold"), fact.detail)
+    lines.append(facts)
+    lines.extend(plain_text(sentence) for sentence in head.reading)
+    title = plain_text(clip(head.title, 80), "bold")
+    return Panel(Group(*lines), title=title, title_align="left", box=box.ROUNDED, padding=(0, 1))
+
+
+SCORE = Section("score", "", view_headline, _summary)

@@ -2,7 +2,12 @@ from dataclasses import replace
 
 from llmexam.evaluation.compare import compare_results
 from llmexam.report.formats import MISSING, interval, signed
-from llmexam.report.solver_views import letter_cards, solver_table
+from llmexam.report.sections import letters, solvers
+from llmexam.report.sections.section import ReportData
+
+
+def solver_table(content):
+    return solvers.solver_table(ReportData(content))
 
 
 def test_the_final_result_comes_first_then_members_then_baselines(content):
@@ -19,10 +24,10 @@ def test_the_final_result_comes_first_then_members_then_baselines(content):
 
 
 def test_rows_say_what_each_solver_gave(content):
-    final, lexical, letters = solver_table(content).rows[:3]
+    final, lexical, first = solver_table(content).rows[:3]
     assert (final.score, final.weight, final.spread) == ("0.7778", MISSING, "0.1000")
     assert (final.truncated, lexical.truncated) == ("1", "0")
-    assert (lexical.weight, letters.weight) == ("0.750", "0.250")
+    assert (lexical.weight, first.weight) == ("0.750", "0.250")
     # Rows 2 and 6 differ between lexical and the ensemble.
     assert (final.agreement, lexical.agreement) == (MISSING, "67 %")
 
@@ -41,12 +46,12 @@ def test_gains_are_shown_where_they_are_known(content):
     ]
     table = solver_table(replace(content, solvers=tuple(members)))
     assert table.gained
-    final, lexical, letters, *baselines = table.rows
+    final, lexical, first, *baselines = table.rows
     assert final.gain == MISSING
     expected = members[0].gain.difference
     assert lexical.gain == signed(expected.value)
     assert lexical.gain_interval == interval(expected, with_sign=True)
-    assert letters.gain != MISSING
+    assert first.gain != MISSING
     assert {row.gain for row in baselines} == {MISSING}
 
 
@@ -65,9 +70,9 @@ def test_without_grades_there_are_no_scores_and_no_baselines(unlabelled):
 
 
 def test_a_card_for_each_graded_solver_tells_of_rotations(content, unlabelled):
-    cards = letter_cards(content)
+    cards = letters.letter_cards(ReportData(content))
     assert [c.name for c in cards] == ["ensemble", "lexical", "letters"]
     assert "from 0.7000 to 0.8000" in cards[0].rotations
     assert "2 of 6 questions" in cards[0].rotations
     assert cards[1].rotations == ""
-    assert letter_cards(unlabelled) == ()
+    assert letters.letter_cards(ReportData(unlabelled)) is None

@@ -1,4 +1,4 @@
-"""Views of what each solver gave: the table, and how it treats the places of the options."""
+"""What each solver gave: scores with intervals, weights and gains."""
 
 from __future__ import annotations
 
@@ -6,12 +6,16 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from markupsafe import Markup
+from rich.console import Group
+from rich.table import Table
 
 from llmexam.evaluation.alignment import align_scores
-from llmexam.evaluation.results import Estimate, Evaluation, LetterRecall
-from llmexam.report.content import ReportContent, SolverResult
-from llmexam.report.formats import MISSING, capital, count, fixed, interval, percent, plural, signed
-from llmexam.report.plots import Axis, axis_labels, axis_over, letter_bars, strip, told
+from llmexam.evaluation.results import Estimate
+from llmexam.report.content import SolverResult
+from llmexam.report.formats import MISSING, capital, count, fixed, interval, percent, signed
+from llmexam.report.plots import Axis, axis_labels, axis_over, strip, told
+from llmexam.report.sections.section import ReportData, Section
+from llmexam.report.terminal_parts import plain_text, text_table
 
 _NOTHING = Markup("")
 
@@ -50,17 +54,9 @@ class SolverTable:
     several: bool
 
 
-@dataclass(frozen=True, slots=True)
-class LetterCard:
-    """Recall for each place among the options, and what rotations changed."""
-
-    name: str
-    bars: Markup
-    rotations: str
-
-
-def solver_table(content: ReportContent) -> SolverTable:
+def solver_table(data: ReportData) -> SolverTable:
     """Return the table of solvers: the final result, the members, the baselines."""
+    content = data.content
     final = content.final
     results = [final, *(s for s in content.solvers if s.name != final.name)]
     graded = [r.evaluation for r in results if r.evaluation is not None]
@@ -130,30 +126,39 @@ def _baseline_rows(
     return rows
 
 
-def letter_cards(content: ReportContent) -> tuple[LetterCard, ...]:
-    """Return recall per letter for each graded solver, the final result first."""
-    results = [content.final, *(s for s in content.solvers if s.name != content.final.name)]
-    return tuple(
-        LetterCard(
-            result.name,
-            letter_bars(_letters(e), e.metric("accuracy").estimate.value, result.name),
-            _rotations(result),
+def _summary(view: SolverTable) -> Group:
+    shown = (
+        (view.metric, view.graded),
+        ("Interval", view.graded),
+        (view.secondary, bool(view.secondary)),
+        ("Weight", view.weighted),
+        ("Spread", view.rotated),
+        ("Truncated", True),
+    )
+    table = text_table("What each solver gave", "Solver", *(name for name, there in shown if there))
+    for row in view.rows:
+        if row.kind == "baseline":
+            continue
+        cells = (row.score, row.interval, row.secondary, row.weight, row.spread, row.truncated)
+        table.add_row(
+            plain_text(row.name),
+            *(cell for cell, (_, there) in zip(cells, shown, strict=True) if there),
+            style="bold" if row.kind == "final" else "",
         )
-        for result in results
-        if (e := result.evaluation) is not None and _letters(e)
-    )
+    baselines = [f"{row.name} {row.score}" for row in view.rows if row.kind == "baseline"]
+    if baselines:
+        # The box leaves a blank line below a table, but none below its caption.
+        table.caption = plain_text(f"Baselines: {', '.join(baselines)}\n", "dim")
+        table.caption_justify = "left"
+    return Group(table, *([_gains(view)] if view.gained else []))
 
 
-def _letters(evaluation: Evaluation) -> tuple[LetterRecall, ...]:
-    return evaluation.choice.letters if evaluation.choice else ()
+def _gains(view: SolverTable) -> Table:
+    table = text_table("What each member brings to the ensemble", "Member", "Gain", "Interval")
+    for row in view.rows:
+        if row.gain_interval:
+            table.add_row(plain_text(row.name), row.gain, row.gain_interval)
+    return table
 
 
-def _rotations(result: SolverResult) -> str:
-    position = result.position
-    if position is None or not position.values:
-        return ""
-    return (
-        f"Under {plural(position.n_rotations, 'rotation')} of the options the score runs from "
-        f"{fixed(min(position.values))} to {fixed(max(position.values))}; the first choice "
-        f"changes on {count(position.n_changed)} of {plural(position.n_questions, 'question')}."
-    )
+SOLVERS = Section("solvers", "Solvers", solver_table, _summary)
