@@ -17,7 +17,7 @@ from llmexam.workflows.evaluate import load_exam
 from llmexam.workflows.evidence.gather import missing_evidence
 from llmexam.workflows.evidence.plan import EvidencePlan
 from llmexam.workflows.evidence.same_evidence import check_evidence
-from llmexam.workflows.evidence.search import attach_evidence
+from llmexam.workflows.evidence.search import attach_evidence, check_model_is_used
 
 
 def solve_file(
@@ -65,6 +65,7 @@ def solve_file(
     judge = create_solver(solver, settings)
     found = {"index": list(map(str, indexes)), "k": k, "query_form": query_form, "given": given}
     plan = EvidencePlan.parse(found, subject="the evidence")
+    check_model_is_used(indexes, index_model, field="index_model")
     asked = load_exam(exam, format)
     check_evidence([(solver, judge)], plan, asked)
     if indexes:

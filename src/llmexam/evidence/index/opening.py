@@ -79,6 +79,6 @@ def _model_of(manifest: Manifest, folder: str | Path, given: str | None) -> str:
             file=Path(folder) / FILE_NAME,
             field="encoder.model",
             hint="Name the model yourself: `--model` of index and search, `--index-model` of solve "
-            "and plan, `evidence.model` in a plan",
+            "and estimate, `evidence.model` in a plan",
         )
     return given
