@@ -256,7 +256,9 @@ def _models_of(kind: type[BaseModel]) -> list[type[BaseModel]]:
         if isinstance(one, type) and issubclass(one, BaseModel)
     ]
     # What a task tells beside metrics stands in subclasses.
-    return [other for one in found for other in (one.__subclasses__() or [one]) if other is not kind]
+    return [
+        other for one in found for other in (one.__subclasses__() or [one]) if other is not kind
+    ]
 
 
 def _leaves(annotation: Any) -> list[Any]:
