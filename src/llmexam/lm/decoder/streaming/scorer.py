@@ -27,6 +27,7 @@ from llmexam.lm.decoder.batches import (
     shared_prefix,
 )
 from llmexam.lm.decoder.binary_head import BinaryHead
+from llmexam.lm.decoder.head import LOGIT_BYTES
 from llmexam.lm.decoder.model import (
     DecoderPrecision,
     choose_decoder_dtype,
@@ -34,7 +35,6 @@ from llmexam.lm.decoder.model import (
 )
 from llmexam.lm.decoder.requests import Group, LogProbs, require_kind
 from llmexam.lm.decoder.streaming.memory_plan import (
-    LOGIT_BYTES,
     MemoryBudget,
     MemoryPlan,
     half_of_free,
