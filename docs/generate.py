@@ -29,8 +29,8 @@ from llmexam.evidence.corpus import CorpusFormat
 from llmexam.exam.parsers.formats import FORMATS
 from llmexam.exam.writers import WRITERS
 from llmexam.solvers.registry import solver_class, solver_entries
+from llmexam.tasks.multiple_choice.plan import Plan
 from llmexam.training.registry import trainer_class, trainer_names
-from llmexam.workflows.run.plan import Plan
 from llmexam.workflows.train.recipe import Recipe
 
 HERE = Path(__file__).resolve().parent

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from llmexam.evaluation.compare import compare_results
     from llmexam.evaluation.evaluate import evaluate_rankings, evaluate_scores
     from llmexam.evaluation.metrics import map_at_k
+    from llmexam.exam.audit.audit import audit_exam
     from llmexam.exam.exam import Exam
     from llmexam.exam.parsers import read_exam
     from llmexam.exam.question import Passage, Question
@@ -34,7 +35,6 @@ if TYPE_CHECKING:
     from llmexam.report.html import write_report
     from llmexam.solvers.registry import create_solver
     from llmexam.solvers.scoring import solve
-    from llmexam.workflows.audit import audit_exam
     from llmexam.workflows.run.pipeline import run_plan
     from llmexam.workflows.train.pipeline import train_recipe
 
@@ -44,7 +44,7 @@ _HOMES = {
     "Passage": "llmexam.exam.question",
     "Question": "llmexam.exam.question",
     "ScoreMatrix": "llmexam.exam.scores",
-    "audit_exam": "llmexam.workflows.audit",
+    "audit_exam": "llmexam.exam.audit.audit",
     "build_ensemble": "llmexam.ensemble.build",
     "combine": "llmexam.ensemble.combine",
     "compare_results": "llmexam.evaluation.compare",

@@ -39,7 +39,7 @@ SOLVE = "llmexam.workflows.solve:solve_file"
             ["solve", "bundled", "--solver", "openai"],
             "interrupted; answers are kept: the same command asks only for the others",
         ),
-        ("llmexam.workflows.audit:audit_exam", ["audit", "bundled"], "interrupted"),
+        ("llmexam.exam.audit.audit:audit_exam", ["audit", "bundled"], "interrupted"),
     ],
 )
 def test_an_interrupt_is_told_in_one_line(tmp_path, target, arguments, line):

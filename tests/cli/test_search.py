@@ -7,8 +7,8 @@ from typer.testing import CliRunner
 
 from llmexam.cli.search import search
 from llmexam.errors import SettingsError
+from llmexam.retrieval.build import build_index
 from llmexam.sample import CORPUS_PATH
-from llmexam.workflows.evidence.index import build_index
 
 app = typer.Typer()
 app.command()(search)

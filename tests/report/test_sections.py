@@ -6,7 +6,7 @@ from llmexam.report import terminal
 from llmexam.report.html import render_report
 from llmexam.report.sections import questions, section
 from llmexam.report.sections.questions import questions_view
-from llmexam.report.sections.registry import SECTIONS
+from llmexam.report.sections.registry import CHOICE_SECTIONS
 from llmexam.report.sections.section import ReportData, Section
 
 TEMPLATES = Path(terminal.__file__).parent / "templates"
@@ -14,7 +14,7 @@ TEMPLATES = Path(terminal.__file__).parent / "templates"
 
 def shown(content):
     data = ReportData(content)
-    return [one.name for one in SECTIONS if one.view(data) is not None]
+    return [one.name for one in CHOICE_SECTIONS if one.view(data) is not None]
 
 
 def view_questions(content):
@@ -73,7 +73,7 @@ def test_of_very_long_exams_not_even_every_line_is_shown(make_long, monkeypatch)
 
 def test_a_new_section_is_one_entry_of_the_list(content):
     """Page and terminal go through the list: neither knows a section by name."""
-    mine = Section("score", "Mine", SECTIONS[0].view, lambda view: f"mine says {view.score}")
+    mine = Section("score", "Mine", CHOICE_SECTIONS[0].view, lambda view: f"mine says {view.score}")
     page = render_report(content, (mine,))
     assert 'href="#score">Mine' in page
     assert 'id="solvers"' not in page
@@ -82,7 +82,7 @@ def test_a_new_section_is_one_entry_of_the_list(content):
     assert printed == ["mine says 0.7778"]
 
 
-@pytest.mark.parametrize("one", SECTIONS, ids=lambda one: one.name)
+@pytest.mark.parametrize("one", CHOICE_SECTIONS, ids=lambda one: one.name)
 def test_every_section_has_its_own_template_and_anchor(one):
     template = (TEMPLATES / f"{one.name}.html").read_text("utf-8")
     assert f'id="{one.name}"' in template

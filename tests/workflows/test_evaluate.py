@@ -2,12 +2,14 @@ import numpy as np
 import pytest
 
 from llmexam.errors import ExamError, ScoreError, SubmissionError
+from llmexam.evaluation.predictions import load_prediction
 from llmexam.exam.exam import Exam
+from llmexam.exam.loading import load_exam
 from llmexam.exam.question import Question
 from llmexam.exam.score_files import write_scores
 from llmexam.exam.scores import ScoreMatrix
 from llmexam.exam.submission import write_submission
-from llmexam.workflows.evaluate import evaluate, load_exam, load_prediction
+from llmexam.workflows.evaluate import evaluate
 
 EXAM = Exam(tuple(Question(str(i), f"Which {i}?", tuple("vwxyz"), i % 5) for i in range(10)))
 SCORES = ScoreMatrix.from_rows(

@@ -58,7 +58,7 @@ def audit(
 
     Example: llmexam audit exam.csv --against train.csv --against prompts.yaml --strict
     """
-    from llmexam.workflows.audit import audit_exam
+    from llmexam.exam.audit.audit import audit_exam
 
     result = audit_exam(
         exam, against=against or (), format=format, near_threshold=near_threshold, seed=seed

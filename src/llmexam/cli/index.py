@@ -14,7 +14,7 @@ import typer
 from llmexam.errors import SettingsError
 
 if TYPE_CHECKING:
-    from llmexam.workflows.evidence.index import IndexSummary
+    from llmexam.retrieval.build import IndexSummary
 
 
 def index(
@@ -84,7 +84,7 @@ def index(
 
     Example: llmexam index wiki.jsonl notes/ --out my-index
     """
-    from llmexam.workflows.evidence import index as workflow
+    from llmexam.retrieval import build as workflow
 
     if out is None:
         raise SettingsError("--out is missing", hint="Name the folder of the index")

@@ -13,7 +13,7 @@ from llmexam.errors import SettingsError
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from llmexam.workflows.evidence.search import SearchSummary
+    from llmexam.retrieval.search import SearchSummary
 
 
 def search(
@@ -63,7 +63,7 @@ def search(
 
     Example: llmexam search my-index "Why is the sky blue?" -k 3
     """
-    from llmexam.workflows.evidence import search as workflow
+    from llmexam.retrieval import search as workflow
 
     if bool(queries) == (exam is not None):
         raise SettingsError("name either queries or --exam", hint="See: llmexam search --help")

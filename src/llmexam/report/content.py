@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import Protocol
 
-from llmexam.evaluation.results import Comparison, Evaluation, PositionAudit
+from llmexam.evaluation.results import Comparison, Evaluation, PositionAudit, SolverMetrics
 from llmexam.exam.audit import Finding
 from llmexam.exam.exam import Exam
 from llmexam.exam.scores import ScoreMatrix
@@ -16,9 +18,109 @@ AuditFinding = Finding
 """One thing the data audit found."""
 
 
+class Items(Protocol):
+    """What a task asks, such as the questions of an exam.
+
+    Attributes:
+        source: The file they come from.
+        format: Its format.
+        source_hash: SHA-256 of the file.
+        content_hash: Hash of what the items say.
+    """
+
+    @property
+    def source(self) -> str: ...  # noqa: D102 - described above
+
+    @property
+    def format(self) -> str: ...  # noqa: D102 - described above
+
+    @property
+    def source_hash(self) -> str: ...  # noqa: D102 - described above
+
+    @property
+    def content_hash(self) -> str: ...  # noqa: D102 - described above
+
+    def __len__(self) -> int: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Fact:
+    """A number with its name and a short explanation."""
+
+    label: str
+    value: str
+    detail: str
+
+
+class Result(Protocol):
+    """What one solver, or a combination of them, gave, whatever the task.
+
+    Attributes:
+        name: Its name in the plan.
+        evaluation: Its grades, or None where the items have no answers.
+        usage: What its answers took beside time; empty where that is nothing.
+        metrics: What `metrics.json` says of it.
+    """
+
+    @property
+    def name(self) -> str: ...  # noqa: D102 - described above
+
+    @property
+    def evaluation(self) -> Evaluation | None: ...  # noqa: D102 - described above
+
+    @property
+    def usage(self) -> str: ...  # noqa: D102 - described above
+
+    @property
+    def metrics(self) -> SolverMetrics: ...  # noqa: D102 - described above
+
+
+@dataclass(frozen=True)
+class RunContent:
+    """Everything a report shows of a run, whatever the task.
+
+    Attributes:
+        title: Headline.
+        exam: The items, as the solvers saw them.
+        final: The result that the submission is made from.
+        solvers: All members, in the order of the plan.
+        comparisons: The final result against others, paired.
+        audit: What the data audit found.
+        stages: Time and memory of each stage, in order.
+        command: The command that made the run.
+        seed: The run's seed.
+        provenance: Label and value: versions, hashes, retrieval settings, date.
+        files: Label and path of what the run wrote, such as "submission".
+        folder: The run folder; the page shows paths relative to it.
+    """
+
+    title: str
+    exam: Items
+    final: Result
+    solvers: Sequence[Result]
+    comparisons: tuple[Comparison, ...] = ()
+    audit: tuple[AuditFinding, ...] = ()
+    stages: tuple[StageRecord, ...] = ()
+    command: str = ""
+    seed: int = 0
+    provenance: dict[str, str] = field(default_factory=dict)
+    files: dict[str, str] = field(default_factory=dict)
+    folder: str = ""
+
+    @property
+    def noun(self) -> str:
+        """What one item is called."""
+        return "item"
+
+    @property
+    def facts(self) -> tuple[Fact, ...]:
+        """Facts of the score card: the number of items first."""
+        return (Fact(f"{self.noun.capitalize()}s", f"{len(self.exam):,}", ""),)
+
+
 @dataclass(frozen=True)
 class SolverResult:
-    """What one solver, or the ensemble, gave.
+    """What one solver, or the ensemble, gave on a multiple-choice exam.
 
     Attributes:
         name: Its name in the plan.
@@ -42,35 +144,49 @@ class SolverResult:
     curve: tuple[CurvePoint, ...] = ()
     usage: str = ""
 
+    @property
+    def metrics(self) -> SolverMetrics:
+        """What `metrics.json` says of it."""
+        return SolverMetrics(
+            weight=self.weight,
+            gain=self.gain,
+            evaluation=self.evaluation,
+            position=self.position,
+        )
+
 
 @dataclass(frozen=True)
-class ReportContent:
-    """Everything a report shows.
+class ReportContent(RunContent):
+    """Everything a report shows of a run over a multiple-choice exam.
 
     Attributes:
-        title: Headline.
         exam: The exam, with the evidence that the solvers saw.
-        final: The result that the submission is made from (the ensemble, or the one solver).
+        final: The ensemble, or the one solver.
         solvers: All members, in the order of the plan.
-        comparisons: The final result against others, paired.
-        audit: What the data audit found.
-        stages: Time and memory a stage, in order.
-        command: The command that made the run.
-        seed: The run's seed.
-        provenance: Label and value: versions, hashes, retrieval settings, date.
-        files: Label and path of what the run wrote, such as "submission".
-        folder: The run folder; the page shows paths relative to it.
     """
 
-    title: str
     exam: Exam
     final: SolverResult
     solvers: tuple[SolverResult, ...]
-    comparisons: tuple[Comparison, ...] = ()
-    audit: tuple[AuditFinding, ...] = ()
-    stages: tuple[StageRecord, ...] = ()
-    command: str = ""
-    seed: int = 0
-    provenance: dict[str, str] = field(default_factory=dict)
-    files: dict[str, str] = field(default_factory=dict)
-    folder: str = ""
+
+    @property
+    def noun(self) -> str:
+        """What one item is called."""
+        return "question"
+
+    @property
+    def facts(self) -> tuple[Fact, ...]:
+        """Facts of the score card: questions with their options, and those that were truncated."""
+        counts = sorted({len(question.options) for question in self.exam})
+        detail = ""
+        if counts:
+            several = len(counts) > 1
+            detail = (
+                f"{counts[0]} to {counts[-1]} options" if several else f"{counts[0]} options each"
+            )
+        evaluation, scores = self.final.evaluation, self.final.scores
+        n_cut = max(int(scores.truncated.sum()), evaluation.n_truncated if evaluation else 0)
+        return (
+            Fact("Questions", f"{len(self.exam):,}", detail),
+            Fact("Truncated", f"{n_cut:,}", "had evidence cut" if n_cut else "no evidence was cut"),
+        )

@@ -7,27 +7,28 @@ page load nothing, run one script and use one style sheet, both known by their h
 from __future__ import annotations
 
 from base64 import b64encode
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from hashlib import sha256
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
+from jinja2 import ChoiceLoader, DictLoader, Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
-from llmexam.report.content import ReportContent
+from llmexam.report.content import RunContent
 from llmexam.report.formats import clip, printable
-from llmexam.report.sections.registry import SECTIONS
+from llmexam.report.sections.registry import CHOICE_SECTIONS
 from llmexam.report.sections.section import ReportData, Section
 from llmexam.storage.atomic import write_text
 
 _TITLE = 200
 _NOTHING = "'none'"
+_NO_TEMPLATES: Mapping[str, str] = {}
 
 
-def render_report(content: ReportContent, sections: Sequence[Section[Any]] = SECTIONS) -> str:
+def render_report(content: RunContent, sections: Sequence[Section[Any]] = CHOICE_SECTIONS) -> str:
     """Return the report as one HTML document without any outside reference.
 
     Raises:
@@ -41,15 +42,23 @@ def render_report(content: ReportContent, sections: Sequence[Section[Any]] = SEC
         title=clip(content.title, _TITLE) or "Exam report",
         eyebrow="Exam report",
         sections=[(section, view) for section, view in views if view is not None],
+        own_templates={f"{one.name}.html": one.template for one in sections if one.template},
     )
 
 
-def render_page(template: str, *, script: str = "", **values: Any) -> str:
+def render_page(
+    template: str,
+    *,
+    script: str = "",
+    own_templates: Mapping[str, str] = _NO_TEMPLATES,
+    **values: Any,
+) -> str:
     """Return a page that loads nothing and sends nothing.
 
     Args:
         template: Its template, made on `page.html`.
         script: The only script that it may run.
+        own_templates: Sources of further templates by name.
         values: What the template shows; all text is escaped.
     """
     style = _asset("report.css")
@@ -58,14 +67,21 @@ def render_page(template: str, *, script: str = "", **values: Any) -> str:
         f"script-src {_source(script) if script else _NOTHING}; "
         "base-uri 'none'; form-action 'none'"
     )
-    page = _templates().get_template(template)
+    templates = _templates()
+    if own_templates:
+        assert templates.loader is not None
+        loader = ChoiceLoader([DictLoader(own_templates), templates.loader])
+        templates = templates.overlay(loader=loader)
+    page = templates.get_template(template)
     shown = page.render(style=Markup(style), script=Markup(script), policy=policy, **values)
     return printable(shown)
 
 
-def write_report(path: str | Path, content: ReportContent) -> None:
+def write_report(
+    path: str | Path, content: RunContent, sections: Sequence[Section[Any]] = CHOICE_SECTIONS
+) -> None:
     """Write the report to a file, whole or not at all. Arguments as for `render_report`."""
-    write_text(path, render_report(content))
+    write_text(path, render_report(content, sections))
 
 
 @lru_cache(maxsize=1)

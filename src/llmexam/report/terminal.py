@@ -7,13 +7,13 @@ from typing import Any
 
 from rich.console import Console
 
-from llmexam.report.content import ReportContent
-from llmexam.report.sections.registry import SECTIONS
+from llmexam.report.content import RunContent
+from llmexam.report.sections.registry import CHOICE_SECTIONS
 from llmexam.report.sections.section import ReportData, Section
 
 
 def print_report(
-    content: ReportContent, console: Console, sections: Sequence[Section[Any]] = SECTIONS
+    content: RunContent, console: Console, sections: Sequence[Section[Any]] = CHOICE_SECTIONS
 ) -> None:
     """Print what each section has for the terminal, in order.
 

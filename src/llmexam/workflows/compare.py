@@ -5,9 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 from llmexam.evaluation.compare import Prediction, compare_results
+from llmexam.evaluation.predictions import load_prediction, name_prediction
 from llmexam.evaluation.results import Comparison
 from llmexam.exam.exam import Exam
-from llmexam.workflows.evaluate import load_exam, load_prediction, name_prediction
+from llmexam.exam.loading import load_exam
 
 
 def compare(

@@ -10,9 +10,9 @@ from typing import Any
 
 from llmexam.errors import ExamError
 from llmexam.exam.exam import Exam
+from llmexam.exam.loading import load_exam
 from llmexam.exam.splits import k_folds, split_exam
 from llmexam.exam.writers import WRITERS, what_is_lost, write_exam
-from llmexam.workflows.evaluate import load_exam
 
 _FORM_OF_SUFFIX = {".csv": "kaggle", ".jsonl": "jsonl", ".json": "alpaca"}
 _PART_NAMES: dict[int, tuple[str, ...]] = {2: ("train", "test"), 3: ("train", "dev", "test")}

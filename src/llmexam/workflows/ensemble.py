@@ -16,10 +16,10 @@ from llmexam.evaluation.alignment import align_scores
 from llmexam.evaluation.evaluate import evaluate_scores
 from llmexam.evaluation.results import Comparison, Evaluation
 from llmexam.exam.exam import Exam
+from llmexam.exam.loading import load_exam
 from llmexam.exam.score_files import check_scores_name, read_scores, write_scores
 from llmexam.exam.scores import ScoreMatrix
 from llmexam.exam.submission import write_submission
-from llmexam.workflows.evaluate import load_exam
 
 
 @dataclass(frozen=True)

@@ -6,13 +6,11 @@ from pathlib import Path
 
 from llmexam.evaluation.compare import Prediction
 from llmexam.evaluation.evaluate import evaluate_rankings, evaluate_scores
+from llmexam.evaluation.predictions import load_prediction, name_prediction
 from llmexam.evaluation.results import Evaluation
 from llmexam.exam.exam import Exam
-from llmexam.exam.parsers import read_exam
+from llmexam.exam.loading import load_exam
 from llmexam.exam.scores import ScoreMatrix
-from llmexam.sample import exam_path
-
-_PARQUET = b"PAR1"
 
 
 def evaluate(
@@ -79,46 +77,3 @@ def check_submission(
     from llmexam.exam.submission import validate_submission
 
     return len(validate_submission(submission, load_exam(exam, format), k=k))
-
-
-def load_exam(exam: Exam | str | Path, format: str | None = None) -> Exam:
-    """Return an exam as it is, or read it from its file; `bundled` is the sample.
-
-    Raises:
-        ExamError: The file cannot be read.
-    """
-    if isinstance(exam, Exam):
-        return exam
-    return read_exam(exam_path(exam), format=format)
-
-
-def load_prediction(prediction: Prediction | str | Path, exam: Exam) -> Prediction:
-    """Return a prediction as it is, or read it from a score file or a submission.
-
-    Raises:
-        ScoreError: The score file cannot be read.
-        SubmissionError: The submission cannot be read or does not answer the exam.
-    """
-    if not isinstance(prediction, str | Path):
-        return prediction
-    path = Path(prediction)
-    if path.suffix == ".parquet" or _is_parquet(path):
-        # pyarrow takes a while to import, and a submission does not need it.
-        from llmexam.exam.score_files import read_scores
-
-        return read_scores(path)[0]
-    from llmexam.exam.submission import read_submission
-
-    return read_submission(path, exam)
-
-
-def name_prediction(prediction: Prediction | str | Path, otherwise: str = "prediction") -> str:
-    """Return the name of a prediction's file without its ending, or another name."""
-    return Path(prediction).stem if isinstance(prediction, str | Path) else otherwise
-
-
-def _is_parquet(path: Path) -> bool:
-    if not path.is_file():
-        return False
-    with path.open("rb") as stream:
-        return stream.read(len(_PARQUET)) == _PARQUET

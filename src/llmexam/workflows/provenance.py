@@ -10,7 +10,7 @@ from functools import cache
 from pathlib import Path
 
 import llmexam
-from llmexam.exam.exam import Exam
+from llmexam.report.content import Items
 from llmexam.stages.code import code_hash
 from llmexam.stages.versions import installed_versions, model_versions
 
@@ -27,7 +27,7 @@ def git_commit() -> str:
     return found.stdout.strip()
 
 
-def describe_run(exam: Exam) -> dict[str, str]:
+def describe_run(exam: Items) -> dict[str, str]:
     """Return what a report says of where a result comes from: label and value."""
     versions = {**installed_versions(), **model_versions()}
     facts = {

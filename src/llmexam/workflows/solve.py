@@ -7,17 +7,17 @@ from pathlib import Path
 from typing import Any
 
 from llmexam.exam.exam import Exam
+from llmexam.exam.loading import load_exam
 from llmexam.exam.score_files import check_scores_name, write_scores
 from llmexam.exam.scores import ScoreMatrix
 from llmexam.exam.submission import write_submission
+from llmexam.retrieval.gather import missing_evidence
+from llmexam.retrieval.plan import EvidencePlan
+from llmexam.retrieval.same_evidence import check_evidence
+from llmexam.retrieval.search import attach_evidence, check_model_is_used
 from llmexam.solvers.registry import create_solver
 from llmexam.solvers.scoring import Progress, solve
 from llmexam.stages.code import code_hash
-from llmexam.workflows.evaluate import load_exam
-from llmexam.workflows.evidence.gather import missing_evidence
-from llmexam.workflows.evidence.plan import EvidencePlan
-from llmexam.workflows.evidence.same_evidence import check_evidence
-from llmexam.workflows.evidence.search import attach_evidence, check_model_is_used
 
 
 def solve_file(

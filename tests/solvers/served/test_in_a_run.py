@@ -9,10 +9,10 @@ from tests.training.ranker.conftest import train
 
 from llmexam.cli.app import app
 from llmexam.errors import ModelError
+from llmexam.exam.loading import load_exam
 from llmexam.exam.writers import write_exam
 from llmexam.solvers.registry import create_solver
 from llmexam.training.curve_file import CURVE_FILE
-from llmexam.workflows.evaluate import load_exam
 from llmexam.workflows.run.pipeline import run_plan
 
 pytest.importorskip("openai", reason="the extra openai is not installed")

@@ -6,6 +6,7 @@ import pytest
 
 from llmexam.cli.app import app
 from llmexam.exam.exam import Exam
+from llmexam.exam.loading import load_exam
 from llmexam.exam.writers import write_exam
 from llmexam.solvers.cascade.solver import CascadeSettings, CascadeSolver
 from llmexam.solvers.registry import create_solver
@@ -13,7 +14,6 @@ from llmexam.solvers.scoring import solve
 from llmexam.workflows.estimate.predict import estimate, predict
 from llmexam.workflows.estimate.prediction import Spread
 from llmexam.workflows.estimate.served import predict_served
-from llmexam.workflows.evaluate import load_exam
 
 pytest.importorskip("openai", reason="the extra openai is not installed")
 

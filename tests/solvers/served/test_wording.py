@@ -3,15 +3,15 @@
 import pytest
 
 from llmexam.errors import SettingsError
+from llmexam.exam.audit.audit import audit_exam
 from llmexam.exam.exam import Exam
 from llmexam.exam.question import Passage, Question
 from llmexam.exam.writers import write_exam
 from llmexam.solvers.causal_lm.asking import asking_of
 from llmexam.solvers.prompts.template import read_template, template_names
 from llmexam.solvers.prompts.wording import Shot, as_messages, as_text
+from llmexam.tasks.multiple_choice.scored import alike
 from llmexam.testing import check_solver, example_questions
-from llmexam.workflows.audit import audit_exam
-from llmexam.workflows.run.scored import alike
 
 pytest.importorskip("openai", reason="the extra openai is not installed")
 

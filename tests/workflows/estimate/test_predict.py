@@ -10,6 +10,7 @@ from typer.testing import CliRunner
 from llmexam.cli.estimate import estimate as estimate_command
 from llmexam.errors import SettingsError
 from llmexam.exam.exam import Exam
+from llmexam.exam.loading import load_exam
 from llmexam.exam.question import Question
 from llmexam.exam.writers import write_exam
 from llmexam.lm.decoder.batches import count_work
@@ -25,7 +26,6 @@ from llmexam.workflows.estimate.prediction import Prediction, Spread, hold_to_li
 from llmexam.workflows.estimate.text import describe, parse_duration
 from llmexam.workflows.estimate.timed import predict_timed
 from llmexam.workflows.estimate.tokens import predict_decoder
-from llmexam.workflows.evaluate import load_exam
 
 
 @pytest.fixture(scope="module")

@@ -18,17 +18,17 @@ from llmexam.errors import (
     SubmissionError,
 )
 from llmexam.evidence.corpus import CorpusSettings
+from llmexam.exam.loading import load_exam
 from llmexam.exam.score_files import read_scores
 from llmexam.exam.submission import validate_submission
 from llmexam.lm.models.loading import resolve_model
+from llmexam.retrieval.build import build_index, delete_from_index
 from llmexam.solvers.baselines.solver import LongestSolver
 from llmexam.solvers.lexical.solver import LexicalSolver
 from llmexam.solvers.registry import create_solver
 from llmexam.storage.locking import lock_folder
 from llmexam.tracking.tracker import NoTracker
 from llmexam.training.registry import create_trainer
-from llmexam.workflows.evaluate import load_exam
-from llmexam.workflows.evidence.index import build_index, delete_from_index
 from llmexam.workflows.run import pipeline as run_module
 from llmexam.workflows.run.pipeline import run_plan
 

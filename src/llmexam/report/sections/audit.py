@@ -8,7 +8,7 @@ from rich.console import Group
 from rich.padding import Padding
 from rich.text import Text
 
-from llmexam.report.content import ReportContent
+from llmexam.report.content import RunContent
 from llmexam.report.formats import clip, listing, plural
 from llmexam.report.paths import without_folders
 from llmexam.report.sections.section import ReportData, Section
@@ -45,7 +45,7 @@ def audit_view(data: ReportData) -> AuditView:
     return AuditView(_counts(data.content), _findings(data.content))
 
 
-def _findings(content: ReportContent) -> tuple[FindingView, ...]:
+def _findings(content: RunContent) -> tuple[FindingView, ...]:
     """Return the audit's findings, errors first."""
 
     def gravity(finding: FindingView) -> int:
@@ -66,7 +66,7 @@ def _findings(content: ReportContent) -> tuple[FindingView, ...]:
     return tuple(sorted(views, key=gravity))
 
 
-def _counts(content: ReportContent) -> str:
+def _counts(content: RunContent) -> str:
     """Return how many findings of each severity there are, in words."""
     counts = [(s, sum(str(f.severity) == s for f in content.audit)) for s in _SEVERITIES]
     parts = [plural(n, severity) for severity, n in counts if n]

@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from markupsafe import Markup
 
 from llmexam.evaluation.results import Calibration
+from llmexam.report.content import Fact
 from llmexam.report.curves import point_at, reliability_diagram, risk_coverage_curve
 from llmexam.report.formats import count, fixed, percent
-from llmexam.report.sections.section import Fact, ReportData, Section
+from llmexam.report.sections.section import ReportData, Section
 
 _NOTHING = Markup("")
 

@@ -27,7 +27,7 @@ class LetterCard:
 
 def letter_cards(data: ReportData) -> tuple[LetterCard, ...] | None:
     """Return recall per letter for each graded solver, the final result first."""
-    content = data.content
+    content = data.choice
     results = [content.final, *(s for s in content.solvers if s.name != content.final.name)]
     graded = [
         (r, r.evaluation.choice.letters, r.evaluation.metric("accuracy").estimate.value)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from rich.console import Group
 from rich.text import Text
 
-from llmexam.report.content import ReportContent
+from llmexam.report.content import RunContent
 from llmexam.report.formats import count
 from llmexam.report.paths import command_without_folders, without_folders
 from llmexam.report.sections.section import ReportData, Section
@@ -40,7 +40,7 @@ def provenance_view(data: ReportData) -> ProvenanceView:
     )
 
 
-def _entries(content: ReportContent) -> tuple[tuple[str, str], ...]:
+def _entries(content: RunContent) -> tuple[tuple[str, str], ...]:
     """Return label and value of all that is needed to make the result again."""
     exam, evaluation = content.exam, content.final.evaluation
     entries = {

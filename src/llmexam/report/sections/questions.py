@@ -35,9 +35,9 @@ class QuestionsView:
 
 def questions_view(data: ReportData) -> QuestionsView | None:
     """Return the questions, if there are any."""
-    if not len(data.content.exam):
+    if not len(data.choice.exam):
         return None
-    rest = [row for row in range(len(data.content.exam)) if row not in data.in_full]
+    rest = [row for row in range(len(data.choice.exam)) if row not in data.in_full]
     return QuestionsView(
         note=_questions_note(data.grades, rest),
         filters=_filters(data.grades),

@@ -11,6 +11,7 @@ from llmexam.report.sections.hardest import HARDEST
 from llmexam.report.sections.letters import LETTERS
 from llmexam.report.sections.provenance import PROVENANCE
 from llmexam.report.sections.questions import QUESTIONS
+from llmexam.report.sections.results import RESULTS
 from llmexam.report.sections.score import SCORE
 from llmexam.report.sections.section import Section
 from llmexam.report.sections.slices import SLICES
@@ -18,7 +19,7 @@ from llmexam.report.sections.solvers import SOLVERS
 from llmexam.report.sections.stages import STAGES
 from llmexam.report.sections.trainings import TRAININGS
 
-SECTIONS: tuple[Section[Any], ...] = (
+CHOICE_SECTIONS: tuple[Section[Any], ...] = (
     SCORE,
     SOLVERS,
     LETTERS,
@@ -32,4 +33,15 @@ SECTIONS: tuple[Section[Any], ...] = (
     STAGES,
     PROVENANCE,
 )
-"""A new section is a file, its template `templates/NAME.html`, and a line here."""
+"""Those of multiple choice. A new section is a file, its template, and a line here."""
+
+GENERAL_SECTIONS: tuple[Section[Any], ...] = (
+    SCORE,
+    RESULTS,
+    COMPARISONS,
+    SLICES,
+    AUDIT,
+    STAGES,
+    PROVENANCE,
+)
+"""Those that fit every task; a task may put its own between them."""

@@ -13,10 +13,10 @@ from rich.table import Table
 from rich.text import Text
 
 from llmexam.evaluation.results import Evaluation
-from llmexam.report.content import ReportContent
-from llmexam.report.formats import capital, clip, count, fixed, interval, listing, percent, plural
+from llmexam.report.content import Fact
+from llmexam.report.formats import capital, clip, fixed, interval, listing, percent, plural
 from llmexam.report.plots import range_bar, told
-from llmexam.report.sections.section import Fact, ReportData, Section
+from llmexam.report.sections.section import ReportData, Section
 from llmexam.report.terminal_parts import plain_text
 
 _TITLE = 200
@@ -45,10 +45,9 @@ def view_headline(data: ReportData) -> Headline:
         note = (
             "This exam has no answers, so nothing can be graded: the report shows rankings only."
             if len(content.exam)
-            else "This exam has no questions."
+            else f"This exam has no {content.noun}s."
         )
-        known = (_questions_fact(content), _truncated_fact(content))
-        return Headline(title, "", "", "", "", "", Markup(""), (note,), known)
+        return Headline(title, "", "", "", "", "", Markup(""), (note,), content.facts)
     primary, level = evaluation.primary, evaluation.level
     names = ", ".join(f"{name} {fixed(v)}" for name, v in primary.references.items())
     bar = range_bar(
@@ -58,13 +57,14 @@ def view_headline(data: ReportData) -> Headline:
         f"{primary.label} {told(primary.estimate, level)}. Baselines: {names or 'none'}. Minimum "
         f"detectable difference {fixed(primary.minimum_detectable_difference)}.",
     )
+    n_items, *others = content.facts
     facts = (
-        _questions_fact(content),
+        n_items,
         *(
             Fact(capital(m.label), fixed(m.estimate.value), interval(m.estimate))
             for m in evaluation.metrics[1:]
         ),
-        _truncated_fact(content),
+        *others,
     )
     return Headline(
         title,
@@ -74,29 +74,12 @@ def view_headline(data: ReportData) -> Headline:
         interval(primary.estimate),
         percent(level),
         bar,
-        tuple(_reading(evaluation)),
+        tuple(_reading(evaluation, content.noun)),
         facts,
     )
 
 
-def _questions_fact(content: ReportContent) -> Fact:
-    counts = sorted({len(question.options) for question in content.exam})
-    if not counts:
-        detail = ""
-    elif len(counts) == 1:
-        detail = f"{counts[0]} options each"
-    else:
-        detail = f"{counts[0]} to {counts[-1]} options"
-    return Fact("Questions", count(len(content.exam)), detail)
-
-
-def _truncated_fact(content: ReportContent) -> Fact:
-    evaluation, scores = content.final.evaluation, content.final.scores
-    n = max(int(scores.truncated.sum()), evaluation.n_truncated if evaluation else 0)
-    return Fact("Truncated", count(n), "had evidence cut" if n else "no evidence was cut")
-
-
-def _reading(evaluation: Evaluation) -> Iterator[str]:
+def _reading(evaluation: Evaluation, noun: str) -> Iterator[str]:
     primary = evaluation.primary
     score, baselines = primary.estimate, primary.references
     below = [name for name, value in baselines.items() if value < score.low]
@@ -117,7 +100,7 @@ def _reading(evaluation: Evaluation) -> Iterator[str]:
         side = "higher" if primary.higher_is_better else "lower"
         yield f"{_baselines(better, capital=True)} {verb} {side} than the whole interval."
     yield (
-        f"A paired test on {plural(evaluation.n_items, 'question')} would find a difference of "
+        f"A paired test on {plural(evaluation.n_items, noun)} would find a difference of "
         f"{fixed(primary.minimum_detectable_difference)} to another solver in 80 of 100 cases; "
         "smaller ones often go unseen."
     )

@@ -9,7 +9,7 @@ from typing import Generic, TypeVar
 
 from rich.console import RenderableType
 
-from llmexam.report.content import ReportContent
+from llmexam.report.content import ReportContent, RunContent
 from llmexam.report.grading import Grades, grade, most_telling
 from llmexam.report.questions import QuestionViews
 
@@ -26,23 +26,34 @@ View = TypeVar("View")
 class ReportData:
     """The content of a report, and what several sections compute from it, computed once.
 
+    Attributes:
+        content: The content of any task's report.
+
     Raises:
+        TypeError: A section of multiple choice is asked for another task.
         ScoreError: The scores of a solver are not those of the exam's questions.
     """
 
-    content: ReportContent
+    content: RunContent
+
+    @property
+    def choice(self) -> ReportContent:
+        """The content of a multiple-choice report."""
+        if not isinstance(self.content, ReportContent):
+            raise TypeError("this section is for multiple-choice exams")
+        return self.content
 
     @cached_property
     def grades(self) -> Grades:
         """The final result, question by question."""
-        return grade(self.content.exam, self.content.final)
+        return grade(self.choice.exam, self.choice.final)
 
     @cached_property
     def questions(self) -> QuestionViews:
         """Views of single questions."""
         evaluation = self.content.final.evaluation
         choice = evaluation.choice if evaluation else None
-        return QuestionViews(self.content, self.grades, choice.k if choice else 3)
+        return QuestionViews(self.choice, self.grades, choice.k if choice else 3)
 
     @cached_property
     def in_full(self) -> set[int]:
@@ -67,18 +78,12 @@ class Section(Generic[View]):
         view: Returns what the section shows, or None if there is nothing to show.
         summary: Returns what the terminal shows of the view, or None for nothing; left out
             for sections that only the page has.
+        template: Source of its template, for sections of other packages; empty for a file of
+            `templates/`.
     """
 
     name: str
     label: str
     view: Callable[[ReportData], View | None]
     summary: Callable[[View], RenderableType | None] | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Fact:
-    """A number with its name and a short explanation."""
-
-    label: str
-    value: str
-    detail: str
+    template: str = ""

@@ -56,7 +56,7 @@ class SolverTable:
 
 def solver_table(data: ReportData) -> SolverTable:
     """Return the table of solvers: the final result, the members, the baselines."""
-    content = data.content
+    content = data.choice
     final = content.final
     results = [final, *(s for s in content.solvers if s.name != final.name)]
     graded = [r.evaluation for r in results if r.evaluation is not None]

@@ -8,7 +8,7 @@ from markupsafe import Markup
 from rich.table import Table
 from rich.text import Text
 
-from llmexam.report.content import ReportContent
+from llmexam.report.content import RunContent
 from llmexam.report.formats import count, duration, memory
 from llmexam.report.plots import bar
 from llmexam.report.sections.section import ReportData, Section
@@ -42,7 +42,7 @@ def stages_view(data: ReportData) -> StagesView | None:
     return StagesView(_total(data.content), _stages(data.content))
 
 
-def _stages(content: ReportContent) -> tuple[StageView, ...]:
+def _stages(content: RunContent) -> tuple[StageView, ...]:
     """Return time and memory a stage, in order."""
     longest = max((s.seconds for s in content.stages), default=0.0)
     largest = max((s.peak_mb for s in content.stages), default=0.0)
@@ -63,7 +63,7 @@ def _stages(content: ReportContent) -> tuple[StageView, ...]:
     )
 
 
-def _total(content: ReportContent) -> str:
+def _total(content: RunContent) -> str:
     """Return the time of all stages together and the peak memory, in words."""
     time = duration(sum(s.seconds for s in content.stages))
     cached = sum(s.cached for s in content.stages)

@@ -22,7 +22,7 @@ def training_views(data: ReportData) -> tuple[TrainingView, ...] | None:
     """Return the curves of the solvers that have some, in the order of the plan."""
     views = (
         TrainingView(solver.name, tuple(curve_charts(solver.curve)))
-        for solver in data.content.solvers
+        for solver in data.choice.solvers
     )
     return tuple(view for view in views if view.charts) or None
 

@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, Any, cast
 
 from llmexam.errors import SettingsError
 from llmexam.exam.exam import Exam
+from llmexam.exam.loading import load_exam
 from llmexam.exam.question import Question
+from llmexam.retrieval.search import attach_evidence, check_model_is_used
 from llmexam.solvers.protocol import Solver
 from llmexam.solvers.registry import create_solver
 from llmexam.workflows.estimate.prediction import Estimate, Prediction, hold_to_limit
 from llmexam.workflows.estimate.text import parse_duration
-from llmexam.workflows.evaluate import load_exam
-from llmexam.workflows.evidence.search import attach_evidence, check_model_is_used
 
 if TYPE_CHECKING:
     from llmexam.solvers.served.solver import ServedSolver

@@ -18,17 +18,17 @@ from llmexam.exam.parsers import read_exam
 from llmexam.exam.question import Question
 from llmexam.exam.splits import split_exam
 from llmexam.lm.models.card import EvidenceOrigin
-from llmexam.stages.stage import Executor
-from llmexam.training.preflight import Checked, check_training_exam
-from llmexam.training.settings import TrainingSettings
-from llmexam.workflows.evidence.gather import (
+from llmexam.retrieval.gather import (
     evidence_origin,
     gather_evidence,
     missing_evidence,
     require_evidence,
 )
-from llmexam.workflows.evidence.plan import EvidencePlan
-from llmexam.workflows.evidence.same_evidence import require_same_evidence
+from llmexam.retrieval.plan import EvidencePlan
+from llmexam.retrieval.same_evidence import require_same_evidence
+from llmexam.stages.stage import Executor
+from llmexam.training.preflight import Checked, check_training_exam
+from llmexam.training.settings import TrainingSettings
 from llmexam.workflows.train.recipe import ExamFile, Recipe
 
 

@@ -10,6 +10,7 @@ import yaml
 from pydantic import Field, SerializeAsAny, ValidationInfo, field_validator, model_validator
 
 from llmexam.errors import SettingsError
+from llmexam.retrieval.plan import EvidencePlan
 from llmexam.sample import exam_path
 from llmexam.settings.base import OneOrMany, Settings
 from llmexam.settings.kinds import NotInKey, SampleOrPath
@@ -17,7 +18,6 @@ from llmexam.settings.walk import resolve_references
 from llmexam.settings.yaml_file import merge_changes, read_yaml_file
 from llmexam.tracking.settings import TrackingSettings
 from llmexam.training.registry import training_settings
-from llmexam.workflows.evidence.plan import EvidencePlan
 
 Family = Literal[
     "bi-encoder", "causal-lm", "cross-encoder", "multiple-choice", "ranker", "reranker"

@@ -18,11 +18,11 @@ from llmexam.solvers.protocol import Explanation, Solver
 from llmexam.solvers.registry import create_solver, solver_entries
 from llmexam.stages.stage import Executor, Keyed, Stage
 from llmexam.stages.versions import installed_versions, model_versions, origin_version
+from llmexam.tasks.multiple_choice import answers
+from llmexam.tasks.multiple_choice.answers import modules_behind_solver
+from llmexam.tasks.multiple_choice.plan import Plan, SolverPlan
+from llmexam.tasks.multiple_choice.scored import ScoredSolver, alike, with_scored
 from llmexam.training.curve_file import read_curve
-from llmexam.workflows.run import answers
-from llmexam.workflows.run.answers import modules_behind_solver
-from llmexam.workflows.run.plan import Plan, SolverPlan
-from llmexam.workflows.run.scored import ScoredSolver, alike, with_scored
 
 Result = TypeVar("Result")
 

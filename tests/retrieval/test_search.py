@@ -5,14 +5,14 @@ import pytest
 from llmexam.errors import CorpusError, EvidenceIndexError, SettingsError
 from llmexam.exam.exam import Exam
 from llmexam.exam.question import Passage, Question
-from llmexam.sample import CORPUS_PATH
-from llmexam.workflows.evidence.index import build_index
-from llmexam.workflows.evidence.search import (
+from llmexam.retrieval.build import build_index
+from llmexam.retrieval.search import (
     attach_evidence,
     search_exam,
     search_exam_file,
     search_index,
 )
+from llmexam.sample import CORPUS_PATH
 
 
 @pytest.fixture(scope="module")

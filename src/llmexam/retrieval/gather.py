@@ -19,12 +19,12 @@ from llmexam.exam.parsers import read_exam
 from llmexam.exam.writers import write_exam
 from llmexam.lm.models.card import EvidenceOrigin
 from llmexam.lm.models.loading import BUNDLED, identify_model, resolve_model
+from llmexam.retrieval.build import build_index, corpus_sources
+from llmexam.retrieval.plan import EvidencePlan
+from llmexam.retrieval.search import attach_evidence
 from llmexam.solvers.registry import solver_entries
 from llmexam.stages.stage import Executor, Keyed, Stage, StageContext
 from llmexam.stages.versions import model_versions
-from llmexam.workflows.evidence.index import build_index, corpus_sources
-from llmexam.workflows.evidence.plan import EvidencePlan
-from llmexam.workflows.evidence.search import attach_evidence
 
 Kind = Literal["sparse", "dense"]
 

@@ -8,8 +8,7 @@ from llmexam.evidence.chunking import ChunkSettings
 from llmexam.evidence.corpus import CorpusSettings
 from llmexam.evidence.index.manifest import read_manifest
 from llmexam.evidence.index.opening import open_index
-from llmexam.storage.hashing import hash_file
-from llmexam.workflows.evidence.index import (
+from llmexam.retrieval.build import (
     add_to_index,
     build_index,
     chunk_settings,
@@ -17,6 +16,7 @@ from llmexam.workflows.evidence.index import (
     delete_from_index,
     read_ids,
 )
+from llmexam.storage.hashing import hash_file
 
 
 @pytest.fixture

@@ -22,8 +22,8 @@ from llmexam.evidence.retriever import (
     attach_passages,
 )
 from llmexam.exam.exam import Exam
+from llmexam.exam.loading import load_exam
 from llmexam.exam.question import Passage
-from llmexam.workflows.evaluate import load_exam
 
 
 @dataclass(frozen=True, slots=True)

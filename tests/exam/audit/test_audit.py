@@ -3,9 +3,9 @@ import json
 import pytest
 
 from llmexam.errors import ExamError
+from llmexam.exam.audit.audit import audit_exam
 from llmexam.exam.exam import Exam
 from llmexam.exam.question import Question
-from llmexam.workflows.audit import audit_exam
 
 HEADER = "id,prompt,A,B,C,answer\n"
 

@@ -8,8 +8,8 @@ from llmexam.solvers.cascade.solver import CascadeSettings, CascadeSolver
 from llmexam.solvers.protocol import Solver
 from llmexam.solvers.registry import create_solver
 from llmexam.solvers.served.usage import Usage
+from llmexam.tasks.multiple_choice.scored import ScoredSolver, alike, with_scored
 from llmexam.testing import NoisySolver, example_questions
-from llmexam.workflows.run.scored import ScoredSolver, alike, with_scored
 
 QUESTIONS = example_questions()
 

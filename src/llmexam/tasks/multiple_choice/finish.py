@@ -10,13 +10,13 @@ from llmexam.ensemble.build import build_ensemble
 from llmexam.ensemble.gains import member_gains
 from llmexam.evaluation.compare import Prediction, compare_results
 from llmexam.evaluation.evaluate import evaluate_scores
+from llmexam.evaluation.predictions import load_prediction, name_prediction
 from llmexam.evaluation.results import Comparison
 from llmexam.exam.exam import Exam
 from llmexam.exam.score_files import write_scores
 from llmexam.report.content import SolverResult
 from llmexam.stages.code import code_hash
-from llmexam.workflows.evaluate import load_prediction, name_prediction
-from llmexam.workflows.run.plan import ENSEMBLE_NAME, Plan
+from llmexam.tasks.multiple_choice.plan import ENSEMBLE_NAME, Plan
 
 
 def finish(

@@ -9,15 +9,15 @@ from llmexam.exam.exam import Exam
 from llmexam.exam.question import Passage, Question
 from llmexam.lm.models.card import EvidenceOrigin
 from llmexam.lm.models.loading import resolve_model
+from llmexam.retrieval.build import build_index
+from llmexam.retrieval.gather import evidence_origin
+from llmexam.retrieval.same_evidence import check_evidence, require_same_evidence
 from llmexam.solvers.protocol import SolverDescription
+from llmexam.tasks.multiple_choice.plan import EvidencePlan
 from llmexam.testing import ConstantSolver
 from llmexam.workflows import run as run_module
 from llmexam.workflows import solve as solve_module
-from llmexam.workflows.evidence.gather import evidence_origin
-from llmexam.workflows.evidence.index import build_index
-from llmexam.workflows.evidence.same_evidence import check_evidence, require_same_evidence
 from llmexam.workflows.run.pipeline import run_plan
-from llmexam.workflows.run.plan import EvidencePlan
 from llmexam.workflows.solve import solve_file
 
 BARE = Question("1", "p", ("a", "b"), answer=0)

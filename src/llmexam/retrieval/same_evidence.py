@@ -11,9 +11,9 @@ from collections.abc import Iterable, Iterator
 from llmexam.errors import SettingsError
 from llmexam.exam.exam import Exam
 from llmexam.lm.models.card import EvidenceOrigin
+from llmexam.retrieval.gather import evidence_origin
+from llmexam.retrieval.plan import EvidencePlan
 from llmexam.solvers.protocol import Solver
-from llmexam.workflows.evidence.gather import evidence_origin
-from llmexam.workflows.evidence.plan import EvidencePlan
 
 _LABELS = {
     "source": "evidence",

@@ -17,7 +17,7 @@ from llmexam.solvers.scoring import solve
 from llmexam.stages.code import code_hash
 from llmexam.stages.stage import StageContext
 from llmexam.storage.atomic import write_text
-from llmexam.workflows.run.scored import ScoredSolver
+from llmexam.tasks.multiple_choice.scored import ScoredSolver
 
 _EXPLANATIONS = TypeAdapter(tuple[Explanation, ...])
 

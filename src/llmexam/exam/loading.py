@@ -1,0 +1,20 @@
+"""Get an exam from what a user gives: an exam, a file, or `bundled`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from llmexam.exam.exam import Exam
+from llmexam.exam.parsers import read_exam
+from llmexam.sample import exam_path
+
+
+def load_exam(exam: Exam | str | Path, format: str | None = None) -> Exam:
+    """Return an exam as it is, or read it from its file; `bundled` is the sample.
+
+    Raises:
+        ExamError: The file cannot be read.
+    """
+    if isinstance(exam, Exam):
+        return exam
+    return read_exam(exam_path(exam), format=format)

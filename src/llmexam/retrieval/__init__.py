@@ -1,0 +1,1 @@
+"""Build indexes and attach evidence to questions, as a plan says."""

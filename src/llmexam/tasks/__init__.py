@@ -1,0 +1,1 @@
+"""Tasks: what an exam asks for, how it is answered, graded and reported."""

@@ -1,0 +1,1 @@
+"""The task multiple choice: solvers rank the options of each question."""

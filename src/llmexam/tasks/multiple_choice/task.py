@@ -1,0 +1,129 @@
+"""The task multiple choice, step by step."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, ClassVar
+
+from pydantic import TypeAdapter
+
+from llmexam.evaluation.alignment import require_answers
+from llmexam.evaluation.predictions import load_prediction
+from llmexam.evaluation.results import Comparison
+from llmexam.exam.audit import Finding
+from llmexam.exam.audit.audit import audit_exam
+from llmexam.exam.exam import Exam
+from llmexam.exam.parsers import read_exam
+from llmexam.exam.submission import write_submission
+from llmexam.report.content import ReportContent, SolverResult
+from llmexam.report.sections.registry import CHOICE_SECTIONS
+from llmexam.retrieval.gather import gather_evidence, missing_evidence, require_evidence
+from llmexam.retrieval.same_evidence import check_evidence
+from llmexam.solvers.registry import create_solver
+from llmexam.stages.stage import Executor, Keyed, Stage, StageContext
+from llmexam.storage.atomic import write_text
+from llmexam.storage.hashing import hash_file
+from llmexam.tasks.multiple_choice.finish import compare_with, finish
+from llmexam.tasks.multiple_choice.judge import judge_all
+from llmexam.tasks.multiple_choice.plan import Plan
+from llmexam.tasks.task import Prepared, Task
+
+_AUDIT = "audit.json"
+_FINDINGS = TypeAdapter(tuple[Finding, ...])
+
+
+class MultipleChoice(Task[Plan, Exam, SolverResult]):
+    """Solvers rank the options of each question, with evidence; rankings are graded by MAP@k."""
+
+    name = "multiple-choice"
+    plan_class = Plan
+    sections = CHOICE_SECTIONS
+    folders: ClassVar[Sequence[str]] = ("scores", "explanations", "positions")
+
+    def read(self, plan: Plan) -> Exam:
+        """Return the exam."""
+        return read_exam(plan.exam.file, format=plan.exam.format)
+
+    def check(self, plan: Plan, items: Exam) -> None:
+        """Check files, indexes and solvers of the plan before any work.
+
+        Raises:
+            LlmExamError: What the run would fail on later.
+        """
+        if plan.ensemble.is_fitted and plan.combines:
+            require_answers(items)
+        for other in plan.evaluation.compare:
+            load_prediction(other, items)
+        require_evidence(plan.evidence)
+        made = [(one.name, create_solver(one.solver, one.settings)) for one in plan.solvers]
+        check_evidence(made, plan.evidence, items)
+
+    def audit(self, plan: Plan, items: Exam, stages: Executor) -> tuple[Finding, ...]:
+        """Return what the data audit finds, in the exam and against the plan's files."""
+        hashes = [hash_file(path) for path in plan.audit_against]
+        return stages.run(
+            Stage(
+                name="audit",
+                function=_audit_exam,
+                load=_load_audit,
+                inputs={
+                    "exam": items,
+                    "against": Keyed(plan.audit_against, hashes),
+                    "seed": plan.seed,
+                },
+                outputs=[_AUDIT],
+                code=[audit_exam.__module__],
+            )
+        )
+
+    def prepare(self, plan: Plan, items: Exam, stages: Executor, folder: Path) -> Prepared[Exam]:
+        """Return the exam with its evidence."""
+        found, sources = gather_evidence(plan.evidence, items, stages, folder)
+        return Prepared(found, sources, missing_evidence(found, [s.solver for s in plan.solvers]))
+
+    def answer(
+        self, plan: Plan, items: Exam, stages: Executor, folder: Path
+    ) -> Sequence[SolverResult]:
+        """Return what each solver gave."""
+        return judge_all(plan, items, stages, folder)
+
+    def combine(
+        self,
+        plan: Plan,
+        items: Exam,
+        results: Sequence[SolverResult],
+        stages: Executor,
+        folder: Path,
+    ) -> tuple[SolverResult, Sequence[SolverResult]]:
+        """Return the ensemble, or the solver that the plan names, and all with their weights."""
+        final, weighted = finish(plan, items, results, folder)
+        if plan.combines:
+            stages.record("combine", [f"scores/{final.name}.parquet"])
+        return final, weighted
+
+    def compare(
+        self, plan: Plan, items: Exam, final: SolverResult, results: Sequence[SolverResult]
+    ) -> tuple[Comparison, ...]:
+        """Return the final result against each solver and each file that the plan names."""
+        return compare_with(plan, items, final, results)
+
+    def write_submission(self, plan: Plan, items: Exam, final: SolverResult, path: Path) -> None:
+        """Write up to k ranked letters for each question."""
+        write_submission(path, final.scores, k=plan.evaluation.k)
+
+    def content(self, **values: Any) -> ReportContent:
+        """Return the content of the report."""
+        return ReportContent(**values)
+
+
+def _audit_exam(
+    context: StageContext, *, exam: Exam, against: Sequence[str], seed: int
+) -> tuple[Finding, ...]:
+    found = audit_exam(exam, against=against, seed=seed).findings
+    write_text(context.folder / _AUDIT, _FINDINGS.dump_json(found, indent=2).decode("utf-8"))
+    return found
+
+
+def _load_audit(context: StageContext, **inputs: object) -> tuple[Finding, ...]:
+    return _FINDINGS.validate_json((context.folder / _AUDIT).read_bytes())

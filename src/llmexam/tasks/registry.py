@@ -1,0 +1,44 @@
+"""All tasks by name. A new one is a room beside this file and one line here.
+
+Outside packages join through the entry-point group `llmexam.tasks`: the entry point's name is the
+task's, its object a class derived from `Task`.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from importlib.metadata import entry_points
+from typing import Any
+
+from llmexam.errors import SettingsError, nearest
+from llmexam.tasks.task import Task
+
+ENTRY_POINT_GROUP = "llmexam.tasks"
+DEFAULT_TASK = "multiple-choice"
+_BUILT_IN = {DEFAULT_TASK: "llmexam.tasks.multiple_choice.task:MultipleChoice"}
+
+
+def task_names() -> tuple[str, ...]:
+    """Return the names of all tasks."""
+    return tuple(sorted(_targets()))
+
+
+def task_of(name: str) -> Task[Any, Any, Any]:
+    """Return a task.
+
+    Raises:
+        SettingsError: There is no task of this name.
+    """
+    targets = _targets()
+    if name not in targets:
+        raise SettingsError(
+            f"there is no task '{name}'", field="task", hint=nearest(str(name), targets)
+        )
+    module, _, attribute = targets[name].partition(":")
+    found: Task[Any, Any, Any] = getattr(import_module(module), attribute)()
+    return found
+
+
+def _targets() -> dict[str, str]:
+    outside = {point.name: point.value for point in entry_points(group=ENTRY_POINT_GROUP)}
+    return {**outside, **_BUILT_IN}

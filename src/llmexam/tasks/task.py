@@ -1,0 +1,102 @@
+"""What a task is: items, how they are read and answered, and how answers are graded and shown."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, ClassVar, Generic, TypeVar
+
+from llmexam.evaluation.results import Comparison
+from llmexam.exam.audit import Finding
+from llmexam.report.content import Items, Result, RunContent
+from llmexam.report.sections.registry import GENERAL_SECTIONS
+from llmexam.report.sections.section import Section
+from llmexam.stages.stage import Executor
+from llmexam.tasks.plan import RunPlan
+
+PlanT = TypeVar("PlanT", bound=RunPlan)
+ItemsT = TypeVar("ItemsT", bound=Items)
+ResultT = TypeVar("ResultT", bound=Result)
+
+
+@dataclass(frozen=True)
+class Prepared(Generic[ItemsT]):
+    """The items as solvers see them.
+
+    Attributes:
+        items: The items, with what was found for them, such as evidence.
+        sources: Label and value of where that came from, for the report.
+        findings: What a reader of the report should know of it.
+    """
+
+    items: ItemsT
+    sources: Mapping[str, str] = field(default_factory=dict)
+    findings: tuple[Finding, ...] = ()
+
+
+class Task(ABC, Generic[PlanT, ItemsT, ResultT]):
+    """One kind of exam. A run asks its task for every step and knows nothing of its items.
+
+    A new task is a room beside `multiple_choice` and a line in `registry.py`, or a package with
+    an entry point in the group `llmexam.tasks`.
+
+    Attributes:
+        name: Its name in plans.
+        plan_class: The settings of its plans.
+        sections: The sections of its reports, in order.
+        folders: Folders of a run with a file for each solver, named after the solver.
+    """
+
+    name: ClassVar[str]
+    plan_class: ClassVar[type[RunPlan]]
+    sections: ClassVar[Sequence[Section[Any]]] = GENERAL_SECTIONS
+    folders: ClassVar[Sequence[str]]
+
+    @abstractmethod
+    def read(self, plan: PlanT) -> ItemsT:
+        """Return the items of the plan's exam.
+
+        Raises:
+            ExamError: The file cannot be read.
+        """
+
+    def check(self, plan: PlanT, items: ItemsT) -> None:
+        """Raise an error for what would fail after hours of work."""
+
+    def audit(self, plan: PlanT, items: ItemsT, stages: Executor) -> tuple[Finding, ...]:
+        """Return what is wrong or odd in the items."""
+        return ()
+
+    def prepare(
+        self, plan: PlanT, items: ItemsT, stages: Executor, folder: Path
+    ) -> Prepared[ItemsT]:
+        """Return the items as solvers see them."""
+        return Prepared(items)
+
+    @abstractmethod
+    def answer(
+        self, plan: PlanT, items: ItemsT, stages: Executor, folder: Path
+    ) -> Sequence[ResultT]:
+        """Return what each solver of the plan gave, graded where the items have answers."""
+
+    def combine(
+        self, plan: PlanT, items: ItemsT, results: Sequence[ResultT], stages: Executor, folder: Path
+    ) -> tuple[ResultT, Sequence[ResultT]]:
+        """Return the final result, and all results; the first is the final one by default."""
+        return results[0], results
+
+    def compare(
+        self, plan: PlanT, items: ItemsT, final: ResultT, results: Sequence[ResultT]
+    ) -> tuple[Comparison, ...]:
+        """Return paired comparisons of the final result with others."""
+        return ()
+
+    @abstractmethod
+    def write_submission(self, plan: PlanT, items: ItemsT, final: ResultT, path: Path) -> None:
+        """Write the final answers in the form that the exam asks for."""
+
+    def content(self, **values: Any) -> RunContent:
+        """Return the content of the report; a task may have a class of its own."""
+        return RunContent(**values)

@@ -1,1 +1,0 @@
-"""Build indexes and attach evidence to the questions of an exam."""
