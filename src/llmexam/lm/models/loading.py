@@ -1,6 +1,6 @@
 """Find a model by name, check its weights, and load it: safetensors only, no remote code.
 
-A folder of `llmexam export` holds ONNX or OpenVINO files instead; `lm.exported` runs them.
+A folder of `llmexam export` holds ONNX or OpenVINO files, which `lm.readers.exported_engine` runs.
 """
 
 from __future__ import annotations
