@@ -54,7 +54,7 @@ def train(
 
     from llmexam.cli.interrupts import goes_on, telling_of_interrupts
     from llmexam.cli.options import parse_settings
-    from llmexam.training.states import is_first_process
+    from llmexam.training.base.processes import is_first_process
     from llmexam.workflows.train.pipeline import dry_run as try_recipe
     from llmexam.workflows.train.pipeline import train_recipe
 

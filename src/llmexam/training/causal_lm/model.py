@@ -18,7 +18,8 @@ from llmexam.lm.decoder.probe import plain_answers, tolerance
 from llmexam.lm.decoder.requests import Continuation, whole_text
 from llmexam.lm.decoder.rounding import keep_products_plain, rounding_config
 from llmexam.lm.loading import ModelFolder, load_tokenizer, require_packages, resolve_model
-from llmexam.training.arguments import training_device, training_precision
+from llmexam.training.base.arguments import training_device, training_precision
+from llmexam.training.base.optimiser import freeze, set_dropout
 from llmexam.training.causal_lm.binary_head import (
     load_with_head,
     require_objective,
@@ -29,7 +30,6 @@ from llmexam.training.causal_lm.examples import Example, Part
 from llmexam.training.causal_lm.objective import head_logits, log_probs
 from llmexam.training.causal_lm.rows import collate
 from llmexam.training.causal_lm.settings import CausalLmTrainingSettings
-from llmexam.training.optimiser import freeze, set_dropout
 from llmexam.training.settings import LoraSettings
 
 ADAPTER_FOLDER = "adapter"

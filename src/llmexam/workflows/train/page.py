@@ -8,7 +8,7 @@ from typing import Any
 from markupsafe import Markup
 
 from llmexam.training.curves import curve_charts
-from llmexam.training.protocol import Checkpoint
+from llmexam.training.protocol import TrainedModel
 
 _STYLE = """
 :root { color-scheme: light dark; --ink: #1b1f24; --soft: #5a6470; --line: #d5dae0;
@@ -33,7 +33,7 @@ svg circle.second { stroke-dasharray: none; fill: none; } code { overflow-wrap: 
 """
 
 
-def training_page(results: Mapping[str, Any], trained: Mapping[str, Checkpoint]) -> str:
+def training_page(results: Mapping[str, Any], trained: Mapping[str, TrainedModel]) -> str:
     """Return the page as HTML; it loads nothing and runs no script.
 
     Args:
@@ -189,7 +189,7 @@ def _grades(results: Mapping[str, Any]) -> list[Markup]:
 _SPREAD = ("mean", "standard_deviation", "lowest", "highest")
 
 
-def _curves(trained: Mapping[str, Checkpoint]) -> list[Markup]:
+def _curves(trained: Mapping[str, TrainedModel]) -> list[Markup]:
     parts = []
     for name, checkpoint in trained.items():
         charts = curve_charts(checkpoint.curve)

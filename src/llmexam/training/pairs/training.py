@@ -1,8 +1,8 @@
-"""One training of a cross-encoder on lists of pairs, whatever the pairs are."""
+"""A training of a cross-encoder on lists of pairs, whatever the pairs are."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -14,63 +14,76 @@ from sentence_transformers.base.sampler import BatchSamplers
 from sentence_transformers.cross_encoder import CrossEncoderTrainer as _LibraryTrainer
 from sentence_transformers.cross_encoder import CrossEncoderTrainingArguments, losses
 
-from llmexam.errors import ModelError
-from llmexam.lm.batching import longest_input, token_batches
-from llmexam.lm.loading import ModelFolder, load_tokenizer, resolve_model
+from llmexam.lm.batching import token_batches
 from llmexam.lm.reader import Reader, TokenBatch
-from llmexam.training.arguments import training_device, training_precision
-from llmexam.training.cross_encoder.lists import EncodedLists, columns
-from llmexam.training.cross_encoder.pair_model import PairModel
-from llmexam.training.cross_encoder.settings import PairTrainingSettings
-from llmexam.training.optimiser import create_optimiser
-from llmexam.training.plain_states import PlainStates, library_arguments
-from llmexam.training.trained_reader import open_reader, prepare_reader
+from llmexam.training.base.arguments import training_device, training_precision
+from llmexam.training.base.dev_set import DevSet
+from llmexam.training.base.family import Prepared
+from llmexam.training.base.library_trainer import SmallCheckpoints, library_arguments
+from llmexam.training.base.lora import merge_lora
+from llmexam.training.base.optimiser import create_optimiser
+from llmexam.training.base.trainee import Trainee, load_encoder
+from llmexam.training.pairs.lists import EncodedLists, columns
+from llmexam.training.pairs.model import PairModel
+from llmexam.training.pairs.settings import PairTrainingSettings
 
 # Tokens of one pass when scoring: enough to keep all cores busy.
 _BATCH_TOKENS = 2048
 
 
-class PairTrainer(PlainStates, _LibraryTrainer):
-    """The trainer of sentence-transformers, with small states."""
-
-
-@dataclass(frozen=True, slots=True)
-class Trainee:
-    """What a training begins with.
-
-    Attributes:
-        source: The weights.
-        tokenizer: Their tokenizer.
-        reader: The model, with adapters if there are any.
-        head_names: Names of the modules of the head.
-        new_head: Whether the head was drawn.
-    """
-
-    source: ModelFolder
-    tokenizer: Any
-    reader: Reader
-    head_names: tuple[str, ...]
-    new_head: bool
+class PairTrainer(SmallCheckpoints, _LibraryTrainer):
+    """The trainer of sentence-transformers, with small checkpoints."""
 
 
 def load_trainee(settings: PairTrainingSettings, max_tokens: int) -> Trainee:
-    """Return what a training begins with; a head that was trained before is trained further.
+    """Return what a training begins with; see `load_encoder`."""
+    return load_encoder(
+        settings.model,
+        settings,
+        head=settings.head,
+        task="classification",
+        max_tokens=max_tokens,
+    )
 
-    Raises:
-        ModelError: The weights cannot be found or used, or read fewer tokens than asked for.
-        SettingsError: There are not so many layers to freeze, or no such layers to adapt.
+
+def prepare(
+    lists: EncodedLists,
+    trainee: Trainee,
+    settings: PairTrainingSettings,
+    folder: Path,
+    *,
+    card: Mapping[str, Any],
+    dev: DevSet | None = None,
+    measure: Callable[[], dict[str, float]] = dict,
+) -> Prepared:
+    """Return model, data and loss of a training on lists of pairs.
+
+    Args:
+        lists: What to train on.
+        trainee: What training begins with.
+        settings: How to train.
+        folder: The folder of the training.
+        card: Fields of the card that the family knows.
+        dev: What to grade while training.
+        measure: Measures the present weights; called before and after.
     """
-    source = resolve_model(settings.model)
-    reader, new_head = open_reader(source, settings, head=settings.head, task="classification")
-    longest = longest_input(reader.config)
-    if longest is not None and max_tokens > longest:
-        raise ModelError(
-            f"the model reads {longest} tokens, but encoding.max_tokens is {max_tokens}",
-            file=source.path,
-            hint=f"Set encoding.max_tokens to {longest} or less",
+    notes = ()
+    if lists.n_truncated:
+        notes = (
+            f"{lists.n_truncated} of {len(lists.lists)} training questions had text cut, "
+            f"{lists.share_cut:.0%} of their tokens",
         )
-    names = prepare_reader(reader, settings)
-    return Trainee(source, load_tokenizer(source), reader, names, new_head)
+    return Prepared(
+        make_trainer(trainee, lists, settings, folder),
+        trainee.source,
+        card={"head": settings.head, **card},
+        save=trainee.reader.save,
+        dev=dev,
+        merge=lambda: merge_lora(trainee.reader),
+        measure=measure,
+        tokenizer=trainee.tokenizer,
+        notes=notes,
+    )
 
 
 def make_trainer(

@@ -1,4 +1,4 @@
-"""What the trainers of sentence-transformers need to train exactly and keep small states."""
+"""What the trainers of sentence-transformers need: exact gradients and small checkpoints."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ from typing import Any
 
 import transformers
 
-from llmexam.training.arguments import training_arguments
+from llmexam.training.base.arguments import training_arguments
+from llmexam.training.base.weights import load_weights, save_weights, trained_weights
 from llmexam.training.settings import TrainingSettings
-from llmexam.training.weights import load_weights, save_weights, trained_weights
 
 WEIGHTS_FILE = "model.safetensors"
 
@@ -25,8 +25,8 @@ def library_arguments(
     return training_arguments(settings, folder, cls=cls, **warmup, **overrides)
 
 
-class PlainStates:
-    """Put before a Trainer: states hold the weights that are trained, and nothing else.
+class SmallCheckpoints:
+    """Put before a Trainer: checkpoints hold the weights that are trained, and no others.
 
     The trainers of sentence-transformers save a whole model with its page, and load it by way of
     a second model in memory, which knows nothing of adapters. Their losses are means over a
@@ -45,4 +45,4 @@ class PlainStates:
         save_weights(folder / WEIGHTS_FILE, trained_weights(self.model))
 
     def _load_from_checkpoint(self: Any, checkpoint_path: str, model: Any = None) -> None:
-        load_weights(Path(checkpoint_path) / WEIGHTS_FILE, self.model)
+        load_weights(Path(checkpoint_path) / WEIGHTS_FILE, trained_weights(self.model))

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from llmexam.lm.text_pairs import EncodedPair, TextPair, encode_pairs
-from llmexam.training.cross_encoder.settings import PairTrainingSettings
+from llmexam.training.pairs.settings import PairTrainingSettings
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,22 +3,16 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 import numpy as np
-import transformers
 
 from llmexam.errors import ExamError
 from llmexam.evidence.judgements import Judgements, read_qrels
 from llmexam.evidence.reranker import FAMILY, rerank_pairs
 from llmexam.exam.exam import Exam
 from llmexam.exam.question import Passage, Question
-from llmexam.tracking.tracker import Tracker
-from llmexam.training.checkpoint import finished_checkpoint
-from llmexam.training.cross_encoder.lists import EncodedLists, PairList, encode_lists
-from llmexam.training.cross_encoder.pair_training import LiveScorer, Trainee, load_trainee
-from llmexam.training.cross_encoder.settings import RerankerTrainingSettings
-from llmexam.training.cross_encoder.trainer import fit_lists
+from llmexam.training.base.family import GradientTrainer, Prepared
+from llmexam.training.base.trainee import Trainee
 from llmexam.training.negatives import (
     SortedPassages,
     choose_negatives,
@@ -26,10 +20,14 @@ from llmexam.training.negatives import (
     sort_by_judgements,
     sort_by_words,
 )
-from llmexam.training.protocol import Checkpoint, Estimate
+from llmexam.training.pairs.estimate import estimate
+from llmexam.training.pairs.lists import EncodedLists, PairList, encode_lists
+from llmexam.training.pairs.training import LiveScorer, load_trainee, prepare
+from llmexam.training.protocol import Estimate
+from llmexam.training.reranker.settings import RerankerTrainingSettings
 
 
-class RerankerTrainer:
+class RerankerTrainer(GradientTrainer[RerankerTrainingSettings]):
     """Trains a cross-encoder to put helpful passages first.
 
     Each training question needs passages, best those that retrieval finds for it: `k` of the
@@ -40,49 +38,32 @@ class RerankerTrainer:
     """
 
     settings_class = RerankerTrainingSettings
+    # Judgements may tell what helps.
+    needs_answers = False
 
-    def __init__(self, settings: RerankerTrainingSettings) -> None:
-        self.settings = settings
-
-    def fit(
-        self,
-        train: Exam,
-        dev: Exam | None,
-        folder: Path,
-        *,
-        card: dict[str, Any],
-        tracker: Tracker,
-        resume: bool = True,
-    ) -> Checkpoint:
-        """Train, and leave the last weights in `folder`; see `Trainer.fit`."""
-        if resume and (done := finished_checkpoint(folder)) is not None:
-            return done
+    def prepare(self, train: Exam, dev: Exam | None, folder: Path, *, resume: bool) -> Prepared:
+        """Return the encoder, and for each question a passage that helps and some that do not."""
         settings = self.settings
-        transformers.set_seed(settings.seed)
         trainee = load_trainee(settings, settings.encoding.max_tokens)
         lists = self._lists(train, trainee)
         measured = self._lists(dev, trainee) if dev is not None else None
-        return fit_lists(
+
+        def measure() -> dict[str, float]:
+            if measured is None:
+                return {}
+            return {"dev_mrr": _mrr(LiveScorer(trainee.reader, measured, settings), measured)}
+
+        return prepare(
             lists,
-            None,
             trainee,
             settings,
             folder,
-            card=card,
-            tracker=tracker,
-            resume=resume,
-            family=FAMILY,
-            measure=lambda: (
-                {}
-                if measured is None
-                else {"dev_mrr": _mrr(LiveScorer(trainee.reader, measured, settings), measured)}
-            ),
+            card={"family": FAMILY, "encoding": settings.encoding.model_dump(mode="json")},
+            measure=measure,
         )
 
     def estimate(self, train: Exam) -> Estimate:
         """Return what training would take, from the data and a few timed steps."""
-        from llmexam.training.cross_encoder.estimate import estimate
-
         trainee = load_trainee(self.settings, self.settings.encoding.max_tokens)
         return estimate(self._lists(train, trainee), trainee, self.settings)
 

@@ -1,4 +1,4 @@
-"""The folder that a training leaves: weights, tokenizer, card, and a page for people."""
+"""The folder of a trained model: weights, tokenizer, card, and a page for people."""
 
 from __future__ import annotations
 
@@ -14,9 +14,10 @@ from llmexam.errors import ModelError, RunError
 from llmexam.exam.scores import ScoreMatrix
 from llmexam.lm.model_card import CARD_FILE, ModelCard, read_card, write_card
 from llmexam.storage.atomic import write_json, write_text
+from llmexam.training.base.checkpoints import BEST_FOLDER, CHECKPOINT_FOLDER
+from llmexam.training.base.processes import is_first_process
 from llmexam.training.model_page import model_page
-from llmexam.training.protocol import Checkpoint, CurvePoint
-from llmexam.training.states import is_first_process
+from llmexam.training.protocol import CurvePoint, TrainedModel
 
 _RESULT_FILE = "training.json"
 _SCORES_FILE = "dev_scores.json"
@@ -25,7 +26,7 @@ _PACKAGES = ("llmexam", "torch", "transformers", "sentence-transformers", "peft"
 _PICKLED = frozenset({".bin", ".pt", ".pth", ".pkl", ".ckpt"})
 
 
-def finish_checkpoint(
+def write_trained_model(
     folder: Path,
     save: Callable[[Path], None],
     card: ModelCard,
@@ -35,7 +36,7 @@ def finish_checkpoint(
     best_step: int = 0,
     dev_scores: ScoreMatrix | None = None,
     notes: Sequence[str] = (),
-) -> Checkpoint:
+) -> TrainedModel:
     """Write a trained model into its folder, then remove what only a resume needs.
 
     The card is moved in last: a folder that has one is whole. Of several processes only
@@ -56,14 +57,14 @@ def finish_checkpoint(
     """
     if not card.versions:
         card = card.model_copy(update={"versions": package_versions()})
-    checkpoint = Checkpoint(folder, card, tuple(curve), best_step, dev_scores, tuple(notes))
+    model = TrainedModel(folder, card, tuple(curve), best_step, dev_scores, tuple(notes))
     if is_first_process():
-        _write(checkpoint, save, tokenizer)
-    return checkpoint
+        _write(model, save, tokenizer)
+    return model
 
 
-def _write(checkpoint: Checkpoint, save: Callable[[Path], None], tokenizer: Any) -> None:
-    folder, card = checkpoint.folder, checkpoint.card
+def _write(model: TrainedModel, save: Callable[[Path], None], tokenizer: Any) -> None:
+    folder, card = model.folder, model.card
     new = folder / _NEW
     shutil.rmtree(new, ignore_errors=True)
     new.mkdir(parents=True)
@@ -73,8 +74,8 @@ def _write(checkpoint: Checkpoint, save: Callable[[Path], None], tokenizer: Any)
     pickled = sorted(path.name for path in new.rglob("*") if path.suffix in _PICKLED)
     if pickled:
         raise ModelError(f"the model was saved with a pickled file: {pickled[0]}", file=new)
-    _write_result(new, checkpoint)
-    write_text(new / "README.md", model_page(card, checkpoint.notes))
+    _write_result(new, model)
+    write_text(new / "README.md", model_page(card, model.notes))
     write_card(new, card)
     _open_to_readers(new)
     for path in sorted(new.iterdir(), key=lambda one: one.name == CARD_FILE):
@@ -83,12 +84,12 @@ def _write(checkpoint: Checkpoint, save: Callable[[Path], None], tokenizer: Any)
             shutil.rmtree(target)
         path.replace(target)
     shutil.rmtree(new)
-    for name in ("state", "best"):
+    for name in (CHECKPOINT_FOLDER, BEST_FOLDER):
         shutil.rmtree(folder / name, ignore_errors=True)
 
 
-def finished_checkpoint(folder: Path) -> Checkpoint | None:
-    """Return what a training left that is at its end, or None where it is not.
+def read_trained_model(folder: Path) -> TrainedModel | None:
+    """Return the trained model of a folder, or None if its training is not finished.
 
     Raises:
         ModelError: The card is damaged.
@@ -103,9 +104,9 @@ def finished_checkpoint(folder: Path) -> Checkpoint | None:
         points = told["curve"]
         curve = tuple(CurvePoint(point.pop("step"), point) for point in points)
         scores = _read_scores(folder / _SCORES_FILE)
-        return Checkpoint(folder, card, curve, told["best_step"], scores, tuple(told["notes"]))
+        return TrainedModel(folder, card, curve, told["best_step"], scores, tuple(told["notes"]))
     except FileNotFoundError:
-        return Checkpoint(folder, card)
+        return TrainedModel(folder, card)
     except (OSError, ValueError, KeyError, AttributeError) as error:
         raise RunError(f"cannot be read: {error}", file=path, hint="Train with --fresh") from None
 
@@ -136,11 +137,11 @@ def _open_to_readers(folder: Path) -> None:
             path.chmod(0o666 & ~mask)
 
 
-def _write_result(folder: Path, checkpoint: Checkpoint) -> None:
-    curve = [{"step": point.step, **point.values} for point in checkpoint.curve]
-    told = {"best_step": checkpoint.best_step, "notes": list(checkpoint.notes), "curve": curve}
+def _write_result(folder: Path, model: TrainedModel) -> None:
+    curve = [{"step": point.step, **point.values} for point in model.curve]
+    told = {"best_step": model.best_step, "notes": list(model.notes), "curve": curve}
     write_json(folder / _RESULT_FILE, told)
-    scores = checkpoint.dev_scores
+    scores = model.dev_scores
     if scores is not None:
         rows = [[float(value) for value in row] for row in scores.rows()]
         cut = [bool(value) for value in scores.truncated]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -12,8 +12,7 @@ from torch import Tensor, nn
 
 from llmexam.errors import RunError
 from llmexam.storage.atomic import atomic_path
-
-BEST_FOLDER = "best"
+from llmexam.training.base.checkpoints import BEST_FOLDER
 
 
 def trained_weights(model: nn.Module) -> dict[str, Tensor]:
@@ -25,15 +24,19 @@ def trained_weights(model: nn.Module) -> dict[str, Tensor]:
     }
 
 
-def save_weights(path: Path, weights: dict[str, Tensor]) -> None:
+def save_weights(path: Path, weights: Mapping[str, Tensor]) -> None:
     """Write weights as safetensors, whole or not at all."""
     with atomic_path(path) as temporary:
         save_file({n: w.detach().contiguous().cpu() for n, w in weights.items()}, temporary)
 
 
 @torch.no_grad()
-def load_weights(path: Path, model: nn.Module) -> None:
-    """Put weights into a model.
+def load_weights(path: Path, weights: Mapping[str, Tensor]) -> None:
+    """Copy weights from a file, in place.
+
+    Args:
+        path: A file that `save_weights` wrote.
+        weights: What is overwritten, such as `trained_weights(model)`.
 
     Raises:
         RunError: The file is not there, or is of another model.
@@ -42,18 +45,21 @@ def load_weights(path: Path, model: nn.Module) -> None:
         found = load_file(path)
     except (OSError, ValueError) as error:
         raise RunError(f"the weights cannot be read: {error}", file=path) from None
-    here = trained_weights(model)
-    if found.keys() != here.keys():
+    if found.keys() != weights.keys():
         raise RunError("the weights are of another model", file=path, hint="Train with --fresh")
-    for name, weight in here.items():
-        weight.copy_(found[name].to(weight.device))
+    _copy(found, weights)
+
+
+def _copy(source: Mapping[str, Tensor], target: Mapping[str, Tensor]) -> None:
+    for name, weight in target.items():
+        weight.copy_(source[name].to(weight.device))
 
 
 class BestWeights:
     """The best weights so far, a file for each step that was the best.
 
-    A step's file stays for as long as a state knows it as the best, so that a training that is
-    resumed finds the weights its state speaks of.
+    A step's file stays for as long as a checkpoint names it as the best, so that a training that
+    is resumed finds the weights that its checkpoint names.
 
     Args:
         model: The model that is trained.
@@ -74,7 +80,7 @@ class BestWeights:
         Raises:
             RunError: They are not there.
         """
-        load_weights(self._path(step), self._model)
+        load_weights(self._path(step), trained_weights(self._model))
 
     def prune(self, needed: Iterable[int]) -> None:
         """Remove the weights of all other steps."""
@@ -138,16 +144,8 @@ class Average:
         Raises:
             RunError: It is not there, or of another model.
         """
-        try:
-            found = load_file(path)
-        except (OSError, ValueError) as error:
-            raise RunError(f"the average cannot be read: {error}", file=path) from None
-        if found.keys() != self.weights.keys():
-            raise RunError("the average is of another model", file=path, hint="Train with --fresh")
-        for name, kept in self.weights.items():
-            kept.copy_(found[name].to(kept.device))
+        load_weights(path, self.weights)
 
     @torch.no_grad()
-    def _put(self, weights: dict[str, Tensor]) -> None:
-        for name, weight in trained_weights(self._model).items():
-            weight.copy_(weights[name].to(weight.device))
+    def _put(self, weights: Mapping[str, Tensor]) -> None:
+        _copy(weights, trained_weights(self._model))

@@ -1,7 +1,7 @@
-"""What happens beside the steps of a training: curve, grading, average, states, progress.
+"""Callbacks of every training: curve, moving average, dev grading, and the mark of a checkpoint.
 
-Their order matters: the average is moved before it is graded, grades are kept before a state is
-saved, and a state's mark comes last. `loop.py` puts them in order.
+Their order matters: the average is moved before it is graded, grades are kept before a checkpoint
+is saved, and the mark of a checkpoint comes last. `loop.py` puts them in order.
 """
 
 from __future__ import annotations
@@ -9,44 +9,39 @@ from __future__ import annotations
 import json
 import math
 import time
-from collections.abc import Callable
 from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-import torch
 import transformers
+from accelerate.utils import broadcast_object_list
 from transformers.trainer_callback import ExportableState
 
 from llmexam.errors import ModelError
 from llmexam.evaluation.metrics import map_at_k
-from llmexam.exam.exam import Exam
-from llmexam.exam.scores import ScoreMatrix
 from llmexam.storage.atomic import write_text
 from llmexam.tracking.tracker import Tracker
+from llmexam.training.base.checkpoints import (
+    checkpoint_path,
+    complete_checkpoints,
+    mark_complete,
+    read_callback_values,
+)
+from llmexam.training.base.dev_set import DevSet
+from llmexam.training.base.processes import is_first_process, wait_for_all
+from llmexam.training.base.random_state import undisturbed
+from llmexam.training.base.weights import Average, BestWeights
 from llmexam.training.curve_file import CURVE_FILE, read_curve_file
 from llmexam.training.protocol import CurvePoint
 from llmexam.training.settings import TrainingSettings
-from llmexam.training.states import (
-    is_first_process,
-    mark_state,
-    read_callback_state,
-    state_path,
-    wait_for_all,
-    whole_states,
-)
-from llmexam.training.undisturbed import undisturbed
-from llmexam.training.weights import Average, BestWeights
 
 AVERAGE_FILE = "average.safetensors"
-DevLoss = Callable[[ScoreMatrix, Exam], float]
 
 
 class CurveRecorder(transformers.TrainerCallback):
     """Keeps what is measured, in memory, in `curve.jsonl` and with the tracker.
 
-    A resumed training keeps the points up to the state it goes on from; later ones are made again.
+    A resumed training keeps the points up to its checkpoint; later ones are measured again.
 
     Args:
         folder: Where the curve is kept.
@@ -75,7 +70,7 @@ class CurveRecorder(transformers.TrainerCallback):
         self._tracker.log(step, values)
 
     def restore(self, step: int) -> None:
-        """Take up the curve where it was at a step; at 0 it begins anew."""
+        """Drop the points after a step; at step 0 the curve starts empty."""
         self._points = {
             at: values for at, values in read_curve_file(self._path).items() if at <= step
         }
@@ -86,15 +81,15 @@ class CurveRecorder(transformers.TrainerCallback):
             write_text(self._path, "".join(f"{line}\n" for line in lines))
 
     def on_train_begin(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
-        """Take up the curve where the state left it."""
+        """Continue the curve of the checkpoint."""
         self.restore(state.global_step)
 
     def on_step_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
-        """Measure before each state, so that a resumed mean begins where an unbroken one does."""
+        """Log before each checkpoint: the mean loss then starts there, resumed or not."""
         control.should_log = control.should_log or control.should_save
 
     def on_epoch_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
-        """Measure before each state."""
+        """Log before each checkpoint."""
         control.should_log = control.should_log or control.should_save
 
     def on_log(
@@ -121,7 +116,7 @@ class CurveRecorder(transformers.TrainerCallback):
 
 
 class AverageKeeper(transformers.TrainerCallback):
-    """Moves the average of the weights after each step, and keeps it in the states.
+    """Updates the average of the weights after each step, and saves it in the checkpoints.
 
     Args:
         average: The average.
@@ -133,22 +128,22 @@ class AverageKeeper(transformers.TrainerCallback):
         self._folder = folder
 
     def restore(self, step: int) -> None:
-        """Take up the average of a state."""
-        self._average.load(state_path(self._folder, step) / AVERAGE_FILE)
+        """Load the average of a checkpoint."""
+        self._average.load(checkpoint_path(self._folder, step) / AVERAGE_FILE)
 
     def on_train_begin(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
-        """Take up the average where the state left it."""
+        """Load the average of the checkpoint that is resumed."""
         if state.global_step:
             self.restore(state.global_step)
 
     def on_step_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
-        """Move the average."""
+        """Update the average."""
         self._average.update(state.global_step)
 
     def on_save(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
-        """Keep the average in the state."""
+        """Save the average in the checkpoint."""
         if is_first_process():
-            self._average.save(state_path(self._folder, state.global_step) / AVERAGE_FILE)
+            self._average.save(checkpoint_path(self._folder, state.global_step) / AVERAGE_FILE)
 
 
 class DevGrading(transformers.TrainerCallback, ExportableState):
@@ -159,12 +154,10 @@ class DevGrading(transformers.TrainerCallback, ExportableState):
     are told.
 
     Args:
-        score: Scores the dev questions by the weights the model has when it is called.
-        dev: The dev questions, with answers.
+        dev: The dev questions, how they are scored, and the loss of such scores.
         settings: `evaluate_every` and `patience`.
         best: Where the best weights are kept.
         recorder: Told of `dev_map` and `dev_loss`.
-        dev_loss: The loss of scores; that of a softmax over the options if not given.
         average: Graded and kept in place of the weights, if given.
         folder: The folder of the training.
 
@@ -176,23 +169,19 @@ class DevGrading(transformers.TrainerCallback, ExportableState):
 
     def __init__(
         self,
-        score: Callable[[], ScoreMatrix],
-        dev: Exam,
+        dev: DevSet,
         settings: TrainingSettings,
         *,
         best: BestWeights,
         recorder: CurveRecorder,
         folder: Path,
-        dev_loss: DevLoss | None = None,
         average: Average | None = None,
     ) -> None:
-        self._score = score
         self._dev = dev
         self._settings = settings
         self._best = best
         self._recorder = recorder
         self._folder = folder
-        self._dev_loss = dev_loss or choice_loss
         self._average = average
         self.best_step = 0
         self.best_map = -1.0
@@ -202,7 +191,7 @@ class DevGrading(transformers.TrainerCallback, ExportableState):
         self.stopped = False
 
     def state(self) -> dict[str, Any]:
-        """Return what a state keeps."""
+        """Return what a checkpoint keeps of the grading."""
         names = ("best_step", "best_map", "n_worse", "graded_step", "stopped")
         kept = {name: getattr(self, name) for name in names}
         # JSON has no infinity.
@@ -210,19 +199,19 @@ class DevGrading(transformers.TrainerCallback, ExportableState):
         return {"args": {}, "attributes": kept}
 
     def restore(self, step: int) -> None:
-        """Take up what the state of a step kept."""
-        for name, value in read_callback_state(
-            state_path(self._folder, step), type(self).__name__
+        """Load what the checkpoint of a step keeps."""
+        for name, value in read_callback_values(
+            checkpoint_path(self._folder, step), type(self).__name__
         ).items():
             setattr(self, name, math.inf if value is None else value)
 
     def on_train_begin(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
-        """Take up what the state kept."""
+        """Load what the checkpoint that is resumed keeps."""
         if state.global_step:
             self.restore(state.global_step)
 
     def on_step_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
-        """Grade where it is time: the end of an epoch is a step's end, before its state."""
+        """Grade if it is due; the last step of an epoch ends before its checkpoint is saved."""
         every = self._settings.evaluate_every
         if every:
             due = state.global_step % every == 0
@@ -231,16 +220,18 @@ class DevGrading(transformers.TrainerCallback, ExportableState):
         if due or state.global_step >= state.max_steps or control.should_training_stop:
             self.grade(state.global_step)
             if self.stopped:
-                # With a state, so that a resume knows of the stop.
+                # With a checkpoint, so that a resumed training knows of the stop.
                 control.should_training_stop = True
                 control.should_save = True
 
     def on_save(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
-        """Drop weights that no state speaks of."""
+        """Remove weights that no checkpoint names as the best."""
         if is_first_process():
-            states = whole_states(self._folder)
             name = type(self).__name__
-            steps = {read_callback_state(one, name).get("best_step", 0) for one in states}
+            steps = {
+                read_callback_values(one, name).get("best_step", 0)
+                for one in complete_checkpoints(self._folder)
+            }
             self._best.prune({*steps, self.best_step})
 
     def grade(self, step: int) -> None:
@@ -249,7 +240,8 @@ class DevGrading(transformers.TrainerCallback, ExportableState):
             return
         self.graded_step = step
         with self._average.applied() if self._average else nullcontext(), undisturbed():
-            found, loss = _shared(self._graded() if is_first_process() else (0.0, 0.0))
+            graded = list(self._graded()) if is_first_process() else [0.0, 0.0]
+            found, loss = broadcast_object_list(graded)
             self._recorder.add(step, {"dev_map": found, "dev_loss": loss})
             if (found, -loss) > (self.best_map, -self.best_loss):
                 self.n_worse = 0 if found > self.best_map else self.n_worse + 1
@@ -262,12 +254,12 @@ class DevGrading(transformers.TrainerCallback, ExportableState):
         self.stopped = patience is not None and self.n_worse >= patience
 
     def _graded(self) -> tuple[float, float]:
-        scores = self._score()
-        return map_at_k(scores.ranking, self._dev.answers), self._dev_loss(scores, self._dev)
+        scores, exam = self._dev.score(), self._dev.exam
+        return map_at_k(scores.ranking, exam.answers), self._dev.loss(scores, exam)
 
 
-class StateMark(transformers.TrainerCallback):
-    """Marks each state as whole once all of it is written. The last of the callbacks.
+class CheckpointMark(transformers.TrainerCallback):
+    """Marks each checkpoint as complete once all of it is written. The last of the callbacks.
 
     Args:
         folder: The folder of the training.
@@ -280,22 +272,4 @@ class StateMark(transformers.TrainerCallback):
         """Write the mark, after every process has written its part."""
         wait_for_all()
         if is_first_process():
-            mark_state(state_path(self._folder, state.global_step))
-
-
-def choice_loss(scores: ScoreMatrix, exam: Exam) -> float:
-    """Return the mean cross-entropy of a softmax over each question's scores."""
-    values = np.where(scores.present, scores.values.astype(np.float64), -np.inf)
-    values -= values.max(axis=1, keepdims=True)
-    logs = values - np.log(np.exp(values).sum(axis=1, keepdims=True))
-    return float(-logs[np.arange(len(exam)), exam.answers].mean())
-
-
-def _shared(values: tuple[float, float]) -> tuple[float, float]:
-    """Return the first process's numbers, in every process."""
-    if not (torch.distributed.is_available() and torch.distributed.is_initialized()):
-        return values
-    told: list[Any] = [values]
-    torch.distributed.broadcast_object_list(told, src=0)
-    first, second = told[0]
-    return float(first), float(second)
+            mark_complete(checkpoint_path(self._folder, state.global_step))

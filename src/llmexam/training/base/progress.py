@@ -10,7 +10,7 @@ import transformers
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-from llmexam.training.states import is_first_process, n_processes
+from llmexam.training.base.processes import is_first_process, n_processes
 
 
 class ProgressBar(transformers.TrainerCallback):

@@ -13,7 +13,7 @@ from llmexam.training.settings import TrainingSettings
 def apply_lora(model: nn.Module, settings: TrainingSettings, head_names: Sequence[str]) -> None:
     """Put adapters into a model, in place; only they and the head are trained from then on.
 
-    The model keeps its class, so saving a state saves all of it. Nothing happens where the
+    The model keeps its class, so saving a checkpoint saves all of it. Nothing happens where the
     settings have no `lora`.
 
     Args:

@@ -1,12 +1,8 @@
-"""One training from its first step to its best weights, whatever the family.
-
-A family makes its model, its data and its Trainer; what happens beside the steps is here.
-"""
+"""One training from its first step, or from a checkpoint, to its best weights."""
 
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,39 +10,23 @@ from typing import Any
 import transformers
 from transformers.trainer_callback import PrinterCallback
 
-from llmexam.exam.exam import Exam
 from llmexam.exam.scores import ScoreMatrix
 from llmexam.tracking.tracker import Tracker
-from llmexam.training.callbacks import (
+from llmexam.training.base.callbacks import (
     AverageKeeper,
+    CheckpointMark,
     CurveRecorder,
     DevGrading,
-    DevLoss,
-    StateMark,
-    choice_loss,
 )
+from llmexam.training.base.checkpoints import BEST_FOLDER, CHECKPOINT_FOLDER, newest_checkpoint
+from llmexam.training.base.dev_set import DevSet
+from llmexam.training.base.processes import is_first_process, wait_for_all
+from llmexam.training.base.progress import ProgressBar
+from llmexam.training.base.random_state import undisturbed
+from llmexam.training.base.weights import Average, BestWeights
 from llmexam.training.preflight import require_full_precision
-from llmexam.training.progress import ProgressBar
 from llmexam.training.protocol import CurvePoint
 from llmexam.training.settings import TrainingSettings
-from llmexam.training.states import STATE_FOLDER, is_first_process, newest_state, wait_for_all
-from llmexam.training.undisturbed import undisturbed
-from llmexam.training.weights import BEST_FOLDER, Average, BestWeights
-
-
-@dataclass(frozen=True, slots=True)
-class DevSet:
-    """The questions that choose the best step.
-
-    Attributes:
-        exam: The questions, with answers.
-        score: Scores them by the weights that the model has when it is called.
-        loss: The loss of such scores.
-    """
-
-    exam: Exam
-    score: Callable[[], ScoreMatrix]
-    loss: DevLoss = choice_loss
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,11 +55,11 @@ def run_training(
     dev: DevSet | None = None,
     resume: bool = True,
 ) -> Trained:
-    """Train until the end, from the newest whole state if there is one.
+    """Train until the end, from the newest complete checkpoint if there is one.
 
     Afterwards the model of the trainer has the best weights by the dev questions; without them
-    the moving average, or the last weights. States and best weights stay on disk, for a training
-    may be stopped before its result is written: `finish_checkpoint` removes them.
+    the moving average, or the last weights. Checkpoints and best weights stay on disk, for a
+    training may be stopped before its result is written: `write_trained_model` removes them.
 
     Args:
         trainer: Made with `training_arguments` for this folder.
@@ -87,7 +67,7 @@ def run_training(
         settings: How to train.
         tracker: Told of every point of the curve.
         dev: What to grade while training, or None.
-        resume: Go on from a state; if not, states that are there are removed.
+        resume: Resume from a checkpoint; if not, existing checkpoints are removed.
 
     Raises:
         ModelError: The loss is not a number, or weights have 16 bits.
@@ -98,7 +78,7 @@ def run_training(
         require_full_precision(model)
     if not resume:
         _forget(folder)
-    state = newest_state(folder)
+    checkpoint = newest_checkpoint(folder)
     recorder, bar = CurveRecorder(folder, tracker), ProgressBar()
     average = Average(model, settings.ema_decay) if settings.ema_decay else None
     best = BestWeights(model, folder)
@@ -108,40 +88,33 @@ def run_training(
         callbacks.append(AverageKeeper(average, folder))
     if dev is not None:
         grading = DevGrading(
-            dev.score,
-            dev.exam,
-            settings,
-            best=best,
-            recorder=recorder,
-            folder=folder,
-            dev_loss=dev.loss,
-            average=average,
+            dev, settings, best=best, recorder=recorder, folder=folder, average=average
         )
         callbacks.append(grading)
-    # Saving a state would draw a bar of its own, and the printer writes to stdout.
+    # Saving a checkpoint would draw a bar of its own, and the printer writes to stdout.
     transformers.utils.logging.disable_progress_bar()  # type: ignore[no-untyped-call]
     trainer.remove_callback(PrinterCallback)
-    for callback in [*callbacks, bar, StateMark(folder)]:
+    for callback in [*callbacks, bar, CheckpointMark(folder)]:
         trainer.add_callback(callback)
     try:
-        last_step = _train(trainer, state, callbacks)
+        last_step = _train(trainer, checkpoint, callbacks)
     finally:
         bar.close()
     return _result(last_step, recorder, grading, dev, best, average)
 
 
-def _train(trainer: transformers.Trainer, state: Path | None, callbacks: list[Any]) -> int:
-    """Run the steps that are missing, and return how many there are in all."""
-    if state is not None:
-        told = transformers.TrainerState.load_from_json(str(state / "trainer_state.json"))
+def _train(trainer: transformers.Trainer, checkpoint: Path | None, callbacks: list[Any]) -> int:
+    """Run the remaining steps, and return how many there are in all."""
+    if checkpoint is not None:
+        told = transformers.TrainerState.load_from_json(str(checkpoint / "trainer_state.json"))
         kept = told.stateful_callbacks.get(DevGrading.__name__, {}).get("attributes", {})
         if kept.get("stopped") or told.global_step >= told.max_steps:
             # The loop would run a step before it saw that it is at its end.
-            trainer._load_from_checkpoint(str(state))
+            trainer._load_from_checkpoint(str(checkpoint))
             for callback in callbacks:
                 callback.restore(told.global_step)
             return int(told.global_step)
-    trainer.train(resume_from_checkpoint=str(state) if state else None)
+    trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
     return int(trainer.state.global_step)
 
 
@@ -166,5 +139,5 @@ def _result(
 
 def _forget(folder: Path) -> None:
     if is_first_process():
-        for name in (STATE_FOLDER, BEST_FOLDER):
+        for name in (CHECKPOINT_FOLDER, BEST_FOLDER):
             shutil.rmtree(folder / name, ignore_errors=True)

@@ -12,12 +12,12 @@ import transformers
 
 from llmexam.errors import SettingsError
 from llmexam.lm.precision import choose_dtype
+from llmexam.training.base.checkpoints import CHECKPOINT_FOLDER
 from llmexam.training.settings import TrainingSettings
-from llmexam.training.states import STATE_FOLDER
 
 _SCHEDULES = {"linear": "linear", "cosine": "cosine", "constant": "constant_with_warmup"}
 # Two, because the newest may have been killed half-way.
-_STATES_KEPT = 2
+_CHECKPOINTS_KEPT = 2
 
 
 def training_arguments(
@@ -34,7 +34,7 @@ def training_arguments(
 
     Args:
         settings: How to train.
-        folder: Where the model goes; states go to `folder/state`.
+        folder: Where the model goes; checkpoints go to `folder/checkpoints`.
         cls: The class of the arguments; those of sentence-transformers derive from the default.
         overrides: Arguments of that class that win over ours.
 
@@ -44,7 +44,7 @@ def training_arguments(
     device = training_device(settings.device)
     precision = training_precision(settings.precision, device)
     values: dict[str, Any] = {
-        "output_dir": str(folder / STATE_FOLDER),
+        "output_dir": str(folder / CHECKPOINT_FOLDER),
         "num_train_epochs": settings.n_epochs,
         "max_steps": settings.max_steps or -1,
         "per_device_train_batch_size": settings.batch_size,
@@ -60,7 +60,7 @@ def training_arguments(
         "seed": settings.seed,
         "data_seed": settings.seed,
         "save_strategy": "steps" if settings.checkpoint_every else "epoch",
-        "save_total_limit": _STATES_KEPT,
+        "save_total_limit": _CHECKPOINTS_KEPT,
         "logging_strategy": "steps",
         "logging_steps": settings.log_every,
         "logging_first_step": True,
