@@ -81,7 +81,7 @@ def test_the_result_is_a_model_of_sentence_transformers_and_of_a_dense_index(
     )
     assert card.training["loss"] == "multiple-negatives"
     assert not [p for p in done.folder.rglob("*") if p.suffix in (".bin", ".pt", ".pth")]
-    assert not (done.folder / "state").exists()
+    assert not (done.folder / "checkpoints").exists()
     texts = ["a1 and b2", "what goes with a3"]
     ours = load_embedder(str(done.folder), precision="fp32")
     theirs = SentenceTransformer(str(done.folder), device="cpu")
@@ -176,7 +176,7 @@ def test_accumulated_passes_give_the_gradient_of_one(tiny_base, tmp_path, make_e
 def test_a_training_that_was_interrupted_ends_with_the_same_weights(
     tiny_base, tmp_path, make_exam, monkeypatch
 ):
-    from llmexam.training import callbacks
+    from llmexam.training.base import callbacks
 
     exam, dev = make_exam(36), make_exam(12, seed=1)
     settings = {"n_epochs": 3, "log_every": 1, "seed": 5}
@@ -193,7 +193,7 @@ def test_a_training_that_was_interrupted_ends_with_the_same_weights(
         patch.setattr(callbacks.CurveRecorder, "on_step_begin", stop)
         with pytest.raises(StopError):
             train(tiny_base, tmp_path / "cut", exam, dev, **settings)
-    assert (tmp_path / "cut" / "state").is_dir()
+    assert (tmp_path / "cut" / "checkpoints").is_dir()
     resumed = train(tiny_base, tmp_path / "cut", exam, dev, **settings)
     losses = [[p.values.get("loss") for p in done.curve] for done in (whole, resumed)]
     assert losses[0] == losses[1]

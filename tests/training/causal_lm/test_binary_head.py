@@ -10,6 +10,7 @@ from llmexam.lm.decoder.probe import plain_answers
 from llmexam.lm.decoder.requests import whole_text
 from llmexam.solvers.registry import create_solver
 from llmexam.tracking.tracker import NoTracker
+from llmexam.training.base.loop import run_training
 from llmexam.training.causal_lm.binary_head import load_with_head, score_every_token
 from llmexam.training.causal_lm.estimate import estimate, find_shape
 from llmexam.training.causal_lm.examples import ExampleMaker, Examples
@@ -19,7 +20,6 @@ from llmexam.training.causal_lm.memory import memory, model_shape, n_trained
 from llmexam.training.causal_lm.model import load_trainee
 from llmexam.training.causal_lm.objective import head_logits, total_loss
 from llmexam.training.causal_lm.rows import collate
-from llmexam.training.loop import run_training
 from llmexam.training.registry import create_trainer
 
 

@@ -12,12 +12,13 @@ from llmexam.solvers.prompts.template import read_template
 from llmexam.solvers.registry import create_solver
 from llmexam.testing import check_solver
 from llmexam.tracking.tracker import NoTracker
+from llmexam.training.base.dev_set import DevSet
+from llmexam.training.base.loop import run_training
+from llmexam.training.base.progress import ProgressBar
 from llmexam.training.causal_lm.examples import ExampleMaker, Examples
 from llmexam.training.causal_lm.grading import DevScorer
 from llmexam.training.causal_lm.loop import DecoderTrainer
 from llmexam.training.causal_lm.model import load_trainee, save_trained
-from llmexam.training.loop import DevSet, run_training
-from llmexam.training.progress import ProgressBar
 from llmexam.training.registry import create_trainer
 
 CHANCE = 11 / 30
@@ -144,7 +145,7 @@ def test_the_folder_says_what_it_is(trained):
     assert len(card.base_weights_hash) == 64
     names = {path.name for path in trained.folder.iterdir()}
     assert {"model.safetensors", "tokenizer.json", "llmexam.json", "README.md"} <= names
-    assert not {"state", "best"} & names
+    assert not {"checkpoints", "best"} & names
     assert not [p for p in trained.folder.rglob("*") if p.suffix in (".bin", ".pt")]
 
 
@@ -210,7 +211,7 @@ def test_a_stopped_training_goes_on_as_if_it_had_not_stopped(
     with pytest.raises(KeyboardInterrupt):
         steps(broken, tmp_path / "broken", settings)
     if lora:
-        state = tmp_path / "broken" / "state" / "checkpoint-2"
+        state = tmp_path / "broken" / "checkpoints" / "checkpoint-2"
         names = {path.name for path in state.iterdir()}
         assert "adapter_model.safetensors" in names
         assert "model.safetensors" not in names

@@ -112,7 +112,7 @@ def test_judgements_say_which_passages_help(tiny_base, tmp_path):
     trainer = create_trainer(
         "reranker", {"model": str(tiny_base), **FAST, "judgements": str(qrels)}
     )
-    from llmexam.training.cross_encoder.pair_training import load_trainee
+    from llmexam.training.pairs.training import load_trainee
 
     lists = trainer._lists(exam, load_trainee(trainer.settings, 48))
     for question, own in zip(exam, lists.lists, strict=True):

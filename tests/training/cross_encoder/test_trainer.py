@@ -14,9 +14,9 @@ from llmexam.solvers.option_pairs import encode_pairs, option_pairs
 from llmexam.solvers.registry import create_solver
 from llmexam.testing import check_solver
 from llmexam.tracking.tracker import NoTracker
-from llmexam.training.cross_encoder.pair_training import load_trainee, make_trainer
 from llmexam.training.cross_encoder.settings import CrossEncoderTrainingSettings
 from llmexam.training.cross_encoder.trainer import encode_exam
+from llmexam.training.pairs.training import load_trainee, make_trainer
 from llmexam.training.registry import create_trainer
 
 FAST = {
@@ -135,7 +135,7 @@ def test_the_card_tells_the_evidence_and_a_blind_encoding_takes_any(tiny_base, t
 def test_an_interrupted_training_ends_with_the_same_weights(
     tiny_base, tmp_path, make_exam, monkeypatch
 ):
-    from llmexam.training import callbacks
+    from llmexam.training.base import callbacks
 
     exam, dev = make_exam(24), make_exam(8, seed=1)
     settings = {"n_epochs": 3, "log_every": 1, "seed": 5, "evaluate_every": None}

@@ -12,10 +12,11 @@ from llmexam.lm.reader import load_reader
 from llmexam.solvers.registry import create_solver
 from llmexam.testing import check_solver
 from llmexam.tracking.tracker import NoTracker
-from llmexam.training.loop import run_training
-from llmexam.training.lora import merge_lora
+from llmexam.training.base.dev_set import dev_loss
+from llmexam.training.base.loop import run_training
+from llmexam.training.base.lora import merge_lora
 from llmexam.training.multiple_choice.data import ChoiceData
-from llmexam.training.multiple_choice.grading import DevScorer, dev_loss
+from llmexam.training.multiple_choice.grading import DevScorer
 from llmexam.training.multiple_choice.loop import ChoiceTrainer
 from llmexam.training.multiple_choice.model import load_trainee
 from llmexam.training.registry import create_trainer
@@ -48,7 +49,7 @@ def prepared(settings_for, make_exam):
         transformers.set_seed(settings.seed)
         trainee = load_trainee(settings)
         data = ChoiceData(make_exam(n_questions), settings, trainee.tokenizer)
-        return trainee, ChoiceTrainer(trainee.model, data, settings, folder, trainee.head_names)
+        return trainee, ChoiceTrainer(trainee, data, settings, folder)
 
     return make
 
@@ -115,7 +116,7 @@ def test_the_folder_says_what_it_is(trained, make_exam, settings_for):
     assert card.training["batch_size"] == 16
     assert len(card.base_weights_hash) == 64
     assert not list(trained.folder.rglob("*.bin")) + list(trained.folder.rglob("*.pt"))
-    assert not (trained.folder / "state").exists()
+    assert not (trained.folder / "checkpoints").exists()
     assert any("repeated" in note for note in trained.notes)
     again = fit(settings_for(n_epochs=7), make_exam(4), None, trained.folder)
     assert again.card == card
@@ -177,7 +178,9 @@ def test_a_stopped_training_goes_on_as_if_it_had_not_stopped(tmp_path, prepared)
     resumed = prepared(tmp_path / "broken", **values)
     found, _ = run(resumed, tmp_path / "broken")
     assert found == expected
-    for own, other in zip(whole[0].model.parameters(), resumed[0].model.parameters(), strict=True):
+    for own, other in zip(
+        whole[0].reader.parameters(), resumed[0].reader.parameters(), strict=True
+    ):
         assert torch.equal(own, other)
 
 
@@ -224,7 +227,7 @@ def test_the_average_is_what_is_given_away(tmp_path, prepared):
     run((plain, trainer), tmp_path / "plain")
     averaged, trainer = prepared(tmp_path / "average", n_epochs=1, ema_decay=0.99)
     run((averaged, trainer), tmp_path / "average")
-    pairs = list(zip(plain.model.parameters(), averaged.model.parameters(), strict=True))
+    pairs = list(zip(plain.reader.parameters(), averaged.reader.parameters(), strict=True))
     assert not any(torch.equal(a, b) for a, b in pairs if a.ndim > 1)
 
 
@@ -300,7 +303,7 @@ def test_an_estimate_counts_exactly(make_exam, settings_for, base_folder):
 
 def test_dev_losses_are_those_of_training(make_exam):
     from llmexam.exam.scores import ScoreMatrix
-    from llmexam.training.multiple_choice.objective import choice_objective
+    from llmexam.training.base.losses import choice_objective
 
     exam = make_exam(6)
     values = np.random.default_rng(0).normal(size=(6, 4)).astype(np.float32)
@@ -311,9 +314,9 @@ def test_dev_losses_are_those_of_training(make_exam):
         assert dev_loss(objective)(scores, exam) == pytest.approx(expected.item(), rel=1e-5)
 
 
-def test_the_state_holds_no_more_than_is_needed(tmp_path, prepared):
+def test_a_checkpoint_holds_no_more_than_is_needed(tmp_path, prepared):
     trainer = prepared(tmp_path, n_epochs=1, checkpoint_every=1, max_steps=1)
     run(trainer, tmp_path)
-    state = tmp_path / "state" / "checkpoint-1"
-    assert json.loads((state / "trainer_state.json").read_text())["global_step"] == 1
-    assert (state / "model.safetensors").is_file()
+    checkpoint = tmp_path / "checkpoints" / "checkpoint-1"
+    assert json.loads((checkpoint / "trainer_state.json").read_text())["global_step"] == 1
+    assert (checkpoint / "model.safetensors").is_file()

@@ -5,8 +5,8 @@ import yaml
 from llmexam.errors import ModelError
 from llmexam.exam.scores import ScoreMatrix
 from llmexam.lm.model_card import ModelCard
-from llmexam.training.checkpoint import finish_checkpoint, finished_checkpoint, update_card
 from llmexam.training.protocol import CurvePoint
+from llmexam.training.trained_model import read_trained_model, update_card, write_trained_model
 
 
 def card(**values):
@@ -23,17 +23,17 @@ def card(**values):
 
 def finish(tiny, folder, **values):
     model = tiny.tiny_model()
-    return finish_checkpoint(folder, lambda to: model.save_pretrained(to), card(), **values)
+    return write_trained_model(folder, lambda to: model.save_pretrained(to), card(), **values)
 
 
 def test_a_checkpoint_is_read_back(tiny, tmp_path):
-    for name in ("state", "best"):
+    for name in ("checkpoints", "best"):
         (tmp_path / name).mkdir()
     scores = ScoreMatrix.from_rows(["a", "b"], [[1, 2], [3, 4, 5]], [True, False])
     curve = [CurvePoint(1, {"loss": 1.5}), CurvePoint(2, {"loss": 1.0, "dev_map": 0.5})]
-    assert finished_checkpoint(tmp_path) is None
+    assert read_trained_model(tmp_path) is None
     made = finish(tiny, tmp_path, curve=curve, best_step=2, dev_scores=scores, notes=["cut: 3 %"])
-    found = finished_checkpoint(tmp_path)
+    found = read_trained_model(tmp_path)
     assert (found.card, found.curve, found.best_step, found.notes) == (
         made.card, tuple(curve), 2, ("cut: 3 %",),
     )  # fmt: skip
@@ -48,27 +48,27 @@ def test_a_checkpoint_is_read_back(tiny, tmp_path):
 
 
 def test_a_kill_before_the_card_leaves_no_checkpoint(tiny, tmp_path, monkeypatch):
-    import llmexam.training.checkpoint as module
+    import llmexam.training.trained_model as module
 
     def fail(*args):
         raise KeyboardInterrupt
 
     monkeypatch.setattr(module, "write_card", fail)
-    (tmp_path / "state").mkdir()
+    (tmp_path / "checkpoints").mkdir()
     with pytest.raises(KeyboardInterrupt):
         finish(tiny, tmp_path)
-    assert finished_checkpoint(tmp_path) is None
-    assert (tmp_path / "state").exists()
+    assert read_trained_model(tmp_path) is None
+    assert (tmp_path / "checkpoints").exists()
     monkeypatch.undo()
     finish(tiny, tmp_path)
-    assert finished_checkpoint(tmp_path) is not None
-    assert not (tmp_path / "state").exists()
+    assert read_trained_model(tmp_path) is not None
+    assert not (tmp_path / "checkpoints").exists()
 
 
 def test_pickled_weights_are_not_given_away(tmp_path):
     with pytest.raises(ModelError, match="pickled"):
-        finish_checkpoint(tmp_path, lambda to: torch.save({}, to / "model.bin"), card())
-    assert finished_checkpoint(tmp_path) is None
+        write_trained_model(tmp_path, lambda to: torch.save({}, to / "model.bin"), card())
+    assert read_trained_model(tmp_path) is None
 
 
 def test_others_can_read_the_weights(tiny, tmp_path):
@@ -95,5 +95,5 @@ def test_the_page_has_front_matter_results_and_limits(tiny, tmp_path):
 def test_a_card_can_be_completed_later(tiny, tmp_path):
     made = finish(tiny, tmp_path)
     update_card(tmp_path, made.card.model_copy(update={"metrics": {"report map": 0.625}}))
-    assert finished_checkpoint(tmp_path).card.metrics == {"report map": 0.625}
+    assert read_trained_model(tmp_path).card.metrics == {"report map": 0.625}
     assert "| report map | 0.625 |" in (tmp_path / "README.md").read_text()

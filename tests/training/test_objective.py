@@ -6,7 +6,7 @@ import torch
 from torch.nn.functional import binary_cross_entropy_with_logits, cross_entropy
 from torch.nn.utils.rnn import pad_sequence
 
-from llmexam.training.multiple_choice.objective import choice_objective
+from llmexam.training.base.losses import choice_objective
 
 COUNTS = torch.tensor([3, 2, 4])
 LABELS = torch.tensor([2, 0, 1])

@@ -5,7 +5,7 @@ import pytest
 
 pytest.importorskip("torch")
 
-from llmexam.training.multiple_choice.batching import BatchPlan
+from llmexam.training.base.batching import BatchPlan
 
 LENGTHS = np.random.default_rng(0).integers(20, 400, size=203)
 
