@@ -67,7 +67,7 @@ def prepare(
         dev: What to grade while training.
         measure: Measures the present weights; called before and after.
     """
-    notes = ()
+    notes: tuple[str, ...] = ()
     if lists.n_truncated:
         notes = (
             f"{lists.n_truncated} of {len(lists.lists)} training questions had text cut, "

@@ -1,4 +1,4 @@
-"""For tests, ours and those of outside solvers: fakes, and the check every solver must pass."""
+"""Fake solvers, and the check that every solver must pass."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from llmexam.exam.question import Passage, Question
 from llmexam.exam.scores import ScoreMatrix
 from llmexam.settings.base import Settings
 from llmexam.solvers.protocol import BaseSolver, Explanation, OptionReason, Solver
+from llmexam.testing.require import require
 
 
 class FakeSettings(Settings):
@@ -110,15 +111,15 @@ def check_solver(
     asked = list(questions if questions is not None else example_questions())
     before = list(asked)
     solver = make()
-    _require(
+    require(
         isinstance(solver, Solver),
         "a solver has `settings`, `score` and the methods of `BaseSolver`, which it may inherit",
     )
     whole = solver.score(asked)
-    _require(asked == before, "score() must not change its questions")
-    _require(whole.question_ids == tuple(q.id for q in asked), "rows follow the questions")
+    require(asked == before, "score() must not change its questions")
+    require(whole.question_ids == tuple(q.id for q in asked), "rows follow the questions")
     counts = whole.n_options.tolist()
-    _require(counts == [len(q.options) for q in asked], "there is one score an option")
+    require(counts == [len(q.options) for q in asked], "there is one score an option")
     same = _Same(whole, tolerance)
     same(solver.score(asked), "scoring twice gives the same")
     same(make().score(asked), "a fresh solver gives the same")
@@ -133,8 +134,8 @@ def check_solver(
         same(solver.score(blind), "scores do not depend on the answers")
     if solver.describe().order_invariant:
         _check_order(solver, asked, same)
-    _require(len(solver.score([])) == 0, "an empty exam gives an empty matrix")
-    _require(solver.explain([]) == [], "an empty exam has no explanations")
+    require(len(solver.score([])) == 0, "an empty exam gives an empty matrix")
+    require(solver.explain([]) == [], "an empty exam has no explanations")
     _check_explanations(solver.explain(asked), asked)
 
 
@@ -154,7 +155,7 @@ class _Same:
         near = expected.shape == got.shape and np.allclose(
             expected, got, rtol=0.0, atol=self._tolerance
         )
-        _require(near, f"{law}: question {index} got {got}, not {expected}")
+        require(near, f"{law}: question {index} got {got}, not {expected}")
 
 
 def _check_order(solver: Solver, asked: Sequence[Question], same: _Same) -> None:
@@ -166,21 +167,16 @@ def _check_order(solver: Solver, asked: Sequence[Question], same: _Same) -> None
 
 
 def _check_explanations(explanations: Sequence[Explanation], asked: Sequence[Question]) -> None:
-    _require(
+    require(
         [e.question_id for e in explanations] == [q.id for q in asked],
         "there is one explanation a question, in order",
     )
     for explanation, question in zip(explanations, asked, strict=True):
-        _require(len(explanation.options) == len(question.options), "there is one reason an option")
+        require(len(explanation.options) == len(question.options), "there is one reason an option")
         for support in (s for reason in explanation.options for s in reason.supports):
-            _require(0 <= support.passage < len(question.passages), "supports name a passage")
+            require(0 <= support.passage < len(question.passages), "supports name a passage")
             text = question.passages[support.passage].text
-            _require(
+            require(
                 0 <= support.start < support.end <= len(text), "supports lie inside the passage"
             )
-            _require(support.weight >= 0, "supports weigh 0 or more")
-
-
-def _require(holds: bool, law: str) -> None:
-    if not holds:
-        raise AssertionError(law)
+            require(support.weight >= 0, "supports weigh 0 or more")

@@ -18,6 +18,7 @@ from llmexam.exam.writers import write_exam
 from llmexam.lm.loading import resolve_model
 from llmexam.lm.model_card import read_card
 from llmexam.solvers.registry import create_solver
+from llmexam.testing import check_trainer
 from llmexam.tracking.tracker import NoTracker
 from llmexam.training.registry import create_trainer
 from llmexam.workflows.run.pipeline import run_plan
@@ -67,6 +68,16 @@ class Lookup:
 
 def first_ids(exam):
     return [question.passages[0].id[:4] for question in exam]
+
+
+def test_the_trainer_keeps_the_contract(tiny_base, tmp_path):
+    def make(**changes):
+        small = {"n_epochs": 3, "log_every": 1, "checkpoint_every": 2}
+        return create_trainer("reranker", {"model": str(tiny_base), **FAST, **small, **changes})
+
+    dev = passages_exam(12, seed=1)
+    # It gives no scores of options, so there is neither parity nor chance.
+    check_trainer(make, passages_exam(24), dev, tmp_path / "out", accumulate={"dropout": 0.0})
 
 
 @pytest.mark.parametrize("query_form", ["prompt+options", "each-option"])
