@@ -50,11 +50,10 @@ def go(tiny, folder, settings, kill=None, tracker=None, n_questions=16, dev=True
     return done, model
 
 
+# Accumulation and moving average: `check_trainer` of multiple_choice.
 CASES = {
     "epochs": {},
     "steps": {"checkpoint_every": 2, "log_every": 3, "evaluate_every": 3},
-    "average": {"ema_decay": 0.9, "checkpoint_every": 3},
-    "accumulated": {"gradient_accumulation": 2, "n_epochs": 4, "checkpoint_every": 1},
     "adapters": {"lora": {"r": 2}, "checkpoint_every": 3},
 }
 
