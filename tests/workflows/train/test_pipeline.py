@@ -25,7 +25,7 @@ from llmexam.workflows.train.exams import TrainingExams, read_exams
 from llmexam.workflows.train.key import require_same_recipe, training_key
 from llmexam.workflows.train.one import _curve_findings
 from llmexam.workflows.train.pipeline import dry_run, train_recipe
-from llmexam.workflows.train.recipe import Recipe, parse_recipe, read_recipe, recipe_yaml
+from llmexam.workflows.train.recipe import parse_recipe, read_recipe, recipe_yaml
 from llmexam.workflows.train.results import score_before, serving_settings
 
 
