@@ -2,13 +2,15 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+# The core alone, without any extra but the test tools.
+CORE := .venv-core
 # The CPU build of torch; a bare `torch` may bring gigabytes of CUDA libraries.
 TORCH ?= torch==2.13.0
 # One worker a core; tests that share a trained model run in the worker that trained it.
 PYTEST_ARGS ?= -n auto --dist loadgroup
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-slow check format bench docs clean
+.PHONY: help demo test test-core test-slow check format bench docs clean
 
 help: ## Show this help
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -26,10 +28,19 @@ demo: $(VENV)/.installed ## Install, then take the bundled exam from questions t
 test: $(VENV)/.installed ## Run the tests (no network, no GPU)
 	$(BIN)/python -m pytest $(PYTEST_ARGS)
 
+$(CORE)/.installed: pyproject.toml
+	rm -rf $(CORE)
+	$(PYTHON) -m venv $(CORE)
+	$(CORE)/bin/python -m pip install --quiet --disable-pip-version-check -e '.[test]'
+	touch $@
+
+test-core: $(CORE)/.installed ## Run the tests of the core in an environment without extras
+	$(CORE)/bin/python -m pytest $(PYTEST_ARGS)
+
 test-slow: $(VENV)/.installed ## Run the longer checks
 	$(BIN)/python -m pytest -m slow $(PYTEST_ARGS)
 
-check: $(VENV)/.installed ## Format, lint, types, imports, docs in step with the code
+check: $(VENV)/.installed ## Format, lint, types, imports, reference pages up to date
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
@@ -40,11 +51,12 @@ format: $(VENV)/.installed ## Format and mend what can be mended
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
-docs: $(VENV)/.installed ## Write the reference pages anew from the code
+docs: $(VENV)/.installed ## Write the reference pages and the example outputs of all pages
 	$(BIN)/python docs/generate.py
+	$(BIN)/python docs/pages.py
 
 bench: $(VENV)/.installed ## Run the benchmarks
 	@set -e; for script in benchmarks/bench_*.py; do echo "== $$script"; $(BIN)/python $$script; done
 
 clean: ## Remove the environment and caches
-	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis build dist
+	rm -rf $(VENV) $(CORE) .mypy_cache .ruff_cache .pytest_cache .hypothesis build dist

@@ -20,9 +20,7 @@ import transformers
 from tokenizers import Tokenizer
 from tokenizers.models import WordLevel
 
-from llmexam.lm.decoder.model import Decoder
-from llmexam.lm.decoder.requests import Continuation
-from llmexam.lm.decoder.scorer import LikelihoodScorer
+from llmexam.lm.decoder import Continuation, Decoder, LikelihoodScorer
 
 try:
     from lm_eval.models.huggingface import HFLM

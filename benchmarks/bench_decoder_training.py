@@ -21,7 +21,7 @@ import transformers
 from torch import Tensor
 from torch.nn import functional
 
-from llmexam.lm.decoder.requests import Continuation
+from llmexam.lm.decoder import Continuation
 from llmexam.training.base.losses import NO_LABEL
 from llmexam.training.causal_lm.examples import Example, Part
 from llmexam.training.causal_lm.objective import total_loss

@@ -1,4 +1,4 @@
-"""Compare `llmexam.lm.embedding` with sentence-transformers' `encode` on the same texts.
+"""Compare `llmexam.lm.encoding.embedding` with sentence-transformers' `encode` on the same texts.
 
 Run: python benchmarks/bench_embedding.py [exam.csv] [--rounds 3] [--limit 1000]
 
@@ -23,8 +23,8 @@ from sentence_transformers import SentenceTransformer
 
 from llmexam import sample
 from llmexam.evidence.sentences import split_sentences
-from llmexam.lm.embedding import load_embedder
-from llmexam.lm.loading import resolve_model
+from llmexam.lm.encoding.embedding import load_embedder
+from llmexam.lm.models.loading import resolve_model
 
 
 def main() -> None:

@@ -125,7 +125,7 @@ def main() -> None:
         ours.append(seconds)
         seconds, earned = run_notebook()
         notebook.append(seconds)
-    score = metrics["final"]["map_at_k"]["value"]
+    score = metrics["final"]["metrics"][0]["estimate"]["value"]
     print(f"llmexam run, command to report: {statistics.median(ours):.2f} s, MAP@3 {score:.4f}")
     print(
         f"notebook (bm25s + overlap), answers only: {statistics.median(notebook):.2f} s, "

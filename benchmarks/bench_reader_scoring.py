@@ -30,14 +30,14 @@ from llmexam.evaluation.metrics import map_at_k
 from llmexam.exam.exam import Exam
 from llmexam.exam.parsers import read_exam
 from llmexam.exam.scores import ScoreMatrix
-from llmexam.lm.exporting import export_reader, origin_of
-from llmexam.lm.heads import HeadKind
-from llmexam.lm.loading import ModelFolder, load_tokenizer, resolve_model
-from llmexam.lm.model_card import ModelCard, read_card, write_card
-from llmexam.lm.reader import load_reader
-from llmexam.lm.sequence_scoring import load_sequence_scorer
-from llmexam.lm.text_pairs import encode_pairs
-from llmexam.solvers.option_pairs import EncodingSettings, option_pairs
+from llmexam.lm.models.card import ModelCard, read_card, write_card
+from llmexam.lm.models.loading import ModelFolder, load_tokenizer, resolve_model
+from llmexam.lm.readers.exporting import export_reader, origin_of
+from llmexam.lm.readers.heads import HeadKind
+from llmexam.lm.readers.reader import load_reader
+from llmexam.lm.readers.sequence_scoring import load_sequence_scorer
+from llmexam.lm.readers.text_pairs import encode_pairs
+from llmexam.solvers.readers.encoding import EncodingSettings, option_pairs
 
 Score = Callable[[], np.ndarray]
 

@@ -1,8 +1,9 @@
 """Write the reference pages from the code: commands, settings, formats, public names.
 
-`make docs` writes them; `make check` fails where a page is not what the code says. Commands are
-read from their functions, not from what `--help` prints, so that the pages do not depend on a
-terminal or on how a library draws its tables.
+`make docs` writes them, and then the outputs on the other pages (`pages.py`); `make check` fails
+where a reference page is not what the code says. Commands are read from their functions, not from
+what `--help` prints, so that the pages do not depend on a terminal or on how a library draws its
+tables.
 """
 
 from __future__ import annotations
@@ -22,6 +23,8 @@ from typer.models import ArgumentInfo, OptionInfo
 
 import llmexam
 from llmexam.cli.app import app
+from llmexam.evaluation import results
+from llmexam.evaluation.metrics import choice_metrics
 from llmexam.evidence.corpus import CorpusFormat
 from llmexam.exam.parsers.formats import FORMATS
 from llmexam.exam.writers import WRITERS
@@ -43,7 +46,7 @@ def render_commands() -> str:
         "check failed, 2 that the input was wrong, 130 that it was interrupted. "
         "`llmexam COMMAND --help` shows the same as this page.\n\n"
     )
-    functions = [command.callback for command in app.registered_commands if command.callback]
+    functions = [c.callback for c in app.registered_commands if c.callback and not c.hidden]
     rows = [(f"[`{_name(f)}`](#llmexam-{_name(f)})", _first_line(f)) for f in functions]
     parts += _table(("command", "what it does"), rows)
     for function in functions:
@@ -216,6 +219,85 @@ def render_formats() -> str:
     )
 
 
+def render_metrics() -> str:
+    """Return the metrics, and every key of `metrics.json`."""
+    metrics = [
+        (f"`{metric.name}`", metric.label, metric.explanation) for metric in choice_metrics()
+    ]
+    parts = [
+        "# Metrics and `metrics.json`\n\n",
+        NOTE,
+        "The first metric is the primary one: it ranks solvers, and comparisons are about it. The "
+        "k of these names is 3; `evaluation.k` in a plan or `--k` sets another.\n\n",
+        *_table(("name", "label", "what it measures"), metrics),
+        f"\n`metrics.json` in the folder of a run is one `RunMetrics` object, schema version "
+        f"{results.SCHEMA_VERSION}. `llmexam evaluate --json` prints an `Evaluation`, `llmexam "
+        "compare --json` a `Comparison`. In schema version 1, which had no `schema_version`, "
+        "metrics were keys of `Evaluation` (`map_at_k`, `accuracy`, `accuracy_at_k`).\n",
+    ]
+    kinds: list[type[BaseModel]] = [results.RunMetrics]
+    for kind in kinds:
+        kinds += [other for other in dict.fromkeys(_models_of(kind)) if other not in kinds]
+        texts = _attribute_texts(kind)
+        rows = [
+            (f"`{name}`", _json_type(field.annotation), texts[name].replace("None", "null"))
+            for name, field in kind.model_fields.items()
+        ]
+        parts.append(f"\n## `{kind.__name__}`\n\n{_first_line(kind)}\n\n")
+        parts += _table(("key", "value", "what it is"), rows)
+    return "".join(parts)
+
+
+def _models_of(kind: type[BaseModel]) -> list[type[BaseModel]]:
+    found = [
+        one
+        for field in kind.model_fields.values()
+        for one in _leaves(field.annotation)
+        if isinstance(one, type) and issubclass(one, BaseModel)
+    ]
+    # What a task tells beside metrics stands in subclasses.
+    return [
+        other for one in found for other in (one.__subclasses__() or [one]) if other is not kind
+    ]
+
+
+def _leaves(annotation: Any) -> list[Any]:
+    inner = typing.get_args(annotation)
+    return [leaf for one in inner for leaf in _leaves(one)] if inner else [annotation]
+
+
+def _json_type(annotation: Any) -> str:
+    names = {str: "text", int: "whole number", bool: "true or false", type(None): "null"}
+    inner, origin = typing.get_args(annotation), typing.get_origin(annotation)
+    if origin is tuple:
+        return f"list of {_json_type(inner[0])}"
+    if origin is dict:
+        return f"object of {_json_type(inner[1])} by name"
+    if origin is typing.Literal:
+        return f"`{inner[0]}`"
+    if origin in (UnionType, typing.Union):
+        return " or ".join(_json_type(one) for one in inner)
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        shown = annotation.__subclasses__()[:1] if annotation is results.Diagnostics else []
+        return f"`{(shown or [annotation])[0].__name__}`"
+    return names.get(annotation, "number")
+
+
+def _attribute_texts(kind: type[BaseModel]) -> dict[str, str]:
+    """Return what the docstrings of a class and its bases say of each attribute."""
+    texts: dict[str, str] = {}
+    for one in reversed(kind.__mro__):
+        _, _, section = (inspect.cleandoc(one.__doc__ or "")).partition("\nAttributes:\n")
+        name = ""
+        for line in section.splitlines():
+            if line.startswith("    ") and not line.startswith("     "):
+                name, _, text = line.strip().partition(": ")
+                texts[name] = text
+            elif name and line.strip():
+                texts[name] += f" {line.strip()}"
+    return texts
+
+
 def render_api() -> str:
     """Return the public names with their signatures and first lines."""
     parts = ["# Python API\n\n", NOTE, "`import llmexam as lx` gives these names.\n"]
@@ -262,6 +344,7 @@ PAGES: Mapping[str, Callable[[], str]] = {
     "reference/commands.md": render_commands,
     "reference/settings.md": render_settings,
     "reference/formats.md": render_formats,
+    "reference/metrics.md": render_metrics,
     "reference/api.md": render_api,
 }
 

@@ -1,33 +1,20 @@
-"""What the documentation says is run: commands, Python, plans and links, page by page.
-
-A page's blocks run in order in one empty folder and share their files and Python names:
-
-- every `python` block, and every `sh` or `console` block that begins with `llmexam`;
-- a block under `<!-- file: NAME -->` becomes that file instead;
-- a block under `<!-- exit: 2 -->` must end with that exit code instead of 0;
-- a block under `<!-- not run: reason -->` is left out.
-"""
+"""What the documentation says is run and compared: commands, Python, outputs, plans and links."""
 
 from __future__ import annotations
 
-import importlib
 import re
-import shlex
-import sys
-import tomllib
-from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+import typer
 import yaml
 
-from llmexam.__main__ import main
+from llmexam.cli.app import app
 from llmexam.workflows.run.plan import read_plan
+from page_blocks import Block, blocks_of, is_runnable, unchecked_blocks
+from pages import PAGES, REPOSITORY, name_of, run_page, stale_outputs
 
-REPOSITORY = Path(__file__).resolve().parent.parent
 DOCS = REPOSITORY / "docs"
-PAGES = sorted([REPOSITORY / "README.md", *DOCS.rglob("*.md")])
 # The pages of one room each, and the tutorial.
 HOW_TO = {
     "audit",
@@ -42,174 +29,77 @@ HOW_TO = {
     "train",
     "write-a-solver",
 }
-_BLOCK = re.compile(
-    r"(?:^<!-- (?P<note>[^>]*?) -->\n+)?^```(?P<language>[a-z]*)\n(?P<text>.*?)^```$",
-    re.MULTILINE | re.DOTALL,
-)
 _LINK = re.compile(r"\[[^\]]*\]\(([^)\s]+)\)")
-
-
-@dataclass(frozen=True)
-class Block:
-    """A fenced block and the comment above it."""
-
-    language: str
-    text: str
-    note: str = ""
-
-    @property
-    def file(self) -> str:
-        """The file that the block becomes, or empty."""
-        return self.note.removeprefix("file: ") if self.note.startswith("file: ") else ""
-
-    @property
-    def exit_code(self) -> int:
-        return int(self.note.removeprefix("exit: ")) if self.note.startswith("exit: ") else 0
-
-    @property
-    def is_left_out(self) -> bool:
-        return self.note.startswith("not run: ")
-
-    @property
-    def commands(self) -> list[list[str]]:
-        """The llmexam commands in a block for a shell; none if it begins with another one."""
-        if self.language not in ("sh", "console"):
-            return []
-        lines = self.text.replace("\\\n", " ").splitlines()
-        if self.language == "console":
-            lines = [line[2:] for line in lines if line.startswith("$ ")]
-        lines = [line for line in lines if line.strip() and not line.startswith("#")]
-        if not lines or not lines[0].startswith("llmexam "):
-            return []
-        return [shlex.split(line, comments=True) for line in lines]
-
-    @property
-    def is_plan(self) -> bool:
-        if self.language != "yaml" or self.is_left_out:
-            return False
-        values = yaml.safe_load(self.text)
-        return isinstance(values, dict) and {"exam", "solvers"} <= values.keys()
-
-
-def blocks_of(page: Path) -> list[Block]:
-    text = page.read_text(encoding="utf-8") if page.exists() else ""
-    return [Block(m["language"], m["text"], m["note"] or "") for m in _BLOCK.finditer(text)]
-
-
-def name_of(page: Path) -> str:
-    return page.relative_to(REPOSITORY).as_posix()
-
-
 BLOCKS = {name_of(page): blocks_of(page) for page in PAGES}
-RUNNABLE = {
-    page: blocks
+RUNNABLE = {name_of(page): page for page in PAGES if is_runnable(page)}
+
+
+def is_plan(block: Block) -> bool:
+    if block.language != "yaml" or block.is_left_out:
+        return False
+    values = yaml.safe_load(block.text)
+    return isinstance(values, dict) and {"exam", "solvers"} <= values.keys()
+
+
+PLANS = [
+    pytest.param(block, id=f"{page}-{place}")
     for page, blocks in BLOCKS.items()
-    if any(block.commands or block.is_plan or block.language == "python" for block in blocks)
-}
-
-
-@pytest.fixture
-def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    """An empty folder to work in, from which modules can be imported."""
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.syspath_prepend(str(tmp_path))
-    monkeypatch.setenv("COLUMNS", "100")
-    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
-    before = set(sys.modules)
-    yield tmp_path
-    for name in set(sys.modules) - before:
-        file = getattr(sys.modules[name], "__file__", None)
-        if file and Path(file).is_relative_to(tmp_path):
-            del sys.modules[name]
-
-
-def write_file(folder: Path, name: str, text: str) -> None:
-    path = folder / name
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(text, encoding="utf-8")
-    if path.name == "pyproject.toml":
-        install(folder, tomllib.loads(text)["project"])
-    importlib.invalidate_caches()
-
-
-def install(folder: Path, project: dict[str, object]) -> None:
-    """Leave in the folder, which is on the path, what an editable install would."""
-    info = folder / f"{str(project['name']).replace('-', '_')}-{project['version']}.dist-info"
-    info.mkdir()
-    (info / "METADATA").write_text(
-        f"Metadata-Version: 2.1\nName: {project['name']}\nVersion: {project['version']}\n"
-    )
-    groups = project.get("entry-points", {})
-    assert isinstance(groups, dict)
-    lines = []
-    for group, points in groups.items():
-        lines += [f"[{group}]", *(f"{name} = {target}" for name, target in points.items())]
-    (info / "entry_points.txt").write_text("\n".join(lines) + "\n")
-
-
-def run_command(words: list[str], monkeypatch: pytest.MonkeyPatch) -> int:
-    monkeypatch.setattr(sys, "argv", words)
-    try:
-        main()
-    except SystemExit as end:
-        return end.code if isinstance(end.code, int) else int(bool(end.code))
-    return 0
+    for place, block in enumerate(blocks, 1)
+    # A plan that becomes a file is read where it is run.
+    if is_plan(block) and not block.file
+]
 
 
 @pytest.mark.parametrize("page", RUNNABLE)
-def test_blocks_run(
-    page: str,
-    folder: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
-) -> None:
-    names: dict[str, object] = {"__name__": "__page__"}
-    for place, block in enumerate(RUNNABLE[page], 1):
-        if block.is_left_out:
-            continue
-        if block.is_plan:
-            plan = folder / "checked.yaml"
-            plan.write_text(block.text, encoding="utf-8")
-            assert read_plan(plan).solvers
-        if block.file:
-            write_file(folder, block.file, block.text)
-        elif block.language == "python":
-            exec(compile(block.text, f"{page}, block {place}", "exec"), names)
-        for words in block.commands:
-            code = run_command(words, monkeypatch)
-            said = capsys.readouterr()
-            assert code == block.exit_code, (
-                f"{page}: {shlex.join(words)} ended with {code}: {said.err}"
-            )
-            if block.language == "console" and not block.exit_code:
-                assert said.out or said.err, f"{page}: {shlex.join(words)} printed nothing"
+def test_a_page_shows_what_is_printed(page: str, tmp_path: Path) -> None:
+    outputs = run_page(RUNNABLE[page], tmp_path)
+    stale = [f"{source}: {problem}" for source, problem in stale_outputs(outputs).items()]
+    assert not stale, f"{page} is out of date, run `make docs`:\n" + "\n".join(stale)
+
+
+@pytest.mark.parametrize("page", [name_of(page) for page in PAGES])
+def test_every_output_is_compared_or_says_why_not(page: str) -> None:
+    unchecked = [block.text for block in unchecked_blocks(REPOSITORY / page)]
+    assert not unchecked, f"{page}: run these, or write `<!-- not run: REASON -->` above them"
+
+
+@pytest.mark.parametrize("block", PLANS)
+def test_plans_are_read(block: Block, tmp_path: Path) -> None:
+    plan = tmp_path / "plan.yaml"
+    plan.write_text(block.text, encoding="utf-8")
+    assert read_plan(plan).solvers
+
+
+NOT_RUN = [
+    pytest.param(words, id=" ".join(words)[:60])
+    for blocks in BLOCKS.values()
+    for block in blocks
+    if block.is_left_out
+    for words in block.commands
+]
+
+
+@pytest.mark.parametrize("words", NOT_RUN)
+def test_commands_that_are_not_run_have_known_options(words: list[str]) -> None:
+    commands = typer.main.get_group(app)
+    with commands.make_context(words[0], words[1:]) as context:
+        name, command, arguments = commands.resolve_command(context, words[1:])
+        assert command is not None, words
+        assert command.make_context(name, arguments, parent=context).args == []
 
 
 def test_all_pages_are_there_and_hold_blocks() -> None:
     assert {page.stem for page in (DOCS / "how-to").glob("*.md")} == HOW_TO
     assert set(RUNNABLE) >= {"docs/tutorial.md", *(f"docs/how-to/{name}.md" for name in HOW_TO)}
-    blocks = [block for found in RUNNABLE.values() for block in found]
+    blocks = [block for found in BLOCKS.values() for block in found]
     run = [block for block in blocks if not block.is_left_out and not block.file]
     assert sum(len(block.commands) for block in run) >= 60
     assert sum(block.language == "python" for block in run) >= 12
-    assert sum(block.is_plan for block in blocks) >= 5
+    assert sum(len(block.shown) for block in run if block.language == "console") >= 25
+    assert sum(is_plan(block) for block in blocks) >= 5
+    assert PLANS
     left_out = [b for b in blocks if b.is_left_out and (b.commands or b.language == "python")]
     assert len(left_out) <= 8
-
-
-def test_a_comment_says_what_becomes_of_a_block(tmp_path: Path) -> None:
-    page = tmp_path / "page.md"
-    page.write_text(
-        "<!-- not run: slow -->\n```sh\nllmexam run demo\n```\n\n"
-        "<!-- file: a.txt -->\n\n```text\nx\n```\n"
-        "<!-- exit: 2 -->\n```console\n$ llmexam solve \\\n    none.csv\nerror: ...\n```\n"
-        "```sh\nls\n```\n"
-    )
-    slow, file, error, other = blocks_of(page)
-    assert slow.is_left_out
-    assert (file.file, file.text) == ("a.txt", "x\n")
-    assert (error.exit_code, error.commands) == (2, [["llmexam", "solve", "none.csv"]])
-    assert other.commands == []
 
 
 def anchors_of(page: Path) -> set[str]:

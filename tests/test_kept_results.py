@@ -29,6 +29,7 @@ KEPT = Path(__file__).resolve().parent / "data" / "kept_results"
 RECORD = bool(os.environ.get("LLMEXAM_RECORD_RESULTS"))
 # These compute with no library whose last bits depend on the processor.
 EXACT = {"lexical", "longest", "first", "random"}
+METRICS = ("map_at_k", "accuracy", "accuracy_at_k")
 RECIPES = ["science_exam_given_contexts", "science_exam_pooled_corpus", "science_exam_training"]
 
 
@@ -76,16 +77,18 @@ def figures_of(metrics: dict[str, Any]) -> dict[str, float]:
     graded = {"final": metrics["final"]}
     graded |= {name: one["evaluation"] for name, one in metrics["solvers"].items()}
     for name, evaluation in graded.items():
-        for metric in ("map_at_k", "accuracy", "accuracy_at_k"):
+        # The names in the recorded files are those of schema version 1.
+        for metric, result in zip(METRICS, evaluation["metrics"][:3], strict=True):
             for part in ("value", "low", "high"):
-                figures[f"{name} {metric} {part}"] = evaluation[metric][part]
-        for baseline, value in evaluation["baselines"].items():
+                figures[f"{name} {metric} {part}"] = result["estimate"][part]
+        primary, choice = evaluation["metrics"][0], evaluation["diagnostics"]
+        for baseline, value in {"random": primary["chance"], **primary["baselines"]}.items():
             figures[f"{name} baseline {baseline}"] = value
         for one in evaluation["slices"]:
-            figures[f"{name} {one['by']}={one['value']}"] = one["map_at_k"]["value"]
-        if evaluation["calibration"]:
-            figures[f"{name} ece"] = evaluation["calibration"]["ece"]
-        figures[f"{name} detectable"] = evaluation["minimum_detectable_difference"]
+            figures[f"{name} {one['by']}={one['value']}"] = one["estimate"]["value"]
+        if choice["calibration"]:
+            figures[f"{name} ece"] = choice["calibration"]["ece"]
+        figures[f"{name} detectable"] = primary["minimum_detectable_difference"]
     for name, one in metrics["solvers"].items():
         if one["position"]:
             figures[f"{name} spread"] = one["position"]["spread"]

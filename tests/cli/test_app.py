@@ -11,7 +11,7 @@ from llmexam import sample
 
 COMMANDS = [
     *("audit", "compare", "convert", "doctor", "ensemble", "evaluate"),
-    *("index", "plan", "run", "search", "solve", "solvers"),
+    *("estimate", "export", "index", "run", "search", "solve", "solvers", "train"),
 ]
 
 
@@ -50,7 +50,7 @@ def test_solve_prints_a_submission_that_evaluate_grades(tmp_path):
     assert done.stdout.count("\n") == 121
     (tmp_path / "submission.csv").write_text(done.stdout)
     graded = llmexam("evaluate", "bundled", tmp_path / "submission.csv", "--json")
-    assert json.loads(graded.stdout)["n_questions"] == 120
+    assert json.loads(graded.stdout)["n_items"] == 120
 
 
 def test_solve_with_an_index_writes_scores(tmp_path):
@@ -123,7 +123,8 @@ def test_doctor_finds_this_machine_in_order():
     done = llmexam("doctor", "--json")
     checks = {check["subject"]: check for check in json.loads(done.stdout)}
     assert checks["llmexam"]["verdict"] == "ok"
-    assert {"machine", "disk", "numpy", "torch", "bundled model"} <= set(checks)
+    assert {"machine", "disk", "core", "encoders", "train", "model hub"} <= set(checks)
+    assert checks["core"]["packages"]["numpy"]
     assert done.returncode == (1 if any(c["verdict"] == "problem" for c in checks.values()) else 0)
 
 
@@ -198,3 +199,9 @@ def test_the_bundled_exam_goes_by_its_name_everywhere(command, tmp_path):
 def test_an_error_passes_no_commands_to_the_terminal(tmp_path):
     (tmp_path / "s.csv").write_text("id,prediction\n\x1b[31mred,A\n")
     fails_in_one_line("evaluate", "bundled", "s.csv", named="\ufffd[31mred", cwd=tmp_path)
+
+
+@pytest.mark.parametrize("arguments", [[], ["exam.csv", "--limit", "9h"], ["--help"]])
+def test_the_old_name_of_estimate_answers_with_the_new_one(arguments, tmp_path):
+    fails_in_one_line("plan", *arguments, named="llmexam estimate --help", cwd=tmp_path)
+    assert " plan " not in llmexam("--help").stdout

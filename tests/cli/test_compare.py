@@ -40,7 +40,7 @@ def test_both_scores_the_difference_and_the_test_are_shown(files):
 def test_json_is_the_result_and_nothing_else(files):
     result = run(*files, "--json", "--k", 2, "--seed", 3, "--level", 0.9)
     found = Comparison.model_validate(json.loads(result.stdout))
-    assert (found.k, found.seed, found.level) == (2, 3, 0.9)
+    assert (found.metric.name, found.seed, found.level) == ("map_at_2", 3, 0.9)
     assert found.difference.value == 0.5
     assert found.p_value == pytest.approx(2 / 2**8)
 

@@ -77,7 +77,7 @@ def test_weights_on_the_command_line(members, exam, texts):
     assert found["weights"] == {"strong": 0.75, "weak": 0.25}
     assert found["settings"]["method"] == "vote"
     assert [member["name"] for member in found["members"]] == ["strong", "weak"]
-    assert found["evaluation"]["n_questions"] == N
+    assert found["evaluation"]["n_items"] == N
 
 
 def test_members_can_be_named(members, exam):

@@ -66,8 +66,8 @@ def test_scores_get_their_calibration_and_what_was_cut(exam, scores):
 def test_json_is_the_result_and_nothing_else(exam, scores):
     result = run(exam, scores, "--json", "--k", 1, "--seed", 5, "--resamples", 200, "--name", "me")
     found = Evaluation.model_validate(json.loads(result.stdout))
-    assert (found.k, found.seed, found.n_resamples, found.name) == (1, 5, 200, "me")
-    assert found.map_at_k.value == found.accuracy.value
+    assert (found.choice.k, found.seed, found.n_resamples, found.name) == (1, 5, 200, "me")
+    assert found.primary.estimate.value == found.metric("accuracy").estimate.value
 
 
 def test_level_is_shown(exam, submission):

@@ -59,18 +59,3 @@ def test_mistakes_are_told_in_one_line(folder):
     assert found.stderr.count("\n") == 1
     assert "Did you mean 'family'" in found.stderr
     assert llmexam("train", "none.yaml", cwd=folder).returncode == 2
-
-
-def test_a_time_that_is_not_known_is_not_shown(capsys):
-    from rich.console import Console
-
-    from llmexam.cli.train import _print_dry_run
-    from llmexam.training.protocol import Estimate
-    from llmexam.workflows.train.pipeline import DryRun
-
-    for seconds, is_shown in ((95.0, True), (None, False)):
-        estimate = Estimate(40, 900, 7, 0, 0.0, seconds, 123.0, {"time, at least": "3 s"})
-        _print_dry_run(DryRun(estimate, 1, {}, ()), Console(width=80))
-        shown = capsys.readouterr().out
-        assert ("predicted time" in shown) == is_shown
-        assert "time, at least" in shown

@@ -8,7 +8,7 @@ from llmexam.ensemble.greedy import select
 from llmexam.ensemble.settings import EnsembleSettings
 from llmexam.ensemble.weights import fit_out_of_fold, fit_weights
 from llmexam.errors import SettingsError
-from llmexam.evaluation.metrics import map_at_k
+from llmexam.evaluation.metrics import MAPAtK, map_at_k
 from llmexam.exam.exam import Exam
 from llmexam.exam.question import Question
 from llmexam.exam.scores import ScoreMatrix
@@ -46,7 +46,7 @@ def test_selection_worked_by_hand():
     """a is right twice of three, b on the third; a twice and b once are right on all."""
     a = [[2.0, 0, 0], [2.0, 0, 0], [0, 1.0, 0]]
     b = [[0, 1.0, 0], [0, 1.0, 0], [5.0, 0, 0]]
-    weights = select(np.array([a, b]), np.zeros(3, dtype=np.int64), metric="map")
+    weights = select(np.array([a, b]), np.zeros(3, dtype=np.int64), metric=MAPAtK(3))
     total = weights[0] * np.array(a) + weights[1] * np.array(b)
     assert (total.argmax(axis=1) == 0).all()
     assert weights.sum() == pytest.approx(1)

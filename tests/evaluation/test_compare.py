@@ -21,10 +21,10 @@ def ranked(exam, places):
 def test_a_comparison_by_hand(make_exam):
     exam = make_exam([0, 1, 2, 3])
     found = compare_results(exam, ranked(exam, [0, 0, 1, 0]), ranked(exam, [1, 1, 0, 0]))
-    assert found.map_a.value == pytest.approx(3.5 / 4)
-    assert found.map_b.value == pytest.approx(3 / 4)
+    assert found.a.value == pytest.approx(3.5 / 4)
+    assert found.b.value == pytest.approx(3 / 4)
     assert found.difference.value == pytest.approx(0.5 / 4)
-    assert (found.n_better, found.n_worse, found.n_questions) == (2, 1, 4)
+    assert (found.n_better, found.n_worse, found.n_items) == (2, 1, 4)
     # Differences 1/2, 1/2, -1/2, 0: all sums of three halves are at least 1/2 away from 0.
     assert found.p_value == pytest.approx(1.0)
     assert found.p_value_exact
@@ -60,7 +60,7 @@ def test_pairing_sees_what_separate_intervals_cannot(make_exam):
     hard = [3 if i % 2 else 0 for i in range(n)]
     slightly_worse = [1 if i % 20 == 0 else place for i, place in enumerate(hard)]
     found = compare_results(exam, ranked(exam, hard), ranked(exam, slightly_worse))
-    assert found.map_a.low < found.map_b.high  # the intervals overlap widely
+    assert found.a.low < found.b.high  # the intervals overlap widely
     assert found.difference.low > 0
     assert found.p_value == pytest.approx(2 / 2**10)
 
@@ -69,8 +69,8 @@ def test_a_comparison_shows_the_same_interval_as_an_evaluation(make_exam):
     exam = make_exam([0] * 30)
     a, b = ranked(exam, [i % 4 for i in range(30)]), ranked(exam, [0] * 30)
     found = compare_results(exam, a, b, seed=3)
-    assert found.map_a == evaluate_rankings(exam, a, name="a", seed=3).map_at_k
-    assert found.map_b == evaluate_rankings(exam, b, name="b", seed=3).map_at_k
+    assert found.a == evaluate_rankings(exam, a, name="a", seed=3).primary.estimate
+    assert found.b == evaluate_rankings(exam, b, name="b", seed=3).primary.estimate
 
 
 def test_both_sides_must_be_of_this_exam(make_exam):

@@ -1,3 +1,5 @@
+from importlib.metadata import EntryPoint
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -5,16 +7,20 @@ from hypothesis import strategies as st
 
 from llmexam.errors import ExamError, SettingsError
 from llmexam.evaluation.metrics import (
-    accuracy,
-    accuracy_at_k,
-    average_precision_at_k,
-    grade_questions,
+    Accuracy,
+    AccuracyAtK,
+    MAPAtK,
+    RankMetric,
+    choice_metric,
+    choice_metrics,
     map_at_k,
-    pack_rankings,
-    random_map_at_k,
-    recall_by_letter,
-    right_places,
+    registry,
 )
+from llmexam.evaluation.metrics.metric import item_values
+from llmexam.evaluation.metrics.registry import metric_label
+from llmexam.evaluation.rankings import pack_rankings, recall_by_letter, right_ranks
+from llmexam.exam.exam import Exam
+from llmexam.exam.question import Question
 from llmexam.exam.scores import ScoreMatrix
 
 A, B, C, D = range(4)
@@ -39,8 +45,7 @@ A, B, C, D = range(4)
     ],
 )
 def test_average_precision_of_one_question_by_hand(ranking, earned):
-    found = average_precision_at_k(pack_rankings([ranking]), np.array([A]))
-    assert found.tolist() == pytest.approx([earned])
+    assert map_at_k(pack_rankings([ranking]), np.array([A])) == pytest.approx(earned)
 
 
 def test_map_of_four_questions_by_hand():
@@ -49,19 +54,19 @@ def test_map_of_four_questions_by_hand():
     assert map_at_k(rankings, answers) == pytest.approx((1 + 1 / 2 + 1 / 3) / 4)
     assert map_at_k(rankings, answers, k=1) == 0.25
     assert map_at_k(rankings, answers, k=2) == pytest.approx(1.5 / 4)
-    assert accuracy(rankings, answers) == 0.25
-    assert accuracy_at_k(rankings, answers) == 0.75
+    assert Accuracy().at_rank(right_ranks(rankings, answers)).mean() == 0.25
+    assert AccuracyAtK(3).at_rank(right_ranks(rankings, answers)).mean() == 0.75
 
 
-def test_grade_questions_agrees_with_the_single_metrics():
+def test_values_of_all_metrics_by_hand(make_exam):
     rankings = pack_rankings([[A, B], [B, A], [C, D], []])
-    answers = np.array([A, A, A, A])
     expected = [[1, 1, 1], [0.5, 0, 1], [0, 0, 0], [0, 0, 0]]
-    assert grade_questions(rankings, answers).tolist() == expected
+    exam = make_exam([A, A, A, A], n_options=4)
+    assert item_values(choice_metrics(), exam, rankings).tolist() == expected
 
 
-def test_rankings_without_any_place_earn_nothing():
-    assert right_places(pack_rankings([[], []]), np.array([0, 1])).tolist() == [0, 0]
+def test_rankings_of_nothing_have_no_rank():
+    assert right_ranks(pack_rankings([[], []]), np.array([0, 1])).tolist() == [np.inf, np.inf]
 
 
 def test_unanswered_questions_never_match_empty_places():
@@ -73,7 +78,7 @@ def test_no_questions_and_no_places_are_errors():
     with pytest.raises(ExamError, match="no questions"):
         map_at_k(pack_rankings([]), np.array([], dtype=np.int64))
     with pytest.raises(ExamError, match="no questions"):
-        random_map_at_k(np.array([], dtype=np.int64))
+        MAPAtK(3).chance(Exam(()))
     with pytest.raises(SettingsError, match="k is 0"):
         map_at_k(pack_rankings([[A]]), np.array([A]), k=0)
 
@@ -90,18 +95,20 @@ def test_no_questions_and_no_places_are_errors():
     ],
 )
 def test_expectation_of_a_random_order(n_options, k, expected):
-    assert random_map_at_k(np.array([n_options]), k=k) == pytest.approx(expected)
-    assert random_map_at_k(np.array([n_options, 5]), k=k) == pytest.approx(
-        (expected + random_map_at_k(np.array([5]), k=k)) / 2
-    )
+    options = [tuple(map(str, range(n))) for n in (n_options, 5)]
+    two = Exam(tuple(Question(f"q{i}", "?", some, 0) for i, some in enumerate(options)))
+    by_hand = [expected, sum(1 / rank for rank in range(1, min(k, 5) + 1)) / 5]
+    assert MAPAtK(k).chance(two) == pytest.approx(by_hand)
 
 
+@pytest.mark.parametrize("metric", choice_metrics(3), ids=lambda metric: metric.name)
 @pytest.mark.parametrize("n_options", [2, 3, 5])
-def test_expectation_is_the_mean_over_all_places(n_options):
-    # The right option stands at each place equally often.
+def test_expectation_is_the_mean_over_all_ranks(make_exam, n_options, metric):
+    # The right option has each rank equally often.
     rankings = np.tile(np.arange(n_options), (n_options, 1))
-    every_place = map_at_k(rankings, np.arange(n_options))
-    assert random_map_at_k(np.array([n_options])) == pytest.approx(every_place)
+    exam = make_exam(range(n_options), n_options)
+    every_rank = metric.values(exam, rankings).mean()
+    assert metric.chance(exam) == pytest.approx([every_rank] * n_options)
 
 
 def test_recall_by_letter_by_hand():
@@ -128,10 +135,9 @@ def distinct_scores(draw):
 def test_every_metric_lies_between_0_and_1(case, k):
     values, answers = case
     ranking = ScoreMatrix.from_rows([str(i) for i in range(len(values))], values).ranking
-    earned = average_precision_at_k(ranking, answers, k=k)
-    assert ((earned >= 0) & (earned <= 1)).all()
-    assert accuracy(ranking, answers) <= map_at_k(ranking, answers, k=k) + 1e-12
-    assert map_at_k(ranking, answers, k=k) <= accuracy_at_k(ranking, answers, k=k) + 1e-12
+    ranks = right_ranks(ranking, answers)
+    first, mean, among = (m.at_rank(ranks) for m in (Accuracy(), MAPAtK(k), AccuracyAtK(k)))
+    assert ((first >= 0) & (first <= mean) & (mean <= among) & (among <= 1)).all()
 
 
 @settings(max_examples=60, deadline=None)
@@ -155,8 +161,8 @@ def test_relabelling_the_options_changes_nothing_without_ties(case, random):
     random.shuffle(order)
     ids = [str(i) for i in range(len(values))]
     moved = np.array([order.index(answer) for answer in answers])
-    before = average_precision_at_k(ScoreMatrix.from_rows(ids, values).ranking, answers)
-    after = average_precision_at_k(ScoreMatrix.from_rows(ids, values[:, order]).ranking, moved)
+    before = right_ranks(ScoreMatrix.from_rows(ids, values).ranking, answers)
+    after = right_ranks(ScoreMatrix.from_rows(ids, values[:, order]).ranking, moved)
     assert before.tolist() == after.tolist()
 
 
@@ -167,3 +173,48 @@ def test_a_solver_that_says_nothing_earns_chance_wherever_the_answer_stands(plac
     earned = map_at_k(silent.ranking, np.full(n, place))
     # Five standard errors: sd of the earned is 0.38.
     assert earned == pytest.approx(11 / 30, abs=5 * 0.38 / np.sqrt(n))
+
+
+@pytest.mark.parametrize("metric", choice_metrics(2), ids=lambda metric: metric.name)
+def test_a_metric_describes_itself(metric):
+    # MLflow takes no other characters in the names of metrics.
+    assert metric.name.isidentifier()
+    assert metric.explanation.endswith(".")
+    assert metric_label(metric.name) == metric.label
+
+
+def test_the_primary_metric_is_map():
+    assert [metric.label for metric in choice_metrics(5)] == ["MAP@5", "accuracy", "accuracy@5"]
+
+
+def test_unknown_names():
+    assert metric_label("map") == "map"
+    with pytest.raises(SettingsError, match="there is no metric 'accuracies'") as raised:
+        choice_metric("accuracies")
+    assert "accuracy" in raised.value.hint
+
+
+class ReciprocalRank(RankMetric):
+    name = "reciprocal_rank"
+    label = "MRR"
+    explanation = "The mean of 1 divided by the rank of the right option."
+
+    def __init__(self, k):
+        pass
+
+    def at_rank(self, ranks):
+        return 1 / ranks
+
+
+def test_an_installed_package_may_bring_a_metric(monkeypatch, make_exam):
+    points = [
+        EntryPoint(name, "tests.evaluation.test_metrics:ReciprocalRank", registry.ENTRY_POINT_GROUP)
+        for name in ("mrr", "map")
+    ]
+    monkeypatch.setattr(EntryPoint, "load", lambda self: ReciprocalRank)
+    monkeypatch.setattr(registry, "entry_points", lambda group: points)
+    labels = ["MAP@3", "accuracy", "accuracy@3", "MRR"]
+    assert [metric.label for metric in choice_metrics()] == labels
+    assert isinstance(choice_metric("mrr"), ReciprocalRank)
+    values = choice_metric("mrr").values(make_exam([D], n_options=4), np.array([[A, B, C, D]]))
+    assert values.tolist() == [0.25]

@@ -38,7 +38,7 @@ def test_rotation_moves_options_and_answer():
 def test_a_solver_that_reads_the_options_does_not_change():
     found = audit_positions(by_length, EXAM)
     assert found.n_rotations == 4
-    assert found.map_at_k == pytest.approx([(1 + 1 + 1 / 2) / 3] * 4)
+    assert found.values == pytest.approx([(1 + 1 + 1 / 2) / 3] * 4)
     assert (found.spread, found.n_changed, found.n_questions) == (0.0, 0, 3)
 
 
@@ -46,7 +46,7 @@ def test_a_solver_that_likes_the_first_place_is_found_out():
     found = audit_positions(by_place, EXAM)
     # Right places under each rotation: D A B, C D A, B C B, A B A.
     by_hand = [(0 + 1 + 1 / 2), (1 / 3 + 0 + 1), (1 / 2 + 1 / 3 + 1 / 2), (1 + 1 / 2 + 1)]
-    assert found.map_at_k == pytest.approx([total / 3 for total in by_hand])
+    assert found.values == pytest.approx([total / 3 for total in by_hand])
     assert found.spread == pytest.approx((2.5 - 4 / 3) / 3)
     assert found.n_changed == 3
 
@@ -77,7 +77,7 @@ def test_the_result_is_that_of_scoring_every_rotated_exam():
     for shift in range(4):
         turned = Exam(tuple(rotate(q, shift % len(q.options)) for q in EXAM))
         expected.append(map_at_k(score(turned.questions).ranking, turned.answers))
-    assert audit_positions(score, EXAM).map_at_k == pytest.approx(expected)
+    assert audit_positions(score, EXAM).values == pytest.approx(expected)
 
 
 def test_a_silent_solver_is_not_blamed_for_the_tie_rule():

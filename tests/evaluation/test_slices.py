@@ -1,7 +1,10 @@
 import numpy as np
 import pytest
 
-from llmexam.evaluation.slices import MAX_SOURCES, has_negation, slice_scores
+from llmexam.evaluation.grading import Resampling, slice_values
+from llmexam.evaluation.metrics import Accuracy
+from llmexam.evaluation.metrics.metric import describe
+from llmexam.evaluation.slices import MAX_SOURCES, has_negation, label_questions
 from llmexam.exam.exam import Exam
 from llmexam.exam.question import Passage, Question
 
@@ -9,6 +12,12 @@ from llmexam.exam.question import Passage, Question
 def question(i, prompt="Which is it?", n_options=4, answer=0, passages=(), **metadata):
     options = tuple(f"option {j}" for j in range(n_options))
     return Question(f"q{i}", prompt, options, answer, passages, metadata)
+
+
+def slice_scores(exam, values, **resampling):
+    return slice_values(
+        describe(Accuracy()), values, label_questions(exam), Resampling(**resampling)
+    )
 
 
 def find(slices, by):
@@ -55,13 +64,13 @@ def test_slices_hold_the_mean_of_their_own_questions():
     slices = slice_scores(exam, np.array([1.0, 0.5, 0.0]))
     negated = find(slices, "negated")
     assert negated["yes"].n == 1
-    assert negated["yes"].map_at_k.value == 1.0
-    assert negated["no"].map_at_k.value == 0.25
+    assert negated["yes"].estimate.value == 1.0
+    assert negated["no"].estimate.value == 0.25
     options = find(slices, "options")
     assert [(value, part.n) for value, part in options.items()] == [("4", 1), ("5", 2)]
     passages = find(slices, "passages")
-    assert passages["with"].map_at_k.value == 0.5
-    assert passages["without"].map_at_k.value == 0.5
+    assert passages["with"].estimate.value == 0.5
+    assert passages["without"].estimate.value == 0.5
     places = find(slices, "right option")
     assert [(value, part.n) for value, part in places.items()] == [("A", 1), ("B", 2)]
 
@@ -70,8 +79,8 @@ def test_small_slices_stay_with_a_wide_interval():
     exam = Exam(tuple(question(i, answer=int(i == 0)) for i in range(300)))
     places = find(slice_scores(exam, np.ones(300)), "right option")
     assert places["B"].n == 1
-    assert places["B"].map_at_k.high - places["B"].map_at_k.low > 0.7
-    assert places["A"].map_at_k.high - places["A"].map_at_k.low < 0.02
+    assert places["B"].estimate.high - places["B"].estimate.low > 0.7
+    assert places["A"].estimate.high - places["A"].estimate.low < 0.02
 
 
 def test_prompt_lengths_are_cut_into_thirds():
@@ -83,7 +92,7 @@ def test_prompt_lengths_are_cut_into_thirds():
         "medium (up to 6 characters)",
         "long (over 6 characters)",
     ]
-    assert [part.map_at_k.value for part in thirds.values()] == pytest.approx([1 / 8, 4 / 8, 7 / 8])
+    assert [part.estimate.value for part in thirds.values()] == pytest.approx([1 / 8, 4 / 8, 7 / 8])
 
 
 def test_prompts_of_equal_length_stay_together():

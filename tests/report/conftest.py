@@ -12,7 +12,7 @@ from llmexam.exam.question import Passage, Question
 from llmexam.exam.scores import ScoreMatrix
 from llmexam.report.content import AuditFinding, ReportContent, SolverResult
 from llmexam.solvers.protocol import Explanation, OptionReason, Support
-from llmexam.stages.stages import StageRecord
+from llmexam.stages.record import StageRecord
 
 TEXT = "Light bends in glass. Red light bends least of all colours. Violet light bends most."
 RED = (22, 59)
@@ -71,7 +71,12 @@ def exam():
 @pytest.fixture(scope="session")
 def content(exam):
     position = PositionAudit(
-        n_rotations=3, map_at_k=(0.75, 0.7, 0.8), spread=0.1, n_changed=2, n_questions=6
+        n_rotations=3,
+        metric="map_at_3",
+        values=(0.75, 0.7, 0.8),
+        spread=0.1,
+        n_changed=2,
+        n_questions=6,
     )
     explanations = tuple(explanation(q.id, len(q.options)) for q in exam)
     final = make_result(
@@ -187,3 +192,114 @@ def make_long():
         return ReportContent("A long exam", exam, final, (final,))
 
     return build
+
+
+CODE = "def f(x):\n    if x:\n        return 1\n\treturn 0"
+
+
+@pytest.fixture(scope="session")
+def crowded():
+    """What strains the layout: long names, 26 options, code, ties, and gains of every member.
+
+    The baselines lie close together near the right end of their line.
+    """
+    code = Question(
+        "code",
+        f"What does this return?\n{CODE}",
+        (CODE, "1"),
+        0,
+        (Passage(f"It returns one.\n{CODE}", "A page"),),
+    )
+    wide = [
+        question(row, options=tuple("abcdefghijklmnopqrstuvwxyz"), answer=row)
+        for row in range(1, 26)
+    ]
+    tied = [question(row, answer=row % 3) for row in range(30, 36)]
+    exam = Exam((code, *wide, *tied))
+    rows = [[2.0, 1.0], *([float(i == row % 20) for i in range(26)] for row in range(1, 26))]
+    rows += [[0.0] * 3] * 6
+    explained = (
+        Explanation(
+            "code",
+            (
+                OptionReason(
+                    "as written", (Support(0, 0, len(code.passages[0].text), 1.0, ("one",)),)
+                ),
+                OptionReason(""),
+            ),
+        ),
+    )
+    position = PositionAudit(
+        n_rotations=26,
+        metric="map_at_3",
+        values=(0.75, 0.7),
+        spread=0.05,
+        n_changed=12,
+        n_questions=32,
+    )
+    final = make_result(exam, rows, "an-ensemble-of-everything-that-was-trained", position=position)
+    primary, *others = final.evaluation.metrics
+    primary = primary.model_copy(
+        update={"chance": 0.93, "baselines": {"first": 0.95, "longest": 0.97}}
+    )
+    evaluation = final.evaluation.model_copy(update={"metrics": (primary, *others)})
+    final = replace(final, evaluation=evaluation)
+    names = ("w" * 120, "a solver whose name has many words, as people write them " * 2, "short")
+    members = tuple(
+        make_result(
+            exam,
+            [*rows[:-1], [0.0, 1.0, 2.0]],
+            name,
+            weight=1 / 3,
+            position=position,
+            explanations=explained,
+        )
+        for name in names
+    )
+    members = tuple(
+        replace(m, gain=compare_results(exam, final.scores, m.scores, n_resamples=50))
+        for m in members
+    )
+    return ReportContent(
+        title="A crowded page",
+        exam=exam,
+        final=final,
+        solvers=members,
+        comparisons=tuple(m.gain for m in members),
+        command="llmexam run " + "--set a.very.long.key=value " * 20,
+        provenance={"versions": "python 3.11, " * 30},
+    )
+
+
+@pytest.fixture(scope="session")
+def training_results(content):
+    """What `results.json` says of a training, with a long name and folders of a machine."""
+    grade = content.final.evaluation.model_dump(mode="json")
+    metric = {**grade["metrics"][0], "label": "MAP@3", "explanation": "What it measures."}
+    gain = {"difference": {"value": 0.25, "low": 0.1, "high": 0.4}}
+    told = {
+        "n_questions": 1200,
+        "before": grade,
+        "after": grade,
+        "gains": {"before": gain},
+        "baselines": {"random": 0.36, "longest": 0.41},
+        "runs": {"seed-0": {}, "seed-1": {}},
+        "over_runs": {
+            "mean": 0.7,
+            "standard_deviation": 0.01,
+            "lowest": 0.69,
+            "highest": 0.71,
+        },
+    }
+    return {
+        "title": "A [bold] training <b>",
+        "family": "bi-encoder",
+        "n_train": 12345,
+        "metric": metric,
+        "exams": {"w" * 90: told},
+        "out_of_fold": None,
+        "findings": [{"message": "found [something]"}],
+        "notes": {"model": ["a note"]},
+        "provenance": {"exam": "/home/someone/secret/exam.csv", "versions": "python, " * 40},
+        "command": "llmexam train /home/someone/secret/recipe.yaml",
+    }

@@ -1,10 +1,14 @@
 """The page in a real browser: no overflow, no errors, and filters that work."""
 
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
 from llmexam.report.html import write_report
+from llmexam.report.training_page import training_page
+from llmexam.training.protocol import CurvePoint
+from llmexam.workflows.run.pipeline import run_plan
 
 CHROMIUM = Path("/usr/bin/chromium")
 FLAGS = [
@@ -64,14 +68,69 @@ def visible_rows(page):
     return [item.get_attribute("id") for item in page.locator("article.question:visible").all()]
 
 
+@pytest.fixture(scope="module")
+def demo(tmp_path_factory):
+    """The report of the bundled exam, with members that need no model."""
+    solvers = [{"solver": "lexical"}, {"solver": "longest"}, {"solver": "first"}]
+    return run_plan("demo", tmp_path_factory.mktemp("demo") / "run", changes={"solvers": solvers})
+
+
 @pytest.mark.parametrize("width", [390, 1280])
-@pytest.mark.parametrize("name", ["content", "hostile", "unlabelled"])
+@pytest.mark.parametrize("name", ["content", "hostile", "unlabelled", "crowded", "demo"])
 def test_the_page_never_scrolls_sideways(visit, request, name, width):
     page = visit(request.getfixturevalue(name), width)
     assert overflow(page) <= 0
     page.get_by_role("button", name="Open all").click()
     assert page.locator("details[open]").count() >= 2
     assert overflow(page) <= 0
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("width", [390, 1280])
+@pytest.mark.parametrize("name", ["content", "crowded", "demo"])
+def test_texts_stay_in_their_cards_and_clear_of_lines(visit, request, name, width, scheme):
+    page = visit(request.getfixturevalue(name), width, color_scheme=scheme)
+    for summary in page.locator(".charts summary").all():
+        summary.click()
+    page.get_by_role("button", name="Open all").click()
+    assert page.evaluate(ESCAPED) == []
+    assert page.evaluate(COLLISIONS) == []
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("width", [390, 1280])
+def test_the_page_of_a_training_fits_and_is_clear(
+    browser, training_results, tmp_path, width, scheme
+):
+    path = tmp_path / "training.html"
+    curve = tuple(CurvePoint(s, {"loss": 2 / s, "dev_loss": 3 / s}) for s in range(1, 90))
+    path.write_text(
+        training_page(training_results, {"model": SimpleNamespace(curve=curve)}), "utf-8"
+    )
+    context = browser.new_context(viewport={"width": width, "height": 900}, color_scheme=scheme)
+    page = context.new_page()
+    page.goto(path.as_uri())
+    assert overflow(page) <= 0
+    assert page.evaluate(ESCAPED) == []
+    assert page.evaluate(COLLISIONS) == []
+    assert page.evaluate(CONTRAST) == []
+    context.close()
+
+
+def test_code_keeps_its_indentation(visit, crowded):
+    page = visit(crowded, 390)
+    page.get_by_role("button", name="Open all").click()
+    code = "def f(x):\n    if x:\n        return 1"
+    assert code in page.locator("#q-1 .prompt").inner_text()
+    assert code in page.locator("#q-1 .option .text").first.inner_text()
+    assert code in page.locator("#q-1 .snippet blockquote").first.inner_text()
+
+
+def test_red_lines_and_the_metric_are_explained(visit, content):
+    page = visit(content)
+    assert page.locator("#calibration line.gap").count() >= 1
+    assert "red line: the gap between confidence" in page.locator("#calibration").inner_text()
+    assert "1 divided by the rank of its right option" in page.locator(".score").inner_text()
 
 
 def test_a_long_table_of_questions_scrolls_inside_itself(visit, make_long):
@@ -166,4 +225,53 @@ CONTRAST = """() => {
     if (ratio < 4.5) poor.push(`${element.className} ${text} ${ratio.toFixed(2)}`);
   }
   return poor;
+}"""
+
+
+# Texts that lie outside their card, unless a part of it that scrolls holds them.
+ESCAPED = """() => {
+  const found = [];
+  const walker = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
+  while (walker.nextNode()) {
+    const text = walker.currentNode.data.trim();
+    const element = walker.currentNode.parentElement;
+    const card = element.closest(".card, .question");
+    if (!text || !card || element.closest(".scroll, .hidden, title, [hidden]")) continue;
+    const range = document.createRange();
+    range.selectNodeContents(walker.currentNode);
+    const box = range.getBoundingClientRect(), limit = card.getBoundingClientRect();
+    if (!box.width) continue;
+    if (box.left < limit.left - 1 || box.right > limit.right + 1) found.push(text.slice(0, 60));
+  }
+  return found;
+}"""
+
+# Labels of drawings that lie over each other, or that a line, a bar or a point runs through.
+COLLISIONS = """() => {
+  const found = [];
+  const overlap = (a, b) =>
+    Math.min(a.right, b.right) - Math.max(a.left, b.left) > 0.5 &&
+    Math.min(a.bottom, b.bottom) - Math.max(a.top, b.top) > 0.5;
+  const visible = (e) => e.getClientRects().length > 0;
+  const box = (e) => {
+    const {left, right, top, bottom} = e.getBoundingClientRect();
+    // A line has no width of its own; it is drawn about two pixels wide.
+    return e.tagName === "line"
+      ? {left: left - 1, right: right + 1, top: top - 1, bottom: bottom + 1}
+      : {left, right, top, bottom};
+  };
+  for (const drawing of document.querySelectorAll("svg")) {
+    const texts = [...drawing.querySelectorAll("text")].filter(visible);
+    const marks = [...drawing.querySelectorAll("line, rect, circle, polyline")].filter(visible);
+    texts.forEach((text, i) => {
+      const others = [...texts.slice(i + 1), ...marks];
+      for (const other of others) {
+        if (overlap(box(text), box(other))) {
+          const said = other.textContent.trim().slice(0, 30) || other.getAttribute("class");
+          found.push(`${drawing.getAttribute("class")}: ${text.textContent} / ${said}`);
+        }
+      }
+    });
+  }
+  return found;
 }"""

@@ -22,7 +22,7 @@ def test_ranks_leads_and_margins_by_hand(content):
 
 def test_probabilities_follow_the_fitted_temperature(content):
     grades = grade(content.exam, content.final)
-    temperature = content.final.evaluation.calibration.temperature
+    temperature = content.final.evaluation.choice.calibration.temperature
     odds = np.exp(np.array([3.0, 1.0, 0.0]) / temperature)
     assert grades.probabilities[0, :3] == pytest.approx(odds / odds.sum(), abs=1e-6)
     assert grades.probabilities[5, 2:].tolist() == [0, 0]

@@ -102,7 +102,7 @@ def test_letter_bars_tell_all_and_mark_places_without_answers():
     assert "A: recall 50 %, right in 4, chosen in 5" in svg.get("aria-label")
     assert "B: no answers" in svg.get("aria-label")
     bars = svg.findall("rect")
-    assert [float(b.get("height")) for b in bars] == [32.0]
+    assert [float(b.get("height")) for b in bars] == [64.0]  # the highest fills the height
     assert len(svg.findall("circle")) == 1
 
 

@@ -1,6 +1,9 @@
 from dataclasses import replace
 
-from llmexam.report.grading import grade
+from llmexam.exam.exam import Exam
+from llmexam.exam.scores import ScoreMatrix
+from llmexam.report.content import SolverResult
+from llmexam.report.grading import confident_mistakes, grade
 from llmexam.report.questions import QuestionViews
 
 
@@ -66,3 +69,34 @@ def test_texts_are_cut(hostile):
     view = make_views(hostile).full(0)
     assert all(len(o.text) <= 1500 for o in view.options)
     assert len(view.options) == 26
+
+
+def test_questions_with_equal_scores_say_so(crowded):
+    views = make_views(crowded)
+    tied = [views.full(row) for row in range(26, 32)]
+    assert all(view.tied for view in tied)
+    outcomes = {view.outcome for view in tied}
+    assert outcomes <= {
+        "All options tied, counted as right",
+        "All options tied, counted as 2nd",
+        "All options tied, counted as 3rd",
+    }
+    assert {view.verdict for view in tied} == {"right", "wrong"}
+    assert views.brief(26, in_full=True).detail.startswith("all options have the same score")
+    assert tied[0].ranks[0].ranks == (1, 1, 1)
+    assert not views.full(0).tied
+
+
+def test_an_answer_that_ties_with_the_first_choice_says_so(content):
+    outcomes = set()
+    for answer in (0, 1):
+        exam = Exam((replace(content.exam[0], answer=answer),))
+        final = SolverResult("x", ScoreMatrix.from_rows(exam.ids, [[1.0, 1.0, 0.0]]))
+        view = make_views(replace(content, exam=exam, final=final, solvers=(final,)))
+        outcomes.add(view.full(0).outcome)
+    assert outcomes == {"Right", "Right option tied for 1st, counted as 2nd"}
+
+
+def test_equal_scores_are_no_confident_mistake(crowded):
+    grades = grade(crowded.exam, crowded.final)
+    assert not any(grades.tied[row] for row in confident_mistakes(grades, 32))

@@ -34,8 +34,8 @@ def test_the_summary_shows_what_matters(content):
 def test_numbers_stay_on_their_line(content, width):
     row = next(line for line in shown(content, width).splitlines() if line.startswith(" lexical"))
     lexical = content.solvers[0].evaluation
-    assert f"{lexical.map_at_k.value:.4f}" in row
-    assert f"{lexical.map_at_k.low:.4f} to {lexical.map_at_k.high:.4f}" in row
+    assert f"{lexical.primary.estimate.value:.4f}" in row
+    assert f"{lexical.primary.estimate.low:.4f} to {lexical.primary.estimate.high:.4f}" in row
     assert "0.750" in row
 
 

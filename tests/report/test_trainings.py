@@ -1,11 +1,12 @@
 from dataclasses import replace
 
 from llmexam.report.html import render_report
-from llmexam.report.trainings import training_views
+from llmexam.report.sections.section import ReportData
+from llmexam.report.sections.trainings import training_views
 from llmexam.training.protocol import CurvePoint
 
 CURVE = tuple(
-    CurvePoint(step, {"loss": 2 / step, "learning_rate": 1e-4, "dev_map": step / 40})
+    CurvePoint(step, {"loss": 2 / step, "learning_rate": 1e-4, "dev_map_at_3": step / 40})
     for step in (10, 20, 30)
 )
 
@@ -16,7 +17,7 @@ def with_curve(content):
 
 
 def test_a_trained_solver_has_its_curves(content):
-    (view,) = training_views(with_curve(content))
+    (view,) = training_views(ReportData(with_curve(content)))
     assert view.name == content.solvers[0].name
     assert [title for title, _ in view.charts] == [
         "Loss",
@@ -31,5 +32,5 @@ def test_a_trained_solver_has_its_curves(content):
 
 
 def test_untrained_solvers_have_no_section(content):
-    assert training_views(content) == ()
+    assert training_views(ReportData(content)) is None
     assert 'id="trainings"' not in render_report(content)

@@ -31,7 +31,7 @@ def tell(tracker, steps, picture=None):
     tracker.start("first", {"learning_rate": 0.1, "lora": {"r": 4}})
     for step in steps:
         tracker.log(step, {"loss": 1 / step})
-        tracker.log(step, {"dev_map": step / 10})
+        tracker.log(step, {"dev_map_at_3": step / 10})
     if picture:
         tracker.add_file(picture)
     tracker.finish()
@@ -93,7 +93,7 @@ def test_tensorboard_shows_the_curve(tmp_path):
     assert [(e.step, e.value) for e in events.Scalars("loss")] == [
         (1, pytest.approx(1)), (2, pytest.approx(1 / 2)), (3, pytest.approx(1 / 3)),
     ]  # fmt: skip
-    assert [e.step for e in events.Scalars("dev_map")] == [1, 2, 3]
+    assert [e.step for e in events.Scalars("dev_map_at_3")] == [1, 2, 3]
     told = events.Tensors("settings/text_summary")[0].tensor_proto.string_val[0].decode()
     assert '"learning_rate": 0.1' in told
     (image,) = events.Images("curves")
@@ -153,7 +153,7 @@ def test_wandb_offline_leaves_a_folder_that_can_be_sent(tmp_path):
             config = {i.key: json.loads(i.value_json) for i in record.run.config.update}
     points = {point["_step"]: point for point in history}
     assert points[1]["loss"] == 1
-    assert points[2]["dev_map"] == 0.2
+    assert points[2]["dev_map_at_3"] == 0.2
     assert config["learning_rate"] == 0.1
     assert list(run.rglob("*.png"))
     assert wandb.run is None

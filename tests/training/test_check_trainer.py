@@ -10,7 +10,7 @@ import pytest
 from llmexam.exam.exam import Exam
 from llmexam.exam.question import Question
 from llmexam.exam.scores import ScoreMatrix
-from llmexam.lm.model_card import ModelCard
+from llmexam.lm.models.card import ModelCard
 from llmexam.settings.base import Settings
 from llmexam.testing import check_trainer
 from llmexam.training.protocol import CurvePoint, Estimate
@@ -134,7 +134,7 @@ def test_a_look_at_the_answers_is_found(tmp_path):
             row[question.answer] += 0.5
         return rows
 
-    with pytest.raises(AssertionError, match="random answers give MAP@3 of chance"):
+    with pytest.raises(AssertionError, match="random answers end at chance"):
         check(tmp_path, "peeks", serve=peeking)
 
 

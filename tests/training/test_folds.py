@@ -4,7 +4,7 @@ import pytest
 from llmexam.exam.exam import Exam
 from llmexam.exam.question import Question
 from llmexam.exam.scores import ScoreMatrix
-from llmexam.lm.model_card import ModelCard
+from llmexam.lm.models.card import ModelCard
 from llmexam.training.folds import train_folds
 from llmexam.training.trained_model import write_trained_model
 

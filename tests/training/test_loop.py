@@ -30,7 +30,7 @@ class KillAt:
 
 
 def values(curve):
-    names = ("loss", "grad_norm", "learning_rate", "dev_map", "dev_loss")
+    names = ("loss", "grad_norm", "learning_rate", "dev_map_at_3", "dev_loss")
     return [(p.step, {n: p.values[n] for n in names if n in p.values}) for p in curve]
 
 
@@ -103,9 +103,9 @@ def test_a_training_that_had_ended_is_not_trained_on(tiny, tmp_path):
 def test_the_best_weights_are_those_of_the_best_grading(tiny, tmp_path):
     settings = tiny.settings(evaluate_every=2, n_epochs=3)
     done, model = go(tiny, tmp_path, settings)
-    graded = {p.step: p.values for p in done.curve if "dev_map" in p.values}
+    graded = {p.step: p.values for p in done.curve if "dev_map_at_3" in p.values}
     assert sorted(graded) == [2, 4, 6, 8, 10, 12]
-    best = max(graded, key=lambda s: (graded[s]["dev_map"], -graded[s]["dev_loss"]))
+    best = max(graded, key=lambda s: (graded[s]["dev_map_at_3"], -graded[s]["dev_loss"]))
     assert done.best_step == best
     dev = tiny.tiny_dev(model)
     assert (dev.score().values == done.dev_scores.values).all()
@@ -127,7 +127,7 @@ def test_the_curve_is_kept_told_and_written(tiny, tmp_path):
     assert {step for step, _ in told.points} == set(range(1, 9))
     assert len(lines) == len(told.points)
     assert set(done.curve[-1].values) == {
-        "loss", "learning_rate", "grad_norm", "seconds", "dev_map", "dev_loss",
+        "loss", "learning_rate", "grad_norm", "seconds", "dev_map_at_3", "dev_loss",
     }  # fmt: skip
     assert done.curve[-1].values["loss"] < done.curve[0].values["loss"]
 

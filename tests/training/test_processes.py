@@ -23,7 +23,7 @@ sys.modules["tiny"] = tiny
 spec.loader.exec_module(tiny)
 
 import transformers
-from llmexam.lm.model_card import ModelCard
+from llmexam.lm.models.card import ModelCard
 from llmexam.tracking.tracker import NoTracker
 from llmexam.training.trained_model import write_trained_model
 from llmexam.training.base.loop import run_training

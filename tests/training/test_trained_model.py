@@ -4,7 +4,7 @@ import yaml
 
 from llmexam.errors import ModelError
 from llmexam.exam.scores import ScoreMatrix
-from llmexam.lm.model_card import ModelCard
+from llmexam.lm.models.card import ModelCard
 from llmexam.training.protocol import CurvePoint
 from llmexam.training.trained_model import read_trained_model, update_card, write_trained_model
 
@@ -30,7 +30,7 @@ def test_a_checkpoint_is_read_back(tiny, tmp_path):
     for name in ("checkpoints", "best"):
         (tmp_path / name).mkdir()
     scores = ScoreMatrix.from_rows(["a", "b"], [[1, 2], [3, 4, 5]], [True, False])
-    curve = [CurvePoint(1, {"loss": 1.5}), CurvePoint(2, {"loss": 1.0, "dev_map": 0.5})]
+    curve = [CurvePoint(1, {"loss": 1.5}), CurvePoint(2, {"loss": 1.0, "dev_map_at_3": 0.5})]
     assert read_trained_model(tmp_path) is None
     made = finish(tiny, tmp_path, curve=curve, best_step=2, dev_scores=scores, notes=["cut: 3 %"])
     found = read_trained_model(tmp_path)

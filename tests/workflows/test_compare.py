@@ -20,7 +20,7 @@ def test_any_mix_of_files_and_objects_gives_one_result(tmp_path):
     found = compare(EXAM, tmp_path / "a.parquet", tmp_path / "b.csv", n_resamples=300)
     assert found == compare(EXAM, A, B, n_resamples=300)
     assert (found.name_a, found.name_b) == ("a", "b")
-    assert found.map_a == evaluate(EXAM, A, n_resamples=300).map_at_k
+    assert found.a == evaluate(EXAM, A, n_resamples=300).primary.estimate
 
 
 def test_files_of_one_name_are_told_apart_by_their_path(tmp_path):
@@ -36,5 +36,10 @@ def test_files_of_one_name_are_told_apart_by_their_path(tmp_path):
 
 def test_options_reach_the_comparison():
     found = compare(EXAM, A, B, k=1, n_resamples=300, seed=4, level=0.8)
-    assert (found.k, found.n_resamples, found.seed, found.level) == (1, 300, 4, 0.8)
-    assert found.difference.value == pytest.approx(found.map_a.value - found.map_b.value)
+    assert (found.metric.name, found.n_resamples, found.seed, found.level) == (
+        "map_at_1",
+        300,
+        4,
+        0.8,
+    )
+    assert found.difference.value == pytest.approx(found.a.value - found.b.value)

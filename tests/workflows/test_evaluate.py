@@ -38,8 +38,8 @@ def test_a_submission_gets_the_grades_of_its_scores_without_calibration(tmp_path
     write_submission(tmp_path / "sub.csv", SCORES)
     found = evaluate(exam_file, tmp_path / "sub.csv", n_resamples=300)
     scored = evaluate(EXAM, SCORES, n_resamples=300)
-    assert found.map_at_k == scored.map_at_k
-    assert found.calibration is None
+    assert found.primary.estimate == scored.primary.estimate
+    assert found.choice.calibration is None
     assert (found.name, scored.name) == ("sub", "prediction")
 
 
@@ -51,8 +51,8 @@ def test_a_score_file_is_known_by_its_content(tmp_path, exam_file):
 
 def test_options_reach_the_evaluation(exam_file):
     found = evaluate(exam_file, SCORES, name="x", k=1, n_resamples=300, seed=4, level=0.8)
-    assert (found.k, found.n_resamples, found.seed, found.level) == (1, 300, 4, 0.8)
-    assert found.map_at_k.value == found.accuracy.value
+    assert (found.choice.k, found.n_resamples, found.seed, found.level) == (1, 300, 4, 0.8)
+    assert found.primary.estimate.value == found.metric("accuracy").estimate.value
 
 
 def test_bad_files_are_errors_that_name_them(tmp_path, exam_file):

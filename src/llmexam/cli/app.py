@@ -12,15 +12,16 @@ from llmexam.cli.compare import compare
 from llmexam.cli.convert import convert
 from llmexam.cli.doctor import doctor
 from llmexam.cli.ensemble import ensemble
+from llmexam.cli.estimate import estimate
 from llmexam.cli.evaluate import evaluate
 from llmexam.cli.export import export
 from llmexam.cli.index import index
-from llmexam.cli.plan import plan
 from llmexam.cli.run import run
 from llmexam.cli.search import search
 from llmexam.cli.solve import solve
 from llmexam.cli.solvers import solvers
 from llmexam.cli.train import train
+from llmexam.errors import SettingsError
 
 app = typer.Typer(
     name="llmexam",
@@ -52,7 +53,7 @@ def _options(
 
 for command in (
     run,
-    plan,
+    estimate,
     train,
     audit,
     index,
@@ -67,3 +68,20 @@ for command in (
     doctor,
 ):
     app.command()(command)
+
+
+@app.command(
+    "plan",
+    hidden=True,
+    context_settings={
+        "allow_extra_args": True,
+        "ignore_unknown_options": True,
+        "help_option_names": [],
+    },
+)
+def _plan() -> None:
+    """Name the command that replaced this one."""
+    raise SettingsError(
+        "`llmexam plan` was renamed to `llmexam estimate`",
+        hint="See: llmexam estimate --help",
+    )

@@ -66,9 +66,9 @@ def audit(
     if as_json:
         typer.echo(json.dumps(result.as_dict(), ensure_ascii=False, allow_nan=False))
     else:
-        from rich.console import Console
+        from llmexam.cli.console import plain_console
 
-        _show(result, Console())
+        _show(result, plain_console())
     if strict and not result.is_clean:
         raise typer.Exit(1)
 
@@ -82,10 +82,10 @@ def _show(result: AuditResult, console: Console) -> None:
         f"{result.source}: {result.n_questions:,} questions, {result.n_answers:,} with answers, "
         f"{' to '.join(map(str, sizes))} options, form '{result.format}'"
     )
-    console.print(Text(heading), soft_wrap=True)
+    console.print(heading, soft_wrap=True)
     if result.letters:
         shares = "  ".join(f"{one.letter} {one.share:.1%}" for one in result.letters)
-        console.print(Text(f"Answers by letter: {shares}"), soft_wrap=True)
+        console.print(f"Answers by letter: {shares}", soft_wrap=True)
     if not result.findings:
         console.print("Nothing found.")
         return
@@ -95,13 +95,13 @@ def _show(result: AuditResult, console: Console) -> None:
     for finding in result.findings:
         table.add_row(
             Text(finding.severity, style=_COLOURS[finding.severity]),
-            Text(finding.check),
-            Text(finding.message),
-            Text(_rows_text(finding.rows)),
+            finding.check,
+            finding.message,
+            _rows_text(finding.rows),
         )
     console.print(table)
     counts = ", ".join(f"{severity}s: {result.count(severity)}" for severity in _COLOURS)
-    console.print(Text(f"{counts}. All rows: --json"))
+    console.print(f"{counts}. All rows: --json")
 
 
 def _rows_text(rows: tuple[int, ...]) -> str:

@@ -3,14 +3,9 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
-
-if TYPE_CHECKING:
-    from rich.console import Console
-
-    from llmexam.evaluation.results import Comparison
 
 _PREDICTION = "A submission (CSV: id,prediction) or a score file (Parquet)."
 
@@ -24,7 +19,12 @@ def compare(
     ],
     a: Annotated[Path, typer.Argument(help=_PREDICTION, show_default=False)],
     b: Annotated[Path, typer.Argument(help="Another, of either kind.", show_default=False)],
-    k: Annotated[int, typer.Option("--k", min=1, max=26, help="The k of MAP@k.")] = 3,
+    k: Annotated[
+        int,
+        typer.Option(
+            "--k", min=1, max=26, help="How many of the first options count: the k of MAP@k."
+        ),
+    ] = 3,
     format: Annotated[
         str | None,
         typer.Option("--format", help="Form of the exam file; found out if not given."),
@@ -56,42 +56,8 @@ def compare(
     if as_json:
         typer.echo(result.model_dump_json(indent=2))
         return
-    from rich.console import Console
+    from llmexam.cli.console import plain_console
+    from llmexam.report.grade_tables import comparison_summary
+    from llmexam.report.terminal_parts import show
 
-    _show(result, Console())
-
-
-def _show(result: Comparison, console: Console) -> None:
-    from rich.markup import escape
-    from rich.table import Table
-
-    table = Table("", f"MAP@{result.k}", f"{result.level:.1%} interval")
-    for label, estimate in (
-        (result.name_a, result.map_a),
-        (result.name_b, result.map_b),
-        ("difference", result.difference),
-    ):
-        if label == "difference" and estimate is result.difference:
-            table.add_section()
-        table.add_row(
-            escape(label), f"{estimate.value:.4f}", f"{estimate.low:.4f} to {estimate.high:.4f}"
-        )
-    console.print(table)
-    how = "all sign flips counted" if result.p_value_exact else f"{result.n_resamples} sign flips"
-    console.print(
-        f"p value {result.p_value:.4g} (paired permutation test, {how})",
-        highlight=False,
-        soft_wrap=True,
-    )
-    console.print(
-        f"Of {result.n_questions} questions, {escape(result.name_a)} earns more on "
-        f"{result.n_better} and {escape(result.name_b)} on {result.n_worse}",
-        highlight=False,
-        soft_wrap=True,
-    )
-    console.print(
-        "Smallest difference that these pairs can be expected to show: "
-        f"{result.minimum_detectable_difference:.4f}",
-        highlight=False,
-        soft_wrap=True,
-    )
+    show(plain_console(), comparison_summary(result))

@@ -6,34 +6,37 @@ from typing import Annotated
 
 import typer
 
+_STYLES = {"ok": "green", "missing": "yellow", "problem": "red"}
+
 
 def doctor(
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
-    """Check this machine and this installation; exit with 1 where something is wrong.
+    """Check this machine and this installation; exit with 1 if something is wrong.
+
+    A missing extra is not an error: the line names what is unavailable without it, and the
+    command that installs it.
 
     Example: llmexam doctor
     """
     import json
     from dataclasses import asdict
 
-    from rich.console import Console
-    from rich.table import Table
+    from rich.text import Text
 
+    from llmexam.cli.console import plain_console
     from llmexam.workflows.doctor import examine
 
     checks = examine()
     if as_json:
         typer.echo(json.dumps([asdict(check) for check in checks], indent=2))
     else:
-        faces = {
-            "ok": "[green]ok[/]",
-            "missing": "[yellow]missing[/]",
-            "problem": "[red]problem[/]",
-        }
-        table = Table(box=None, pad_edge=False, show_header=False)
+        console = plain_console()
+        width = max(len(check.subject) for check in checks)
         for check in checks:
-            table.add_row(faces[check.verdict], check.subject, check.detail)
-        Console().print(table)
+            verdict = (f"{check.verdict:<7}", _STYLES[check.verdict])
+            line = Text.assemble(f"{check.subject:<{width}}  ", verdict, f"  {check.sentence}")
+            # One line a check, whatever the width: `llmexam doctor | grep missing` shows it all.
+            console.print(line, soft_wrap=True)
     if any(check.verdict == "problem" for check in checks):
         raise typer.Exit(1)

@@ -58,7 +58,7 @@ def ensemble(
         str | None,
         typer.Option(
             "--metric",
-            help="What --greedy chooses by: log-likelihood (default) or map.",
+            help="Objective of --greedy: log-likelihood (default), map, accuracy or accuracy-at-k.",
             show_default=False,
         ),
     ] = None,
@@ -136,9 +136,9 @@ def ensemble(
     if as_json:
         _print_json(outcome, written)
         return
-    from rich.console import Console
+    from llmexam.cli.console import plain_console
 
-    _show(outcome, written, Console(), Console(stderr=True))
+    _show(outcome, written, plain_console(), plain_console(stderr=True))
 
 
 def _parse_weights(texts: Sequence[str]) -> tuple[dict[str, float], Path | None]:
@@ -213,39 +213,17 @@ def _print_json(outcome: EnsembleOutcome, written: dict[str, Path | None]) -> No
 def _show(
     outcome: EnsembleOutcome, written: dict[str, Path | None], console: Console, errors: Console
 ) -> None:
-    from rich.markup import escape
-    from rich.table import Table
+    from llmexam.report.grade_tables import ensemble_table
+    from llmexam.report.terminal_parts import plain_text, show
 
-    graded = {member.name: member for member in outcome.members}
-    own = outcome.evaluation
-    columns = [f"MAP@{own.k}", "interval"] if own else []
-    columns += ["gain", "interval"] if outcome.gains else []
-    table = Table(outcome.settings.method, "weight", *columns)
-    for name, weight in outcome.weights.items():
-        gain = _gain_cells(outcome, name)
-        table.add_row(escape(name), f"{weight:.4f}", *_cells(graded, name), *gain)
-    if own:
-        table.add_section()
-        label = "ensemble, out of fold" if outcome.fold_weights else "ensemble"
-        table.add_row(label, "", *_cells({own.name: own}, own.name))
-    console.print(table)
-    for path in written.values():
-        if path is not None:
-            console.print(f"Wrote {escape(str(path))}", highlight=False, soft_wrap=True)
+    table = ensemble_table(
+        outcome.settings.method,
+        outcome.weights,
+        outcome.members,
+        outcome.evaluation,
+        outcome.gains,
+        out_of_fold=bool(outcome.fold_weights),
+    )
+    show(console, [table, *(plain_text(f"Wrote {path}") for path in written.values() if path)])
     if outcome.warning:
-        errors.print(f"warning: {outcome.warning}", highlight=False, soft_wrap=True)
-
-
-def _gain_cells(outcome: EnsembleOutcome, name: str) -> list[str]:
-    """Return what the ensemble loses without a member."""
-    if name not in outcome.gains:
-        return []
-    gain = outcome.gains[name].difference
-    return [f"{gain.value:+.4f}", f"{gain.low:+.4f} to {gain.high:+.4f}"]
-
-
-def _cells(graded: dict[str, Any], name: str) -> list[str]:
-    if name not in graded:
-        return []
-    found = graded[name].map_at_k
-    return [f"{found.value:.4f}", f"{found.low:.4f} to {found.high:.4f}"]
+        show(errors, [plain_text(f"warning: {outcome.warning}")])

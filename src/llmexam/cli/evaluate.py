@@ -3,15 +3,9 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
-
-if TYPE_CHECKING:
-    from rich.console import Console
-    from rich.table import Table
-
-    from llmexam.evaluation.results import Evaluation
 
 
 def evaluate(
@@ -27,7 +21,12 @@ def evaluate(
             help="A submission (CSV: id,prediction) or a score file (Parquet).", show_default=False
         ),
     ],
-    k: Annotated[int, typer.Option("--k", min=1, max=26, help="The k of MAP@k.")] = 3,
+    k: Annotated[
+        int,
+        typer.Option(
+            "--k", min=1, max=26, help="How many of the first options count: the k of MAP@k."
+        ),
+    ] = 3,
     name: Annotated[
         str | None, typer.Option("--name", help="What to call the prediction; its file's name.")
     ] = None,
@@ -59,7 +58,7 @@ def evaluate(
     ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON only.")] = False,
 ) -> None:
-    """Grade a submission or scores: MAP@k with its interval, baselines and weaknesses.
+    """Grade a submission or scores: metrics with intervals, baselines and weaknesses.
 
     Intervals are from a bootstrap over questions. A score file also gets its calibration: how
     far its probabilities can be trusted, each with a temperature fitted without its question.
@@ -86,80 +85,8 @@ def evaluate(
     if as_json:
         typer.echo(result.model_dump_json(indent=2))
         return
-    from rich.console import Console
+    from llmexam.cli.console import plain_console
+    from llmexam.report.grade_tables import evaluation_summary
+    from llmexam.report.terminal_parts import show
 
-    _show(result, Console(), slices)
-
-
-def _show(result: Evaluation, console: Console, slices: bool) -> None:
-    from rich.text import Text
-
-    console.print(Text(f"{result.name}: {result.n_questions} questions", style="bold"))
-    console.print(_scores(result))
-    console.print(_letters(result))
-    if slices and result.slices:
-        console.print(_slices(result))
-    if result.calibration:
-        found = result.calibration
-        console.print(
-            f"Calibration: temperature {found.temperature:.4g}; out of fold, expected calibration "
-            f"error {found.ece:.4f} and Brier score {found.brier:.4f}",
-            highlight=False,
-            soft_wrap=True,
-        )
-    if result.n_truncated:
-        console.print(
-            f"Evidence was cut for {result.n_truncated} questions", highlight=False, soft_wrap=True
-        )
-    console.print(
-        f"Smallest difference in MAP@{result.k} that {result.n_questions} questions can be "
-        f"expected to show: {result.minimum_detectable_difference:.4f}",
-        highlight=False,
-        soft_wrap=True,
-    )
-
-
-def _scores(result: Evaluation) -> Table:
-    from rich.table import Table
-
-    table = Table("", "score", f"{result.level:.1%} interval")
-    for label, estimate in (
-        (f"MAP@{result.k}", result.map_at_k),
-        ("accuracy", result.accuracy),
-        (f"accuracy@{result.k}", result.accuracy_at_k),
-    ):
-        table.add_row(label, f"{estimate.value:.4f}", f"{estimate.low:.4f} to {estimate.high:.4f}")
-    table.add_section()
-    for label, value in result.baselines.items():
-        table.add_row(f"MAP@{result.k} of {label}", f"{value:.4f}", "")
-    return table
-
-
-def _letters(result: Evaluation) -> Table:
-    from rich.table import Table
-
-    table = Table("place", "answers", "first choices", "recall")
-    for row in result.letters:
-        recall = "-" if row.recall is None else f"{row.recall:.4f}"
-        table.add_row(row.letter, str(row.n_answers), str(row.n_chosen), recall)
-    return table
-
-
-def _slices(result: Evaluation) -> Table:
-    from rich.markup import escape
-    from rich.table import Table
-
-    table = Table("slice", "", "questions", f"MAP@{result.k}", "interval")
-    previous = ""
-    for part in result.slices:
-        if previous and part.by != previous:
-            table.add_section()
-        table.add_row(
-            escape(part.by) if part.by != previous else "",
-            escape(part.value),
-            str(part.n),
-            f"{part.map_at_k.value:.4f}",
-            f"{part.map_at_k.low:.4f} to {part.map_at_k.high:.4f}",
-        )
-        previous = part.by
-    return table
+    show(plain_console(), evaluation_summary(result, slices=slices))

@@ -15,9 +15,7 @@ def export(
     ],
     to: Annotated[
         str,
-        typer.Option(
-            "--to", help="What shall run it: onnx-int8, openvino or openvino-int8.", metavar="NAME"
-        ),
+        typer.Option("--to", help="What shall run it: onnx-int8 or openvino.", metavar="NAME"),
     ],
     out: Annotated[Path, typer.Option("--out", help="Folder to write; a new one.")],
     n_questions: Annotated[
@@ -49,7 +47,10 @@ def export(
         ),
         ("same option first", f"{result.same_first:.1%} of {result.n_questions} questions"),
         ("same first three", f"{result.same_top3:.1%}"),
-        ("MAP@3 on the sample", f"{result.map_source:.4f} -> {result.map_export:.4f}"),
+        (
+            f"{result.metric} on the sample",
+            f"{result.value_source:.4f} -> {result.value_export:.4f}",
+        ),
         (
             "size",
             f"{result.megabytes_source:.1f} MB -> {result.megabytes_export:.1f} MB",

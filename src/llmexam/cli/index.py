@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal, cast
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -108,10 +108,10 @@ def index(
             summary = workflow.build_index(
                 settings,
                 out,
-                kind=cast(Literal["sparse", "dense"], kind),
+                kind=kind,
                 chunking=None if no_chunk else workflow.chunk_settings(chunk_tokens, overlap),
                 deduplicate=not keep_duplicates,
-                model=model or "bundled",
+                model=model,
                 progress=progress,
             )
     typer.echo(json.dumps(asdict(summary)) if as_json else _sentence(summary))
@@ -132,11 +132,16 @@ def _parse_fields(pairs: list[str]) -> dict[str, str]:
 @contextmanager
 def _counting() -> Iterator[Callable[[int], None]]:
     """Show on stderr how many passages are in; nothing where no one watches."""
-    from rich.console import Console
     from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
-    console = Console(stderr=True)
-    columns = (SpinnerColumn(), TextColumn("{task.completed:,.0f} passages"), TimeElapsedColumn())
+    from llmexam.cli.console import plain_console
+
+    console = plain_console(stderr=True)
+    columns = (
+        SpinnerColumn(),
+        TextColumn("{task.completed:,.0f} passages", markup=False),
+        TimeElapsedColumn(),
+    )
     with Progress(
         *columns, console=console, transient=True, disable=not console.is_terminal
     ) as progress:

@@ -17,9 +17,7 @@ def stage_progress(console: Console) -> Iterator[Callable[[str, int, int | None]
     if not console.is_terminal:
         yield (
             lambda name, n_done, n_all: (
-                None
-                if n_done
-                else console.print(f"- {name}", highlight=False, soft_wrap=True, markup=False)
+                None if n_done else console.print(f"- {name}", soft_wrap=True)
             )
         )
         return
@@ -51,8 +49,18 @@ def stage_progress(console: Console) -> Iterator[Callable[[str, int, int | None]
 @contextmanager
 def question_progress(console: Console, what: str) -> Iterator[Callable[[int, int], None]]:
     """Yield a function to call with how many questions are done, and how many there are."""
-    from rich.progress import Progress
+    from rich.progress import (
+        BarColumn,
+        Progress,
+        TaskProgressColumn,
+        TextColumn,
+        TimeRemainingColumn,
+    )
 
-    with Progress(console=console, transient=True, disable=not console.is_terminal) as progress:
+    text = TextColumn("{task.description}", markup=False)
+    columns = (text, BarColumn(), TaskProgressColumn(), TimeRemainingColumn())
+    with Progress(
+        *columns, console=console, transient=True, disable=not console.is_terminal
+    ) as progress:
         task = progress.add_task(what, total=None)
         yield lambda n_done, n_all: progress.update(task, completed=n_done, total=n_all)

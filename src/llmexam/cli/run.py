@@ -38,8 +38,7 @@ def run(
     """
     import shlex
 
-    from rich.console import Console
-
+    from llmexam.cli.console import plain_console
     from llmexam.cli.interrupts import goes_on, telling_of_interrupts
     from llmexam.cli.options import parse_settings
     from llmexam.cli.progress import stage_progress
@@ -47,7 +46,7 @@ def run(
     from llmexam.workflows.run.pipeline import run_plan
 
     folder = out or Path("runs") / Path(plan).stem
-    errors = Console(stderr=True)
+    errors = plain_console(stderr=True)
     with telling_of_interrupts(goes_on(fresh=fresh)), stage_progress(errors) as announce:
         result = run_plan(
             plan,
@@ -61,4 +60,4 @@ def run(
         metrics = folder / "metrics.json"
         typer.echo(metrics.read_text(encoding="utf-8") if metrics.exists() else "null", nl=False)
     else:
-        print_report(result, Console())
+        print_report(result, plain_console())

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, cast
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -13,7 +13,6 @@ from llmexam.errors import SettingsError
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from llmexam.evidence.queries import QueryForm
     from llmexam.workflows.evidence.search import SearchSummary
 
 
@@ -77,7 +76,7 @@ def search(
         summary = workflow.search_exam_file(
             indexes,
             exam,
-            query_form=cast("QueryForm", query_form),
+            query_form=query_form,
             k=k,
             judgements=judgements,
             model=model,
@@ -85,9 +84,9 @@ def search(
     if as_json:
         typer.echo(json.dumps(summary.as_dict(), ensure_ascii=False, allow_nan=False))
         return
-    from rich.console import Console
+    from llmexam.cli.console import plain_console
 
-    _show(summary, Console())
+    _show(summary, plain_console())
 
 
 def _show(summary: SearchSummary, console: Console) -> None:

@@ -50,8 +50,7 @@ def solve(
 
     Example: llmexam solve exam.csv --solver lexical --index wiki --submission submission.csv
     """
-    from rich.console import Console
-
+    from llmexam.cli.console import plain_console
     from llmexam.cli.interrupts import telling_of_interrupts
     from llmexam.cli.options import parse_settings
     from llmexam.cli.progress import question_progress
@@ -63,7 +62,7 @@ def solve(
     kept = "answers are kept: the same command asks only for the others"
     with (
         telling_of_interrupts(kept if solver in served_solvers() else ""),
-        question_progress(Console(stderr=True), f"{solver} scores") as progress,
+        question_progress(plain_console(stderr=True), f"{solver} scores") as progress,
     ):
         scores = solve_file(
             exam,

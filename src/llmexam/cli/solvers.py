@@ -20,9 +20,10 @@ def solvers(
     import json
     from dataclasses import asdict
 
-    from rich.console import Console
     from rich.table import Table
+    from rich.text import Text
 
+    from llmexam.cli.console import plain_console
     from llmexam.errors import SettingsError, nearest
     from llmexam.workflows.solvers import list_solvers
 
@@ -35,17 +36,16 @@ def solvers(
     if as_json:
         typer.echo(json.dumps([asdict(info) for info in found], indent=2))
         return
-    console = Console()
+    console = plain_console()
     if name is None:
         table = Table("solver", "what it does", "evidence", "needs", box=None, pad_edge=False)
         for info in found:
-            needs = info.needs and f"llmexam\\[{info.needs}]{'' if info.ready else ' (missing)'}"
-            table.add_row(
-                f"[bold]{info.name}[/]", info.summary, "yes" if info.uses_evidence else "", needs
-            )
+            needs = info.needs and f"llmexam[{info.needs}]{'' if info.ready else ' (missing)'}"
+            evidence = "yes" if info.uses_evidence else ""
+            table.add_row(Text(info.name, style="bold"), info.summary, evidence, needs)
         console.print(table)
         return
-    console.print(f"[bold]{found[0].name}[/]: {found[0].summary}")
+    console.print(Text.assemble((found[0].name, "bold"), f": {found[0].summary}"))
     table = Table("setting", "default", "what it is", box=None, pad_edge=False)
     for key, setting in found[0].settings.items():
         table.add_row(key, json.dumps(setting["default"]), setting["description"])

@@ -39,7 +39,7 @@ def combine(
     - `max-probability`: each option's largest softmax(score / temperature) over the members, times
       the member's share; the result is its logarithm. One certain member decides.
     - `rank-fusion`: 1 / (rank_constant + rank), reciprocal rank fusion (Cormack et al., 2009).
-    - `vote`: 1 / rank, as MAP@k itself rewards places. Equal scores share their mean rank.
+    - `vote`: 1 / rank, as average precision counts ranks. Equal scores share their mean rank.
 
     Args:
         matrices: Score matrices by the name of the member, at least one; the same questions, in

@@ -33,7 +33,7 @@ def member_gains(
         ensemble: What they gave together.
         settings: How they were combined.
         exam: The questions, with answers.
-        k: The k of MAP@k.
+        k: How many of the first options count, such as the k of MAP@k.
         n_resamples: Bootstrap resamples behind each interval.
         seed: Seed of the resampling.
 

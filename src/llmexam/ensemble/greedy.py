@@ -6,25 +6,22 @@ often each was taken is its weight. Few members get any, so that many can be tri
 
 from __future__ import annotations
 
-from typing import Literal
-
 import numpy as np
 from numpy.typing import NDArray
 
 from llmexam.ensemble.likelihood import gaps_to_right, loss_of, minimise_loss
+from llmexam.evaluation.metrics.ranked import RankMetric
 
 Floats = NDArray[np.float64]
-Metric = Literal["log-likelihood", "map"]
 
 _MOST_TAKEN = 40
 # Members taken without the sum growing better, before the search ends.
 _PATIENCE = 5
 _LEAST_GAIN = 1e-6
-_K = 3
 
 
 def select(
-    points: Floats, answers: NDArray[np.int64], *, metric: Metric = "log-likelihood"
+    points: Floats, answers: NDArray[np.int64], *, metric: RankMetric | None = None
 ) -> Floats:
     """Return the weight of each member, 0 or more, adding up to 1; shape `[n_members]`.
 
@@ -32,8 +29,8 @@ def select(
         points: Points of the members, shape `[n_members, n_questions, n_options]`; -inf where an
             option is absent.
         answers: Indices of the right options, shape `[n_questions]`.
-        metric: What is to grow: the log-likelihood of the right options, after the best
-            temperature for each sum; or MAP@3, where equals are told apart by that.
+        metric: What is to improve; ties are broken by the log-likelihood of the right options,
+            after the best temperature for each sum. If not given, that log-likelihood itself.
     """
     gaps, present, sizes = gaps_to_right(points, answers)
     counts = np.zeros(len(gaps))
@@ -61,14 +58,16 @@ def _is_less(cost: tuple[float, float], best: tuple[float, float]) -> bool:
     return cost[1] < best[1] - _LEAST_GAIN
 
 
-def _cost(gaps: Floats, present: NDArray[np.bool_], metric: Metric) -> tuple[float, float]:
-    """Return what is to be small, and what tells equals apart."""
+def _cost(
+    gaps: Floats, present: NDArray[np.bool_], metric: RankMetric | None
+) -> tuple[float, float]:
+    """Return what is to be minimised, and what breaks ties."""
     scale = minimise_loss(gaps[None], present)
     loss = loss_of(scale, gaps[None], present, 1 / len(gaps))[0]
-    if metric == "log-likelihood":
+    if metric is None:
         return loss, loss
     above = ((gaps > 0) & present).sum(axis=1)
     level = ((gaps == 0) & present).sum(axis=1)
-    # The right option is level with itself; those level with it share their mean place.
-    places = above + (level + 1) / 2
-    return -float(np.where(places <= _K, 1 / places, 0.0).mean()), loss
+    # The right option is level with itself; those level with it share their mean rank.
+    value = float(metric.at_rank(above + (level + 1) / 2).mean())
+    return -value if metric.higher_is_better else value, loss

@@ -4,11 +4,17 @@ from __future__ import annotations
 
 from typing import Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
+from llmexam.errors import SettingsError
+from llmexam.evaluation.metrics.registry import choice_metric
 from llmexam.settings.base import Settings
 
 Method = Literal["mean-z", "log-linear", "mean-softmax", "max-probability", "rank-fusion", "vote"]
+
+
+LOG_LIKELIHOOD = "log-likelihood"
+"""Default of `greedy_metric`, which otherwise names a metric."""
 
 
 class EnsembleSettings(Settings):
@@ -26,8 +32,10 @@ class EnsembleSettings(Settings):
         "question scored with weights that never saw its fold: fitted by log-likelihood, or "
         "greedy: members taken one after another, again and again, as long as it helps",
     )
-    greedy_metric: Literal["log-likelihood", "map"] = Field(
-        "log-likelihood", description="what greedy weights are chosen by; map: MAP@3"
+    greedy_metric: str = Field(
+        LOG_LIKELIHOOD,
+        description="objective of greedy weights: log-likelihood, or a metric (map, accuracy, "
+        "accuracy-at-k; k is 3)",
     )
     n_folds: int = Field(5, ge=2, description="folds of fitted and greedy weights")
     seed: int = Field(0, ge=0, description="seed that deals the questions into folds")
@@ -45,6 +53,16 @@ class EnsembleSettings(Settings):
     def is_fitted(self) -> bool:
         """Whether the weights are found on an exam's answers."""
         return self.weights in ("fitted", "greedy")
+
+    @field_validator("greedy_metric")
+    @classmethod
+    def _check_metric(cls, name: str) -> str:
+        if name != LOG_LIKELIHOOD:
+            try:
+                choice_metric(name)
+            except SettingsError as error:
+                raise ValueError(str(error)) from None
+        return name
 
     @model_validator(mode="after")
     def _check_weights(self) -> Self:

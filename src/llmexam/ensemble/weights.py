@@ -18,8 +18,9 @@ from numpy.typing import NDArray
 from llmexam.ensemble.combine import align_members, combine, score_points
 from llmexam.ensemble.greedy import select
 from llmexam.ensemble.likelihood import gaps_to_right, minimise_loss
-from llmexam.ensemble.settings import EnsembleSettings
+from llmexam.ensemble.settings import LOG_LIKELIHOOD, EnsembleSettings
 from llmexam.evaluation.alignment import align_scores, require_answers
+from llmexam.evaluation.metrics.registry import choice_metric
 from llmexam.exam.exam import Exam
 from llmexam.exam.scores import ScoreMatrix
 from llmexam.exam.splits import k_folds
@@ -97,7 +98,9 @@ def fit_weights(
 
 def _finder(settings: EnsembleSettings) -> Callable[[Floats, NDArray[np.int64]], Floats]:
     if settings.weights == "greedy":
-        return lambda points, answers: select(points, answers, metric=settings.greedy_metric)
+        name = settings.greedy_metric
+        metric = None if name == LOG_LIKELIHOOD else choice_metric(name)
+        return lambda points, answers: select(points, answers, metric=metric)
     return _fit
 
 

@@ -1,1 +1,1 @@
-"""Evaluation: metrics over score matrices, with intervals."""
+"""Evaluation: metrics of predictions, with intervals and paired comparisons."""

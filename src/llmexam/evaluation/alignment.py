@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 import numpy as np
 
 from llmexam.errors import ExamError, ScoreError, SubmissionError
-from llmexam.evaluation.metrics import Rankings, pack_rankings
+from llmexam.evaluation.rankings import Rankings, pack_rankings
 from llmexam.exam.exam import Exam
 from llmexam.exam.letters import letter_of
 from llmexam.exam.scores import ScoreMatrix

@@ -1,14 +1,16 @@
 """Intervals for means by the bootstrap (Efron and Tibshirani, 1993).
 
-What a question earns takes few values (0, 1/3, 1/2 and 1 for MAP@3). Drawing n questions with
-replacement and counting how often each value came is one multinomial draw over those values, so
-10,000 resamples cost 10,000 draws of a handful of counts, whatever n is. It is the same
+Everything here works on arrays of values per item, shape `[n_items, n_columns]`, and knows neither
+items nor metrics. Many metrics take few values on one item (0, 1/3, 1/2 and 1 for MAP@3). Drawing
+n items with replacement and counting how often each value came is one multinomial draw over those
+values, so 10,000 resamples cost 10,000 draws of a handful of counts, whatever n is. It is the same
 distribution, not an approximation.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from math import isfinite
 from statistics import NormalDist
 from typing import Literal
 
@@ -20,11 +22,12 @@ from llmexam.evaluation.results import Estimate
 
 Floats = NDArray[np.float64]
 Method = Literal["percentile", "bca"]
+Bounds = tuple[float, float]
 
-# Above this many different values a question, drawing questions one by one is faster.
+# Above this many different values, drawing items one by one is faster.
 _MAX_GROUPS = 256
 _CHUNK_CELLS = 4_000_000
-# Below this many questions a bootstrap interval is known to be too narrow.
+# Below this many items a bootstrap interval is known to be too narrow.
 _SMALL = 10
 
 
@@ -32,8 +35,8 @@ def resample_means(values: Floats, n_resamples: int, rng: np.random.Generator) -
     """Return the means of bootstrap resamples, shape `[n_resamples, n_columns]`.
 
     Args:
-        values: One row a question, shape `[n_questions, n_columns]`. Columns are resampled
-            together, so a difference of columns is paired.
+        values: One row an item, shape `[n_items, n_columns]`. Columns are resampled together, so
+            a difference of columns is paired.
         n_resamples: How many resamples.
         rng: The source of randomness.
     """
@@ -58,27 +61,30 @@ def mean_intervals(
     seed: int = 0,
     level: float = 0.95,
     method: Method = "percentile",
-    bounds: tuple[float, float] = (0.0, 1.0),
+    bounds: Bounds | Sequence[Bounds] = (0.0, 1.0),
 ) -> list[Estimate]:
     """Return the mean of each column with its bootstrap interval.
 
+    Columns whose values follow from those of the first column are resampled with it; the others
+    each on their own. So an interval does not depend on which further metrics are computed.
+
     A bootstrap cannot see further than its sample: ten right answers of ten give an interval of
-    no width. Where there are fewer than 10 questions, or all earn the same, the interval is
+    no width. Where there are fewer than 10 items, or all have the same value, the interval is
     widened to at least Wilson's score interval, which holds for any variable within `bounds`
     because no such variable varies more than a coin with the same mean.
 
     Args:
-        values: One row a question, shape `[n_questions, n_columns]`; columns are resampled
-            together.
+        values: One row an item, shape `[n_items, n_columns]`.
         n_resamples: Bootstrap resamples.
         seed: Seed of the resampling.
         level: Level of the intervals, such as 0.95.
         method: `percentile`, or `bca`: bias-corrected and accelerated (Efron, 1987), which
             follows skewed values more closely.
-        bounds: Smallest and largest value that a question could earn.
+        bounds: Smallest and largest value that an item could have; one pair for all columns, or
+            one for each. Without finite bounds nothing is widened.
 
     Raises:
-        ExamError: There are no questions.
+        ExamError: There are no items.
         SettingsError: The level or the number of resamples cannot be.
     """
     if len(values) == 0:
@@ -87,11 +93,24 @@ def mean_intervals(
         raise SettingsError(f"level is {level}", hint="It lies between 0 and 1, such as 0.95")
     if n_resamples < 1:
         raise SettingsError(f"n_resamples is {n_resamples}", hint="At least 1; 10000 is usual")
-    means = resample_means(values, n_resamples, np.random.default_rng(seed))
+    follows = _follow_first(values)
+    means = np.empty((n_resamples, values.shape[1]))
+    alone = [np.array([column]) for column in np.flatnonzero(~follows)]
+    for columns in [np.flatnonzero(follows), *alone]:
+        rng = np.random.default_rng(seed)
+        means[:, columns] = resample_means(values[:, columns], n_resamples, rng)
+    each = np.broadcast_to(np.array(bounds, dtype=np.float64), (values.shape[1], 2))
     return [
-        _interval(values[:, column], means[:, column], level, method, bounds)
-        for column in range(values.shape[1])
+        _interval(values[:, column], means[:, column], level, method, (float(low), float(high)))
+        for column, (low, high) in enumerate(each)
     ]
+
+
+def _follow_first(values: Floats) -> NDArray[np.bool_]:
+    """Return which columns are functions of the first one, shape `[n_columns]`."""
+    _, first, inverse = np.unique(values[:, 0], return_index=True, return_inverse=True)
+    follows: NDArray[np.bool_] = (values[first][inverse.ravel()] == values).all(axis=0)
+    return follows
 
 
 def wilson_interval(mean: float, n: int, level: float = 0.95) -> tuple[float, float]:
@@ -117,8 +136,8 @@ def minimum_detectable_difference(
     (z(1 - alpha/2) + z(power)) * sd / sqrt(n), as for a paired z test.
 
     Args:
-        sd: Standard deviation of the differences a question.
-        n: How many questions.
+        sd: Standard deviation of the differences per item.
+        n: How many items.
         power: Chance to find the difference if it is there.
         alpha: Chance to find one that is not there.
 
@@ -129,22 +148,22 @@ def minimum_detectable_difference(
     return (normal.inv_cdf(1 - alpha / 2) + normal.inv_cdf(power)) * sd / float(np.sqrt(n))
 
 
-def spread(values: Floats, bounds: tuple[float, float] = (0.0, 1.0)) -> float:
-    """Return the standard deviation of what questions earn.
+def spread(values: Floats, bounds: Bounds = (0.0, 1.0)) -> float:
+    """Return the standard deviation of values per item.
 
-    If all earn the same, their spread is not 0 but unknown. Then two questions at each bound
+    If all are the same, their spread is not 0 but unknown. Then two items at each finite bound
     are added, as Agresti and Coull (1998) do for proportions.
 
     >>> round(spread(np.ones(6)), 4)
     0.4216
     """
     if values.min() == values.max():
-        values = np.concatenate([values, np.repeat(bounds, 2)])
+        values = np.concatenate([values, np.repeat([b for b in bounds if isfinite(b)], 2)])
     return float(values.std(ddof=1))
 
 
 def _interval(
-    values: Floats, means: Floats, level: float, method: Method, bounds: tuple[float, float]
+    values: Floats, means: Floats, level: float, method: Method, bounds: Bounds
 ) -> Estimate:
     mean = float(values.mean())
     ends = np.array([(1 - level) / 2, (1 + level) / 2])
@@ -153,8 +172,8 @@ def _interval(
     low, high = (float(end) for end in np.quantile(means, ends))
     n = len(values)
     lower, upper = bounds
-    if n < _SMALL or values.min() == values.max():
-        width = upper - lower
+    width = upper - lower
+    if isfinite(width) and (n < _SMALL or values.min() == values.max()):
         wilson = wilson_interval((mean - lower) / width, n, level)
         low = min(low, lower + width * wilson[0])
         high = max(high, lower + width * wilson[1])

@@ -1,4 +1,4 @@
-"""The paired permutation test: could the sign of every difference as well be the other?"""
+"""The paired permutation test: flips the signs of differences per item at random."""
 
 from __future__ import annotations
 
@@ -39,15 +39,15 @@ class PermutationTest:
 def paired_permutation_test(
     differences: Floats, *, n_resamples: int = 10_000, seed: int = 0
 ) -> PermutationTest:
-    """Return how surprising a mean difference is if neither side is better.
+    """Return the p value of a mean difference under the hypothesis that neither side is better.
 
     Differences of the same size are counted together: the sum of m of them with random signs is
-    binomial. That makes all sign flips countable for hundreds of MAP@3 differences; beyond that
-    flips are sampled, and (1 + hits) / (1 + n_resamples) is reported, which is never 0
+    binomial. That makes all sign flips countable for hundreds of differences that take few values;
+    beyond that flips are sampled, and (1 + hits) / (1 + n_resamples) is reported, which is never 0
     (Phipson and Smyth, 2010).
 
     Args:
-        differences: What a earns less what b earns, shape `[n_questions]`. Zeros do not matter.
+        differences: Values of a less values of b, shape `[n_items]`. Zeros do not matter.
         n_resamples: How many sign flips to sample where they are too many to count.
         seed: Seed of the sampling.
 

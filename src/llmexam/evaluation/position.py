@@ -1,4 +1,4 @@
-"""What a solver does when the options change places."""
+"""Measure how a solver's results change when the options change places."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import numpy as np
 
 from llmexam.errors import ScoreError
 from llmexam.evaluation.alignment import align_scores, require_answers
-from llmexam.evaluation.metrics import map_at_k
+from llmexam.evaluation.metrics.registry import choice_metrics
 from llmexam.evaluation.results import PositionAudit
 from llmexam.exam.exam import Exam
 from llmexam.exam.question import Question
@@ -29,7 +29,7 @@ def audit_positions(
         score: What scores questions, such as `solver.score`.
         exam: The questions, with answers.
         scores: Scores of the unrotated exam, if they are there already.
-        k: The k of MAP@k.
+        k: How many of the first options count, such as the k of MAP@k.
 
     Raises:
         ExamError: The exam is empty or lacks answers.
@@ -41,13 +41,14 @@ def audit_positions(
     n_rotations = int(unrotated.n_options.max())
     for shift in range(1, n_rotations):
         rotations.append(_score_rotated(score, exam, shift, rotations))
-    answers = exam.answers
-    maps = tuple(map_at_k(scores.ranking, answers, k=k) for scores in rotations)
+    metric = choice_metrics(k)[0]
+    found = tuple(float(metric.values(exam, scores.ranking).mean()) for scores in rotations)
     firsts = np.stack([scores.ranking[:, 0] for scores in rotations])
     return PositionAudit(
         n_rotations=n_rotations,
-        map_at_k=maps,
-        spread=max(maps) - min(maps),
+        metric=metric.name,
+        values=found,
+        spread=max(found) - min(found),
         n_changed=int((firsts != firsts[0]).any(axis=0).sum()),
         n_questions=len(exam),
     )

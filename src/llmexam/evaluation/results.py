@@ -1,8 +1,16 @@
-"""What an evaluation says: plain, frozen, and the same in Python and in `metrics.json`."""
+"""Results of an evaluation: plain, frozen, and the same in Python and in `metrics.json`."""
 
 from __future__ import annotations
 
-from pydantic import BaseModel, ConfigDict
+from collections.abc import Mapping
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, SerializeAsAny, field_validator
+
+from llmexam.errors import SettingsError, nearest
+
+SCHEMA_VERSION: Literal[2] = 2
+"""Version of the layout of `metrics.json` and of the grades in a training's `results.json`."""
 
 
 class _Result(BaseModel):
@@ -26,14 +34,79 @@ class Estimate(_Result):
         return f"{self.value:.4f} ({self.low:.4f} to {self.high:.4f})"
 
 
-class LetterRecall(_Result):
-    """How a solver treats one place among the options.
+class MetricInfo(_Result):
+    """What a metric is.
 
     Attributes:
-        letter: The place.
-        n_answers: Questions whose right option stands there.
-        n_chosen: Questions whose first choice stands there.
-        recall: Share of those answers that were the first choice; None where there are none.
+        name: Identifier, such as `map_at_3`.
+        label: What people read, such as "MAP@3".
+        explanation: One sentence that says what it measures.
+        higher_is_better: Whether a larger value is a better one.
+        bounds: Smallest and largest value of one item; None where there is no bound.
+    """
+
+    name: str
+    label: str
+    explanation: str
+    higher_is_better: bool
+    bounds: tuple[float | None, float | None]
+
+
+class MetricResult(MetricInfo):
+    """The value of one metric, and values to read it against.
+
+    Attributes:
+        estimate: The mean over all items, with its bootstrap interval.
+        chance: Expected value of random answers; None where random answers make no sense.
+        baselines: Values of predictions that do not read the items, by name. For multiple
+            choice: `first` ranks A, B, C and so on; `longest` ranks by number of characters.
+        minimum_detectable_difference: Difference to another result that a paired test on this
+            many items would find in 80 of 100 cases, if the two correlate by 0.5 over the items
+            and vary as much.
+    """
+
+    estimate: Estimate
+    chance: float | None
+    baselines: dict[str, float]
+    minimum_detectable_difference: float
+
+    @property
+    def references(self) -> Mapping[str, float]:
+        """The chance level under the name `random`, if there is one, and the baselines."""
+        random = {} if self.chance is None else {"random": self.chance}
+        return {**random, **self.baselines}
+
+    def __str__(self) -> str:
+        return f"{self.label} {self.estimate}"
+
+
+class Slice(_Result):
+    """The value of a metric on some of the items.
+
+    Attributes:
+        by: What the items were sliced by, such as "prompt length" or "negated".
+        value: Which of the slices this is.
+        n: How many items it has.
+        metric: Name of the metric; the primary one.
+        estimate: Its mean over these items, with interval.
+    """
+
+    by: str
+    value: str
+    n: int
+    metric: str
+    estimate: Estimate
+
+
+class LetterRecall(_Result):
+    """How often a solver chooses one position among the options, and how often it is right.
+
+    Attributes:
+        letter: Letter of the position.
+        n_answers: Questions whose right option has this letter.
+        n_chosen: Questions whose first choice has this letter.
+        recall: Share of the questions with this right option whose first choice is right; None
+            where there are none.
     """
 
     letter: str
@@ -50,7 +123,7 @@ class CalibrationBin(_Result):
         high: Upper end.
         n: Questions whose first choice has a probability in it.
         confidence: Their mean probability.
-        accuracy: The share of them that is right.
+        accuracy: The share of them whose first choice is right.
     """
 
     low: float
@@ -61,36 +134,20 @@ class CalibrationBin(_Result):
 
 
 class Calibration(_Result):
-    """How far probabilities can be trusted, after a temperature fitted out of fold.
+    """Calibration of the probabilities, after a temperature fitted out of fold.
 
     Attributes:
-        temperature: Fitted on all questions, by log-likelihood; what to use on new questions.
+        temperature: Fitted on all questions by log-likelihood, for use on new questions.
         ece: Expected calibration error of the first choice, 0 to 1; each question's
             probability comes from a temperature fitted without it.
-        brier: Brier score over all options, 0 to 2, likewise.
-        bins: The reliability diagram, likewise.
+        brier: Brier score over all options, 0 to 2, of the same probabilities.
+        bins: The reliability diagram of the same probabilities.
     """
 
     temperature: float
     ece: float
     brier: float
     bins: tuple[CalibrationBin, ...]
-
-
-class Slice(_Result):
-    """The score on some of the questions.
-
-    Attributes:
-        by: What they were sliced by, such as "prompt length" or "negated".
-        value: Which of the slices this is.
-        n: How many questions.
-        map_at_k: MAP@k on them.
-    """
-
-    by: str
-    value: str
-    n: int
-    map_at_k: Estimate
 
 
 class CoveragePoint(_Result):
@@ -105,101 +162,192 @@ class CoveragePoint(_Result):
     risk: float
 
 
+class Diagnostics(_Result):
+    """What an evaluation tells beside metrics. Each task has its own subclass.
+
+    Attributes:
+        task: Name of the task, such as "multiple-choice".
+    """
+
+    task: str
+
+
+class ChoiceDiagnostics(Diagnostics):
+    """What an evaluation of multiple choice tells beside metrics.
+
+    Attributes:
+        k: How many of the first options count.
+        letters: Recall for each position among the options.
+        calibration: Calibration of the scores; None for a submission, which has only ranks.
+        risk_coverage: Points of the risk-coverage curve, by rising coverage; empty for a
+            submission.
+    """
+
+    task: Literal["multiple-choice"] = "multiple-choice"
+    k: int
+    letters: tuple[LetterRecall, ...]
+    calibration: Calibration | None = None
+    risk_coverage: tuple[CoveragePoint, ...] = ()
+
+
 class Evaluation(_Result):
-    """All that is said of one score matrix against the answers.
+    """The grades of one prediction.
 
     Attributes:
         name: The solver, ensemble or submission that was graded.
-        n_questions: How many questions were graded.
-        k: The k of MAP@k and accuracy@k.
-        map_at_k: MAP@k.
-        accuracy: Share of questions whose first choice is right.
-        accuracy_at_k: Share whose right option is among the first k.
+        n_items: How many items (for multiple choice: questions) were graded.
+        metrics: All metrics, the primary one first.
         level: Level of the intervals, such as 0.95.
         n_resamples: Bootstrap resamples behind the intervals.
         seed: Seed of the resampling.
-        baselines: MAP@k of `random` (its expectation), `first` and `longest`.
-        letters: Recall for each place.
-        calibration: None where there are no scores (a submission has only ranks).
-        slices: Scores by slice.
-        risk_coverage: Points of the risk-coverage curve, by rising coverage; empty likewise.
-        n_truncated: Questions whose evidence the solver had to cut.
-        minimum_detectable_difference: Difference in MAP@k to another solver that a paired
-            test on this many questions would find in 80 of 100 cases, if what the two earn
-            correlates by 0.5 over the questions and varies as much.
+        slices: The primary metric by slice.
+        n_truncated: Items whose evidence the solver had to cut.
         exam_hash: Content hash of the exam.
+        diagnostics: What the task tells beside metrics; for multiple choice calibration and
+            letters.
     """
 
     name: str
-    n_questions: int
-    k: int
-    map_at_k: Estimate
-    accuracy: Estimate
-    accuracy_at_k: Estimate
+    n_items: int
+    metrics: tuple[MetricResult, ...]
     level: float
     n_resamples: int
     seed: int
-    baselines: dict[str, float]
-    letters: tuple[LetterRecall, ...]
-    calibration: Calibration | None
-    slices: tuple[Slice, ...]
-    risk_coverage: tuple[CoveragePoint, ...]
-    n_truncated: int
-    minimum_detectable_difference: float
+    slices: tuple[Slice, ...] = ()
+    n_truncated: int = 0
     exam_hash: str
+    diagnostics: SerializeAsAny[Diagnostics] | None = None
+
+    @field_validator("diagnostics", mode="before")
+    @classmethod
+    def _read_by_task(cls, value: Any) -> Any:
+        # From JSON: each task has its own class.
+        task = value.get("task") if isinstance(value, Mapping) else None
+        kinds = {kind.model_fields["task"].default: kind for kind in Diagnostics.__subclasses__()}
+        return kinds[task].model_validate(value) if task in kinds else value
+
+    @property
+    def primary(self) -> MetricResult:
+        """The primary metric: it ranks solvers."""
+        return self.metrics[0]
+
+    @property
+    def choice(self) -> ChoiceDiagnostics | None:
+        """The diagnostics of multiple choice; None for another task."""
+        return self.diagnostics if isinstance(self.diagnostics, ChoiceDiagnostics) else None
+
+    def metric(self, name: str) -> MetricResult:
+        """Return the result of a metric, such as `accuracy`.
+
+        Raises:
+            SettingsError: The evaluation has no metric of this name.
+        """
+        found = {metric.name: metric for metric in self.metrics}
+        if name not in found:
+            raise SettingsError(f"there is no metric '{name}'", hint=nearest(name, found))
+        return found[name]
 
 
 class PositionAudit(_Result):
-    """What a solver does when the options change places.
+    """How a solver's results change when the options change places.
 
     Attributes:
-        n_rotations: How many rotations were scored; all of them.
-        map_at_k: MAP@k under each rotation, the unrotated order first.
+        n_rotations: How many rotations of the options were scored.
+        metric: Name of the metric; the primary one.
+        values: Its value under each rotation, the unrotated order first.
         spread: Largest less smallest of these.
         n_changed: Questions whose first choice is another option under some rotation.
         n_questions: How many questions.
     """
 
     n_rotations: int
-    map_at_k: tuple[float, ...]
+    metric: str
+    values: tuple[float, ...]
     spread: float
     n_changed: int
     n_questions: int
 
 
 class Comparison(_Result):
-    """Two results on the same questions, paired.
+    """Two results on the same items, paired.
 
     Attributes:
-        name_a: The first.
-        name_b: The second.
-        n_questions: Questions both answered.
-        k: The k of MAP@k.
-        map_a: MAP@k of the first.
-        map_b: MAP@k of the second.
+        metric: The metric that is compared.
+        name_a: Name of the first result.
+        name_b: Name of the second.
+        n_items: How many items are compared.
+        a: Value of the metric for the first.
+        b: Value of the metric for the second.
         difference: a less b, with a paired bootstrap interval.
         p_value: Two-sided, from a paired permutation test (sign flips).
         p_value_exact: Whether the test counted all sign flips or sampled them.
-        n_better: Questions on which a earns more.
-        n_worse: Questions on which b earns more.
-        minimum_detectable_difference: What a test on these pairs would find in 80 of 100 cases.
+        n_better: Items on which a does better.
+        n_worse: Items on which b does better.
+        minimum_detectable_difference: Difference that a paired test on these items would find in
+            80 of 100 cases.
         level: Level of the intervals.
         n_resamples: Resamples of the bootstrap and of the permutation test.
         seed: Seed of both.
     """
 
+    metric: MetricInfo
     name_a: str
     name_b: str
-    n_questions: int
-    k: int
-    map_a: Estimate
-    map_b: Estimate
+    n_items: int
+    a: Estimate
+    b: Estimate
     difference: Estimate
     p_value: float
+    p_value_exact: bool = False
     n_better: int
     n_worse: int
     minimum_detectable_difference: float
     level: float
     n_resamples: int
     seed: int
-    p_value_exact: bool = False
+
+    @property
+    def winner(self) -> str | None:
+        """Name of the result that the interval shows to be better; None if it holds zero."""
+        ends = (self.difference.low, self.difference.high)
+        low, high = ends if self.metric.higher_is_better else (-ends[1], -ends[0])
+        return self.name_a if low > 0 else self.name_b if high < 0 else None
+
+
+class SolverMetrics(_Result):
+    """The grades of one solver of a run.
+
+    Attributes:
+        weight: Its weight in the ensemble; None where there is none.
+        gain: The ensemble against the ensemble without this solver.
+        evaluation: Its grades.
+        position: What changed when the options changed places; None where it was not audited.
+    """
+
+    weight: float | None
+    gain: Comparison | None
+    evaluation: Evaluation | None
+    position: PositionAudit | None
+
+
+class RunMetrics(_Result):
+    """The content of `metrics.json` in the folder of a run.
+
+    Attributes:
+        schema_version: Version of this layout. It changes when a key is renamed, removed or
+            changes its meaning.
+        final: Grades of the result that the submission is made from.
+        solvers: Grades of each solver by its name in the plan.
+        comparisons: The final result against each solver and each file that the plan names.
+        command: The command that made the run.
+        seed: The run's seed.
+        exam_hash: Content hash of the exam with its evidence.
+    """
+
+    schema_version: Literal[2] = SCHEMA_VERSION
+    final: Evaluation
+    solvers: dict[str, SolverMetrics]
+    comparisons: tuple[Comparison, ...]
+    command: str
+    seed: int
+    exam_hash: str

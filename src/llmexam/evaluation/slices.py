@@ -1,16 +1,14 @@
-"""Where a solver is strong and where it is weak: MAP@k on parts of the exam."""
+"""Slices of an exam: questions grouped by length, negation, source and so on."""
 
 from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 import numpy as np
 from numpy.typing import NDArray
 
-from llmexam.evaluation.bootstrap import mean_intervals
-from llmexam.evaluation.results import Slice
 from llmexam.exam.exam import Exam
 from llmexam.exam.letters import letter_of
 
@@ -26,6 +24,10 @@ _NEGATED = re.compile(
 )
 
 Labels = list[tuple[str, str]]
+"""For each item a sort key and the name of its slice."""
+
+Labelling = tuple[str, Labels]
+"""What items are sliced by, and the labels."""
 
 
 def has_negation(prompt: str) -> bool:
@@ -39,49 +41,27 @@ def has_negation(prompt: str) -> bool:
     return _NEGATED.search(prompt) is not None
 
 
-def slice_scores(
-    exam: Exam,
-    earned: NDArray[np.float64],
-    *,
-    n_resamples: int = 10_000,
-    seed: int = 0,
-    level: float = 0.95,
-) -> tuple[Slice, ...]:
-    """Return MAP@k by prompt length, negation, source, options, passages and right place.
+def slice_rows(labellings: Iterable[Labelling]) -> Iterator[tuple[str, str, NDArray[np.intp]]]:
+    """Yield what items are sliced by, the name of each slice, and the rows of its items.
 
-    A way of slicing that puts all questions into one slice is left out. Small slices are kept:
-    their interval says how little they tell.
+    A labelling that puts all items into one slice is left out. Small slices are kept: their
+    interval says how little they tell.
+    """
+    for by, labels in labellings:
+        indices = {label: index for index, label in enumerate(sorted(set(labels)))}
+        if len(indices) < 2:
+            continue
+        keys = np.array([indices[label] for label in labels])
+        for (_, value), index in indices.items():
+            yield by, value, np.flatnonzero(keys == index)
+
+
+def label_questions(exam: Exam) -> Iterator[Labelling]:
+    """Yield labels of questions by length, negation, source, options, passages, right option.
 
     Args:
         exam: The questions, with answers.
-        earned: What each question earned, shape `[n_questions]`.
-        n_resamples: Bootstrap resamples for each slice.
-        seed: Seed of the resampling.
-        level: Level of the intervals.
     """
-    slices: list[Slice] = []
-    for by, labels in _labellings(exam):
-        places = {label: place for place, label in enumerate(sorted(set(labels)))}
-        if len(places) < 2:
-            continue
-        keys = np.array([places[label] for label in labels])
-        for (_, value), place in places.items():
-            inside = earned[keys == place]
-            slices.append(
-                Slice(
-                    by=by,
-                    value=value,
-                    n=len(inside),
-                    map_at_k=mean_intervals(
-                        inside[:, None], n_resamples=n_resamples, seed=seed, level=level
-                    )[0],
-                )
-            )
-    return tuple(slices)
-
-
-def _labellings(exam: Exam) -> Iterator[tuple[str, Labels]]:
-    """Yield what to slice by, and for each question a sort key and the name of its slice."""
     yield "prompt length", _length_terciles([len(q.prompt) for q in exam])
     yield "negated", [("1", "yes") if has_negation(q.prompt) else ("0", "no") for q in exam]
     for key in SOURCE_KEYS:

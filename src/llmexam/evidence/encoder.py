@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 
 class Encoder(Protocol):
-    """A bi-encoder, as `llmexam.lm.embedding.load_embedder` returns one."""
+    """A bi-encoder, as `llmexam.lm.encoding.embedding.load_embedder` returns one."""
 
     @property
     def name(self) -> str:

@@ -8,7 +8,21 @@ from llmexam.errors import SettingsError, nearest
 from llmexam.exam.question import Question
 
 QueryForm = Literal["prompt", "prompt+options", "each-option", "prompt+each-option"]
-QUERY_FORMS: tuple[str, ...] = get_args(QueryForm)
+QUERY_FORMS: tuple[QueryForm, ...] = get_args(QueryForm)
+
+
+def parse_query_form(form: str) -> QueryForm:
+    """Return the query form of this name.
+
+    Raises:
+        SettingsError: The form is unknown.
+    """
+    for known in QUERY_FORMS:
+        if form == known:
+            return known
+    raise SettingsError(
+        f"there is no query form '{form}'", field="query_form", hint=nearest(form, QUERY_FORMS)
+    )
 
 
 def make_queries(question: Question, form: QueryForm = "prompt+each-option") -> list[str]:
@@ -24,7 +38,7 @@ def make_queries(question: Question, form: QueryForm = "prompt+each-option") -> 
     Raises:
         SettingsError: The form is unknown.
     """
-    match form:
+    match parse_query_form(form):
         case "prompt":
             return [question.prompt]
         case "prompt+options":
@@ -33,6 +47,3 @@ def make_queries(question: Question, form: QueryForm = "prompt+each-option") -> 
             return [f"{question.prompt} {option}" for option in question.options]
         case "prompt+each-option":
             return [question.prompt, *make_queries(question, "each-option")]
-    raise SettingsError(
-        f"there is no query form '{form}'", field="query_form", hint=nearest(form, QUERY_FORMS)
-    )

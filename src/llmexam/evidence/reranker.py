@@ -13,13 +13,13 @@ from pydantic import Field
 from llmexam.errors import SettingsError
 from llmexam.evidence.queries import QueryForm, make_queries
 from llmexam.exam.question import Passage, Question
-from llmexam.lm.model_card import read_card, read_told
-from llmexam.lm.text_pairs import TextPair
+from llmexam.lm.models.card import read_card, read_told
+from llmexam.lm.readers.text_pairs import TextPair
 from llmexam.settings.base import Settings
 from llmexam.settings.kinds import ModelRef
 
 if TYPE_CHECKING:
-    from llmexam.lm.pair_scoring import PairScores
+    from llmexam.lm.readers.pair_scoring import PairScores
 
 FAMILY = "reranker"
 """What the card of a model says that was trained to rerank."""
@@ -67,7 +67,7 @@ class RerankerSettings(Settings):
 
 
 class PairReader(Protocol):
-    """What scores pairs of texts, as `llmexam.lm.pair_scoring.load_pair_scorer` returns one."""
+    """What scores pairs of texts; `load_pair_scorer` returns one."""
 
     @property
     def weights_hash(self) -> str:
@@ -132,8 +132,8 @@ def load_reranker(settings: RerankerSettings) -> Reranker:
         ModelError: It cannot be found or used.
         MissingDependencyError: torch or transformers is not installed.
     """
-    from llmexam.lm.loading import resolve_model
-    from llmexam.lm.pair_scoring import load_pair_scorer
+    from llmexam.lm.models.loading import resolve_model
+    from llmexam.lm.readers.pair_scoring import load_pair_scorer
 
     folder = resolve_model(settings.model)
     card = read_card(folder.path)

@@ -86,8 +86,11 @@ def k_folds(
     """
     if n_folds < 2:
         raise ExamError(f"{n_folds} folds are too few", field="folds", hint="Take 2 or more")
-    parts = _deal(exam, np.full(n_folds, 1 / n_folds), seed, stratify, group_by)
-    if any(not len(part) for part in parts):
+    parts = []
+    # A typing error may ask for more folds than an array can hold.
+    if n_folds <= len(exam):
+        parts = _deal(exam, np.full(n_folds, 1 / n_folds), seed, stratify, group_by)
+    if not parts or any(not len(part) for part in parts):
         raise ExamError(
             f"{len(exam)} questions cannot fill {n_folds} folds",
             file=exam.source or None,
@@ -117,7 +120,11 @@ def _deal(
 ) -> list[Indices]:
     rng = np.random.default_rng(seed)
     strata = _codes(_values(exam, stratify, "stratify"))
-    groups = _codes(_values(exam, group_by, "group_by")) if group_by else np.arange(len(exam))
+    groups = (
+        _codes(_values(exam, group_by, "group_by"))
+        if group_by is not None
+        else np.arange(len(exam))
+    )
     shuffled = rng.permutation(len(exam))
     part_of = np.full(len(exam), -1, dtype=np.int64)
     # [n_parts, n_strata]: how many questions of each stratum each part should have, and has.

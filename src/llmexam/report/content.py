@@ -9,7 +9,7 @@ from llmexam.exam.audit import Finding
 from llmexam.exam.exam import Exam
 from llmexam.exam.scores import ScoreMatrix
 from llmexam.solvers.protocol import Explanation
-from llmexam.stages.stages import StageRecord
+from llmexam.stages.record import StageRecord
 from llmexam.training.protocol import CurvePoint
 
 AuditFinding = Finding
@@ -59,6 +59,7 @@ class ReportContent:
         seed: The run's seed.
         provenance: Label and value: versions, hashes, retrieval settings, date.
         files: Label and path of what the run wrote, such as "submission".
+        folder: The run folder; the page shows paths relative to it.
     """
 
     title: str
@@ -72,3 +73,4 @@ class ReportContent:
     seed: int = 0
     provenance: dict[str, str] = field(default_factory=dict)
     files: dict[str, str] = field(default_factory=dict)
+    folder: str = ""

@@ -74,6 +74,15 @@ def p_value(value: float) -> str:
     return "< 0.001" if value < 0.001 else fixed(value, 3)
 
 
+def capital(text: str) -> str:
+    """Return a text with its first letter in upper case.
+
+    >>> capital("accuracy@3"), capital("MAP@3")
+    ('Accuracy@3', 'MAP@3')
+    """
+    return text[:1].upper() + text[1:]
+
+
 def count(number: int) -> str:
     """Return a count with commas between thousands.
 

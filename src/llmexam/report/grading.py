@@ -25,6 +25,9 @@ class Grades:
             where there is one, else in score.
         answer_margin: What the right option has over the best other, likewise; 0 where not known.
         uncertain: Whether the lead is among the smallest quarter, shape `[n_questions]`.
+        tied: Whether all options have the same score, shape `[n_questions]`.
+        tied_first: Whether the right option has the same score as the first choice, and is not
+            itself the first choice, shape `[n_questions]`.
     """
 
     ranking: NDArray[np.int64]
@@ -33,6 +36,8 @@ class Grades:
     lead: NDArray[np.float64]
     answer_margin: NDArray[np.float64]
     uncertain: NDArray[np.bool_]
+    tied: NDArray[np.bool_]
+    tied_first: NDArray[np.bool_]
 
 
 def grade(exam: Exam, final: SolverResult) -> Grades:
@@ -42,12 +47,13 @@ def grade(exam: Exam, final: SolverResult) -> Grades:
         ScoreError: The scores are not those of the exam's questions.
     """
     scores = align_scores(exam, final.scores)
-    calibration = final.evaluation.calibration if final.evaluation else None
+    choice = final.evaluation.choice if final.evaluation else None
+    calibration = choice.calibration if choice else None
     probabilities = softmax(scores, calibration.temperature) if calibration else None
     n = len(exam)
     if n == 0:
-        none = np.zeros(0, dtype=np.int64)
-        return Grades(scores.ranking, None, none, np.zeros(0), np.zeros(0), none.astype(bool))
+        none, no = np.zeros(0, dtype=np.int64), np.zeros(0, dtype=bool)
+        return Grades(scores.ranking, None, none, np.zeros(0), np.zeros(0), no, no, no)
     values = scores.values.astype(np.float64) if probabilities is None else probabilities
     keyed = np.where(scores.present, values, -np.inf)
     ranking, answers = scores.ranking, exam.answers
@@ -61,7 +67,20 @@ def grade(exam: Exam, final: SolverResult) -> Grades:
     margin = np.where(known, keyed[rows, np.maximum(answers, 0)] - keyed[rows, rival], 0.0)
     uncertain = np.zeros(n, dtype=bool)
     uncertain[np.argsort(lead, kind="stable")[: n // 4]] = True
-    return Grades(ranking, probabilities, answer_rank, lead, margin, uncertain)
+    # By score: probabilities that are not equal may be rounded to equal ones.
+    raw = scores.values
+    lowest = np.where(scores.present, raw, np.inf).min(axis=1)
+    tied_first = (answer_rank > 1) & (raw[rows, np.maximum(answers, 0)] == raw[rows, best])
+    return Grades(
+        ranking,
+        probabilities,
+        answer_rank,
+        lead,
+        margin,
+        uncertain,
+        tied=lowest == raw[rows, best],
+        tied_first=tied_first,
+    )
 
 
 def hardest(grades: Grades, limit: int) -> list[int]:
@@ -72,8 +91,8 @@ def hardest(grades: Grades, limit: int) -> list[int]:
 
 
 def confident_mistakes(grades: Grades, limit: int) -> list[int]:
-    """Return the wrong questions whose first choice has the largest lead."""
-    wrong = [int(i) for i in np.flatnonzero(grades.answer_rank > 1)]
+    """Return the wrong questions whose first choice has the largest lead; none without a lead."""
+    wrong = [int(i) for i in np.flatnonzero((grades.answer_rank > 1) & (grades.lead > 0))]
     wrong.sort(key=lambda i: (-grades.lead[i], i))
     return wrong[:limit]
 

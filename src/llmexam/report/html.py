@@ -7,35 +7,60 @@ page load nothing, run one script and use one style sheet, both known by their h
 from __future__ import annotations
 
 from base64 import b64encode
+from collections.abc import Sequence
 from functools import lru_cache
 from hashlib import sha256
 from importlib.resources import files
 from pathlib import Path
+from typing import Any
 
-from jinja2 import Environment, PackageLoader, StrictUndefined, Template
+from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from llmexam.report.content import ReportContent
-from llmexam.report.formats import printable
-from llmexam.report.view import view_report
+from llmexam.report.formats import clip, printable
+from llmexam.report.sections.registry import SECTIONS
+from llmexam.report.sections.section import ReportData, Section
 from llmexam.storage.atomic import write_text
 
+_TITLE = 200
+_NOTHING = "'none'"
 
-def render_report(content: ReportContent) -> str:
+
+def render_report(content: ReportContent, sections: Sequence[Section[Any]] = SECTIONS) -> str:
     """Return the report as one HTML document without any outside reference.
 
     Raises:
         ScoreError: The scores of a solver are not those of the exam's questions.
     """
-    style, script = _asset("report.css"), _asset("report.js")
+    data = ReportData(content)
+    views = [(section, section.view(data)) for section in sections]
+    return render_page(
+        "report.html",
+        script=_asset("report.js"),
+        title=clip(content.title, _TITLE) or "Exam report",
+        eyebrow="Exam report",
+        sections=[(section, view) for section, view in views if view is not None],
+    )
+
+
+def render_page(template: str, *, script: str = "", **values: Any) -> str:
+    """Return a page that loads nothing and sends nothing.
+
+    Args:
+        template: Its template, made on `page.html`.
+        script: The only script that it may run.
+        values: What the template shows; all text is escaped.
+    """
+    style = _asset("report.css")
     policy = (
-        f"default-src 'none'; style-src {_source(style)}; script-src {_source(script)}; "
+        f"default-src 'none'; style-src {_source(style)}; "
+        f"script-src {_source(script) if script else _NOTHING}; "
         "base-uri 'none'; form-action 'none'"
     )
-    page = _template().render(
-        report=view_report(content), style=Markup(style), script=Markup(script), policy=policy
-    )
-    return printable(page)
+    page = _templates().get_template(template)
+    shown = page.render(style=Markup(style), script=Markup(script), policy=policy, **values)
+    return printable(shown)
 
 
 def write_report(path: str | Path, content: ReportContent) -> None:
@@ -44,15 +69,14 @@ def write_report(path: str | Path, content: ReportContent) -> None:
 
 
 @lru_cache(maxsize=1)
-def _template() -> Template:
-    environment = Environment(
+def _templates() -> Environment:
+    return Environment(
         loader=PackageLoader("llmexam.report", "templates"),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    return environment.get_template("report.html")
 
 
 @lru_cache(maxsize=2)

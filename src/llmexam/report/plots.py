@@ -17,6 +17,10 @@ from llmexam.report.formats import fixed, interval, percent
 
 _STEPS = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.25, 0.5, 1.0)
 _MOST_TICKS = 6
+# Labels below a forest plot in its narrowest column, 9 rem.
+_MOST_LABELS = 4
+MOST_WITH_NUMBERS = 6
+"""How many places among the options have the number below their bar; more would not fit."""
 # Narrowest page that the labels of the range bar must fit: 300 px, at 6.6 px a character.
 _PERCENT_PER_CHARACTER = 6.6 / 3.0
 
@@ -117,7 +121,8 @@ def axis_labels(axis: Axis) -> Markup:
     """Return the numbers under a forest plot; hidden from screen readers, which have a table."""
     digits = 2 if axis.step < 0.1 or axis.step == 0.25 else 1
     parts = []
-    for tick in axis.ticks:
+    ticks = axis.ticks
+    for tick in ticks[:: 2 if len(ticks) > _MOST_LABELS else 1]:
         x = axis.at(tick)
         anchor = "start" if x < 1 else "end" if x > 99 else "middle"
         text = fixed(tick, 3 if axis.step < 0.01 else digits)
@@ -150,18 +155,19 @@ def range_bar(
         start, end = axis.at(estimate.value - difference), axis.at(estimate.value + difference)
         parts.append(f'<line class="bracket" x1="{start}%" x2="{end}%" y1="9" y2="9"/>')
         parts.extend(_vertical("bracket", x, 5, 13) for x in (start, end))
+    # A baseline is a tick on the track and another beside its name: no line leads from one to the
+    # other, as it would run through the names between them.
     lanes = _flag_lanes({name: axis.at(value) for name, value in baselines.items()})
     height = track + 18 + 18 * (max(lanes.values(), default=-1) + 1)
-    texts = []
     for name, value in baselines.items():
         x, base = axis.at(value), track + 26 + 18 * lanes[name]
         dx, anchor = (-5, "end") if _flies_left(name, x) else (5, "start")
-        parts.append(_vertical("pole", x, track - 5, base))
-        texts.append(
+        parts.append(_vertical("baseline", x, track - 8, track + 8))
+        parts.append(_vertical("baseline", x, base - 10, base + 1))
+        parts.append(
             f'<text class="flag" x="{x}%" dx="{dx}" y="{base}" text-anchor="{anchor}">'
             f"{escape(name)} {fixed(value)}</text>"
         )
-    parts.extend(texts)
     x = axis.at(estimate.value)
     parts.append(f'<circle class="point" cx="{x}%" cy="{track}" r="7"/>')
     scale = height + 14
@@ -211,40 +217,46 @@ def bar(share: float, label: str, kind: str = "bar") -> Markup:
 def letter_bars(letters: Sequence[LetterRecall], accuracy: float, name: str) -> Markup:
     """Return recall for each place among the options as bars; the line is the accuracy.
 
-    Places that are never the answer have no bar but a dot.
+    Places that are never the answer have no bar but a dot. The numbers stand below the letters,
+    where no bar or line can reach them, and the highest bar fills the height.
     """
-    top, height, slot = 16.0, 64.0, 100 / max(len(letters), 1)
-    floor = top + height
-    tight = len(letters) > 10
-    parts, amounts = [], []
+    height, slot = 64.0, 100 / max(len(letters), 1)
+    floor = height + 2
+    tight = len(letters) > MOST_WITH_NUMBERS
+    scale = height / max(accuracy, *(entry.recall or 0.0 for entry in letters), 1e-9)
+    parts = []
     for i, entry in enumerate(letters):
         left, middle = i * slot + slot * 0.14, (i + 0.5) * slot
         if entry.recall is None:
             parts.append(f'<circle class="none" cx="{middle:.2f}%" cy="{floor - 2}" r="1.5"/>')
         else:
-            tall = max(entry.recall * height, 1.0)
+            tall = max(entry.recall * scale, 1.0)
             parts.append(
                 f'<rect class="letter" x="{left:.2f}%" width="{slot * 0.72:.2f}%" '
                 f'y="{floor - tall:.1f}" height="{tall:.1f}" rx="2"><title>{_recall(entry)}'
                 f"</title></rect>"
             )
             if not tight:
-                amounts.append(
-                    f'<text class="amount" x="{middle:.2f}%" y="{floor - tall - 5:.1f}" '
+                parts.append(
+                    f'<text class="amount" x="{middle:.2f}%" y="{floor + 31}" '
                     f'text-anchor="middle">{percent(entry.recall)}</text>'
                 )
         parts.append(
             f'<text x="{middle:.2f}%" y="{floor + 14}" text-anchor="middle">{entry.letter}</text>'
         )
-    level = floor - min(max(accuracy, 0.0), 1.0) * height
+    level = floor - accuracy * scale
     parts.append(
         f'<line class="reference" x1="0" x2="100%" y1="{level:.1f}" y2="{level:.1f}"/>'
         f'<line class="base" x1="0" x2="100%" y1="{floor}" y2="{floor}"/>'
     )
-    parts.extend(amounts)
     spoken = "; ".join(_recall(entry) for entry in letters)
     kind = "letters tight" if tight else "letters"
-    return _svg(kind, int(floor) + 20, f"Recall per letter of {name}. {spoken}", "".join(parts))
+    return _svg(
+        kind,
+        int(floor) + (20 if tight else 36),
+        f"Recall per letter of {name}. {spoken}",
+        "".join(parts),
+    )
 
 
 def _recall(entry: LetterRecall) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from markupsafe import Markup
@@ -11,6 +11,7 @@ from llmexam.evaluation.alignment import align_scores
 from llmexam.exam.exam import Exam
 from llmexam.exam.letters import letter_of
 from llmexam.exam.question import Question
+from llmexam.exam.scores import ScoreMatrix
 from llmexam.report.content import ReportContent, SolverResult
 from llmexam.report.evidence import Snippet, snippets
 from llmexam.report.formats import clip, fixed, ordinal, percent
@@ -36,7 +37,10 @@ class OptionView:
 
 @dataclass(frozen=True, slots=True)
 class RankRow:
-    """The rank one solver gave each option, in the options' order; 0 where it gave none."""
+    """The rank of each option by one solver, in the options' order.
+
+    Options with equal scores share a rank; 0 stands where the solver gave no score.
+    """
 
     solver: str
     ranks: tuple[int, ...]
@@ -55,6 +59,7 @@ class QuestionView:
     verdict: str
     outcome: str
     uncertain: bool
+    tied: bool
     options: tuple[OptionView, ...]
     letters: tuple[str, ...]
     answer_letter: str
@@ -102,11 +107,8 @@ class QuestionViews:
         self._explainers = _explainers(content)
         others = [s for s in content.solvers if s.name != content.final.name]
         # With one solver its ranks are the order of the options: a table would say it twice.
-        self._rankings = (
-            [(s.name, align_scores(self._exam, s.scores).ranking) for s in others] if others else []
-        )
-        if self._rankings:
-            self._rankings.insert(0, (content.final.name, grades.ranking))
+        shown = [content.final, *others] if others else []
+        self._scores = [(s.name, align_scores(self._exam, s.scores)) for s in shown]
 
     def full(self, row: int) -> QuestionView:
         """Return everything about the question at a row, counted from 0."""
@@ -120,12 +122,13 @@ class QuestionViews:
             verdict=verdict,
             outcome=outcome,
             uncertain=bool(self._grades.uncertain[row]),
+            tied=bool(self._grades.tied[row]),
             options=self._options(row, question, explanation),
             letters=tuple(letter_of(i) for i in range(len(question.options))),
             answer_letter=question.answer_letter or "",
             ranks=tuple(
-                RankRow(name, _ranks(ranking[row], len(question.options)))
-                for name, ranking in self._rankings
+                RankRow(name, _ranks(scores, row, len(question.options)))
+                for name, scores in self._scores
             ),
             snippets=snippets(question, explanation) if explanation else (),
             explainer=explainer,
@@ -152,11 +155,15 @@ class QuestionViews:
 
     def _verdict(self, row: int) -> tuple[str, str]:
         rank = int(self._grades.answer_rank[row])
+        tied = "All options tied" if self._grades.tied[row] else ""
         if rank == 0:
-            return "open", "Answer not known"
+            return "open", f"{tied}, answer not known" if tied else "Answer not known"
         if rank == 1:
-            return "right", "Right"
-        return "wrong", f"Right option came {ordinal(rank)}"
+            return "right", f"{tied}, counted as right" if tied else "Right"
+        if not tied and self._grades.tied_first[row]:
+            tied = "Right option tied for 1st"
+        counted = f"counted as {ordinal(rank)}"
+        return "wrong", f"{tied}, {counted}" if tied else f"Right option came {ordinal(rank)}"
 
     def _order(self, row: int) -> list[int]:
         return [int(i) for i in self._grades.ranking[row] if i >= 0]
@@ -169,8 +176,11 @@ class QuestionViews:
         order = self._order(row)
         if not order:
             return "not scored"
-        parts = [f"chose {letter_of(order[0])}"]
         shares = self._grades.probabilities
+        if self._grades.tied[row]:
+            known = "" if question.answer is None else f", right is {letter_of(question.answer)}"
+            return f"all options have the same score{known}"
+        parts = [f"chose {letter_of(order[0])}"]
         if shares is not None:
             parts[0] += f" at {self._certainty(row, order[0])}"
         if question.answer is not None and question.answer != order[0]:
@@ -226,10 +236,12 @@ def _explainers(content: ReportContent) -> list[_Explainer]:
     ]
 
 
-def _ranks(order: Iterable[int], n_options: int) -> tuple[int, ...]:
-    """Turn an order of options into a rank for each, from 1; 0 for those it lacks."""
-    ranks = [0] * n_options
-    for rank, option in enumerate(order, 1):
-        if 0 <= option < n_options:
-            ranks[int(option)] = rank
-    return tuple(ranks)
+def _ranks(scores: ScoreMatrix, row: int, n_options: int) -> tuple[int, ...]:
+    """Return the rank of each option from 1; equal scores share one, 0 where there is none."""
+    values = scores.values[row][scores.present[row]]
+    return tuple(
+        int((values > value).sum()) + 1 if present else 0
+        for value, present in zip(
+            scores.values[row, :n_options], scores.present[row, :n_options], strict=True
+        )
+    )

@@ -14,7 +14,7 @@ from llmexam.exam.scores import ScoreMatrix
 from llmexam.settings.base import Settings
 
 if TYPE_CHECKING:
-    from llmexam.lm.model_card import EvidenceOrigin
+    from llmexam.lm.models.card import EvidenceOrigin
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,6 +10,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from llmexam.machine import sync_to_disk
+
 
 @contextmanager
 def atomic_path(path: str | Path) -> Iterator[Path]:
@@ -38,10 +40,10 @@ def atomic_path(path: str | Path) -> Iterator[Path]:
     temporary = target.with_name(f".{target.name}.{os.getpid()}.tmp")
     try:
         yield temporary
-        with temporary.open("rb") as written:
-            os.fsync(written.fileno())
+        sync_to_disk(temporary)
         temporary.replace(target)
-        _sync_folder(target.parent)
+        # A rename reaches the disk only when the folder does.
+        sync_to_disk(target.parent)
     finally:
         temporary.unlink(missing_ok=True)
 
@@ -55,12 +57,3 @@ def write_text(path: str | Path, text: str) -> None:
 def write_json(path: str | Path, value: Any) -> None:
     """Write a value as indented JSON, whole or not at all. NaN is refused, for it is not JSON."""
     write_text(path, json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False) + "\n")
-
-
-def _sync_folder(folder: Path) -> None:
-    # A rename reaches the disk only when the folder does.
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

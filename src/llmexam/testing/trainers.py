@@ -11,18 +11,17 @@ from typing import Any
 
 import numpy as np
 
-from llmexam.evaluation.metrics import map_at_k
 from llmexam.exam.exam import Exam
-from llmexam.lm.model_card import EvidenceOrigin, read_card
+from llmexam.lm.models.card import EvidenceOrigin, read_card
 from llmexam.solvers.protocol import Solver
 from llmexam.testing.require import require
+from llmexam.training.dev_metric import dev_metric
 from llmexam.training.protocol import CurvePoint, TrainedModel, Trainer
 
 MakeTrainer = Callable[..., Trainer]
 # They hold times.
 _UNEQUAL = frozenset({"training.json", "curve.jsonl"})
 _PICKLED = frozenset({".bin", ".pt", ".pth", ".pkl"})
-_K = 3
 
 
 def check_trainer(
@@ -164,7 +163,7 @@ def check_chance(make: MakeTrainer, train: Exam, dev: Exam, folder: Path) -> Non
     the place of the right option or its own score, gives more than chance on both.
 
     Raises:
-        AssertionError: MAP@3 is more than four standard errors from chance.
+        AssertionError: The primary metric is more than four standard errors from chance.
     """
     asked = _with_random_answers(dev, seed=1)
     trainer = make()
@@ -173,15 +172,13 @@ def check_chance(make: MakeTrainer, train: Exam, dev: Exam, folder: Path) -> Non
     )
     if done.dev_scores is None:
         raise AssertionError("a training with dev questions gives their scores")
-    found = map_at_k(done.dev_scores.ranking, asked.answers, k=_K)
-    gains = [[1 / place for place in range(1, min(_K, len(q.options)) + 1)] for q in asked]
-    sizes = [len(question.options) for question in asked]
-    means = [sum(gain) / n for gain, n in zip(gains, sizes, strict=True)]
-    squares = [sum(g**2 for g in gain) / n for gain, n in zip(gains, sizes, strict=True)]
-    variance = sum(square - mean**2 for square, mean in zip(squares, means, strict=True))
-    chance, error = sum(means) / len(asked), variance**0.5 / len(asked)
-    told = f"expected {chance:.3f} +- {4 * error:.3f}, got {found:.3f}"
-    require(abs(found - chance) <= 4 * error, f"random answers give MAP@3 of chance: {told}")
+    metric = dev_metric()
+    found = float(metric.values(asked, done.dev_scores.ranking).mean())
+    by_rank = [metric.at_rank(np.arange(1.0, len(q.options) + 1)) for q in asked]
+    chance = float(np.mean([values.mean() for values in by_rank]))
+    error = sum(float(values.var()) for values in by_rank) ** 0.5 / len(asked)
+    told = f"expected {metric.label} {chance:.3f} +- {4 * error:.3f}, got {found:.3f}"
+    require(abs(found - chance) <= 4 * error, f"random answers end at chance: {told}")
 
 
 def _check_result(trainer: Trainer, done: TrainedModel, told: Mapping[str, Any]) -> None:

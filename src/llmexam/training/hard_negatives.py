@@ -94,7 +94,7 @@ def _by_meaning(
     wanted: list[str], texts: list[str], n: int, encode: Encode | None
 ) -> Iterator[NDArray[np.int64]]:
     if encode is None:
-        from llmexam.lm.embedding import load_embedder
+        from llmexam.lm.encoding.embedding import load_embedder
 
         encode = load_embedder().encode
     known, asked = encode(texts).T, encode(wanted)

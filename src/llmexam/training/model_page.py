@@ -7,7 +7,7 @@ from typing import Any
 
 import yaml
 
-from llmexam.lm.model_card import ModelCard
+from llmexam.lm.models.card import ModelCard
 
 _TASKS = {
     "bi-encoder": ("sentence-similarity", "sentence-transformers"),

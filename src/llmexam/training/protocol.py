@@ -8,7 +8,7 @@ from typing import Any, Protocol
 
 from llmexam.exam.exam import Exam
 from llmexam.exam.scores import ScoreMatrix
-from llmexam.lm.model_card import ModelCard
+from llmexam.lm.models.card import ModelCard
 from llmexam.settings.base import Settings
 from llmexam.tracking.tracker import Tracker
 
@@ -20,7 +20,7 @@ class CurvePoint:
     Attributes:
         step: Updates of the weights so far.
         values: By name: `loss` (mean since the last point), `learning_rate`, `grad_norm`,
-            `dev_loss`, `dev_map`, `seconds`, ...
+            `dev_loss`, `dev_map_at_3`, `seconds`, ...
     """
 
     step: int

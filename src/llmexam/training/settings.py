@@ -61,7 +61,9 @@ class TrainingSettings(Settings):
         None, ge=1, description="steps between two gradings of the dev questions; an epoch if not"
     )
     patience: int | None = Field(
-        None, ge=1, description="stop after so many gradings without a better MAP@3"
+        None,
+        ge=1,
+        description="stop after so many gradings without a better value of the primary metric",
     )
     checkpoint_every: int | None = Field(
         None, ge=1, description="steps between two checkpoints to resume from; an epoch if not set"

@@ -12,7 +12,7 @@ from typing import Any
 
 from llmexam.errors import ModelError, RunError
 from llmexam.exam.scores import ScoreMatrix
-from llmexam.lm.model_card import CARD_FILE, ModelCard, read_card, write_card
+from llmexam.lm.models.card import CARD_FILE, ModelCard, read_card, write_card
 from llmexam.storage.atomic import write_json, write_text
 from llmexam.training.base.checkpoints import BEST_FOLDER, CHECKPOINT_FOLDER
 from llmexam.training.base.processes import is_first_process

@@ -23,7 +23,7 @@ def compare(
     seed: int = 0,
     level: float = 0.95,
 ) -> Comparison:
-    """Return the difference in MAP@k of two predictions, with its interval and a test.
+    """Return the difference of two predictions in the primary metric, with interval and test.
 
     Args:
         exam: The questions, with answers, their file, or `bundled` for the sample.
@@ -32,7 +32,7 @@ def compare(
         name_a: What to call the first; by default its file's name.
         name_b: What to call the second.
         format: Format of the exam's file, found out where it is not given.
-        k: The k of MAP@k.
+        k: How many of the first options count, such as the k of MAP@k.
         n_resamples: Bootstrap resamples, and sign flips where they cannot all be counted.
         seed: Seed of both.
         level: Level of the intervals.

@@ -87,8 +87,14 @@ def convert_exam(
         raise ExamError(
             "an exam is dealt into parts or into folds, not both", field="split", hint="Choose one"
         )
+    if group_by is not None and split is None and n_folds is None:
+        raise ExamError(
+            f"grouping by '{group_by}' needs parts or folds to group within",
+            field="group_by",
+            hint="Give a split or a number of folds too",
+        )
     out = Path(out)
-    form = to or _form_for(out)
+    form = _form_for(out) if to is None else to
     whole = load_exam(exam, format)
     parts = {"all": whole}
     if split is not None:

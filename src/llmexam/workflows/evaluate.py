@@ -26,14 +26,14 @@ def evaluate(
     seed: int = 0,
     level: float = 0.95,
 ) -> Evaluation:
-    """Return MAP@k with its interval, and all that should be known beside it.
+    """Return all metrics with intervals, baselines, slices and diagnostics.
 
     Args:
         exam: The questions, with answers, their file, or `bundled` for the sample.
         prediction: A score matrix, rankings by question id, a score file or a submission.
         name: What to call the prediction; by default its file's name.
         format: Format of the exam's file, found out where it is not given.
-        k: The k of MAP@k.
+        k: How many of the first options count, such as the k of MAP@k.
         n_resamples: Bootstrap resamples behind each interval.
         seed: Seed of the resampling and of the folds of the calibration.
         level: Level of the intervals.

@@ -14,15 +14,15 @@ import numpy as np
 
 from llmexam import sample
 from llmexam.errors import ModelError, SettingsError, nearest
-from llmexam.evaluation.metrics import map_at_k
+from llmexam.evaluation.metrics.registry import choice_metrics
 from llmexam.evidence.corpus import read_corpus
 from llmexam.evidence.judgements import read_qrels
 from llmexam.exam.exam import Exam
 from llmexam.exam.parsers import read_exam
 from llmexam.exam.question import Question
-from llmexam.lm.exported import ExportBackend
-from llmexam.lm.loading import ModelFolder, load_tokenizer, require_packages, resolve_model
-from llmexam.lm.model_card import CARD_FILE, ModelCard, read_card, write_card
+from llmexam.lm.models.card import CARD_FILE, ModelCard, read_card, write_card
+from llmexam.lm.models.loading import ModelFolder, load_tokenizer, require_packages, resolve_model
+from llmexam.lm.readers.exported_engine import ExportBackend
 from llmexam.solvers.registry import create_solver
 
 _TASKS = {"multiple-choice": "multiple-choice", "cross-encoder": "classification"}
@@ -40,8 +40,9 @@ class ExportResult:
         spread: Standard deviation of the source's scores, to judge the difference by.
         same_first: Share of questions with the same option first.
         same_top3: Share of questions with the same first three in the same order.
-        map_source: MAP@3 of the source on the sample exam.
-        map_export: MAP@3 of the export on it.
+        metric: Label of the primary metric.
+        value_source: Its value for the source on the sample exam.
+        value_export: Its value for the export on it.
         megabytes_source: Size of the source's weights, in MB (10^6 bytes).
         megabytes_export: Size of the export's.
         seconds_source: Time to score the questions, best of two.
@@ -55,8 +56,9 @@ class ExportResult:
     spread: float
     same_first: float
     same_top3: float
-    map_source: float
-    map_export: float
+    metric: str
+    value_source: float
+    value_export: float
     megabytes_source: float
     megabytes_export: float
     seconds_source: float
@@ -73,7 +75,7 @@ def export_model(model: str, out: Path, *, to: str, n_questions: int = 40) -> Ex
     Args:
         model: Folder of a model that `llmexam train` made.
         out: Folder to write; it must not be there, or be empty.
-        to: `onnx-int8`, `openvino` or `openvino-int8`.
+        to: `onnx-int8` or `openvino`.
         n_questions: Questions of the sample exam to compare on.
 
     Raises:
@@ -127,8 +129,8 @@ def _exportable(source: ModelFolder) -> ModelCard:
 
 
 def _write(source: ModelFolder, card: ModelCard, to: str, folder: Path) -> None:
-    from llmexam.lm.exporting import export_reader, origin_of
-    from llmexam.lm.reader import load_reader
+    from llmexam.lm.readers.exporting import export_reader, origin_of
+    from llmexam.lm.readers.reader import load_reader
 
     reader = load_reader(
         source,
@@ -148,7 +150,7 @@ def _compare(
     source: ModelFolder, export: ModelFolder, family: str, n_questions: int
 ) -> ExportResult:
     questions = _sample_questions()[:n_questions]
-    answers = Exam(tuple(questions)).answers
+    exam, metric = Exam(tuple(questions)), choice_metrics()[0]
     before, seconds_source = _timed(family, source, questions)
     after, seconds_export = _timed(family, export, questions)
     if not np.isfinite(after.values).all():
@@ -162,8 +164,9 @@ def _compare(
         spread=float(before.values.std()),
         same_first=float((first[:, 0] == second[:, 0]).mean()),
         same_top3=float((first == second).all(axis=1).mean()),
-        map_source=map_at_k(before.ranking, answers),
-        map_export=map_at_k(after.ranking, answers),
+        metric=metric.label,
+        value_source=float(metric.values(exam, before.ranking).mean()),
+        value_export=float(metric.values(exam, after.ranking).mean()),
         megabytes_source=_megabytes(source),
         megabytes_export=_megabytes(export),
         seconds_source=seconds_source,

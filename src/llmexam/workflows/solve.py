@@ -4,10 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
-from llmexam.evidence.queries import QueryForm
-from llmexam.evidence.retriever import Given, check_given
 from llmexam.exam.exam import Exam
 from llmexam.exam.score_files import check_scores_name, write_scores
 from llmexam.exam.scores import ScoreMatrix
@@ -19,7 +17,7 @@ from llmexam.workflows.evaluate import load_exam
 from llmexam.workflows.evidence.gather import missing_evidence
 from llmexam.workflows.evidence.plan import EvidencePlan
 from llmexam.workflows.evidence.same_evidence import check_evidence
-from llmexam.workflows.evidence.search import attach_evidence
+from llmexam.workflows.evidence.search import attach_evidence, check_model_is_used
 
 
 def solve_file(
@@ -65,25 +63,21 @@ def solve_file(
     if out is not None:
         check_scores_name(out)
     judge = create_solver(solver, settings)
-    check_given(given)
+    found = {"index": list(map(str, indexes)), "k": k, "query_form": query_form, "given": given}
+    plan = EvidencePlan.parse(found, subject="the evidence")
+    check_model_is_used(indexes, index_model, field="index_model")
     asked = load_exam(exam, format)
-    plan = EvidencePlan(
-        index=tuple(map(str, indexes)),
-        k=k,
-        query_form=cast(QueryForm, query_form),
-        given=cast(Given, given),
-    )
     check_evidence([(solver, judge)], plan, asked)
     if indexes:
         asked = attach_evidence(
             asked,
             indexes,
             model=index_model,
-            query_form=cast(QueryForm, query_form),
-            k=k,
-            given=cast(Given, given),
+            query_form=plan.query_form,
+            k=plan.k,
+            given=plan.given,
         )
-    elif given == "drop":
+    elif plan.given == "drop":
         asked = asked.without_passages()
     for finding in missing_evidence(asked, [solver]):
         warn(finding.message)

@@ -10,7 +10,8 @@ from llmexam.errors import EvidenceIndexError
 from llmexam.evidence.index.dense import DenseIndex
 from llmexam.evidence.index.opening import open_index
 from llmexam.exam.question import Passage
-from llmexam.lm import embedding, loading
+from llmexam.lm.encoding import embedding
+from llmexam.lm.models import loading
 
 np = pytest.importorskip("numpy")
 pytest.importorskip("faiss")

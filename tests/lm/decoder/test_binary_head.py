@@ -7,8 +7,8 @@ from llmexam.errors import ModelError
 from llmexam.lm.decoder.model import Decoder, load_decoder
 from llmexam.lm.decoder.requests import Continuation, whole_text
 from llmexam.lm.decoder.scorer import LikelihoodScorer
-from llmexam.lm.decoder.streaming import StreamedScorer
-from llmexam.lm.loading import resolve_model
+from llmexam.lm.decoder.streaming.scorer import StreamedScorer
+from llmexam.lm.models.loading import resolve_model
 
 VOCABULARY = 97
 SHARING = ("llama", "mistral", "qwen3", "gemma2", "gemma3", "phi", "gpt2", "gpt-oss")

@@ -4,7 +4,7 @@ import transformers
 
 from llmexam.errors import ModelError
 from llmexam.lm.decoder.loading import read_weights
-from llmexam.lm.loading import resolve_model
+from llmexam.lm.models.loading import resolve_model
 
 
 def test_what_is_read_is_what_was_saved(tmp_path, llama):

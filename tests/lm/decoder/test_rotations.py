@@ -9,8 +9,8 @@ from llmexam.errors import ModelError
 from llmexam.lm.decoder.model import Decoder, rotations_change_at
 from llmexam.lm.decoder.requests import Continuation
 from llmexam.lm.decoder.scorer import LikelihoodScorer
-from llmexam.lm.decoder.streaming import StreamedScorer
-from llmexam.lm.loading import resolve_model
+from llmexam.lm.decoder.streaming.scorer import StreamedScorer
+from llmexam.lm.models.loading import resolve_model
 
 LIMIT = 32
 

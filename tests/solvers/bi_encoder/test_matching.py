@@ -3,7 +3,7 @@ import math
 import numpy as np
 import pytest
 
-from llmexam.lm.embedding import TokenVectors
+from llmexam.lm.encoding.embedding import TokenVectors
 from llmexam.solvers.bi_encoder.matching import match_options
 
 

@@ -6,7 +6,7 @@ import pytest
 
 from llmexam.errors import MissingDependencyError, SettingsError
 from llmexam.exam.question import Passage, Question
-from llmexam.lm import loading
+from llmexam.lm.models import loading
 from llmexam.solvers.bi_encoder import reading
 from llmexam.solvers.registry import create_solver
 

@@ -4,7 +4,7 @@ import shutil
 import pytest
 
 from llmexam.errors import ModelError
-from llmexam.lm.model_card import CARD_FILE
+from llmexam.lm.models.card import CARD_FILE
 from llmexam.solvers.registry import create_solver
 
 TEMPLATE = "mode: options\nquestion: '{{ prompt }}'\nanswer: ' {{ option }}'\n"

@@ -6,8 +6,8 @@ import pytest
 
 from llmexam.errors import MissingDependencyError, ModelError, SettingsError
 from llmexam.exam.question import Passage, Question
-from llmexam.lm import loading
-from llmexam.lm.model_card import EvidenceOrigin, ModelCard, write_card
+from llmexam.lm.models import loading
+from llmexam.lm.models.card import EvidenceOrigin, ModelCard, write_card
 from llmexam.solvers.registry import create_solver
 from llmexam.testing import check_solver
 
@@ -27,7 +27,7 @@ def make_folder(tmp_path_factory):
     import torch
     import transformers
 
-    from llmexam.lm.heads import MeanHead
+    from llmexam.lm.readers.heads import MeanHead
 
     def make(head="mean", **card):
         folder = tmp_path_factory.mktemp("model")
@@ -79,7 +79,7 @@ def test_scores_are_those_of_transformers(make_folder, head):
     import torch
     import transformers
 
-    from llmexam.lm.heads import load_mean_head
+    from llmexam.lm.readers.heads import load_mean_head
 
     folder = make_folder(head, encoding={"max_tokens": 24, "evidence": "whole"})
     tokenizer = transformers.AutoTokenizer.from_pretrained(folder)

@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 
 from llmexam.errors import LlmExamError, ModelError, SettingsError
-from llmexam.lm.model_card import ModelCard, write_card
+from llmexam.lm.models.card import ModelCard, write_card
 from llmexam.solvers import registry
 from llmexam.solvers.ranker.members import read_members
 from llmexam.solvers.registry import create_solver

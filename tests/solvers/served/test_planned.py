@@ -175,7 +175,7 @@ def test_the_command(endpoint, tmp_path):
         "cache_dir": str(tmp_path / "answers"),
         "prompt_price": 1.0,
     }
-    asked = ["plan", str(tmp_path / "exam.csv"), "--solver", "openai", "--model", "tiny"]
+    asked = ["estimate", str(tmp_path / "exam.csv"), "--solver", "openai", "--model", "tiny"]
     asked += [part for name, value in settings.items() for part in ("--set", f"{name}={value}")]
     done = CliRunner().invoke(app, [*asked, "--sample", "8"])
     assert done.exit_code == 0, done.output

@@ -12,9 +12,9 @@ from llmexam.evaluation.metrics import map_at_k
 from llmexam.evidence.index.dense import DenseIndex
 from llmexam.exam.exam import Exam
 from llmexam.exam.question import Passage, Question
-from llmexam.lm.embedding import load_embedder
-from llmexam.lm.loading import resolve_model
-from llmexam.lm.model_card import read_card
+from llmexam.lm.encoding.embedding import load_embedder
+from llmexam.lm.models.card import read_card
+from llmexam.lm.models.loading import resolve_model
 from llmexam.solvers.registry import create_solver
 from llmexam.testing import check_trainer
 from llmexam.tracking.tracker import NoTracker
@@ -71,11 +71,11 @@ def test_a_skill_is_learnt_and_served(tiny_base, tmp_path, make_exam, loss, n_ep
         tiny_base, tmp_path / "out", exam, dev, loss=loss, batch_size=size, n_epochs=n_epochs
     )
     before, after = done.card.metrics["before"], done.card.metrics["after"]
-    assert before["dev_map"] + 0.1 < after["dev_map"]
+    assert before["dev_map_at_3"] + 0.1 < after["dev_map_at_3"]
     assert before["cosine_ap"] < after["cosine_ap"]
     again = served(done.folder, dev)
     np.testing.assert_allclose(again.values, done.dev_scores.values, atol=1e-6)
-    assert map_at_k(again.ranking, dev.answers) == after["dev_map"]
+    assert map_at_k(again.ranking, dev.answers) == after["dev_map_at_3"]
 
 
 def test_the_cached_loss_is_that_of_one_large_batch(tiny_base, tmp_path, make_exam):
@@ -215,7 +215,7 @@ def test_the_bundled_weights_learn(tmp_path, make_exam):
     settings = {"batch_size": 10, "learning_rate": 2e-4, "n_epochs": 6}
     done = train("bundled", tmp_path / "out", exam, exam, **settings)
     metrics = done.card.metrics
-    assert metrics["before"]["dev_map"] + 0.2 < metrics["after"]["dev_map"]
+    assert metrics["before"]["dev_map_at_3"] + 0.2 < metrics["after"]["dev_map_at_3"]
     np.testing.assert_allclose(served(done.folder, exam).values, done.dev_scores.values, atol=1e-5)
 
 

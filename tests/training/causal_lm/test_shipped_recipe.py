@@ -150,5 +150,5 @@ def test_it_trains_in_two_processes(changes, tmp_path):
     exam = read_exam(changes["report_on"])
     scores = create_solver("causal-lm", {"model": str(model)}).score(exam.questions)
     assert scores.values.shape == (len(exam), 5)
-    graded = results["exams"]["official"]["after"]["map_at_k"]["value"]
+    graded = results["exams"]["official"]["after"]["metrics"][0]["estimate"]["value"]
     assert map_at_k(scores.ranking, exam.answers) == pytest.approx(graded)

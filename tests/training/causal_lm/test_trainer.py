@@ -109,8 +109,8 @@ def test_a_skill_is_learned_from_scratch(tmp_path, make_exam, settings_for, obje
         mode, objective=objective, n_epochs=n_epochs, batch_size=32, learning_rate=rate, lora=lora
     )
     found = fit(settings, make_exam(1024), make_exam(200, seed=1), tmp_path)
-    assert found.card.metrics["before"]["dev_map"] == pytest.approx(CHANCE, abs=0.1)
-    assert found.card.metrics["after"]["dev_map"] >= 0.95
+    assert found.card.metrics["before"]["dev_map_at_3"] == pytest.approx(CHANCE, abs=0.1)
+    assert found.card.metrics["after"]["dev_map_at_3"] >= 0.95
 
 
 STOPPED = {
@@ -139,9 +139,9 @@ def test_the_trainer_keeps_the_contract(tmp_path, make_exam, settings_for):
 def test_a_skill_is_learned_in_seconds(trained, make_exam):
     dev = make_exam(60, seed=1)
     scores = solver_for(trained).score(dev.questions)
-    assert map_at_k(scores.ranking, dev.answers) == trained.card.metrics["after"]["dev_map"]
-    assert trained.card.metrics["before"]["dev_map"] == pytest.approx(CHANCE, abs=0.15)
-    assert trained.card.metrics["after"]["dev_map"] > 0.8
+    assert map_at_k(scores.ranking, dev.answers) == trained.card.metrics["after"]["dev_map_at_3"]
+    assert trained.card.metrics["before"]["dev_map_at_3"] == pytest.approx(CHANCE, abs=0.15)
+    assert trained.card.metrics["after"]["dev_map_at_3"] > 0.8
 
 
 def test_what_the_user_sets_stays(trained):
@@ -329,7 +329,7 @@ def test_dev_chooses_the_best_step(tmp_path, make_exam, settings_for):
     found = run_training(
         trainer, tmp_path, settings, tracker=NoTracker(), dev=DevSet(dev, scorer.score)
     )
-    graded = {p.step: p.values["dev_map"] for p in found.curve if "dev_map" in p.values}
+    graded = {p.step: p.values["dev_map_at_3"] for p in found.curve if "dev_map_at_3" in p.values}
     assert set(graded) == {2, 4}
     assert graded[found.best_step] == max(graded.values())
     np.testing.assert_array_equal(found.dev_scores.values, scorer.score().values)

@@ -7,10 +7,11 @@ from llmexam.errors import ExamError, ModelError, SettingsError
 from llmexam.evaluation.metrics import map_at_k
 from llmexam.exam.exam import Exam
 from llmexam.exam.question import Question
-from llmexam.lm.loading import resolve_model
-from llmexam.lm.model_card import EvidenceOrigin, read_card
+from llmexam.lm.models.card import EvidenceOrigin, read_card
+from llmexam.lm.models.loading import resolve_model
+from llmexam.lm.readers.text_pairs import encode_pairs
 from llmexam.solvers.cross_encoder.encoding import CrossEncoderEncoding
-from llmexam.solvers.option_pairs import encode_pairs, option_pairs
+from llmexam.solvers.readers.encoding import option_pairs
 from llmexam.solvers.registry import create_solver
 from llmexam.testing import check_solver, check_trainer
 from llmexam.tracking.tracker import NoTracker
@@ -49,7 +50,7 @@ def test_a_skill_is_learnt_and_served(tiny_base, tmp_path, make_exam, loss, head
     done = train(
         tiny_base, tmp_path / "out", make_exam(64), dev, loss=loss, head=head, batch_size=size
     )
-    before, after = (done.card.metrics[when]["dev_map"] for when in ("before", "after"))
+    before, after = (done.card.metrics[when]["dev_map_at_3"] for when in ("before", "after"))
     assert before < 0.8 < after
     again = serve(done.folder).score(dev.questions)
     np.testing.assert_allclose(again.values, done.dev_scores.values, atol=1e-5)
@@ -184,6 +185,6 @@ def test_the_bundled_weights_learn(tmp_path, make_exam, loss):
         head_learning_rate=3e-3,
         n_epochs=3,
     )
-    assert done.card.metrics["after"]["dev_map"] > 0.9
+    assert done.card.metrics["after"]["dev_map_at_3"] > 0.9
     again = serve(done.folder).score(dev.questions)
     np.testing.assert_allclose(again.values, done.dev_scores.values, atol=1e-5)

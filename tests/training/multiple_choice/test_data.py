@@ -5,7 +5,7 @@ import pytest
 
 from llmexam.exam.exam import Exam
 from llmexam.exam.question import Passage, Question
-from llmexam.lm.loading import load_tokenizer, resolve_model
+from llmexam.lm.models.loading import load_tokenizer, resolve_model
 from llmexam.training.base.batching import Draw
 from llmexam.training.hard_negatives import HardNegativeSettings, hard_negatives
 from llmexam.training.multiple_choice.data import (

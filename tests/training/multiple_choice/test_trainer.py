@@ -7,8 +7,8 @@ import transformers
 
 from llmexam.errors import ExamError, ModelError
 from llmexam.evaluation.metrics import map_at_k
-from llmexam.lm.loading import load_tokenizer, resolve_model
-from llmexam.lm.reader import load_reader
+from llmexam.lm.models.loading import load_tokenizer, resolve_model
+from llmexam.lm.readers.reader import load_reader
 from llmexam.solvers.registry import create_solver
 from llmexam.testing import check_accumulation, check_solver, check_trainer
 from llmexam.tracking.tracker import NoTracker
@@ -97,14 +97,14 @@ def test_accumulation_changes_nothing(tmp_path, make_exam, settings_for, objecti
 
 
 def test_a_skill_is_learned(trained, make_exam):
-    curve = [p.values["dev_map"] for p in trained.curve if "dev_map" in p.values]
+    curve = [p.values["dev_map_at_3"] for p in trained.curve if "dev_map_at_3" in p.values]
     assert curve[0] < 0.8
     assert max(curve) >= 0.95
-    assert trained.card.metrics["after"]["dev_map"] == max(curve)
+    assert trained.card.metrics["after"]["dev_map_at_3"] == max(curve)
     assert losses(trained)[0] == pytest.approx(np.log(4), abs=0.2)
     dev = make_exam(100, seed=1)
     scores = served(trained.folder).score(dev.questions)
-    assert map_at_k(scores.ranking, dev.answers) == trained.card.metrics["after"]["dev_map"]
+    assert map_at_k(scores.ranking, dev.answers) == trained.card.metrics["after"]["dev_map_at_3"]
 
 
 def test_serving_reads_the_tokens_of_training(trained, make_exam, settings_for):
@@ -147,9 +147,9 @@ def test_the_folder_says_what_it_is(trained, make_exam, settings_for):
 def test_training_goes_on_from_a_trained_head(trained, make_exam, settings_for, tmp_path):
     settings = settings_for(model=str(trained.folder), max_steps=1, learning_rate=1e-6)
     more = fit(settings, make_exam(32), make_exam(100, seed=1), tmp_path)
-    best = trained.card.metrics["after"]["dev_map"]
-    assert more.card.metrics["before"]["dev_map"] == best
-    assert more.card.metrics["after"]["dev_map"] == pytest.approx(best, abs=0.02)
+    best = trained.card.metrics["after"]["dev_map_at_3"]
+    assert more.card.metrics["before"]["dev_map_at_3"] == best
+    assert more.card.metrics["after"]["dev_map_at_3"] == pytest.approx(best, abs=0.02)
 
 
 def test_frozen_weights_do_not_move(tmp_path, prepared):

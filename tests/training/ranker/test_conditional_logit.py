@@ -3,11 +3,12 @@ import math
 import numpy as np
 import pytest
 
+from llmexam.evaluation.metrics import MAPAtK
 from llmexam.solvers.ranker.encoding import OptionRows
 from llmexam.training.ranker.conditional_logit import (
     Choices,
     choice_loss,
-    choice_precisions,
+    choice_values,
     fit_logit,
     logit_loss,
     minimise,
@@ -100,7 +101,7 @@ def test_precisions_worked_by_hand():
     rows = [np.zeros((n, 1)) for n in (2, 3, 4)]
     choices = Choices.join(rows, [0, 2, 3])
     utilities = np.array([0, 1, 5, 2, 2, 3, 2, 1, 0], dtype=float)
-    assert choice_precisions(utilities, choices, 3) == pytest.approx([1 / 2, 1 / 2.5, 0])
+    assert choice_values(utilities, choices, MAPAtK(3)) == pytest.approx([1 / 2, 1 / 2.5, 0])
 
 
 def test_huge_utilities_have_a_finite_loss():

@@ -11,7 +11,7 @@ from llmexam.exam.exam import Exam
 from llmexam.exam.question import Question
 from llmexam.exam.score_files import read_scores, write_scores
 from llmexam.exam.scores import ScoreMatrix
-from llmexam.lm.model_card import ModelCard, read_card, write_card
+from llmexam.lm.models.card import ModelCard, read_card, write_card
 from llmexam.solvers.registry import create_solver
 from llmexam.testing import check_solver, check_trainer
 from llmexam.training.folds import out_of_fold_metadata

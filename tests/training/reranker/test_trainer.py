@@ -15,8 +15,8 @@ from llmexam.evidence.retriever import attach_passages
 from llmexam.exam.exam import Exam
 from llmexam.exam.question import Passage, Question
 from llmexam.exam.writers import write_exam
-from llmexam.lm.loading import resolve_model
-from llmexam.lm.model_card import read_card
+from llmexam.lm.models.card import read_card
+from llmexam.lm.models.loading import resolve_model
 from llmexam.solvers.registry import create_solver
 from llmexam.testing import check_trainer
 from llmexam.tracking.tracker import NoTracker

@@ -7,15 +7,16 @@ import typer
 from tokenizers import Tokenizer, models, pre_tokenizers, processors
 from typer.testing import CliRunner
 
-from llmexam.cli.plan import plan
+from llmexam.cli.estimate import estimate as estimate_command
 from llmexam.errors import SettingsError
 from llmexam.exam.exam import Exam
 from llmexam.exam.question import Question
 from llmexam.exam.writers import write_exam
 from llmexam.lm.decoder.batches import count_work
+from llmexam.machine import peak_memory_mb
 from llmexam.solvers.cascade.solver import CascadeSettings, CascadeSolver
 from llmexam.solvers.registry import create_solver
-from llmexam.stages.stages import peak_memory_mb
+from llmexam.solvers.scoring import QUESTIONS_A_CALL, solve
 from llmexam.testing import NoisySolver
 from llmexam.workflows.estimate.decoder import DecoderReads
 from llmexam.workflows.estimate.members import together
@@ -25,7 +26,6 @@ from llmexam.workflows.estimate.text import describe, parse_duration
 from llmexam.workflows.estimate.timed import predict_timed
 from llmexam.workflows.estimate.tokens import predict_decoder
 from llmexam.workflows.evaluate import load_exam
-from llmexam.workflows.solve import QUESTIONS_A_CALL, solve
 
 
 @pytest.fixture(scope="module")
@@ -372,7 +372,7 @@ def test_an_estimate_needs_questions():
 def run(questions, tmp_path):
     write_exam(tmp_path / "exam.jsonl", Exam(tuple(questions[:10])), format="jsonl")
     app = typer.Typer()
-    app.command()(plan)
+    app.command()(estimate_command)
 
     def _run(*more):
         asked = [str(tmp_path / "exam.jsonl"), "--sample", "1", "--sample", "3"]

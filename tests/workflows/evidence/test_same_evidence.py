@@ -7,8 +7,8 @@ from llmexam.errors import SettingsError
 from llmexam.evidence.reranker import RerankerSettings
 from llmexam.exam.exam import Exam
 from llmexam.exam.question import Passage, Question
-from llmexam.lm.loading import resolve_model
-from llmexam.lm.model_card import EvidenceOrigin
+from llmexam.lm.models.card import EvidenceOrigin
+from llmexam.lm.models.loading import resolve_model
 from llmexam.solvers.protocol import SolverDescription
 from llmexam.testing import ConstantSolver
 from llmexam.workflows import run as run_module

@@ -20,7 +20,7 @@ from llmexam.errors import (
 from llmexam.evidence.corpus import CorpusSettings
 from llmexam.exam.score_files import read_scores
 from llmexam.exam.submission import validate_submission
-from llmexam.lm.loading import resolve_model
+from llmexam.lm.models.loading import resolve_model
 from llmexam.solvers.baselines.solver import LongestSolver
 from llmexam.solvers.lexical.solver import LexicalSolver
 from llmexam.solvers.registry import create_solver
@@ -76,7 +76,7 @@ def test_a_run_leaves_everything_in_one_folder(folder):
     content = run(folder)
     out = folder / "out"
     exam = load_exam(folder / "exam.csv")
-    assert content.final.evaluation.accuracy.value == 1
+    assert content.final.evaluation.metric("accuracy").estimate.value == 1
     assert content.final.name == "ensemble"
     assert [c.name_b for c in content.comparisons] == ["lexical", "dice", "other"]
     validate_submission(out / "submission.csv", exam)
@@ -85,8 +85,9 @@ def test_a_run_leaves_everything_in_one_folder(folder):
         assert scores.question_ids == exam.ids
         assert made_by["exam_hash"] == content.exam.content_hash
     metrics = json.loads((out / "metrics.json").read_text())
-    assert metrics["final"]["map_at_k"]["value"] == 1
-    assert set(metrics["final"]["baselines"]) == {"random", "first", "longest"}
+    assert metrics["final"]["metrics"][0]["estimate"]["value"] == 1
+    assert metrics["schema_version"] == 2
+    assert set(metrics["final"]["metrics"][0]["baselines"]) == {"first", "longest"}
     assert metrics["solvers"]["dice"]["weight"] == 0
     assert metrics["command"] == "a command"
     record = json.loads((out / "run.json").read_text())
@@ -374,7 +375,7 @@ def test_a_full_disk_loses_nothing(folder, monkeypatch):
 def test_the_demo_plan_runs_on_the_bundled_sample(tmp_path):
     content = run_plan("demo", tmp_path / "out", changes={"solvers": ["lexical"]})
     # 120 questions, 100 of them answered by the corpus: well above chance, 0.367.
-    assert content.final.evaluation.map_at_k.low > 0.40
+    assert content.final.evaluation.primary.estimate.low > 0.40
     assert len(content.exam) == 120
 
 
@@ -695,8 +696,8 @@ class TestRanker:
 def test_each_members_gain_is_kept_and_shown(folder):
     content = run(folder, ensemble={"weights": {"lexical": 1.0, "dice": 1.0}})
     gains = {member.name: member.gain for member in content.solvers}
-    ensemble = content.final.evaluation.map_at_k.value
-    dice = next(m for m in content.solvers if m.name == "dice").evaluation.map_at_k.value
+    ensemble = content.final.evaluation.primary.estimate.value
+    dice = next(m for m in content.solvers if m.name == "dice").evaluation.primary.estimate.value
     assert gains["lexical"].difference.value == pytest.approx(ensemble - dice)
     metrics = json.loads((folder / "out" / "metrics.json").read_text())["solvers"]
     assert metrics["dice"]["gain"]["name_b"] == "without dice"

@@ -3,7 +3,7 @@ import shutil
 import pytest
 
 from llmexam.exam.exam import Exam
-from llmexam.lm.loading import resolve_model
+from llmexam.lm.models.loading import resolve_model
 from llmexam.solvers.cascade.solver import CascadeSettings, CascadeSolver
 from llmexam.solvers.protocol import Solver
 from llmexam.solvers.registry import create_solver

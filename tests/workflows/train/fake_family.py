@@ -9,7 +9,7 @@ import numpy as np
 from pydantic import Field
 
 from llmexam.exam.scores import ScoreMatrix
-from llmexam.lm.model_card import ModelCard
+from llmexam.lm.models.card import ModelCard
 from llmexam.settings.base import Settings
 from llmexam.solvers.protocol import BaseSolver
 from llmexam.training.protocol import CurvePoint, Estimate
@@ -38,7 +38,7 @@ class FakeTrainer:
             order = np.argsort([-len(o) for o in question.options], kind="stable")
             counts[list(order).index(question.answer)] += 1
         counts += 1e-3 * self.settings.seed
-        curve = [CurvePoint(step, {"loss": 1.6 / step, "dev_map": 0.5}) for step in (1, 2)]
+        curve = [CurvePoint(step, {"loss": 1.6 / step, "dev_map_at_3": 0.5}) for step in (1, 2)]
         for point in curve:
             tracker.log(point.step, point.values)
         told = {"family": "multiple-choice", "base_model": "none", "base_weights_hash": ""}

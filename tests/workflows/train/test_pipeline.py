@@ -16,7 +16,7 @@ from llmexam.exam.exam import Exam
 from llmexam.exam.parsers import read_exam
 from llmexam.exam.score_files import read_scores
 from llmexam.exam.writers import write_exam
-from llmexam.lm.model_card import EvidenceOrigin, ModelCard, read_card, write_card
+from llmexam.lm.models.card import EvidenceOrigin, ModelCard, read_card, write_card
 from llmexam.sample import EXAM_PATH
 from llmexam.solvers.registry import create_solver
 from llmexam.training.protocol import CurvePoint, TrainedModel
@@ -63,10 +63,13 @@ def test_a_recipe_becomes_a_model_with_grades(recipe, fake_family, tmp_path):
     other = results["exams"]["other"]
     exam = read_exam(tmp_path / "other.jsonl")
     scores, _ = read_scores(out / "scores" / "other.parquet")
-    assert other["after"]["map_at_k"]["value"] == pytest.approx(
+    assert other["after"]["metrics"][0]["estimate"]["value"] == pytest.approx(
         map_at_k(scores.ranking, exam.answers)
     )
-    assert other["after"]["map_at_k"]["low"] < other["after"]["map_at_k"]["high"]
+    assert (
+        other["after"]["metrics"][0]["estimate"]["low"]
+        < other["after"]["metrics"][0]["estimate"]["high"]
+    )
     assert other["baselines"]["random"] == pytest.approx(11 / 30)
     assert other["before"] is None
     assert list(other["gains"]) == ["longest"]
@@ -102,6 +105,16 @@ def test_a_finished_training_is_not_done_again(recipe, fake_family, tmp_path):
     assert len(fake_family.fitted) == 1
     train_recipe(recipe(), out, fresh=True)
     assert len(fake_family.fitted) == 2
+
+
+def test_a_training_of_an_earlier_version_is_refused(recipe, tmp_path):
+    out = tmp_path / "out"
+    train_recipe(recipe(), out)
+    mark = json.loads((out / TRAINING_MARK).read_text())
+    (out / TRAINING_MARK).write_text(json.dumps({"key": mark["key"]}))
+    with pytest.raises(RunError, match=r"schema version 2, got version 1.*--fresh"):
+        train_recipe(recipe(), out)
+    assert not train_recipe(recipe(), out, fresh=True).was_done
 
 
 def test_another_recipe_in_the_folder_is_refused(recipe, tmp_path):
@@ -249,7 +262,7 @@ def test_seeds_are_told_one_by_one_and_together(recipe, tmp_path):
     done = train_recipe(recipe(seeds=[3, 4]), out)
     told = done.results["exams"]["other"]
     assert set(told["runs"]) == {"seed-3", "seed-4"}
-    values = [run["map_at_k"]["value"] for run in told["runs"].values()]
+    values = [run["metrics"][0]["estimate"]["value"] for run in told["runs"].values()]
     assert told["over_runs"]["mean"] == pytest.approx(sum(values) / 2)
     assert told["over_runs"]["standard_deviation"] == 0
     assert told["after"]["name"] == "together"
@@ -265,7 +278,7 @@ def test_folds_leave_scores_of_every_training_question(recipe, fake_family, tmp_
     assert scores.question_ids == train.ids
     assert told["exam_hash"] == train.content_hash
     assert told["questions"].split() == list(train.question_hashes)
-    assert done.results["out_of_fold"]["map_at_k"]["value"] == pytest.approx(
+    assert done.results["out_of_fold"]["metrics"][0]["estimate"]["value"] == pytest.approx(
         map_at_k(scores.ranking, train.answers)
     )
     assert [len(exam) for _, exam, _ in fake_family.fitted] == [40, 30, 30, 30, 30]
@@ -333,7 +346,7 @@ def test_the_tracker_is_told(recipe, tmp_path):
     pytest.importorskip("tensorboard")
     train_recipe(recipe(tracking={"to": "tensorboard"}), tmp_path / "out")
     (file,) = (tmp_path / "out" / "tracking" / "model" / "tensorboard").iterdir()
-    assert b"dev_map" in file.read_bytes()
+    assert b"dev_map_at_3" in file.read_bytes()
 
 
 def test_the_ranker_is_trained_by_a_recipe(tmp_path):
@@ -350,7 +363,7 @@ def test_the_ranker_is_trained_by_a_recipe(tmp_path):
     done = train_recipe(tmp_path / "r.yaml", tmp_path / "out")
     told = done.results["exams"]["test"]
     assert told["n_questions"] == 36
-    assert told["after"]["map_at_k"]["value"] > told["baselines"]["random"]
+    assert told["after"]["metrics"][0]["estimate"]["value"] > told["baselines"]["random"]
 
 
 def test_a_trained_ranker_is_graded_with_the_members_of_its_recipe(tmp_path):

@@ -42,7 +42,7 @@ def test_each_split_is_the_training_that_it_would_be_alone(recipe, tmp_path):
         both = json.loads((tmp_path / "out" / row["split"] / "results.json").read_text())
         assert both["exams"] == alone["exams"]
         told = alone["exams"]["test"]
-        assert row["after"] == told["after"]["map_at_k"]["value"]
+        assert row["after"] == told["after"]["metrics"][0]["estimate"]["value"]
         assert row["gain_over_longest"] == told["gains"]["longest"]["difference"]["value"]
         assert (row["longest"], row["random"]) == (
             told["baselines"]["longest"],
@@ -51,13 +51,26 @@ def test_each_split_is_the_training_that_it_would_be_alone(recipe, tmp_path):
     assert len({row["after"] for row in table}) > 1
 
 
+def metric(name, value):
+    return {
+        "name": name,
+        "label": name,
+        "explanation": "",
+        "higher_is_better": True,
+        "bounds": [0, 1],
+        "estimate": {"value": value, "low": value, "high": value},
+        "chance": 0.3667,
+        "baselines": {},
+        "minimum_detectable_difference": 0.1,
+    }
+
+
 def test_the_mean_has_a_t_interval_over_splits():
     def gave(after, longest):
-        value = {"value": after}
         told = {
             "n_questions": 10,
             "before": None,
-            "after": {"map_at_k": value, "accuracy": value},
+            "after": {"metrics": [metric("map_at_3", after), metric("accuracy", after)]},
             "gains": {"longest": {"difference": {"value": after - longest}}},
             "baselines": {"random": 0.3667, "longest": longest},
         }

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from llmexam.errors import CorruptIndexError, EvidenceIndexError, RunError
 from llmexam.evidence.index.manifest import FILE_NAME, read_manifest
+from llmexam.machine import sync_to_disk
 from llmexam.storage.hashing import hash_file, hash_json
 from llmexam.storage.locking import lock_folder
 
@@ -169,11 +170,7 @@ def _clear(folder: Path) -> None:
 def _sync(folder: Path) -> None:
     for root, _, files in os.walk(folder):
         for path in (Path(root), *(Path(root) / name for name in files if name != _LOCK)):
-            descriptor = os.open(path, os.O_RDONLY)
-            try:
-                os.fsync(descriptor)
-            finally:
-                os.close(descriptor)
+            sync_to_disk(path)
 
 
 def _require_index_or_nothing(folder: Path) -> None:

@@ -11,7 +11,7 @@ from llmexam.evidence.encoder import Encoder
 from llmexam.evidence.index.files import REBUILD
 from llmexam.evidence.index.manifest import FILE_NAME, Manifest, Source, read_manifest
 from llmexam.exam.question import Passage
-from llmexam.lm.loading import is_local_model
+from llmexam.lm.models.loading import is_local_model
 
 
 class EvidenceIndex(Protocol):
@@ -59,7 +59,7 @@ def open_index(
     from llmexam.evidence.index.dense import DenseIndex
 
     if encoder is None:
-        from llmexam.lm.embedding import load_embedder
+        from llmexam.lm.encoding.embedding import load_embedder
 
         encoder = load_embedder(_model_of(manifest, folder, model))
     return DenseIndex.open(folder, encoder)
@@ -79,6 +79,6 @@ def _model_of(manifest: Manifest, folder: str | Path, given: str | None) -> str:
             file=Path(folder) / FILE_NAME,
             field="encoder.model",
             hint="Name the model yourself: `--model` of index and search, `--index-model` of solve "
-            "and plan, `evidence.model` in a plan",
+            "and estimate, `evidence.model` in a plan",
         )
     return given

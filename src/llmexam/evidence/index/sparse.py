@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -33,6 +32,7 @@ from llmexam.evidence.index.passage_store import document_of
 from llmexam.evidence.index.passages_hash import PassagesHash
 from llmexam.evidence.index.writer import IndexWriter, writing
 from llmexam.exam.question import Passage
+from llmexam.machine import n_cores
 from llmexam.settings.base import Settings
 
 _ANALYZER = "llmexam_en"
@@ -203,7 +203,7 @@ class SparseIndex:
         # tantivy makes room for all it is asked for.
         k = min(k, max(1, len(self)))
         distinct = list(dict.fromkeys(queries))
-        threads = settings.threads or _n_cores()
+        threads = settings.threads or n_cores()
         with _as_corrupt(self.folder):
             parsed = [self._query(query, settings) for query in distinct]
             n_parts = 8 * threads if threads > 1 else 1
@@ -317,12 +317,6 @@ def _schema() -> tantivy.Schema:
 def _document(passage: Passage) -> tantivy.Document:
     title = " ".join(passage.title.split()) if passage.title else ""
     return tantivy.Document(id=passage.id, passage=f"{title}\n{passage.text}")
-
-
-def _n_cores() -> int:
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
 
 
 @contextmanager

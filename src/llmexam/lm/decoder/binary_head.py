@@ -12,7 +12,7 @@ from torch import Tensor
 from torch.func import functional_call
 
 from llmexam.errors import ModelError
-from llmexam.lm.loading import ModelFolder
+from llmexam.lm.models.loading import ModelFolder
 
 # Where transformers' decoders keep it.
 HEAD_NAME = "score"

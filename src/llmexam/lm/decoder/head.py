@@ -94,3 +94,15 @@ class TokenHead:
             out = torch.func.functional_call(self._head, weights, (), asked).logits[0]
         logits: Tensor = out.float()
         return logits
+
+
+def layer_bytes_per_token(config: Any, dtype: torch.dtype) -> int:
+    """Return what a layer takes for each token of a batch while it computes, in bytes.
+
+    Args:
+        config: The model's, of its text part.
+        dtype: The type of its states.
+    """
+    wide = getattr(config, "intermediate_size", None) or 4 * config.hidden_size
+    # Queries, keys, values, sums and the wide layer, with their intermediate results.
+    return int((10 * config.hidden_size + 4 * wide) * dtype.itemsize)

@@ -7,7 +7,7 @@ from typing import Any
 
 from llmexam.errors import ModelError
 from llmexam.lm.decoder.binary_head import auto_class, require_binary_head
-from llmexam.lm.loading import ModelFolder, quiet_transformers
+from llmexam.lm.models.loading import ModelFolder, quiet_transformers
 
 
 def read_weights(

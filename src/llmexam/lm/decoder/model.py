@@ -15,9 +15,9 @@ from llmexam.lm.decoder.binary_head import BinaryHead, ends_in_binary_head, has_
 from llmexam.lm.decoder.head import Head, TokenHead
 from llmexam.lm.decoder.loading import read_weights
 from llmexam.lm.decoder.rounding import keep_products_plain, rounding_config
-from llmexam.lm.device import torch_device
-from llmexam.lm.loading import ModelFolder, load_tokenizer, require_packages, resolve_model
-from llmexam.lm.precision import choose_dtype
+from llmexam.lm.models.device import torch_device
+from llmexam.lm.models.loading import ModelFolder, load_tokenizer, require_packages, resolve_model
+from llmexam.lm.models.precision import choose_dtype
 
 DecoderPrecision = Literal["auto", "fp32", "bf16", "fp16", "int8", "nf4"]
 _LOG = logging.getLogger(__name__)

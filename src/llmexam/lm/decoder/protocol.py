@@ -7,7 +7,7 @@ from typing import Any, Protocol
 
 from llmexam.lm.decoder.batches import Work
 from llmexam.lm.decoder.requests import Group, LogProbs
-from llmexam.lm.loading import ModelFolder
+from llmexam.lm.models.loading import ModelFolder
 
 
 class GroupScorer(Protocol):

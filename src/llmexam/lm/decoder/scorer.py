@@ -25,7 +25,7 @@ from llmexam.lm.decoder.batches import (
 )
 from llmexam.lm.decoder.model import Decoder
 from llmexam.lm.decoder.requests import Continuation, Group, LogProbs, require_kind
-from llmexam.lm.loading import ModelFolder
+from llmexam.lm.models.loading import ModelFolder
 
 # Keys and values of a batch, at most.
 _CACHE_BYTES = 1 << 30

@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 
 from llmexam.lm.decoder.protocol import GroupScorer
 from llmexam.lm.decoder.requests import Continuation, Group
-from llmexam.lm.embedding_cache import EmbeddingCache
 from llmexam.storage.hashing import hash_json
+from llmexam.storage.vector_cache import VectorCache
 
 # Groups after which what is known is written, so that a stopped run loses little.
 _WINDOW_GROUPS = 128
@@ -35,7 +35,7 @@ class SumScorer:
         folder = scorer.folder
         if cache_dir is not None and folder is not None:
             name = hash_json([folder.weights_hash, scorer.computes])
-            self._cache = EmbeddingCache(cache_dir / name[:32], 1)
+            self._cache = VectorCache(cache_dir / name[:32], 1)
 
     def score(
         self, groups: Sequence[Group], *, progress: Callable[[int, int], None] | None = None

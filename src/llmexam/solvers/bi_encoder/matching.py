@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 if TYPE_CHECKING:
-    from llmexam.lm.embedding import TokenVectors
+    from llmexam.lm.encoding.embedding import TokenVectors
 
 FEATURES = ("support", "similarity")
 

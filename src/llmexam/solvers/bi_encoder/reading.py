@@ -20,7 +20,7 @@ from llmexam.solvers.bi_encoder.encoding import (
 from llmexam.solvers.bi_encoder.matching import Match, match_options
 
 if TYPE_CHECKING:
-    from llmexam.lm.embedding import Embedder, TokenVectors
+    from llmexam.lm.encoding.embedding import Embedder, TokenVectors
 
 # Evidence embedded at a time. Its tokens take about 180 bytes of memory a character.
 _CHUNK_CHARACTERS = 2_000_000

@@ -13,8 +13,8 @@ from pydantic import Field
 from llmexam.exam.question import Question
 from llmexam.exam.scores import ScoreMatrix
 from llmexam.exam.wording import follow_wording, means_all, means_none
-from llmexam.lm.embedding import load_embedder
-from llmexam.lm.loading import BUNDLED, require_packages, resolve_model
+from llmexam.lm.encoding.embedding import load_embedder
+from llmexam.lm.models.loading import BUNDLED, require_packages, resolve_model
 from llmexam.settings.base import Settings
 from llmexam.settings.kinds import ModelRef, NotInKey
 from llmexam.solvers.bi_encoder.matching import FEATURES, Match
@@ -22,7 +22,7 @@ from llmexam.solvers.bi_encoder.reading import Reading, read_questions
 from llmexam.solvers.protocol import BaseSolver, Explanation, OptionFeatures, OptionReason, Support
 
 if TYPE_CHECKING:
-    from llmexam.lm.embedding import Embedder
+    from llmexam.lm.encoding.embedding import Embedder
 
 _WORD = re.compile(r"\w+")
 # Readings kept for explaining, some 20 kB each: small arrays, and texts that the exam has too.

@@ -10,7 +10,7 @@ from jinja2 import TemplateError
 
 from llmexam.errors import ModelError
 from llmexam.exam.question import Question
-from llmexam.lm.decoder.requests import Continuation, whole_text
+from llmexam.lm.decoder import Continuation, whole_text
 from llmexam.solvers.causal_lm.asking import Ask
 from llmexam.solvers.prompts.template import PromptTemplate
 from llmexam.solvers.prompts.wording import (

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from llmexam.exam.question import Question
 from llmexam.exam.scores import ScoreMatrix
-from llmexam.lm.loading import require_packages, resolve_model
+from llmexam.lm.models.loading import require_packages, resolve_model
 from llmexam.solvers.causal_lm.asking import Asking, asking_of, shows_places
 from llmexam.solvers.causal_lm.checks import require_read, require_telling
 from llmexam.solvers.causal_lm.settings import CausalLmSettings
@@ -24,9 +24,7 @@ from llmexam.solvers.protocol import BaseSolver, Cost, Explanation, OptionReason
 from llmexam.storage.hashing import hash_json
 
 if TYPE_CHECKING:
-    from llmexam.lm.decoder.protocol import GroupScorer
-    from llmexam.lm.decoder.requests import Continuation, Group
-    from llmexam.lm.decoder.sums import SumScorer
+    from llmexam.lm.decoder import Continuation, Group, GroupScorer, SumScorer
     from llmexam.solvers.causal_lm.prompting import Prompted, Prompter
 
 # Questions whose scores are kept for explaining.
@@ -220,7 +218,7 @@ class CausalLmSolver(BaseSolver):
 
     @cached_property
     def _scorer(self) -> SumScorer:
-        from llmexam.lm.decoder.sums import SumScorer
+        from llmexam.lm.decoder import SumScorer
 
         require_head(self.settings, self.template)
         return SumScorer(self._load(), self.settings.cache_dir)
@@ -228,14 +226,13 @@ class CausalLmSolver(BaseSolver):
     def _load(self) -> GroupScorer:
         settings = self.settings
         if not settings.streamed:
-            from llmexam.lm.decoder.model import load_decoder
-            from llmexam.lm.decoder.scorer import LikelihoodScorer
+            from llmexam.lm.decoder import LikelihoodScorer, load_decoder
 
             decoder = load_decoder(
                 settings.model, precision=settings.precision, device=settings.device
             )
             return LikelihoodScorer(decoder, n_tokens=settings.batch_tokens)
-        from llmexam.lm.decoder.streaming import StreamedScorer
+        from llmexam.lm.decoder import StreamedScorer
 
         limit = settings.memory_mb
         return StreamedScorer(

@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from llmexam.errors import SettingsError
-from llmexam.lm.loading import resolve_model
-from llmexam.lm.model_card import file_beside, read_card, read_told
+from llmexam.lm.models.card import file_beside, read_card, read_told
+from llmexam.lm.models.loading import resolve_model
 from llmexam.solvers.causal_lm.settings import CausalLmSettings
 from llmexam.solvers.prompts.template import PromptTemplate, template_names
 
@@ -51,7 +51,7 @@ def require_head(settings: CausalLmSettings, template: PromptTemplate) -> None:
         ModelError: There is no such model.
         SettingsError: It has another.
     """
-    from llmexam.lm.decoder.binary_head import has_binary_head
+    from llmexam.lm.decoder import has_binary_head
 
     binary = has_binary_head(resolve_model(settings.model))
     if binary and template.mode != "binary-head":

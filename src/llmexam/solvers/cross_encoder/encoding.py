@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pydantic import Field
 
-from llmexam.solvers.option_pairs import EncodingSettings, Layout
+from llmexam.solvers.readers.encoding import EncodingSettings, Layout
 
 
 class CrossEncoderEncoding(EncodingSettings):

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from llmexam.solvers.cross_encoder.encoding import CrossEncoderEncoding
-from llmexam.solvers.option_reader import OptionReader, OptionReaderSettings
+from llmexam.solvers.readers.solver import OptionReader, OptionReaderSettings
 
 
 class CrossEncoderSettings(OptionReaderSettings):

@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from llmexam.exam.wording import follow_wording
-from llmexam.solvers.option_reader import OptionReader, OptionReaderSettings, Read
+from llmexam.solvers.readers.solver import OptionReader, OptionReaderSettings, Read
 
 
 class MultipleChoiceSettings(OptionReaderSettings):

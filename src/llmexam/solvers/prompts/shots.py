@@ -15,12 +15,12 @@ from llmexam.exam.audit.overlap import find_in_exam, find_in_text
 from llmexam.exam.exam import Exam
 from llmexam.exam.parsers import read_exam
 from llmexam.exam.question import Question
-from llmexam.lm.loading import BUNDLED
+from llmexam.lm.models.loading import BUNDLED
 from llmexam.settings.base import Settings
 from llmexam.settings.kinds import LocalPath, ModelRef
 
 if TYPE_CHECKING:
-    from llmexam.lm.embedding import Embedder
+    from llmexam.lm.encoding.embedding import Embedder
 
 # Prompts that share this much of their words are one question asked twice.
 _NEAR = 0.8
@@ -118,7 +118,7 @@ class ShotPool:
 
     @cached_property
     def _embedder(self) -> Embedder:
-        from llmexam.lm.embedding import load_embedder
+        from llmexam.lm.encoding.embedding import load_embedder
 
         return load_embedder(self.settings.encoder)
 

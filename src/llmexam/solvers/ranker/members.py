@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from llmexam.errors import ModelError, SettingsError, nearest
-from llmexam.lm.loading import is_local_model
+from llmexam.lm.models.loading import is_local_model
 from llmexam.solvers.ranker.model import RANKER_FILE, MemberSpec, read_ranker_file
 from llmexam.solvers.registry import solver_class, solver_entries
 

@@ -14,7 +14,7 @@ from pydantic import BaseModel, Field
 from llmexam.errors import ModelError
 from llmexam.exam.question import Question
 from llmexam.exam.scores import ScoreMatrix
-from llmexam.lm.model_card import EvidenceOrigin, ModelCard, read_card, require_family
+from llmexam.lm.models.card import EvidenceOrigin, ModelCard, read_card, require_family
 from llmexam.settings.base import Settings
 from llmexam.settings.kinds import ModelRef, NotInKey
 from llmexam.solvers.members import usage_of_members

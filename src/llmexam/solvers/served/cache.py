@@ -7,10 +7,11 @@ need no lock, and what a kill cut in half is the last line of a file, which coun
 from __future__ import annotations
 
 import json
-import os
 import uuid
 from pathlib import Path
 from typing import Any
+
+from llmexam.machine import sync_to_disk
 
 
 class AnswerCache:
@@ -59,8 +60,7 @@ class AnswerCache:
     def sync(self) -> None:
         """Bring what was put to the disk, so that not even a power cut can take it away."""
         if self._own is not None and not self._is_synced:
-            with self._own.open("rb") as stream:
-                os.fsync(stream.fileno())
+            sync_to_disk(self._own)
             self._is_synced = True
 
     def get(self, key: str) -> dict[str, Any] | None:

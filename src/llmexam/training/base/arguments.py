@@ -11,7 +11,7 @@ import torch
 import transformers
 
 from llmexam.errors import SettingsError
-from llmexam.lm.precision import choose_dtype
+from llmexam.lm.models.precision import choose_dtype
 from llmexam.training.base.checkpoints import CHECKPOINT_FOLDER
 from llmexam.training.settings import TrainingSettings
 

@@ -18,7 +18,6 @@ from accelerate.utils import broadcast_object_list
 from transformers.trainer_callback import ExportableState
 
 from llmexam.errors import ModelError
-from llmexam.evaluation.metrics import map_at_k
 from llmexam.storage.atomic import write_text
 from llmexam.tracking.tracker import Tracker
 from llmexam.training.base.checkpoints import (
@@ -32,6 +31,7 @@ from llmexam.training.base.processes import is_first_process, wait_for_all
 from llmexam.training.base.random_state import undisturbed
 from llmexam.training.base.weights import Average, BestWeights
 from llmexam.training.curve_file import CURVE_FILE, read_curve_file
+from llmexam.training.dev_metric import PREFIX, dev_metric
 from llmexam.training.protocol import CurvePoint
 from llmexam.training.settings import TrainingSettings
 
@@ -149,7 +149,8 @@ class AverageKeeper(transformers.TrainerCallback):
 class DevGrading(transformers.TrainerCallback, ExportableState):
     """Grades the dev questions while training, keeps the best weights, and stops early.
 
-    The best step is the one with the highest MAP@3, and among equals the lowest loss. Grading
+    The best step is the one with the best value of the primary metric; among equals, the one with
+    the lowest loss. Grading
     draws no random numbers that the training would draw. It is done by one process; the others
     are told.
 
@@ -157,13 +158,13 @@ class DevGrading(transformers.TrainerCallback, ExportableState):
         dev: The dev questions, how they are scored, and the loss of such scores.
         settings: `evaluate_every` and `patience`.
         best: Where the best weights are kept.
-        recorder: Told of `dev_map` and `dev_loss`.
+        recorder: Told of the metric, such as `dev_map_at_3`, and of `dev_loss`.
         average: Graded and kept in place of the weights, if given.
         folder: The folder of the training.
 
     Attributes:
         best_step: The best step so far; 0 before the first grading.
-        best_map: Its MAP@3.
+        best_value: Its value of the metric; None before the first grading.
         stopped: Whether the training was stopped early.
     """
 
@@ -183,8 +184,9 @@ class DevGrading(transformers.TrainerCallback, ExportableState):
         self._recorder = recorder
         self._folder = folder
         self._average = average
+        self._metric = dev_metric()
         self.best_step = 0
-        self.best_map = -1.0
+        self.best_value: float | None = None
         self.best_loss = math.inf
         self.n_worse = 0
         self.graded_step = 0
@@ -192,7 +194,7 @@ class DevGrading(transformers.TrainerCallback, ExportableState):
 
     def state(self) -> dict[str, Any]:
         """Return what a checkpoint keeps of the grading."""
-        names = ("best_step", "best_map", "n_worse", "graded_step", "stopped")
+        names = ("best_step", "best_value", "n_worse", "graded_step", "stopped")
         kept = {name: getattr(self, name) for name in names}
         # JSON has no infinity.
         kept["best_loss"] = self.best_loss if math.isfinite(self.best_loss) else None
@@ -203,7 +205,8 @@ class DevGrading(transformers.TrainerCallback, ExportableState):
         for name, value in read_callback_values(
             checkpoint_path(self._folder, step), type(self).__name__
         ).items():
-            setattr(self, name, math.inf if value is None else value)
+            unset = math.inf if name == "best_loss" else None
+            setattr(self, name, unset if value is None else value)
 
     def on_train_begin(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
         """Load what the checkpoint that is resumed keeps."""
@@ -242,10 +245,13 @@ class DevGrading(transformers.TrainerCallback, ExportableState):
         with self._average.applied() if self._average else nullcontext(), undisturbed():
             graded = list(self._graded()) if is_first_process() else [0.0, 0.0]
             found, loss = broadcast_object_list(graded)
-            self._recorder.add(step, {"dev_map": found, "dev_loss": loss})
-            if (found, -loss) > (self.best_map, -self.best_loss):
-                self.n_worse = 0 if found > self.best_map else self.n_worse + 1
-                self.best_step, self.best_map, self.best_loss = step, found, loss
+            metric = self._metric
+            self._recorder.add(step, {f"{PREFIX}{metric.name}": found, "dev_loss": loss})
+            sign = 1.0 if metric.higher_is_better else -1.0
+            best = -math.inf if self.best_value is None else sign * self.best_value
+            if (sign * found, -loss) > (best, -self.best_loss):
+                self.n_worse = 0 if sign * found > best else self.n_worse + 1
+                self.best_step, self.best_value, self.best_loss = step, found, loss
                 if is_first_process():
                     self._best.save(step)
             else:
@@ -255,7 +261,8 @@ class DevGrading(transformers.TrainerCallback, ExportableState):
 
     def _graded(self) -> tuple[float, float]:
         scores, exam = self._dev.score(), self._dev.exam
-        return map_at_k(scores.ranking, exam.answers), self._dev.loss(scores, exam)
+        value = float(self._metric.values(exam, scores.ranking).mean())
+        return value, self._dev.loss(scores, exam)
 
 
 class CheckpointMark(transformers.TrainerCallback):

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import json
-import os
 import shutil
 from pathlib import Path
 from typing import Any
 
+from llmexam.machine import sync_to_disk
 from llmexam.storage.atomic import write_json
 from llmexam.training.base.processes import is_first_process
 
@@ -26,8 +26,7 @@ def mark_complete(checkpoint: Path) -> None:
     """
     sizes = _sizes(checkpoint)
     for name in sizes:
-        with (checkpoint / name).open("rb") as file:
-            os.fsync(file.fileno())
+        sync_to_disk(checkpoint / name)
     write_json(checkpoint / MARK_FILE, sizes)
 
 

@@ -12,17 +12,17 @@ from typing import Any, ClassVar, Generic, TypeVar
 import transformers
 
 from llmexam.errors import MissingDependencyError
-from llmexam.evaluation.metrics import map_at_k
 from llmexam.exam.exam import Exam
 from llmexam.exam.scores import ScoreMatrix
-from llmexam.lm.loading import ModelFolder
-from llmexam.lm.model_card import ModelCard
+from llmexam.lm.models.card import ModelCard
+from llmexam.lm.models.loading import ModelFolder
 from llmexam.tracking.tracker import Tracker
 from llmexam.training.base.arguments import training_device, training_precision
 from llmexam.training.base.dev_set import DevSet
 from llmexam.training.base.loop import run_training
 from llmexam.training.base.processes import is_first_process
 from llmexam.training.base.random_state import undisturbed
+from llmexam.training.dev_metric import dev_values
 from llmexam.training.preflight import require_trainable
 from llmexam.training.protocol import Estimate, TrainedModel
 from llmexam.training.settings import TrainingSettings
@@ -144,8 +144,8 @@ class GradientTrainer(ABC, Generic[AnyTraining]):
 
 
 def _figures(made: Prepared, scores: ScoreMatrix | None) -> dict[str, float]:
-    """Return MAP@3 of dev scores, and what the family measures beside it."""
-    found = {}
+    """Return the primary metric of dev scores, and what the family measures beside it."""
+    found: dict[str, float] = {}
     if made.dev is not None and scores is not None:
-        found["dev_map"] = map_at_k(scores.ranking, made.dev.exam.answers)
+        found = dev_values(made.dev.exam, scores)
     return {**found, **made.measure()}

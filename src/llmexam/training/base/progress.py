@@ -21,7 +21,7 @@ class ProgressBar(transformers.TrainerCallback):
     """
 
     def __init__(self, console: Console | None = None) -> None:
-        self._console = console or Console(file=sys.stderr)
+        self._console = console or Console(file=sys.stderr, markup=False, emoji=False)
         self._progress: Progress | None = None
         self._task: Any = None
         self._began = 0.0
@@ -34,7 +34,7 @@ class ProgressBar(transformers.TrainerCallback):
         if not (self._console.is_terminal and is_first_process()):
             return
         self._progress = Progress(
-            TextColumn("train"),
+            TextColumn("train", markup=False),
             BarColumn(),
             MofNCompleteColumn(),
             TextColumn("{task.description}", markup=False),

@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from llmexam.errors import ModelError
-from llmexam.lm.batching import longest_input
-from llmexam.lm.heads import MEAN_HEAD_FILE, HeadKind, Task
-from llmexam.lm.loading import ModelFolder, load_tokenizer, resolve_model
-from llmexam.lm.reader import Reader, load_reader
+from llmexam.lm.encoding.batching import longest_input
+from llmexam.lm.models.loading import ModelFolder, load_tokenizer, resolve_model
+from llmexam.lm.readers.heads import MEAN_HEAD_FILE, HeadKind, Task
+from llmexam.lm.readers.reader import Reader, load_reader
 from llmexam.training.base.lora import apply_lora
 from llmexam.training.base.optimiser import freeze
 from llmexam.training.settings import TrainingSettings

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from llmexam.exam.exam import Exam
-from llmexam.lm.embedding import load_embedder
-from llmexam.lm.loading import resolve_model
+from llmexam.lm.encoding.embedding import load_embedder
+from llmexam.lm.models.loading import resolve_model
 from llmexam.training.base.estimate import MB, count_steps, time_steps
 from llmexam.training.bi_encoder.model import load_model, make_trainer
 from llmexam.training.bi_encoder.rows import make_rows

@@ -15,8 +15,8 @@ from sentence_transformers import (
 from sentence_transformers.base.sampler import BatchSamplers
 from sentence_transformers.sentence_transformer import losses
 
-from llmexam.lm.embedding import Embedder
-from llmexam.lm.loading import ModelFolder
+from llmexam.lm.encoding.embedding import Embedder
+from llmexam.lm.models.loading import ModelFolder
 from llmexam.training.base.arguments import training_device
 from llmexam.training.base.library_trainer import SmallCheckpoints, library_arguments
 from llmexam.training.base.optimiser import create_optimiser, freeze, set_dropout

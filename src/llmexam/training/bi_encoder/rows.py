@@ -13,7 +13,7 @@ from llmexam.evidence.selection import SentenceSelector
 from llmexam.exam.exam import Exam
 from llmexam.exam.question import Question
 from llmexam.exam.wording import is_negated, means_all, means_none
-from llmexam.lm.embedding import Embedder
+from llmexam.lm.encoding.embedding import Embedder
 from llmexam.solvers.bi_encoder.encoding import closed_book_texts, query_texts
 from llmexam.training.bi_encoder.settings import BiEncoderTrainingSettings
 from llmexam.training.hard_negatives import hard_negatives

@@ -11,8 +11,8 @@ from sentence_transformers.sentence_transformer.evaluation import BinaryClassifi
 
 from llmexam.exam.exam import Exam
 from llmexam.exam.scores import ScoreMatrix
-from llmexam.lm.embedding import Embedder, load_embedder
-from llmexam.lm.loading import resolve_model
+from llmexam.lm.encoding.embedding import Embedder, load_embedder
+from llmexam.lm.models.loading import resolve_model
 from llmexam.solvers.bi_encoder.encoding import closed_book_texts
 from llmexam.solvers.bi_encoder.solver import BiEncoderSettings, BiEncoderSolver
 from llmexam.training.base.dev_set import DevSet

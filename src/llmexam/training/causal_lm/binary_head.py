@@ -11,9 +11,8 @@ from torch import Tensor
 from transformers.modeling_outputs import SequenceClassifierOutputWithPast
 
 from llmexam.errors import SettingsError
-from llmexam.lm.decoder.binary_head import HEAD_NAME, has_binary_head
-from llmexam.lm.decoder.loading import read_weights
-from llmexam.lm.loading import ModelFolder
+from llmexam.lm.decoder import HEAD_NAME, has_binary_head, read_weights
+from llmexam.lm.models.loading import ModelFolder
 from llmexam.training.causal_lm.settings import CausalLmTrainingSettings
 
 

@@ -11,7 +11,7 @@ import torch
 
 from llmexam.errors import ModelError
 from llmexam.exam.exam import Exam
-from llmexam.lm.loading import ModelFolder, load_tokenizer, refuse_pickled, require_packages
+from llmexam.lm.models.loading import ModelFolder, load_tokenizer, refuse_pickled, require_packages
 from llmexam.training.base.arguments import training_device, training_precision
 from llmexam.training.base.estimate import count_steps
 from llmexam.training.base.processes import n_processes

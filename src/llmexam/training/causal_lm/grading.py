@@ -10,8 +10,7 @@ import torch
 
 from llmexam.exam.exam import Exam
 from llmexam.exam.scores import ScoreMatrix
-from llmexam.lm.decoder.model import Decoder
-from llmexam.lm.decoder.scorer import LikelihoodScorer
+from llmexam.lm.decoder import Decoder, LikelihoodScorer
 from llmexam.solvers.prompts.template import PromptTemplate, read_template
 from llmexam.training.base import dev_set
 from llmexam.training.base.arguments import training_device, training_precision

@@ -8,7 +8,7 @@ from typing import Any
 
 from torch import Tensor, nn
 
-from llmexam.lm.decoder.binary_head import HEAD_NAME
+from llmexam.lm.decoder import HEAD_NAME
 from llmexam.training.base.batching import Draw
 from llmexam.training.base.losses import NO_LABEL
 from llmexam.training.base.optimiser import create_optimiser

@@ -16,13 +16,13 @@ from typing import Any
 import torch
 
 from llmexam.errors import ModelError
-from llmexam.lm.decoder.binary_head import (
+from llmexam.lm.decoder import (
     HEAD_NAME,
     auto_class,
     has_binary_head,
     require_binary_head,
 )
-from llmexam.lm.loading import ModelFolder
+from llmexam.lm.models.loading import ModelFolder
 from llmexam.training.causal_lm.settings import CausalLmTrainingSettings
 
 # Bytes a parameter.

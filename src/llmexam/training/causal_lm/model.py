@@ -12,12 +12,17 @@ import torch
 from torch import Tensor
 
 from llmexam.errors import MissingDependencyError, SettingsError
-from llmexam.lm.decoder.binary_head import ends_in_binary_head
-from llmexam.lm.decoder.loading import read_weights
-from llmexam.lm.decoder.probe import plain_answers, tolerance
-from llmexam.lm.decoder.requests import Continuation, whole_text
-from llmexam.lm.decoder.rounding import keep_products_plain, rounding_config
-from llmexam.lm.loading import ModelFolder, load_tokenizer, require_packages, resolve_model
+from llmexam.lm.decoder import (
+    Continuation,
+    ends_in_binary_head,
+    keep_products_plain,
+    plain_answers,
+    read_weights,
+    rounding_config,
+    tolerance,
+    whole_text,
+)
+from llmexam.lm.models.loading import ModelFolder, load_tokenizer, require_packages, resolve_model
 from llmexam.training.base.arguments import training_device, training_precision
 from llmexam.training.base.optimiser import freeze, set_dropout
 from llmexam.training.causal_lm.binary_head import (

@@ -14,7 +14,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from llmexam.lm.decoder.trie import TokenTrie, build_trie
+from llmexam.lm.decoder import TokenTrie, build_trie
 from llmexam.training.base.losses import NO_LABEL
 from llmexam.training.causal_lm.examples import Example, Part
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from llmexam.exam.exam import Exam
-from llmexam.lm.loading import require_packages
+from llmexam.lm.models.loading import require_packages
 from llmexam.training.base.dev_set import DevSet
 from llmexam.training.base.family import GradientTrainer, Prepared
 from llmexam.training.causal_lm.deepspeed import deepspeed_config

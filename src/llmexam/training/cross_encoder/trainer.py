@@ -6,9 +6,9 @@ from pathlib import Path
 
 from llmexam.exam.exam import Exam
 from llmexam.exam.scores import ScoreMatrix
-from llmexam.lm.text_pairs import TextPair
+from llmexam.lm.readers.text_pairs import TextPair
 from llmexam.solvers.cross_encoder.encoding import CrossEncoderEncoding
-from llmexam.solvers.option_pairs import option_pairs
+from llmexam.solvers.readers.encoding import option_pairs
 from llmexam.training.base.dev_set import DevSet
 from llmexam.training.base.family import GradientTrainer, Prepared
 from llmexam.training.base.trainee import Trainee

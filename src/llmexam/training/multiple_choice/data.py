@@ -12,8 +12,7 @@ from numpy.typing import NDArray
 
 from llmexam.exam.exam import Exam
 from llmexam.exam.question import Question
-from llmexam.solvers.option_encoding import encode_questions
-from llmexam.solvers.option_pairs import EncodingSettings
+from llmexam.solvers.readers.encoding import EncodingSettings, encode_questions
 from llmexam.training.base.batching import Draw
 from llmexam.training.base.losses import NO_LABEL
 from llmexam.training.hard_negatives import hard_negatives

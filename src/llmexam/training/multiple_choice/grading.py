@@ -7,7 +7,7 @@ import torch
 
 from llmexam.exam.exam import Exam
 from llmexam.exam.scores import ScoreMatrix
-from llmexam.lm.batching import token_batches
+from llmexam.lm.encoding.batching import token_batches
 from llmexam.training.base.arguments import training_device, training_precision
 from llmexam.training.base.trainee import Trainee
 from llmexam.training.multiple_choice.data import encode, pack

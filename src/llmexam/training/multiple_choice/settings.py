@@ -6,10 +6,10 @@ from typing import Literal
 
 from pydantic import Field
 
-from llmexam.lm.loading import BUNDLED
+from llmexam.lm.models.loading import BUNDLED
 from llmexam.settings.base import Settings
 from llmexam.settings.kinds import ModelRef
-from llmexam.solvers.option_pairs import EncodingSettings
+from llmexam.solvers.readers.encoding import EncodingSettings
 from llmexam.training.hard_negatives import HardNegativeSettings
 from llmexam.training.settings import TrainingSettings
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from llmexam.lm.text_pairs import EncodedPair, TextPair, encode_pairs
+from llmexam.lm.readers.text_pairs import EncodedPair, TextPair, encode_pairs
 from llmexam.training.pairs.settings import PairTrainingSettings
 
 

@@ -14,8 +14,8 @@ from sentence_transformers.base.modules import Module
 from sentence_transformers.cross_encoder import CrossEncoder
 from torch import Tensor
 
-from llmexam.lm.reader import Reader, TokenBatch
-from llmexam.lm.text_pairs import EncodedPair
+from llmexam.lm.readers.reader import Reader, TokenBatch
+from llmexam.lm.readers.text_pairs import EncodedPair
 
 
 class ReaderModule(Module):

@@ -6,7 +6,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from llmexam.lm.loading import BUNDLED
+from llmexam.lm.models.loading import BUNDLED
 from llmexam.settings.kinds import ModelRef
 from llmexam.training.settings import TrainingSettings
 

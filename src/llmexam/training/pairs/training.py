@@ -14,8 +14,8 @@ from sentence_transformers.base.sampler import BatchSamplers
 from sentence_transformers.cross_encoder import CrossEncoderTrainer as _LibraryTrainer
 from sentence_transformers.cross_encoder import CrossEncoderTrainingArguments, losses
 
-from llmexam.lm.batching import token_batches
-from llmexam.lm.reader import Reader, TokenBatch
+from llmexam.lm.encoding.batching import token_batches
+from llmexam.lm.readers.reader import Reader, TokenBatch
 from llmexam.training.base.arguments import training_device, training_precision
 from llmexam.training.base.dev_set import DevSet
 from llmexam.training.base.family import Prepared

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from llmexam.errors import MissingDependencyError
+from llmexam.evaluation.metrics.ranked import RankMetric
 from llmexam.solvers.ranker.encoding import SCORE_COLUMNS, OptionRows
 from llmexam.solvers.ranker.model import Logit, centre
 from llmexam.solvers.ranker.texts import TEXT_COLUMNS
@@ -63,21 +64,20 @@ def choice_loss(utilities: Floats, choices: Choices) -> tuple[float, Floats]:
     return loss, odds / np.repeat(sums, choices.sizes)
 
 
-def choice_precisions(utilities: Floats, choices: Choices, k: int) -> Floats:
-    """Return the average precision at k of each question, shape `[n_questions]`.
+def choice_values(utilities: Floats, choices: Choices, metric: RankMetric) -> Floats:
+    """Return the value of each question by a metric, shape `[n_questions]`.
 
-    Options level with the right one share their mean place.
+    Options with the same utility as the right one share their mean rank.
 
     Args:
         utilities: Higher is better, shape `[n_rows]`.
         choices: The questions.
-        k: How many places count.
+        metric: The metric.
     """
     right = np.repeat(utilities[choices.right], choices.sizes)
     above = np.add.reduceat((utilities > right).astype(np.float64), choices.starts)
     level = np.add.reduceat((utilities == right).astype(np.float64), choices.starts)
-    places = above + (level + 1) / 2
-    return np.where(places <= k, 1 / places, 0.0)
+    return metric.at_rank(above + (level + 1) / 2)
 
 
 def logit_loss(weights: Floats, choices: Choices, ridge: float) -> tuple[float, Floats]:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from llmexam.evaluation.metrics.registry import choice_metrics
 from llmexam.exam.exam import Exam
 from llmexam.exam.scores import ScoreMatrix
 from llmexam.exam.splits import k_folds
@@ -17,7 +18,7 @@ from llmexam.training.ranker.boosting import STEP, fit_trees, losses_by_round
 from llmexam.training.ranker.conditional_logit import (
     Choices,
     choice_loss,
-    choice_precisions,
+    choice_values,
     fit_logit,
     minimise,
     scaled_choices,
@@ -128,8 +129,8 @@ def _choose_logit(
     """Return the ridge, and whether texts are weighed, that do best on questions held out.
 
     The ridge is chosen by likelihood, which feels small changes. Texts are only weighed where that
-    gains more than a standard error of MAP@k: on 768 questions they made the right options likelier
-    but their places worse.
+    gains more than a standard error of the primary metric: on 768 questions they made the right
+    options likelier but MAP@3 worse.
     """
     kinds = (False, True) if settings.weigh_texts is None else (settings.weigh_texts,)
     if len(kinds) == 1 and settings.ridge is not None:
@@ -138,6 +139,8 @@ def _choose_logit(
     if len(kinds) == 1:
         return tried[0][0], kinds[0]
     gains = tried[1][1] - tried[0][1]
+    if not choice_metrics(settings.k)[0].higher_is_better:
+        gains = -gains
     texts = bool(gains.mean() > gains.std() / np.sqrt(len(gains)))
     return tried[texts][0], texts
 
@@ -149,8 +152,9 @@ def _choose_ridge(
     settings: RankerTrainingSettings,
     texts: bool,
 ) -> tuple[float, Floats]:
-    """Return the best ridge, and the average precision of each question when it is held out."""
+    """Return the best ridge, and each question's value of the metric when it is held out."""
     ridges = RIDGES if settings.ridge is None else (settings.ridge,)
+    metric = choice_metrics(settings.k)[0]
     names, scales = telling_columns(table, texts=texts)
     losses, earned = np.zeros(len(ridges)), np.zeros((len(ridges), len(exam)))
     for held, others in _inner_folds(exam, settings):
@@ -163,7 +167,7 @@ def _choose_ridge(
             weights = minimise(train, ridge, weights) if names else weights
             utilities = test.rows @ weights
             losses[i] += choice_loss(utilities, test)[0] * len(held) / len(exam)
-            earned[i, held] = choice_precisions(utilities, test, settings.k)
+            earned[i, held] = choice_values(utilities, test, metric)
     best = int(losses.argmin())
     return ridges[best], earned[best]
 

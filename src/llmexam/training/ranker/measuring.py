@@ -9,7 +9,7 @@ import numpy as np
 
 from llmexam.evaluation.bootstrap import mean_intervals
 from llmexam.evaluation.compare import compare_results
-from llmexam.evaluation.metrics import grade_questions
+from llmexam.evaluation.metrics.registry import choice_metrics
 from llmexam.exam.exam import Exam
 from llmexam.exam.scores import ScoreMatrix
 from llmexam.solvers.ranker.encoding import OptionRows
@@ -21,10 +21,11 @@ from llmexam.training.ranker.settings import RankerTrainingSettings
 _N_NAMED = 30
 
 
-def measure_map(exam: Exam, scores: ScoreMatrix, k: int) -> dict[str, float]:
-    """Return MAP@k with its interval: value, low, high."""
-    grades = grade_questions(scores.ranking, exam.answers, k=k)[:, :1]
-    return mean_intervals(grades)[0].model_dump()
+def measure(exam: Exam, scores: ScoreMatrix, k: int) -> dict[str, float]:
+    """Return the primary metric with its interval: value, low, high."""
+    metric = choice_metrics(k)[0]
+    values = metric.values(exam, scores.ranking)[:, None]
+    return mean_intervals(values, bounds=metric.bounds)[0].model_dump()
 
 
 def measure_members(
@@ -34,14 +35,15 @@ def measure_members(
     out_of_fold: ScoreMatrix,
     settings: RankerTrainingSettings,
 ) -> dict[str, dict[str, Any]]:
-    """Return for each member its own MAP@k, and what the ranker has of it, with intervals.
+    """Return the primary metric of each member, and its gain for the ranker, with intervals.
 
-    The gain is the ranker's MAP@k less that of a ranker trained without the member, both out of
+    The gain is the ranker's value less that of a ranker trained without the member, both out of
     fold and paired; only where the settings ask for it and others are left.
     """
     found: dict[str, dict[str, Any]] = {}
+    metric = choice_metrics(settings.k)[0]
     for name, own in scores.items():
-        found[name] = {"map_at_k": measure_map(exam, own, settings.k)}
+        found[name] = {metric.name: measure(exam, own, settings.k)}
         if settings.member_gains and len(scores) > 1:
             rest = table.keep(names_without(table.names, name))
             without = score_out_of_fold(exam, rest, settings)

@@ -15,7 +15,7 @@ from llmexam.evaluation.alignment import align_scores
 from llmexam.exam.exam import Exam
 from llmexam.exam.score_files import read_scores
 from llmexam.exam.scores import ScoreMatrix
-from llmexam.lm.model_card import ModelCard, read_card
+from llmexam.lm.models.card import ModelCard, read_card
 from llmexam.solvers.protocol import Solver
 from llmexam.solvers.ranker.asking import ask_members
 from llmexam.solvers.ranker.encoding import OptionRows

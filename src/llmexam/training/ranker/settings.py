@@ -66,7 +66,7 @@ class RankerTrainingSettings(Settings):
     member_gains: bool = Field(
         True, description="train without each member, too, to tell what it brings"
     )
-    k: int = Field(3, ge=1, le=26, description="the k of MAP@k")
+    k: int = Field(3, ge=1, le=26, description="how many of the first options count in metrics")
     n_threads: int = Field(1, ge=1, le=256, description="threads of the trees")
     seed: int = Field(0, ge=0, lt=2**31, description="seed of folds and trees")
 

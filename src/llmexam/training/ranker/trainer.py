@@ -13,7 +13,7 @@ from llmexam.evaluation.alignment import require_answers
 from llmexam.exam.exam import Exam
 from llmexam.exam.score_files import write_scores
 from llmexam.exam.scores import ScoreMatrix
-from llmexam.lm.model_card import CARD_FILE, ModelCard, write_card
+from llmexam.lm.models.card import CARD_FILE, ModelCard, write_card
 from llmexam.solvers.ranker.encoding import OptionRows
 from llmexam.solvers.ranker.model import RankerModel, write_ranker
 from llmexam.tracking.tracker import Tracker
@@ -28,7 +28,7 @@ from llmexam.training.ranker.fitting import (
     right_rows,
     score_out_of_fold,
 )
-from llmexam.training.ranker.measuring import measure_columns, measure_map, measure_members
+from llmexam.training.ranker.measuring import measure, measure_columns, measure_members
 from llmexam.training.ranker.members import check_members, make_members
 from llmexam.training.ranker.settings import RankerTrainingSettings
 
@@ -83,7 +83,7 @@ class RankerTrainer:
         fitted = fit_ranker(train, table, settings)
         out_of_fold = score_out_of_fold(train, table, settings)
         metrics = {
-            "out_of_fold": measure_map(train, out_of_fold, settings.k),
+            "out_of_fold": measure(train, out_of_fold, settings.k),
             "members": measure_members(train, table, scores, out_of_fold, settings),
             "ridge": fitted.ridge,
             "weighs_texts": fitted.texts,
@@ -94,7 +94,7 @@ class RankerTrainer:
         if dev is not None:
             dev_scores = _score(fitted.model, dev, members.ask(dev)[0])
             if dev.is_labelled:
-                metrics["dev"] = measure_map(dev, dev_scores, settings.k)
+                metrics["dev"] = measure(dev, dev_scores, settings.k)
         curve = _curve(fitted)
         for point in curve:
             tracker.log(point.step, point.values)

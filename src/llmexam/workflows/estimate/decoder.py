@@ -10,8 +10,7 @@ from llmexam.solvers.registry import create_solver
 from llmexam.workflows.estimate.prediction import LIBRARIES, WEIGHTS
 
 if TYPE_CHECKING:
-    from llmexam.lm.decoder.requests import Group
-    from llmexam.lm.decoder.scorer import LikelihoodScorer
+    from llmexam.lm.decoder import Group, LikelihoodScorer
     from llmexam.solvers.causal_lm.solver import CausalLmSolver
 
 
@@ -42,8 +41,7 @@ class DecoderReads:
         import psutil
         import torch
 
-        from llmexam.lm.decoder.head import LOGIT_BYTES
-        from llmexam.lm.decoder.memory_plan import layer_bytes_per_token
+        from llmexam.lm.decoder import LOGIT_BYTES, layer_bytes_per_token
 
         resident = psutil.Process().memory_info().rss
         decoder = self._scorer.decoder
@@ -73,7 +71,7 @@ class DecoderReads:
 
     def compute(self, groups: Sequence[Group]) -> int:
         """Score groups as a fresh run would, and return the tokens computed, with padding."""
-        from llmexam.lm.decoder.scorer import LikelihoodScorer
+        from llmexam.lm.decoder import LikelihoodScorer
 
         fresh = LikelihoodScorer(self._scorer.decoder, n_tokens=self.n_tokens)
         fresh.score(groups)
@@ -81,7 +79,7 @@ class DecoderReads:
 
     @property
     def _scorer(self) -> LikelihoodScorer:
-        from llmexam.lm.decoder.scorer import LikelihoodScorer
+        from llmexam.lm.decoder import LikelihoodScorer
 
         scorer = self.solver.scorer
         assert isinstance(scorer, LikelihoodScorer)

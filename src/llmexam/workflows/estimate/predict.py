@@ -14,7 +14,7 @@ from llmexam.solvers.registry import create_solver
 from llmexam.workflows.estimate.prediction import Estimate, Prediction, hold_to_limit
 from llmexam.workflows.estimate.text import parse_duration
 from llmexam.workflows.evaluate import load_exam
-from llmexam.workflows.evidence.search import attach_evidence
+from llmexam.workflows.evidence.search import attach_evidence, check_model_is_used
 
 if TYPE_CHECKING:
     from llmexam.solvers.served.solver import ServedSolver
@@ -57,6 +57,7 @@ def estimate_file(
     """
     limit_seconds = parse_duration(limit) if limit is not None else None
     made = create_solver(solver, settings)
+    check_model_is_used(indexes, index_model, field="index_model")
     asked = load_exam(exam, format)
     if indexes:
         asked = attach_evidence(asked, indexes, k=k, model=index_model)

@@ -9,9 +9,9 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from llmexam.exam.question import Question
+from llmexam.machine import peak_memory_mb
 from llmexam.solvers.protocol import Solver
 from llmexam.solvers.scoring import QUESTIONS_A_CALL
-from llmexam.stages.stages import peak_memory_mb
 from llmexam.workflows.estimate.line import (
     FEWEST_ROUNDS,
     MOST_ROUNDS,

@@ -20,7 +20,7 @@ from llmexam.workflows.estimate.line import (
 from llmexam.workflows.estimate.prediction import Prediction, Spread, Timed
 
 if TYPE_CHECKING:
-    from llmexam.lm.decoder.requests import Group
+    from llmexam.lm.decoder import Group
 
 Clock = Callable[[], float]
 TOKENS = "tokens"
@@ -75,7 +75,7 @@ def predict_decoder(
         samples: Numbers of questions to time.
         clock: What tells the time, in seconds.
     """
-    from llmexam.lm.decoder.batches import count_work
+    from llmexam.lm.decoder import count_work
 
     begin = clock()
     memory = dict(reads.load())

@@ -6,23 +6,27 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal
 
-from llmexam.evidence.corpus import corpus_files
+from llmexam.evidence.chunking import ChunkSettings
+from llmexam.evidence.corpus import CorpusSettings, corpus_files
 from llmexam.evidence.index.files import index_hash
 from llmexam.evidence.index.manifest import read_manifest
-from llmexam.evidence.reranker import load_reranker
+from llmexam.evidence.queries import QueryForm
+from llmexam.evidence.reranker import RerankerSettings, load_reranker
+from llmexam.evidence.retriever import Given
 from llmexam.exam.audit import Finding
 from llmexam.exam.exam import Exam
 from llmexam.exam.parsers import read_exam
 from llmexam.exam.writers import write_exam
-from llmexam.lm.loading import BUNDLED, resolve_model
-from llmexam.lm.model_card import EvidenceOrigin
+from llmexam.lm.models.card import EvidenceOrigin
+from llmexam.lm.models.loading import BUNDLED, identify_model, resolve_model
 from llmexam.solvers.registry import solver_entries
-from llmexam.stages.code import code_hash
-from llmexam.stages.stages import Stages
+from llmexam.stages.stage import Executor, Keyed, Stage, StageContext
 from llmexam.stages.versions import model_versions
 from llmexam.workflows.evidence.index import build_index, corpus_sources
 from llmexam.workflows.evidence.plan import EvidencePlan
 from llmexam.workflows.evidence.search import attach_evidence
+
+Kind = Literal["sparse", "dense"]
 
 # Builds are kept beside the run's other results.
 _INDEX = "index/{kind}"
@@ -30,7 +34,7 @@ _FOUND = "evidence.jsonl"
 
 
 def gather_evidence(
-    plan: EvidencePlan, exam: Exam, stages: Stages, folder: Path
+    plan: EvidencePlan, exam: Exam, stages: Executor, folder: Path
 ) -> tuple[Exam, dict[str, str]]:
     """Return the exam with its evidence, and what a report says of where that came from.
 
@@ -53,7 +57,7 @@ def gather_evidence(
     if plan.corpus:
         indexes += [_build(plan, kind, stages, folder) for kind in plan.kinds]
     hashes = {str(path): index_hash(path) for path in indexes}
-    asked = _search(plan, exam, indexes, hashes, stages, folder)
+    asked = _search(plan, exam, indexes, list(hashes.values()), stages)
     n_found = sum(bool(question.passages) for question in asked)
     return asked, {
         "evidence": f"for {n_found} of {len(asked)} questions; given passages: {plan.given}",
@@ -137,79 +141,102 @@ def missing_evidence(exam: Exam, solvers: Sequence[str]) -> tuple[Finding, ...]:
     return (Finding("no evidence", "warning", message, rows),)
 
 
-def _build(
-    plan: EvidencePlan, kind: Literal["sparse", "dense"], stages: Stages, folder: Path
-) -> Path:
-    place = _INDEX.format(kind=kind)
-    inputs = {
-        "sources": [source.model_dump() for source in corpus_sources(plan.corpora)],
-        "fields": [corpus.model_dump(mode="json") for corpus in plan.corpora],
-        "chunking": plan.chunking.model_dump(),
-        "weights": resolve_model(plan.model).weights_hash if kind == "dense" else "",
-        "code": code_hash(),
-        "versions": model_versions() if kind == "dense" else {},
-    }
-
-    def compute() -> Path:
-        build_index(
-            plan.corpora,
-            folder / place,
-            kind=kind,
-            chunking=plan.chunking,
-            model=plan.model,
-            progress=stages.advance,
+def _build(plan: EvidencePlan, kind: Kind, stages: Executor, folder: Path) -> Path:
+    output = _INDEX.format(kind=kind)
+    stages.run(
+        Stage(
+            name=f"index {kind}",
+            function=_build_index,
+            load=lambda context, **inputs: None,
+            inputs={
+                "corpora": Keyed(plan.corpora, _key_of_corpora(plan)),
+                "chunking": plan.chunking,
+                "model": Keyed(plan.model, identify_model(plan.model) if kind == "dense" else ""),
+                "versions": Keyed(None, model_versions() if kind == "dense" else {}),
+                "kind": kind,
+            },
+            outputs=[output],
+            code=[build_index.__module__],
         )
-        return folder / place
+    )
+    return folder / output
 
-    return stages.run(
-        f"index {kind}", inputs, [place], compute=compute, load=lambda: folder / place
+
+def _key_of_corpora(plan: EvidencePlan) -> list[object]:
+    """Return what the files of the corpora say, and how they are read."""
+    read = [corpus.model_dump(mode="json", exclude={"path"}) for corpus in plan.corpora]
+    return [[source.model_dump() for source in corpus_sources(plan.corpora)], read]
+
+
+def _build_index(
+    context: StageContext,
+    *,
+    corpora: Sequence[CorpusSettings],
+    chunking: ChunkSettings,
+    model: str,
+    kind: Kind,
+    versions: None,
+) -> None:
+    build_index(
+        corpora,
+        context.folder / _INDEX.format(kind=kind),
+        kind=kind,
+        chunking=chunking,
+        model=model,
+        progress=context.advance,
     )
 
 
 def _search(
-    plan: EvidencePlan,
+    plan: EvidencePlan, exam: Exam, indexes: Sequence[Path], hashes: Sequence[str], stages: Executor
+) -> Exam:
+    found = stages.run(
+        Stage(
+            name="search",
+            function=_find_evidence,
+            load=_load_evidence,
+            inputs={
+                "exam": exam,
+                "indexes": Keyed(indexes, hashes),
+                "query_form": plan.query_form,
+                "k": plan.k,
+                "given": plan.given,
+                # The default is no choice of the user's, and the hash of an index holds its model.
+                "model": Keyed(None if plan.model == BUNDLED else plan.model, None),
+                "reranker": plan.reranker,
+                "versions": Keyed(None, model_versions() if plan.reranker else {}),
+            },
+            outputs=[_FOUND],
+            code=[attach_evidence.__module__],
+        )
+    )
+    return exam.with_passages([question.passages for question in found])
+
+
+def _find_evidence(
+    context: StageContext,
+    *,
     exam: Exam,
     indexes: Sequence[Path],
-    hashes: dict[str, str],
-    stages: Stages,
-    folder: Path,
+    query_form: QueryForm,
+    k: int,
+    given: Given,
+    model: str | None,
+    reranker: RerankerSettings | None,
+    versions: None,
 ) -> Exam:
-    path = folder / _FOUND
-
-    def compute() -> Exam:
-        found = attach_evidence(
-            exam,
-            indexes,
-            query_form=plan.query_form,
-            k=plan.k,
-            given=plan.given,
-            # The default is no choice of the user's.
-            model=None if plan.model == BUNDLED else plan.model,
-            reranker=load_reranker(plan.reranker) if plan.reranker else None,
-        )
-        write_exam(path, found, format="jsonl")
-        return found
-
-    def load() -> Exam:
-        found = read_exam(path, format="jsonl")
-        return exam.with_passages([question.passages for question in found])
-
-    inputs = {
-        "exam": exam.content_hash,
-        "indexes": list(hashes.values()),
-        "query_form": plan.query_form,
-        "k": plan.k,
-        "given": plan.given,
-        "code": code_hash(),
-    }
-    if plan.reranker is not None:
-        weights = resolve_model(plan.reranker.model).weights_hash
-        inputs["reranker"] = {**plan.reranker.model_dump(), "weights": weights}
-        inputs["versions"] = model_versions()
-    return stages.run(
-        "search",
-        inputs,
-        [_FOUND],
-        compute=compute,
-        load=load,
+    found = attach_evidence(
+        exam,
+        indexes,
+        query_form=query_form,
+        k=k,
+        given=given,
+        model=model,
+        reranker=load_reranker(reranker) if reranker else None,
     )
+    write_exam(context.folder / _FOUND, found, format="jsonl")
+    return found
+
+
+def _load_evidence(context: StageContext, **inputs: object) -> Exam:
+    return read_exam(context.folder / _FOUND, format="jsonl")

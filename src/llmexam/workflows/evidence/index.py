@@ -6,7 +6,6 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
 
 from llmexam.errors import CorpusError, IndexMismatchError, SettingsError
 from llmexam.evidence.chunking import (
@@ -58,10 +57,10 @@ def build_index(
     corpora: Corpora | str | Path | CorpusSettings,
     out: str | Path,
     *,
-    kind: Literal["sparse", "dense"] = "sparse",
+    kind: str = "sparse",
     chunking: ChunkSettings | None = ChunkSettings(),  # noqa: B008 - frozen
     deduplicate: bool = True,
-    model: str = "bundled",
+    model: str | None = None,
     encoder: Encoder | None = None,
     progress: Progress | None = None,
 ) -> IndexSummary:
@@ -73,7 +72,7 @@ def build_index(
         kind: `sparse` (BM25) or `dense` (vectors of a bi-encoder).
         chunking: How documents are cut into passages; None keeps them whole.
         deduplicate: Whether a passage whose text came before is dropped.
-        model: Name or folder of the bi-encoder (dense only).
+        model: Name or folder of the bi-encoder (dense only); None is the bundled one.
         encoder: The bi-encoder itself, instead of `model`.
         progress: Called now and then with the number of passages so far.
 
@@ -83,6 +82,12 @@ def build_index(
         MissingDependencyError: A dense index, and the extra `encoders` is not installed.
     """
     reading = _Reading(corpora, chunking, deduplicate, progress)
+    if kind == "sparse" and model is not None:
+        raise SettingsError(
+            f"a sparse index has no model, but '{model}' was given",
+            field="model",
+            hint="Build a dense index (kind 'dense'), or leave out the model",
+        )
     if kind == "sparse":
         from llmexam.evidence.index.sparse import SparseIndex
 
@@ -91,12 +96,12 @@ def build_index(
         )
     elif kind == "dense":
         from llmexam.evidence.index.dense import DenseIndex
-        from llmexam.lm.embedding import load_embedder
+        from llmexam.lm.encoding.embedding import load_embedder
 
         index = DenseIndex.build(
             out,
             reading.passages(),
-            encoder or load_embedder(model),
+            encoder or load_embedder(model or "bundled"),
             chunking=reading.plain_chunking,
             sources=reading.sources,
         )

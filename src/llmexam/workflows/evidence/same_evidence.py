@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator
 
 from llmexam.errors import SettingsError
 from llmexam.exam.exam import Exam
-from llmexam.lm.model_card import EvidenceOrigin
+from llmexam.lm.models.card import EvidenceOrigin
 from llmexam.solvers.protocol import Solver
 from llmexam.workflows.evidence.gather import evidence_origin
 from llmexam.workflows.evidence.plan import EvidencePlan

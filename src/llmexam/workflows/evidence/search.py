@@ -10,9 +10,10 @@ from typing import Any
 
 from llmexam.errors import CorpusError, SettingsError
 from llmexam.evidence.encoder import Encoder
+from llmexam.evidence.index.manifest import read_manifest
 from llmexam.evidence.index.opening import open_index
 from llmexam.evidence.judgements import RankingQuality, judge, read_qrels
-from llmexam.evidence.queries import QueryForm
+from llmexam.evidence.queries import QueryForm, parse_query_form
 from llmexam.evidence.retriever import (
     Given,
     IndexRetriever,
@@ -81,6 +82,30 @@ def open_retriever(
     return IndexRetriever(*(open_index(folder, encoder=encoder, model=model) for folder in folders))
 
 
+def check_model_is_used(
+    indexes: str | Path | Sequence[str | Path], model: str | None, *, field: str = "model"
+) -> None:
+    """Check that a bi-encoder is named only where a dense index is searched.
+
+    Args:
+        indexes: The indexes that are searched.
+        model: The bi-encoder, or None where none is named.
+        field: The name of that setting, for the error text.
+
+    Raises:
+        EvidenceIndexError: An index cannot be used.
+        SettingsError: A model is named, and none of the indexes is dense.
+    """
+    folders = [indexes] if isinstance(indexes, str | Path) else indexes
+    if model is None or any(read_manifest(folder).kind == "dense" for folder in folders):
+        return
+    raise SettingsError(
+        f"the bi-encoder '{model}' was given, but no dense index to search with it",
+        field=field,
+        hint="Name a dense index, or leave out the model",
+    )
+
+
 def search_index(
     indexes: str | Path | Sequence[str | Path],
     queries: Sequence[str] | Mapping[str, str],
@@ -109,6 +134,7 @@ def search_index(
         queries = {str(place): query for place, query in enumerate(queries, 1)}
     if not queries:
         raise SettingsError("there is no query", hint="Name queries or an exam")
+    check_model_is_used(indexes, model)
     retriever = open_retriever(indexes, encoder=encoder, model=model)
     start = time.perf_counter()
     rankings = retriever.retrieve(list(queries.values()), _depth(k, judgements))
@@ -135,6 +161,7 @@ def search_exam(
     Arguments and errors are those of `search_index` and `attach_passages`; judgements go by the
     ids of the questions.
     """
+    check_model_is_used(indexes, model)
     retriever = open_retriever(indexes, encoder=encoder, model=model)
     start = time.perf_counter()
     with_passages = attach_passages(
@@ -149,7 +176,7 @@ def search_exam_file(
     indexes: str | Path | Sequence[str | Path],
     exam: str | Path,
     *,
-    query_form: QueryForm = "prompt+each-option",
+    query_form: str = "prompt+each-option",
     k: int = 10,
     judgements: str | Path | None = None,
     model: str | None = None,
@@ -158,9 +185,9 @@ def search_exam_file(
 
     Arguments and errors are those of `search_exam` and `read_exam`.
     """
-    questions = load_exam(exam)
+    form = parse_query_form(query_form)
     return search_exam(
-        indexes, questions, query_form=query_form, k=k, judgements=judgements, model=model
+        indexes, load_exam(exam), query_form=form, k=k, judgements=judgements, model=model
     )
 
 

@@ -2,39 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar
 
-from pydantic import TypeAdapter
-
 from llmexam.evaluation.evaluate import evaluate_scores
-from llmexam.evaluation.position import audit_positions
 from llmexam.evaluation.results import PositionAudit
 from llmexam.exam.exam import Exam
-from llmexam.exam.question import Question
-from llmexam.exam.score_files import read_scores, write_scores
+from llmexam.exam.score_files import read_scores
 from llmexam.exam.scores import ScoreMatrix
-from llmexam.lm.loading import identify_model
+from llmexam.lm.models.loading import identify_model
 from llmexam.report.content import SolverResult
-from llmexam.settings.walk import key_values, model_of, with_hashes
+from llmexam.settings.walk import model_of, with_hashes
 from llmexam.solvers.protocol import Explanation, Solver
 from llmexam.solvers.registry import create_solver, solver_entries
-from llmexam.solvers.scoring import solve
-from llmexam.stages.code import code_hash
-from llmexam.stages.stages import Stages
+from llmexam.stages.stage import Executor, Keyed, Stage
 from llmexam.stages.versions import installed_versions, model_versions, origin_version
-from llmexam.storage.atomic import write_text
 from llmexam.training.curve_file import read_curve
+from llmexam.workflows.run import answers
+from llmexam.workflows.run.answers import modules_behind_solver
 from llmexam.workflows.run.plan import Plan, SolverPlan
 from llmexam.workflows.run.scored import ScoredSolver, alike, with_scored
 
 Result = TypeVar("Result")
 
-_EXPLANATIONS = TypeAdapter(tuple[Explanation, ...])
 
-
-def judge_all(plan: Plan, exam: Exam, stages: Stages, folder: Path) -> list[SolverResult]:
+def judge_all(plan: Plan, exam: Exam, stages: Executor, folder: Path) -> list[SolverResult]:
     """Return what each solver of the plan gave, in the plan's order.
 
     Solvers that ask others come after all others: what they ask for is there by then, and no
@@ -62,7 +55,7 @@ def judge_all(plan: Plan, exam: Exam, stages: Stages, folder: Path) -> list[Solv
 
 
 def judge_solver(
-    planned: SolverPlan, solver: Solver, exam: Exam, plan: Plan, stages: Stages, folder: Path
+    planned: SolverPlan, solver: Solver, exam: Exam, plan: Plan, stages: Executor, folder: Path
 ) -> SolverResult:
     """Return all that one solver of the plan gave; what is there already is not done again.
 
@@ -107,38 +100,31 @@ def judge_solver(
 
 
 class _Judging:
-    """The stages of one solver: each keyed by exam, settings, weights and code."""
+    """The stages of one solver."""
 
     def __init__(
-        self, planned: SolverPlan, solver: Solver, exam: Exam, stages: Stages, folder: Path
+        self, planned: SolverPlan, solver: Solver, exam: Exam, stages: Executor, folder: Path
     ) -> None:
         self._name = planned.name
-        self._settings = planned.settings
-        self._exam = exam
         self._stages = stages
         self._folder = folder
         self._solver = solver
-        self._description = description = solver.describe()
-        self._code = code_hash(*_modules_behind(solver))
-        self._inputs = {
-            "exam": exam.content_hash,
+        self._description = solver.describe()
+        self._code = modules_behind_solver(solver)
+        # The object does not tell its key: its name, settings, weights and packages do.
+        key = {
             "solver": planned.solver,
-            "settings": key_values(planned.settings, identify_model),
-            "weights": description.weights_hash,
-            "code": self._code,
+            "settings": planned.settings,
+            "weights": self._description.weights_hash,
             "versions": _versions_behind(planned.solver),
         }
+        self._inputs = {"exam": exam, "solver": Keyed(solver, key)}
+        # Settings that change no score may change what is shown, such as how many sentences.
+        self._shown = with_hashes(planned.settings, identify_model).model_dump(mode="json")
 
     def score(self) -> ScoreMatrix:
-        def compute(path: Path) -> ScoreMatrix:
-            scores = solve(self._exam, self._solver, progress=self._stages.advance)
-            made_by = {"solver": self._name, "exam_hash": self._exam.content_hash}
-            used = {"usage": str(self._solver.used()), "code_hash": self._code}
-            write_scores(path, scores, {**made_by, **used})
-            return scores
-
-        file = f"scores/{self._name}.parquet"
-        return self._run("score", file, {}, compute, lambda path: read_scores(path)[0])
+        """Return the solver's scores of the exam."""
+        return self._run("score", answers.score, answers.load_scores, "scores/{}.parquet")
 
     def usage(self) -> str:
         """Return what the solver has used in this run, else what its scores took in an earlier."""
@@ -146,58 +132,45 @@ class _Judging:
         return str(self._solver.used()) or read_scores(path)[1].get("usage", "")
 
     def explain(self) -> tuple[Explanation, ...]:
-        def compute(path: Path) -> tuple[Explanation, ...]:
-            found = tuple(self._solver.explain(self._exam.questions))
-            write_text(path, _EXPLANATIONS.dump_json(found).decode("utf-8"))
-            return found
-
-        def load(path: Path) -> tuple[Explanation, ...]:
-            return _EXPLANATIONS.validate_json(path.read_bytes())
-
-        # Settings that change no score may change what is shown, such as the number of sentences.
-        shown = with_hashes(self._settings, identify_model).model_dump(mode="json")
-        file = f"explanations/{self._name}.json"
-        return self._run("explain", file, {"shown": shown}, compute, load)
+        """Return the solver's explanations."""
+        return self._run(
+            "explain",
+            answers.explain,
+            answers.load_explanations,
+            "explanations/{}.json",
+            shown=Keyed(None, self._shown),
+        )
 
     def audit(self, scores: ScoreMatrix, k: int) -> PositionAudit:
-        def compute(path: Path) -> PositionAudit:
-            follows = self._description.order_invariant
-            score = _follow(self._exam, scores) if follows else self._solver.score
-            found = audit_positions(score, self._exam, scores, k=k)
-            write_text(path, found.model_dump_json(indent=2) + "\n")
-            return found
-
-        def load(path: Path) -> PositionAudit:
-            return PositionAudit.model_validate_json(path.read_bytes())
-
-        file = f"positions/{self._name}.json"
-        return self._run("rotate options for", file, {"k": k}, compute, load)
+        """Return what happens to the scores when the options change places."""
+        return self._run(
+            "rotate options for",
+            answers.rotate,
+            answers.load_positions,
+            "positions/{}.json",
+            scores=Keyed(scores, None),
+            k=k,
+        )
 
     def _run(
         self,
         what: str,
-        file: str,
-        more: dict[str, Any],
-        compute: Callable[[Path], Result],
-        load: Callable[[Path], Result],
+        function: Callable[..., Result],
+        load: Callable[..., Result],
+        output: str,
+        **inputs: Any,
     ) -> Result:
-        path = self._folder / file
+        file = output.format(self._name)
         return self._stages.run(
-            f"{what} {self._name}",
-            {**self._inputs, **more},
-            [file],
-            compute=lambda: compute(path),
-            load=lambda: load(path),
+            Stage(
+                name=f"{what} {self._name}",
+                function=function,
+                load=load,
+                inputs={**self._inputs, **inputs, "file": Keyed(file, None)},
+                outputs=[file],
+                code=self._code,
+            )
         )
-
-
-def _modules_behind(solver: Solver) -> list[str]:
-    """Return the modules whose code decides a solver's scores: its own and its members'."""
-    inside = solver.solver if isinstance(solver, ScoredSolver) else solver
-    found = [type(inside).__module__, solve.__module__]
-    for member in inside.describe().members.values():
-        found += _modules_behind(member)
-    return found
 
 
 def _versions_behind(solver: str) -> dict[str, str]:
@@ -207,30 +180,3 @@ def _versions_behind(solver: str) -> dict[str, str]:
     if entry.origin != "llmexam":
         found[entry.origin] = origin_version(entry.origin)
     return found
-
-
-def _follow(exam: Exam, scores: ScoreMatrix) -> Callable[[Sequence[Question]], ScoreMatrix]:
-    """Return what an order-invariant solver would score, without asking it again.
-
-    `check_solver` holds such solvers to their claim; here their scores just move along with
-    the options.
-    """
-    known = {
-        question.id: (question.options, row.tolist())
-        for question, row in zip(exam, scores.rows(), strict=True)
-    }
-
-    def score(questions: Sequence[Question]) -> ScoreMatrix:
-        rows = []
-        for question in questions:
-            options, row = known[question.id]
-            left = list(range(len(options)))
-            order = []
-            for option in question.options:
-                # Repeated texts: each place is used once.
-                order.append(next(i for i in left if options[i] == option))
-                left.remove(order[-1])
-            rows.append([row[i] for i in order])
-        return ScoreMatrix.from_rows([q.id for q in questions], rows)
-
-    return score

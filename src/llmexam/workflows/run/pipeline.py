@@ -11,6 +11,7 @@ from pydantic import TypeAdapter
 
 from llmexam.errors import RunError
 from llmexam.evaluation.alignment import require_answers
+from llmexam.evaluation.results import RunMetrics, SolverMetrics
 from llmexam.exam.audit import Finding
 from llmexam.exam.exam import Exam
 from llmexam.exam.parsers import read_exam
@@ -19,8 +20,8 @@ from llmexam.report.content import ReportContent, SolverResult
 from llmexam.report.html import write_report
 from llmexam.settings.walk import resolve_references
 from llmexam.solvers.registry import create_solver
-from llmexam.stages.code import code_hash
-from llmexam.stages.stages import Announce, Stages
+from llmexam.stages.local import LocalExecutor
+from llmexam.stages.stage import Announce, Executor, Keyed, Stage, StageContext
 from llmexam.storage.atomic import write_json, write_text
 from llmexam.storage.hashing import hash_file
 from llmexam.storage.locking import lock_folder
@@ -34,6 +35,7 @@ from llmexam.workflows.run.finish import compare_with, finish
 from llmexam.workflows.run.judge import judge_all
 from llmexam.workflows.run.plan import Plan, read_plan
 
+_AUDIT = "audit.json"
 _FINDINGS = TypeAdapter(tuple[Finding, ...])
 # Made first in the folder of a run; a folder with other things in it is not taken for one.
 _MARK = "stages"
@@ -73,7 +75,7 @@ def run_plan(
         changes: Keys of the plan to change, nested; only where a path is given.
         fresh: Use nothing of an earlier run.
         command: The command that asked for this, for the report.
-        announce: Called with the name of each stage as it begins and goes on: see `Stages`.
+        announce: Called with the name of each stage as it begins and goes on: see `LocalExecutor`.
 
     Returns:
         What the report shows.
@@ -90,11 +92,11 @@ def run_plan(
     refuse_links(path, _OWN)
     with lock_folder(path):
         (path / _MARK).mkdir(exist_ok=True)
-        stages = Stages(path, fresh=fresh, announce=announce)
+        stages = LocalExecutor(path, fresh=fresh, announce=announce)
         return _run(checked, path, stages, command)
 
 
-def _run(plan: Plan, folder: Path, stages: Stages, command: str) -> ReportContent:
+def _run(plan: Plan, folder: Path, stages: Executor, command: str) -> ReportContent:
     exam = stages.time("read the exam", lambda: read_exam(plan.exam.file, format=plan.exam.format))
     if plan.ensemble.is_fitted and plan.combines:
         # Known now, and the solvers may work for hours.
@@ -105,7 +107,7 @@ def _run(plan: Plan, folder: Path, stages: Stages, command: str) -> ReportConten
     require_evidence(plan.evidence)
     made = [(one.name, create_solver(one.solver, one.settings)) for one in plan.solvers]
     check_evidence(made, plan.evidence, exam)
-    findings = _audit(plan, exam, stages, folder)
+    findings = _audit(plan, exam, stages)
     asked, sources = gather_evidence(plan.evidence, exam, stages, folder)
     findings = (*missing_evidence(asked, [s.solver for s in plan.solvers]), *findings)
     members = judge_all(plan, asked, stages, folder)
@@ -126,37 +128,45 @@ def _run(plan: Plan, folder: Path, stages: Stages, command: str) -> ReportConten
         seed=plan.seed,
         provenance={**describe_run(asked), **sources, **_usages(members)},
         files=_files(folder, final),
+        folder=str(folder),
     )
     # With the results, so that a run that failed leaves the plan of those that are there.
     write_text(folder / "plan.yaml", _as_yaml(plan))
     _drop_others(folder, content)
-    if final.evaluation is not None:
-        _write_metrics(folder / "metrics.json", content)
+    _write_metrics(folder / "metrics.json", content)
     stages.time("write the report", lambda: write_report(folder / "report.html", content))
     write_json(folder / RUN_FILE, _record(content, stages, folder))
     return content
 
 
-def _audit(plan: Plan, exam: Exam, stages: Stages, folder: Path) -> tuple[Finding, ...]:
-    path = folder / "audit.json"
-
-    def compute() -> tuple[Finding, ...]:
-        found = audit_exam(exam, against=plan.audit_against, seed=plan.seed).findings
-        write_text(path, _FINDINGS.dump_json(found, indent=2).decode("utf-8"))
-        return found
-
+def _audit(plan: Plan, exam: Exam, stages: Executor) -> tuple[Finding, ...]:
+    against = {path: hash_file(path) for path in plan.audit_against}
     return stages.run(
-        "audit",
-        {
-            "exam": exam.content_hash,
-            "against": [hash_file(other) for other in plan.audit_against],
-            "seed": plan.seed,
-            "code": code_hash(),
-        },
-        [path.name],
-        compute=compute,
-        load=lambda: _FINDINGS.validate_json(path.read_bytes()),
+        Stage(
+            name="audit",
+            function=_audit_exam,
+            load=_load_audit,
+            inputs={
+                "exam": exam,
+                "against": Keyed(plan.audit_against, list(against.values())),
+                "seed": plan.seed,
+            },
+            outputs=[_AUDIT],
+            code=[audit_exam.__module__],
+        )
     )
+
+
+def _audit_exam(
+    context: StageContext, *, exam: Exam, against: Sequence[str], seed: int
+) -> tuple[Finding, ...]:
+    found = audit_exam(exam, against=against, seed=seed).findings
+    write_text(context.folder / _AUDIT, _FINDINGS.dump_json(found, indent=2).decode("utf-8"))
+    return found
+
+
+def _load_audit(context: StageContext, **inputs: object) -> tuple[Finding, ...]:
+    return _FINDINGS.validate_json((context.folder / _AUDIT).read_bytes())
 
 
 def _usages(members: Sequence[SolverResult]) -> dict[str, str]:
@@ -209,28 +219,29 @@ def _files(folder: Path, final: SolverResult) -> dict[str, str]:
 
 
 def _write_metrics(path: Path, content: ReportContent) -> None:
-    write_json(
-        path,
-        {
-            "final": content.final.evaluation and content.final.evaluation.model_dump(mode="json"),
-            "solvers": {
-                member.name: {
-                    "weight": member.weight,
-                    "gain": member.gain and member.gain.model_dump(mode="json"),
-                    "evaluation": member.evaluation and member.evaluation.model_dump(mode="json"),
-                    "position": member.position and member.position.model_dump(mode="json"),
-                }
-                for member in content.solvers
-            },
-            "comparisons": [c.model_dump(mode="json") for c in content.comparisons],
-            "command": content.command,
-            "seed": content.seed,
-            "exam_hash": content.exam.content_hash,
+    """Write all grades; an exam without answers has none."""
+    if content.final.evaluation is None:
+        return
+    metrics = RunMetrics(
+        final=content.final.evaluation,
+        solvers={
+            member.name: SolverMetrics(
+                weight=member.weight,
+                gain=member.gain,
+                evaluation=member.evaluation,
+                position=member.position,
+            )
+            for member in content.solvers
         },
+        comparisons=content.comparisons,
+        command=content.command,
+        seed=content.seed,
+        exam_hash=content.exam.content_hash,
     )
+    write_json(path, metrics.model_dump(mode="json"))
 
 
-def _record(content: ReportContent, stages: Stages, folder: Path) -> dict[str, Any]:
+def _record(content: ReportContent, stages: Executor, folder: Path) -> dict[str, Any]:
     # Other files in the folder, such as scores of an earlier plan, are none of this run's.
     solvers = {result.name for result in (*content.solvers, content.final)}
     left_out = {"metrics.json"} if content.final.evaluation is None else set()

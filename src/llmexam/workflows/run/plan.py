@@ -44,7 +44,12 @@ class SolverPlan(SolverSpec):
 class EvaluationPlan(Settings):
     """How results are graded."""
 
-    k: int = Field(3, ge=1, le=26, description="the k of MAP@k")
+    k: int = Field(
+        3,
+        ge=1,
+        le=26,
+        description="how many of the first options count in metrics and go into the submission",
+    )
     n_resamples: int = Field(10_000, ge=100, le=1_000_000, description="bootstrap resamples")
     positions: bool = Field(True, description="score all rotations of the options")
     compare: tuple[SampleOrPath, ...] = Field(

@@ -17,8 +17,8 @@ from llmexam.exam.exam import Exam
 from llmexam.exam.parsers import read_exam
 from llmexam.exam.question import Question
 from llmexam.exam.splits import split_exam
-from llmexam.lm.model_card import EvidenceOrigin
-from llmexam.stages.stages import Stages
+from llmexam.lm.models.card import EvidenceOrigin
+from llmexam.stages.stage import Executor
 from llmexam.training.preflight import Checked, check_training_exam
 from llmexam.training.settings import TrainingSettings
 from llmexam.workflows.evidence.gather import (
@@ -58,7 +58,7 @@ class TrainingExams:
         return ({"dev": self.dev} if self.dev is not None else {}) | self.report
 
 
-def prepare_exams(recipe: Recipe, stages: Stages, folder: Path) -> TrainingExams:
+def prepare_exams(recipe: Recipe, stages: Executor, folder: Path) -> TrainingExams:
     """Return the exams of a recipe, with evidence that is found in one way for all.
 
     Args:
@@ -77,7 +77,7 @@ def prepare_exams(recipe: Recipe, stages: Stages, folder: Path) -> TrainingExams
 
 
 def prepare_splits(
-    recipes: Sequence[Recipe], stages: Stages, folder: Path
+    recipes: Sequence[Recipe], stages: Executor, folder: Path
 ) -> tuple[TrainingExams, ...]:
     """Return the exams of recipes that differ in their split only; evidence is found once for all.
 
@@ -217,7 +217,7 @@ def _one_origin(recipe: Recipe, exams: dict[str, Exam]) -> EvidenceOrigin:
 
 
 def _gather(
-    plan: EvidencePlan, splits: Sequence[Mapping[str, Exam]], stages: Stages, folder: Path
+    plan: EvidencePlan, splits: Sequence[Mapping[str, Exam]], stages: Executor, folder: Path
 ) -> tuple[list[dict[str, Exam]], dict[str, str]]:
     """Find the evidence of all exams of all splits at once: one index, one search, one way."""
     places: dict[Any, int] = {}

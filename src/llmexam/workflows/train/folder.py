@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import re
 import shutil
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from llmexam.errors import RunError
+from llmexam.evaluation.results import SCHEMA_VERSION
+from llmexam.storage.atomic import write_json
 from llmexam.training.base.checkpoints import BEST_FOLDER, CHECKPOINT_FOLDER
 from llmexam.workflows.own_files import has_stage_records, read_object, refuse_links
 from llmexam.workflows.run.pipeline import RUN_FILE, TRAINING_MARK
@@ -84,21 +87,40 @@ def has_begun(folder: Path) -> bool:
     )
 
 
+def mark_training(folder: Path, key: str) -> None:
+    """Write down whose training is in a folder, and how its files are laid out."""
+    write_json(folder / TRAINING_MARK, {"schema_version": SCHEMA_VERSION, "key": key})
+
+
 def finished_results(folder: Path, key: str) -> dict[str, Any] | None:
     """Return the results that are there, or None where there is something to do.
 
     Raises:
-        RunError: The folder holds another recipe's training, in which a step was taken.
+        RunError: The folder holds another recipe's training, in which a step was taken, or that
+            of an earlier version of llmexam.
     """
     mark = read_object(folder / TRAINING_MARK)
-    if mark and mark.get("key") != key and has_begun(folder):
+    if mark and has_begun(folder):
+        _require_same_training(mark, folder, key)
+    results = read_object(folder / RESULTS_FILE)
+    return results if mark and results and results.get("key") == key else None
+
+
+def _require_same_training(mark: Mapping[str, Any], folder: Path, key: str) -> None:
+    version = mark.get("schema_version", 1)
+    if version != SCHEMA_VERSION:
+        raise RunError(
+            f"expected a training with schema version {SCHEMA_VERSION}, got version {version}, "
+            "which another version of llmexam wrote",
+            file=folder / TRAINING_MARK,
+            hint="Choose another folder, or train again with --fresh",
+        )
+    if mark.get("key") != key:
         raise RunError(
             "the recipe or its exams have changed since the training in this folder began",
             file=folder,
             hint="Choose another folder, or begin anew with --fresh",
         )
-    results = read_object(folder / RESULTS_FILE)
-    return results if mark and results and results.get("key") == key else None
 
 
 def forget_training(folder: Path) -> None:

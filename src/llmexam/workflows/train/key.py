@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from llmexam.errors import RunError
-from llmexam.lm.loading import identify_model
+from llmexam.lm.models.loading import identify_model
 from llmexam.settings.base import Settings
 from llmexam.settings.walk import change_references, dump_key, flatten, with_hashes
 from llmexam.storage.hashing import hash_json

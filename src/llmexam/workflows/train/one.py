@@ -13,16 +13,18 @@ from llmexam.exam.audit import Finding
 from llmexam.exam.exam import Exam
 from llmexam.exam.score_files import write_scores
 from llmexam.exam.scores import ScoreMatrix
-from llmexam.lm.loading import resolve_model
-from llmexam.lm.model_card import read_card
+from llmexam.lm.models.card import read_card
+from llmexam.lm.models.loading import resolve_model
+from llmexam.machine import peak_memory_mb
+from llmexam.report.training_curves import write_curves
+from llmexam.report.training_page import training_page
 from llmexam.settings.base import Settings
 from llmexam.solvers.registry import solver_entries
-from llmexam.stages.stages import Stages, peak_memory_mb
+from llmexam.stages.stage import Executor
 from llmexam.storage.atomic import write_json, write_text
 from llmexam.tracking.registry import create_tracker
 from llmexam.tracking.tracker import NoTracker
 from llmexam.training.base.processes import is_first_process, wait_for_all
-from llmexam.training.curves import write_curves
 from llmexam.training.folds import out_of_fold_metadata, score_with, train_folds
 from llmexam.training.preflight import check_first_loss, check_stuck
 from llmexam.training.protocol import TrainedModel
@@ -30,14 +32,18 @@ from llmexam.training.registry import create_trainer
 from llmexam.training.settings import TrainingSettings
 from llmexam.training.trained_model import package_versions, read_trained_model, update_card
 from llmexam.workflows.provenance import describe_run
-from llmexam.workflows.run.pipeline import TRAINING_MARK
 from llmexam.workflows.train.exams import TrainingExams
-from llmexam.workflows.train.folder import RECIPE_FILE, RESULTS_FILE, finished_results
+from llmexam.workflows.train.folder import (
+    RECIPE_FILE,
+    RESULTS_FILE,
+    finished_results,
+    mark_training,
+)
 from llmexam.workflows.train.key import training_key
-from llmexam.workflows.train.page import training_page
 from llmexam.workflows.train.processes import Crew
 from llmexam.workflows.train.recipe import Recipe, recipe_yaml
 from llmexam.workflows.train.results import (
+    METRIC,
     card_metrics,
     grade_exams,
     grade_scores,
@@ -97,7 +103,7 @@ class OneTraining:
         return f"{self.split}: {stage}" if self.split else stage
 
 
-def run_training(one: OneTraining, stages: Stages, crew: Crew) -> dict[str, Any]:
+def run_training(one: OneTraining, stages: Executor, crew: Crew) -> dict[str, Any]:
     """Return what a training gave; one that is finished is not done again.
 
     Args:
@@ -113,7 +119,7 @@ def run_training(one: OneTraining, stages: Stages, crew: Crew) -> dict[str, Any]
     crew.tell(one.named("training"), "train" if done is None else "done")
     if done is not None:
         return done
-    write_json(one.folder / TRAINING_MARK, {"key": one.key})
+    mark_training(one.folder, one.key)
     write_text(one.folder / RECIPE_FILE, recipe_yaml(one.recipe))
     results = _train_and_grade(one, stages)
     # Last: a folder that has it is finished.
@@ -121,13 +127,13 @@ def run_training(one: OneTraining, stages: Stages, crew: Crew) -> dict[str, Any]
     return results
 
 
-def follow_training(one: OneTraining, stages: Stages, crew: Crew) -> None:
+def follow_training(one: OneTraining, stages: Executor, crew: Crew) -> None:
     """Train with the first process, in one of the others."""
     if crew.hear(one.named("training")) == "train":
         _train(one, stages)
 
 
-def _train_and_grade(one: OneTraining, stages: Stages) -> dict[str, Any]:
+def _train_and_grade(one: OneTraining, stages: Executor) -> dict[str, Any]:
     began = time.perf_counter()
     recipe, exams, folder = one.recipe, one.exams, one.folder
     asked = one.answered
@@ -147,6 +153,7 @@ def _train_and_grade(one: OneTraining, stages: Stages) -> dict[str, Any]:
         "family": recipe.family,
         "command": one.command,
         "n_train": len(exams.train),
+        "metric": METRIC.model_dump(mode="json"),
         "exams": grades,
         "out_of_fold": _grade_folds(recipe, exams, folds, folder),
         "findings": [{**asdict(one), "rows": list(one.rows)} for one in findings],
@@ -191,7 +198,9 @@ def _curve_findings(
     return [finding for finding in found if finding is not None]
 
 
-def _train(one: OneTraining, stages: Stages) -> tuple[dict[str, TrainedModel], ScoreMatrix | None]:
+def _train(
+    one: OneTraining, stages: Executor
+) -> tuple[dict[str, TrainedModel], ScoreMatrix | None]:
     """Train all runs of a recipe and its folds; every process of torchrun comes here."""
     recipe, exams, folder = one.recipe, one.exams, one.folder
     data = {"train": exams.train.content_hash}

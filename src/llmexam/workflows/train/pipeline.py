@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from llmexam.exam.audit import Finding
-from llmexam.stages.stages import Stages
+from llmexam.stages.local import LocalExecutor
+from llmexam.stages.stage import Executor
 from llmexam.storage.locking import lock_folder
 from llmexam.training.preflight import check_evidence_cut
 from llmexam.training.protocol import Estimate
@@ -118,7 +119,7 @@ def train_recipe(
     with lock_folder(path):
         if fresh:
             forget_training(path)
-        stages = Stages(path, announce=announce)
+        stages = LocalExecutor(path, announce=announce)
         # Before evidence is found anew, which would take the place of the training's own.
         require_same_recipe(checked, path)
         trainings = _trainings(checked, path, command, stages)
@@ -131,7 +132,7 @@ def train_recipe(
 
 
 def _trainings(
-    recipe: Recipe, folder: Path, command: str, stages: Stages
+    recipe: Recipe, folder: Path, command: str, stages: Executor
 ) -> tuple[OneTraining, ...]:
     """Return the training of a recipe, or one for each of its splits."""
     parts = recipe.splits or {"": recipe}
@@ -147,7 +148,7 @@ def _follow(recipe: Recipe, folder: Path, command: str, crew: Crew) -> None:
     # What draws no gradients is done by one process alone.
     is_shared = issubclass(training_settings(recipe.family), TrainingSettings)
     if crew.hear("prepared") == "train" and is_shared:
-        stages = Stages(folder)
+        stages = LocalExecutor(folder)
         for one in _trainings(recipe, folder, command, stages):
             follow_training(one, stages, crew)
 
@@ -167,7 +168,7 @@ def dry_run(
     path = Path(folder)
     require_training_folder(path)
     with lock_folder(path):
-        stages = Stages(path, announce=announce)
+        stages = LocalExecutor(path, announce=announce)
         exams = _trainings(checked, path, "", stages)[0].exams
         trainer = create_trainer(checked.family, checked.runs[0][1])
         estimate = stages.time("time a few steps", lambda: trainer.estimate(exams.train))

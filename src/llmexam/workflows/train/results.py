@@ -12,6 +12,9 @@ from llmexam.ensemble.settings import EnsembleSettings
 from llmexam.errors import UntrainedModelError
 from llmexam.evaluation.compare import compare_results
 from llmexam.evaluation.evaluate import evaluate_scores
+from llmexam.evaluation.metrics.metric import describe
+from llmexam.evaluation.metrics.registry import choice_metrics
+from llmexam.evaluation.results import MetricResult
 from llmexam.exam.exam import Exam
 from llmexam.exam.scores import ScoreMatrix
 from llmexam.solvers.registry import create_solver
@@ -21,6 +24,8 @@ from llmexam.training.settings import TrainingSettings
 from llmexam.workflows.train.recipe import Recipe
 
 K = 3
+METRIC = describe(choice_metrics(K)[0])
+"""The primary metric of trainings."""
 
 
 def score_before(recipe: Recipe, exams: Mapping[str, Exam]) -> dict[str, ScoreMatrix]:
@@ -99,9 +104,12 @@ def card_metrics(grades: Mapping[str, Any]) -> dict[str, Any]:
     return {
         name: {
             "questions": told["n_questions"],
-            "map_at_3": told["after"]["map_at_k"],
-            "accuracy": told["after"]["accuracy"],
-            **({"map_at_3 before": told["before"]["map_at_k"]} if told["before"] else {}),
+            **{metric["name"]: metric["estimate"] for metric in told["after"]["metrics"]},
+            **(
+                {f"{METRIC.name} before": primary(told["before"]).estimate.model_dump()}
+                if told["before"]
+                else {}
+            ),
             "baselines": told["baselines"],
         }
         for name, told in grades.items()
@@ -109,12 +117,17 @@ def card_metrics(grades: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def grade_scores(recipe: Recipe, exam: Exam, scores: ScoreMatrix, name: str) -> dict[str, Any]:
-    """Return a short grade of scores as JSON values: MAP@3 and accuracy with intervals."""
+    """Return a short grade of scores as JSON values: metrics with intervals, without slices."""
     found = evaluate_scores(
         exam, scores, name=name, k=K, n_resamples=recipe.n_resamples, seed=recipe.split_seed
     )
-    kept = {"name", "n_questions", "map_at_k", "accuracy", "n_truncated", "baselines", "level"}
+    kept = {"name", "n_items", "metrics", "n_truncated", "level"}
     return found.model_dump(mode="json", include=kept)
+
+
+def primary(grade: Mapping[str, Any]) -> MetricResult:
+    """Return the primary metric of a grade that `grade_scores` returned."""
+    return MetricResult.model_validate(grade["metrics"][0])
 
 
 def _grade(
@@ -134,7 +147,7 @@ def _grade(
         "exam_hash": exam.content_hash,
         "before": grade_scores(recipe, exam, before, "before") if before is not None else None,
         "after": told,
-        "baselines": told["baselines"],
+        "baselines": dict(primary(told).references),
         "gains": {
             name: compare_results(
                 exam,
@@ -149,7 +162,7 @@ def _grade(
             for name, other in others.items()
         },
         "runs": runs if len(runs) > 1 else {},
-        "over_runs": _over_runs([run["map_at_k"]["value"] for run in runs.values()]),
+        "over_runs": _over_runs([primary(run).estimate.value for run in runs.values()]),
     }
 
 

@@ -9,20 +9,21 @@ from statistics import fmean, stdev
 from typing import Any
 
 from llmexam.errors import MissingDependencyError
-from llmexam.stages.stages import Stages
+from llmexam.report.training_page import training_page
+from llmexam.stages.stage import Executor
 from llmexam.storage.atomic import write_json, write_text
-from llmexam.workflows.run.pipeline import TRAINING_MARK
 from llmexam.workflows.train.folder import (
     RECIPE_FILE,
     RESULTS_FILE,
     finished_results,
     forget_weights,
+    mark_training,
 )
 from llmexam.workflows.train.key import splits_key
 from llmexam.workflows.train.one import OneTraining, run_training
-from llmexam.workflows.train.page import splits_page
 from llmexam.workflows.train.processes import Crew
 from llmexam.workflows.train.recipe import Recipe, recipe_yaml
+from llmexam.workflows.train.results import primary
 
 LEVEL = 0.95
 
@@ -31,7 +32,7 @@ def train_splits(
     recipe: Recipe,
     trainings: Sequence[OneTraining],
     folder: Path,
-    stages: Stages,
+    stages: Executor,
     crew: Crew,
 ) -> dict[str, Any]:
     """Train on each split, and return what all of them gave.
@@ -51,7 +52,7 @@ def train_splits(
     """
     key = splits_key(recipe)
     finished_results(folder, key)
-    write_json(folder / TRAINING_MARK, {"key": key})
+    mark_training(folder, key)
     write_text(folder / RECIPE_FILE, recipe_yaml(recipe))
     gave = {}
     for one in trainings:
@@ -74,7 +75,7 @@ def train_splits(
     }
     for name in ("out_of_fold", "notes", "best_steps", "curves"):
         results[name] = {split: one[name] for split, one in gave.items() if one[name]}
-    write_text(folder / "training.html", splits_page(results))
+    write_text(folder / "training.html", training_page(results, {}))
     write_json(folder / RESULTS_FILE, results)
     return results
 
@@ -122,16 +123,20 @@ def over_splits(gave: Mapping[str, Mapping[str, Any]], *, level: float = LEVEL) 
 def _figures(told: Mapping[str, Any]) -> dict[str, float]:
     before, after = told["before"], told["after"]
     return {
-        **({"before": before["map_at_k"]["value"]} if before else {}),
-        "after": after["map_at_k"]["value"],
+        **({"before": primary(before).estimate.value} if before else {}),
+        "after": primary(after).estimate.value,
         **{
             f"gain_over_{other}": found["difference"]["value"]
             for other, found in told["gains"].items()
         },
         **told["baselines"],
-        **({"accuracy_before": before["accuracy"]["value"]} if before else {}),
-        "accuracy": after["accuracy"]["value"],
+        **{f"{name}_before": value for name, value in _other_metrics(before).items()},
+        **_other_metrics(after),
     }
+
+
+def _other_metrics(grade: Mapping[str, Any] | None) -> dict[str, float]:
+    return {one["name"]: one["estimate"]["value"] for one in grade["metrics"][1:]} if grade else {}
 
 
 def _mean(values: Sequence[float], level: float) -> dict[str, float]:

@@ -1,0 +1,89 @@
+"""Skip the tests of optional parts where their extra is not installed, and say so.
+
+A room of the package that needs an extra is named here once; its tests and doctests are then
+skipped as a whole, with a reason. A single test that needs an extra is marked:
+`@pytest.mark.needs("encoders")`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from functools import cache
+from importlib.metadata import PackageNotFoundError, requires, version
+from pathlib import Path
+
+import pytest
+
+from llmexam.workflows.doctor import packages_by_extra
+
+ROOT = Path(__file__).resolve().parent
+
+# Folders and files, relative to `tests/` or to `src/llmexam/`, and the extra they need.
+ROOMS = {
+    "lm": "encoders",
+    "training": "train",
+    "solvers/bi_encoder": "encoders",
+    "solvers/causal_lm": "encoders",
+    "solvers/cross_encoder": "encoders",
+    "solvers/multiple_choice": "encoders",
+    "solvers/ranker": "train",
+    "solvers/served": "openai",
+    "tracking": "track",
+    "evidence/index/test_dense.py": "encoders",
+    "cli/test_train.py": "train",
+    "solvers/test_option_pairs.py": "encoders",
+    "workflows/estimate": "encoders",
+    "workflows/train/test_pipeline.py": "train",
+    "workflows/test_export.py": "export",
+}
+
+
+class Skipped(pytest.File):
+    """A folder or file whose tests are skipped; pytest loads no `conftest.py` of such a folder."""
+
+    reason = ""
+
+    def collect(self) -> Iterator[pytest.Item]:
+        """Skip instead of collecting."""
+        pytest.skip(self.reason, allow_module_level=True)
+
+
+def pytest_collect_directory(path: Path, parent: pytest.Collector) -> pytest.Collector | None:
+    """Skip a folder that needs an extra which is not installed."""
+    return _skipped(path, parent)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> pytest.Collector | None:
+    """Skip a file that needs an extra which is not installed."""
+    return _skipped(file_path, parent)
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Skip a test that is marked as needing an extra which is not installed."""
+    for marker in item.iter_markers("needs"):
+        if reason := _missing(marker.args[0]):
+            pytest.skip(reason)
+
+
+def _skipped(path: Path, parent: pytest.Collector) -> pytest.Collector | None:
+    for room in ("tests", "src/llmexam"):
+        if not path.is_relative_to(ROOT / room):
+            continue
+        extra = ROOMS.get(path.relative_to(ROOT / room).as_posix())
+        if extra is not None and (reason := _missing(extra)):
+            found: Skipped = Skipped.from_parent(parent, path=path)
+            found.reason = f"{path.relative_to(ROOT)} {reason}"
+            return found
+    return None
+
+
+@cache
+def _missing(extra: str) -> str:
+    """Return why an extra cannot be used, or an empty string."""
+    for package in packages_by_extra(requires("llmexam") or [])[extra]:
+        try:
+            version(package)
+        except PackageNotFoundError:
+            return f"needs {package}: pip install 'llmexam[{extra}]'"
+    return ""

@@ -1,0 +1,187 @@
+"""Grade and compare predictions by metrics, whatever the items and the predictions are."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from math import inf
+from typing import TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from llmexam.evaluation.bootstrap import mean_intervals, minimum_detectable_difference, spread
+from llmexam.evaluation.metrics.metric import Metric, describe, item_values
+from llmexam.evaluation.permutation import paired_permutation_test
+from llmexam.evaluation.results import Comparison, Estimate, MetricInfo, MetricResult, Slice
+from llmexam.evaluation.slices import Labelling, slice_rows
+
+Floats = NDArray[np.float64]
+Items = TypeVar("Items")
+Predictions = TypeVar("Predictions")
+
+
+@dataclass(frozen=True, slots=True)
+class Resampling:
+    """How intervals are computed.
+
+    Attributes:
+        n_resamples: Bootstrap resamples, and sign flips where they cannot all be counted.
+        seed: Seed of both.
+        level: Level of the intervals.
+    """
+
+    n_resamples: int = 10_000
+    seed: int = 0
+    level: float = 0.95
+
+    def intervals(
+        self, values: Floats, bounds: Sequence[tuple[float, float]] = ((0.0, 1.0),)
+    ) -> list[Estimate]:
+        """Return the mean of each column of values with its interval."""
+        return mean_intervals(
+            values,
+            n_resamples=self.n_resamples,
+            seed=self.seed,
+            level=self.level,
+            bounds=bounds,
+        )
+
+
+def grade(
+    metrics: Sequence[Metric[Items, Predictions]],
+    items: Items,
+    predictions: Predictions,
+    *,
+    baselines: Mapping[str, Predictions],
+    labellings: Iterable[Labelling],
+    resampling: Resampling,
+) -> tuple[tuple[MetricResult, ...], tuple[Slice, ...]]:
+    """Return the result of each metric, and the first metric by slice.
+
+    Args:
+        metrics: The metrics, the primary one first.
+        items: What was predicted.
+        predictions: The predictions, in the order of the items.
+        baselines: Predictions that do not read the items, by name.
+        labellings: How to slice the items.
+        resampling: How intervals are computed.
+
+    Raises:
+        ExamError: There are no items, or one has no answer.
+    """
+    values = item_values(metrics, items, predictions)
+    others = {name: item_values(metrics, items, other) for name, other in baselines.items()}
+    estimates = resampling.intervals(values, [metric.bounds for metric in metrics])
+    results = []
+    for column, (metric, estimate) in enumerate(zip(metrics, estimates, strict=True)):
+        chance = metric.chance(items)
+        results.append(
+            MetricResult(
+                **describe(metric).model_dump(),
+                estimate=estimate,
+                chance=None if chance is None else float(chance.mean()),
+                baselines={name: float(other[:, column].mean()) for name, other in others.items()},
+                minimum_detectable_difference=_expected_detectable_difference(
+                    values[:, column], metric.bounds
+                ),
+            )
+        )
+    slices = slice_values(describe(metrics[0]), values[:, 0], labellings, resampling)
+    return tuple(results), slices
+
+
+def slice_values(
+    metric: MetricInfo, values: Floats, labellings: Iterable[Labelling], resampling: Resampling
+) -> tuple[Slice, ...]:
+    """Return the mean of a metric in each slice.
+
+    Args:
+        metric: The metric.
+        values: Its value of each item, shape `[n_items]`.
+        labellings: How to slice the items.
+        resampling: How intervals are computed.
+    """
+    low, high = metric.bounds
+    bounds = (-inf if low is None else low, inf if high is None else high)
+    return tuple(
+        Slice(
+            by=by,
+            value=value,
+            n=len(rows),
+            metric=metric.name,
+            estimate=resampling.intervals(values[rows, None], [bounds])[0],
+        )
+        for by, value, rows in slice_rows(labellings)
+    )
+
+
+def compare(
+    metrics: Sequence[Metric[Items, Predictions]],
+    items: Items,
+    a: Predictions,
+    b: Predictions,
+    *,
+    name_a: str,
+    name_b: str,
+    resampling: Resampling,
+) -> Comparison:
+    """Compare two predictions of the same items, paired, by the first metric.
+
+    The pairing takes away what makes items easy or hard for both, so the interval of the
+    difference is usually much narrower than those of the two values would suggest.
+
+    Args:
+        metrics: The metrics that an evaluation computes, the primary one first.
+        items: What was predicted.
+        a: Predictions in the order of the items.
+        b: Likewise.
+        name_a: What to call the first.
+        name_b: What to call the second.
+        resampling: How intervals and p value are computed.
+
+    Raises:
+        ExamError: There are no items, or one has no answer.
+    """
+    metric, every = metrics[0], [one.bounds for one in metrics]
+    values_a, values_b = (item_values(metrics, items, predictions) for predictions in (a, b))
+    differences = values_a[:, 0] - values_b[:, 0]
+    bounds = (metric.bounds[0] - metric.bounds[1], metric.bounds[1] - metric.bounds[0])
+    test = paired_permutation_test(
+        differences, n_resamples=resampling.n_resamples, seed=resampling.seed
+    )
+    if differences.any():
+        difference = resampling.intervals(differences[:, None], [bounds])[0]
+    else:
+        # No item tells the two apart: there is nothing to resample.
+        difference = Estimate(value=0.0, low=0.0, high=0.0)
+    gains = differences if metric.higher_is_better else -differences
+    return Comparison(
+        metric=describe(metric),
+        name_a=name_a,
+        name_b=name_b,
+        n_items=len(differences),
+        # With all metrics, as an evaluation does it, so that both show the same interval.
+        a=resampling.intervals(values_a, every)[0],
+        b=resampling.intervals(values_b, every)[0],
+        difference=difference,
+        p_value=test.p_value,
+        p_value_exact=test.exact,
+        n_better=int((gains > 0).sum()),
+        n_worse=int((gains < 0).sum()),
+        minimum_detectable_difference=minimum_detectable_difference(
+            spread(differences, bounds), len(differences)
+        ),
+        level=resampling.level,
+        n_resamples=resampling.n_resamples,
+        seed=resampling.seed,
+    )
+
+
+def _expected_detectable_difference(values: Floats, bounds: tuple[float, float]) -> float:
+    """Return the minimum detectable difference to a result that is not known yet.
+
+    The values of two results are taken to correlate by 0.5 with equal spread; then the spread of
+    the difference, sd * sqrt(2 * (1 - 0.5)), is that of the values themselves.
+    """
+    return minimum_detectable_difference(spread(values, bounds), len(values))

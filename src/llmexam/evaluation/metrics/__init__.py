@@ -1,0 +1,19 @@
+"""Metrics: each is one object in one file, listed in `registry.py`."""
+
+from llmexam.evaluation.metrics.accuracy import Accuracy
+from llmexam.evaluation.metrics.accuracy_at_k import AccuracyAtK
+from llmexam.evaluation.metrics.average_precision import MAPAtK, map_at_k
+from llmexam.evaluation.metrics.metric import Metric
+from llmexam.evaluation.metrics.ranked import RankMetric
+from llmexam.evaluation.metrics.registry import choice_metric, choice_metrics
+
+__all__ = [
+    "Accuracy",
+    "AccuracyAtK",
+    "MAPAtK",
+    "Metric",
+    "RankMetric",
+    "choice_metric",
+    "choice_metrics",
+    "map_at_k",
+]

@@ -1,0 +1,71 @@
+"""Mean average precision at k (MAP@k)."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from llmexam.errors import SettingsError
+from llmexam.evaluation.metrics.metric import Floats
+from llmexam.evaluation.metrics.ranked import RankMetric
+from llmexam.evaluation.rankings import Answers, Rankings, right_ranks
+
+
+class MAPAtK(RankMetric):
+    """Mean average precision at k, as the Kaggle competition "LLM Science Exam" defines it.
+
+    A question has one right option, so its average precision is 1 / rank of that option, or 0
+    if it is not among the first k. "A A A" gives 1 where A is right, "B A A" gives 1/2 and
+    "B B A" gives 1/3.
+
+    Args:
+        k: How many of the first options count, at least 1.
+
+    Raises:
+        SettingsError: k is less than 1.
+    """
+
+    def __init__(self, k: int = 3) -> None:
+        require_k(k)
+        self.k = k
+        self.name = f"map_at_{k}"
+        self.label = f"MAP@{k}"
+        self.explanation = (
+            "Mean average precision: a question counts 1 divided by the rank of its right option, "
+            f"and 0 if that option is not among the first {k}."
+        )
+
+    def at_rank(self, ranks: Floats, /) -> Floats:
+        """Return 1 / rank up to rank k, else 0.
+
+        >>> MAPAtK(3).at_rank(np.array([1.0, 2.0, 4.0, np.inf])).tolist()
+        [1.0, 0.5, 0.0, 0.0]
+        """
+        return np.where(ranks <= self.k, 1 / ranks, 0.0)
+
+
+def map_at_k(rankings: Rankings, answers: Answers, *, k: int = 3) -> float:
+    """Return the mean average precision at k of rankings.
+
+    Args:
+        rankings: Option indices, best first, shape `[n_questions, n_ranked]`; -1 behind the last.
+        answers: Indices of the right options, shape `[n_questions]`.
+        k: How many of the first options count, at least 1.
+
+    Raises:
+        ExamError: There are no questions, or one has no answer.
+        SettingsError: k is less than 1.
+
+    >>> map_at_k(np.array([[0, -1], [1, 0]]), np.array([0, 0]))
+    0.75
+    """
+    return float(MAPAtK(k).at_rank(right_ranks(rankings, answers)).mean())
+
+
+def require_k(k: int) -> None:
+    """Check the k of a metric.
+
+    Raises:
+        SettingsError: It is less than 1.
+    """
+    if k < 1:
+        raise SettingsError(f"k is {k}", hint="k is the number of options that count: 1 or more")

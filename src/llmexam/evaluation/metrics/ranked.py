@@ -1,0 +1,59 @@
+"""Metrics of multiple choice: functions of the rank of the right option."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+
+import numpy as np
+
+from llmexam.errors import ExamError
+from llmexam.evaluation.metrics.metric import Floats
+from llmexam.evaluation.rankings import Rankings, right_ranks
+from llmexam.exam.exam import Exam
+
+
+class RankMetric(ABC):
+    """A metric of a ranking of options of which one is right: implements `Metric`.
+
+    A subclass sets `name`, `label` and `explanation` and defines `at_rank`; values, chance level,
+    greedy ensemble weights and the choices of a ranker's training follow from it.
+    """
+
+    name: str
+    label: str
+    explanation: str
+    higher_is_better: bool = True
+    bounds: tuple[float, float] = (0.0, 1.0)
+
+    @abstractmethod
+    def at_rank(self, ranks: Floats, /) -> Floats:
+        """Return the value of questions whose right option has these ranks.
+
+        Args:
+            ranks: Ranks from 1; infinity where the right option was not ranked. Options with
+                equal scores may share a mean rank such as 1.5.
+        """
+
+    def values(self, items: Exam, predictions: Rankings, /) -> Floats:
+        """Return the value of each question, shape `[n_questions]`.
+
+        Raises:
+            ExamError: There are no questions, or one has no answer.
+        """
+        return self.at_rank(right_ranks(predictions, items.answers))
+
+    def chance(self, items: Exam, /) -> Floats:
+        """Return the expected value of each question under a random order of its options.
+
+        Each of n ranks has the probability 1/n.
+
+        Raises:
+            ExamError: There are no questions.
+        """
+        n_options = np.array([len(question.options) for question in items], dtype=np.int64)
+        if len(n_options) == 0:
+            raise ExamError("there are no questions to grade")
+        by_rank = self.at_rank(np.arange(1, int(n_options.max()) + 1, dtype=np.float64))
+        totals = np.concatenate([[0.0], np.cumsum(by_rank)])
+        chance: Floats = totals[n_options] / n_options
+        return chance

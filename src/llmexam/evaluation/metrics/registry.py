@@ -1,0 +1,68 @@
+"""All metrics of multiple choice, the primary one first."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from importlib.metadata import entry_points
+
+from llmexam.errors import SettingsError, nearest
+from llmexam.evaluation.metrics.accuracy import Accuracy
+from llmexam.evaluation.metrics.accuracy_at_k import AccuracyAtK
+from llmexam.evaluation.metrics.average_precision import MAPAtK
+from llmexam.evaluation.metrics.ranked import RankMetric
+
+ENTRY_POINT_GROUP = "llmexam.choice_metrics"
+"""Where installed packages register metrics: a name, and what makes a `RankMetric` from k."""
+
+_BUILT_IN: Mapping[str, Callable[[int], RankMetric]] = {
+    "map": MAPAtK,
+    "accuracy": lambda k: Accuracy(),
+    "accuracy-at-k": AccuracyAtK,
+}
+
+
+def choice_metrics(k: int = 3) -> tuple[RankMetric, ...]:
+    """Return all metrics of multiple choice: built-in ones, then those of installed packages.
+
+    The first is the primary metric: it ranks solvers, and comparisons are about it.
+
+    Args:
+        k: How many of the first options count, for metrics that have a k.
+
+    Raises:
+        SettingsError: k is less than 1.
+    """
+    return tuple(make(k) for make in _factories().values())
+
+
+def choice_metric(name: str, k: int = 3) -> RankMetric:
+    """Return the metric that is registered under a name, such as "map".
+
+    Raises:
+        SettingsError: There is no such metric, or k is less than 1.
+    """
+    factories = _factories()
+    if name not in factories:
+        raise SettingsError(f"there is no metric '{name}'", hint=nearest(name, factories))
+    return factories[name](k)
+
+
+def metric_label(name: str) -> str:
+    """Return the label of a metric from its name in files; the name if it is not known.
+
+    >>> metric_label("map_at_5"), metric_label("other")
+    ('MAP@5', 'other')
+    """
+    _, _, k = name.rpartition("_at_")
+    metrics = choice_metrics(int(k)) if k.isdecimal() and int(k) else choice_metrics()
+    return next((metric.label for metric in metrics if metric.name == name), name)
+
+
+def _factories() -> dict[str, Callable[[int], RankMetric]]:
+    # A package cannot take the name of a built-in metric.
+    outside = {
+        point.name: point.load()
+        for point in entry_points(group=ENTRY_POINT_GROUP)
+        if point.name not in _BUILT_IN
+    }
+    return {**_BUILT_IN, **outside}

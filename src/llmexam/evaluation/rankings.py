@@ -1,0 +1,82 @@
+"""Rankings of options: option indices, best first, -1 where nothing stands.
+
+Repeats are kept as they were submitted: they take up ranks, but what follows the right option
+changes nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from llmexam.errors import ExamError
+from llmexam.evaluation.results import LetterRecall
+from llmexam.exam.letters import letter_of
+
+Rankings = NDArray[np.int64]
+Answers = NDArray[np.int64]
+
+
+def pack_rankings(rankings: Sequence[Sequence[int]]) -> Rankings:
+    """Return lists of option indices as one array, filled up with -1.
+
+    >>> pack_rankings([[2, 0], [1]]).tolist()
+    [[2, 0], [1, -1]]
+    """
+    width = max((len(ranking) for ranking in rankings), default=0)
+    packed = np.full((len(rankings), width), -1, dtype=np.int64)
+    for row, ranking in enumerate(rankings):
+        packed[row, : len(ranking)] = ranking
+    return packed
+
+
+def right_ranks(rankings: Rankings, answers: Answers) -> NDArray[np.float64]:
+    """Return the rank, from 1, at which each right option first stands; infinity if at none.
+
+    Args:
+        rankings: Option indices, best first, shape `[n_questions, n_ranked]`.
+        answers: Indices of the right options, shape `[n_questions]`.
+
+    Raises:
+        ExamError: There are no questions, or one has no answer.
+
+    >>> right_ranks(pack_rankings([[2, 0], [1], []]), np.array([0, 1, 0])).tolist()
+    [2.0, 1.0, inf]
+    """
+    if len(answers) == 0:
+        raise ExamError("there are no questions to grade")
+    if (answers < 0).any():
+        # -1 marks both "no answer" and "nothing ranked": they must never meet as equals.
+        raise ExamError(f"{int((answers < 0).sum())} questions have no answer to grade with")
+    hits = rankings == answers[:, None]
+    if hits.shape[1] == 0:
+        return np.full(len(answers), np.inf)
+    return np.where(hits.any(axis=1), hits.argmax(axis=1) + 1.0, np.inf)
+
+
+def recall_by_letter(
+    rankings: Rankings, answers: Answers, n_options: int
+) -> tuple[LetterRecall, ...]:
+    """Return, for each position among the options, how often right answers there are chosen.
+
+    Args:
+        rankings: Option indices, best first, shape `[n_questions, n_ranked]`.
+        answers: Indices of the right options, shape `[n_questions]`.
+        n_options: How many positions to report, from A.
+    """
+    right = right_ranks(rankings, answers) == 1
+    first = rankings[:, 0] if rankings.shape[1] else np.full(len(answers), -1)
+    n_answers = np.bincount(answers, minlength=n_options)
+    n_right = np.bincount(answers[right], minlength=n_options)
+    n_chosen = np.bincount(first[first >= 0], minlength=n_options)
+    return tuple(
+        LetterRecall(
+            letter=letter_of(index),
+            n_answers=int(n_answers[index]),
+            n_chosen=int(n_chosen[index]),
+            recall=float(n_right[index] / n_answers[index]) if n_answers[index] else None,
+        )
+        for index in range(n_options)
+    )

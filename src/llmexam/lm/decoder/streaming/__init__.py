@@ -1,0 +1,1 @@
+"""Decoders larger than memory: a layer's weights are read while the one before is computed."""

@@ -1,0 +1,80 @@
+"""How a limit of memory is shared out while a model's layers are streamed."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import psutil
+
+from llmexam.errors import ModelError
+from llmexam.lm.decoder.head import LOGIT_BYTES, layer_bytes_per_token
+from llmexam.lm.decoder.streaming.skeleton import Skeleton
+
+# What torch and the allocator keep for themselves while they compute: 28 MB were measured.
+_LIBRARY_BYTES = 32 << 20
+
+
+@dataclass(frozen=True, slots=True)
+class MemoryPlan:
+    """Where the bytes go while layers are streamed.
+
+    Attributes:
+        weights: Two buffers of weights, and one of a tensor whose type is changed.
+        batch: What one batch needs inside a layer, and the libraries beside it.
+        states: Hidden states of the whole exam.
+        limit: What all may take.
+    """
+
+    weights: int
+    batch: int
+    states: int
+    limit: int
+
+    @property
+    def in_file(self) -> bool:
+        """Whether the hidden states are kept in a file."""
+        return self.weights + self.batch + self.states > self.limit
+
+
+class MemoryBudget:
+    """How the memory is shared out."""
+
+    def __init__(self, skeleton: Skeleton, limit: int) -> None:
+        self._skeleton, self._limit = skeleton, limit
+        config = skeleton.config
+        self.part_bytes = max(part.n_bytes for part in skeleton.parts)
+        parts = [*skeleton.parts, *skeleton.head_parts(self.part_bytes)]
+        staging = max(part.staging_bytes for part in parts)
+        self._weights = 2 * max(part.n_bytes for part in parts) + staging
+        self._fixed = LOGIT_BYTES + _LIBRARY_BYTES
+        self._per_token = layer_bytes_per_token(config, skeleton.dtype)
+
+    def most_tokens(self, asked: int) -> int:
+        """Return how many tokens a batch may have: a quarter of what the weights leave free."""
+        free = self._limit - self._weights - self._fixed
+        return max(1, min(asked, int(free // (4 * self._per_token))))
+
+    def plan(self, sizes: Sequence[int], n_asked: Sequence[int]) -> MemoryPlan:
+        """Return the plan for batches of these sizes.
+
+        Raises:
+            ModelError: It does not fit.
+        """
+        width = self._skeleton.config.hidden_size * self._skeleton.dtype.itemsize
+        batch = max(sizes) * self._per_token + self._fixed
+        states = (sum(sizes) + sum(n_asked)) * width
+        plan = MemoryPlan(self._weights, batch, states, self._limit)
+        if plan.weights + plan.batch > plan.limit:
+            raise ModelError(
+                f"{plan.limit / 1e6:,.0f} MB are too few: two layers and the longest question "
+                f"take {(plan.weights + plan.batch) / 1e6:,.0f} MB",
+                file=self._skeleton.folder.path,
+                hint="Give more memory, a smaller type, or cut the evidence",
+            )
+        return plan
+
+
+def half_of_free() -> int:
+    """Return half of the memory that is free now, in bytes."""
+    return int(psutil.virtual_memory().available // 2)

@@ -1,0 +1,372 @@
+"""Log-likelihoods under a decoder larger than memory: a layer for all batches, then the next.
+
+A layer's weights are read from safetensors into one of two buffers while the layer before is
+computed with, so every weight is read once for a whole exam. Keys and values live for a layer.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Sequence
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from llmexam.errors import ModelError, SettingsError
+from llmexam.lm.decoder.attention import Block, Sight, seeing
+from llmexam.lm.decoder.batches import (
+    Batch,
+    Tokens,
+    Work,
+    pad_lines,
+    plan_batches,
+    shared_prefix,
+)
+from llmexam.lm.decoder.binary_head import BinaryHead
+from llmexam.lm.decoder.head import LOGIT_BYTES
+from llmexam.lm.decoder.model import (
+    DecoderPrecision,
+    choose_decoder_dtype,
+    rotations_change_at,
+)
+from llmexam.lm.decoder.requests import Group, LogProbs, require_kind
+from llmexam.lm.decoder.streaming.memory_plan import (
+    MemoryBudget,
+    MemoryPlan,
+    half_of_free,
+)
+from llmexam.lm.decoder.streaming.skeleton import Skeleton
+from llmexam.lm.decoder.streaming.state_store import StateStore
+from llmexam.lm.decoder.streaming.weight_files import Reading, WeightFiles
+from llmexam.lm.models.device import torch_device
+from llmexam.lm.models.loading import ModelFolder
+
+_LOG = logging.getLogger(__name__)
+# How far a layer may be from the model's own attention, as a part of what it adds to the states.
+_TOLERANCE = {torch.float32: 1e-3, torch.bfloat16: 0.2, torch.float16: 0.02}
+_TRIED_SIZE = 0.02
+
+
+class StreamedScorer:
+    """Scores groups of continuations with a decoder of which two layers are in memory at a time.
+
+    Same results as `LikelihoodScorer`. Worth its time where the whole exam is one call: a call
+    reads all weights.
+
+    Args:
+        folder: The model.
+        precision: Type of weights and states; not int8 or nf4.
+        device: A torch device.
+        n_tokens: Tokens of a batch, padding included; fewer where memory is short.
+        memory_bytes: What weights and states may take, beside Python and its libraries (some
+            400 MB, and 200 more where AMX multiplies bf16: its kernels keep what they worked
+            in); by default half of what is free.
+        scratch: Folder of the file of states, where they do not fit.
+
+    Attributes:
+        work: What went through the model so far.
+        plan: How the last call laid out its memory.
+
+    Raises:
+        ModelError: The model is not built as a sequence of layers.
+        SettingsError: The precision is none that it can stream.
+    """
+
+    whole_exam = True
+
+    def __init__(
+        self,
+        folder: ModelFolder,
+        *,
+        precision: DecoderPrecision = "auto",
+        device: str = "cpu",
+        n_tokens: int = 4096,
+        memory_bytes: int | None = None,
+        scratch: Path | None = None,
+    ) -> None:
+        if precision in ("int8", "nf4"):
+            raise SettingsError(
+                f"layers are not streamed in {precision}", hint="Take bf16, fp16 or fp32"
+            )
+        self.folder = folder
+        self.work = Work()
+        self.plan: MemoryPlan | None = None
+        self._device = torch_device(device)
+        self._files = WeightFiles(folder)
+        self._skeleton = Skeleton(
+            self._files, choose_decoder_dtype(precision, self._device), self._device
+        )
+        self._n_tokens = n_tokens
+        self._limit = memory_bytes if memory_bytes is not None else half_of_free()
+        self._scratch = scratch
+
+    @property
+    def reading(self) -> Reading:
+        """What was read from the files so far."""
+        return self._files.reading
+
+    @property
+    def computes(self) -> str:
+        """What decides its numbers beside the weights, such as `bfloat16`."""
+        return str(self._skeleton.dtype).removeprefix("torch.")
+
+    @property
+    def longest(self) -> int | None:
+        """Tokens it reads at most; None where it sets no limit."""
+        return getattr(self._skeleton.config, "max_position_embeddings", None)
+
+    @cached_property
+    def tokenizer(self) -> Any:
+        """Its tokenizer."""
+        from llmexam.lm.models.loading import load_tokenizer
+
+        return load_tokenizer(self.folder)
+
+    def score(
+        self, groups: Sequence[Group], *, progress: Callable[[int], None] | None = None
+    ) -> list[list[LogProbs]]:
+        """Return the log-probabilities of the asked-for tokens of each request of each group.
+
+        Args:
+            groups: Requests that share what they begin with.
+            progress: Called with the number of groups done; all are done at the end.
+
+        Raises:
+            ModelError: A request is longer than the model reads, or the memory is too small, or
+                the model's layers cannot share tokens.
+        """
+        require_kind(
+            (r for group in groups for r in group),
+            binary_head=isinstance(self._skeleton.head, BinaryHead),
+        )
+        longest = max((len(r.tokens) for group in groups for r in group), default=0)
+        if self.longest is not None and longest > self.longest:
+            raise ModelError(
+                f"a request has {longest} tokens, and the model reads {self.longest}",
+                hint="Cut the evidence, or take fewer examples",
+            )
+        limit = rotations_change_at(self._skeleton.config)
+        if limit is not None and longest - 1 > limit:
+            raise ModelError(
+                f"its rotations change after {limit} tokens, and a request has {longest}: layers "
+                "that are streamed share what both kinds begin with",
+                file=self.folder.path,
+                hint=f"Set `max_tokens: {limit + 1}`, or load it whole",
+            )
+        self.work.count_asked(groups)
+        prefix = shared_prefix(groups)
+        budget = MemoryBudget(self._skeleton, self._limit)
+        batches = plan_batches(
+            groups, n_prefix=len(prefix), n_tokens=budget.most_tokens(self._n_tokens)
+        )
+        results: list[list[LogProbs]] = [[] for _ in groups]
+        if batches:
+            exam = _Pass(self._skeleton, batches, prefix, self.work)
+            self.plan = budget.plan(exam.sizes, [len(batch.asked) for batch in batches])
+            with torch.inference_mode():
+                found = exam.run(self._files, self.plan, budget.part_bytes, self._scratch)
+            for batch, one in zip(batches, found, strict=True):
+                for row, of_row in zip(batch.rows, batch.split(one), strict=True):
+                    results[row.group] = of_row
+        if progress is not None:
+            progress(len(groups))
+        return results
+
+
+class _Pass:
+    """One way of an exam through all layers."""
+
+    def __init__(
+        self, skeleton: Skeleton, batches: Sequence[Batch], prefix: tuple[int, ...], work: Work
+    ) -> None:
+        self._skeleton, self._batches, self._work = skeleton, batches, work
+        self._device = skeleton.device
+        self._prefix = (
+            pad_lines([np.array(prefix, np.int64)], 0, skeleton.device) if prefix else None
+        )
+        # The prefix is kept behind the batches.
+        self.sizes = [
+            len(batch.rows) * (batch.trunk_width + batch.branch_width) for batch in batches
+        ]
+        self.sizes += [len(prefix)] if prefix else []
+
+    def run(
+        self, files: WeightFiles, plan: MemoryPlan, part_bytes: int, scratch: Path | None
+    ) -> list[LogProbs]:
+        """Return the log-probabilities of each batch's asked-for tokens."""
+        skeleton = self._skeleton
+        width, dtype = skeleton.config.hidden_size, skeleton.dtype
+        n_asked = [len(batch.asked) for batch in self._batches]
+        head = skeleton.head_parts(part_bytes)
+        stream = files.stream([*skeleton.parts, *head], self._device)
+        layers = _first_of_kind(skeleton)
+        kept = {"in_file": plan.in_file, "folder": scratch}
+        with StateStore(n_asked, width, dtype, **kept) as last:  # type: ignore[arg-type]
+            with StateStore(self.sizes, width, dtype, **kept) as states:  # type: ignore[arg-type]
+                self._embed(files, states)
+                for index in range(len(skeleton.layers)):
+                    weights = next(stream)
+                    if index in layers:
+                        require_sharing(skeleton, index, weights)
+                    self._layer(index, weights, states)
+                    _LOG.debug("layer %d of %d", index + 1, len(skeleton.layers))
+                for i, batch in enumerate(self._batches):
+                    picked = states.read(i, self._device)[torch.from_numpy(batch.states)]
+                    last.write(i, skeleton.finish(picked))
+            return self._head(stream, [_first_token(part.name) for part in head], last)
+
+    def _embed(self, files: WeightFiles, states: StateStore) -> None:
+        """Write the embeddings of all tokens; of the table only their rows are read."""
+        skeleton = self._skeleton
+        used: set[int] = set()
+        for i in range(len(self.sizes)):
+            for tokens in self._tokens(i):
+                self._work.count_pass(tokens)
+                used.update(torch.unique(tokens.ids).tolist())
+        rows = sorted(used)
+        table = files.read_rows(skeleton.table, rows, skeleton.dtype).to(self._device)
+        known = torch.tensor(rows, device=self._device)
+        for i in range(len(self.sizes)):
+            flat = []
+            for tokens in self._tokens(i):
+                ids = torch.searchsorted(known, tokens.ids)
+                flat.append(skeleton.embed(ids, tokens.places.clamp(min=0), table).flatten(0, 1))
+            states.write(i, torch.cat(flat))
+
+    def _tokens(self, index: int) -> list[Tokens]:
+        if index == len(self._batches):
+            assert self._prefix is not None
+            return [self._prefix]
+        batch = self._batches[index]
+        trunk = batch.trunk(self._device)
+        return [trunk, batch.branches(self._device)] if batch.branch_width else [trunk]
+
+    def _layer(self, index: int, weights: dict[str, Tensor], states: StateStore) -> None:
+        earlier: tuple[Block, ...] = ()
+        # The prefix first: the others see its keys.
+        order = range(len(self._batches))
+        for i in [len(self._batches), *order] if self._prefix is not None else order:
+            passes = self._tokens(i)
+            before = states.read(i, self._device)
+            keep = i == len(self._batches) or len(passes) > 1
+            flat, block = layer_pass(
+                self._skeleton, index, weights, before, passes, earlier, keep=keep
+            )
+            states.write(i, flat)
+            if i == len(self._batches):
+                earlier = (block,)
+
+    def _head(self, stream: Any, begins: Sequence[int], last: StateStore) -> list[LogProbs]:
+        """Return log-probabilities from logits of some tokens of the vocabulary at a time."""
+        asked = [torch.from_numpy(batch.asked).to(self._device) for batch in self._batches]
+        head = self._skeleton.head
+        if isinstance(head, BinaryHead):
+            each = [head.answers(last.read(i, self._device), t) for i, t in enumerate(asked)]
+            return [one.cpu().numpy() for one in each]
+        totals = [torch.full(t.shape, -torch.inf, device=self._device) for t in asked]
+        picked = [torch.zeros(t.shape, device=self._device) for t in asked]
+        for begin, weights in zip(begins, stream, strict=True):
+            n_tokens = len(next(iter(weights.values())))
+            n_rows = max(1, LOGIT_BYTES // (8 * n_tokens))
+            for i, tokens in enumerate(asked):
+                states = last.read(i, self._device)
+                for at in range(0, len(states), n_rows):
+                    rows = slice(at, at + n_rows)
+                    logits = head.logits(states[rows], weights)
+                    totals[i][rows] = torch.logaddexp(totals[i][rows], logits.logsumexp(dim=1))
+                    own = tokens[rows] - begin
+                    here = (own >= 0) & (own < n_tokens)
+                    found = logits.gather(1, own.clamp(0, n_tokens - 1)[:, None])[:, 0]
+                    picked[i][rows] = torch.where(here, found, picked[i][rows])
+        return [(p - t).cpu().numpy() for p, t in zip(picked, totals, strict=True)]
+
+
+def layer_pass(
+    skeleton: Skeleton,
+    index: int,
+    weights: dict[str, Tensor],
+    before: Tensor,
+    passes: Sequence[Tokens],
+    earlier: tuple[Block, ...],
+    *,
+    keep: bool,
+) -> tuple[Tensor, Block]:
+    """Return the states of a batch behind a layer, `[n, hidden_size]`, and the trunk's block."""
+    flat, at, blocks = [], 0, list(earlier)
+    for n, tokens in enumerate(passes):
+        n_states = tokens.ids.numel()
+        own = Block(tokens.places, padded=tokens.n_real < n_states)
+        sight = Sight(tuple(blocks), own, tree=tokens.tree, keep=keep and n == 0)
+        states = before[at : at + n_states].view(*tokens.ids.shape, -1)
+        with seeing(sight):
+            out = skeleton.layer(index, weights, states, tokens.places.clamp(min=0))
+        flat.append(out.flatten(0, 1))
+        at += n_states
+        blocks.append(own)
+    return torch.cat(flat), blocks[len(earlier)]
+
+
+def require_sharing(skeleton: Skeleton, index: int, weights: dict[str, Tensor]) -> None:
+    """Check that a layer computes the same when requests share tokens.
+
+    Raises:
+        ModelError: It does not.
+    """
+    from llmexam.lm.decoder.probe import probe_requests
+
+    try:
+        apart = _difference(skeleton, index, weights, probe_requests(256))
+    except Exception as error:  # whatever a model's own code does not expect
+        _LOG.debug("sharing fails: %s", error)
+        apart = float("inf")
+    if not apart <= _TOLERANCE.get(skeleton.dtype, 0.1):
+        raise ModelError(
+            f"{skeleton.architecture} cannot be streamed layer by layer: its layer {index} cannot "
+            f"share tokens between requests (off by {apart:.2g} of what it adds)",
+            file=skeleton.folder.path,
+            hint="Try `precision: fp32`, or load it whole, in fewer bits if it does not fit",
+        )
+
+
+def _difference(
+    skeleton: Skeleton, index: int, weights: dict[str, Tensor], groups: Sequence[Group]
+) -> float:
+    device = skeleton.device
+    drawn = torch.randn(
+        256, skeleton.config.hidden_size, generator=torch.Generator().manual_seed(0)
+    )
+    # As small as embeddings are: what a layer adds is not lost in the rounding of larger states.
+    table = (_TRIED_SIZE * drawn).to(device, skeleton.dtype)
+    prefix = shared_prefix(groups)
+    (batch,) = plan_batches(groups, n_prefix=len(prefix), n_tokens=1 << 20)
+    first = pad_lines([np.array(prefix, np.int64)], 0, device)
+    _, block = layer_pass(skeleton, index, weights, table[first.ids[0]], [first], (), keep=True)
+    passes = [batch.trunk(device), batch.branches(device)]
+    before = torch.cat([table[tokens.ids].flatten(0, 1) for tokens in passes])
+    flat, _ = layer_pass(skeleton, index, weights, before, passes, (block,), keep=True)
+    shared = flat[torch.from_numpy(batch.states).to(device)].float()
+    own = []
+    for row in batch.rows:
+        for request in groups[row.group]:
+            ids = torch.tensor(request.tokens[:-1], device=device)
+            out = skeleton.own_layer(index, weights, table[ids][None])[0, request.start - 1 :]
+            own.append(torch.stack([out.float(), table[ids].float()[request.start - 1 :]]))
+    alone, given = torch.cat(own, dim=1)
+    return float((shared - alone).abs().max() / (alone - given).abs().max())
+
+
+def _first_of_kind(skeleton: Skeleton) -> set[int]:
+    """Return the first layer of each kind: sliding and full attention, dense and of experts."""
+    kinds = getattr(skeleton.config, "layer_types", None) or [""] * len(skeleton.layers)
+    seen: dict[Any, int] = {}
+    for i, part in enumerate(skeleton.parts):
+        seen.setdefault((kinds[i], tuple(part.tensors)), i)
+    return set(seen.values())
+
+
+def _first_token(name: str) -> int:
+    return int(name.removeprefix("head ").partition("-")[0])

@@ -1,0 +1,1 @@
+"""Encoders: texts to vectors, by a BERT without padding or by transformers."""

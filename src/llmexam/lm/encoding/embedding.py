@@ -1,0 +1,353 @@
+"""Texts to unit vectors, fast on a CPU: no text twice, no padding, bf16 where it pays."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from llmexam.errors import ModelError
+from llmexam.lm.encoding.batching import longest_input, token_batches
+from llmexam.lm.models.loading import (
+    BUNDLED,
+    ModelFolder,
+    load_encoder,
+    load_tokenizer,
+    require_packages,
+    resolve_model,
+)
+from llmexam.lm.models.precision import Precision, choose_dtype
+from llmexam.lm.models.sentence_config import SentenceConfig, load_dense, read_sentence_config
+from llmexam.storage.hashing import hash_json
+from llmexam.storage.vector_cache import VectorCache
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from llmexam.lm.encoding.encoders import Encoder
+
+Kind = Literal["", "query", "passage"]
+Progress = Callable[[int, int], None]
+
+# Measured: see docs/design/embedding.md. More tokens a batch leave the CPU's caches.
+_BATCH_TOKENS = 2048
+# Texts tokenized and sorted at a time; bounds the memory that a large corpus takes.
+_WINDOW_TEXTS = 16_384
+
+
+@dataclass(frozen=True, slots=True)
+class Embedded:
+    """What became of some texts.
+
+    Attributes:
+        vectors: float32, shape `[n_texts, dim]`, of length 1.
+        cut: bool, shape `[n_texts]`: whether the text was cut to the model's length.
+    """
+
+    vectors: NDArray[np.float32]
+    cut: NDArray[np.bool_]
+
+
+@dataclass(frozen=True, slots=True)
+class TokenVectors:
+    """The tokens of one text, special ones left out.
+
+    Attributes:
+        ids: Token ids, shape `[n_tokens]`.
+        starts: Where each token begins in the text without its prefix, in characters; negative
+            for tokens of the prefix, shape `[n_tokens]`.
+        vectors: float16, shape `[n_tokens, hidden_dim]`, of length 1.
+        cut: Whether the text was cut to the model's length.
+    """
+
+    ids: NDArray[np.int64]
+    starts: NDArray[np.int64]
+    vectors: NDArray[np.float16]
+    cut: bool
+
+
+class Embedder:
+    """Texts to unit vectors; made by `load_embedder`.
+
+    A text's vector does not depend on the texts beside it: where texts are not padded (BERT,
+    which most small embedders are) it is the same to the last bit but for sums whose order the
+    library chooses (up to 1e-6); where they are padded, bf16 may differ by about 1e-2.
+
+    Attributes:
+        name: The model as the user named it.
+        dim: Length of a vector.
+        max_tokens: Longer texts are cut to this many tokens, special ones included.
+        precision: `fp32` or `bf16`.
+        weights_hash: SHA-256 of all files that decide a vector.
+        fingerprint: SHA-256 of all that decides a vector: model, precision, length limit.
+        prefixes: What is put before a text, by kind.
+        n_forwards: Forward passes so far.
+        n_tokens: Tokens computed so far, without padding.
+        n_padding: Padding tokens computed so far.
+    """
+
+    def __init__(
+        self,
+        folder: ModelFolder,
+        config: SentenceConfig,
+        tokenizer: Any,
+        encoder: Encoder,
+        *,
+        precision: Precision,
+        max_tokens: int,
+        prefixes: dict[str, str],
+        cache_dir: Path | None = None,
+    ) -> None:
+        self.name = folder.name
+        self.precision = precision
+        self.max_tokens = max_tokens
+        self.weights_hash = folder.weights_hash
+        self.prefixes = prefixes
+        self.n_forwards = self.n_tokens = self.n_padding = 0
+        self._config = config
+        self._tokenizer = tokenizer
+        self._encoder = encoder
+        self._dense = load_dense(folder, config)
+        pooled = encoder.dim * len(config.pooling)
+        self.dim = len(self._dense[-1][0]) if self._dense else pooled
+        self.fingerprint = hash_json([self.weights_hash, precision, max_tokens])
+        self._cache = (
+            VectorCache(cache_dir / self.fingerprint[:32], self.dim) if cache_dir else None
+        )
+
+    def encode(
+        self, texts: Sequence[str], *, kind: Kind = "", progress: Progress | None = None
+    ) -> NDArray[np.float32]:
+        """Return one unit vector a text, float32, shape `[n_texts, dim]`, in the texts' order.
+
+        Args:
+            texts: Any texts; repeated ones are computed once. None at all is fine.
+            kind: Which of `prefixes` to put before every text, for models that want one.
+            progress: Called as `progress(n_done, n_all)` with counts of distinct texts.
+        """
+        return self.embed(texts, kind=kind, progress=progress).vectors
+
+    def embed(
+        self, texts: Sequence[str], *, kind: Kind = "", progress: Progress | None = None
+    ) -> Embedded:
+        """Return what `encode` does, and which texts were cut."""
+        prefix = self.prefixes.get(kind, "")
+        place: dict[str, int] = {}
+        rows = [place.setdefault(self._clean(prefix + text), len(place)) for text in texts]
+        distinct = list(place)
+        vectors = np.zeros((len(distinct), self.dim), dtype=np.float32)
+        cut = np.zeros(len(distinct), dtype=bool)
+        todo = list(range(len(distinct)))
+        if self._cache is not None:
+            known = self._cache.look_up(distinct, vectors, cut)
+            todo = np.flatnonzero(~known).tolist()
+        report = _Reporter(progress, len(distinct), len(distinct) - len(todo))
+        for start in range(0, len(todo), _WINDOW_TEXTS):
+            window = np.array(todo[start : start + _WINDOW_TEXTS])
+            fresh = [distinct[i] for i in window]
+            encoded = self._tokenize(fresh)
+            cut[window] = [bool(encoding.overflowing) for encoding in encoded.encodings]
+            for chosen, pooled, _ in self._forward_all(encoded["input_ids"]):
+                vectors[window[chosen]] = pooled
+                report.advance(len(chosen))
+            if self._cache is not None:
+                self._cache.store(fresh, vectors[window], cut[window])
+        return Embedded(vectors[rows], cut[rows])
+
+    def embed_tokens(
+        self, texts: Sequence[str], *, layer: int = 1, kind: Kind = ""
+    ) -> tuple[NDArray[np.float32], list[TokenVectors]]:
+        """Return the vectors of the texts as `encode` does, and of all their tokens.
+
+        Both come from the same forward passes. Vectors of repeated texts are shared, and no
+        cache is used: tokens take about 30 times the room of their text's vector.
+
+        Args:
+            texts: Any texts; repeated ones are computed once.
+            layer: The layer whose outputs are the tokens' vectors, counted back from the last.
+                The last one is shaped for pooling; the one before tells words apart better.
+            kind: Which of `prefixes` to put before every text.
+        """
+        prefix = self.prefixes.get(kind, "")
+        place: dict[str, int] = {}
+        rows = [place.setdefault(self._clean(prefix + text), len(place)) for text in texts]
+        vectors = np.zeros((len(place), self.dim), dtype=np.float32)
+        tokens: list[TokenVectors | None] = [None] * len(place)
+        distinct = list(place)
+        for start in range(0, len(distinct), _WINDOW_TEXTS):
+            window = np.arange(start, min(start + _WINDOW_TEXTS, len(distinct)))
+            encoded = self._tokenize([distinct[i] for i in window])
+            for chosen, pooled, inner in self._forward_all(encoded["input_ids"], layer):
+                vectors[window[chosen]] = pooled
+                for text, own in zip(chosen, inner, strict=True):
+                    tokens[window[text]] = _tokens_of(encoded.encodings[text], own, len(prefix))
+        return vectors[rows], [found for row in rows if (found := tokens[row]) is not None]
+
+    def count_tokens(self, texts: Sequence[str], *, kind: Kind = "") -> NDArray[np.int64]:
+        """Return the tokens of each text before any cut, special ones included, `[n_texts]`."""
+        prefix = self.prefixes.get(kind, "")
+        cleaned = [self._clean(prefix + text) for text in texts]
+        if not cleaned:
+            return np.zeros(0, dtype=np.int64)
+        # verbose=False: a warning about long texts would be about the very question asked.
+        encoded = self._tokenizer(cleaned, truncation=False, verbose=False)
+        return np.array([len(ids) for ids in encoded["input_ids"]], dtype=np.int64)
+
+    def _tokenize(self, texts: list[str]) -> Any:
+        return self._tokenizer(
+            texts,
+            truncation=True,
+            max_length=self.max_tokens,
+            return_attention_mask=False,
+            return_token_type_ids=False,
+        )
+
+    def _clean(self, text: str) -> str:
+        # A lone surrogate, which a damaged file can hold, is no character to the tokenizer.
+        whole = text.encode("utf-8", "replace").decode("utf-8")
+        return whole.lower() if self._config.lower_case else whole
+
+    def _forward_all(
+        self, ids: list[list[int]], layer: int | None = None
+    ) -> Iterator[tuple[NDArray[np.int64], NDArray[np.float32], list[NDArray[np.float16]]]]:
+        """Yield places of texts, their vectors, and their tokens where a layer is given."""
+        import torch
+
+        lengths = np.array([len(tokens) for tokens in ids])
+        # Longest first: if memory is too small, it shows at once. Ties keep their order.
+        order = np.argsort(-lengths, kind="stable")
+        for chosen in token_batches(order, lengths, _BATCH_TOKENS, pads=self._encoder.pads):
+            with torch.inference_mode():
+                vectors, tokens = self._forward([ids[i] for i in chosen], layer)
+            n_tokens = int(lengths[chosen].sum())
+            self.n_forwards += 1
+            self.n_tokens += n_tokens
+            if self._encoder.pads:
+                self.n_padding += len(chosen) * int(lengths[chosen[0]]) - n_tokens
+            yield chosen, vectors, tokens
+
+    def _forward(
+        self, batch: list[list[int]], layer: int | None
+    ) -> tuple[NDArray[np.float32], list[NDArray[np.float16]]]:
+        import torch
+        from torch.nn.functional import linear, normalize
+
+        from llmexam.lm.encoding.pooling import pool
+
+        pooled: list[Tensor] = []
+        tokens: list[NDArray[np.float16]] = []
+        for part in self._encoder(batch, layer or 0):
+            pooled.append(pool(part.last, part.mask, self._config.pooling))
+            if layer is not None:
+                units = normalize(part.inner.float(), dim=-1).half().cpu().numpy()
+                tokens.extend(units)
+        vectors = torch.cat(pooled).cpu()
+        for weight, bias, activation in self._dense:
+            vectors = linear(vectors, weight, bias)
+            vectors = vectors.tanh() if activation == "tanh" else vectors
+        return normalize(vectors, dim=1).numpy(), tokens
+
+
+def load_embedder(
+    model: str = BUNDLED,
+    *,
+    precision: Literal["auto", "fp32", "bf16"] = "auto",
+    max_tokens: int | None = None,
+    query_prefix: str | None = None,
+    passage_prefix: str | None = None,
+    device: str = "cpu",
+    cache_dir: str | Path | None = None,
+) -> Embedder:
+    """Load a bi-encoder: pooling, length and prefixes as the model's folder says.
+
+    Args:
+        model: `bundled`, a local folder or a Hugging Face name; see `resolve_model`.
+        precision: `auto` takes bf16 where the processor multiplies it fast, else fp32.
+        max_tokens: Cut texts to this many tokens; the folder's own limit where None.
+        query_prefix: Put before texts of kind `query`; the folder's own where None.
+        passage_prefix: Put before texts of kind `passage`; the folder's own where None.
+        device: A torch device, such as `cpu` or `cuda`.
+        cache_dir: Keep vectors in this folder, so that no text is embedded twice across runs.
+
+    Raises:
+        MissingDependencyError: torch, transformers or the bundled model is not installed.
+        ModelError: The model cannot be found or used, or cannot read texts so long.
+    """
+    require_packages("text embedding")
+
+    import torch
+
+    from llmexam.lm.encoding.encoders import PackedEncoder, PaddedEncoder
+    from llmexam.lm.encoding.packed_bert import can_pack
+    from llmexam.lm.encoding.prepared_bert import prepare_bert
+    from llmexam.lm.models.device import torch_device
+
+    folder = resolve_model(model)
+    config = read_sentence_config(folder)
+    tokenizer = load_tokenizer(folder)
+    place = torch_device(device)
+    dtype = choose_dtype(precision, place)
+    loaded = load_encoder(folder, dtype=torch.float32)
+    encoder: Encoder
+    if can_pack(loaded.config):
+        encoder = PackedEncoder(prepare_bert(loaded, dtype, place), place)
+    else:
+        tokenizer.padding_side = "right"
+        encoder = PaddedEncoder(loaded.to(dtype), tokenizer.pad_token_id or 0, place)
+    prefixes = dict(config.prefixes)
+    for kind, given in (("query", query_prefix), ("passage", passage_prefix)):
+        if given is not None:
+            prefixes[kind] = given
+    return Embedder(
+        folder,
+        config,
+        tokenizer,
+        encoder,
+        precision="bf16" if dtype == torch.bfloat16 else "fp32",
+        max_tokens=_length_limit(folder, config, tokenizer, loaded.config, max_tokens),
+        prefixes=prefixes,
+        cache_dir=Path(cache_dir) if cache_dir is not None else None,
+    )
+
+
+class _Reporter:
+    def __init__(self, progress: Progress | None, n_all: int, n_done: int) -> None:
+        self._progress, self._n_all, self._n_done = progress, n_all, n_done
+        self.advance(0)
+
+    def advance(self, n_texts: int) -> None:
+        self._n_done += n_texts
+        if self._progress is not None:
+            self._progress(self._n_done, self._n_all)
+
+
+def _tokens_of(encoding: Any, vectors: NDArray[np.float16], prefix: int) -> TokenVectors:
+    keep = np.flatnonzero(np.array(encoding.special_tokens_mask) == 0)
+    return TokenVectors(
+        ids=np.array(encoding.ids, dtype=np.int64)[keep],
+        starts=np.array(encoding.offsets, dtype=np.int64)[keep, 0] - prefix,
+        # A copy, so that the rest of the batch can be freed.
+        vectors=vectors[keep],
+        cut=bool(encoding.overflowing),
+    )
+
+
+def _length_limit(
+    folder: ModelFolder, config: SentenceConfig, tokenizer: Any, model: Any, asked: int | None
+) -> int:
+    longest = longest_input(model)
+    shortest = tokenizer.num_special_tokens_to_add() + 1
+    if asked is not None:
+        if not shortest <= asked <= (longest or asked):
+            raise ModelError(
+                f"max_tokens is {asked}, but the model reads {shortest} to {longest} tokens",
+                file=folder.path,
+                hint="Choose a length in between",
+            )
+        return asked
+    known = [config.max_tokens, longest, int(tokenizer.model_max_length)]
+    return min(limit for limit in known if limit)

@@ -1,0 +1,120 @@
+"""Token ids to token vectors: BERT without padding, any other encoder as transformers runs it."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import chain
+from typing import TYPE_CHECKING, Any
+
+import torch
+
+from llmexam.errors import ModelError
+from llmexam.lm.encoding.packed_bert import PackedBert, Spans
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+
+@dataclass(frozen=True, slots=True)
+class Hidden:
+    """Token vectors of texts of one length, or padded to one.
+
+    Attributes:
+        last: Output of the last layer, shape `[n_texts, n_tokens, dim]`.
+        inner: Output of the layer asked for, same shape.
+        mask: 1 for tokens, 0 for padding on the right, shape `[n_texts, n_tokens]`; None where
+            no token is padding.
+    """
+
+    last: Tensor
+    inner: Tensor
+    mask: Tensor | None
+
+
+class PackedEncoder:
+    """A BERT without padding.
+
+    Args:
+        bert: Its forward pass.
+        device: Where it computes.
+    """
+
+    pads = False
+
+    def __init__(self, bert: PackedBert, device: torch.device) -> None:
+        self.dim = bert.dim
+        self._bert = bert
+        self._device = device
+
+    def __call__(self, batch: Sequence[Sequence[int]], inner: int = 0) -> Iterator[Hidden]:
+        """Yield the vectors of the batch, one part for each length, without a mask.
+
+        Args:
+            batch: Token ids of the texts; texts of equal length must be neighbours. Their order
+                is kept; together the parts hold all texts.
+            inner: Which layer to give as `Hidden.inner`, counted back from the last.
+
+        Raises:
+            ModelError: The model has no such layer.
+        """
+        _check_layer(inner, len(self._bert.layers))
+        ids = torch.tensor(list(chain.from_iterable(batch)), device=self._device)
+        spans = Spans([len(tokens) for tokens in batch], self._device)
+        outputs = deque(self._bert.outputs(ids, None, spans), maxlen=inner + 1)
+        start = 0
+        for n_tokens, n_texts in spans.runs:
+            end = start + n_tokens * n_texts
+            shape = (n_texts, n_tokens, self.dim)
+            last, tapped = (outputs[i][start:end].view(shape) for i in (-1, 0))
+            yield Hidden(last, tapped, None)
+            start = end
+
+
+class PaddedEncoder:
+    """Any encoder of transformers, texts of a batch padded to the longest.
+
+    Args:
+        model: A transformers model whose output has `last_hidden_state`.
+        pad_id: Token id to pad with.
+        device: Where to compute.
+    """
+
+    pads = True
+
+    def __init__(self, model: Any, pad_id: int, device: torch.device) -> None:
+        # Of an encoder-decoder such as T5 only the encoder makes embeddings.
+        whole = model.get_encoder() if model.config.is_encoder_decoder else model
+        self._model = whole.to(device)
+        self.device = device
+        self.dim = int(model.config.hidden_size)
+        self._n_layers = int(model.config.num_hidden_layers)
+        self._pad_id = pad_id
+
+    def __call__(self, batch: Sequence[Sequence[int]], inner: int = 0) -> Iterator[Hidden]:
+        """Yield the whole batch in one part, with its mask; see `PackedEncoder`."""
+        _check_layer(inner, self._n_layers)
+        longest = max(len(ids) for ids in batch)
+        ids = torch.full((len(batch), longest), self._pad_id)
+        mask = torch.zeros(len(batch), longest, dtype=torch.long)
+        for row, tokens in enumerate(batch):
+            ids[row, : len(tokens)] = torch.tensor(tokens)
+            mask[row, : len(tokens)] = 1
+        mask = mask.to(self.device)
+        out = self._model(
+            input_ids=ids.to(self.device), attention_mask=mask, output_hidden_states=inner > 0
+        )
+        tapped = out.hidden_states[-1 - inner] if inner else out.last_hidden_state
+        yield Hidden(out.last_hidden_state, tapped, mask)
+
+
+Encoder = PackedEncoder | PaddedEncoder
+
+
+def _check_layer(inner: int, n_layers: int) -> None:
+    if not 0 <= inner < n_layers:
+        raise ModelError(
+            f"layer {inner} from the last is asked for, but the model has {n_layers}",
+            hint=f"Choose 0 to {n_layers - 1}",
+        )

@@ -1,0 +1,186 @@
+"""The card of a trained model: what it is, how it reads, what it was trained on and what it gave.
+
+It lies beside the weights as `llmexam.json`, so that whoever loads the folder reads questions as
+the training did, or is told why that is not possible.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path, PurePosixPath, PureWindowsPath
+from typing import Any, TypeVar
+
+from pydantic import Field
+from pydantic_core import from_json
+
+from llmexam.errors import ModelError, SettingsError, UntrainedModelError
+from llmexam.settings.base import Settings
+from llmexam.storage.atomic import write_text
+
+CARD_FILE = "llmexam.json"
+_AGAIN = "Train the model again, or restore the file"
+# Bytes of a file's name that file systems take.
+_LONGEST_NAME = 255
+Told = TypeVar("Told", bound=Settings)
+
+
+class EvidenceOrigin(Settings):
+    """How the passages were found that a model was trained on.
+
+    The corpus is left out on purpose: an exam may come with another one. What must agree is the
+    way, because a model that has seen four short passages cannot read ten long ones.
+    """
+
+    source: str = Field(description="`none`, `given` with the questions, or `retrieved`")
+    kinds: tuple[str, ...] = Field((), description="indexes searched: sparse, dense")
+    model: str = Field("", description="weights hash of the dense index's bi-encoder")
+    chunking: dict[str, Any] = Field({}, description="how documents were cut into passages")
+    query_form: str = Field("", description="what was looked for")
+    k: int = Field(0, ge=0, description="passages a question got at most")
+    reranker: str = Field("", description="weights hash of the reranker, if one was used")
+    depth: int = Field(0, ge=0, description="passages that the reranker chose among")
+
+
+class ExportOrigin(Settings):
+    """What an exported model was made from, and what it needs to be run."""
+
+    backend: str = Field(description="what runs it: onnx-int8 or openvino")
+    source: str = Field(description="weights hash of the model that it was made from")
+    task: str = Field(description="task of its head: `multiple-choice` or `classification`")
+    n_outputs: int = Field(1, ge=1, description="logits of a sequence")
+    pad_id: int = Field(0, ge=0, description="token id to pad with")
+    max_tokens: int | None = Field(None, description="longest sequence that it reads")
+    files: dict[str, str] = Field({}, description="SHA-256 of each exported file")
+
+
+class ModelCard(Settings):
+    """What a trained model says of itself."""
+
+    family: str = Field(description="the solver that it is for: `multiple-choice`, ...")
+    base_model: str = Field(description="the weights that training began with")
+    base_weights_hash: str = Field(description="SHA-256 of those weights")
+    head: str = Field(
+        "native", description="`native`: the model's own; `mean`: over the mean of all tokens"
+    )
+    encoding: dict[str, Any] = Field({}, description="settings of how a question becomes tokens")
+    evidence: EvidenceOrigin = EvidenceOrigin(source="none")
+    training: dict[str, Any] = Field({}, description="settings of the training, all of them")
+    data: dict[str, str] = Field({}, description="content hash of each exam trained or chosen on")
+    metrics: dict[str, Any] = Field({}, description="what it gave: before, after, dev")
+    versions: dict[str, str] = Field({}, description="packages it was trained with")
+    command: str = Field("", description="the command that trained it")
+    export: ExportOrigin | None = Field(None, description="where from, if it was exported")
+
+
+def read_card(folder: str | Path) -> ModelCard | None:
+    """Return the card of a model's folder, or None where it has none.
+
+    Raises:
+        ModelError: The card is damaged, or from another version of llmexam.
+    """
+    path = Path(folder) / CARD_FILE
+    if not path.is_file():
+        return None
+    try:
+        values = from_json(path.read_bytes())
+    except (OSError, ValueError) as error:
+        text = str(error).splitlines()[0]
+        raise ModelError(
+            f"the card of the model cannot be read: {text}", file=path, hint=_AGAIN
+        ) from None
+    if not isinstance(values, dict):
+        raise ModelError("the card of a model is a mapping", file=path, hint=_AGAIN)
+    return read_told(ModelCard, values, folder)
+
+
+def read_told(
+    kind: type[Told], values: Mapping[str, Any], folder: str | Path, *, field: str = ""
+) -> Told:
+    """Return what a card tells as settings of some kind.
+
+    Args:
+        kind: The class of the settings.
+        values: What the card says.
+        folder: The model's.
+        field: Where the card says it; empty for the whole card.
+
+    Raises:
+        ModelError: A value cannot be; the error names the card.
+    """
+    try:
+        return kind.parse(values, subject="the card of the model")
+    except SettingsError as error:
+        raise ModelError(
+            error.message,
+            file=Path(folder) / CARD_FILE,
+            field=".".join(part for part in (field, error.field) if part) or None,
+            hint=error.hint or _AGAIN,
+        ) from None
+
+
+def file_beside(folder: str | Path, name: str, *, field: str) -> Path:
+    """Return a file in a model's folder that its card names.
+
+    Args:
+        folder: The model's.
+        name: What the card says.
+        field: Where it says so.
+
+    Raises:
+        ModelError: It is not the name of a file inside the folder; a link may not leave it.
+    """
+    place = Path(folder)
+    path = place / name
+    # A card may come from elsewhere, and must not tell us to read other files of the user.
+    inside = is_file_name(name) and path.is_file() and path.resolve().parent == place.resolve()
+    if not inside:
+        raise ModelError(
+            f"names '{name}', which is no file inside the model's folder",
+            file=place / CARD_FILE,
+            field=field,
+            hint=_AGAIN,
+        )
+    return path
+
+
+def is_file_name(name: str) -> bool:
+    """Return whether a text is the bare name of a file, on any system."""
+    kinds = (PurePosixPath, PureWindowsPath)
+    short = 0 < len(name.encode()) <= _LONGEST_NAME
+    return short and name != ".." and all(kind(name).name == name for kind in kinds)
+
+
+def write_card(folder: str | Path, card: ModelCard) -> None:
+    """Write the card into a model's folder, whole or not at all."""
+    write_text(Path(folder) / CARD_FILE, card.model_dump_json(indent=2) + "\n")
+
+
+def inside_training(folder: Path) -> str | None:
+    """Return a hint where a folder is not a model but that of a training, which has one inside."""
+    inside = folder / "model"
+    if not (inside / CARD_FILE).is_file() and not (inside / "config.json").is_file():
+        return None
+    return f"This is the folder of a training; its model is '{inside}'"
+
+
+def require_family(folder: str | Path, card: ModelCard | None, family: str) -> ModelCard:
+    """Return the card if it is one of this family.
+
+    Raises:
+        UntrainedModelError: There is none, or the model was trained for another solver.
+    """
+    if card is None:
+        raise UntrainedModelError(
+            f"the model has no {CARD_FILE}, so it was not trained for solver '{family}'",
+            file=folder,
+            field="model",
+            hint=inside_training(Path(folder)) or "Train one: llmexam train recipe.yaml",
+        )
+    if card.family != family:
+        raise UntrainedModelError(
+            f"the model was trained for solver '{card.family}', not for '{family}'",
+            file=folder,
+            field="model",
+            hint=f"Use solver '{card.family}'",
+        )
+    return card

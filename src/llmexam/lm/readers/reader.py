@@ -1,0 +1,340 @@
+"""A reader: an encoder with a head, from sequences laid end to end to logits.
+
+BERT runs without padding (`packed_bert`), everything else padded to the longest sequence. Both take
+the same `TokenBatch`, so a trainer and a solver need not know which one they have.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
+
+import torch
+from torch import nn
+
+from llmexam.errors import ModelError
+from llmexam.lm.encoding.packed_bert import PackedBert, can_pack
+from llmexam.lm.encoding.prepared_bert import prepare_bert
+from llmexam.lm.models.loading import quiet_transformers
+from llmexam.lm.readers.heads import (
+    HeadKind,
+    MeanHead,
+    Task,
+    draw_native_head,
+    load_mean_head,
+    may_be_missing,
+    mean_packed,
+    mean_padded,
+    native_packed,
+)
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from llmexam.lm.models.loading import ModelFolder
+
+_DROPOUTS = (
+    "hidden_dropout_prob",
+    "attention_probs_dropout_prob",
+    "classifier_dropout",
+    "pooler_dropout",
+    "summary_last_dropout",
+    "dropout",
+    "attention_dropout",
+    "seq_classif_dropout",
+    "embedding_dropout",
+    "mlp_dropout",
+    "cls_dropout",
+)
+
+
+class Encoded(Protocol):
+    """What a sequence must have: its token ids, and their types."""
+
+    @property
+    def ids(self) -> list[int]:
+        """Token ids, special ones included."""
+        ...
+
+    @property
+    def types(self) -> list[int]:
+        """Token types, one a token."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class TokenBatch:
+    """Sequences laid end to end.
+
+    Attributes:
+        ids: Token ids, shape `[n_tokens]`.
+        types: Token types, shape `[n_tokens]`.
+        lengths: Tokens of each sequence, shape `[n_sequences]`.
+    """
+
+    ids: Tensor
+    types: Tensor
+    lengths: Tensor
+
+    @classmethod
+    def of(cls, sequences: Sequence[Encoded]) -> TokenBatch:
+        """Return the batch of some sequences, in their order."""
+        return cls(
+            torch.tensor([token for one in sequences for token in one.ids]),
+            torch.tensor([kind for one in sequences for kind in one.types]),
+            torch.tensor([len(one.ids) for one in sequences]),
+        )
+
+    def to(self, device: torch.device | str) -> TokenBatch:
+        """Return the batch with its tokens on a device; lengths stay where Python reads them."""
+        return TokenBatch(self.ids.to(device), self.types.to(device), self.lengths)
+
+
+class Reader(nn.Module):
+    """An encoder with a head.
+
+    Args:
+        model: A transformers model: with its head where `head` is `native`, else without.
+        head: The head over mean vectors, or None where the model has its own.
+        task: What the model's own head was made for.
+
+    Attributes:
+        model: The transformers model.
+        head: The mean head or None.
+        config: Configuration of the model.
+        pads: Whether sequences of one batch are padded to the longest.
+        task: What the model's own head was made for.
+    """
+
+    def __init__(self, model: Any, head: MeanHead | None, task: Task) -> None:
+        super().__init__()
+        self.model = model
+        self.head = head
+        self.task = task
+        self.config = model.config
+        self.pads = not can_pack(model.config)
+        self._save_memory = False
+        self._prepared: PackedBert | None = None
+
+    @property
+    def body(self) -> Any:
+        """The encoder without its head."""
+        return self.model if self.head is not None else self.model.base_model
+
+    def forward(self, ids: Tensor, types: Tensor, lengths: Tensor | Sequence[int]) -> Tensor:
+        """Return logits, float32, shape `[n_sequences, n_outputs]`.
+
+        Args:
+            ids: Token ids of all sequences, end to end, shape `[n_tokens]`.
+            types: Token types, shape `[n_tokens]`.
+            lengths: Tokens of each sequence, shape `[n_sequences]`.
+        """
+        counts = lengths.tolist() if isinstance(lengths, torch.Tensor) else list(lengths)
+        logits = self._padded(ids, types, counts) if self.pads else self._packed(ids, types, counts)
+        return logits.float()
+
+    def gradient_checkpointing_enable(
+        self, gradient_checkpointing_kwargs: dict[str, Any] | None = None
+    ) -> None:
+        """Compute activations again in the backward pass instead of keeping them."""
+        self._save_memory = True
+        if self.pads:
+            settings = gradient_checkpointing_kwargs or {"use_reentrant": False}
+            if hasattr(self.model, "activation_checkpointing_enable"):
+                self.model.activation_checkpointing_enable(settings)
+            else:  # older releases of transformers
+                self.model.gradient_checkpointing_enable(gradient_checkpointing_kwargs=settings)
+
+    # Newer releases of the Trainer ask for it by this name.
+    activation_checkpointing_enable = gradient_checkpointing_enable
+
+    def prepare(self, dtype: torch.dtype, device: torch.device, *, int8: bool = False) -> None:
+        """Put the weights of a BERT into the layout that scores fastest; the head stays as it is.
+
+        The original weights of the body are freed, so it can't be trained or saved afterwards.
+
+        Args:
+            dtype: Type to compute the body in.
+            device: Where to compute.
+            int8: Multiply by the body's weights in int8; `dtype` must be fp32.
+        """
+        self._prepared = prepare_bert(self.body, dtype, device, int8=int8)
+        self.body.encoder = self.body.embeddings = None
+        self.to(device)
+
+    def save(self, folder: Path) -> None:
+        """Write weights (safetensors) and configuration into a folder; transformers can load it.
+
+        The tokenizer is not written. Merge adapters before. Files are written one by one, so give a
+        new folder and rename it when all is there.
+        """
+        folder.mkdir(parents=True, exist_ok=True)
+        with quiet_transformers():
+            self.model.save_pretrained(str(folder))
+        if self.head is not None:
+            self.head.save(folder)
+
+    def _packed(self, ids: Tensor, types: Tensor, lengths: list[int]) -> Tensor:
+        bert = self._prepared or PackedBert.of_modules(self.body)
+        hidden = bert(
+            ids,
+            types,
+            lengths,
+            first_only=self.head is None,
+            save_memory=self._save_memory and self.training,
+        )
+        if self._prepared is not None:
+            hidden = hidden.float()
+        if self.head is None:
+            return native_packed(self.model, hidden)
+        return self.head(mean_packed(hidden, lengths).to(self.head.weight.dtype))  # type: ignore[no-any-return]
+
+    def padded_logits(self, inputs: dict[str, Tensor]) -> Tensor:
+        """Return logits of a padded batch, shape `[n_sequences, n_outputs]`.
+
+        Args:
+            inputs: `input_ids`, `attention_mask`, and `token_type_ids` where `tells_types`, each
+                `[n_sequences, n_tokens]`.
+        """
+        if self.head is not None:
+            hidden = self.model(**inputs).last_hidden_state
+            means = mean_padded(hidden, inputs["attention_mask"])
+            return self.head(means.to(self.head.weight.dtype))  # type: ignore[no-any-return]
+        if self.task == "multiple-choice":
+            # One question with all sequences as its options: each is scored alone.
+            inputs = {name: value.unsqueeze(0) for name, value in inputs.items()}
+            return self.model(**inputs).logits.view(-1, 1)  # type: ignore[no-any-return]
+        return self.model(**inputs).logits  # type: ignore[no-any-return]
+
+    @property
+    def n_outputs(self) -> int:
+        """Logits of a sequence."""
+        if self.head is not None:
+            return self.head.out_features
+        return 1 if self.task == "multiple-choice" else int(self.config.num_labels)
+
+    @property
+    def tells_types(self) -> bool:
+        """Whether the model has vectors for token types."""
+        return getattr(self.config, "type_vocab_size", 0) > 1
+
+    @property
+    def pad_id(self) -> int:
+        """Token id to pad with."""
+        return self.config.pad_token_id if self.config.pad_token_id is not None else 0
+
+    def _padded(self, ids: Tensor, types: Tensor, lengths: list[int]) -> Tensor:
+        inputs = {
+            "input_ids": _pad(ids, lengths, self.pad_id),
+            "attention_mask": _pad(torch.ones_like(ids), lengths, 0),
+        }
+        if self.tells_types:
+            inputs["token_type_ids"] = _pad(types, lengths, 0)
+        return self.padded_logits(inputs)
+
+
+def load_reader(
+    folder: ModelFolder,
+    *,
+    head: HeadKind,
+    task: Task = "multiple-choice",
+    dtype: torch.dtype = torch.float32,
+    dropout: float | None = None,
+    n_outputs: int = 1,
+    new_head: bool = False,
+    seed: int = 0,
+) -> Reader:
+    """Return the reader of a folder, in evaluation mode.
+
+    Args:
+        folder: Weights and configuration.
+        head: `native` or `mean`; see `llmexam.lm.readers.heads`.
+        task: What a native head is made for.
+        dtype: Type of all weights.
+        dropout: Put in place of every dropout of the model; its own where None.
+        n_outputs: Outputs of a new head; one for each sequence of a multiple choice.
+        new_head: Draw a new head. Otherwise the folder must have a trained one.
+        seed: Seed of a new head.
+
+    Raises:
+        ModelError: The files are damaged, transformers has no such head for the model, or the
+            folder has no trained head and no new one is asked for.
+    """
+    import transformers
+
+    if head == "mean":
+        model, missing = _load(folder, transformers.AutoModel, dtype, dropout, None)
+        if getattr(model, "pooler", None) is not None:
+            # It would be trained by nothing, and DDP waits for parameters without gradient.
+            model.pooler = None
+            missing = {name for name in missing if not name.startswith("pooler.")}
+        _require_whole(folder, missing)
+        dim = int(model.config.hidden_size)
+        if new_head:
+            own = MeanHead(dim, n_outputs, dtype=dtype)
+            own.draw(seed)
+        else:
+            own = load_mean_head(folder.path, dim, dtype)
+        return Reader(model, own, task).eval()
+    kind = (
+        transformers.AutoModelForMultipleChoice
+        if task == "multiple-choice"
+        else transformers.AutoModelForSequenceClassification
+    )
+    outputs = n_outputs if new_head and task == "classification" else None
+    model, missing = _load(folder, kind, dtype, dropout, outputs)
+    body = {name for name in missing if not may_be_missing(name, model)}
+    _require_whole(folder, body if new_head else missing)
+    if new_head:
+        draw_native_head(model, missing, seed)
+    return Reader(model, None, task).eval()
+
+
+def _load(
+    folder: ModelFolder, kind: Any, dtype: torch.dtype, dropout: float | None, n_outputs: int | None
+) -> tuple[Any, set[str]]:
+    """Return the model, and the names of parameters that the folder has not."""
+    from safetensors import SafetensorError
+    from transformers import AutoConfig
+
+    changed = {"num_labels": n_outputs} if n_outputs is not None else {}
+    try:
+        config = AutoConfig.from_pretrained(
+            str(folder.path), local_files_only=True, trust_remote_code=False, **changed
+        )
+        if dropout is not None:
+            for name in _DROPOUTS:
+                if hasattr(config, name):
+                    setattr(config, name, dropout)
+        with quiet_transformers():
+            model, found = kind.from_pretrained(
+                str(folder.path),
+                config=config,
+                dtype=dtype,
+                use_safetensors=True,
+                trust_remote_code=False,
+                local_files_only=True,
+                output_loading_info=True,
+                ignore_mismatched_sizes=n_outputs is not None,
+            )
+    except (OSError, ValueError, KeyError, RuntimeError, SafetensorError) as error:
+        reason = (str(error).strip() or type(error).__name__).splitlines()[0][:300]
+        raise ModelError(f"cannot be loaded: {reason}", file=folder.path) from error
+    return model, {*found["missing_keys"], *(name for name, *_ in found["mismatched_keys"])}
+
+
+def _require_whole(folder: ModelFolder, missing: set[str]) -> None:
+    if missing:
+        names = ", ".join(sorted(missing)[:3]) + (", ..." if len(missing) > 3 else "")
+        raise ModelError(
+            f"the folder has no trained weights for {names}",
+            file=folder.path,
+            hint="Train a model on these weights first, or use the head it was trained with",
+        )
+
+
+def _pad(packed: Tensor, lengths: list[int], value: int) -> Tensor:
+    parts = torch.split(packed, lengths)
+    return nn.utils.rnn.pad_sequence(list(parts), batch_first=True, padding_value=value)

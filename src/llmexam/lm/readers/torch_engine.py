@@ -1,0 +1,96 @@
+"""Logits of a batch by torch: a BERT without padding, other readers padded."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Literal
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from llmexam.errors import ModelError
+from llmexam.lm.encoding.batching import longest_input
+from llmexam.lm.encoding.int8_linear import require_int8
+from llmexam.lm.models.device import torch_device
+from llmexam.lm.models.loading import ModelFolder
+from llmexam.lm.models.precision import choose_dtype
+from llmexam.lm.readers.heads import HeadKind, Task
+from llmexam.lm.readers.reader import Reader, load_reader
+
+# More tokens a batch leave the caches of a CPU (measured); a GPU wants many at once.
+_CPU_TOKENS = 2048
+_INT8_TOKENS = 1024
+_GPU_TOKENS = 65_536
+
+
+class TorchEngine:
+    """A reader on a device.
+
+    Args:
+        reader: The reader, on the device, its weights in the type to compute in or prepared.
+        device: Where to compute.
+        name: Backend and number type, such as `torch-fp32`.
+        batch_tokens: Tokens of a batch, padding included, that it computes fastest.
+    """
+
+    def __init__(self, reader: Reader, device: torch.device, name: str, batch_tokens: int) -> None:
+        self.pads = reader.pads
+        self.batch_tokens = batch_tokens
+        self.n_outputs = reader.n_outputs
+        self.max_tokens = longest_input(reader.config)
+        self.name = name
+        self._device = device
+        self._reader = reader
+
+    def __call__(
+        self, ids: Sequence[Sequence[int]], types: Sequence[Sequence[int]]
+    ) -> NDArray[np.float32]:
+        """Return logits, shape `[n_sequences, n_outputs]`."""
+        with torch.inference_mode():
+            logits = self._reader(
+                torch.tensor([token for one in ids for token in one], device=self._device),
+                torch.tensor([kind for one in types for kind in one], device=self._device),
+                [len(one) for one in ids],
+            )
+        found: NDArray[np.float32] = logits.cpu().numpy()
+        return found
+
+
+def load_torch_engine(
+    folder: ModelFolder,
+    *,
+    head: HeadKind,
+    task: Task,
+    precision: Literal["auto", "fp32", "bf16", "int8"],
+    device: str,
+) -> TorchEngine:
+    """Return the fastest engine of torch for a trained reader.
+
+    Raises:
+        ModelError: The model cannot be loaded or has no trained head, or int8 is asked for where
+            it is not to be had.
+    """
+    place = torch_device(device)
+    int8 = precision == "int8"
+    if int8 and place.type != "cpu":
+        raise ModelError(
+            f"int8 runs on the CPU, but the device is '{place}'", hint="Take precision: auto"
+        )
+    if int8:
+        require_int8()
+    dtype = torch.float32 if precision == "int8" else choose_dtype(precision, place)
+    reader = load_reader(folder, head=head, task=task)
+    if int8 and reader.pads:
+        raise ModelError(
+            f"int8 by torch knows BERT with GELU alone, but this is '{reader.config.model_type}'",
+            file=folder.path,
+            hint=f"Export it: llmexam export {folder.name} --to onnx-int8 --out FOLDER",
+        )
+    if reader.pads or place.type == "cuda":
+        reader.to(place, dtype)
+    else:
+        reader.prepare(dtype, place, int8=int8)
+    kind = "int8" if int8 else {torch.bfloat16: "bf16"}.get(dtype, "fp32")
+    size = _GPU_TOKENS if place.type == "cuda" else _INT8_TOKENS if int8 else _CPU_TOKENS
+    return TorchEngine(reader, place, f"torch-{kind}", size)

@@ -1,0 +1,135 @@
+"""The tables of graded, compared and combined predictions for the terminal."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from rich.console import RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from llmexam.evaluation.results import ChoiceDiagnostics, Comparison, Estimate, Evaluation
+from llmexam.report.terminal_parts import plain_text
+
+
+def evaluation_summary(result: Evaluation, *, slices: bool = True) -> list[RenderableType]:
+    """Return what the terminal shows of a graded prediction.
+
+    Args:
+        result: The grades.
+        slices: Whether to show the score on parts of the exam.
+    """
+    choice, primary = result.choice, result.primary
+    shown: list[RenderableType] = [
+        plain_text(f"{result.name}: {result.n_items} questions", "bold"),
+        _scores(result),
+    ]
+    if choice:
+        shown.append(_letters(choice))
+    if slices and result.slices:
+        shown.append(_slices(result))
+    if choice and choice.calibration:
+        found = choice.calibration
+        shown.append(
+            Text(
+                f"Calibration: temperature {found.temperature:.4g}; out of fold, expected "
+                f"calibration error {found.ece:.4f} and Brier score {found.brier:.4f}"
+            )
+        )
+    if result.n_truncated:
+        shown.append(Text(f"Evidence was cut for {result.n_truncated} questions"))
+    smallest = (
+        f"Smallest difference in {primary.label} that {result.n_items} questions can be "
+        f"expected to show: {primary.minimum_detectable_difference:.4f}"
+    )
+    return [*shown, plain_text(smallest)]
+
+
+def comparison_summary(result: Comparison) -> list[RenderableType]:
+    """Return what the terminal shows of a paired comparison."""
+    table = Table("", result.metric.label, f"{result.level:.1%} interval")
+    table.add_row(plain_text(result.name_a), *_cells(result.a))
+    table.add_row(plain_text(result.name_b), *_cells(result.b), end_section=True)
+    table.add_row("difference", *_cells(result.difference))
+    how = "all sign flips counted" if result.p_value_exact else f"{result.n_resamples} sign flips"
+    return [
+        table,
+        Text(f"p value {result.p_value:.4g} (paired permutation test, {how})"),
+        plain_text(
+            f"Of {result.n_items} questions, {result.name_a} is better on {result.n_better} and "
+            f"{result.name_b} on {result.n_worse}"
+        ),
+        Text(
+            "Smallest difference that these pairs can be expected to show: "
+            f"{result.minimum_detectable_difference:.4f}"
+        ),
+    ]
+
+
+def ensemble_table(
+    method: str,
+    weights: Mapping[str, float],
+    members: Sequence[Evaluation],
+    combined: Evaluation | None,
+    gains: Mapping[str, Comparison],
+    *,
+    out_of_fold: bool,
+) -> Table:
+    """Return weights, and where there are answers scores and gains, of an ensemble's members.
+
+    Args:
+        method: How the members are combined.
+        weights: The weight of each member.
+        members: The grades of each; empty without answers.
+        combined: The grades of the ensemble; None without answers.
+        gains: The ensemble with each member against the ensemble without it.
+        out_of_fold: Whether the ensemble is graded out of fold.
+    """
+    graded = {member.name: member for member in members}
+    columns = [combined.primary.label, "interval"] if combined else []
+    columns += ["gain", "interval"] if gains else []
+    table = Table(method, "weight", *columns)
+    for name, weight in weights.items():
+        own = _cells(graded[name].primary.estimate) if name in graded else ()
+        gain = _cells(gains[name].difference, sign="+") if name in gains else ()
+        table.add_row(plain_text(name), f"{weight:.4f}", *own, *gain)
+    if combined:
+        table.add_section()
+        label = "ensemble, out of fold" if out_of_fold else "ensemble"
+        table.add_row(label, "", *_cells(combined.primary.estimate))
+    return table
+
+
+def _scores(result: Evaluation) -> Table:
+    table = Table("", "score", f"{result.level:.1%} interval")
+    for metric in result.metrics:
+        table.add_row(plain_text(metric.label), *_cells(metric.estimate))
+    table.add_section()
+    for name, value in result.primary.references.items():
+        table.add_row(plain_text(f"{result.primary.label} of {name}"), f"{value:.4f}", "")
+    return table
+
+
+def _letters(result: ChoiceDiagnostics) -> Table:
+    table = Table("place", "answers", "first choices", "recall")
+    for row in result.letters:
+        recall = "-" if row.recall is None else f"{row.recall:.4f}"
+        table.add_row(row.letter, str(row.n_answers), str(row.n_chosen), recall)
+    return table
+
+
+def _slices(result: Evaluation) -> Table:
+    table = Table("slice", "", "questions", result.primary.label, "interval")
+    previous = ""
+    for part in result.slices:
+        if previous and part.by != previous:
+            table.add_section()
+        by = part.by if part.by != previous else ""
+        table.add_row(plain_text(by), plain_text(part.value), str(part.n), *_cells(part.estimate))
+        previous = part.by
+    return table
+
+
+def _cells(estimate: Estimate, sign: str = "") -> tuple[str, str]:
+    low, high = f"{estimate.low:{sign}.4f}", f"{estimate.high:{sign}.4f}"
+    return f"{estimate.value:{sign}.4f}", f"{low} to {high}"

@@ -1,0 +1,38 @@
+"""Texts and tables for the terminal."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from rich import box
+from rich.console import Console, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from llmexam.report.formats import printable
+
+
+def plain_text(text: str, style: str = "") -> Text:
+    """Return a text as it is: names and messages may hold brackets or control characters."""
+    return Text(printable(text), style=style)
+
+
+def show(console: Console, parts: Sequence[RenderableType]) -> None:
+    """Print tables, and texts without line breaks of our own: those belong to the terminal."""
+    for part in parts:
+        console.print(part, soft_wrap=isinstance(part, Text))
+
+
+def text_table(title: str, names: str, *numbers: str) -> Table:
+    """Return a table of one column of names and others of numbers, which never break."""
+    table = Table(
+        title=Text(title, style="bold"),
+        title_justify="left",
+        box=box.SIMPLE_HEAD,
+        header_style="dim",
+        pad_edge=False,
+    )
+    table.add_column(names, overflow="fold", min_width=10)
+    for number in numbers:
+        table.add_column(number, justify="right", no_wrap=True)
+    return table

@@ -1,0 +1,1 @@
+"""What families share that score each option with a trained reader (`llmexam.lm.readers`)."""

@@ -1,0 +1,107 @@
+"""Questions to sequences of tokens, one an option. Training and scoring must read the same ones.
+
+Each option becomes a pair of texts. Only the first text is ever cut, at its end, and the layouts
+put the evidence there; the option is never cut.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from pydantic import Field
+
+from llmexam.evidence.selection import SentenceSelector
+from llmexam.exam.question import Question
+from llmexam.lm.readers.text_pairs import EncodedPair, TextPair, encode_pairs
+from llmexam.settings.base import Settings
+
+Layout = Literal["evidence|prompt+option", "prompt+evidence|option"]
+
+
+class EncodingSettings(Settings):
+    """How a question becomes the tokens that a reader sees."""
+
+    max_tokens: int = Field(
+        256, ge=16, le=8192, description="tokens of one option with its evidence, special ones too"
+    )
+    layout: Layout = Field(
+        "evidence|prompt+option", description="what goes into the two texts of a pair"
+    )
+    evidence: Literal["none", "whole", "sentences"] = Field(
+        "sentences",
+        description="none: prompt and option alone; whole: the passages from the first on; "
+        "sentences: those that share most with prompt and option",
+    )
+    n_sentences: int = Field(
+        6, ge=1, le=200, description="sentences an option gets at most, if `evidence: sentences`"
+    )
+
+
+def option_pairs(question: Question, settings: EncodingSettings) -> list[TextPair]:
+    """Return one pair of texts an option, in the options' order."""
+    evidence = _evidence(question, settings)
+    if settings.layout == "prompt+evidence|option":
+        return [
+            TextPair(f"{question.prompt} {found}".strip(), option)
+            for option, found in zip(question.options, evidence, strict=True)
+        ]
+    return [
+        TextPair(found, f"{question.prompt} {option}")
+        for option, found in zip(question.options, evidence, strict=True)
+    ]
+
+
+@dataclass(frozen=True, slots=True)
+class EncodedQuestion:
+    """What is read of one question.
+
+    Attributes:
+        options: The tokens of each option with its evidence.
+    """
+
+    options: tuple[EncodedPair, ...]
+
+    @property
+    def truncated(self) -> bool:
+        """Whether evidence was cut for one of the options."""
+        return any(pair.n_cut for pair in self.options)
+
+
+def encode_questions(
+    questions: Sequence[Question], settings: EncodingSettings, tokenizer: Any
+) -> list[EncodedQuestion]:
+    """Return what is read of each question.
+
+    Each option is read alone, so its tokens do not depend on the places of the others.
+
+    Args:
+        questions: The questions, with their evidence.
+        settings: How a question becomes tokens.
+        tokenizer: A fast tokenizer of transformers.
+
+    Raises:
+        ModelError: The tokenizer cannot join two texts in so few tokens.
+    """
+    pairs = [option_pairs(question, settings) for question in questions]
+    encoded = iter(
+        encode_pairs([pair for own in pairs for pair in own], tokenizer, settings.max_tokens)
+    )
+    return [EncodedQuestion(tuple(next(encoded) for _ in own)) for own in pairs]
+
+
+def _evidence(question: Question, settings: EncodingSettings) -> list[str]:
+    if settings.evidence == "none" or not question.passages:
+        return [""] * len(question.options)
+    if settings.evidence == "whole":
+        whole = " ".join(passage.text for passage in question.passages)
+        return [whole] * len(question.options)
+    selector = SentenceSelector(question.passages)
+    return [
+        " ".join(
+            sentence.text
+            for sentence in selector.choose(question.prompt, option, n=settings.n_sentences)
+        )
+        for option in question.options
+    ]

@@ -1,0 +1,83 @@
+"""Why a reader scored as it did: what it said, and which sentences it read."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from llmexam.evidence.selection import Sentence, SentenceSelector
+from llmexam.exam.normalise import words_of
+from llmexam.exam.question import Question
+from llmexam.lm.readers.text_pairs import EncodedPair
+from llmexam.solvers.protocol import Explanation, OptionReason, Support
+from llmexam.solvers.readers.encoding import EncodedQuestion, EncodingSettings
+
+
+def explain_question(
+    question: Question,
+    encoded: EncodedQuestion,
+    notes: Sequence[str],
+    settings: EncodingSettings,
+    *,
+    n_supports: int,
+) -> Explanation:
+    """Return, for each option, what the reader said and the nearest of the sentences it read.
+
+    A reader does not say which sentence convinced it: weights are by words in common with prompt
+    and option, as sentences are chosen.
+
+    Args:
+        question: The question.
+        encoded: What was read of it.
+        notes: What the reader said of each option, in words.
+        settings: How the question became tokens.
+        n_supports: Sentences shown for each option.
+    """
+    selector = SentenceSelector(question.passages if settings.evidence != "none" else ())
+    reasons = []
+    for option, note, pair in zip(question.options, notes, encoded.options, strict=True):
+        supports = list(_supports(question, option, pair, selector, settings))
+        supports.sort(key=lambda support: -support.weight)
+        said = note
+        if pair.n_cut:
+            said += f"; {pair.n_cut} of {pair.n_first} tokens of the text before it were cut"
+        elif not selector.sentences:
+            said += "; no evidence"
+        reasons.append(OptionReason(said, tuple(supports[:n_supports])))
+    return Explanation(question.id, tuple(reasons))
+
+
+def _supports(
+    question: Question,
+    option: str,
+    pair: EncodedPair,
+    selector: SentenceSelector,
+    settings: EncodingSettings,
+) -> Iterator[Support]:
+    """Yield the sentences that were read for an option, in their order."""
+    if settings.evidence == "sentences":
+        chosen = selector.choose(question.prompt, option, n=settings.n_sentences)
+    else:
+        chosen = selector.sentences
+    known = dict(zip(selector.sentences, selector.weigh(question.prompt, option), strict=True))
+    words = set(words_of(option))
+    before = len(question.prompt) + 1 if settings.layout == "prompt+evidence|option" else 0
+    for sentence in _read(chosen, pair, before):
+        if known[sentence] > 0:
+            yield Support(
+                passage=sentence.passage,
+                start=sentence.start,
+                end=sentence.end,
+                weight=known[sentence],
+                terms=tuple(sorted(words.intersection(words_of(sentence.text)))),
+            )
+
+
+def _read(chosen: list[Sentence], pair: EncodedPair, before: int) -> Iterator[Sentence]:
+    """Yield the sentences that begin before the cut, which is at its share of the characters."""
+    n_characters = before + sum(len(sentence.text) + 1 for sentence in chosen)
+    end = n_characters * (1 - pair.n_cut / max(1, pair.n_first))
+    for sentence in chosen:
+        if before >= end:
+            return
+        yield sentence
+        before += len(sentence.text) + 1

@@ -1,0 +1,113 @@
+"""The executor that runs stages in this process, one after another, and caches their results.
+
+A stage leaves its result in files of the run folder and a record in `stages/<name>.json`: the
+key of what went in, and the hash of each file. A later run takes the result as it is when the
+key and all hashes are the same; else it does the work again.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+from llmexam.machine import peak_memory_mb
+from llmexam.stages.record import StageRecord
+from llmexam.stages.stage import Announce, Result, Stage, StageContext
+from llmexam.storage.atomic import write_json
+from llmexam.storage.hashing import hash_file
+
+
+class LocalExecutor:
+    """Runs the stages of one run folder in this process, and keeps their results there.
+
+    Args:
+        folder: The run folder.
+        fresh: Whether to recompute everything, whatever is there.
+        announce: Called with the name of a stage when it begins, and again with how much of it
+            is done and how much there is, in whatever the stage counts (0 and None at first).
+            The name of one that is not done again ends in `(cached)`.
+
+    Attributes:
+        records: What each stage took, in order.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        fresh: bool = False,
+        announce: Announce = lambda name, n_done, n_all: None,
+    ) -> None:
+        self._folder = folder
+        self._fresh = fresh
+        self._announce = announce
+        self._current = ""
+        self.records: list[StageRecord] = []
+
+    def run(self, stage: Stage[Result]) -> Result:
+        """Return a stage's result: loaded where it is there already, else computed."""
+        key = stage.key
+        record_path = self._record_path(stage.name)
+        start = time.perf_counter()
+        cached = self._is_there(record_path, key, stage.outputs)
+        with self._timed(stage.name, start, cached=cached):
+            context = StageContext(self._folder, self.advance)
+            if cached:
+                return stage.reuse(context)
+            # Without its record a half-done stage cannot pass for a finished one.
+            record_path.unlink(missing_ok=True)
+            result = stage.compute(context)
+            self.record(stage.name, stage.outputs, key=key)
+            return result
+
+    def record(self, name: str, files: Sequence[str], *, key: str = "") -> None:
+        """Record the files of a stage as the run's own; without a key they are never reused."""
+        write_json(self._record_path(name), {"key": key, "files": self._hashes(files)})
+
+    def advance(self, n_done: int, n_all: int | None = None) -> None:
+        """Say how much of the current stage is done, and how much there is if that is known."""
+        self._announce(self._current, n_done, n_all)
+
+    def time(self, name: str, compute: Callable[[], Result]) -> Result:
+        """Return the result of work that is too quick to be worth keeping."""
+        with self._timed(name, time.perf_counter()):
+            return compute()
+
+    @contextmanager
+    def _timed(self, name: str, start: float, *, cached: bool = False) -> Iterator[None]:
+        self._current = f"{name} (cached)" if cached else name
+        self.advance(0)
+        yield
+        seconds = time.perf_counter() - start
+        self.records.append(StageRecord(name, seconds, peak_memory_mb(), cached))
+
+    def _is_there(self, record_path: Path, key: str, files: Sequence[str]) -> bool:
+        if self._fresh:
+            return False
+        try:
+            record = json.loads(record_path.read_text(encoding="utf-8"))
+        except (OSError, ValueError):
+            return False
+        if not isinstance(record, dict) or record.get("key") != key:
+            return False
+        try:
+            return bool(record.get("files") == self._hashes(files))
+        except OSError:
+            return False
+
+    def _record_path(self, name: str) -> Path:
+        return self._folder / "stages" / f"{name.replace(' ', '-')}.json"
+
+    def _hashes(self, files: Sequence[str]) -> dict[str, str]:
+        found: dict[str, str] = {}
+        for name in files:
+            path = self._folder / name
+            parts = sorted(p for p in path.rglob("*") if p.is_file()) if path.is_dir() else [path]
+            # Lock files come and go with whoever reads.
+            for part in parts:
+                if not part.name.endswith(".lock"):
+                    found[part.relative_to(self._folder).as_posix()] = hash_file(part)
+        return found

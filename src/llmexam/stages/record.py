@@ -1,0 +1,22 @@
+"""What a run records about its stages."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class StageRecord:
+    """What one stage of the run took.
+
+    Attributes:
+        name: The stage.
+        seconds: Wall time.
+        peak_mb: Peak memory of the process so far when the stage ended, in MB (10^6 bytes).
+        cached: Whether its result was taken from an earlier run.
+    """
+
+    name: str
+    seconds: float
+    peak_mb: float
+    cached: bool = False

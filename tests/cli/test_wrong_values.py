@@ -1,0 +1,232 @@
+"""Every option of every command, given a wrong value: one line and exit code 2, no traceback.
+
+Commands and options come from the application, so a new one is tested without a change here; it
+only needs an example value in `EXAMPLES` if it has an argument of a new name.
+"""
+
+import contextlib
+import inspect
+import io
+import os
+import shutil
+import sys
+import typing
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+import typer
+from typer.models import ArgumentInfo
+
+from llmexam.__main__ import main
+from llmexam.cli.app import app
+
+COMMANDS = {
+    command.callback.__name__: command.callback
+    for command in app.registered_commands
+    if not command.hidden
+}
+
+# Values of the arguments, by name.
+EXAMPLES = {
+    "exam": "exam.jsonl",
+    "a": "scores.parquet",
+    "b": "other.parquet",
+    "prediction": "scores.parquet",
+    "scores": "scores.parquet",
+    "index": "index",
+    "model": "folder",
+    "out": "out.jsonl",
+    "plan": "plan.yaml",
+    "recipe": "recipe.yaml",
+    "corpora": "corpus.jsonl",
+}
+# Options without which a command is slow, or refuses for a reason of its own.
+OPTIONS = {
+    "convert": ["--force", "--split", "0.5,0.5"],
+    "compare": ["--resamples", "100"],
+    "ensemble": ["--out", "e.parquet"],
+    "estimate": ["--solver", "first", "--sample", "1"],
+    "evaluate": ["--resamples", "100"],
+    "export": ["--to", "onnx-int8", "--out", "new"],
+    "index": ["--out", "new-index"],
+    "run": ["--out", "run"],
+    "search": ["--exam", "exam.jsonl"],
+    "train": ["--dry-run"],
+}
+# What is given beside an option that does not go with the others.
+BESIDE = {
+    ("convert", "folds"): ["exam.jsonl", "out.jsonl", "--force"],
+    ("index", "delete_ids"): ["--out", "index"],
+    ("search", "queries"): ["index"],
+    ("search", "exam"): ["index"],
+}
+
+# Wrong whatever the option means.
+WRONG = {
+    "integer": ["x", "", "1.5", "nan", "-5"],
+    "float": ["x", "", "nan", "-5"],
+    "path": [""],
+    "text": [""],
+}
+# No option may end in a traceback, whether it refuses these or not.
+ODD = {
+    "integer": [str(10**30), str(-(10**30)), "0"],
+    "float": ["inf", "-inf", "1e300", "1e-300"],
+    "path": ["missing/file.csv", "folder", "noise.bin", "empty", "x" * 300],
+    "text": ["no-such", "missing/file.csv", "folder", "noise.bin", "nan", "[/b]", "a=b"],
+}
+# Nothing of the sort is there to be read: these are wrong where a command reads a file.
+NOT_READABLE = {"missing/file.csv", "folder", "noise.bin", "empty", "x" * 300}
+WRITTEN = {"out", "out_weights", "submission"}
+FREE_TEXT = {("evaluate", "name"), ("search", "queries")}
+
+
+@dataclass(frozen=True)
+class Parameter:
+    """An option or argument, as the signature of its command declares it."""
+
+    name: str
+    spelling: str
+    kind: str
+    is_required: bool
+    minimum: float | None
+
+
+def parameters_of(command):
+    """Return the options and arguments of a command that take a value."""
+    hints = typing.get_type_hints(command, include_extras=True)
+    found = []
+    for name, declared in inspect.signature(command).parameters.items():
+        annotation, info = typing.get_args(hints[name])
+        kinds = {bool: "flag", int: "integer", float: "float", Path: "path", str: "text"}
+        inner = {part for part in leaves(annotation) if part is not type(None)}
+        kind = kinds[inner.pop()]
+        if kind != "flag":
+            decls = [info.default, *(info.param_decls or ())]
+            texts = [one for one in decls if isinstance(one, str)]
+            spelling = texts[0] if texts else f"--{name.strip('_').replace('_', '-')}"
+            is_argument = isinstance(info, ArgumentInfo)
+            is_required = declared.default is inspect.Parameter.empty and is_argument
+            found.append(
+                Parameter(name, "" if is_argument else spelling, kind, is_required, info.min)
+            )
+    return found
+
+
+def leaves(annotation):
+    parts = typing.get_args(annotation)
+    return [leaf for part in parts for leaf in leaves(part)] if parts else [annotation]
+
+
+def given_with(name, parameter=None, value=""):
+    """Return a command line that is right but for the value of one option or argument."""
+    own = [] if parameter is None else [*filter(None, [parameter.spelling]), value]
+    if parameter is not None and (name, parameter.name) in BESIDE:
+        return [name, *BESIDE[name, parameter.name], *own]
+    texts = [
+        value if one == parameter else EXAMPLES[one.name]
+        for one in parameters_of(COMMANDS[name])
+        if not one.spelling and (one == parameter or one.is_required or one.name in EXAMPLES)
+    ]
+    is_option = parameter is not None and parameter.spelling
+    return [name, *texts, *OPTIONS.get(name, []), *(own if is_option else [])]
+
+
+def must_fail(name, parameter, value):
+    """Return whether a value is wrong beyond doubt."""
+    if (name, parameter.name) in FREE_TEXT:
+        return False
+    if value in WRONG[parameter.kind]:
+        return value != "-5" or parameter.minimum is not None
+    if parameter.name in WRITTEN:
+        return False
+    return value in (NOT_READABLE if parameter.kind == "path" else {"no-such", "[/b]"})
+
+
+def fault_of(name, parameter, value):
+    """Return what is wrong with how a command answers a value, or None."""
+    arguments = given_with(name, parameter, value)
+    # An earlier command may have written here.
+    for folder in map(Path, ("missing", "folder")):
+        shutil.rmtree(folder, ignore_errors=True)
+    Path("folder").mkdir()
+    Path("noise.bin").write_bytes(bytes(range(256)))
+    Path("empty").write_text("")
+    code, errors, unexpected = call(arguments)
+    shown = " ".join(part if len(part) < 60 else f"{part[:20]}..." for part in arguments)
+    if unexpected is not None:
+        return f"{shown}: {type(unexpected).__name__}: {str(unexpected)[:200]}"
+    lines = [line for line in errors.splitlines() if not line.startswith(("- ", "warning: "))]
+    if code == 2 and (len(lines) != 1 or not lines[0].startswith("error: ")):
+        return f"{shown}: not one line: {errors[:300]!r}"
+    if code not in (0, 1, 2):
+        return f"{shown}: exit code {code}"
+    if code != 2 and must_fail(name, parameter, value):
+        return f"{shown}: accepted"
+    return None
+
+
+def call(arguments):
+    """Run the command line in this process; return exit code, stderr and what it did not catch."""
+    output, errors = io.StringIO(), io.StringIO()
+    code, unexpected = 0, None
+    argv, sys.argv = sys.argv, ["llmexam", *arguments]
+    try:
+        with contextlib.redirect_stdout(output), contextlib.redirect_stderr(errors):
+            main()
+    except SystemExit as end:
+        code = end.code or 0
+    except Exception as error:
+        unexpected = error
+    finally:
+        sys.argv = argv
+    return code, errors.getvalue(), unexpected
+
+
+@pytest.fixture(scope="module")
+def workplace(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("wrong")
+    question = '{{"id": "{0}", "prompt": "p {0}?", "options": ["a", "b {0}"], "answer": "A"}}\n'
+    (folder / "exam.jsonl").write_text("".join(question.format(n) for n in range(6)))
+    (folder / "corpus.jsonl").write_text('{"id": "1", "text": "p a b"}\n')
+    (folder / "plan.yaml").write_text("exam: exam.jsonl\nsolvers: [first]\n")
+    (folder / "recipe.yaml").write_text(
+        "family: ranker\ntrain: {path: exam.jsonl}\ndev: {share: 0.3}\n"
+        "settings: {members: [first, longest]}\n"
+    )
+    here = os.getcwd()  # noqa: PTH109
+    os.chdir(folder)
+    # Built once instead of for every call, which takes longer than to refuse a value.
+    monkeypatch = pytest.MonkeyPatch()
+    monkeypatch.setattr("llmexam.cli.app.app", typer.main.get_command(app))
+    for arguments in (
+        ["solve", "exam.jsonl", "--solver", "first", "--out", "scores.parquet"],
+        ["solve", "exam.jsonl", "--solver", "longest", "--out", "other.parquet"],
+        ["index", "corpus.jsonl", "--out", "index"],
+    ):
+        code, errors, unexpected = call(arguments)
+        assert (code, unexpected) == (0, None), errors
+    yield folder
+    monkeypatch.undo()
+    os.chdir(here)
+
+
+@pytest.mark.usefixtures("workplace")
+@pytest.mark.parametrize("name", COMMANDS)
+def test_no_wrong_value_ends_in_a_traceback(name):
+    tries = [
+        (parameter, value)
+        for parameter in parameters_of(COMMANDS[name])
+        for value in (*WRONG[parameter.kind], *ODD[parameter.kind])
+    ]
+    faults = [fault_of(name, parameter, value) for parameter, value in tries]
+    assert "\n".join(fault for fault in faults if fault) == ""
+
+
+@pytest.mark.usefixtures("workplace")
+@pytest.mark.parametrize("name", [name for name in COMMANDS if name not in {"export", "train"}])
+def test_what_the_values_are_put_into_is_right(name):
+    """Else a wrong value would never be looked at."""
+    code, errors, unexpected = call(given_with(name))
+    assert (code in (0, 1), unexpected) == (True, None), errors
