@@ -6,8 +6,8 @@ BIN := $(VENV)/bin
 CORE := .venv-core
 # The CPU build of torch; a bare `torch` may bring gigabytes of CUDA libraries.
 TORCH ?= torch==2.13.0
-# One worker a core.
-PYTEST_ARGS ?= -n auto
+# One worker a core; tests that share a trained model run in the worker that trained it.
+PYTEST_ARGS ?= -n auto --dist loadgroup
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test test-core test-slow check format bench docs clean

@@ -22,9 +22,10 @@ from torch import Tensor
 from torch.nn import functional
 
 from llmexam.lm.decoder import Continuation
+from llmexam.training.base.losses import NO_LABEL
 from llmexam.training.causal_lm.examples import Example, Part
 from llmexam.training.causal_lm.objective import total_loss
-from llmexam.training.causal_lm.rows import NOTHING, collate
+from llmexam.training.causal_lm.rows import collate
 from llmexam.training.causal_lm.settings import Objective
 
 N_VOCABULARY = 32000
@@ -67,7 +68,7 @@ def ours(model: Any, examples: Sequence[Example], objective: Objective) -> Tenso
     batch = collate(examples, [True] * len(examples), by_token=objective == "answer")
     labels, asked = batch.pop("labels")[0, 1:], batch.pop("asked")
     logits = model(**batch, use_cache=False).logits
-    return total_loss(objective)(logits, labels, asked) / (labels != NOTHING).sum()
+    return total_loss(objective)(logits, labels, asked) / (labels != NO_LABEL).sum()
 
 
 def stock(model: Any, examples: Sequence[Example], objective: Objective) -> Tensor:
@@ -75,7 +76,7 @@ def stock(model: Any, examples: Sequence[Example], objective: Objective) -> Tens
     requests = [part.request for one in examples for part in one.parts]
     width = max(len(one.tokens) for one in requests)
     ids = torch.zeros(len(requests), width, dtype=torch.long)
-    labels = torch.full_like(ids, NOTHING)
+    labels = torch.full_like(ids, NO_LABEL)
     for row, one in enumerate(requests):
         ids[row, : len(one.tokens)] = torch.tensor(one.tokens)
         labels[row, one.start : len(one.tokens)] = torch.tensor(one.asked)
@@ -85,7 +86,7 @@ def stock(model: Any, examples: Sequence[Example], objective: Objective) -> Tens
         return loss
     logits = model(input_ids=ids, attention_mask=real).logits[:, :-1].float()
     each = functional.cross_entropy(logits.flatten(0, 1), labels[:, 1:].flatten(), reduction="none")
-    lengths = (labels != NOTHING).sum(dim=1)
+    lengths = (labels != NO_LABEL).sum(dim=1)
     scores = -each.view(len(requests), -1).sum(dim=1) / lengths
     answers = torch.tensor([one.answer for one in examples])
     return functional.cross_entropy(scores.view(len(examples), N_OPTIONS), answers)

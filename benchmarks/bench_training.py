@@ -149,7 +149,7 @@ def run_ours(
     trainee = load_trainee(settings)
     data = ChoiceData(exam, settings, trainee.tokenizer)
     with tempfile.TemporaryDirectory() as folder:
-        trainer = ChoiceTrainer(trainee.model, data, settings, Path(folder), trainee.head_names)
+        trainer = ChoiceTrainer(trainee, data, settings, Path(folder))
         steps = trainer.plan.steps(0)
         watch = train(trainer)
     order = [
@@ -171,7 +171,7 @@ def run_stock(
     data = ChoiceData(exam, settings, trainee.tokenizer)
     rows = [features(data, row, options) for row, options in order or plain_order(exam)]
     with tempfile.TemporaryDirectory() as folder:
-        ours = ChoiceTrainer(trainee.model, data, settings, Path(folder), trainee.head_names)
+        ours = ChoiceTrainer(trainee, data, settings, Path(folder))
         arguments = ours.args
         if order is not None:
             arguments.train_sampling_strategy = "sequential"

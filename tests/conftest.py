@@ -5,6 +5,9 @@ from pathlib import Path
 
 import pytest
 
+# One thread a worker: xdist starts a worker a core. Set before torch is imported.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
 REPOSITORY = Path(__file__).resolve().parent.parent
 
 

@@ -2,7 +2,7 @@ import pytest
 import torch
 
 from llmexam.errors import SettingsError
-from llmexam.training.arguments import training_arguments
+from llmexam.training.base.arguments import training_arguments
 
 
 def test_settings_become_arguments(tiny, tmp_path):
@@ -16,7 +16,7 @@ def test_settings_become_arguments(tiny, tmp_path):
     assert str(found.lr_scheduler_type.value) == "cosine"
     assert (found.seed, found.data_seed) == (5, 5)
     assert (found.save_strategy.value, found.save_steps) == ("steps", 7)
-    assert found.output_dir == str(tmp_path / "state")
+    assert found.output_dir == str(tmp_path / "checkpoints")
     assert found.report_to == []
     assert found.use_cpu
     assert not found.bf16

@@ -11,8 +11,9 @@ from llmexam.evaluation.metrics import MAPAtK, RankMetric
 from llmexam.exam.exam import Exam
 from llmexam.exam.question import Question
 from llmexam.exam.scores import ScoreMatrix
-from llmexam.training import callbacks
-from llmexam.training.callbacks import DevGrading
+from llmexam.training.base import callbacks
+from llmexam.training.base.callbacks import DevGrading
+from llmexam.training.base.dev_set import DevSet
 from llmexam.training.dev_metric import dev_values
 
 DEV = Exam((Question("q", "?", ("a", "b", "c"), 0),))
@@ -44,13 +45,11 @@ def test_the_best_step_has_the_best_value(monkeypatch, tmp_path, metric, values)
     ranks = iter([3, 2, 1, 3, 2])
     points, saved = {}, []
     grading = DevGrading(
-        lambda: scores_with_rank(next(ranks)),
-        DEV,
+        DevSet(DEV, lambda: scores_with_rank(next(ranks)), lambda scores, exam: 1.0),
         SimpleNamespace(patience=2),
         best=SimpleNamespace(save=saved.append),
         recorder=SimpleNamespace(add=points.__setitem__),
         folder=tmp_path,
-        dev_loss=lambda scores, exam: 1.0,
     )
     for step in range(1, 6):
         grading.grade(step)

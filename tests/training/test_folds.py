@@ -5,8 +5,8 @@ from llmexam.exam.exam import Exam
 from llmexam.exam.question import Question
 from llmexam.exam.scores import ScoreMatrix
 from llmexam.lm.models.card import ModelCard
-from llmexam.training.checkpoint import finish_checkpoint
 from llmexam.training.folds import train_folds
+from llmexam.training.trained_model import write_trained_model
 
 EXAM = Exam(tuple(Question(f"q{i}", f"prompt {i // 2}", ("a", "b", "c"), i % 3) for i in range(20)))
 CARD = {"base_model": "none", "base_weights_hash": ""}
@@ -26,7 +26,7 @@ class Remembers:
             raise KeyboardInterrupt
         type(self).n_fitted += 1
         text = "\n".join(train.ids)
-        return finish_checkpoint(
+        return write_trained_model(
             folder, lambda to: (to / "seen.txt").write_text(text), ModelCard(family="x", **card)
         )
 
@@ -51,22 +51,22 @@ def test_no_question_is_scored_by_a_model_that_saw_it(tmp_path):
     assert done.scores.question_ids == EXAM.ids
     assert not done.scores.values[:, 0].any()
     assert done.scores.values[:, 1].tolist() == list(range(20))
-    assert (made, len(done.checkpoints)) == ([0, 1, 2, 3], 4)
+    assert (made, len(done.models)) == ([0, 1, 2, 3], 4)
     folds = np.array(done.fold_of)
     assert (folds[0::2] == folds[1::2]).all()  # equal prompts are in one fold
-    for number, checkpoint in enumerate(done.checkpoints):
-        seen = set((checkpoint.folder / "seen.txt").read_text().split())
+    for number, model in enumerate(done.models):
+        seen = set((model.folder / "seen.txt").read_text().split())
         assert seen == {q for q, fold in zip(EXAM.ids, done.fold_of, strict=True) if fold != number}
 
 
 def test_the_card_of_a_fold_names_what_its_model_saw(tmp_path):
     card = {**CARD, "data": {"train": EXAM.content_hash, "dev": "d"}}
     folds = train_folds(lambda n: Remembers(), EXAM, 4, tmp_path, score=score, card=card)
-    named = [checkpoint.card.data["train"] for checkpoint in folds.checkpoints]
+    named = [model.card.data["train"] for model in folds.models]
     assert len(set(named) - {EXAM.content_hash}) == 4
     seen = EXAM.subset([i for i, fold in enumerate(folds.fold_of) if fold != 0])
     assert named[0] == seen.content_hash
-    assert folds.checkpoints[0].card.data["dev"] == "d"
+    assert folds.models[0].card.data["dev"] == "d"
 
 
 def test_finished_folds_are_not_done_again(tmp_path):

@@ -6,9 +6,9 @@ import torch
 
 from llmexam.errors import ModelError
 from llmexam.tracking.tracker import NoTracker
-from llmexam.training.loop import run_training
-from llmexam.training.lora import apply_lora, merge_lora
-from llmexam.training.states import is_whole, newest_state, whole_states
+from llmexam.training.base.checkpoints import complete_checkpoints, is_complete, newest_checkpoint
+from llmexam.training.base.loop import run_training
+from llmexam.training.base.lora import apply_lora, merge_lora
 
 
 class Killed(BaseException):
@@ -50,11 +50,10 @@ def go(tiny, folder, settings, kill=None, tracker=None, n_questions=16, dev=True
     return done, model
 
 
+# Accumulation and moving average: `check_trainer` of multiple_choice.
 CASES = {
     "epochs": {},
     "steps": {"checkpoint_every": 2, "log_every": 3, "evaluate_every": 3},
-    "average": {"ema_decay": 0.9, "checkpoint_every": 3},
-    "accumulated": {"gradient_accumulation": 2, "n_epochs": 4, "checkpoint_every": 1},
     "adapters": {"lora": {"r": 2}, "checkpoint_every": 3},
 }
 
@@ -65,7 +64,7 @@ def test_a_killed_training_goes_on_as_if_it_had_not_been(tiny, tmp_path, name):
     whole, model = go(tiny, tmp_path / "whole", settings)
     with pytest.raises(Killed):
         go(tiny, tmp_path / "killed", settings, kill=5)
-    assert newest_state(tmp_path / "killed") is not None
+    assert newest_checkpoint(tmp_path / "killed") is not None
     resumed, other = go(tiny, tmp_path / "killed", settings)
     assert values(resumed.curve) == values(whole.curve)
     assert resumed.best_step == whole.best_step
@@ -78,14 +77,14 @@ def test_a_state_killed_half_way_is_not_resumed(tiny, tmp_path):
     settings = tiny.settings(checkpoint_every=2)
     with pytest.raises(Killed):
         go(tiny, tmp_path, settings, kill=5)
-    older, newer = whole_states(tmp_path)
+    older, newer = complete_checkpoints(tmp_path)
     with (newer / "optimizer.pt").open("r+b") as file:
         file.truncate(100)
-    assert not is_whole(newer)
-    assert newest_state(tmp_path) == older
+    assert not is_complete(newer)
+    assert newest_checkpoint(tmp_path) == older
     assert not newer.exists()
-    (older / "llmexam_state.json").unlink()
-    assert newest_state(tmp_path) is None
+    (older / "llmexam_checkpoint.json").unlink()
+    assert newest_checkpoint(tmp_path) is None
 
 
 def test_a_training_that_had_ended_is_not_trained_on(tiny, tmp_path):
@@ -159,8 +158,8 @@ def test_weights_that_no_state_speaks_of_are_removed(tiny, tmp_path):
     kept = {path.stem for path in (tmp_path / "best").iterdir()}
     assert f"step-{done.best_step}" in kept
     assert len(kept) <= 3
-    assert len(whole_states(tmp_path)) == 2
-    shutil.rmtree(tmp_path / "state")
+    assert len(complete_checkpoints(tmp_path)) == 2
+    shutil.rmtree(tmp_path / "checkpoints")
 
 
 def test_merged_adapters_give_the_same_scores(tiny, tmp_path):

@@ -3,8 +3,8 @@ import torch
 from torch import nn
 
 from llmexam.errors import SettingsError
-from llmexam.training.lora import apply_lora
-from llmexam.training.optimiser import count_layers, freeze, parameter_groups, set_dropout
+from llmexam.training.base.lora import apply_lora
+from llmexam.training.base.optimiser import count_layers, freeze, parameter_groups, set_dropout
 
 
 def rates(model, settings, heads):

@@ -13,7 +13,6 @@ from llmexam.training.preflight import (
     check_stuck,
     check_training_exam,
     require_full_precision,
-    require_same_answers,
     require_trainable,
     without_repeats,
 )
@@ -146,11 +145,3 @@ def test_cut_evidence_is_told():
     assert check_evidence_cut(0.0, 0, 10) is None
     assert check_evidence_cut(0.1, 3, 10).severity == "note"
     assert check_evidence_cut(0.9, 3, 10).severity == "warning"
-
-
-def test_options_move_with_their_label():
-    before = question(1, 1)
-    require_same_answers([before], [before.with_option_order([2, 0, 1])])
-    wrong = Question(before.id, before.prompt, before.options[::-1], 0)
-    with pytest.raises(ExamError, match="moved without its answer"):
-        require_same_answers([before], [wrong])

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from llmexam.training.states import whole_states
+from llmexam.training.base.checkpoints import complete_checkpoints
 
 PROGRAM = f"""
 import importlib.util, json, os, sys, time
@@ -25,8 +25,8 @@ spec.loader.exec_module(tiny)
 import transformers
 from llmexam.lm.models.card import ModelCard
 from llmexam.tracking.tracker import NoTracker
-from llmexam.training.checkpoint import finish_checkpoint
-from llmexam.training.loop import run_training
+from llmexam.training.trained_model import write_trained_model
+from llmexam.training.base.loop import run_training
 
 
 class Slow(transformers.TrainerCallback):
@@ -44,7 +44,7 @@ done = run_training(
     trainer, folder, settings, tracker=NoTracker(), dev=tiny.tiny_dev(model)
 )
 card = ModelCard(family="multiple-choice", base_model="none", base_weights_hash="")
-finish_checkpoint(
+write_trained_model(
     folder,
     model.save_pretrained,
     card,
@@ -92,12 +92,12 @@ def test_a_training_killed_by_the_system_ends_as_if_it_had_not_been(program, tmp
         env={**os.environ, "OMP_NUM_THREADS": "1", "SECONDS_A_STEP": "0.2"},
     )
     deadline = time.monotonic() + 120
-    while len(whole_states(killed)) < 2 and time.monotonic() < deadline:
+    while len(complete_checkpoints(killed)) < 2 and time.monotonic() < deadline:
         time.sleep(0.02)
     os.kill(child.pid, signal.SIGKILL)
     child.wait()
     assert child.returncode == -signal.SIGKILL
-    assert whole_states(killed)
+    assert complete_checkpoints(killed)
     assert not (killed / "llmexam.json").exists()
 
     run([sys.executable, program, killed, given])
@@ -127,4 +127,4 @@ def test_two_processes_take_the_steps_of_one(program, tmp_path):
         assert theirs == {name: pytest.approx(value, rel=1e-3) for name, value in mine.items()}
     lines = (two / "curve.jsonl").read_text().splitlines()
     assert len(lines) == len((one / "curve.jsonl").read_text().splitlines())
-    assert not (two / "state").exists()
+    assert not (two / "checkpoints").exists()

@@ -3,7 +3,7 @@ from types import SimpleNamespace
 
 from rich.console import Console
 
-from llmexam.training.progress import ProgressBar
+from llmexam.training.base.progress import ProgressBar
 
 ARGS = SimpleNamespace(per_device_train_batch_size=4, gradient_accumulation_steps=2)
 

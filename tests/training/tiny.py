@@ -12,10 +12,10 @@ from torch.utils.data import Dataset
 from llmexam.exam.exam import Exam
 from llmexam.exam.question import Question
 from llmexam.exam.scores import ScoreMatrix
-from llmexam.training.arguments import training_arguments
-from llmexam.training.loop import DevSet
-from llmexam.training.losses import softmax_loss
-from llmexam.training.optimiser import create_optimiser, freeze, set_dropout
+from llmexam.training.base.arguments import training_arguments
+from llmexam.training.base.dev_set import DevSet
+from llmexam.training.base.losses import choice_objective
+from llmexam.training.base.optimiser import create_optimiser, freeze, set_dropout
 from llmexam.training.settings import TrainingSettings
 
 N_OPTIONS, N_TOKENS, N_WORDS = 5, 6, 40
@@ -76,7 +76,7 @@ def tiny_trainer(
         model,
         training_arguments(settings, folder, remove_unused_columns=False),
         train_dataset=TinyRows(n_questions),
-        compute_loss_func=softmax_loss(settings.label_smoothing),
+        compute_loss_func=choice_objective("softmax", settings.label_smoothing),
         optimizers=(create_optimiser(model, settings, HEAD), None),
         **more,
     )

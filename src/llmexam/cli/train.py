@@ -49,7 +49,7 @@ def train(
     from llmexam.cli.options import parse_settings
     from llmexam.report.terminal_parts import show
     from llmexam.report.training_tables import dry_run_summary, training_summary
-    from llmexam.training.states import is_first_process
+    from llmexam.training.base.processes import is_first_process
     from llmexam.workflows.train.pipeline import dry_run as try_recipe
     from llmexam.workflows.train.pipeline import train_recipe
 

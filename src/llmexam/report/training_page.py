@@ -15,10 +15,10 @@ from llmexam.report.training_tables import (
     split_rows,
     splits_caption,
 )
-from llmexam.training.protocol import Checkpoint
+from llmexam.training.protocol import TrainedModel
 
 
-def training_page(results: Mapping[str, Any], trained: Mapping[str, Checkpoint]) -> str:
+def training_page(results: Mapping[str, Any], trained: Mapping[str, TrainedModel]) -> str:
     """Return the page of a training as HTML; it loads nothing and runs no script.
 
     Args:

@@ -43,7 +43,8 @@ def create_tracker(settings: TrackingSettings, folder: Path) -> Tracker:
         raise MissingDependencyError(
             f"tracking to {settings.to}",
             error.name or settings.to,
-            "track",
+            # TensorBoard's files are written by torch, which every training by gradients needs.
+            "train" if error.name in ("torch", "PIL") else "track",
             install=_INSTALLS.get(settings.to, ""),
         ) from error
     return tracker

@@ -18,9 +18,9 @@ from llmexam.exam.splits import k_folds
 from llmexam.solvers.registry import create_solver
 from llmexam.storage.hashing import hash_json
 from llmexam.tracking.tracker import NoTracker, Tracker
-from llmexam.training.checkpoint import finished_checkpoint
-from llmexam.training.protocol import Checkpoint, Trainer
-from llmexam.training.states import is_first_process, wait_for_all
+from llmexam.training.base.processes import is_first_process, wait_for_all
+from llmexam.training.protocol import TrainedModel, Trainer
+from llmexam.training.trained_model import read_trained_model
 
 _SCORES_FILE = "out_of_fold.parquet"
 QUESTIONS_KEY = "questions"
@@ -35,12 +35,12 @@ class Folds:
 
     Attributes:
         scores: Scores of all questions, each by the model of its fold, in the exam's order.
-        checkpoints: One model a fold.
+        models: One model a fold.
         fold_of: The fold of each question.
     """
 
     scores: ScoreMatrix
-    checkpoints: tuple[Checkpoint, ...]
+    models: tuple[TrainedModel, ...]
     fold_of: tuple[int, ...]
 
 
@@ -80,7 +80,7 @@ def train_folds(
     """
     places = k_folds(exam, n_folds, seed=seed, group_by="prompt")
     everyone = np.arange(len(exam))
-    parts, checkpoints = [], []
+    parts, models = [], []
     for number, held_out in enumerate(places):
         announce(number, n_folds)
         train = exam.subset(np.setdiff1d(everyone, held_out).tolist())
@@ -88,21 +88,21 @@ def train_folds(
         place = folder / f"fold-{number}"
         # The card names what this model saw, not what its fellows did.
         seen = {**card.get("data", {}), "train": train.content_hash}
-        checkpoint = finished_checkpoint(place) or make_trainer(number).fit(
+        model = read_trained_model(place) or make_trainer(number).fit(
             train, dev, place, card={**card, "data": seen}, tracker=tracker or NoTracker()
         )
         wait_for_all()  # the first process has written the model by then
         # A Trainer and its callbacks hold one another; five models left lying are gigabytes.
         gc.collect()
-        checkpoints.append(checkpoint)
-        parts.append(_scores(place, asked, score, checkpoint))
+        models.append(model)
+        parts.append(_scores(place, asked, score, model))
     announce(n_folds, n_folds)
     order = np.argsort(np.concatenate(places), kind="stable")
     fold_of = np.empty(len(exam), dtype=np.int64)
     for number, held_out in enumerate(places):
         fold_of[held_out] = number
     scores = ScoreMatrix.concatenate(parts).subset(order)
-    return Folds(scores, tuple(checkpoints), tuple(int(number) for number in fold_of))
+    return Folds(scores, tuple(models), tuple(int(number) for number in fold_of))
 
 
 def out_of_fold_metadata(solver: str, exam: Exam) -> dict[str, str]:
@@ -130,9 +130,9 @@ def score_with(solver: str, settings: dict[str, Any] | None = None) -> ScoreMode
     return score
 
 
-def _scores(place: Path, asked: Exam, score: ScoreModel, checkpoint: Checkpoint) -> ScoreMatrix:
+def _scores(place: Path, asked: Exam, score: ScoreModel, model: TrainedModel) -> ScoreMatrix:
     path = place / _SCORES_FILE
-    key = hash_json([asked.content_hash, checkpoint.card.model_dump(mode="json")])
+    key = hash_json([asked.content_hash, model.card.model_dump(mode="json")])
     try:
         scores, told = read_scores(path)
         if told.get("key") == key:

@@ -16,7 +16,6 @@ from llmexam.exam.audit.overlap import find_in_exam
 from llmexam.exam.audit.repeats import check_repeats, options_key
 from llmexam.exam.exam import Exam
 from llmexam.exam.normalise import normalise
-from llmexam.exam.question import Question
 from llmexam.training.protocol import CurvePoint
 
 NEAR_THRESHOLD = 0.7
@@ -213,25 +212,6 @@ def check_stuck(
         "Raise learning_rate or head_learning_rate, or train longer"
     )
     return Finding("stuck", "warning", text)
-
-
-def require_same_answers(before: Sequence[Question], after: Sequence[Question]) -> None:
-    """Check that options were moved with their labels.
-
-    Args:
-        before: Questions.
-        after: The same with their options in another order, or fewer of them.
-
-    Raises:
-        ExamError: The text of a right option has changed.
-    """
-    for row, (old, new) in enumerate(zip(before, after, strict=True), 1):
-        right = None if old.answer is None else old.options[old.answer]
-        moved = None if new.answer is None else new.options[new.answer]
-        if right != moved:
-            raise ExamError(
-                f"the options of question '{old.id}' were moved without its answer", row=row
-            )
 
 
 def _repeated(rows: Rows) -> set[int]:

@@ -28,7 +28,7 @@ class CurvePoint:
 
 
 @dataclass(frozen=True, slots=True)
-class Checkpoint:
+class TrainedModel:
     """A trained model on disk.
 
     Attributes:
@@ -90,16 +90,25 @@ class Trainer(Protocol):
         card: dict[str, Any],
         tracker: Tracker,
         resume: bool = True,
-    ) -> Checkpoint:
+    ) -> TrainedModel:
         """Train, and leave the best weights in `folder`.
 
         Args:
             train: Questions with answers and evidence.
             dev: Questions that choose the best step and stop early, or None.
-            folder: Where the model goes; `folder/state` holds what a resume needs.
+            folder: Where the model goes; `folder/checkpoints` holds what a resume needs.
             card: Fields of `ModelCard` that the caller knows.
             tracker: Told of every curve point.
-            resume: Go on from the newest whole state, if there is one.
+            resume: Resume from the newest complete checkpoint, if there is one.
+        """
+        ...
+
+    def check_machine(self) -> None:
+        """Check that this machine has what the training needs; no model is read.
+
+        Raises:
+            MissingDependencyError: A package that a setting needs is not installed.
+            SettingsError: The device is not there, or a setting does not fit it or another one.
         """
         ...
 

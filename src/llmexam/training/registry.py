@@ -43,8 +43,8 @@ _TRAINERS = {
         "llmexam.training.multiple_choice.settings:MultipleChoiceTrainingSettings",
     ),
     "reranker": TrainerEntry(
-        "llmexam.training.cross_encoder.reranker:RerankerTrainer",
-        "llmexam.training.cross_encoder.settings:RerankerTrainingSettings",
+        "llmexam.training.reranker.trainer:RerankerTrainer",
+        "llmexam.training.reranker.settings:RerankerTrainingSettings",
     ),
     "ranker": TrainerEntry(
         "llmexam.training.ranker.trainer:RankerTrainer",

@@ -66,7 +66,7 @@ class TrainingSettings(Settings):
         description="stop after so many gradings without a better value of the primary metric",
     )
     checkpoint_every: int | None = Field(
-        None, ge=1, description="steps between two states to resume from; an epoch if not set"
+        None, ge=1, description="steps between two checkpoints to resume from; an epoch if not set"
     )
     log_every: int = Field(10, ge=1, description="steps between two points of the loss curve")
     device: Literal["auto", "cpu", "cuda"] = Field("auto", description="where to train")

@@ -12,8 +12,8 @@ WORDS = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "what", "goes", "with", "
 WORDS += [f"{kind}{i}" for kind in "ab" for i in range(N_PAIRS)]
 
 
-@pytest.fixture
-def tiny_base(tmp_path):
+@pytest.fixture(scope="session")
+def tiny_base(tmp_path_factory):
     """The folder of a bi-encoder with two layers of width 16, as sentence-transformers saves it."""
     torch = pytest.importorskip("torch")
     transformers = pytest.importorskip("transformers")
@@ -28,7 +28,8 @@ def tiny_base(tmp_path):
         intermediate_size=32,
         max_position_embeddings=32,
     )
-    bare, folder = tmp_path / "bare", tmp_path / "base"
+    place = tmp_path_factory.mktemp("bi_encoder")
+    bare, folder = place / "bare", place / "base"
     transformers.BertModel(config).save_pretrained(bare)
     (bare / "vocab.txt").write_text("\n".join(WORDS), "utf-8")
     transformers.BertTokenizerFast(vocab=str(bare / "vocab.txt")).save_pretrained(bare)
@@ -59,7 +60,7 @@ def pairs_exam(n_questions, *, seed=0, passages=False):
     return Exam(tuple(questions))
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def make_exam():
     """Return the function that makes exams."""
     return pairs_exam

@@ -1,4 +1,5 @@
 import json
+import shutil
 from dataclasses import replace
 
 import numpy as np
@@ -15,6 +16,7 @@ from llmexam.lm.encoding.embedding import load_embedder
 from llmexam.lm.models.card import read_card
 from llmexam.lm.models.loading import resolve_model
 from llmexam.solvers.registry import create_solver
+from llmexam.testing import check_trainer
 from llmexam.tracking.tracker import NoTracker
 from llmexam.training.bi_encoder.rows import columns, contrasts
 from llmexam.training.bi_encoder.settings import BiEncoderTrainingSettings
@@ -38,6 +40,26 @@ def train(base, folder, exam, dev, **settings):
 def served(folder, exam):
     return create_solver("bi-encoder", {"model": str(folder), "precision": "fp32"}).score(
         exam.questions
+    )
+
+
+def test_the_trainer_keeps_the_contract(tiny_base, tmp_path, make_exam):
+    def make(**changes):
+        small = {"n_epochs": 3, "log_every": 1, "seed": 5, "checkpoint_every": 2}
+        return create_trainer("bi-encoder", {"model": str(tiny_base), **FAST, **small, **changes})
+
+    # A row an option: two passes of 60 rows are one of 120. Losses over lists take the other rows
+    # of a pass for negatives, so they depend on its size.
+    pairs = {"loss": "cosine", "batch_size": 120, "dropout": 0.0}
+    check_trainer(
+        make,
+        make_exam(24),
+        make_exam(100, seed=1),
+        tmp_path / "out",
+        serve=lambda folder: create_solver(
+            "bi-encoder", {"model": str(folder), "precision": "fp32"}
+        ),
+        accumulate=pairs,
     )
 
 
@@ -81,7 +103,7 @@ def test_the_result_is_a_model_of_sentence_transformers_and_of_a_dense_index(
     )
     assert card.training["loss"] == "multiple-negatives"
     assert not [p for p in done.folder.rglob("*") if p.suffix in (".bin", ".pt", ".pth")]
-    assert not (done.folder / "state").exists()
+    assert not (done.folder / "checkpoints").exists()
     texts = ["a1 and b2", "what goes with a3"]
     ours = load_embedder(str(done.folder), precision="fp32")
     theirs = SentenceTransformer(str(done.folder), device="cpu")
@@ -92,8 +114,9 @@ def test_the_result_is_a_model_of_sentence_transformers_and_of_a_dense_index(
     assert index.search(["a1"], 1)[0][0].id == "1"
 
 
-def test_what_is_trained_on_is_what_the_solver_reads(tiny_base, make_exam, monkeypatch):
+def test_what_is_trained_on_is_what_the_solver_reads(tiny_base, tmp_path, make_exam, monkeypatch):
     """Texts with their prefixes: those of the rows are exactly those that the solver embeds."""
+    tiny_base = shutil.copytree(tiny_base, tmp_path / "base")
     config = json.loads((tiny_base / "config_sentence_transformers.json").read_text())
     config["prompts"] = {"query": "what ", "passage": "with "}
     (tiny_base / "config_sentence_transformers.json").write_text(json.dumps(config))
@@ -158,50 +181,6 @@ def test_evidence_pairs_the_best_sentence_with_prompt_and_option(tiny_base, tmp_
     exam = make_exam(24, passages=True)
     done = train(tiny_base, tmp_path / "out", exam, exam, reads="evidence", n_epochs=2)
     np.testing.assert_allclose(served(done.folder, exam).values, done.dev_scores.values, atol=1e-6)
-
-
-def test_accumulated_passes_give_the_gradient_of_one(tiny_base, tmp_path, make_exam):
-    """Losses over pairs are means, so two passes of 30 rows are one of 60."""
-    exam = make_exam(12)
-    same = {"loss": "cosine", "n_epochs": 1, "log_every": 1, "dropout": 0.0}
-    whole = train(tiny_base, tmp_path / "1", exam, None, batch_size=60, **same)
-    parts = train(
-        tiny_base, tmp_path / "2", exam, None, batch_size=30, gradient_accumulation=2, **same
-    )
-    one, two = whole.curve[0].values, parts.curve[0].values
-    assert one["loss"] == pytest.approx(two["loss"], rel=1e-4)
-    assert one["grad_norm"] == pytest.approx(two["grad_norm"], rel=1e-3)
-
-
-def test_a_training_that_was_interrupted_ends_with_the_same_weights(
-    tiny_base, tmp_path, make_exam, monkeypatch
-):
-    from llmexam.training import callbacks
-
-    exam, dev = make_exam(36), make_exam(12, seed=1)
-    settings = {"n_epochs": 3, "log_every": 1, "seed": 5}
-    whole = train(tiny_base, tmp_path / "whole", exam, dev, **settings)
-
-    class StopError(Exception):
-        pass
-
-    def stop(self, args, state, control, **kwargs):
-        if state.global_step == 5:
-            raise StopError
-
-    with monkeypatch.context() as patch:
-        patch.setattr(callbacks.CurveRecorder, "on_step_begin", stop)
-        with pytest.raises(StopError):
-            train(tiny_base, tmp_path / "cut", exam, dev, **settings)
-    assert (tmp_path / "cut" / "state").is_dir()
-    resumed = train(tiny_base, tmp_path / "cut", exam, dev, **settings)
-    losses = [[p.values.get("loss") for p in done.curve] for done in (whole, resumed)]
-    assert losses[0] == losses[1]
-    np.testing.assert_array_equal(whole.dev_scores.values, resumed.dev_scores.values)
-    one, two = (resolve_model(str(done.folder)).weights_hash for done in (whole, resumed))
-    assert one == two
-    # A training that is at its end is not done again.
-    assert train(tiny_base, tmp_path / "cut", exam, dev, **settings).best_step == resumed.best_step
 
 
 def test_adapters_are_merged_and_hard_negatives_added(tiny_base, tmp_path, make_exam):

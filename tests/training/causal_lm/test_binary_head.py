@@ -4,11 +4,13 @@ import numpy as np
 import pytest
 import torch
 import transformers
+from safetensors.torch import load_file
 
 from llmexam.errors import ModelError, SettingsError
 from llmexam.lm.decoder.probe import plain_answers
 from llmexam.lm.decoder.requests import whole_text
 from llmexam.solvers.registry import create_solver
+from llmexam.testing import check_resume
 from llmexam.tracking.tracker import NoTracker
 from llmexam.training.causal_lm.binary_head import load_with_head, score_every_token
 from llmexam.training.causal_lm.estimate import estimate, find_shape
@@ -19,7 +21,6 @@ from llmexam.training.causal_lm.memory import memory, model_shape, n_trained
 from llmexam.training.causal_lm.model import load_trainee
 from llmexam.training.causal_lm.objective import head_logits, total_loss
 from llmexam.training.causal_lm.rows import collate
-from llmexam.training.loop import run_training
 from llmexam.training.registry import create_trainer
 
 
@@ -158,32 +159,17 @@ def test_loss_and_gradients_are_those_of_texts_read_alone(kind, shares):
 
 
 def test_a_stopped_training_of_adapters_and_head_goes_on(judging, make_exam, tmp_path):
-    settings = judging(
-        n_epochs=2, batch_size=4, gradient_accumulation=2, checkpoint_every=2, lora={"r": 2}
-    )
+    values = {"n_epochs": 2, "batch_size": 4, "gradient_accumulation": 2, "checkpoint_every": 2}
+    settings = judging(**values, lora={"r": 2})
     exam = make_exam(16)
 
-    class Stop(transformers.TrainerCallback):
-        def on_step_begin(self, args, state, control, **kwargs):
-            if state.global_step == 3:
-                raise KeyboardInterrupt
+    def make():
+        return create_trainer("causal-lm", settings.model_dump())
 
-    def steps(prepared, folder):
-        found = run_training(prepared[2], folder, settings, tracker=NoTracker())
-        return [(p.values["loss"], p.values["grad_norm"]) for p in found.curve]
-
-    whole = prepare(settings, exam, tmp_path / "whole")
-    expected = steps(whole, tmp_path / "whole")
-    broken = prepare(settings, exam, tmp_path / "broken")
-    broken[2].add_callback(Stop())
-    with pytest.raises(KeyboardInterrupt):
-        steps(broken, tmp_path / "broken")
-    resumed = prepare(settings, exam, tmp_path / "broken")
-    assert steps(resumed, tmp_path / "broken") == expected
-    trained = [name for name, p in whole[0].model.named_parameters() if p.requires_grad]
-    assert any("score" in name for name in trained)
-    pairs = zip(whole[0].model.parameters(), resumed[0].model.parameters(), strict=True)
-    assert all(torch.equal(a, b) for a, b in pairs)
+    whole = make().fit(exam, None, tmp_path / "whole", card={}, tracker=NoTracker())
+    check_resume(make, exam, None, tmp_path / "killed", whole)
+    adapters = load_file(tmp_path / "whole" / "adapter" / "adapter_model.safetensors")
+    assert any("score" in name for name in adapters)
 
 
 def test_training_goes_on_from_a_head(fitted, judging):

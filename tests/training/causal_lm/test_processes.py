@@ -13,7 +13,7 @@ import psutil
 import pytest
 from safetensors.numpy import load_file
 
-from llmexam.training.states import whole_states
+from llmexam.training.base.checkpoints import complete_checkpoints
 
 pytest.importorskip("deepspeed")
 
@@ -139,10 +139,10 @@ def test_zero_2_takes_the_steps_of_one_process_and_goes_on_when_killed(
         stderr=subprocess.DEVNULL,
     )
     deadline = time.monotonic() + 400
-    while not whole_states(killed) and child.poll() is None and time.monotonic() < deadline:
+    while not complete_checkpoints(killed) and child.poll() is None and time.monotonic() < deadline:
         time.sleep(0.05)
     kill(child)
-    assert whole_states(killed)
+    assert complete_checkpoints(killed)
     assert not (killed / "llmexam.json").exists()
     run(command(killed, 2, **sharded))
     assert curve(killed) == curve(two)

@@ -16,7 +16,7 @@ from llmexam.exam.parsers import read_exam
 from llmexam.exam.writers import write_exam
 from llmexam.sample import EXAM_PATH
 from llmexam.solvers.registry import create_solver
-from llmexam.training.states import whole_states
+from llmexam.training.base.checkpoints import complete_checkpoints
 from llmexam.workflows.train.pipeline import dry_run
 
 RECIPE = Path(__file__).parents[3] / "recipes" / "llama2_13b_sft.yaml"
@@ -120,7 +120,7 @@ def test_it_trains_in_two_processes(changes, tmp_path):
         )
         states = set()
         while child.poll() is None:
-            states.update(state.name for state in whole_states(out / "model"))
+            states.update(state.name for state in complete_checkpoints(out / "model"))
             time.sleep(0.02)
     said = (tmp_path / "log.txt").read_text()
     assert child.returncode == 0, said[-3000:]

@@ -13,11 +13,11 @@ from llmexam.lm.readers.text_pairs import encode_pairs
 from llmexam.solvers.cross_encoder.encoding import CrossEncoderEncoding
 from llmexam.solvers.readers.encoding import option_pairs
 from llmexam.solvers.registry import create_solver
-from llmexam.testing import check_solver
+from llmexam.testing import check_solver, check_trainer
 from llmexam.tracking.tracker import NoTracker
-from llmexam.training.cross_encoder.pair_training import load_trainee, make_trainer
 from llmexam.training.cross_encoder.settings import CrossEncoderTrainingSettings
 from llmexam.training.cross_encoder.trainer import encode_exam
+from llmexam.training.pairs.training import load_trainee, make_trainer
 from llmexam.training.registry import create_trainer
 
 FAST = {
@@ -57,6 +57,17 @@ def test_a_skill_is_learnt_and_served(tiny_base, tmp_path, make_exam, loss, head
     assert map_at_k(again.ranking, dev.answers) == after
     assert read_card(done.folder) == done.card
     assert (done.card.family, done.card.head) == ("cross-encoder", head)
+
+
+def test_the_trainer_keeps_the_contract(tiny_base, tmp_path, make_exam):
+    def make(**changes):
+        small = {"n_epochs": 3, "log_every": 1, "seed": 5, "checkpoint_every": 2}
+        values = {"model": str(tiny_base), **FAST, **small, **changes}
+        return create_trainer("cross-encoder", values)
+
+    same = {"loss": "listnet", "dropout": 0.0}
+    dev = make_exam(100, seed=1)
+    check_trainer(make, make_exam(24), dev, tmp_path / "out", serve=serve, accumulate=same)
 
 
 @pytest.mark.parametrize("loss", ["binary", "listnet"])
@@ -131,47 +142,6 @@ def test_the_card_tells_the_evidence_and_a_blind_encoding_takes_any(tiny_base, t
         tiny_base, tmp_path / "2", make_exam(8), None, card=told, n_epochs=1, encoding=blind
     )
     assert serve(done.folder).trained_on_evidence is None
-
-
-def test_an_interrupted_training_ends_with_the_same_weights(
-    tiny_base, tmp_path, make_exam, monkeypatch
-):
-    from llmexam.training import callbacks
-
-    exam, dev = make_exam(24), make_exam(8, seed=1)
-    settings = {"n_epochs": 3, "log_every": 1, "seed": 5, "evaluate_every": None}
-    whole = train(tiny_base, tmp_path / "whole", exam, dev, **settings)
-
-    class StopError(Exception):
-        pass
-
-    def stop(self, args, state, control, **kwargs):
-        if state.global_step == 4:
-            raise StopError
-
-    with monkeypatch.context() as patch:
-        patch.setattr(callbacks.CurveRecorder, "on_step_begin", stop)
-        with pytest.raises(StopError):
-            train(tiny_base, tmp_path / "cut", exam, dev, **settings)
-    resumed = train(tiny_base, tmp_path / "cut", exam, dev, **settings)
-    losses = [[p.values.get("loss") for p in done.curve] for done in (whole, resumed)]
-    assert losses[0] == losses[1]
-    one, two = (resolve_model(str(done.folder)).weights_hash for done in (whole, resumed))
-    assert one == two
-
-
-def test_accumulated_passes_give_the_gradient_of_one(tiny_base, tmp_path, make_exam):
-    same = {"loss": "listnet", "n_epochs": 1, "log_every": 1, "dropout": 0.0}
-    done = [
-        train(tiny_base, tmp_path / name, make_exam(12), None, **same, **change)
-        for name, change in (
-            ("1", {"batch_size": 12}),
-            ("2", {"batch_size": 6, "gradient_accumulation": 2}),
-        )
-    ]
-    one, two = (checkpoint.curve[0].values for checkpoint in done)
-    assert one["loss"] == pytest.approx(two["loss"], rel=1e-4)
-    assert one["grad_norm"] == pytest.approx(two["grad_norm"], rel=1e-3)
 
 
 def test_adapters_are_merged(tiny_base, tmp_path, make_exam):

@@ -6,10 +6,10 @@ import pytest
 from llmexam.exam.exam import Exam
 from llmexam.exam.question import Passage, Question
 from llmexam.lm.models.loading import load_tokenizer, resolve_model
+from llmexam.training.base.batching import Draw
 from llmexam.training.hard_negatives import HardNegativeSettings, hard_negatives
-from llmexam.training.multiple_choice.batching import Draw
 from llmexam.training.multiple_choice.data import (
-    NO_ANSWER,
+    NO_LABEL,
     ChoiceData,
 )
 
@@ -50,7 +50,7 @@ def test_a_pass_holds_the_options_with_their_label(make_exam, settings_for, toke
 def test_what_only_fills_up_has_no_answer(make_exam, settings_for, tokenizer):
     data = ChoiceData(make_exam(2), settings_for(), tokenizer)
     batch = data.collate([Draw(0, 0, True), Draw(0, 1, False)])
-    assert batch["labels"].tolist()[1] == NO_ANSWER
+    assert batch["labels"].tolist()[1] == NO_LABEL
     assert batch["labels"].tolist()[0] >= 0
 
 

@@ -12,8 +12,8 @@ from llmexam.exam.scores import ScoreMatrix
 from llmexam.lm.models.card import ModelCard
 from llmexam.settings.base import Settings
 from llmexam.solvers.protocol import BaseSolver
-from llmexam.training.checkpoint import finish_checkpoint
 from llmexam.training.protocol import CurvePoint, Estimate
+from llmexam.training.trained_model import write_trained_model
 
 
 class FakeSettings(Settings):
@@ -42,7 +42,7 @@ class FakeTrainer:
         for point in curve:
             tracker.log(point.step, point.values)
         told = {"family": "multiple-choice", "base_model": "none", "base_weights_hash": ""}
-        return finish_checkpoint(
+        return write_trained_model(
             folder,
             lambda to: (to / "counts.json").write_text(json.dumps(counts.tolist())),
             ModelCard(**told, **card),
@@ -50,6 +50,9 @@ class FakeTrainer:
             best_step=2,
             notes=["a note"],
         )
+
+    def check_machine(self):
+        pass
 
     def estimate(self, train):
         n_tokens = sum(len(q.prompt.split()) for q in train)

@@ -19,7 +19,7 @@ from llmexam.exam.writers import write_exam
 from llmexam.lm.models.card import EvidenceOrigin, ModelCard, read_card, write_card
 from llmexam.sample import EXAM_PATH
 from llmexam.solvers.registry import create_solver
-from llmexam.training.protocol import Checkpoint, CurvePoint
+from llmexam.training.protocol import CurvePoint, TrainedModel
 from llmexam.workflows.run.pipeline import TRAINING_MARK
 from llmexam.workflows.train.exams import TrainingExams, read_exams
 from llmexam.workflows.train.key import require_same_recipe, training_key
@@ -158,13 +158,13 @@ class TestWhatTheMachineLacks:
         assert not (tmp_path / "out").exists()
 
     def test_packages(self, tmp_path, monkeypatch):
-        monkeypatch.setattr("llmexam.training.machine.find_spec", lambda name: None)
-        monkeypatch.setattr("llmexam.lm.models.loading.find_spec", lambda name: None)
+        monkeypatch.setattr("llmexam.training.base.family.find_spec", lambda name: None)
+        monkeypatch.setattr("llmexam.lm.loading.find_spec", lambda name: None)
         monkeypatch.setattr("llmexam.training.causal_lm.deepspeed.find_spec", lambda name: None)
         needs = MissingDependencyError
         self.refused(tmp_path, needs, "needs 'deepspeed'", deepspeed="zero2")
         self.refused(tmp_path, needs, "needs 'peft'", lora={"r": 2})
-        monkeypatch.setattr("llmexam.training.machine.find_spec", lambda name: True)
+        monkeypatch.setattr("llmexam.training.base.family.find_spec", lambda name: True)
         self.refused(tmp_path, needs, "needs 'bitsandbytes'", lora={"r": 2}, quantise="nf4")
 
     def test_devices(self, tmp_path, monkeypatch):
@@ -459,7 +459,7 @@ class TestLossesOfASoftmax:
         exams = TrainingExams(read_exam(EXAM_PATH), None, {}, EvidenceOrigin(source="none"), (), {})
         curve = tuple(CurvePoint(step, {"loss": loss}) for step, loss in ((1, 0.3), (2, 0.2)))
         card = ModelCard(family="multiple-choice", base_model="", base_weights_hash="")
-        found = _curve_findings(recipe, exams, {"model": Checkpoint(tmp_path, card, curve)})
+        found = _curve_findings(recipe, exams, {"model": TrainedModel(tmp_path, card, curve)})
         return [finding.check for finding in found]
 
     @pytest.mark.parametrize("trained", [False, True])

@@ -2,21 +2,16 @@
 
 from __future__ import annotations
 
-import math
-import tempfile
-from pathlib import Path
-
 import numpy as np
-import transformers
 
 from llmexam.exam.exam import Exam
 from llmexam.lm.encoding.embedding import load_embedder
 from llmexam.lm.models.loading import resolve_model
+from llmexam.training.base.estimate import MB, count_steps, time_steps
+from llmexam.training.bi_encoder.model import load_model, make_trainer
+from llmexam.training.bi_encoder.rows import make_rows
 from llmexam.training.bi_encoder.settings import BiEncoderTrainingSettings
-from llmexam.training.bi_encoder.trainer import load_model, make_rows, make_trainer
 from llmexam.training.protocol import Estimate
-from llmexam.training.step_timing import N_TIMED, time_steps
-from llmexam.training.undisturbed import undisturbed
 
 
 def estimate(train: Exam, settings: BiEncoderTrainingSettings) -> Estimate:
@@ -29,14 +24,9 @@ def estimate(train: Exam, settings: BiEncoderTrainingSettings) -> Estimate:
     names = [name for name in rows.column_names if name != "label"]
     counts = [embedder.count_tokens(rows[name]) for name in names]
     limit = embedder.max_tokens
-    with undisturbed(), tempfile.TemporaryDirectory() as place:
-        transformers.set_seed(settings.seed)
-        trial = settings.model_copy(update={"max_steps": 1 + N_TIMED})
-        model = load_model(resolve_model(settings.model), embedder, trial)
-        seconds, peak = time_steps(make_trainer(model, rows, trial, Path(place)))
-    n_passes = math.ceil(len(rows) / settings.batch_size)
-    of_epoch = max(1, math.ceil(n_passes / settings.gradient_accumulation))
-    n_steps = settings.max_steps or math.ceil(settings.n_epochs * of_epoch)
+    model = load_model(resolve_model(settings.model), embedder, settings)
+    watch = time_steps(settings, lambda trial, folder: make_trainer(model, rows, trial, folder))
+    n_steps, _ = count_steps(len(rows), settings)
     n_all = sum(int(one.sum()) for one in counts)
     n_read = sum(int(one.clip(max=limit).sum()) for one in counts)
     return Estimate(
@@ -45,7 +35,7 @@ def estimate(train: Exam, settings: BiEncoderTrainingSettings) -> Estimate:
         n_steps=n_steps,
         n_truncated=int((np.stack(counts) > limit).any(axis=0).sum()),
         share_cut=1 - n_read / max(1, n_all),
-        seconds=seconds * n_steps,
-        peak_mb=peak,
+        seconds=watch.mean_seconds * n_steps,
+        peak_mb=watch.peak / MB,
         details={"rows": f"{len(rows):,}", **{f"note {i}": n for i, n in enumerate(notes, 1)}},
     )

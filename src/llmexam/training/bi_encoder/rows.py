@@ -6,12 +6,17 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from datasets import Dataset
+
+from llmexam.errors import ExamError
 from llmexam.evidence.selection import SentenceSelector
+from llmexam.exam.exam import Exam
 from llmexam.exam.question import Question
 from llmexam.exam.wording import is_negated, means_all, means_none
 from llmexam.lm.encoding.embedding import Embedder
 from llmexam.solvers.bi_encoder.encoding import closed_book_texts, query_texts
 from llmexam.training.bi_encoder.settings import BiEncoderTrainingSettings
+from llmexam.training.hard_negatives import hard_negatives
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +65,32 @@ def contrasts(
         elif question.passages:
             found.extend(_with_sentence(options, embedder))
     return found
+
+
+def make_rows(
+    train: Exam, embedder: Embedder, settings: BiEncoderTrainingSettings
+) -> tuple[Dataset, tuple[str, ...]]:
+    """Return the data set, and what a person should know of it.
+
+    Raises:
+        ExamError: No question can teach.
+    """
+    more = hard_negatives(train, settings.hard_negatives)
+    found = contrasts(train.questions, embedder, settings, more)
+    if not found:
+        raise ExamError(
+            "no question can be trained on",
+            file=train.source or None,
+            hint="Questions need answers" + (", and passages" * (settings.reads == "evidence")),
+        )
+    notes = []
+    if len(found) < len(train):
+        notes.append(
+            f"{len(train) - len(found)} of {len(train)} training questions were left out: their "
+            "prompt is negated, or 'all of the above' and its kin leave nothing to compare"
+            + (", or they have no passages" if settings.reads == "evidence" else "")
+        )
+    return Dataset.from_dict(columns(found, settings)), tuple(notes)
 
 
 def columns(rows: Sequence[Contrast], settings: BiEncoderTrainingSettings) -> dict[str, list[Any]]:

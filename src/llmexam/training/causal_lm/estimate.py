@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import time
 from pathlib import Path
 from typing import Any
@@ -13,16 +12,16 @@ import torch
 from llmexam.errors import ModelError
 from llmexam.exam.exam import Exam
 from llmexam.lm.models.loading import ModelFolder, load_tokenizer, refuse_pickled, require_packages
-from llmexam.training.arguments import training_device, training_precision
+from llmexam.training.base.arguments import training_device, training_precision
+from llmexam.training.base.estimate import count_steps
+from llmexam.training.base.processes import n_processes
 from llmexam.training.causal_lm.binary_head import require_objective
 from llmexam.training.causal_lm.deepspeed import read_deepspeed_config
 from llmexam.training.causal_lm.examples import ExampleMaker, Examples
 from llmexam.training.causal_lm.memory import Memory, Shape, memory, model_shape, n_trained
 from llmexam.training.causal_lm.model import check_settings, longest_input
 from llmexam.training.causal_lm.settings import CausalLmTrainingSettings
-from llmexam.training.multiple_choice.batching import BatchPlan
 from llmexam.training.protocol import Estimate
-from llmexam.training.states import n_processes
 
 _GB = 1e9
 _COUNTS = (1, 2, 4, 8)
@@ -53,7 +52,7 @@ def estimate(train: Exam, settings: CausalLmTrainingSettings) -> Estimate:
     tokenizer = load_tokenizer(folder)
     maker = ExampleMaker(settings, tokenizer, _longest(folder))
     examples = Examples(train, settings, maker)
-    n_steps = _steps(examples, settings)
+    n_steps, _ = count_steps(len(examples), settings, n_processes=n_processes())
     device = training_device(settings.device)
     precision = training_precision(settings.precision, device)
     zero = None
@@ -202,16 +201,6 @@ def _gigabytes(found: Memory) -> str:
     }
     shown = ", ".join(f"{name} {size / _GB:.3g}" for name, size in parts.items())
     return f"{found.total / _GB:.3g} GB: {shown}"
-
-
-def _steps(examples: Examples, settings: CausalLmTrainingSettings) -> int:
-    plan = BatchPlan(
-        examples.n_tokens,
-        settings.batch_size,
-        n_passes=settings.gradient_accumulation,
-        n_processes=n_processes(),
-    )
-    return settings.max_steps or math.ceil(settings.n_epochs * len(plan.steps(0)))
 
 
 def _largest_pass(examples: Examples, settings: CausalLmTrainingSettings) -> tuple[int, int]:

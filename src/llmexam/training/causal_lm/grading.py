@@ -12,12 +12,12 @@ from llmexam.exam.exam import Exam
 from llmexam.exam.scores import ScoreMatrix
 from llmexam.lm.decoder import Decoder, LikelihoodScorer
 from llmexam.solvers.prompts.template import PromptTemplate, read_template
-from llmexam.training.arguments import training_device, training_precision
-from llmexam.training.callbacks import DevLoss, choice_loss
+from llmexam.training.base import dev_set
+from llmexam.training.base.arguments import training_device, training_precision
+from llmexam.training.base.dev_set import DevLoss
 from llmexam.training.causal_lm.examples import asking_for, prompter_for
 from llmexam.training.causal_lm.model import Trainee
 from llmexam.training.causal_lm.settings import CausalLmTrainingSettings
-from llmexam.training.multiple_choice.grading import dev_loss as loss_of
 
 
 class DevScorer:
@@ -81,4 +81,4 @@ class DevScorer:
 
 def dev_loss(settings: CausalLmTrainingSettings) -> DevLoss:
     """Return the loss of dev scores: right or wrong for each option, or a softmax over them."""
-    return loss_of("binary") if settings.objective.startswith("binary") else choice_loss
+    return dev_set.dev_loss("binary" if settings.objective.startswith("binary") else "softmax")

@@ -23,7 +23,8 @@ from llmexam.lm.decoder import (
     whole_text,
 )
 from llmexam.lm.models.loading import ModelFolder, load_tokenizer, require_packages, resolve_model
-from llmexam.training.arguments import training_device, training_precision
+from llmexam.training.base.arguments import training_device, training_precision
+from llmexam.training.base.optimiser import freeze, set_dropout
 from llmexam.training.causal_lm.binary_head import (
     load_with_head,
     require_objective,
@@ -34,7 +35,6 @@ from llmexam.training.causal_lm.examples import Example, Part
 from llmexam.training.causal_lm.objective import head_logits, log_probs
 from llmexam.training.causal_lm.rows import collate
 from llmexam.training.causal_lm.settings import CausalLmTrainingSettings
-from llmexam.training.optimiser import freeze, set_dropout
 from llmexam.training.settings import LoraSettings
 
 ADAPTER_FOLDER = "adapter"

@@ -8,9 +8,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from llmexam.training.base import losses
 from llmexam.training.causal_lm.settings import Objective
-from llmexam.training.losses import softmax_losses
-from llmexam.training.multiple_choice.objective import binary_losses
 
 # Takes logits, labels and what is asked; returns the sum over what counts.
 Total = Callable[[Tensor, Tensor, Mapping[str, Any]], Tensor]
@@ -28,13 +27,13 @@ def total_loss(objective: Objective, label_smoothing: float = 0.0) -> Total:
     if objective == "answer":
         return _answer_total
 
-    losses = softmax_losses if objective == "option-likelihood" else binary_losses
+    is_softmax = objective == "option-likelihood"
+    each = losses.softmax_losses if is_softmax else losses.binary_losses
     answers = head_logits if objective == "binary-head" else log_probs
 
     def total(logits: Tensor, labels: Tensor, asked: Mapping[str, Any]) -> Tensor:
-        counted = labels >= 0
-        each = losses(option_scores(logits, asked, answers), labels.clamp(min=0), label_smoothing)
-        return each.masked_fill(~counted, 0.0).sum()
+        scores = option_scores(logits, asked, answers)
+        return losses.total_loss(each, scores, labels, label_smoothing)
 
     return total
 

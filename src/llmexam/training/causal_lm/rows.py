@@ -15,10 +15,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from llmexam.lm.decoder import TokenTrie, build_trie
+from llmexam.training.base.losses import NO_LABEL
 from llmexam.training.causal_lm.examples import Example, Part
-
-# What the Trainer does not count.
-NOTHING = -100
 
 
 def collate(
@@ -57,11 +55,11 @@ def collate(
     counted = torch.tensor(counts)
     if by_token:
         owner = torch.div(asked["cell"], n_options, rounding_mode="floor")
-        labels = asked["token"].masked_fill(~counted[owner], NOTHING)
+        labels = asked["token"].masked_fill(~counted[owner], NO_LABEL)
     else:
-        labels = torch.tensor([one.answer for one in examples]).masked_fill(~counted, NOTHING)
+        labels = torch.tensor([one.answer for one in examples]).masked_fill(~counted, NO_LABEL)
     # The Trainer counts labels from the second on: it thinks of them as the next tokens.
-    labels = torch.cat([torch.tensor([NOTHING]), labels])[None]
+    labels = torch.cat([torch.tensor([NO_LABEL]), labels])[None]
     return {**rows, "logits_to_keep": n_window, "labels": labels, "asked": asked}
 
 

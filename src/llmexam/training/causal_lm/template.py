@@ -13,7 +13,8 @@ from llmexam.solvers.prompts.template import (
     template_text,
 )
 from llmexam.storage.atomic import write_text
-from llmexam.training.states import is_first_process, newest_state
+from llmexam.training.base.checkpoints import newest_checkpoint
+from llmexam.training.base.processes import is_first_process
 
 _FILE = "template.yaml"
 
@@ -54,7 +55,7 @@ def training_template(name: str, folder: Path, *, resume: bool) -> TrainingTempl
     Args:
         name: Name of a template, or the path of a YAML file.
         folder: The folder of the training, in which the template was saved when it began.
-        resume: Whether it goes on from a state, if one is there.
+        resume: Whether it resumes from a checkpoint, if there is one.
 
     Raises:
         SettingsError: There is no such template, or it cannot be used.
@@ -63,7 +64,7 @@ def training_template(name: str, folder: Path, *, resume: bool) -> TrainingTempl
     text = template_text(name)
     found = TrainingTemplate(name, text, parse_template(text, name))
     before = folder / _FILE
-    goes_on = resume and found.own and before.is_file() and newest_state(folder) is not None
+    goes_on = resume and found.own and before.is_file() and newest_checkpoint(folder) is not None
     if goes_on and before.read_text("utf-8") != text:
         raise RunError(
             f"the template has changed since the training in '{folder}' began",

@@ -1,1 +1,1 @@
-"""Train cross-encoders: readers of options, and rerankers of passages."""
+"""Train cross-encoders that score the options of a question."""

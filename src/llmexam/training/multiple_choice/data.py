@@ -9,21 +9,19 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch.utils.data import Dataset
 
 from llmexam.exam.exam import Exam
 from llmexam.exam.question import Question
 from llmexam.solvers.readers.encoding import EncodingSettings, encode_questions
+from llmexam.training.base.batching import Draw
+from llmexam.training.base.losses import NO_LABEL
 from llmexam.training.hard_negatives import hard_negatives
-from llmexam.training.multiple_choice.batching import Draw
 from llmexam.training.multiple_choice.settings import MultipleChoiceTrainingSettings
 from llmexam.training.multiple_choice.variation import vary
 from llmexam.training.preflight import require_trainable, without_repeats
 
 Tokens = tuple[NDArray[np.int32], NDArray[np.int8]]
 
-# A question of a pass that only fills up a process: it has no loss.
-NO_ANSWER = -100
 # Tokens as Python numbers take ten times the room of an array, so they never lie there all at once.
 _QUESTIONS_AT_ONCE = 256
 
@@ -98,8 +96,8 @@ def encode(questions: Sequence[Question], settings: EncodingSettings, tokenizer:
     )
 
 
-class ChoiceData(Dataset[Draw]):
-    """The training questions, for a DataLoader whose batches are of `Draw`.
+class ChoiceData:
+    """The training questions, put together pass by pass.
 
     Attributes:
         questions: The questions; more wrong options stand behind their own.
@@ -126,9 +124,6 @@ class ChoiceData(Dataset[Draw]):
     def __len__(self) -> int:
         return len(self.questions)
 
-    def __getitem__(self, draw: Draw) -> Draw:
-        return draw
-
     def collate(self, draws: Sequence[Draw]) -> dict[str, Any]:
         """Return one pass, as `ChoiceModel` takes it, with its `labels`, `[n_questions]`."""
         tokens: list[Tokens] = []
@@ -137,7 +132,7 @@ class ChoiceData(Dataset[Draw]):
             sequences, label = self._vary(draw)
             tokens += sequences
             counts.append(len(sequences))
-            labels.append(label if draw.counts else NO_ANSWER)
+            labels.append(label if draw.counts else NO_LABEL)
         return pack(tokens, counts) | {"labels": torch.tensor(labels)}
 
     def _vary(self, draw: Draw) -> tuple[list[Tokens], int]:

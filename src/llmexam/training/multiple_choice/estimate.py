@@ -2,28 +2,23 @@
 
 from __future__ import annotations
 
-import math
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import transformers
 from numpy.typing import NDArray
 
 from llmexam.exam.exam import Exam
-from llmexam.training.multiple_choice.batching import BatchPlan, Draw
+from llmexam.training.base.batching import Draw
+from llmexam.training.base.estimate import MB, N_TIMED, count_steps, time_steps
 from llmexam.training.multiple_choice.data import ChoiceData
 from llmexam.training.multiple_choice.loop import ChoiceTrainer
 from llmexam.training.multiple_choice.model import load_trainee
 from llmexam.training.multiple_choice.settings import MultipleChoiceTrainingSettings
 from llmexam.training.preflight import expected_first_loss
 from llmexam.training.protocol import Estimate
-from llmexam.training.step_timing import N_TIMED, watch_steps
-from llmexam.training.undisturbed import undisturbed
 
-_MB = 1e6
 _FP32_BYTES = 4
 # Weights, gradients, and the two moments of AdamW.
 _COPIES = 4
@@ -39,38 +34,37 @@ def estimate(train: Exam, settings: MultipleChoiceTrainingSettings) -> Estimate:
         train: The training questions.
         settings: How they would be trained on.
     """
-    with undisturbed(), tempfile.TemporaryDirectory() as place:
-        transformers.set_seed(settings.seed)
-        trial = settings.model_copy(
-            update={
-                "max_steps": 1 + N_TIMED,
-                "gradient_accumulation": 1,
-                "log_every": 1,
-                "adversarial": _from_the_start(settings),
-            }
-        )
-        trainee = load_trainee(trial)
-        data = ChoiceData(train, trial, trainee.tokenizer)
-        trainer = ChoiceTrainer(trainee.model, data, trial, Path(place), trainee.head_names)
-        passes = _chosen(trainer.plan.steps(0), data.read.n_tokens)
+    trainee = load_trainee(settings)
+    data = ChoiceData(train, settings, trainee.tokenizer)
+    passes: list[NDArray[np.int64]] = []
+
+    def make(trial: MultipleChoiceTrainingSettings, folder: Path) -> ChoiceTrainer:
+        trainer = ChoiceTrainer(trainee, data, trial, folder)
+        passes.extend(_chosen(trainer.plan.steps(0), data.read.n_tokens))
         trainer.use_plan(_ChosenPasses(passes))
-        watch = watch_steps(trainer)
+        return trainer
+
+    adversarial = _from_the_start(settings)
+    watch = time_steps(
+        settings, make, gradient_accumulation=1, log_every=1, adversarial=adversarial
+    )
     per_token = sum(watch.seconds[1:]) / sum(int(data.read.n_tokens[p].sum()) for p in passes[1:])
-    n_steps, n_passes = _steps(data, settings)
+    n_steps, of_epoch = count_steps(len(data), settings)
     n_tokens = int(data.read.n_tokens.sum())
-    n_trained = sum(p.numel() for p in trainee.model.parameters() if p.requires_grad)
+    weights = list(trainee.reader.parameters())
+    n_trained = sum(p.numel() for p in weights if p.requires_grad)
     return Estimate(
         n_questions=len(data),
         n_tokens=n_tokens,
         n_steps=n_steps,
         n_truncated=int(data.read.truncated.sum()),
         share_cut=float(data.read.n_cut.sum() / max(1, data.read.n_first.sum())),
-        seconds=per_token * n_tokens * n_steps / n_passes,
-        peak_mb=watch.peak / _MB,
+        seconds=per_token * n_tokens * n_steps / of_epoch,
+        peak_mb=watch.peak / MB,
         details={
             "trained weights": f"{n_trained:,} of "
-            f"{sum(p.numel() for p in trainee.model.parameters()):,}, with gradients and moments "
-            f"{n_trained * _COPIES * _FP32_BYTES / _MB:,.0f} MB",
+            f"{sum(p.numel() for p in weights):,}, with gradients and moments "
+            f"{n_trained * _COPIES * _FP32_BYTES / MB:,.0f} MB",
             "tokens a second": f"{1 / per_token:,.0f}",
             "tokens of an option": f"{n_tokens / (len(data.read.ends) - 1):.0f} on average, "
             f"{int(np.diff(data.read.ends).max())} at most",
@@ -88,15 +82,6 @@ def _from_the_start(settings: MultipleChoiceTrainingSettings) -> Any:
     if found is None or found.from_epoch > settings.n_epochs / 2:
         return None
     return found.model_copy(update={"from_epoch": 0.0})
-
-
-def _steps(data: ChoiceData, settings: MultipleChoiceTrainingSettings) -> tuple[int, int]:
-    """Return the steps of all epochs, and of one."""
-    plan = BatchPlan(
-        data.read.n_tokens, settings.batch_size, n_passes=settings.gradient_accumulation
-    )
-    of_epoch = len(plan.steps(0))
-    return settings.max_steps or math.ceil(settings.n_epochs * of_epoch), of_epoch
 
 
 def _chosen(

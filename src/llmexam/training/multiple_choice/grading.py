@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Literal
-
 import numpy as np
 import torch
 
 from llmexam.exam.exam import Exam
 from llmexam.exam.scores import ScoreMatrix
 from llmexam.lm.encoding.batching import token_batches
-from llmexam.training.arguments import training_device, training_precision
-from llmexam.training.callbacks import DevLoss, choice_loss
+from llmexam.training.base.arguments import training_device, training_precision
+from llmexam.training.base.trainee import Trainee
 from llmexam.training.multiple_choice.data import encode, pack
-from llmexam.training.multiple_choice.model import Trainee
 from llmexam.training.multiple_choice.settings import MultipleChoiceTrainingSettings
 
 # Tokens of one pass: enough to keep all cores busy, little enough for the caches.
@@ -61,15 +58,3 @@ class DevScorer:
             logits = self._reader(ids, types, batch["lengths"])
         found: np.ndarray = logits.squeeze(-1).float().cpu().numpy()
         return found
-
-
-def dev_loss(objective: Literal["softmax", "binary"]) -> DevLoss:
-    """Return the loss of dev scores that training lowers, smoothing apart."""
-    return choice_loss if objective == "softmax" else _binary_loss
-
-
-def _binary_loss(scores: ScoreMatrix, exam: Exam) -> float:
-    right = np.arange(scores.values.shape[1]) == exam.answers[:, None]
-    signed = np.where(right, scores.values, -scores.values).astype(np.float64)
-    each = np.where(scores.present, np.logaddexp(0.0, -signed), 0.0)
-    return float((each.sum(axis=1) / scores.n_options).mean())

@@ -1,60 +1,55 @@
-"""The model that is trained: the reader of some weights, frozen and adapted as the settings say."""
+"""The model that is trained: a reader whose scores are put together by question."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Sequence
 
-from llmexam.errors import ModelError
-from llmexam.lm.encoding.batching import longest_input
-from llmexam.lm.models.loading import ModelFolder, load_tokenizer, resolve_model
-from llmexam.lm.readers.reader import Reader
-from llmexam.training.multiple_choice.objective import ChoiceModel
+import torch
+from torch import Tensor, nn
+
+from llmexam.training.base.trainee import Trainee, load_encoder
 from llmexam.training.multiple_choice.settings import MultipleChoiceTrainingSettings
-from llmexam.training.trained_reader import open_reader, prepare_reader
-
-
-@dataclass(frozen=True, slots=True)
-class Trainee:
-    """What a training begins with.
-
-    Attributes:
-        source: The weights.
-        tokenizer: Their tokenizer.
-        reader: The reader, with adapters if there are any.
-        model: The reader as the Trainer sees it.
-        head_names: Names of the modules of the head.
-        new_head: Whether the head was drawn, so that it must be trained.
-    """
-
-    source: ModelFolder
-    tokenizer: Any
-    reader: Reader
-    model: ChoiceModel
-    head_names: tuple[str, ...]
-    new_head: bool
 
 
 def load_trainee(settings: MultipleChoiceTrainingSettings) -> Trainee:
-    """Return what a training begins with; a head that was trained before is trained further.
+    """Return what a training begins with; see `load_encoder`."""
+    return load_encoder(
+        settings.model,
+        settings,
+        head=settings.head,
+        task="multiple-choice",
+        max_tokens=settings.encoding.max_tokens,
+    )
 
-    Raises:
-        ModelError: The weights cannot be found or used, or read fewer tokens than asked for.
-        SettingsError: There are not so many layers to freeze, or no such layers to adapt.
+
+class ChoiceModel(nn.Module):
+    """A reader whose scores are put together by question.
+
+    Args:
+        reader: Gives a logit a sequence: `reader(ids, types, lengths)`, shape `[n_sequences, 1]`.
     """
-    source = resolve_model(settings.model)
-    tokenizer = load_tokenizer(source)
-    reader, new_head = open_reader(source, settings, head=settings.head, task="multiple-choice")
-    _check_length(source, reader, settings.encoding.max_tokens)
-    names = prepare_reader(reader, settings)
-    return Trainee(source, tokenizer, reader, ChoiceModel(reader), names, new_head)
 
+    def __init__(self, reader: nn.Module) -> None:
+        super().__init__()
+        self.reader = reader
 
-def _check_length(source: ModelFolder, reader: Reader, max_tokens: int) -> None:
-    longest = longest_input(reader.config)
-    if longest is not None and max_tokens > longest:
-        raise ModelError(
-            f"the model reads {longest} tokens, but encoding.max_tokens is {max_tokens}",
-            file=source.path,
-            hint=f"Set encoding.max_tokens to {longest} or less",
-        )
+    def forward(
+        self,
+        ids: Tensor,
+        types: Tensor,
+        lengths: Sequence[int],
+        cells: Tensor,
+        shape: tuple[int, int],
+    ) -> dict[str, Tensor]:
+        """Return `logits`, float32, shape `[n_questions, n_options]`, -inf where there is none.
+
+        Args:
+            ids: Token ids of all options of all questions, end to end, shape `[n_tokens]`.
+            types: Token types, same shape.
+            lengths: Tokens of each option. Numbers, not a tensor: a GPU would be waited for.
+            cells: Where each option stands in the flattened logits, shape `[n_sequences]`.
+            shape: Shape of the logits.
+        """
+        scores = self.reader(ids, types, lengths).float().squeeze(-1)
+        rows = scores.new_full((shape[0] * shape[1],), -torch.inf)
+        return {"logits": rows.index_copy(0, cells, scores).view(*shape)}

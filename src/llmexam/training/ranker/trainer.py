@@ -18,7 +18,7 @@ from llmexam.solvers.ranker.encoding import OptionRows
 from llmexam.solvers.ranker.model import RankerModel, write_ranker
 from llmexam.tracking.tracker import Tracker
 from llmexam.training.folds import out_of_fold_metadata
-from llmexam.training.protocol import Checkpoint, CurvePoint, Estimate
+from llmexam.training.protocol import CurvePoint, Estimate, TrainedModel
 from llmexam.training.ranker.boosting import STEP, fit_trees
 from llmexam.training.ranker.conditional_logit import Choices
 from llmexam.training.ranker.fitting import (
@@ -64,7 +64,7 @@ class RankerTrainer:
         card: dict[str, Any],
         tracker: Tracker,
         resume: bool = True,
-    ) -> Checkpoint:
+    ) -> TrainedModel:
         """Train, and leave the ranker in `folder`.
 
         Nothing is chosen on `dev`: ridge and rounds are chosen by folds of the training
@@ -109,9 +109,12 @@ class RankerTrainer:
             out_of_fold_metadata("ranker", train),
         )
         write_card(folder, done)
-        return Checkpoint(
+        return TrainedModel(
             folder, done, curve, fitted.n_rounds or 0, dev_scores, (*members.notes, *_notes(done))
         )
+
+    def check_machine(self) -> None:
+        """Check nothing: lightgbm and scipy are named when they are missing."""
 
     def estimate(self, train: Exam) -> Estimate:
         """Return what training would take, from asking the members a few questions.

@@ -11,6 +11,7 @@ from typing import Any
 from llmexam.errors import RunError
 from llmexam.evaluation.results import SCHEMA_VERSION
 from llmexam.storage.atomic import write_json
+from llmexam.training.base.checkpoints import BEST_FOLDER, CHECKPOINT_FOLDER
 from llmexam.workflows.own_files import has_stage_records, read_object, refuse_links
 from llmexam.workflows.run.pipeline import RUN_FILE, TRAINING_MARK
 
@@ -30,8 +31,8 @@ _OWN = (
     *(".lock", TRAINING_MARK, RECIPE_FILE, "evidence*.jsonl", "stages", "index", "scores"),
     *(*_FILES, *_WEIGHTS, SET_ASIDE),
 )
-# What a trainer of llmexam leaves in the folder of a model.
-_MODEL_FOLDERS = frozenset({"state", "best", ".model.new"})
+# What a trainer of llmexam leaves in the folder of a model; earlier versions had `state`.
+_MODEL_FOLDERS = frozenset({CHECKPOINT_FOLDER, "state", BEST_FOLDER, ".model.new"})
 _MODEL_FILE = re.compile(
     r"(model|adapter_model|head|average)(-\d+-of-\d+)?\.safetensors(\.index\.json)?"
     r"|(config|generation_config|adapter_config|modules|sentence_bert_config"

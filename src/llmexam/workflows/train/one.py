@@ -24,13 +24,13 @@ from llmexam.stages.stage import Executor
 from llmexam.storage.atomic import write_json, write_text
 from llmexam.tracking.registry import create_tracker
 from llmexam.tracking.tracker import NoTracker
-from llmexam.training.checkpoint import finished_checkpoint, package_versions, update_card
+from llmexam.training.base.processes import is_first_process, wait_for_all
 from llmexam.training.folds import out_of_fold_metadata, score_with, train_folds
 from llmexam.training.preflight import check_first_loss, check_stuck
-from llmexam.training.protocol import Checkpoint
+from llmexam.training.protocol import TrainedModel
 from llmexam.training.registry import create_trainer
 from llmexam.training.settings import TrainingSettings
-from llmexam.training.states import is_first_process, wait_for_all
+from llmexam.training.trained_model import package_versions, read_trained_model, update_card
 from llmexam.workflows.provenance import describe_run
 from llmexam.workflows.train.exams import TrainingExams
 from llmexam.workflows.train.folder import (
@@ -179,7 +179,7 @@ def _train_and_grade(one: OneTraining, stages: Executor) -> dict[str, Any]:
 
 
 def _curve_findings(
-    recipe: Recipe, exams: TrainingExams, trained: Mapping[str, Checkpoint]
+    recipe: Recipe, exams: TrainingExams, trained: Mapping[str, TrainedModel]
 ) -> list[Finding]:
     """Return what the losses tell of a softmax over options that are all there.
 
@@ -198,7 +198,9 @@ def _curve_findings(
     return [finding for finding in found if finding is not None]
 
 
-def _train(one: OneTraining, stages: Executor) -> tuple[dict[str, Checkpoint], ScoreMatrix | None]:
+def _train(
+    one: OneTraining, stages: Executor
+) -> tuple[dict[str, TrainedModel], ScoreMatrix | None]:
     """Train all runs of a recipe and its folds; every process of torchrun comes here."""
     recipe, exams, folder = one.recipe, one.exams, one.folder
     data = {"train": exams.train.content_hash}
@@ -210,7 +212,7 @@ def _train(one: OneTraining, stages: Executor) -> tuple[dict[str, Checkpoint], S
         trained[name] = stages.time(
             one.named(f"train {name}"),
             lambda name=name, settings=settings: (  # type: ignore[misc]
-                finished_checkpoint(folder / name) or _fit(one, name, settings, card)
+                read_trained_model(folder / name) or _fit(one, name, settings, card)
             ),
         )
     if recipe.folds is None:
@@ -233,7 +235,7 @@ def _train(one: OneTraining, stages: Executor) -> tuple[dict[str, Checkpoint], S
     return trained, folds.scores
 
 
-def _fit(one: OneTraining, name: str, settings: Settings, card: dict[str, Any]) -> Checkpoint:
+def _fit(one: OneTraining, name: str, settings: Settings, card: dict[str, Any]) -> TrainedModel:
     """Train one model, and tell the tracker of it."""
     recipe, exams, folder = one.recipe, one.exams, one.folder / name
     place = one.folder / "tracking" / name
@@ -264,7 +266,7 @@ def _grade_folds(
 
 def _complete_cards(
     one: OneTraining,
-    trained: Mapping[str, Checkpoint],
+    trained: Mapping[str, TrainedModel],
     before: Mapping[str, ScoreMatrix],
     after: Mapping[str, Mapping[str, ScoreMatrix]],
 ) -> None:

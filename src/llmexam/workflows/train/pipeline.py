@@ -11,7 +11,6 @@ from llmexam.exam.audit import Finding
 from llmexam.stages.local import LocalExecutor
 from llmexam.stages.stage import Executor
 from llmexam.storage.locking import lock_folder
-from llmexam.training.machine import require_machine
 from llmexam.training.preflight import check_evidence_cut
 from llmexam.training.protocol import Estimate
 from llmexam.training.registry import create_trainer, training_settings
@@ -116,7 +115,7 @@ def train_recipe(
     trainers = [create_trainer(checked.family, settings) for _, settings in checked.runs]
     if fresh or not is_finished(path):
         for trainer in trainers:
-            require_machine(trainer.settings)
+            trainer.check_machine()
     with lock_folder(path):
         if fresh:
             forget_training(path)

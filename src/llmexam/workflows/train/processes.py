@@ -7,7 +7,7 @@ from datetime import timedelta
 from typing import Any
 
 from llmexam.errors import RunError
-from llmexam.training.states import is_first_process, n_processes
+from llmexam.training.base.processes import is_first_process, n_processes
 
 # Preparing may mean indexing an encyclopedia.
 _LONGEST_WAIT = timedelta(hours=24)

@@ -71,7 +71,7 @@ def serving_settings(recipe: Recipe) -> dict[str, Any]:
         }
     if not isinstance(recipe.settings, TrainingSettings):
         return {}
-    from llmexam.training.arguments import training_device
+    from llmexam.training.base.arguments import training_device
 
     return {"device": training_device(recipe.settings.device)}
 

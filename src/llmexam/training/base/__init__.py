@@ -1,0 +1,1 @@
+"""What every family that is trained by gradients builds on: loop, batches, checkpoints, trainee."""

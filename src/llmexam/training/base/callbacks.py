@@ -1,0 +1,282 @@
+"""Callbacks of every training: curve, moving average, dev grading, and the mark of a checkpoint.
+
+Their order matters: the average is moved before it is graded, grades are kept before a checkpoint
+is saved, and the mark of a checkpoint comes last. `loop.py` puts them in order.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import time
+from contextlib import nullcontext
+from pathlib import Path
+from typing import Any
+
+import transformers
+from accelerate.utils import broadcast_object_list
+from transformers.trainer_callback import ExportableState
+
+from llmexam.errors import ModelError
+from llmexam.storage.atomic import write_text
+from llmexam.tracking.tracker import Tracker
+from llmexam.training.base.checkpoints import (
+    checkpoint_path,
+    complete_checkpoints,
+    mark_complete,
+    read_callback_values,
+)
+from llmexam.training.base.dev_set import DevSet
+from llmexam.training.base.processes import is_first_process, wait_for_all
+from llmexam.training.base.random_state import undisturbed
+from llmexam.training.base.weights import Average, BestWeights
+from llmexam.training.curve_file import CURVE_FILE, read_curve_file
+from llmexam.training.dev_metric import PREFIX, dev_metric
+from llmexam.training.protocol import CurvePoint
+from llmexam.training.settings import TrainingSettings
+
+AVERAGE_FILE = "average.safetensors"
+
+
+class CurveRecorder(transformers.TrainerCallback):
+    """Keeps what is measured, in memory, in `curve.jsonl` and with the tracker.
+
+    A resumed training keeps the points up to its checkpoint; later ones are measured again.
+
+    Args:
+        folder: Where the curve is kept.
+        tracker: Told of every point.
+    """
+
+    def __init__(self, folder: Path, tracker: Tracker) -> None:
+        self._path = folder / CURVE_FILE
+        self._tracker = tracker
+        self._points: dict[int, dict[str, float]] = {}
+        self._began = time.perf_counter()
+
+    @property
+    def curve(self) -> tuple[CurvePoint, ...]:
+        """The points, by rising step."""
+        return tuple(CurvePoint(step, dict(self._points[step])) for step in sorted(self._points))
+
+    def add(self, step: int, values: dict[str, float]) -> None:
+        """Keep what was measured at a step, beside what is known of it."""
+        self._points.setdefault(step, {}).update(values)
+        if not is_first_process():
+            return
+        self._path.parent.mkdir(parents=True, exist_ok=True)
+        with self._path.open("a", encoding="utf-8") as file:
+            file.write(json.dumps({"step": step, **values}) + "\n")
+        self._tracker.log(step, values)
+
+    def restore(self, step: int) -> None:
+        """Drop the points after a step; at step 0 the curve starts empty."""
+        self._points = {
+            at: values for at, values in read_curve_file(self._path).items() if at <= step
+        }
+        before = max((v.get("seconds", 0.0) for v in self._points.values()), default=0.0)
+        self._began = time.perf_counter() - before
+        if is_first_process():
+            lines = [json.dumps({"step": at, **self._points[at]}) for at in sorted(self._points)]
+            write_text(self._path, "".join(f"{line}\n" for line in lines))
+
+    def on_train_begin(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
+        """Continue the curve of the checkpoint."""
+        self.restore(state.global_step)
+
+    def on_step_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
+        """Log before each checkpoint: the mean loss then starts there, resumed or not."""
+        control.should_log = control.should_log or control.should_save
+
+    def on_epoch_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
+        """Log before each checkpoint."""
+        control.should_log = control.should_log or control.should_save
+
+    def on_log(
+        self, args: Any, state: Any, control: Any, logs: dict[str, Any] | None = None, **kwargs: Any
+    ) -> None:
+        """Keep loss, learning rate and gradient norm.
+
+        Raises:
+            ModelError: The loss is not a number.
+        """
+        if not logs or "loss" not in logs:
+            return
+        loss = float(logs["loss"])
+        if not math.isfinite(loss):
+            raise ModelError(
+                f"the loss at step {state.global_step} is {loss}",
+                hint="Lower learning_rate, or take precision: fp32",
+            )
+        names = ("loss", "learning_rate", "grad_norm")
+        values = {name: float(logs[name]) for name in names if name in logs}
+        # A gradient can overflow in fp16; the scaler skips that step.
+        values = {name: value for name, value in values.items() if math.isfinite(value)}
+        self.add(state.global_step, {**values, "seconds": time.perf_counter() - self._began})
+
+
+class AverageKeeper(transformers.TrainerCallback):
+    """Updates the average of the weights after each step, and saves it in the checkpoints.
+
+    Args:
+        average: The average.
+        folder: The folder of the training.
+    """
+
+    def __init__(self, average: Average, folder: Path) -> None:
+        self._average = average
+        self._folder = folder
+
+    def restore(self, step: int) -> None:
+        """Load the average of a checkpoint."""
+        self._average.load(checkpoint_path(self._folder, step) / AVERAGE_FILE)
+
+    def on_train_begin(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
+        """Load the average of the checkpoint that is resumed."""
+        if state.global_step:
+            self.restore(state.global_step)
+
+    def on_step_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
+        """Update the average."""
+        self._average.update(state.global_step)
+
+    def on_save(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
+        """Save the average in the checkpoint."""
+        if is_first_process():
+            self._average.save(checkpoint_path(self._folder, state.global_step) / AVERAGE_FILE)
+
+
+class DevGrading(transformers.TrainerCallback, ExportableState):
+    """Grades the dev questions while training, keeps the best weights, and stops early.
+
+    The best step is the one with the best value of the primary metric; among equals, the one with
+    the lowest loss. Grading
+    draws no random numbers that the training would draw. It is done by one process; the others
+    are told.
+
+    Args:
+        dev: The dev questions, how they are scored, and the loss of such scores.
+        settings: `evaluate_every` and `patience`.
+        best: Where the best weights are kept.
+        recorder: Told of the metric, such as `dev_map_at_3`, and of `dev_loss`.
+        average: Graded and kept in place of the weights, if given.
+        folder: The folder of the training.
+
+    Attributes:
+        best_step: The best step so far; 0 before the first grading.
+        best_value: Its value of the metric; None before the first grading.
+        stopped: Whether the training was stopped early.
+    """
+
+    def __init__(
+        self,
+        dev: DevSet,
+        settings: TrainingSettings,
+        *,
+        best: BestWeights,
+        recorder: CurveRecorder,
+        folder: Path,
+        average: Average | None = None,
+    ) -> None:
+        self._dev = dev
+        self._settings = settings
+        self._best = best
+        self._recorder = recorder
+        self._folder = folder
+        self._average = average
+        self._metric = dev_metric()
+        self.best_step = 0
+        self.best_value: float | None = None
+        self.best_loss = math.inf
+        self.n_worse = 0
+        self.graded_step = 0
+        self.stopped = False
+
+    def state(self) -> dict[str, Any]:
+        """Return what a checkpoint keeps of the grading."""
+        names = ("best_step", "best_value", "n_worse", "graded_step", "stopped")
+        kept = {name: getattr(self, name) for name in names}
+        # JSON has no infinity.
+        kept["best_loss"] = self.best_loss if math.isfinite(self.best_loss) else None
+        return {"args": {}, "attributes": kept}
+
+    def restore(self, step: int) -> None:
+        """Load what the checkpoint of a step keeps."""
+        for name, value in read_callback_values(
+            checkpoint_path(self._folder, step), type(self).__name__
+        ).items():
+            unset = math.inf if name == "best_loss" else None
+            setattr(self, name, unset if value is None else value)
+
+    def on_train_begin(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
+        """Load what the checkpoint that is resumed keeps."""
+        if state.global_step:
+            self.restore(state.global_step)
+
+    def on_step_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
+        """Grade if it is due; the last step of an epoch ends before its checkpoint is saved."""
+        every = self._settings.evaluate_every
+        if every:
+            due = state.global_step % every == 0
+        else:
+            due = abs(state.epoch - round(state.epoch)) < 1e-9
+        if due or state.global_step >= state.max_steps or control.should_training_stop:
+            self.grade(state.global_step)
+            if self.stopped:
+                # With a checkpoint, so that a resumed training knows of the stop.
+                control.should_training_stop = True
+                control.should_save = True
+
+    def on_save(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
+        """Remove weights that no checkpoint names as the best."""
+        if is_first_process():
+            name = type(self).__name__
+            steps = {
+                read_callback_values(one, name).get("best_step", 0)
+                for one in complete_checkpoints(self._folder)
+            }
+            self._best.prune({*steps, self.best_step})
+
+    def grade(self, step: int) -> None:
+        """Grade the dev questions after a step; a step is graded once."""
+        if step == self.graded_step:
+            return
+        self.graded_step = step
+        with self._average.applied() if self._average else nullcontext(), undisturbed():
+            graded = list(self._graded()) if is_first_process() else [0.0, 0.0]
+            found, loss = broadcast_object_list(graded)
+            metric = self._metric
+            self._recorder.add(step, {f"{PREFIX}{metric.name}": found, "dev_loss": loss})
+            sign = 1.0 if metric.higher_is_better else -1.0
+            best = -math.inf if self.best_value is None else sign * self.best_value
+            if (sign * found, -loss) > (best, -self.best_loss):
+                self.n_worse = 0 if sign * found > best else self.n_worse + 1
+                self.best_step, self.best_value, self.best_loss = step, found, loss
+                if is_first_process():
+                    self._best.save(step)
+            else:
+                self.n_worse += 1
+        patience = self._settings.patience
+        self.stopped = patience is not None and self.n_worse >= patience
+
+    def _graded(self) -> tuple[float, float]:
+        scores, exam = self._dev.score(), self._dev.exam
+        value = float(self._metric.values(exam, scores.ranking).mean())
+        return value, self._dev.loss(scores, exam)
+
+
+class CheckpointMark(transformers.TrainerCallback):
+    """Marks each checkpoint as complete once all of it is written. The last of the callbacks.
+
+    Args:
+        folder: The folder of the training.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+
+    def on_save(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
+        """Write the mark, after every process has written its part."""
+        wait_for_all()
+        if is_first_process():
+            mark_complete(checkpoint_path(self._folder, state.global_step))

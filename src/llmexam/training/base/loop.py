@@ -1,0 +1,143 @@
+"""One training from its first step, or from a checkpoint, to its best weights."""
+
+from __future__ import annotations
+
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import transformers
+from transformers.trainer_callback import PrinterCallback
+
+from llmexam.exam.scores import ScoreMatrix
+from llmexam.tracking.tracker import Tracker
+from llmexam.training.base.callbacks import (
+    AverageKeeper,
+    CheckpointMark,
+    CurveRecorder,
+    DevGrading,
+)
+from llmexam.training.base.checkpoints import BEST_FOLDER, CHECKPOINT_FOLDER, newest_checkpoint
+from llmexam.training.base.dev_set import DevSet
+from llmexam.training.base.processes import is_first_process, wait_for_all
+from llmexam.training.base.progress import ProgressBar
+from llmexam.training.base.random_state import undisturbed
+from llmexam.training.base.weights import Average, BestWeights
+from llmexam.training.preflight import require_full_precision
+from llmexam.training.protocol import CurvePoint
+from llmexam.training.settings import TrainingSettings
+
+
+@dataclass(frozen=True, slots=True)
+class Trained:
+    """How a training went; the model has its best weights.
+
+    Attributes:
+        curve: What was measured, by rising step.
+        best_step: The step whose weights the model has.
+        dev_scores: Scores of the dev questions by these weights; None where there are none.
+        stopped_early: Whether patience ended it.
+    """
+
+    curve: tuple[CurvePoint, ...]
+    best_step: int
+    dev_scores: ScoreMatrix | None
+    stopped_early: bool
+
+
+def run_training(
+    trainer: transformers.Trainer,
+    folder: Path,
+    settings: TrainingSettings,
+    *,
+    tracker: Tracker,
+    dev: DevSet | None = None,
+    resume: bool = True,
+) -> Trained:
+    """Train until the end, from the newest complete checkpoint if there is one.
+
+    Afterwards the model of the trainer has the best weights by the dev questions; without them
+    the moving average, or the last weights. Checkpoints and best weights stay on disk, for a
+    training may be stopped before its result is written: `write_trained_model` removes them.
+
+    Args:
+        trainer: Made with `training_arguments` for this folder.
+        folder: The folder of the training.
+        settings: How to train.
+        tracker: Told of every point of the curve.
+        dev: What to grade while training, or None.
+        resume: Resume from a checkpoint; if not, existing checkpoints are removed.
+
+    Raises:
+        ModelError: The loss is not a number, or weights have 16 bits.
+    """
+    model: Any = trainer.model
+    if not trainer.is_deepspeed_enabled:
+        # DeepSpeed keeps 32-bit copies of what it trains.
+        require_full_precision(model)
+    if not resume:
+        _forget(folder)
+    checkpoint = newest_checkpoint(folder)
+    recorder, bar = CurveRecorder(folder, tracker), ProgressBar()
+    average = Average(model, settings.ema_decay) if settings.ema_decay else None
+    best = BestWeights(model, folder)
+    grading = None
+    callbacks: list[Any] = [recorder]
+    if average is not None:
+        callbacks.append(AverageKeeper(average, folder))
+    if dev is not None:
+        grading = DevGrading(
+            dev, settings, best=best, recorder=recorder, folder=folder, average=average
+        )
+        callbacks.append(grading)
+    # Saving a checkpoint would draw a bar of its own, and the printer writes to stdout.
+    transformers.utils.logging.disable_progress_bar()  # type: ignore[no-untyped-call]
+    trainer.remove_callback(PrinterCallback)
+    for callback in [*callbacks, bar, CheckpointMark(folder)]:
+        trainer.add_callback(callback)
+    try:
+        last_step = _train(trainer, checkpoint, callbacks)
+    finally:
+        bar.close()
+    return _result(last_step, recorder, grading, dev, best, average)
+
+
+def _train(trainer: transformers.Trainer, checkpoint: Path | None, callbacks: list[Any]) -> int:
+    """Run the remaining steps, and return how many there are in all."""
+    if checkpoint is not None:
+        told = transformers.TrainerState.load_from_json(str(checkpoint / "trainer_state.json"))
+        kept = told.stateful_callbacks.get(DevGrading.__name__, {}).get("attributes", {})
+        if kept.get("stopped") or told.global_step >= told.max_steps:
+            # The loop would run a step before it saw that it is at its end.
+            trainer._load_from_checkpoint(str(checkpoint))
+            for callback in callbacks:
+                callback.restore(told.global_step)
+            return int(told.global_step)
+    trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
+    return int(trainer.state.global_step)
+
+
+def _result(
+    last_step: int,
+    recorder: CurveRecorder,
+    grading: DevGrading | None,
+    dev: DevSet | None,
+    best: BestWeights,
+    average: Average | None,
+) -> Trained:
+    wait_for_all()  # the first process has written the best weights by then
+    if grading is None or dev is None:
+        if average is not None:
+            average.apply()
+        return Trained(recorder.curve, last_step, None, False)
+    best.load(grading.best_step)
+    with undisturbed():
+        scores = dev.score() if is_first_process() else None
+    return Trained(recorder.curve, grading.best_step, scores, grading.stopped)
+
+
+def _forget(folder: Path) -> None:
+    if is_first_process():
+        for name in (CHECKPOINT_FOLDER, BEST_FOLDER):
+            shutil.rmtree(folder / name, ignore_errors=True)

@@ -1,0 +1,108 @@
+"""transformers' Trainer with the batches of a `BatchPlan`."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+import transformers
+from torch import nn
+from torch.utils.data import DataLoader, Dataset
+
+from llmexam.training.base.arguments import training_arguments
+from llmexam.training.base.batching import BatchPlan, Draw
+from llmexam.training.base.losses import StepLoss
+from llmexam.training.settings import TrainingSettings
+
+
+class PlannedTrainer(transformers.Trainer):
+    """Trains on questions in the order of a plan; a family puts a pass together in `collate`.
+
+    Args:
+        model: The model, ready to be trained.
+        settings: How to train.
+        folder: The folder of the training.
+        n_tokens: Tokens of each question, shape `[n_questions]`.
+        loss: The loss of a step. With it the Trainer counts the labels of a whole step.
+        optimiser: The optimiser; None where DeepSpeed makes it.
+        **overrides: Arguments of the Trainer that replace ours.
+    """
+
+    def __init__(
+        self,
+        model: nn.Module,
+        settings: TrainingSettings,
+        folder: Path,
+        *,
+        n_tokens: Any,
+        loss: StepLoss,
+        optimiser: torch.optim.Optimizer | None,
+        **overrides: Any,
+    ) -> None:
+        arguments = training_arguments(
+            settings, folder, remove_unused_columns=False, label_names=["labels"], **overrides
+        )
+        super().__init__(
+            model=model,
+            args=arguments,
+            train_dataset=_Draws(len(n_tokens)),
+            compute_loss_func=loss,
+            optimizers=(optimiser, None),
+        )
+        self.plan = BatchPlan(
+            n_tokens,
+            settings.batch_size,
+            n_passes=settings.gradient_accumulation,
+            n_processes=arguments.world_size,
+            process=arguments.process_index,
+            seed=settings.seed,
+        )
+        self.add_callback(_PlanEpochs(self.plan, settings.gradient_accumulation))
+
+    def use_plan(self, plan: Any) -> None:
+        """Train on other passes: a batch sampler whose batches are of `Draw`."""
+        self.plan = plan
+
+    def collate(self, draws: Sequence[Draw]) -> dict[str, Any]:
+        """Return one pass as the model takes it, with its `labels`."""
+        raise NotImplementedError
+
+    def get_train_dataloader(self) -> DataLoader[Any]:
+        """Return the passes of this process.
+
+        accelerate is not asked to prepare it: the plan deals the questions to the processes.
+        """
+        return DataLoader(
+            self.train_dataset,  # type: ignore[arg-type]
+            batch_sampler=self.plan,
+            collate_fn=self.collate,
+            pin_memory=self.args.dataloader_pin_memory,
+        )
+
+
+class _Draws(Dataset[Draw]):
+    """As many items as there are questions; what is drawn is put together by `collate`."""
+
+    def __init__(self, n_questions: int) -> None:
+        self._n_questions = n_questions
+
+    def __len__(self) -> int:
+        return self._n_questions
+
+    def __getitem__(self, draw: Draw) -> Draw:
+        return draw
+
+
+class _PlanEpochs(transformers.TrainerCallback):
+    """Tells the plan which epoch begins; the Trainer does so only for samplers it wrapped."""
+
+    def __init__(self, plan: BatchPlan, n_passes: int) -> None:
+        self._plan = plan
+        self._n_passes = n_passes
+
+    def on_epoch_begin(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
+        """Choose the epoch, also one that is resumed in its middle."""
+        steps = -(-len(self._plan) // self._n_passes)
+        self._plan.set_epoch(state.global_step // steps)

@@ -1,0 +1,151 @@
+"""Copies of the weights that are trained: the best so far, and a moving average."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+
+import torch
+from safetensors.torch import load_file, save_file
+from torch import Tensor, nn
+
+from llmexam.errors import RunError
+from llmexam.storage.atomic import atomic_path
+from llmexam.training.base.checkpoints import BEST_FOLDER
+
+
+def trained_weights(model: nn.Module) -> dict[str, Tensor]:
+    """Return the parameters that are trained, and the buffers that are saved, by name."""
+    saved = model.state_dict().keys()
+    return {
+        **{name: p for name, p in model.named_parameters() if p.requires_grad},
+        **{name: b for name, b in model.named_buffers() if name in saved},
+    }
+
+
+def save_weights(path: Path, weights: Mapping[str, Tensor]) -> None:
+    """Write weights as safetensors, whole or not at all."""
+    with atomic_path(path) as temporary:
+        save_file({n: w.detach().contiguous().cpu() for n, w in weights.items()}, temporary)
+
+
+@torch.no_grad()
+def load_weights(path: Path, weights: Mapping[str, Tensor]) -> None:
+    """Copy weights from a file, in place.
+
+    Args:
+        path: A file that `save_weights` wrote.
+        weights: What is overwritten, such as `trained_weights(model)`.
+
+    Raises:
+        RunError: The file is not there, or is of another model.
+    """
+    try:
+        found = load_file(path)
+    except (OSError, ValueError) as error:
+        raise RunError(f"the weights cannot be read: {error}", file=path) from None
+    if found.keys() != weights.keys():
+        raise RunError("the weights are of another model", file=path, hint="Train with --fresh")
+    _copy(found, weights)
+
+
+def _copy(source: Mapping[str, Tensor], target: Mapping[str, Tensor]) -> None:
+    for name, weight in target.items():
+        weight.copy_(source[name].to(weight.device))
+
+
+class BestWeights:
+    """The best weights so far, a file for each step that was the best.
+
+    A step's file stays for as long as a checkpoint names it as the best, so that a training that
+    is resumed finds the weights that its checkpoint names.
+
+    Args:
+        model: The model that is trained.
+        folder: The folder of the training; the files are in `folder/best`.
+    """
+
+    def __init__(self, model: nn.Module, folder: Path) -> None:
+        self._model = model
+        self._folder = folder / BEST_FOLDER
+
+    def save(self, step: int) -> None:
+        """Keep the weights that the model has now as those of a step."""
+        save_weights(self._path(step), trained_weights(self._model))
+
+    def load(self, step: int) -> None:
+        """Put the weights of a step into the model.
+
+        Raises:
+            RunError: They are not there.
+        """
+        load_weights(self._path(step), trained_weights(self._model))
+
+    def prune(self, needed: Iterable[int]) -> None:
+        """Remove the weights of all other steps."""
+        keep = {self._path(step) for step in needed}
+        for path in self._folder.glob("*.safetensors"):
+            if path not in keep:
+                path.unlink(missing_ok=True)
+
+    def _path(self, step: int) -> Path:
+        return self._folder / f"step-{step}.safetensors"
+
+
+class Average:
+    """An exponential moving average of the weights.
+
+    After step t the average is d * average + (1 - d) * weights, d being the smaller of the decay
+    and (1 + t) / (10 + t), so that the first weights are soon forgotten.
+
+    Args:
+        model: The model that is trained.
+        decay: d, when the training is long.
+    """
+
+    def __init__(self, model: nn.Module, decay: float) -> None:
+        self._model = model
+        self._decay = decay
+        self.weights = {n: w.detach().clone() for n, w in trained_weights(model).items()}
+
+    @torch.no_grad()
+    def update(self, step: int) -> None:
+        """Take in the weights after a step, counted from 1."""
+        decay = min(self._decay, (1 + step) / (10 + step))
+        for name, weight in trained_weights(self._model).items():
+            kept = self.weights[name]
+            if kept.is_floating_point():
+                kept.lerp_(weight.to(kept.device), 1 - decay)
+            else:
+                kept.copy_(weight)
+
+    @contextmanager
+    def applied(self) -> Iterator[None]:
+        """Let the model have the average inside, and its own weights again after."""
+        own = {n: w.detach().clone() for n, w in trained_weights(self._model).items()}
+        self.apply()
+        try:
+            yield
+        finally:
+            self._put(own)
+
+    def apply(self) -> None:
+        """Put the average into the model."""
+        self._put(self.weights)
+
+    def save(self, path: Path) -> None:
+        """Write the average."""
+        save_weights(path, self.weights)
+
+    def load(self, path: Path) -> None:
+        """Read the average as it was written.
+
+        Raises:
+            RunError: It is not there, or of another model.
+        """
+        load_weights(path, self.weights)
+
+    @torch.no_grad()
+    def _put(self, weights: Mapping[str, Tensor]) -> None:
+        _copy(weights, trained_weights(self._model))

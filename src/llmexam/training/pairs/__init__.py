@@ -1,0 +1,1 @@
+"""Training on lists of text pairs: what cross-encoders and rerankers share."""

@@ -1,0 +1,1 @@
+"""Train rerankers of passages."""
