@@ -33,7 +33,7 @@ def folder(tmp_path):
 def test_a_recipe_is_tried_trained_and_not_trained_twice(folder):
     tried = llmexam("train", "small.yaml", "--dry-run", "--set", "settings.n_folds=2", cwd=folder)
     assert tried.returncode == 0, tried.stderr
-    assert "questions of an epoch" in tried.stdout
+    assert "questions per epoch" in tried.stdout
     assert "graded: test" in tried.stdout
     assert not (folder / "trainings" / "small" / "model").exists()
 

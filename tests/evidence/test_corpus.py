@@ -174,20 +174,20 @@ def test_reading_is_lazy(tmp_path: Path):
         ("c.jsonl", b'{"text": 3}\n', "row 1 field 'text': is int, not text"),
         ("c.jsonl", b'{"text": "a", "id": [1]}\n', "field 'id': is list"),
         ("c.jsonl", b'{"id": 1, "body_": "a"}\n', "looks like text.*Found: id, body_"),
-        ("c.jsonl", b'{"text": "\xff"}\n', "row 1: is not UTF-8"),
-        ("c.jsonl", b'{"text": " "}\n', "no document has any text"),
-        ("c.csv", b"id,text\n1,a\n2\n", "row 2: has 1 cells but the header has 2 columns"),
+        ("c.jsonl", b'{"text": "\xff"}\n', "row 1: expected UTF-8"),
+        ("c.jsonl", b'{"text": " "}\n', "no document contains text"),
+        ("c.csv", b"id,text\n1,a\n2\n", "row 2: expected 2 cells as in the header, got 1"),
         ("c.csv", b"id,text\n1,a\n2,b, c\n", "row 2: has 3 cells but.*Put texts that hold commas"),
-        ("c.csv", b"text,title\na\n", "row 1: has 1 cells but the header has 2 columns"),
+        ("c.csv", b"text,title\na\n", "row 1: expected 2 cells as in the header, got 1"),
         ("c.tsv", b"id\ttext\n1\ta\tb\n", "row 1: has 3 cells but.*Put texts that hold tabs"),
         ("c.jsonl", b'{"text": "a", "id": 1, "text": "b"}\n', "row 1 field 'text': stands twice"),
-        ("c.md", b"# Only\n\n## Headings\n", "no document has any text"),
-        ("c.csv", b"id,text\n1,\xff\n", "is not UTF-8"),
+        ("c.md", b"# Only\n\n## Headings\n", "no document contains text"),
+        ("c.csv", b"id,text\n1,\xff\n", "expected UTF-8"),
         ("c.csv", b'id,text\n1,"a"b\n', "row 1: is not CSV"),
         ("c.csv", b'id,text\n1,"a\n', "row 1: is not CSV"),
-        ("c.txt", b"\x80\x81", "is not UTF-8 text"),
-        ("c.md", b"\x80\x81", "is not UTF-8 text"),
-        ("c.parquet", b"PAR1 nonsense", "is not a Parquet file"),
+        ("c.txt", b"\x80\x81", "expected UTF-8 text"),
+        ("c.md", b"\x80\x81", "expected UTF-8 text"),
+        ("c.parquet", b"PAR1 nonsense", "expected a Parquet file"),
         ("c.bin", b"\x00\x01", "cannot tell the format"),
     ],
 )
@@ -198,9 +198,9 @@ def test_errors_say_where(tmp_path: Path, name: str, content: bytes, match: str)
 
 
 def test_missing_paths_columns_and_settings(tmp_path: Path):
-    with pytest.raises(CorpusError, match="no such file"):
+    with pytest.raises(CorpusError, match="file or folder not found"):
         read(tmp_path / "none.jsonl")
-    with pytest.raises(CorpusError, match="no file to read"):
+    with pytest.raises(CorpusError, match="no file in a known format"):
         read(tmp_path)
     path = write(tmp_path / "c.csv", "context,id\na,1\n")
     with pytest.raises(CorpusError, match=r"field 'contxt'.*Did you mean 'context'"):

@@ -58,7 +58,7 @@ def test_only_present_options_are_stored(tmp_path):
 def test_a_hole_between_options_is_refused(tmp_path):
     present = np.array([[True, False, True]])
     scores = ScoreMatrix(("a",), np.ones((1, 3), np.float32), present, np.zeros(1, bool))
-    with pytest.raises(ScoreError, match="'a' lacks an option"):
+    with pytest.raises(ScoreError, match="'a' has a gap"):
         write_scores(tmp_path / "s.parquet", scores)
 
 
@@ -89,9 +89,9 @@ def test_damage_anywhere_is_an_error_or_changes_nothing(tmp_path):
 
 
 def test_other_files(tmp_path):
-    with pytest.raises(ScoreError, match="does not exist"):
+    with pytest.raises(ScoreError, match="file not found"):
         read_scores(tmp_path / "no.parquet")
-    with pytest.raises(ScoreError, match="is a folder"):
+    with pytest.raises(ScoreError, match="got a folder"):
         read_scores(tmp_path)
     pq.write_table(pa.table({"id": ["a"]}), tmp_path / "x.parquet")
     with pytest.raises(ScoreError, match=r"has the columns id \(string\)"):

@@ -32,7 +32,7 @@ def test_the_score_card_shows_score_interval_and_counts(content):
     assert facts["Questions"] == ("6", "2 to 4 options")
     assert facts["Accuracy"][0] == "0.6667"
     assert facts["Accuracy@3"][0] == "1.0000"
-    assert facts["Truncated"] == ("1", "had evidence cut")
+    assert facts["Truncated"] == ("1", "had truncated context")
 
 
 def test_the_reading_tells_baselines_below_inside_and_above(content):

@@ -126,6 +126,6 @@ def test_a_run_and_a_solve_refuse_before_any_work(module, tmp_path, monkeypatch)
         else:
             run_plan(tmp_path / "plan.yaml", tmp_path / "run")
 
-    with pytest.raises(SettingsError, match="trained on evidence found in another way"):
+    with pytest.raises(SettingsError, match="trained with evidence retrieved in another way"):
         work()
     assert not list(tmp_path.rglob("*.parquet"))

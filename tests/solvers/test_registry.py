@@ -8,7 +8,7 @@ from llmexam.solvers.registry import create_solver, parse_solver_settings, solve
 
 
 def test_unknown_names_and_keys_name_the_nearest():
-    with pytest.raises(SettingsError, match=r"no solver 'lexial'.*Did you mean 'lexical'"):
+    with pytest.raises(SettingsError, match=r"unknown solver 'lexial'.*Did you mean 'lexical'"):
         create_solver("lexial")
     with pytest.raises(SettingsError, match=r"no setting 'sed'.*Did you mean 'seed'"):
         create_solver("random", {"sed": 3})

@@ -55,7 +55,7 @@ def test_a_model_without_known_names_is_refused(tiny, setting, value):
 
 
 def test_more_layers_than_there_are_cannot_be_frozen(tiny):
-    with pytest.raises(SettingsError, match="3 layers cannot be frozen: the model has 2"):
+    with pytest.raises(SettingsError, match="cannot freeze 3 layers: the model has 2"):
         freeze(tiny.tiny_model(), tiny.settings(freeze_layers=3))
 
 

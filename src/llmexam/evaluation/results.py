@@ -244,7 +244,7 @@ class Evaluation(_Result):
         """
         found = {metric.name: metric for metric in self.metrics}
         if name not in found:
-            raise SettingsError(f"there is no metric '{name}'", hint=nearest(name, found))
+            raise SettingsError(f"unknown metric '{name}'", hint=nearest(name, found))
         return found[name]
 
 

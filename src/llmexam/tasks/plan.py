@@ -13,12 +13,14 @@ from llmexam.settings.kinds import SampleOrPath
 
 
 class ExamPlan(Settings):
-    """The exam."""
+    """The exam to take."""
 
     shorthand = "path"
 
-    path: SampleOrPath = Field(description="the file, or `bundled` for the sample")
-    format: str | None = Field(None, description="its format; auto-detected if not set")
+    path: SampleOrPath = Field(
+        description="path of the exam file, or `bundled` for the sample exam"
+    )
+    format: str | None = Field(None, description="format of the file; auto-detected by default")
 
     @property
     def file(self) -> Path:
@@ -27,16 +29,18 @@ class ExamPlan(Settings):
 
 
 class GradingPlan(Settings):
-    """How results are graded."""
+    """Evaluation settings."""
 
-    n_resamples: int = Field(10_000, ge=100, le=1_000_000, description="bootstrap resamples")
+    n_resamples: int = Field(
+        10_000, ge=100, le=1_000_000, description="number of bootstrap resamples"
+    )
 
 
 class RunPlan(Settings):
-    """The keys that the plan of every task has; a task adds its own."""
+    """Keys that the plans of all tasks share; each task adds its own."""
 
-    title: str = Field("", description="headline of the report")
-    task: str = Field("multiple-choice", description="what the exam asks for")
+    title: str = Field("", description="title of the report")
+    task: str = Field("multiple-choice", description="type of the exam's task")
     exam: ExamPlan
     evaluation: GradingPlan = GradingPlan()
     seed: int = Field(0, ge=0, lt=2**32 - 1, description="random seed of the run")

@@ -32,7 +32,7 @@ def task_of(name: str) -> Task[Any, Any, Any]:
     targets = _targets()
     if name not in targets:
         raise SettingsError(
-            f"there is no task '{name}'", field="task", hint=nearest(str(name), targets)
+            f"unknown task '{name}'", field="task", hint=nearest(str(name), targets)
         )
     module, _, attribute = targets[name].partition(":")
     found: Task[Any, Any, Any] = getattr(import_module(module), attribute)()

@@ -52,7 +52,7 @@ def test_a_blank_key_is_an_unknown_answer(write):
             "choices",
             "choice 1 has no 'text'",
         ),
-        (json.dumps({"id": 1, "question": "p"}), "choices", "no object with"),
+        (json.dumps({"id": 1, "question": "p"}), "choices", "expected an object with"),
     ],
 )
 def test_faults(write, record, field, words):

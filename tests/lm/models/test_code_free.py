@@ -36,7 +36,7 @@ def test_a_module_of_another_package_is_refused_by_every_loader(tiny_folder, kin
 def test_a_module_stays_inside_the_folder(tmp_path, place):
     kind = "sentence_transformers.models.Dense"
     write(tmp_path / "modules.json", [{"type": kind, "path": place}])
-    with pytest.raises(ModelError, match=r"field '0\.path': .*leaves the folder"):
+    with pytest.raises(ModelError, match=r"field '0\.path': .*inside the folder"):
         require_code_free(tmp_path)
 
 

@@ -236,8 +236,8 @@ def test_nothing_to_score(trained):
 @pytest.mark.parametrize(
     ("sequence", "message"),
     [
-        (Sequence([], [0]), "0 ids and 1 types"),
-        (Sequence([1, 2], [0]), "2 ids and 1 types"),
+        (Sequence([], [0]), "got 1 for 0"),
+        (Sequence([1, 2], [0]), "got 1 for 2"),
         (Sequence([5] * 41), "reads 40"),
     ],
     ids=["empty", "types", "long"],

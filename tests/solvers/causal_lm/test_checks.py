@@ -60,7 +60,7 @@ def test_templates_of_ours_tell_all_apart(folder, name):
     ],
 )
 def test_settings_that_no_one_reads_are_refused(folder, settings, field):
-    with pytest.raises(SettingsError, match="does not read it") as refused:
+    with pytest.raises(SettingsError, match="does not use this setting") as refused:
         create_solver("causal-lm", {"model": str(folder), **settings})
     assert refused.value.field == field
 

@@ -50,10 +50,10 @@ def test_a_template_of_ones_own(tmp_path):
         ("mode: options\nquestion: q\nanswr: a\n", "has no setting 'answr'"),
         ("mode: chosen\nquestion: q\nanswer: a\n", "mode"),
         ("mode: options\nquestion: q\n", "mode 'options' needs `answer`"),
-        ("mode: binary-head\nquestion: q\nanswer: a\n", "leave `answer` out"),
-        ("- a\n", "is a mapping"),
+        ("mode: binary-head\nquestion: q\nanswer: a\n", "remove `answer`"),
+        ("- a\n", "expected a mapping"),
         ("a: [\n", "not valid YAML, line 2"),
-        ("mode: options\nquestion: q\nanswer: a\nquestion: b\n", "'question' stands twice"),
+        ("mode: options\nquestion: q\nanswer: a\nquestion: b\n", "key 'question' appears twice"),
         ("mode: options\nquestion: '{{ 1 / 0 }}'\nanswer: a\n", "division by zero"),
         (
             "mode: options\nquestion: q\nanswer: '{% for i in range(10**9) %}a{% endfor %}'\n",

@@ -96,7 +96,7 @@ def test_it_dry_runs(changes, tmp_path):
     found = dry_run(RECIPE, tmp_path / "out", changes=nested)
     # Batches of 4 x 4, two epochs.
     assert found.estimate.n_steps == 2 * 3
-    for name in ("memory of a GPU alone", "memory a GPU, 8 processes"):
+    for name in ("memory on a single GPU", "memory per GPU, 8 processes"):
         assert " GB: weights " in found.estimate.details[name]
     # It reads no passages, so none are missed.
     assert found.findings == ()

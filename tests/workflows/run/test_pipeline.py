@@ -205,7 +205,7 @@ def test_a_result_that_was_touched_is_made_anew(folder):
 
 def test_fresh_does_everything_again(folder):
     run(folder)
-    content = run_plan(folder / "plan.yaml", folder / "out", fresh=True)
+    content = run_plan(folder / "plan.yaml", folder / "out", overwrite=True)
     assert not any(cached(content).values())
 
 
@@ -289,9 +289,9 @@ def test_two_runs_into_one_folder_are_refused(folder):
 def test_a_folder_of_other_things_is_left_alone(folder):
     (folder / "out").mkdir()
     (folder / "out" / "thesis.doc").write_text("years of work")
-    with pytest.raises(RunError, match="something other than a run"):
+    with pytest.raises(RunError, match="files that are not of a run"):
         run(folder)
-    with pytest.raises(RunError, match="this is a file"):
+    with pytest.raises(RunError, match="got a file"):
         run_plan(folder / "plan.yaml", folder / "exam.csv")
 
 
@@ -299,7 +299,7 @@ def test_a_folder_of_stages_of_another_kind_is_left_alone(folder):
     (folder / "out" / "stages").mkdir(parents=True)
     (folder / "out" / "stages" / "one.json").write_text("{}")
     (folder / "out" / "metrics.txt").write_text("mine")
-    with pytest.raises(RunError, match="something other than a run"):
+    with pytest.raises(RunError, match="files that are not of a run"):
         run(folder)
     (folder / "out" / "metrics.txt").unlink()
     assert run(folder).final.name == "ensemble"
@@ -389,7 +389,7 @@ def test_the_plan_that_is_kept_can_be_run_from_where_it_is(folder, monkeypatch):
 
 def test_a_folder_with_a_plan_of_ones_own_is_no_run(folder):
     before = (folder / "plan.yaml").read_text()
-    with pytest.raises(RunError, match="something other than a run"):
+    with pytest.raises(RunError, match="files that are not of a run"):
         run_plan(folder / "plan.yaml", folder)
     assert (folder / "plan.yaml").read_text() == before
 
@@ -556,7 +556,9 @@ def test_links_are_refused_before_the_work(folder):
             if not leads_nowhere:
                 target.mkdir() if is_folder else target.write_text("mine")
                 before = sorted(target.rglob("*"))
-            with pytest.raises(RunError, match=rf"is a link to .*{target.name}.*Remove the link"):
+            with pytest.raises(
+                RunError, match=rf"is a symbolic link to .*{target.name}.*Remove the link"
+            ):
                 run_plan(folder / "plan.yaml", out, announce=pytest.fail)
             assert target.exists() is not leads_nowhere
         assert sorted(target.rglob("*")) == before
@@ -689,7 +691,7 @@ class TestRanker:
         assert again.final.scores.values.tolist() == first.final.scores.values.tolist()
 
     def test_a_final_solver_that_is_not_there_is_refused(self, ranked):
-        with pytest.raises(SettingsError, match=r"no solver 'rankr'.*Did you mean 'ranker'"):
+        with pytest.raises(SettingsError, match=r"unknown solver 'rankr'.*Did you mean 'ranker'"):
             run(ranked, final="rankr")
 
 

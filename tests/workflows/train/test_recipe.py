@@ -59,9 +59,9 @@ WRONG = {
         r"field 'settings\.encoding\.max_token'.*Did you mean 'max_tokens'",
     ),
     "family": ({"family": "bert"}, "family"),
-    "no train share": ({"split": {"dev": 1.0}}, "no share for train"),
-    "dev twice": ({"split": {"train": 0.5, "dev": 0.5}, "dev": "d.csv"}, "give one of them"),
-    "seed twice": ({"seeds": [1, 1]}, "stands twice"),
+    "no train share": ({"split": {"dev": 1.0}}, "needs a share for train"),
+    "dev twice": ({"split": {"train": 0.5, "dev": 0.5}, "dev": "d.csv"}, "Remove one of them"),
+    "seed twice": ({"seeds": [1, 1]}, "contains a seed twice"),
     "seeds of what draws nothing": ({"seeds": [1, 2]}, "seed"),
     "one fold": ({"folds": 1}, "folds"),
     "no files": ({"train": []}, "train"),
@@ -73,7 +73,7 @@ def test_what_is_wrong_is_named(tmp_path, name):
     values, message = WRONG[name]
     if name == "seeds of what draws nothing":
         values = {**values, "settings": {"members": ["lexical"], "seed": 3}}
-        message = "give one of them"
+        message = "Remove one of them"
     with pytest.raises(SettingsError, match=message):
         parse(tmp_path, **values)
 
@@ -84,7 +84,7 @@ def test_a_file_that_is_no_recipe_is_refused(tmp_path):
     (tmp_path / "list.yaml").write_text("- a")
     with pytest.raises(SettingsError, match="a recipe is a mapping"):
         read_recipe(tmp_path / "list.yaml")
-    with pytest.raises(SettingsError, match="not a YAML file"):
+    with pytest.raises(SettingsError, match="expected a YAML file"):
         read_recipe(tmp_path)
 
 

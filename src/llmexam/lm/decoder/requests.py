@@ -59,7 +59,7 @@ def require_kind(requests: Iterable[Continuation], *, binary_head: bool) -> None
     """
     if any(request.is_whole != binary_head for request in requests):
         raise ValueError(
-            "a binary head is asked about whole texts, and a head over tokens about tokens"
+            "a binary head scores whole texts, and a language-model head scores tokens"
         )
 
 

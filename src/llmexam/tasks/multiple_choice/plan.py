@@ -23,34 +23,36 @@ class SolverPlan(SolverSpec):
 
 
 class EvaluationPlan(GradingPlan):
-    """How rankings are graded."""
+    """Evaluation settings of rankings."""
 
     k: int = Field(
         3,
         ge=1,
         le=26,
-        description="how many of the first options count in metrics and go into the submission",
+        description="how many top-ranked options count in the metrics and go into the submission",
     )
-    positions: bool = Field(True, description="score all rotations of the options")
+    positions: bool = Field(
+        True, description="also score all rotations of the options, to measure position bias"
+    )
     compare: tuple[SampleOrPath, ...] = Field(
         (), description="submissions or score files to compare the result with"
     )
 
 
 class Plan(RunPlan):
-    """The plan of a run over a multiple-choice exam."""
+    """Plan of a run on a multiple-choice exam."""
 
     evidence: EvidencePlan = EvidencePlan()
-    solvers: tuple[SolverPlan, ...] = Field(min_length=1, description="who answers")
+    solvers: tuple[SolverPlan, ...] = Field(min_length=1, description="the solvers to run")
     ensemble: EnsembleSettings = EnsembleSettings()
     final: str | None = Field(
         None,
-        description="name of the solver whose scores are the result, such as a ranker, all "
-        "others being scored and compared; the ensemble of all if not set",
+        description="name of the solver whose scores are the result, such as a ranker; defaults "
+        "to the ensemble of all solvers",
     )
     evaluation: EvaluationPlan = EvaluationPlan()
     audit_against: tuple[SampleOrPath, ...] = Field(
-        (), description="files the exam should share no questions with, such as training files"
+        (), description="files that must share no questions with the exam, such as training files"
     )
 
     @model_validator(mode="after")
@@ -60,23 +62,27 @@ class Plan(RunPlan):
         folded = [name.casefold() for name in names]
         twice = sorted(name for name in names if folded.count(name.casefold()) > 1)
         if twice:
-            raise ValueError(f"two solvers are called '{twice[0]}': give one another `name`")
+            raise ValueError(
+                f"two solvers have the name '{twice[0]}'. Set another `name` for one of them"
+            )
         for name in names:
             if not name or not set(name) <= set(_NAME_CHARACTERS) or name in (".", ".."):
                 raise ValueError(
-                    f"solver name '{name}' has characters other than letters, digits, . _ + -"
+                    f"expected letters, digits and . _ + - in a solver name, got '{name}'"
                 )
             if len(name) > _LONGEST_NAME:
-                raise ValueError(f"a solver name has {len(name)} characters: {name[:20]}...")
+                raise ValueError(
+                    f"expected a shorter solver name, got {len(name)} characters: {name[:20]}..."
+                )
             if name == ENSEMBLE_NAME:
-                raise ValueError(f"no solver can be called '{ENSEMBLE_NAME}'")
+                raise ValueError(f"the solver name '{ENSEMBLE_NAME}' is reserved")
         return self
 
     @model_validator(mode="after")
     def _check_final(self) -> Plan:
         names = [solver.name for solver in self.solvers]
         if self.final is not None and self.final not in names:
-            raise ValueError(f"there is no solver '{self.final}': {nearest(self.final, names)}")
+            raise ValueError(f"unknown solver '{self.final}': {nearest(self.final, names)}")
         return self
 
     def completed(self) -> Self:
