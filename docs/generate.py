@@ -42,8 +42,8 @@ def render_commands() -> str:
     """Return every command with its arguments and options."""
     parts = ["# Commands\n\n", NOTE]
     parts.append(
-        "Results go to stdout, progress and errors to stderr. Exit codes: 0 success, 1 failed check, "
-        "2 invalid input, 130 interrupted. `llmexam COMMAND --help` shows the same as this page."
+        "Results go to stdout, progress and errors to stderr. Exit codes: 0 success, 1 failed "
+        "check, 2 invalid input, 130 interrupted. `llmexam COMMAND --help` shows the same as this page."
         "\n\n"
     )
     functions = [c.callback for c in app.registered_commands if c.callback and not c.hidden]
@@ -126,8 +126,8 @@ def render_settings() -> str:
     parts.append(
         "in a plan and `--set evidence.k=4` on the command line. An unknown key is an error, "
         "which suggests the most similar key.\n\n## The plan\n\n"
-        "`exam`, corpora, indexes and solvers may be written as a plain path or name. Settings of a "
-        "solver may be written next to `solver` and `name`, without `settings`. Relative paths "
+        "`exam`, corpora, indexes and solvers may be written as a plain path or name. Settings "
+        "of a solver may be written next to `solver` and `name`, without `settings`. Relative paths "
         "are relative to the folder of the plan.\n\n"
     )
     head = ("key", "default", "description")
