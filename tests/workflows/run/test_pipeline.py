@@ -27,6 +27,7 @@ from llmexam.solvers.baselines.solver import LongestSolver
 from llmexam.solvers.lexical.solver import LexicalSolver
 from llmexam.solvers.registry import create_solver
 from llmexam.storage.locking import lock_folder
+from llmexam.tasks.multiple_choice import task as task_module
 from llmexam.tracking.tracker import NoTracker
 from llmexam.training.registry import create_trainer
 from llmexam.workflows.run import pipeline as run_module
@@ -214,7 +215,7 @@ def test_an_interrupted_run_goes_on_where_it_was(folder, monkeypatch):
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr(run_module, "finish", interrupt)
+        patch.setattr(task_module, "finish", interrupt)
         with pytest.raises(KeyboardInterrupt):
             run(folder)
     assert not (folder / "out" / "submission.csv").exists()
@@ -424,7 +425,7 @@ def test_the_record_names_only_the_scores_of_this_run(folder):
 def test_weights_that_cannot_be_fitted_show_before_the_solvers_work(folder, monkeypatch):
     exam = (folder / "exam.csv").read_text().splitlines()
     (folder / "exam.csv").write_text("\n".join(line.rpartition(",")[0] for line in exam))
-    monkeypatch.setattr(run_module, "judge_all", lambda *given: pytest.fail("too late"))
+    monkeypatch.setattr(task_module, "judge_all", lambda *given: pytest.fail("too late"))
     with pytest.raises(ExamError, match="no answer"):
         run(folder, ensemble={"weights": "fitted"})
 
@@ -529,7 +530,7 @@ def test_a_result_that_the_user_changed_is_kept(folder):
 
 def test_a_combination_of_a_run_that_stopped_is_removed(folder, monkeypatch):
     with monkeypatch.context() as patch:
-        patch.setattr(run_module, "compare_with", lambda *given: 1 / 0)
+        patch.setattr(task_module, "compare_with", lambda *given: 1 / 0)
         with pytest.raises(ZeroDivisionError):
             run(folder)
     assert (folder / "out" / "scores" / "ensemble.parquet").exists()
