@@ -32,6 +32,7 @@ ROOMS = {
     "evidence/index/test_dense.py": "encoders",
     "cli/test_train.py": "train",
     "test_docs.py": "train",
+    "test_kept_results.py": "train",
     "solvers/test_option_pairs.py": "encoders",
     "workflows/estimate": "encoders",
     "workflows/train": "train",
