@@ -572,6 +572,7 @@ def test_the_folder_itself_may_be_a_link(folder):
     assert {path.stem for path in (folder / "real" / "scores").iterdir()} == {"first"}
 
 
+@pytest.mark.needs("encoders")
 def test_changed_weights_are_noticed(folder):
     """The name of the model stays the same; what is in its folder does not."""
     from safetensors.torch import load_file, save_file
@@ -607,6 +608,7 @@ def test_changed_weights_are_noticed(folder):
     assert cached(run(folder))["score bi-encoder"] is True
 
 
+@pytest.mark.needs("train")
 class TestRanker:
     """A run that ends in a ranker over solvers of the plan."""
 
