@@ -701,4 +701,5 @@ def test_each_members_gain_is_kept_and_shown(folder):
     assert gains["lexical"].difference.value == pytest.approx(ensemble - dice)
     metrics = json.loads((folder / "out" / "metrics.json").read_text())["solvers"]
     assert metrics["dice"]["gain"]["name_b"] == "without dice"
-    assert "score with this member minus its score without it" in (folder / "out" / "report.html").read_text()
+    page = (folder / "out" / "report.html").read_text()
+    assert "score with this member minus its score without it" in page
