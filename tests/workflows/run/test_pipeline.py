@@ -453,10 +453,10 @@ def test_stages_that_are_not_done_again_are_told_to_be_kept(folder):
         return list(names)
 
     first, again = heard(), heard()
-    assert not [name for name in first if name.endswith("(kept)")]
-    assert "score lexical (kept)" in again
+    assert not [name for name in first if name.endswith("(cached)")]
+    assert "score lexical (cached)" in again
     assert "grade lexical" in again
-    assert [name.removesuffix(" (kept)") for name in again] == first
+    assert [name.removesuffix(" (cached)") for name in again] == first
     (folder / "out" / "scores" / "lexical.parquet").unlink()
     assert "score lexical" in heard()
 
