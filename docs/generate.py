@@ -43,7 +43,8 @@ def render_commands() -> str:
     parts = ["# Commands\n\n", NOTE]
     parts.append(
         "Results go to stdout, progress and errors to stderr. Exit codes: 0 success, 1 failed "
-        "check, 2 invalid input, 130 interrupted. `llmexam COMMAND --help` shows the same as this page."
+        "check, 2 invalid input, 130 interrupted. "
+        "`llmexam COMMAND --help` shows the same as this page."
         "\n\n"
     )
     functions = [c.callback for c in app.registered_commands if c.callback and not c.hidden]
@@ -127,8 +128,8 @@ def render_settings() -> str:
         "in a plan and `--set evidence.k=4` on the command line. An unknown key is an error, "
         "which suggests the most similar key.\n\n## The plan\n\n"
         "`exam`, corpora, indexes and solvers may be written as a plain path or name. Settings "
-        "of a solver may be written next to `solver` and `name`, without `settings`. Relative paths "
-        "are relative to the folder of the plan.\n\n"
+        "of a solver may be written next to `solver` and `name`, without `settings`. Relative "
+        "paths are relative to the folder of the plan.\n\n"
     )
     head = ("key", "default", "description")
     parts += _table(head, _setting_rows(Plan))
@@ -323,7 +324,9 @@ def _signature(name: str, function: Callable[..., Any]) -> str:
             lines.append("    *,")
             star = True
         default = parameter.default
-        shown = "..." if callable(default) else repr(default)
+        # The address of a function differs from process to process.
+        is_plain = not callable(default) and " at 0x" not in repr(default)
+        shown = repr(default) if is_plain else "..."
         end = "" if default is parameter.empty else f" = {shown}"
         lines.append(f"    {parameter.name}: {parameter.annotation}{end},")
     return "\n".join([*lines, f") -> {signature.return_annotation}"])

@@ -131,7 +131,7 @@ def test_explaining_asks_nobody_again_and_says_who_decided():
     assert (len(first.calls), len(second.calls)) == (1, 1)
     asked = set(second.calls[0])
     for question, note in zip(questions, notes, strict=True):
-        expected = "first, for longest was uncertain" if question.id in asked else "longest"
+        expected = "first, because longest was uncertain" if question.id in asked else "longest"
         assert note.startswith(f"{expected} (certainty ")
 
 

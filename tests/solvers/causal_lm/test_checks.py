@@ -67,5 +67,5 @@ def test_settings_that_no_one_reads_are_refused(folder, settings, field):
 
 def test_a_question_that_is_too_long_is_named(folder):
     asked = Question("q7", "Why? " * 3000, ("one", "other"))
-    with pytest.raises(ModelError, match=r"question 'q7' has [\d,]+ tokens more"):
+    with pytest.raises(ModelError, match=r"question 'q7' is [\d,]+ tokens longer"):
         create_solver("causal-lm", {"model": str(folder)}).score([asked])

@@ -253,7 +253,7 @@ def test_streamed_layers_keep_sums_for_the_next_run(folder, tmp_path):
     ("settings", "told"),
     [
         ({"memory_mb": 100}, "needs `streamed: true`"),
-        ({"streamed": True, "precision": "int8"}, "not streamed in int8"),
+        ({"streamed": True, "precision": "int8"}, "for a streamed model, got int8"),
     ],
 )
 def test_settings_of_streamed_layers_go_together(folder, settings, told):

@@ -87,7 +87,7 @@ def test_a_ranker_inside_cannot_bring_settings_of_its_members(tmp_path):
     found = member("ranker", model=inner, members={"other": SERVED})
     folder = write_ranker(tmp_path / "outer", found)
     with pytest.raises(
-        ModelError, match=r"that a model folder may not set; the folder says members: "
+        ModelError, match=r"that a model folder may not set; the folder has members: "
     ):
         read_members(folder, {})
 
@@ -97,7 +97,7 @@ def test_settings_of_an_outside_package_come_from_the_plan(tmp_path, monkeypatch
     outside = replace(entry, target="llmexam.solvers.lexical.solver:LexicalSolver", origin="x")
     monkeypatch.setitem(registry._BUILT_IN, "outside", outside)
     folder = write_ranker(tmp_path, member("outside", reach=7))
-    with pytest.raises(ModelError, match=r"the folder says reach: 7"):
+    with pytest.raises(ModelError, match=r"the folder has reach: 7"):
         read_members(folder, {})
     assert read_members(folder, {"other": {"reach": 7}})[0].settings == {"reach": 7}
 

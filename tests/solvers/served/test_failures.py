@@ -33,7 +33,7 @@ def failing(endpoint, make, *script, **settings):
         (400, {"message": "maximum context length is 9"}, ["lower max_characters"]),
         (413, {}, ["lower max_characters"]),
         (400, {"error": {"message": "seed unknown"}}, ["400: seed unknown", "extra_body"]),
-        (400, {"detail": "I serve 'tinier', not 'tiny'"}, ["Check model"]),
+        (400, {"detail": "I serve 'tinier', not 'tiny'"}, ["Check the model's name"]),
         (429, {"error": {"message": "slow down"}}, ["after 1 attempt", "Lower max_concurrency"]),
         (500, {"error": "oops"}, ["500: oops", "after 1 attempt"]),
         (307, {}, ["redirects to 'https://elsewhere.example/v1'", "base_url"]),
@@ -71,7 +71,7 @@ def test_a_server_that_is_not_there(make):
 
 def test_no_key_where_one_is_named(make, monkeypatch):
     monkeypatch.delenv("OPENAI_API_KEY")
-    with pytest.raises(EndpointError, match="OPENAI_API_KEY holds none"):
+    with pytest.raises(EndpointError, match="OPENAI_API_KEY is not set"):
         make(base_url="https://api.openai.com/v1")
     with pytest.raises(EndpointError, match="OTHER_KEY holds none"):
         make(base_url="https://example.org/v1", api_key_env="OTHER_KEY")

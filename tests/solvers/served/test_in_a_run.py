@@ -45,7 +45,7 @@ def test_a_run_pays_each_request_once_and_shows_what_it_used(endpoint, plan, tmp
     # One for each turn of the options; those that the audit of positions asks for are the same.
     assert n_paid == sum(len(question.options) for question in content.exam)
     assert max(endpoint.answered.values()) == 1
-    assert content.provenance["usage of openai"].startswith(f"{n_paid} answers requested; 0 kept")
+    assert content.provenance["usage of openai"].startswith(f"{n_paid} answers requested; 0 cached")
     record = (tmp_path / "run" / "run.json").read_text()
     assert f"{n_paid} answers requested" in json.loads(record)["provenance"]["usage of openai"]
     again = run_plan(plan, tmp_path / "run")
@@ -77,7 +77,7 @@ def counted(told):
     found = {}
     for part in told.split(" | "):
         who, _, usage = part.rpartition("): ")
-        sent = int(re.search(r"([\d,]+) tokens sent", usage)[1].replace(",", ""))
+        sent = int(re.search(r"([\d,]+) prompt tokens", usage)[1].replace(",", ""))
         found[who.partition(" ")[0]] = (int(re.match(r"\d+", usage)[0]), sent)
     return found
 

@@ -162,8 +162,10 @@ def test_a_cascade_whose_first_is_paid_for_asks_few_and_says_so(endpoint, make, 
     found = predict(EXAM.questions, cascade, name="cascade", samples=(4, 6))
     asked = [body["model"] for body in endpoint.asked]
     assert (asked.count("cheap"), asked.count("tiny")) == (6, 3)
-    assert any("other questions than this estimate" in note for note in found.notes)
-    assert "3 requests were sent for this; their answers are kept" in found.stages[1].notes
+    assert any("is known only after the first has scored all" in note for note in found.notes)
+    assert (
+        "3 requests were sent for this estimate; their answers are cached" in found.stages[1].notes
+    )
 
 
 def test_the_command(endpoint, tmp_path):

@@ -71,7 +71,7 @@ def test_an_order_in_words_scores_by_place(endpoint, make):
     assert row[second] == 0.5
     assert sorted(row)[:3] == pytest.approx([rest] * 3)
     assert solver.usage.n_lenient == 1
-    assert "read leniently: 'I would say" in solver.explain(QUESTIONS[:1])[0].options[0].note
+    assert "parsed leniently: 'I would say" in solver.explain(QUESTIONS[:1])[0].options[0].note
 
 
 def test_an_answer_that_says_nothing_leaves_all_options_tied_and_is_counted(endpoint, make):
