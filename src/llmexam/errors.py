@@ -27,7 +27,7 @@ from pathlib import Path
 
 
 class LlmExamError(Exception):
-    """Base class: a message that says what is wrong, where, and what to do about it.
+    """Base class of all errors: a message with its location and a hint.
 
     Args:
         message: What is wrong.

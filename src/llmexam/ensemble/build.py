@@ -34,7 +34,7 @@ def build_ensemble(
     settings: EnsembleSettings | None = None,
     exam: Exam | None = None,
 ) -> Ensemble:
-    """Combine the members' scores.
+    """Return the ensemble of the members' scores, with its metrics.
 
     Args:
         matrices: Score matrices by the name of the member.

@@ -27,7 +27,7 @@ def combine(
     temperature: float = 1.0,
     rank_constant: float = 60.0,
 ) -> ScoreMatrix:
-    """Return the weighted mean of the members' points.
+    """Return the combined scores of the members.
 
     - `mean-z`: z-scores within each question. Scales do not matter; a member that gives all
       options of a question the same score has no say on it.

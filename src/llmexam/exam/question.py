@@ -18,7 +18,7 @@ _NOTHING: Mapping[str, str] = MappingProxyType({})
 
 @dataclass(frozen=True, slots=True)
 class Passage:
-    """A piece of text that may hold evidence.
+    """A passage of text, used as evidence.
 
     Attributes:
         text: The passage itself.
@@ -36,7 +36,7 @@ class Passage:
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """A question, its options, and the evidence that travels with it.
+    """A question with its options and its evidence.
 
     Attributes:
         id: Unique within its exam.

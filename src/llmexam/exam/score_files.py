@@ -47,7 +47,7 @@ def check_scores_name(path: str | Path) -> None:
 def write_scores(
     path: str | Path, scores: ScoreMatrix, metadata: Mapping[str, str] | None = None
 ) -> None:
-    """Write scores to a Parquet file, whole or not at all.
+    """Write scores to a Parquet file, atomically.
 
     Columns: `id`; `scores`, a list of float32 for the options that are present; `truncated`.
 
@@ -80,7 +80,7 @@ def write_scores(
 
 
 def read_scores(path: str | Path) -> tuple[ScoreMatrix, dict[str, str]]:
-    """Read scores and what made them.
+    """Read a score file and its metadata.
 
     Raises:
         ScoreError: The file is missing, damaged or not of this kind.

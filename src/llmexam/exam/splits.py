@@ -22,7 +22,7 @@ def split_exam(
     stratify: str | None = "answer",
     group_by: str | None = None,
 ) -> dict[str, Indices]:
-    """Deal the questions of an exam into named parts.
+    """Split the questions of an exam into named parts.
 
     The parts' sizes are the fractions of the number of questions, rounded by largest remainder;
     groups of several questions can make them differ.
@@ -70,7 +70,7 @@ def k_folds(
     stratify: str | None = "answer",
     group_by: str | None = None,
 ) -> tuple[Indices, ...]:
-    """Deal the questions of an exam into folds of like size; each question is in one fold.
+    """Split the questions of an exam into folds of similar size.
 
     Args:
         exam: The exam.

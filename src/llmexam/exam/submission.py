@@ -36,7 +36,7 @@ def submission_text(scores: ScoreMatrix, k: int = 3) -> str:
 
 
 def write_submission(path: str | Path, scores: ScoreMatrix, k: int = 3) -> None:
-    """Write `submission_text` to a file, whole or not at all; one that is there is replaced.
+    """Write a submission to a file, atomically; an existing file is replaced.
 
     Raises:
         SubmissionError: `k` is less than 1, or there are no questions.
@@ -45,7 +45,7 @@ def write_submission(path: str | Path, scores: ScoreMatrix, k: int = 3) -> None:
 
 
 def read_submission(path: str | Path, exam: Exam | None = None) -> dict[str, tuple[int, ...]]:
-    """Read a submission; repeated letters are kept, for the metric has a rule for them.
+    """Read a submission; repeated letters are not removed.
 
     Args:
         path: The file.
@@ -102,7 +102,7 @@ def read_submission(path: str | Path, exam: Exam | None = None) -> dict[str, tup
 def validate_submission(
     path: str | Path, exam: Exam, *, k: int = 3, strict: bool = True
 ) -> dict[str, tuple[int, ...]]:
-    """Check that any grader would take a submission, and return it as `read_submission` does.
+    """Validate a submission strictly, and return it as `read_submission` does.
 
     Args:
         path: The file.

@@ -38,7 +38,7 @@ class LongRow(NamedTuple):
 
 
 def write_exam(path: str | Path, exam: Exam, *, format: str) -> None:
-    """Write an exam to a file, whole or not at all.
+    """Write an exam to a file, atomically.
 
     Args:
         path: The file; one that is there is replaced.
@@ -71,7 +71,7 @@ def what_is_lost(exam: Exam, format: str) -> tuple[str, ...]:
 
 
 def to_long(exam: Exam) -> list[LongRow]:
-    """Return an exam in long form: one row an option, in order.
+    """Return an exam in long format: one row per option.
 
     Raises:
         ExamError: A question has no answer.

@@ -36,8 +36,9 @@ class EvidencePlan(Settings):
     )
     query_form: QueryForm = Field(
         "prompt+each-option",
-        description="query formulation: question text alone, with all options, each option alone, "
-        "or question text with each option",
+        description="query formulation. prompt: question text; prompt+options: question text and "
+        "all options; each-option: one query per option; prompt+each-option: one query per "
+        "option, with the question text",
     )
     k: int = Field(4, ge=1, le=1000, description="passages per question (top-k)")
     given: Given = Field(

@@ -178,7 +178,7 @@ def parse_solver_settings(name: str, values: Mapping[str, Any] | Settings) -> Se
 
 
 def create_solver(name: str, values: Mapping[str, Any] | Settings | None = None) -> Solver:
-    """Make a solver from its name and settings.
+    """Create a solver from its name and settings.
 
     Args:
         name: A name from `solver_entries`.

@@ -13,7 +13,7 @@ from llmexam.settings.kinds import SampleOrPath
 
 
 class ExamPlan(Settings):
-    """The exam to take."""
+    """Exam file of the run."""
 
     shorthand = "path"
 

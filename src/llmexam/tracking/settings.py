@@ -16,8 +16,8 @@ class TrackingSettings(Settings):
 
     to: Literal["none", "tensorboard", "wandb", "mlflow"] = Field(
         "none",
-        description="experiment tracker: none, tensorboard, wandb or mlflow; only `mode: online` "
-        "sends data to another machine",
+        description="experiment tracker: none, tensorboard, wandb or mlflow. Data stay on this "
+        "machine, except for wandb in mode online and for mlflow with MLFLOW_TRACKING_URI",
     )
     project: str = Field("llmexam", min_length=1, description="project or experiment of the run")
     mode: Literal["auto", "offline", "online"] = Field(

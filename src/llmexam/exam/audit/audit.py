@@ -31,7 +31,7 @@ def audit_exam(
     near_threshold: float = 0.7,
     seed: int = 0,
 ) -> AuditResult:
-    """Look through an exam for what makes its scores wrong or misleading.
+    """Check an exam for invalid data, duplicates, biases and overlap with other files.
 
     A file is read as far as it goes: records that cannot be read, and repeated ids, become
     findings, where `read_exam` would refuse the file.

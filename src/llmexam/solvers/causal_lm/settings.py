@@ -25,8 +25,9 @@ class CausalLmSettings(Settings):
     )
     norm: Norm = Field(
         "byte",
-        description="mode options: total log-likelihood of the option (sum), per token, per "
-        "byte, or minus its log-likelihood after a content-free prompt (pmi)",
+        description="mode options: length normalization of the option's log-likelihood. sum: none; "
+        "token: per token; byte: per byte; pmi: minus its log-likelihood after a content-free "
+        "prompt (pointwise mutual information)",
     )
     rotations: int = Field(
         1,

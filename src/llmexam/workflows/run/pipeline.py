@@ -53,7 +53,7 @@ def run_plan(
     command: str = "",
     announce: Announce = lambda name, n_done, n_all: None,
 ) -> RunContent:
-    """Run a plan and write everything into one folder.
+    """Run a plan and write all results to one folder.
 
     The folder gets `plan.yaml` (with all defaults filled in), `scores/<solver>.parquet`,
     `metrics.json` (if the exam has answers), `submission.csv`, `report.html` and `run.json`.

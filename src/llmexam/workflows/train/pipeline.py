@@ -75,7 +75,7 @@ def train_recipe(
     command: str = "",
     announce: Announce = lambda name, n_done, n_all: None,
 ) -> TrainingOutcome | None:
-    """Train by a recipe and write everything into one folder.
+    """Train by a recipe and write all results to one folder.
 
     The folder gets `model/` (or `seed-N/` for each seed) with the weights, their card and
     `curves.png`; `results.json`, `training.html`, `scores/<exam>.parquet`, `recipe.yaml` with all
