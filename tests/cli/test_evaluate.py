@@ -51,7 +51,7 @@ def test_a_submission_is_graded_with_all_that_belongs_beside_it(exam, submission
     for text in ("[red]mine: 10 questions", "0.3667", "MAP@3 of longest", "95.0% interval"):
         assert text in result.stdout
     assert "negated" in result.stdout
-    assert "Smallest difference in MAP@3 that 10 questions" in result.stdout
+    assert "Minimum detectable difference in MAP@3 with 10 questions" in result.stdout
     assert "Calibration" not in result.stdout
     assert "negated" not in run(exam, submission, "--no-slices").stdout
 

@@ -170,7 +170,7 @@ def test_members_of_different_exams_are_refused():
     ("weights", "words"),
     [
         ({"a": 1.0}, "member 'b' has no weight"),
-        ({"a": 1.0, "b": 1.0, "bb": 1.0}, "no such member. Did you mean 'b'"),
+        ({"a": 1.0, "b": 1.0, "bb": 1.0}, "weight for unknown member 'c'. Did you mean 'b'"),
         ({"a": 1.0, "b": -1.0}, "got -1.* for 'b'"),
         ({"a": 1.0, "b": float("nan")}, "weight of 'b' is nan"),
         ({"a": 1.0, "b": float("inf")}, "weight of 'b' is inf"),
@@ -185,7 +185,7 @@ def test_weights_that_cannot_be(weights, words):
 
 def test_methods_and_options_that_cannot_be():
     one = {"a": matrix([[1, 2]])}
-    with pytest.raises(SettingsError, match=r"no method 'means-z'\. Did you mean 'mean-z'"):
+    with pytest.raises(SettingsError, match=r"unknown method 'means-z'\. Did you mean 'mean-z'"):
         combine(one, "means-z")
     with pytest.raises(SettingsError, match="temperature above 0, got 0"):
         combine(one, "mean-softmax", temperature=0)

@@ -20,7 +20,7 @@ def test_the_summary_shows_what_matters(content):
         "Optics, six questions",
         "MAP@3 0.7778  95 % interval",
         "Baselines: random",
-        "ensemble less lexical",
+        "ensemble - lexical",
         "+0.1667",
         "Data audit  1 error and 1 note",
         "Two prompts are the same. (rows 1 and 2)",

@@ -58,7 +58,7 @@ def test_a_training_without_exams_says_so(training_results):
 def test_the_terminal_shows_brackets_and_long_lines_whole(training_results):
     text = printed(training_summary(training_results, "/tmp/" + "x" * 100))
     assert "A [bold] training <b>: bi-encoder, MAP@3" in text.replace("\n", "")
-    assert "gain over before; random 0.3600, always the longest 0.4100" in text
+    assert "gain over before; random 0.3600, longest option 0.4100" in text
     assert "2 seeds: mean 0.7000, standard deviation 0.0100" in text
     assert "- found [something]" in text
     assert "/tmp/" + "x" * 100 in text

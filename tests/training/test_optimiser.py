@@ -96,5 +96,5 @@ def test_only_adapters_and_head_are_trained(tiny):
 
 
 def test_unknown_adapter_targets_are_named(tiny):
-    with pytest.raises(SettingsError, match=r"lora.targets.*Known: .*query"):
+    with pytest.raises(SettingsError, match=r"lora.targets.*Available: .*query"):
         apply_lora(tiny.tiny_model(), tiny.settings(lora={"targets": ["wrong"]}), tiny.HEAD)

@@ -101,7 +101,7 @@ def test_members_can_be_named(tmp_path):
     (tmp_path / "b").mkdir()
     one = write_members(tmp_path / "a", TEST_MEMBERS)[0]
     two = write_members(tmp_path / "b", TEST_MEMBERS)[0]
-    with pytest.raises(ScoreError, match=r"two members are called 'strong'.*other="):
+    with pytest.raises(ScoreError, match=r"two members have the name 'strong'.*other="):
         load_members([one, two])
     assert list(load_members([one, f"other={two}"])) == ["strong", "other"]
 

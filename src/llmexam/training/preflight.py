@@ -130,7 +130,7 @@ def check_evidence_cut(share_cut: float, n_truncated: int, n_questions: int) -> 
         f"of {n_questions:,} questions: raise max_tokens, or select fewer sentences"
     )
     severity = "warning" if share_cut > _MUCH_CUT else "note"
-    return Finding("evidence cut", severity, text)
+    return Finding("truncated evidence", severity, text)
 
 
 def require_full_precision(model: Any) -> None:

@@ -32,7 +32,7 @@ def test_what_the_reader_refuses_becomes_findings_with_file_rows(write):
         ("repeated ids", "error", (2, 3)),
         ("blank options", "warning", (2,)),
     ]
-    assert "answer 'F' is not one of A-C" in result.findings[0].message
+    assert "expected an answer of A-C, got 'F'" in result.findings[0].message
     assert result.n_questions == 2
     assert not result.is_clean
 

@@ -13,14 +13,17 @@ GOOD = "id,prompt,A,B,answer\n0,p,x,y,A\n"
 @pytest.mark.parametrize(
     ("content", "words"),
     [
-        (b"", "is empty"),
-        (b"\xef\xbb\xbf\r\n", "is empty"),
+        (b"", "file is empty"),
+        (b"\xef\xbb\xbf\r\n", "file is empty"),
         (b"prompt,A,B\np,\xe9,y\n", r"expected UTF-8, got byte 0xe9 at byte offset 13 \(line 2\)"),
         (b"prompt,A,B\np,x\0,y\n", "NUL byte at byte offset 14"),
         ("prompt,A,B\np,x,y\n".encode("utf-16"), "UTF-16"),
         (gzip.compress(b"prompt,A,B\np,x,y\n", mtime=0), "gzip archive"),
         (b"PK\x03\x04rest", "zip archive"),
-        (b"a,b\n1,2\n", "cannot detect the exam format; it begins: a,b.*kaggle.*scienceqa"),
+        (
+            b"a,b\n1,2\n",
+            "cannot detect the exam format; the file starts with: a,b.*kaggle.*scienceqa",
+        ),
         (b"just words\n", "cannot detect the exam format"),
         (b'{"prompt": "p", "opt\n', "line 1: invalid JSON"),
         (b"id,prediction\n0,A\n", "expected an exam, got a submission"),

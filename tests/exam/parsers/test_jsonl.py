@@ -40,13 +40,13 @@ def test_a_context_text_is_split(write):
 @pytest.mark.parametrize(
     ("bad", "field", "words"),
     [
-        (line(answer="C"), "answer", "'C' is not one of A-B"),
+        (line(answer="C"), "answer", "of A-B, got 'C'"),
         (line(answer=2), "answer", "index from 0 to 1, got 2"),
-        (line(answer=True), "answer", "true or false, not a text"),
+        (line(answer=True), "answer", "expected text, got true or false"),
         (line(answer=""), "answer", "blank"),
-        (line(options="xy"), "options", "is a text, expected a list"),
-        (line(options=["x", 1]), r"options[1]", "is a number, not a text"),
-        (line(options=["x"]), None, "has 1 options"),
+        (line(options="xy"), "options", "expected a list, got text"),
+        (line(options=["x", 1]), r"options[1]", "expected text, got a number"),
+        (line(options=["x"]), None, "options, got 1"),
         (line(passages="text"), "passages", "expected a list"),
         (line(passages=[{"title": "t"}]), "passages[0]", "expected text or"),
         (
@@ -55,15 +55,15 @@ def test_a_context_text_is_split(write):
             "expected a finite number",
         ),
         (line(metadata=[1]), "metadata", "expected an object"),
-        (line(prompt=None), "prompt", "is null, not a text"),
+        (line(prompt=None), "prompt", "expected text, got null"),
         ('{"options": ["x", "y"]}', "prompt", "missing"),
-        (line(id=1.5), "id", "is a number, not a text"),
+        (line(id=1.5), "id", "expected text, got a number"),
         (line(prompt="\ud800"), "prompt", "lone surrogate"),
         (line(passages=["a"], context="b"), "context", "are both set"),
         ('{"prompt": "p", "options": ["x", "y"], "prompt": "q"}', None, "key 'prompt' twice"),
         ("[1]", None, "line 3: expected a JSON object"),
         ('{"prompt": "p", ', None, "line 3: invalid JSON"),
-        ("[" * 100_000, None, "line 3 cannot be read as JSON|line 3: invalid JSON"),
+        ("[" * 100_000, None, "line 3: invalid JSON"),
     ],
 )
 def test_faults_name_line_row_and_field(write, bad, field, words):

@@ -33,7 +33,7 @@ def test_lists_hints_metadata_and_pictures(tmp_path):
 
 
 def test_faults(tmp_path):
-    with pytest.raises(ExamError, match="column 'choices' is missing; there is: question"):
+    with pytest.raises(ExamError, match="column 'choices' is missing; found: question"):
         read_exam(parquet(tmp_path, question=["p"]))
     with pytest.raises(ExamError, match="index from 0 to 1, got 2") as caught:
         read_exam(parquet(tmp_path, question=["p"], choices=[["x", "y"]], answer=[2]))

@@ -296,5 +296,5 @@ def test_int8_refuses_what_it_cannot_do(trained, monkeypatch):
         load_sequence_scorer(trained(), head="native", precision="int8", device="cuda:99")
     # A card that is there, for all that is asked of it before.
     monkeypatch.setattr(torch_engine, "torch_device", torch.device)
-    with pytest.raises(ModelError, match="runs on the CPU"):
+    with pytest.raises(ModelError, match="expected device cpu"):
         load_sequence_scorer(trained(), head="native", precision="int8", device="cuda")

@@ -181,7 +181,9 @@ def test_untrained_and_foreign_models_are_refused(make_folder):
         solver_of(make_folder(family="")).score([QUESTION])
     with pytest.raises(SettingsError, match="trained for solver 'cross-encoder'"):
         solver_of(make_folder(family="cross-encoder")).score([QUESTION])
-    with pytest.raises(ModelError, match=r"llmexam\.json field 'encoding\.max_token': the card"):
+    with pytest.raises(
+        ModelError, match=r"llmexam\.json field 'encoding\.max_token': the model card"
+    ):
         solver_of(make_folder(encoding={"max_token": 16})).score([QUESTION])
     with pytest.raises(ModelError, match="model folder"):
         solver_of("/no/such/folder").score([QUESTION])

@@ -52,7 +52,7 @@ def test_a_template_of_ones_own(tmp_path):
         ("mode: options\nquestion: q\n", "mode 'options' needs `answer`"),
         ("mode: binary-head\nquestion: q\nanswer: a\n", "remove `answer`"),
         ("- a\n", "expected a mapping"),
-        ("a: [\n", "not valid YAML, line 2"),
+        ("a: [\n", "invalid YAML, line 2"),
         ("mode: options\nquestion: q\nanswer: a\nquestion: b\n", "key 'question' appears twice"),
         ("mode: options\nquestion: '{{ 1 / 0 }}'\nanswer: a\n", "division by zero"),
         (

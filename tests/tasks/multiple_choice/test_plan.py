@@ -71,7 +71,7 @@ def test_bundled_files_are_found():
             r"expected a mapping as settings of a solver, got 5",
         ),
         ({"solvers": [{"solver": "random", "seed": 1, "settings": {"seed": 2}}]}, r"'seed' is"),
-        ({"solvers": "first"}, r"a valid list, not 'first'"),
+        ({"solvers": "first"}, r"a valid list, got 'first'"),
         ({"seed": -1}, r"'seed'.*greater than or equal to 0"),
         ({"evaluation": {"n_resamples": 10**11}}, r"less than or equal to 1000000"),
         ({"exam": "a\0b"}, r"NUL"),

@@ -203,7 +203,7 @@ def test_weights_and_objective_go_together(fitted, settings_for, tmp_path):
     body = transformers.LlamaModel(three)
     del body.layers[1]
     body.save_pretrained(tmp_path / "part")
-    with pytest.raises(ModelError, match=r"no weights for 'model\.layers\.1"):
+    with pytest.raises(ModelError, match=r"weights are missing for 'model\.layers\.1"):
         load_with_head(find_shape(str(tmp_path / "part")), seed=0)
 
 

@@ -138,7 +138,7 @@ def test_it_trains_in_two_processes(changes, tmp_path):
     assert losses[0] == pytest.approx(6.9, abs=0.5)
     assert (model / "curves.png").read_bytes().startswith(b"\x89PNG")
     assert (out / "training.html").read_text().count("<svg") >= 2  # loss and learning rate
-    assert "# A causal-lm reader of exams" in (model / "README.md").read_text()
+    assert "# A causal-lm model for multiple-choice exams" in (model / "README.md").read_text()
     before, after = (
         load_file(Path(folder) / "model.safetensors")
         for folder in (changes["settings.model"], model)

@@ -302,7 +302,7 @@ def test_what_does_not_go_together_is_named(tmp_path, make_exam, settings_for):
         ("options", {"label_smoothing": 0.1}, "label_smoothing"),
         ("options", {"lora": {"targets": ["nothing"]}}, "lora.targets"),
         ("options", {"deepspeed": str(tmp_path / "none.json")}, "deepspeed"),
-        ("options", {"deepspeed": "zero3"}, "no DeepSpeed settings .zero3.*zero2"),
+        ("options", {"deepspeed": "zero3"}, "unknown DeepSpeed settings .zero3.*zero2"),
     ):
         with pytest.raises(SettingsError, match=told):
             fit(settings_for(mode, **values), exam, None, tmp_path)

@@ -230,7 +230,7 @@ def test_a_streamed_model_is_read_twice_to_tell(folder, questions):
     assert [one.n_questions for one in found.timed] == [2, 4]
     # A run reads them once: to tell what it takes should cost little more.
     assert solver.scorer.reading.parts.count("layer 0") == 2
-    assert "it gets all questions at once, so it was called twice only" in found.notes
+    assert "it scores all questions in one call, so it was called twice only" in found.notes
 
 
 class Whole(Paced):
@@ -279,7 +279,10 @@ def test_a_limit_too_short_for_all_leaves_a_share():
     assert (found.fits, found.share) == (True, 1.0)
     found = hold_to_limit(slow, limit_seconds=600, margin=0, first=first)
     assert (found.fits, found.share) == (False, 0.5)
-    assert "after 'x' (1:00 min) the least certain 50.0% fit: --set share=0.5" in describe(found)
+    assert (
+        "after 'x' (1:00 min) time is left for the least certain 50.0%: --set share=0.5"
+        in describe(found)
+    )
     none = hold_to_limit(slow, limit_seconds=99, margin=0, first=first)
     assert none.share == 0
     assert "no time is left for 'x'" in describe(none)

@@ -282,7 +282,7 @@ def test_ctrl_c_ends_with_130_and_leaves_nothing_half_written(folder):
 def test_two_runs_into_one_folder_are_refused(folder):
     with (
         lock_folder(folder / "out"),
-        pytest.raises(RunError, match=r"another process is writing.*Wait for it"),
+        pytest.raises(RunError, match=r"another process is writing.*Wait until it ends"),
     ):
         run(folder)
 
@@ -345,9 +345,9 @@ def test_passages_of_the_exam_can_be_used_or_dropped(folder):
         (lambda f: (f / "exam.csv").unlink(), ExamError, r"exam\.csv"),
         (lambda f: (f / "corpus.jsonl").write_text("{"), CorpusError, r"corpus\.jsonl row 1"),
         (lambda f: (f / "corpus.jsonl").unlink(), CorpusError, r"corpus\.jsonl"),
-        (lambda f: (f / "plan.yaml").write_text("a: ["), SettingsError, r"not valid YAML, line 1"),
+        (lambda f: (f / "plan.yaml").write_text("a: ["), SettingsError, r"invalid YAML, line 1"),
         (lambda f: (f / "plan.yaml").write_text("- a"), SettingsError, "mapping"),
-        (lambda f: (f / "plan.yaml").unlink(), SettingsError, "no such plan"),
+        (lambda f: (f / "plan.yaml").unlink(), SettingsError, "plan file not found"),
     ],
 )
 def test_bad_input_is_named(folder, break_it, error, message):

@@ -329,7 +329,7 @@ def test_a_dry_run_trains_nothing(recipe, fake_family, tmp_path):
     assert found.estimate.n_questions == 40
     assert found.n_trainings == 3
     assert found.n_graded == {"other": 20}
-    assert "evidence cut" in [finding.check for finding in found.findings]
+    assert "truncated evidence" in [finding.check for finding in found.findings]
     json.dumps(found.as_dict())
     assert not train_recipe(recipe(folds=2), tmp_path / "out").was_done
 
@@ -415,7 +415,7 @@ def test_a_reader_is_trained_by_a_recipe(tmp_path):
 def test_questions_that_choose_and_are_reported_on_are_told(recipe, tmp_path):
     found = dry_run(recipe(dev="other.jsonl"), tmp_path / "dry").findings
     (told,) = [finding for finding in found if finding.check == "chosen by"]
-    assert told.message == "20 questions of other in dev, too: they chose the best step"
+    assert told.message == "20 questions of other also in dev, which selected the best step"
     assert told.rows == tuple(range(1, 21))
     found = dry_run(recipe(split={"train": 0.5, "dev": 0.5}), tmp_path / "dry").findings
     assert "chosen by" not in [finding.check for finding in found]

@@ -79,10 +79,10 @@ def test_what_is_wrong_is_named(tmp_path, name):
 
 
 def test_a_file_that_is_no_recipe_is_refused(tmp_path):
-    with pytest.raises(SettingsError, match="no such recipe"):
+    with pytest.raises(SettingsError, match="recipe file not found"):
         read_recipe(tmp_path / "missing.yaml")
     (tmp_path / "list.yaml").write_text("- a")
-    with pytest.raises(SettingsError, match="a recipe is a mapping"):
+    with pytest.raises(SettingsError, match="expected a recipe, which is a mapping"):
         read_recipe(tmp_path / "list.yaml")
     with pytest.raises(SettingsError, match="expected a YAML file"):
         read_recipe(tmp_path)
@@ -225,7 +225,7 @@ def test_a_part_of_what_is_given_in_short_can_be_changed(tmp_path, given):
 def test_what_a_recipe_lacks_is_told_with_how_to_give_it(tmp_path):
     with pytest.raises(SettingsError, match=r"'settings\.model'.*--set settings\.model=FOLDER"):
         parse(tmp_path, family="causal-lm", settings={})
-    with pytest.raises(SettingsError, match=r"lacks .train.*: files to train on.*train: FILE"):
+    with pytest.raises(SettingsError, match=r"needs .train.*: files to train on.*train: FILE"):
         parse_recipe({"family": "bi-encoder"}, base=tmp_path)
-    with pytest.raises(SettingsError, match=r"lacks 'dev\.path'.*Give it: path: FILE"):
+    with pytest.raises(SettingsError, match=r"needs 'dev\.path'.*Set it: path: FILE"):
         parse(tmp_path, dev={"n_questions": 10})

@@ -178,7 +178,7 @@ WRONG = {
     "one": ({"split_seeds": [1]}, "two or more"),
     "twice": ({"split_seeds": [1, 1]}, "two or more different"),
     "no test": ({"split": {"train": 0.5, "dev": 0.5}}, "needs a `split` with a test part"),
-    "folds": ({"folds": 3}, "does not go with `folds`"),
+    "folds": ({"folds": 3}, "cannot be used with `folds`"),
 }
 
 
