@@ -14,7 +14,7 @@ NEEDED = '"family": "a", "base_model": "b", "base_weights_hash": "c"'
         ("{", "cannot read"),
         ("[" * 100_000, "cannot read"),
         ("[]", "expected a mapping"),
-        (f"{{{NEEDED}, 'encoding': 5}}".replace("'", '"'), r"field 'encoding'.*dictionary, not 5"),
+        (f"{{{NEEDED}, 'encoding': 5}}".replace("'", '"'), r"field 'encoding'.*dictionary, got 5"),
         (f"{{{NEEDED}, 'later': 5}}".replace("'", '"'), "field 'later'"),
         ('{"family": "a"}', "field 'base_model'"),
     ],
