@@ -75,7 +75,7 @@ def ensemble_table(
     *,
     out_of_fold: bool,
 ) -> Table:
-    """Return weights, and where there are answers scores and gains, of an ensemble's members.
+    """Return the members of an ensemble with weights and, if graded, scores and gains.
 
     Args:
         method: How the members are combined.
@@ -111,7 +111,7 @@ def _scores(result: Evaluation) -> Table:
 
 
 def _letters(result: ChoiceDiagnostics) -> Table:
-    table = Table("place", "answers", "first choices", "recall")
+    table = Table("letter", "right answers", "first choices", "recall")
     for row in result.letters:
         recall = "-" if row.recall is None else f"{row.recall:.4f}"
         table.add_row(row.letter, str(row.n_answers), str(row.n_chosen), recall)
