@@ -170,10 +170,10 @@ def test_members_of_different_exams_are_refused():
     ("weights", "words"),
     [
         ({"a": 1.0}, "member 'b' has no weight"),
-        ({"a": 1.0, "b": 1.0, "bb": 1.0}, "weight for unknown member 'c'. Did you mean 'b'"),
+        ({"a": 1.0, "b": 1.0, "bb": 1.0}, "weight for unknown member 'bb'. Did you mean 'b'"),
         ({"a": 1.0, "b": -1.0}, "got -1.* for 'b'"),
-        ({"a": 1.0, "b": float("nan")}, "weight of 'b' is nan"),
-        ({"a": 1.0, "b": float("inf")}, "weight of 'b' is inf"),
+        ({"a": 1.0, "b": float("nan")}, "got nan for 'b'"),
+        ({"a": 1.0, "b": float("inf")}, "got inf for 'b'"),
         ({"a": 0.0, "b": 0.0}, "all weights are 0"),
     ],
 )
@@ -189,7 +189,7 @@ def test_methods_and_options_that_cannot_be():
         combine(one, "means-z")
     with pytest.raises(SettingsError, match="temperature above 0, got 0"):
         combine(one, "mean-softmax", temperature=0)
-    with pytest.raises(SettingsError, match="rank_constant is -1"):
+    with pytest.raises(SettingsError, match="rank_constant of 0 or more, got -1"):
         combine(one, "rank-fusion", rank_constant=-1)
 
 

@@ -17,7 +17,7 @@ def test_unknown_names_and_keys_name_the_nearest():
 
 
 def test_values_are_checked_and_named():
-    with pytest.raises(SettingsError, match=r"field 'reach'.*greater than 0.*not -1"):
+    with pytest.raises(SettingsError, match=r"field 'reach'.*greater than 0.*got -1"):
         parse_solver_settings("lexical", {"reach": -1})
 
 

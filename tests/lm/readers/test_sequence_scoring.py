@@ -289,7 +289,7 @@ def test_int8_scores_are_not_taken_for_others(trained, tmp_path):
 
 @needs_int8
 def test_int8_refuses_what_it_cannot_do(trained, monkeypatch):
-    with pytest.raises(ModelError, match="knows BERT") as caught:
+    with pytest.raises(ModelError, match="supports BERT") as caught:
         load_sequence_scorer(trained(family="Electra"), head="native", precision="int8")
     assert "onnx-int8" in caught.value.hint
     with pytest.raises(SettingsError, match="device"):

@@ -225,7 +225,7 @@ def test_a_part_of_what_is_given_in_short_can_be_changed(tmp_path, given):
 def test_what_a_recipe_lacks_is_told_with_how_to_give_it(tmp_path):
     with pytest.raises(SettingsError, match=r"'settings\.model'.*--set settings\.model=FOLDER"):
         parse(tmp_path, family="causal-lm", settings={})
-    with pytest.raises(SettingsError, match=r"needs .train.*: files to train on.*train: FILE"):
+    with pytest.raises(SettingsError, match=r"needs .train.*: exam files to train on.*train: FILE"):
         parse_recipe({"family": "bi-encoder"}, base=tmp_path)
     with pytest.raises(SettingsError, match=r"needs 'dev\.path'.*Set it: path: FILE"):
         parse(tmp_path, dev={"n_questions": 10})
