@@ -148,7 +148,7 @@ def test_what_is_lost():
 @pytest.mark.parametrize(
     ("exam", "form", "words"),
     [
-        (TWO, "kaggle", "2 to 3 options.*jsonl"),
+        (TWO, "kaggle", "got 2 to 3.*jsonl"),
         (
             Exam((Question("a", "p", ("x", "y"), 0), Question("b", "p", ("x", "y")))),
             "kaggle",
@@ -157,7 +157,7 @@ def test_what_is_lost():
         (Exam((Question("a", "p\0", ("x", "y"), 0),)), "kaggle", "NUL"),
         (Exam((Question("a", "p", ("x", "y"), metadata={"A": "v"}),)), "kaggle", "metadata 'A'"),
         (Exam((Question("a", "p", ("x", "y")),)), "long", "'a' has no answer"),
-        (Exam(()), "jsonl", "no questions"),
+        (Exam(()), "jsonl", "without questions"),
         (TWO, "jsnl", "Did you mean 'jsonl'"),
     ],
 )

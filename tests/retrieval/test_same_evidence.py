@@ -73,7 +73,7 @@ def test_the_same_evidence_is_taken():
 @pytest.mark.parametrize(
     ("change", "words"),
     [
-        ({"k": 9}, "passages a question 9, in training 4"),
+        ({"k": 9}, "passages per question 9, in training 4"),
         ({"depth": 50}, "reranking depth 50, in training 0"),
         ({"kinds": ("dense", "sparse")}, "kinds of index dense + sparse, in training sparse"),
         ({"chunking": {}}, "chunking whole documents, in training tokens 9"),

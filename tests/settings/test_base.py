@@ -71,7 +71,7 @@ def test_a_missing_key_is_told_with_what_it_is_and_how_to_give_it():
             kind.parse(values, subject="solver 'x'", given_as="--set {key}={value}")
         return str(caught.value)
 
-    lacks = "solver 'x' lacks 'model', which has no default: a local folder"
+    lacks = "solver 'x' needs 'model', which has no default: a local folder"
     assert parse(Model) == f"field 'model': {lacks}. Set it: --set model=FOLDER"
     assert parse(Deep, inner={}, mode="letters").endswith("--set inner.model=FOLDER")
     assert parse(Deep, inner={"model": "m"}).endswith("--set mode=letters")

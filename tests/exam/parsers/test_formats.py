@@ -38,7 +38,7 @@ def test_files_that_are_no_exam(write, content, words):
 
 def test_a_missing_file_names_the_nearest(write, tmp_path):
     write(GOOD, "train.csv")
-    with pytest.raises(ExamError, match=r"does not exist.*Did you mean .*train\.csv"):
+    with pytest.raises(ExamError, match=r"file not found.*Did you mean .*train\.csv"):
         read_exam(tmp_path / "trian.csv")
     with pytest.raises(ExamError, match="its folder does not exist"):
         read_exam(tmp_path / "nowhere" / "train.csv")

@@ -60,7 +60,11 @@ def test_a_context_text_is_split(write):
         (line(id=1.5), "id", "expected text, got a number"),
         (line(prompt="\ud800"), "prompt", "lone surrogate"),
         (line(passages=["a"], context="b"), "context", "are both set"),
-        ('{"prompt": "p", "options": ["x", "y"], "prompt": "q"}', None, "key 'prompt' twice"),
+        (
+            '{"prompt": "p", "options": ["x", "y"], "prompt": "q"}',
+            None,
+            "key 'prompt' appears twice",
+        ),
         ("[1]", None, "line 3: expected a JSON object"),
         ('{"prompt": "p", ', None, "line 3: invalid JSON"),
         ("[" * 100_000, None, "line 3: invalid JSON"),

@@ -126,7 +126,7 @@ def test_a_model_that_needs_its_own_code_is_refused(tiny_folder):
 def test_the_folder_of_a_training_points_to_its_model(tmp_path):
     (tmp_path / "model").mkdir()
     (tmp_path / "model" / "config.json").write_text("{}")
-    with pytest.raises(ModelError, match=r"no config.json.*its model is '.*model'"):
+    with pytest.raises(ModelError, match=r"no config.json.*its model is in '.*model'"):
         resolve_model(str(tmp_path))
 
 

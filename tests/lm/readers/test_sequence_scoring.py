@@ -238,7 +238,7 @@ def test_nothing_to_score(trained):
     [
         (Sequence([], [0]), "got 1 for 0"),
         (Sequence([1, 2], [0]), "got 1 for 2"),
-        (Sequence([5] * 41), "reads 40"),
+        (Sequence([5] * 41), "limit of 40"),
     ],
     ids=["empty", "types", "long"],
 )

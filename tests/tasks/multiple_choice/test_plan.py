@@ -56,7 +56,10 @@ def test_bundled_files_are_found():
         ({"solvers": [{"solver": "first", "name": "ensemble"}]}, r"is reserved"),
         ({"solvers": [{"name": "first"}]}, r"solver"),
         ({"ensemble": {"method": "mean-zz"}}, r"ensemble\.method"),
-        ({"ensemble": {"weights": {"lexcal": 1}}}, r"weight for 'lexcal'.*Did you mean 'lexical'"),
+        (
+            {"ensemble": {"weights": {"lexcal": 1}}},
+            r"weight for unknown member 'lexcal'.*Did you mean 'lexical'",
+        ),
         (
             {"solvers": ["first", "random"], "ensemble": {"weights": {"first": 1}}},
             r"'random' has no",
