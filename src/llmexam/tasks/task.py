@@ -46,13 +46,16 @@ class Task(ABC, Generic[PlanT, ItemsT, ResultT]):
         name: Its name in plans.
         plan_class: The settings of its plans.
         sections: The sections of its reports, in order.
-        folders: Folders of a run with a file for each solver, named after the solver.
+        folders: Folders of a run with a file for each solver, named after the solver; that of the
+            answers first.
+        noun: What one item is called in the report.
     """
 
     name: ClassVar[str]
     plan_class: ClassVar[type[RunPlan]]
     sections: ClassVar[Sequence[Section[Any]]] = GENERAL_SECTIONS
     folders: ClassVar[Sequence[str]]
+    noun: ClassVar[str] = "item"
 
     @abstractmethod
     def read(self, plan: PlanT) -> ItemsT:
@@ -84,8 +87,8 @@ class Task(ABC, Generic[PlanT, ItemsT, ResultT]):
     def combine(
         self, plan: PlanT, items: ItemsT, results: Sequence[ResultT], stages: Executor, folder: Path
     ) -> tuple[ResultT, Sequence[ResultT]]:
-        """Return the final result, and all results; the first is the final one by default."""
-        return results[0], results
+        """Return the final result, and all results; by default the one that the plan names."""
+        return next(one for one in results if plan.final in (None, one.name)), results
 
     def compare(
         self, plan: PlanT, items: ItemsT, final: ResultT, results: Sequence[ResultT]

@@ -37,6 +37,7 @@ class MultipleChoice(Task[Plan, Exam, SolverResult]):
     """Solvers rank the options of each question, with evidence; rankings are graded by MAP@k."""
 
     name = "multiple-choice"
+    noun = "question"
     plan_class = Plan
     sections = CHOICE_SECTIONS
     folders: ClassVar[Sequence[str]] = ("scores", "explanations", "positions")
