@@ -23,7 +23,7 @@ from llmexam.settings.kinds import (
     NotInKey,
     Reference,
 )
-from llmexam.storage.hashing import hash_file
+from llmexam.storage.hashing import hash_file, hash_folder
 
 Model = TypeVar("Model", bound=BaseModel)
 Change = Callable[[str, Reference], str]
@@ -212,7 +212,10 @@ def with_hashes(settings: Model, hash_model: Callable[[str], str]) -> Model:
             return hash_model(value)
         if isinstance(kind, FolderReference):
             return ""
-        return hash_file(Path(value)) if Path(value).is_file() else value
+        path = Path(value)
+        if path.is_dir():
+            return hash_folder(path)
+        return hash_file(path) if path.is_file() else value
 
     return change_references(settings, change)
 
@@ -220,7 +223,7 @@ def with_hashes(settings: Model, hash_model: Callable[[str], str]) -> Model:
 def key_values(settings: BaseModel, hash_model: Callable[[str], str]) -> dict[str, Any]:
     """Return what decides a result, as JSON values for a cache key.
 
-    Settings marked `NotInKey` are left out, a file is represented by the SHA-256 of its content,
+    Settings marked `NotInKey` are left out, a file or folder is represented by its content,
     and a model by what `hash_model` returns for it, so that moving a file changes no key.
 
     Args:
