@@ -128,9 +128,7 @@ def test_modules_of_an_installed_package_count(tmp_path, monkeypatch):
     room = tmp_path / "outside_package"
     room.mkdir()
     (room / "__init__.py").write_text("")
-    (room / "solver.py").write_text(
-        "from .words import split\nfrom llmexam.exam.exam import Exam\n"
-    )
+    (room / "solver.py").write_text("from .words import split\nfrom llmexam.exam import exam\n")
     (room / "words.py").write_text("import json\n\ndef split(): ...\n")
     found = modules_behind(["outside_package.solver"])
     assert {"outside_package.solver", "outside_package.words", "llmexam.exam.exam"} <= found
