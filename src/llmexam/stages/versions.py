@@ -27,7 +27,8 @@ def origin_version(distribution: str) -> str:
 
 def origin_versions(module: str) -> dict[str, str]:
     """Return the versions of the distributions that a module of an outside package comes from."""
-    return _versions(packages_distributions().get(module.partition(".")[0], ()))
+    top = module.partition(".")[0]
+    return {} if top == "llmexam" else _versions(packages_distributions().get(top, ()))
 
 
 def _versions(packages: Sequence[str]) -> dict[str, str]:
