@@ -40,7 +40,8 @@ class Task(ABC, Generic[PlanT, ItemsT, ResultT]):
     """One kind of exam. A run asks its task for every step and knows nothing of its items.
 
     A new task is a room beside `multiple_choice` and a line in `registry.py`, or a package with
-    an entry point in the group `llmexam.tasks`.
+    an entry point in the group `llmexam.tasks`. One whose answers are texts derives from
+    `llmexam.tasks.text.TextTask`, which does most of this.
 
     Attributes:
         name: Its name in plans.
