@@ -12,6 +12,7 @@ from llmexam.exam.exam import Exam
 from llmexam.exam.parsers import alpaca, arc, jsonl, kaggle, mmlu
 from llmexam.exam.parsers.source import SourceFile, parse_json
 from llmexam.exam.question import Question
+from llmexam.sample import exam_path
 
 
 @dataclass(frozen=True)
@@ -114,13 +115,13 @@ def read_exam(path: str | Path, *, format: str | None = None) -> Exam:
     """Read an exam file.
 
     Args:
-        path: The file.
+        path: The file, or `bundled` for the sample exam.
         format: Name of its form, a key of `FORMATS`; None finds out.
 
     Raises:
         ExamError: The file, or a record in it, cannot be read; names file, row and field.
     """
-    source = SourceFile.load(path)
+    source = SourceFile.load(exam_path(path))
     name = _choose(source, format)
     questions = []
     for _, found in _each(source, FORMATS[name]):

@@ -83,10 +83,11 @@ class OptionReader(BaseSolver):
     task: ClassVar[Literal["multiple-choice", "classification"]]
     encoding_class: ClassVar[type[EncodingSettings]] = EncodingSettings
     order_invariant = True
+    settings: OptionReaderSettings
 
-    def __init__(self, settings: OptionReaderSettings) -> None:
+    def __init__(self, settings: OptionReaderSettings | None = None, **values: Any) -> None:
         require_packages(f"solver '{self.family}'")
-        self.settings = settings
+        super().__init__(settings, **values)
         self._known: dict[str, Read] = {}
 
     def score(self, questions: Sequence[Question]) -> ScoreMatrix:
