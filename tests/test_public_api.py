@@ -72,6 +72,15 @@ def test_dir_shows_the_public_names() -> None:
     assert dir(llmexam) == sorted(llmexam.__all__)
 
 
+def test_every_field_in_the_reference_is_described() -> None:
+    generate = pytest.importorskip("generate")
+    page = generate.render_api()
+    blank = [line for line in page.splitlines() if line.startswith("| `") and line.endswith("| |")]
+    assert blank == []
+    assert "| `difference` | `Estimate` | a less b, with a paired bootstrap interval. |" in page
+    assert "| `subset(indices)` | Return an exam" in page
+
+
 def test_an_unknown_name_is_an_attribute_error() -> None:
     with pytest.raises(AttributeError, match="has no attribute 'read_exams'"):
         _ = llmexam.read_exams

@@ -33,6 +33,7 @@ class Settings(BaseModel):
 
     Attributes:
         shorthand: The field that a plain text stands for: of `exam: questions.csv`, the path.
+        user_only: Fields that only a user may set, not a model's folder: addresses, keys, costs.
     """
 
     shorthand: ClassVar[str | None] = None
@@ -41,7 +42,6 @@ class Settings(BaseModel):
         frozen=True, extra="forbid", validate_default=True, protected_namespaces=()
     )
     user_only: ClassVar[frozenset[str]] = frozenset()
-    """Settings that a user gives, and that a model's folder may not: addresses, keys, costs."""
 
     @model_validator(mode="before")
     @classmethod

@@ -11,6 +11,7 @@ from llmexam.evidence.index.files import REBUILD
 from llmexam.evidence.index.kinds import INDEX_KINDS, EvidenceIndex
 from llmexam.evidence.index.manifest import FILE_NAME, Manifest, Source, read_manifest
 from llmexam.exam.question import Passage
+from llmexam.lm.encoding.embedding import load_embedder
 from llmexam.lm.models.loading import BUNDLED, is_local_model
 
 
@@ -52,7 +53,7 @@ def create_index(
             field="model",
             hint="Build a dense index (kind 'dense'), or leave out the model",
         )
-    encoders = [encoder or _load_encoder(model or BUNDLED)] if found.uses_model else []
+    encoders = [encoder or load_embedder(model or BUNDLED)] if found.uses_model else []
     index: EvidenceIndex = found.index_class.build(
         folder, passages, *encoders, chunking=chunking, sources=sources
     )
@@ -87,16 +88,9 @@ def open_index(
         )
     encoders = []
     if kind.uses_model:
-        encoders = [encoder or _load_encoder(_model_of(manifest, folder, model))]
+        encoders = [encoder or load_embedder(_model_of(manifest, folder, model))]
     index: EvidenceIndex = kind.index_class.open(folder, *encoders)
     return index
-
-
-def _load_encoder(model: str) -> Encoder:
-    # Imports torch, which a sparse index does not need.
-    from llmexam.lm.encoding.embedding import load_embedder
-
-    return load_embedder(model)
 
 
 def _model_of(manifest: Manifest, folder: str | Path, given: str | None) -> str:

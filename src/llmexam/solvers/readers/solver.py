@@ -18,6 +18,7 @@ from llmexam.exam.question import Question
 from llmexam.exam.scores import ScoreMatrix
 from llmexam.lm.models.card import EvidenceOrigin, ModelCard, read_card, read_told, require_family
 from llmexam.lm.models.loading import ModelFolder, load_tokenizer, require_packages, resolve_model
+from llmexam.lm.readers.sequence_scoring import load_sequence_scorer
 from llmexam.settings.base import Settings
 from llmexam.settings.kinds import CacheDir, ModelRef, NotInKey
 from llmexam.solvers.protocol import BaseSolver, Explanation
@@ -171,8 +172,6 @@ class OptionReader(BaseSolver):
 
     @cached_property
     def _scorer(self) -> SequenceScorer:
-        from llmexam.lm.readers.sequence_scoring import load_sequence_scorer
-
         settings = self.settings
         return load_sequence_scorer(
             self._folder,
