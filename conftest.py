@@ -31,9 +31,11 @@ ROOMS = {
     "tracking": "track",
     "evidence/index/test_dense.py": "encoders",
     "cli/test_train.py": "train",
+    "test_docs.py": "train",
+    "test_kept_results.py": "train",
     "solvers/test_option_pairs.py": "encoders",
     "workflows/estimate": "encoders",
-    "workflows/train/test_pipeline.py": "train",
+    "workflows/train": "train",
     "workflows/test_export.py": "export",
 }
 

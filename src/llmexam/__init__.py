@@ -4,7 +4,7 @@
 
     exam = lx.read_exam("questions.csv")
     scores = lx.solve(exam, "lexical")
-    print(lx.evaluate_scores(exam, scores, name="lexical").map_at_k)
+    print(lx.evaluate_scores(exam, scores, name="lexical").primary)
 
 Names are imported when they are first used, so that `import llmexam` costs nothing.
 """

@@ -204,4 +204,4 @@ def test_an_error_passes_no_commands_to_the_terminal(tmp_path):
 @pytest.mark.parametrize("arguments", [[], ["exam.csv", "--limit", "9h"], ["--help"]])
 def test_the_old_name_of_estimate_answers_with_the_new_one(arguments, tmp_path):
     fails_in_one_line("plan", *arguments, named="llmexam estimate --help", cwd=tmp_path)
-    assert " plan " not in llmexam("--help").stdout
+    assert "\u2502 plan " not in llmexam("--help").stdout

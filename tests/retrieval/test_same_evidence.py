@@ -1,4 +1,5 @@
 import json
+from dataclasses import replace
 from types import SimpleNamespace
 
 import pytest
@@ -11,11 +12,11 @@ from llmexam.lm.models.card import EvidenceOrigin
 from llmexam.lm.models.loading import resolve_model
 from llmexam.retrieval.build import build_index
 from llmexam.retrieval.gather import evidence_origin
+from llmexam.retrieval.plan import EvidencePlan
 from llmexam.retrieval.same_evidence import check_evidence, require_same_evidence
 from llmexam.solvers.protocol import SolverDescription
-from llmexam.tasks.multiple_choice.plan import EvidencePlan
+from llmexam.tasks.multiple_choice import task as run_module
 from llmexam.testing import ConstantSolver
-from llmexam.workflows import run as run_module
 from llmexam.workflows import solve as solve_module
 from llmexam.workflows.run.pipeline import run_plan
 from llmexam.workflows.solve import solve_file
@@ -114,7 +115,8 @@ def test_a_run_and_a_solve_refuse_before_any_work(module, tmp_path, monkeypatch)
 
     def trained(name, settings=None):
         solver = made(name, settings)
-        solver.trained_on_evidence = RETRIEVED
+        description = replace(solver.describe(), trained_on=RETRIEVED)
+        monkeypatch.setattr(solver, "describe", lambda: description)
         return solver
 
     monkeypatch.setattr(module, "create_solver", trained)

@@ -82,12 +82,6 @@ def build_index(
         MissingDependencyError: A dense index, and the extra `encoders` is not installed.
     """
     reading = _Reading(corpora, chunking, deduplicate, progress)
-    if kind == "sparse" and model is not None:
-        raise SettingsError(
-            f"a sparse index has no model, but '{model}' was given",
-            field="model",
-            hint="Build a dense index (kind 'dense'), or leave out the model",
-        )
     if kind == "sparse":
         from llmexam.evidence.index.sparse import SparseIndex
 

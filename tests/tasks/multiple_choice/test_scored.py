@@ -46,6 +46,7 @@ def test_only_other_questions_are_scored_anew(monkeypatch):
     assert [r.tolist() for r in found.rows()] == [r.tolist() for r in expected.rows()]
 
 
+@pytest.mark.needs("encoders")
 def test_solvers_are_alike_if_their_scores_are(tmp_path):
     plain = create_solver("lexical")
     assert alike(plain, create_solver("lexical", {"n_supports": 1}))

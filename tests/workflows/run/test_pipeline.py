@@ -27,6 +27,7 @@ from llmexam.solvers.baselines.solver import LongestSolver
 from llmexam.solvers.lexical.solver import LexicalSolver
 from llmexam.solvers.registry import create_solver
 from llmexam.storage.locking import lock_folder
+from llmexam.tasks.multiple_choice import task as task_module
 from llmexam.tracking.tracker import NoTracker
 from llmexam.training.registry import create_trainer
 from llmexam.workflows.run import pipeline as run_module
@@ -214,7 +215,7 @@ def test_an_interrupted_run_goes_on_where_it_was(folder, monkeypatch):
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr(run_module, "finish", interrupt)
+        patch.setattr(task_module, "finish", interrupt)
         with pytest.raises(KeyboardInterrupt):
             run(folder)
     assert not (folder / "out" / "submission.csv").exists()
@@ -424,7 +425,7 @@ def test_the_record_names_only_the_scores_of_this_run(folder):
 def test_weights_that_cannot_be_fitted_show_before_the_solvers_work(folder, monkeypatch):
     exam = (folder / "exam.csv").read_text().splitlines()
     (folder / "exam.csv").write_text("\n".join(line.rpartition(",")[0] for line in exam))
-    monkeypatch.setattr(run_module, "judge_all", lambda *given: pytest.fail("too late"))
+    monkeypatch.setattr(task_module, "judge_all", lambda *given: pytest.fail("too late"))
     with pytest.raises(ExamError, match="no answer"):
         run(folder, ensemble={"weights": "fitted"})
 
@@ -453,10 +454,10 @@ def test_stages_that_are_not_done_again_are_told_to_be_kept(folder):
         return list(names)
 
     first, again = heard(), heard()
-    assert not [name for name in first if name.endswith("(kept)")]
-    assert "score lexical (kept)" in again
+    assert not [name for name in first if name.endswith("(cached)")]
+    assert "score lexical (cached)" in again
     assert "grade lexical" in again
-    assert [name.removesuffix(" (kept)") for name in again] == first
+    assert [name.removesuffix(" (cached)") for name in again] == first
     (folder / "out" / "scores" / "lexical.parquet").unlink()
     assert "score lexical" in heard()
 
@@ -529,7 +530,7 @@ def test_a_result_that_the_user_changed_is_kept(folder):
 
 def test_a_combination_of_a_run_that_stopped_is_removed(folder, monkeypatch):
     with monkeypatch.context() as patch:
-        patch.setattr(run_module, "compare_with", lambda *given: 1 / 0)
+        patch.setattr(task_module, "compare_with", lambda *given: 1 / 0)
         with pytest.raises(ZeroDivisionError):
             run(folder)
     assert (folder / "out" / "scores" / "ensemble.parquet").exists()
@@ -571,6 +572,7 @@ def test_the_folder_itself_may_be_a_link(folder):
     assert {path.stem for path in (folder / "real" / "scores").iterdir()} == {"first"}
 
 
+@pytest.mark.needs("encoders")
 def test_changed_weights_are_noticed(folder):
     """The name of the model stays the same; what is in its folder does not."""
     from safetensors.torch import load_file, save_file
@@ -606,6 +608,7 @@ def test_changed_weights_are_noticed(folder):
     assert cached(run(folder))["score bi-encoder"] is True
 
 
+@pytest.mark.needs("train")
 class TestRanker:
     """A run that ends in a ranker over solvers of the plan."""
 
@@ -701,4 +704,5 @@ def test_each_members_gain_is_kept_and_shown(folder):
     assert gains["lexical"].difference.value == pytest.approx(ensemble - dice)
     metrics = json.loads((folder / "out" / "metrics.json").read_text())["solvers"]
     assert metrics["dice"]["gain"]["name_b"] == "without dice"
-    assert "what the ensemble earns with it less" in (folder / "out" / "report.html").read_text()
+    page = (folder / "out" / "report.html").read_text()
+    assert "score with this member minus its score without it" in page
