@@ -42,9 +42,9 @@ def render_commands() -> str:
     """Return every command with its arguments and options."""
     parts = ["# Commands\n\n", NOTE]
     parts.append(
-        "Results are written to stdout, progress and errors to stderr. The exit code is 0 for "
-        "success, 1 if a check failed, 2 for invalid input, and 130 after Ctrl-C. "
-        "`llmexam COMMAND --help` shows the same text as this page.\n\n"
+        "Results go to stdout, progress and errors to stderr. Exit code 0 means success, 1 that a "
+        "check failed, 2 that the input was wrong, 130 that it was interrupted. "
+        "`llmexam COMMAND --help` shows the same as this page.\n\n"
     )
     functions = [c.callback for c in app.registered_commands if c.callback and not c.hidden]
     rows = [(f"[`{_name(f)}`](#llmexam-{_name(f)})", _first_line(f)) for f in functions]
@@ -119,14 +119,15 @@ def _type_name(kind: Any) -> str:
 
 def render_settings() -> str:
     """Return all keys of a plan, of every solver, of a recipe and of every trainer."""
-    parts = ["# Settings\n\n", NOTE, "A dot marks a nested key: `evidence.k` means\n\n"]
+    parts = ["# Settings\n\n", NOTE, "Dots stand for nesting: `evidence.k` is\n\n"]
     parts.append("```yaml\nevidence:\n  k: 4\n```\n\n")
     parts.append(
         "in a plan and `--set evidence.k=4` on the command line. An unknown key is an error that "
-        "suggests the closest known key.\n\n## Plan\n\n"
-        "`exam`, a corpus, an index and a solver can be written as a plain path or name. All keys "
-        "of a solver except `solver`, `name` and `settings` are its settings. The default of "
-        "`name` is the name of the solver. Relative paths start at the folder of the plan.\n\n"
+        "names the nearest one.\n\n## The plan\n\n"
+        "`exam`, a corpus, an index and a solver may be written as a plain path or name. The keys "
+        "of a solver other than `solver`, `name` and `settings` are taken as its settings; its "
+        "`name` is that of the solver where it is not given. Relative paths start at the folder "
+        "of the plan.\n\n"
     )
     head = ("key", "default", "what it is")
     parts += _table(head, _setting_rows(Plan))
@@ -140,8 +141,8 @@ def render_settings() -> str:
             parts.append(f"Needs `pip install 'llmexam[{entry.extra}]'`.\n\n")
         parts += _table(head, rows) if rows else ["No settings.\n"]
     parts.append(
-        "\n## Recipe\n\nPaths and corpora are written as in a plan. `settings` contains the "
-        "settings of the family, which are listed below.\n\n"
+        "\n## The recipe of a training\n\nPaths and corpora are written as in a plan. `settings` "
+        "holds those of the family, below.\n\n"
     )
     parts += _table(head, _setting_rows(Recipe))
     for name in trainer_names():
@@ -194,13 +195,13 @@ def _shown(value: Any) -> str:
 
 
 def render_formats() -> str:
-    """Return the file formats that are read and written."""
+    """Return the forms of files that are read and written."""
     rows = [
         (f"`{name}`", form.summary, "yes" if name in WRITERS else "")
         for name, form in FORMATS.items()
     ]
     rows += [
-        (f"`{name}`", "CSV: id,prompt,option,label, one row per option; written only", "yes")
+        (f"`{name}`", "CSV: id,prompt,option,label, one row an option; written only", "yes")
         for name in WRITERS
         if name not in FORMATS
     ]
@@ -209,11 +210,11 @@ def render_formats() -> str:
         [
             "# File formats\n\n",
             NOTE,
-            "## Exams\n\nThe format is auto-detected from the content of the file; `--format` "
-            "overrides it. `llmexam convert` writes the formats marked with yes.\n\n",
-            *_table(("format", "content", "written"), rows),
-            f"\n## Corpora\n\n{', '.join(corpus)}. Each can be compressed (`.gz`), and given as a "
-            "file or a folder.\n",
+            "## Exams\n\nThe form is found out from what a file says; `--format` overrules it. "
+            "`llmexam convert` writes those marked.\n\n",
+            *_table(("form", "what it is", "written"), rows),
+            f"\n## Corpora\n\n{', '.join(corpus)}; each also compressed (`.gz`), alone or in a "
+            "folder.\n",
         ]
     )
 
@@ -226,12 +227,12 @@ def render_metrics() -> str:
     parts = [
         "# Metrics and `metrics.json`\n\n",
         NOTE,
-        "The first metric is the primary metric: it ranks solvers and is used in comparisons. "
-        "In these names k is 3; `evaluation.k` in a plan and `--k` change it.\n\n",
+        "The first metric is the primary one: it ranks solvers, and comparisons are about it. The "
+        "k of these names is 3; `evaluation.k` in a plan or `--k` sets another.\n\n",
         *_table(("name", "label", "what it measures"), metrics),
-        f"\n`metrics.json` in the folder of a run contains one `RunMetrics` object, schema version "
-        f"{results.SCHEMA_VERSION}. `llmexam evaluate --json` prints an `Evaluation`, and `llmexam "
-        "compare --json` prints a `Comparison`. Schema version 1 had no `schema_version`; its "
+        f"\n`metrics.json` in the folder of a run is one `RunMetrics` object, schema version "
+        f"{results.SCHEMA_VERSION}. `llmexam evaluate --json` prints an `Evaluation`, `llmexam "
+        "compare --json` a `Comparison`. In schema version 1, which had no `schema_version`, "
         "metrics were keys of `Evaluation` (`map_at_k`, `accuracy`, `accuracy_at_k`).\n",
     ]
     kinds: list[type[BaseModel]] = [results.RunMetrics]
