@@ -16,7 +16,7 @@ from llmexam.__main__ import main
 main()
 """
 GOES_ON = "run the same command again to resume"
-SOLVE = "llmexam.workflows.solve:solve_file"
+SOLVE = "llmexam.workflows.solve:solve"
 
 
 @pytest.mark.parametrize(

@@ -59,7 +59,7 @@ def solve(
     from llmexam.cli.progress import question_progress
     from llmexam.exam.submission import submission_text
     from llmexam.solvers.registry import served_solvers
-    from llmexam.workflows.solve import solve_file
+    from llmexam.workflows.solve import solve as score_exam
 
     # All else is scored anew.
     kept = "completed answers are cached; run the same command again to resume"
@@ -67,7 +67,7 @@ def solve(
         telling_of_interrupts(kept if solver in served_solvers() else ""),
         question_progress(plain_console(stderr=True), f"{solver} scores") as progress,
     ):
-        scores = solve_file(
+        scores = score_exam(
             exam,
             solver,
             parse_settings(set_ or []),

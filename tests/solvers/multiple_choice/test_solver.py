@@ -179,7 +179,7 @@ def test_scores_are_kept_on_disk(folder, tmp_path):
 def test_untrained_and_foreign_models_are_refused(make_folder):
     with pytest.raises(SettingsError, match=r"not trained.*Train one: llmexam train"):
         solver_of(make_folder(family="")).score([QUESTION])
-    with pytest.raises(SettingsError, match="trained for solver 'cross-encoder'"):
+    with pytest.raises(SettingsError, match="got one for 'cross-encoder'"):
         solver_of(make_folder(family="cross-encoder")).score([QUESTION])
     with pytest.raises(
         ModelError, match=r"llmexam\.json field 'encoding\.max_token': the model card"

@@ -24,10 +24,8 @@ class RandomSolver(BaseSolver):
     """A random order, the same in every run; it depends on the texts, not on their places."""
 
     settings_class = RandomSettings
+    settings: RandomSettings
     order_invariant = True
-
-    def __init__(self, settings: RandomSettings) -> None:
-        self.settings = settings
 
     def score(self, questions: Sequence[Question]) -> ScoreMatrix:
         """Return numbers in [0, 1) drawn from seed, question id and option text."""
@@ -54,10 +52,8 @@ class FirstSolver(BaseSolver):
     """A, then B, then C: what the places of the answers give away."""
 
     settings_class = FirstSettings
+    settings: FirstSettings
     order_invariant = False
-
-    def __init__(self, settings: FirstSettings) -> None:
-        self.settings = settings
 
     def score(self, questions: Sequence[Question]) -> ScoreMatrix:
         """Return 0 for the first option, -1 for the second, and so on."""
@@ -87,10 +83,8 @@ class LongestSolver(BaseSolver):
     """The longest option first: how much the length of the options gives away."""
 
     settings_class = LongestSettings
+    settings: LongestSettings
     order_invariant = True
-
-    def __init__(self, settings: LongestSettings) -> None:
-        self.settings = settings
 
     def score(self, questions: Sequence[Question]) -> ScoreMatrix:
         """Return the length of each option."""

@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Self
+from typing import Any, Self
 
 import numpy as np
 from pydantic import Field
@@ -127,11 +127,12 @@ class CascadeSolver(BaseSolver):
     """
 
     settings_class = CascadeSettings
+    settings: CascadeSettings
     # The least certain part is one of all questions, not of each hundred.
     whole_exam = True
 
-    def __init__(self, settings: CascadeSettings) -> None:
-        self.settings = settings
+    def __init__(self, settings: CascadeSettings | None = None, **values: Any) -> None:
+        super().__init__(settings, **values)
         self.last: SecondOpinions | None = None
         self._given: dict[str, Solver] = {}
         self._known: tuple[list[Question], _Judged] | None = None

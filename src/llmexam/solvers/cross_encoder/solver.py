@@ -17,6 +17,7 @@ class CrossEncoderSolver(OptionReader):
     """How a trained cross-encoder scores each option, read with prompt and evidence."""
 
     settings_class = CrossEncoderSettings
+    settings: CrossEncoderSettings
     family = "cross-encoder"
     task = "classification"
     encoding_class = CrossEncoderEncoding

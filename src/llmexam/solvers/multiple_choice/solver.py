@@ -25,6 +25,7 @@ class MultipleChoiceSolver(OptionReader):
     """How a trained reader scores each option; its logits are those of a softmax over them."""
 
     settings_class = MultipleChoiceSettings
+    settings: MultipleChoiceSettings
     family = "multiple-choice"
     task = "multiple-choice"
 

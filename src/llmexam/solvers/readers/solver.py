@@ -18,6 +18,7 @@ from llmexam.exam.question import Question
 from llmexam.exam.scores import ScoreMatrix
 from llmexam.lm.models.card import EvidenceOrigin, ModelCard, read_card, read_told, require_family
 from llmexam.lm.models.loading import ModelFolder, load_tokenizer, require_packages, resolve_model
+from llmexam.lm.readers.sequence_scoring import load_sequence_scorer
 from llmexam.settings.base import Settings
 from llmexam.settings.kinds import CacheDir, ModelRef, NotInKey
 from llmexam.solvers.protocol import BaseSolver, Explanation
@@ -84,10 +85,11 @@ class OptionReader(BaseSolver):
     task: ClassVar[Literal["multiple-choice", "classification"]]
     encoding_class: ClassVar[type[EncodingSettings]] = EncodingSettings
     order_invariant = True
+    settings: OptionReaderSettings
 
-    def __init__(self, settings: OptionReaderSettings) -> None:
+    def __init__(self, settings: OptionReaderSettings | None = None, **values: Any) -> None:
         require_packages(f"solver '{self.family}'")
-        self.settings = settings
+        super().__init__(settings, **values)
         self._known: dict[str, Read] = {}
 
     def score(self, questions: Sequence[Question]) -> ScoreMatrix:
@@ -171,8 +173,6 @@ class OptionReader(BaseSolver):
 
     @cached_property
     def _scorer(self) -> SequenceScorer:
-        from llmexam.lm.readers.sequence_scoring import load_sequence_scorer
-
         settings = self.settings
         return load_sequence_scorer(
             self._folder,

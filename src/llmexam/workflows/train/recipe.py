@@ -19,9 +19,6 @@ from llmexam.settings.yaml_file import merge_changes, read_yaml_file
 from llmexam.tracking.settings import TrackingSettings
 from llmexam.training.registry import training_settings
 
-Family = Literal[
-    "bi-encoder", "causal-lm", "cross-encoder", "multiple-choice", "ranker", "reranker"
-]
 _PARTS = ("train", "dev", "test")
 
 
@@ -48,7 +45,7 @@ class Recipe(Settings):
     """Recipe of a training."""
 
     title: Annotated[str, NotInKey()] = Field("", description="title of the results")
-    family: Family = Field(
+    family: str = Field(
         description="training family: the solver that the model is for, or `reranker`"
     )
     train: OneOrMany[ExamFile] = Field(min_length=1, description="exam files to train on")
