@@ -51,7 +51,7 @@ def test_a_run_pays_each_request_once_and_shows_what_it_used(endpoint, plan, tmp
     again = run_plan(plan, tmp_path / "run")
     assert again.provenance["usage of openai"] == content.provenance["usage of openai"]
     other = run_plan(plan, tmp_path / "other")
-    assert other.provenance["usage of openai"].startswith(f"0 answers requested; {n_paid} kept")
+    assert other.provenance["usage of openai"].startswith(f"0 answers requested; {n_paid} cached")
     assert sum(endpoint.answered.values()) == n_paid
     # No file holds the key: no plan, record, report or answer.
     assert {*endpoint.keys} == {"Bearer sk-very-secret-4711"}
@@ -132,6 +132,6 @@ def test_what_a_ranker_makes_a_served_model_use_is_told(endpoint, tmp_path):
     assert ranker.usage == ""
     ranker.score(exam.questions[25:])
     # Five of them were asked in training.
-    assert ranker.usage.startswith("openai: 10 answers requested; 5 kept from before; 1,000 tokens")
+    assert ranker.usage.startswith("openai: 10 answers requested; 5 cached; 1,000 prompt tokens")
     ranker.explain(exam.questions[25:])
     assert sum(endpoint.answered.values()) == 40

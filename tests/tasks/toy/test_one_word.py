@@ -174,16 +174,16 @@ def test_solvers_that_left_the_plan_leave_the_folder(folder):
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"task": "one-wrod"}, r"plan\.yaml.*there is no task 'one-wrod'.*one-word"),
-        ({"task": ["one-word"]}, "there is no task"),
+        ({"task": "one-wrod"}, r"plan\.yaml.*unknown task 'one-wrod'.*one-word"),
+        ({"task": ["one-word"]}, "unknown task"),
         ({"task": "broken"}, "expected a class derived from .*Task for the task 'broken'"),
         ({"ensemble": {}}, "no setting 'ensemble'"),
-        ({"solvers": ["lexical"]}, "there is no solver 'lexical'"),
+        ({"solvers": ["lexical"]}, "unknown solver 'lexical'"),
         ({"solvers": [{"constant": {"wrod": "no"}}]}, "'constant' has no setting 'wrod'.*word"),
-        ({"solvers": ["constant", "constant"]}, "two solvers are called 'constant'"),
-        ({"solvers": [{"solver": "constant", "name": "a/b"}]}, "characters other than"),
+        ({"solvers": ["constant", "constant"]}, "two solvers have the name 'constant'"),
+        ({"solvers": [{"solver": "constant", "name": "a/b"}]}, "expected letters, digits"),
         ({"solvers": []}, "at least 1"),
-        ({"final": "constnat"}, "there is no solver 'constnat'.*constant"),
+        ({"final": "constnat"}, "unknown solver 'constnat'.*constant"),
     ],
 )
 def test_mistakes_in_the_plan_are_named(folder, changes, message):
@@ -204,7 +204,7 @@ def test_the_command_runs_the_plan_and_prints_its_sections(folder):
     done = CliRunner(env={"COLUMNS": "120"}).invoke(app, command)
     assert done.exit_code == 0, done.output
     assert "exact match 0.6250" in done.output
-    assert "prompt-word less constant" in done.output
+    assert "prompt-word - constant" in done.output
     printed = CliRunner().invoke(app, [*command, "--json"])
     assert json.loads(printed.stdout)["schema_version"] == 2
 
