@@ -68,7 +68,7 @@ def test_of_very_long_exams_not_even_every_line_is_shown(make_long, monkeypatch)
     monkeypatch.setattr(questions, "MOST_IN_BRIEF", 7)
     view = view_questions(make_long(20))
     assert (len(view.full), len(view.rest)) == (5, 7)
-    assert "but only 7 of them" in view.note
+    assert "limited to 7" in view.note
 
 
 def test_a_new_section_is_one_entry_of_the_list(content):
