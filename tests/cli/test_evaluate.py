@@ -106,4 +106,6 @@ def test_a_submission_can_be_checked_without_answers(exam, submission, tmp_path)
     submission.write_text(submission.read_text().replace("3,A B C", "3,A A C"))
     result = run(unlabelled, submission, "--check")
     assert result.exit_code == 1
-    assert "row 4 field 'prediction': got 'A A C'" in str(result.exception)
+    assert "row 4 field 'prediction': question '3': expected distinct letters, got 'A A C'" in str(
+        result.exception
+    )

@@ -44,7 +44,7 @@ def test_other_files_are_refused_by_name(tmp_path, text, words):
 
 
 def test_files_that_are_not_there(tmp_path):
-    with pytest.raises(SettingsError, match="does not exist"):
+    with pytest.raises(SettingsError, match="file not found"):
         read_weights(tmp_path / "w.json")
     with pytest.raises(SettingsError, match="got a folder"):
         read_weights(tmp_path)

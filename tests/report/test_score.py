@@ -40,7 +40,7 @@ def test_the_reading_tells_baselines_below_inside_and_above(content):
     assert reading[0] == "The whole interval is above the baseline random."
     assert reading[1].startswith("The baseline first lies inside the interval")
     assert reading[2] == "The baseline longest scores higher than the whole interval."
-    assert "80 of 100" in reading[3]
+    assert "a power of 80%" in reading[3]
 
 
 def test_the_reading_speaks_in_the_plural(content):

@@ -57,7 +57,7 @@ def test_of_long_exams_the_most_telling_are_shown_in_full(make_long):
     assert len(view.rest) == 400
     # 120 questions are wrong, and all of them are shown.
     assert sum(q.verdict == "wrong" for q in view.full) == 120
-    assert "Of 600 questions, 200 are shown in full" in view.note
+    assert "200 of 600 questions are shown in full" in view.note
     rows = [q.row for q in view.full] + [q.row for q in view.rest]
     assert sorted(rows) == list(range(1, 601))
 

@@ -24,7 +24,7 @@ def test_the_summary_shows_what_matters(content):
         "+0.1667",
         "Data audit  1 error and 1 note",
         "Two prompts are the same. (rows 1 and 2)",
-        "3.0 s in all",
+        "total 3.0 s",
         "run/submission.csv",
     ):
         assert part in text

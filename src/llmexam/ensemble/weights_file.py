@@ -67,7 +67,7 @@ def read_weights(path: str | Path) -> SavedWeights:
     try:
         values = json.loads(Path(path).read_text(encoding="utf-8-sig"))
     except FileNotFoundError:
-        raise SettingsError("does not exist", file=path, hint="Check the path") from None
+        raise SettingsError("file not found", file=path, hint="Check the path") from None
     except IsADirectoryError:
         raise SettingsError(
             "expected a weights file, got a folder",
