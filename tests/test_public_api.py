@@ -189,7 +189,7 @@ def test_settings_beside_a_solver_are_refused() -> None:
 def test_a_wrong_source_of_evidence_is_an_error() -> None:
     exam = llmexam.read_exam("bundled").subset(range(2))
     with pytest.raises(
-        llmexam.LlmExamError, match="file or folder not found|not an index|file not found"
+        llmexam.LlmExamError, match=r"file or folder not found|not an index|file not found"
     ):
         llmexam.retrieve(exam, "nowhere")
     with pytest.raises(llmexam.SettingsError, match="expected one of dense, sparse"):
