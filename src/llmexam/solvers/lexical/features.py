@@ -101,8 +101,8 @@ class OptionEvidence:
         coverage = self._coverage(index, option)
         # What the option merely repeats from the prompt says nothing about it.
         own = set(option) - self._prompt or set(option)
-        mass = sum(self._weights[t] * self._nearest.get(t, 0.0) for t in own)
-        total = sum(self._weights[t] for t in own)
+        mass = math.fsum(self._weights[t] * self._nearest.get(t, 0.0) for t in own)
+        total = math.fsum(self._weights[t] for t in own)
         return [
             coverage,
             mass / total if total else 0.0,
@@ -116,7 +116,7 @@ class OptionEvidence:
         shares = [0.0]
         for n in range(1, MAX_N + 1):
             weights = {g: sum(self._weights[t] for t in g) / n for g in grams(option, n)}
-            total = sum(weights.values())
+            total = math.fsum(weights.values())
             if not total:
                 # An option of fewer than n terms: what a longer one could at best show.
                 shares.append(shares[-1] / 2)

@@ -113,6 +113,8 @@ def _run(plan: RunPlan, folder: Path, stages: Executor, command: str) -> RunCont
         provenance={**describe_run(items), **prepared.sources, **_usages(results)},
         files=_files(folder, final, task),
         folder=str(folder),
+        task=plan.task,
+        noun=task.noun,
     )
     # With the results, so that a run that failed leaves the plan of those that are there.
     write_text(folder / "plan.yaml", _as_yaml(plan))
