@@ -10,9 +10,10 @@ from __future__ import annotations
 
 import argparse
 import inspect
+import re
 import sys
 import typing
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from types import UnionType
 from typing import Any
@@ -28,6 +29,8 @@ from llmexam.evaluation.metrics import choice_metrics
 from llmexam.evidence.corpus import CorpusFormat
 from llmexam.exam.parsers.formats import FORMATS
 from llmexam.exam.writers import WRITERS
+from llmexam.settings.base import Settings
+from llmexam.solvers.protocol import BaseSolver
 from llmexam.solvers.registry import solver_class, solver_entries
 from llmexam.tasks.multiple_choice.plan import Plan
 from llmexam.training.registry import trainer_class, trainer_names
@@ -42,13 +45,14 @@ def render_commands() -> str:
     """Return every command with its arguments and options."""
     parts = ["# Commands\n\n", NOTE]
     parts.append(
-        "Results go to stdout, progress and errors to stderr. Exit code 0 means success, 1 that a "
-        "check failed, 2 that the input was wrong, 130 that it was interrupted. "
-        "`llmexam COMMAND --help` shows the same as this page.\n\n"
+        "Results go to stdout, progress and errors to stderr. Exit codes: 0 success, 1 failed "
+        "check, 2 invalid input, 130 interrupted. "
+        "`llmexam COMMAND --help` shows the same as this page."
+        "\n\n"
     )
     functions = [c.callback for c in app.registered_commands if c.callback and not c.hidden]
     rows = [(f"[`{_name(f)}`](#llmexam-{_name(f)})", _first_line(f)) for f in functions]
-    parts += _table(("command", "what it does"), rows)
+    parts += _table(("command", "description"), rows)
     for function in functions:
         parts += ["\n", _render_command(function)]
     return "".join(parts)
@@ -69,6 +73,8 @@ def _render_command(function: Callable[..., Any]) -> str:
     for name, parameter in inspect.signature(function).parameters.items():
         kind, *extras = typing.get_args(hints[name])
         info = next(one for one in extras if isinstance(one, OptionInfo | ArgumentInfo))
+        if info.hidden:
+            continue
         required = parameter.default is inspect.Parameter.empty
         default = "required" if required else _shown(parameter.default)
         if isinstance(info, ArgumentInfo):
@@ -84,7 +90,7 @@ def _render_command(function: Callable[..., Any]) -> str:
     parts.append("```text\n" + "\n".join([" ".join(usage), *examples]) + "\n```\n")
     for title, rows in (("argument", arguments), ("option", options)):
         if rows:
-            parts += ["\n", *_table((title, "value", "default", "what it is"), rows)]
+            parts += ["\n", *_table((title, "value", "default", "description"), rows)]
     return "".join(parts)
 
 
@@ -119,17 +125,16 @@ def _type_name(kind: Any) -> str:
 
 def render_settings() -> str:
     """Return all keys of a plan, of every solver, of a recipe and of every trainer."""
-    parts = ["# Settings\n\n", NOTE, "Dots stand for nesting: `evidence.k` is\n\n"]
+    parts = ["# Settings\n\n", NOTE, "Dots denote nesting: `evidence.k` is\n\n"]
     parts.append("```yaml\nevidence:\n  k: 4\n```\n\n")
     parts.append(
-        "in a plan and `--set evidence.k=4` on the command line. An unknown key is an error that "
-        "names the nearest one.\n\n## The plan\n\n"
-        "`exam`, a corpus, an index and a solver may be written as a plain path or name. The keys "
-        "of a solver other than `solver`, `name` and `settings` are taken as its settings; its "
-        "`name` is that of the solver where it is not given. Relative paths start at the folder "
-        "of the plan.\n\n"
+        "in a plan and `--set evidence.k=4` on the command line. An unknown key is an error, "
+        "which suggests the most similar key.\n\n## The plan\n\n"
+        "`exam`, corpora, indexes and solvers may be written as a plain path or name. Settings "
+        "of a solver may be written next to `solver` and `name`, without `settings`. Relative "
+        "paths are relative to the folder of the plan.\n\n"
     )
-    head = ("key", "default", "what it is")
+    head = ("key", "default", "description")
     parts += _table(head, _setting_rows(Plan))
     for name, entry in sorted(solver_entries().items()):
         if entry.origin != "llmexam":
@@ -142,7 +147,7 @@ def render_settings() -> str:
         parts += _table(head, rows) if rows else ["No settings.\n"]
     parts.append(
         "\n## The recipe of a training\n\nPaths and corpora are written as in a plan. `settings` "
-        "holds those of the family, below.\n\n"
+        "are those of the training family (below).\n\n"
     )
     parts += _table(head, _setting_rows(Recipe))
     for name in trainer_names():
@@ -195,13 +200,13 @@ def _shown(value: Any) -> str:
 
 
 def render_formats() -> str:
-    """Return the forms of files that are read and written."""
+    """Return the file formats that are read and written."""
     rows = [
         (f"`{name}`", form.summary, "yes" if name in WRITERS else "")
         for name, form in FORMATS.items()
     ]
     rows += [
-        (f"`{name}`", "CSV: id,prompt,option,label, one row an option; written only", "yes")
+        (f"`{name}`", "CSV: id,prompt,option,label, with one row per option; write only", "yes")
         for name in WRITERS
         if name not in FORMATS
     ]
@@ -210,11 +215,11 @@ def render_formats() -> str:
         [
             "# File formats\n\n",
             NOTE,
-            "## Exams\n\nThe form is found out from what a file says; `--format` overrules it. "
-            "`llmexam convert` writes those marked.\n\n",
-            *_table(("form", "what it is", "written"), rows),
-            f"\n## Corpora\n\n{', '.join(corpus)}; each also compressed (`.gz`), alone or in a "
-            "folder.\n",
+            "## Exams\n\nThe format is auto-detected from the content of the file; `--format` "
+            "overrides it. `llmexam convert` writes the formats marked in the last column.\n\n",
+            *_table(("format", "description", "written"), rows),
+            f"\n## Corpora\n\n{', '.join(corpus)}; each also compressed (`.gz`). A folder is "
+            "searched for files of all formats.\n",
         ]
     )
 
@@ -227,8 +232,8 @@ def render_metrics() -> str:
     parts = [
         "# Metrics and `metrics.json`\n\n",
         NOTE,
-        "The first metric is the primary one: it ranks solvers, and comparisons are about it. The "
-        "k of these names is 3; `evaluation.k` in a plan or `--k` sets another.\n\n",
+        "The first metric is the primary one: solvers are ranked and compared by it. The default k "
+        "is 3; `evaluation.k` in a plan or `--k` changes it.\n\n",
         *_table(("name", "label", "what it measures"), metrics),
         f"\n`metrics.json` in the folder of a run is one `RunMetrics` object, schema version "
         f"{results.SCHEMA_VERSION}. `llmexam evaluate --json` prints an `Evaluation`, `llmexam "
@@ -244,7 +249,7 @@ def render_metrics() -> str:
             for name, field in kind.model_fields.items()
         ]
         parts.append(f"\n## `{kind.__name__}`\n\n{_first_line(kind)}\n\n")
-        parts += _table(("key", "value", "what it is"), rows)
+        parts += _table(("key", "value", "description"), rows)
     return "".join(parts)
 
 
@@ -298,20 +303,161 @@ def _attribute_texts(kind: type[BaseModel]) -> dict[str, str]:
     return texts
 
 
+_PUBLIC: Mapping[str, Sequence[str]] = {
+    "Exams": (
+        "read_exam",
+        "write_exam",
+        "audit_exam",
+        "split_exam",
+        "k_folds",
+        "to_long",
+        "Exam",
+        "Question",
+        "Passage",
+        "LongRow",
+        "AuditResult",
+        "Finding",
+    ),
+    "Evidence": (
+        "retrieve",
+        "build_index",
+        "CorpusSettings",
+        "ChunkSettings",
+        "RerankerSettings",
+        "IndexSummary",
+    ),
+    "Solvers": (
+        "solve",
+        "create_solver",
+        "RandomSolver",
+        "FirstSolver",
+        "LongestSolver",
+        "LexicalSolver",
+        "BiEncoderSolver",
+        "CrossEncoderSolver",
+        "MultipleChoiceSolver",
+        "RankerSolver",
+        "CausalLmSolver",
+        "ServedSolver",
+        "CascadeSolver",
+    ),
+    "Scores and submissions": (
+        "ScoreMatrix",
+        "read_scores",
+        "write_scores",
+        "read_submission",
+        "write_submission",
+        "validate_submission",
+    ),
+    "Ensembles": ("combine", "build_ensemble", "Ensemble", "EnsembleSettings"),
+    "Evaluation": ("evaluate", "compare", "map_at_k", "Evaluation", "MetricResult", "Comparison"),
+    "Runs and reports": ("run", "write_report", "RunContent"),
+    "Training": ("train", "dry_run", "TrainingOutcome", "DryRun"),
+    "For authors of solvers, metrics and tasks": (
+        "Solver",
+        "BaseSolver",
+        "SolverDescription",
+        "Settings",
+        "Explanation",
+        "OptionReason",
+        "Support",
+        "Metric",
+        "RankMetric",
+        "Task",
+    ),
+    "Errors and version": ("LlmExamError", "SettingsError", "__version__"),
+}
+"""The public names by purpose."""
+
+
 def render_api() -> str:
-    """Return the public names with their signatures and first lines."""
-    parts = ["# Python API\n\n", NOTE, "`import llmexam as lx` gives these names.\n"]
-    for name in llmexam.__all__:
-        item = getattr(llmexam, name)
-        if isinstance(item, str):
-            parts.append(f"\n## `{name}`\n\nThe version of the package.\n")
-            continue
-        where = item.__module__
-        parts.append(f"\n## `{name}`\n\n{_first_line(item)}\n\n")
-        if inspect.isfunction(item):
-            parts.append(f"```text\n{_signature(name, item)}\n```\n\n")
-        parts.append(f"From `{where}`; `help(lx.{name})` says more.\n")
+    """Return the public names by purpose: signatures, fields and methods."""
+    grouped = [name for names in _PUBLIC.values() for name in names]
+    if sorted(grouped) != sorted(llmexam.__all__):
+        raise ValueError(f"_PUBLIC and llmexam differ: {set(grouped) ^ set(llmexam.__all__)}")
+    parts = ["# Python API\n\n", NOTE, "`import llmexam as lx` gives these names.\n\n"]
+    parts += [
+        f"- {title}: {', '.join(f'[`{name}`](#{name.lower()})' for name in names)}\n"
+        for title, names in _PUBLIC.items()
+    ]
+    for title, names in _PUBLIC.items():
+        parts.append(f"\n## {title}\n")
+        for name in names:
+            parts.append(f"\n### `{name}`\n\n")
+            parts += _render_public(name, getattr(llmexam, name))
     return "".join(parts)
+
+
+def _render_public(name: str, item: Any) -> list[str]:
+    if isinstance(item, str):
+        return ["The version of the package.\n"]
+    parts = [f"{_first_line(item)}\n\n"]
+    if inspect.isfunction(item):
+        parts.append(f"```text\n{_signature(name, item)}\n```\n\n")
+    else:
+        if rows := _fields(item):
+            parts += [*_table(("field", "type", "what it is"), rows), "\n"]
+        if rows := _methods(item):
+            parts += [*_table(("method", "what it does"), rows), "\n"]
+    return [*parts, f"From `{item.__module__}`; `help(lx.{name})` shows all of it.\n"]
+
+
+def _fields(item: type) -> list[tuple[str, str, str]]:
+    """Return the fields and properties of a class: those of a dataclass, of settings, others."""
+    texts = _attribute_texts(item)
+    kinds = {
+        name: str(kind)
+        for one in reversed(_our_bases(item))
+        for name, kind in inspect.get_annotations(one).items()
+    }
+    shown = {
+        name: (_plain_type(kind), texts.get(name, ""))
+        for name, kind in kinds.items()
+        if not name.startswith("_") and name != "model_config"
+    }
+    if issubclass(item, BaseModel):
+        for name, field in item.model_fields.items():
+            shown[name] = (shown[name][0], field.description or texts.get(name, ""))
+    for name in _public_members(item):
+        member = inspect.getattr_static(item, name)
+        function = getattr(member, "fget", None) or getattr(member, "func", None)
+        if function is not None:
+            kind = _plain_type(inspect.get_annotations(function).get("return", ""))
+            shown[name] = (kind, texts.get(name) or _first_line(function))
+    return [(f"`{name}`", f"`{kind}`", text) for name, (kind, text) in shown.items()]
+
+
+def _methods(item: type) -> list[tuple[str, str]]:
+    rows = []
+    for name in _public_members(item):
+        member = inspect.getattr_static(item, name)
+        function = getattr(member, "__func__", member)
+        if inspect.isfunction(function):
+            names = [one for one in inspect.signature(function).parameters if one != "self"]
+            names = names[1:] if isinstance(member, classmethod) else names
+            rows.append((f"`{name}({', '.join(names)})`", _first_line(function)))
+    return rows
+
+
+def _public_members(item: type) -> list[str]:
+    """Return names of this package's classes only: pydantic's own methods are not repeated."""
+    names = (name for one in reversed(_our_bases(item)) for name in vars(one))
+    return [name for name in dict.fromkeys(names) if not name.startswith("_")]
+
+
+def _our_bases(item: type) -> list[type]:
+    ours = [one for one in item.__mro__ if one.__module__.startswith("llmexam.")]
+    # What all settings have is listed with `Settings`.
+    shared = {Settings, *Settings.__mro__} if item is not Settings else set()
+    # What all solvers have is listed with `BaseSolver`.
+    shared |= {BaseSolver} if item is not BaseSolver else set()
+    return [one for one in ours if one not in shared]
+
+
+def _plain_type(kind: Any) -> str:
+    text = kind if isinstance(kind, str) else inspect.formatannotation(kind)
+    text = text.removeprefix("ClassVar[").removesuffix("]") if text.startswith("ClassVar") else text
+    return re.sub(r"\b(?:llmexam|pathlib|typing|collections\.abc)\.(?:\w+\.)*", "", text)
 
 
 def _signature(name: str, function: Callable[..., Any]) -> str:

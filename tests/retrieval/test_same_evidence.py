@@ -19,7 +19,7 @@ from llmexam.tasks.multiple_choice import task as run_module
 from llmexam.testing import ConstantSolver
 from llmexam.workflows import solve as solve_module
 from llmexam.workflows.run.pipeline import run_plan
-from llmexam.workflows.solve import solve_file
+from llmexam.workflows.solve import solve
 
 BARE = Question("1", "p", ("a", "b"), answer=0)
 BACKED = Question("2", "p", ("a", "b"), answer=0, passages=(Passage("t"),))
@@ -73,8 +73,8 @@ def test_the_same_evidence_is_taken():
 @pytest.mark.parametrize(
     ("change", "words"),
     [
-        ({"k": 9}, "passages a question 9, in training 4"),
-        ({"depth": 50}, "passages that the reranker chooses among 50, in training 0"),
+        ({"k": 9}, "passages per question 9, in training 4"),
+        ({"depth": 50}, "reranking depth 50, in training 0"),
         ({"kinds": ("dense", "sparse")}, "kinds of index dense + sparse, in training sparse"),
         ({"chunking": {}}, "chunking whole documents, in training tokens 9"),
         ({"reranker": "f" * 64}, "reranker 'ffffffffffff…', in training ''"),
@@ -124,10 +124,10 @@ def test_a_run_and_a_solve_refuse_before_any_work(module, tmp_path, monkeypatch)
 
     def work():
         if module is solve_module:
-            solve_file("bundled", "first", out=tmp_path / "scores.parquet")
+            solve("bundled", "first", out=tmp_path / "scores.parquet")
         else:
             run_plan(tmp_path / "plan.yaml", tmp_path / "run")
 
-    with pytest.raises(SettingsError, match="trained on evidence found in another way"):
+    with pytest.raises(SettingsError, match="trained with evidence retrieved in another way"):
         work()
     assert not list(tmp_path.rglob("*.parquet"))

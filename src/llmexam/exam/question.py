@@ -18,7 +18,7 @@ _NOTHING: Mapping[str, str] = MappingProxyType({})
 
 @dataclass(frozen=True, slots=True)
 class Passage:
-    """A piece of text that may hold evidence.
+    """A passage of text, used as evidence.
 
     Attributes:
         text: The passage itself.
@@ -36,7 +36,7 @@ class Passage:
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """A question, its options, and the evidence that travels with it.
+    """A question with its options and its evidence.
 
     Attributes:
         id: Unique within its exam.
@@ -57,13 +57,14 @@ class Question:
     def __post_init__(self) -> None:
         if not MIN_OPTIONS <= len(self.options) <= MAX_OPTIONS:
             raise ExamError(
-                f"question '{self.id}' has {len(self.options)} options",
-                hint=f"A question has {MIN_OPTIONS} to {MAX_OPTIONS} options",
+                f"question '{self.id}': expected {MIN_OPTIONS} to {MAX_OPTIONS} "
+                f"options, got {len(self.options)}",
+                hint="Correct the number of options",
             )
         if self.answer is not None and not 0 <= self.answer < len(self.options):
             raise ExamError(
-                f"question '{self.id}' has answer index {self.answer} "
-                f"but {len(self.options)} options"
+                f"question '{self.id}': expected an answer index from 0 to "
+                f"{len(self.options) - 1}, got {self.answer}"
             )
 
     @property

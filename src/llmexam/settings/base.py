@@ -33,6 +33,7 @@ class Settings(BaseModel):
 
     Attributes:
         shorthand: The field that a plain text stands for: of `exam: questions.csv`, the path.
+        user_only: Fields that only a user may set, not a model's folder: addresses, keys, costs.
     """
 
     shorthand: ClassVar[str | None] = None
@@ -41,7 +42,6 @@ class Settings(BaseModel):
         frozen=True, extra="forbid", validate_default=True, protected_namespaces=()
     )
     user_only: ClassVar[frozenset[str]] = frozenset()
-    """Settings that a user gives, and that a model's folder may not: addresses, keys, costs."""
 
     @model_validator(mode="before")
     @classmethod
@@ -97,6 +97,34 @@ class Settings(BaseModel):
                 error.message, file=file, field=error.field, hint=error.hint
             ) from None
 
+    @classmethod
+    def take(cls, settings: Settings | None, values: Mapping[str, Any], *, subject: str) -> Self:
+        """Return the settings that a caller gave as an object or as keyword values.
+
+        Args:
+            settings: An object of this class, or None.
+            values: Keyword values, where no object is given.
+            subject: What the settings belong to, for error texts: `"LexicalSolver"`.
+
+        Raises:
+            SettingsError: The object is of another class, both are given, or a key or value is
+                wrong.
+        """
+        if settings is None:
+            return cls.parse(values, subject=subject, given_as="{key}={value}")
+        if not isinstance(settings, cls):
+            raise SettingsError(
+                f"{subject} expected {cls.__name__}, got {type(settings).__name__}",
+                hint="Give settings by keyword, such as seed=1",
+            )
+        if values:
+            raise SettingsError(
+                f"{subject} expected a settings object or keywords, got both",
+                field=next(iter(values)),
+                hint="Give all settings in one way",
+            )
+        return settings
+
 
 def _explain(
     cls: type[BaseModel],
@@ -124,10 +152,10 @@ def _explain(
         about = f": {known.description}" if known and known.description else ""
         value = _example(str(path[-1]), known.annotation if known else None)
         return SettingsError(
-            f"{subject} lacks '{field}', which has no default{about}",
+            f"{subject} needs '{field}', which has no default{about}",
             file=file,
             field=field,
-            hint=f"Give it: {given_as.format(key=field, name=path[-1], value=value)}"
+            hint=f"Set it: {given_as.format(key=field, name=path[-1], value=value)}"
             if given_as
             else None,
         )
@@ -135,7 +163,7 @@ def _explain(
     # Our own checks say what they found.
     if first["type"] != "value_error":
         value = repr(first.get("input"))
-        message += f", not {value if len(value) <= 80 else value[:77] + '...'}"
+        message += f", got {value if len(value) <= 80 else value[:77] + '...'}"
     return SettingsError(f"{subject}: {message}", file=file, field=field)
 
 

@@ -52,7 +52,12 @@ class OptionReason:
 
 @dataclass(frozen=True, slots=True)
 class Explanation:
-    """Why a question was ranked as it was: one reason an option, in the options' order."""
+    """Why the options of a question got their scores.
+
+    Attributes:
+        question_id: Id of the question.
+        options: One reason per option, in the order of the options.
+    """
 
     question_id: str
     options: tuple[OptionReason, ...]
@@ -98,6 +103,9 @@ class Solver(Protocol):
 
     A solver is made from its settings alone, reads evidence only from `question.passages`, and
     gives a question the same scores whatever its neighbours are.
+
+    Attributes:
+        settings: The settings it was made with.
     """
 
     settings: Settings
@@ -176,7 +184,30 @@ class OptionFeatures:
 
 
 class BaseSolver:
-    """What most solvers declare; a family overrides what differs and implements `score`."""
+    """What most solvers share; a family overrides what differs and implements `score`.
+
+    A solver is made from keyword settings, `LexicalSolver(reach=6)`, or from a settings object.
+
+    Attributes:
+        settings_class: The class of its settings.
+        settings: The settings it was made with.
+    """
+
+    settings_class: type[Settings] = Settings
+    settings: Settings
+
+    def __init__(self, settings: Settings | None = None, **values: Any) -> None:
+        """Check the settings.
+
+        Args:
+            settings: An object of `settings_class`.
+            values: Settings by keyword instead; what is not given has its default.
+
+        Raises:
+            SettingsError: A keyword is unknown (the error names the nearest one), or a value is
+                wrong.
+        """
+        self.settings = self.settings_class.take(settings, values, subject=type(self).__name__)
 
     @property
     def order_invariant(self) -> bool:

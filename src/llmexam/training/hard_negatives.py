@@ -13,6 +13,7 @@ from pydantic import Field
 from llmexam.exam.exam import Exam
 from llmexam.exam.letters import MAX_OPTIONS
 from llmexam.exam.normalise import normalise, words_of
+from llmexam.lm.encoding.embedding import load_embedder
 from llmexam.settings.base import Settings
 
 Encode = Callable[[Sequence[str]], NDArray[np.float32]]
@@ -25,9 +26,11 @@ _SPARE = 20
 class HardNegativeSettings(Settings):
     """Options of other training questions that are near to the right one, as more wrong options."""
 
-    n: int = Field(2, ge=1, le=20, description="how many a question gets")
+    n: int = Field(2, ge=1, le=20, description="number of hard negatives per question")
     by: Literal["words", "meaning"] = Field(
-        "words", description="words: rare words in common; meaning: the bi-encoder's cosine"
+        "words",
+        description="similarity. words: rare words in common; meaning: cosine similarity of the "
+        "bi-encoder",
     )
 
 
@@ -94,8 +97,6 @@ def _by_meaning(
     wanted: list[str], texts: list[str], n: int, encode: Encode | None
 ) -> Iterator[NDArray[np.int64]]:
     if encode is None:
-        from llmexam.lm.encoding.embedding import load_embedder
-
         encode = load_embedder().encode
     known, asked = encode(texts).T, encode(wanted)
     for start in range(0, len(wanted), _QUESTIONS_AT_ONCE):

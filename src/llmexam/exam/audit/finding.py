@@ -41,9 +41,9 @@ class Overlap:
         id: Its id.
         file: The other file, or its own.
         other_row: The row there; the line in a plain text.
-        kind: "same question" (prompt and options), "same prompt", "near duplicate" (alike prompt,
-            and an option in common), "like prompt" (alike prompt, other options) or "quoted" (the
-            prompt stands in a plain text).
+        kind: "same question" (prompt and options), "same prompt", "near duplicate" (similar
+            prompt, and an option in common), "similar prompt" (with other options) or "quoted"
+            (the prompt appears in a plain text).
         similarity: Jaccard similarity of the prompts' three-word shingles, 0 to 1.
     """
 

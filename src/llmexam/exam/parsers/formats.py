@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from llmexam.errors import ExamError, nearest
 from llmexam.exam.exam import Exam
 from llmexam.exam.parsers import alpaca, arc, jsonl, kaggle, mmlu
 from llmexam.exam.parsers.source import SourceFile, parse_json
 from llmexam.exam.question import Question
+from llmexam.sample import exam_path
 
 
 @dataclass(frozen=True)
@@ -23,12 +24,14 @@ class ExamFormat:
         looks_like: Whether a file is of this form.
         records: The file's records, in order; raises what is wrong with the file as a whole.
         to_question: The question in a record, given its row from 1; raises what is wrong with it.
+        container: What the file is outside: only forms of the same container are tried.
     """
 
     summary: str
     looks_like: Callable[[SourceFile], bool]
     records: Callable[[SourceFile], Iterable[Any]]
     to_question: Callable[[Any, int], Question]
+    container: Literal["csv", "json", "parquet"] = "json"
 
 
 def _parquet_records(source: SourceFile) -> Iterator[dict[str, Any]]:
@@ -36,7 +39,7 @@ def _parquet_records(source: SourceFile) -> Iterator[dict[str, Any]]:
     from llmexam.exam.parsers import scienceqa
 
     if not source.is_parquet:
-        raise source.error("is not a Parquet file", hint="Choose another --format")
+        raise source.error("expected a Parquet file", hint="Choose another --format")
     return scienceqa.records(source)
 
 
@@ -52,12 +55,14 @@ FORMATS: dict[str, ExamFormat] = {
         kaggle.looks_like,
         kaggle.records,
         kaggle.to_question,
+        container="csv",
     ),
     "mmlu": ExamFormat(
-        "CSV: question,choice0,choice1,...,answer, or the original without a header",
+        "CSV: question,choice0,choice1,...,answer; also the original files without a header",
         mmlu.looks_like,
         mmlu.records,
         mmlu.to_question,
+        container="csv",
     ),
     "jsonl": ExamFormat(
         "JSON Lines: id, prompt, options, answer, passages, metadata",
@@ -66,28 +71,29 @@ FORMATS: dict[str, ExamFormat] = {
         jsonl.to_question,
     ),
     "arc": ExamFormat(
-        "JSON Lines of ARC: question, labelled choices, answerKey",
+        "JSON Lines (ARC): question, labelled choices, answerKey",
         arc.looks_like,
         arc.records,
         arc.to_question,
     ),
     "commonsenseqa": ExamFormat(
-        "JSON Lines of CommonsenseQA: as ARC, with a question_concept",
+        "JSON Lines (CommonsenseQA): as ARC, plus question_concept",
         arc.looks_like_commonsenseqa,
         arc.records,
         arc.to_question,
     ),
     "alpaca": ExamFormat(
-        "JSON list: instruction, input with the options, output",
+        "JSON list (Alpaca): instruction, input with the options, output",
         alpaca.looks_like,
         alpaca.records,
         alpaca.to_question,
     ),
     "scienceqa": ExamFormat(
-        "Parquet of ScienceQA: question, choices, answer",
+        "Parquet (ScienceQA): question, choices, answer",
         lambda source: source.is_parquet,
         _parquet_records,
         _parquet_question,
+        container="parquet",
     ),
 }
 """All forms by name, in the order in which they are tried."""
@@ -114,13 +120,13 @@ def read_exam(path: str | Path, *, format: str | None = None) -> Exam:
     """Read an exam file.
 
     Args:
-        path: The file.
+        path: The file, or `bundled` for the sample exam.
         format: Name of its form, a key of `FORMATS`; None finds out.
 
     Raises:
         ExamError: The file, or a record in it, cannot be read; names file, row and field.
     """
-    source = SourceFile.load(path)
+    source = SourceFile.load(exam_path(path))
     name = _choose(source, format)
     questions = []
     for _, found in _each(source, FORMATS[name]):
@@ -155,12 +161,11 @@ def detect_format(source: SourceFile) -> str | None:
     Raises:
         ExamError: The file is no text and not Parquet.
     """
-    if source.is_parquet:
-        return "scienceqa"
-    is_json = source.text.lstrip()[:1] in ("{", "[")
+    # The text of a Parquet file cannot be read.
+    is_json = not source.is_parquet and source.text.lstrip()[:1] in ("{", "[")
+    container = "parquet" if source.is_parquet else "json" if is_json else "csv"
     for name, form in FORMATS.items():
-        is_csv_form = name in ("kaggle", "mmlu")
-        if is_csv_form != is_json and form.looks_like(source):
+        if form.container == container and form.looks_like(source):
             return name
     return None
 
@@ -168,7 +173,7 @@ def detect_format(source: SourceFile) -> str | None:
 def _choose(source: SourceFile, format: str | None) -> str:
     if format is not None:
         if format not in FORMATS:
-            raise ExamError(f"there is no exam format '{format}'", hint=nearest(format, FORMATS))
+            raise ExamError(f"unknown exam format '{format}'", hint=nearest(format, FORMATS))
         return format
     name = detect_format(source)
     if name is not None:
@@ -178,14 +183,16 @@ def _choose(source: SourceFile, format: str | None) -> str:
         try:
             parse_json(start, "line 1")
         except ExamError as error:
-            raise source.error(error.message, row=1, hint="Write one {...} on every line") from None
+            raise source.error(error.message, row=1, hint="Write one {...} per line") from None
     if not start.startswith(("{", "[")) and {"id", "prediction"} == set(source.csv_header):
-        raise source.error("is a submission, not an exam", hint="Give the file with the questions")
+        raise source.error(
+            "expected an exam, got a submission", hint="Give the file with the questions"
+        )
     shown = start if len(start) <= 80 else start[:77] + "..."
     forms = "; ".join(f"{name} ({form.summary})" for name, form in FORMATS.items())
     raise source.error(
-        f"has none of the known forms; it begins: {shown}",
-        hint=f"If it is one of these, choose it with --format: {forms}",
+        f"cannot detect the exam format; the file starts with: {shown}",
+        hint=f"Choose the format with --format: {forms}",
     )
 
 
@@ -206,4 +213,4 @@ def _each(source: SourceFile, form: ExamFormat) -> Iterator[tuple[int, Question 
                 ),
             )
     if row == 0:
-        raise source.error("has no questions", hint="There is nothing below the header")
+        raise source.error("the file has no questions", hint="Add rows below the header")

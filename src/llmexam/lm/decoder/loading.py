@@ -39,16 +39,21 @@ def read_weights(
             )
     except (OSError, ValueError, KeyError, RuntimeError, SafetensorError) as error:
         text = (str(error).strip() or type(error).__name__).splitlines()[0][:300]
-        raise ModelError(f"cannot be loaded as a decoder: {text}", file=folder.path) from error
+        raise ModelError(
+            f"cannot be loaded as a decoder model: {text}", file=folder.path
+        ) from error
     # First: a head of another shape is named, rather than what it lacks.
     if binary_head:
         require_binary_head(model, folder)
     missing = sorted(set(told["missing_keys"]) - set(new))
     if missing:
         # An encoder, or a body without its head: what is missing was drawn at random.
-        kind = "decoder with a binary head" if binary_head else "causal language model"
+        kind = (
+            "decoder with a binary classification head" if binary_head else "causal language model"
+        )
         raise ModelError(
-            f"has no weights for '{missing[0]}' ({len(missing)} are missing), so it is no {kind}",
+            f"expected a {kind}, but weights are missing for '{missing[0]}' "
+            f"({len(missing)} in all)",
             file=folder.path,
         )
     return model

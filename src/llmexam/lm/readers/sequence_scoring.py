@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from llmexam.errors import ModelError
 from llmexam.lm.encoding.batching import token_batches
 from llmexam.lm.models.loading import ModelFolder, require_packages
+from llmexam.lm.readers.exported_engine import exported_card, load_exported_engine
 from llmexam.storage.hashing import hash_json
 from llmexam.storage.vector_cache import VectorCache
 
@@ -108,10 +109,13 @@ class SequenceScorer:
     def _check(self, sequence: Encoded) -> None:
         n_tokens = len(sequence.ids)
         if not n_tokens or n_tokens != len(sequence.types):
-            raise ModelError(f"a sequence has {n_tokens} ids and {len(sequence.types)} types")
+            raise ModelError(
+                f"expected as many token types as ids, got {len(sequence.types)} for {n_tokens}"
+            )
         if self.max_tokens is not None and n_tokens > self.max_tokens:
             raise ModelError(
-                f"a sequence has {n_tokens} tokens, but the model reads {self.max_tokens}",
+                f"a sequence has {n_tokens} tokens, more than the model's limit of "
+                f"{self.max_tokens}",
                 hint=f"Encode it with `max_tokens` of {self.max_tokens} or less",
             )
 
@@ -168,15 +172,13 @@ def load_sequence_scorer(
         ModelError: The model cannot be used, has no trained head, or was exported for another
             head.
     """
-    from llmexam.lm.readers.exported_engine import exported_card, load_exported_engine
-
     cache = Path(cache_dir) if cache_dir else None
     engine: TorchEngine | ExportedEngine
     card = exported_card(folder)
     if card is not None:
         engine = load_exported_engine(folder, card, head=head, task=task)
         return SequenceScorer(engine, folder, head, cache)
-    require_packages("scoring with a reader")
+    require_packages("scoring with a trained model")
     from llmexam.lm.readers.torch_engine import load_torch_engine
 
     engine = load_torch_engine(folder, head=head, task=task, precision=precision, device=device)

@@ -17,17 +17,15 @@ from llmexam.solvers.protocol import BaseSolver, Explanation, OptionReason
 class RandomSettings(Settings):
     """Settings of solver `random`."""
 
-    seed: int = Field(0, description="another seed gives another order")
+    seed: int = Field(0, description="random seed; another seed gives another order")
 
 
 class RandomSolver(BaseSolver):
     """A random order, the same in every run; it depends on the texts, not on their places."""
 
     settings_class = RandomSettings
+    settings: RandomSettings
     order_invariant = True
-
-    def __init__(self, settings: RandomSettings) -> None:
-        self.settings = settings
 
     def score(self, questions: Sequence[Question]) -> ScoreMatrix:
         """Return numbers in [0, 1) drawn from seed, question id and option text."""
@@ -54,10 +52,8 @@ class FirstSolver(BaseSolver):
     """A, then B, then C: what the places of the answers give away."""
 
     settings_class = FirstSettings
+    settings: FirstSettings
     order_invariant = False
-
-    def __init__(self, settings: FirstSettings) -> None:
-        self.settings = settings
 
     def score(self, questions: Sequence[Question]) -> ScoreMatrix:
         """Return 0 for the first option, -1 for the second, and so on."""
@@ -68,7 +64,9 @@ class FirstSolver(BaseSolver):
     def explain(self, questions: Sequence[Question]) -> list[Explanation]:
         """Return the place of each option."""
         return [
-            Explanation(q.id, tuple(OptionReason(f"place {j + 1}") for j in range(len(q.options))))
+            Explanation(
+                q.id, tuple(OptionReason(f"position {j + 1}") for j in range(len(q.options)))
+            )
             for q in questions
         ]
 
@@ -77,7 +75,7 @@ class LongestSettings(Settings):
     """Settings of solver `longest`."""
 
     unit: Literal["characters", "words"] = Field(
-        "characters", description="what the length is counted in"
+        "characters", description="unit of length: characters or words"
     )
 
 
@@ -85,10 +83,8 @@ class LongestSolver(BaseSolver):
     """The longest option first: how much the length of the options gives away."""
 
     settings_class = LongestSettings
+    settings: LongestSettings
     order_invariant = True
-
-    def __init__(self, settings: LongestSettings) -> None:
-        self.settings = settings
 
     def score(self, questions: Sequence[Question]) -> ScoreMatrix:
         """Return the length of each option."""

@@ -17,6 +17,7 @@ class CrossEncoderSolver(OptionReader):
     """How a trained cross-encoder scores each option, read with prompt and evidence."""
 
     settings_class = CrossEncoderSettings
+    settings: CrossEncoderSettings
     family = "cross-encoder"
     task = "classification"
     encoding_class = CrossEncoderEncoding
@@ -26,6 +27,6 @@ class CrossEncoderSolver(OptionReader):
         # The best option's rival is the second, which is its own score where two share it.
         rivals = [ordered[1] if logit == ordered[0] else ordered[0] for logit in logits]
         return [
-            f"score {logit:.2f}, best of the others {rival:.2f}"
+            f"logit {logit:.2f}, best other option {rival:.2f}"
             for logit, rival in zip(logits, rivals, strict=True)
         ]

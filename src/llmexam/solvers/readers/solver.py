@@ -18,6 +18,7 @@ from llmexam.exam.question import Question
 from llmexam.exam.scores import ScoreMatrix
 from llmexam.lm.models.card import EvidenceOrigin, ModelCard, read_card, read_told, require_family
 from llmexam.lm.models.loading import ModelFolder, load_tokenizer, require_packages, resolve_model
+from llmexam.lm.readers.sequence_scoring import load_sequence_scorer
 from llmexam.settings.base import Settings
 from llmexam.settings.kinds import CacheDir, ModelRef, NotInKey
 from llmexam.solvers.protocol import BaseSolver, Explanation
@@ -39,18 +40,19 @@ class OptionReaderSettings(Settings):
     )
     precision: Literal["auto", "fp32", "bf16", "int8"] = Field(
         "auto",
-        description="'auto' takes bf16 where the processor multiplies it fast; 'int8' is faster "
-        "and less exact, for a BERT on a CPU with VNNI or AMX",
+        description="numeric precision; 'auto' uses bf16 where the processor has fast bf16 "
+        "arithmetic, else fp32; 'int8' is faster and less exact, for BERT models on "
+        "a CPU with VNNI or AMX",
     )
     device: str = Field("cpu", description="torch device, such as 'cpu' or 'cuda'")
     cache_dir: CacheDir | None = Field(
-        None, description="keep scores in this folder, so that nothing is scored twice"
+        None, description="folder that caches scores, so that no text is scored twice"
     )
     allow_other_evidence: Annotated[bool, NotInKey()] = Field(
-        False, description="take evidence that was found in another way than in training"
+        False, description="accept evidence retrieved with other settings than in training"
     )
     n_supports: Annotated[int, NotInKey()] = Field(
-        3, ge=0, description="sentences shown for each option"
+        3, ge=0, description="number of supporting sentences reported for each option"
     )
 
 
@@ -83,10 +85,11 @@ class OptionReader(BaseSolver):
     task: ClassVar[Literal["multiple-choice", "classification"]]
     encoding_class: ClassVar[type[EncodingSettings]] = EncodingSettings
     order_invariant = True
+    settings: OptionReaderSettings
 
-    def __init__(self, settings: OptionReaderSettings) -> None:
+    def __init__(self, settings: OptionReaderSettings | None = None, **values: Any) -> None:
         require_packages(f"solver '{self.family}'")
-        self.settings = settings
+        super().__init__(settings, **values)
         self._known: dict[str, Read] = {}
 
     def score(self, questions: Sequence[Question]) -> ScoreMatrix:
@@ -170,8 +173,6 @@ class OptionReader(BaseSolver):
 
     @cached_property
     def _scorer(self) -> SequenceScorer:
-        from llmexam.lm.readers.sequence_scoring import load_sequence_scorer
-
         settings = self.settings
         return load_sequence_scorer(
             self._folder,

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from functools import cached_property
 from importlib.util import find_spec
+from typing import Any
 
 from llmexam.errors import EndpointError, MissingDependencyError
 from llmexam.exam.question import Question
@@ -52,12 +53,14 @@ class ServedSolver(BaseSolver):
     """
 
     settings_class = ServedSettings
+    settings: ServedSettings
 
-    def __init__(self, settings: ServedSettings) -> None:
+    def __init__(self, settings: ServedSettings | None = None, **values: Any) -> None:
         if find_spec("openai") is None:
             raise MissingDependencyError("solver 'openai'", "openai", "openai")
+        super().__init__(settings, **values)
+        settings = self.settings
         require_key(settings)
-        self.settings = settings
         self._template = served_template(settings.template) if settings.template else None
         self._pool = ShotPool(settings.shots) if settings.shots is not None else None
         self._meter = Meter(settings)
@@ -233,12 +236,12 @@ class ServedSolver(BaseSolver):
             return
         said = next((one.text.strip() for one in readings if one.text.strip()), "")
         raise EndpointError(
-            f"none of {len(readings)} answers could be read: "
-            + (f"one says {said[:80]!r}" if said else "they are empty"),
-            hint="Models that reason first need `answers: ranking` and more `max_tokens`; others "
-            "may need a `template` or `system` that asks for the letter alone",
+            f"none of {len(readings)} answers could be parsed: "
+            + (f"the first is {said[:80]!r}" if said else "all are empty"),
+            hint="For reasoning models set `answers: ranking` and raise `max_tokens`; for "
+            "others set a `template` or `system` that requests the letter only",
         )
 
     def _require_told(self, requests: Sequence[Request], replies: dict[str, Reply]) -> None:
         if all(replies[one.key].tokens is None for one in requests):
-            raise logprobs_refused(self.settings, "the answers have none")
+            raise logprobs_refused(self.settings, "the reply has none")

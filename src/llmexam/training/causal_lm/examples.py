@@ -10,7 +10,7 @@ import numpy as np
 from llmexam.errors import SettingsError
 from llmexam.exam.exam import Exam
 from llmexam.exam.question import Question
-from llmexam.lm.decoder import Continuation
+from llmexam.lm.decoder import Continuation, build_trie
 from llmexam.solvers.causal_lm.asking import Asking, asking_of
 from llmexam.solvers.causal_lm.checks import require_telling
 from llmexam.solvers.causal_lm.prompting import Prompted, Prompter
@@ -172,8 +172,6 @@ class Examples:
 
 def count_tokens(example: Example) -> int:
     """Return how many distinct tokens of an example go through the model."""
-    from llmexam.lm.decoder import build_trie
-
     return build_trie([part.request for part in example.parts]).n_nodes
 
 
@@ -208,8 +206,8 @@ def _require_mode(settings: CausalLmTrainingSettings, template: PromptTemplate) 
     modes = _MODES[settings.objective]
     if template.mode not in modes:
         raise SettingsError(
-            f"objective '{settings.objective}' does not go with template "
-            f"'{settings.encoding.template}', whose mode is '{template.mode}'",
+            f"objective '{settings.objective}' does not support template "
+            f"'{settings.encoding.template}' of mode '{template.mode}'",
             field="encoding.template",
-            hint=f"Take a template of mode {' or '.join(modes)}",
+            hint=f"Use a template of mode {' or '.join(modes)}",
         )

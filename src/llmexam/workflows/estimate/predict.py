@@ -12,6 +12,7 @@ from llmexam.exam.exam import Exam
 from llmexam.exam.loading import load_exam
 from llmexam.exam.question import Question
 from llmexam.retrieval.search import attach_evidence, check_model_is_used
+from llmexam.solvers.cascade.certainty import most_asked
 from llmexam.solvers.protocol import Solver
 from llmexam.solvers.registry import create_solver
 from llmexam.workflows.estimate.decoder import DecoderReads, predict_decoder
@@ -119,7 +120,9 @@ def estimate(
         SettingsError: There are no questions, or a number cannot be.
     """
     if not questions or not samples or min(samples) < 1 or not 0 <= margin < 1:
-        raise SettingsError("an estimate needs questions, samples of 1 or more, a margin below 1")
+        raise SettingsError(
+            "expected at least one question, samples of 1 or more and a margin below 1"
+        )
     wanted = n_questions or len(questions)
     found = predict(questions, solver, name=name, n_questions=n_questions, samples=samples)
     if solver.describe().cost == "cascade" and len(found.stages) == 2:
@@ -180,7 +183,7 @@ def _predict_members(
     samples: Sequence[int] = (4, 16),
 ) -> Prediction:
     """Return what the solvers take that a solver asks: all of the exam, or a cascade's share."""
-    notes = ["what it does itself is not in it, and takes little"]
+    notes = ["its own computation is not included, but is small"]
     if solver.describe().cost == "cascade":
         stages, notes = _predict_cascade(
             questions,
@@ -242,10 +245,8 @@ def _predict_cascade(
     samples: Sequence[int],
 ) -> tuple[list[Prediction], list[str]]:
     """Return the predictions of both solvers, and what should be known."""
-    from llmexam.solvers.cascade.certainty import most_asked
-
     spec = cascade.settings
-    notes = [f"the second is asked about {spec.share:.1%} of the questions at most"]
+    notes = [f"the second solver scores at most {spec.share:.1%} of the questions"]
     if spec.time_budget is not None:
         notes.append(f"time_budget stops it after {spec.time_budget:g} s")
     first, second = cascade.members["first"], cascade.members["second"]
@@ -261,8 +262,9 @@ def _predict_cascade(
         if first.describe().costs_money or seconds > _CHOOSING_SECONDS:
             if size < wanted or spec.threshold is not None:
                 notes.append(
-                    "what the second is asked is known when the first has scored all: the run may "
-                    "ask it other questions than were asked for this"
+                    "which questions the second solver scores is known only after "
+                    "the first has scored all, so the run may send other questions "
+                    "than this estimate did"
                 )
         else:
             # Answers to these are what the run asks for.

@@ -23,7 +23,7 @@ from llmexam.tasks.registry import task_of
 from llmexam.tasks.task import Task
 from llmexam.workflows.own_files import delete_recorded, has_stage_records, refuse_links
 from llmexam.workflows.provenance import describe_run
-from llmexam.workflows.run.plan import read_plan
+from llmexam.workflows.run.plan import parse_plan, read_plan
 
 AnyTask = Task[Any, Any, Any]
 
@@ -45,24 +45,25 @@ _OWN = (".lock", RUN_FILE, *_RESULTS, _MARK, "index")
 
 
 def run_plan(
-    plan: str | Path | RunPlan,
+    plan: str | Path | Mapping[str, Any] | RunPlan,
     folder: str | Path,
     *,
     changes: Mapping[str, Any] | None = None,
-    fresh: bool = False,
+    overwrite: bool = False,
     command: str = "",
     announce: Announce = lambda name, n_done, n_all: None,
 ) -> RunContent:
-    """Run a plan and write everything into one folder.
+    """Run a plan and write all results to one folder.
 
     The folder gets `plan.yaml` (with all defaults filled in), `scores/<solver>.parquet`,
     `metrics.json` (if the exam has answers), `submission.csv`, `report.html` and `run.json`.
 
     Args:
-        plan: A plan, the path of one, or `demo`.
+        plan: A plan, its YAML file, its keys and values, or `demo`. Relative paths start at the
+            folder of the file, those of a mapping at the working directory.
         folder: The run folder. An earlier run's results in it are used where they still fit.
-        changes: Keys of the plan to change, nested; only where a path is given.
-        fresh: Use nothing of an earlier run.
+        changes: Keys of the plan to change, nested; only where a file is given.
+        overwrite: Compute all stages again instead of using the cached ones.
         command: The command that asked for this, for the report.
         announce: Called with the name of each stage as it begins and goes on: see `LocalExecutor`.
 
@@ -75,6 +76,8 @@ def run_plan(
             link.
         LlmExamError: Whatever a stage finds wrong with its input.
     """
+    if isinstance(plan, Mapping):
+        plan = parse_plan(plan, base=Path.cwd(), file=None)
     checked = plan if isinstance(plan, RunPlan) else read_plan(plan, changes or {})
     path = Path(folder)
     task = task_of(checked.task)
@@ -83,7 +86,7 @@ def run_plan(
     refuse_links(path, own)
     with lock_folder(path):
         (path / _MARK).mkdir(exist_ok=True)
-        stages = LocalExecutor(path, fresh=fresh, announce=announce)
+        stages = LocalExecutor(path, overwrite=overwrite, announce=announce)
         return _run(checked, path, stages, command)
 
 
@@ -147,7 +150,9 @@ def _drop_others(folder: Path, content: RunContent, task: AnyTask) -> None:
 
 def _require_run_folder(path: Path, own: Sequence[str]) -> None:
     if path.exists() and not path.is_dir():
-        raise RunError("this is a file", file=path, hint="Choose a folder for the run")
+        raise RunError(
+            "expected a folder, got a file", file=path, hint="Choose a folder for the run"
+        )
     if path.is_dir():
         names = {entry.name for entry in path.iterdir()} - {".lock"}
         # A run that was stopped early has no records yet, but nothing of others either.
@@ -155,7 +160,7 @@ def _require_run_folder(path: Path, own: Sequence[str]) -> None:
         # A training finds evidence by the same stages, and keeps scores in the same place.
         if names and (_MARK not in names or TRAINING_MARK in names or not is_run):
             raise RunError(
-                "this folder holds something other than a run",
+                "the folder contains files that are not of a run",
                 file=path,
                 hint="Choose an empty or a new folder",
             )

@@ -33,6 +33,7 @@ from llmexam.lm.decoder.model import (
     choose_decoder_dtype,
     rotations_change_at,
 )
+from llmexam.lm.decoder.probe import probe_requests
 from llmexam.lm.decoder.requests import Group, LogProbs, require_kind
 from llmexam.lm.decoder.streaming.memory_plan import (
     MemoryBudget,
@@ -43,7 +44,7 @@ from llmexam.lm.decoder.streaming.skeleton import Skeleton
 from llmexam.lm.decoder.streaming.state_store import StateStore
 from llmexam.lm.decoder.streaming.weight_files import Reading, WeightFiles
 from llmexam.lm.models.device import torch_device
-from llmexam.lm.models.loading import ModelFolder
+from llmexam.lm.models.loading import ModelFolder, load_tokenizer
 
 _LOG = logging.getLogger(__name__)
 # How far a layer may be from the model's own attention, as a part of what it adds to the states.
@@ -90,7 +91,8 @@ class StreamedScorer:
     ) -> None:
         if precision in ("int8", "nf4"):
             raise SettingsError(
-                f"layers are not streamed in {precision}", hint="Take bf16, fp16 or fp32"
+                f"expected precision bf16, fp16 or fp32 for a streamed model, got {precision}",
+                hint="Use one of these",
             )
         self.folder = folder
         self.work = Work()
@@ -122,8 +124,6 @@ class StreamedScorer:
     @cached_property
     def tokenizer(self) -> Any:
         """Its tokenizer."""
-        from llmexam.lm.models.loading import load_tokenizer
-
         return load_tokenizer(self.folder)
 
     def score(
@@ -146,16 +146,17 @@ class StreamedScorer:
         longest = max((len(r.tokens) for group in groups for r in group), default=0)
         if self.longest is not None and longest > self.longest:
             raise ModelError(
-                f"a request has {longest} tokens, and the model reads {self.longest}",
-                hint="Cut the evidence, or take fewer examples",
+                f"a prompt has {longest} tokens, more than the model's limit of {self.longest}",
+                hint="Use less evidence or fewer examples",
             )
         limit = rotations_change_at(self._skeleton.config)
         if limit is not None and longest - 1 > limit:
             raise ModelError(
-                f"its rotations change after {limit} tokens, and a request has {longest}: layers "
-                "that are streamed share what both kinds begin with",
+                f"LongRoPE switches its scaling factors after {limit} tokens, and a "
+                f"prompt has {longest}: streamed layers cannot share prefixes across "
+                "that limit",
                 file=self.folder.path,
-                hint=f"Set `max_tokens: {limit + 1}`, or load it whole",
+                hint=f"Set `max_tokens: {limit + 1}`, or `streamed: false`",
             )
         self.work.count_asked(groups)
         prefix = shared_prefix(groups)
@@ -316,8 +317,6 @@ def require_sharing(skeleton: Skeleton, index: int, weights: dict[str, Tensor]) 
     Raises:
         ModelError: It does not.
     """
-    from llmexam.lm.decoder.probe import probe_requests
-
     try:
         apart = _difference(skeleton, index, weights, probe_requests(256))
     except Exception as error:  # whatever a model's own code does not expect
@@ -325,10 +324,11 @@ def require_sharing(skeleton: Skeleton, index: int, weights: dict[str, Tensor]) 
         apart = float("inf")
     if not apart <= _TOLERANCE.get(skeleton.dtype, 0.1):
         raise ModelError(
-            f"{skeleton.architecture} cannot be streamed layer by layer: its layer {index} cannot "
-            f"share tokens between requests (off by {apart:.2g} of what it adds)",
+            f"{skeleton.architecture} cannot be streamed layer by layer: layer "
+            f"{index} gives other results with cached prefixes (relative difference "
+            f"{apart:.2g})",
             file=skeleton.folder.path,
-            hint="Try `precision: fp32`, or load it whole, in fewer bits if it does not fit",
+            hint="Try `precision: fp32`, or set `streamed: false` with int8 or nf4",
         )
 
 
