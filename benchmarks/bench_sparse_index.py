@@ -27,7 +27,7 @@ from typing import Any
 
 from llmexam.evidence.corpus import read_corpus
 from llmexam.evidence.cranfield import read_cranfield
-from llmexam.evidence.index.analysis import UNPRUNED, SearchSettings
+from llmexam.evidence.index.analysis import SearchSettings
 from llmexam.evidence.index.sparse import SparseIndex
 from llmexam.evidence.judgements import judge
 from llmexam.evidence.queries import make_queries
@@ -81,7 +81,7 @@ def timed(repeats: int, work: Callable[[], Any]) -> tuple[float, float, Any]:
 
 
 def run_sparse(options: argparse.Namespace, pruned: bool) -> dict[str, Any]:
-    base = SearchSettings() if pruned else UNPRUNED
+    base = SearchSettings() if pruned else SearchSettings(budget=None)
     settings = base.model_copy(update={"threads": options.threads})
     asked = queries(options.data, options.queries)
     with tempfile.TemporaryDirectory() as folder:
@@ -153,7 +153,10 @@ def show_cranfield(folder: Path) -> None:
     rankings = {}
     with tempfile.TemporaryDirectory() as place:
         index = SparseIndex.build(Path(place) / "index", collection.documents)
-        for name, settings in (("sparse, pruned", SearchSettings()), ("sparse, all", UNPRUNED)):
+        for name, settings in (
+            ("sparse, pruned", SearchSettings()),
+            ("sparse, all", SearchSettings(budget=None)),
+        ):
             rankings[name] = [[p.id for p in r] for r in index.search(asked, 100, settings)]
     if find_spec("bm25s"):
         import bm25s

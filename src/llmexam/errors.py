@@ -11,6 +11,7 @@ LlmExamError
 │   └── UntrainedModelError a model was not trained for what it is asked to do
 ├── ScoreError              scores break the ScoreMatrix contract
 ├── RunError                a run folder cannot be used
+├── CacheError              cached answers on disk cannot be used
 ├── ModelError              model weights cannot be used
 ├── EndpointError           a served model does not answer as it should
 └── MissingDependencyError  an optional package is not installed
@@ -102,6 +103,10 @@ class ScoreError(LlmExamError):
 
 class RunError(LlmExamError):
     """A run folder cannot be used."""
+
+
+class CacheError(LlmExamError):
+    """Cached answers on disk cannot be used."""
 
 
 class ModelError(LlmExamError):

@@ -6,7 +6,7 @@ from llmexam.ensemble.combine import combine
 from llmexam.ensemble.gains import member_gains
 from llmexam.ensemble.greedy import select
 from llmexam.ensemble.settings import EnsembleSettings
-from llmexam.ensemble.weights import fit_out_of_fold, fit_weights
+from llmexam.ensemble.weights import fit_out_of_fold
 from llmexam.errors import SettingsError
 from llmexam.evaluation.metrics import MAPAtK, map_at_k
 from llmexam.exam.exam import Exam
@@ -37,7 +37,7 @@ def make(n=300, seed=0, **signals):
 def test_the_better_member_is_taken_more_often(method, metric):
     exam, members = make(strong=2.0, weak=0.7, noise=0.0)
     settings = EnsembleSettings(method=method, weights="greedy", greedy_metric=metric)
-    weights = fit_weights(members, exam, settings)
+    weights = fit_out_of_fold(members, exam, settings).weights
     assert weights["strong"] > weights["weak"] >= weights["noise"]
     assert sum(weights.values()) == pytest.approx(1)
 
@@ -68,7 +68,7 @@ def test_scores_never_saw_their_own_fold():
     for fold, weights in zip(k_folds(exam, 5, seed=0), found.fold_weights, strict=True):
         others = np.setdiff1d(np.arange(60), fold)
         rest = {name: member.subset(others) for name, member in members.items()}
-        assert weights == fit_weights(rest, exam.subset(others), GREEDY)
+        assert weights == fit_out_of_fold(rest, exam.subset(others), GREEDY).weights
         own = combine({n: m.subset(fold) for n, m in members.items()}, "mean-z", weights)
         assert found.scores.subset(fold).values.tolist() == own.values.tolist()
 

@@ -5,7 +5,7 @@ from llmexam.ensemble.combine import METHODS, combine
 from llmexam.ensemble.likelihood import loss_of, minimise_loss
 from llmexam.ensemble.normalise import z_scores
 from llmexam.ensemble.settings import EnsembleSettings
-from llmexam.ensemble.weights import fit_out_of_fold, fit_weights
+from llmexam.ensemble.weights import fit_out_of_fold
 from llmexam.errors import ExamError, ScoreError
 from llmexam.evaluation.metrics import map_at_k
 from llmexam.exam.exam import Exam
@@ -34,14 +34,14 @@ def make(n=300, seed=0, signals=(2.0, 1.0, 0.0)):
 
 def test_better_members_get_more_weight():
     exam, members = make()
-    weights = fit_weights(members, exam)
+    weights = fit_out_of_fold(members, exam).weights
     assert weights["strong"] > weights["weak"] > weights["noise"] >= 0
     assert sum(weights.values()) == pytest.approx(1)
 
 
 def test_a_member_that_is_wrong_on_purpose_gets_no_weight():
     exam, members = make(signals=(2.0, -2.0))
-    assert fit_weights(members, exam)["weak"] == 0.0
+    assert fit_out_of_fold(members, exam).weights["weak"] == 0.0
 
 
 def test_no_nearby_weights_are_more_likely():
@@ -75,21 +75,21 @@ def test_slope_and_curvature_are_those_of_theloss_of():
 def test_twins_share_their_weight():
     exam, members = make(signals=(2.0, 1.0))
     twins = {**members, "twin": members["strong"]}
-    weights = fit_weights(twins, exam)
+    weights = fit_out_of_fold(twins, exam).weights
     assert weights["twin"] == pytest.approx(weights["strong"], rel=1e-4)
 
 
 def test_members_that_say_nothing_share_equally():
     exam, members = make(n=20)
     silent = ScoreMatrix.from_rows(exam.ids, np.ones((20, 5)))
-    assert fit_weights({"a": silent, "b": silent}, exam) == {"a": 0.5, "b": 0.5}
-    alone = fit_weights({"a": silent, "strong": members["strong"]}, exam)
+    assert fit_out_of_fold({"a": silent, "b": silent}, exam).weights == {"a": 0.5, "b": 0.5}
+    alone = fit_out_of_fold({"a": silent, "strong": members["strong"]}, exam).weights
     assert alone["strong"] == pytest.approx(1)
 
 
 def test_members_that_never_err_get_finite_weights():
     exam, members = make(n=30, signals=(50.0, 40.0))
-    weights = fit_weights(members, exam)
+    weights = fit_out_of_fold(members, exam).weights
     assert np.isfinite(list(weights.values())).all()
     assert sum(weights.values()) == pytest.approx(1)
 
@@ -119,7 +119,7 @@ def _by_hand(members, exam, fold, i):
     """Combine question i with weights fitted on all questions outside its fold."""
     others = [j for j in range(len(exam)) if j not in set(fold.tolist())]
     rest = {name: member.subset(others) for name, member in members.items()}
-    weights = fit_weights(rest, exam.subset(others))
+    weights = fit_out_of_fold(rest, exam.subset(others)).weights
     return combine({n: m.subset([i]) for n, m in members.items()}, "mean-z", weights).values[0]
 
 
@@ -181,6 +181,6 @@ def test_what_cannot_be_fitted():
         fit_out_of_fold(members, exam, EnsembleSettings(n_folds=11))
     unlabelled = Exam(tuple(Question(q.id, q.prompt, q.options) for q in exam))
     with pytest.raises(ExamError, match="no answer"):
-        fit_weights(members, unlabelled)
+        fit_out_of_fold(members, unlabelled)
     with pytest.raises(ScoreError, match="do not belong to this exam"):
-        fit_weights(members, exam.subset([0, 1]))
+        fit_out_of_fold(members, exam.subset([0, 1]))

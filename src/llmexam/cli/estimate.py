@@ -98,7 +98,7 @@ def estimate(
 
         typer.echo(dumps(found.to_json(), indent=2))
     else:
-        from llmexam.workflows.estimate.text import describe
+        from llmexam.workflows.estimate.prediction import describe
 
         typer.echo(describe(found))
     if not (found.fits and found.fits_memory):

@@ -81,21 +81,6 @@ def fit_out_of_fold(
     )
 
 
-def fit_weights(
-    matrices: Mapping[str, ScoreMatrix], exam: Exam, settings: EnsembleSettings | None = None
-) -> dict[str, float]:
-    """Return the weights that suit an exam best; they add up to 1.
-
-    They are for other exams: on this one they know the answers. Arguments and errors are those
-    of `fit_out_of_fold`, except that any number of questions will do.
-    """
-    require_answers(exam)
-    members = {name: align_scores(exam, matrix) for name, matrix in align_members(matrices).items()}
-    chosen = settings or EnsembleSettings()
-    points = _points(members, chosen)
-    return _name(sorted(members), _finder(chosen)(points, exam.answers))
-
-
 def _finder(settings: EnsembleSettings) -> Callable[[Floats, NDArray[np.int64]], Floats]:
     if settings.weights == "greedy":
         name = settings.greedy_metric

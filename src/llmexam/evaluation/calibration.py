@@ -92,21 +92,20 @@ def _slope(gaps: Floats, sharpness: float) -> tuple[float, float]:
 
 
 def out_of_fold_probabilities(
-    scores: ScoreMatrix, answers: NDArray[np.int64], *, n_folds: int = N_FOLDS, seed: int = 0
+    scores: ScoreMatrix, answers: NDArray[np.int64], *, seed: int = 0
 ) -> Floats:
     """Return probabilities, each with a temperature fitted without its own question.
 
     Args:
         scores: Scores, shape `[n_questions, n_options]`.
         answers: Indices of the right options, shape `[n_questions]`.
-        n_folds: Parts the questions are dealt into at random; as many as questions if fewer.
         seed: Seed of the dealing.
     """
     n = len(scores)
     temperatures = np.ones(n)
     if n > 1:
         order = np.random.default_rng(seed).permutation(n)
-        for fold in np.array_split(order, min(n_folds, n)):
+        for fold in np.array_split(order, min(N_FOLDS, n)):
             others = np.setdiff1d(order, fold)
             temperatures[fold] = fit_temperature(scores.subset(others), answers[others])
     return softmax(scores, temperatures)

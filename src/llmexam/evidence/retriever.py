@@ -13,6 +13,9 @@ from llmexam.exam.question import Passage, Question
 
 Given = Literal["keep", "drop", "append"]
 
+FUSION_DEPTH = 50
+"""Passages asked for each query where a question has several, before they are fused."""
+
 
 class Retriever(Protocol):
     """Anything that finds passages."""
@@ -90,7 +93,6 @@ def attach_passages(
     query_form: QueryForm = "prompt+each-option",
     k: int = 4,
     given: Given = "keep",
-    depth: int = 50,
     reranker: PassageReranker | None = None,
 ) -> Exam:
     """Return the exam with the passages found for its questions, best first.
@@ -103,7 +105,6 @@ def attach_passages(
         given: What becomes of passages the questions have already. `keep`: such a question
             keeps them and is not searched. `drop`: found ones take their place. `append`: found
             ones that say something else come after them.
-        depth: Passages asked for every query where a question has several, before fusion.
         reranker: Chooses the k passages among the first that were found; given ones are not
             put in another order.
 
@@ -118,7 +119,7 @@ def attach_passages(
     flat = [query for of_question in queries for query in of_question]
     several = any(len(of_question) > 1 for of_question in queries)
     wanted = max(k, reranker.depth) if reranker else k
-    asked_for = max(wanted, depth) if several else wanted
+    asked_for = max(wanted, FUSION_DEPTH) if several else wanted
     rankings = iter(retriever.retrieve(flat, asked_for) if flat else [])
     candidates: list[list[Passage]] = []
     for of_question in queries:

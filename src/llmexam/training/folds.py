@@ -17,7 +17,7 @@ from llmexam.exam.scores import ScoreMatrix
 from llmexam.exam.splits import k_folds
 from llmexam.solvers.registry import create_solver
 from llmexam.storage.hashing import hash_json
-from llmexam.tracking.tracker import NoTracker, Tracker
+from llmexam.tracking.tracker import NoTracker
 from llmexam.training.base.processes import is_first_process, wait_for_all
 from llmexam.training.protocol import TrainedModel, Trainer
 from llmexam.training.trained_model import read_trained_model
@@ -53,7 +53,6 @@ def train_folds(
     score: ScoreModel,
     card: dict[str, Any],
     dev: Exam | None = None,
-    tracker: Tracker | None = None,
     seed: int = 0,
     announce: Callable[[int, int], None] = lambda n_done, n_all: None,
 ) -> Folds:
@@ -71,7 +70,6 @@ def train_folds(
         score: Scores questions by the model in a folder, such as `score_with("multiple-choice")`.
         card: Fields of `ModelCard` that the caller knows.
         dev: Questions that choose the best step.
-        tracker: Told of the curves; no one if not given.
         seed: Of the folds.
         announce: Called with how many folds are done, and how many there are.
 
@@ -89,7 +87,7 @@ def train_folds(
         # The card names what this model saw, not what its fellows did.
         seen = {**card.get("data", {}), "train": train.content_hash}
         model = read_trained_model(place) or make_trainer(number).fit(
-            train, dev, place, card={**card, "data": seen}, tracker=tracker or NoTracker()
+            train, dev, place, card={**card, "data": seen}, tracker=NoTracker()
         )
         wait_for_all()  # the first process has written the model by then
         # A Trainer and its callbacks hold one another; five models left lying are gigabytes.

@@ -22,8 +22,9 @@ NEAR_THRESHOLD = 0.7
 # From this much of the evidence cut on, it is a warning and not a note.
 _MUCH_CUT = 0.5
 _LEAKS = ("same question", "same prompt", "near duplicate")
-# How far the first loss of a softmax may be from that of even scores.
-FIRST_LOSS_TOLERANCE = 0.5
+# How far the loss of a softmax may be from that of even scores: the first one, and the last one
+# of a model that learned nothing.
+FIRST_LOSS_TOLERANCE, STUCK_TOLERANCE = 0.5, 0.01
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,24 +169,18 @@ def expected_first_loss(n_options: Sequence[int]) -> float:
     return sum(math.log(n) for n in n_options) / len(n_options)
 
 
-def check_first_loss(
-    curve: Sequence[CurvePoint],
-    n_options: Sequence[int],
-    *,
-    tolerance: float = FIRST_LOSS_TOLERANCE,
-) -> Finding | None:
+def check_first_loss(curve: Sequence[CurvePoint], n_options: Sequence[int]) -> Finding | None:
     """Return a warning if a new softmax head did not begin near even scores.
 
     Args:
         curve: What was measured; its first point is that of the first step.
         n_options: Options of each training question.
-        tolerance: How far the loss may be from the mean of ln(n_options).
     """
     losses = [point.values["loss"] for point in curve if "loss" in point.values]
     if not losses:
         return None
     expected = expected_first_loss(n_options)
-    if abs(losses[0] - expected) <= tolerance:
+    if abs(losses[0] - expected) <= FIRST_LOSS_TOLERANCE:
         return None
     text = (
         f"the first loss is {losses[0]:.3f}, but a new head should give about "
@@ -194,19 +189,16 @@ def check_first_loss(
     return Finding("first loss", "warning", text)
 
 
-def check_stuck(
-    curve: Sequence[CurvePoint], n_options: Sequence[int], *, tolerance: float = 0.01
-) -> Finding | None:
+def check_stuck(curve: Sequence[CurvePoint], n_options: Sequence[int]) -> Finding | None:
     """Return a warning if a softmax ended where even scores are: nothing was learned.
 
     Args:
         curve: What was measured.
         n_options: Options of each training question.
-        tolerance: How near the last loss is to the mean of ln(n_options).
     """
     losses = [point.values["loss"] for point in curve if "loss" in point.values]
     expected = expected_first_loss(n_options)
-    if len(losses) < 2 or losses[-1] < expected - tolerance or losses[-1] > expected + tolerance:
+    if len(losses) < 2 or abs(losses[-1] - expected) > STUCK_TOLERANCE:
         return None
     text = (
         f"the final loss is {losses[-1]:.3f}, that of equal scores: the model learned "

@@ -1,7 +1,6 @@
 import pytest
 
 from llmexam.evidence.index.analysis import (
-    UNPRUNED,
     SearchSettings,
     build_analyzer,
     choose_terms,
@@ -48,7 +47,3 @@ def test_terms_are_folded_and_stemmed(stop_words: bool):
     terms = build_analyzer(stop_words=stop_words).analyze("The Galaxies' café-3.5 " + "x" * 99)
     expected = ["galaxi", "cafe", "3", "5"]
     assert terms == (expected if stop_words else ["the", *expected[:0], "galaxi", *expected[1:]])
-
-
-def test_unpruned_settings_have_no_budget():
-    assert UNPRUNED.budget is None

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from llmexam.errors import CorruptIndexError, EvidenceIndexError, IndexMismatchError
-from llmexam.evidence.index.analysis import UNPRUNED, SearchSettings
+from llmexam.evidence.index.analysis import SearchSettings
 from llmexam.evidence.index.files import held_for_writing, index_hash
 from llmexam.evidence.index.sparse import SparseIndex, SparseSettings, _as_corrupt
 from llmexam.evidence.index.writer import IndexWriter
@@ -72,8 +72,8 @@ def test_threads_change_nothing(index: SparseIndex):
 
 
 def test_a_word_that_repeats_in_the_query_counts_as_often(index: SparseIndex):
-    once = index.search(["whale"], 1, UNPRUNED)[0][0].score
-    twice = index.search(["whale whale"], 1, UNPRUNED)[0][0].score
+    once = index.search(["whale"], 1, SearchSettings(budget=None))[0][0].score
+    twice = index.search(["whale whale"], 1, SearchSettings(budget=None))[0][0].score
     assert once is not None
     assert twice == pytest.approx(2 * once)
 

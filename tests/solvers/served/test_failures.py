@@ -104,7 +104,7 @@ def test_the_key_is_sent_and_shown_nowhere(endpoint, make, tmp_path, caplog, mon
         solver = make(api_key_env="OTHER_KEY")
         solver.score([QUESTION])
     assert endpoint.keys == ["Bearer sk-other-12"] * len(endpoint.keys)
-    kept = [path.read_text() for path in (tmp_path / "answers").iterdir()]
+    kept = [path.read_text("latin-1") for path in (tmp_path / "answers").iterdir()]
     seen = [caplog.text, repr(solver), repr(vars(solver)), str(solver.settings), *kept]
     seen.append(solver.settings.model_dump_json())
     assert caplog.text

@@ -6,10 +6,12 @@ import json
 import os
 import signal
 import socket
+import sqlite3
 import subprocess
 import sys
 import textwrap
 import time
+from contextlib import closing
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -22,6 +24,7 @@ from llmexam.exam.writers import write_exam
 from llmexam.solvers.registry import create_solver
 from llmexam.solvers.served.requests import write_request
 from llmexam.solvers.served.settings import ServedSettings
+from llmexam.storage.answer_store import FILE
 from llmexam.workflows.estimate.predict import predict
 
 pytest.importorskip("openai", reason="the extra openai is not installed")
@@ -305,7 +308,11 @@ def test_a_run_killed_against_a_real_server_goes_on(llama_cpp_port, tmp_path):
     folder = tmp_path / "answers"
 
     def n_kept():
-        return sum(len(path.read_text().splitlines()) for path in folder.glob("*.jsonl"))
+        try:
+            with closing(sqlite3.connect(folder / FILE)) as connection:
+                return connection.execute("SELECT COUNT(*) FROM answer").fetchone()[0]
+        except sqlite3.OperationalError:  # not made yet
+            return 0
 
     run = python(SOLVE, json.dumps(settings))
     while n_kept() < 5 and run.poll() is None:

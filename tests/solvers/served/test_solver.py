@@ -1,10 +1,12 @@
 import json
 import signal
+import sqlite3
 import subprocess
 import sys
 import textwrap
 import threading
 import time
+from contextlib import closing
 
 import numpy as np
 import pytest
@@ -13,6 +15,7 @@ from llmexam.errors import EndpointError
 from llmexam.exam.question import Passage, Question
 from llmexam.solvers.registry import create_solver
 from llmexam.solvers.served.solver import ServedSolver
+from llmexam.storage.answer_store import FILE
 from llmexam.testing import check_solver, example_questions
 
 pytest.importorskip("openai", reason="the extra openai is not installed")
@@ -25,6 +28,11 @@ QUESTIONS = [
 
 def n_answers(endpoint):
     return sum(endpoint.answered.values())
+
+
+def n_cached(folder):
+    with closing(sqlite3.connect(folder / FILE)) as connection:
+        return connection.execute("SELECT COUNT(*) FROM answer").fetchone()[0]
 
 
 @pytest.mark.parametrize("rotations", [1, 3])
@@ -288,7 +296,7 @@ def test_a_run_killed_in_the_middle_goes_on_and_pays_nothing_twice(
     run.send_signal(how)
     if how == signal.SIGKILL:
         run.communicate(timeout=60)
-        assert sum(len(path.read_text().splitlines()) for path in folder.glob("*.jsonl")) == 7
+        assert n_cached(folder) == 7
     else:
         # Long enough for the signal to arrive before the answers do.
         time.sleep(1)

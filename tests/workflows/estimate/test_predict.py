@@ -19,13 +19,16 @@ from llmexam.solvers.cascade.solver import CascadeSettings, CascadeSolver
 from llmexam.solvers.registry import create_solver
 from llmexam.solvers.scoring import QUESTIONS_A_CALL, solve
 from llmexam.testing import NoisySolver
-from llmexam.workflows.estimate.decoder import DecoderReads
-from llmexam.workflows.estimate.members import together
-from llmexam.workflows.estimate.predict import estimate, estimate_file, predict
-from llmexam.workflows.estimate.prediction import Prediction, Spread, hold_to_limit
-from llmexam.workflows.estimate.text import describe, parse_duration
+from llmexam.workflows.estimate.decoder import DecoderReads, predict_decoder
+from llmexam.workflows.estimate.predict import estimate, estimate_file, predict, together
+from llmexam.workflows.estimate.prediction import (
+    Prediction,
+    Spread,
+    describe,
+    hold_to_limit,
+    parse_duration,
+)
 from llmexam.workflows.estimate.timed import predict_timed
-from llmexam.workflows.estimate.tokens import predict_decoder
 
 
 @pytest.fixture(scope="module")
@@ -265,8 +268,17 @@ def test_who_gets_all_questions_at_once_is_called_once(questions):
     assert found.moving.high == pytest.approx((2 + 12 * 0.5) * total / characters[1])
 
 
+class LoadedByItsFirstCall(Paced):
+    """Gets all questions at once, and cannot be loaded before."""
+
+    whole_exam = True
+
+    def load(self, questions):
+        return False
+
+
 def test_loading_that_hides_the_line_leaves_it_open(questions):
-    whole = Whole()
+    whole = LoadedByItsFirstCall()
     found = predict_timed(questions, whole, name="x", samples=(4, 12), clock=lambda: whole.now)
     assert [len(call) for call in whole.asked] == [4, 12]
     assert found.moving.low <= 2 + 70 * 0.5 <= found.moving.high

@@ -42,9 +42,6 @@ class SearchSettings(Settings):
     )
 
 
-UNPRUNED = SearchSettings(budget=None)
-
-
 def build_analyzer(*, stop_words: bool) -> tantivy.TextAnalyzer:
     """Return the analyzer for passages, or (with `stop_words` dropped) the one for queries."""
     import tantivy

@@ -42,7 +42,7 @@ class MeanHead(nn.Linear):
         save_file(tensors, folder / MEAN_HEAD_FILE)
 
 
-def load_mean_head(folder: Path, dim: int, dtype: torch.dtype) -> MeanHead:
+def load_mean_head(folder: Path, dim: int) -> MeanHead:
     """Return the trained head of a folder.
 
     Raises:
@@ -60,7 +60,7 @@ def load_mean_head(folder: Path, dim: int, dtype: torch.dtype) -> MeanHead:
         )
     try:
         tensors = load_file(path)
-        head = MeanHead(dim, len(tensors["bias"]), dtype=dtype)
+        head = MeanHead(dim, len(tensors["bias"]))
         head.load_state_dict(tensors)
     except (SafetensorError, KeyError, RuntimeError, OSError) as error:
         reason = str(error).strip().splitlines()[0]

@@ -240,7 +240,6 @@ def load_reader(
     *,
     head: HeadKind,
     task: Task = "multiple-choice",
-    dtype: torch.dtype = torch.float32,
     dropout: float | None = None,
     n_outputs: int = 1,
     new_head: bool = False,
@@ -252,7 +251,6 @@ def load_reader(
         folder: Weights and configuration.
         head: `native` or `mean`; see `llmexam.lm.readers.heads`.
         task: What a native head is made for.
-        dtype: Type of all weights.
         dropout: Put in place of every dropout of the model; its own where None.
         n_outputs: Outputs of a new head; one for each sequence of a multiple choice.
         new_head: Draw a new head. Otherwise the folder must have a trained one.
@@ -265,7 +263,7 @@ def load_reader(
     import transformers
 
     if head == "mean":
-        model, missing = _load(folder, transformers.AutoModel, dtype, dropout, None)
+        model, missing = _load(folder, transformers.AutoModel, dropout, None)
         if getattr(model, "pooler", None) is not None:
             # It would be trained by nothing, and DDP waits for parameters without gradient.
             model.pooler = None
@@ -273,10 +271,10 @@ def load_reader(
         _require_whole(folder, missing)
         dim = int(model.config.hidden_size)
         if new_head:
-            own = MeanHead(dim, n_outputs, dtype=dtype)
+            own = MeanHead(dim, n_outputs)
             own.draw(seed)
         else:
-            own = load_mean_head(folder.path, dim, dtype)
+            own = load_mean_head(folder.path, dim)
         return Reader(model, own, task).eval()
     kind = (
         transformers.AutoModelForMultipleChoice
@@ -284,7 +282,7 @@ def load_reader(
         else transformers.AutoModelForSequenceClassification
     )
     outputs = n_outputs if new_head and task == "classification" else None
-    model, missing = _load(folder, kind, dtype, dropout, outputs)
+    model, missing = _load(folder, kind, dropout, outputs)
     body = {name for name in missing if not may_be_missing(name, model)}
     _require_whole(folder, body if new_head else missing)
     if new_head:
@@ -293,7 +291,7 @@ def load_reader(
 
 
 def _load(
-    folder: ModelFolder, kind: Any, dtype: torch.dtype, dropout: float | None, n_outputs: int | None
+    folder: ModelFolder, kind: Any, dropout: float | None, n_outputs: int | None
 ) -> tuple[Any, set[str]]:
     """Return the model, and the names of parameters that the folder has not."""
     from safetensors import SafetensorError
@@ -312,7 +310,7 @@ def _load(
             model, found = kind.from_pretrained(
                 str(folder.path),
                 config=config,
-                dtype=dtype,
+                dtype=torch.float32,
                 use_safetensors=True,
                 trust_remote_code=False,
                 local_files_only=True,

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from llmexam.evidence.selection import Sentence
 from llmexam.evidence.sentences import split_sentences
 from llmexam.exam.question import Passage, Question
 
@@ -16,23 +17,6 @@ CountTokens = Callable[[Sequence[str]], NDArray[np.int64]]
 # Characters of one piece of a passage: tables and lists have "sentences" that no model reads
 # whole. English has about 4.5 characters a token, so that this fits into 256 tokens.
 _PIECE_CHARACTERS = 700
-
-
-@dataclass(frozen=True, slots=True)
-class EvidenceText:
-    """A sentence of a passage, or a piece of a very long one.
-
-    Attributes:
-        passage: Index of its passage.
-        start: Where it begins in the passage's text, in characters.
-        end: Where it ends, exclusive.
-        text: What it says.
-    """
-
-    passage: int
-    start: int
-    end: int
-    text: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,16 +34,16 @@ class QueryText:
     prompt_cut: bool = False
 
 
-def evidence_texts(passages: Sequence[Passage]) -> list[EvidenceText]:
-    """Return all sentences of some passages, in order.
+def evidence_texts(passages: Sequence[Passage]) -> list[Sentence]:
+    """Return all sentences of some passages, in order, very long ones in pieces.
 
     Titles are left out: they are nearer to the prompt than any sentence, but say nothing.
     """
-    found: list[EvidenceText] = []
+    found: list[Sentence] = []
     for index, passage in enumerate(passages):
         for start, end in split_sentences(passage.text):
             found.extend(
-                EvidenceText(index, a, b, passage.text[a:b])
+                Sentence(index, a, b, passage.text[a:b])
                 for a, b in _pieces(passage.text, start, end)
             )
     return found

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from llmexam.evidence.selection import Sentence
 from llmexam.exam.question import Question
 from llmexam.solvers.bi_encoder.encoding import (
-    EvidenceText,
     QueryText,
     closed_book_texts,
     evidence_texts,
@@ -42,13 +42,13 @@ class Reading:
     question: Question
     closeness: NDArray[np.float64]
     match: Match | None
-    evidence: tuple[EvidenceText, ...]
+    evidence: tuple[Sentence, ...]
     truncated: bool
 
 
 @dataclass(frozen=True, slots=True)
 class _Evidence:
-    texts: tuple[EvidenceText, ...]
+    texts: tuple[Sentence, ...]
     vectors: NDArray[np.float32]
     tokens: list[TokenVectors]
 

@@ -32,7 +32,6 @@ from llmexam.solvers.ranker.encoding import OptionRows
 from llmexam.solvers.ranker.members import read_members
 from llmexam.solvers.ranker.model import (
     RANKER_FILE,
-    MemberSpec,
     RankerModel,
     load_ranker,
     read_ranker_file,
@@ -146,11 +145,6 @@ class RankerSolver(BaseSolver):
         entries = solver_entries()
         reads = any(entries[spec.solver].uses_evidence for spec in self._specs)
         return self.card.evidence if reads else None
-
-    @property
-    def member_specs(self) -> tuple[MemberSpec, ...]:
-        """Name, solver and settings of each member."""
-        return self._specs
 
     @property
     def order_invariant(self) -> bool:

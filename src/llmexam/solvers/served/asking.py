@@ -91,7 +91,6 @@ class Asker:
             EndpointError: The endpoint failed, or the budget is used up; answers that came
                 before are kept.
         """
-        self._cache.refresh()
         new = {one.key: one for one in requests if not self._find(one)}
         if new:
             self._send(list(new.values()))
@@ -127,11 +126,7 @@ class Asker:
         if self._settings.is_loopback:
             _require_listening(self._settings)
         self._failures, self._stopped = [], False
-        try:
-            _run(self._send_all(requests))
-        finally:
-            # Once for all: it takes some milliseconds, and a kill loses nothing without it.
-            self._cache.sync()
+        _run(self._send_all(requests))
         if self._failures:
             first = self._failures[0]
             n_left = sum(one.key not in self._known for one in requests)
@@ -171,7 +166,6 @@ class Asker:
         for request in pending:
             if self._stopped:
                 return
-            self._cache.refresh()
             # Another run may have asked meanwhile.
             if self._find(request):
                 continue

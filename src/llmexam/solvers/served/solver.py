@@ -104,7 +104,6 @@ class ServedSolver(BaseSolver):
 
     def replies(self, requests: Sequence[Request]) -> list[Reply | None]:
         """Return the answers that are kept, and None where there is none; nothing is sent."""
-        self._cache.refresh()
         return [self._asker.kept(request) for request in requests]
 
     def cost_of(self, request: Request, reply: Reply) -> float:
@@ -221,7 +220,6 @@ class ServedSolver(BaseSolver):
         """Find out by one request, once for an endpoint and such requests; it is kept."""
         request = self._write(question, examples, ranking=False)[0][1]
         key = probe_key(self.settings, request)
-        self._cache.refresh()
         known = self._cache.get(key)
         if known is not None and isinstance(known.get(_OFFERED), bool):
             return bool(known[_OFFERED])

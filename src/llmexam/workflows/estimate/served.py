@@ -13,7 +13,16 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from llmexam.exam.question import Question
-from llmexam.workflows.estimate.prediction import Prediction, Spread, Timed
+from llmexam.workflows.estimate.prediction import (
+    ANSWERED,
+    COST,
+    KEPT,
+    REQUESTS,
+    SENT,
+    Prediction,
+    Spread,
+    Timed,
+)
 
 if TYPE_CHECKING:
     from llmexam.solvers.served.replies import Reply
@@ -21,9 +30,6 @@ if TYPE_CHECKING:
     from llmexam.solvers.served.solver import ServedSolver
     from llmexam.solvers.served.usage import Usage
 
-REQUESTS, KEPT = "requests", "cached"
-SENT, ANSWERED, COST = "prompt tokens", "completion tokens", "cost"
-"""Keys of `Prediction.counts`."""
 # Two standard errors hold about 95 of 100 means.
 _ERRORS = 2.0
 

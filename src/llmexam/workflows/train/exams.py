@@ -58,11 +58,13 @@ class TrainingExams:
         return ({"dev": self.dev} if self.dev is not None else {}) | self.report
 
 
-def prepare_exams(recipe: Recipe, stages: Executor, folder: Path) -> TrainingExams:
-    """Return the exams of a recipe, with evidence that is found in one way for all.
+def prepare_splits(
+    recipes: Sequence[Recipe], stages: Executor, folder: Path
+) -> tuple[TrainingExams, ...]:
+    """Return the exams of recipes that differ in their split only; evidence is found once for all.
 
     Args:
-        recipe: The recipe.
+        recipes: The recipes.
         stages: The stages of the training.
         folder: The training's folder; it gets indexes and what was found.
 
@@ -71,17 +73,6 @@ def prepare_exams(recipe: Recipe, stages: Executor, folder: Path) -> TrainingExa
             are in an exam that is graded.
         SettingsError: The evidence of an exam would be found in another way than the training's.
         LlmExamError: Whatever a stage finds wrong with its input.
-    """
-    (exams,) = prepare_splits([recipe], stages, folder)
-    return exams
-
-
-def prepare_splits(
-    recipes: Sequence[Recipe], stages: Executor, folder: Path
-) -> tuple[TrainingExams, ...]:
-    """Return the exams of recipes that differ in their split only; evidence is found once for all.
-
-    Arguments and errors are those of `prepare_exams`.
     """
     plan = recipes[0].evidence
     require_evidence(plan)

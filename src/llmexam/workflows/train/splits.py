@@ -80,7 +80,7 @@ def train_splits(
     return results
 
 
-def over_splits(gave: Mapping[str, Mapping[str, Any]], *, level: float = LEVEL) -> dict[str, Any]:
+def over_splits(gave: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
     """Return each figure's mean over splits with its t interval, and the figures of each split.
 
     The splits are drawn at random from the same questions, so the interval is that of the mean
@@ -90,7 +90,6 @@ def over_splits(gave: Mapping[str, Mapping[str, Any]], *, level: float = LEVEL) 
 
     Args:
         gave: What `results.json` says of each split, by its name; at least two.
-        level: Level of the intervals.
 
     Returns:
         `exams`: by exam `figures` (each with mean, low, high, standard deviation, lowest and
@@ -109,12 +108,12 @@ def over_splits(gave: Mapping[str, Mapping[str, Any]], *, level: float = LEVEL) 
         ]
         figures = [key for key in table[0] if key not in ("split", "n_train", "n_questions")]
         exams[name] = {
-            "figures": {key: _mean([row[key] for row in table], level) for key in figures},
+            "figures": {key: _mean([row[key] for row in table]) for key in figures},
             "table": table,
         }
     return {
         "n_splits": len(gave),
-        "level": level,
+        "level": LEVEL,
         "interval": "t over splits of the same questions",
         "exams": exams,
     }
@@ -139,13 +138,13 @@ def _other_metrics(grade: Mapping[str, Any] | None) -> dict[str, float]:
     return {one["name"]: one["estimate"]["value"] for one in grade["metrics"][1:]} if grade else {}
 
 
-def _mean(values: Sequence[float], level: float) -> dict[str, float]:
+def _mean(values: Sequence[float]) -> dict[str, float]:
     try:
         from scipy.stats import t
     except ImportError:
         raise MissingDependencyError("an interval over splits", "scipy", "train") from None
     mean, deviation = fmean(values), stdev(values)
-    half = float(t.ppf((1 + level) / 2, len(values) - 1)) * deviation / len(values) ** 0.5
+    half = float(t.ppf((1 + LEVEL) / 2, len(values) - 1)) * deviation / len(values) ** 0.5
     return {
         "value": mean,
         "low": mean - half,
