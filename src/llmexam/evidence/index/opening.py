@@ -1,4 +1,4 @@
-"""Open an index of whichever kind."""
+"""Open a sparse or dense index."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from llmexam.lm.models.loading import is_local_model
 
 
 class EvidenceIndex(Protocol):
-    """What sparse and dense indexes have in common."""
+    """Interface that sparse and dense indexes share."""
 
     manifest: Manifest
 
@@ -26,30 +26,30 @@ class EvidenceIndex(Protocol):
         ...
 
     def add(self, passages: Iterable[Passage], *, sources: Sequence[Source] = ()) -> int:
-        """Add passages, replacing documents that are there; return how many."""
+        """Add passages and return how many; documents that exist already are replaced."""
         ...
 
     def delete(self, ids: Iterable[str]) -> int:
-        """Delete passages or documents by id; return how many passages went."""
+        """Delete documents or passages by id; return the number of deleted passages."""
         ...
 
 
 def open_index(
     folder: str | Path, *, encoder: Encoder | None = None, model: str | None = None
 ) -> EvidenceIndex:
-    """Open a sparse or dense index, as its manifest says.
+    """Open an index of the kind that its manifest names.
 
     Args:
         folder: The index.
-        encoder: What turns queries into vectors (dense only); None loads a model. A model other
-            than the one that built the index is refused.
-        model: The user's name for that model. The manifest's is used where it is `bundled` or a
-            folder on this machine; it never has a model fetched from the hub.
+        encoder: Encodes queries (dense only); None loads a model. Weights other than those that
+            built the index raise an error.
+        model: Name or folder of that model, given by the user. The manifest's name is used only
+            if it is `bundled` or a local folder; it never causes a download.
 
     Raises:
-        EvidenceIndexError: The folder is no index, or one that cannot be used, or its model has
-            to be named by the user.
-        MissingDependencyError: A dense index, and the extra `encoders` is not installed.
+        EvidenceIndexError: The folder is not an index, the index is unusable, or the user must
+            name its model.
+        MissingDependencyError: The index is dense and the extra `encoders` is not installed.
     """
     manifest = read_manifest(folder)
     if manifest.kind == "sparse":
@@ -72,7 +72,8 @@ def _model_of(manifest: Manifest, folder: str | Path, given: str | None) -> str:
     if is_local_model(recorded):
         return recorded
     if given is None:
-        # An index may come from elsewhere, and the hub would be asked with the user's token.
+        # The manifest of an index from elsewhere is untrusted: a hub name in it would send a
+        # request with the user's token.
         raise EvidenceIndexError(
             f"the index was built with model '{recorded}', which is neither 'bundled' nor a "
             "folder on this machine, and an index may not have a model downloaded",
