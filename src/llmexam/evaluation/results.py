@@ -1,4 +1,4 @@
-"""Results of an evaluation: plain, frozen, and the same in Python and in `metrics.json`."""
+"""Results of an evaluation: frozen data classes with the layout of `metrics.json`."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ class _Result(BaseModel):
 
 
 class Estimate(_Result):
-    """A number with its interval.
+    """A value with its confidence interval.
 
     Attributes:
         value: The number.
@@ -35,7 +35,7 @@ class Estimate(_Result):
 
 
 class MetricInfo(_Result):
-    """What a metric is.
+    """Description of a metric.
 
     Attributes:
         name: Identifier, such as `map_at_3`.
@@ -53,13 +53,13 @@ class MetricInfo(_Result):
 
 
 class MetricResult(MetricInfo):
-    """The value of one metric, and values to read it against.
+    """The value of one metric, with chance level and baselines.
 
     Attributes:
         estimate: The mean over all items, with its bootstrap interval.
-        chance: Expected value of random answers; None where random answers make no sense.
-        baselines: Values of predictions that do not read the items, by name. For multiple
-            choice: `first` ranks A, B, C and so on; `longest` ranks by number of characters.
+        chance: Expected value of random answers; None if that is undefined.
+        baselines: Values of predictions that ignore the items, by name. For multiple choice,
+            `first` ranks A, B, C and so on, and `longest` ranks by number of characters.
         minimum_detectable_difference: Difference to another result that a paired test on this
             many items would find in 80 of 100 cases, if the two correlate by 0.5 over the items
             and vary as much.
@@ -81,12 +81,12 @@ class MetricResult(MetricInfo):
 
 
 class Slice(_Result):
-    """The value of a metric on some of the items.
+    """The value of a metric on a subset of the items.
 
     Attributes:
-        by: What the items were sliced by, such as "prompt length" or "negated".
-        value: Which of the slices this is.
-        n: How many items it has.
+        by: Property that the items were sliced by, such as "prompt length" or "negated".
+        value: Its value in this slice.
+        n: Number of items.
         metric: Name of the metric; the primary one.
         estimate: Its mean over these items, with interval.
     """
@@ -151,7 +151,7 @@ class Calibration(_Result):
 
 
 class CoveragePoint(_Result):
-    """The error left when only the most certain questions are answered.
+    """A point of the risk-coverage curve: the error on the most confident questions.
 
     Attributes:
         coverage: Share of the questions answered, 0 to 1.
@@ -163,7 +163,7 @@ class CoveragePoint(_Result):
 
 
 class Diagnostics(_Result):
-    """What an evaluation tells beside metrics. Each task has its own subclass.
+    """Results beside metrics. Each task has its own subclass.
 
     Attributes:
         task: Name of the task, such as "multiple-choice".
@@ -173,7 +173,7 @@ class Diagnostics(_Result):
 
 
 class ChoiceDiagnostics(Diagnostics):
-    """What an evaluation of multiple choice tells beside metrics.
+    """Results beside metrics of a multiple-choice evaluation.
 
     Attributes:
         k: How many of the first options count.
@@ -203,8 +203,7 @@ class Evaluation(_Result):
         slices: The primary metric by slice.
         n_truncated: Items whose evidence the solver had to cut.
         exam_hash: Content hash of the exam.
-        diagnostics: What the task tells beside metrics; for multiple choice calibration and
-            letters.
+        diagnostics: Results beside metrics; for multiple choice calibration and letters.
     """
 
     name: str
@@ -221,7 +220,7 @@ class Evaluation(_Result):
     @field_validator("diagnostics", mode="before")
     @classmethod
     def _read_by_task(cls, value: Any) -> Any:
-        # From JSON: each task has its own class.
+        # When read from JSON, the task names the class.
         task = value.get("task") if isinstance(value, Mapping) else None
         kinds = {kind.model_fields["task"].default: kind for kind in Diagnostics.__subclasses__()}
         return kinds[task].model_validate(value) if task in kinds else value
@@ -249,15 +248,15 @@ class Evaluation(_Result):
 
 
 class PositionAudit(_Result):
-    """How a solver's results change when the options change places.
+    """How a solver's results change when the options are rotated.
 
     Attributes:
         n_rotations: How many rotations of the options were scored.
         metric: Name of the metric; the primary one.
         values: Its value under each rotation, the unrotated order first.
-        spread: Largest less smallest of these.
-        n_changed: Questions whose first choice is another option under some rotation.
-        n_questions: How many questions.
+        spread: Largest minus smallest of these.
+        n_changed: Questions whose first choice differs under some rotation.
+        n_questions: Number of questions.
     """
 
     n_rotations: int
@@ -269,22 +268,22 @@ class PositionAudit(_Result):
 
 
 class Comparison(_Result):
-    """Two results on the same items, paired.
+    """Paired comparison of two results on the same items.
 
     Attributes:
         metric: The metric that is compared.
         name_a: Name of the first result.
         name_b: Name of the second.
-        n_items: How many items are compared.
+        n_items: Number of items.
         a: Value of the metric for the first.
         b: Value of the metric for the second.
-        difference: a less b, with a paired bootstrap interval.
+        difference: a - b, with a paired bootstrap interval.
         p_value: Two-sided, from a paired permutation test (sign flips).
         p_value_exact: Whether the test counted all sign flips or sampled them.
         n_better: Items on which a does better.
         n_worse: Items on which b does better.
-        minimum_detectable_difference: Difference that a paired test on these items would find in
-            80 of 100 cases.
+        minimum_detectable_difference: Difference that a paired test on these items detects with
+            a power of 80%.
         level: Level of the intervals.
         n_resamples: Resamples of the bootstrap and of the permutation test.
         seed: Seed of both.
@@ -308,7 +307,7 @@ class Comparison(_Result):
 
     @property
     def winner(self) -> str | None:
-        """Name of the result that the interval shows to be better; None if it holds zero."""
+        """Name of the significantly better result; None if the interval contains zero."""
         ends = (self.difference.low, self.difference.high)
         low, high = ends if self.metric.higher_is_better else (-ends[1], -ends[0])
         return self.name_a if low > 0 else self.name_b if high < 0 else None
@@ -318,10 +317,10 @@ class SolverMetrics(_Result):
     """The grades of one solver of a run.
 
     Attributes:
-        weight: Its weight in the ensemble; None where there is none.
-        gain: The ensemble against the ensemble without this solver.
+        weight: Its weight in the ensemble; None without one.
+        gain: Comparison of the ensemble with the ensemble without this solver.
         evaluation: Its grades.
-        position: What changed when the options changed places; None where it was not audited.
+        position: Its position audit; None if it was not audited.
     """
 
     weight: float | None
@@ -336,7 +335,7 @@ class RunMetrics(_Result):
     Attributes:
         schema_version: Version of this layout. It changes when a key is renamed, removed or
             changes its meaning.
-        final: Grades of the result that the submission is made from.
+        final: Grades of the submitted result.
         solvers: Grades of each solver by its name in the plan.
         comparisons: The final result against each solver and each file that the plan names.
         command: The command that made the run.
