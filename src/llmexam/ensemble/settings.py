@@ -1,4 +1,4 @@
-"""How members are combined: settings for plans and for the command line."""
+"""Settings of ensembles."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ LOG_LIKELIHOOD = "log-likelihood"
 
 
 class EnsembleSettings(Settings):
-    """How the scores of several solvers become one."""
+    """Method and weights for combining the scores of several solvers."""
 
     method: Method = Field(
         "mean-z",
@@ -51,7 +51,7 @@ class EnsembleSettings(Settings):
 
     @property
     def is_fitted(self) -> bool:
-        """Whether the weights are found on an exam's answers."""
+        """Whether the weights are fitted on an exam's answers."""
         return self.weights in ("fitted", "greedy")
 
     @field_validator("greedy_metric")
