@@ -13,7 +13,7 @@ from pydantic import Field
 from llmexam.errors import SettingsError
 from llmexam.evidence.queries import QueryForm, make_queries
 from llmexam.exam.question import Passage, Question
-from llmexam.lm.models.card import read_card, read_told
+from llmexam.lm.models.card import read_card, read_card_values
 from llmexam.lm.readers.text_pairs import TextPair
 from llmexam.settings.base import Settings
 from llmexam.settings.kinds import ModelRef
@@ -144,8 +144,8 @@ def load_reranker(settings: RerankerSettings) -> Reranker:
             field="reranker.model",
             hint="Train one with `family: reranker`, or name a published cross-encoder",
         )
-    told = card.encoding if card else {}
-    encoding = read_told(RerankEncoding, told, folder.path, field="encoding")
+    values = card.encoding if card else {}
+    encoding = read_card_values(RerankEncoding, values, folder.path, field="encoding")
     reader = load_pair_scorer(
         settings.model,
         head=card.head if card else "native",

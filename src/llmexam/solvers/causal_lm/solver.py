@@ -268,7 +268,7 @@ def _heard(prompted: Sequence[Prompted], sums: NDArray[np.float64]) -> list[NDAr
     begin = 0
     for one in prompted:
         rows = sums[begin : begin + len(one.requests)]
-        lengths = [len(request.asked) for request in one.requests]
+        lengths = [len(request.targets) for request in one.requests]
         heard.append(np.stack([rows, np.array(lengths, float)], axis=1))
         begin += len(one.requests)
     return heard

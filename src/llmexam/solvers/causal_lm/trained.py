@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from llmexam.errors import SettingsError
-from llmexam.lm.models.card import file_beside, read_card, read_told
+from llmexam.lm.models.card import file_beside, read_card, read_card_values
 from llmexam.lm.models.loading import resolve_model
 from llmexam.solvers.causal_lm.settings import CausalLmSettings
 from llmexam.solvers.prompts.template import PromptTemplate, template_names
@@ -30,18 +30,18 @@ def as_trained(settings: CausalLmSettings) -> CausalLmSettings:
     card = read_card(folder) if folder.is_dir() else None
     if card is None or card.family != "causal-lm":
         return settings
-    told = {
+    recorded = {
         name: card.encoding[name]
         for name in _ASKED
         if name in card.encoding and name not in settings.model_fields_set
     }
     # Validated separately first, so that an error in the card is not blamed on the user.
-    read_told(CausalLmSettings, {"model": settings.model, **told}, folder, field=_FIELD)
-    if "template" in told and told["template"] not in template_names():
-        own = file_beside(folder, told["template"], field=f"{_FIELD}.template")
-        told["template"] = str(own)
-    asked = {**settings.model_dump(exclude_unset=True), **told}
-    return CausalLmSettings.parse(asked, subject="solver 'causal-lm'")
+    read_card_values(CausalLmSettings, {"model": settings.model, **recorded}, folder, field=_FIELD)
+    if "template" in recorded and recorded["template"] not in template_names():
+        own = file_beside(folder, recorded["template"], field=f"{_FIELD}.template")
+        recorded["template"] = str(own)
+    given = {**settings.model_dump(exclude_unset=True), **recorded}
+    return CausalLmSettings.parse(given, subject="solver 'causal-lm'")
 
 
 def require_head(settings: CausalLmSettings, template: PromptTemplate) -> None:

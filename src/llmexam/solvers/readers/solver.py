@@ -16,7 +16,13 @@ from pydantic import Field
 
 from llmexam.exam.question import Question
 from llmexam.exam.scores import ScoreMatrix
-from llmexam.lm.models.card import EvidenceOrigin, ModelCard, read_card, read_told, require_family
+from llmexam.lm.models.card import (
+    EvidenceOrigin,
+    ModelCard,
+    read_card,
+    read_card_values,
+    require_family,
+)
 from llmexam.lm.models.loading import ModelFolder, load_tokenizer, require_packages, resolve_model
 from llmexam.settings.base import Settings
 from llmexam.settings.kinds import CacheDir, ModelRef, NotInKey
@@ -160,7 +166,7 @@ class OptionReader(BaseSolver):
 
     @cached_property
     def _encoding(self) -> EncodingSettings:
-        return read_told(
+        return read_card_values(
             self.encoding_class, self._card.encoding, self._folder.path, field="encoding"
         )
 

@@ -168,7 +168,7 @@ def _details(
         else f"{shape.n_weights:,}, and {trained:,} of adapters, which alone are trained",
         "tokens of a question": f"{examples.n_tokens.mean():.0f} on average, "
         f"{int(examples.n_tokens.max())} at most",
-        "tokens asked for": f"{int(examples.n_asked.sum()):,} of an epoch",
+        "tokens asked for": f"{int(examples.n_targets.sum()):,} of an epoch",
         "time, at least": f"{_duration(flops / rate / n_processes())}: {flops:.3g} operations at "
         f"{rate / 1e12:.3g} T a second, measured here",
     }
@@ -207,7 +207,7 @@ def _largest_pass(examples: Examples, settings: CausalLmTrainingSettings) -> tup
     """Return tokens and logits of a pass of the longest questions."""
     n = min(settings.batch_size, len(examples))
     widest = int(examples.n_tokens.max())
-    window = int(np.sort(examples.n_asked)[-1])
+    window = int(np.sort(examples.n_targets)[-1])
     return n * widest, n * min(window, widest)
 
 

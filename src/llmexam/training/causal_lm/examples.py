@@ -60,9 +60,9 @@ class Example:
     n_cut: int = 0
 
     @property
-    def n_asked(self) -> int:
+    def n_targets(self) -> int:
         """Tokens whose likelihood is asked for, or texts that a head judges."""
-        return sum(len(part.request.asked) for part in self.parts)
+        return sum(len(part.request.targets) for part in self.parts)
 
 
 class ExampleMaker:
@@ -126,7 +126,7 @@ class ExampleMaker:
         for option, request in enumerate(asked.requests):
             length = 1
             if norm == "token":
-                length = len(request.asked)
+                length = len(request.targets)
             elif norm == "byte":
                 length = max(1, len(question.options[option].encode()))
             parts.append(Part(request, option, length))
@@ -138,7 +138,7 @@ class Examples:
 
     Attributes:
         n_tokens: Tokens that go through the model for each question, shape `[n_questions]`.
-        n_asked: Tokens whose likelihood is asked for, or texts to judge, shape `[n_questions]`.
+        n_targets: Tokens whose likelihood is asked for, or texts to judge, shape `[n_questions]`.
         n_cut: Tokens of each question's context that are left out, shape `[n_questions]`.
     """
 
@@ -149,7 +149,7 @@ class Examples:
         # Kept whatever the order of the options: places move few tokens.
         self._kept = [maker.make(question) for question in exam]
         self.n_tokens = np.array([count_tokens(one) for one in self._kept], dtype=np.int64)
-        self.n_asked = np.array([one.n_asked for one in self._kept], dtype=np.int64)
+        self.n_targets = np.array([one.n_targets for one in self._kept], dtype=np.int64)
         self.n_cut = np.array([one.n_cut for one in self._kept], dtype=np.int64)
 
     def __len__(self) -> int:

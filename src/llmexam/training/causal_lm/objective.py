@@ -39,11 +39,11 @@ def total_loss(objective: Objective, label_smoothing: float = 0.0) -> Total:
 
 
 def log_probs(logits: Tensor, asked: Mapping[str, Any]) -> Tensor:
-    """Return the log-probability of each asked-for token, float32, shape `[n_asked]`.
+    """Return the log-probability of each asked-for token, float32, shape `[n_targets]`.
 
     Args:
         logits: Of the window, shape `[n_rows, n_window, n_vocabulary]`.
-        asked: `at`, the place in the window, row after row, and `token`, each `[n_asked]`.
+        asked: `at`, the place in the window, row after row, and `token`, each `[n_targets]`.
     """
     flat = logits.flatten(0, 1)
     # Several answers may be asked of one state: its sum over the vocabulary is made once.
@@ -53,7 +53,7 @@ def log_probs(logits: Tensor, asked: Mapping[str, Any]) -> Tensor:
 
 
 def head_logits(logits: Tensor, asked: Mapping[str, Any]) -> Tensor:
-    """Return the logit of a binary head for each text, float32, shape `[n_asked]`.
+    """Return the logit of a binary head for each text, float32, shape `[n_targets]`.
 
     Args:
         logits: Of the window, shape `[n_rows, n_window, 1]`.

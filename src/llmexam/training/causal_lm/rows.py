@@ -108,7 +108,7 @@ def _asked(
     heads: list[tuple[int, int, int, int]] = []
     for row, (group, trie) in enumerate(zip(groups, tries, strict=True)):
         begin = trie.n_nodes - n_window
-        for part, nodes, wanted in zip(group, trie.states, trie.asked, strict=True):
+        for part, nodes, wanted in zip(group, trie.states, trie.targets, strict=True):
             at.append(row * n_window + nodes - begin)
             tokens.append(wanted)
             heads.append((question_of[row], part.option, part.length, part.sign))
