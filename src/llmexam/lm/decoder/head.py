@@ -87,11 +87,11 @@ class TokenHead:
             weights: Replacements of the head's weights by name; a subset of rows gives the
                 logits of those tokens.
         """
-        asked = {"inputs_embeds": states[None], "use_cache": False}
+        arguments = {"inputs_embeds": states[None], "use_cache": False}
         if weights is None:
-            out = self._head(asked).logits[0]
+            out = self._head(**arguments).logits[0]
         else:
-            out = torch.func.functional_call(self._head, weights, (), asked).logits[0]
+            out = torch.func.functional_call(self._head, weights, (), arguments).logits[0]
         logits: Tensor = out.float()
         return logits
 
