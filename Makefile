@@ -1,12 +1,12 @@
-# Every target sets up what it needs: a fresh clone and `make demo` is enough.
+# Every target installs what it needs, so `make demo` works in a fresh clone.
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
-# The core alone, without any extra but the test tools.
+# The core install with the test tools, without any other extra.
 CORE := .venv-core
-# The CPU build of torch; a bare `torch` may bring gigabytes of CUDA libraries.
+# The CPU build of torch; an unpinned `torch` may install gigabytes of CUDA libraries.
 TORCH ?= torch==2.13.0
-# One worker a core; tests that share a trained model run in the worker that trained it.
+# One worker per core; tests that share a trained model run in the worker that trained it.
 PYTEST_ARGS ?= -n auto --dist loadgroup
 
 .DEFAULT_GOAL := help
@@ -22,7 +22,7 @@ $(VENV)/.installed: pyproject.toml
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[encoders,train,llm,openai,track,export,dev]'
 	touch $@
 
-demo: $(VENV)/.installed ## Install, then take the bundled exam from questions to report
+demo: $(VENV)/.installed ## Install, then run the bundled exam and write its report
 	$(BIN)/llmexam run demo --out runs/demo
 
 test: $(VENV)/.installed ## Run the tests (no network, no GPU)
@@ -34,24 +34,24 @@ $(CORE)/.installed: pyproject.toml
 	$(CORE)/bin/python -m pip install --quiet --disable-pip-version-check -e '.[test]'
 	touch $@
 
-test-core: $(CORE)/.installed ## Run the tests of the core in an environment without extras
+test-core: $(CORE)/.installed ## Run the core tests in an environment without extras
 	$(CORE)/bin/python -m pytest $(PYTEST_ARGS)
 
-test-slow: $(VENV)/.installed ## Run the longer checks
+test-slow: $(VENV)/.installed ## Run the slow tests
 	$(BIN)/python -m pytest -m slow $(PYTEST_ARGS)
 
-check: $(VENV)/.installed ## Format, lint, types, imports, reference pages up to date
+check: $(VENV)/.installed ## Check format, lint, types, imports and the reference pages
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-cache
 	$(BIN)/python docs/generate.py --check
 
-format: $(VENV)/.installed ## Format and mend what can be mended
+format: $(VENV)/.installed ## Format the code and fix lint errors
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
-docs: $(VENV)/.installed ## Write the reference pages and the example outputs of all pages
+docs: $(VENV)/.installed ## Update the reference pages and all example outputs
 	$(BIN)/python docs/generate.py
 	$(BIN)/python docs/pages.py
 

@@ -1,8 +1,8 @@
-"""Time the log-likelihoods of options under a decoder against lm-evaluation-harness.
+"""Compare the speed of option log-likelihoods under a decoder with lm-evaluation-harness.
 
-One model, one machine, one precision, the same token ids: a random Llama, since only time and
-agreement are looked at. With `--bf16` the harness is timed in fp32, too: what a user has who never
-asked for another precision. Needs `pip install lm-eval`, which llmexam itself does not.
+Both use the same model (a random Llama), machine, precision and token ids; only time and agreement
+are compared. With `--bf16`, the harness is also timed in fp32, its default precision. Needs
+`pip install lm-eval`, which is not a dependency of llmexam.
 
     python benchmarks/bench_decoder_scoring.py --rounds 3
 """

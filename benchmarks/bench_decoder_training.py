@@ -1,9 +1,9 @@
-"""Time a pass of decoder training, forwards and backwards, against transformers' own.
+"""Compare a training pass of a decoder, forward and backward, with plain transformers.
 
-One random Llama, one machine, one precision, the same token ids. `answer`: the loss of the answer's
-tokens, where the stock way (`labels`, as trl's SFTTrainer gives them) makes logits for every
-token. `option-likelihood`: the softmax over five options, which the stock way reads as five rows.
-Losses and gradients are compared before anything is timed.
+Both use the same random Llama, machine, precision and token ids. `answer` is the loss over the
+tokens of the answer; the plain way (`labels`, as in trl's SFTTrainer) computes logits for every
+token. `option-likelihood` is the softmax over five options; the plain way computes five rows.
+Losses and gradients are compared before the timing.
 
     python benchmarks/bench_decoder_training.py --rounds 3
 """

@@ -1,10 +1,10 @@
-"""Compare `llmexam.lm.encoding.embedding` with sentence-transformers' `encode` on the same texts.
+"""Compare `llmexam.lm.encoding.embedding` with `encode` of sentence-transformers on the same texts.
 
 Run: python benchmarks/bench_embedding.py [exam.csv] [--rounds 3] [--limit 1000]
 
-The texts are the sentences of the column `context` of an exam file, repeats kept as they come;
-without a file, those of the bundled sample corpus. Both run in one process, in turns, so that a
-busy machine slows both; the best round of each counts.
+The texts are the sentences of the column `context` of an exam file, including duplicates. Without
+a file, they are the sentences of the bundled sample corpus. Both run alternately in one process, so
+that other load slows both; the best round of each counts.
 """
 
 from __future__ import annotations

@@ -1,9 +1,8 @@
-"""Time a whole run with the core install, from the command to the report.
+"""Measure the time of a whole run with the core install, from the command to the report.
 
-Beside it, in the same process order and on the same files: what a notebook does today for the
-same answers, namely bm25s over the pooled passages, the three best for prompt + options, and the
-share of an option's word n-grams found in them. The notebook grades nothing, explains nothing and
-writes no report, so the ratio flatters it.
+The reference does what a notebook typically does, on the same files: bm25s over the pooled
+passages, the three best passages for prompt + options, and the share of an option's word n-grams
+found in them. The notebook does not grade, explain or report anything, so the ratio favours it.
 
     python benchmarks/bench_pooled_run.py [--runs 3]
 """

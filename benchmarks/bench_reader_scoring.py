@@ -1,12 +1,12 @@
-"""Compare the scoring of readers with what sentence-transformers and transformers offer.
+"""Compare the scoring of readers with sentence-transformers and transformers.
 
 Run: python benchmarks/bench_reader_scoring.py [--data exam.csv] [--model FOLDER] [--limit 40]
 
-Same weights, same rows, same tokens at most. All run in one process, in turns, so that a busy
-machine slows all; the best round of each counts, tokenizing included. Without `--model` the head
-is drawn at random: good for speed, but near ties then turn round in int8, so MAP@3 says
-little. `--model` takes a reader that `llmexam train` made; one with a mean head is compared with
-its own fp32 alone, as the others cannot load it.
+All use the same weights, rows and maximum number of tokens. They run alternately in one process, so
+that other load slows all; the best round of each counts, including tokenization. Without `--model`,
+the head is random: this is sufficient for timing, but near ties change their order in int8, so
+MAP@3 is not meaningful. `--model` is a reader trained with `llmexam train`. A reader with a mean
+head is compared only with its own fp32 scores, because the other libraries cannot load it.
 """
 
 from __future__ import annotations

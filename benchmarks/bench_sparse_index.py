@@ -1,11 +1,11 @@
-"""Time and memory of the sparse index against bm25s, and what pruning of queries costs.
+"""Compare time and memory of the sparse index with bm25s, and measure the effect of query pruning.
 
     python benchmarks/bench_sparse_index.py --data FOLDER
 
-Passages are real ones and, after these, five real sentences drawn at random each. Queries are a
-prompt with its options. Every engine runs in a process of its own. bm25s returns numbers of
-passages; the sparse index returns their texts, which is part of its time. Without --data the
-bundled sample is recombined, and there are no given passages and no Cranfield collection.
+The passages are real passages, followed by passages of five real sentences drawn at random. The
+queries are prompts with their options. Every engine runs in its own process. bm25s returns passage
+numbers; the sparse index returns texts, and its time includes that. Without `--data`, the
+sentences of the bundled sample are recombined, without given passages and without Cranfield.
 """
 
 from __future__ import annotations

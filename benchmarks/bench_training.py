@@ -1,13 +1,13 @@
-"""Compare our training of multiple-choice readers with the stock Trainer of transformers.
+"""Compare our training of multiple-choice readers with the Trainer of transformers.
 
 Run: python benchmarks/bench_training.py [--data exam.csv] [--rows 400] [--steps 20] [--rounds 2]
 
 Both train the same weights (MiniLM with the head of `AutoModelForMultipleChoice`) on the same rows,
-tokens, batch size, learning rate and optimizer. The stock side is what the documentation of
-transformers shows: rows tokenised before, `DataCollatorForMultipleChoice`, `Trainer`. First both
-take the same questions in the same order without dropout, and the losses are shown side by side;
-then each trains in its own order with the model's dropout, in turns, and is timed. The first
-step of each is not counted. Without a file the rows are those of the bundled sample, repeated.
+tokens, batch size, learning rate and optimizer. The reference follows the documentation of
+transformers: rows tokenized in advance, `DataCollatorForMultipleChoice`, `Trainer`. First, both
+take the same questions in the same order without dropout, and the losses are printed side by side.
+Then each trains in its own order with the model's dropout, alternately, and is timed. The first
+step of each is not counted. Without a file, the rows are those of the bundled sample, repeated.
 """
 
 from __future__ import annotations

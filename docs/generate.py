@@ -10,9 +10,10 @@ from __future__ import annotations
 
 import argparse
 import inspect
+import re
 import sys
 import typing
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from types import UnionType
 from typing import Any
@@ -28,6 +29,8 @@ from llmexam.evaluation.metrics import choice_metrics
 from llmexam.evidence.corpus import CorpusFormat
 from llmexam.exam.parsers.formats import FORMATS
 from llmexam.exam.writers import WRITERS
+from llmexam.settings.base import Settings
+from llmexam.solvers.protocol import BaseSolver
 from llmexam.solvers.registry import solver_class, solver_entries
 from llmexam.tasks.multiple_choice.plan import Plan
 from llmexam.training.registry import trainer_class, trainer_names
@@ -298,20 +301,161 @@ def _attribute_texts(kind: type[BaseModel]) -> dict[str, str]:
     return texts
 
 
+_PUBLIC: Mapping[str, Sequence[str]] = {
+    "Exams": (
+        "read_exam",
+        "write_exam",
+        "audit_exam",
+        "split_exam",
+        "k_folds",
+        "to_long",
+        "Exam",
+        "Question",
+        "Passage",
+        "LongRow",
+        "AuditResult",
+        "Finding",
+    ),
+    "Evidence": (
+        "retrieve",
+        "build_index",
+        "CorpusSettings",
+        "ChunkSettings",
+        "RerankerSettings",
+        "IndexSummary",
+    ),
+    "Solvers": (
+        "solve",
+        "create_solver",
+        "RandomSolver",
+        "FirstSolver",
+        "LongestSolver",
+        "LexicalSolver",
+        "BiEncoderSolver",
+        "CrossEncoderSolver",
+        "MultipleChoiceSolver",
+        "RankerSolver",
+        "CausalLmSolver",
+        "ServedSolver",
+        "CascadeSolver",
+    ),
+    "Scores and submissions": (
+        "ScoreMatrix",
+        "read_scores",
+        "write_scores",
+        "read_submission",
+        "write_submission",
+        "validate_submission",
+    ),
+    "Ensembles": ("combine", "build_ensemble", "Ensemble", "EnsembleSettings"),
+    "Evaluation": ("evaluate", "compare", "map_at_k", "Evaluation", "MetricResult", "Comparison"),
+    "Runs and reports": ("run", "write_report", "RunContent"),
+    "Training": ("train", "dry_run", "TrainingOutcome", "DryRun"),
+    "For authors of solvers, metrics and tasks": (
+        "Solver",
+        "BaseSolver",
+        "SolverDescription",
+        "Settings",
+        "Explanation",
+        "OptionReason",
+        "Support",
+        "Metric",
+        "RankMetric",
+        "Task",
+    ),
+    "Errors and version": ("LlmExamError", "SettingsError", "__version__"),
+}
+"""The public names by purpose."""
+
+
 def render_api() -> str:
-    """Return the public names with their signatures and first lines."""
-    parts = ["# Python API\n\n", NOTE, "`import llmexam as lx` gives these names.\n"]
-    for name in llmexam.__all__:
-        item = getattr(llmexam, name)
-        if isinstance(item, str):
-            parts.append(f"\n## `{name}`\n\nThe version of the package.\n")
-            continue
-        where = item.__module__
-        parts.append(f"\n## `{name}`\n\n{_first_line(item)}\n\n")
-        if inspect.isfunction(item):
-            parts.append(f"```text\n{_signature(name, item)}\n```\n\n")
-        parts.append(f"From `{where}`; `help(lx.{name})` says more.\n")
+    """Return the public names by purpose: signatures, fields and methods."""
+    grouped = [name for names in _PUBLIC.values() for name in names]
+    if sorted(grouped) != sorted(llmexam.__all__):
+        raise ValueError(f"_PUBLIC and llmexam differ: {set(grouped) ^ set(llmexam.__all__)}")
+    parts = ["# Python API\n\n", NOTE, "`import llmexam as lx` gives these names.\n\n"]
+    parts += [
+        f"- {title}: {', '.join(f'[`{name}`](#{name.lower()})' for name in names)}\n"
+        for title, names in _PUBLIC.items()
+    ]
+    for title, names in _PUBLIC.items():
+        parts.append(f"\n## {title}\n")
+        for name in names:
+            parts.append(f"\n### `{name}`\n\n")
+            parts += _render_public(name, getattr(llmexam, name))
     return "".join(parts)
+
+
+def _render_public(name: str, item: Any) -> list[str]:
+    if isinstance(item, str):
+        return ["The version of the package.\n"]
+    parts = [f"{_first_line(item)}\n\n"]
+    if inspect.isfunction(item):
+        parts.append(f"```text\n{_signature(name, item)}\n```\n\n")
+    else:
+        if rows := _fields(item):
+            parts += [*_table(("field", "type", "what it is"), rows), "\n"]
+        if rows := _methods(item):
+            parts += [*_table(("method", "what it does"), rows), "\n"]
+    return [*parts, f"From `{item.__module__}`; `help(lx.{name})` shows all of it.\n"]
+
+
+def _fields(item: type) -> list[tuple[str, str, str]]:
+    """Return the fields and properties of a class: those of a dataclass, of settings, others."""
+    texts = _attribute_texts(item)
+    kinds = {
+        name: str(kind)
+        for one in reversed(_our_bases(item))
+        for name, kind in inspect.get_annotations(one).items()
+    }
+    shown = {
+        name: (_plain_type(kind), texts.get(name, ""))
+        for name, kind in kinds.items()
+        if not name.startswith("_") and name != "model_config"
+    }
+    if issubclass(item, BaseModel):
+        for name, field in item.model_fields.items():
+            shown[name] = (shown[name][0], field.description or texts.get(name, ""))
+    for name in _public_members(item):
+        member = inspect.getattr_static(item, name)
+        function = getattr(member, "fget", None) or getattr(member, "func", None)
+        if function is not None:
+            kind = _plain_type(inspect.get_annotations(function).get("return", ""))
+            shown[name] = (kind, texts.get(name) or _first_line(function))
+    return [(f"`{name}`", f"`{kind}`", text) for name, (kind, text) in shown.items()]
+
+
+def _methods(item: type) -> list[tuple[str, str]]:
+    rows = []
+    for name in _public_members(item):
+        member = inspect.getattr_static(item, name)
+        function = getattr(member, "__func__", member)
+        if inspect.isfunction(function):
+            names = [one for one in inspect.signature(function).parameters if one != "self"]
+            names = names[1:] if isinstance(member, classmethod) else names
+            rows.append((f"`{name}({', '.join(names)})`", _first_line(function)))
+    return rows
+
+
+def _public_members(item: type) -> list[str]:
+    """Return names of this package's classes only: pydantic's own methods are not repeated."""
+    names = (name for one in reversed(_our_bases(item)) for name in vars(one))
+    return [name for name in dict.fromkeys(names) if not name.startswith("_")]
+
+
+def _our_bases(item: type) -> list[type]:
+    ours = [one for one in item.__mro__ if one.__module__.startswith("llmexam.")]
+    # What all settings have is listed with `Settings`.
+    shared = {Settings, *Settings.__mro__} if item is not Settings else set()
+    # What all solvers have is listed with `BaseSolver`.
+    shared |= {BaseSolver} if item is not BaseSolver else set()
+    return [one for one in ours if one not in shared]
+
+
+def _plain_type(kind: Any) -> str:
+    text = kind if isinstance(kind, str) else inspect.formatannotation(kind)
+    text = text.removeprefix("ClassVar[").removesuffix("]") if text.startswith("ClassVar") else text
+    return re.sub(r"\b(?:llmexam|pathlib|typing|collections\.abc)\.(?:\w+\.)*", "", text)
 
 
 def _signature(name: str, function: Callable[..., Any]) -> str:
@@ -322,7 +466,9 @@ def _signature(name: str, function: Callable[..., Any]) -> str:
             lines.append("    *,")
             star = True
         default = parameter.default
-        shown = "..." if callable(default) else repr(default)
+        # The address of a function differs from process to process.
+        is_plain = not callable(default) and " at 0x" not in repr(default)
+        shown = repr(default) if is_plain else "..."
         end = "" if default is parameter.empty else f" = {shown}"
         lines.append(f"    {parameter.name}: {parameter.annotation}{end},")
     return "\n".join([*lines, f") -> {signature.return_annotation}"])

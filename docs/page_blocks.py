@@ -1,12 +1,14 @@
-"""The fenced blocks of a page, and what becomes of each.
+"""Parse the fenced blocks of a page.
 
-- every `python` block is run; what it prints is shown in a `text` block right behind it;
-- every `sh` block that begins with `llmexam` is run; its output is not shown;
+The language and the comment of a block determine how it is handled:
+
+- every `python` block is run; its output is shown in a `text` block directly after it;
+- every `sh` block that starts with `llmexam` is run; its output is not shown;
 - every `console` block is run: each `$ llmexam ...`, its output (stdout and stderr) below it;
 - a block under `<!-- output of: llmexam ... -->` shows what that command prints;
-- a block under `<!-- file: NAME -->` becomes that file instead;
+- a block under `<!-- file: NAME -->` is written to that file instead;
 - a block under `<!-- exit: 2 -->` must end with that exit code instead of 0;
-- a block under `<!-- not run: REASON -->` is left out; its options are checked only.
+- a block under `<!-- not run: REASON -->` is not run; only its options are checked.
 """
 
 from __future__ import annotations
@@ -28,11 +30,11 @@ class Block:
     """A fenced block and the comment above it.
 
     Args:
-        language: What stands behind the opening fence.
+        language: The language after the opening fence.
         text: The lines between the fences.
-        note: The comment, without its signs.
-        start: Where the text begins on the page.
-        end: Where the closing fence ends.
+        note: The text of the comment.
+        start: Offset of the text on the page.
+        end: Offset of the end of the closing fence.
     """
 
     language: str
@@ -43,7 +45,7 @@ class Block:
 
     @property
     def file(self) -> str:
-        """The file that the block becomes, or empty."""
+        """The file that the block is written to, or empty."""
         return self._noted("file")
 
     @property
@@ -53,7 +55,7 @@ class Block:
 
     @property
     def exit_code(self) -> int:
-        """The exit code that its commands must end with."""
+        """The expected exit code of its commands."""
         return int(self._noted("exit") or 0)
 
     @property
@@ -66,7 +68,7 @@ class Block:
 
     @property
     def commands(self) -> list[list[str]]:
-        """The llmexam commands in a block for a shell; none if it begins with another one."""
+        """The llmexam commands of a shell block; none if its first command is another program."""
         if self.language == "console":
             return [words for words, _, _ in self.shown]
         if self.language != "sh":
@@ -79,12 +81,12 @@ class Block:
 
     @property
     def shown(self) -> list[tuple[list[str], int, int]]:
-        """The commands of a `console` block, and where the output of each stands on the page."""
+        """The commands of a `console` block, with the start and end offset of each output."""
         return [
             (
                 shlex.split(found["command"].replace("\\\n", " "), comments=True),
                 self.start + found.start("output"),
-                # Blank lines before the next command are no output.
+                # Blank lines before the next command do not belong to the output.
                 self.start + found.start("output") + len(found["output"].rstrip("\n")),
             )
             for found in _COMMAND.finditer(self.text)
@@ -101,7 +103,7 @@ def blocks_of(page: Path) -> list[Block]:
 
 
 def is_runnable(page: Path) -> bool:
-    """Return whether a page has a block to run."""
+    """Return whether a page has blocks to run."""
     return any(
         (block.commands or block.language == "python" or block.output_of) and not block.is_left_out
         for block in blocks_of(page)
@@ -109,7 +111,7 @@ def is_runnable(page: Path) -> bool:
 
 
 def unchecked_blocks(page: Path) -> list[Block]:
-    """Return the blocks that look like commands or output, but are neither run nor compared."""
+    """Return blocks that look like commands or output but are neither run nor compared."""
     text = page.read_text(encoding="utf-8")
     if "Written by docs/generate.py" in text:
         return []
@@ -123,7 +125,7 @@ def unchecked_blocks(page: Path) -> list[Block]:
 
 
 def is_output_of(text: str, before: Block, block: Block) -> bool:
-    """Return whether a block stands right behind a Python block and shows what it printed."""
+    """Return whether a block directly follows a Python block and shows its output."""
     runs = before.language == "python" and not (before.file or before.is_left_out)
     between = text[before.end : block.start].strip()
     return runs and block.language == "text" and between == "```text"

@@ -11,7 +11,7 @@ import re
 from itertools import zip_longest
 
 ELLIPSIS = "..."
-# Each match depends on the machine or on the moment, and is compared as its name only.
+# Values that depend on the machine or the time; only the name of the mask is compared.
 MASKS = {
     "date": r"\b\d{4}-\d\d-\d\d(?:[T ]\d\d:\d\d(?::\d\d)?(?:\.\d+)?(?:Z|[+-]\d\d:?\d\d)?)?",
     "speed": r"\b\d[\d,.]* [a-z]+/s\b",
@@ -22,16 +22,16 @@ MASKS = {
     "cores": r"\b\d+ cores?\b",
 }
 _MASK = re.compile("|".join(f"(?P<{name}>{rule})" for name, rule in MASKS.items()), re.IGNORECASE)
-# A masked figure changes the width of its column: the lines and spaces of the table follow it.
+# A masked value changes the width of its column, so lines and spaces of tables are normalised.
 _PADDING = re.compile(r" {2,}|([─━═-])\1{2,}")
-# On other processors embedding models sum in another order, or in bf16: some ranks change.
+# Embedding models sum in another order, or in bf16, on other processors, so some ranks differ.
 _NEURAL = re.compile(r"\bbi-encoder\b")
 _NEURAL_TOLERANCE = 0.02
 _DECIMAL = re.compile(r"(?<![\w.])[-+\u2212]?\d+\.\d{3,}\b")
 
 
 def difference(shown: str, printed: str) -> str:
-    """Return the first line in which what a page shows differs from what was printed.
+    """Return a description of the first line that differs between the page and the actual output.
 
     Args:
         shown: The output on the page.
@@ -52,7 +52,7 @@ def difference(shown: str, printed: str) -> str:
 
 
 def update(shown: str, printed: str) -> str:
-    """Return the text to show in place of an output that is out of date.
+    """Return the text that replaces a stale output.
 
     Paragraphs in which only figures of the machine differ stay as they are, so that a page does not
     change with the machine it was written on.
@@ -66,7 +66,7 @@ def update(shown: str, printed: str) -> str:
 
 
 def _paragraphs(text: str) -> list[str]:
-    """Return the paragraphs of a text, each with the blank lines behind it."""
+    """Return the paragraphs of a text, each with the blank lines after it."""
     return re.findall(r"(?:.+\n?)+\n*|\n+", text)
 
 
@@ -75,7 +75,7 @@ def _mask_lines(text: str) -> str:
 
 
 def _elide(printed: str, shown: str) -> str:
-    """Return what was printed, leaving out lines where the page does.
+    """Return the actual output, with `...` where the page has it.
 
     The lines before and after `...` on the page are found again in the output, whatever their
     figures; where they are gone, as many lines are kept as the page had.
@@ -92,7 +92,7 @@ def _elide(printed: str, shown: str) -> str:
 
 
 def _split(shown: str) -> tuple[list[str], list[str] | None]:
-    """Return the lines before and after the ellipsis; no second list where there is none."""
+    """Return the lines before and after the ellipsis; only one list if there is none."""
     lines = shown.splitlines()
     places = [place for place, line in enumerate(lines) if line.strip() == ELLIPSIS]
     if not places:
@@ -119,7 +119,7 @@ def _mask(text: str | None) -> str:
 
 
 def _is_near(expected: str, got: str) -> bool:
-    """Return whether two lines differ in decimals only, and by no more than the tolerance."""
+    """Return whether two lines differ only in decimals, within the tolerance."""
     if _DECIMAL.sub("#", expected) != _DECIMAL.sub("#", got):
         return False
     figures = (_DECIMAL.findall(text.replace("\u2212", "-")) for text in (expected, got))
@@ -127,7 +127,7 @@ def _is_near(expected: str, got: str) -> bool:
 
 
 def _find(lines: list[str], wanted: str, otherwise: int) -> int:
-    """Return the place of a line, compared without its figures; the nearest to where it was."""
+    """Return the index of a line, compared without its numbers; the closest of several."""
     bare = [re.sub(r"[\d.,]+", "#", _mask(line)) for line in lines]
     wanted = re.sub(r"[\d.,]+", "#", _mask(wanted))
     places = [place for place, line in enumerate(bare) if line == wanted]

@@ -1,9 +1,9 @@
-"""Run what the documentation shows, and write the outputs on its pages anew.
+"""Run the code blocks of the documentation, and update the outputs on its pages.
 
     python docs/pages.py [--check] [PAGE ...]
 
-A page's blocks run in order in one empty folder and share their files and Python names; see
-`page_blocks.py` for what becomes of each.
+The blocks of a page run in order, in one empty folder, and share their files and Python names.
+`page_blocks.py` describes the kinds of blocks.
 """
 
 from __future__ import annotations
@@ -39,15 +39,15 @@ _WIDTH = "100"
 
 @dataclass(frozen=True)
 class Output:
-    """What a page shows of a command or a Python block, and what was printed.
+    """The output that a page shows for a command or a Python block, and the actual output.
 
     Args:
-        source: The command, or the place of the Python block.
-        start: Where the output stands on the page.
-        end: Where it ends there.
+        source: The command, or the page and number of the Python block.
+        start: Offset of the output on the page.
+        end: Offset of its end.
         shown: The output on the page.
         printed: What was printed.
-        is_missing: The page has no block for it yet.
+        is_missing: The page has no block for this output yet.
     """
 
     source: str
@@ -69,7 +69,7 @@ def name_of(page: Path) -> str:
 
 @dataclass
 class _Printed:
-    """What goes to stdout and stderr, in one order."""
+    """Captures stdout and stderr in the order of printing."""
 
     parts: list[tuple[str, str]] = field(default_factory=list)
 
@@ -80,8 +80,8 @@ class _Printed:
             yield
 
     def take(self, folder: Path) -> str:
-        """Return what was printed since, as a terminal in the page's folder would leave it."""
-        # A terminal shows a bar in place of the lines of progress, and wipes it at the end.
+        """Return what was printed since the last call, as a terminal would show it."""
+        # A terminal shows a progress bar instead of these lines, and removes it at the end.
         texts = [
             text if stream == "stdout" else re.sub(r"^- .*\n", "", text, flags=re.MULTILINE)
             for stream, text in self.parts
@@ -97,7 +97,7 @@ class _Stream(io.StringIO):
         self._name, self._parts = name, parts
 
     def write(self, text: str, /) -> int:
-        # This refuses bytes, by which click finds out that the stream is one of text.
+        # This raises an error on bytes, which is how click detects a text stream.
         length = super().write(text)
         self._parts.append((self._name, text))
         return length
@@ -111,10 +111,10 @@ def run_page(page: Path, folder: Path) -> list[Output]:
         folder: An empty folder to work in.
 
     Returns:
-        The outputs that the page shows, and those that it should show.
+        The outputs that the page shows, with the actual outputs.
 
     Raises:
-        PageError: A block did not end as the page says.
+        PageError: A block did not end with the exit code that the page states.
     """
     folder, text, blocks = folder.resolve(), page.read_text(encoding="utf-8"), blocks_of(page)
     names: dict[str, object] = {"__name__": "__page__"}
@@ -169,7 +169,7 @@ def _run(words: list[str], block: Block, printed: _Printed, folder: Path) -> Non
 
 @contextmanager
 def _working_in(folder: Path) -> Iterator[None]:
-    """Work in a folder, from which modules can be imported, at the width of the pages."""
+    """Change to a folder, make its modules importable, and set the terminal width of the pages."""
     modules, variables = set(sys.modules), dict(os.environ)
     os.environ.update(COLUMNS=_WIDTH, HF_HUB_OFFLINE="1")
     sys.path.insert(0, str(folder))
@@ -196,7 +196,7 @@ def _write_file(folder: Path, name: str, text: str) -> None:
 
 
 def _install(folder: Path, project: dict[str, object]) -> None:
-    """Leave in the folder, which is on the path, what an editable install would."""
+    """Write the metadata of an editable install into the folder, which is on `sys.path`."""
     info = folder / f"{str(project['name']).replace('-', '_')}-{project['version']}.dist-info"
     info.mkdir()
     (info / "METADATA").write_text(
@@ -211,7 +211,7 @@ def _install(folder: Path, project: dict[str, object]) -> None:
 
 
 def stale_outputs(outputs: list[Output]) -> dict[str, str]:
-    """Return the first difference of each output that is no longer what the page shows."""
+    """Return the first difference of each output that differs from the page."""
     found = {}
     for output in outputs:
         if problem := difference(output.shown, output.printed):
@@ -220,7 +220,7 @@ def stale_outputs(outputs: list[Output]) -> dict[str, str]:
 
 
 def rewrite(text: str, outputs: list[Output]) -> str:
-    """Return the text of a page with the outputs that are stale replaced by what was printed."""
+    """Return the text of a page with stale outputs replaced by the actual outputs."""
     for output in sorted(outputs, key=lambda output: output.start, reverse=True):
         if not difference(output.shown, output.printed):
             continue
@@ -234,12 +234,14 @@ def rewrite(text: str, outputs: list[Output]) -> str:
 
 
 def main() -> None:
-    """Write the outputs on the pages, or with `--check` compare them."""
-    parser = argparse.ArgumentParser(description="Run the pages and write their outputs anew.")
-    parser.add_argument("pages", nargs="*", type=Path, help="by default all that can be run")
-    parser.add_argument("--check", action="store_true", help="change nothing; fail on a difference")
+    """Update the outputs on the pages, or compare them with `--check`."""
+    parser = argparse.ArgumentParser(description="Run the pages and update their outputs.")
+    parser.add_argument("pages", nargs="*", type=Path, help="pages to run; by default all")
+    parser.add_argument(
+        "--check", action="store_true", help="change nothing; fail if an output differs"
+    )
     arguments = parser.parse_args()
-    # A page shows what the program prints, not what the libraries below it warn of.
+    # Pages show what llmexam prints, not the warnings of other libraries.
     warnings.simplefilter("ignore")
     is_stale = False
     for page in [path.resolve() for path in arguments.pages] or PAGES:
@@ -260,7 +262,7 @@ def main() -> None:
             if (new := rewrite(text, outputs)) != text:
                 page.write_text(new, encoding="utf-8")
     if is_stale and arguments.check:
-        sys.exit("outputs on pages are not those of the program: run `make docs`")
+        sys.exit("outputs on pages are out of date: run `make docs`")
 
 
 if __name__ == "__main__":

@@ -28,6 +28,7 @@ HOW_TO = {
     "run-a-plan",
     "train",
     "write-a-solver",
+    "write-a-task",
 }
 _LINK = re.compile(r"\[[^\]]*\]\(([^)\s]+)\)")
 BLOCKS = {name_of(page): blocks_of(page) for page in PAGES}

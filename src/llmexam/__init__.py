@@ -1,12 +1,12 @@
-"""llmexam takes a language-model exam from a file of questions to a result one can defend.
+"""llmexam takes a language-model exam from a file of questions to graded results.
 
     import llmexam as lx
 
-    exam = lx.read_exam("questions.csv")
-    scores = lx.solve(exam, "lexical")
-    print(lx.evaluate_scores(exam, scores, name="lexical").map_at_k)
+    exam = lx.retrieve("bundled", "bundled")
+    scores = lx.solve(exam, lx.LexicalSolver(reach=6))
+    print(lx.evaluate(exam, scores).primary)
 
-Names are imported when they are first used, so that `import llmexam` costs nothing.
+Names are imported when they are first used, so that `import llmexam` is fast.
 """
 
 from __future__ import annotations
@@ -17,13 +17,17 @@ from typing import TYPE_CHECKING, Any
 __version__ = "0.1.0"
 
 if TYPE_CHECKING:
-    from llmexam.ensemble.build import build_ensemble
+    from llmexam.ensemble.build import Ensemble, build_ensemble
     from llmexam.ensemble.combine import combine
-    from llmexam.errors import LlmExamError
-    from llmexam.evaluation.compare import compare_results
-    from llmexam.evaluation.evaluate import evaluate_rankings, evaluate_scores
-    from llmexam.evaluation.metrics import map_at_k
+    from llmexam.ensemble.settings import EnsembleSettings
+    from llmexam.errors import LlmExamError, SettingsError
+    from llmexam.evaluation.metrics import Metric, RankMetric, map_at_k
+    from llmexam.evaluation.results import Comparison, Evaluation, MetricResult
+    from llmexam.evidence.chunking import ChunkSettings
+    from llmexam.evidence.corpus import CorpusSettings
+    from llmexam.evidence.reranker import RerankerSettings
     from llmexam.exam.audit.audit import audit_exam
+    from llmexam.exam.audit.finding import AuditResult, Finding
     from llmexam.exam.exam import Exam
     from llmexam.exam.parsers import read_exam
     from llmexam.exam.question import Passage, Question
@@ -31,36 +35,101 @@ if TYPE_CHECKING:
     from llmexam.exam.scores import ScoreMatrix
     from llmexam.exam.splits import k_folds, split_exam
     from llmexam.exam.submission import read_submission, validate_submission, write_submission
-    from llmexam.exam.writers import to_long, write_exam
+    from llmexam.exam.writers import LongRow, to_long, write_exam
+    from llmexam.report.content import RunContent
     from llmexam.report.html import write_report
+    from llmexam.retrieval.build import IndexSummary, build_index
+    from llmexam.retrieval.retrieve import retrieve
+    from llmexam.settings.base import Settings
+    from llmexam.solvers.baselines.solver import FirstSolver, LongestSolver, RandomSolver
+    from llmexam.solvers.bi_encoder.solver import BiEncoderSolver
+    from llmexam.solvers.cascade.solver import CascadeSolver
+    from llmexam.solvers.causal_lm.solver import CausalLmSolver
+    from llmexam.solvers.cross_encoder.solver import CrossEncoderSolver
+    from llmexam.solvers.lexical.solver import LexicalSolver
+    from llmexam.solvers.multiple_choice.solver import MultipleChoiceSolver
+    from llmexam.solvers.protocol import (
+        BaseSolver,
+        Explanation,
+        OptionReason,
+        Solver,
+        SolverDescription,
+        Support,
+    )
+    from llmexam.solvers.ranker.solver import RankerSolver
     from llmexam.solvers.registry import create_solver
-    from llmexam.solvers.scoring import solve
-    from llmexam.workflows.run.pipeline import run_plan
-    from llmexam.workflows.train.pipeline import train_recipe
+    from llmexam.solvers.served.solver import ServedSolver
+    from llmexam.tasks.task import Task
+    from llmexam.workflows.compare import compare
+    from llmexam.workflows.evaluate import evaluate
+    from llmexam.workflows.run.pipeline import run_plan as run
+    from llmexam.workflows.solve import solve
+    from llmexam.workflows.train.pipeline import DryRun, TrainingOutcome, dry_run
+    from llmexam.workflows.train.pipeline import train_recipe as train
 
+# `module`, or `module:name` where the name there is another one.
 _HOMES = {
+    "AuditResult": "llmexam.exam.audit.finding",
+    "BaseSolver": "llmexam.solvers.protocol",
+    "BiEncoderSolver": "llmexam.solvers.bi_encoder.solver",
+    "CascadeSolver": "llmexam.solvers.cascade.solver",
+    "CausalLmSolver": "llmexam.solvers.causal_lm.solver",
+    "ChunkSettings": "llmexam.evidence.chunking",
+    "Comparison": "llmexam.evaluation.results",
+    "CorpusSettings": "llmexam.evidence.corpus",
+    "CrossEncoderSolver": "llmexam.solvers.cross_encoder.solver",
+    "DryRun": "llmexam.workflows.train.pipeline",
+    "Ensemble": "llmexam.ensemble.build",
+    "EnsembleSettings": "llmexam.ensemble.settings",
+    "Evaluation": "llmexam.evaluation.results",
     "Exam": "llmexam.exam.exam",
+    "Explanation": "llmexam.solvers.protocol",
+    "Finding": "llmexam.exam.audit.finding",
+    "FirstSolver": "llmexam.solvers.baselines.solver",
+    "IndexSummary": "llmexam.retrieval.build",
+    "LexicalSolver": "llmexam.solvers.lexical.solver",
     "LlmExamError": "llmexam.errors",
+    "LongRow": "llmexam.exam.writers",
+    "LongestSolver": "llmexam.solvers.baselines.solver",
+    "Metric": "llmexam.evaluation.metrics",
+    "MetricResult": "llmexam.evaluation.results",
+    "MultipleChoiceSolver": "llmexam.solvers.multiple_choice.solver",
+    "OptionReason": "llmexam.solvers.protocol",
     "Passage": "llmexam.exam.question",
     "Question": "llmexam.exam.question",
+    "RandomSolver": "llmexam.solvers.baselines.solver",
+    "RankMetric": "llmexam.evaluation.metrics",
+    "RankerSolver": "llmexam.solvers.ranker.solver",
+    "RerankerSettings": "llmexam.evidence.reranker",
+    "RunContent": "llmexam.report.content",
     "ScoreMatrix": "llmexam.exam.scores",
+    "ServedSolver": "llmexam.solvers.served.solver",
+    "Settings": "llmexam.settings.base",
+    "SettingsError": "llmexam.errors",
+    "Solver": "llmexam.solvers.protocol",
+    "SolverDescription": "llmexam.solvers.protocol",
+    "Support": "llmexam.solvers.protocol",
+    "Task": "llmexam.tasks.task",
+    "TrainingOutcome": "llmexam.workflows.train.pipeline",
     "audit_exam": "llmexam.exam.audit.audit",
     "build_ensemble": "llmexam.ensemble.build",
+    "build_index": "llmexam.retrieval.build",
     "combine": "llmexam.ensemble.combine",
-    "compare_results": "llmexam.evaluation.compare",
+    "compare": "llmexam.workflows.compare",
     "create_solver": "llmexam.solvers.registry",
-    "evaluate_rankings": "llmexam.evaluation.evaluate",
-    "evaluate_scores": "llmexam.evaluation.evaluate",
+    "dry_run": "llmexam.workflows.train.pipeline",
+    "evaluate": "llmexam.workflows.evaluate",
     "k_folds": "llmexam.exam.splits",
     "map_at_k": "llmexam.evaluation.metrics",
     "read_exam": "llmexam.exam.parsers",
     "read_scores": "llmexam.exam.score_files",
     "read_submission": "llmexam.exam.submission",
-    "run_plan": "llmexam.workflows.run.pipeline",
+    "retrieve": "llmexam.retrieval.retrieve",
+    "run": "llmexam.workflows.run.pipeline:run_plan",
     "solve": "llmexam.workflows.solve",
     "split_exam": "llmexam.exam.splits",
     "to_long": "llmexam.exam.writers",
-    "train_recipe": "llmexam.workflows.train.pipeline",
+    "train": "llmexam.workflows.train.pipeline:train_recipe",
     "validate_submission": "llmexam.exam.submission",
     "write_exam": "llmexam.exam.writers",
     "write_report": "llmexam.report.html",
@@ -68,30 +137,77 @@ _HOMES = {
     "write_submission": "llmexam.exam.submission",
 }
 
+_RENAMED = {
+    "compare_results": "compare",
+    "evaluate_rankings": "evaluate",
+    "evaluate_scores": "evaluate",
+    "run_plan": "run",
+    "train_recipe": "train",
+}
+
 __all__ = [
+    "AuditResult",
+    "BaseSolver",
+    "BiEncoderSolver",
+    "CascadeSolver",
+    "CausalLmSolver",
+    "ChunkSettings",
+    "Comparison",
+    "CorpusSettings",
+    "CrossEncoderSolver",
+    "DryRun",
+    "Ensemble",
+    "EnsembleSettings",
+    "Evaluation",
     "Exam",
+    "Explanation",
+    "Finding",
+    "FirstSolver",
+    "IndexSummary",
+    "LexicalSolver",
     "LlmExamError",
+    "LongRow",
+    "LongestSolver",
+    "Metric",
+    "MetricResult",
+    "MultipleChoiceSolver",
+    "OptionReason",
     "Passage",
     "Question",
+    "RandomSolver",
+    "RankMetric",
+    "RankerSolver",
+    "RerankerSettings",
+    "RunContent",
     "ScoreMatrix",
+    "ServedSolver",
+    "Settings",
+    "SettingsError",
+    "Solver",
+    "SolverDescription",
+    "Support",
+    "Task",
+    "TrainingOutcome",
     "__version__",
     "audit_exam",
     "build_ensemble",
+    "build_index",
     "combine",
-    "compare_results",
+    "compare",
     "create_solver",
-    "evaluate_rankings",
-    "evaluate_scores",
+    "dry_run",
+    "evaluate",
     "k_folds",
     "map_at_k",
     "read_exam",
     "read_scores",
     "read_submission",
-    "run_plan",
+    "retrieve",
+    "run",
     "solve",
     "split_exam",
     "to_long",
-    "train_recipe",
+    "train",
     "validate_submission",
     "write_exam",
     "write_report",
@@ -102,8 +218,10 @@ __all__ = [
 
 def __getattr__(name: str) -> Any:
     if name in _HOMES:
-        return getattr(import_module(_HOMES[name]), name)
-    raise AttributeError(f"module 'llmexam' has no attribute '{name}'")
+        module, _, attribute = _HOMES[name].partition(":")
+        return getattr(import_module(module), attribute or name)
+    hint = f": it is called '{_RENAMED[name]}' now" if name in _RENAMED else ""
+    raise AttributeError(f"module 'llmexam' has no attribute '{name}'{hint}")
 
 
 def __dir__() -> list[str]:

@@ -33,7 +33,7 @@ def test_both_scores_the_difference_and_the_test_are_shown(files):
     for text in ("good[b]", "1.0000", "difference", "0.5000", "p value 0.007812"):
         assert text in result.stdout
     assert "all sign flips counted" in result.stdout
-    assert "Of 8 questions, good[b] earns more on 8 and bad on 0" in result.stdout
+    assert "Of 8 questions, good[b] is better on 8 and bad on 0" in result.stdout
     assert "Smallest difference" in result.stdout
 
 

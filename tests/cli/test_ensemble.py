@@ -99,7 +99,7 @@ def test_members_can_be_named(members, exam):
         (["--out", "o", "--fit"], "only be fitted on an exam"),
         (["--out", "o", "--greedy"], "only be fitted on an exam"),
         (["--out", "o", "--greedy", "--fit"], "in two ways"),
-        (["--out", "o", "--greedy", "--metric", "f1"], "not 'f1'"),
+        (["--out", "o", "--greedy", "--metric", "f1"], "no metric 'f1'"),
         (["--out", "o", "--greedy", "--method", "max-probability"], "is none"),
         (["--out", "o", "--method", "median"], "not 'median'"),
         (["--out", "o", "--temperature", "0"], "greater than 0"),

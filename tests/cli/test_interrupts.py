@@ -16,7 +16,7 @@ from llmexam.__main__ import main
 main()
 """
 GOES_ON = "the same command goes on where this one was"
-SOLVE = "llmexam.workflows.solve:solve_file"
+SOLVE = "llmexam.workflows.solve:solve"
 
 
 @pytest.mark.parametrize(

@@ -19,7 +19,7 @@ from llmexam.tasks.multiple_choice import task as run_module
 from llmexam.testing import ConstantSolver
 from llmexam.workflows import solve as solve_module
 from llmexam.workflows.run.pipeline import run_plan
-from llmexam.workflows.solve import solve_file
+from llmexam.workflows.solve import solve
 
 BARE = Question("1", "p", ("a", "b"), answer=0)
 BACKED = Question("2", "p", ("a", "b"), answer=0, passages=(Passage("t"),))
@@ -124,7 +124,7 @@ def test_a_run_and_a_solve_refuse_before_any_work(module, tmp_path, monkeypatch)
 
     def work():
         if module is solve_module:
-            solve_file("bundled", "first", out=tmp_path / "scores.parquet")
+            solve("bundled", "first", out=tmp_path / "scores.parquet")
         else:
             run_plan(tmp_path / "plan.yaml", tmp_path / "run")
 

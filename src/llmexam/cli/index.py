@@ -96,11 +96,6 @@ def index(
             json.dumps({"n_deleted": n_deleted}) if as_json else f"deleted {n_deleted:,} passages"
         )
         return
-    if model is not None and kind == "sparse" and not add:
-        raise SettingsError(
-            f"--model '{model}' was given, but a sparse index has no model",
-            hint="Add --kind dense, or leave out --model",
-        )
     settings = workflow.corpus_settings(
         corpora or [], format=format, fields=_parse_fields(fields or [])
     )

@@ -43,6 +43,7 @@ def run(
     from llmexam.cli.options import parse_settings
     from llmexam.cli.progress import stage_progress
     from llmexam.report.terminal import print_report
+    from llmexam.tasks.registry import task_of
     from llmexam.workflows.run.pipeline import run_plan
 
     folder = out or Path("runs") / Path(plan).stem
@@ -60,4 +61,4 @@ def run(
         metrics = folder / "metrics.json"
         typer.echo(metrics.read_text(encoding="utf-8") if metrics.exists() else "null", nl=False)
     else:
-        print_report(result, plain_console())
+        print_report(result, plain_console(), task_of(result.task).sections)

@@ -56,7 +56,7 @@ def solve(
     from llmexam.cli.progress import question_progress
     from llmexam.exam.submission import submission_text
     from llmexam.solvers.registry import served_solvers
-    from llmexam.workflows.solve import solve_file
+    from llmexam.workflows.solve import solve as score_exam
 
     # All else is scored anew.
     kept = "answers are kept: the same command asks only for the others"
@@ -64,7 +64,7 @@ def solve(
         telling_of_interrupts(kept if solver in served_solvers() else ""),
         question_progress(plain_console(stderr=True), f"{solver} scores") as progress,
     ):
-        scores = solve_file(
+        scores = score_exam(
             exam,
             solver,
             parse_settings(set_ or []),

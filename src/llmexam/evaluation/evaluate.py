@@ -8,7 +8,7 @@ import numpy as np
 
 from llmexam.evaluation.alignment import align_rankings, align_scores, require_answers
 from llmexam.evaluation.calibration import calibrate, out_of_fold_probabilities, risk_coverage
-from llmexam.evaluation.grading import Resampling, grade
+from llmexam.evaluation.grading import Resampling, evaluate
 from llmexam.evaluation.metrics.registry import choice_metrics
 from llmexam.evaluation.rankings import Rankings, recall_by_letter
 from llmexam.evaluation.results import ChoiceDiagnostics, Evaluation, LetterRecall
@@ -112,24 +112,15 @@ def _evaluate(
     *,
     n_truncated: int = 0,
 ) -> Evaluation:
-    metrics, slices = grade(
+    return evaluate(
         choice_metrics(diagnostics.k),
         exam,
         rankings,
+        name=name,
         baselines=baseline_rankings(exam),
         labellings=label_questions(exam),
         resampling=resampling,
-    )
-    return Evaluation(
-        name=name,
-        n_items=len(exam),
-        metrics=metrics,
-        level=resampling.level,
-        n_resamples=resampling.n_resamples,
-        seed=resampling.seed,
-        slices=slices,
         n_truncated=n_truncated,
-        exam_hash=exam.content_hash,
         diagnostics=diagnostics,
     )
 

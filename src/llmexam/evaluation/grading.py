@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from math import inf
-from typing import TypeVar
+from typing import Protocol, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,12 +13,36 @@ from numpy.typing import NDArray
 from llmexam.evaluation.bootstrap import mean_intervals, minimum_detectable_difference, spread
 from llmexam.evaluation.metrics.metric import Metric, describe, item_values
 from llmexam.evaluation.permutation import paired_permutation_test
-from llmexam.evaluation.results import Comparison, Estimate, MetricInfo, MetricResult, Slice
+from llmexam.evaluation.results import (
+    Comparison,
+    Diagnostics,
+    Estimate,
+    Evaluation,
+    MetricInfo,
+    MetricResult,
+    Slice,
+)
 from llmexam.evaluation.slices import Labelling, slice_rows
 
 Floats = NDArray[np.float64]
 Items = TypeVar("Items")
 Predictions = TypeVar("Predictions")
+
+
+class GradedItems(Protocol):
+    """Items of any task, such as an exam.
+
+    Attributes:
+        content_hash: Hash of what the items say.
+    """
+
+    @property
+    def content_hash(self) -> str: ...  # noqa: D102 - described above
+
+    def __len__(self) -> int: ...
+
+
+Graded = TypeVar("Graded", bound=GradedItems)
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +70,56 @@ class Resampling:
             level=self.level,
             bounds=bounds,
         )
+
+
+def evaluate(
+    metrics: Sequence[Metric[Graded, Predictions]],
+    items: Graded,
+    predictions: Predictions,
+    *,
+    name: str,
+    baselines: Mapping[str, Predictions],
+    labellings: Iterable[Labelling] = (),
+    resampling: Resampling,
+    n_truncated: int = 0,
+    diagnostics: Diagnostics | None = None,
+) -> Evaluation:
+    """Return the grades of predictions, whatever the task.
+
+    Args:
+        metrics: The metrics, the primary one first.
+        items: What was predicted.
+        predictions: The predictions, in the order of the items.
+        name: What to call the solver in the result.
+        baselines: Predictions that do not read the items, by name.
+        labellings: How to slice the items.
+        resampling: How intervals are computed.
+        n_truncated: Items whose evidence the solver had to cut.
+        diagnostics: What the task tells beside metrics.
+
+    Raises:
+        ExamError: There are no items, or one has no answer.
+    """
+    results, slices = grade(
+        metrics,
+        items,
+        predictions,
+        baselines=baselines,
+        labellings=labellings,
+        resampling=resampling,
+    )
+    return Evaluation(
+        name=name,
+        n_items=len(items),
+        metrics=results,
+        level=resampling.level,
+        n_resamples=resampling.n_resamples,
+        seed=resampling.seed,
+        slices=slices,
+        n_truncated=n_truncated,
+        exam_hash=items.content_hash,
+        diagnostics=diagnostics,
+    )
 
 
 def grade(

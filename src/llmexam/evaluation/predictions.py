@@ -6,6 +6,7 @@ from pathlib import Path
 
 from llmexam.evaluation.compare import Prediction
 from llmexam.exam.exam import Exam
+from llmexam.exam.submission import read_submission
 
 _PARQUET = b"PAR1"
 
@@ -25,8 +26,6 @@ def load_prediction(prediction: Prediction | str | Path, exam: Exam) -> Predicti
         from llmexam.exam.score_files import read_scores
 
         return read_scores(path)[0]
-    from llmexam.exam.submission import read_submission
-
     return read_submission(path, exam)
 
 

@@ -14,6 +14,8 @@ from llmexam.errors import SettingsError
 from llmexam.evidence.queries import QueryForm, make_queries
 from llmexam.exam.question import Passage, Question
 from llmexam.lm.models.card import read_card, read_card_values
+from llmexam.lm.models.loading import resolve_model
+from llmexam.lm.readers.pair_scoring import load_pair_scorer
 from llmexam.lm.readers.text_pairs import TextPair
 from llmexam.settings.base import Settings
 from llmexam.settings.kinds import ModelRef
@@ -132,9 +134,6 @@ def load_reranker(settings: RerankerSettings) -> Reranker:
         ModelError: The model is missing or unusable.
         MissingDependencyError: torch or transformers is not installed.
     """
-    from llmexam.lm.models.loading import resolve_model
-    from llmexam.lm.readers.pair_scoring import load_pair_scorer
-
     folder = resolve_model(settings.model)
     card = read_card(folder.path)
     if card is not None and card.family != FAMILY:

@@ -84,7 +84,7 @@ class SentenceSelector:
             term: math.log((n + 1) / self._having[term]) for term in wanted & self._having.keys()
         }
         return [
-            sum(rarity[term] for term in terms & rarity.keys()) / math.sqrt(len(terms) + 1)
+            math.fsum(rarity[term] for term in terms & rarity.keys()) / math.sqrt(len(terms) + 1)
             for terms in self._terms
         ]
 

@@ -6,7 +6,6 @@ from pathlib import Path
 
 from llmexam.exam.exam import Exam
 from llmexam.exam.parsers import read_exam
-from llmexam.sample import exam_path
 
 
 def load_exam(exam: Exam | str | Path, format: str | None = None) -> Exam:
@@ -15,6 +14,4 @@ def load_exam(exam: Exam | str | Path, format: str | None = None) -> Exam:
     Raises:
         ExamError: The file is unreadable.
     """
-    if isinstance(exam, Exam):
-        return exam
-    return read_exam(exam_path(exam), format=format)
+    return exam if isinstance(exam, Exam) else read_exam(exam, format=format)

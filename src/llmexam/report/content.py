@@ -92,6 +92,8 @@ class RunContent:
         provenance: Label and value: versions, hashes, retrieval settings, date.
         files: Label and path of what the run wrote, such as "submission".
         folder: The run folder; the page shows paths relative to it.
+        task: Name of the task.
+        noun: What one item is called.
     """
 
     title: str
@@ -106,11 +108,8 @@ class RunContent:
     provenance: dict[str, str] = field(default_factory=dict)
     files: dict[str, str] = field(default_factory=dict)
     folder: str = ""
-
-    @property
-    def noun(self) -> str:
-        """What one item is called."""
-        return "item"
+    task: str = ""
+    noun: str = "item"
 
     @property
     def facts(self) -> tuple[Fact, ...]:
@@ -168,11 +167,7 @@ class ReportContent(RunContent):
     exam: Exam
     final: SolverResult
     solvers: tuple[SolverResult, ...]
-
-    @property
-    def noun(self) -> str:
-        """What one item is called."""
-        return "question"
+    noun: str = "question"
 
     @property
     def facts(self) -> tuple[Fact, ...]:

@@ -17,7 +17,7 @@ from llmexam.evidence.chunking import (
 from llmexam.evidence.corpus import CorpusCounts, CorpusSettings, corpus_files, read_corpus
 from llmexam.evidence.encoder import Encoder
 from llmexam.evidence.index.manifest import Manifest, Source, read_manifest
-from llmexam.evidence.index.opening import EvidenceIndex, open_index
+from llmexam.evidence.index.opening import create_index, open_index
 from llmexam.exam.question import Passage
 from llmexam.sample import corpus_path
 from llmexam.storage.hashing import hash_file
@@ -32,7 +32,7 @@ class IndexSummary:
 
     Attributes:
         folder: The index.
-        kind: Sparse or dense.
+        kind: Name of the kind of index.
         n_documents: Documents read, blank ones aside.
         n_blank: Rows skipped because their text is blank.
         n_duplicates: Passages dropped because their text had come before.
@@ -67,7 +67,7 @@ def build_index(
     """Build an index of one or more corpora; an index that is there already is replaced.
 
     Args:
-        corpora: Corpus files or folders, or settings for them.
+        corpora: Corpus files or folders, `bundled` for the sample corpus, or settings for them.
         out: Folder of the index; it appears when the index is whole.
         kind: `sparse` (BM25) or `dense` (vectors of a bi-encoder).
         chunking: How documents are cut into passages; None keeps them whole.
@@ -82,27 +82,15 @@ def build_index(
         MissingDependencyError: A dense index, and the extra `encoders` is not installed.
     """
     reading = _Reading(corpora, chunking, deduplicate, progress)
-    if kind == "sparse":
-        from llmexam.evidence.index.sparse import SparseIndex
-
-        index: EvidenceIndex = SparseIndex.build(
-            out, reading.passages(), chunking=reading.plain_chunking, sources=reading.sources
-        )
-    elif kind == "dense":
-        from llmexam.evidence.index.dense import DenseIndex
-        from llmexam.lm.encoding.embedding import load_embedder
-
-        index = DenseIndex.build(
-            out,
-            reading.passages(),
-            encoder or load_embedder(model or "bundled"),
-            chunking=reading.plain_chunking,
-            sources=reading.sources,
-        )
-    else:
-        raise SettingsError(
-            f"there is no kind of index '{kind}'", field="kind", hint="Known: dense, sparse"
-        )
+    index = create_index(
+        kind,
+        out,
+        reading.passages(),
+        encoder=encoder,
+        model=model,
+        chunking=reading.plain_chunking,
+        sources=reading.sources,
+    )
     return reading.summary(out, index.manifest, len(index))
 
 
@@ -234,7 +222,7 @@ class _Reading:
         if isinstance(corpora, CorpusSettings | str | Path):
             corpora = [corpora]
         self._corpora = [
-            one if isinstance(one, CorpusSettings) else CorpusSettings(path=Path(one))
+            one if isinstance(one, CorpusSettings) else CorpusSettings(path=corpus_path(one))
             for one in corpora
         ]
         if not self._corpora:

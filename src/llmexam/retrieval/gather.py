@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Literal
 
 from llmexam.evidence.chunking import ChunkSettings
 from llmexam.evidence.corpus import CorpusSettings, corpus_files
 from llmexam.evidence.index.files import index_hash
+from llmexam.evidence.index.kinds import INDEX_KINDS, uses_model
 from llmexam.evidence.index.manifest import read_manifest
 from llmexam.evidence.queries import QueryForm
 from llmexam.evidence.reranker import RerankerSettings, load_reranker
@@ -25,8 +25,6 @@ from llmexam.retrieval.search import attach_evidence
 from llmexam.solvers.registry import solver_entries
 from llmexam.stages.stage import Executor, Keyed, Stage, StageContext
 from llmexam.stages.versions import model_versions
-
-Kind = Literal["sparse", "dense"]
 
 # Builds are kept beside the run's other results.
 _INDEX = "index/{kind}"
@@ -100,7 +98,7 @@ def evidence_origin(plan: EvidencePlan, exam: Exam) -> EvidenceOrigin:
     manifests = [read_manifest(path) for path in plan.index]
     kinds = {manifest.kind for manifest in manifests} | set(plan.kinds if plan.corpus else ())
     models = {m.encoder.weights_hash for m in manifests if m.encoder is not None}
-    if plan.corpus and "dense" in plan.kinds:
+    if plan.corpus and any(map(uses_model, plan.kinds)):
         models.add(resolve_model(plan.model).weights_hash)
     chunkings = [manifest.chunking or {} for manifest in manifests]
     if plan.corpus:
@@ -141,7 +139,7 @@ def missing_evidence(exam: Exam, solvers: Sequence[str]) -> tuple[Finding, ...]:
     return (Finding("no evidence", "warning", message, rows),)
 
 
-def _build(plan: EvidencePlan, kind: Kind, stages: Executor, folder: Path) -> Path:
+def _build(plan: EvidencePlan, kind: str, stages: Executor, folder: Path) -> Path:
     output = _INDEX.format(kind=kind)
     stages.run(
         Stage(
@@ -151,12 +149,12 @@ def _build(plan: EvidencePlan, kind: Kind, stages: Executor, folder: Path) -> Pa
             inputs={
                 "corpora": Keyed(plan.corpora, _key_of_corpora(plan)),
                 "chunking": plan.chunking,
-                "model": Keyed(plan.model, identify_model(plan.model) if kind == "dense" else ""),
-                "versions": Keyed(None, model_versions() if kind == "dense" else {}),
+                "model": Keyed(plan.model, identify_model(plan.model) if uses_model(kind) else ""),
+                "versions": Keyed(None, model_versions() if uses_model(kind) else {}),
                 "kind": kind,
             },
             outputs=[output],
-            code=[build_index.__module__],
+            code=[build_index.__module__, INDEX_KINDS[kind].module],
         )
     )
     return folder / output
@@ -174,7 +172,7 @@ def _build_index(
     corpora: Sequence[CorpusSettings],
     chunking: ChunkSettings,
     model: str,
-    kind: Kind,
+    kind: str,
     versions: None,
 ) -> None:
     build_index(
@@ -182,7 +180,7 @@ def _build_index(
         context.folder / _INDEX.format(kind=kind),
         kind=kind,
         chunking=chunking,
-        model=model,
+        model=model if uses_model(kind) else None,
         progress=context.advance,
     )
 
@@ -207,7 +205,7 @@ def _search(
                 "versions": Keyed(None, model_versions() if plan.reranker else {}),
             },
             outputs=[_FOUND],
-            code=[attach_evidence.__module__],
+            code=[attach_evidence.__module__, *(kind.module for kind in INDEX_KINDS.values())],
         )
     )
     return exam.with_passages([question.passages for question in found])

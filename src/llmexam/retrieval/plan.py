@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Literal
-
 from pydantic import Field
 
 from llmexam.evidence.chunking import ChunkSettings
 from llmexam.evidence.corpus import CorpusSettings
+from llmexam.evidence.index.kinds import KindName
 from llmexam.evidence.queries import QueryForm
 from llmexam.evidence.reranker import RerankerSettings
 from llmexam.evidence.retriever import Given
@@ -21,7 +20,7 @@ class EvidencePlan(Settings):
 
     corpus: OneOrMany[CorpusSettings] = Field((), description="corpora to index and search")
     index: OneOrMany[SampleOrPath] = Field((), description="folders of existing indexes")
-    kinds: tuple[Literal["sparse", "dense"], ...] = Field(
+    kinds: tuple[KindName, ...] = Field(
         ("sparse",), min_length=1, description="indexes to build; several are fused"
     )
     model: ModelRef = Field("bundled", description="bi-encoder of the dense index")

@@ -10,6 +10,7 @@ from typing import Any
 
 from llmexam.errors import CorpusError, SettingsError
 from llmexam.evidence.encoder import Encoder
+from llmexam.evidence.index.kinds import uses_model
 from llmexam.evidence.index.manifest import read_manifest
 from llmexam.evidence.index.opening import open_index
 from llmexam.evidence.judgements import RankingQuality, judge, read_qrels
@@ -97,7 +98,7 @@ def check_model_is_used(
         SettingsError: A model is named, and none of the indexes is dense.
     """
     folders = [indexes] if isinstance(indexes, str | Path) else indexes
-    if model is None or any(read_manifest(folder).kind == "dense" for folder in folders):
+    if model is None or any(uses_model(read_manifest(folder).kind) for folder in folders):
         return
     raise SettingsError(
         f"the bi-encoder '{model}' was given, but no dense index to search with it",

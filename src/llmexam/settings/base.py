@@ -33,6 +33,7 @@ class Settings(BaseModel):
 
     Attributes:
         shorthand: The field that a plain text stands for: of `exam: questions.csv`, the path.
+        user_only: Fields that only a user may set, not a model's folder: addresses, keys, costs.
     """
 
     shorthand: ClassVar[str | None] = None
@@ -41,7 +42,6 @@ class Settings(BaseModel):
         frozen=True, extra="forbid", validate_default=True, protected_namespaces=()
     )
     user_only: ClassVar[frozenset[str]] = frozenset()
-    """Settings that a user gives, and that a model's folder may not: addresses, keys, costs."""
 
     @model_validator(mode="before")
     @classmethod
@@ -96,6 +96,34 @@ class Settings(BaseModel):
             raise SettingsError(
                 error.message, file=file, field=error.field, hint=error.hint
             ) from None
+
+    @classmethod
+    def take(cls, settings: Settings | None, values: Mapping[str, Any], *, subject: str) -> Self:
+        """Return the settings that a caller gave as an object or as keyword values.
+
+        Args:
+            settings: An object of this class, or None.
+            values: Keyword values, where no object is given.
+            subject: What the settings belong to, for error texts: `"LexicalSolver"`.
+
+        Raises:
+            SettingsError: The object is of another class, both are given, or a key or value is
+                wrong.
+        """
+        if settings is None:
+            return cls.parse(values, subject=subject, given_as="{key}={value}")
+        if not isinstance(settings, cls):
+            raise SettingsError(
+                f"{subject} expected {cls.__name__}, got {type(settings).__name__}",
+                hint="Give settings by keyword, such as seed=1",
+            )
+        if values:
+            raise SettingsError(
+                f"{subject} expected a settings object or keywords, got both",
+                field=next(iter(values)),
+                hint="Give all settings in one way",
+            )
+        return settings
 
 
 def _explain(

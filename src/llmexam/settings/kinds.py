@@ -23,7 +23,7 @@ class Reference:
 
 @dataclass(frozen=True, slots=True)
 class FileReference(Reference):
-    """A file or folder that is read; a cache key holds the content of a file, not its place.
+    """A file or folder that is read; a cache key holds its content, not its place.
 
     Attributes:
         suffixes: If given, only values with one of these suffixes are paths; others are names.

@@ -7,9 +7,9 @@ cache keys computed and settings compared without a list of key names.
 from __future__ import annotations
 
 import types
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
-from typing import Annotated, Any, TypeVar, Union, get_args, get_origin
+from typing import Annotated, Any, Literal, TypeVar, Union, get_args, get_origin
 
 from pydantic import BaseModel
 
@@ -23,7 +23,7 @@ from llmexam.settings.kinds import (
     NotInKey,
     Reference,
 )
-from llmexam.storage.hashing import hash_file
+from llmexam.storage.hashing import hash_file, hash_folder
 
 Model = TypeVar("Model", bound=BaseModel)
 Change = Callable[[str, Reference], str]
@@ -78,20 +78,22 @@ def _change(value: Any, annotation: Any, marks: tuple[Any, ...], change: Change)
     marks += more
     if isinstance(value, str | Path):
         kind = _reference_of(annotation, marks)
+        if _is_literal(value, annotation):
+            return value
         if kind is None or (isinstance(kind, FileReference) and not kind.is_path(str(value))):
             return value
         new = change(str(value), kind)
         return new if new == str(value) and isinstance(value, str) else type(value)(new)
     if isinstance(value, tuple | list):
-        inner = _element(annotation, 0)
-        parts = [_change(one, inner, (), change) for one in value]
+        kinds = _elements(annotation, len(value))
+        parts = [_change(one, kind, (), change) for one, kind in zip(value, kinds, strict=True)]
         same = all(a is b for a, b in zip(parts, value, strict=True))
         return value if same else type(value)(parts)
     if isinstance(value, Mapping):
         nested = _model_in(annotation)
         if nested is not None:
             return change_values(value, nested, change)
-        inner = _element(annotation, 1)
+        inner = _value_type(annotation)
         parts_by_key = {key: _change(one, inner, (), change) for key, one in value.items()}
         return value if all(parts_by_key[key] is value[key] for key in value) else parts_by_key
     return value
@@ -121,22 +123,48 @@ def _reference_of(annotation: Any, marks: tuple[Any, ...]) -> Reference | None:
 
 def _model_in(annotation: Any) -> type[BaseModel] | None:
     """Return the settings class of a field that holds one, or a class or None."""
-    for candidate in (annotation, *get_args(annotation)):
+    for candidate in _members(annotation):
         if isinstance(candidate, type) and issubclass(candidate, BaseModel):
             return candidate
     return None
 
 
-def _element(annotation: Any, position: int) -> Any:
-    """Return the type of the elements of a sequence (0) or of the values of a mapping (1)."""
-    for candidate in (annotation, *get_args(annotation)):
-        candidate, _ = _unwrap(candidate)
-        origin = get_origin(candidate)
-        arguments = get_args(candidate)
-        wanted = Mapping if position else (tuple | list)
-        if isinstance(origin, type) and issubclass(origin, wanted) and len(arguments) > position:
-            return arguments[position]
-    return Any
+def _members(annotation: Any) -> list[Any]:
+    """Return the types of a union without their marks, or the type itself."""
+    members = get_args(annotation) if get_origin(annotation) in _UNIONS else (annotation,)
+    return [_unwrap(member)[0] for member in members]
+
+
+def _is_literal(value: str | Path, annotation: Any) -> bool:
+    """Return whether a value is one of the words that a field allows beside paths."""
+    return any(
+        value in get_args(member)
+        for member in _members(annotation)
+        if get_origin(member) is Literal
+    )
+
+
+def _arguments(annotation: Any, kinds: tuple[type, ...]) -> tuple[Any, ...]:
+    """Return what stands in the brackets of a type, or of the first of a union that fits."""
+    for member in _members(annotation):
+        origin = get_origin(member)
+        if isinstance(origin, type) and issubclass(origin, kinds):
+            return get_args(member)
+    return ()
+
+
+def _elements(annotation: Any, n: int) -> Sequence[Any]:
+    """Return the type of each of n elements of a sequence."""
+    found = _arguments(annotation, (tuple, list, Sequence))
+    if len(found) == n and Ellipsis not in found:
+        return found
+    return [found[0] if found else Any] * n
+
+
+def _value_type(annotation: Any) -> Any:
+    """Return the type of the values of a mapping."""
+    found = _arguments(annotation, (Mapping,))
+    return found[1] if len(found) > 1 else Any
 
 
 def is_in_key(field_marks: tuple[Any, ...], annotation: Any) -> bool:
@@ -212,7 +240,10 @@ def with_hashes(settings: Model, hash_model: Callable[[str], str]) -> Model:
             return hash_model(value)
         if isinstance(kind, FolderReference):
             return ""
-        return hash_file(Path(value)) if Path(value).is_file() else value
+        path = Path(value)
+        if path.is_dir():
+            return hash_folder(path)
+        return hash_file(path) if path.is_file() else value
 
     return change_references(settings, change)
 
@@ -220,7 +251,7 @@ def with_hashes(settings: Model, hash_model: Callable[[str], str]) -> Model:
 def key_values(settings: BaseModel, hash_model: Callable[[str], str]) -> dict[str, Any]:
     """Return what decides a result, as JSON values for a cache key.
 
-    Settings marked `NotInKey` are left out, a file is represented by the SHA-256 of its content,
+    Settings marked `NotInKey` are left out, a file or folder is represented by its content,
     and a model by what `hash_model` returns for it, so that moving a file changes no key.
 
     Args:

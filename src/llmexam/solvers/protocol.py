@@ -52,7 +52,12 @@ class OptionReason:
 
 @dataclass(frozen=True, slots=True)
 class Explanation:
-    """Explanation of a question's scores: one reason per option, in the options' order."""
+    """Explanation of a question's scores.
+
+    Attributes:
+        question_id: Id of the question.
+        options: One reason per option, in the order of the options.
+    """
 
     question_id: str
     options: tuple[OptionReason, ...]
@@ -98,6 +103,9 @@ class Solver(Protocol):
 
     A solver is created from its settings alone, reads evidence only from `question.passages`, and
     scores a question independently of the other questions of the call.
+
+    Attributes:
+        settings: The settings it was made with.
     """
 
     settings: Settings
@@ -176,7 +184,30 @@ class OptionFeatures:
 
 
 class BaseSolver:
-    """Defaults for solvers; a family overrides what differs and implements `score`."""
+    """Defaults for solvers; a family overrides what differs and implements `score`.
+
+    A solver is created from keyword settings, `LexicalSolver(reach=6)`, or a settings object.
+
+    Attributes:
+        settings_class: The class of its settings.
+        settings: The settings it was made with.
+    """
+
+    settings_class: type[Settings] = Settings
+    settings: Settings
+
+    def __init__(self, settings: Settings | None = None, **values: Any) -> None:
+        """Check the settings.
+
+        Args:
+            settings: An object of `settings_class`.
+            values: Settings by keyword instead; what is not given has its default.
+
+        Raises:
+            SettingsError: A keyword is unknown (the error names the nearest one), or a value is
+                wrong.
+        """
+        self.settings = self.settings_class.take(settings, values, subject=type(self).__name__)
 
     @property
     def order_invariant(self) -> bool:

@@ -165,7 +165,22 @@ def parse_solver_settings(name: str, values: Mapping[str, Any] | Settings) -> Se
         SettingsError: The name, a key or a value is wrong.
         MissingDependencyError: A package it needs is not installed.
     """
-    known = solver_class(name).settings_class
+    return check_settings(name, values, solver_class(name).settings_class)
+
+
+def check_settings(
+    name: str, values: Mapping[str, Any] | Settings, known: type[Settings]
+) -> Settings:
+    """Check the settings of a solver.
+
+    Args:
+        name: The solver's name.
+        values: Settings by key, or settings of the solver's own class, which are returned.
+        known: The solver's own settings class.
+
+    Raises:
+        SettingsError: A key or a value is wrong.
+    """
     if isinstance(values, Settings):
         if not isinstance(values, known):
             raise SettingsError(

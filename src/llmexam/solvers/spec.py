@@ -8,7 +8,7 @@ from typing import Any
 from pydantic import Field, SerializeAsAny, ValidationInfo, field_validator, model_validator
 
 from llmexam.settings.base import Settings
-from llmexam.solvers.registry import parse_solver_settings
+from llmexam.solvers.registry import check_settings, solver_class
 
 
 class SolverSpec(Settings):
@@ -20,6 +20,16 @@ class SolverSpec(Settings):
     solver: str = Field(description="its name in the registry")
     name: str = Field(description="what it is called here; the name of the solver if not set")
     settings: SerializeAsAny[Settings] = Field(description="its settings")
+
+    @classmethod
+    def class_of(cls, solver: str) -> Any:
+        """Return the class of a solver by its name; a task with other solvers overrides this.
+
+        Raises:
+            SettingsError: There is no solver of this name.
+            MissingDependencyError: A package it needs is not installed.
+        """
+        return solver_class(solver)
 
     @model_validator(mode="before")
     @classmethod
@@ -57,7 +67,8 @@ class SolverSpec(Settings):
         if "solver" not in info.data:
             # The error of the `solver` field explains the fault.
             return Settings()
-        return parse_solver_settings(info.data["solver"], value)
+        solver = info.data["solver"]
+        return check_settings(solver, value, cls.class_of(solver).settings_class)
 
 
 def _own_fields(cls: type[SolverSpec]) -> set[str]:

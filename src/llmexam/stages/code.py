@@ -6,6 +6,7 @@ import ast
 import sys
 from collections.abc import Iterable, Iterator
 from functools import cache
+from importlib.util import find_spec
 from pathlib import Path
 
 from llmexam.storage.hashing import hash_file, hash_json
@@ -15,29 +16,36 @@ _ROOT = Path(__file__).parents[1]
 
 
 def code_hash(*modules: str) -> str:
-    """Return a SHA-256 over some modules and all modules of llmexam that they import.
+    """Return a SHA-256 over some modules and those that they import, directly or not.
 
-    Imports inside functions count, imports for type checkers alone do not. A module of another
-    package counts by its own file; its version belongs into the key as well.
+    Imports inside functions count, and what a package loads by its `__getattr__`; imports for type
+    checkers alone do not. Of an installed package, the modules of the same package and those of
+    llmexam count; the versions of further packages belong into the key as well. Data files beside
+    a module, such as templates, count with it.
 
     Args:
         modules: Full names, such as `llmexam.solvers.lexical.solver`; all of llmexam if none.
     """
     names = modules_behind(modules) if modules else _all_modules()
-    outside = [name for name in modules if not _is_ours(name)]
+    paths = {name: path for name in names if (path := _file_of(name)) is not None}
+    data = {file for path in paths.values() for file in _data_beside(path)}
     return hash_json(
-        [[name, _hash(path)] for name in sorted(names) if (path := _file_of(name)) is not None]
-        + [[name, _hash_outside(name)] for name in sorted(outside)]
+        [[name, _hash(path)] for name, path in sorted(paths.items())]
+        + [[file.relative_to(_ROOT).as_posix(), _hash(file)] for file in sorted(data)]
     )
 
 
 def modules_behind(modules: Iterable[str]) -> frozenset[str]:
-    """Return the modules of llmexam that some modules import, directly or not, and themselves."""
+    """Return some modules and those that they import, directly or not.
+
+    Modules of llmexam are followed, and those of the packages that are named.
+    """
+    waiting = list(modules)
+    followed = {_PACKAGE, *(_top_of(name) for name in waiting)}
     found: set[str] = set()
-    waiting = [name for name in modules if _is_ours(name)]
     while waiting:
         name = waiting.pop()
-        if name not in found and _file_of(name) is not None:
+        if name not in found and _top_of(name) in followed and _file_of(name) is not None:
             found.add(name)
             waiting += _imports_of(name)
     return frozenset(found)
@@ -47,30 +55,85 @@ def modules_behind(modules: Iterable[str]) -> frozenset[str]:
 def _imports_of(name: str) -> tuple[str, ...]:
     path = _file_of(name)
     assert path is not None
-    return tuple(_imported(ast.parse(path.read_text(encoding="utf-8"))))
+    if path.suffix != ".py":
+        return ()
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    # Such a module loads later what it imports for type checkers.
+    is_lazy = any(
+        isinstance(one, ast.FunctionDef) and one.name == "__getattr__" for one in tree.body
+    )
+    package = name if path.name == "__init__.py" else name.rpartition(".")[0]
+    return tuple(_imported(tree, package, for_checkers=is_lazy))
 
 
-def _imported(node: ast.AST) -> Iterator[str]:
+def _imported(node: ast.AST, package: str, *, for_checkers: bool) -> Iterator[str]:
     for child in ast.iter_child_nodes(node):
         if isinstance(child, ast.If) and "TYPE_CHECKING" in ast.unparse(child.test):
-            yield from (name for other in child.orelse for name in _imported(other))
+            for other in (*(child.body if for_checkers else ()), *child.orelse):
+                yield from _imported(ast.Module([other], []), package, for_checkers=for_checkers)
         elif isinstance(child, ast.Import):
-            yield from (alias.name for alias in child.names if _is_ours(alias.name))
-        elif isinstance(child, ast.ImportFrom) and child.module and _is_ours(child.module):
-            yield child.module
+            yield from (alias.name for alias in child.names)
+        elif isinstance(child, ast.ImportFrom):
+            module = _absolute(child, package)
+            yield module
             # What is imported may be a module itself.
-            yield from (f"{child.module}.{alias.name}" for alias in child.names)
+            yield from (f"{module}.{alias.name}" for alias in child.names)
         else:
-            yield from _imported(child)
+            yield from _imported(child, package, for_checkers=for_checkers)
+
+
+def _absolute(node: ast.ImportFrom, package: str) -> str:
+    parts = package.split(".")
+    above = parts[: len(parts) - node.level + 1] if node.level else []
+    return ".".join([*above, *([node.module] if node.module else [])])
 
 
 @cache
 def _file_of(name: str) -> Path | None:
-    parts = name.split(".")[1:]
-    for path in (_ROOT.joinpath(*parts, "__init__.py"), _ROOT.joinpath(*parts).with_suffix(".py")):
+    top, *parts = name.split(".")
+    if not parts and top != _PACKAGE:
+        return _origin_of(top)
+    root = _folder_of(top)
+    if root is None:
+        return None
+    for path in (root.joinpath(*parts, "__init__.py"), root.joinpath(*parts).with_suffix(".py")):
         if path.is_file():
             return path
     return None
+
+
+def _origin_of(top: str) -> Path | None:
+    """Return the file of a module or package at the top, such as a plug-in's."""
+    file = getattr(sys.modules.get(top), "__file__", None)
+    if file is None and top not in sys.modules:
+        spec = find_spec(top)
+        file = spec.origin if spec is not None and spec.has_location else None
+    return Path(file) if file else None
+
+
+def _folder_of(top: str) -> Path | None:
+    if top == _PACKAGE:
+        return _ROOT
+    origin = _origin_of(top)
+    return origin.parent if origin is not None and origin.name == "__init__.py" else None
+
+
+@cache
+def _data_beside(path: Path) -> tuple[Path, ...]:
+    """Return the data files of a package of llmexam: those beside a module, and in data folders."""
+    if not path.is_relative_to(_ROOT) or path.parent == _ROOT:
+        return ()
+    folders = [path.parent]
+    files: list[Path] = []
+    while folders:
+        for entry in sorted(folders.pop().iterdir()):
+            if entry.name.startswith((".", "__")):
+                continue
+            if entry.is_dir() and not (entry / "__init__.py").exists():
+                folders.append(entry)
+            elif entry.is_file() and entry.suffix not in (".py", ".pyc"):
+                files.append(entry)
+    return tuple(files)
 
 
 @cache
@@ -88,10 +151,5 @@ def _hash(path: Path) -> str:
     return hash_file(path)
 
 
-def _hash_outside(name: str) -> str:
-    file = getattr(sys.modules.get(name), "__file__", None)
-    return hash_file(Path(file)) if file else ""
-
-
-def _is_ours(name: str) -> bool:
-    return name == _PACKAGE or name.startswith(f"{_PACKAGE}.")
+def _top_of(name: str) -> str:
+    return name.partition(".")[0]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import platform
 from collections.abc import Sequence
-from importlib.metadata import PackageNotFoundError, version
+from importlib.metadata import PackageNotFoundError, packages_distributions, version
 
 _PACKAGES = ("llmexam", "numpy", "tantivy", "pyarrow")
 _MODEL_PACKAGES = ("torch", "transformers", "faiss-cpu", "lightgbm")
@@ -23,6 +23,12 @@ def model_versions() -> dict[str, str]:
 def origin_version(distribution: str) -> str:
     """Return the version of the distribution that a solver comes from, or nothing."""
     return _versions([distribution]).get(distribution, "")
+
+
+def origin_versions(module: str) -> dict[str, str]:
+    """Return the versions of the distributions that a module of an outside package comes from."""
+    top = module.partition(".")[0]
+    return {} if top == "llmexam" else _versions(packages_distributions().get(top, ()))
 
 
 def _versions(packages: Sequence[str]) -> dict[str, str]:

@@ -14,6 +14,14 @@ def hash_file(path: str | Path) -> str:
         return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
+def hash_folder(folder: Path) -> str:
+    """Return the SHA-256 of all files in a folder and their places in it, without lock files."""
+    files = sorted(path for path in folder.rglob("*") if path.is_file())
+    return hash_json(
+        [[f.relative_to(folder).as_posix(), hash_file(f)] for f in files if f.suffix != ".lock"]
+    )
+
+
 def hash_json(value: Any) -> str:
     """Return the SHA-256 of a value's canonical JSON: sorted keys, no spaces, UTF-8.
 

@@ -3,13 +3,20 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Self
+from string import ascii_letters, digits
+from typing import ClassVar, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
+from llmexam.errors import nearest
 from llmexam.sample import exam_path
 from llmexam.settings.base import Settings
 from llmexam.settings.kinds import SampleOrPath
+from llmexam.solvers.spec import SolverSpec
+
+# It becomes part of file names, which may have 255 bytes.
+_LONGEST_NAME = 100
+_NAME_CHARACTERS = frozenset(ascii_letters + digits + "._+-")
 
 
 class ExamPlan(Settings):
@@ -33,14 +40,56 @@ class GradingPlan(Settings):
 
 
 class RunPlan(Settings):
-    """The keys that the plan of every task has; a task adds its own."""
+    """The keys that the plan of every task has; a task adds its own.
+
+    Attributes:
+        reserved_names: Names that no solver can have.
+    """
+
+    reserved_names: ClassVar[frozenset[str]] = frozenset()
 
     title: str = Field("", description="headline of the report")
     task: str = Field("multiple-choice", description="what the exam asks for")
     exam: ExamPlan
+    solvers: tuple[SolverSpec, ...] = Field(min_length=1, description="who answers")
+    final: str | None = Field(
+        None, description="name of the solver whose answers are the result; the first if not set"
+    )
     evaluation: GradingPlan = GradingPlan()
     seed: int = Field(0, ge=0, lt=2**32 - 1, description="random seed of the run")
 
-    def completed(self) -> Self:
-        """Return the plan with values that follow from others, such as the solvers' seeds."""
+    @model_validator(mode="after")
+    def _check_names(self) -> Self:
+        names = [solver.name for solver in self.solvers]
+        if not names:
+            raise ValueError("expected at least 1 solver, got none")
+        # Names are file names, and some file systems do not tell A from a.
+        folded = [name.casefold() for name in names]
+        twice = sorted(name for name in names if folded.count(name.casefold()) > 1)
+        if twice:
+            raise ValueError(f"two solvers are called '{twice[0]}': give one another `name`")
+        for name in names:
+            if not name or not set(name) <= _NAME_CHARACTERS or name in (".", ".."):
+                raise ValueError(
+                    f"solver name '{name}' has characters other than letters, digits, . _ + -"
+                )
+            if len(name) > _LONGEST_NAME:
+                raise ValueError(f"a solver name has {len(name)} characters: {name[:20]}...")
+            if name in self.reserved_names:
+                raise ValueError(f"no solver can be called '{name}'")
+        if self.final is not None and self.final not in names:
+            raise ValueError(f"there is no solver '{self.final}': {nearest(self.final, names)}")
         return self
+
+    def completed(self) -> Self:
+        """Return the plan with its seed for solvers that were not given one."""
+        solvers = tuple(_seeded(solver, self.seed) for solver in self.solvers)
+        return self.model_copy(update={"solvers": solvers})
+
+
+def _seeded(solver: SolverSpec, seed: int) -> SolverSpec:
+    """Return a solver with the plan's seed where it has a seed and was not given one."""
+    settings = solver.settings
+    if "seed" not in type(settings).model_fields or "seed" in settings.model_fields_set:
+        return solver
+    return solver.model_copy(update={"settings": settings.model_copy(update={"seed": seed})})

@@ -31,12 +31,16 @@ def task_of(name: str) -> Task[Any, Any, Any]:
     """
     targets = _targets()
     if name not in targets:
-        raise SettingsError(
-            f"there is no task '{name}'", field="task", hint=nearest(str(name), targets)
-        )
+        raise SettingsError(f"there is no task '{name}'", field="task", hint=nearest(name, targets))
     module, _, attribute = targets[name].partition(":")
-    found: Task[Any, Any, Any] = getattr(import_module(module), attribute)()
-    return found
+    found: Any = getattr(import_module(module), attribute)
+    if not (isinstance(found, type) and issubclass(found, Task)):
+        raise SettingsError(
+            f"expected a class derived from llmexam.tasks.task.Task for the task '{name}', "
+            f"got {targets[name]}",
+            field="task",
+        )
+    return found()
 
 
 def _targets() -> dict[str, str]:

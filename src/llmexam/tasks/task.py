@@ -40,19 +40,23 @@ class Task(ABC, Generic[PlanT, ItemsT, ResultT]):
     """One kind of exam. A run asks its task for every step and knows nothing of its items.
 
     A new task is a room beside `multiple_choice` and a line in `registry.py`, or a package with
-    an entry point in the group `llmexam.tasks`.
+    an entry point in the group `llmexam.tasks`. One whose answers are texts derives from
+    `llmexam.tasks.text.TextTask`, which does most of this.
 
     Attributes:
         name: Its name in plans.
         plan_class: The settings of its plans.
         sections: The sections of its reports, in order.
-        folders: Folders of a run with a file for each solver, named after the solver.
+        folders: Folders of a run with a file for each solver, named after the solver; that of the
+            answers first.
+        noun: What one item is called in the report.
     """
 
     name: ClassVar[str]
     plan_class: ClassVar[type[RunPlan]]
     sections: ClassVar[Sequence[Section[Any]]] = GENERAL_SECTIONS
     folders: ClassVar[Sequence[str]]
+    noun: ClassVar[str] = "item"
 
     @abstractmethod
     def read(self, plan: PlanT) -> ItemsT:
@@ -84,8 +88,8 @@ class Task(ABC, Generic[PlanT, ItemsT, ResultT]):
     def combine(
         self, plan: PlanT, items: ItemsT, results: Sequence[ResultT], stages: Executor, folder: Path
     ) -> tuple[ResultT, Sequence[ResultT]]:
-        """Return the final result, and all results; the first is the final one by default."""
-        return results[0], results
+        """Return the final result, and all results; by default the one that the plan names."""
+        return next(one for one in results if plan.final in (None, one.name)), results
 
     def compare(
         self, plan: PlanT, items: ItemsT, final: ResultT, results: Sequence[ResultT]

@@ -25,10 +25,8 @@ class ConstantSolver(BaseSolver):
     """Says nothing: every option scores 0."""
 
     settings_class = FakeSettings
+    settings: FakeSettings
     order_invariant = True
-
-    def __init__(self, settings: FakeSettings | None = None) -> None:
-        self.settings = settings or FakeSettings()
 
     def score(self, questions: Sequence[Question]) -> ScoreMatrix:
         """Return 0 for every option."""

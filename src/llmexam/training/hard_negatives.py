@@ -13,6 +13,7 @@ from pydantic import Field
 from llmexam.exam.exam import Exam
 from llmexam.exam.letters import MAX_OPTIONS
 from llmexam.exam.normalise import normalise, words_of
+from llmexam.lm.encoding.embedding import load_embedder
 from llmexam.settings.base import Settings
 
 Encode = Callable[[Sequence[str]], NDArray[np.float32]]
@@ -94,8 +95,6 @@ def _by_meaning(
     wanted: list[str], texts: list[str], n: int, encode: Encode | None
 ) -> Iterator[NDArray[np.int64]]:
     if encode is None:
-        from llmexam.lm.encoding.embedding import load_embedder
-
         encode = load_embedder().encode
     known, asked = encode(texts).T, encode(wanted)
     for start in range(0, len(wanted), _QUESTIONS_AT_ONCE):

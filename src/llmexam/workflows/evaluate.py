@@ -11,6 +11,7 @@ from llmexam.evaluation.results import Evaluation
 from llmexam.exam.exam import Exam
 from llmexam.exam.loading import load_exam
 from llmexam.exam.scores import ScoreMatrix
+from llmexam.exam.submission import validate_submission
 
 
 def evaluate(
@@ -74,6 +75,4 @@ def check_submission(
         ExamError: The exam cannot be read.
         SubmissionError: Something is wrong; names file, row and field.
     """
-    from llmexam.exam.submission import validate_submission
-
     return len(validate_submission(submission, load_exam(exam, format), k=k))

@@ -1,4 +1,4 @@
-"""Let a solver score an exam."""
+"""Score an exam with a solver."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from llmexam.errors import SettingsError
 from llmexam.exam.exam import Exam
 from llmexam.exam.loading import load_exam
 from llmexam.exam.score_files import check_scores_name, write_scores
@@ -15,15 +16,18 @@ from llmexam.retrieval.gather import missing_evidence
 from llmexam.retrieval.plan import EvidencePlan
 from llmexam.retrieval.same_evidence import check_evidence
 from llmexam.retrieval.search import attach_evidence, check_model_is_used
-from llmexam.solvers.registry import create_solver
-from llmexam.solvers.scoring import Progress, solve
+from llmexam.settings.base import Settings
+from llmexam.solvers.protocol import Solver
+from llmexam.solvers.registry import create_solver, solver_entries
+from llmexam.solvers.scoring import Progress
+from llmexam.solvers.scoring import solve as score_questions
 from llmexam.stages.code import code_hash
 
 
-def solve_file(
-    exam: str | Path | Exam,
-    solver: str,
-    settings: Mapping[str, Any] | None = None,
+def solve(
+    exam: Exam | str | Path,
+    solver: str | Solver,
+    settings: Mapping[str, Any] | Settings | None = None,
     *,
     format: str | None = None,
     indexes: Sequence[str | Path] = (),
@@ -37,37 +41,48 @@ def solve_file(
     warn: Callable[[str], None] = lambda message: None,
     tell: Callable[[str], None] = lambda message: None,
 ) -> ScoreMatrix:
-    """Read an exam, find evidence for it, let a solver score it, and write what is asked for.
+    """Return a solver's scores for all questions of an exam, and write them where files are named.
 
     Args:
         exam: An exam, its file, or `bundled` for the sample.
-        solver: Name of the solver.
-        settings: Its settings by key.
+        solver: A solver, or the name of one.
+        settings: Its settings, where a name is given.
         format: Format of the exam's file; found out where it is not given.
-        indexes: Folders of indexes to find evidence in; with none, only the exam's own passages
-            are used.
+        indexes: Folders of indexes to find evidence in; with none, the passages of the exam are
+            used.
         index_model: The bi-encoder of a dense index that names one on the hub.
         k: Passages a question gets.
-        query_form: What is looked for.
-        given: What becomes of the exam's own passages.
-        out: File for the scores.
-        submission: File for the ranked answers.
+        query_form: Text that is searched for, such as `prompt`.
+        given: What is done with passages that the exam has: `keep`, `drop` or `append`.
+        out: File for the scores (`.parquet`).
+        submission: File for the ranked answers (`.csv`).
         progress: Called with the number of questions scored so far, and of all.
-        warn: Called with what the user should know, such as that there is no evidence.
-        tell: Called with what the scores took beside time, such as money, if anything.
+        warn: Called with warnings, such as that questions have no evidence.
+        tell: Called with the usage, such as tokens and cost, if there is any.
 
     Raises:
-        LlmExamError: The exam, the indexes or the settings cannot be used.
+        LlmExamError: The exam, the indexes or the settings cannot be used, or a solver of another
+            package returned scores of the wrong shape.
     """
     # A wrong name or setting should show before the work begins.
     if out is not None:
         check_scores_name(out)
-    judge = create_solver(solver, settings)
+    name = solver if isinstance(solver, str) else type(solver).__name__
+    if isinstance(solver, str):
+        solver = create_solver(solver, settings)
+    elif settings:
+        raise SettingsError(
+            f"expected settings with the name of a solver, got settings with a {name}",
+            field="settings",
+            hint=f"Make the solver with them: {name}(...)",
+        )
     found = {"index": list(map(str, indexes)), "k": k, "query_form": query_form, "given": given}
     plan = EvidencePlan.parse(found, subject="the evidence")
     check_model_is_used(indexes, index_model, field="index_model")
     asked = load_exam(exam, format)
-    check_evidence([(solver, judge)], plan, asked)
+    # How the passages of an exam in memory were found is not recorded.
+    if indexes or not isinstance(exam, Exam):
+        check_evidence([(name, solver)], plan, asked)
     if indexes:
         asked = attach_evidence(
             asked,
@@ -79,15 +94,15 @@ def solve_file(
         )
     elif plan.given == "drop":
         asked = asked.without_passages()
-    for finding in missing_evidence(asked, [solver]):
+    for finding in missing_evidence(asked, [name]) if name in solver_entries() else ():
         warn(finding.message)
-    scores = solve(asked, judge, progress=progress)
-    usage = str(judge.used())
+    scores = score_questions(asked, solver, progress=progress)
+    usage = str(solver.used())
     if usage:
         tell(usage)
     if out is not None:
-        made_by = {"solver": solver, "exam_hash": asked.content_hash, "code_hash": code_hash()}
-        used = {"settings": judge.settings.model_dump_json(), "usage": usage}
+        made_by = {"solver": name, "exam_hash": asked.content_hash, "code_hash": code_hash()}
+        used = {"settings": solver.settings.model_dump_json(), "usage": usage}
         write_scores(out, scores, {**made_by, **used})
     if submission is not None:
         write_submission(submission, scores)

@@ -7,10 +7,10 @@ from typer.testing import CliRunner
 
 from llmexam.cli.app import app
 from llmexam.errors import EvidenceIndexError
+from llmexam.evidence.index import opening
 from llmexam.evidence.index.dense import DenseIndex
 from llmexam.evidence.index.opening import open_index
 from llmexam.exam.question import Passage
-from llmexam.lm.encoding import embedding
 from llmexam.lm.models import loading
 
 np = pytest.importorskip("numpy")
@@ -39,7 +39,7 @@ def build(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
         asked.append(name)
         return Constant(name)
 
-    monkeypatch.setattr(embedding, "load_embedder", load)
+    monkeypatch.setattr(opening, "load_embedder", load)
     monkeypatch.setattr(loading, "_from_hub", lambda name: pytest.fail("asked the hub"))
 
     def make(model: str) -> Path:

@@ -454,10 +454,10 @@ def test_stages_that_are_not_done_again_are_told_to_be_kept(folder):
         return list(names)
 
     first, again = heard(), heard()
-    assert not [name for name in first if name.endswith("(kept)")]
-    assert "score lexical (kept)" in again
+    assert not [name for name in first if name.endswith("(cached)")]
+    assert "score lexical (cached)" in again
     assert "grade lexical" in again
-    assert [name.removesuffix(" (kept)") for name in again] == first
+    assert [name.removesuffix(" (cached)") for name in again] == first
     (folder / "out" / "scores" / "lexical.parquet").unlink()
     assert "score lexical" in heard()
 
@@ -704,4 +704,5 @@ def test_each_members_gain_is_kept_and_shown(folder):
     assert gains["lexical"].difference.value == pytest.approx(ensemble - dice)
     metrics = json.loads((folder / "out" / "metrics.json").read_text())["solvers"]
     assert metrics["dice"]["gain"]["name_b"] == "without dice"
-    assert "what the ensemble earns with it less" in (folder / "out" / "report.html").read_text()
+    page = (folder / "out" / "report.html").read_text()
+    assert "score with this member minus its score without it" in page

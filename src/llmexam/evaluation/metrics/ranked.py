@@ -17,6 +17,13 @@ class RankMetric(ABC):
 
     A subclass sets `name`, `label` and `explanation` and defines `at_rank`; values, chance level,
     greedy ensemble weights and model selection of rankers are derived from it.
+
+    Attributes:
+        name: Identifier of letters, digits and `_`, such as `map_at_3`.
+        label: What people read, such as "MAP@3".
+        explanation: One plain sentence that says what the metric measures.
+        higher_is_better: Whether a larger value is a better one.
+        bounds: Smallest and largest value of one question; may be infinite.
     """
 
     name: str

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
@@ -47,7 +47,7 @@ class Manifest(BaseModel):
 
     Attributes:
         format: Version of the layout on disk.
-        kind: Sparse (BM25) or dense (vectors).
+        kind: Name of the kind of index: sparse (BM25) or dense (vectors).
         analysis: Text analysis, by step (sparse).
         encoder: Encoder of the vectors (dense).
         chunking: Chunk size and overlap in tokens, or None for whole documents.
@@ -61,7 +61,7 @@ class Manifest(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     format: int = FORMAT_VERSION
-    kind: Literal["sparse", "dense"]
+    kind: str
     analysis: dict[str, Any] = Field(default_factory=dict)
     encoder: EncoderRecord | None = None
     chunking: dict[str, int] | None = None
@@ -96,6 +96,11 @@ class Manifest(BaseModel):
         """Write `manifest.json` into an index folder atomically."""
         value = {**self.model_dump(mode="json"), _CHECKSUM: self.content_hash}
         write_json(Path(folder) / FILE_NAME, value)
+
+
+def is_index(folder: str | Path) -> bool:
+    """Return whether a folder has the manifest of an index."""
+    return (Path(folder) / FILE_NAME).is_file()
 
 
 def read_manifest(folder: str | Path) -> Manifest:

@@ -1,37 +1,63 @@
-"""Open a sparse or dense index."""
+"""Build or open an index of any kind."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Protocol
 
-from llmexam.errors import CorruptIndexError, EvidenceIndexError
+from llmexam.errors import CorruptIndexError, EvidenceIndexError, SettingsError
 from llmexam.evidence.encoder import Encoder
 from llmexam.evidence.index.files import REBUILD
+from llmexam.evidence.index.kinds import INDEX_KINDS, EvidenceIndex
 from llmexam.evidence.index.manifest import FILE_NAME, Manifest, Source, read_manifest
 from llmexam.exam.question import Passage
-from llmexam.lm.models.loading import is_local_model
+from llmexam.lm.encoding.embedding import load_embedder
+from llmexam.lm.models.loading import BUNDLED, is_local_model
 
 
-class EvidenceIndex(Protocol):
-    """Interface that sparse and dense indexes share."""
+def create_index(
+    kind: str,
+    folder: str | Path,
+    passages: Iterable[Passage],
+    *,
+    encoder: Encoder | None = None,
+    model: str | None = None,
+    chunking: dict[str, int] | None = None,
+    sources: Sequence[Source] = (),
+) -> EvidenceIndex:
+    """Build an index of a kind; an existing one is replaced.
 
-    manifest: Manifest
+    Args:
+        kind: A name from `INDEX_KINDS`.
+        folder: Folder of the index.
+        passages: The passages to index.
+        encoder: The bi-encoder, for kinds that use one; None loads the model.
+        model: Name or folder of that model; None is the bundled one.
+        chunking: How the passages were cut from documents, for the manifest.
+        sources: The files that the passages come from, for the manifest.
 
-    def __len__(self) -> int: ...
-
-    def search(self, queries: Sequence[str], k: int) -> list[list[Passage]]:
-        """Return at most k passages for every query, best first, with scores."""
-        ...
-
-    def add(self, passages: Iterable[Passage], *, sources: Sequence[Source] = ()) -> int:
-        """Add passages and return how many; documents that exist already are replaced."""
-        ...
-
-    def delete(self, ids: Iterable[str]) -> int:
-        """Delete documents or passages by id; return the number of deleted passages."""
-        ...
+    Raises:
+        SettingsError: There is no such kind, or a model is named for a kind that uses none.
+        EvidenceIndexError: The folder cannot take the index.
+        MissingDependencyError: A package that the kind needs is not installed.
+    """
+    if kind not in INDEX_KINDS:
+        known = ", ".join(sorted(INDEX_KINDS))
+        raise SettingsError(
+            f"there is no kind of index '{kind}'", field="kind", hint=f"Known: {known}"
+        )
+    found = INDEX_KINDS[kind]
+    if not found.uses_model and model is not None:
+        raise SettingsError(
+            f"a {kind} index has no model, but '{model}' was given",
+            field="model",
+            hint="Build a dense index (kind 'dense'), or leave out the model",
+        )
+    encoders = [encoder or load_embedder(model or BUNDLED)] if found.uses_model else []
+    index: EvidenceIndex = found.index_class.build(
+        folder, passages, *encoders, chunking=chunking, sources=sources
+    )
+    return index
 
 
 def open_index(
@@ -41,10 +67,10 @@ def open_index(
 
     Args:
         folder: The index.
-        encoder: Encodes queries (dense only); None loads a model. Weights other than those that
-            built the index raise an error.
+        encoder: The bi-encoder, for kinds that use one; None loads it. Weights other than those
+        that built the index raise an error.
         model: Name or folder of that model, given by the user. The manifest's name is used only
-            if it is `bundled` or a local folder; it never causes a download.
+        if it is `bundled` or a local folder; it never causes a download.
 
     Raises:
         EvidenceIndexError: The folder is not an index, the index is unusable, or the user must
@@ -52,17 +78,19 @@ def open_index(
         MissingDependencyError: The index is dense and the extra `encoders` is not installed.
     """
     manifest = read_manifest(folder)
-    if manifest.kind == "sparse":
-        from llmexam.evidence.index.sparse import SparseIndex
-
-        return SparseIndex.open(folder)
-    from llmexam.evidence.index.dense import DenseIndex
-
-    if encoder is None:
-        from llmexam.lm.encoding.embedding import load_embedder
-
-        encoder = load_embedder(_model_of(manifest, folder, model))
-    return DenseIndex.open(folder, encoder)
+    kind = INDEX_KINDS.get(manifest.kind)
+    if kind is None:
+        raise CorruptIndexError(
+            f"expected an index of kind {' or '.join(INDEX_KINDS)}, got '{manifest.kind}'",
+            file=Path(folder) / FILE_NAME,
+            field="kind",
+            hint=REBUILD,
+        )
+    encoders = []
+    if kind.uses_model:
+        encoders = [encoder or load_embedder(_model_of(manifest, folder, model))]
+    index: EvidenceIndex = kind.index_class.open(folder, *encoders)
+    return index
 
 
 def _model_of(manifest: Manifest, folder: str | Path, given: str | None) -> str:

@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from llmexam.errors import ExamError, nearest
 from llmexam.exam.exam import Exam
 from llmexam.exam.parsers import alpaca, arc, jsonl, kaggle, mmlu
 from llmexam.exam.parsers.source import SourceFile, parse_json
 from llmexam.exam.question import Question
+from llmexam.sample import exam_path
 
 
 @dataclass(frozen=True)
@@ -23,12 +24,14 @@ class ExamFormat:
         looks_like: Whether a file has this format.
         records: Returns the file's records in order; raises errors of the file as a whole.
         to_question: Parses a record, given its row from 1; raises errors of the record.
+        container: Type of the file; detection tries only formats of the same container.
     """
 
     summary: str
     looks_like: Callable[[SourceFile], bool]
     records: Callable[[SourceFile], Iterable[Any]]
     to_question: Callable[[Any, int], Question]
+    container: Literal["csv", "json", "parquet"] = "json"
 
 
 def _parquet_records(source: SourceFile) -> Iterator[dict[str, Any]]:
@@ -52,12 +55,14 @@ FORMATS: dict[str, ExamFormat] = {
         kaggle.looks_like,
         kaggle.records,
         kaggle.to_question,
+        container="csv",
     ),
     "mmlu": ExamFormat(
         "CSV: question,choice0,choice1,...,answer, or the original without a header",
         mmlu.looks_like,
         mmlu.records,
         mmlu.to_question,
+        container="csv",
     ),
     "jsonl": ExamFormat(
         "JSON Lines: id, prompt, options, answer, passages, metadata",
@@ -88,6 +93,7 @@ FORMATS: dict[str, ExamFormat] = {
         lambda source: source.is_parquet,
         _parquet_records,
         _parquet_question,
+        container="parquet",
     ),
 }
 """All forms by name, in the order in which they are tried."""
@@ -114,13 +120,13 @@ def read_exam(path: str | Path, *, format: str | None = None) -> Exam:
     """Read an exam file.
 
     Args:
-        path: The file.
+        path: The file, or `bundled` for the sample exam.
         format: A key of `FORMATS`; None detects the format.
 
     Raises:
         ExamError: The file or a record is invalid; names file, row and field.
     """
-    source = SourceFile.load(path)
+    source = SourceFile.load(exam_path(path))
     name = _choose(source, format)
     questions = []
     for _, found in _each(source, FORMATS[name]):
@@ -155,12 +161,11 @@ def detect_format(source: SourceFile) -> str | None:
     Raises:
         ExamError: The file is neither text nor Parquet.
     """
-    if source.is_parquet:
-        return "scienceqa"
-    is_json = source.text.lstrip()[:1] in ("{", "[")
+    # The text of a Parquet file cannot be read.
+    is_json = not source.is_parquet and source.text.lstrip()[:1] in ("{", "[")
+    container = "parquet" if source.is_parquet else "json" if is_json else "csv"
     for name, form in FORMATS.items():
-        is_csv_form = name in ("kaggle", "mmlu")
-        if is_csv_form != is_json and form.looks_like(source):
+        if form.container == container and form.looks_like(source):
             return name
     return None
 

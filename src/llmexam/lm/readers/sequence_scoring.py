@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from llmexam.errors import ModelError
 from llmexam.lm.encoding.batching import token_batches
 from llmexam.lm.models.loading import ModelFolder, require_packages
+from llmexam.lm.readers.exported_engine import exported_card, load_exported_engine
 from llmexam.storage.hashing import hash_json
 from llmexam.storage.vector_cache import VectorCache
 
@@ -168,8 +169,6 @@ def load_sequence_scorer(
         ModelError: The model cannot be used, has no trained head, or was exported for another
             head.
     """
-    from llmexam.lm.readers.exported_engine import exported_card, load_exported_engine
-
     cache = Path(cache_dir) if cache_dir else None
     engine: TorchEngine | ExportedEngine
     card = exported_card(folder)

@@ -35,6 +35,7 @@ class ComparisonsView:
     """All comparisons; `axis` goes above their drawings."""
 
     metric: str
+    noun: str
     rows: tuple[ComparisonRow, ...]
     axis: Markup
 
@@ -66,7 +67,7 @@ def comparisons_view(data: ReportData) -> ComparisonsView | None:
                 _verdict(c),
             )
         )
-    return ComparisonsView(data.metric, tuple(rows), axis_labels(axis))
+    return ComparisonsView(data.metric, data.content.noun, tuple(rows), axis_labels(axis))
 
 
 def _verdict(comparison: Comparison) -> str:

@@ -14,7 +14,7 @@ from llmexam.report.sections.section import ReportData, Section
 
 @dataclass(frozen=True, slots=True)
 class SliceRow:
-    """The score on some of the questions."""
+    """The score on some of the items."""
 
     value: str
     n: str

@@ -24,10 +24,8 @@ class RandomSolver(BaseSolver):
     """Scores options at random, reproducibly; scores depend on the texts, not on the positions."""
 
     settings_class = RandomSettings
+    settings: RandomSettings
     order_invariant = True
-
-    def __init__(self, settings: RandomSettings) -> None:
-        self.settings = settings
 
     def score(self, questions: Sequence[Question]) -> ScoreMatrix:
         """Return numbers in [0, 1) drawn from seed, question id and option text."""
@@ -54,10 +52,8 @@ class FirstSolver(BaseSolver):
     """Ranks A, B, C and so on: measures position bias of the answers."""
 
     settings_class = FirstSettings
+    settings: FirstSettings
     order_invariant = False
-
-    def __init__(self, settings: FirstSettings) -> None:
-        self.settings = settings
 
     def score(self, questions: Sequence[Question]) -> ScoreMatrix:
         """Return 0 for the first option, -1 for the second, and so on."""
@@ -85,10 +81,8 @@ class LongestSolver(BaseSolver):
     """Ranks options by length: measures option-length bias."""
 
     settings_class = LongestSettings
+    settings: LongestSettings
     order_invariant = True
-
-    def __init__(self, settings: LongestSettings) -> None:
-        self.settings = settings
 
     def score(self, questions: Sequence[Question]) -> ScoreMatrix:
         """Return the length of each option."""

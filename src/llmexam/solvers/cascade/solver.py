@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Self
+from typing import Any, Self
 
 import numpy as np
 from pydantic import Field
@@ -123,11 +123,12 @@ class CascadeSolver(BaseSolver):
     """
 
     settings_class = CascadeSettings
+    settings: CascadeSettings
     # The share refers to all questions, so a run must not split the exam into calls.
     whole_exam = True
 
-    def __init__(self, settings: CascadeSettings) -> None:
-        self.settings = settings
+    def __init__(self, settings: CascadeSettings | None = None, **values: Any) -> None:
+        super().__init__(settings, **values)
         self.last: SecondOpinions | None = None
         self._given: dict[str, Solver] = {}
         self._last: tuple[list[Question], _Scored] | None = None

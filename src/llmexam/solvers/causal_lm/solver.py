@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -50,10 +50,12 @@ class CausalLmSolver(BaseSolver):
     """
 
     settings_class = CausalLmSettings
+    settings: CausalLmSettings
 
-    def __init__(self, settings: CausalLmSettings) -> None:
+    def __init__(self, settings: CausalLmSettings | None = None, **values: Any) -> None:
         require_packages("solver 'causal-lm'")
-        asked, settings = settings, as_trained(settings)
+        super().__init__(settings, **values)
+        asked, settings = self.settings, as_trained(self.settings)
         self.settings = settings
         self.template: PromptTemplate = read_template(settings.template)
         self._asking: Asking = asking_of(

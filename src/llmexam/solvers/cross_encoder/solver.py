@@ -17,6 +17,7 @@ class CrossEncoderSolver(OptionReader):
     """Scores each option, jointly with prompt and evidence, by a trained cross-encoder."""
 
     settings_class = CrossEncoderSettings
+    settings: CrossEncoderSettings
     family = "cross-encoder"
     task = "classification"
     encoding_class = CrossEncoderEncoding

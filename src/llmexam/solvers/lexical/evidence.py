@@ -67,8 +67,10 @@ def relevance(sentences: Sequence[Sentence], weights: dict[str, float]) -> NDArr
 
     All 0 if no sentence contains a term of the prompt.
     """
+    # Exactly rounded sums: the order of a set differs from process to process.
     mass = np.array(
-        [sum(weights[t] for t in weights.keys() & set(s.terms)) for s in sentences], dtype=float
+        [math.fsum(weights[t] for t in weights.keys() & set(s.terms)) for s in sentences],
+        dtype=float,
     )
     largest = max(float(mass.max(initial=0.0)), 1e-9)
     return mass / largest

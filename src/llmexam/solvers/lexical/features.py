@@ -101,8 +101,8 @@ class OptionEvidence:
         coverage = self._coverage(index, option)
         # Terms that the option repeats from the prompt are no evidence for it.
         own = set(option) - self._prompt or set(option)
-        mass = sum(self._weights[t] * self._nearest.get(t, 0.0) for t in own)
-        total = sum(self._weights[t] for t in own)
+        mass = math.fsum(self._weights[t] * self._nearest.get(t, 0.0) for t in own)
+        total = math.fsum(self._weights[t] for t in own)
         return [
             coverage,
             mass / total if total else 0.0,
@@ -116,7 +116,7 @@ class OptionEvidence:
         shares = [0.0]
         for n in range(1, MAX_N + 1):
             weights = {g: sum(self._weights[t] for t in g) / n for g in grams(option, n)}
-            total = sum(weights.values())
+            total = math.fsum(weights.values())
             if not total:
                 # Options of fewer than n terms get the coverage of their longest n-grams.
                 shares.append(shares[-1] / 2)

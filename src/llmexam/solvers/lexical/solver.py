@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Annotated
+from typing import Annotated, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -62,12 +62,13 @@ class LexicalSolver(BaseSolver):
     """Scores options by lexical overlap with the passages."""
 
     settings_class = LexicalSettings
+    settings: LexicalSettings
     order_invariant = True
     has_features = True
 
-    def __init__(self, settings: LexicalSettings) -> None:
-        self.settings = settings
-        self._weights = np.array([getattr(settings.weights, name) for name in FEATURES])
+    def __init__(self, settings: LexicalSettings | None = None, **values: Any) -> None:
+        super().__init__(settings, **values)
+        self._weights = np.array([getattr(self.settings.weights, name) for name in FEATURES])
         self._cache: dict[str, tuple[Question, OptionEvidence]] = {}
 
     def score(self, questions: Sequence[Question]) -> ScoreMatrix:

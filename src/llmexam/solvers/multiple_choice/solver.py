@@ -24,6 +24,7 @@ class MultipleChoiceSolver(OptionReader):
     """Scores options by the logits of a model trained with a softmax over the options."""
 
     settings_class = MultipleChoiceSettings
+    settings: MultipleChoiceSettings
     family = "multiple-choice"
     task = "multiple-choice"
 

@@ -15,6 +15,7 @@ from llmexam.exam.audit.overlap import find_in_exam, find_in_text
 from llmexam.exam.exam import Exam
 from llmexam.exam.parsers import read_exam
 from llmexam.exam.question import Question
+from llmexam.lm.encoding.embedding import load_embedder
 from llmexam.lm.models.loading import BUNDLED
 from llmexam.settings.base import Settings
 from llmexam.settings.kinds import LocalPath, ModelRef
@@ -118,8 +119,6 @@ class ShotPool:
 
     @cached_property
     def _embedder(self) -> Embedder:
-        from llmexam.lm.encoding.embedding import load_embedder
-
         return load_embedder(self.settings.encoder)
 
     @cached_property

@@ -96,9 +96,11 @@ class RankerSolver(BaseSolver):
     """
 
     settings_class = RankerSettings
+    settings: RankerSettings
 
-    def __init__(self, settings: RankerSettings) -> None:
-        self.settings = settings
+    def __init__(self, settings: RankerSettings | None = None, **values: Any) -> None:
+        super().__init__(settings, **values)
+        settings = self.settings
         self.card: ModelCard = require_family(settings.model, read_card(settings.model), "ranker")
         self._specs = read_members(settings.model, settings.members)
         self._given: dict[str, Solver] = {}

@@ -24,6 +24,7 @@ from llmexam.lm.models.card import (
     require_family,
 )
 from llmexam.lm.models.loading import ModelFolder, load_tokenizer, require_packages, resolve_model
+from llmexam.lm.readers.sequence_scoring import load_sequence_scorer
 from llmexam.settings.base import Settings
 from llmexam.settings.kinds import CacheDir, ModelRef, NotInKey
 from llmexam.solvers.protocol import BaseSolver, Explanation
@@ -89,10 +90,11 @@ class OptionReader(BaseSolver):
     task: ClassVar[Literal["multiple-choice", "classification"]]
     encoding_class: ClassVar[type[EncodingSettings]] = EncodingSettings
     order_invariant = True
+    settings: OptionReaderSettings
 
-    def __init__(self, settings: OptionReaderSettings) -> None:
+    def __init__(self, settings: OptionReaderSettings | None = None, **values: Any) -> None:
         require_packages(f"solver '{self.family}'")
-        self.settings = settings
+        super().__init__(settings, **values)
         self._cache: dict[str, Read] = {}
 
     def score(self, questions: Sequence[Question]) -> ScoreMatrix:
@@ -176,8 +178,6 @@ class OptionReader(BaseSolver):
 
     @cached_property
     def _scorer(self) -> SequenceScorer:
-        from llmexam.lm.readers.sequence_scoring import load_sequence_scorer
-
         settings = self.settings
         return load_sequence_scorer(
             self._folder,

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from functools import cached_property
 from importlib.util import find_spec
+from typing import Any
 
 from llmexam.errors import EndpointError, MissingDependencyError
 from llmexam.exam.question import Question
@@ -52,12 +53,14 @@ class ServedSolver(BaseSolver):
     """
 
     settings_class = ServedSettings
+    settings: ServedSettings
 
-    def __init__(self, settings: ServedSettings) -> None:
+    def __init__(self, settings: ServedSettings | None = None, **values: Any) -> None:
         if find_spec("openai") is None:
             raise MissingDependencyError("solver 'openai'", "openai", "openai")
+        super().__init__(settings, **values)
+        settings = self.settings
         require_key(settings)
-        self.settings = settings
         self._template = served_template(settings.template) if settings.template else None
         self._pool = ShotPool(settings.shots) if settings.shots is not None else None
         self._meter = Meter(settings)

@@ -8,6 +8,7 @@ from typing import Any, ClassVar
 
 from pydantic import TypeAdapter
 
+from llmexam.errors import ExamError
 from llmexam.evaluation.alignment import require_answers
 from llmexam.evaluation.predictions import load_prediction
 from llmexam.evaluation.results import Comparison
@@ -20,6 +21,7 @@ from llmexam.report.content import ReportContent, SolverResult
 from llmexam.report.sections.registry import CHOICE_SECTIONS
 from llmexam.retrieval.gather import gather_evidence, missing_evidence, require_evidence
 from llmexam.retrieval.same_evidence import check_evidence
+from llmexam.sample import exam_path
 from llmexam.solvers.registry import create_solver
 from llmexam.stages.stage import Executor, Keyed, Stage, StageContext
 from llmexam.storage.atomic import write_text
@@ -37,6 +39,7 @@ class MultipleChoice(Task[Plan, Exam, SolverResult]):
     """Solvers rank the options of each question, with evidence; rankings are graded by MAP@k."""
 
     name = "multiple-choice"
+    noun = "question"
     plan_class = Plan
     sections = CHOICE_SECTIONS
     folders: ClassVar[Sequence[str]] = ("scores", "explanations", "positions")
@@ -53,6 +56,7 @@ class MultipleChoice(Task[Plan, Exam, SolverResult]):
         """
         if plan.ensemble.is_fitted and plan.combines:
             require_answers(items)
+        _audited_against(plan)
         for other in plan.evaluation.compare:
             load_prediction(other, items)
         require_evidence(plan.evidence)
@@ -61,15 +65,17 @@ class MultipleChoice(Task[Plan, Exam, SolverResult]):
 
     def audit(self, plan: Plan, items: Exam, stages: Executor) -> tuple[Finding, ...]:
         """Return what the data audit finds, in the exam and against the plan's files."""
-        hashes = [hash_file(path) for path in plan.audit_against]
+        against = _audited_against(plan)
+        # A finding may name a column of the exam, and names the other files.
+        columns = sorted({name for question in items for name in question.metadata})
         return stages.run(
             Stage(
                 name="audit",
                 function=_audit_exam,
                 load=_load_audit,
                 inputs={
-                    "exam": items,
-                    "against": Keyed(plan.audit_against, hashes),
+                    "exam": Keyed(items, [items.content_hash, columns]),
+                    "against": Keyed(against, [[path, hash_file(path)] for path in against]),
                     "seed": plan.seed,
                 },
                 outputs=[_AUDIT],
@@ -115,6 +121,19 @@ class MultipleChoice(Task[Plan, Exam, SolverResult]):
     def content(self, **values: Any) -> ReportContent:
         """Return the content of the report."""
         return ReportContent(**values)
+
+
+def _audited_against(plan: Plan) -> list[str]:
+    """Return the files that the exam should share no questions with.
+
+    Raises:
+        ExamError: One is not there.
+    """
+    paths = [exam_path(path) for path in plan.audit_against]
+    for path in paths:
+        if not path.is_file():
+            raise ExamError("there is no such file", file=path, field="audit_against")
+    return [str(path) for path in paths]
 
 
 def _audit_exam(

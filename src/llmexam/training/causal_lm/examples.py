@@ -10,7 +10,7 @@ import numpy as np
 from llmexam.errors import SettingsError
 from llmexam.exam.exam import Exam
 from llmexam.exam.question import Question
-from llmexam.lm.decoder import Continuation
+from llmexam.lm.decoder import Continuation, build_trie
 from llmexam.solvers.causal_lm.asking import Asking, asking_of
 from llmexam.solvers.causal_lm.checks import require_telling
 from llmexam.solvers.causal_lm.prompting import Prompted, Prompter
@@ -172,8 +172,6 @@ class Examples:
 
 def count_tokens(example: Example) -> int:
     """Return the number of computed tokens of an example."""
-    from llmexam.lm.decoder import build_trie
-
     return build_trie([part.request for part in example.parts]).n_nodes
 
 

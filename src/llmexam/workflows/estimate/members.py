@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Protocol, cast
 
 from llmexam.exam.question import Question
+from llmexam.solvers.cascade.certainty import most_asked
 from llmexam.solvers.protocol import Solver
 from llmexam.workflows.estimate.prediction import (
     PROCESS,
@@ -122,8 +123,6 @@ def _predict_cascade(
     samples: Sequence[int],
 ) -> tuple[list[Prediction], list[str]]:
     """Return the predictions of both solvers, and what should be known."""
-    from llmexam.solvers.cascade.certainty import most_asked
-
     spec = cascade.settings
     notes = [f"the second is asked about {spec.share:.1%} of the questions at most"]
     if spec.time_budget is not None:

@@ -13,8 +13,13 @@ from llmexam.exam.question import Question
 from llmexam.retrieval.search import attach_evidence, check_model_is_used
 from llmexam.solvers.protocol import Solver
 from llmexam.solvers.registry import create_solver
+from llmexam.workflows.estimate.decoder import DecoderReads
+from llmexam.workflows.estimate.members import predict_members
 from llmexam.workflows.estimate.prediction import Estimate, Prediction, hold_to_limit
+from llmexam.workflows.estimate.served import predict_served
 from llmexam.workflows.estimate.text import parse_duration
+from llmexam.workflows.estimate.timed import predict_timed
+from llmexam.workflows.estimate.tokens import predict_decoder
 
 if TYPE_CHECKING:
     from llmexam.solvers.served.solver import ServedSolver
@@ -134,12 +139,6 @@ def predict(
         n_questions: Size of the exam to plan for; by default that of `questions`.
         samples: Numbers of questions to time.
     """
-    from llmexam.workflows.estimate.decoder import DecoderReads
-    from llmexam.workflows.estimate.members import predict_members
-    from llmexam.workflows.estimate.served import predict_served
-    from llmexam.workflows.estimate.timed import predict_timed
-    from llmexam.workflows.estimate.tokens import predict_decoder
-
     cost = solver.describe().cost
     if cost == "decoder":
         reads = DecoderReads(solver.settings.model_dump(exclude_unset=True))

@@ -23,7 +23,7 @@ from llmexam.tasks.registry import task_of
 from llmexam.tasks.task import Task
 from llmexam.workflows.own_files import delete_recorded, has_stage_records, refuse_links
 from llmexam.workflows.provenance import describe_run
-from llmexam.workflows.run.plan import read_plan
+from llmexam.workflows.run.plan import parse_plan, read_plan
 
 AnyTask = Task[Any, Any, Any]
 
@@ -45,7 +45,7 @@ _OWN = (".lock", RUN_FILE, *_RESULTS, _MARK, "index")
 
 
 def run_plan(
-    plan: str | Path | RunPlan,
+    plan: str | Path | Mapping[str, Any] | RunPlan,
     folder: str | Path,
     *,
     changes: Mapping[str, Any] | None = None,
@@ -59,9 +59,10 @@ def run_plan(
     `metrics.json` (if the exam has answers), `submission.csv`, `report.html` and `run.json`.
 
     Args:
-        plan: A plan, the path of one, or `demo`.
+        plan: A plan, its YAML file, its keys and values, or `demo`. Relative paths start at the
+            folder of the file, those of a mapping at the working directory.
         folder: The run folder. An earlier run's results in it are used where they still fit.
-        changes: Keys of the plan to change, nested; only where a path is given.
+        changes: Keys of the plan to change, nested; only where a file is given.
         fresh: Use nothing of an earlier run.
         command: The command that asked for this, for the report.
         announce: Called with the name of each stage as it begins and goes on: see `LocalExecutor`.
@@ -75,6 +76,8 @@ def run_plan(
             link.
         LlmExamError: Whatever a stage finds wrong with its input.
     """
+    if isinstance(plan, Mapping):
+        plan = parse_plan(plan, base=Path.cwd(), file=None)
     checked = plan if isinstance(plan, RunPlan) else read_plan(plan, changes or {})
     path = Path(folder)
     task = task_of(checked.task)
@@ -113,6 +116,8 @@ def _run(plan: RunPlan, folder: Path, stages: Executor, command: str) -> RunCont
         provenance={**describe_run(items), **prepared.sources, **_usages(results)},
         files=_files(folder, final, task),
         folder=str(folder),
+        task=plan.task,
+        noun=task.noun,
     )
     # With the results, so that a run that failed leaves the plan of those that are there.
     write_text(folder / "plan.yaml", _as_yaml(plan))

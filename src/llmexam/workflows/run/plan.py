@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from llmexam.errors import SettingsError
 from llmexam.sample import BUNDLED
 from llmexam.settings.walk import resolve_references
 from llmexam.settings.yaml_file import merge_changes, read_yaml_file
@@ -34,11 +35,10 @@ def read_plan(path: str | Path, changes: Mapping[str, Any] | None = None) -> Run
     """
     is_demo = str(path) == "demo"
     values = DEMO if is_demo else read_yaml_file(path, kind="plan", keys="exam and solvers")
-    kind = _plan_class({**values, **(changes or {})})
+    file = None if is_demo else path
+    kind = _plan_class({**values, **(changes or {})}, file)
     merged = merge_changes(values, changes or {}, kind)
-    if is_demo:
-        return parse_plan(merged, base=Path.cwd(), file=None)
-    return parse_plan(merged, base=Path(path).parent, file=path)
+    return parse_plan(merged, base=Path.cwd() if is_demo else Path(path).parent, file=file)
 
 
 def parse_plan(values: Mapping[str, Any], *, base: Path, file: str | Path | None) -> RunPlan:
@@ -53,11 +53,14 @@ def parse_plan(values: Mapping[str, Any], *, base: Path, file: str | Path | None
         SettingsError: A key or value is wrong.
         MissingDependencyError: A solver needs a package that is not installed.
     """
-    plan = _plan_class(values).parse(
+    plan = _plan_class(values, file).parse(
         values, subject="the plan", file=file, given_as="{name}: {value}"
     )
     return resolve_references(plan.completed(), base)
 
 
-def _plan_class(values: Mapping[str, Any]) -> type[RunPlan]:
-    return task_of(values.get("task", DEFAULT_TASK)).plan_class
+def _plan_class(values: Mapping[str, Any], file: str | Path | None) -> type[RunPlan]:
+    try:
+        return task_of(str(values.get("task", DEFAULT_TASK))).plan_class
+    except SettingsError as error:
+        raise SettingsError(error.message, file=file, field=error.field, hint=error.hint) from None

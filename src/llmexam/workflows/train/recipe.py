@@ -19,9 +19,6 @@ from llmexam.settings.yaml_file import merge_changes, read_yaml_file
 from llmexam.tracking.settings import TrackingSettings
 from llmexam.training.registry import training_settings
 
-Family = Literal[
-    "bi-encoder", "causal-lm", "cross-encoder", "multiple-choice", "ranker", "reranker"
-]
 _PARTS = ("train", "dev", "test")
 
 
@@ -46,7 +43,7 @@ class Recipe(Settings):
     """A whole training."""
 
     title: Annotated[str, NotInKey()] = Field("", description="headline of the results")
-    family: Family = Field(description="the solver that the model is for, or `reranker`")
+    family: str = Field(description="the solver that the model is for, or `reranker`")
     train: OneOrMany[ExamFile] = Field(min_length=1, description="files to train on")
     dev: ExamFile | None = Field(
         None, description="a file whose questions choose the best step and stop early"

@@ -33,6 +33,7 @@ from llmexam.lm.decoder.model import (
     choose_decoder_dtype,
     rotations_change_at,
 )
+from llmexam.lm.decoder.probe import probe_requests
 from llmexam.lm.decoder.requests import Group, LogProbs, require_kind
 from llmexam.lm.decoder.streaming.memory_plan import (
     MemoryBudget,
@@ -43,7 +44,7 @@ from llmexam.lm.decoder.streaming.skeleton import Skeleton
 from llmexam.lm.decoder.streaming.state_store import StateStore
 from llmexam.lm.decoder.streaming.weight_files import Reading, WeightFiles
 from llmexam.lm.models.device import torch_device
-from llmexam.lm.models.loading import ModelFolder
+from llmexam.lm.models.loading import ModelFolder, load_tokenizer
 
 _LOG = logging.getLogger(__name__)
 # Tolerance of a layer against the model's own attention, relative to what it adds to the states.
@@ -122,8 +123,6 @@ class StreamedScorer:
     @cached_property
     def tokenizer(self) -> Any:
         """Tokenizer of the model."""
-        from llmexam.lm.models.loading import load_tokenizer
-
         return load_tokenizer(self.folder)
 
     def score(
@@ -316,8 +315,6 @@ def require_sharing(skeleton: Skeleton, index: int, weights: dict[str, Tensor]) 
     Raises:
         ModelError: It does not.
     """
-    from llmexam.lm.decoder.probe import probe_requests
-
     try:
         apart = _difference(skeleton, index, weights, probe_requests(256))
     except Exception as error:  # a model's own code may raise anything

@@ -1,0 +1,79 @@
+"""All kinds of index by name. A new one is a module beside this file and one line here."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from importlib import import_module
+from typing import Annotated, Any, Protocol
+
+from pydantic import AfterValidator
+
+from llmexam.evidence.index.manifest import Manifest, Source
+from llmexam.exam.question import Passage
+
+
+class EvidenceIndex(Protocol):
+    """What all kinds of index have in common."""
+
+    manifest: Manifest
+
+    def __len__(self) -> int: ...
+
+    def search(self, queries: Sequence[str], k: int) -> list[list[Passage]]:
+        """Return at most k passages for every query, best first, with scores."""
+        ...
+
+    def add(self, passages: Iterable[Passage], *, sources: Sequence[Source] = ()) -> int:
+        """Add passages, replacing documents that are there; return how many."""
+        ...
+
+    def delete(self, ids: Iterable[str]) -> int:
+        """Delete passages or documents by id; return how many passages went."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class IndexKind:
+    """Where a kind of index lives.
+
+    Attributes:
+        target: `module:Class`, imported only when an index is built or opened. The class has the
+            methods `build` and `open` of `SparseIndex`, or of `DenseIndex` if it uses a model.
+        uses_model: Whether it holds vectors of a bi-encoder, which `build` and `open` then get.
+    """
+
+    target: str
+    uses_model: bool = False
+
+    @property
+    def module(self) -> str:
+        """The module of the class, for the code hash of a stage."""
+        return self.target.partition(":")[0]
+
+    @property
+    def index_class(self) -> Any:
+        """The class of such an index."""
+        return getattr(import_module(self.module), self.target.partition(":")[2])
+
+
+INDEX_KINDS = {
+    "sparse": IndexKind("llmexam.evidence.index.sparse:SparseIndex"),
+    "dense": IndexKind("llmexam.evidence.index.dense:DenseIndex", uses_model=True),
+}
+"""All kinds by name."""
+
+
+def uses_model(kind: str) -> bool:
+    """Return whether a kind of index is made from the vectors of a bi-encoder."""
+    return kind in INDEX_KINDS and INDEX_KINDS[kind].uses_model
+
+
+def _require_known(kind: str) -> str:
+    if kind not in INDEX_KINDS:
+        raise ValueError(f"expected one of {', '.join(sorted(INDEX_KINDS))}")
+    return kind
+
+
+KindName = Annotated[str, AfterValidator(_require_known)]
+"""The name of a kind of index."""

@@ -1,0 +1,210 @@
+"""What tasks share whose solvers answer with a text, so that such a task is one room.
+
+A task says what its items are, and which solvers, metrics and baselines there are. Here each
+solver answers in a stage of its own, and its answers are kept, graded and compared.
+"""
+
+from __future__ import annotations
+
+import json
+from abc import abstractmethod
+from collections.abc import Iterable, Mapping, Sequence
+from csv import writer
+from dataclasses import dataclass
+from io import StringIO
+from pathlib import Path
+from typing import Any, ClassVar, Protocol, TypeVar
+
+from llmexam.errors import ScoreError
+from llmexam.evaluation.grading import Resampling, compare, evaluate
+from llmexam.evaluation.metrics.metric import Metric
+from llmexam.evaluation.results import Comparison, Evaluation, SolverMetrics
+from llmexam.evaluation.slices import Labelling
+from llmexam.report.content import Items
+from llmexam.solvers.spec import SolverSpec
+from llmexam.solvers.text import TextSolver
+from llmexam.stages.stage import Executor, Keyed, Stage, StageContext
+from llmexam.stages.versions import installed_versions, model_versions, origin_versions
+from llmexam.storage.atomic import write_json, write_text
+from llmexam.tasks.plan import RunPlan
+from llmexam.tasks.task import Task
+
+
+class TextItems(Items, Protocol):
+    """Items that are answered with a text.
+
+    Attributes:
+        ids: The id of each item; unique.
+        is_labelled: Whether the right answers are known.
+    """
+
+    @property
+    def ids(self) -> Sequence[str]: ...  # noqa: D102 - described above
+
+    @property
+    def is_labelled(self) -> bool: ...  # noqa: D102 - described above
+
+
+TextPlanT = TypeVar("TextPlanT", bound=RunPlan)
+TextItemsT = TypeVar("TextItemsT", bound=TextItems)
+
+
+@dataclass(frozen=True)
+class TextResult:
+    """What one solver answered.
+
+    Attributes:
+        name: Its name in the plan.
+        texts: Its answers, in the order of the items.
+        evaluation: Its grades, or None where the items have no answers.
+        usage: What its answers took beside time; empty where that is nothing.
+    """
+
+    name: str
+    texts: tuple[str, ...]
+    evaluation: Evaluation | None = None
+    usage: str = ""
+
+    @property
+    def metrics(self) -> SolverMetrics:
+        """What `metrics.json` says of it."""
+        return SolverMetrics(weight=None, gain=None, evaluation=self.evaluation, position=None)
+
+
+class TextTask(Task[TextPlanT, TextItemsT, TextResult]):
+    """A task whose solvers answer each item with a text."""
+
+    folders: ClassVar[Sequence[str]] = ("answers",)
+
+    @abstractmethod
+    def metrics(self, plan: TextPlanT) -> Sequence[Metric[TextItemsT, Sequence[str]]]:
+        """Return the metrics, the primary one first."""
+
+    def baselines(self, plan: TextPlanT, items: TextItemsT) -> Mapping[str, Sequence[str]]:
+        """Return answers that do not read the items, by name."""
+        return {}
+
+    def labellings(self, items: TextItemsT) -> Iterable[Labelling]:
+        """Return what the report slices the items by."""
+        return ()
+
+    def answer(
+        self, plan: TextPlanT, items: TextItemsT, stages: Executor, folder: Path
+    ) -> list[TextResult]:
+        """Return the answers of each solver, graded."""
+        return [self._answer_one(plan, one, items, stages) for one in plan.solvers]
+
+    def _answer_one(
+        self, plan: TextPlanT, planned: SolverSpec, items: TextItemsT, stages: Executor
+    ) -> TextResult:
+        file = f"{self.folders[0]}/{planned.name}.json"
+        texts, usage = stages.run(answer_stage(planned, items, file))
+        evaluation = None
+        if items.is_labelled:
+            evaluation = stages.time(
+                f"grade {planned.name}",
+                lambda: evaluate(
+                    self.metrics(plan),
+                    items,
+                    texts,
+                    name=planned.name,
+                    baselines=self.baselines(plan, items),
+                    labellings=self.labellings(items),
+                    resampling=_resampling(plan),
+                ),
+            )
+        return TextResult(planned.name, texts, evaluation, usage)
+
+    def compare(
+        self,
+        plan: TextPlanT,
+        items: TextItemsT,
+        final: TextResult,
+        results: Sequence[TextResult],
+    ) -> tuple[Comparison, ...]:
+        """Return the final result against each other solver."""
+        if not items.is_labelled:
+            return ()
+        return tuple(
+            compare(
+                self.metrics(plan),
+                items,
+                final.texts,
+                other.texts,
+                name_a=final.name,
+                name_b=other.name,
+                resampling=_resampling(plan),
+            )
+            for other in results
+            if other.name != final.name
+        )
+
+    def write_submission(
+        self, plan: TextPlanT, items: TextItemsT, final: TextResult, path: Path
+    ) -> None:
+        """Write a CSV file with the columns id and answer."""
+        text = StringIO()
+        rows = writer(text, lineterminator="\n")
+        rows.writerows([("id", "answer"), *zip(items.ids, final.texts, strict=True)])
+        write_text(path, text.getvalue())
+
+
+def answer_stage(
+    planned: SolverSpec, items: TextItemsT, file: str
+) -> Stage[tuple[tuple[str, ...], str]]:
+    """Return the stage in which a solver answers; its result is the texts and the usage.
+
+    Args:
+        planned: The solver.
+        items: What it answers.
+        file: Where its answers are kept, relative to the run folder.
+    """
+    kind = planned.class_of(planned.solver)
+    solver = kind(planned.settings)
+    versions = installed_versions() | origin_versions(kind.__module__)
+    key = {
+        "solver": planned.solver,
+        "settings": planned.settings,
+        "weights": solver.weights_hash,
+        "versions": versions | (model_versions() if solver.weights_hash else {}),
+    }
+    return Stage(
+        name=f"answer {planned.name}",
+        function=_answer,
+        load=_load_answers,
+        inputs={"items": items, "solver": Keyed(solver, key), "file": Keyed(file, None)},
+        outputs=[file],
+        code=[kind.__module__],
+    )
+
+
+def _answer(
+    context: StageContext, *, items: TextItems, solver: TextSolver[Any], file: str
+) -> tuple[tuple[str, ...], str]:
+    texts = tuple(solver.answer(items, context.advance))
+    if len(texts) != len(items):
+        raise ScoreError(
+            f"expected {len(items)} answers from {type(solver).__name__}, got {len(texts)}"
+        )
+    usage = str(solver.used())
+    write_json(
+        context.folder / file,
+        {
+            "usage": usage,
+            "answers": [
+                {"id": one, "answer": text} for one, text in zip(items.ids, texts, strict=True)
+            ],
+        },
+    )
+    return texts, usage
+
+
+def _load_answers(
+    context: StageContext, *, file: str, **inputs: object
+) -> tuple[tuple[str, ...], str]:
+    found = json.loads((context.folder / file).read_text(encoding="utf-8"))
+    return tuple(one["answer"] for one in found["answers"]), found["usage"]
+
+
+def _resampling(plan: RunPlan) -> Resampling:
+    return Resampling(plan.evaluation.n_resamples, plan.seed)

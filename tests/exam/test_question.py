@@ -1,0 +1,81 @@
+import pytest
+
+from llmexam.errors import ExamError
+from llmexam.exam.letters import index_of, letter_of
+from llmexam.exam.question import Passage, Question
+
+
+def question(n=3, answer=1):
+    return Question("q", "What?", tuple("abcdefghijklmnopqrstuvwxyz"[:n]), answer)
+
+
+@pytest.mark.parametrize("n", [2, 26])
+def test_a_question_has_2_to_26_options(n):
+    assert len(question(n).options) == n
+
+
+@pytest.mark.parametrize("options", [(), ("a",), ("a",) * 27])
+def test_another_number_of_options_is_an_error(options):
+    with pytest.raises(ExamError, match=rf"'q' has {len(options)} options.*2 to 26"):
+        Question("q", "What?", options)
+
+
+@pytest.mark.parametrize("answer", [-1, 3])
+def test_an_answer_that_is_no_option_is_an_error(answer):
+    with pytest.raises(ExamError, match=f"'q' has answer index {answer} but 3 options"):
+        question(answer=answer)
+
+
+def test_blank_and_repeated_options_are_kept():
+    assert Question("q", "", ("", "a", "a"), 2).options == ("", "a", "a")
+
+
+def test_the_letter_of_the_answer():
+    assert question(answer=1).answer_letter == "B"
+    assert question(26, answer=25).answer_letter == "Z"
+    assert question(answer=None).answer_letter is None
+
+
+@pytest.mark.parametrize("order", [(2, 0, 1), (0, 1, 2), (1, 2, 0)])
+def test_the_answer_moves_with_its_option(order):
+    before = question()
+    after = before.with_option_order(order)
+    assert after.options == tuple(before.options[i] for i in order)
+    assert after.options[after.answer] == before.options[before.answer]
+    assert (after.id, after.prompt) == (before.id, before.prompt)
+
+
+def test_an_unknown_answer_stays_unknown():
+    assert question(answer=None).with_option_order((2, 1, 0)).answer is None
+
+
+def test_other_evidence_leaves_the_rest_alone():
+    first = question().with_passages([Passage("one", id="1")])
+    second = first.with_passages([Passage("two"), Passage("three")])
+    assert [passage.text for passage in second.passages] == ["two", "three"]
+    assert [passage.text for passage in first.passages] == ["one"]
+    assert second.with_passages([]) == question()
+
+
+def test_questions_are_frozen_and_share_no_metadata():
+    with pytest.raises(AttributeError):
+        question().prompt = "Who?"
+    with pytest.raises(TypeError):
+        question().metadata["subject"] = "physics"
+
+
+def test_letters_and_indices_belong_together():
+    assert [index_of(letter_of(i)) for i in range(26)] == list(range(26))
+    assert index_of(" b ", 3) == 1
+
+
+@pytest.mark.parametrize(("letter", "n"), [("D", 3), ("", 3), ("AB", 3), ("1", 26), ("\u00c4", 26)])
+def test_other_texts_are_no_letters(letter, n):
+    with pytest.raises(ExamError, match=f"answer '{letter}' is not one of A-{letter_of(n - 1)}"):
+        index_of(letter, n)
+
+
+@pytest.mark.parametrize("index", [-1, 26])
+def test_other_numbers_have_no_letter(index):
+    with pytest.raises(ExamError, match=f"index {index} has no letter"):
+        letter_of(index)

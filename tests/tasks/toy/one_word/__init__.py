@@ -1,0 +1,1 @@
+"""Task `one-word`: an exam whose answers are single words."""
