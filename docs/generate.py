@@ -45,13 +45,14 @@ def render_commands() -> str:
     """Return every command with its arguments and options."""
     parts = ["# Commands\n\n", NOTE]
     parts.append(
-        "Results go to stdout, progress and errors to stderr. Exit code 0 means success, 1 that a "
-        "check failed, 2 that the input was wrong, 130 that it was interrupted. "
-        "`llmexam COMMAND --help` shows the same as this page.\n\n"
+        "Results go to stdout, progress and errors to stderr. Exit codes: 0 success, 1 failed "
+        "check, 2 invalid input, 130 interrupted. "
+        "`llmexam COMMAND --help` shows the same as this page."
+        "\n\n"
     )
     functions = [c.callback for c in app.registered_commands if c.callback and not c.hidden]
     rows = [(f"[`{_name(f)}`](#llmexam-{_name(f)})", _first_line(f)) for f in functions]
-    parts += _table(("command", "what it does"), rows)
+    parts += _table(("command", "description"), rows)
     for function in functions:
         parts += ["\n", _render_command(function)]
     return "".join(parts)
@@ -72,6 +73,8 @@ def _render_command(function: Callable[..., Any]) -> str:
     for name, parameter in inspect.signature(function).parameters.items():
         kind, *extras = typing.get_args(hints[name])
         info = next(one for one in extras if isinstance(one, OptionInfo | ArgumentInfo))
+        if info.hidden:
+            continue
         required = parameter.default is inspect.Parameter.empty
         default = "required" if required else _shown(parameter.default)
         if isinstance(info, ArgumentInfo):
@@ -87,7 +90,7 @@ def _render_command(function: Callable[..., Any]) -> str:
     parts.append("```text\n" + "\n".join([" ".join(usage), *examples]) + "\n```\n")
     for title, rows in (("argument", arguments), ("option", options)):
         if rows:
-            parts += ["\n", *_table((title, "value", "default", "what it is"), rows)]
+            parts += ["\n", *_table((title, "value", "default", "description"), rows)]
     return "".join(parts)
 
 
@@ -122,17 +125,16 @@ def _type_name(kind: Any) -> str:
 
 def render_settings() -> str:
     """Return all keys of a plan, of every solver, of a recipe and of every trainer."""
-    parts = ["# Settings\n\n", NOTE, "Dots stand for nesting: `evidence.k` is\n\n"]
+    parts = ["# Settings\n\n", NOTE, "Dots denote nesting: `evidence.k` is\n\n"]
     parts.append("```yaml\nevidence:\n  k: 4\n```\n\n")
     parts.append(
-        "in a plan and `--set evidence.k=4` on the command line. An unknown key is an error that "
-        "names the nearest one.\n\n## The plan\n\n"
-        "`exam`, a corpus, an index and a solver may be written as a plain path or name. The keys "
-        "of a solver other than `solver`, `name` and `settings` are taken as its settings; its "
-        "`name` is that of the solver where it is not given. Relative paths start at the folder "
-        "of the plan.\n\n"
+        "in a plan and `--set evidence.k=4` on the command line. An unknown key is an error, "
+        "which suggests the most similar key.\n\n## The plan\n\n"
+        "`exam`, corpora, indexes and solvers may be written as a plain path or name. Settings "
+        "of a solver may be written next to `solver` and `name`, without `settings`. Relative "
+        "paths are relative to the folder of the plan.\n\n"
     )
-    head = ("key", "default", "what it is")
+    head = ("key", "default", "description")
     parts += _table(head, _setting_rows(Plan))
     for name, entry in sorted(solver_entries().items()):
         if entry.origin != "llmexam":
@@ -145,7 +147,7 @@ def render_settings() -> str:
         parts += _table(head, rows) if rows else ["No settings.\n"]
     parts.append(
         "\n## The recipe of a training\n\nPaths and corpora are written as in a plan. `settings` "
-        "holds those of the family, below.\n\n"
+        "are those of the training family (below).\n\n"
     )
     parts += _table(head, _setting_rows(Recipe))
     for name in trainer_names():
@@ -198,13 +200,13 @@ def _shown(value: Any) -> str:
 
 
 def render_formats() -> str:
-    """Return the forms of files that are read and written."""
+    """Return the file formats that are read and written."""
     rows = [
         (f"`{name}`", form.summary, "yes" if name in WRITERS else "")
         for name, form in FORMATS.items()
     ]
     rows += [
-        (f"`{name}`", "CSV: id,prompt,option,label, one row an option; written only", "yes")
+        (f"`{name}`", "CSV: id,prompt,option,label, with one row per option; write only", "yes")
         for name in WRITERS
         if name not in FORMATS
     ]
@@ -213,11 +215,11 @@ def render_formats() -> str:
         [
             "# File formats\n\n",
             NOTE,
-            "## Exams\n\nThe form is found out from what a file says; `--format` overrules it. "
-            "`llmexam convert` writes those marked.\n\n",
-            *_table(("form", "what it is", "written"), rows),
-            f"\n## Corpora\n\n{', '.join(corpus)}; each also compressed (`.gz`), alone or in a "
-            "folder.\n",
+            "## Exams\n\nThe format is auto-detected from the content of the file; `--format` "
+            "overrides it. `llmexam convert` writes the formats marked in the last column.\n\n",
+            *_table(("format", "description", "written"), rows),
+            f"\n## Corpora\n\n{', '.join(corpus)}; each also compressed (`.gz`). A folder is "
+            "searched for files of all formats.\n",
         ]
     )
 
@@ -230,8 +232,8 @@ def render_metrics() -> str:
     parts = [
         "# Metrics and `metrics.json`\n\n",
         NOTE,
-        "The first metric is the primary one: it ranks solvers, and comparisons are about it. The "
-        "k of these names is 3; `evaluation.k` in a plan or `--k` sets another.\n\n",
+        "The first metric is the primary one: solvers are ranked and compared by it. The default k "
+        "is 3; `evaluation.k` in a plan or `--k` changes it.\n\n",
         *_table(("name", "label", "what it measures"), metrics),
         f"\n`metrics.json` in the folder of a run is one `RunMetrics` object, schema version "
         f"{results.SCHEMA_VERSION}. `llmexam evaluate --json` prints an `Evaluation`, `llmexam "
@@ -247,7 +249,7 @@ def render_metrics() -> str:
             for name, field in kind.model_fields.items()
         ]
         parts.append(f"\n## `{kind.__name__}`\n\n{_first_line(kind)}\n\n")
-        parts += _table(("key", "value", "what it is"), rows)
+        parts += _table(("key", "value", "description"), rows)
     return "".join(parts)
 
 

@@ -18,7 +18,7 @@ def test_a_missing_package_names_the_command():
 
 
 def test_nearest_names_all_choices():
-    assert nearest("zzz", ["b", "a"]) == "Known: a, b"
+    assert nearest("zzz", ["b", "a"]) == "Available: a, b"
 
 
 def test_the_docstring_draws_the_whole_tree():

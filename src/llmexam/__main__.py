@@ -20,7 +20,7 @@ def main() -> None:
     _prepare_streams()
     bad = next((argument for argument in sys.argv[1:] if not _is_utf8(argument)), None)
     if bad is not None:
-        _fail(f"the argument {bad!r} is not UTF-8: give the file another name")
+        _fail(f"expected an argument in UTF-8, got {bad!r}: rename the file")
     try:
         from llmexam.cli.app import app
 
@@ -34,7 +34,8 @@ def main() -> None:
     except OSError as error:
         if error.errno == errno.ENOSPC:
             _fail(
-                f"the disk is full: {error.filename or 'a file'} was not written; free some space"
+                f"no space left on the disk: {error.filename or 'a file'} was not "
+                "written. Free some space"
             )
         if isinstance(error, BrokenPipeError):
             # The reader of our output went away (`llmexam search ... | head`): no error.
@@ -47,7 +48,7 @@ def main() -> None:
     except KeyboardInterrupt:
         end_interrupted()
     except MemoryError as error:
-        _fail(f"there is not enough memory: {error or 'ask for less at once'}")
+        _fail(f"out of memory: {error or 'use smaller batches'}")
     except Exception as error:
         _tell_usage(error)
         raise

@@ -27,7 +27,7 @@ from pathlib import Path
 
 
 class LlmExamError(Exception):
-    """Base class: a message that says what is wrong, where, and what to do about it.
+    """Base class of all errors: a message with its location and a hint.
 
     Args:
         message: What is wrong.
@@ -134,9 +134,9 @@ def nearest(word: str, choices: Iterable[str]) -> str:
     """Return a sentence that names the choice nearest to a misspelt word, and all choices.
 
     >>> nearest("lexial", ["lexical", "random"])
-    "Did you mean 'lexical'? Known: lexical, random"
+    "Did you mean 'lexical'? Available: lexical, random"
     """
     known = sorted(choices)
     close = get_close_matches(word, known, n=1, cutoff=0.5)
     start = f"Did you mean '{close[0]}'? " if close else ""
-    return f"{start}Known: {', '.join(known)}"
+    return f"{start}Available: {', '.join(known)}"

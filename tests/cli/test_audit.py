@@ -38,7 +38,7 @@ def test_strict_fails_on_findings_and_passes_without(exam, tmp_path):
     clean.write_text(HEADER + "0,What?,x,y,A\n")
     result = run(clean, "--strict")
     assert result.exit_code == 0
-    assert "Nothing found." in result.stdout
+    assert "No findings." in result.stdout
 
 
 def test_json_is_all_there_is(exam):

@@ -32,9 +32,9 @@ def test_both_scores_the_difference_and_the_test_are_shown(files):
     assert result.exit_code == 0
     for text in ("good[b]", "1.0000", "difference", "0.5000", "p value 0.007812"):
         assert text in result.stdout
-    assert "all sign flips counted" in result.stdout
+    assert "all sign flips" in result.stdout
     assert "Of 8 questions, good[b] is better on 8 and bad on 0" in result.stdout
-    assert "Smallest difference" in result.stdout
+    assert "Minimum detectable difference" in result.stdout
 
 
 def test_json_is_the_result_and_nothing_else(files):

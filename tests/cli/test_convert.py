@@ -28,7 +28,7 @@ def test_writes_and_says_where_and_what_was_lost(exam, tmp_path):
     result = run(exam, tmp_path / "out.json")
     assert result.exit_code == 0
     assert f"{tmp_path / 'out.json'}: 10 questions (all, alpaca)" in result.stdout
-    assert "no place for ids, passages" in result.stderr
+    assert "cannot store ids, passages" in result.stderr
     assert len(read_exam(tmp_path / "out.json")) == 10
 
 

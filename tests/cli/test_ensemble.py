@@ -61,10 +61,10 @@ def test_fit_then_apply(members, exam, tmp_path):
     applied = run(*members, "--exam", exam, "--weights", weights, "--json")
     found = json.loads(applied.stdout)
     assert found["weights"] == pytest.approx(saved["weights"])
-    assert "this very exam" in found["warning"]
+    assert "on this exam" in found["warning"]
     warned = run(*members, "--exam", exam, "--weights", weights)
-    assert "this very exam" in warned.stderr
-    assert "this very exam" not in warned.stdout
+    assert "on this exam" in warned.stderr
+    assert "on this exam" not in warned.stdout
 
 
 @pytest.mark.parametrize(
@@ -88,20 +88,20 @@ def test_members_can_be_named(members, exam):
 @pytest.mark.parametrize(
     ("options", "words"),
     [
-        ([], "nothing to do"),
-        (["--out", "o", "--weights", "strong"], "does not exist"),
+        ([], "no output requested"),
+        (["--out", "o", "--weights", "strong"], "not found"),
         (["--out", "o", "--weights", "strong=1", "--weights", "weak"], "NAME=NUMBER"),
         (["--out", "o", "--weights", "strong=1,strong=2"], "two weights"),
-        (["--out", "o", "--weights", "strong=much,weak=1"], "'much', which is no number"),
+        (["--out", "o", "--weights", "strong=much,weak=1"], "got 'much'"),
         (["--out", "o", "--weights", "strong=1"], "'weak' has no weight"),
         (["--out", "o", "--weights", "strong=nan,weak=1"], "0 or more"),
-        (["--out", "o", "--fit", "--weights", "strong=1,weak=1"], "given or fitted"),
-        (["--out", "o", "--fit"], "only be fitted on an exam"),
-        (["--out", "o", "--greedy"], "only be fitted on an exam"),
-        (["--out", "o", "--greedy", "--fit"], "in two ways"),
-        (["--out", "o", "--greedy", "--metric", "f1"], "no metric 'f1'"),
-        (["--out", "o", "--greedy", "--method", "max-probability"], "is none"),
-        (["--out", "o", "--method", "median"], "not 'median'"),
+        (["--out", "o", "--fit", "--weights", "strong=1,weak=1"], "given and fitted"),
+        (["--out", "o", "--fit"], "fitting weights needs an exam"),
+        (["--out", "o", "--greedy"], "fitting weights needs an exam"),
+        (["--out", "o", "--greedy", "--fit"], "exclude each other"),
+        (["--out", "o", "--greedy", "--metric", "f1"], "unknown metric 'f1'"),
+        (["--out", "o", "--greedy", "--method", "max-probability"], "cannot be fitted"),
+        (["--out", "o", "--method", "median"], "got 'median'"),
         (["--out", "o", "--temperature", "0"], "greater than 0"),
         (["--out", "o", "--out-weights", "w"], "no fitted weights"),
     ],

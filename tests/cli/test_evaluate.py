@@ -51,7 +51,7 @@ def test_a_submission_is_graded_with_all_that_belongs_beside_it(exam, submission
     for text in ("[red]mine: 10 questions", "0.3667", "MAP@3 of longest", "95.0% interval"):
         assert text in result.stdout
     assert "negated" in result.stdout
-    assert "Smallest difference in MAP@3 that 10 questions" in result.stdout
+    assert "Minimum detectable difference in MAP@3 with 10 questions" in result.stdout
     assert "Calibration" not in result.stdout
     assert "negated" not in run(exam, submission, "--no-slices").stdout
 
@@ -60,7 +60,7 @@ def test_scores_get_their_calibration_and_what_was_cut(exam, scores):
     result = run(exam, scores)
     assert result.exit_code == 0
     assert "Calibration: temperature" in result.stdout
-    assert "Evidence was cut for 10 questions" in result.stdout
+    assert "Context was truncated for 10 questions" in result.stdout
 
 
 def test_json_is_the_result_and_nothing_else(exam, scores):
@@ -106,4 +106,6 @@ def test_a_submission_can_be_checked_without_answers(exam, submission, tmp_path)
     submission.write_text(submission.read_text().replace("3,A B C", "3,A A C"))
     result = run(unlabelled, submission, "--check")
     assert result.exit_code == 1
-    assert "row 4 field 'prediction': 'A A C' repeats a letter" in str(result.exception)
+    assert "row 4 field 'prediction': question '3': expected distinct letters, got 'A A C'" in str(
+        result.exception
+    )

@@ -49,13 +49,13 @@ def test_adds_and_deletes(corpus: Path, tmp_path: Path):
     [
         (("c.csv",), SettingsError, "--out is missing"),
         (("-o", "i"), SettingsError, "no corpus"),
-        (("c.csv", "-o", "i"), CorpusError, "no such file"),
-        (("c.csv", "-o", "i", "--field", "context"), SettingsError, "form text=context"),
+        (("c.csv", "-o", "i"), CorpusError, "file or folder not found"),
+        (("c.csv", "-o", "i", "--field", "context"), SettingsError, "such as text=context"),
         (("c.csv", "-o", "i", "--field", "text=a", "--field", "text=b"), SettingsError, "twice"),
         (("c.csv", "-o", "i", "--field", "txt=a"), SettingsError, "Did you mean 'text'"),
         (("c.csv", "-o", "i", "--format", "pdf"), SettingsError, "format"),
         (("c.csv", "-o", "i", "--overlap", "200"), SettingsError, "overlap"),
-        (("c.csv", "-o", "i", "--delete-ids", "x"), SettingsError, "deletes only"),
+        (("c.csv", "-o", "i", "--delete-ids", "x"), SettingsError, "cannot be combined"),
     ],
 )
 def test_errors_reach_the_top(

@@ -15,7 +15,7 @@ setattr(importlib.import_module(module), name, stop)
 from llmexam.__main__ import main
 main()
 """
-GOES_ON = "the same command goes on where this one was"
+GOES_ON = "run the same command again to resume"
 SOLVE = "llmexam.workflows.solve:solve"
 
 
@@ -25,8 +25,8 @@ SOLVE = "llmexam.workflows.solve:solve"
         ("llmexam.workflows.run.pipeline:run_plan", ["run", "demo"], f"interrupted; {GOES_ON}"),
         (
             "llmexam.workflows.train.pipeline:train_recipe",
-            ["train", "r.yaml", "--fresh"],
-            "interrupted; the same command without --fresh goes on where this one was",
+            ["train", "r.yaml", "--overwrite"],
+            "interrupted; run the same command without --overwrite again to resume",
         ),
         (
             "llmexam.workflows.train.pipeline:dry_run",
@@ -37,7 +37,7 @@ SOLVE = "llmexam.workflows.solve:solve"
         (
             SOLVE,
             ["solve", "bundled", "--solver", "openai"],
-            "interrupted; answers are kept: the same command asks only for the others",
+            "interrupted; completed answers are cached; run the same command again to resume",
         ),
         ("llmexam.exam.audit.audit:audit_exam", ["audit", "bundled"], "interrupted"),
     ],

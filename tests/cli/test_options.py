@@ -9,12 +9,12 @@ from llmexam.errors import SettingsError
     [
         (["seed"], "key=value"),
         (["=1"], "key=value"),
-        (["a=1", "a=2"], "gives 'a' twice"),
-        (["a=1", "a.b=2"], "the whole of 'a' too"),
-        (["a=1", "a.b.c=2"], "the whole of 'a' too"),
-        (["a.b=1", "a=2"], "gives 'a' twice"),
+        (["a=1", "a=2"], "sets 'a' twice"),
+        (["a=1", "a.b=2"], "all of 'a'"),
+        (["a=1", "a.b.c=2"], "all of 'a'"),
+        (["a.b=1", "a=2"], "sets 'a' twice"),
         (["a=2020-13-45"], "month"),
-        (["a=[1"], "not valid YAML"),
+        (["a=[1"], "invalid YAML"),
         (["a=" + "[" * 5000], "recursion"),
     ],
 )

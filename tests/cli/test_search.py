@@ -30,7 +30,7 @@ def test_shows_a_table_a_query(index: Path):
     assert result.exit_code == 0, result.output
     assert "1. Hardy-Weinberg [rule]" in result.stdout
     assert "life-046#0" in result.stdout
-    assert "zzzz: nothing found" in result.stdout
+    assert "zzzz: no passages found" in result.stdout
 
 
 def test_json_has_it_all(index: Path):

@@ -49,5 +49,5 @@ def test_options_of_the_settings_reach_the_combination():
 
 
 def test_fitting_needs_an_exam():
-    with pytest.raises(SettingsError, match="only be fitted on an exam with answers"):
+    with pytest.raises(SettingsError, match="fitting weights needs an exam with answers"):
         build_ensemble(MEMBERS, EnsembleSettings(weights="fitted"))

@@ -95,7 +95,7 @@ def test_selection_of_noise_alone_earns_chance():
 
 def test_weights_cannot_be_found_for_a_maximum():
     for weights in ("fitted", "greedy"):
-        with pytest.raises(SettingsError, match="max-probability is none"):
+        with pytest.raises(SettingsError, match="cannot be fitted for max-probability"):
             EnsembleSettings.parse(
                 {"method": "max-probability", "weights": weights}, subject="the ensemble"
             )

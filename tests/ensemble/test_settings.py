@@ -15,7 +15,7 @@ def test_defaults_are_an_equal_mean_of_z_scores():
         (
             {"method": "median"},
             "'mean-z', 'log-linear', 'mean-softmax', 'max-probability', 'rank-fusion' or "
-            "'vote', not 'median'",
+            "'vote', got 'median'",
         ),
         ({"wieghts": "equal"}, "Did you mean 'weights'"),
         ({"weights": {"a": -1}}, "weights must be 0 or more"),

@@ -177,7 +177,7 @@ def test_questions_of_different_length_can_be_fitted():
 
 def test_what_cannot_be_fitted():
     exam, members = make(n=10)
-    with pytest.raises(ExamError, match="cannot fill 11 folds"):
+    with pytest.raises(ExamError, match="cannot make 11 folds"):
         fit_out_of_fold(members, exam, EnsembleSettings(n_folds=11))
     unlabelled = Exam(tuple(Question(q.id, q.prompt, q.options) for q in exam))
     with pytest.raises(ExamError, match="no answer"):

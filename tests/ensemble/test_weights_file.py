@@ -25,9 +25,9 @@ def test_weights_survive_a_file(tmp_path):
 @pytest.mark.parametrize(
     ("text", "words"),
     [
-        ("", "is no JSON"),
-        ("\x00\x01", "is no JSON"),
-        ("[1]", "is no weights file"),
+        ("", "expected JSON"),
+        ("\x00\x01", "expected JSON"),
+        ("[1]", "expected a weights file"),
         ("{}", "method"),
         ('{"method": "mean-z", "weights": {}}', "weights"),
         ('{"method": "mean-z", "weights": {"a": "much"}}', "weights.a"),
@@ -44,9 +44,9 @@ def test_other_files_are_refused_by_name(tmp_path, text, words):
 
 
 def test_files_that_are_not_there(tmp_path):
-    with pytest.raises(SettingsError, match="does not exist"):
+    with pytest.raises(SettingsError, match="file not found"):
         read_weights(tmp_path / "w.json")
-    with pytest.raises(SettingsError, match="is a folder"):
+    with pytest.raises(SettingsError, match="got a folder"):
         read_weights(tmp_path)
 
 

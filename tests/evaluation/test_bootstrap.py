@@ -108,9 +108,9 @@ def test_wilson_of_8_in_10():
 def test_what_cannot_be_is_refused():
     with pytest.raises(ExamError, match="no questions"):
         mean_intervals(np.zeros((0, 1)))
-    with pytest.raises(SettingsError, match="level is 95"):
+    with pytest.raises(SettingsError, match="got 95"):
         mean_intervals(column(1, 0), level=95)
-    with pytest.raises(SettingsError, match="n_resamples is 0"):
+    with pytest.raises(SettingsError, match="n_resamples of at least 1, got 0"):
         mean_intervals(column(1, 0), n_resamples=0)
 
 

@@ -79,7 +79,7 @@ def test_no_questions_and_no_places_are_errors():
         map_at_k(pack_rankings([]), np.array([], dtype=np.int64))
     with pytest.raises(ExamError, match="no questions"):
         MAPAtK(3).chance(Exam(()))
-    with pytest.raises(SettingsError, match="k is 0"):
+    with pytest.raises(SettingsError, match="got 0"):
         map_at_k(pack_rankings([[A]]), np.array([A]), k=0)
 
 
@@ -189,7 +189,7 @@ def test_the_primary_metric_is_map():
 
 def test_unknown_names():
     assert metric_label("map") == "map"
-    with pytest.raises(SettingsError, match="there is no metric 'accuracies'") as raised:
+    with pytest.raises(SettingsError, match="unknown metric 'accuracies'") as raised:
         choice_metric("accuracies")
     assert "accuracy" in raised.value.hint
 

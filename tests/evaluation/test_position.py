@@ -93,7 +93,7 @@ def test_other_questions_or_options_under_a_rotation_are_an_error():
     def other(questions):
         return ScoreMatrix.from_rows(["x"] * len(questions), [[0, 1]] * len(questions))
 
-    with pytest.raises(ScoreError, match="other questions under rotation 1"):
+    with pytest.raises(ScoreError, match="other question ids under rotation 1"):
         audit_positions(other, EXAM, by_length(EXAM.questions))
 
     def fewer(questions):

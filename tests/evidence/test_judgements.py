@@ -89,7 +89,7 @@ def test_cranfield_numbers_and_grades(tmp_path: Path):
     with pytest.raises(CorpusError, match="query 7"):
         read_cranfield(tmp_path)
     (tmp_path / "cran.qry").unlink()
-    with pytest.raises(CorpusError, match="no such file"):
+    with pytest.raises(CorpusError, match="file not found"):
         read_cranfield(tmp_path)
 
 

@@ -91,7 +91,7 @@ def test_several_indexes_are_fused():
 def test_bad_settings_and_empty_exams(exam: Exam):
     with pytest.raises(SettingsError, match="given"):
         attach_passages(exam, Recorder(), given="maybe")  # type: ignore[arg-type]
-    with pytest.raises(SettingsError, match="k must be"):
+    with pytest.raises(SettingsError, match="k of"):
         attach_passages(exam, Recorder(), k=0)
     recorder = Recorder()
     assert len(attach_passages(Exam(()), recorder)) == 0

@@ -58,7 +58,7 @@ def test_only_present_options_are_stored(tmp_path):
 def test_a_hole_between_options_is_refused(tmp_path):
     present = np.array([[True, False, True]])
     scores = ScoreMatrix(("a",), np.ones((1, 3), np.float32), present, np.zeros(1, bool))
-    with pytest.raises(ScoreError, match="'a' lacks an option"):
+    with pytest.raises(ScoreError, match="'a' has a gap"):
         write_scores(tmp_path / "s.parquet", scores)
 
 
@@ -89,12 +89,14 @@ def test_damage_anywhere_is_an_error_or_changes_nothing(tmp_path):
 
 
 def test_other_files(tmp_path):
-    with pytest.raises(ScoreError, match="does not exist"):
+    with pytest.raises(ScoreError, match="file not found"):
         read_scores(tmp_path / "no.parquet")
-    with pytest.raises(ScoreError, match="is a folder"):
+    with pytest.raises(ScoreError, match="got a folder"):
         read_scores(tmp_path)
     pq.write_table(pa.table({"id": ["a"]}), tmp_path / "x.parquet")
-    with pytest.raises(ScoreError, match=r"has the columns id \(string\)"):
+    with pytest.raises(
+        ScoreError, match=r"expected the columns of a score file, got id \(string\)"
+    ):
         read_scores(tmp_path / "x.parquet")
 
 
@@ -104,14 +106,16 @@ def test_scores_that_are_no_numbers_name_the_file(tmp_path):
     table = pq.read_table(path)
     bad = pa.array([[1.0, float("nan")]], pa.list_(pa.float32()))
     pq.write_table(table.set_column(1, table.schema.field(1), bad), path)
-    with pytest.raises(ScoreError, match="option B has score nan") as caught:
+    with pytest.raises(ScoreError, match="option B: expected a finite score, got nan") as caught:
         read_scores(path)
     assert caught.value.file == str(path)
 
 
 def test_a_name_of_another_form_is_refused(tmp_path):
     scores = ScoreMatrix.from_rows(["a"], [[1, 2]])
-    with pytest.raises(ScoreError, match=r"scores\.CSV: scores are written as Parquet.*\.parquet"):
+    with pytest.raises(
+        ScoreError, match=r"scores\.CSV: expected an output path that ends in .parquet"
+    ):
         write_scores(tmp_path / "scores.CSV", scores)
     assert not list(tmp_path.iterdir())
     for name in ("scores", "scores.parquet", "odd.name"):

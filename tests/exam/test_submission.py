@@ -54,18 +54,18 @@ def test_round_trip(rows, k):
 @pytest.mark.parametrize(
     ("text", "row", "field", "words"),
     [
-        ("id,prediction\na,A\n", None, "id", "1 of 2 questions are not answered: 'b'"),
-        ("id,prediction\na,A\nb,A\nc,A\n", 3, "id", "'c' is no question"),
-        ("id,prediction\na,A\na,B\nb,A\n", 2, "id", "'a' is already the id of row 1"),
+        ("id,prediction\na,A\n", None, "id", "1 of 2 questions have no prediction: 'b'"),
+        ("id,prediction\na,A\nb,A\nc,A\n", 3, "id", "unknown id 'c'"),
+        ("id,prediction\na,A\na,B\nb,A\n", 2, "id", "duplicate id 'a', first used in row 1"),
         ("id,prediction\na,A\nb, \n", 2, "prediction", "blank"),
-        ("id,prediction\na,A\nb,C\n", 2, "prediction", "'C' is not one of A-B"),
-        ("id,prediction\na,a\nb,A\n", 1, "prediction", "'a' is not one of A-C"),
-        ('id,prediction\na,"A,B"\nb,A\n', 1, "prediction", "'A,B' is not one of"),
-        ("id,prediction\na,A B C A\nb,A\n", 1, "prediction", "has 4 letters"),
-        ("id,prediction\na,A B A\nb,A\n", 1, "prediction", "repeats a letter"),
+        ("id,prediction\na,A\nb,C\n", 2, "prediction", "of A-B, got 'C'"),
+        ("id,prediction\na,a\nb,A\n", 1, "prediction", "of A-C, got 'a'"),
+        ('id,prediction\na,"A,B"\nb,A\n', 1, "prediction", "got 'A,B'"),
+        ("id,prediction\na,A B C A\nb,A\n", 1, "prediction", "got 4 in"),
+        ("id,prediction\na,A B A\nb,A\n", 1, "prediction", "expected distinct letters"),
         ("id,pred\na,A\n", None, "prediction", "column 'prediction' is missing"),
-        ("id,prediction,x\na,A,1\n", None, None, "more columns than id and prediction: x"),
-        ("id,prediction\na\n", 1, None, "has 1 cells"),
+        ("id,prediction,x\na,A,1\n", None, None, "got others as well: x"),
+        ("id,prediction\na\n", 1, None, "cells as in the header, got 1"),
         ("id,prediction\n", None, None, "has no predictions"),
         ("", None, None, "is empty"),
     ],
@@ -86,7 +86,7 @@ def test_repeats_are_kept_for_the_metric_and_allowed_if_not_strict(write):
 def test_nothing_to_write(tmp_path):
     with pytest.raises(SubmissionError, match="no questions"):
         write_submission(tmp_path / "s.csv", ScoreMatrix.from_rows([], []))
-    with pytest.raises(SubmissionError, match="k is 0"):
+    with pytest.raises(SubmissionError, match="got 0"):
         write_submission(tmp_path / "s.csv", ScoreMatrix.from_rows(["a"], [[1, 2]]), k=0)
 
 

@@ -14,8 +14,8 @@ from llmexam.report.sections.slices import slices_view
     [
         (0.1, 0.3, "ensemble is better"),
         (-0.3, -0.1, "lexical is better"),
-        (-0.1, 0.1, "no difference shown"),
-        (0.0, 0.0, "no difference shown"),
+        (-0.1, 0.1, "no significant difference"),
+        (0.0, 0.0, "no significant difference"),
     ],
 )
 def test_a_comparison_is_read_by_its_interval(content, low, high, reading):

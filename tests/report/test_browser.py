@@ -130,7 +130,7 @@ def test_red_lines_and_the_metric_are_explained(visit, content):
     page = visit(content)
     assert page.locator("#calibration line.gap").count() >= 1
     assert "red line: the gap between confidence" in page.locator("#calibration").inner_text()
-    assert "1 divided by the rank of its right option" in page.locator(".score").inner_text()
+    assert "the mean of 1 / rank of the right option" in page.locator(".score").inner_text()
 
 
 def test_a_long_table_of_questions_scrolls_inside_itself(visit, make_long):

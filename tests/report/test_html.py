@@ -175,7 +175,7 @@ def test_supporting_sentences_are_marked_in_their_passage(content):
 
 def test_an_exam_without_answers_shows_rankings_only(unlabelled):
     page = Page(render_report(unlabelled))
-    assert "rankings only" in page.text("body")
+    assert "rankings without grades" in page.text("body")
     assert "right answer" not in page.text("body")
     assert "MAP@" not in page.text("body")
 

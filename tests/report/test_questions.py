@@ -62,7 +62,7 @@ def test_one_line_views(content):
 def test_one_line_views_without_probabilities_say_how_far_behind(content):
     ungraded = replace(content, final=replace(content.final, evaluation=None))
     detail = make_views(ungraded).brief(3, in_full=True).detail
-    assert detail == "chose C, right is A, 4.0000 behind"
+    assert detail == "chose C, right is A, 4.0000 lower"
 
 
 def test_texts_are_cut(hostile):

@@ -35,7 +35,7 @@ def test_stages_are_drawn_against_the_longest(content):
     assert 'width="0.7%"' in read.time_bar
     assert 'width="100.0%"' in solve.time_bar
     assert [read.cached, solve.cached] == [False, True]
-    assert view.total == ("3.0 s in all, peak 1.5 GB, 1 taken from an earlier run")
+    assert view.total == ("total 3.0 s, peak memory 1.5 GB, 1 cached")
 
 
 def test_no_stages_have_no_section(content):

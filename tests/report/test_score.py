@@ -32,15 +32,15 @@ def test_the_score_card_shows_score_interval_and_counts(content):
     assert facts["Questions"] == ("6", "2 to 4 options")
     assert facts["Accuracy"][0] == "0.6667"
     assert facts["Accuracy@3"][0] == "1.0000"
-    assert facts["Truncated"] == ("1", "had evidence cut")
+    assert facts["Truncated"] == ("1", "had truncated context")
 
 
 def test_the_reading_tells_baselines_below_inside_and_above(content):
     reading = view_headline(graded_as(content, 0.7, random=0.5, first=0.6, longest=0.9)).reading
-    assert reading[0] == "The whole interval lies above the baseline random."
+    assert reading[0] == "The whole interval is above the baseline random."
     assert reading[1].startswith("The baseline first lies inside the interval")
     assert reading[2] == "The baseline longest scores higher than the whole interval."
-    assert "80 of 100" in reading[3]
+    assert "a power of 80%" in reading[3]
 
 
 def test_the_reading_speaks_in_the_plural(content):

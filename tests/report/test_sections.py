@@ -57,7 +57,7 @@ def test_of_long_exams_the_most_telling_are_shown_in_full(make_long):
     assert len(view.rest) == 400
     # 120 questions are wrong, and all of them are shown.
     assert sum(q.verdict == "wrong" for q in view.full) == 120
-    assert "Of 600 questions, 200 are shown in full" in view.note
+    assert "200 of 600 questions are shown in full" in view.note
     rows = [q.row for q in view.full] + [q.row for q in view.rest]
     assert sorted(rows) == list(range(1, 601))
 
@@ -68,7 +68,7 @@ def test_of_very_long_exams_not_even_every_line_is_shown(make_long, monkeypatch)
     monkeypatch.setattr(questions, "MOST_IN_BRIEF", 7)
     view = view_questions(make_long(20))
     assert (len(view.full), len(view.rest)) == (5, 7)
-    assert "but only 7 of them" in view.note
+    assert "limited to 7" in view.note
 
 
 def test_a_new_section_is_one_entry_of_the_list(content):

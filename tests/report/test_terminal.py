@@ -20,11 +20,11 @@ def test_the_summary_shows_what_matters(content):
         "Optics, six questions",
         "MAP@3 0.7778  95 % interval",
         "Baselines: random",
-        "ensemble less lexical",
+        "ensemble - lexical",
         "+0.1667",
         "Data audit  1 error and 1 note",
         "Two prompts are the same. (rows 1 and 2)",
-        "3.0 s in all",
+        "total 3.0 s",
         "run/submission.csv",
     ):
         assert part in text
@@ -41,7 +41,7 @@ def test_numbers_stay_on_their_line(content, width):
 
 def test_without_answers_only_rankings_are_announced(unlabelled):
     text = shown(unlabelled)
-    assert "rankings only" in text
+    assert "rankings without grades" in text
     assert "MAP@" not in text
     assert "Baselines" not in text
 
@@ -67,11 +67,11 @@ def test_many_findings_are_cut(content):
 
 
 def test_gains_have_a_table_of_their_own(content):
-    assert "What each member brings" not in shown(content)
+    assert "Contribution of each ensemble member" not in shown(content)
     lexical, *others = content.solvers
     gain = compare_results(content.exam, content.final.scores, lexical.scores)
     text = shown(replace(content, solvers=(replace(lexical, gain=gain), *others)), width=80)
-    table = text.split("What each member brings")[1].split("Paired comparisons")[0]
+    table = text.split("Contribution of each ensemble member")[1].split("Paired comparisons")[0]
     rows = [line.split() for line in table.splitlines() if line.startswith(" lexical")]
     assert rows[0][1] == f"{gain.difference.value:+.4f}"
     assert "letters" not in table

@@ -73,8 +73,8 @@ def test_the_same_evidence_is_taken():
 @pytest.mark.parametrize(
     ("change", "words"),
     [
-        ({"k": 9}, "passages a question 9, in training 4"),
-        ({"depth": 50}, "passages that the reranker chooses among 50, in training 0"),
+        ({"k": 9}, "passages per question 9, in training 4"),
+        ({"depth": 50}, "reranking depth 50, in training 0"),
         ({"kinds": ("dense", "sparse")}, "kinds of index dense + sparse, in training sparse"),
         ({"chunking": {}}, "chunking whole documents, in training tokens 9"),
         ({"reranker": "f" * 64}, "reranker 'ffffffffffff…', in training ''"),
@@ -128,6 +128,6 @@ def test_a_run_and_a_solve_refuse_before_any_work(module, tmp_path, monkeypatch)
         else:
             run_plan(tmp_path / "plan.yaml", tmp_path / "run")
 
-    with pytest.raises(SettingsError, match="trained on evidence found in another way"):
+    with pytest.raises(SettingsError, match="trained with evidence retrieved in another way"):
         work()
     assert not list(tmp_path.rglob("*.parquet"))

@@ -63,7 +63,7 @@ def test_judgements_measure_the_ranking(index: Path, tmp_path: Path):
     assert summary.quality.mrr == 1
     assert len(summary.found[0].passages) == 1
     qrels.write_text("other 0 x 1\n")
-    with pytest.raises(CorpusError, match="none of the queries is judged"):
+    with pytest.raises(CorpusError, match="none of the queries has a judgement"):
         search_index(index, {"q": "blue sky"}, judgements=qrels)
 
 

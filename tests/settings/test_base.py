@@ -24,14 +24,16 @@ def parse(values):
 def test_unknown_keys_name_the_nearest_at_their_level():
     with pytest.raises(SettingsError, match=r"plan.yaml field 'mood': .*Did you mean 'mode'"):
         parse({"mood": "b"})
-    with pytest.raises(SettingsError, match=r"'inner.rech'.*Did you mean 'reach'. Known: reach"):
+    with pytest.raises(
+        SettingsError, match=r"'inner.rech'.*Did you mean 'reach'. Available: reach"
+    ):
         parse({"inner": {"rech": 2}})
     with pytest.raises(SettingsError, match=r"'items.1.rech'.*Did you mean 'reach'"):
         parse({"items": [{"reach": 2}, {"rech": 2}]})
 
 
 def test_bad_values_are_shown_cut_short():
-    with pytest.raises(SettingsError, match=r"'inner.reach': the plan: .*greater than 0, not -3"):
+    with pytest.raises(SettingsError, match=r"'inner.reach': the plan: .*greater than 0, got -3"):
         parse({"inner": {"reach": -3}})
     with pytest.raises(SettingsError) as caught:
         parse({"inner": {"reach": "x" * 1000}})
@@ -50,7 +52,7 @@ class Needy(Settings):
 def test_a_misspelt_key_is_named_rather_than_the_missing_one():
     with pytest.raises(SettingsError, match=r"has no setting 'solver'.*Did you mean 'solvers'"):
         Needy.parse({"solver": ["lexical"]}, subject="the plan")
-    with pytest.raises(SettingsError, match=r"lacks 'solvers', which has no default$"):
+    with pytest.raises(SettingsError, match=r"needs 'solvers', which has no default$"):
         Needy.parse({}, subject="the plan")
 
 
@@ -69,7 +71,7 @@ def test_a_missing_key_is_told_with_what_it_is_and_how_to_give_it():
             kind.parse(values, subject="solver 'x'", given_as="--set {key}={value}")
         return str(caught.value)
 
-    lacks = "solver 'x' lacks 'model', which has no default: a local folder"
-    assert parse(Model) == f"field 'model': {lacks}. Give it: --set model=FOLDER"
+    lacks = "solver 'x' needs 'model', which has no default: a local folder"
+    assert parse(Model) == f"field 'model': {lacks}. Set it: --set model=FOLDER"
     assert parse(Deep, inner={}, mode="letters").endswith("--set inner.model=FOLDER")
     assert parse(Deep, inner={"model": "m"}).endswith("--set mode=letters")

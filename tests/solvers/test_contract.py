@@ -77,8 +77,8 @@ class _Mute(ConstantSolver):
     ("broken", "law"),
     [
         (_Counting, "order of questions|neighbours"),
-        (_Short, "one score an option"),
-        (_Placed, "ignores the places"),
+        (_Short, "one score per option"),
+        (_Placed, "ignores the positions"),
         (_Mute, "one explanation a question"),
     ],
 )

@@ -8,7 +8,7 @@ from llmexam.solvers.registry import create_solver, parse_solver_settings, solve
 
 
 def test_unknown_names_and_keys_name_the_nearest():
-    with pytest.raises(SettingsError, match=r"no solver 'lexial'.*Did you mean 'lexical'"):
+    with pytest.raises(SettingsError, match=r"unknown solver 'lexial'.*Did you mean 'lexical'"):
         create_solver("lexial")
     with pytest.raises(SettingsError, match=r"no setting 'sed'.*Did you mean 'seed'"):
         create_solver("random", {"sed": 3})
@@ -17,7 +17,7 @@ def test_unknown_names_and_keys_name_the_nearest():
 
 
 def test_values_are_checked_and_named():
-    with pytest.raises(SettingsError, match=r"field 'reach'.*greater than 0.*not -1"):
+    with pytest.raises(SettingsError, match=r"field 'reach'.*greater than 0.*got -1"):
         parse_solver_settings("lexical", {"reach": -1})
 
 

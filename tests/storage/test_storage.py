@@ -71,7 +71,7 @@ def test_folders_and_devices_are_not_replaced(tmp_path):
     os.mkfifo(tmp_path / "pipe")
     with pytest.raises(OSError, match="device or a pipe"):
         write_text(tmp_path / "pipe", "x")
-    with pytest.raises(IsADirectoryError, match="is a folder"):
+    with pytest.raises(IsADirectoryError, match="got a folder"):
         write_text(tmp_path, "x")
     assert [path.name for path in tmp_path.iterdir()] == ["pipe"]
 

@@ -19,8 +19,8 @@ def test_a_merged_key_may_be_set_anew():
 @pytest.mark.parametrize(
     ("text", "named"),
     [
-        ("a: 1\nb: 2\na: 3", r"plan\.yaml: .*line 3: the key 'a' stands twice"),
-        ("x: {a: 1, a: 1}", "'a' stands twice"),
+        ("a: 1\nb: 2\na: 3", r"plan\.yaml: .*line 3: key 'a' appears twice"),
+        ("x: {a: 1, a: 1}", "'a' appears twice"),
         ("a: [1", "line 1"),
         ("a: 2020-13-45", "month"),
         ("a: " + "9" * 5000, "4300"),

@@ -114,11 +114,11 @@ def test_a_trainer_without_faults_passes(tmp_path):
 @pytest.mark.parametrize(
     ("fault", "told"),
     [
-        ("drifts", "ends with the same bits"),
+        ("drifts", "ends with identical weights"),
         ("restarts", "resumes from a checkpoint"),
-        ("keeps quiet", "told of each curve point"),
-        ("hides", "the card tells the evidence"),
-        ("miscounts", "counts the steps: 6, not 5"),
+        ("keeps quiet", "receives each curve point"),
+        ("hides", "the card contains the evidence"),
+        ("miscounts", "counts the steps: expected 5, got 6"),
         ("scales", "accumulation keeps losses"),
     ],
 )
@@ -134,10 +134,10 @@ def test_a_look_at_the_answers_is_found(tmp_path):
             row[question.answer] += 0.5
         return rows
 
-    with pytest.raises(AssertionError, match="random answers end at chance"):
+    with pytest.raises(AssertionError, match="training on random answers ends at chance"):
         check(tmp_path, "peeks", serve=peeking)
 
 
 def test_other_scores_in_serving_are_found(tmp_path):
-    with pytest.raises(AssertionError, match="serving scores as training did"):
+    with pytest.raises(AssertionError, match="the solver returns the scores of the training"):
         check(tmp_path, serve=lambda questions: [[0.0] * 4 for _ in questions])

@@ -55,7 +55,7 @@ def test_a_model_without_known_names_is_refused(tiny, setting, value):
 
 
 def test_more_layers_than_there_are_cannot_be_frozen(tiny):
-    with pytest.raises(SettingsError, match="3 layers cannot be frozen: the model has 2"):
+    with pytest.raises(SettingsError, match="cannot freeze 3 layers: the model has 2"):
         freeze(tiny.tiny_model(), tiny.settings(freeze_layers=3))
 
 
@@ -96,5 +96,5 @@ def test_only_adapters_and_head_are_trained(tiny):
 
 
 def test_unknown_adapter_targets_are_named(tiny):
-    with pytest.raises(SettingsError, match=r"lora.targets.*Known: .*query"):
+    with pytest.raises(SettingsError, match=r"lora.targets.*Available: .*query"):
         apply_lora(tiny.tiny_model(), tiny.settings(lora={"targets": ["wrong"]}), tiny.HEAD)

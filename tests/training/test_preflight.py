@@ -75,7 +75,10 @@ def prompt_only(of):
 def test_leaks_are_refused_or_dropped(leak):
     train = exam(question(1), question(2))
     graded = {"the test": exam(leak(question(2)), question(30))}
-    with pytest.raises(ExamError, match=r"1 training question also in the test.*row 2 is row 1"):
+    with pytest.raises(
+        ExamError,
+        match=r"1 training question duplicated exactly or nearly in the test.*row 2 matches row 1",
+    ):
         check_training_exam(train, graded)
     checked = check_training_exam(train, graded, drop_leaks=True)
     assert checked.train.ids == ("q1",)
@@ -84,9 +87,9 @@ def test_leaks_are_refused_or_dropped(leak):
 
 def test_nothing_left_is_refused():
     train = exam(question(1))
-    with pytest.raises(ExamError, match="no question is left"):
+    with pytest.raises(ExamError, match="no training questions remain"):
         check_training_exam(train, {"test": train}, drop_leaks=True)
-    with pytest.raises(ExamError, match="no questions to train on"):
+    with pytest.raises(ExamError, match="no training questions"):
         check_training_exam(exam(), {})
     with pytest.raises(ExamError, match=r"row 1.*without an answer"):
         check_training_exam(exam(Question("a", "p", ("x", "y"))), {})

@@ -61,7 +61,7 @@ def test_folds(tmp_path):
 
 def test_nothing_is_replaced_without_force(tmp_path):
     (tmp_path / "o-test.csv").write_text("mine")
-    with pytest.raises(ExamError, match=r"o-test\.csv: is there already.*--force"):
+    with pytest.raises(ExamError, match=r"o-test\.csv: exists already.*--force"):
         convert_exam(EXAM, tmp_path / "o.csv", split="0.5,0.5")
     assert [path.name for path in tmp_path.iterdir()] == ["o-test.csv"]
     convert_exam(EXAM, tmp_path / "o.csv", split="0.5,0.5", force=True)
@@ -71,11 +71,11 @@ def test_nothing_is_replaced_without_force(tmp_path):
 @pytest.mark.parametrize(
     ("options", "words"),
     [
-        ({"split": "0.5,0.5", "n_folds": 2}, "not both"),
-        ({"split": "0.5,half"}, "'half' in '0.5,half' is not a number"),
+        ({"split": "0.5,0.5", "n_folds": 2}, "got both"),
+        ({"split": "0.5,half"}, "expected a number, got 'half' in '0.5,half'"),
         ({"split": "nan,1"}, "'nan'"),
-        ({"split": "a=0.5,a=0.5"}, "names a part twice"),
-        ({"split": "../x=0.5,b=0.5"}, "by no plain word"),
+        ({"split": "a=0.5,a=0.5"}, "expected distinct names"),
+        ({"split": "../x=0.5,b=0.5"}, "expected distinct names"),
         ({"split": "0.5,0.6"}, "add up to 1"),
         ({"to": "kagle"}, "Did you mean 'kaggle'"),
     ],
@@ -90,7 +90,7 @@ def test_a_suffix_that_says_nothing_and_a_folder(tmp_path):
     with pytest.raises(ExamError, match="Choose one with --to: kaggle, jsonl"):
         convert_exam(EXAM, tmp_path / "o.txt")
     (tmp_path / "o.csv").mkdir()
-    with pytest.raises(ExamError, match="is a folder"):
+    with pytest.raises(ExamError, match="got a folder"):
         convert_exam(EXAM, tmp_path / "o.csv", force=True)
 
 

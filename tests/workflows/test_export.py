@@ -118,7 +118,7 @@ def test_the_card_says_where_it_is_from(exported):
 @pytest.mark.parametrize(
     ("asked", "message"),
     [
-        ({"head": "native"}, "head 'mean', but 'native'"),
+        ({"head": "native"}, "head 'mean', got 'native'"),
         ({"head": "mean", "task": "classification"}, "task 'multiple-choice'"),
     ],
     ids=["head", "task"],
@@ -133,7 +133,7 @@ def test_a_changed_file_is_refused(exported, tmp_path):
     shutil.copytree(exported[1], out)
     whole = (out / "model.onnx").read_bytes()
     (out / "model.onnx").write_bytes(whole[:-1])
-    with pytest.raises(ModelError, match="not the file"):
+    with pytest.raises(ModelError, match="differs from"):
         load_sequence_scorer(resolve_model(str(out)), head="mean")
 
 
@@ -155,9 +155,9 @@ def test_what_cannot_be_exported(trained, exported, tmp_path):
     source = str(trained())
     with pytest.raises(SettingsError, match="Did you mean 'onnx-int8'"):
         export_model(source, tmp_path / "a", to="onnx-int4")
-    with pytest.raises(SettingsError, match="is there already"):
+    with pytest.raises(SettingsError, match="exists already"):
         export_model(source, exported[1], to="onnx-int8")
-    with pytest.raises(SettingsError, match="exported already"):
+    with pytest.raises(SettingsError, match="is an export already"):
         export_model(str(exported[1]), tmp_path / "a", to="onnx-int8")
     with pytest.raises(SettingsError, match=r"no llmexam\.json"):
         export_model("bundled", tmp_path / "a", to="onnx-int8")
@@ -174,5 +174,5 @@ def test_the_command_shows_what_differs(trained, tmp_path):
     arguments = ["export", str(trained()), "--to", "onnx-int8", "--n-questions", "3"]
     shown = CliRunner().invoke(app, [*arguments, "--out", str(tmp_path / "a")])
     assert shown.exit_code == 0, shown.output
-    for label in ("largest difference", "same first three", "MAP@3", "MB", "times as fast"):
+    for label in ("largest score difference", "same top 3", "MAP@3", "MB", "x speed"):
         assert label in shown.stdout

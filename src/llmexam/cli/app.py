@@ -25,7 +25,8 @@ from llmexam.errors import SettingsError
 
 app = typer.Typer(
     name="llmexam",
-    help="Take a language-model exam from a file of questions to a result one can defend.",
+    help="Evaluate language models and other solvers on multiple-choice exams, with "
+    "reproducible results and confidence intervals.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     rich_markup_mode="rich",
@@ -48,7 +49,10 @@ def _options(
         ),
     ] = False,
 ) -> None:
-    """Take a language-model exam from a file of questions to a result one can defend."""
+    """Evaluate language models and other solvers on multiple-choice exams.
+
+    Results are reproducible and have confidence intervals.
+    """
 
 
 for command in (

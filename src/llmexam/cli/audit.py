@@ -19,42 +19,42 @@ _N_ROWS_SHOWN = 8
 
 def audit(
     exam: Annotated[
-        Path, typer.Argument(help="File with the questions, or `bundled`.", show_default=False)
+        Path,
+        typer.Argument(help="Exam file, or `bundled` for the sample exam.", show_default=False),
     ],
     against: Annotated[
         list[Path] | None,
         typer.Option(
             "--against",
-            help="A training set, or a text with few-shot prompts, that should share no question "
-            "with the exam. Repeat it for more.",
+            help="Training set, or text file with few-shot prompts, to check for overlap "
+            "with the exam. Repeatable.",
             show_default=False,
         ),
     ] = None,
     format: Annotated[
         str | None,
-        typer.Option("--format", help="Form of the exam file; found out if not given."),
+        typer.Option("--format", help="Format of the exam file; auto-detected by default."),
     ] = None,
     near_threshold: Annotated[
         float,
         typer.Option(
             "--near-threshold",
-            help="Jaccard similarity of three-word shingles from which prompts are near "
-            "duplicates.",
+            help="Threshold for near duplicates: Jaccard similarity of word trigrams.",
         ),
     ] = 0.7,
     seed: Annotated[
-        int, typer.Option("--seed", min=0, max=2**32 - 2, help="Seed of the simulations.")
+        int, typer.Option("--seed", min=0, max=2**32 - 2, help="Random seed of the simulations.")
     ] = 0,
     strict: Annotated[
         bool, typer.Option("--strict", help="Exit with code 1 if there is an error or a warning.")
     ] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON only.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
-    """Find what makes scores on an exam wrong or misleading.
+    """Check an exam for invalid data, duplicates, biases and overlap with other files.
 
-    Looks for faulty rows, blank, repeated and null-looking options, repeated and contradictory
-    questions, favoured letters, options whose length gives the answer away, and questions that
-    are in a training set or a prompt too. Rows count from 1, the first record.
+    Reports invalid rows, blank, repeated and null-like options, duplicate and contradictory
+    questions, a non-uniform distribution of right answers, option-length bias, and questions that
+    appear in a training set or a prompt as well. Row 1 is the first record.
 
     Example: llmexam audit exam.csv --against train.csv --against prompts.yaml --strict
     """
@@ -79,15 +79,16 @@ def _show(result: AuditResult, console: Console) -> None:
 
     sizes = sorted({result.min_options, result.max_options})
     heading = (
-        f"{result.source}: {result.n_questions:,} questions, {result.n_answers:,} with answers, "
-        f"{' to '.join(map(str, sizes))} options, form '{result.format}'"
+        f"{result.source}: {result.n_questions:,} questions, {result.n_answers:,} "
+        f"with answers, {' to '.join(map(str, sizes))} options, format "
+        f"'{result.format}'"
     )
     console.print(heading, soft_wrap=True)
     if result.letters:
         shares = "  ".join(f"{one.letter} {one.share:.1%}" for one in result.letters)
         console.print(f"Answers by letter: {shares}", soft_wrap=True)
     if not result.findings:
-        console.print("Nothing found.")
+        console.print("No findings.")
         return
     table = Table()
     for name, width in (("", None), ("Check", 14), ("Found", None), ("Rows", 14)):
@@ -101,7 +102,7 @@ def _show(result: AuditResult, console: Console) -> None:
         )
     console.print(table)
     counts = ", ".join(f"{severity}s: {result.count(severity)}" for severity in _COLOURS)
-    console.print(f"{counts}. All rows: --json")
+    console.print(f"{counts}. List all rows with --json")
 
 
 def _rows_text(rows: tuple[int, ...]) -> str:

@@ -14,37 +14,46 @@ def compare(
     exam: Annotated[
         Path,
         typer.Argument(
-            help="File with the questions and answers, or `bundled`.", show_default=False
+            help="Exam file with answers, or `bundled` for the sample exam.", show_default=False
         ),
     ],
     a: Annotated[Path, typer.Argument(help=_PREDICTION, show_default=False)],
-    b: Annotated[Path, typer.Argument(help="Another, of either kind.", show_default=False)],
+    b: Annotated[
+        Path, typer.Argument(help="Submission or score file to compare with.", show_default=False)
+    ],
     k: Annotated[
         int,
         typer.Option(
-            "--k", min=1, max=26, help="How many of the first options count: the k of MAP@k."
+            "--k",
+            min=1,
+            max=26,
+            help="How many top-ranked options count: the k of MAP@k and accuracy@k.",
         ),
     ] = 3,
     format: Annotated[
         str | None,
-        typer.Option("--format", help="Form of the exam file; found out if not given."),
+        typer.Option("--format", help="Format of the exam file; auto-detected by default."),
     ] = None,
-    seed: Annotated[int, typer.Option("--seed", min=0, help="Seed of the resampling.")] = 0,
+    seed: Annotated[int, typer.Option("--seed", min=0, help="Random seed of the resampling.")] = 0,
     resamples: Annotated[
         int,
         typer.Option(
-            "--resamples", min=100, max=1_000_000, help="Bootstrap resamples and sign flips."
+            "--resamples",
+            min=100,
+            max=1_000_000,
+            help="Number of bootstrap resamples, and of random sign flips of the permutation test.",
         ),
     ] = 10_000,
     level: Annotated[
-        float, typer.Option("--level", min=0.5, max=0.999, help="Level of the intervals.")
+        float,
+        typer.Option("--level", min=0.5, max=0.999, help="Confidence level of the intervals."),
     ] = 0.95,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON only.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
-    """Compare two predictions question by question.
+    """Compare two predictions with a paired test.
 
-    The difference has a paired bootstrap interval and the p value of a paired permutation test:
-    how often a difference this large comes about if neither is better.
+    Reports the difference with a paired bootstrap interval, and the p value of a paired
+    permutation test: the probability of a difference this large if neither is better.
 
     Example: llmexam compare exam.csv lexical.parquet submission.csv
     """

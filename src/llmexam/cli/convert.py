@@ -11,56 +11,56 @@ import typer
 
 def convert(
     exam: Annotated[
-        Path, typer.Argument(help="File with the questions, or `bundled`.", show_default=False)
+        Path,
+        typer.Argument(help="Exam file, or `bundled` for the sample exam.", show_default=False),
     ],
-    out: Annotated[Path, typer.Argument(help="File to write.", show_default=False)],
+    out: Annotated[Path, typer.Argument(help="Output file.", show_default=False)],
     to: Annotated[
         str | None,
         typer.Option(
             "--to",
-            help="Form to write: kaggle, jsonl, alpaca or long (a row an option, for training); "
-            "taken from the suffix of OUT (.csv, .jsonl, .json) if not given.",
+            help="Output format: kaggle, jsonl, alpaca or long (one row per option, for "
+            "training). Defaults to the suffix of OUT (.csv, .jsonl, .json).",
         ),
     ] = None,
     format: Annotated[
         str | None,
-        typer.Option("--format", help="Form of the exam file; found out if not given."),
+        typer.Option("--format", help="Format of the input file; auto-detected by default."),
     ] = None,
     split: Annotated[
         str | None,
         typer.Option(
             "--split",
-            help="Shares of parts: 0.7,0.15,0.15 (train, dev, test), 0.8,0.2 (train, test) or "
-            "train=0.9,test=0.1. Writes OUT-train and so on.",
+            help="Shares of the split: 0.7,0.15,0.15 (train, dev, test), 0.8,0.2 (train, "
+            "test) or train=0.9,test=0.1. Writes OUT-train and so on.",
         ),
     ] = None,
     folds: Annotated[
         int | None,
         typer.Option("--folds", help="Number of folds. Writes OUT-fold1, OUT-fold2 and so on."),
     ] = None,
-    seed: Annotated[int, typer.Option("--seed", min=0, help="Seed of the dealing.")] = 0,
+    seed: Annotated[int, typer.Option("--seed", min=0, help="Random seed of the split.")] = 0,
     stratify: Annotated[
         str,
         typer.Option(
             "--stratify",
-            help="'answer' or a metadata column: each part gets its share of every value; 'none' "
-            "for no strata.",
+            help="Stratify by 'answer' or a metadata column; 'none' for no stratification.",
         ),
     ] = "answer",
     group_by: Annotated[
         str | None,
         typer.Option(
             "--group-by",
-            help="'prompt' or a metadata column: questions that agree in it stay in one part.",
+            help="Keep questions with equal 'prompt' or metadata column in the same part.",
         ),
     ] = None,
-    force: Annotated[bool, typer.Option("--force", help="Replace files that are there.")] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON only.")] = False,
+    force: Annotated[bool, typer.Option("--force", help="Overwrite existing files.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
-    """Write an exam in another form, whole or dealt into parts.
+    """Convert an exam to another format, and optionally split it.
 
-    Reads every form that is known: Kaggle and MMLU CSV, ARC, CommonsenseQA and llmexam JSON
-    Lines, ScienceQA Parquet, alpaca JSON.
+    Reads Kaggle and MMLU CSV, ARC, CommonsenseQA and llmexam JSON Lines, ScienceQA Parquet, and
+    Alpaca JSON.
 
     Example: llmexam convert exam.csv exam.jsonl --split 0.7,0.15,0.15 --group-by prompt
     """
@@ -85,5 +85,5 @@ def convert(
         typer.echo(f"{part.path}: {part.n_questions:,} questions ({part.name}, {result.format})")
     if result.lost:
         typer.echo(
-            f"note: form '{result.format}' has no place for {', '.join(result.lost)}", err=True
+            f"note: format '{result.format}' cannot store {', '.join(result.lost)}", err=True
         )

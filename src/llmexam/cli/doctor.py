@@ -12,10 +12,10 @@ _STYLES = {"ok": "green", "missing": "yellow", "problem": "red"}
 def doctor(
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
-    """Check this machine and this installation; exit with 1 if something is wrong.
+    """Check this machine and the installation; exit with code 1 if there is a problem.
 
-    A missing extra is not an error: the line names what is unavailable without it, and the
-    command that installs it.
+    A missing optional extra is not a problem: its line lists what is unavailable without it, and
+    the command that installs it.
 
     Example: llmexam doctor
     """

@@ -21,8 +21,8 @@ def ensemble(
     scores: Annotated[
         list[str],
         typer.Argument(
-            help="Score files (Parquet). Each is called by its name without the ending, or by "
-            "NAME in NAME=PATH.",
+            help="Score files (Parquet). A member is named after its file, or by NAME in "
+            "NAME=PATH.",
             show_default=False,
         ),
     ],
@@ -30,8 +30,8 @@ def ensemble(
         str | None,
         typer.Option(
             "--method",
-            help="mean-z (default), log-linear, mean-softmax, max-probability, rank-fusion or "
-            "vote.",
+            help="Combination method: mean-z (default), log-linear, mean-softmax, "
+            "max-probability, rank-fusion or vote.",
             show_default=False,
         ),
     ] = None,
@@ -39,19 +39,25 @@ def ensemble(
         list[str] | None,
         typer.Option(
             "--weights",
-            help="NAME=NUMBER for each member (repeat it, or join with commas), or a weights "
-            "file. Equal if not given.",
+            help="NAME=NUMBER for each member (repeatable, or separated by commas), or a "
+            "weights file. Defaults to equal weights.",
             show_default=False,
         ),
     ] = None,
     fit: Annotated[
         bool,
-        typer.Option("--fit", help="Fit weights on the answers of --exam; scores are out of fold."),
+        typer.Option(
+            "--fit",
+            help="Fit weights by maximum likelihood on the answers of --exam. Scores are out "
+            "of fold.",
+        ),
     ] = False,
     greedy: Annotated[
         bool,
         typer.Option(
-            "--greedy", help="Like --fit, but take members one after another, as long as it helps."
+            "--greedy",
+            help="Fit weights by forward selection on the answers of --exam. Scores are "
+            "out of fold.",
         ),
     ] = False,
     metric: Annotated[
@@ -65,41 +71,57 @@ def ensemble(
     exam: Annotated[
         Path | None,
         typer.Option(
-            "--exam", help="The questions; with answers, everything is graded.", show_default=False
+            "--exam",
+            help="Exam file. With answers, the ensemble and its members are graded.",
+            show_default=False,
         ),
     ] = None,
     out: Annotated[
-        Path | None, typer.Option("--out", help="Score file to write.", show_default=False)
+        Path | None, typer.Option("--out", help="Output score file (.parquet).", show_default=False)
     ] = None,
     out_weights: Annotated[
         Path | None,
-        typer.Option("--out-weights", help="Weights file to write.", show_default=False),
+        typer.Option("--out-weights", help="Output weights file (.json).", show_default=False),
     ] = None,
     submission: Annotated[
-        Path | None, typer.Option("--submission", help="Submission to write.", show_default=False)
+        Path | None,
+        typer.Option("--submission", help="Output submission (.csv).", show_default=False),
     ] = None,
     k: Annotated[
-        int, typer.Option("--k", min=1, max=26, help="Options a question in the submission.")
+        int,
+        typer.Option(
+            "--k", min=1, max=26, help="Number of options per question in the submission."
+        ),
     ] = 3,
     temperature: Annotated[
-        float | None, typer.Option("--temperature", help="Of mean-softmax, max-probability; 1.")
+        float | None,
+        typer.Option(
+            "--temperature",
+            help="Softmax temperature of mean-softmax and max-probability. Default: 1.",
+        ),
     ] = None,
     folds: Annotated[
-        int | None, typer.Option("--folds", help="Folds of --fit, --greedy; 5.")
+        int | None,
+        typer.Option(
+            "--folds", help="Number of cross-validation folds of --fit and --greedy. Default: 5."
+        ),
     ] = None,
-    seed: Annotated[int | None, typer.Option("--seed", help="Seed of the folds; 0.")] = None,
+    seed: Annotated[
+        int | None, typer.Option("--seed", help="Random seed of the folds. Default: 0.")
+    ] = None,
     format: Annotated[
         str | None,
-        typer.Option("--format", help="Form of the exam file; found out if not given."),
+        typer.Option("--format", help="Format of the exam file; auto-detected by default."),
     ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON only.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
-    """Combine score files into one, with equal, given or fitted weights.
+    """Combine score files into an ensemble, with equal, given or fitted weights.
 
-    A member's gain is what the ensemble earns with it less what it earns without.
+    The contribution of a member is the metric of the ensemble minus that of the ensemble without
+    this member.
 
-    Weights are found on one exam and used on another: with --fit or --greedy, the scores that are
-    written and graded are out of fold, and --out-weights keeps the weights for --weights later.
+    Fit weights on one exam and apply them to another: with --fit or --greedy, the scores written
+    and graded are out of fold, and --out-weights saves the weights for a later --weights.
 
     Example: llmexam ensemble a.parquet b.parquet --exam train.csv --fit --out-weights w.json
 
@@ -109,7 +131,7 @@ def ensemble(
 
     if not (exam or out or out_weights or submission):
         raise SettingsError(
-            "there is nothing to do with the combined scores",
+            "no output requested",
             hint="Give --out, --submission or --exam",
         )
     given, weights_file = _parse_weights(weights or [])
@@ -151,29 +173,31 @@ def _parse_weights(texts: Sequence[str]) -> tuple[dict[str, float], Path | None]
         name = before.strip()
         if not equals or not name:
             raise SettingsError(
-                f"'{pair}' is not of the form NAME=NUMBER", field="--weights", hint=_WEIGHTS_HINT
+                f"expected NAME=NUMBER, got '{pair}'", field="--weights", hint=_WEIGHTS_HINT
             )
         if name in weights:
-            raise SettingsError(f"'{name}' has two weights", field="--weights")
+            raise SettingsError(f"two weights for '{name}'", field="--weights")
         try:
             weights[name] = float(number)
         except ValueError:
             raise SettingsError(
-                f"the weight of '{name}' is '{number}', which is no number", field="--weights"
+                f"expected a number as weight of '{name}', got '{number}'", field="--weights"
             ) from None
     return weights, None
 
 
-_WEIGHTS_HINT = "Write --weights lexical=2,bi-encoder=1, or name a weights file alone"
+_WEIGHTS_HINT = "Write --weights lexical=2,bi-encoder=1, or give one weights file"
 
 
 def _choose_weights(
     given: dict[str, float], fit: bool, greedy: bool, weights_file: Path | None
 ) -> dict[str, float] | str | None:
     if fit and greedy:
-        raise SettingsError("--fit and --greedy find weights in two ways", hint="Take one of them")
+        raise SettingsError("--fit and --greedy exclude each other", hint="Remove one of them")
     if (fit or greedy) and (given or weights_file):
-        raise SettingsError("weights are either given or fitted", hint="Leave out one of the two")
+        raise SettingsError(
+            "weights are both given and fitted", hint="Remove --weights, or --fit or --greedy"
+        )
     return "fitted" if fit else "greedy" if greedy else given or None
 
 

@@ -9,14 +9,15 @@ import typer
 
 
 def estimate(
-    exam: Annotated[str, typer.Argument(help="The exam's file, or `bundled` for the sample.")],
+    exam: Annotated[str, typer.Argument(help="Exam file, or `bundled` for the sample exam.")],
     solver: Annotated[
-        str, typer.Option(help="Solver to use: see `llmexam solvers`.")
+        str, typer.Option(help="Solver to use; `llmexam solvers` lists them.")
     ] = "causal-lm",
     model: Annotated[
         str | None,
         typer.Option(
-            help="Model of the solver: a folder, a Hugging Face name, or its name on the server."
+            help="Model of the solver: a folder, a Hugging Face model name, or its name "
+            "at the endpoint."
         ),
     ] = None,
     limit: Annotated[
@@ -26,22 +27,28 @@ def estimate(
         int | None,
         typer.Option(
             min=1,
-            help="Estimate for this many questions of the same kind instead of the file's number.",
+            help="Estimate for this number of similar questions, instead of the number in "
+            "the file.",
         ),
     ] = None,
     set_: Annotated[
         list[str] | None,
-        typer.Option("--set", help="A setting of the solver: --set precision=bf16. Repeatable."),
+        typer.Option(
+            "--set", help="Set a setting of the solver: --set precision=bf16. Repeatable."
+        ),
     ] = None,
     index: Annotated[
         list[Path] | None,
-        typer.Option(help="Find evidence in this index. Several are fused by rank."),
+        typer.Option(
+            help="Retrieve evidence from this index. Several indexes are combined by "
+            "reciprocal rank fusion."
+        ),
     ] = None,
     index_model: Annotated[
         str | None,
-        typer.Option(help="Bi-encoder of a dense index that was built with a model of the hub."),
+        typer.Option(help="Bi-encoder of a dense index that was built with a Hugging Face model."),
     ] = None,
-    k: Annotated[int, typer.Option("--k", "-k", min=1, help="Passages per question.")] = 4,
+    k: Annotated[int, typer.Option("--k", "-k", min=1, help="Passages per question (top-k).")] = 4,
     first: Annotated[
         str, typer.Option(help="First solver of a cascade, which scores all questions.")
     ] = "lexical",
@@ -49,8 +56,8 @@ def estimate(
         list[int] | None,
         typer.Option(
             min=1,
-            help="Number of questions to time, or of requests to send. Give two sizes; the "
-            "default is 4 and 16.",
+            help="Number of questions to time, or of requests to send. Give two sizes; "
+            "the default is 4 and 16.",
         ),
     ] = None,
     margin: Annotated[
@@ -59,7 +66,7 @@ def estimate(
     format: Annotated[
         str | None, typer.Option(help="Format of the exam file; auto-detected by default.")
     ] = None,
-    json: Annotated[bool, typer.Option("--json", help="Print JSON only.")] = False,
+    json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """Estimate time, memory and cost of a solver on an exam, from a sample of its questions.
 

@@ -12,56 +12,70 @@ def evaluate(
     exam: Annotated[
         Path,
         typer.Argument(
-            help="File with the questions and answers, or `bundled`.", show_default=False
+            help="Exam file with answers, or `bundled` for the sample exam.", show_default=False
         ),
     ],
     prediction: Annotated[
         Path,
         typer.Argument(
-            help="A submission (CSV: id,prediction) or a score file (Parquet).", show_default=False
+            help="Submission (CSV: id,prediction) or score file (Parquet).", show_default=False
         ),
     ],
     k: Annotated[
         int,
         typer.Option(
-            "--k", min=1, max=26, help="How many of the first options count: the k of MAP@k."
+            "--k",
+            min=1,
+            max=26,
+            help="How many top-ranked options count: the k of MAP@k and accuracy@k.",
         ),
     ] = 3,
     name: Annotated[
-        str | None, typer.Option("--name", help="What to call the prediction; its file's name.")
+        str | None,
+        typer.Option(
+            "--name", help="Name of the prediction in the output. Defaults to its file name."
+        ),
     ] = None,
     format: Annotated[
         str | None,
-        typer.Option("--format", help="Form of the exam file; found out if not given."),
+        typer.Option("--format", help="Format of the exam file; auto-detected by default."),
     ] = None,
     seed: Annotated[
-        int, typer.Option("--seed", min=0, help="Seed of the resampling and the folds.")
+        int, typer.Option("--seed", min=0, help="Random seed of resampling and folds.")
     ] = 0,
     resamples: Annotated[
         int,
         typer.Option(
-            "--resamples", min=100, max=1_000_000, help="Bootstrap resamples of each interval."
+            "--resamples",
+            min=100,
+            max=1_000_000,
+            help="Number of bootstrap resamples per interval.",
         ),
     ] = 10_000,
     level: Annotated[
-        float, typer.Option("--level", min=0.5, max=0.999, help="Level of the intervals.")
+        float,
+        typer.Option("--level", min=0.5, max=0.999, help="Confidence level of the intervals."),
     ] = 0.95,
     slices: Annotated[
-        bool, typer.Option("--slices/--no-slices", help="Show the score on parts of the exam.")
+        bool,
+        typer.Option(
+            "--slices/--no-slices",
+            help="Show the metrics of subsets of the exam, such as long and short questions.",
+        ),
     ] = True,
     check: Annotated[
         bool,
         typer.Option(
             "--check",
-            help="Only check that any grader would take the submission; needs no answers.",
+            help="Only validate the format of the submission; needs no answers.",
         ),
     ] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON only.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
-    """Grade a submission or scores: metrics with intervals, baselines and weaknesses.
+    """Grade a submission or a score file: metrics with confidence intervals and baselines.
 
-    Intervals are from a bootstrap over questions. A score file also gets its calibration: how
-    far its probabilities can be trusted, each with a temperature fitted without its question.
+    Intervals are bootstrap intervals over questions. For a score file, calibration is reported as
+    well, with a softmax temperature fitted out of fold.
 
     Example: llmexam evaluate exam.csv submission.csv
     """
@@ -70,7 +84,7 @@ def evaluate(
 
     if check:
         n_predictions = check_submission(exam, prediction, format=format, k=k)
-        typer.echo(f"{prediction}: {n_predictions} predictions, as any grader takes them")
+        typer.echo(f"{prediction}: {n_predictions} predictions, valid submission")
         return
     result = evaluate_prediction(
         exam,

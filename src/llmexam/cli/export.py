@@ -10,28 +10,28 @@ import typer
 
 
 def export(
-    model: Annotated[
-        str, typer.Argument(help="Folder of a model that was trained.", show_default=False)
-    ],
+    model: Annotated[str, typer.Argument(help="Folder of the trained model.", show_default=False)],
     to: Annotated[
         str,
-        typer.Option("--to", help="What shall run it: onnx-int8 or openvino.", metavar="NAME"),
+        typer.Option("--to", help="Target runtime: onnx-int8 or openvino.", metavar="NAME"),
     ],
-    out: Annotated[Path, typer.Option("--out", help="Folder to write; a new one.")],
+    out: Annotated[Path, typer.Option("--out", help="Output folder; must not exist.")],
     n_questions: Annotated[
         int,
         typer.Option(
-            "--n-questions", min=1, help="Questions of the sample exam to compare both on."
+            "--n-questions",
+            min=1,
+            help="Number of questions of the sample exam to compare both models on.",
         ),
     ] = 40,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON only.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
-    """Write a trained cross-encoder or multiple-choice reader for a fast run on a CPU.
+    """Export a trained cross-encoder or multiple-choice model for fast inference on a CPU.
 
-    The folder is used as `model` of the same solver. Both models score questions of the sample
-    exam, and what differs is shown.
+    Use the output folder as `model` of the same solver. The command compares both models on
+    questions of the sample exam.
 
-    Example: llmexam export runs/reader --to onnx-int8 --out runs/reader-int8
+    Example: llmexam export trainings/first/model --to onnx-int8 --out models/first-int8
     """
     from llmexam.workflows.export import export_model
 
@@ -42,11 +42,11 @@ def export(
     typer.echo(f"{result.folder}: {result.backend}")
     rows = (
         (
-            "largest difference",
-            f"{result.largest_difference:.4f} (scores spread by {result.spread:.4f})",
+            "largest score difference",
+            f"{result.largest_difference:.4f} (spread of the scores {result.spread:.4f})",
         ),
-        ("same option first", f"{result.same_first:.1%} of {result.n_questions} questions"),
-        ("same first three", f"{result.same_top3:.1%}"),
+        ("same first choice", f"{result.same_first:.1%} of {result.n_questions} questions"),
+        ("same top 3", f"{result.same_top3:.1%}"),
         (
             f"{result.metric} on the sample",
             f"{result.value_source:.4f} -> {result.value_export:.4f}",
@@ -58,7 +58,7 @@ def export(
         (
             "speed",
             f"{result.seconds_source:.2f} s -> {result.seconds_export:.2f} s "
-            f"({result.seconds_source / result.seconds_export:.2f} times as fast)",
+            f"({result.seconds_source / result.seconds_export:.2f}x speed)",
         ),
     )
     for label, value in rows:

@@ -22,75 +22,89 @@ def index(
         list[Path] | None,
         typer.Argument(
             metavar="CORPUS...",
-            help="Files or folders: .jsonl, .csv, .tsv, .parquet, .txt, .md, also .gz of these. "
-            "`bundled` is the sample corpus.",
+            help="Files or folders: .jsonl, .csv, .tsv, .parquet, .txt, .md, also with "
+            ".gz. `bundled` is the sample corpus.",
             show_default=False,
         ),
     ] = None,
     out: Annotated[
-        Path | None, typer.Option("--out", "-o", help="Folder of the index.", show_default=False)
+        Path | None,
+        typer.Option("--out", "-o", help="Output folder of the index.", show_default=False),
     ] = None,
     kind: Annotated[
-        str, typer.Option("--kind", help="sparse (BM25) or dense (bi-encoder, extra `encoders`).")
+        str,
+        typer.Option(
+            "--kind",
+            help="Kind of index: sparse (BM25) or dense (bi-encoder; needs the extra `encoders`).",
+        ),
     ] = "sparse",
     model: Annotated[
         str | None,
         typer.Option(
             "--model",
-            help="Bi-encoder of a dense index: a folder, a name on the hub, or `bundled`, which is "
-            "the default. With --add and --delete-ids only where the index names one on the hub.",
+            help="Bi-encoder of a dense index: a folder, a Hugging Face model name, or "
+            "`bundled` (default). With --add and --delete-ids, needed only if the "
+            "index uses a Hugging Face model.",
             show_default=False,
         ),
     ] = None,
     chunk_tokens: Annotated[
-        int, typer.Option("--chunk-tokens", help="Most words a passage may have.")
+        int, typer.Option("--chunk-tokens", help="Chunk size: largest number of words per passage.")
     ] = 200,
-    overlap: Annotated[
-        int, typer.Option("--overlap", help="Most words a passage repeats of the one before.")
-    ] = 40,
-    no_chunk: Annotated[bool, typer.Option("--no-chunk", help="Keep documents whole.")] = False,
+    overlap: Annotated[int, typer.Option("--overlap", help="Chunk overlap, in words.")] = 40,
+    no_chunk: Annotated[
+        bool, typer.Option("--no-chunk", help="Do not split documents into passages.")
+    ] = False,
     keep_duplicates: Annotated[
-        bool, typer.Option("--keep-duplicates", help="Keep passages whose text came before.")
+        bool, typer.Option("--keep-duplicates", help="Keep duplicate passages.")
     ] = False,
     fields: Annotated[
         list[str] | None,
         typer.Option(
             "--field",
-            help="Which column holds text, title or id: --field text=context. Repeatable.",
+            help="Column or key of the text, title or id, such as --field text=context. "
+            "Repeatable.",
             show_default=False,
         ),
     ] = None,
     format: Annotated[
-        str, typer.Option("--format", help="jsonl, csv, parquet, text, markdown, or auto.")
+        str,
+        typer.Option(
+            "--format", help="Format of the files: jsonl, csv, parquet, text, markdown, or auto."
+        ),
     ] = "auto",
     add: Annotated[
         bool,
-        typer.Option("--add", help="Add to the index, cut as it was; replaces documents by id."),
+        typer.Option(
+            "--add",
+            help="Add to an existing index, with its chunking. Documents with the same id are "
+            "replaced.",
+        ),
     ] = False,
     delete_ids: Annotated[
         Path | None,
         typer.Option(
             "--delete-ids",
-            help="Delete what this file names, one id of a passage or document a line.",
+            help="Delete the passages or documents listed in this file, one id per line.",
             show_default=False,
         ),
     ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON only.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
-    """Build an index of a corpus, add to it, or delete from it.
+    """Build a search index of a corpus, add to it, or delete from it.
 
-    Documents are read as a stream, cut into passages of whole sentences, and repeated passages
-    are dropped. The index appears when it is whole; an index that is there is replaced.
+    Documents are split into passages of whole sentences, and duplicate passages are dropped. An
+    existing index in the output folder is replaced when the new one is complete.
 
     Example: llmexam index wiki.jsonl notes/ --out my-index
     """
     from llmexam.retrieval import build as workflow
 
     if out is None:
-        raise SettingsError("--out is missing", hint="Name the folder of the index")
+        raise SettingsError("--out is missing", hint="Give the output folder of the index")
     if delete_ids is not None:
         if corpora or add:
-            raise SettingsError("--delete-ids deletes only: name no corpus and no --add with it")
+            raise SettingsError("--delete-ids cannot be combined with a corpus or --add")
         n_deleted = workflow.delete_from_index(out, workflow.read_ids(delete_ids), model=model)
         typer.echo(
             json.dumps({"n_deleted": n_deleted}) if as_json else f"deleted {n_deleted:,} passages"
@@ -122,7 +136,7 @@ def _parse_fields(pairs: list[str]) -> dict[str, str]:
     for pair in pairs:
         field, equals, name = pair.partition("=")
         if not (field and equals and name):
-            raise SettingsError(f"--field '{pair}' is not of the form text=context")
+            raise SettingsError(f"expected --field NAME=COLUMN, such as text=context, got '{pair}'")
         if field in fields:
             raise SettingsError(f"--field gives '{field}' twice")
         fields[field] = name
@@ -151,8 +165,8 @@ def _counting() -> Iterator[Callable[[int], None]]:
 
 def _sentence(summary: IndexSummary) -> str:
     return (
-        f"{summary.folder}: {summary.n_passages:,} passages ({summary.kind}); "
-        f"wrote {summary.n_written:,} from {summary.n_documents:,} documents, skipped "
-        f"{summary.n_blank:,} blank rows and {summary.n_duplicates:,} repeated passages, "
-        f"{summary.seconds:.1f} s"
+        f"{summary.folder}: {summary.n_passages:,} passages ({summary.kind}); wrote "
+        f"{summary.n_written:,} from {summary.n_documents:,} documents, skipped "
+        f"{summary.n_blank:,} blank rows and {summary.n_duplicates:,} duplicate "
+        f"passages, {summary.seconds:.1f} s"
     )

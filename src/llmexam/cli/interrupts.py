@@ -1,4 +1,4 @@
-"""What an interrupt (Ctrl-C) is answered with: one line, and whether anything is lost."""
+"""One line on stderr after an interrupt (Ctrl-C): whether completed work is kept."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ def telling_of_interrupts(kept: str = "") -> Iterator[None]:
     """End the process with one line on stderr when it is interrupted.
 
     Args:
-        kept: What the same command does with what is done already; nothing where that is lost.
+        kept: What happens to completed work; empty if it is lost.
     """
     try:
         yield
@@ -24,10 +24,10 @@ def telling_of_interrupts(kept: str = "") -> Iterator[None]:
         end_interrupted(kept)
 
 
-def goes_on(*, fresh: bool) -> str:
-    """Return what to say of a command that goes on in its folder, unless it begins anew."""
-    without = " without --fresh" if fresh else ""
-    return f"the same command{without} goes on where this one was"
+def goes_on(*, overwrite: bool) -> str:
+    """Return how to resume a command that caches its work in its folder."""
+    without = " without --overwrite" if overwrite else ""
+    return f"run the same command{without} again to resume"
 
 
 def end_interrupted(kept: str = "") -> NoReturn:

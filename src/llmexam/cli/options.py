@@ -23,15 +23,15 @@ def parse_settings(pairs: Sequence[str]) -> dict[str, Any]:
     for pair in pairs:
         path, equals, text = pair.partition("=")
         if not equals or not path:
-            raise SettingsError(f"--set '{pair}' is not of the form key=value")
+            raise SettingsError(f"expected --set key=value, got '{pair}'")
         *folders, last = path.split(".")
         here = settings
         for folder in folders:
             here = here.setdefault(folder, {})
             if not isinstance(here, dict):
-                raise SettingsError(f"--set gives '{path}' and the whole of '{folder}' too")
+                raise SettingsError(f"--set sets both '{path}' and all of '{folder}'")
         if last in here:
-            raise SettingsError(f"--set gives '{path}' twice")
+            raise SettingsError(f"--set sets '{path}' twice")
         try:
             here[last] = load_yaml(text)
         except SettingsError as error:

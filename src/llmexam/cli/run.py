@@ -11,28 +11,31 @@ import typer
 
 def run(
     plan: Annotated[
-        str, typer.Argument(help="A plan (YAML), or `demo` for the bundled sample exam.")
+        str, typer.Argument(help="Plan file (YAML), or `demo` for the bundled sample exam.")
     ],
     out: Annotated[
         Path | None,
-        typer.Option(help="Folder of the run; by default runs/NAME, after the plan's file."),
+        typer.Option(
+            help="Output folder of the run. Defaults to runs/NAME, with the name of the plan file."
+        ),
     ] = None,
     set_: Annotated[
         list[str] | None,
-        typer.Option("--set", help="Change a key of the plan: --set evidence.k=10. Repeatable."),
+        typer.Option("--set", help="Override a key of the plan: --set evidence.k=10. Repeatable."),
     ] = None,
-    fresh: Annotated[
-        bool, typer.Option("--fresh", help="Do everything again, whatever is there already.")
+    overwrite: Annotated[
+        bool,
+        typer.Option(
+            "--overwrite", help="Compute all stages again, instead of using cached results."
+        ),
     ] = False,
-    as_json: Annotated[
-        bool, typer.Option("--json", help="Print the metrics as JSON instead of tables.")
-    ] = False,
+    fresh: Annotated[bool, typer.Option("--fresh", hidden=True, help="Old name.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the metrics as JSON.")] = False,
 ) -> None:
-    """Take an exam from questions to a report, as a plan says.
+    """Run a plan: retrieve evidence, score with all solvers, combine, grade, and write a report.
 
-    Finds evidence, lets the solvers score, combines, grades, explains, and writes the
-    submission and the report. A run that was stopped goes on where it was; a changed setting
-    does only that work again which depends on it.
+    The output folder holds scores, metrics, submission and report. An interrupted run resumes.
+    After a changed setting, only the stages that depend on it are computed again.
 
     Example: llmexam run plan.yaml --out runs/first
     """
@@ -46,14 +49,15 @@ def run(
     from llmexam.tasks.registry import task_of
     from llmexam.workflows.run.pipeline import run_plan
 
+    overwrite = overwrite or fresh
     folder = out or Path("runs") / Path(plan).stem
     errors = plain_console(stderr=True)
-    with telling_of_interrupts(goes_on(fresh=fresh)), stage_progress(errors) as announce:
+    with telling_of_interrupts(goes_on(overwrite=overwrite)), stage_progress(errors) as announce:
         result = run_plan(
             plan,
             folder,
             changes=parse_settings(set_ or []),
-            fresh=fresh,
+            overwrite=overwrite,
             command=shlex.join(["llmexam", *sys.argv[1:]]),
             announce=announce,
         )

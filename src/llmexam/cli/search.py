@@ -20,22 +20,28 @@ def search(
     index: Annotated[Path, typer.Argument(help="Folder of the index.", show_default=False)],
     queries: Annotated[
         list[str] | None,
-        typer.Argument(metavar="QUERY...", help="What to look for.", show_default=False),
+        typer.Argument(metavar="QUERY...", help="Search queries.", show_default=False),
     ] = None,
     exam: Annotated[
         str | None,
-        typer.Option("--exam", help="Search for every question of this file, or `bundled`."),
+        typer.Option(
+            "--exam",
+            help="Search with every question of this exam file, or of `bundled`, the sample exam.",
+        ),
     ] = None,
     more: Annotated[
         list[Path] | None,
-        typer.Option("--index", help="One more index; rankings are fused by rank. Repeatable."),
+        typer.Option(
+            "--index",
+            help="Further index; rankings are combined by reciprocal rank fusion. Repeatable.",
+        ),
     ] = None,
-    k: Annotated[int, typer.Option("--k", "-k", min=1, help="Passages to show a query.")] = 5,
+    k: Annotated[int, typer.Option("--k", "-k", min=1, help="Passages per query (top-k).")] = 5,
     query_form: Annotated[
         str,
         typer.Option(
             "--query-form",
-            help="What is looked for with --exam: prompt, prompt+options, each-option, "
+            help="Query formulation with --exam: prompt, prompt+options, each-option or "
             "prompt+each-option.",
         ),
     ] = "prompt+each-option",
@@ -43,7 +49,7 @@ def search(
         Path | None,
         typer.Option(
             "--judgements",
-            help="TREC judgements (query 0 document grade); prints recall, MRR and nDCG.",
+            help="TREC relevance judgements (query 0 document grade); prints recall, MRR and nDCG.",
             show_default=False,
         ),
     ] = None,
@@ -51,22 +57,22 @@ def search(
         str | None,
         typer.Option(
             "--model",
-            help="Bi-encoder of a dense index that was built with a model of the hub.",
+            help="Bi-encoder of a dense index that was built with a Hugging Face model.",
             show_default=False,
         ),
     ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON only.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
-    """Find passages for queries or for the questions of an exam.
+    """Retrieve passages for queries or for the questions of an exam.
 
-    Queries count from 1 in judgements; questions go by their ids.
+    In relevance judgements, queries have the ids 1, 2, ..., and questions their own ids.
 
     Example: llmexam search my-index "Why is the sky blue?" -k 3
     """
     from llmexam.retrieval import search as workflow
 
     if bool(queries) == (exam is not None):
-        raise SettingsError("name either queries or --exam", hint="See: llmexam search --help")
+        raise SettingsError("expected either queries or --exam", hint="See: llmexam search --help")
     indexes = [index, *(more or [])]
     if exam is None:
         summary = workflow.search_index(
@@ -108,7 +114,9 @@ def _show(summary: SearchSummary, console: Console) -> None:
             text = text_of(f"{passage.title}\n", "bold") if passage.title else Text()
             text.append_text(text_of(passage.text, "not bold"))
             table.add_row(f"{passage.score or 0.0:.3f}", text_of(passage.id), text)
-        console.print(table if one.passages else text_of(f"{one.id}. {one.query}: nothing found"))
+        console.print(
+            table if one.passages else text_of(f"{one.id}. {one.query}: no passages found")
+        )
     if summary.quality is not None:
         table = Table("Measure", "Mean", title=f"{summary.quality.n_queries:,} judged queries")
         for name, value in summary.quality.as_dict().items():

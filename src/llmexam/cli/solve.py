@@ -9,44 +9,47 @@ import typer
 
 
 def solve(
-    exam: Annotated[str, typer.Argument(help="The exam's file, or `bundled` for the sample.")],
-    solver: Annotated[str, typer.Option(help="Who answers: see `llmexam solvers`.")] = "lexical",
-    out: Annotated[
-        Path | None, typer.Option(help="Write the scores to this file (.parquet).")
-    ] = None,
-    submission: Annotated[
-        Path | None, typer.Option(help="Write the ranked answers to this file (.csv).")
-    ] = None,
+    exam: Annotated[str, typer.Argument(help="Exam file, or `bundled` for the sample exam.")],
+    solver: Annotated[
+        str, typer.Option(help="Solver to use; `llmexam solvers` lists them.")
+    ] = "lexical",
+    out: Annotated[Path | None, typer.Option(help="Output score file (.parquet).")] = None,
+    submission: Annotated[Path | None, typer.Option(help="Output submission (.csv).")] = None,
     set_: Annotated[
         list[str] | None,
-        typer.Option("--set", help="A setting of the solver: --set reach=5. Repeatable."),
+        typer.Option("--set", help="Set a setting of the solver: --set reach=5. Repeatable."),
     ] = None,
     index: Annotated[
         list[Path] | None,
-        typer.Option(help="Find evidence in this index. Several are fused by rank."),
+        typer.Option(
+            help="Retrieve evidence from this index. Several indexes are combined by "
+            "reciprocal rank fusion."
+        ),
     ] = None,
     index_model: Annotated[
         str | None,
-        typer.Option(help="Bi-encoder of a dense index that was built with a model of the hub."),
+        typer.Option(help="Bi-encoder of a dense index that was built with a Hugging Face model."),
     ] = None,
-    k: Annotated[int, typer.Option("--k", "-k", min=1, help="Passages a question gets.")] = 4,
+    k: Annotated[int, typer.Option("--k", "-k", min=1, help="Passages per question (top-k).")] = 4,
     query_form: Annotated[
         str,
         typer.Option(
-            help="What is looked for: prompt, prompt+options, each-option, prompt+each-option."
+            help="Query formulation: prompt, prompt+options, each-option or prompt+each-option."
         ),
     ] = "prompt+each-option",
     given: Annotated[
         str,
-        typer.Option(help="Passages in the exam's file: keep them alone, drop them, or append."),
+        typer.Option(
+            help="Passages in the exam file: keep (use only them), drop, or append retrieved ones."
+        ),
     ] = "keep",
     format: Annotated[
-        str | None, typer.Option(help="Format of the exam; found out where it is not given.")
+        str | None, typer.Option(help="Format of the exam file; auto-detected by default.")
     ] = None,
 ) -> None:
-    """Let one solver score an exam.
+    """Score an exam with one solver.
 
-    Without --out and --submission, the submission goes to stdout.
+    Without --out and --submission, the submission is printed to stdout.
 
     Example: llmexam solve exam.csv --solver lexical --index wiki --submission submission.csv
     """
@@ -59,7 +62,7 @@ def solve(
     from llmexam.workflows.solve import solve as score_exam
 
     # All else is scored anew.
-    kept = "answers are kept: the same command asks only for the others"
+    kept = "completed answers are cached; run the same command again to resume"
     with (
         telling_of_interrupts(kept if solver in served_solvers() else ""),
         question_progress(plain_console(stderr=True), f"{solver} scores") as progress,

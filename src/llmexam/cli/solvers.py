@@ -13,7 +13,7 @@ def solvers(
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
-    """List the solvers, what they need, and their settings.
+    """List the solvers, the extras they need, and their settings.
 
     Example: llmexam solvers lexical
     """
@@ -32,13 +32,13 @@ def solvers(
         known = [info.name for info in found]
         found = [info for info in found if info.name == name]
         if not found:
-            raise SettingsError(f"there is no solver '{name}'", hint=nearest(name, known))
+            raise SettingsError(f"unknown solver '{name}'", hint=nearest(name, known))
     if as_json:
         typer.echo(json.dumps([asdict(info) for info in found], indent=2))
         return
     console = plain_console()
     if name is None:
-        table = Table("solver", "what it does", "evidence", "needs", box=None, pad_edge=False)
+        table = Table("solver", "description", "evidence", "needs", box=None, pad_edge=False)
         for info in found:
             needs = info.needs and f"llmexam[{info.needs}]{'' if info.ready else ' (missing)'}"
             evidence = "yes" if info.uses_evidence else ""
@@ -46,7 +46,7 @@ def solvers(
         console.print(table)
         return
     console.print(Text.assemble((found[0].name, "bold"), f": {found[0].summary}"))
-    table = Table("setting", "default", "what it is", box=None, pad_edge=False)
+    table = Table("setting", "default", "description", box=None, pad_edge=False)
     for key, setting in found[0].settings.items():
         table.add_row(key, json.dumps(setting["default"]), setting["description"])
     console.print(table)

@@ -10,34 +10,38 @@ import typer
 
 
 def train(
-    recipe: Annotated[Path, typer.Argument(help="A recipe (YAML).")],
+    recipe: Annotated[Path, typer.Argument(help="Recipe file (YAML).")],
     out: Annotated[
         Path | None,
-        typer.Option(help="Folder of the training; by default trainings/NAME, after the recipe."),
+        typer.Option(
+            help="Output folder of the training. Defaults to trainings/NAME, with the name of "
+            "the recipe file."
+        ),
     ] = None,
     set_: Annotated[
         list[str] | None,
         typer.Option(
-            "--set", help="Change a key of the recipe: --set settings.n_epochs=1. Repeatable."
+            "--set", help="Override a key of the recipe: --set settings.n_epochs=1. Repeatable."
         ),
     ] = None,
     dry_run: Annotated[
         bool,
+        typer.Option("--dry-run", help="Estimate time and memory without training."),
+    ] = False,
+    overwrite: Annotated[
+        bool,
         typer.Option(
-            "--dry-run", help="Say what it would take in time and memory, and train nothing."
+            "--overwrite",
+            help="Delete the results of an earlier training in the folder, and start again.",
         ),
     ] = False,
-    fresh: Annotated[
-        bool, typer.Option("--fresh", help="Begin anew, whatever is there already.")
-    ] = False,
-    as_json: Annotated[
-        bool, typer.Option("--json", help="Print the results as JSON instead of tables.")
-    ] = False,
+    fresh: Annotated[bool, typer.Option("--fresh", hidden=True, help="Old name.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the results as JSON.")] = False,
 ) -> None:
-    """Train a solver by a recipe, and grade it before and after.
+    """Train a model by a recipe, and evaluate it before and after the training.
 
-    A training that was stopped goes on where it was; one that is finished is not done again.
-    Several processes train together with: torchrun --nproc-per-node 2 -m llmexam train RECIPE
+    An interrupted training resumes from its last checkpoint; a finished one is not repeated.
+    For several processes use: torchrun --nproc-per-node 2 -m llmexam train RECIPE
 
     Example: llmexam train recipe.yaml --out trainings/first
     """
@@ -53,6 +57,7 @@ def train(
     from llmexam.workflows.train.pipeline import dry_run as try_recipe
     from llmexam.workflows.train.pipeline import train_recipe
 
+    overwrite = overwrite or fresh
     folder = out or Path("trainings") / recipe.stem
     changes = parse_settings(set_ or [])
     errors = plain_console(stderr=True)
@@ -76,19 +81,19 @@ def train(
             )
             show(plain_console(), parts)
         return
-    with telling_of_interrupts(goes_on(fresh=fresh)):
+    with telling_of_interrupts(goes_on(overwrite=overwrite)):
         outcome = train_recipe(
             recipe,
             folder,
             changes=changes,
-            fresh=fresh,
+            overwrite=overwrite,
             command=shlex.join(["llmexam", *sys.argv[1:]]),
             announce=announce,
         )
     if outcome is None:
         return
     if outcome.was_done:
-        typer.echo(f"already trained, nothing done: {folder} (--fresh begins anew)", err=True)
+        typer.echo(f"already trained: {folder} (train again with --overwrite)", err=True)
     if as_json:
         typer.echo(json.dumps(outcome.results, indent=2))
     else:

@@ -34,7 +34,7 @@ def build_ensemble(
     settings: EnsembleSettings | None = None,
     exam: Exam | None = None,
 ) -> Ensemble:
-    """Combine the members' scores.
+    """Return the ensemble of the members' scores, with its metrics.
 
     Args:
         matrices: Score matrices by the name of the member.
@@ -51,9 +51,9 @@ def build_ensemble(
     if chosen.is_fitted:
         if exam is None:
             raise SettingsError(
-                "weights can only be fitted on an exam with answers",
+                "fitting weights needs an exam with answers",
                 field="weights",
-                hint="Give the exam, or use equal weights",
+                hint="Give an exam with answers, or use equal weights",
             )
         fitted = fit_out_of_fold(matrices, exam, chosen)
         return Ensemble(fitted.scores, fitted.weights, fitted)

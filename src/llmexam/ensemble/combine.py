@@ -27,7 +27,7 @@ def combine(
     temperature: float = 1.0,
     rank_constant: float = 60.0,
 ) -> ScoreMatrix:
-    """Return the weighted mean of the members' points.
+    """Return the combined scores of the members.
 
     - `mean-z`: z-scores within each question, independent of scale. A member with equal scores
       for all options of a question has no influence on it.
@@ -96,13 +96,18 @@ def score_points(
         return centred(scores)
     if method in PROBABILITIES:
         if not temperature > 0:
-            raise SettingsError(f"temperature is {temperature}", hint="It must be above 0")
+            raise SettingsError(
+                f"expected a temperature above 0, got {temperature}", hint="Set a positive number"
+            )
         return log_softmax(scores, temperature)
     if method not in METHODS:
-        raise SettingsError(f"there is no method '{method}'", hint=nearest(method, METHODS))
+        raise SettingsError(f"unknown method '{method}'", hint=nearest(method, METHODS))
     damping = rank_constant if method == "rank-fusion" else 0.0
     if not damping >= 0:
-        raise SettingsError(f"rank_constant is {damping}", hint="It must be 0 or more")
+        raise SettingsError(
+            f"expected a rank_constant of 0 or more, got {damping}",
+            hint="Set a number of 0 or more",
+        )
     places = damping + ranks(scores)
     return np.divide(1.0, places, out=np.zeros_like(places), where=scores.present)
 
@@ -120,18 +125,19 @@ def check_weights(
         return {name: 1 / len(members) for name in members}
     for name in weights:
         if name not in members:
-            raise SettingsError(
-                f"there is a weight for '{name}' but no such member", hint=nearest(name, members)
-            )
+            raise SettingsError(f"weight for unknown member '{name}'", hint=nearest(name, members))
     missing = [name for name in members if name not in weights]
     if missing:
         raise SettingsError(
             f"member '{missing[0]}' has no weight",
-            hint="Give every member a weight; 0 leaves it out",
+            hint="Give every member a weight; 0 excludes it",
         )
     for name, weight in weights.items():
         if not 0 <= weight < np.inf:
-            raise SettingsError(f"the weight of '{name}' is {weight}", hint="Weights are 0 or more")
+            raise SettingsError(
+                f"expected weights of 0 or more, got {weight} for '{name}'",
+                hint="Set weights of 0 or more",
+            )
     total = sum(weights[name] for name in sorted(weights))
     if total == 0:
         raise SettingsError("all weights are 0", hint="Give at least one member a weight above 0")
@@ -158,12 +164,12 @@ def align_members(matrices: Mapping[str, ScoreMatrix]) -> dict[str, ScoreMatrix]
             raise ScoreError(
                 f"question '{first.question_ids[row]}' has {first.n_options[row]} options in "
                 f"'{first_name}' but {matrix.n_options[row]} in '{name}'",
-                hint="Combine scores of one exam only",
+                hint="Combine scores of the same exam only",
             )
         if matrix.present.shape != first.present.shape or (matrix.present != first.present).any():
             raise ScoreError(
-                f"'{first_name}' and '{name}' disagree about which options are there",
-                hint="Combine scores of one exam only",
+                f"'{first_name}' and '{name}' have different missing options",
+                hint="Combine scores of the same exam only",
             )
         aligned[name] = matrix
     return aligned
@@ -177,11 +183,13 @@ def _reorder(
     for lacking, having, ids in ((first_name, name, unknown), (name, first_name, missing)):
         if ids:
             raise ScoreError(
-                f"'{lacking}' has no scores for question '{ids[0]}', which '{having}' has "
-                f"({len(ids)} such questions)",
-                hint="Combine scores of one exam only",
+                f"'{lacking}' has no scores for question '{ids[0]}', which '{having}' "
+                f"has ({len(ids)} such questions)",
+                hint="Combine scores of the same exam only",
             )
     if len(matrix) != len(first):
-        raise ScoreError(f"'{first_name if len(first) > len(matrix) else name}' repeats questions")
+        raise ScoreError(
+            f"'{first_name if len(first) > len(matrix) else name}' has repeated question ids"
+        )
     rows = {question_id: row for row, question_id in enumerate(matrix.question_ids)}
     return matrix.subset([rows[question_id] for question_id in first.question_ids])

@@ -18,35 +18,42 @@ LOG_LIKELIHOOD = "log-likelihood"
 
 
 class EnsembleSettings(Settings):
-    """Method and weights for combining the scores of several solvers."""
+    """Ensemble settings: how the scores of several solvers are combined."""
 
     method: Method = Field(
         "mean-z",
-        description="mean-z: mean of z-scores; log-linear: mean of the scores as they "
-        "are; mean-softmax: mean of probabilities; max-probability: each option's largest; "
-        "rank-fusion: reciprocal ranks, damped; vote: 1 for the first, 1/2 for the second, ...",
+        description="how scores are combined. mean-z: mean of z-scores; log-linear: mean of raw "
+        "scores; mean-softmax: mean of probabilities; max-probability: maximum "
+        "probability of each option; rank-fusion: reciprocal rank fusion; vote: sum "
+        "of reciprocal ranks (1, 1/2, ...)",
     )
     weights: dict[str, float] | Literal["equal", "fitted", "greedy"] = Field(
         "equal",
-        description="a weight for each solver's name; equal; or found on the exam's answers, each "
-        "question scored with weights that never saw its fold: fitted by log-likelihood, or "
-        "greedy: members taken one after another, again and again, as long as it helps",
+        description="weights of the members: a number per solver name; equal; fitted: maximum "
+        "likelihood on the exam's answers; or greedy: forward selection with "
+        "replacement on the exam's answers. Fitted and greedy scores are out of fold",
     )
     greedy_metric: str = Field(
         LOG_LIKELIHOOD,
         description="objective of greedy weights: log-likelihood, or a metric (map, accuracy, "
-        "accuracy-at-k; k is 3)",
+        "accuracy-at-k; with k = 3)",
     )
-    n_folds: int = Field(5, ge=2, description="folds of fitted and greedy weights")
-    seed: int = Field(0, ge=0, description="seed that deals the questions into folds")
+    n_folds: int = Field(
+        5, ge=2, description="number of cross-validation folds for fitted and greedy weights"
+    )
+    seed: int = Field(0, ge=0, description="random seed of the folds")
     temperature: float = Field(
         1.0,
         gt=0,
         allow_inf_nan=False,
-        description="of mean-softmax and max-probability: higher is more even",
+        description="softmax temperature of mean-softmax and max-probability; higher is more "
+        "uniform",
     )
     rank_constant: float = Field(
-        60.0, ge=0, allow_inf_nan=False, description="of rank-fusion: higher damps the top"
+        60.0,
+        ge=0,
+        allow_inf_nan=False,
+        description="constant of rank-fusion; higher values reduce the influence of top ranks",
     )
 
     @property
@@ -67,7 +74,9 @@ class EnsembleSettings(Settings):
     @model_validator(mode="after")
     def _check_weights(self) -> Self:
         if self.is_fitted and self.method == "max-probability":
-            raise ValueError("weights are found for sums, and max-probability is none")
+            raise ValueError(
+                "weights cannot be fitted for max-probability; use another method or equal weights"
+            )
         if isinstance(self.weights, dict):
             if any(not 0 <= weight < float("inf") for weight in self.weights.values()):
                 raise ValueError("weights must be 0 or more")

@@ -18,16 +18,18 @@ class SavedWeights(Settings):
     """Fitted weights with their method and provenance."""
 
     kind: Literal["llmexam ensemble weights"] = Field(
-        "llmexam ensemble weights", description="what this file is"
+        "llmexam ensemble weights", description="kind of this file"
     )
     method: Method = Field(description="how the members are combined")
-    weights: dict[str, float] = Field(description="the share of each member", min_length=1)
-    temperature: float = Field(1.0, gt=0, description="of mean-softmax")
-    rank_constant: float = Field(60.0, ge=0, description="of rank-fusion")
-    exam_hash: str = Field("", description="content hash of the exam they were fitted on")
-    n_questions: int = Field(0, ge=0, description="how many questions it has")
+    weights: dict[str, float] = Field(description="weight of each member", min_length=1)
+    temperature: float = Field(1.0, gt=0, description="softmax temperature of mean-softmax")
+    rank_constant: float = Field(60.0, ge=0, description="constant of rank-fusion")
+    exam_hash: str = Field(
+        "", description="content hash of the exam that the weights were fitted on"
+    )
+    n_questions: int = Field(0, ge=0, description="number of questions of that exam")
     fold_weights: tuple[dict[str, float], ...] = Field(
-        (), description="the weights without each fold: how firm they are"
+        (), description="weights fitted without each fold, which show how stable they are"
     )
 
     def to_settings(self, file: str | Path | None = None) -> EnsembleSettings:
@@ -65,13 +67,19 @@ def read_weights(path: str | Path) -> SavedWeights:
     try:
         values = json.loads(Path(path).read_text(encoding="utf-8-sig"))
     except FileNotFoundError:
-        raise SettingsError("does not exist", file=path, hint="Check the path") from None
+        raise SettingsError("file not found", file=path, hint="Check the path") from None
     except IsADirectoryError:
-        raise SettingsError("is a folder", file=path, hint="Give a weights file") from None
+        raise SettingsError(
+            "expected a weights file, got a folder",
+            file=path,
+            hint="Give the path of a weights file",
+        ) from None
     except (ValueError, RecursionError):
         raise SettingsError(
-            "is no JSON", file=path, hint="Make one with: llmexam ensemble --fit --out-weights"
+            "expected JSON",
+            file=path,
+            hint="Write a weights file with: llmexam ensemble --fit --out-weights",
         ) from None
     if not isinstance(values, dict):
-        raise SettingsError("is no weights file", file=path)
+        raise SettingsError("expected a weights file, got other JSON", file=path)
     return SavedWeights.parse(values, subject="the weights file", file=path)

@@ -30,7 +30,7 @@ def require_answers(exam: Exam) -> None:
             f"{len(missing)} of {len(exam)} questions have no answer: {name_ids(missing)}",
             file=exam.source or None,
             field="answer",
-            hint="Grading needs an exam whose every question has its answer",
+            hint="Grading needs an exam with answers to all questions",
         )
 
 
@@ -44,7 +44,7 @@ def align_scores(exam: Exam, scores: ScoreMatrix) -> ScoreMatrix:
     if problem:
         raise ScoreError(
             f"the scores do not belong to this exam: {problem}",
-            hint="Grade scores with the exam they were made from",
+            hint="Grade the scores with the exam that they were computed from",
         )
     if scores.question_ids != exam.ids:
         place = {question_id: row for row, question_id in enumerate(scores.question_ids)}
@@ -57,9 +57,9 @@ def align_scores(exam: Exam, scores: ScoreMatrix) -> ScoreMatrix:
     if len(wrong):
         row = int(wrong[0])
         raise ScoreError(
-            f"question '{exam[row].id}' has {n_options[row]} options in the exam "
-            f"but {scores.n_options[row]} in the scores",
-            hint="Grade scores with the exam they were made from",
+            f"question '{exam[row].id}': expected {n_options[row]} scores as in the "
+            f"exam, got {scores.n_options[row]}",
+            hint="Grade the scores with the exam that they were computed from",
         )
     return scores
 
@@ -75,7 +75,7 @@ def align_rankings(exam: Exam, rankings: Mapping[str, Sequence[int]]) -> Ranking
     if problem:
         raise SubmissionError(
             f"the submission does not belong to this exam: {problem}",
-            hint="A submission has one row for each question of the exam",
+            hint="A submission has one row per question of the exam",
         )
     packed = pack_rankings([rankings[question_id] for question_id in exam.ids])
     n_options = np.array([len(question.options) for question in exam], dtype=np.int64)
@@ -83,8 +83,9 @@ def align_rankings(exam: Exam, rankings: Mapping[str, Sequence[int]]) -> Ranking
     if len(wrong):
         row, column = (int(i) for i in wrong[0])
         raise SubmissionError(
-            f"question '{exam[row].id}' has no option {letter_of(int(packed[row, column]))}, "
-            f"only A-{letter_of(int(n_options[row]) - 1)}"
+            f"question '{exam[row].id}': expected letters of "
+            f"A-{letter_of(int(n_options[row]) - 1)}, got "
+            f"{letter_of(int(packed[row, column]))}"
         )
     return packed
 

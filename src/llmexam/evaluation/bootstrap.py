@@ -89,9 +89,14 @@ def mean_intervals(
     if len(values) == 0:
         raise ExamError("there are no questions to grade")
     if not 0 < level < 1:
-        raise SettingsError(f"level is {level}", hint="It lies between 0 and 1, such as 0.95")
+        raise SettingsError(
+            f"expected a level between 0 and 1, got {level}", hint="The usual value is 0.95"
+        )
     if n_resamples < 1:
-        raise SettingsError(f"n_resamples is {n_resamples}", hint="At least 1; 10000 is usual")
+        raise SettingsError(
+            f"expected n_resamples of at least 1, got {n_resamples}",
+            hint="The usual value is 10000",
+        )
     follows = _follow_first(values)
     means = np.empty((n_resamples, values.shape[1]))
     alone = [np.array([column]) for column in np.flatnonzero(~follows)]

@@ -57,7 +57,10 @@ def paired_permutation_test(
     PermutationTest(p_value=0.25, exact=True)
     """
     if n_resamples < 1:
-        raise SettingsError(f"n_resamples is {n_resamples}", hint="At least 1; 10000 is usual")
+        raise SettingsError(
+            f"expected n_resamples of at least 1, got {n_resamples}",
+            hint="The usual value is 10000",
+        )
     observed = abs(round(float(differences.sum()), _DECIMALS))
     sizes, counts = np.unique(np.abs(differences).round(12), return_counts=True)
     sizes, counts = sizes[sizes > 0], counts[sizes > 0]

@@ -73,7 +73,7 @@ def _score_rotated(
     questions = [rotate(exam[i], shift) for i in new]
     scored = score(questions)
     if scored.question_ids != tuple(question.id for question in questions):
-        raise ScoreError(f"the solver returned other questions under rotation {shift}")
+        raise ScoreError(f"the solver returned other question ids under rotation {shift}")
     values, truncated = earlier[0].values.copy(), earlier[0].truncated.copy()
     for i, question in enumerate(exam):
         same = earlier[shift % len(question.options)] if shift >= len(question.options) else None

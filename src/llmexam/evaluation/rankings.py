@@ -48,7 +48,9 @@ def right_ranks(rankings: Rankings, answers: Answers) -> NDArray[np.float64]:
         raise ExamError("there are no questions to grade")
     if (answers < 0).any():
         # -1 means both "no answer" and "padding", which must not compare equal.
-        raise ExamError(f"{int((answers < 0).sum())} questions have no answer to grade with")
+        raise ExamError(
+            f"{int((answers < 0).sum())} questions have no answer, so they cannot be graded"
+        )
     hits = rankings == answers[:, None]
     if hits.shape[1] == 0:
         return np.full(len(answers), np.inf)

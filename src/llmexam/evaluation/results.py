@@ -39,10 +39,10 @@ class MetricInfo(_Result):
 
     Attributes:
         name: Identifier, such as `map_at_3`.
-        label: What people read, such as "MAP@3".
-        explanation: One sentence that says what it measures.
-        higher_is_better: Whether a larger value is a better one.
-        bounds: Smallest and largest value of one item; None where there is no bound.
+        label: Display name, such as "MAP@3".
+        explanation: Description in one sentence.
+        higher_is_better: Whether larger values are better.
+        bounds: Smallest and largest possible value of one item; None if unbounded.
     """
 
     name: str
@@ -53,13 +53,13 @@ class MetricInfo(_Result):
 
 
 class MetricResult(MetricInfo):
-    """The value of one metric, with chance level and baselines.
+    """Value of one metric, with chance level and baselines.
 
     Attributes:
         estimate: The mean over all items, with its bootstrap interval.
-        chance: Expected value of random answers; None if that is undefined.
-        baselines: Values of predictions that ignore the items, by name. For multiple choice,
-            `first` ranks A, B, C and so on, and `longest` ranks by number of characters.
+        chance: Expected value of random answers; None if not defined.
+        baselines: Values of predictions that do not read the items, by name. For multiple
+            choice: `first` ranks A, B, C and so on; `longest` ranks by number of characters.
         minimum_detectable_difference: Difference to another result that a paired test on this
             many items would find in 80 of 100 cases, if the two correlate by 0.5 over the items
             and vary as much.
@@ -81,11 +81,11 @@ class MetricResult(MetricInfo):
 
 
 class Slice(_Result):
-    """The value of a metric on a subset of the items.
+    """Value of a metric on a subset of the items.
 
     Attributes:
-        by: Property that the items were sliced by, such as "prompt length" or "negated".
-        value: Its value in this slice.
+        by: Criterion of the subset, such as "prompt length" or "negated".
+        value: Value of the criterion.
         n: Number of items.
         metric: Name of the metric; the primary one.
         estimate: Its mean over these items, with interval.
@@ -99,7 +99,7 @@ class Slice(_Result):
 
 
 class LetterRecall(_Result):
-    """How often a solver chooses one position among the options, and how often it is right.
+    """Recall of one option letter, and how often it is chosen.
 
     Attributes:
         letter: Letter of the position.
@@ -116,14 +116,14 @@ class LetterRecall(_Result):
 
 
 class CalibrationBin(_Result):
-    """One bar of a reliability diagram.
+    """One bin of a reliability diagram.
 
     Attributes:
         low: Lower end of the bin, as a probability.
         high: Upper end.
-        n: Questions whose first choice has a probability in it.
+        n: Questions whose first choice has a probability in this bin.
         confidence: Their mean probability.
-        accuracy: The share of them whose first choice is right.
+        accuracy: Share of them whose first choice is right.
     """
 
     low: float
@@ -134,7 +134,7 @@ class CalibrationBin(_Result):
 
 
 class Calibration(_Result):
-    """Calibration of the probabilities, after a temperature fitted out of fold.
+    """Calibration of the probabilities, with a softmax temperature fitted out of fold.
 
     Attributes:
         temperature: Fitted on all questions by log-likelihood, for use on new questions.
@@ -151,11 +151,11 @@ class Calibration(_Result):
 
 
 class CoveragePoint(_Result):
-    """A point of the risk-coverage curve: the error on the most confident questions.
+    """Point of the risk-coverage curve: error rate on the most certain questions.
 
     Attributes:
         coverage: Share of the questions answered, 0 to 1.
-        risk: Share of those whose first choice is wrong.
+        risk: Share of these whose first choice is wrong.
     """
 
     coverage: float
@@ -173,10 +173,10 @@ class Diagnostics(_Result):
 
 
 class ChoiceDiagnostics(Diagnostics):
-    """Results beside metrics of a multiple-choice evaluation.
+    """Further results of a multiple-choice evaluation.
 
     Attributes:
-        k: How many of the first options count.
+        k: Number of top-ranked options that count.
         letters: Recall for each position among the options.
         calibration: Calibration of the scores; None for a submission, which has only ranks.
         risk_coverage: Points of the risk-coverage curve, by rising coverage; empty for a
@@ -191,7 +191,7 @@ class ChoiceDiagnostics(Diagnostics):
 
 
 class Evaluation(_Result):
-    """The grades of one prediction.
+    """Metrics of one prediction.
 
     Attributes:
         name: The solver, ensemble or submission that was graded.
@@ -201,7 +201,7 @@ class Evaluation(_Result):
         n_resamples: Bootstrap resamples behind the intervals.
         seed: Seed of the resampling.
         slices: The primary metric by slice.
-        n_truncated: Items whose evidence the solver had to cut.
+        n_truncated: Items whose evidence the solver truncated.
         exam_hash: Content hash of the exam.
         diagnostics: Results beside metrics; for multiple choice calibration and letters.
     """
@@ -243,19 +243,19 @@ class Evaluation(_Result):
         """
         found = {metric.name: metric for metric in self.metrics}
         if name not in found:
-            raise SettingsError(f"there is no metric '{name}'", hint=nearest(name, found))
+            raise SettingsError(f"unknown metric '{name}'", hint=nearest(name, found))
         return found[name]
 
 
 class PositionAudit(_Result):
-    """How a solver's results change when the options are rotated.
+    """Position bias: how results change when the options are rotated.
 
     Attributes:
-        n_rotations: How many rotations of the options were scored.
+        n_rotations: Number of rotations of the options.
         metric: Name of the metric; the primary one.
         values: Its value under each rotation, the unrotated order first.
-        spread: Largest minus smallest of these.
-        n_changed: Questions whose first choice differs under some rotation.
+        spread: Largest minus smallest of these values.
+        n_changed: Questions whose first choice changes under some rotation.
         n_questions: Number of questions.
     """
 
@@ -279,7 +279,7 @@ class Comparison(_Result):
         b: Value of the metric for the second.
         difference: a - b, with a paired bootstrap interval.
         p_value: Two-sided, from a paired permutation test (sign flips).
-        p_value_exact: Whether the test counted all sign flips or sampled them.
+        p_value_exact: Whether the test used all sign flips, or a random sample of them.
         n_better: Items on which a does better.
         n_worse: Items on which b does better.
         minimum_detectable_difference: Difference that a paired test on these items detects with
@@ -314,13 +314,13 @@ class Comparison(_Result):
 
 
 class SolverMetrics(_Result):
-    """The grades of one solver of a run.
+    """Metrics of one solver of a run.
 
     Attributes:
-        weight: Its weight in the ensemble; None without one.
-        gain: Comparison of the ensemble with the ensemble without this solver.
+        weight: Its weight in the ensemble; None without an ensemble.
+        gain: The ensemble against the ensemble without this solver.
         evaluation: Its grades.
-        position: Its position audit; None if it was not audited.
+        position: Position bias: results under rotation of the options; None if not measured.
     """
 
     weight: float | None
@@ -330,15 +330,15 @@ class SolverMetrics(_Result):
 
 
 class RunMetrics(_Result):
-    """The content of `metrics.json` in the folder of a run.
+    """Content of `metrics.json` in the output folder of a run.
 
     Attributes:
         schema_version: Version of this layout. It changes when a key is renamed, removed or
             changes its meaning.
-        final: Grades of the submitted result.
-        solvers: Grades of each solver by its name in the plan.
+        final: Metrics of the final result, from which the submission is written.
+        solvers: Metrics of each solver, by its name in the plan.
         comparisons: The final result against each solver and each file that the plan names.
-        command: The command that made the run.
+        command: Command of the run.
         seed: The run's seed.
         exam_hash: Content hash of the exam with its evidence.
     """

@@ -27,12 +27,12 @@ _BATCH = 512
 
 
 class ChunkSettings(Settings):
-    """Chunk size, chunk overlap and removal of duplicates."""
+    """Settings of how documents are split into passages."""
 
-    tokens: int = Field(default=200, ge=1, description="Most tokens (words) a passage may have.")
-    overlap: int = Field(
-        default=40, ge=0, description="Most tokens that a passage repeats of the one before it."
+    tokens: int = Field(
+        default=200, ge=1, description="largest number of tokens (words) per passage"
     )
+    overlap: int = Field(default=40, ge=0, description="chunk overlap, in tokens")
 
     @model_validator(mode="after")
     def _overlap_is_smaller(self) -> Self:

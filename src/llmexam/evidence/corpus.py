@@ -39,17 +39,20 @@ _BATCH = 512
 
 
 class CorpusSettings(Settings):
-    """Where documents are and how to read them."""
+    """A corpus: path and format of its documents."""
 
     shorthand = "path"
 
-    path: LocalPath = Field(description="A file, or a folder that is searched for files to read.")
+    path: LocalPath = Field(
+        description="a file, or a folder that is searched for files in known formats"
+    )
     format: CorpusFormat = Field(
-        default="auto", description="Format of the files; auto goes by their suffix."
+        default="auto", description="format of the files; auto uses their suffix"
     )
     fields: dict[str, str] = Field(
         default_factory=dict,
-        description="Which columns or keys hold `text`, `title` and `id`, where names differ.",
+        description="names of the columns or keys that hold `text`, `title` and `id`, if they "
+        "differ",
     )
 
     @field_validator("fields")
@@ -57,7 +60,7 @@ class CorpusSettings(Settings):
     def _require_known_fields(cls, fields: dict[str, str]) -> dict[str, str]:
         for name in fields:
             if name not in _FIELDS:
-                raise ValueError(f"a document has no field '{name}'. {nearest(name, _FIELDS)}")
+                raise ValueError(f"unknown document field '{name}'. {nearest(name, _FIELDS)}")
         return fields
 
 
@@ -108,10 +111,10 @@ def read_corpus(
                     yield from _documents(records, path, label, everywhere, here, counts)
             if counts.n_documents == before:
                 raise CorpusError(
-                    "no document has any text",
+                    "no document contains text",
                     file=settings.path,
                     field=settings.fields.get("text"),
-                    hint="Name the column that holds the text, as in text=context",
+                    hint="Set the column of the text, such as text=context",
                 )
 
 
@@ -125,12 +128,14 @@ def corpus_files(settings: CorpusSettings) -> list[tuple[Path, str]]:
     if path.is_file():
         return [(path, path.name.removesuffix(".gz").rpartition(".")[0] or path.name)]
     if not path.is_dir():
-        raise CorpusError("there is no such file or folder", file=path)
+        raise CorpusError("file or folder not found", file=path)
     wanted = {s for s, f in _SUFFIXES.items() if settings.format in ("auto", f)}
     files = sorted(p for p in path.rglob("*") if p.is_file() and _suffix(p) in wanted)
     if not files:
         raise CorpusError(
-            "the folder holds no file to read", file=path, hint=f"Known: {' '.join(sorted(wanted))}"
+            "the folder contains no file in a known format",
+            file=path,
+            hint=f"Known suffixes: {' '.join(sorted(wanted))}",
         )
     return [(file, file.relative_to(path).as_posix()) for file in files]
 
@@ -147,7 +152,7 @@ def _records(path: Path, label: str, settings: CorpusSettings) -> Iterator[Recor
             raise CorpusError(
                 f"cannot tell the format from the suffix '{path.suffix}'",
                 file=path,
-                hint=f"Name it: {', '.join(sorted(set(_SUFFIXES.values())))}",
+                hint=f"Set the format: {', '.join(sorted(set(_SUFFIXES.values())))}",
             )
         kind = found
     try:
@@ -164,13 +169,13 @@ def _records(path: Path, label: str, settings: CorpusSettings) -> Iterator[Recor
                 yield from corpus_formats.read_markdown(path, Path(label).stem)
     except UnicodeDecodeError as error:
         raise CorpusError(
-            f"is not UTF-8 text (byte {error.object[error.start]:#04x})",
+            f"expected UTF-8 text, got byte {error.object[error.start]:#04x}",
             file=path,
-            hint="Convert it to UTF-8, or name the right format",
+            hint="Convert it to UTF-8, or set the right format",
         ) from None
     except (EOFError, gzip.BadGzipFile, zlib.error) as error:
         raise CorpusError(
-            f"is a damaged gzip archive: {error}", file=path, hint="Get it again"
+            f"is a damaged gzip archive: {error}", file=path, hint="Download it again"
         ) from None
 
 
@@ -214,11 +219,11 @@ def _with_unique_ids(
     if not is_new.all():
         row, passage = batch[int(np.argmin(is_new))]
         raise CorpusError(
-            f"id '{passage.id}' is already the id of an earlier row",
+            f"duplicate id '{passage.id}'",
             file=path,
             row=row,
             field="id",
-            hint="Give every document an id of its own, or take another column as the id",
+            hint="Give every document a unique id, or use another column as id",
         )
     free = everywhere.add(keys)
     for (_, passage), is_free in zip(batch, free.tolist(), strict=True):

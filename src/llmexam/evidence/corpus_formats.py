@@ -40,13 +40,16 @@ def read_jsonl(path: Path, fields: Mapping[str, str]) -> Iterator[Record]:
             try:
                 record = json.loads(line.removeprefix(b"\xef\xbb\xbf") if row == 1 else line)
             except UnicodeDecodeError:
-                raise CorpusError("is not UTF-8 text", file=path, row=row) from None
+                raise CorpusError("expected UTF-8 text", file=path, row=row) from None
             except (ValueError, RecursionError) as error:
                 raise CorpusError(
-                    f"is not JSON: {error}", file=path, row=row, hint="Write one object a line"
+                    f"invalid JSON: {error}",
+                    file=path,
+                    row=row,
+                    hint="Write one JSON object per line",
                 ) from None
             if not isinstance(record, dict):
-                raise CorpusError("is not a JSON object", file=path, row=row)
+                raise CorpusError("expected a JSON object", file=path, row=row)
             names = {field: _pick(field, fields, record, path, row) for field in _USUAL}
             _check_repeated(line, names, path, row)
             never_seen -= {field for field in never_seen if fields[field] in record}
@@ -55,9 +58,7 @@ def read_jsonl(path: Path, fields: Mapping[str, str]) -> Iterator[Record]:
                 _check_characters(values, path, row)
             yield row, values
     for field in sorted(never_seen) if row else ():
-        raise CorpusError(
-            f"no row has this key to take the {field} from", file=path, field=fields[field]
-        )
+        raise CorpusError(f"no row has the key of the {field}", file=path, field=fields[field])
 
 
 def _check_repeated(line: bytes, names: Mapping[str, str | None], path: Path, row: int) -> None:
@@ -70,11 +71,11 @@ def _check_repeated(line: bytes, names: Mapping[str, str | None], path: Path, ro
         json.loads(line.decode("utf-8-sig"), object_pairs_hook=objects.append)
         if sum(key == name for key, _ in objects[-1]) > 1:
             raise CorpusError(
-                "stands twice in one object",
+                "key appears twice in one object",
                 file=path,
                 row=row,
                 field=name,
-                hint="Keep one of them",
+                hint="Remove one of them",
             )
 
 
@@ -85,11 +86,11 @@ def _check_characters(values: Sequence[str], path: Path, row: int) -> None:
             value.encode("utf-8")
         except UnicodeEncodeError as error:
             raise CorpusError(
-                f"holds half of a character (a lone surrogate) at place {error.start}",
+                f"incomplete character (lone surrogate) at position {error.start}",
                 file=path,
                 row=row,
                 field=field,
-                hint="Write the whole character",
+                hint="Write the complete character",
             ) from None
 
 
@@ -119,11 +120,11 @@ def read_csv(path: Path, fields: Mapping[str, str]) -> Iterator[Record]:
                 # More cells than columns: an unquoted comma has split a text.
                 if len(cells) != len(header):
                     raise CorpusError(
-                        f"has {len(cells)} cells but the header has {len(header)} columns",
+                        f"expected {len(header)} cells as in the header, got {len(cells)}",
                         file=path,
                         row=row,
-                        hint=f"Put texts that hold {'tabs' if tabs else 'commas'} or line breaks "
-                        'between double quotes ("...")',
+                        hint=f"Put texts that contain {'tabs' if tabs else 'commas'} or "
+                        'line breaks in double quotes ("...")',
                     )
                 id_, title, body = (
                     "" if place is None else cells[place]
@@ -132,10 +133,10 @@ def read_csv(path: Path, fields: Mapping[str, str]) -> Iterator[Record]:
                 yield row, (id_.strip(), title, body)
         except csv.Error as error:
             raise CorpusError(
-                f"is not CSV: {error}",
+                f"invalid CSV: {error}",
                 file=path,
                 row=row + 1,
-                hint='Inside a quoted field, write a double quote twice ("")',
+                hint='Inside a quoted field, write double quotes twice ("")',
             ) from None
 
 
@@ -147,7 +148,7 @@ def read_parquet(path: Path, fields: Mapping[str, str]) -> Iterator[Record]:
     try:
         file = pq.ParquetFile(path)
     except pa.ArrowException as error:
-        raise CorpusError(f"is not a Parquet file: {error}", file=path) from None
+        raise CorpusError(f"expected a Parquet file: {error}", file=path) from None
     with file:
         schema = file.schema_arrow.names
         names = {field: _pick(field, fields, schema, path, None) for field in _USUAL}
@@ -163,7 +164,7 @@ def read_parquet(path: Path, fields: Mapping[str, str]) -> Iterator[Record]:
                 f"is a damaged Parquet file: {str(error).splitlines()[0]}",
                 file=path,
                 row=row + 1,
-                hint="Get it again",
+                hint="Download it again",
             ) from None
 
 
@@ -173,7 +174,7 @@ def read_text(path: Path) -> Iterator[Record]:
     for row, paragraph in enumerate(_paragraphs(path), 1):
         yield row, ("", "", paragraph)
     if row == 0:
-        raise CorpusError("the file has no text", file=path)
+        raise CorpusError("the file contains no text", file=path)
 
 
 def read_markdown(path: Path, name: str) -> Iterator[Record]:
@@ -222,7 +223,7 @@ def _open(path: Path) -> IO[bytes]:
         start = cast(io.BufferedReader, stream).peek(1)
         if b"\0" in start:
             raise CorpusError(
-                "is binary, or not UTF-8: it holds NUL characters",
+                "expected UTF-8 text, got NUL characters (a binary file?)",
                 file=path,
                 hint="Give a text file in UTF-8",
             )
@@ -291,7 +292,7 @@ def _pick(
     if field in fields:
         if fields[field] not in present and not (row is not None and field != "text"):
             raise CorpusError(
-                f"there is no such column or key to take the {field} from",
+                f"no column or key with this name for the {field}",
                 file=path,
                 row=row,
                 field=fields[field],
@@ -301,11 +302,11 @@ def _pick(
     found = next((name for name in _USUAL[field] if name in present), None)
     if found is None and field == "text":
         raise CorpusError(
-            "no column or key looks like text",
+            "no column or key was recognized as text",
             file=path,
             row=row,
             field="text",
-            hint=f"Name one, as in text=NAME. Found: {', '.join(present)}",
+            hint=f"Set one, such as text=NAME. Found: {', '.join(present)}",
         )
     return found
 
@@ -320,11 +321,11 @@ def _values(
     for field, value in (("title", title), ("text", text)):
         if value is not None and not isinstance(value, str):
             raise CorpusError(
-                f"is {type(value).__name__}, not text", file=path, row=row, field=names[field]
+                f"expected text, got {type(value).__name__}", file=path, row=row, field=names[field]
             )
     if id_ is not None and not isinstance(id_, str | int):
         raise CorpusError(
-            f"is {type(id_).__name__}, not text or a whole number",
+            f"expected text or a whole number, got {type(id_).__name__}",
             file=path,
             row=row,
             field=names["id"],

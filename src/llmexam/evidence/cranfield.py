@@ -63,11 +63,11 @@ def read_cranfield(folder: str | Path) -> Cranfield:
 
 def _records(path: Path) -> Iterator[tuple[int, dict[str, str]]]:
     if not path.is_file():
-        raise CorpusError("there is no such file", file=path)
+        raise CorpusError("file not found", file=path)
     text = path.read_text(encoding="latin-1")
     starts = list(_RECORD.finditer(text))
     if not starts:
-        raise CorpusError("is not a Cranfield file: no line begins with .I", file=path)
+        raise CorpusError("expected a Cranfield file, but no line begins with .I", file=path)
     for here, after in zip(starts, [*starts[1:], None], strict=True):
         body = text[here.end() : after.start() if after else len(text)]
         parts = _FIELD.split(body)
@@ -92,5 +92,5 @@ def _judgements(path: Path, queries: dict[str, str]) -> Judgements:
     }
     unknown = sorted(set(judgements) - set(queries))
     if unknown:
-        raise CorpusError(f"judges query {unknown[0]}, which there is not", file=path)
+        raise CorpusError(f"judgement for unknown query {unknown[0]}", file=path)
     return judgements

@@ -127,7 +127,7 @@ def read_qrels(path: str | Path) -> Judgements:
     try:
         lines = file.read_text(encoding="utf-8-sig").splitlines()
     except UnicodeDecodeError:
-        raise CorpusError("is not UTF-8 text", file=file) from None
+        raise CorpusError("expected UTF-8 text", file=file) from None
     for row, line in enumerate(lines, 1):
         cells = line.split()
         if not cells:
@@ -140,12 +140,12 @@ def read_qrels(path: str | Path) -> Judgements:
             if row == 1 and not cells[-1].lstrip("-").isdigit():
                 continue
             raise CorpusError(
-                "is not a judgement",
+                "expected a relevance judgement",
                 file=file,
                 row=row,
                 hint="Write: query 0 document grade",
             ) from None
         judgements.setdefault(cells[0], {})[cells[-2]] = grade
     if not judgements:
-        raise CorpusError("the file holds no judgement", file=file)
+        raise CorpusError("the file contains no judgements", file=file)
     return judgements

@@ -21,7 +21,7 @@ def parse_query_form(form: str) -> QueryForm:
         if form == name:
             return name
     raise SettingsError(
-        f"there is no query form '{form}'", field="query_form", hint=nearest(form, QUERY_FORMS)
+        f"unknown query formulation '{form}'", field="query_form", hint=nearest(form, QUERY_FORMS)
     )
 
 

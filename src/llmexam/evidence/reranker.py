@@ -31,17 +31,20 @@ _PAIRS_A_CALL = 20_000
 
 
 class RerankEncoding(Settings):
-    """Encoding of a question and a passage as the input of a reranker."""
+    """Settings of how query and passage are turned into tokens."""
 
     max_tokens: int = Field(
-        256, ge=16, le=8192, description="tokens of query and passage, special ones too"
+        256,
+        ge=16,
+        le=8192,
+        description="longest pair of query and passage, in tokens, special tokens included",
     )
     query_form: QueryForm = Field(
         "prompt+options",
-        description="the query; of several, the one that likes a passage most counts",
+        description="query formulation; of several queries, the maximum score counts",
     )
     layout: Literal["query|passage", "passage|query"] = Field(
-        "query|passage", description="which comes first; the passage is cut, never the query"
+        "query|passage", description="order of query and passage; only the passage is truncated"
     )
 
     @property
@@ -51,19 +54,19 @@ class RerankEncoding(Settings):
 
 
 class RerankerSettings(Settings):
-    """Model, depth and encoding of a reranker."""
+    """A reranker of the retrieved passages."""
 
     shorthand = "model"
 
     model: ModelRef = Field(
-        description="a folder that `llmexam train` made, or a published cross-encoder",
+        description="a model folder from `llmexam train`, or a published cross-encoder",
         min_length=1,
     )
-    depth: int = Field(
-        20, ge=1, le=1000, description="passages that are retrieved and put in a new order"
-    )
+    depth: int = Field(20, ge=1, le=1000, description="number of retrieved passages to rerank")
     precision: Literal["auto", "fp32", "bf16"] = Field(
-        "auto", description="'auto' takes bf16 where the processor multiplies it fast"
+        "auto",
+        description="numeric precision; 'auto' uses bf16 where the processor has fast bf16 "
+        "arithmetic, else fp32",
     )
     device: str = Field("cpu", description="torch device, such as 'cpu' or 'cuda'")
 
@@ -138,10 +141,10 @@ def load_reranker(settings: RerankerSettings) -> Reranker:
     card = read_card(folder.path)
     if card is not None and card.family != FAMILY:
         raise SettingsError(
-            f"the model was trained for solver '{card.family}', not as a reranker",
+            f"expected a reranker, got a model trained for solver '{card.family}'",
             file=folder.path,
             field="reranker.model",
-            hint="Train one with `family: reranker`, or name a published cross-encoder",
+            hint="Train one with `family: reranker`, or use a published cross-encoder",
         )
     values = card.encoding if card else {}
     encoding = read_card_values(RerankEncoding, values, folder.path, field="encoding")

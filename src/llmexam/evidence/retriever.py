@@ -77,7 +77,7 @@ def check_given(given: str) -> None:
     """
     if given not in get_args(Given):
         raise SettingsError(
-            f"passages that are given cannot be treated as '{given}'",
+            f"unknown treatment of given passages: '{given}'",
             field="given",
             hint=nearest(given, get_args(Given)),
         )
@@ -112,7 +112,7 @@ def attach_passages(
     """
     check_given(given)
     if k < 1:
-        raise SettingsError(f"k must be at least 1, not {k}", field="k")
+        raise SettingsError(f"expected k of at least 1, got {k}", field="k")
     asking = [q for q in exam if not (given == "keep" and q.passages)]
     queries = [make_queries(question, query_form) for question in asking]
     flat = [query for of_question in queries for query in of_question]

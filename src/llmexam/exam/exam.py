@@ -36,11 +36,11 @@ class Exam:
             earlier = first_row.setdefault(question.id, row)
             if earlier != row:
                 raise ExamError(
-                    f"id '{question.id}' is already the id of row {earlier}",
+                    f"duplicate id '{question.id}', first used in row {earlier}",
                     file=self.source or None,
                     row=row,
                     field="id",
-                    hint="Give every question an id of its own",
+                    hint="Give every question a unique id",
                 )
 
     def __len__(self) -> int:

@@ -20,7 +20,9 @@ def letter_of(index: int) -> str:
         ExamError: The index is not in 0..25.
     """
     if not 0 <= index < MAX_OPTIONS:
-        raise ExamError(f"option index {index} has no letter", hint="Indices run from 0 to 25")
+        raise ExamError(
+            f"expected an option index from 0 to 25, got {index}", hint="Use at most 26 options"
+        )
     return ascii_uppercase[index]
 
 
@@ -35,5 +37,5 @@ def index_of(letter: str, n_options: int = MAX_OPTIONS) -> int:
     """
     face = letter.strip().upper()
     if len(face) != 1 or face not in ascii_uppercase[:n_options]:
-        raise ExamError(f"answer '{letter}' is not one of A-{ascii_uppercase[n_options - 1]}")
+        raise ExamError(f"expected an answer of A-{ascii_uppercase[n_options - 1]}, got '{letter}'")
     return ascii_uppercase.index(face)

@@ -18,7 +18,7 @@ _NOTHING: Mapping[str, str] = MappingProxyType({})
 
 @dataclass(frozen=True, slots=True)
 class Passage:
-    """A piece of text that may contain evidence.
+    """A passage of text, used as evidence.
 
     Attributes:
         text: The text of the passage.
@@ -35,7 +35,7 @@ class Passage:
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """A question with its options and evidence.
+    """A question with its options and its evidence.
 
     Attributes:
         id: Unique within its exam.
@@ -56,13 +56,14 @@ class Question:
     def __post_init__(self) -> None:
         if not MIN_OPTIONS <= len(self.options) <= MAX_OPTIONS:
             raise ExamError(
-                f"question '{self.id}' has {len(self.options)} options",
-                hint=f"A question has {MIN_OPTIONS} to {MAX_OPTIONS} options",
+                f"question '{self.id}': expected {MIN_OPTIONS} to {MAX_OPTIONS} "
+                f"options, got {len(self.options)}",
+                hint="Correct the number of options",
             )
         if self.answer is not None and not 0 <= self.answer < len(self.options):
             raise ExamError(
-                f"question '{self.id}' has answer index {self.answer} "
-                f"but {len(self.options)} options"
+                f"question '{self.id}': expected an answer index from 0 to "
+                f"{len(self.options) - 1}, got {self.answer}"
             )
 
     @property

@@ -37,17 +37,17 @@ def check_scores_name(path: str | Path) -> None:
     suffix = Path(path).suffix
     if suffix.lower() in _OTHER_FORMS:
         raise ScoreError(
-            f"scores are written as Parquet, which a name that ends in {suffix} denies",
+            f"expected an output path that ends in .parquet, got {suffix}",
             file=path,
-            hint=f"Name it {Path(path).with_suffix('.parquet').name}; ranked answers, in a "
-            "submission, are CSV",
+            hint=f"Name it {Path(path).with_suffix('.parquet').name}; CSV is for "
+            "submissions (ranked answers)",
         )
 
 
 def write_scores(
     path: str | Path, scores: ScoreMatrix, metadata: Mapping[str, str] | None = None
 ) -> None:
-    """Write scores to a Parquet file atomically.
+    """Write scores to a Parquet file, atomically.
 
     Columns: `id`; `scores`, a list of float32 for the options that are present; `truncated`.
 
@@ -64,8 +64,8 @@ def write_scores(
     holes = (~scores.present[:, :-1] & scores.present[:, 1:]).any(axis=1)
     if holes.any():
         raise ScoreError(
-            f"question '{scores.question_ids[int(np.argmax(holes))]}' lacks an option that is "
-            "not its last",
+            f"question '{scores.question_ids[int(np.argmax(holes))]}' has a gap in "
+            "its options: only trailing options may be missing",
             file=path,
         )
     offsets = np.concatenate([[0], np.cumsum(scores.n_options)]).astype(np.int32)
@@ -80,7 +80,7 @@ def write_scores(
 
 
 def read_scores(path: str | Path) -> tuple[ScoreMatrix, dict[str, str]]:
-    """Read scores and their provenance.
+    """Read a score file and its metadata.
 
     Raises:
         ScoreError: The file is missing, damaged or not a score file.
@@ -88,7 +88,9 @@ def read_scores(path: str | Path) -> tuple[ScoreMatrix, dict[str, str]]:
     path = Path(path)
     if not path.is_file():
         raise ScoreError(
-            "is a folder" if path.is_dir() else "does not exist", file=path, hint="Check the path"
+            "expected a score file, got a folder" if path.is_dir() else "file not found",
+            file=path,
+            hint="Check the path",
         )
     try:
         table = pq.read_table(
@@ -98,13 +100,13 @@ def read_scores(path: str | Path) -> tuple[ScoreMatrix, dict[str, str]]:
         metadata = json.loads((table.schema.metadata or {}).get(_METADATA_KEY, b"{}"))
     except (pa.ArrowException, OSError, ValueError) as error:
         raise ScoreError(
-            f"is no Parquet file, or a damaged one: {str(error).splitlines()[0]}",
+            f"expected a Parquet file: {str(error).splitlines()[0]}",
             file=path,
-            hint="Score the exam again",
+            hint="Write it again with `llmexam solve`",
         ) from None
     if not table.schema.equals(_SCHEMA, check_metadata=False) or not isinstance(metadata, dict):
         raise ScoreError(
-            f"has the columns {columns or 'none'}",
+            f"expected the columns of a score file, got {columns or 'none'}",
             file=path,
             hint="Score files have id (string), scores (list<float>) and truncated (bool)",
         )
@@ -116,5 +118,5 @@ def read_scores(path: str | Path) -> tuple[ScoreMatrix, dict[str, str]]:
         )
     except (ScoreError, ValueError, TypeError) as error:
         message = error.message if isinstance(error, ScoreError) else str(error)
-        raise ScoreError(message, file=path, hint="Score the exam again") from None
+        raise ScoreError(message, file=path, hint="Write it again with `llmexam solve`") from None
     return scores, {str(key): str(value) for key, value in metadata.items()}

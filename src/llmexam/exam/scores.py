@@ -39,14 +39,16 @@ class ScoreMatrix:
                 f"for {len(self.question_ids)} questions"
             )
         if self.truncated.shape != (shape[0],):
-            raise ScoreError(f"truncated has shape {self.truncated.shape}, not ({shape[0]},)")
+            raise ScoreError(
+                f"expected truncated of shape ({shape[0]},), got {self.truncated.shape}"
+            )
         bad = ~np.isfinite(self.values) & self.present
         if bad.any():
             row, column = (int(i) for i in np.argwhere(bad)[0])
             raise ScoreError(
-                f"question '{self.question_ids[row]}' option {letter_of(column)} "
-                f"has score {self.values[row, column]}",
-                hint="Scores must be finite numbers",
+                f"question '{self.question_ids[row]}', option {letter_of(column)}: "
+                f"expected a finite score, got {self.values[row, column]}",
+                hint="Return finite numbers",
             )
 
     @classmethod

@@ -46,9 +46,10 @@ def split_exam(
     shares = dict(fractions) if fractions else {"train": 0.7, "dev": 0.15, "test": 0.15}
     if any(not share > 0 for share in shares.values()) or abs(sum(shares.values()) - 1) > 1e-6:
         raise ExamError(
-            f"shares {', '.join(f'{share:g}' for share in shares.values())} do not add up to 1",
+            "expected positive shares that add up to 1, got "
+            f"{', '.join(f'{share:g}' for share in shares.values())}",
             field="split",
-            hint="Give positive shares such as 0.7,0.15,0.15",
+            hint="Write, for example, 0.7,0.15,0.15",
         )
     parts = _deal(exam, np.array(list(shares.values())), seed, stratify, group_by)
     for name, part in zip(shares, parts, strict=True):
@@ -56,7 +57,7 @@ def split_exam(
             raise ExamError(
                 f"part '{name}' of {len(exam)} questions would be empty",
                 file=exam.source or None,
-                hint="Give it a larger share, or group less",
+                hint="Increase its share, or use a grouping with smaller groups",
             )
     return dict(zip(shares, parts, strict=True))
 
@@ -69,7 +70,7 @@ def k_folds(
     stratify: str | None = "answer",
     group_by: str | None = None,
 ) -> tuple[Indices, ...]:
-    """Split the questions of an exam into folds of about equal size.
+    """Split the questions of an exam into folds of similar size.
 
     Args:
         exam: The exam.
@@ -85,17 +86,19 @@ def k_folds(
         ExamError: There are fewer questions or groups than folds, or a key is unknown.
     """
     if n_folds < 2:
-        raise ExamError(f"{n_folds} folds are too few", field="folds", hint="Take 2 or more")
+        raise ExamError(
+            f"expected at least 2 folds, got {n_folds}", field="folds", hint="Use 2 or more"
+        )
     parts = []
     # Checked first: a mistyped number could exceed the size limit of an array below.
     if n_folds <= len(exam):
         parts = _deal(exam, np.full(n_folds, 1 / n_folds), seed, stratify, group_by)
     if not parts or any(not len(part) for part in parts):
         raise ExamError(
-            f"{len(exam)} questions cannot fill {n_folds} folds",
+            f"cannot make {n_folds} folds of {len(exam)} questions",
             file=exam.source or None,
             field="folds",
-            hint="Take fewer folds, or group less",
+            hint="Use fewer folds, or a grouping with smaller groups",
         )
     return tuple(parts)
 

@@ -27,16 +27,16 @@ def submission_text(scores: ScoreMatrix, k: int = 3) -> str:
         SubmissionError: `k` is less than 1, or there are no questions.
     """
     if k < 1:
-        raise SubmissionError(f"k is {k}", field="k", hint="Take 1 or more")
+        raise SubmissionError(f"expected k of at least 1, got {k}", field="k", hint="Use 1 or more")
     if not len(scores):
-        raise SubmissionError("there are no questions to answer")
+        raise SubmissionError("the submission has no questions")
     best = scores.ranking[:, :k].tolist()
     predictions = [" ".join(letter_of(i) for i in row if i >= 0) for row in best]
     return csv_text(_COLUMNS, zip(scores.question_ids, predictions, strict=True))
 
 
 def write_submission(path: str | Path, scores: ScoreMatrix, k: int = 3) -> None:
-    """Write `submission_text` to a file atomically; an existing file is replaced.
+    """Write a submission to a file, atomically; an existing file is replaced.
 
     Raises:
         SubmissionError: `k` is less than 1, or there are no questions.
@@ -45,7 +45,7 @@ def write_submission(path: str | Path, scores: ScoreMatrix, k: int = 3) -> None:
 
 
 def read_submission(path: str | Path, exam: Exam | None = None) -> dict[str, tuple[int, ...]]:
-    """Read a submission; repeated letters stay, because the metric defines how they count.
+    """Read a submission; repeated letters are not removed.
 
     Args:
         path: The file.
@@ -74,7 +74,7 @@ def read_submission(path: str | Path, exam: Exam | None = None) -> dict[str, tup
     for row, (question_id, prediction) in enumerate(records, 1):
         if question_id in first_row:
             raise SubmissionError(
-                f"id '{question_id}' is already the id of row {first_row[question_id]}",
+                f"duplicate id '{question_id}', first used in row {first_row[question_id]}",
                 file=path,
                 row=row,
                 field="id",
@@ -83,17 +83,17 @@ def read_submission(path: str | Path, exam: Exam | None = None) -> dict[str, tup
         first_row[question_id] = row
         if exam is not None and question_id not in n_options:
             raise SubmissionError(
-                f"id '{question_id}' is no question of {exam.source or 'the exam'}",
+                f"unknown id '{question_id}': no such question in {exam.source or 'the exam'}",
                 file=path,
                 row=row,
                 field="id",
-                hint="Is it the submission of another exam?",
+                hint="Check that the submission belongs to this exam",
             )
         answers[question_id] = _indices(
             prediction, n_options.get(question_id, MAX_OPTIONS), Path(path), row
         )
     if not answers:
-        raise SubmissionError("has no predictions", file=path)
+        raise SubmissionError("the file has no predictions", file=path)
     if exam is not None:
         _check_complete(answers, exam, path)
     return answers
@@ -102,7 +102,7 @@ def read_submission(path: str | Path, exam: Exam | None = None) -> dict[str, tup
 def validate_submission(
     path: str | Path, exam: Exam, *, k: int = 3, strict: bool = True
 ) -> dict[str, tuple[int, ...]]:
-    """Check that any grader would accept a submission, and return it as `read_submission` does.
+    """Validate a submission strictly, and return it as `read_submission` does.
 
     Args:
         path: The file.
@@ -119,19 +119,20 @@ def validate_submission(
         letters = " ".join(letter_of(i) for i in prediction)
         if len(prediction) > k:
             raise SubmissionError(
-                f"'{letters}' has {len(prediction)} letters for question '{question_id}'",
+                f"question '{question_id}': expected at most {k} letters, got "
+                f"{len(prediction)} in '{letters}'",
                 file=path,
                 row=row,
                 field="prediction",
-                hint=f"Give at most {k}",
+                hint="Remove the last ones",
             )
         if strict and len(set(prediction)) < len(prediction):
             raise SubmissionError(
-                f"'{letters}' repeats a letter for question '{question_id}'",
+                f"question '{question_id}': expected distinct letters, got '{letters}'",
                 file=path,
                 row=row,
                 field="prediction",
-                hint="Graders treat repeats differently: give each letter once",
+                hint="Give each letter once; graders treat repeated letters differently",
             )
     return answers
 
@@ -144,12 +145,12 @@ def _records(source: SourceFile) -> Iterator[tuple[str, str]]:
                 f"column '{name}' is missing; the header has: {', '.join(header)}",
                 file=source.path,
                 field=name,
-                hint="The form is id,prediction",
+                hint="The format is id,prediction",
             )
     if len(header) > len(_COLUMNS):
         extra = ", ".join(name for name in header if name not in _COLUMNS)
         raise SubmissionError(
-            f"there are more columns than id and prediction: {extra}",
+            f"expected the columns id and prediction, got others as well: {extra}",
             file=source.path,
             hint="Remove them",
         )
@@ -171,16 +172,16 @@ def _indices(prediction: str, n_options: int, path: Path, row: int) -> tuple[int
             file=path,
             row=row,
             field="prediction",
-            hint="Write letters such as 'B A D'",
+            hint="Write letters, such as 'B A D'",
         )
     for letter in letters:
         if not ("A" <= letter <= letter_of(n_options - 1) and len(letter) == 1):
             raise SubmissionError(
-                f"'{letter}' is not one of A-{letter_of(n_options - 1)}",
+                f"expected letters of A-{letter_of(n_options - 1)}, got '{letter}'",
                 file=path,
                 row=row,
                 field="prediction",
-                hint="Write capital letters with spaces between them, such as 'B A D'",
+                hint="Write capital letters separated by spaces, such as 'B A D'",
             )
     return tuple(index_of(letter) for letter in letters)
 
@@ -191,8 +192,8 @@ def _check_complete(answers: dict[str, tuple[int, ...]], exam: Exam, path: str |
         shown = ", ".join(f"'{question_id}'" for question_id in missing[:5])
         more = f" and {len(missing) - 5} more" if len(missing) > 5 else ""
         raise SubmissionError(
-            f"{len(missing)} of {len(exam)} questions are not answered: {shown}{more}",
+            f"{len(missing)} of {len(exam)} questions have no prediction: {shown}{more}",
             file=path,
             field="id",
-            hint="Add a row for each",
+            hint="Add a row for each of them",
         )

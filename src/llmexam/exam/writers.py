@@ -38,7 +38,7 @@ class LongRow(NamedTuple):
 
 
 def write_exam(path: str | Path, exam: Exam, *, format: str) -> None:
-    """Write an exam to a file atomically.
+    """Write an exam to a file, atomically.
 
     Args:
         path: The file; an existing one is replaced.
@@ -49,9 +49,11 @@ def write_exam(path: str | Path, exam: Exam, *, format: str) -> None:
         ExamError: The format is unknown or cannot store this exam.
     """
     if format not in WRITERS:
-        raise ExamError(f"no exam can be written as '{format}'", hint=nearest(format, WRITERS))
+        raise ExamError(
+            f"exams cannot be written in format '{format}'", hint=nearest(format, WRITERS)
+        )
     if not len(exam):
-        raise ExamError("an exam of no questions is not written", file=path)
+        raise ExamError("cannot write an exam without questions", file=path)
     write_text(path, WRITERS[format](exam))
 
 
@@ -69,7 +71,7 @@ def what_is_lost(exam: Exam, format: str) -> tuple[str, ...]:
 
 
 def to_long(exam: Exam) -> list[LongRow]:
-    """Return an exam in long format: one row per option, in order.
+    """Return an exam in long format: one row per option.
 
     Raises:
         ExamError: A question has no answer.
@@ -82,7 +84,7 @@ def to_long(exam: Exam) -> list[LongRow]:
                 file=exam.source or None,
                 row=row,
                 field="answer",
-                hint="Leave questions without answers out",
+                hint="Remove questions without answers",
             )
         rows += [
             LongRow(question.id, question.prompt, option, int(i == question.answer))
@@ -105,7 +107,7 @@ def csv_text(header: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:
     text = out.getvalue()
     if "\0" in text:
         raise ExamError(
-            "a text holds a NUL character, which CSV cannot carry", hint="Use --to jsonl"
+            "expected text without NUL characters, which CSV cannot store", hint="Use --to jsonl"
         )
     return text
 
@@ -114,16 +116,16 @@ def _kaggle(exam: Exam) -> str:
     counts = {len(question.options) for question in exam}
     if len(counts) > 1:
         raise ExamError(
-            f"questions have {min(counts)} to {max(counts)} options, and this form has one "
-            "column an option",
+            f"expected the same number of options in all questions, got {min(counts)} "
+            f"to {max(counts)}: this format has one column per option",
             hint="Use --to jsonl",
         )
     letters = [letter_of(i) for i in range(counts.pop())]
     some_answer = any(question.answer is not None for question in exam)
     if some_answer and not exam.is_labelled:
         raise ExamError(
-            "some questions have answers and some have none",
-            hint="Use --to jsonl, or leave those without out",
+            "some questions have answers and others have none",
+            hint="Use --to jsonl, or remove the questions without answers",
         )
     has_context = any(question.passages for question in exam)
     keys = list(dict.fromkeys(key for question in exam for key in question.metadata))
@@ -146,7 +148,7 @@ def _check_keys(keys: Sequence[str], taken: set[str]) -> None:
         is_letter = len(key) == 1 and "A" <= key <= "Z"
         if key in taken or is_letter or key != key.strip():
             raise ExamError(
-                f"metadata '{key}' cannot be the name of a column", hint="Use --to jsonl"
+                f"metadata '{key}' cannot be a column name in this format", hint="Use --to jsonl"
             )
 
 
@@ -185,8 +187,8 @@ def _alpaca(exam: Exam) -> str:
         text = render_input(question.prompt, question.options)
         if parse_input(text) != (question.prompt, question.options):
             raise ExamError(
-                f"question '{question.id}' cannot be told apart from its options again: "
-                "a text has a line that opens like an option ('A:', 'B:', ...)",
+                f"question '{question.id}' contains a line that starts like an option "
+                "('A:', 'B:', ...), so it could not be read back",
                 file=exam.source or None,
                 row=row,
                 hint="Reword that line, or use --to jsonl",

@@ -183,5 +183,9 @@ class ReportContent(RunContent):
         n_cut = max(int(scores.truncated.sum()), evaluation.n_truncated if evaluation else 0)
         return (
             Fact("Questions", f"{len(self.exam):,}", detail),
-            Fact("Truncated", f"{n_cut:,}", "had evidence cut" if n_cut else "no evidence was cut"),
+            Fact(
+                "Truncated",
+                f"{n_cut:,}",
+                "had truncated context" if n_cut else "no context was truncated",
+            ),
         )

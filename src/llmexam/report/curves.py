@@ -54,8 +54,8 @@ def risk_coverage_curve(points: Sequence[CoveragePoint]) -> Markup:
     frame = Frame(
         _QUARTERS,
         [share * top for share in _QUARTERS],
-        "Share of questions answered",
-        "Share of those wrong",
+        "Share of questions answered (coverage)",
+        "Share of these that is wrong (risk)",
         "{:.2f}".format,
     )
     line = [(p.coverage, p.risk) for p in kept]

@@ -37,10 +37,10 @@ def evaluation_summary(result: Evaluation, *, slices: bool = True) -> list[Rende
             )
         )
     if result.n_truncated:
-        shown.append(Text(f"Evidence was cut for {result.n_truncated} questions"))
+        shown.append(Text(f"Context was truncated for {result.n_truncated} questions"))
     smallest = (
-        f"Smallest difference in {primary.label} that {result.n_items} questions can be "
-        f"expected to show: {primary.minimum_detectable_difference:.4f}"
+        f"Minimum detectable difference in {primary.label} with {result.n_items} "
+        f"questions: {primary.minimum_detectable_difference:.4f}"
     )
     return [*shown, plain_text(smallest)]
 
@@ -51,7 +51,7 @@ def comparison_summary(result: Comparison) -> list[RenderableType]:
     table.add_row(plain_text(result.name_a), *_cells(result.a))
     table.add_row(plain_text(result.name_b), *_cells(result.b), end_section=True)
     table.add_row("difference", *_cells(result.difference))
-    how = "all sign flips counted" if result.p_value_exact else f"{result.n_resamples} sign flips"
+    how = "all sign flips" if result.p_value_exact else f"{result.n_resamples} sign flips"
     return [
         table,
         Text(f"p value {result.p_value:.4g} (paired permutation test, {how})"),
@@ -60,7 +60,7 @@ def comparison_summary(result: Comparison) -> list[RenderableType]:
             f"{result.name_b} on {result.n_worse}"
         ),
         Text(
-            "Smallest difference that these pairs can be expected to show: "
+            "Minimum detectable difference with these pairs: "
             f"{result.minimum_detectable_difference:.4f}"
         ),
     ]
@@ -75,7 +75,7 @@ def ensemble_table(
     *,
     out_of_fold: bool,
 ) -> Table:
-    """Return weights, and where there are answers scores and gains, of an ensemble's members.
+    """Return the members of an ensemble with weights and, if graded, scores and gains.
 
     Args:
         method: How the members are combined.
@@ -111,7 +111,7 @@ def _scores(result: Evaluation) -> Table:
 
 
 def _letters(result: ChoiceDiagnostics) -> Table:
-    table = Table("place", "answers", "first choices", "recall")
+    table = Table("letter", "right answers", "first choices", "recall")
     for row in result.letters:
         recall = "-" if row.recall is None else f"{row.recall:.4f}"
         table.add_row(row.letter, str(row.n_answers), str(row.n_chosen), recall)

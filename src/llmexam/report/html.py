@@ -80,7 +80,7 @@ def render_page(
 def write_report(
     path: str | Path, content: RunContent, sections: Sequence[Section[Any]] = CHOICE_SECTIONS
 ) -> None:
-    """Write the report to a file, whole or not at all. Arguments as for `render_report`."""
+    """Write the report to a file, atomically. Arguments are those of `render_report`."""
     write_text(path, render_report(content, sections))
 
 

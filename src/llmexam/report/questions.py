@@ -157,7 +157,7 @@ class QuestionViews:
         rank = int(self._grades.answer_rank[row])
         tied = "All options tied" if self._grades.tied[row] else ""
         if rank == 0:
-            return "open", f"{tied}, answer not known" if tied else "Answer not known"
+            return "open", f"{tied}, answer unknown" if tied else "Answer unknown"
         if rank == 1:
             return "right", f"{tied}, counted as right" if tied else "Right"
         if not tied and self._grades.tied_first[row]:
@@ -188,7 +188,7 @@ class QuestionViews:
             if shares is not None:
                 parts[1] += f" at {self._certainty(row, question.answer)}"
             else:
-                parts[1] += f", {fixed(-float(self._grades.answer_margin[row]))} behind"
+                parts[1] += f", {fixed(-float(self._grades.answer_margin[row]))} lower"
         return ", ".join(parts)
 
     def _options(

@@ -109,9 +109,9 @@ def splits_caption(results: Mapping[str, Any]) -> str:
     told = results["over_splits"]
     return (
         f"Means over {told['n_splits']} random splits of the same questions, with "
-        f"{told['level']:.0%} t intervals over splits. The splits overlap: an interval tells how "
-        "well so many splits give the mean over all splits of these questions, not what a new "
-        "exam would give."
+        f"{told['level']:.0%} t intervals over splits. The splits overlap: the "
+        "interval describes the mean over all splits of these questions, not the "
+        "result on a new exam."
     )
 
 
@@ -130,11 +130,11 @@ def dry_run_summary(
         findings: What a person should know before.
     """
     rows = {
-        "questions of an epoch": count(estimate.n_questions),
-        "tokens of an epoch": count(estimate.n_tokens),
+        "questions per epoch": count(estimate.n_questions),
+        "tokens per epoch": count(estimate.n_tokens),
         "steps": count(estimate.n_steps),
-        "questions with cut evidence": count(estimate.n_truncated),
-        "share of the evidence cut": f"{estimate.share_cut:.1%}",
+        "questions with truncated evidence": count(estimate.n_truncated),
+        "share of truncated evidence": f"{estimate.share_cut:.1%}",
         **({} if estimate.seconds is None else {"predicted time": duration(estimate.seconds)}),
         "predicted peak memory": f"{estimate.peak_mb:,.0f} MB",
         **estimate.details,
@@ -166,13 +166,15 @@ def training_summary(results: Mapping[str, Any], folder: str) -> list[Renderable
     for row in rows:
         exam, over, random, longest = row[0], *row[n_columns:]
         gain = "" if over == "-" else f"gain over {over}; "
-        shown.append(plain_text(f"{exam}: {gain}random {random}, always the longest {longest}"))
+        shown.append(plain_text(f"{exam}: {gain}random {random}, longest option {longest}"))
     for name, told in results["exams"].items():
         if over_runs := told["over_runs"]:
             shown.append(
                 plain_text(
-                    f"{name}, {len(told['runs'])} seeds: mean {over_runs['mean']:.4f}, standard "
-                    f"deviation {over_runs['standard_deviation']:.4f}; above: all together"
+                    f"{name}, {len(told['runs'])} seeds: mean "
+                    f"{over_runs['mean']:.4f}, standard deviation "
+                    f"{over_runs['standard_deviation']:.4f}; the table shows all "
+                    "seeds together"
                 )
             )
     if "over_splits" in results:

@@ -126,10 +126,10 @@ def add_to_index(
         chunking = ChunkSettings.parse(manifest.chunking, subject="the index's chunking")
     elif chunking is not None and chunking.model_dump() != manifest.chunking:
         raise IndexMismatchError(
-            f"the index has {manifest.chunking}, but {chunking.model_dump()} is asked for",
+            f"expected an index with chunking {chunking.model_dump()}, got {manifest.chunking}",
             file=folder,
             field="chunking",
-            hint="Leave the chunking out to use that of the index",
+            hint="Leave out the chunking to use that of the index",
         )
     reading = _Reading(corpora, chunking, deduplicate, progress)
     index = open_index(folder, encoder=encoder, model=model)
@@ -202,10 +202,10 @@ def read_ids(path: str | Path) -> list[str]:
     try:
         lines = Path(path).read_text(encoding="utf-8-sig").splitlines()
     except UnicodeDecodeError:
-        raise CorpusError("is not UTF-8 text", file=path) from None
+        raise CorpusError("expected UTF-8 text", file=path) from None
     ids = [line.strip() for line in lines if line.strip()]
     if not ids:
-        raise CorpusError("the file holds no id", file=path)
+        raise CorpusError("the file contains no ids", file=path)
     return ids
 
 
@@ -226,7 +226,7 @@ class _Reading:
             for one in corpora
         ]
         if not self._corpora:
-            raise SettingsError("no corpus is named", field="corpora")
+            raise SettingsError("no corpus is given", field="corpora")
         self._chunking = chunking
         self._deduplicate = deduplicate
         self._progress = progress

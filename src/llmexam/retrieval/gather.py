@@ -50,7 +50,9 @@ def gather_evidence(
     if not plan.searches:
         asked = exam.without_passages() if plan.given == "drop" else exam
         n_given = sum(bool(question.passages) for question in asked)
-        return asked, {"evidence": f"as given, for {n_given} of {len(asked)} questions"}
+        return asked, {
+            "evidence": f"as given with the questions, for {n_given} of {len(asked)} questions"
+        }
     indexes = [Path(path) for path in plan.index]
     if plan.corpus:
         indexes += [_build(plan, kind, stages, folder) for kind in plan.kinds]
@@ -58,10 +60,11 @@ def gather_evidence(
     asked = _search(plan, exam, indexes, list(hashes.values()), stages)
     n_found = sum(bool(question.passages) for question in asked)
     return asked, {
-        "evidence": f"for {n_found} of {len(asked)} questions; given passages: {plan.given}",
+        "evidence": f"for {n_found} of {len(asked)} questions; passages in the exam file: "
+        f"{plan.given}",
         "search": f"{plan.query_form}, up to {plan.k} passages, "
         + ("one index" if len(indexes) == 1 else "reciprocal rank fusion")
-        + (f", chosen among {plan.reranker.depth} by a reranker" if plan.reranker else ""),
+        + (f", reranked from the top {plan.reranker.depth}" if plan.reranker else ""),
         **{f"index {path}": found for path, found in hashes.items()},
     }
 
@@ -133,8 +136,8 @@ def missing_evidence(exam: Exam, solvers: Sequence[str]) -> tuple[Finding, ...]:
     if not readers or not rows:
         return ()
     message = (
-        f"{len(rows)} of {len(exam)} questions have no passages, which {' and '.join(readers)} "
-        "would read: add evidence (a corpus or an index)"
+        f"{len(rows)} of {len(exam)} questions have no passages for "
+        f"{' and '.join(readers)}: add evidence (a corpus or an index)"
     )
     return (Finding("no evidence", "warning", message, rows),)
 

@@ -16,25 +16,37 @@ from llmexam.settings.kinds import ModelRef, SampleOrPath
 
 
 class EvidencePlan(Settings):
-    """Where evidence comes from."""
+    """Source of the evidence: passages of the exam file, or retrieval."""
 
     corpus: OneOrMany[CorpusSettings] = Field((), description="corpora to index and search")
     index: OneOrMany[SampleOrPath] = Field((), description="folders of existing indexes")
     kinds: tuple[KindName, ...] = Field(
-        ("sparse",), min_length=1, description="indexes to build; several are fused"
+        ("sparse",),
+        min_length=1,
+        description="kinds of index to build; several are combined by reciprocal rank fusion",
     )
-    model: ModelRef = Field("bundled", description="bi-encoder of the dense index")
+    model: ModelRef = Field(
+        "bundled",
+        description="bi-encoder of the dense index: 'bundled', a local folder, or a Hugging Face "
+        "model name",
+    )
     chunking: ChunkSettings = Field(
-        ChunkSettings(), description="how documents are cut into passages"
+        ChunkSettings(), description="how documents are split into passages"
     )
-    query_form: QueryForm = Field("prompt+each-option", description="what is looked for")
-    k: int = Field(4, ge=1, le=1000, description="passages a question gets")
+    query_form: QueryForm = Field(
+        "prompt+each-option",
+        description="query formulation. prompt: question text; prompt+options: question text and "
+        "all options; each-option: one query per option; prompt+each-option: one query per "
+        "option, with the question text",
+    )
+    k: int = Field(4, ge=1, le=1000, description="passages per question (top-k)")
     given: Given = Field(
         "keep",
-        description="passages in the exam file: use them alone, drop them, or add what is found",
+        description="passages in the exam file: keep (use only them), drop, or append retrieved "
+        "passages to them",
     )
     reranker: RerankerSettings | None = Field(
-        None, description="a cross-encoder that chooses the passages among more of them"
+        None, description="cross-encoder that reranks the retrieved passages"
     )
 
     @property

@@ -20,10 +20,10 @@ _LABELS = {
     "kinds": "kinds of index",
     "model": "bi-encoder of the dense index",
     "chunking": "chunking",
-    "query_form": "query form",
-    "k": "passages a question",
+    "query_form": "query formulation",
+    "k": "passages per question",
     "reranker": "reranker",
-    "depth": "passages that the reranker chooses among",
+    "depth": "reranking depth",
 }
 
 
@@ -49,11 +49,11 @@ def require_same_evidence(trained: EvidenceOrigin, asked: EvidenceOrigin, solver
         differing = differing[:1]
     if differing:
         raise SettingsError(
-            f"solver '{solver}' was trained on evidence found in another way: "
+            f"solver '{solver}' was trained with evidence retrieved in another way: "
             + "; ".join(differing),
             field="evidence",
-            hint="Find it as in training, train on this kind of evidence, or set "
-            "`allow_other_evidence: true` for the solver if you know that it does no harm",
+            hint="Use the retrieval settings of the training, train with this evidence, "
+            "or set `allow_other_evidence: true` for the solver",
         )
 
 

@@ -101,9 +101,9 @@ def check_model_is_used(
     if model is None or any(uses_model(read_manifest(folder).kind) for folder in folders):
         return
     raise SettingsError(
-        f"the bi-encoder '{model}' was given, but no dense index to search with it",
+        f"model '{model}' is given, but none of the indexes is dense",
         field=field,
-        hint="Name a dense index, or leave out the model",
+        hint="Add a dense index, or remove the model",
     )
 
 
@@ -134,7 +134,7 @@ def search_index(
     if not isinstance(queries, Mapping):
         queries = {str(place): query for place, query in enumerate(queries, 1)}
     if not queries:
-        raise SettingsError("there is no query", hint="Name queries or an exam")
+        raise SettingsError("no query is given", hint="Give queries or an exam")
     check_model_is_used(indexes, model)
     retriever = open_retriever(indexes, encoder=encoder, model=model)
     start = time.perf_counter()
@@ -228,9 +228,10 @@ def _summary(
         judged = {query: grade for query, grade in grades.items() if query in known}
         if not judged:
             raise CorpusError(
-                "none of the queries is judged",
+                "none of the queries has a judgement",
                 file=judgements,
-                hint=f"Ids there: {', '.join(list(grades)[:3])}; here: {found[0].id}",
+                hint=f"Ids in the judgements: {', '.join(list(grades)[:3])}; ids of the "
+                f"queries: {found[0].id}",
             )
         quality = judge({one.id: [p.id for p in one.passages] for one in found}, judged)
     return SearchSummary(

@@ -152,10 +152,10 @@ def _explain(
         about = f": {known.description}" if known and known.description else ""
         value = _example(str(path[-1]), known.annotation if known else None)
         return SettingsError(
-            f"{subject} lacks '{field}', which has no default{about}",
+            f"{subject} needs '{field}', which has no default{about}",
             file=file,
             field=field,
-            hint=f"Give it: {given_as.format(key=field, name=path[-1], value=value)}"
+            hint=f"Set it: {given_as.format(key=field, name=path[-1], value=value)}"
             if given_as
             else None,
         )
@@ -163,7 +163,7 @@ def _explain(
     # Our own checks say what they found.
     if first["type"] != "value_error":
         value = repr(first.get("input"))
-        message += f", not {value if len(value) <= 80 else value[:77] + '...'}"
+        message += f", got {value if len(value) <= 80 else value[:77] + '...'}"
     return SettingsError(f"{subject}: {message}", file=file, field=field)
 
 

@@ -214,7 +214,9 @@ def resolve_path(path: str, base: Path) -> str:
     try:
         return str(base / Path(path).expanduser())
     except RuntimeError:
-        raise SettingsError(f"there is no home folder for the path '{path}'") from None
+        raise SettingsError(
+            f"cannot expand '~' in the path '{path}': no home folder found"
+        ) from None
 
 
 def resolve_model_name(name: str, base: Path) -> str:

@@ -25,12 +25,14 @@ def read_yaml_file(path: str | Path, *, kind: str, keys: str) -> dict[str, Any]:
     try:
         text = Path(path).read_text(encoding="utf-8-sig")
     except FileNotFoundError:
-        raise SettingsError(f"there is no such {kind}", file=path) from None
+        raise SettingsError(f"{kind} file not found", file=path) from None
     except (UnicodeDecodeError, IsADirectoryError):
-        raise SettingsError("this is not a YAML file", file=path) from None
+        raise SettingsError("expected a YAML file in UTF-8", file=path) from None
     values = load_yaml(text, file=path)
     if not isinstance(values, dict):
-        raise SettingsError(f"a {kind} is a mapping with the keys {keys}", file=path)
+        raise SettingsError(
+            f"expected a {kind}, which is a mapping with the keys {keys}", file=path
+        )
     return values
 
 

@@ -44,56 +44,58 @@ class SolverEntry:
 
 _BUILT_IN: dict[str, SolverEntry] = {
     "random": SolverEntry(
-        "llmexam.solvers.baselines.solver:RandomSolver", "a seeded random order: chance"
+        "llmexam.solvers.baselines.solver:RandomSolver",
+        "random order with a seed: the chance level",
     ),
     "first": SolverEntry(
-        "llmexam.solvers.baselines.solver:FirstSolver", "A, then B, then C: position only"
+        "llmexam.solvers.baselines.solver:FirstSolver",
+        "options in file order (A, B, C, ...): measures position bias",
     ),
     "longest": SolverEntry(
         "llmexam.solvers.baselines.solver:LongestSolver",
-        "the longest option first: how much option length gives away",
+        "longest option first: measures option-length bias",
     ),
     "lexical": SolverEntry(
         "llmexam.solvers.lexical.solver:LexicalSolver",
-        "how well the words of the passages support each option",
+        "lexical overlap of each option with the retrieved passages",
         uses_evidence=True,
     ),
     "bi-encoder": SolverEntry(
         "llmexam.solvers.bi_encoder.solver:BiEncoderSolver",
-        "cosine of sentence embeddings: prompt, options and evidence",
+        "cosine similarity of sentence embeddings of question, options and evidence",
         uses_evidence=True,
         extra="encoders",
         package="torch",
     ),
     "cross-encoder": SolverEntry(
         "llmexam.solvers.cross_encoder.solver:CrossEncoderSolver",
-        "a trained reader of prompt, evidence and option together",
+        "trained cross-encoder that scores question, evidence and option as a pair of texts",
         uses_evidence=True,
         extra="encoders",
         package="torch",
     ),
     "multiple-choice": SolverEntry(
         "llmexam.solvers.multiple_choice.solver:MultipleChoiceSolver",
-        "a trained reader: each option with the evidence chosen for it",
+        "trained multiple-choice encoder that reads each option with its own evidence",
         uses_evidence=True,
         extra="encoders",
         package="torch",
     ),
     "causal-lm": SolverEntry(
         "llmexam.solvers.causal_lm.solver:CausalLmSolver",
-        "what a decoder language model holds likely, with examples or without",
+        "log-likelihood under a causal language model, zero-shot or few-shot",
         uses_evidence=True,
         extra="encoders",
         package="torch",
     ),
     "cascade": SolverEntry(
         "llmexam.solvers.cascade.solver:CascadeSolver",
-        "one solver for all questions, a second for those the first is least certain of",
+        "one solver for all questions, a second one for the least certain",
         uses_evidence=True,
     ),
     "openai": SolverEntry(
         "llmexam.solvers.served.solver:ServedSolver",
-        "a served model, at any endpoint that speaks as OpenAI's does",
+        "language model served at an OpenAI-compatible endpoint",
         uses_evidence=True,
         extra="openai",
         package="openai",
@@ -101,7 +103,7 @@ _BUILT_IN: dict[str, SolverEntry] = {
     ),
     "ranker": SolverEntry(
         "llmexam.solvers.ranker.solver:RankerSolver",
-        "a light trained model over what other solvers say about each option",
+        "small trained model that combines the scores and features of other solvers",
         uses_evidence=True,
         extra="train",
         package="lightgbm",
@@ -140,7 +142,7 @@ def solver_class(name: str) -> SolverClass:
     """
     entries = solver_entries()
     if name not in entries:
-        raise SettingsError(f"there is no solver '{name}'", hint=nearest(name, entries))
+        raise SettingsError(f"unknown solver '{name}'", hint=nearest(name, entries))
     entry = entries[name]
     module, _, attribute = entry.target.partition(":")
     try:
@@ -191,7 +193,7 @@ def check_settings(
 
 
 def create_solver(name: str, values: Mapping[str, Any] | Settings | None = None) -> Solver:
-    """Make a solver from its name and settings.
+    """Create a solver from its name and settings.
 
     Args:
         name: A name from `solver_entries`.
@@ -204,7 +206,7 @@ def create_solver(name: str, values: Mapping[str, Any] | Settings | None = None)
     made = solver_class(name)(parse_solver_settings(name, values or {}))
     if not isinstance(made, Solver):
         raise SettingsError(
-            f"solver '{name}' lacks a method of a solver",
-            hint="Its class should inherit from llmexam.solvers.protocol.BaseSolver",
+            f"solver '{name}' does not implement all methods of a solver",
+            hint="Let its class inherit from llmexam.solvers.protocol.BaseSolver",
         )
     return made

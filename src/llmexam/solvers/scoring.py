@@ -63,6 +63,6 @@ def _batches(questions: Sequence[Question], n: int) -> Iterator[Sequence[Questio
 def _check(scores: ScoreMatrix, batch: Sequence[Question], name: str) -> None:
     """Check the scores of a solver, which may be a plug-in."""
     if scores.question_ids != tuple(q.id for q in batch):
-        raise ScoreError(f"solver '{name}' returned other questions than it was asked")
+        raise ScoreError(f"solver '{name}' returned the ids of other questions than it was given")
     if scores.n_options.tolist() != [len(q.options) for q in batch]:
-        raise ScoreError(f"solver '{name}' did not return one score an option")
+        raise ScoreError(f"solver '{name}' did not return one score per option")

@@ -17,9 +17,9 @@ class SolverSpec(Settings):
     In YAML a name, a mapping with `solver` and its settings, or a name with a mapping of them.
     """
 
-    solver: str = Field(description="its name in the registry")
-    name: str = Field(description="what it is called here; the name of the solver if not set")
-    settings: SerializeAsAny[Settings] = Field(description="its settings")
+    solver: str = Field(description="name of the solver in the registry")
+    name: str = Field(description="name in scores and report; defaults to the name of the solver")
+    settings: SerializeAsAny[Settings] = Field(description="settings of the solver")
 
     @classmethod
     def class_of(cls, solver: str) -> Any:
@@ -50,14 +50,14 @@ class SolverSpec(Settings):
         if isinstance(settings, Mapping):
             twice = sorted(str(key) for key in given.keys() & settings.keys())
             if twice:
-                raise ValueError(f"'{twice[0]}' is given beside `settings` and inside")
+                raise ValueError(f"'{twice[0]}' is set both beside `settings` and inside it")
             settings = {**given, **settings}
             own |= {key: settings.pop(key) for key in _own_fields(cls) & settings.keys()}
         elif not isinstance(settings, Settings):
-            raise ValueError(f"the settings of a solver are a mapping, not {settings!r}")
+            raise ValueError(f"expected a mapping as settings of a solver, got {settings!r}")
         elif given:
             raise ValueError(
-                f"'{next(iter(given))}' is given beside `settings`, which are complete"
+                f"'{next(iter(given))}' is set beside `settings`, which are already complete"
             )
         return {"solver": solver, "name": name, "settings": settings, **own}
 

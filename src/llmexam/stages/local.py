@@ -25,7 +25,7 @@ class LocalExecutor:
 
     Args:
         folder: The run folder.
-        fresh: Whether to recompute everything, whatever is there.
+        overwrite: Whether to compute all stages again instead of using the cached ones.
         announce: Called with the name of a stage when it begins, and again with how much of it
             is done and how much there is, in whatever the stage counts (0 and None at first).
             The name of one that is not done again ends in `(cached)`.
@@ -38,11 +38,11 @@ class LocalExecutor:
         self,
         folder: Path,
         *,
-        fresh: bool = False,
+        overwrite: bool = False,
         announce: Announce = lambda name, n_done, n_all: None,
     ) -> None:
         self._folder = folder
-        self._fresh = fresh
+        self._overwrite = overwrite
         self._announce = announce
         self._current = ""
         self.records: list[StageRecord] = []
@@ -85,7 +85,7 @@ class LocalExecutor:
         self.records.append(StageRecord(name, seconds, peak_memory_mb(), cached))
 
     def _is_there(self, record_path: Path, key: str, files: Sequence[str]) -> bool:
-        if self._fresh:
+        if self._overwrite:
             return False
         try:
             record = json.loads(record_path.read_text(encoding="utf-8"))

@@ -33,9 +33,9 @@ def atomic_path(path: str | Path) -> Iterator[Path]:
     # Replacing a link such as /dev/stdout would take it away from everyone else.
     target = Path(path).resolve() if Path(path).is_symlink() else Path(path)
     if target.is_dir():
-        raise IsADirectoryError(errno.EISDIR, "is a folder, not a file", str(path))
+        raise IsADirectoryError(errno.EISDIR, "expected a file, got a folder", str(path))
     if target.exists() and not target.is_file():
-        raise OSError(errno.EINVAL, "is a device or a pipe, not a file", str(path))
+        raise OSError(errno.EINVAL, "expected a file, got a device or a pipe", str(path))
     target.parent.mkdir(parents=True, exist_ok=True)
     temporary = target.with_name(f".{target.name}.{os.getpid()}.tmp")
     try:

@@ -28,9 +28,9 @@ def lock_folder(folder: str | Path) -> Iterator[Path]:
         lock.acquire(timeout=0)
     except Timeout:
         raise RunError(
-            "another process is writing into this folder",
+            "another process is writing to this folder",
             file=path,
-            hint="Wait for it, stop it, or choose another folder",
+            hint="Wait until it ends, stop it, or choose another folder",
         ) from None
     try:
         yield path

@@ -26,10 +26,10 @@ def load_yaml(text: str, *, file: str | Path | None = None) -> Any:
         mark = getattr(error, "problem_mark", None)
         line = f", line {mark.line + 1}" if mark else ""
         problem = getattr(error, "problem", None) or "it cannot be parsed"
-        raise SettingsError(f"not valid YAML{line}: {problem}", file=file) from None
+        raise SettingsError(f"invalid YAML{line}: {problem}", file=file) from None
     except (ValueError, RecursionError) as error:
         # Dates that are none, numbers of thousands of digits, thousands of brackets.
-        raise SettingsError(f"not valid YAML: {error}", file=file) from None
+        raise SettingsError(f"invalid YAML: {error}", file=file) from None
 
 
 class _Loader(yaml.SafeLoader):
@@ -41,7 +41,7 @@ class _Loader(yaml.SafeLoader):
             if isinstance(key, yaml.ScalarNode) and key.tag != "tag:yaml.org,2002:merge":
                 if key.value in seen:
                     raise yaml.constructor.ConstructorError(
-                        None, None, f"the key '{key.value}' stands twice", key.start_mark
+                        None, None, f"key '{key.value}' appears twice", key.start_mark
                     )
                 seen.add(key.value)
         return super().construct_mapping(node, deep)

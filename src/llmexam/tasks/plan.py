@@ -20,12 +20,14 @@ _NAME_CHARACTERS = frozenset(ascii_letters + digits + "._+-")
 
 
 class ExamPlan(Settings):
-    """The exam."""
+    """Exam file of the run."""
 
     shorthand = "path"
 
-    path: SampleOrPath = Field(description="the file, or `bundled` for the sample")
-    format: str | None = Field(None, description="its format; auto-detected if not set")
+    path: SampleOrPath = Field(
+        description="path of the exam file, or `bundled` for the sample exam"
+    )
+    format: str | None = Field(None, description="format of the file; auto-detected by default")
 
     @property
     def file(self) -> Path:
@@ -34,13 +36,15 @@ class ExamPlan(Settings):
 
 
 class GradingPlan(Settings):
-    """How results are graded."""
+    """Evaluation settings."""
 
-    n_resamples: int = Field(10_000, ge=100, le=1_000_000, description="bootstrap resamples")
+    n_resamples: int = Field(
+        10_000, ge=100, le=1_000_000, description="number of bootstrap resamples"
+    )
 
 
 class RunPlan(Settings):
-    """The keys that the plan of every task has; a task adds its own.
+    """Keys that the plans of all tasks share; each task adds its own.
 
     Attributes:
         reserved_names: Names that no solver can have.
@@ -48,10 +52,10 @@ class RunPlan(Settings):
 
     reserved_names: ClassVar[frozenset[str]] = frozenset()
 
-    title: str = Field("", description="headline of the report")
-    task: str = Field("multiple-choice", description="what the exam asks for")
+    title: str = Field("", description="title of the report")
+    task: str = Field("multiple-choice", description="type of the exam's task")
     exam: ExamPlan
-    solvers: tuple[SolverSpec, ...] = Field(min_length=1, description="who answers")
+    solvers: tuple[SolverSpec, ...] = Field(min_length=1, description="the solvers to run")
     final: str | None = Field(
         None, description="name of the solver whose answers are the result; the first if not set"
     )
@@ -67,18 +71,22 @@ class RunPlan(Settings):
         folded = [name.casefold() for name in names]
         twice = sorted(name for name in names if folded.count(name.casefold()) > 1)
         if twice:
-            raise ValueError(f"two solvers are called '{twice[0]}': give one another `name`")
+            raise ValueError(
+                f"two solvers have the name '{twice[0]}'. Set another `name` for one of them"
+            )
         for name in names:
             if not name or not set(name) <= _NAME_CHARACTERS or name in (".", ".."):
                 raise ValueError(
-                    f"solver name '{name}' has characters other than letters, digits, . _ + -"
+                    f"expected letters, digits and . _ + - in a solver name, got '{name}'"
                 )
             if len(name) > _LONGEST_NAME:
-                raise ValueError(f"a solver name has {len(name)} characters: {name[:20]}...")
+                raise ValueError(
+                    f"expected a shorter solver name, got {len(name)} characters: {name[:20]}..."
+                )
             if name in self.reserved_names:
-                raise ValueError(f"no solver can be called '{name}'")
+                raise ValueError(f"the solver name '{name}' is reserved")
         if self.final is not None and self.final not in names:
-            raise ValueError(f"there is no solver '{self.final}': {nearest(self.final, names)}")
+            raise ValueError(f"unknown solver '{self.final}': {nearest(self.final, names)}")
         return self
 
     def completed(self) -> Self:

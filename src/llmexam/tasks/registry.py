@@ -31,7 +31,7 @@ def task_of(name: str) -> Task[Any, Any, Any]:
     """
     targets = _targets()
     if name not in targets:
-        raise SettingsError(f"there is no task '{name}'", field="task", hint=nearest(name, targets))
+        raise SettingsError(f"unknown task '{name}'", field="task", hint=nearest(name, targets))
     module, _, attribute = targets[name].partition(":")
     found: Any = getattr(import_module(module), attribute)
     if not (isinstance(found, type) and issubclass(found, Task)):

@@ -111,22 +111,23 @@ def check_solver(
     solver = make()
     require(
         isinstance(solver, Solver),
-        "a solver has `settings`, `score` and the methods of `BaseSolver`, which it may inherit",
+        "a solver has `settings`, `score` and the methods of `BaseSolver`, from "
+        "which it may inherit",
     )
     whole = solver.score(asked)
     require(asked == before, "score() must not change its questions")
     require(whole.question_ids == tuple(q.id for q in asked), "rows follow the questions")
     counts = whole.n_options.tolist()
-    require(counts == [len(q.options) for q in asked], "there is one score an option")
+    require(counts == [len(q.options) for q in asked], "one score per option is returned")
     same = _Same(whole, tolerance)
-    same(solver.score(asked), "scoring twice gives the same")
-    same(make().score(asked), "a fresh solver gives the same")
+    same(solver.score(asked), "scoring twice returns equal scores")
+    same(make().score(asked), "a new solver returns equal scores")
     rebuilt = type(solver)(type(solver.settings).model_validate(solver.settings.model_dump()))  # type: ignore[call-arg]
-    same(rebuilt.score(asked), "a solver made from the dumped settings gives the same")
+    same(rebuilt.score(asked), "a solver made from the dumped settings returns equal scores")
     backwards = solver.score(asked[::-1])
     same(backwards.subset(range(len(asked))[::-1]), "the order of questions does not matter")
     for index, question in enumerate(asked):
-        same.row(index, solver.score([question]), "a question's neighbours do not matter")
+        same.row(index, solver.score([question]), "the other questions do not matter")
     if not may_see_answers:
         blind = [Question(q.id, q.prompt, q.options, None, q.passages) for q in asked]
         same(solver.score(blind), "scores do not depend on the answers")
@@ -153,7 +154,7 @@ class _Same:
         near = expected.shape == got.shape and np.allclose(
             expected, got, rtol=0.0, atol=self._tolerance
         )
-        require(near, f"{law}: question {index} got {got}, not {expected}")
+        require(near, f"{law}: expected {expected} for question {index}, got {got}")
 
 
 def _check_order(solver: Solver, asked: Sequence[Question], same: _Same) -> None:
@@ -161,7 +162,7 @@ def _check_order(solver: Solver, asked: Sequence[Question], same: _Same) -> None
         order = list(range(len(question.options)))[::-1]
         turned = solver.score([question.with_option_order(order)]).rows()[0]
         back = ScoreMatrix.from_rows([question.id], [turned[::-1]])
-        same.row(index, back, "an order-invariant solver ignores the places of options")
+        same.row(index, back, "an order-invariant solver ignores the positions of options")
 
 
 def _check_explanations(explanations: Sequence[Explanation], asked: Sequence[Question]) -> None:
@@ -170,7 +171,7 @@ def _check_explanations(explanations: Sequence[Explanation], asked: Sequence[Que
         "there is one explanation a question, in order",
     )
     for explanation, question in zip(explanations, asked, strict=True):
-        require(len(explanation.options) == len(question.options), "there is one reason an option")
+        require(len(explanation.options) == len(question.options), "there is one reason per option")
         for support in (s for reason in explanation.options for s in reason.supports):
             require(0 <= support.passage < len(question.passages), "supports name a passage")
             text = question.passages[support.passage].text

@@ -58,7 +58,7 @@ def check_trainer(
     heard = _Listener()
     done = make().fit(train, dev, folder / "whole", card=card, tracker=heard)
     _check_result(make(), done, card)
-    require(heard.steps == [p.step for p in done.curve], "the tracker is told of each curve point")
+    require(heard.steps == [p.step for p in done.curve], "the tracker receives each curve point")
     _check_estimate(make(), train, done)
     check_resume(make, train, dev, folder / "killed", done, card=card)
     again = make().fit(train, dev, done.folder, card=card, tracker=_Listener())
@@ -104,11 +104,11 @@ def check_resume(
     heard = _Listener()
     resumed = make().fit(train, dev, folder, card=given, tracker=heard)
     if hasattr(make().settings, "checkpoint_every"):
-        require(min(heard.steps) > min(steps), "a killed training resumes from a checkpoint")
+        require(min(heard.steps) > min(steps), "an interrupted training resumes from a checkpoint")
     require(_values(resumed.curve) == _values(whole.curve), "a resumed training has the same curve")
     require(resumed.best_step == whole.best_step, "a resumed training has the same best step")
     require(resumed.card == whole.card, "a resumed training has the same card")
-    require(_bits(folder) == _bits(whole.folder), "a resumed training ends with the same bits")
+    require(_bits(folder) == _bits(whole.folder), "a resumed training ends with identical weights")
 
 
 def check_accumulation(
@@ -133,9 +133,9 @@ def check_accumulation(
         given = {**values, "batch_size": size // n, "gradient_accumulation": n}
         done = make(**given).fit(train, None, folder / str(n), card={}, tracker=_Listener())
         curves.append([(p.values["loss"], p.values["grad_norm"]) for p in done.curve])
-    require(len(curves[0]) == len(curves[1]), f"{n_passes} passes of a step are one step")
+    require(len(curves[0]) == len(curves[1]), f"{n_passes} forward passes per step are one step")
     np.testing.assert_allclose(
-        curves[1], curves[0], rtol=1e-3, err_msg="accumulation keeps losses and gradients"
+        curves[1], curves[0], rtol=1e-3, err_msg="gradient accumulation keeps losses and gradients"
     )
 
 
@@ -149,10 +149,13 @@ def check_parity(
     """
     scores = done.dev_scores
     if scores is None:
-        raise AssertionError("a training with dev questions gives their scores")
+        raise AssertionError("a training with dev questions returns their scores")
     served = serve(done.folder).score(list(dev))
     np.testing.assert_allclose(
-        served.values, scores.values, atol=tolerance, err_msg="serving scores as training did"
+        served.values,
+        scores.values,
+        atol=tolerance,
+        err_msg="the solver returns the scores of the training",
     )
 
 
@@ -171,27 +174,27 @@ def check_chance(make: MakeTrainer, train: Exam, dev: Exam, folder: Path) -> Non
         _with_random_answers(train, seed=0), asked, folder, card={}, tracker=_Listener()
     )
     if done.dev_scores is None:
-        raise AssertionError("a training with dev questions gives their scores")
+        raise AssertionError("a training with dev questions returns their scores")
     metric = dev_metric()
     found = float(metric.values(asked, done.dev_scores.ranking).mean())
     by_rank = [metric.at_rank(np.arange(1.0, len(q.options) + 1)) for q in asked]
     chance = float(np.mean([values.mean() for values in by_rank]))
     error = sum(float(values.var()) for values in by_rank) ** 0.5 / len(asked)
     told = f"expected {metric.label} {chance:.3f} +- {4 * error:.3f}, got {found:.3f}"
-    require(abs(found - chance) <= 4 * error, f"random answers end at chance: {told}")
+    require(abs(found - chance) <= 4 * error, f"training on random answers ends at chance: {told}")
 
 
 def _check_result(trainer: Trainer, done: TrainedModel, told: Mapping[str, Any]) -> None:
     card = read_card(done.folder)
     require(card == done.card, "the folder has the card that is returned")
     require(done.card.data == told["data"], "the card has the content hashes of the data")
-    require(done.card.evidence == told["evidence"], "the card tells the evidence")
-    require(done.card.command == told["command"], "the card has the command")
+    require(done.card.evidence == told["evidence"], "the card contains the evidence settings")
+    require(done.card.command == told["command"], "the card contains the command")
     require(
         done.card.training == trainer.settings.model_dump(mode="json"),
-        "the card has all settings of the training",
+        "the card contains all settings of the training",
     )
-    require(bool(done.card.family and done.card.versions), "the card names family and versions")
+    require(bool(done.card.family and done.card.versions), "the card contains family and versions")
     files = [path for path in done.folder.rglob("*") if path.is_file()]
     require(not [p for p in files if p.suffix in _PICKLED], "nothing in the folder is pickled")
     require(
@@ -205,10 +208,13 @@ def _check_estimate(trainer: Trainer, train: Exam, done: TrainedModel) -> None:
     require(0 < found.n_questions <= len(train), "an estimate counts the questions")
     require(found.seconds is None or found.seconds > 0, "an estimate takes time or gives None")
     require(found.peak_mb > 0, "an estimate takes memory")
-    require(0 <= found.share_cut <= 1, "an estimate tells the share that is cut")
+    require(0 <= found.share_cut <= 1, "an estimate contains the share of truncated text")
     if done.curve:
         last = done.curve[-1].step
-        require(found.n_steps == last, f"an estimate counts the steps: {found.n_steps}, not {last}")
+        require(
+            found.n_steps == last,
+            f"an estimate counts the steps: expected {last}, got {found.n_steps}",
+        )
 
 
 def _with_random_answers(exam: Exam, seed: int) -> Exam:

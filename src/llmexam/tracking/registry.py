@@ -17,7 +17,7 @@ _TRACKERS = {
 }
 
 # The extra `track` leaves it out for its size. The small one cannot keep a database of its own.
-_INSTALLS = {"mlflow": "mlflow (mlflow-skinny will do where MLFLOW_TRACKING_URI names a server)"}
+_INSTALLS = {"mlflow": "mlflow (mlflow-skinny is enough if MLFLOW_TRACKING_URI names a server)"}
 
 
 def create_tracker(settings: TrackingSettings, folder: Path) -> Tracker:

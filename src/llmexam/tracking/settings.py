@@ -15,9 +15,12 @@ class TrackingSettings(Settings):
     shorthand = "to"
 
     to: Literal["none", "tensorboard", "wandb", "mlflow"] = Field(
-        "none", description="none, or what keeps curves; all but `mode: online` stay on this disk"
+        "none",
+        description="experiment tracker: none, tensorboard, wandb or mlflow. Data stay on this "
+        "machine, except for wandb in mode online and for mlflow with MLFLOW_TRACKING_URI",
     )
-    project: str = Field("llmexam", min_length=1, description="project or experiment it belongs to")
+    project: str = Field("llmexam", min_length=1, description="project or experiment of the run")
     mode: Literal["auto", "offline", "online"] = Field(
-        "auto", description="of W&B; auto: online where WANDB_API_KEY is set, else offline"
+        "auto",
+        description="mode of Weights & Biases; auto: online if WANDB_API_KEY is set, else offline",
     )

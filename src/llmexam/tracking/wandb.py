@@ -35,9 +35,9 @@ class WandbTracker:
         has_key = bool(os.environ.get(_KEY))
         if settings.mode == "online" and not has_key:
             raise SettingsError(
-                f"W&B online needs the environment variable {_KEY}",
+                f"W&B in mode online needs the environment variable {_KEY}",
                 field="tracking.mode",
-                hint="Set it, or take offline",
+                hint="Set it, or use mode: offline",
             )
         offline = settings.mode == "offline" or not has_key
         self._mode: Literal["offline", "online"] = "offline" if offline else "online"

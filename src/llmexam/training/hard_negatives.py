@@ -26,9 +26,11 @@ _SPARE = 20
 class HardNegativeSettings(Settings):
     """Settings of hard-negative mining."""
 
-    n: int = Field(2, ge=1, le=20, description="how many a question gets")
+    n: int = Field(2, ge=1, le=20, description="number of hard negatives per question")
     by: Literal["words", "meaning"] = Field(
-        "words", description="words: rare words in common; meaning: the bi-encoder's cosine"
+        "words",
+        description="similarity. words: rare words in common; meaning: cosine similarity of the "
+        "bi-encoder",
     )
 
 

@@ -15,10 +15,11 @@ _TASKS = {
     "multiple-choice": ("multiple-choice", "transformers"),
 }
 _LIMITS = (
-    "It ranks the options of a question; it does not know when none is right.",
-    "It was trained with evidence found as said above; other evidence gives other results.",
-    "Longer options are right more often in many exams, and a trained model learns that: compare "
-    "with the baseline `longest`.",
+    "It ranks the options of a question; it cannot tell that no option is right.",
+    "It was trained with evidence retrieved as described above; other evidence may "
+    "give other results.",
+    "Longer options are right more often in many exams, and a trained model learns "
+    "this: compare with the baseline `longest`.",
 )
 
 
@@ -36,8 +37,8 @@ def model_page(card: ModelCard, notes: Sequence[str] = ()) -> str:
     if "/" in card.base_model and not card.base_model.startswith((".", "/", "~")):
         front["base_model"] = card.base_model
     lines = ["---", yaml.safe_dump(front, sort_keys=True).strip(), "---", ""]
-    lines += [f"# A {card.family} reader of exams", ""]
-    base = f"Trained from `{card.base_model}` (weights `{card.base_weights_hash[:12]}`)"
+    lines += [f"# A {card.family} model for multiple-choice exams", ""]
+    base = f"Fine-tuned from `{card.base_model}` (weights `{card.base_weights_hash[:12]}`)"
     lines += [f"{base} with llmexam.", ""]
     lines += [*_section("Results", card.metrics), *_section("Evidence", card.evidence.model_dump())]
     lines += [*_section("Data (content hashes)", card.data), *_section("Encoding", card.encoding)]

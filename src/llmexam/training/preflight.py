@@ -64,7 +64,7 @@ def check_training_exam(
     findings = [f for f in check_repeats(rows) if f.check == "contradictions"]
     repeated = _repeated(rows)
     if repeated:
-        text = f"{plural(len(repeated), 'question')} left out: an earlier one is the same"
+        text = f"skipped {plural(len(repeated), 'duplicate question')}"
         findings.append(Finding("repeated rows", "warning", text, tuple(sorted(repeated))))
     kept = [(row, question) for row, question in rows if row not in repeated]
     leaking: set[int] = set()
@@ -79,7 +79,7 @@ def check_training_exam(
             findings.append(_leak_finding(name, leaks))
     kept = [(row, question) for row, question in kept if row not in leaking]
     if not kept:
-        raise ExamError("no question is left to train on", file=train.source or None)
+        raise ExamError("no training questions remain", file=train.source or None)
     findings += check_balance(measure_balance(kept, seed=seed))
     clean = train.subset([row - 1 for row, _ in kept])
     return Checked(clean, tuple(findings), len(repeated), len(leaking))
@@ -92,15 +92,15 @@ def require_trainable(exam: Exam) -> None:
         ExamError: It has no questions, or one has no answer.
     """
     if not len(exam):
-        raise ExamError("there are no questions to train on", file=exam.source or None)
+        raise ExamError("there are no training questions", file=exam.source or None)
     unanswered = [row for row, question in enumerate(exam, 1) if question.answer is None]
     if unanswered:
         raise ExamError(
-            f"{plural(len(unanswered), 'question')} without an answer cannot be trained on",
+            f"{plural(len(unanswered), 'training question')} without an answer",
             file=exam.source or None,
             row=unanswered[0],
             field="answer",
-            hint="Train on questions with answers only",
+            hint="Remove the questions without an answer",
         )
 
 
@@ -126,11 +126,11 @@ def check_evidence_cut(share_cut: float, n_truncated: int, n_questions: int) -> 
     if not n_truncated:
         return None
     text = (
-        f"{share_cut:.0%} of the evidence's tokens are cut, in {n_truncated:,} of {n_questions:,} "
-        "questions: raise max_tokens, or choose fewer sentences"
+        f"{share_cut:.0%} of the evidence's tokens are truncated, in {n_truncated:,} "
+        f"of {n_questions:,} questions: raise max_tokens, or select fewer sentences"
     )
     severity = "warning" if share_cut > _MUCH_CUT else "note"
-    return Finding("evidence cut", severity, text)
+    return Finding("truncated evidence", severity, text)
 
 
 def require_full_precision(model: Any) -> None:
@@ -153,8 +153,9 @@ def require_full_precision(model: Any) -> None:
     if found:
         dtype, n = found.most_common(1)[0]
         raise ModelError(
-            f"{n} parameters that are trained are {dtype}",
-            hint="Load the model with dtype=torch.float32, and set precision for the arithmetic",
+            f"expected trainable parameters in float32, got {n} in {dtype}",
+            hint="Load the model with dtype=torch.float32; `precision` sets the type of "
+            "the arithmetic",
         )
 
 
@@ -187,8 +188,8 @@ def check_first_loss(
     if abs(losses[0] - expected) <= tolerance:
         return None
     text = (
-        f"the first loss is {losses[0]:.3f}, where a new head gives about {expected:.3f}: the "
-        "head's scale or the learning rate may be wrong"
+        f"the first loss is {losses[0]:.3f}, but a new head should give about "
+        f"{expected:.3f}: check the scale of the head and the learning rate"
     )
     return Finding("first loss", "warning", text)
 
@@ -208,8 +209,8 @@ def check_stuck(
     if len(losses) < 2 or losses[-1] < expected - tolerance or losses[-1] > expected + tolerance:
         return None
     text = (
-        f"the loss ended at {losses[-1]:.3f}, which is that of even scores: nothing was learned. "
-        "Raise learning_rate or head_learning_rate, or train longer"
+        f"the final loss is {losses[-1]:.3f}, that of equal scores: the model learned "
+        "nothing. Raise learning_rate or head_learning_rate, or train longer"
     )
     return Finding("stuck", "warning", text)
 
@@ -228,14 +229,14 @@ def _repeated(rows: Rows) -> set[int]:
 
 
 def _shown(leaks: Sequence[Overlap]) -> str:
-    shown = ", ".join(f"row {leak.row} is row {leak.other_row} there" for leak in leaks[:3])
+    shown = ", ".join(f"row {leak.row} matches row {leak.other_row}" for leak in leaks[:3])
     return shown + (f", and {len(leaks) - 3:,} more" if len(leaks) > 3 else "")
 
 
 def _leak_error(train: Exam, name: str, leaks: Sequence[Overlap]) -> ExamError:
     return ExamError(
-        f"{plural(len(leaks), 'training question')} also in {name}, exactly or almost "
-        f"({_shown(leaks)})",
+        f"{plural(len(leaks), 'training question')} duplicated exactly or nearly in "
+        f"{name} ({_shown(leaks)})",
         file=train.source or None,
         field="drop_leaks",
         hint="Set drop_leaks: true to train without them",
@@ -243,5 +244,8 @@ def _leak_error(train: Exam, name: str, leaks: Sequence[Overlap]) -> ExamError:
 
 
 def _leak_finding(name: str, leaks: Sequence[Overlap]) -> Finding:
-    text = f"{plural(len(leaks), 'question')} left out: also in {name} ({_shown(leaks)})"
+    text = (
+        f"skipped {plural(len(leaks), 'question')} duplicated exactly or nearly in {name} "
+        f"({_shown(leaks)})"
+    )
     return Finding("leakage", "warning", text, tuple(leak.row for leak in leaks))

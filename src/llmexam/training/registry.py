@@ -90,7 +90,7 @@ def trainer_class(family: str) -> TrainerClass:
 def _entry(family: str) -> TrainerEntry:
     if family not in _TRAINERS:
         raise SettingsError(
-            f"there is no trainer for '{family}'", field="family", hint=nearest(family, _TRAINERS)
+            f"unknown training family '{family}'", field="family", hint=nearest(family, _TRAINERS)
         )
     return _TRAINERS[family]
 

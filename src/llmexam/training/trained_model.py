@@ -73,7 +73,7 @@ def _write(model: TrainedModel, save: Callable[[Path], None], tokenizer: Any) ->
         tokenizer.save_pretrained(str(new))
     pickled = sorted(path.name for path in new.rglob("*") if path.suffix in _PICKLED)
     if pickled:
-        raise ModelError(f"the model was saved with a pickled file: {pickled[0]}", file=new)
+        raise ModelError(f"the model was saved as a pickled file: {pickled[0]}", file=new)
     _write_result(new, model)
     write_text(new / "README.md", model_page(card, model.notes))
     write_card(new, card)
@@ -108,7 +108,9 @@ def read_trained_model(folder: Path) -> TrainedModel | None:
     except FileNotFoundError:
         return TrainedModel(folder, card)
     except (OSError, ValueError, KeyError, AttributeError) as error:
-        raise RunError(f"cannot be read: {error}", file=path, hint="Train with --fresh") from None
+        raise RunError(
+            f"cannot be read: {error}", file=path, hint="Train again with --overwrite"
+        ) from None
 
 
 def update_card(folder: Path, card: ModelCard, notes: Sequence[str] = ()) -> None:

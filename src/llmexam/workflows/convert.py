@@ -85,13 +85,13 @@ def convert_exam(
     """
     if split is not None and n_folds is not None:
         raise ExamError(
-            "an exam is dealt into parts or into folds, not both", field="split", hint="Choose one"
+            "expected either a split or folds, got both", field="split", hint="Choose one"
         )
     if group_by is not None and split is None and n_folds is None:
         raise ExamError(
-            f"grouping by '{group_by}' needs parts or folds to group within",
+            f"grouping by '{group_by}' needs a split or folds",
             field="group_by",
-            hint="Give a split or a number of folds too",
+            hint="Give --split or --folds as well",
         )
     out = Path(out)
     form = _form_for(out) if to is None else to
@@ -121,7 +121,7 @@ def _form_for(out: Path) -> str:
     form = _FORM_OF_SUFFIX.get(out.suffix.lower())
     if form is None:
         raise ExamError(
-            f"'{out.suffix}' does not say in which form to write",
+            f"cannot tell the format from the suffix '{out.suffix}'",
             file=out,
             hint=f"Choose one with --to: {', '.join(WRITERS)}",
         )
@@ -131,10 +131,12 @@ def _form_for(out: Path) -> str:
 def _refuse_to_replace(paths: Iterable[Path], force: bool) -> None:
     for path in paths:
         if path.is_dir():
-            raise ExamError("is a folder, not a file", file=path, hint="Name a file inside it")
+            raise ExamError(
+                "expected a file, got a folder", file=path, hint="Give the path of a file inside it"
+            )
         if path.exists() and not force:
             raise ExamError(
-                "is there already",
+                "file exists already",
                 file=path,
                 hint="Choose another name, or replace it with --force",
             )
@@ -151,9 +153,9 @@ def _shares(split: str | Sequence[float] | Mapping[str, float]) -> dict[str, flo
         if len(named) == len(words) and all(_is_plain(name) for name in named):
             return {name: _number(share, split) for name, share in named.items()}
         raise ExamError(
-            f"'{split}' names a part twice, or by no plain word",
+            f"expected distinct names of letters and digits for the parts, got '{split}'",
             field="split",
-            hint="Write it like train=0.8,test=0.2",
+            hint="Write, for example, train=0.8,test=0.2",
         )
     return _named([_number(word, split) for word in words])
 
@@ -174,8 +176,8 @@ def _number(word: str, split: str) -> float:
         share = math.nan
     if not math.isfinite(share):
         raise ExamError(
-            f"'{word}' in '{split}' is not a number",
+            f"expected a number, got '{word}' in '{split}'",
             field="split",
-            hint="Write shares like 0.7,0.15,0.15",
+            hint="Write shares such as 0.7,0.15,0.15",
         )
     return share

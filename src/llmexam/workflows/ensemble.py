@@ -91,7 +91,7 @@ def ensemble(
     saved = None if weights_file is None else read_weights(weights_file)
     if saved is not None and settings is not None:
         raise SettingsError(
-            "a weights file brings its own method and weights",
+            "a weights file already sets method and weights",
             file=weights_file,
             hint="Give either the file or the settings",
         )
@@ -100,14 +100,14 @@ def ensemble(
         raise SettingsError(
             "there are no fitted weights to write",
             file=out_weights,
-            hint="Fit them on an exam with answers (--fit or --greedy, and --exam), or leave out "
-            "--out-weights",
+            hint="Fit weights on an exam with answers (--fit or --greedy, with --exam), "
+            "or remove --out-weights",
         )
     if format is not None and exam is None:
         raise SettingsError(
-            f"the exam format '{format}' was given without an exam",
+            f"exam format '{format}' is given without an exam",
             field="format",
-            hint="Give the exam too, or leave out the format",
+            hint="Give the exam as well, or remove the format",
         )
     members = load_members(scores)
     questions = None if exam is None else load_exam(exam, format)
@@ -142,9 +142,9 @@ def load_members(
         name = name if path != Path(given) else path.stem
         if name in members:
             raise ScoreError(
-                f"two members are called '{name}'",
+                f"two members have the name '{name}'",
                 file=path,
-                hint=f"Give one another name: other={path}",
+                hint=f"Rename one of them: other={path}",
             )
         members[name] = read_scores(path)[0]
     return members
@@ -172,8 +172,8 @@ def _grade(
         gains = member_gains(members, built, settings, exam, k=k, n_resamples=n_resamples)
         if saved is not None and saved.exam_hash == exam.content_hash:
             warning = (
-                "the weights were fitted on this very exam, so the ensemble's figures flatter; "
-                "--fit gives out-of-fold ones"
+                "the weights were fitted on this exam, so the ensemble's scores are "
+                "too optimistic; --fit gives out-of-fold scores"
             )
     return EnsembleOutcome(
         scores=built.scores,

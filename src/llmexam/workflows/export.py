@@ -85,13 +85,13 @@ def export_model(model: str, out: Path, *, to: str, n_questions: int = 40) -> Ex
     """
     if to not in get_args(ExportBackend):
         raise SettingsError(
-            f"there is no backend '{to}'", field="to", hint=nearest(to, get_args(ExportBackend))
+            f"unknown backend '{to}'", field="to", hint=nearest(to, get_args(ExportBackend))
         )
     require_packages("exporting a model")
     source = resolve_model(model)
     card = _exportable(source)
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
-        raise SettingsError("is there already", file=out, hint="Choose a new folder")
+        raise SettingsError("output folder exists already", file=out, hint="Choose a new folder")
     # An empty folder is replaced, and a link to one stays.
     out = out.resolve()
     temporary = out.with_name(f".{out.name}.{os.getpid()}.tmp")
@@ -111,19 +111,21 @@ def _exportable(source: ModelFolder) -> ModelCard:
     card = read_card(source.path)
     if card is None:
         raise SettingsError(
-            f"has no {CARD_FILE}, so how it reads a question is not known",
+            f"the model has no {CARD_FILE}, so how it encodes a question is not known",
             file=source.path,
-            hint="Export a model that `llmexam train` made",
+            hint="Export a model that `llmexam train` trained",
         )
     if card.export is not None:
         raise SettingsError(
-            "was exported already", file=source.path, hint="Give the model it was made from"
+            "the model is an export already",
+            file=source.path,
+            hint="Give the model that it was exported from",
         )
     if card.family not in _TASKS:
         raise SettingsError(
             f"a model of family '{card.family}' cannot be exported",
             file=source.path,
-            hint=f"Families that can: {', '.join(_TASKS)}",
+            hint=f"Supported families: {', '.join(_TASKS)}",
         )
     return card
 
@@ -154,7 +156,7 @@ def _compare(
     before, seconds_source = _timed(family, source, questions)
     after, seconds_export = _timed(family, export, questions)
     if not np.isfinite(after.values).all():
-        raise ModelError("the exported model gives scores that are no numbers", file=export.path)
+        raise ModelError("the exported model returns scores that are not finite", file=export.path)
     first, second = before.ranking[:, :3], after.ranking[:, :3]
     return ExportResult(
         folder=export.path,

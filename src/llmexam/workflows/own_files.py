@@ -31,7 +31,8 @@ def refuse_links(folder: Path, names: Sequence[str], *, only_tops: Sequence[str]
             for one in (path, *(path.rglob("*") if is_searched else ())):
                 if one.is_symlink():
                     raise RunError(
-                        f"is a link to {one.readlink()}; results are not written through links",
+                        f"is a symbolic link to {one.readlink()}; results are not "
+                        "written through links",
                         file=one,
                         hint="Remove the link, or choose another folder",
                     )

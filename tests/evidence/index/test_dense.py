@@ -266,6 +266,6 @@ def test_a_killed_add_gives_another_hash(index: DenseIndex):
 
 def test_a_folder_with_files_of_the_user_is_not_replaced(index: DenseIndex):
     (index.folder / "my_notes.md").write_text("mine")
-    with pytest.raises(EvidenceIndexError, match=r"other things than an index: my_notes\.md"):
+    with pytest.raises(EvidenceIndexError, match=r"files that are not of an index: my_notes\.md"):
         DenseIndex.build(index.folder, PASSAGES, HashEncoder())
     assert (index.folder / "my_notes.md").read_text() == "mine"

@@ -61,7 +61,7 @@ def test_repeated_queries_unknown_words_and_no_queries(index: SparseIndex):
     found = index.search(["whale", "zzz", "whale", "", "the"], 2)
     assert ids(found) == [["whale#0"], [], ["whale#0"], [], []]
     assert index.search([], 2) == []
-    with pytest.raises(EvidenceIndexError, match="k must be at least 1"):
+    with pytest.raises(EvidenceIndexError, match="k of at least 1"):
         index.search(["whale"], 0)
 
 
@@ -141,9 +141,9 @@ def test_a_failed_add_keeps_the_last_commit(index: SparseIndex):
 
 def test_foreign_folders_are_left_alone(tmp_path: Path):
     (tmp_path / "notes.txt").write_text("mine")
-    with pytest.raises(EvidenceIndexError, match="other things than an index"):
+    with pytest.raises(EvidenceIndexError, match="files that are not of an index"):
         SparseIndex.build(tmp_path, PASSAGES)
-    with pytest.raises(EvidenceIndexError, match="there is a file"):
+    with pytest.raises(EvidenceIndexError, match="got a file"):
         SparseIndex.build(tmp_path / "notes.txt", PASSAGES)
     with pytest.raises(EvidenceIndexError, match="no manifest"):
         SparseIndex.open(tmp_path)
@@ -427,14 +427,14 @@ def test_an_index_of_version_1_opens_and_its_changes_are_noticed(index: SparseIn
 @pytest.mark.parametrize("place", ["my_notes.md", "tantivy/backup.txt"])
 def test_a_folder_with_files_of_the_user_is_not_replaced(index: SparseIndex, place: str):
     (index.folder / place).write_text("mine")
-    with pytest.raises(EvidenceIndexError, match=f"other things than an index: {place}"):
+    with pytest.raises(EvidenceIndexError, match=f"files that are not of an index: {place}"):
         SparseIndex.build(index.folder, PASSAGES)
     assert (index.folder / place).read_text() == "mine"
 
 
 def test_a_manifest_of_something_else_is_no_index(tmp_path: Path):
     (tmp_path / "manifest.json").write_text('{"name": "a web page"}')
-    with pytest.raises(EvidenceIndexError, match="other things than an index"):
+    with pytest.raises(EvidenceIndexError, match="files that are not of an index"):
         SparseIndex.build(tmp_path, PASSAGES)
     assert (tmp_path / "manifest.json").read_text() == '{"name": "a web page"}'
 
@@ -461,6 +461,6 @@ def test_an_index_with_a_link_inside_is_not_replaced(index: SparseIndex, tmp_pat
     (tmp_path / "other").mkdir()
     (tmp_path / "other" / "thesis.doc").write_text("years of work")
     (index.folder / "linked").symlink_to(tmp_path / "other")
-    with pytest.raises(EvidenceIndexError, match="other things than an index: linked"):
+    with pytest.raises(EvidenceIndexError, match="files that are not of an index: linked"):
         SparseIndex.build(index.folder, PASSAGES)
     assert (tmp_path / "other" / "thesis.doc").exists()

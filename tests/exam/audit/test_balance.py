@@ -64,7 +64,7 @@ def test_an_answer_that_is_always_longest_is_flagged():
         for i in range(50)
     ]
     findings = list(check_balance(measure_balance(longest_moves)))
-    assert [finding.check for finding in findings] == ["length gives away"]
+    assert [finding.check for finding in findings] == ["option-length bias"]
     assert "MAP@3 1.000 (chance 0.367)" in findings[0].message
 
 

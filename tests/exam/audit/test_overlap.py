@@ -31,7 +31,7 @@ def test_kinds_of_overlap():
 
 
 def test_alike_prompts_with_other_options():
-    assert find(question("0", LONG + " mostly", ("v", "w"))) == [(1, 1, "like prompt")]
+    assert find(question("0", LONG + " mostly", ("v", "w"))) == [(1, 1, "similar prompt")]
 
 
 def test_the_same_options_go_before_an_earlier_row():

@@ -71,8 +71,8 @@ def test_near_duplicates_name_each_other_with_their_exact_similarity():
 
 def test_alike_prompts_with_other_options_are_only_noted():
     findings, overlaps = near(question("a", LONG), question("b", LONG + " now", ("v", "w")))
-    assert [(f.check, f.severity) for f in findings] == [("like prompts", "note")]
-    assert {overlap.kind for overlap in overlaps} == {"like prompt"}
+    assert [(f.check, f.severity) for f in findings] == [("similar prompts", "note")]
+    assert {overlap.kind for overlap in overlaps} == {"similar prompt"}
 
 
 def test_short_prompts_and_equal_prompts_are_not_near():

@@ -33,7 +33,7 @@ def test_answers_as_people_write_them(write, output, answer):
 
 @pytest.mark.parametrize("output", ["D", "D: cat", "bird", "A cat", "E"])
 def test_answers_that_are_none_or_could_be_two(write, output):
-    with pytest.raises(ExamError, match="neither one of A-C nor one of the options") as caught:
+    with pytest.raises(ExamError, match="one of A-C or the text of an option") as caught:
         read_exam(write(json.dumps([record("A"), record(output)])))
     assert (caught.value.row, caught.value.field) == (2, "output")
 
@@ -56,10 +56,10 @@ def test_texts_may_hold_line_breaks_and_markers():
 @pytest.mark.parametrize(
     ("content", "words"),
     [
-        ([record("A", "What?\nA:x\nB:y")], "does not open with 'Question:'"),
-        ([record("A", "Question: p\nA:x")], "fewer than two lines"),
+        ([record("A", "What?\nA:x\nB:y")], "expected 'Question:'"),
+        ([record("A", "Question: p\nA:x")], "at least two lines"),
         ([{"instruction": "i", "output": "A"}], "'input' is missing"),
-        ([1], "not a JSON object"),
+        ([1], "expected a JSON object"),
         ([], "has no questions"),
     ],
 )
@@ -69,11 +69,11 @@ def test_faults(write, content, words):
 
 
 def test_a_cut_list(write):
-    with pytest.raises(ExamError, match=r"exam\.csv: the list is not JSON"):
+    with pytest.raises(ExamError, match=r"exam\.csv: the list: invalid JSON"):
         read_exam(write('[{"instruction": "i", "in'))
 
 
 def test_a_key_that_stands_twice_is_refused(write):
     text = json.dumps([record("C")]).replace('"output": "C"', '"output": "A", "output": "C"')
-    with pytest.raises(ExamError, match="the list has the key 'output' twice in one object"):
+    with pytest.raises(ExamError, match="the list: key 'output' appears twice in one object"):
         read_exam(write(text, "exam.json"))

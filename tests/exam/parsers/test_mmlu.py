@@ -23,14 +23,14 @@ def test_an_unlabelled_kaggle_header_is_no_original_row(write):
 
 
 def test_one_row_without_a_letter_is_not_taken_for_the_original_form(write):
-    with pytest.raises(ExamError, match="none of the known forms"):
+    with pytest.raises(ExamError, match="cannot detect the exam format"):
         read_exam(write("p,w,x,y,z,C\nq,w,x,y,z,7\n"))
 
 
 @pytest.mark.parametrize(
     ("text", "words"),
     [
-        ("question,choice0,choice1,answer\np,x,y,2\n", "index 2 is not one of 0-1"),
+        ("question,choice0,choice1,answer\np,x,y,2\n", "index from 0 to 1, got 2"),
         ("question,choice0,choice1,answer\np,x,y,\n", "blank"),
         ("question,choice0,choice2,answer\np,x,y,0\n", "column 'choice1' is missing"),
     ],

@@ -33,9 +33,9 @@ def test_lists_hints_metadata_and_pictures(tmp_path):
 
 
 def test_faults(tmp_path):
-    with pytest.raises(ExamError, match="column 'choices' is missing; there is: question"):
+    with pytest.raises(ExamError, match="column 'choices' is missing; found: question"):
         read_exam(parquet(tmp_path, question=["p"]))
-    with pytest.raises(ExamError, match="index 2 is not one of 0-1") as caught:
+    with pytest.raises(ExamError, match="index from 0 to 1, got 2") as caught:
         read_exam(parquet(tmp_path, question=["p"], choices=[["x", "y"]], answer=[2]))
     assert (caught.value.row, caught.value.field) == (1, "answer")
     with pytest.raises(ExamError, match="has no questions"):
@@ -57,7 +57,7 @@ def test_a_cut_file_is_damaged(tmp_path, keep):
 
 
 def test_a_text_is_no_parquet(write):
-    with pytest.raises(ExamError, match="not a Parquet file"):
+    with pytest.raises(ExamError, match="expected a Parquet file"):
         read_exam(write("prompt,A,B\np,x,y\n"), format="scienceqa")
 
 

@@ -95,7 +95,7 @@ def test_streamed_layers_refuse_what_would_be_rotated_in_two_ways(phi, tmp_path)
     near = scorer.score(groups[:1])
     for request, one in zip(groups[0], near[0], strict=True):
         np.testing.assert_allclose(one, plain(phi, request), atol=2e-5)
-    with pytest.raises(ModelError, match=r"change after 32 tokens(.|\n)*max_tokens: 33"):
+    with pytest.raises(ModelError, match=r"after 32 tokens(.|\n)*max_tokens: 33"):
         scorer.score(groups)
 
 

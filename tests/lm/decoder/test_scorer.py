@@ -167,7 +167,7 @@ def test_nothing_and_empty_groups(llama):
 
 
 def test_a_request_longer_than_the_model_reads(llama):
-    with pytest.raises(ModelError, match="300 tokens, and the model reads 256"):
+    with pytest.raises(ModelError, match="300 tokens, more than the model's limit of 256"):
         LikelihoodScorer(llama).score([[Continuation(tuple(range(3, 53)) * 6, 299)]])
 
 

@@ -70,5 +70,5 @@ def test_the_common_prefix_stops_before_the_first_asked_for_token():
 
 @pytest.mark.parametrize("start", [0, 3])
 def test_a_continuation_needs_something_before_and_behind(start):
-    with pytest.raises(ValueError, match="at least one token is given"):
+    with pytest.raises(ValueError, match="at least one token before"):
         Continuation((1, 2, 3), start)

@@ -185,7 +185,7 @@ def test_lengths(tiny_folder):
     assert load_embedder(path).max_tokens == 24
     assert load_embedder(path, max_tokens=32).max_tokens == 32
     for length in (2, 33):
-        with pytest.raises(ModelError, match="the model reads 3 to 32 tokens"):
+        with pytest.raises(ModelError, match="from 3 to 32"):
             load_embedder(path, max_tokens=length)
 
 

@@ -90,7 +90,7 @@ def test_padded_and_packed_agree(model):
 @pytest.mark.parametrize("inner", [3, -1])
 def test_a_layer_that_is_not_there_is_an_error(model, pads, inner):
     encoder = PaddedEncoder(model, 0, CPU) if pads else packed(model)
-    with pytest.raises(ModelError, match="the model has 3"):
+    with pytest.raises(ModelError, match="The model has 3"):
         list(encoder(BATCH, inner))
 
 

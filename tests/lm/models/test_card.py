@@ -11,10 +11,10 @@ NEEDED = '"family": "a", "base_model": "b", "base_weights_hash": "c"'
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("{", "cannot be read"),
-        ("[" * 100_000, "cannot be read"),
-        ("[]", "is a mapping"),
-        (f"{{{NEEDED}, 'encoding': 5}}".replace("'", '"'), r"field 'encoding'.*dictionary, not 5"),
+        ("{", "cannot read"),
+        ("[" * 100_000, "cannot read"),
+        ("[]", "expected a mapping"),
+        (f"{{{NEEDED}, 'encoding': 5}}".replace("'", '"'), r"field 'encoding'.*dictionary, got 5"),
         (f"{{{NEEDED}, 'later': 5}}".replace("'", '"'), "field 'later'"),
         ('{"family": "a"}', "field 'base_model'"),
     ],

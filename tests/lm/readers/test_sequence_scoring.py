@@ -236,9 +236,9 @@ def test_nothing_to_score(trained):
 @pytest.mark.parametrize(
     ("sequence", "message"),
     [
-        (Sequence([], [0]), "0 ids and 1 types"),
-        (Sequence([1, 2], [0]), "2 ids and 1 types"),
-        (Sequence([5] * 41), "reads 40"),
+        (Sequence([], [0]), "got 1 for 0"),
+        (Sequence([1, 2], [0]), "got 1 for 2"),
+        (Sequence([5] * 41), "limit of 40"),
     ],
     ids=["empty", "types", "long"],
 )
@@ -289,12 +289,12 @@ def test_int8_scores_are_not_taken_for_others(trained, tmp_path):
 
 @needs_int8
 def test_int8_refuses_what_it_cannot_do(trained, monkeypatch):
-    with pytest.raises(ModelError, match="knows BERT") as caught:
+    with pytest.raises(ModelError, match="supports BERT") as caught:
         load_sequence_scorer(trained(family="Electra"), head="native", precision="int8")
     assert "onnx-int8" in caught.value.hint
     with pytest.raises(SettingsError, match="device"):
         load_sequence_scorer(trained(), head="native", precision="int8", device="cuda:99")
     # A card that is there, for all that is asked of it before.
     monkeypatch.setattr(torch_engine, "torch_device", torch.device)
-    with pytest.raises(ModelError, match="runs on the CPU"):
+    with pytest.raises(ModelError, match="expected device cpu"):
         load_sequence_scorer(trained(), head="native", precision="int8", device="cuda")

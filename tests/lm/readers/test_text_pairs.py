@@ -39,5 +39,5 @@ def test_equal_pairs_are_encoded_once(tokenizer):
 
 
 def test_too_few_tokens_are_refused(tokenizer):
-    with pytest.raises(ModelError, match="no room"):
+    with pytest.raises(ModelError, match="large enough"):
         encode_pairs(PAIRS, tokenizer, 4)

@@ -32,7 +32,7 @@ def test_reasons_name_the_place_the_length_or_the_seed():
         for name in ("first", "longest", "random")
     }
     assert notes == {
-        "first": "place 2",
+        "first": "position 2",
         "longest": "5 characters",
         "random": "random order, seed 0",
     }

@@ -99,7 +99,7 @@ def test_under_a_budget_the_least_certain_come_first_and_nothing_is_lost(caplog)
     assert [len(call) for call in second.calls] == [4, 4, 4]
     assert clock.now == pytest.approx(28)
     assert cascade.last == SecondOpinions(40, 20, 12)
-    assert "'first' gave a second opinion on 12 of 20 chosen" in caplog.text
+    assert "'first' rescored 12 of 20 selected" in caplog.text
     whole = make(first, second, share=0.5).score(questions)
     asked = {name for call in second.calls[:3] for name in call}
     for name, row, full in zip(found.question_ids, found.rows(), whole.rows(), strict=True):
@@ -131,7 +131,7 @@ def test_explaining_asks_nobody_again_and_says_who_decided():
     assert (len(first.calls), len(second.calls)) == (1, 1)
     asked = set(second.calls[0])
     for question, note in zip(questions, notes, strict=True):
-        expected = "first, for longest was uncertain" if question.id in asked else "longest"
+        expected = "first, because longest was uncertain" if question.id in asked else "longest"
         assert note.startswith(f"{expected} (certainty ")
 
 
@@ -186,5 +186,5 @@ def test_options_of_one_and_truncation():
 def test_settings_are_checked():
     with pytest.raises(SettingsError, match="share"):
         create_solver("cascade", {**SPECS, "share": 1.5})
-    with pytest.raises(SettingsError, match="there is no solver 'lexial'"):
+    with pytest.raises(SettingsError, match="unknown solver 'lexial'"):
         create_solver("cascade", {"first": "lexial", "second": "first"}).score(make_questions(1))

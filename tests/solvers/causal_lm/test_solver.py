@@ -119,7 +119,9 @@ def test_the_nearest_example_is_shown_last(folder, tmp_path):
 def test_examples_never_come_from_the_exam(folder, tmp_path):
     write_exam(tmp_path / "train.csv", EXAM.subset([3, 50, 51]), format="kaggle")
     one = solver(folder, shots={"file": str(tmp_path / "train.csv"), "n": 3})
-    with pytest.raises(SettingsError, match=f"'{EXAM[3].id}' of the exam is among the examples"):
+    with pytest.raises(
+        SettingsError, match=f"'{EXAM[3].id}' of the exam is among the few-shot examples"
+    ):
         one.score(QUESTIONS)
 
 
@@ -130,7 +132,7 @@ def test_templates_never_quote_the_exam(folder, tmp_path):
         f"mode: letters\ninstructions: '{prompt} Answer: B'\n"
         "question: '{{ prompt }}'\nanswer: ' {{ letter }}'\n"
     )
-    with pytest.raises(SettingsError, match="stands in the template"):
+    with pytest.raises(SettingsError, match="the template quotes question"):
         solver(folder, template=str(path)).score(QUESTIONS)
 
 
@@ -143,7 +145,9 @@ def test_examples_without_answers_or_too_few(folder, tmp_path):
     with pytest.raises(SettingsError, match="has no answer"):
         solver(folder, shots={"file": str(tmp_path / "none.jsonl"), "n": 1}).score(QUESTIONS)
     write_exam(tmp_path / "one.csv", EXAM.subset([50]), format="kaggle")
-    with pytest.raises(SettingsError, match="2 examples are asked for, and the file has 1"):
+    with pytest.raises(
+        SettingsError, match="expected at least 2 questions for the examples, got 1"
+    ):
         solver(folder, shots={"file": str(tmp_path / "one.csv"), "n": 2}).score(QUESTIONS)
 
 
@@ -159,7 +163,7 @@ def test_the_context_is_cut_and_the_options_are_not(folder, tokenizer):
 
 def test_a_prompt_that_never_fits(folder):
     long = Question("q", "Why? " * 900, ("x", "y"))
-    with pytest.raises(ModelError, match="even without its context"):
+    with pytest.raises(ModelError, match="even without its evidence"):
         solver(folder).score([long])
 
 
@@ -248,8 +252,8 @@ def test_streamed_layers_keep_sums_for_the_next_run(folder, tmp_path):
 @pytest.mark.parametrize(
     ("settings", "told"),
     [
-        ({"memory_mb": 100}, "set `streamed: true`"),
-        ({"streamed": True, "precision": "int8"}, "not streamed in int8"),
+        ({"memory_mb": 100}, "needs `streamed: true`"),
+        ({"streamed": True, "precision": "int8"}, "for a streamed model, got int8"),
     ],
 )
 def test_settings_of_streamed_layers_go_together(folder, settings, told):
@@ -258,7 +262,7 @@ def test_settings_of_streamed_layers_go_together(folder, settings, told):
 
 
 def test_too_little_memory_for_streamed_layers_is_told(folder):
-    with pytest.raises(ModelError, match="1 MB are too few"):
+    with pytest.raises(ModelError, match="1 MB are not enough"):
         solver(folder, streamed=True, memory_mb=1).score(QUESTIONS)
 
 

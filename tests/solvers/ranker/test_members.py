@@ -34,7 +34,9 @@ def test_a_folder_cannot_send_a_key_to_an_address(tmp_path, monkeypatch, inner):
     served = {"solver": "openai", "name": "s", "settings": SERVED}
     found = member("cascade", first={"solver": "longest", "name": "l"}, second=served)
     folder = write_ranker(tmp_path / "r", found if inner else member("openai", **SERVED))
-    with pytest.raises(ModelError, match=r"members\.other.*only your plan may give") as told:
+    with pytest.raises(
+        ModelError, match=r"members\.other.*that a model folder may not set"
+    ) as told:
         create_solver("ranker", {"model": folder})
     assert "secret" not in str(told.value)
     given = "second" if inner else "model: ..., base_url: ..., api_key_env"
@@ -44,7 +46,7 @@ def test_a_folder_cannot_send_a_key_to_an_address(tmp_path, monkeypatch, inner):
 def test_the_plan_gives_what_the_folder_may_not(tmp_path):
     folder = write_ranker(tmp_path, member("openai", **SERVED, rotations=4))
     given = {"model": "m", "base_url": "http://localhost:1/v1"}
-    with pytest.raises(ModelError, match=r"add those that you trust.*\{api_key_env: \.\.\.\}"):
+    with pytest.raises(ModelError, match=r"copy those that you trust.*\{api_key_env: \.\.\.\}"):
         read_members(folder, {"other": given})
     (spec,) = read_members(folder, {"other": {**given, "api_key_env": None}})
     # How the model is asked stays as in the training.
@@ -84,7 +86,9 @@ def test_a_ranker_inside_cannot_bring_settings_of_its_members(tmp_path):
     inner = write_ranker(tmp_path / "inner", member("openai", **SERVED))
     found = member("ranker", model=inner, members={"other": SERVED})
     folder = write_ranker(tmp_path / "outer", found)
-    with pytest.raises(ModelError, match=r"only your plan may give; the folder says members: "):
+    with pytest.raises(
+        ModelError, match=r"that a model folder may not set; the folder has members: "
+    ):
         read_members(folder, {})
 
 
@@ -93,7 +97,7 @@ def test_settings_of_an_outside_package_come_from_the_plan(tmp_path, monkeypatch
     outside = replace(entry, target="llmexam.solvers.lexical.solver:LexicalSolver", origin="x")
     monkeypatch.setitem(registry._BUILT_IN, "outside", outside)
     folder = write_ranker(tmp_path, member("outside", reach=7))
-    with pytest.raises(ModelError, match=r"the folder says reach: 7"):
+    with pytest.raises(ModelError, match=r"the folder has reach: 7"):
         read_members(folder, {})
     assert read_members(folder, {"other": {"reach": 7}})[0].settings == {"reach": 7}
 

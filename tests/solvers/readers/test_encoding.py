@@ -175,7 +175,7 @@ def test_odd_texts_have_tokens(bert_tokenizer):
 
 
 def test_too_few_tokens_are_refused(bert_tokenizer):
-    with pytest.raises(ModelError, match="no room"):
+    with pytest.raises(ModelError, match="large enough"):
         encode_pairs([TextPair("a", "b")], bert_tokenizer, 4)
     with pytest.raises(SettingsError, match="max_tokens"):
         EncodingSettings.parse({"max_tokens": 4}, subject="encoding")

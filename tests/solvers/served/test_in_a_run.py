@@ -45,13 +45,13 @@ def test_a_run_pays_each_request_once_and_shows_what_it_used(endpoint, plan, tmp
     # One for each turn of the options; those that the audit of positions asks for are the same.
     assert n_paid == sum(len(question.options) for question in content.exam)
     assert max(endpoint.answered.values()) == 1
-    assert content.provenance["usage of openai"].startswith(f"{n_paid} answers asked for; 0 kept")
+    assert content.provenance["usage of openai"].startswith(f"{n_paid} answers requested; 0 cached")
     record = (tmp_path / "run" / "run.json").read_text()
-    assert f"{n_paid} answers asked for" in json.loads(record)["provenance"]["usage of openai"]
+    assert f"{n_paid} answers requested" in json.loads(record)["provenance"]["usage of openai"]
     again = run_plan(plan, tmp_path / "run")
     assert again.provenance["usage of openai"] == content.provenance["usage of openai"]
     other = run_plan(plan, tmp_path / "other")
-    assert other.provenance["usage of openai"].startswith(f"0 answers asked for; {n_paid} kept")
+    assert other.provenance["usage of openai"].startswith(f"0 answers requested; {n_paid} kept")
     assert sum(endpoint.answered.values()) == n_paid
     # No file holds the key: no plan, record, report or answer.
     assert {*endpoint.keys} == {"Bearer sk-very-secret-4711"}
@@ -69,7 +69,7 @@ def test_the_command_tells_what_was_used(endpoint, tmp_path):
     done = CliRunner().invoke(app, arguments)
     assert done.exit_code == 0, done.output
     assert "openai: " in done.stderr
-    assert "answers asked for; 0 kept from before" in done.stderr
+    assert "answers requested; 0 cached" in done.stderr
 
 
 def counted(told):
@@ -77,7 +77,7 @@ def counted(told):
     found = {}
     for part in told.split(" | "):
         who, _, usage = part.rpartition("): ")
-        sent = int(re.search(r"([\d,]+) tokens sent", usage)[1].replace(",", ""))
+        sent = int(re.search(r"([\d,]+) prompt tokens", usage)[1].replace(",", ""))
         found[who.partition(" ")[0]] = (int(re.match(r"\d+", usage)[0]), sent)
     return found
 
@@ -125,13 +125,13 @@ def test_what_a_ranker_makes_a_served_model_use_is_told(endpoint, tmp_path):
     served = {"model": "tiny", "base_url": endpoint.url, "cache_dir": str(tmp_path / "answers")}
     members = ["longest", {"openai": {**served, "answers": "logprobs"}}]
     train(exam.subset(range(30)), tmp_path / "ranker", members=members, kind="logit")
-    with pytest.raises(ModelError, match="only your plan may give"):
+    with pytest.raises(ModelError, match="that a model folder may not set"):
         create_solver("ranker", {"model": str(tmp_path / "ranker")})
     given = {"model": str(tmp_path / "ranker"), "members": {"openai": served}}
     ranker = create_solver("ranker", given)
     assert ranker.usage == ""
     ranker.score(exam.questions[25:])
     # Five of them were asked in training.
-    assert ranker.usage.startswith("openai: 10 answers asked for; 5 kept from before; 1,000 tokens")
+    assert ranker.usage.startswith("openai: 10 answers requested; 5 kept from before; 1,000 tokens")
     ranker.explain(exam.questions[25:])
     assert sum(endpoint.answered.values()) == 40

@@ -36,10 +36,10 @@ def test_requests_tokens_and_cost_are_those_of_the_run(endpoint, make, settings)
     solve(EXAM, run)
     usage = run.usage
     assert found.counts["requests"] == Spread.exact(usage.n_requests)
-    assert found.counts["kept from before"] == Spread.exact(usage.n_kept) == Spread.exact(n_sampled)
+    assert found.counts["cached"] == Spread.exact(usage.n_kept) == Spread.exact(n_sampled)
     for name, used in (
-        ("tokens sent", usage.prompt_tokens),
-        ("tokens answered", usage.completion_tokens),
+        ("prompt tokens", usage.prompt_tokens),
+        ("completion tokens", usage.completion_tokens),
         ("cost", usage.cost),
     ):
         spread = found.counts[name]
@@ -62,7 +62,7 @@ def test_seconds_are_requests_times_latency_by_how_many_are_under_way(endpoint, 
     assert found.counts["requests"].likely == n_left
     assert found.moving.likely == pytest.approx(n_left * sum(told) / 12 / 4)
     assert found.moving.low <= found.moving.likely <= found.moving.high
-    assert found.speed.endswith("measured on 12 requests, 4 at once")
+    assert found.speed.endswith("measured on 12 requests, 4 concurrent")
     assert (found.fixed_seconds, found.memory) == (0.0, {})
 
 
@@ -73,25 +73,25 @@ def test_what_is_kept_is_not_asked_for_and_takes_no_time(endpoint, make):
     assert sum(endpoint.answered.values()) == n
     assert found.counts["requests"] == Spread.exact(0)
     assert found.seconds == Spread.exact(0)
-    assert found.speed == "not measured: all answers are kept"
+    assert found.speed == "not measured: all answers are cached"
 
 
 def test_an_exam_of_another_size_has_no_kept_answers(endpoint, make):
     found = predict(EXAM.questions, make(), name="openai", n_questions=600)
     assert found.counts["requests"] == Spread.exact(600)
-    assert found.counts["kept from before"] == Spread.exact(0)
+    assert found.counts["cached"] == Spread.exact(0)
     run = make()
     solve(EXAM, run)
     total = sum(20 + len(one["messages"][-1]["content"].encode()) // 4 for one in endpoint.asked)
-    assert found.counts["tokens sent"].likely == pytest.approx(10 * total, rel=0.02)
+    assert found.counts["prompt tokens"].likely == pytest.approx(10 * total, rel=0.02)
 
 
 def test_an_endpoint_that_does_not_count_is_said_to(endpoint, make):
     endpoint.counts = False
     found = predict(EXAM.questions, make(**PRICES), name="openai")
-    assert "the endpoint counts no tokens: they are estimated from bytes" in found.notes
+    assert "the endpoint reports no token counts: they are estimated from bytes" in found.notes
     real = sum(20 + len(str(one).encode()) // 4 for one in endpoint.asked)
-    assert found.counts["tokens sent"].likely > real
+    assert found.counts["prompt tokens"].likely > real
     assert found.counts["cost"].high > 0
 
 
@@ -120,7 +120,7 @@ def test_a_cascade_asks_about_a_share(endpoint, make):
     # What is asked to find out is asked by the run: it is the first solver's least certain.
     counts = found.stages[1].counts
     assert counts["requests"] == Spread.exact(18 - n_sampled)
-    assert counts["kept from before"] == Spread.exact(n_sampled)
+    assert counts["cached"] == Spread.exact(n_sampled)
     later = CascadeSolver(cascade.settings).with_members({"second": make()})
     later.score(EXAM.questions)
     usage = later.members["second"].usage
@@ -162,8 +162,10 @@ def test_a_cascade_whose_first_is_paid_for_asks_few_and_says_so(endpoint, make, 
     found = predict(EXAM.questions, cascade, name="cascade", samples=(4, 6))
     asked = [body["model"] for body in endpoint.asked]
     assert (asked.count("cheap"), asked.count("tiny")) == (6, 3)
-    assert any("other questions than were asked" in note for note in found.notes)
-    assert "3 requests were sent for this; their answers are kept" in found.stages[1].notes
+    assert any("is known only after the first has scored all" in note for note in found.notes)
+    assert (
+        "3 requests were sent for this estimate; their answers are cached" in found.stages[1].notes
+    )
 
 
 def test_the_command(endpoint, tmp_path):

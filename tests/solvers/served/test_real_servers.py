@@ -289,12 +289,12 @@ def test_examples_before_a_served_model_are_those_before_a_decoder(
 def test_a_plan_for_a_real_server_counts_what_the_run_sends(llama_cpp_port, tmp_path):
     settings = settings_of(llama_cpp_port, "tiny", tmp_path, prompt_price=1.0)
     found = predict(QUESTIONS, create_solver("openai", settings), name="openai", samples=(4,))
-    assert "s an answer" in found.speed
+    assert "s per answer" in found.speed
     run = create_solver("openai", settings)
     run.score(QUESTIONS)
     assert (run.usage.n_requests, run.usage.n_kept) == (7, 5)
     assert found.counts["requests"].likely == 7
-    sent = found.counts["tokens sent"]
+    sent = found.counts["prompt tokens"]
     # A token a byte, so a line through a few requests meets the others.
     assert sent.likely == pytest.approx(run.usage.prompt_tokens, rel=0.01)
     assert found.counts["cost"].likely == pytest.approx(run.usage.cost, rel=0.01)

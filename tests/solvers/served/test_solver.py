@@ -71,7 +71,7 @@ def test_an_order_in_words_scores_by_place(endpoint, make):
     assert row[second] == 0.5
     assert sorted(row)[:3] == pytest.approx([rest] * 3)
     assert solver.usage.n_lenient == 1
-    assert "read leniently: 'I would say" in solver.explain(QUESTIONS[:1])[0].options[0].note
+    assert "parsed leniently: 'I would say" in solver.explain(QUESTIONS[:1])[0].options[0].note
 
 
 def test_an_answer_that_says_nothing_leaves_all_options_tied_and_is_counted(endpoint, make):
@@ -81,17 +81,17 @@ def test_an_answer_that_says_nothing_leaves_all_options_tied_and_is_counted(endp
     assert all(len(set(row.tolist())) == 1 for row in scores.rows())
     assert solver.usage.n_unread == 2
     note = solver.explain(QUESTIONS[:1])[0].options[0].note
-    assert note == "no letter could be read: 'I do not know'"
+    assert note == "no letter found in the answer: 'I do not know'"
 
 
 @pytest.mark.parametrize(
-    ("says", "told"), [("I cannot say", "one says 'I cannot say'"), ("", "empty")]
+    ("says", "told"), [("I cannot say", "the first is 'I cannot say'"), ("", "empty")]
 )
 def test_a_model_of_which_nothing_can_be_read_gives_no_result(endpoint, make, says, told):
     endpoint.says = lambda best: says
     many = QUESTIONS[:6]
     solver = make(answers="ranking", rotations=2)
-    with pytest.raises(EndpointError, match=rf"none of 12 answers could be read.*{told}"):
+    with pytest.raises(EndpointError, match=rf"none of 12 answers could be parsed.*{told}"):
         solver.score(many)
     # They are paid for, and kept.
     sent = n_answers(endpoint)
@@ -129,10 +129,10 @@ def test_whether_log_probabilities_are_told_is_found_out_once(endpoint, make):
     assert sum("logprobs" in one for one in endpoint.asked) == 1
     make().score(QUESTIONS[::-1])
     assert sum("logprobs" in one for one in endpoint.asked) == 1
-    with pytest.raises(EndpointError, match=r"tells no log-probabilities.*Set answers: ranking"):
+    with pytest.raises(EndpointError, match=r"returns no log-probabilities.*Set answers: ranking"):
         make(answers="logprobs").score(QUESTIONS)
     endpoint.logprobs = "left out"
-    with pytest.raises(EndpointError, match="tells no log-probabilities"):
+    with pytest.raises(EndpointError, match="returns no log-probabilities"):
         make(answers="logprobs", seed=1).score(QUESTIONS)
 
 
@@ -197,7 +197,7 @@ def test_an_endpoint_that_does_not_count_is_noticed(endpoint, make):
 def test_the_budget_stops_the_run_and_a_higher_one_goes_on(endpoint, make, max_concurrency):
     # 300 units of a millionth a request: ten fit.
     prices = {"prompt_price": 2.0, "completion_price": 10.0, "max_concurrency": max_concurrency}
-    with pytest.raises(EndpointError, match=r"max_cost.*Raise max_cost.*still missing: 2"):
+    with pytest.raises(EndpointError, match=r"max_cost.*Raise max_cost.*2 answers are missing"):
         make(**prices, max_cost=0.0032).score(QUESTIONS)
     paid = n_answers(endpoint)
     assert paid == 10
@@ -211,7 +211,7 @@ def test_the_budget_stops_the_run_and_a_higher_one_goes_on(endpoint, make, max_c
 
 def test_a_failure_keeps_what_was_answered_and_what_is_under_way(endpoint, make):
     endpoint.script = [None, None, (418, {"error": {"message": "teapot"}})]
-    with pytest.raises(EndpointError, match=r"418.*teapot.*still missing.*same command"):
+    with pytest.raises(EndpointError, match=r"418.*teapot.*answers are missing.*same command"):
         make(answers="logprobs", max_concurrency=4).score(QUESTIONS)
     before = n_answers(endpoint)
     assert before >= 2

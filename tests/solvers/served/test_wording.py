@@ -113,7 +113,9 @@ def test_the_nearest_examples(endpoint, make, training):
 
 def test_examples_never_come_from_the_exam_and_nothing_is_sent(endpoint, make, training):
     solver = make(shots={"file": str(training), "n": 6})
-    with pytest.raises(SettingsError, match=r"'t2' of the exam is among the examples.*audit EXAM"):
+    with pytest.raises(
+        SettingsError, match=r"'t2' of the exam is among the few-shot examples.*audit EXAM"
+    ):
         solver.score([QUESTION, TRAINING[2]])
     assert not endpoint.asked
     assert any(
@@ -127,9 +129,9 @@ def test_no_words_quote_the_exam(endpoint, make, tmp_path):
         f"mode: letters\ninstructions: '{TRAINING[1].prompt} B'\nquestion: '{{{{ prompt }}}}'\n"
         "answer: '{{ letter }}'\n"
     )
-    with pytest.raises(SettingsError, match="'t1' of the exam stands in the template"):
+    with pytest.raises(SettingsError, match="the template quotes question 't1' of the exam"):
         make(template=str(mine)).score(TRAINING)
-    with pytest.raises(SettingsError, match="'t3' of the exam stands in"):
+    with pytest.raises(SettingsError, match="the template quotes question 't3' of the exam"):
         make(system=f"For example: {TRAINING[3].prompt} A").score(TRAINING)
     assert not endpoint.asked
 
@@ -173,7 +175,11 @@ def test_what_a_text_goes_on_with_is_no_answer(endpoint, make, training):
 
 @pytest.mark.parametrize(
     ("answer", "name", "message"),
-    [("", "options", "mode 'options'"), ("", "leters", "'letters'"), ("yes", "", "has no letter")],
+    [
+        ("", "options", "mode 'options'"),
+        ("", "leters", "'letters'"),
+        ("yes", "", "does not contain the letter"),
+    ],
 )
 def test_templates_that_a_served_model_cannot_be_asked_by(make, tmp_path, answer, name, message):
     mine = tmp_path / "mine.yaml"

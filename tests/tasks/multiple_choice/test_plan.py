@@ -49,23 +49,32 @@ def test_bundled_files_are_found():
         ({"evidence": {"corpus": [{"path": "x", "formt": "csv"}]}}, r"Did you mean 'format'"),
         ({"evidence": {"k": 0}}, r"'evidence\.k'.*greater than or equal to 1"),
         ({"solvers": []}, r"'solvers'.*at least 1"),
-        ({"solvers": ["lexial"]}, r"no solver 'lexial'.*Did you mean 'lexical'"),
+        ({"solvers": ["lexial"]}, r"unknown solver 'lexial'.*Did you mean 'lexical'"),
         ({"solvers": [{"solver": "lexical", "raech": 5}]}, r"Did you mean 'reach'"),
-        ({"solvers": ["lexical", "lexical"]}, r"two solvers are called 'lexical'"),
-        ({"solvers": [{"solver": "first", "name": "../up"}]}, r"characters other than letters"),
-        ({"solvers": [{"solver": "first", "name": "ensemble"}]}, r"no solver can be called"),
+        ({"solvers": ["lexical", "lexical"]}, r"two solvers have the name 'lexical'"),
+        ({"solvers": [{"solver": "first", "name": "../up"}]}, r"expected letters, digits"),
+        ({"solvers": [{"solver": "first", "name": "ensemble"}]}, r"is reserved"),
         ({"solvers": [{"name": "first"}]}, r"solver"),
         ({"ensemble": {"method": "mean-zz"}}, r"ensemble\.method"),
-        ({"ensemble": {"weights": {"lexcal": 1}}}, r"weight for 'lexcal'.*Did you mean 'lexical'"),
+        (
+            {"ensemble": {"weights": {"lexcal": 1}}},
+            r"weight for unknown member 'lexcal'.*Did you mean 'lexical'",
+        ),
         (
             {"solvers": ["first", "random"], "ensemble": {"weights": {"first": 1}}},
             r"'random' has no",
         ),
-        ({"solvers": ["first", {"solver": "random", "name": "First"}]}, r"two solvers are called"),
-        ({"solvers": [{"solver": "first", "name": "x" * 300}]}, r"name has 300 characters"),
-        ({"solvers": [{"solver": "first", "settings": 5}]}, r"are a mapping, not 5"),
+        (
+            {"solvers": ["first", {"solver": "random", "name": "First"}]},
+            r"two solvers have the name",
+        ),
+        ({"solvers": [{"solver": "first", "name": "x" * 300}]}, r"got 300 characters"),
+        (
+            {"solvers": [{"solver": "first", "settings": 5}]},
+            r"expected a mapping as settings of a solver, got 5",
+        ),
         ({"solvers": [{"solver": "random", "seed": 1, "settings": {"seed": 2}}]}, r"'seed' is"),
-        ({"solvers": "first"}, r"a valid list, not 'first'"),
+        ({"solvers": "first"}, r"a valid list, got 'first'"),
         ({"seed": -1}, r"'seed'.*greater than or equal to 0"),
         ({"evaluation": {"n_resamples": 10**11}}, r"less than or equal to 1000000"),
         ({"exam": "a\0b"}, r"NUL"),
@@ -92,10 +101,10 @@ def test_a_plan_may_begin_with_a_byte_order_mark(tmp_path):
 
 
 def test_a_folder_or_binary_file_is_no_plan(tmp_path):
-    with pytest.raises(SettingsError, match="not a YAML file"):
+    with pytest.raises(SettingsError, match="expected a YAML file"):
         read_plan(tmp_path)
     (tmp_path / "x").write_bytes(b"\xff\xfe\x00")
-    with pytest.raises(SettingsError, match="not a YAML file"):
+    with pytest.raises(SettingsError, match="expected a YAML file"):
         read_plan(tmp_path / "x")
 
 

@@ -90,5 +90,5 @@ def test_who_asks_a_solver_again_tells_only_what_it_asked_for():
         again.score([turned])
         # As first and as second it is one solver, and what others asked for is told by them.
         n = 2 if isinstance(second, Paid) else 1
-        assert str(again.used()).startswith(f"first (random): {n} answers asked for; 0 kept")
+        assert str(again.used()).startswith(f"first (random): {n} answers requested; 0 cached")
         assert "|" not in str(again.used())

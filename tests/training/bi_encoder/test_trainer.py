@@ -165,8 +165,8 @@ def test_questions_that_are_answered_by_their_wording_are_left_out(tiny_base, tm
     assert [(row.right, row.wrong) for row in rows] == [("b1", ("b2",))]
     exam = Exam((*make_exam(12).questions, *odd))
     done = train(tiny_base, tmp_path / "out", exam, None, n_epochs=1)
-    assert "3 of 16 training questions were left out" in done.notes[0]
-    with pytest.raises(ExamError, match="no question can be trained on"):
+    assert "3 of 16 training questions were skipped" in done.notes[0]
+    with pytest.raises(ExamError, match="no question is usable for training"):
         train(tiny_base, tmp_path / "none", Exam(tuple(odd[:2])), None)
 
 

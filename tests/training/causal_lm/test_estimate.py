@@ -60,10 +60,10 @@ def test_the_recipe_is_the_published_one_and_its_dry_run_reads_no_weights(llama_
     assert found.n_steps == 2 * math.ceil(33 / 16)
     # A lower bound is no prediction.
     assert found.seconds is None
-    assert re.match(r"\d+(\.\d+)? (s|min|h): ", found.details["time, at least"])
-    assert "13,015,864,320, of which 13,015,864,320 are trained" in found.details["weights"]
+    assert re.match(r"\d+(\.\d+)? (s|min|h): ", found.details["time, lower bound"])
+    assert "13,015,864,320, 13,015,864,320 of them trainable" in found.details["weights"]
     alone, eight = (
-        found.details[name] for name in ("memory of a GPU alone", "memory a GPU, 8 processes")
+        found.details[name] for name in ("memory on a single GPU", "memory per GPU, 8 processes")
     )
     # 2 bytes of weights, 2 of gradients and 12 of the optimiser; the last two over 8.
     assert "weights 26, gradients 26, optimiser 156" in alone

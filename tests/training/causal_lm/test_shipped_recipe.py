@@ -96,7 +96,7 @@ def test_it_dry_runs(changes, tmp_path):
     found = dry_run(RECIPE, tmp_path / "out", changes=nested)
     # Batches of 4 x 4, two epochs.
     assert found.estimate.n_steps == 2 * 3
-    for name in ("memory of a GPU alone", "memory a GPU, 8 processes"):
+    for name in ("memory on a single GPU", "memory per GPU, 8 processes"):
         assert " GB: weights " in found.estimate.details[name]
     # It reads no passages, so none are missed.
     assert found.findings == ()
@@ -138,7 +138,7 @@ def test_it_trains_in_two_processes(changes, tmp_path):
     assert losses[0] == pytest.approx(6.9, abs=0.5)
     assert (model / "curves.png").read_bytes().startswith(b"\x89PNG")
     assert (out / "training.html").read_text().count("<svg") >= 2  # loss and learning rate
-    assert "# A causal-lm reader of exams" in (model / "README.md").read_text()
+    assert "# A causal-lm model for multiple-choice exams" in (model / "README.md").read_text()
     before, after = (
         load_file(Path(folder) / "model.safetensors")
         for folder in (changes["settings.model"], model)

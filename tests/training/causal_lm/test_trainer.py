@@ -288,7 +288,7 @@ def test_a_body_without_its_head_is_not_trained(tmp_path, settings_for, base_fol
     body = transformers.AutoModel.from_pretrained(base_folder)
     body.save_pretrained(tmp_path)
     transformers.AutoTokenizer.from_pretrained(base_folder).save_pretrained(tmp_path)
-    with pytest.raises(ModelError, match=r"no weights for 'lm_head\.weight'"):
+    with pytest.raises(ModelError, match=r"weights are missing for 'lm_head\.weight'"):
         load_trainee(settings_for(model=str(tmp_path), lora=lora))
 
 
@@ -296,13 +296,13 @@ def test_what_does_not_go_together_is_named(tmp_path, make_exam, settings_for):
     exam = make_exam(4)
     for mode, values, told in (
         ("options", {"quantise": "nf4"}, "quantise"),
-        ("options", {"objective": "binary"}, "does not go with template"),
+        ("options", {"objective": "binary"}, "does not support template"),
         ("yes-no", {"objective": "binary-head"}, "template of mode binary-head"),
-        ("binary-head", {}, "does not go with template"),
+        ("binary-head", {}, "does not support template"),
         ("options", {"label_smoothing": 0.1}, "label_smoothing"),
         ("options", {"lora": {"targets": ["nothing"]}}, "lora.targets"),
         ("options", {"deepspeed": str(tmp_path / "none.json")}, "deepspeed"),
-        ("options", {"deepspeed": "zero3"}, "no DeepSpeed settings .zero3.*zero2"),
+        ("options", {"deepspeed": "zero3"}, "unknown DeepSpeed settings .zero3.*zero2"),
     ):
         with pytest.raises(SettingsError, match=told):
             fit(settings_for(mode, **values), exam, None, tmp_path)
@@ -318,7 +318,7 @@ def test_dev_questions_share_tokens_while_training_rounds(
 ):
     settings = settings_for(mode, objective=objective, precision="bf16", evaluate_every=2)
     fit(settings, make_exam(16), make_exam(8, seed=1), tmp_path)
-    assert "cannot share" not in caplog.text
+    assert "cannot reuse" not in caplog.text
 
 
 def test_dev_chooses_the_best_step(tmp_path, make_exam, settings_for):

@@ -161,7 +161,9 @@ def test_an_estimate_counts_pairs_and_steps(tiny_base, make_exam):
 
 def test_what_cannot_be_trained_is_refused(tiny_base, tmp_path, make_exam):
     unanswered = Exam((Question("1", "p", ("a", "b")),))
-    with pytest.raises(ExamError, match=r"row 1 field 'answer': 1 question without an answer"):
+    with pytest.raises(
+        ExamError, match=r"row 1 field 'answer': 1 training question without an answer"
+    ):
         train(tiny_base, tmp_path / "1", unanswered, None)
     with pytest.raises(ModelError, match="reads 64 tokens"):
         train(tiny_base, tmp_path / "2", make_exam(4), None, encoding={"max_tokens": 65})

@@ -242,7 +242,7 @@ def test_what_cannot_be_trained_on_is_named(tmp_path, make_exam, settings_for):
         fit(settings_for(), exam, blind, tmp_path)
     with pytest.raises(ExamError, match="no questions"):
         fit(settings_for(), type(exam)(()), None, tmp_path)
-    with pytest.raises(ModelError, match=r"reads 64 tokens, but encoding.max_tokens is 65"):
+    with pytest.raises(ModelError, match=r"at most 64, the model's limit, got 65"):
         fit(settings_for(encoding={"max_tokens": 65}), exam, None, tmp_path)
     assert not (tmp_path / "llmexam.json").exists()
 
@@ -260,7 +260,7 @@ def test_an_estimate_counts_exactly(make_exam, settings_for, base_folder):
     assert found.n_truncated == 0
     assert found.seconds > 0
     assert found.peak_mb > 10
-    told, even = found.details["first loss"].split("; even scores have ")
+    told, even = found.details["first loss"].split("; equal scores give ")
     assert float(told) == pytest.approx(float(even), abs=0.2)
     cut = settings_for(encoding={"max_tokens": 16, "evidence": "whole"})
     long = exam.with_passages([[q.passages[0], *q.passages * 4] for q in exam])

@@ -111,7 +111,7 @@ def test_a_reranker_is_no_solver_and_a_solver_no_reranker(tiny_base, tmp_path):
             "n_epochs": 1,
         },
     ).fit(exam, None, tmp_path / "reader", card={}, tracker=NoTracker())
-    with pytest.raises(SettingsError, match="not as a reranker"):
+    with pytest.raises(SettingsError, match="expected a reranker"):
         load_reranker(RerankerSettings(model=str(reader.folder)))
 
 
@@ -181,7 +181,7 @@ def test_a_run_puts_what_it_finds_in_order(tiny_base, tmp_path):
 
     first, was_cached = run()
     assert not was_cached
-    assert "chosen among 5 by a reranker" in first.provenance["search"]
+    assert "reranked from the top 5" in first.provenance["search"]
     reranker = load_reranker(RerankerSettings(model=str(done.folder), depth=5, precision="fp32"))
     for question in first.exam:
         scores = [passage.score for passage in question.passages]
@@ -195,7 +195,7 @@ def test_a_run_puts_what_it_finds_in_order(tiny_base, tmp_path):
 
 def test_an_exam_without_help_is_refused(tiny_base, tmp_path):
     bare = Exam(tuple(replace(q, passages=()) for q in passages_exam(3)))
-    with pytest.raises(ExamError, match="no question has a passage that helps"):
+    with pytest.raises(ExamError, match="no training question has a relevant passage"):
         train(tiny_base, tmp_path / "out", bare)
 
 

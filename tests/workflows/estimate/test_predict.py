@@ -143,7 +143,9 @@ def test_the_tokens_it_counts_are_those_a_run_computes(folder, tmp_path, way):
     solver = create_solver("causal-lm", settings)
     _ = solver.scorer.decoder.shares
     solve(Exam(tuple(asked)), solver)
-    n_tokens, n_plain = (found.counts[name] for name in ("tokens", "tokens of each answer alone"))
+    n_tokens, n_plain = (
+        found.counts[name] for name in ("tokens", "tokens without shared prefixes")
+    )
     assert n_tokens == Spread.exact(solver.scorer.work.padded)
     assert n_plain == Spread.exact(solver.scorer.work.plain)
     assert n_tokens.likely < n_plain.likely
@@ -228,7 +230,7 @@ def test_a_streamed_model_is_read_twice_to_tell(folder, questions):
     assert [one.n_questions for one in found.timed] == [2, 4]
     # A run reads them once: to tell what it takes should cost little more.
     assert solver.scorer.reading.parts.count("layer 0") == 2
-    assert "it gets all questions at once, so it was called twice only" in found.notes
+    assert "it scores all questions in one call, so it was called twice only" in found.notes
 
 
 class Whole(Paced):
@@ -268,7 +270,7 @@ def test_loading_that_hides_the_line_leaves_it_open(questions):
     found = predict_timed(questions, whole, name="x", samples=(4, 12), clock=lambda: whole.now)
     assert [len(call) for call in whole.asked] == [4, 12]
     assert found.moving.low <= 2 + 70 * 0.5 <= found.moving.high
-    assert "what loading took is in the first call" in found.notes
+    assert "the first call includes the loading time" in found.notes
 
 
 def test_a_limit_too_short_for_all_leaves_a_share():
@@ -277,10 +279,13 @@ def test_a_limit_too_short_for_all_leaves_a_share():
     assert (found.fits, found.share) == (True, 1.0)
     found = hold_to_limit(slow, limit_seconds=600, margin=0, first=first)
     assert (found.fits, found.share) == (False, 0.5)
-    assert "after 'x' (1:00 min) the least certain 50.0% fit: --set share=0.5" in describe(found)
+    assert (
+        "after 'x' (1:00 min) time is left for the least certain 50.0%: --set share=0.5"
+        in describe(found)
+    )
     none = hold_to_limit(slow, limit_seconds=99, margin=0, first=first)
     assert none.share == 0
-    assert "no time left for 'x'" in describe(none)
+    assert "no time is left for 'x'" in describe(none)
 
 
 def test_what_fits_does_so_where_it_was_slowest():
@@ -334,11 +339,11 @@ def test_weights_add_up_and_the_rest_is_that_of_the_largest():
     def member(available, **memory):
         return prediction(1.0, memory=memory, available_bytes=available)
 
-    reader = {"this process at its largest": 30}
+    reader = {"peak memory of this process": 30}
     first = {"weights": 5, "logits": 4, "Python and libraries": 20}
     second = {"weights": 7, "logits": 1, "Python and libraries": 25}
     here = [member(99, **reader), member(98, **first), member(97, **second), member(0)]
-    memory = {"weights": 12, "logits": 4, "this process at its largest": 30}
+    memory = {"weights": 12, "logits": 4, "peak memory of this process": 30}
     assert together(here) == (memory, 97)
     card = [member(50, weights=30, logits=4), member(50, weights=15, logits=6)]
     # 51 of 50 there, 46 of 97 here.
@@ -356,13 +361,13 @@ def test_what_was_large_before_is_not_this_solver(questions):
 
 @pytest.mark.parametrize("text", ["", "h", "9x", "-1h", "0", "1h 30m"])
 def test_what_is_no_duration(text):
-    with pytest.raises(SettingsError, match="is no duration"):
+    with pytest.raises(SettingsError, match="expected a duration"):
         parse_duration(text)
 
 
 def test_an_estimate_needs_questions():
     solver = create_solver("first")
-    with pytest.raises(SettingsError, match="needs questions"):
+    with pytest.raises(SettingsError, match="expected at least one question"):
         estimate([], solver, name="first", first=solver)
     with pytest.raises(SettingsError, match="causal-lm"):
         estimate_file("bundled", {"model": "x", "norms": 1})

@@ -206,7 +206,7 @@ def test_a_result_that_was_touched_is_made_anew(folder):
 
 def test_fresh_does_everything_again(folder):
     run(folder)
-    content = run_plan(folder / "plan.yaml", folder / "out", fresh=True)
+    content = run_plan(folder / "plan.yaml", folder / "out", overwrite=True)
     assert not any(cached(content).values())
 
 
@@ -282,7 +282,7 @@ def test_ctrl_c_ends_with_130_and_leaves_nothing_half_written(folder):
 def test_two_runs_into_one_folder_are_refused(folder):
     with (
         lock_folder(folder / "out"),
-        pytest.raises(RunError, match=r"another process is writing.*Wait for it"),
+        pytest.raises(RunError, match=r"another process is writing.*Wait until it ends"),
     ):
         run(folder)
 
@@ -290,9 +290,9 @@ def test_two_runs_into_one_folder_are_refused(folder):
 def test_a_folder_of_other_things_is_left_alone(folder):
     (folder / "out").mkdir()
     (folder / "out" / "thesis.doc").write_text("years of work")
-    with pytest.raises(RunError, match="something other than a run"):
+    with pytest.raises(RunError, match="files that are not of a run"):
         run(folder)
-    with pytest.raises(RunError, match="this is a file"):
+    with pytest.raises(RunError, match="got a file"):
         run_plan(folder / "plan.yaml", folder / "exam.csv")
 
 
@@ -300,7 +300,7 @@ def test_a_folder_of_stages_of_another_kind_is_left_alone(folder):
     (folder / "out" / "stages").mkdir(parents=True)
     (folder / "out" / "stages" / "one.json").write_text("{}")
     (folder / "out" / "metrics.txt").write_text("mine")
-    with pytest.raises(RunError, match="something other than a run"):
+    with pytest.raises(RunError, match="files that are not of a run"):
         run(folder)
     (folder / "out" / "metrics.txt").unlink()
     assert run(folder).final.name == "ensemble"
@@ -345,9 +345,9 @@ def test_passages_of_the_exam_can_be_used_or_dropped(folder):
         (lambda f: (f / "exam.csv").unlink(), ExamError, r"exam\.csv"),
         (lambda f: (f / "corpus.jsonl").write_text("{"), CorpusError, r"corpus\.jsonl row 1"),
         (lambda f: (f / "corpus.jsonl").unlink(), CorpusError, r"corpus\.jsonl"),
-        (lambda f: (f / "plan.yaml").write_text("a: ["), SettingsError, r"not valid YAML, line 1"),
+        (lambda f: (f / "plan.yaml").write_text("a: ["), SettingsError, r"invalid YAML, line 1"),
         (lambda f: (f / "plan.yaml").write_text("- a"), SettingsError, "mapping"),
-        (lambda f: (f / "plan.yaml").unlink(), SettingsError, "no such plan"),
+        (lambda f: (f / "plan.yaml").unlink(), SettingsError, "plan file not found"),
     ],
 )
 def test_bad_input_is_named(folder, break_it, error, message):
@@ -390,7 +390,7 @@ def test_the_plan_that_is_kept_can_be_run_from_where_it_is(folder, monkeypatch):
 
 def test_a_folder_with_a_plan_of_ones_own_is_no_run(folder):
     before = (folder / "plan.yaml").read_text()
-    with pytest.raises(RunError, match="something other than a run"):
+    with pytest.raises(RunError, match="files that are not of a run"):
         run_plan(folder / "plan.yaml", folder)
     assert (folder / "plan.yaml").read_text() == before
 
@@ -557,7 +557,9 @@ def test_links_are_refused_before_the_work(folder):
             if not leads_nowhere:
                 target.mkdir() if is_folder else target.write_text("mine")
                 before = sorted(target.rglob("*"))
-            with pytest.raises(RunError, match=rf"is a link to .*{target.name}.*Remove the link"):
+            with pytest.raises(
+                RunError, match=rf"is a symbolic link to .*{target.name}.*Remove the link"
+            ):
                 run_plan(folder / "plan.yaml", out, announce=pytest.fail)
             assert target.exists() is not leads_nowhere
         assert sorted(target.rglob("*")) == before
@@ -692,7 +694,7 @@ class TestRanker:
         assert again.final.scores.values.tolist() == first.final.scores.values.tolist()
 
     def test_a_final_solver_that_is_not_there_is_refused(self, ranked):
-        with pytest.raises(SettingsError, match=r"no solver 'rankr'.*Did you mean 'ranker'"):
+        with pytest.raises(SettingsError, match=r"unknown solver 'rankr'.*Did you mean 'ranker'"):
             run(ranked, final="rankr")
 
 

@@ -43,9 +43,9 @@ def test_trainings_and_runs_leave_one_anothers_folders_alone(tmp_path, write):
     train_recipe(recipe, tmp_path / "training")
     run_plan(plan, tmp_path / "run")
     before = content(tmp_path)
-    with pytest.raises(RunError, match="something other than a run"):
+    with pytest.raises(RunError, match="files that are not of a run"):
         run_plan(plan, tmp_path / "training")
-    with pytest.raises(RunError, match="something other than a training"):
+    with pytest.raises(RunError, match="files that are not of a training"):
         train_recipe(recipe, tmp_path / "run")
     changed = write("changed.yaml", {**RECIPE, "evidence": {"corpus": "bundled", "k": 3}})
     with pytest.raises(RunError, match=r"evidence\.k is 3, it was 2"):
@@ -57,13 +57,13 @@ def test_trainings_and_runs_leave_one_anothers_folders_alone(tmp_path, write):
 def test_members_that_cannot_be_used_are_refused_before_evidence_is_found(tmp_path, write):
     member = {"solver": "longest", "out_of_fold": str(tmp_path / "none.parquet")}
     recipe = write("recipe.yaml", {**RECIPE, "settings": {"members": [member, "lexical"]}})
-    with pytest.raises(ScoreError, match="out-of-fold scores of 'longest' are not there"):
+    with pytest.raises(ScoreError, match="out-of-fold score file of 'longest' not found"):
         train_recipe(recipe, tmp_path / "training")
     assert not (tmp_path / "training" / "evidence.jsonl").exists()
     train_recipe(write("first.yaml", RECIPE), tmp_path / "first")
     trained = {"solver": "ranker", "model": str(tmp_path / "first" / "model")}
     recipe = write("second.yaml", {**RECIPE, "settings": {"members": [trained, "lexical"]}})
-    with pytest.raises(SettingsError, match="was trained, and may have seen"):
+    with pytest.raises(SettingsError, match="is a trained model and may have seen"):
         train_recipe(recipe, tmp_path / "second")
     assert not (tmp_path / "second" / "evidence.jsonl").exists()
 
@@ -82,7 +82,7 @@ def test_fresh_deletes_only_what_the_training_left(tmp_path, write, recipe):
         note.parent.mkdir(exist_ok=True)
         note.write_text(str(note))
     before = (out / model / "llmexam.json").stat().st_mtime_ns
-    assert not train_recipe(path, out, fresh=True).was_done
+    assert not train_recipe(path, out, overwrite=True).was_done
     assert (out / model / "llmexam.json").stat().st_mtime_ns != before
     assert all(note.read_text() == str(note) for note in mine)
     aside = Path("split-1/set-aside/model") if "split" in recipe else Path("set-aside/model")
@@ -105,13 +105,13 @@ def test_links_are_refused_before_the_work(tmp_path, write):
         (out / name).symlink_to(target / "notes.md" if "." in name else target)
         for fresh in (False, True):
             with pytest.raises(RunError, match=r"is a link .*elsewhere.*Remove the link"):
-                train_recipe(recipe, out, fresh=fresh)
+                train_recipe(recipe, out, overwrite=fresh)
         assert (target / "notes.md").read_text() == "mine"
 
 
 def test_a_folder_of_stages_of_another_kind_is_left_alone(tmp_path, write):
     (tmp_path / "training" / "stages").mkdir(parents=True)
     (tmp_path / "training" / "results.json").write_text("mine")
-    with pytest.raises(RunError, match="something other than a training"):
-        train_recipe(write("recipe.yaml", RECIPE), tmp_path / "training", fresh=True)
+    with pytest.raises(RunError, match="files that are not of a training"):
+        train_recipe(write("recipe.yaml", RECIPE), tmp_path / "training", overwrite=True)
     assert (tmp_path / "training" / "results.json").read_text() == "mine"

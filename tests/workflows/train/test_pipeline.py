@@ -104,7 +104,7 @@ def test_a_finished_training_is_not_done_again(recipe, fake_family, tmp_path):
     assert (first.was_done, again.was_done) == (False, True)
     assert again.results["exams"] == first.results["exams"]
     assert len(fake_family.fitted) == 1
-    train_recipe(recipe(), out, fresh=True)
+    train_recipe(recipe(), out, overwrite=True)
     assert len(fake_family.fitted) == 2
 
 
@@ -113,19 +113,19 @@ def test_a_training_of_an_earlier_version_is_refused(recipe, tmp_path):
     train_recipe(recipe(), out)
     mark = json.loads((out / TRAINING_MARK).read_text())
     (out / TRAINING_MARK).write_text(json.dumps({"key": mark["key"]}))
-    with pytest.raises(RunError, match=r"schema version 2, got version 1.*--fresh"):
+    with pytest.raises(RunError, match=r"schema version 2, got version 1.*--overwrite"):
         train_recipe(recipe(), out)
-    assert not train_recipe(recipe(), out, fresh=True).was_done
+    assert not train_recipe(recipe(), out, overwrite=True).was_done
 
 
 def test_another_recipe_in_the_folder_is_refused(recipe, tmp_path):
     out = tmp_path / "out"
     train_recipe(recipe(), out)
-    with pytest.raises(RunError, match=r"changed since.*--fresh"):
+    with pytest.raises(RunError, match=r"changed since.*--overwrite"):
         train_recipe(recipe(), out, changes={"settings": {"power": 2.0}})
     # A headline is no change of the training.
     assert train_recipe(recipe(title="Another"), out).was_done
-    done = train_recipe(recipe(), out, changes={"settings": {"power": 2.0}}, fresh=True)
+    done = train_recipe(recipe(), out, changes={"settings": {"power": 2.0}}, overwrite=True)
     assert not done.was_done
 
 
@@ -172,11 +172,11 @@ class TestWhatTheMachineLacks:
         import torch
 
         monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
-        self.refused(tmp_path, SettingsError, "no GPU here", device="cuda")
+        self.refused(tmp_path, SettingsError, "torch finds no GPU", device="cuda")
         self.refused(tmp_path, SettingsError, "fp16 needs a GPU", precision="fp16")
 
     def test_settings_that_do_not_go_together(self, tmp_path):
-        self.refused(tmp_path, SettingsError, "rounded weights cannot", quantise="nf4")
+        self.refused(tmp_path, SettingsError, "quantized weights cannot", quantise="nf4")
 
 
 class TestWeightsThatBegin:
@@ -253,7 +253,7 @@ def test_folders_of_others_are_left_alone(recipe, tmp_path):
     out = tmp_path / "out"
     out.mkdir()
     (out / "thesis.txt").write_text("mine")
-    with pytest.raises(RunError, match="something other than a training"):
+    with pytest.raises(RunError, match="files that are not of a training"):
         train_recipe(recipe(), out)
     assert [path.name for path in out.iterdir()] == ["thesis.txt"]
 
@@ -315,7 +315,9 @@ def test_evidence_of_two_kinds_is_refused(recipe, fake_family, tmp_path):
     given = other.with_passages([[Passage("a text")]] * len(other))
     write_exam(tmp_path / "given.jsonl", given, format="jsonl")
     path = recipe(report_on=["given.jsonl"])
-    with pytest.raises(SettingsError, match="evidence of exam 'given' is not that of the training"):
+    with pytest.raises(
+        SettingsError, match="evidence of exam 'given' differs from that of the training"
+    ):
         train_recipe(path, tmp_path / "out")
     train_recipe(path, tmp_path / "out", changes={"evidence": {"given": "drop"}})
     assert fake_family.fitted[0][1][0].passages == ()
@@ -327,7 +329,7 @@ def test_a_dry_run_trains_nothing(recipe, fake_family, tmp_path):
     assert found.estimate.n_questions == 40
     assert found.n_trainings == 3
     assert found.n_graded == {"other": 20}
-    assert "evidence cut" in [finding.check for finding in found.findings]
+    assert "truncated evidence" in [finding.check for finding in found.findings]
     json.dumps(found.as_dict())
     assert not train_recipe(recipe(folds=2), tmp_path / "out").was_done
 
@@ -339,7 +341,7 @@ def test_files_are_joined_and_drawn_from(recipe, fake_family, tmp_path):
     assert (len(train), dev) == (45, None)
     other = read_exam(tmp_path / "other.jsonl")
     assert set(train.ids[40:]) < set(other.ids)
-    with pytest.raises(ExamError, match="21 questions are asked for"):
+    with pytest.raises(ExamError, match="expected at least 21 questions"):
         train_recipe(recipe(train={"path": "other.jsonl", "n_questions": 21}), tmp_path / "new")
 
 
@@ -413,7 +415,7 @@ def test_a_reader_is_trained_by_a_recipe(tmp_path):
 def test_questions_that_choose_and_are_reported_on_are_told(recipe, tmp_path):
     found = dry_run(recipe(dev="other.jsonl"), tmp_path / "dry").findings
     (told,) = [finding for finding in found if finding.check == "chosen by"]
-    assert told.message == "20 questions of other in dev, too: they chose the best step"
+    assert told.message == "20 questions of other also in dev, which selected the best step"
     assert told.rows == tuple(range(1, 21))
     found = dry_run(recipe(split={"train": 0.5, "dev": 0.5}), tmp_path / "dry").findings
     assert "chosen by" not in [finding.check for finding in found]

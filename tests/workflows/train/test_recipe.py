@@ -59,9 +59,9 @@ WRONG = {
         r"field 'settings\.encoding\.max_token'.*Did you mean 'max_tokens'",
     ),
     "family": ({"family": "bert"}, "family"),
-    "no train share": ({"split": {"dev": 1.0}}, "no share for train"),
-    "dev twice": ({"split": {"train": 0.5, "dev": 0.5}, "dev": "d.csv"}, "give one of them"),
-    "seed twice": ({"seeds": [1, 1]}, "stands twice"),
+    "no train share": ({"split": {"dev": 1.0}}, "needs a share for train"),
+    "dev twice": ({"split": {"train": 0.5, "dev": 0.5}, "dev": "d.csv"}, "Remove one of them"),
+    "seed twice": ({"seeds": [1, 1]}, "contains a seed twice"),
     "seeds of what draws nothing": ({"seeds": [1, 2]}, "seed"),
     "one fold": ({"folds": 1}, "folds"),
     "no files": ({"train": []}, "train"),
@@ -73,18 +73,18 @@ def test_what_is_wrong_is_named(tmp_path, name):
     values, message = WRONG[name]
     if name == "seeds of what draws nothing":
         values = {**values, "settings": {"members": ["lexical"], "seed": 3}}
-        message = "give one of them"
+        message = "Remove one of them"
     with pytest.raises(SettingsError, match=message):
         parse(tmp_path, **values)
 
 
 def test_a_file_that_is_no_recipe_is_refused(tmp_path):
-    with pytest.raises(SettingsError, match="no such recipe"):
+    with pytest.raises(SettingsError, match="recipe file not found"):
         read_recipe(tmp_path / "missing.yaml")
     (tmp_path / "list.yaml").write_text("- a")
-    with pytest.raises(SettingsError, match="a recipe is a mapping"):
+    with pytest.raises(SettingsError, match="expected a recipe, which is a mapping"):
         read_recipe(tmp_path / "list.yaml")
-    with pytest.raises(SettingsError, match="not a YAML file"):
+    with pytest.raises(SettingsError, match="expected a YAML file"):
         read_recipe(tmp_path)
 
 
@@ -225,7 +225,7 @@ def test_a_part_of_what_is_given_in_short_can_be_changed(tmp_path, given):
 def test_what_a_recipe_lacks_is_told_with_how_to_give_it(tmp_path):
     with pytest.raises(SettingsError, match=r"'settings\.model'.*--set settings\.model=FOLDER"):
         parse(tmp_path, family="causal-lm", settings={})
-    with pytest.raises(SettingsError, match=r"lacks .train.*: files to train on.*train: FILE"):
+    with pytest.raises(SettingsError, match=r"needs .train.*: exam files to train on.*train: FILE"):
         parse_recipe({"family": "bi-encoder"}, base=tmp_path)
-    with pytest.raises(SettingsError, match=r"lacks 'dev\.path'.*Give it: path: FILE"):
+    with pytest.raises(SettingsError, match=r"needs 'dev\.path'.*Set it: path: FILE"):
         parse(tmp_path, dev={"n_questions": 10})

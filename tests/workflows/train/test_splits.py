@@ -103,7 +103,7 @@ def test_finished_splits_are_not_done_again_and_may_be_added_to(recipe, fake_fam
     assert json.loads((out / "results.json").read_text()) == done.results
     with pytest.raises(RunError, match=r"settings\.power is 2.0"):
         train_recipe(recipe(split_seeds=[1, 2]), out, changes={"settings": {"power": 2.0}})
-    train_recipe(recipe(split_seeds=[3, 2]), out, fresh=True)
+    train_recipe(recipe(split_seeds=[3, 2]), out, overwrite=True)
     assert len(fake_family.fitted) == 5
     assert not (out / "split-1").exists()
 
@@ -153,7 +153,7 @@ def test_the_page_tells_means_splits_and_what_the_interval_is_of(recipe, tmp_pat
     done = train_recipe(recipe(split_seeds=[1, 2, 3]), tmp_path / "out")
     page = (tmp_path / "out" / "training.html").read_text()
     assert "mean over 3 splits" in page
-    assert "not what a new exam would give" in page
+    assert "not the result on a new exam" in page
     assert "Each split: test" in page
     told = done.results["over_splits"]["exams"]["test"]["figures"]
     assert f"{told['after']['value']:.4f} ({told['after']['low']:.4f} to" in page
@@ -174,11 +174,11 @@ def test_what_is_written_is_read_again(tmp_path):
 
 
 WRONG = {
-    "both": ({"split_seed": 3}, "give one of them"),
+    "both": ({"split_seed": 3}, "Remove one of them"),
     "one": ({"split_seeds": [1]}, "two or more"),
     "twice": ({"split_seeds": [1, 1]}, "two or more different"),
-    "no test": ({"split": {"train": 0.5, "dev": 0.5}}, "repeats the test part"),
-    "folds": ({"folds": 3}, "does not go with `folds`"),
+    "no test": ({"split": {"train": 0.5, "dev": 0.5}}, "needs a `split` with a test part"),
+    "folds": ({"folds": 3}, "cannot be used with `folds`"),
 }
 
 

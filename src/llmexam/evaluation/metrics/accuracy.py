@@ -13,7 +13,7 @@ class Accuracy(RankMetric):
 
     name = "accuracy"
     label = "accuracy"
-    explanation = "The share of questions whose first choice is right."
+    explanation = "Share of questions whose first choice is right."
 
     def at_rank(self, ranks: Floats, /) -> Floats:
         """Return 1 at rank 1, else 0.

@@ -24,7 +24,7 @@ class AccuracyAtK(RankMetric):
         self.k = k
         self.name = f"accuracy_at_{k}"
         self.label = f"accuracy@{k}"
-        self.explanation = f"The share of questions whose right option is among the first {k}."
+        self.explanation = f"Share of questions whose right option is among the first {k}."
 
     def at_rank(self, ranks: Floats, /) -> Floats:
         """Return 1 up to rank k, else 0.

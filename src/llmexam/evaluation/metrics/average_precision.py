@@ -30,8 +30,8 @@ class MAPAtK(RankMetric):
         self.name = f"map_at_{k}"
         self.label = f"MAP@{k}"
         self.explanation = (
-            "Mean average precision: a question counts 1 divided by the rank of its right option, "
-            f"and 0 if that option is not among the first {k}."
+            "Mean average precision: the mean of 1 / rank of the right option, or 0 "
+            f"if it is not among the first {k}."
         )
 
     def at_rank(self, ranks: Floats, /) -> Floats:
@@ -68,4 +68,7 @@ def require_k(k: int) -> None:
         SettingsError: It is less than 1.
     """
     if k < 1:
-        raise SettingsError(f"k is {k}", hint="k is the number of options that count: 1 or more")
+        raise SettingsError(
+            f"expected k of at least 1, got {k}",
+            hint="k is the number of top-ranked options that count",
+        )

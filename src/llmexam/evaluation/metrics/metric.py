@@ -25,9 +25,9 @@ class Metric(Protocol[Items, Predictions]):
     Attributes:
         name: Identifier of letters, digits and `_`, such as `map_at_3`. It names the metric in
             files, in training curves and for experiment trackers.
-        label: What people read, such as "MAP@3".
+        label: Display name, such as "MAP@3".
         explanation: One plain sentence that says what the metric measures.
-        higher_is_better: Whether a larger value is a better one.
+        higher_is_better: Whether larger values are better.
         bounds: Smallest and largest value of one item; may be infinite.
     """
 

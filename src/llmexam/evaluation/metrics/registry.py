@@ -43,7 +43,7 @@ def choice_metric(name: str, k: int = 3) -> RankMetric:
     """
     factories = _factories()
     if name not in factories:
-        raise SettingsError(f"there is no metric '{name}'", hint=nearest(name, factories))
+        raise SettingsError(f"unknown metric '{name}'", hint=nearest(name, factories))
     return factories[name](k)
 
 

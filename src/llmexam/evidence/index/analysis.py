@@ -26,19 +26,19 @@ ANALYSIS: Mapping[str, Any] = {
 
 
 class SearchSettings(Settings):
-    """Limit on the terms of a long query, and number of threads."""
+    """Search settings of a sparse index."""
 
     budget: float | None = Field(
         default=0.25,
         gt=0,
-        description="Entries of the index that a query may read, as a multiple of the number of "
-        "passages; null for no limit. Terms beyond it are left out, the least telling first.",
+        description="limit of postings read per query, as a multiple of the number of passages; "
+        "null for no limit. The least informative terms beyond it are ignored",
     )
     free_entries: int = Field(
-        default=50_000, ge=0, description="Entries that a query may read in any case."
+        default=50_000, ge=0, description="number of postings that every query may read"
     )
     threads: int | None = Field(
-        default=None, ge=1, description="Search threads; null for the number of cores."
+        default=None, ge=1, description="number of search threads; null for the number of cores"
     )
 
 

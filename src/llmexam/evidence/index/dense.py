@@ -41,16 +41,18 @@ _POINTS_PER_LIST = 64
 
 
 class DenseSettings(Settings):
-    """Batch size, storage layout and search effort of a dense index."""
+    """Settings of a dense index."""
 
     flat_limit: int = Field(
         default=50_000,
         ge=0,
-        description="Up to this many passages are compared one by one, exactly; more are put "
-        "into lists of neighbours with 8 bits a number.",
+        description="largest number of passages for exact search; larger indexes use inverted "
+        "lists with 8-bit quantization",
     )
-    batch: int = Field(default=4096, ge=1, description="Passages encoded at a time.")
-    n_probe: int = Field(default=32, ge=1, description="Lists looked into for a query.")
+    batch: int = Field(default=4096, ge=1, description="number of passages encoded at a time")
+    n_probe: int = Field(
+        default=32, ge=1, description="number of inverted lists searched per query"
+    )
 
 
 class DenseIndex:
@@ -168,7 +170,7 @@ class DenseIndex:
             n_passages = len(store)
         file = path / name
         if not file.is_file() or file.stat().st_size != n_bytes:
-            raise CorruptIndexError("the vectors are missing or cut", file=file, hint=REBUILD)
+            raise CorruptIndexError("the vectors are missing or truncated", file=file, hint=REBUILD)
         try:
             index = faiss.read_index(str(file))
         except RuntimeError:
@@ -191,7 +193,7 @@ class DenseIndex:
             EvidenceIndexError: k is below 1.
         """
         if k < 1:
-            raise EvidenceIndexError(f"k must be at least 1, not {k}")
+            raise EvidenceIndexError(f"expected k of at least 1, got {k}")
         if not queries or not len(self):
             return [[] for _ in queries]
         wanted = self._encoder.encode(list(queries), kind="query")
@@ -299,7 +301,8 @@ def _encoded(
         vectors = np.ascontiguousarray(encoder.encode(texts, kind="passage"), dtype=np.float32)
         if vectors.shape != (len(batch), encoder.dim):
             raise IndexMismatchError(
-                f"the encoder gave vectors of shape {vectors.shape} for {len(batch)} texts"
+                "expected one vector per text from the encoder, got shape "
+                f"{vectors.shape} for {len(batch)} texts"
             )
         yield batch, vectors
 
@@ -341,7 +344,7 @@ def _write_vectors(folder: Path, index: Any, number: int) -> tuple[str, int]:
             _faiss().write_index(index, str(temporary))
         except RuntimeError as error:
             # faiss raises RuntimeError for a full disk; the caller expects an OSError with ENOSPC.
-            raise OSError(errno.ENOSPC, f"not written: {error}", str(folder / name)) from None
+            raise OSError(errno.ENOSPC, f"cannot be written: {error}", str(folder / name)) from None
     return name, (folder / name).stat().st_size
 
 

@@ -45,9 +45,9 @@ def held_for_writing(folder: Path) -> Iterator[None]:
             held.enter_context(lock_folder(folder))
         except RunError:
             raise EvidenceIndexError(
-                "another process is writing into this index",
+                "another process is writing to this index",
                 file=folder,
-                hint="Wait for it, or stop it",
+                hint="Wait until it ends, or stop it",
             ) from None
         yield
 
@@ -120,7 +120,7 @@ def damage(data: Path) -> CorruptIndexError | None:
         if (data / file).is_dir():
             return _corrupt(data / file, "is a folder")
         if file.partition(".")[0] in names and not _is_sound(data / file):
-            return _corrupt(data / file, "is cut or overwritten")
+            return _corrupt(data / file, "is truncated or overwritten")
     return None
 
 
@@ -183,7 +183,7 @@ def _require_index_or_nothing(folder: Path) -> None:
     if not folder.exists():
         return
     if not folder.is_dir():
-        raise EvidenceIndexError("there is a file where the index shall be", file=folder)
+        raise EvidenceIndexError("expected a folder as output, got a file", file=folder)
     names = {
         path.relative_to(folder).as_posix()
         for path in folder.rglob("*")
@@ -195,9 +195,9 @@ def _require_index_or_nothing(folder: Path) -> None:
         foreign = [FILE_NAME]
     if foreign:
         raise EvidenceIndexError(
-            f"the folder holds other things than an index: {foreign[0]}",
+            f"the folder contains files that are not of an index: {foreign[0]}",
             file=folder,
-            hint="Choose another folder, or move these things out of this one",
+            hint="Choose another folder, or move these files away",
         )
 
 

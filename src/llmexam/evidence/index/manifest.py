@@ -114,7 +114,7 @@ def read_manifest(folder: str | Path) -> Manifest:
     path = Path(folder) / FILE_NAME
     if not path.is_file():
         raise EvidenceIndexError(
-            "this is not an index: it has no manifest.json",
+            "not an index: it has no manifest.json",
             file=folder,
             hint="Build one with: llmexam index CORPUS --out DIR",
         )
@@ -123,16 +123,16 @@ def read_manifest(folder: str | Path) -> Manifest:
         version = value.get("format") if isinstance(value, dict) else None
         if isinstance(version, int) and version not in _READABLE_VERSIONS:
             raise IndexMismatchError(
-                f"the index has layout version {version}; this program reads "
-                f"{' and '.join(map(str, _READABLE_VERSIONS))}",
+                "expected an index of layout version "
+                f"{' or '.join(map(str, _READABLE_VERSIONS))}, got version {version}",
                 file=folder,
-                hint="Build it again",
+                hint="Build the index again",
             )
         checksum = value.pop(_CHECKSUM, None) if isinstance(value, dict) else None
         manifest = Manifest.model_validate(value)
         # Hashed over the fields in the file: a manifest of version 1 has fewer than the class.
         if checksum != hash_json(value):
-            raise ValueError("it does not fit its checksum")
+            raise ValueError("checksum mismatch")
         return manifest
     except (ValueError, ValidationError) as error:
         reason = str(error).splitlines()[0]
@@ -159,8 +159,8 @@ def check_manifest(manifest: Manifest, expected: Mapping[str, Any], folder: str 
             value = value.get(part) if isinstance(value, dict) else None
         if value != wanted:
             raise IndexMismatchError(
-                f"the index has {value!r}, but {wanted!r} is asked for",
+                f"expected an index with {wanted!r}, got {value!r}",
                 file=folder,
                 field=name,
-                hint="Build the index again, or use it with what it was built from",
+                hint="Build the index again, or use the original settings",
             )

@@ -103,11 +103,12 @@ def _model_of(manifest: Manifest, folder: str | Path, given: str | None) -> str:
         # The manifest of an index from elsewhere is untrusted: a hub name in it would send a
         # request with the user's token.
         raise EvidenceIndexError(
-            f"the index was built with model '{recorded}', which is neither 'bundled' nor a "
-            "folder on this machine, and an index may not have a model downloaded",
+            f"the index was built with model '{recorded}', which is neither 'bundled' "
+            "nor a local folder; models named by an index are not downloaded "
+            "automatically",
             file=Path(folder) / FILE_NAME,
             field="encoder.model",
-            hint="Name the model yourself: `--model` of index and search, `--index-model` of solve "
-            "and estimate, `evidence.model` in a plan",
+            hint="Give the model yourself: `--model` of index and search, `--index-model` "
+            "of solve and estimate, `evidence.model` in a plan",
         )
     return given

@@ -63,12 +63,12 @@ class PassageStore:
         path = folder / _FILE
         try:
             if not path.is_file():
-                raise sqlite3.DatabaseError("there is no such file")
+                raise sqlite3.DatabaseError("file not found")
             with closing(sqlite3.connect(path)) as connection, connection:
                 yield cls(connection)
         except sqlite3.DatabaseError as error:
             raise CorruptIndexError(
-                f"the passages cannot be read: {error}", file=path, hint="Build the index again"
+                f"cannot read the passages: {error}", file=path, hint="Build the index again"
             ) from None
 
     def __len__(self) -> int:
@@ -138,7 +138,7 @@ class PassageStore:
         """Name and size in bytes of the file with the vectors of these passages."""
         row = self._connection.execute("SELECT file, n_bytes FROM vectors").fetchone()
         if row is None:
-            raise sqlite3.DatabaseError("it names no file of vectors")
+            raise sqlite3.DatabaseError("it contains no vector file name")
         return str(row[0]), int(row[1])
 
     @vectors.setter

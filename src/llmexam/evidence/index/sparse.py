@@ -43,11 +43,11 @@ _Hits = list[tuple[float, _Address]]
 
 
 class SparseSettings(Settings):
-    """Memory and commit interval for writing a sparse index."""
+    """Settings of the writer of a sparse index."""
 
-    heap_mb: int = Field(default=96, ge=15, description="Memory of the index writer, in megabytes.")
+    heap_mb: int = Field(default=96, ge=15, description="memory of the index writer, in MB")
     commit_every: int = Field(
-        default=100_000, ge=1, description="Passages added between two commits to disk."
+        default=100_000, ge=1, description="number of passages between two commits to disk"
     )
 
 
@@ -198,7 +198,7 @@ class SparseIndex:
             CorruptIndexError: The files are damaged.
         """
         if k < 1:
-            raise EvidenceIndexError(f"k must be at least 1, not {k}")
+            raise EvidenceIndexError(f"expected k of at least 1, got {k}")
         settings = settings or SearchSettings()
         # tantivy allocates a heap of k entries, however few passages there are.
         k = min(k, max(1, len(self)))
@@ -333,5 +333,5 @@ def _as_corrupt(folder: Path) -> Iterator[None]:
             raise
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise CorruptIndexError(
-            f"the index cannot be read: {reason}", file=folder, hint=REBUILD
+            f"cannot read the index: {reason}", file=folder, hint=REBUILD
         ) from None

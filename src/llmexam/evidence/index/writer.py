@@ -51,7 +51,7 @@ class IndexWriter:
             if shutil.disk_usage(self._folder).free < _LITTLE:
                 raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(self._folder)) from None
             raise EvidenceIndexError(
-                f"the index cannot be written: {str(error).splitlines()[0]}", file=self._folder
+                f"cannot write the index: {str(error).splitlines()[0]}", file=self._folder
             ) from None
 
 

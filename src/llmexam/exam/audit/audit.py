@@ -8,7 +8,7 @@ from pathlib import Path
 from llmexam.errors import ExamError
 from llmexam.exam.audit import AuditResult, Finding, Overlap
 from llmexam.exam.audit.balance import check_balance, measure_balance
-from llmexam.exam.audit.finding import SEVERITIES, Rows
+from llmexam.exam.audit.finding import SEVERITIES, Rows, plural
 from llmexam.exam.audit.overlap import find_in_exam, find_in_text, summarise
 from llmexam.exam.audit.repeats import check_near, check_repeats
 from llmexam.exam.audit.texts import check_texts
@@ -31,7 +31,7 @@ def audit_exam(
     near_threshold: float = 0.7,
     seed: int = 0,
 ) -> AuditResult:
-    """Return the faults of an exam that make its scores wrong or misleading.
+    """Check an exam for invalid data, duplicates, biases and overlap with other files.
 
     Unlike `read_exam`, it does not fail on invalid records or repeated ids: they are reported
     as findings.
@@ -50,9 +50,9 @@ def audit_exam(
     """
     if not 0 < near_threshold <= 1:
         raise ExamError(
-            f"similarity {near_threshold:g} is not above 0 and up to 1",
+            f"expected a similarity above 0 and up to 1, got {near_threshold:g}",
             field="near_threshold",
-            hint="0.7 is usual",
+            hint="The usual value is 0.7",
         )
     name, form, rows, faults = _rows_of(exam, format)
     near, overlaps = check_near(rows, file=name, threshold=near_threshold, seed=seed)
@@ -104,10 +104,10 @@ def _fault_findings(faults: Sequence[ExamError]) -> list[Finding]:
         by_field.setdefault(fault.field or "", []).append(fault)
     return [
         Finding(
-            "faulty rows",
+            "invalid rows",
             "error",
-            f"{len(found):,} with a fault{f' in {field}' if field else ''}; row {found[0].row}: "
-            f"{found[0].message}",
+            f"{plural(len(found), 'invalid row')}{f' ({field})' if field else ''}; "
+            f"row {found[0].row}: {found[0].message}",
             tuple(fault.row or 0 for fault in found),
         )
         for field, found in by_field.items()

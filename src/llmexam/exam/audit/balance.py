@@ -106,18 +106,19 @@ def check_balance(balance: Balance) -> Iterator[Finding]:
         yield Finding(
             "skewed answers",
             "warning",
-            f"answers are not spread evenly over places: {_shares_text(balance.letters)}; p = "
-            f"{balance.skew_p_value:.2g}. Shuffle the options, or a solver that likes a letter "
-            "looks able",
+            "right answers are not uniform over letters: "
+            f"{_shares_text(balance.letters)}; p = {balance.skew_p_value:.2g}. "
+            "Shuffle the options, because a solver that prefers a letter would look "
+            "better than it is",
         )
     leak = balance.leak
     if leak is not None and balance.leak_is_clear:
         yield Finding(
-            "length gives away",
+            "option-length bias",
             "warning",
-            f"always the longest option earns MAP@3 {leak.map_at_3:.3f} (chance "
+            f"choosing the longest option gives MAP@3 {leak.map_at_3:.3f} (chance "
             f"{leak.chance_map_at_3:.3f}) and accuracy {leak.accuracy:.3f} (chance "
-            f"{leak.chance_accuracy:.3f}): compare solvers with that, not with chance",
+            f"{leak.chance_accuracy:.3f}): use it as the baseline instead of chance",
         )
 
 
@@ -125,8 +126,10 @@ def _shares_text(letters: tuple[LetterShare, ...]) -> str:
     expected = {f"{one.expected:.1%}" for one in letters}
     if len(expected) == 1:
         shares = ", ".join(f"{one.letter} {one.share:.1%}" for one in letters)
-        return f"{shares} (even: {expected.pop()})"
-    return ", ".join(f"{one.letter} {one.share:.1%} (even: {one.expected:.1%})" for one in letters)
+        return f"{shares} (expected: {expected.pop()})"
+    return ", ".join(
+        f"{one.letter} {one.share:.1%} (expected: {one.expected:.1%})" for one in letters
+    )
 
 
 _Gains = tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]

@@ -37,13 +37,13 @@ class Overlap:
     """A question that also occurs elsewhere; the most similar occurrence, if there are several.
 
     Attributes:
-        row: Row of the question.
-        id: Id of the question.
-        file: The other file, or the question's own.
-        other_row: The row there; the line number in a plain text.
+        row: Its row.
+        id: Its id.
+        file: The other file, or its own.
+        other_row: The row there; the line in a plain text.
         kind: "same question" (prompt and options), "same prompt", "near duplicate" (similar
-            prompt, and an option in common), "like prompt" (similar prompt, other options) or
-            "quoted" (a plain text contains the prompt).
+            prompt, and an option in common), "similar prompt" (with other options) or "quoted"
+            (the prompt appears in a plain text).
         similarity: Jaccard similarity of the prompts' three-word shingles, 0 to 1.
     """
 

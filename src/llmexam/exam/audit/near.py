@@ -100,7 +100,7 @@ class PromptIndex:
                 best = found if best is None else max(best, found)
         if best is None:
             return None
-        return -best[2], "near duplicate" if best[0] else "like prompt", best[1]
+        return -best[2], "near duplicate" if best[0] else "similar prompt", best[1]
 
     def _hashes(self, sets: list[frozenset[str]]) -> list[MinHash]:
         data = [[shingle.encode("utf-8") for shingle in one] for one in sets]

@@ -20,14 +20,14 @@ _SEVERITY = {
     "quoted": "error",
     "same prompt": "warning",
     "near duplicate": "warning",
-    "like prompt": "note",
+    "similar prompt": "note",
 }
 _WORDS = {
-    "same question": "question|questions with prompt and options also in",
-    "quoted": "question|questions quoted in a text, which shows it to solvers prompted with",
-    "same prompt": "prompt|prompts also, with other options, in",
-    "near duplicate": "question|questions almost, with an option in common, in",
-    "like prompt": "prompt|prompts almost, with other options, in",
+    "same question": "question|questions with the same text and options in",
+    "quoted": "question|questions quoted in a text, which leaks them to prompted solvers:",
+    "same prompt": "question|questions with the same text, but other options, in",
+    "near duplicate": "question|questions with nearly the same text and a shared option in",
+    "similar prompt": "question|questions with nearly the same text, but other options, in",
 }
 
 

@@ -23,9 +23,9 @@ def check_repeats(rows: Rows) -> Iterator[Finding]:
         yield Finding(
             "repeated ids",
             "error",
-            f"{plural(len(repeated_ids), 'id')} there more than once "
-            f"({pairs_text([(rows[0], rows[1]) for rows in repeated_ids])}): no solver takes this "
-            "file",
+            f"{plural(len(repeated_ids), 'duplicate id')} "
+            f"({pairs_text([(rows[0], rows[1]) for rows in repeated_ids])}): solvers "
+            "reject this file",
             tuple(sorted(row for places in repeated_ids for row in places)),
         )
     yield from _by_prompt([group for group in by_prompt.values() if len(group) > 1])
@@ -58,33 +58,33 @@ def _by_prompt(groups: Sequence[Sequence[tuple[int, Question]]]) -> Iterator[Fin
         yield Finding(
             "contradictions",
             "error",
-            f"{plural(len(contradictions), 'question')} with the prompt and options of an earlier "
-            f"one but another answer ({pairs_text(contradictions)})",
+            f"{plural(len(contradictions), 'question')} with the text and options of "
+            f"an earlier one, but another answer ({pairs_text(contradictions)})",
             _rows_of(contradictions),
         )
     if by_context:
         yield Finding(
             "contradictions",
             "warning",
-            f"{plural(len(by_context), 'question')} with the prompt and options of an earlier one "
-            f"but another answer and another context ({pairs_text(by_context)}): right only if "
-            "they ask about the context",
+            f"{plural(len(by_context), 'question')} with the text and options of an "
+            "earlier one, but another answer and another context "
+            f"({pairs_text(by_context)}): fine only if they ask about the context",
             _rows_of(by_context),
         )
     if repeats:
         yield Finding(
             "repeated questions",
             "warning",
-            f"{plural(len(repeats), 'question')} with the prompt and options of an earlier one "
-            f"({pairs_text(repeats)})",
+            f"{plural(len(repeats), 'question')} with the text and options of an "
+            f"earlier one ({pairs_text(repeats)})",
             _rows_of(repeats),
         )
     if alike:
         yield Finding(
             "repeated prompts",
             "note",
-            f"{plural(len(alike), 'prompt')} asked with different options "
-            f"({pairs_text(alike)}): keep them in one part when you split",
+            f"{plural(len(alike), 'question text')} used with different options "
+            f"({pairs_text(alike)}): keep them in the same part of a split",
             tuple(sorted(alike_rows)),
         )
 
@@ -117,19 +117,19 @@ def check_near(
             Finding(
                 "near duplicates",
                 "warning",
-                f"{plural(len(near), 'question')} almost like another "
+                f"{plural(len(near), 'near-duplicate question')} "
                 f"({pairs_text(_distinct_pairs(near))})",
                 tuple(overlap.row for overlap in near),
             )
         )
-    like = [overlap for overlap in overlaps if overlap.kind == "like prompt"]
+    like = [overlap for overlap in overlaps if overlap.kind == "similar prompt"]
     if like:
         findings.append(
             Finding(
-                "like prompts",
+                "similar prompts",
                 "note",
-                f"{plural(len(like), 'prompt')} almost like another, with other options "
-                f"({pairs_text(_distinct_pairs(like))})",
+                f"{plural(len(like), 'near-duplicate question text')} with other "
+                f"options ({pairs_text(_distinct_pairs(like))})",
                 tuple(overlap.row for overlap in like),
             )
         )

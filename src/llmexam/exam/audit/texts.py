@@ -31,7 +31,10 @@ def _blanks(rows: Rows) -> Iterator[Finding]:
     prompts = [row for row, question in rows if not question.prompt.strip()]
     if prompts:
         yield Finding(
-            "blank prompts", "error", f"{plural(len(prompts), 'prompt')} blank", tuple(prompts)
+            "blank prompts",
+            "error",
+            f"{plural(len(prompts), 'question')} with a blank text",
+            tuple(prompts),
         )
     blank = [(row, q, [i for i, o in enumerate(q.options) if not o.strip()]) for row, q in rows]
     answers = [row for row, question, places in blank if question.answer in places]
@@ -47,7 +50,8 @@ def _blanks(rows: Rows) -> Iterator[Finding]:
         yield Finding(
             "blank options",
             "warning",
-            f"{plural(len(others), 'question')} with a blank wrong option, which gives itself away",
+            f"{plural(len(others), 'question')} with a blank wrong option, which is "
+            "easy to rule out",
             tuple(others),
         )
 
@@ -65,15 +69,15 @@ def _repeated_options(rows: Rows) -> Iterator[Finding]:
         yield Finding(
             "repeated options",
             "error",
-            f"{plural(len(right), 'question')} whose right answer is there twice, and only one "
-            "counts",
+            f"{plural(len(right), 'question')} whose right answer appears twice, and "
+            "only one counts",
             tuple(right),
         )
     if wrong:
         yield Finding(
             "repeated options",
             "warning",
-            f"{plural(len(wrong), 'question')} with one option twice",
+            f"{plural(len(wrong), 'question')} with the same option twice",
             tuple(wrong),
         )
 
@@ -90,8 +94,8 @@ def _null_words(rows: Rows) -> Iterator[Finding]:
         yield Finding(
             "null-looking options",
             "note",
-            f"{plural(len(found), 'question')} with an option such as {words}: meant, or a value "
-            "lost on the way?",
+            f"{plural(len(found), 'question')} with an option such as {words}: "
+            "intended, or a lost value?",
             tuple(found),
         )
 
@@ -112,14 +116,14 @@ def _missing(rows: Rows) -> Iterator[Finding]:
         yield Finding(
             "missing context",
             "note",
-            f"{len(bare):,} of {len(rows):,} questions have no context, the others have",
+            f"{len(bare):,} of {len(rows):,} questions have no context, but others do",
             bare,
         )
 
 
 def _no_answers(rows: Rows) -> Finding:
     """Return the finding that there are no answers, with a column that may be meant as such."""
-    message = "no question has an answer: nothing can be graded"
+    message = "no question has an answer, so nothing can be graded"
     columns = {name for _, question in rows for name in question.metadata}
     faces = {name.strip().casefold(): name for name in sorted(columns)}
     close = get_close_matches("answer", faces, n=1, cutoff=0.75)
@@ -127,7 +131,9 @@ def _no_answers(rows: Rows) -> Finding:
         return Finding("missing answers", "note", message)
     name = faces[close[0]]
     return Finding(
-        "missing answers", "warning", f"{message}; if column '{name}' has them, call it 'answer'"
+        "missing answers",
+        "warning",
+        f"{message}; if column '{name}' contains them, rename it to 'answer'",
     )
 
 
@@ -144,8 +150,9 @@ def _too_long(rows: Rows) -> Iterator[Finding]:
             yield Finding(
                 f"long {part}s",
                 severity,
-                f"{plural(len(too_long), 'question')} with a {part} of more than {limit:,} "
-                f"characters (the longest has {max(lengths.values()):,}), which models may cut",
+                f"{plural(len(too_long), 'question')} with a {part} of more than "
+                f"{limit:,} characters (maximum {max(lengths.values()):,}), which "
+                "models may truncate",
                 too_long,
             )
 
@@ -174,8 +181,8 @@ def _answers_in_prompts(rows: Rows) -> Iterator[Finding]:
         yield Finding(
             "answer in prompt",
             "note",
-            f"{plural(len(found), 'prompt')} with the right answer, and no other option, word by "
-            f"word inside (row {row}: {letter})",
+            f"{plural(len(found), 'question')} whose text contains the right answer "
+            f"and no other option word by word (row {row}: {letter})",
             tuple(row for row, _ in found),
         )
 

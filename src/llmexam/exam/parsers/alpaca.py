@@ -59,7 +59,7 @@ def to_question(record: JsonLine | dict[str, Any], row: int) -> Question:
     if isinstance(record, JsonLine):
         record = record.as_dict()
     if not isinstance(record, dict):
-        raise ExamError("is not a JSON object", hint="Write a list of {...}")
+        raise ExamError("expected a JSON object", hint="Write a list of {...}")
     text_of(record, "instruction")
     prompt, options = parse_input(text_of(record, "input"))
     metadata = metadata_of(record, _KNOWN)
@@ -101,17 +101,17 @@ def parse_input(text: str) -> tuple[str, tuple[str, ...]]:
     body = text.removeprefix("Question:")
     if body == text:
         raise ExamError(
-            "does not open with 'Question:'",
+            "expected 'Question:' at the start",
             field="input",
-            hint="The form is 'Question: ...', then lines 'A:...', 'B:...'",
+            hint="The format is 'Question: ...', then lines 'A:...', 'B:...'",
         )
     body = body.removeprefix(" ")
     marks = _marks(body)
     if len(marks) < MIN_OPTIONS:
         raise ExamError(
-            "has fewer than two lines that open with 'A:', 'B:', ...",
+            "expected at least two lines that start with 'A:', 'B:', ...",
             field="input",
-            hint="Write each option on a line of its own",
+            hint="Write each option on its own line",
         )
     ends = [*marks[1:], len(body)]
     options = tuple(body[start + len("\nA:") : end] for start, end in zip(marks, ends, strict=True))
@@ -155,7 +155,7 @@ def _parse_output(text: str, options: tuple[str, ...]) -> int | None:
         return meant[0]
     shown = answer if len(answer) <= 40 else answer[:37] + "..."
     raise ExamError(
-        f"answer '{shown}' is neither one of A-{faces[-1]} nor one of the options",
+        f"expected as answer one of A-{faces[-1]} or the text of an option, got '{shown}'",
         field="output",
         hint="Write the letter, or the letter, a colon and the text",
     )

@@ -51,14 +51,14 @@ def to_question(line: JsonLine, row: int) -> Question:
         prompt = text_of(record, "question")
         columns = record.get("choices")
         if not isinstance(columns, Mapping):
-            raise ExamError("is no object with 'label' and 'text'", field="choices")
+            raise ExamError("expected an object with 'label' and 'text'", field="choices")
         labels, options = texts_of(columns, "label"), texts_of(columns, "text")
         metadata = {}
     if len(set(labels)) != len(options) or len(labels) != len(options):
         raise ExamError(
-            f"{len(options)} options have the labels {', '.join(labels)}",
+            f"expected distinct labels for {len(options)} options, got {', '.join(labels)}",
             field="choices",
-            hint="Give every option a label of its own",
+            hint="Give every option a unique label",
         )
     return Question(
         id=id_of(record, row),
@@ -76,7 +76,8 @@ def _answer(record: Mapping[str, Any], labels: tuple[str, ...]) -> int | None:
     label = str(key).strip()
     if label not in labels:
         raise ExamError(
-            f"answer '{label}' is not one of the labels {', '.join(labels)}", field="answerKey"
+            f"expected as answer one of the labels {', '.join(labels)}, got '{label}'",
+            field="answerKey",
         )
     return labels.index(label)
 

@@ -18,7 +18,7 @@ def text_of(record: Mapping[str, Any], name: str) -> str:
     """
     if name not in record:
         raise ExamError(
-            f"'{name}' is missing; there is: {', '.join(record) or 'nothing'}",
+            f"'{name}' is missing; found: {', '.join(record) or 'nothing'}",
             field=name,
             hint=f"Add '{name}'",
         )
@@ -32,14 +32,14 @@ def checked_text(value: Any, name: str) -> str:
         ExamError: It is not a text, or has a lone surrogate.
     """
     if not isinstance(value, str):
-        raise ExamError(f"is {_kind(value)}, not a text", field=name, hint='Write it as "..."')
+        raise ExamError(f"expected text, got {_kind(value)}", field=name, hint='Write it as "..."')
     try:
         value.encode("utf-8")
     except UnicodeEncodeError as error:
         raise ExamError(
-            f"holds half of a character (a lone surrogate) at place {error.start}",
+            f"incomplete character (lone surrogate) at position {error.start}",
             field=name,
-            hint="Write the whole character",
+            hint="Write the complete character",
         ) from None
     return value
 
@@ -63,7 +63,7 @@ def list_of(record: Mapping[str, Any], name: str) -> Sequence[Any]:
     values = record.get(name)
     if not isinstance(values, list):
         what = _kind(values) if name in record else "missing"
-        raise ExamError(f"is {what}, not a list", field=name, hint="Write it as [...]")
+        raise ExamError(f"expected a list, got {what}", field=name, hint="Write it as [...]")
     return values
 
 
@@ -80,7 +80,7 @@ def id_of(record: Mapping[str, Any], row: int, name: str = "id") -> str:
         return str(value)
     text = checked_text(value, name)
     if not text.strip():
-        raise ExamError("is blank", field=name, hint="Give every question an id of its own")
+        raise ExamError("is blank", field=name, hint="Give every question a unique id")
     return text
 
 
@@ -96,7 +96,7 @@ def answer_index(value: Any, n_options: int, name: str = "answer") -> int | None
         if 0 <= value < n_options:
             return value
         raise ExamError(
-            f"answer index {value} is not one of 0-{n_options - 1}",
+            f"expected an answer index from 0 to {n_options - 1}, got {value}",
             field=name,
             hint="Indices count from 0",
         )
@@ -113,14 +113,14 @@ def answer_letter(text: str, n_options: int, name: str = "answer") -> int:
         raise ExamError(
             "the answer is blank",
             field=name,
-            hint=f"Write one of A-{letter_of(n_options - 1)}, or leave the field out "
-            "everywhere if answers are not known",
+            hint=f"Write one of A-{letter_of(n_options - 1)}, or remove the field from all "
+            "questions if answers are not known",
         )
     try:
         return index_of(text, n_options)
     except ExamError as error:
         raise ExamError(
-            error.message, field=name, hint=f"There are {n_options} options in this row"
+            error.message, field=name, hint=f"This row has {n_options} options"
         ) from None
 
 
@@ -139,7 +139,7 @@ def _kind(value: Any) -> str:
         bool: "true or false",
         int: "a number",
         float: "a number",
-        str: "a text",
+        str: "text",
         list: "a list",
         dict: "an object",
     }

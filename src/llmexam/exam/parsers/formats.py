@@ -39,7 +39,7 @@ def _parquet_records(source: SourceFile) -> Iterator[dict[str, Any]]:
     from llmexam.exam.parsers import scienceqa
 
     if not source.is_parquet:
-        raise source.error("is not a Parquet file", hint="Choose another --format")
+        raise source.error("expected a Parquet file", hint="Choose another --format")
     return scienceqa.records(source)
 
 
@@ -58,7 +58,7 @@ FORMATS: dict[str, ExamFormat] = {
         container="csv",
     ),
     "mmlu": ExamFormat(
-        "CSV: question,choice0,choice1,...,answer, or the original without a header",
+        "CSV: question,choice0,choice1,...,answer; also the original files without a header",
         mmlu.looks_like,
         mmlu.records,
         mmlu.to_question,
@@ -71,25 +71,25 @@ FORMATS: dict[str, ExamFormat] = {
         jsonl.to_question,
     ),
     "arc": ExamFormat(
-        "JSON Lines of ARC: question, labelled choices, answerKey",
+        "JSON Lines (ARC): question, labelled choices, answerKey",
         arc.looks_like,
         arc.records,
         arc.to_question,
     ),
     "commonsenseqa": ExamFormat(
-        "JSON Lines of CommonsenseQA: as ARC, with a question_concept",
+        "JSON Lines (CommonsenseQA): as ARC, plus question_concept",
         arc.looks_like_commonsenseqa,
         arc.records,
         arc.to_question,
     ),
     "alpaca": ExamFormat(
-        "JSON list: instruction, input with the options, output",
+        "JSON list (Alpaca): instruction, input with the options, output",
         alpaca.looks_like,
         alpaca.records,
         alpaca.to_question,
     ),
     "scienceqa": ExamFormat(
-        "Parquet of ScienceQA: question, choices, answer",
+        "Parquet (ScienceQA): question, choices, answer",
         lambda source: source.is_parquet,
         _parquet_records,
         _parquet_question,
@@ -173,7 +173,7 @@ def detect_format(source: SourceFile) -> str | None:
 def _choose(source: SourceFile, format: str | None) -> str:
     if format is not None:
         if format not in FORMATS:
-            raise ExamError(f"there is no exam format '{format}'", hint=nearest(format, FORMATS))
+            raise ExamError(f"unknown exam format '{format}'", hint=nearest(format, FORMATS))
         return format
     name = detect_format(source)
     if name is not None:
@@ -183,14 +183,16 @@ def _choose(source: SourceFile, format: str | None) -> str:
         try:
             parse_json(start, "line 1")
         except ExamError as error:
-            raise source.error(error.message, row=1, hint="Write one {...} on every line") from None
+            raise source.error(error.message, row=1, hint="Write one {...} per line") from None
     if not start.startswith(("{", "[")) and {"id", "prediction"} == set(source.csv_header):
-        raise source.error("is a submission, not an exam", hint="Give the file with the questions")
+        raise source.error(
+            "expected an exam, got a submission", hint="Give the file with the questions"
+        )
     shown = start if len(start) <= 80 else start[:77] + "..."
     forms = "; ".join(f"{name} ({form.summary})" for name, form in FORMATS.items())
     raise source.error(
-        f"has none of the known forms; it begins: {shown}",
-        hint=f"If it is one of these, choose it with --format: {forms}",
+        f"cannot detect the exam format; the file starts with: {shown}",
+        hint=f"Choose the format with --format: {forms}",
     )
 
 
@@ -211,4 +213,4 @@ def _each(source: SourceFile, form: ExamFormat) -> Iterator[tuple[int, Question 
                 ),
             )
     if row == 0:
-        raise source.error("has no questions", hint="There is nothing below the header")
+        raise source.error("the file has no questions", hint="Add rows below the header")

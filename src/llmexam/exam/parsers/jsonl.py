@@ -55,14 +55,14 @@ def to_question(line: JsonLine, row: int) -> Question:
         context = split_context(text_of(record, "context"))
         if passages and context:
             raise ExamError(
-                "stands beside 'passages', and only one of them can be the evidence",
+                "'context' and 'passages' are both set, but only one of them can be the evidence",
                 field="context",
-                hint="Keep 'passages' or 'context'",
+                hint="Remove 'passages' or 'context'",
             )
         passages = passages or context
     metadata = record.get("metadata") or {}
     if not isinstance(metadata, dict):
-        raise ExamError("is not an object", field="metadata", hint="Write it as {...}")
+        raise ExamError("expected an object", field="metadata", hint="Write it as {...}")
     return Question(
         id=id_of(record, row),
         prompt=text_of(record, "prompt"),
@@ -79,14 +79,16 @@ def _passage(value: Any, place: int) -> Passage:
         return Passage(text=checked_text(value, name))
     if not isinstance(value, dict) or "text" not in value:
         raise ExamError(
-            "is neither a text nor an object with 'text'",
+            "expected text or an object with 'text'",
             field=name,
             hint='Write {"text": "..."}',
         )
     score = value.get("score")
     is_number = isinstance(score, int | float) and not isinstance(score, bool)
     if score is not None and not (is_number and math.isfinite(score)):
-        raise ExamError("the score is not a finite number", field=name, hint="Leave it out")
+        raise ExamError(
+            "expected a finite number as score", field=name, hint="Correct it, or leave it out"
+        )
     return Passage(
         text=checked_text(value["text"], f"{name}.text"),
         title=checked_text(value.get("title") or "", f"{name}.title"),

@@ -66,6 +66,6 @@ def _missing_column(source: SourceFile, name: str) -> ExamError:
         f"column '{name}' is missing; the header has: {', '.join(source.csv_header)}",
         file=source.path,
         field=name,
-        hint="The form is id,prompt,A,B,...,answer with at least two options "
-        "and no gap between the letters",
+        hint="The format is id,prompt,A,B,...,answer with at least two options and "
+        "consecutive letters",
     )

@@ -44,7 +44,7 @@ def records(source: SourceFile) -> Iterator[CsvRecord]:
                 f"column '{name}' is missing; the header has: {', '.join(header)}",
                 file=source.path,
                 field=name,
-                hint="The form is question,choice0,choice1,...,answer",
+                hint="The format is question,choice0,choice1,...,answer",
             )
     return source.csv_records()
 

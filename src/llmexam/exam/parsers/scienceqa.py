@@ -34,16 +34,16 @@ def records(source: SourceFile) -> Iterator[dict[str, Any]]:
         for name in _REQUIRED:
             if name not in names:
                 raise ExamError(
-                    f"column '{name}' is missing; there is: "
+                    f"column '{name}' is missing; found: "
                     f"{', '.join(file.schema_arrow.names) or 'nothing'}",
                     file=source.path,
                     field=name,
-                    hint="The form is question, choices (list of texts), answer (index from 0)",
+                    hint="The format is question, choices (list of texts), answer (index from 0)",
                 )
         rows: list[dict[str, Any]] = file.read(columns=names).to_pylist()
     except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
         raise source.error(
-            f"is a damaged Parquet file: {str(error).splitlines()[0]}", hint="Get it again"
+            f"is a damaged Parquet file: {str(error).splitlines()[0]}", hint="Download it again"
         ) from None
     return iter(rows)
 

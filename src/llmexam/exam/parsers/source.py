@@ -45,8 +45,8 @@ class CsvRecord:
         """
         if len(self.cells) != len(self.header):
             raise ExamError(
-                f"has {len(self.cells)} cells but the header has {len(self.header)} columns",
-                hint='Put texts that hold commas or line breaks between double quotes ("...")',
+                f"expected {len(self.header)} cells as in the header, got {len(self.cells)}",
+                hint='Put texts that contain commas or line breaks in double quotes ("...")',
             )
         return dict(zip(self.header, self.cells, strict=True))
 
@@ -67,8 +67,8 @@ class JsonLine:
         value = parse_json(self.text, f"line {self.number}")
         if not isinstance(value, dict):
             raise ExamError(
-                f"line {self.number} is not a JSON object",
-                hint="Write one {...} on every line",
+                f"line {self.number}: expected a JSON object",
+                hint="Write one {...} per line",
             )
         return value
 
@@ -94,17 +94,19 @@ class SourceFile:
         """
         path = Path(path)
         if path.is_dir():
-            raise ExamError("is a folder, not a file", file=path, hint="Name a file inside it")
+            raise ExamError(
+                "expected a file, got a folder", file=path, hint="Give the path of a file inside it"
+            )
         try:
             data = path.read_bytes()
         except (FileNotFoundError, NotADirectoryError):
             raise _missing(path) from None
         except PermissionError:
             raise ExamError(
-                "cannot be read: permission denied", file=path, hint="Allow yourself to read it"
+                "cannot be read: permission denied", file=path, hint="Check the file's permissions"
             ) from None
         if not data.removeprefix(b"\xef\xbb\xbf").strip():
-            raise ExamError("is empty", file=path, hint="An exam file has questions in it")
+            raise ExamError("the file is empty", file=path, hint="Add questions")
         return cls(path, data)
 
     @cached_property
@@ -126,21 +128,24 @@ class SourceFile:
         """
         for signature, kind in _SIGNATURES.items():
             if self.data.startswith(signature):
-                raise self.error(f"is {kind}, not a text file", hint="Unpack or export it first")
+                raise self.error(
+                    f"expected a text file, got {kind}", hint="Unpack or export it first"
+                )
         if self.data[:2] in _UTF16_MARKS:
-            raise self.error("is UTF-16 text", hint="Save it as UTF-8")
+            raise self.error("expected UTF-8, got UTF-16", hint="Save it as UTF-8")
         zero = self.data.find(b"\0")
         if zero >= 0:
             raise self.error(
-                f"is binary: a NUL byte stands at byte offset {zero}", hint="Give a text file"
+                f"expected a text file, got a NUL byte at byte offset {zero}",
+                hint="Give a text file",
             )
         try:
             return self.data.decode("utf-8").removeprefix("\ufeff")
         except UnicodeDecodeError as error:
             line = self.data.count(b"\n", 0, error.start) + 1
             raise self.error(
-                f"is not UTF-8: byte 0x{self.data[error.start]:02x} at byte offset "
-                f"{error.start} (line {line})",
+                f"expected UTF-8, got byte 0x{self.data[error.start]:02x} at byte "
+                f"offset {error.start} (line {line})",
                 hint="Save it as UTF-8",
             ) from None
 
@@ -164,9 +169,9 @@ class SourceFile:
                     n_rows += 1
         except csv.Error as error:
             raise self.error(
-                f"is not well-formed CSV near line {reader.line_num}: {error}",
+                f"invalid CSV near line {reader.line_num}: {error}",
                 row=n_rows if n_rows else None,
-                hint='Inside a quoted field, write a double quote twice ("")',
+                hint='Inside a quoted field, write double quotes twice ("")',
             ) from None
 
     @cached_property
@@ -227,7 +232,7 @@ def parse_json(text: str, where: str) -> Any:
             twice = next(name for name in names if names.count(name) > 1)
             # `json` would silently drop the first value.
             raise ExamError(
-                f"{where} has the key '{twice}' twice in one object", hint="Keep one of them"
+                f"{where}: key '{twice}' appears twice in one object", hint="Remove one of them"
             )
         return record
 
@@ -235,17 +240,19 @@ def parse_json(text: str, where: str) -> Any:
         return json.loads(text, object_pairs_hook=without_repeats)
     except json.JSONDecodeError as error:
         raise ExamError(
-            f"{where} is not JSON: {error.msg} at character {error.pos + 1}",
-            hint="Check that it was not cut off",
+            f"{where}: invalid JSON: {error.msg} at character {error.pos + 1}",
+            hint="Check that the file is complete",
         ) from None
     except (RecursionError, ValueError) as error:
-        raise ExamError(f"{where} cannot be read as JSON: {error}") from None
+        raise ExamError(f"{where}: invalid JSON: {error}") from None
 
 
 def _missing(path: Path) -> ExamError:
     if not path.parent.is_dir():
-        return ExamError("does not exist, nor does its folder", file=path, hint="Check the path")
+        return ExamError(
+            "file not found, and its folder does not exist", file=path, hint="Check the path"
+        )
     names = [entry.name for entry in path.parent.iterdir() if entry.is_file()]
     close = get_close_matches(path.name, names, n=1, cutoff=0.5)
     hint = f"Did you mean '{path.parent / close[0]}'?" if close else "Check the path"
-    return ExamError("does not exist", file=path, hint=hint)
+    return ExamError("file not found", file=path, hint=hint)

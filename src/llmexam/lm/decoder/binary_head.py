@@ -72,14 +72,13 @@ def require_binary_head(model: Any, folder: ModelFolder) -> None:
     head = getattr(model, HEAD_NAME, None)
     if not isinstance(head, torch.nn.Linear):
         raise ModelError(
-            f"{type(model).__name__} has no head '{HEAD_NAME}' over its last token, so it is no "
-            "decoder that classifies",
+            f"{type(model).__name__} has no classification head '{HEAD_NAME}'",
             file=folder.path,
-            hint="An encoder with one label is a model of solver cross-encoder",
+            hint="Use solver cross-encoder for an encoder with one label",
         )
     if head.out_features != 1:
         raise ModelError(
-            f"its head tells {head.out_features} labels apart, and options are ranked by one",
+            f"expected a classification head with one label, got {head.out_features}",
             file=folder.path,
-            hint="Take a model with num_labels = 1",
+            hint="Use a model with num_labels = 1",
         )

@@ -39,16 +39,21 @@ def read_weights(
             )
     except (OSError, ValueError, KeyError, RuntimeError, SafetensorError) as error:
         text = (str(error).strip() or type(error).__name__).splitlines()[0][:300]
-        raise ModelError(f"cannot be loaded as a decoder: {text}", file=folder.path) from error
+        raise ModelError(
+            f"cannot be loaded as a decoder model: {text}", file=folder.path
+        ) from error
     # Checked first, because a head of another shape also makes weights missing.
     if binary_head:
         require_binary_head(model, folder)
     missing = sorted(set(told["missing_keys"]) - set(new))
     if missing:
         # transformers initialises missing weights at random, such as a head that is absent.
-        kind = "decoder with a binary head" if binary_head else "causal language model"
+        kind = (
+            "decoder with a binary classification head" if binary_head else "causal language model"
+        )
         raise ModelError(
-            f"has no weights for '{missing[0]}' ({len(missing)} are missing), so it is no {kind}",
+            f"expected a {kind}, but weights are missing for '{missing[0]}' "
+            f"({len(missing)} in all)",
             file=folder.path,
         )
     return model

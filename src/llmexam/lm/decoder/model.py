@@ -107,8 +107,8 @@ class Decoder:
         """
         if self.longest is not None and n_tokens > self.longest:
             raise ModelError(
-                f"a request has {n_tokens} tokens, and the model reads {self.longest}",
-                hint="Cut the evidence, or take fewer examples",
+                f"a prompt has {n_tokens} tokens, more than the model's limit of {self.longest}",
+                hint="Use less evidence or fewer examples",
             )
 
     @property
@@ -126,8 +126,8 @@ class Decoder:
                 self._probed = False
             if not self._probed:
                 _LOG.warning(
-                    "%s cannot share tokens between requests (off by %.2g nats): each request is "
-                    "read alone, which takes longer",
+                    "%s cannot reuse cached prefixes (difference of %.2g nats): each "
+                    "prompt is processed on its own, which takes longer",
                     self.model.config.model_type,
                     apart,
                 )

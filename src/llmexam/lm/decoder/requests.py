@@ -27,8 +27,8 @@ class Continuation:
     def __post_init__(self) -> None:
         if not 1 <= self.start < len(self.tokens):
             raise ValueError(
-                f"a continuation begins at token {self.start} of {len(self.tokens)}: at least one "
-                "token is given and at least one asked for"
+                f"expected a continuation with at least one token before it and one in it, got "
+                f"start {self.start} of {len(self.tokens)} tokens"
             )
 
     @property
@@ -59,7 +59,7 @@ def require_kind(requests: Iterable[Continuation], *, binary_head: bool) -> None
     """
     if any(request.is_whole != binary_head for request in requests):
         raise ValueError(
-            "a binary head is asked about whole texts, and a head over tokens about tokens"
+            "a binary head scores whole texts, and a language-model head scores tokens"
         )
 
 

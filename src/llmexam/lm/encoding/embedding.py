@@ -344,9 +344,9 @@ def _length_limit(
     if asked is not None:
         if not shortest <= asked <= (longest or asked):
             raise ModelError(
-                f"max_tokens is {asked}, but the model reads {shortest} to {longest} tokens",
+                f"expected max_tokens from {shortest} to {longest}, got {asked}",
                 file=folder.path,
-                hint="Choose a length in between",
+                hint="Choose a length in this range",
             )
         return asked
     known = [config.max_tokens, longest, int(tokenizer.model_max_length)]

@@ -115,6 +115,6 @@ Encoder = PackedEncoder | PaddedEncoder
 def _check_layer(inner: int, n_layers: int) -> None:
     if not 0 <= inner < n_layers:
         raise ModelError(
-            f"layer {inner} from the last is asked for, but the model has {n_layers}",
-            hint=f"Choose 0 to {n_layers - 1}",
+            f"expected a layer of 0 to {n_layers - 1} from the last, got {inner}",
+            hint=f"The model has {n_layers} layers",
         )

@@ -93,13 +93,14 @@ def require_int8() -> None:
     """
     if not _FAST_INT8 & cpu_flags():
         raise ModelError(
-            "the processor has no instructions for int8 (VNNI or AMX)",
-            hint="Take precision: fp32 or auto",
+            "the CPU does not support int8 arithmetic (VNNI or AMX)",
+            hint="Use precision: fp32 or auto",
         )
     if not (
         torch.backends.mkldnn.is_available()  # type: ignore[no-untyped-call]
         and hasattr(torch.ops.onednn, "qlinear_pointwise")
     ):
         raise ModelError(
-            "this build of torch has no int8 for the CPU", hint="Take precision: fp32 or auto"
+            "this build of torch does not support int8 on the CPU",
+            hint="Use precision: fp32 or auto",
         )

@@ -32,44 +32,52 @@ class EvidenceOrigin(Settings):
     """
 
     source: str = Field(description="`none`, `given` with the questions, or `retrieved`")
-    kinds: tuple[str, ...] = Field((), description="indexes searched: sparse, dense")
+    kinds: tuple[str, ...] = Field((), description="kinds of index: sparse, dense")
     model: str = Field("", description="weights hash of the dense index's bi-encoder")
-    chunking: dict[str, Any] = Field({}, description="how documents were cut into passages")
-    query_form: str = Field("", description="what was looked for")
-    k: int = Field(0, ge=0, description="passages a question got at most")
+    chunking: dict[str, Any] = Field({}, description="how documents were split into passages")
+    query_form: str = Field("", description="query formulation")
+    k: int = Field(0, ge=0, description="passages per question (top-k)")
     reranker: str = Field("", description="weights hash of the reranker, if one was used")
-    depth: int = Field(0, ge=0, description="passages that the reranker chose among")
+    depth: int = Field(0, ge=0, description="reranking depth")
 
 
 class ExportOrigin(Settings):
     """Origin of an exported model, and its runtime."""
 
-    backend: str = Field(description="what runs it: onnx-int8 or openvino")
-    source: str = Field(description="weights hash of the model that it was made from")
-    task: str = Field(description="task of its head: `multiple-choice` or `classification`")
-    n_outputs: int = Field(1, ge=1, description="logits of a sequence")
+    backend: str = Field(description="target runtime: onnx-int8 or openvino")
+    source: str = Field(description="weights hash of the source model")
+    task: str = Field(description="type of head: `multiple-choice` or `classification`")
+    n_outputs: int = Field(1, ge=1, description="number of logits per sequence")
     pad_id: int = Field(0, ge=0, description="token id to pad with")
-    max_tokens: int | None = Field(None, description="longest sequence that it reads")
+    max_tokens: int | None = Field(None, description="longest sequence, in tokens")
     files: dict[str, str] = Field({}, description="SHA-256 of each exported file")
 
 
 class ModelCard(Settings):
     """Content of a model card."""
 
-    family: str = Field(description="the solver that it is for: `multiple-choice`, ...")
-    base_model: str = Field(description="the weights that training began with")
+    family: str = Field(description="the solver that the model is for: `multiple-choice`, ...")
+    base_model: str = Field(description="the model that training started from")
     base_weights_hash: str = Field(description="SHA-256 of those weights")
     head: str = Field(
-        "native", description="`native`: the model's own; `mean`: over the mean of all tokens"
+        "native",
+        description="`native`: the head of the model class; `mean`: a layer over the mean of the "
+        "token embeddings",
     )
-    encoding: dict[str, Any] = Field({}, description="settings of how a question becomes tokens")
+    encoding: dict[str, Any] = Field({}, description="how a question is turned into tokens")
     evidence: EvidenceOrigin = EvidenceOrigin(source="none")
-    training: dict[str, Any] = Field({}, description="settings of the training, all of them")
-    data: dict[str, str] = Field({}, description="content hash of each exam trained or chosen on")
-    metrics: dict[str, Any] = Field({}, description="what it gave: before, after, dev")
-    versions: dict[str, str] = Field({}, description="packages it was trained with")
-    command: str = Field("", description="the command that trained it")
-    export: ExportOrigin | None = Field(None, description="where from, if it was exported")
+    training: dict[str, Any] = Field({}, description="all settings of the training")
+    data: dict[str, str] = Field(
+        {}, description="content hash of each exam used for training or model selection"
+    )
+    metrics: dict[str, Any] = Field(
+        {}, description="results: before training, after training, dev questions"
+    )
+    versions: dict[str, str] = Field({}, description="versions of the packages used")
+    command: str = Field("", description="command of the training")
+    export: ExportOrigin | None = Field(
+        None, description="where the model was exported from, if it was"
+    )
 
 
 def read_card(folder: str | Path) -> ModelCard | None:
@@ -85,11 +93,9 @@ def read_card(folder: str | Path) -> ModelCard | None:
         values = from_json(path.read_bytes())
     except (OSError, ValueError) as error:
         text = str(error).splitlines()[0]
-        raise ModelError(
-            f"the card of the model cannot be read: {text}", file=path, hint=_AGAIN
-        ) from None
+        raise ModelError(f"cannot read the model card: {text}", file=path, hint=_AGAIN) from None
     if not isinstance(values, dict):
-        raise ModelError("the card of a model is a mapping", file=path, hint=_AGAIN)
+        raise ModelError("expected a mapping in the model card", file=path, hint=_AGAIN)
     return read_card_values(ModelCard, values, folder)
 
 
@@ -108,7 +114,7 @@ def read_card_values(
         ModelError: A value is invalid; the error names the card.
     """
     try:
-        return kind.parse(values, subject="the card of the model")
+        return kind.parse(values, subject="the model card")
     except SettingsError as error:
         raise ModelError(
             error.message,
@@ -135,7 +141,7 @@ def file_beside(folder: str | Path, name: str, *, field: str) -> Path:
     inside = is_file_name(name) and path.is_file() and path.resolve().parent == place.resolve()
     if not inside:
         raise ModelError(
-            f"names '{name}', which is no file inside the model's folder",
+            f"names '{name}', which is not a file in the model folder",
             file=place / CARD_FILE,
             field=field,
             hint=_AGAIN,
@@ -160,7 +166,7 @@ def inside_training(folder: Path) -> str | None:
     inside = folder / "model"
     if not (inside / CARD_FILE).is_file() and not (inside / "config.json").is_file():
         return None
-    return f"This is the folder of a training; its model is '{inside}'"
+    return f"This is the output folder of a training; its model is in '{inside}'"
 
 
 def require_family(folder: str | Path, card: ModelCard | None, family: str) -> ModelCard:
@@ -178,7 +184,7 @@ def require_family(folder: str | Path, card: ModelCard | None, family: str) -> M
         )
     if card.family != family:
         raise UntrainedModelError(
-            f"the model was trained for solver '{card.family}', not for '{family}'",
+            f"expected a model trained for solver '{family}', got one for '{card.family}'",
             file=folder,
             field="model",
             hint=f"Use solver '{card.family}'",

@@ -23,7 +23,10 @@ _SHARDS = "model.safetensors.index.json"
 _HUB_KEYS = ("attn_implementation", "experts_implementation", "backbone")
 # Arguments that sentence-transformers passes to transformers, in all spellings.
 _ARGUMENTS = ("model", "tokenizer", "processor", "config")
-_HINT = "llmexam runs no code of a model. Use another model, or remove the entry if you trust it"
+_HINT = (
+    "llmexam runs no code from a model folder. Use another model, or remove the entry if "
+    "you trust it"
+)
 
 
 def require_code_free(folder: Path) -> None:
@@ -42,7 +45,7 @@ def require_code_free(folder: Path) -> None:
     _check_shards(folder)
     if (folder / _ADAPTER).is_file():
         raise ModelError(
-            "the folder holds an adapter, which names another model to load beneath it",
+            "the folder contains an adapter, which needs its base model",
             file=folder / _ADAPTER,
             field="base_model_name_or_path",
             hint="Merge the adapter into its base model: merge_and_unload(), then save_pretrained",
@@ -60,7 +63,7 @@ def read_json(file: Path) -> Any:
     try:
         return json.loads(file.read_text("utf-8"))
     except (OSError, ValueError, RecursionError) as error:
-        raise ModelError(f"cannot be read as JSON: {error}", file=file) from None
+        raise ModelError(f"invalid JSON: {error}", file=file) from None
 
 
 def read_modules(folder: Path) -> list[tuple[str, str]]:
@@ -88,7 +91,9 @@ def read_modules(folder: Path) -> list[tuple[str, str]]:
             )
         if not _stays_inside(place):
             raise ModelError(
-                f"module path '{place}' leaves the folder", file=file, field=f"{number}.path"
+                f"expected a module path inside the folder, got '{place}'",
+                file=file,
+                field=f"{number}.path",
             )
         found.append((kind, place))
     return found
@@ -114,7 +119,7 @@ def _check_sentence_settings(folder: Path) -> None:
         for key in sorted(unsafe | {"tokenizer_name_or_path"}):
             if settings.get(key):
                 raise ModelError(
-                    "gives arguments to the library that loads the model, which is not supported",
+                    "sets arguments of the library that loads the model, which is not supported",
                     file=file,
                     field=key,
                     hint=_HINT,
@@ -127,7 +132,7 @@ def _check_config(folder: Path) -> None:
     for key, value in _strings(config):
         if key.removeprefix("_").startswith(_HUB_KEYS) and "/" in value:
             raise ModelError(
-                f"names '{value}', which would be downloaded from the hub and may run code",
+                f"names '{value}', which would be downloaded and may run code",
                 file=file,
                 field=key,
                 hint=_HINT,
@@ -135,8 +140,8 @@ def _check_config(folder: Path) -> None:
     # transformers ignores the folder's code if it has a class of its own.
     if config.get("auto_map") and not _is_supported(str(config.get("model_type", ""))):
         raise ModelError(
-            f"model type '{config.get('model_type')}' is not part of transformers, so the model "
-            "needs code of its own",
+            f"unknown model type '{config.get('model_type')}': transformers does not "
+            "include it, so the model needs its own code",
             file=file,
             field="auto_map",
             hint=_HINT,

@@ -20,17 +20,19 @@ def torch_device(name: str) -> torch.device:
         device = torch.device(name)
     except RuntimeError:
         raise SettingsError(
-            f"'{name}' is no device of torch", field="device", hint="Such as cpu, cuda or cuda:1"
+            f"unknown torch device '{name}'",
+            field="device",
+            hint="Use, for example, cpu, cuda or cuda:1",
         ) from None
     if device.type == "meta":
-        raise SettingsError("the device 'meta' holds no numbers", field="device")
+        raise SettingsError("expected a device with memory, got 'meta'", field="device")
     try:
         torch.zeros(1, device=device)
     except (AssertionError, RuntimeError, NotImplementedError) as error:
         reason = (str(error).strip() or type(error).__name__).splitlines()[0][:200]
         raise SettingsError(
-            f"there is no '{name}' here that torch can use ({reason})",
+            f"device '{name}' is not available ({reason})",
             field="device",
-            hint="Take cpu, or install a torch for this device",
+            hint="Use cpu, or install a build of torch for this device",
         ) from None
     return device

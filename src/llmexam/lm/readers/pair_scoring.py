@@ -65,8 +65,8 @@ class PairScorer:
         logits = self.scorer.score(encoded)
         if logits.shape[1] != 1:
             raise ModelError(
-                f"the model gives {logits.shape[1]} outputs a pair, not one",
-                hint="A cross-encoder that ranks has num_labels = 1",
+                f"expected one output per pair from the model, got {logits.shape[1]}",
+                hint="Use a cross-encoder with num_labels = 1",
             )
         cut = np.array([one.n_cut > 0 for one in encoded], dtype=bool)
         return PairScores(logits[:, 0].astype(np.float64), cut)

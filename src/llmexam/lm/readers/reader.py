@@ -331,7 +331,7 @@ def _require_whole(folder: ModelFolder, missing: set[str]) -> None:
         raise ModelError(
             f"the folder has no trained weights for {names}",
             file=folder.path,
-            hint="Train a model on these weights first, or use the head it was trained with",
+            hint="Train the model first, or use the head that it was trained with",
         )
 
 

@@ -109,10 +109,13 @@ class SequenceScorer:
     def _check(self, sequence: Encoded) -> None:
         n_tokens = len(sequence.ids)
         if not n_tokens or n_tokens != len(sequence.types):
-            raise ModelError(f"a sequence has {n_tokens} ids and {len(sequence.types)} types")
+            raise ModelError(
+                f"expected as many token types as ids, got {len(sequence.types)} for {n_tokens}"
+            )
         if self.max_tokens is not None and n_tokens > self.max_tokens:
             raise ModelError(
-                f"a sequence has {n_tokens} tokens, but the model reads {self.max_tokens}",
+                f"a sequence has {n_tokens} tokens, more than the model's limit of "
+                f"{self.max_tokens}",
                 hint=f"Encode it with `max_tokens` of {self.max_tokens} or less",
             )
 
@@ -175,7 +178,7 @@ def load_sequence_scorer(
     if card is not None:
         engine = load_exported_engine(folder, card, head=head, task=task)
         return SequenceScorer(engine, folder, head, cache)
-    require_packages("scoring with a reader")
+    require_packages("scoring with a trained model")
     from llmexam.lm.readers.torch_engine import load_torch_engine
 
     engine = load_torch_engine(folder, head=head, task=task, precision=precision, device=device)

@@ -71,7 +71,9 @@ def encode_pairs(
     frame = pair_frame(tokenizer)
     room = max_tokens - frame.n_tokens
     if room < 2:
-        raise ModelError(f"{max_tokens} tokens have no room for two texts and special tokens")
+        raise ModelError(
+            f"expected max_tokens large enough for two texts and special tokens, got {max_tokens}"
+        )
     encoded = {}
     for pair in distinct:
         first, second = tokens[pair.first], tokens[pair.second]

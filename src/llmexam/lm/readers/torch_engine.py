@@ -74,7 +74,7 @@ def load_torch_engine(
     int8 = precision == "int8"
     if int8 and place.type != "cpu":
         raise ModelError(
-            f"int8 runs on the CPU, but the device is '{place}'", hint="Take precision: auto"
+            f"expected device cpu for precision int8, got '{place}'", hint="Use precision: auto"
         )
     if int8:
         require_int8()
@@ -82,7 +82,8 @@ def load_torch_engine(
     reader = load_reader(folder, head=head, task=task)
     if int8 and reader.pads:
         raise ModelError(
-            f"int8 by torch knows BERT with GELU alone, but this is '{reader.config.model_type}'",
+            "the torch int8 backend supports BERT with GELU only, got "
+            f"'{reader.config.model_type}'",
             file=folder.path,
             hint=f"Export it: llmexam export {folder.name} --to onnx-int8 --out FOLDER",
         )

@@ -55,9 +55,13 @@ def calibration_view(data: ReportData) -> CalibrationView | None:
 
 def _calibration_facts(calibration: Calibration) -> tuple[Fact, ...]:
     return (
-        Fact("ECE", fixed(calibration.ece), "expected calibration error, 0 is best"),
-        Fact("Brier", fixed(calibration.brier), "over all options, 0 to 2, 0 is best"),
-        Fact("Temperature", f"{calibration.temperature:.3g}", "scores are divided by it"),
+        Fact("ECE", fixed(calibration.ece), "expected calibration error; 0 is best"),
+        Fact("Brier", fixed(calibration.brier), "Brier score over all options, 0 to 2; 0 is best"),
+        Fact(
+            "Temperature",
+            f"{calibration.temperature:.3g}",
+            "softmax temperature; scores are divided by it",
+        ),
     )
 
 

@@ -72,7 +72,7 @@ def comparisons_view(data: ReportData) -> ComparisonsView | None:
 
 def _verdict(comparison: Comparison) -> str:
     winner = comparison.winner
-    return "no difference shown" if winner is None else f"{winner} is better"
+    return "no significant difference" if winner is None else f"{winner} is better"
 
 
 def _summary(view: ComparisonsView) -> Table:
@@ -81,7 +81,7 @@ def _summary(view: ComparisonsView) -> Table:
     )
     for row in view.rows:
         table.add_row(
-            plain_text(f"{row.name_a} less {row.name_b}"),
+            plain_text(f"{row.name_a} - {row.name_b}"),
             row.difference,
             row.interval,
             row.p,

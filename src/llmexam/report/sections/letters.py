@@ -59,9 +59,10 @@ def _rotations(result: SolverResult) -> str:
     if position is None or not position.values:
         return ""
     return (
-        f"Under {plural(position.n_rotations, 'rotation')} of the options the score runs from "
-        f"{fixed(min(position.values))} to {fixed(max(position.values))}; the first choice "
-        f"changes on {count(position.n_changed)} of {plural(position.n_questions, 'question')}."
+        f"With {plural(position.n_rotations, 'rotation')} of the options, the score "
+        f"ranges from {fixed(min(position.values))} to {fixed(max(position.values))}; "
+        f"the first choice changes in {count(position.n_changed)} of "
+        f"{plural(position.n_questions, 'question')}."
     )
 
 

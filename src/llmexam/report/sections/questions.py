@@ -61,19 +61,19 @@ def _questions_note(grades: Grades, rest: Sequence[int]) -> str:
     n = len(grades.answer_rank)
     sentences = []
     if rest:
-        cut = f", but only {count(MOST_IN_BRIEF)} of them" if len(rest) > MOST_IN_BRIEF else ""
+        cut = f", limited to {count(MOST_IN_BRIEF)}" if len(rest) > MOST_IN_BRIEF else ""
         sentences.append(
-            f"Of {count(n)} questions, {count(n - len(rest))} are shown in full: wrong ones, the "
-            "widest margin first, then the least certain. The others have a line each"
-            f"{cut}."
+            f"{count(n - len(rest))} of {count(n)} questions are shown in full: wrong "
+            "answers first, by decreasing margin, then the least certain ones. The "
+            f"others have one line each{cut}."
         )
     if grades.uncertain.any():
         sentences.append(
-            "Uncertain are the quarter of the questions where the first choice leads the second "
-            "by least."
+            "Uncertain questions are the quarter with the smallest margin between "
+            "first and second choice."
         )
     if grades.probabilities is not None:
-        sentences.append("Probabilities come from the temperature fitted on all questions.")
+        sentences.append("Probabilities use the softmax temperature fitted on all questions.")
     return " ".join(sentences)
 
 

@@ -43,7 +43,7 @@ def view_headline(data: ReportData) -> Headline:
     title, evaluation = clip(content.title, _TITLE) or "Exam report", content.final.evaluation
     if evaluation is None:
         note = (
-            "This exam has no answers, so nothing can be graded: the report shows rankings only."
+            "This exam has no answers, so the report shows rankings without grades."
             if len(content.exam)
             else f"This exam has no {content.noun}s."
         )
@@ -88,21 +88,21 @@ def _reading(evaluation: Evaluation, noun: str) -> Iterator[str]:
     beaten, better = (below, above) if primary.higher_is_better else (above, below)
     if beaten:
         side = "above" if primary.higher_is_better else "below"
-        yield f"The whole interval lies {side} {_baselines(beaten)}."
+        yield f"The whole interval is {side} {_baselines(beaten)}."
     if within:
         verb = "lies" if len(within) == 1 else "lie"
         yield (
-            f"{_baselines(within, capital=True)} {verb} inside the interval: "
-            f"the score cannot be told from {'it' if len(within) == 1 else 'them'}."
+            f"{_baselines(within, capital=True)} {verb} inside the interval, so the "
+            f"score is statistically tied with {'it' if len(within) == 1 else 'them'}."
         )
     if better:
         verb = "scores" if len(better) == 1 else "score"
         side = "higher" if primary.higher_is_better else "lower"
         yield f"{_baselines(better, capital=True)} {verb} {side} than the whole interval."
     yield (
-        f"A paired test on {plural(evaluation.n_items, noun)} would find a difference of "
-        f"{fixed(primary.minimum_detectable_difference)} to another solver in 80 of 100 cases; "
-        "smaller ones often go unseen."
+        f"With {plural(evaluation.n_items, noun)}, a paired test detects a difference "
+        f"of {fixed(primary.minimum_detectable_difference)} to another solver with a "
+        "power of 80%; smaller differences may go unnoticed."
     )
 
 

@@ -135,7 +135,9 @@ def _summary(view: SolverTable) -> Group:
         ("Spread", view.rotated),
         ("Truncated", True),
     )
-    table = text_table("What each solver gave", "Solver", *(name for name, there in shown if there))
+    table = text_table(
+        "Results of the solvers", "Solver", *(name for name, there in shown if there)
+    )
     for row in view.rows:
         if row.kind == "baseline":
             continue
@@ -154,7 +156,7 @@ def _summary(view: SolverTable) -> Group:
 
 
 def _gains(view: SolverTable) -> Table:
-    table = text_table("What each member brings to the ensemble", "Member", "Gain", "Interval")
+    table = text_table("Contribution of each ensemble member", "Member", "Gain", "Interval")
     for row in view.rows:
         if row.gain_interval:
             table.add_row(plain_text(row.name), row.gain, row.gain_interval)

@@ -67,14 +67,14 @@ def _total(content: RunContent) -> str:
     """Return the time of all stages together and the peak memory, in words."""
     time = duration(sum(s.seconds for s in content.stages))
     cached = sum(s.cached for s in content.stages)
-    tail = f", {count(cached)} taken from an earlier run" if cached else ""
-    return f"{time} in all, peak {memory(max(s.peak_mb for s in content.stages))}{tail}"
+    tail = f", {count(cached)} cached" if cached else ""
+    return f"total {time}, peak memory {memory(max(s.peak_mb for s in content.stages))}{tail}"
 
 
 def _summary(view: StagesView) -> Table:
     table = text_table("Time and memory", "Stage", "Time", "Peak memory", "")
     for stage in view.stages:
-        note = Text("from an earlier run" if stage.cached else "", style="dim")
+        note = Text("cached" if stage.cached else "", style="dim")
         table.add_row(plain_text(stage.name), stage.time, stage.memory, note)
     table.caption = Text(f"{view.total}\n", style="dim")
     table.caption_justify = "left"

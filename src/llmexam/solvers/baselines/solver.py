@@ -17,7 +17,7 @@ from llmexam.solvers.protocol import BaseSolver, Explanation, OptionReason
 class RandomSettings(Settings):
     """Settings of solver `random`."""
 
-    seed: int = Field(0, description="another seed gives another order")
+    seed: int = Field(0, description="random seed; another seed gives another order")
 
 
 class RandomSolver(BaseSolver):
@@ -64,7 +64,9 @@ class FirstSolver(BaseSolver):
     def explain(self, questions: Sequence[Question]) -> list[Explanation]:
         """Return explanations with the position of each option."""
         return [
-            Explanation(q.id, tuple(OptionReason(f"place {j + 1}") for j in range(len(q.options))))
+            Explanation(
+                q.id, tuple(OptionReason(f"position {j + 1}") for j in range(len(q.options)))
+            )
             for q in questions
         ]
 
@@ -73,7 +75,7 @@ class LongestSettings(Settings):
     """Settings of solver `longest`."""
 
     unit: Literal["characters", "words"] = Field(
-        "characters", description="what the length is counted in"
+        "characters", description="unit of length: characters or words"
     )
 
 

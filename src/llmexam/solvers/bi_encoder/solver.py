@@ -36,41 +36,63 @@ class EvidenceWeights(Settings):
     change by less than 0.01 over a wide range around them.
     """
 
-    support: float = Field(8.0, ge=0, description="the sentence that says most for the option")
-    similarity: float = Field(4.0, ge=0, description="cosine of prompt + option and sentences")
+    support: float = Field(
+        8.0,
+        ge=0,
+        description="weight of the best match between the option's tokens and one sentence",
+    )
+    similarity: float = Field(
+        4.0,
+        ge=0,
+        description="weight of the cosine similarity of question text + option with the sentences",
+    )
 
 
 class BiEncoderSettings(Settings):
     """Settings of solver `bi-encoder`."""
 
     model: ModelRef = Field(
-        BUNDLED, description="'bundled', a local folder, or a Hugging Face name", min_length=1
+        BUNDLED, description="'bundled', a local folder, or a Hugging Face model name", min_length=1
     )
     precision: Literal["auto", "fp32", "bf16"] = Field(
-        "auto", description="'auto' takes bf16 where the processor multiplies it fast"
+        "auto",
+        description="numeric precision; 'auto' uses bf16 where the processor has fast bf16 "
+        "arithmetic, else fp32",
     )
     max_tokens: int | None = Field(
-        None, ge=8, description="cut texts to this many tokens; the model's own limit if not set"
+        None,
+        ge=8,
+        description="truncate texts to this many tokens; defaults to the model's own limit",
     )
     layer: int = Field(
-        1, ge=0, description="layer whose tokens are compared, counted back from the last"
+        1,
+        ge=0,
+        description="hidden layer whose token embeddings are compared, counted from the last (0 "
+        "is the last layer)",
     )
     relevance: float = Field(
-        1.0, ge=0, description="how much a sentence near the prompt counts for more"
+        1.0,
+        ge=0,
+        description="weight of the cosine similarity between sentence and question text, "
+        "relative to token coverage, when choosing the supporting sentence",
     )
     weights: EvidenceWeights = Field(EvidenceWeights(), description="weights of the features")
     query_prefix: str | None = Field(
-        None, description="put before prompt and options; the model's own if not set"
+        None,
+        description="prefix of question text and options, such as 'query: '; defaults to the "
+        "model's own",
     )
     passage_prefix: str | None = Field(
-        None, description="put before sentences; the model's own if not set"
+        None, description="prefix of sentences, such as 'passage: '; defaults to the model's own"
     )
     device: str = Field("cpu", description="torch device, such as 'cpu' or 'cuda'")
     read_wording: bool = Field(
-        True, description="turn the order round for negated prompts; place 'all of the above'"
+        True,
+        description="reverse the ranking for negated questions ('which is NOT ...'), and handle "
+        "options such as 'all of the above'",
     )
     n_supports: Annotated[int, NotInKey()] = Field(
-        3, ge=0, description="sentences shown for each option"
+        3, ge=0, description="number of supporting sentences reported for each option"
     )
 
 
@@ -187,13 +209,15 @@ class BiEncoderSolver(BaseSolver):
         if self.settings.read_wording and means_all(text):
             return OptionReason("stands for all options")
         if self.settings.read_wording and means_none(text):
-            return OptionReason("denies all options")
+            return OptionReason("negates all options")
         if reading.match is None:
             closeness = reading.closeness[option]
-            return OptionReason(f"cosine with the prompt {closeness:.2f}; no evidence")
+            return OptionReason(
+                f"cosine similarity with the question text {closeness:.2f}; no evidence"
+            )
         cover, similarity = reading.match.best_cover[option], reading.match.features[option, 1]
         return OptionReason(
-            f"a sentence covers its words at {cover:.2f}; nearness of meaning {similarity:.2f}",
+            f"best sentence: token match {cover:.2f}, cosine similarity {similarity:.2f}",
             tuple(self._supports(reading, reading.match, option)),
         )
 

@@ -34,49 +34,53 @@ _LOG = logging.getLogger(__name__)
 class CascadeSettings(Settings):
     """Settings of solver `cascade`."""
 
-    first: SolverSpec = Field(description="the solver that scores all questions")
+    first: SolverSpec = Field(description="solver that scores all questions")
     second: SolverSpec = Field(
-        description="the solver that scores those the first is least certain of"
+        description="solver that rescores the questions on which the first is least certain"
     )
     share: float = Field(
-        0.2, ge=0, le=1, description="part of the questions that the second scores at most"
+        0.2, ge=0, le=1, description="largest share of the questions to send to the second solver"
     )
     threshold: float | None = Field(
         None,
         gt=0,
         le=1,
-        description="give the second only questions of a certainty below this; with a share of 1 "
-        "a question's scores then do not depend on the others",
+        description="send only questions whose certainty is below this value to the second "
+        "solver; together with share: 1, the scores of a question do not depend on "
+        "other questions",
     )
     certainty: Certainty = Field(
         "margin",
-        description="how certain the first is: margin (best probability less the second best) "
-        "or entropy (1 less the entropy, as a part of the largest)",
+        description="certainty of the first solver: margin (difference between the two highest "
+        "probabilities) or entropy (1 - entropy / maximum entropy)",
     )
     temperature: float = Field(
         1.0,
         gt=0,
-        description="what the first's scores are divided by before they become probabilities; "
-        "the one that calibrates them on other questions is best",
+        description="softmax temperature that turns the first solver's scores into "
+        "probabilities; calibrate it on other questions",
     )
     second_temperature: float = Field(
-        1.0, gt=0, description="the same for the second's, where both are mixed"
+        1.0,
+        gt=0,
+        description="softmax temperature of the second solver; used where both are mixed (weight "
+        "below 1)",
     )
     weight: float = Field(
         1.0,
         gt=0,
         le=1,
-        description="weight of the second's log-probabilities where it was asked; 1 replaces the "
-        "first's",
+        description="weight of the second solver's log-probabilities for the questions it "
+        "scored; 1 replaces the first solver's",
     )
     time_budget: float | None = Field(
         None,
         gt=0,
-        description="seconds that scoring may take in all; the second is asked batch by batch, "
+        description="time limit of scoring, in seconds; the second solver runs batch by batch, "
         "least certain questions first, while the next batch fits",
     )
     batch_size: int = Field(
-        32, ge=1, description="questions the second gets at once under a time budget"
+        32, ge=1, description="questions per batch of the second solver under a time budget"
     )
 
 
@@ -207,7 +211,7 @@ class CascadeSolver(BaseSolver):
         return [
             _prefixed(
                 found[i],
-                f"{spec.second.name}, for {spec.first.name} was uncertain"
+                f"{spec.second.name}, because {spec.first.name} was uncertain"
                 if i in rescored
                 else spec.first.name,
                 result.certainties[i],
@@ -233,8 +237,8 @@ class CascadeSolver(BaseSolver):
         self.last = SecondOpinions(len(questions), len(chosen), len(rescored))
         if len(rescored) < len(chosen):
             _LOG.warning(
-                "time is up: '%s' gave a second opinion on %d of %d chosen questions, "
-                "'%s' decided the other %d",
+                "time budget used up: '%s' rescored %d of %d selected questions, "
+                "'%s' alone scored the other %d",
                 self.settings.second.name,
                 len(rescored),
                 len(chosen),

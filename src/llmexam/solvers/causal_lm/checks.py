@@ -28,21 +28,22 @@ def require_telling(asking: Asking, template: PromptTemplate, name: str) -> None
     asks = asking.asks(_TRIAL)
     if any(len(set(ask.answers)) < len(ask.answers) for ask in asks):
         raise SettingsError(
-            f"`answer` of template '{name}' is the same whatever the answer is, so all scores "
-            "would be alike",
+            f"template '{name}': `answer` is the same for every option, so all scores "
+            "would be equal",
             field="template",
-            hint=f"Mode {template.mode} needs {_ANSWER[template.mode]} in it",
+            hint=f"Mode {template.mode} needs {_ANSWER[template.mode]} in `answer`",
         )
     read = [_reading(template, ask) for ask in asks]
     if len(set(read)) < len(read):
         raise SettingsError(
-            f"template '{name}' asks the same of every option, so all scores would be alike",
+            f"template '{name}' gives the same prompt for every option, so all scores "
+            "would be equal",
             field="template",
             hint="Put {{ option }} into its `question`",
         )
     if read == [_reading(template, ask) for ask in asking.asks(_OTHER)]:
         raise SettingsError(
-            f"template '{name}' asks the same of every question",
+            f"template '{name}' gives the same prompt for every question",
             field="template",
             hint="Put {{ prompt }} into its `question`",
         )
@@ -58,9 +59,10 @@ def require_read(settings: CausalLmSettings, mode: Mode) -> None:
         default = CausalLmSettings.model_fields[name].default
         if _READ_BY[name] != mode and getattr(settings, name) != default:
             raise SettingsError(
-                f"template '{settings.template}' of mode '{mode}' does not read it",
+                f"template '{settings.template}' has mode '{mode}', which does not "
+                "use this setting",
                 field=name,
-                hint=f"It is for templates of mode {_READ_BY[name]}: leave it out",
+                hint=f"Remove it; only templates of mode {_READ_BY[name]} use it",
             )
 
 

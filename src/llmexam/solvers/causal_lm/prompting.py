@@ -61,7 +61,10 @@ class Prompter:
         chat: bool,
     ) -> None:
         if chat and not getattr(tokenizer, "chat_template", None):
-            raise ModelError("the model's tokenizer has no chat template", hint="Set `chat: false`")
+            raise ModelError(
+                "the model's tokenizer has no chat template",
+                hint="Set `chat: false`, or use an instruction-tuned model",
+            )
         self._template = template
         self._tokenizer = tokenizer
         self._max_tokens = max_tokens
@@ -99,10 +102,10 @@ class Prompter:
         if excess > 0:
             subject = f"question '{question.id}'" if question is not None else "the prompt"
             raise ModelError(
-                f"{subject} has {excess} tokens more than the {self._max_tokens} that are read, "
-                "even without its context",
-                hint=f"Take {'fewer examples, or ' if shots else ''}a model that reads more, or "
-                "leave it out",
+                f"{subject} is {excess} tokens longer than the limit of "
+                f"{self._max_tokens}, even without its evidence",
+                hint=f"Use {'fewer examples, or ' if shots else ''}a model with a longer "
+                "context, or remove the question",
             )
         n_cut = self._count(full) - self._count(context) if context != full else 0
         return [Prompted(text, one, n_cut) for text, one in zip(texts, requests, strict=True)]
@@ -163,7 +166,9 @@ class Prompter:
         for token in (self._tokenizer.bos_token_id, self._tokenizer.eos_token_id):
             if token is not None:
                 return int(token)
-        raise ModelError("the prompt is empty, and the model has no token to begin with")
+        raise ModelError(
+            "the prompt is empty, and the tokenizer has no beginning-of-sequence token"
+        )
 
     def _encode(self, texts: Sequence[str]) -> list[list[int]]:
         # A chat template contains the special tokens already.

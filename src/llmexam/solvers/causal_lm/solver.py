@@ -252,8 +252,8 @@ class CausalLmSolver(BaseSolver):
 
     def _note(self, score: float) -> str:
         return {
-            "letters": f"log-share among the letters {score:.2f} ({np.exp(score):.0%})",
-            "options": f"log-probability of the text ({self.settings.norm}) {score:.2f}",
+            "letters": f"log-probability among the letters {score:.2f} ({np.exp(score):.0%})",
+            "options": f"log-likelihood of the text ({self.settings.norm}) {score:.2f}",
             "yes-no": f"log-odds of yes {score:+.2f}",
             "pairs": f"mean log-odds against the other options {score:+.2f}",
             "binary-head": f"logit of the model's binary head {score:+.2f}",

@@ -56,17 +56,17 @@ def require_head(settings: CausalLmSettings, template: PromptTemplate) -> None:
     binary = has_binary_head(resolve_model(settings.model))
     if binary and template.mode != "binary-head":
         raise SettingsError(
-            f"model '{settings.model}' ends in a head over whole texts, which gives no "
-            f"likelihoods, and template '{settings.template}' of mode '{template.mode}' asks for "
-            "them",
+            f"model '{settings.model}' has a classification head, so it gives no "
+            f"token likelihoods, but template '{settings.template}' of mode "
+            f"'{template.mode}' needs them",
             field="template",
-            hint="Set `template: binary_head`, or a template of mode binary-head of your own",
+            hint="Set `template: binary_head`, or your own template of mode binary-head",
         )
     if not binary and template.mode == "binary-head":
         raise SettingsError(
-            f"template '{settings.template}' asks a binary head, and model '{settings.model}' "
-            "has none",
+            f"template '{settings.template}' needs a binary classification head, and "
+            f"model '{settings.model}' has none",
             field="template",
-            hint="Take a model for sequence classification with one label, or train one with "
+            hint="Use a sequence-classification model with one label, or train one with "
             "objective binary-head",
         )

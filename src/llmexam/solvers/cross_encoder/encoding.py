@@ -11,5 +11,6 @@ class CrossEncoderEncoding(EncodingSettings):
     """Encoding of a question as the input of a cross-encoder."""
 
     layout: Layout = Field(
-        "prompt+evidence|option", description="what goes into the two texts of a pair"
+        "prompt+evidence|option",
+        description="order of question text, evidence and option in the two texts of a pair",
     )

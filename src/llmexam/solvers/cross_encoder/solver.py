@@ -27,6 +27,6 @@ class CrossEncoderSolver(OptionReader):
         # The best option is compared with the second best, whose score is equal in a tie.
         rivals = [ordered[1] if logit == ordered[0] else ordered[0] for logit in logits]
         return [
-            f"score {logit:.2f}, best of the others {rival:.2f}"
+            f"logit {logit:.2f}, best other option {rival:.2f}"
             for logit, rival in zip(logits, rivals, strict=True)
         ]

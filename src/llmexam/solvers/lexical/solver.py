@@ -29,32 +29,61 @@ class FeatureWeights(Settings):
     questions; five-fold scores change by less than 0.005 over a wide range around them.
     """
 
-    coverage: float = Field(3.5, ge=0, description="share of 1- to 5-grams found")
-    nearness: float = Field(1.0, ge=0, description="share of own terms, by nearness to the prompt")
-    mass: float = Field(1.0, ge=0, description="sum of own terms, by nearness, as a logarithm")
-    run: float = Field(0.4, ge=0, description="heaviest shared run of terms, as a logarithm")
-    best_sentence: float = Field(0.2, ge=0, description="the one sentence with most n-grams")
+    coverage: float = Field(
+        3.5, ge=0, description="share of the option's 1- to 5-grams found in the passages"
+    )
+    nearness: float = Field(
+        1.0,
+        ge=0,
+        description="share of the option's terms found in the passages, weighted by proximity to "
+        "terms of the question text",
+    )
+    mass: float = Field(
+        1.0,
+        ge=0,
+        description="how often the option's terms occur, weighted by proximity to terms of the "
+        "question text (logarithm)",
+    )
+    run: float = Field(
+        0.4, ge=0, description="weight of the longest shared run of terms (logarithm)"
+    )
+    best_sentence: float = Field(
+        0.2, ge=0, description="largest share of the option's n-grams found in a single sentence"
+    )
 
 
 class LexicalSettings(Settings):
     """Settings of solver `lexical`."""
 
     weights: FeatureWeights = Field(FeatureWeights(), description="weights of the features")
-    stop_weight: float = Field(0.2, ge=0, le=1, description="weight of a function word")
+    stop_weight: float = Field(
+        0.2, ge=0, le=1, description="weight of a stop word; other terms have weight 1"
+    )
     floor: float = Field(
-        0.4, ge=0, le=1, description="what a match counts in a sentence unrelated to the prompt"
+        0.4,
+        ge=0,
+        le=1,
+        description="weight of a match in a sentence that shares no term with the question text, "
+        "0 to 1",
     )
     reach: float = Field(
-        8.0, gt=0, description="terms over which nearness to the prompt falls by a factor e"
+        8.0,
+        gt=0,
+        description="decay length of proximity: distance in terms over which it falls by a "
+        "factor of e",
     )
     rank_decay: float = Field(
-        0.25, ge=0, description="how fast passages count less by rank: 1 / (1 + rank_decay * rank)"
+        0.25,
+        ge=0,
+        description="decay of a passage's weight with its rank: 1 / (1 + rank_decay * rank)",
     )
     read_wording: bool = Field(
-        True, description="turn the order round for negated prompts; place 'all of the above'"
+        True,
+        description="reverse the ranking for negated questions ('which is NOT ...'), and handle "
+        "options such as 'all of the above'",
     )
     n_supports: Annotated[int, NotInKey()] = Field(
-        3, ge=0, description="sentences shown for each option"
+        3, ge=0, description="number of supporting sentences reported for each option"
     )
 
 
@@ -140,9 +169,10 @@ class LexicalSolver(BaseSolver):
         if self.settings.read_wording and means_all(option):
             note = "stands for all options"
         elif self.settings.read_wording and means_none(option):
-            note = "denies all options"
+            note = "negates all options"
         else:
             note = (
-                f"{features[0]:.0%} of its phrases found, {features[1]:.0%} near the prompt's words"
+                f"{features[0]:.0%} of its n-grams found, {features[1]:.0%} of its "
+                "terms near the question's terms"
             )
         return OptionReason(note, supports[: self.settings.n_supports])

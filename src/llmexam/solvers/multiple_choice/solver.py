@@ -15,8 +15,9 @@ class MultipleChoiceSettings(OptionReaderSettings):
 
     read_wording: bool = Field(
         False,
-        description="turn the order round for negated prompts; place 'all of the above'. Training "
-        "questions have such wording too, so a reader has learned of it",
+        description="reverse the ranking for negated questions ('which is NOT ...'), and handle "
+        "options such as 'all of the above'; rarely needed, because trained models "
+        "learn such wording",
     )
 
 

@@ -30,16 +30,20 @@ _NEAR = 0.8
 class ShotSettings(Settings):
     """Source, number and selection of few-shot examples."""
 
-    file: LocalPath = Field(description="questions with answers, never those of the exam")
-    n: int = Field(5, ge=1, le=64, description="examples before a question")
+    file: LocalPath = Field(
+        description="exam file with answers to draw examples from; it must share no question with "
+        "the exam"
+    )
+    n: int = Field(5, ge=1, le=64, description="number of examples in the prompt")
     by: Literal["seed", "nearest"] = Field(
         "seed",
-        description="seed: the same for all questions, drawn with letters in turn; nearest: for "
-        "each question those whose prompts mean most alike, the nearest last",
+        description="selection of examples: seed draws the same ones for all questions, balanced "
+        "over answer letters; nearest takes those most similar to each question, the "
+        "most similar one last",
     )
-    seed: int = Field(0, ge=0, lt=2**32, description="seed of the draw")
+    seed: int = Field(0, ge=0, lt=2**32, description="random seed of the draw")
     encoder: ModelRef = Field(
-        BUNDLED, min_length=1, description="what embeds prompts, for `nearest`"
+        BUNDLED, min_length=1, description="bi-encoder that embeds question texts, for by: nearest"
     )
 
 
@@ -68,11 +72,11 @@ class ShotPool:
                 f"question '{unanswered[0]}' has no answer ({len(unanswered)} in all)",
                 file=self.settings.file,
                 field="shots.file",
-                hint="Examples are questions with answers",
+                hint="Few-shot examples need answers: remove the questions without one",
             )
         if len(exam) < self.settings.n:
             raise SettingsError(
-                f"{self.settings.n} examples are asked for, and the file has {len(exam)} questions",
+                f"expected at least {self.settings.n} questions for the examples, got {len(exam)}",
                 file=self.settings.file,
                 field="shots.n",
             )
@@ -136,11 +140,12 @@ class ShotPool:
         if overlaps:
             first = overlaps[0]
             raise SettingsError(
-                f"question '{first.id}' of the exam is among the examples "
-                f"({first.kind}; {len(overlaps)} in all): its answer would be shown",
+                f"question '{first.id}' of the exam is among the few-shot examples "
+                f"({first.kind}; {len(overlaps)} in all), so its answer would leak",
                 file=self.settings.file,
                 field="shots.file",
-                hint="Take them out of the file: llmexam audit EXAM --against FILE lists them",
+                hint="Remove them from the file; this lists them: llmexam audit EXAM "
+                "--against FILE",
             )
 
 
@@ -153,7 +158,7 @@ def require_unquoted(questions: Sequence[Question], text: str, *, file: str) -> 
     quoted = find_in_text(list(enumerate(questions, 1)), text, file=file)
     if quoted:
         raise SettingsError(
-            f"question '{quoted[0].id}' of the exam stands in the template ({len(quoted)} in all)",
+            f"the template quotes question '{quoted[0].id}' of the exam ({len(quoted)} in all)",
             file=file,
-            hint="Examples are taken from a training file with `shots`",
+            hint="Remove it from the template; `shots` takes examples from a training file",
         )

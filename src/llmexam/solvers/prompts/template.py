@@ -38,28 +38,29 @@ class PromptTemplate(Settings):
     """
 
     mode: Mode = Field(
-        description="letters: the letter after a list of options; options: the text of each option;"
-        " yes-no: whether an option is right; pairs: the better of two; binary-head: an option in"
-        " the question, judged by the model's head over the last token"
+        description="what is scored. letters: the option letter after a list of options; "
+        "options: the text of each option; yes-no: whether an option is right; "
+        "pairs: the better of two options; binary-head: an option in the prompt, "
+        "scored by a classification head over the last token"
     )
-    instructions: str = Field("", description="said once, before examples and question")
-    question: str = Field(min_length=1, description="a question, without its answer")
+    instructions: str = Field("", description="instructions, once at the beginning")
+    question: str = Field(min_length=1, description="template of a question, without its answer")
     answer: str = Field(
-        "", description="the answer as it follows the question; none in mode binary-head"
+        "", description="template of the answer after the question; unused in mode binary-head"
     )
-    separator: str = Field("\n\n", description="between instructions, examples and question")
-    yes: str = Field("yes", min_length=1, description="`verdict` of a right option")
-    no: str = Field("no", min_length=1, description="`verdict` of a wrong option")
+    separator: str = Field("\n\n", description="text between instructions, examples and question")
+    yes: str = Field("yes", min_length=1, description="value of `verdict` for a right option")
+    no: str = Field("no", min_length=1, description="value of `verdict` for a wrong option")
     _file: str | None = PrivateAttr(None)
 
     @model_validator(mode="after")
     def _answered(self) -> Self:
         if self.mode == "binary-head" and self.answer:
-            raise ValueError(
-                "mode 'binary-head' reads the question alone, with its option: leave `answer` out"
-            )
+            raise ValueError("mode 'binary-head' has no answer text: remove `answer`")
         if self.mode != "binary-head" and not self.answer:
-            raise ValueError(f"mode '{self.mode}' needs `answer`: how an answer follows")
+            raise ValueError(
+                f"mode '{self.mode}' needs `answer`, the template of the answer after the question"
+            )
         return self
 
     def render_question(self, **names: Any) -> str:
@@ -92,10 +93,10 @@ class PromptTemplate(Settings):
             return _compile(getattr(self, field)).render(names)
         except Exception as error:  # a template is code and may raise anything
             raise SettingsError(
-                f"cannot be rendered: {str(error).rstrip('.') or type(error).__name__}",
+                f"template cannot be rendered: {str(error).rstrip('.') or type(error).__name__}",
                 file=self._file,
                 field=field,
-                hint=f"It may name {', '.join(_TRIAL)}",
+                hint=f"Available variables: {', '.join(_TRIAL)}",
             ) from None
 
 
@@ -132,7 +133,7 @@ def template_text(name: str) -> str:
         return (files(__package__) / _FOLDER / f"{name}.yaml").read_text("utf-8")
     if not name.endswith((".yaml", ".yml")):
         raise SettingsError(
-            f"there is no prompt template '{name}'",
+            f"unknown prompt template '{name}'",
             field="template",
             hint=f"{nearest(name, template_names())}. Or give the path of a YAML file",
         )
@@ -154,7 +155,9 @@ def parse_template(text: str, file: str) -> PromptTemplate:
     """
     values = load_yaml(text, file=file)
     if not isinstance(values, dict):
-        raise SettingsError("a template is a mapping with `mode`, `question`, `answer`", file=file)
+        raise SettingsError(
+            "expected a mapping with the keys `mode`, `question` and `answer`", file=file
+        )
     template = PromptTemplate.parse(
         values, subject="a prompt template", file=file, given_as="{name}: {value}"
     )

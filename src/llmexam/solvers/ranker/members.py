@@ -52,12 +52,12 @@ def _merge(spec: MemberSpec, given: Mapping[str, Any], folder: Path) -> MemberSp
         keys = dict.fromkeys(path.partition(".")[0] for path in reserved)
         asked = ", ".join(f"{key}: ..." for key in keys)
         raise ModelError(
-            f"member '{spec.name}' (solver '{spec.solver}') needs settings that only your plan "
-            f"may give; the folder says {said}",
+            f"member '{spec.name}' (solver '{spec.solver}') needs settings that a "
+            f"model folder may not set; the folder has {said}",
             file=folder / RANKER_FILE,
             field=f"members.{spec.name}",
-            hint="Check these values, and add those that you trust to the settings of the "
-            f"ranker: members: {{{spec.name}: {{{asked}}}}}",
+            hint="Check these values, and copy those that you trust into your plan, in "
+            f"the settings of the ranker: members: {{{spec.name}: {{{asked}}}}}",
         )
     return spec.model_copy(update={"settings": {**recorded, **given}})
 

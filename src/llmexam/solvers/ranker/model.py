@@ -31,29 +31,33 @@ TREES_FILE = "trees.txt"
 class MemberSpec(Settings):
     """A member as recorded in a ranker's folder; its settings are checked when it is created."""
 
-    solver: str = Field(description="its name in the registry")
-    name: str = Field(description="what it is called in the ranker")
-    settings: dict[str, Any] = Field({}, description="its settings")
-    weights_hash: str = Field("", description="the weights it had, if it has any")
-    uses_features: bool = Field(False, description="whether its features are read, too")
+    solver: str = Field(description="name of the solver in the registry")
+    name: str = Field(description="name of the member")
+    settings: dict[str, Any] = Field({}, description="settings of the member")
+    weights_hash: str = Field("", description="SHA-256 of the member's weights, if it has any")
+    uses_features: bool = Field(False, description="whether the member's features are used")
 
 
 class Logit(Settings):
     """A conditional logit: option i is right with probability softmax(rows @ weights)_i."""
 
-    names: tuple[str, ...] = Field(description="columns that are weighed")
-    scales: tuple[float, ...] = Field(description="spread of each within a question")
-    weights: tuple[float, ...] = Field(description="weight of a column over its scale")
+    names: tuple[str, ...] = Field(description="names of the columns")
+    scales: tuple[float, ...] = Field(
+        description="standard deviation of each column within a question"
+    )
+    weights: tuple[float, ...] = Field(description="weight of each scaled column")
 
 
 class RankerFile(Settings):
     """Content of `ranker.json`."""
 
-    kind: Literal["llmexam ranker"] = Field("llmexam ranker", description="what this file is")
-    members: tuple[MemberSpec, ...] = Field(description="the solvers that are asked", min_length=1)
-    names: tuple[str, ...] = Field(description="columns of the rows, in order")
-    logit: Logit | None = Field(None, description="the logit, if there is one")
-    trees_hash: str = Field("", description="SHA-256 of the trees' file, if there is one")
+    kind: Literal["llmexam ranker"] = Field("llmexam ranker", description="kind of this file")
+    members: tuple[MemberSpec, ...] = Field(
+        description="the members, which are solvers", min_length=1
+    )
+    names: tuple[str, ...] = Field(description="columns of the feature matrix, in order")
+    logit: Logit | None = Field(None, description="the conditional logit model, if there is one")
+    trees_hash: str = Field("", description="SHA-256 of the file with the trees, if there is one")
 
 
 @dataclass(frozen=True, eq=False)
@@ -156,7 +160,7 @@ def read_ranker_file(folder: str | Path) -> RankerFile:
         values: Any = json.loads(path.read_bytes())
         saved = RankerFile.parse(values, subject="the ranker", file=path)
     except FileNotFoundError:
-        raise ModelError("there is no trained ranker", file=path, hint=_HINT) from None
+        raise ModelError("the folder has no trained ranker", file=path, hint=_HINT) from None
     except (OSError, ValueError, TypeError) as error:
         raise ModelError(f"cannot be read: {error}", file=path, hint=_HINT) from None
     except SettingsError as error:
@@ -167,7 +171,7 @@ def read_ranker_file(folder: str | Path) -> RankerFile:
         or not len(logit.names) == len(logit.scales) == len(logit.weights)
         or not all(scale > 0 for scale in logit.scales)
     ):
-        raise ModelError("its logit does not fit its columns", file=path, hint=_HINT)
+        raise ModelError("the logit model does not fit the columns", file=path, hint=_HINT)
     return saved
 
 
@@ -187,7 +191,9 @@ def load_ranker(folder: str | Path) -> RankerModel:
         return model
     path = Path(folder) / TREES_FILE
     if not path.is_file() or hash_file(path) != saved.trees_hash:
-        raise ModelError("is missing, or not the file that was trained", file=path, hint=_HINT)
+        raise ModelError(
+            "file is missing, or differs from the one that was trained", file=path, hint=_HINT
+        )
     return replace(model, trees=read_trees(path.read_text("utf-8")))
 
 

@@ -52,15 +52,18 @@ class RankerSettings(Settings):
 
     user_only = frozenset({"members"})
 
-    model: ModelRef = Field(description="folder of a ranker that llmexam trained", min_length=1)
+    model: ModelRef = Field(
+        description="folder of a trained ranker (`llmexam train`)", min_length=1
+    )
     members: dict[str, dict[str, Any]] = Field(
         {},
-        description="settings of members by their names, in the place of those that the ranker was "
-        "trained with; a served member's address, key variable and model, and a model on the hub, "
-        "can be given here only. A model must be the one of the training",
+        description="settings of members by name, which override those stored with the ranker. "
+        "Endpoint address, key variable and model of a served member, and models on "
+        "the Hugging Face hub, can be set here only. A model must be the one that "
+        "the ranker was trained with",
     )
     allow_other_evidence: Annotated[bool, NotInKey()] = Field(
-        False, description="take evidence found in another way than in training"
+        False, description="accept evidence retrieved with other settings than in training"
     )
 
     def change_untyped(
@@ -117,11 +120,12 @@ class RankerSolver(BaseSolver):
             found = made[spec.name].describe().weights_hash
             if spec.weights_hash and found != spec.weights_hash:
                 raise ModelError(
-                    f"the model of member '{spec.name}' is not the one that the ranker was trained "
-                    "with, or the ranker was trained by an earlier version of llmexam",
+                    f"the model of member '{spec.name}' differs from the one that the "
+                    "ranker was trained with, or another version of llmexam trained "
+                    "the ranker",
                     file=self.settings.model,
                     field=f"members.{spec.name}",
-                    hint="Train the ranker again, or give the member its model's folder",
+                    hint="Train the ranker again, or set the folder of the member's original model",
                 )
         return made
 
@@ -212,7 +216,7 @@ class RankerSolver(BaseSolver):
             table, scores = ask_members(new, self.members, with_features)
             if table.names != self._model.names:
                 raise ModelError(
-                    "its members measure other things than those it was trained with",
+                    "the features of the members differ from those in training",
                     file=self.settings.model,
                     hint="Train the ranker again",
                 )
@@ -251,4 +255,6 @@ def _note(names: Sequence[str], parts: Floats) -> str:
     """Return the largest contributions for or against an option, strongest first."""
     largest = np.argsort(-np.abs(parts), kind="stable")[:_N_REASONS]
     said = [f"{names[i]} {parts[i]:+.2f}" for i in largest if abs(parts[i]) >= 0.005]
-    return f"log-odds {parts.sum():+.2f}: {', '.join(said)}" if said else "nothing sets it apart"
+    return (
+        f"log-odds {parts.sum():+.2f}: {', '.join(said)}" if said else "no feature distinguishes it"
+    )

@@ -24,18 +24,26 @@ class EncodingSettings(Settings):
     """Encoding of a question as the input of a trained encoder."""
 
     max_tokens: int = Field(
-        256, ge=16, le=8192, description="tokens of one option with its evidence, special ones too"
+        256,
+        ge=16,
+        le=8192,
+        description="tokens per option with its evidence, special tokens included",
     )
     layout: Layout = Field(
-        "evidence|prompt+option", description="what goes into the two texts of a pair"
+        "evidence|prompt+option",
+        description="order of question text, evidence and option in the two texts of a pair",
     )
     evidence: Literal["none", "whole", "sentences"] = Field(
         "sentences",
-        description="none: prompt and option alone; whole: the passages from the first on; "
-        "sentences: those that share most with prompt and option",
+        description="evidence to read. none: question text and option only; whole: passages in "
+        "order; sentences: those with the highest lexical overlap with question text "
+        "and option",
     )
     n_sentences: int = Field(
-        6, ge=1, le=200, description="sentences an option gets at most, if `evidence: sentences`"
+        6,
+        ge=1,
+        le=200,
+        description="largest number of sentences per option, with evidence: sentences",
     )
 
 

@@ -39,7 +39,7 @@ def explain_question(
         supports.sort(key=lambda support: -support.weight)
         said = note
         if pair.n_cut:
-            said += f"; {pair.n_cut} of {pair.n_first} tokens of the text before it were cut"
+            said += f"; {pair.n_cut} of {pair.n_first} context tokens were truncated"
         elif not selector.sentences:
             said += "; no evidence"
         reasons.append(OptionReason(said, tuple(supports[:n_supports])))

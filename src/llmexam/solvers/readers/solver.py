@@ -46,18 +46,19 @@ class OptionReaderSettings(Settings):
     )
     precision: Literal["auto", "fp32", "bf16", "int8"] = Field(
         "auto",
-        description="'auto' takes bf16 where the processor multiplies it fast; 'int8' is faster "
-        "and less exact, for a BERT on a CPU with VNNI or AMX",
+        description="numeric precision; 'auto' uses bf16 where the processor has fast bf16 "
+        "arithmetic, else fp32; 'int8' is faster and less exact, for BERT models on "
+        "a CPU with VNNI or AMX",
     )
     device: str = Field("cpu", description="torch device, such as 'cpu' or 'cuda'")
     cache_dir: CacheDir | None = Field(
-        None, description="keep scores in this folder, so that nothing is scored twice"
+        None, description="folder that caches scores, so that no text is scored twice"
     )
     allow_other_evidence: Annotated[bool, NotInKey()] = Field(
-        False, description="take evidence that was found in another way than in training"
+        False, description="accept evidence retrieved with other settings than in training"
     )
     n_supports: Annotated[int, NotInKey()] = Field(
-        3, ge=0, description="sentences shown for each option"
+        3, ge=0, description="number of supporting sentences reported for each option"
     )
 
 

@@ -58,11 +58,11 @@ def require_key(settings: ServedSettings) -> str | None:
     key = os.environ.get(settings.api_key_env, "").strip()
     if not key and not settings.is_loopback:
         raise EndpointError(
-            f"{settings.base_url} needs a key, and the environment variable "
-            f"{settings.api_key_env} holds none",
+            f"{settings.base_url} needs an API key, but the environment variable "
+            f"{settings.api_key_env} is not set",
             field="api_key_env",
-            hint=f"Set {settings.api_key_env}, name another variable, or set api_key_env: null "
-            "for an endpoint without keys",
+            hint=f"Set {settings.api_key_env}, name another variable in api_key_env, or "
+            "set api_key_env: null for an endpoint without keys",
         )
     return key or None
 
@@ -141,8 +141,8 @@ class Asker:
 
     def _how_to_go_on(self, n_left: int) -> str:
         return (
-            f"Answers still missing: {n_left}; those that are there are kept in "
-            f"{self._cache.folder}, and the same command goes on from them"
+            f"{n_left} answers are missing. Completed answers are cached in "
+            f"{self._cache.folder}; run the same command again to resume"
         )
 
     async def _send_all(self, requests: Sequence[Request]) -> None:
@@ -230,7 +230,7 @@ class Asker:
         except ValueError as error:
             raise EndpointError(
                 f"{settings.base_url}, question '{request.question_id}': {error}",
-                hint="Check base_url: this is not what an OpenAI-compatible endpoint answers",
+                hint="Check base_url: the reply is not that of an OpenAI-compatible endpoint",
             ) from None
 
     def _fail(self, error: EndpointError) -> None:
@@ -240,18 +240,18 @@ class Asker:
     def _budget_used_up(self) -> EndpointError:
         usage = self._meter.usage
         return EndpointError(
-            f"the answers have cost {usage.cost + usage.kept_cost:.4g}, and the next may take "
-            f"them over max_cost ({self._settings.max_cost:g})",
+            f"the answers have cost {usage.cost + usage.kept_cost:.4g}, and the next "
+            f"may exceed max_cost ({self._settings.max_cost:g})",
             field="max_cost",
-            hint="Raise max_cost to go on",
+            hint="Raise max_cost to continue",
         )
 
     def _cannot_keep(self, error: OSError) -> EndpointError:
         return EndpointError(
-            f"answers cannot be kept: {error.strerror or error}",
+            f"cannot write to the answer cache: {error.strerror or error}",
             file=self._cache.folder,
             field="cache_dir",
-            hint="Choose a folder that can be written to: an answer that is lost is paid twice",
+            hint="Choose a writable cache_dir: an answer that is not cached is paid for twice",
         )
 
 
@@ -287,7 +287,7 @@ def _require_listening(settings: ServedSettings) -> None:
         socket.create_connection((parts.hostname or "", port), timeout=10).close()
     except OSError as error:
         raise EndpointError(
-            f"nothing answers at {settings.base_url}: {error.strerror or error}",
+            f"cannot connect to {settings.base_url}: {error.strerror or error}",
             field="base_url",
             hint="Start the server, wait until it is ready, and check the port",
         ) from None

@@ -24,9 +24,9 @@ class LogprobsRefusedError(EndpointError):
 def logprobs_refused(settings: ServedSettings, why: str) -> LogprobsRefusedError:
     """Return the error for an endpoint without log-probabilities."""
     return LogprobsRefusedError(
-        f"{settings.base_url} tells no log-probabilities for '{settings.model}': {why}",
+        f"{settings.base_url} returns no log-probabilities for '{settings.model}': {why}",
         field="answers",
-        hint="Set answers: ranking or auto, or a lower top_logprobs",
+        hint="Set answers: ranking or auto, or lower top_logprobs",
     )
 
 
@@ -54,7 +54,7 @@ def explain_failure(
         why = _clean(str(cause) or type(cause).__name__, key)
         return EndpointError(
             f"{where}: no connection ({why}), {_tries(settings)}",
-            hint="Check base_url, and whether the server runs",
+            hint="Check base_url, and that the server is running",
         )
     if isinstance(error, openai.APIStatusError):
         return _explain_status(error, where, settings, key)
@@ -71,7 +71,9 @@ def _explain_status(
         return logprobs_refused(settings, f"{status}: {said}")
     if status in (400, 413) and (status == 413 or any(sign in folded for sign in _TOO_LONG)):
         return EndpointError(
-            text, field="max_characters", hint="Lower max_characters: the model reads less"
+            text,
+            field="max_characters",
+            hint="The prompt is longer than the model's context: lower max_characters",
         )
     if status in (401, 403):
         variable = settings.api_key_env
@@ -79,37 +81,40 @@ def _explain_status(
             return EndpointError(
                 text,
                 field="api_key_env",
-                hint="No key was sent: set api_key_env to the environment variable that holds "
-                "this endpoint's key; without it, OPENAI_API_KEY goes to api.openai.com only",
+                hint="No key was sent. Set api_key_env to the environment variable that "
+                "holds this endpoint's key; OPENAI_API_KEY is sent to api.openai.com "
+                "only",
             )
-        held = f"in the environment variable {variable}" if variable else "; api_key_env names none"
-        return EndpointError(text, hint=f"Check the key {held}, and what it may be used for")
+        held = f"in the environment variable {variable}" if variable else "(api_key_env is not set)"
+        return EndpointError(text, hint=f"Check the key {held} and its permissions")
     if status == 404:
         return EndpointError(
             text,
-            hint=f"Check the model's name ('{settings.model}') and base_url, which often ends "
-            f"in /v1; some models have only one of the endpoints chat and completion",
+            hint=f"Check model ('{settings.model}') and base_url, which often ends in /v1; "
+            "some models support only one of endpoint: chat and completion",
         )
     if status == 429:
         return EndpointError(
             f"{text}, {_tries(settings)}",
-            hint="Lower max_concurrency, wait, or look after your quota",
+            hint="Lower max_concurrency, wait, or check your quota",
         )
     if 300 <= status < 400:
         place = error.response.headers.get("location", "")
         return EndpointError(
-            f"{where}: {status}: the endpoint has moved to '{_clean(place, key)}'",
+            f"{where}: {status}: the endpoint redirects to '{_clean(place, key)}'",
             field="base_url",
-            hint="Questions follow no redirection: set base_url to the new address",
+            hint="Redirects are disabled: set base_url to the new address",
         )
     if status >= 500:
-        return EndpointError(f"{text}, {_tries(settings)}", hint="The server failed: look there")
+        return EndpointError(
+            f"{text}, {_tries(settings)}", hint="The server failed: check its logs"
+        )
     if settings.model in said:
         return EndpointError(text, field="model", hint="Check the model's name")
     return EndpointError(
         text,
-        hint="The endpoint refuses something in the request: temperature, seed, max_tokens_name, "
-        "system and extra_body can be changed",
+        hint="The endpoint rejects the request. Change temperature, seed, "
+        "max_tokens_name, system or extra_body",
     )
 
 
@@ -126,7 +131,7 @@ def _said(error: openai.APIStatusError) -> str:
 
 def _tries(settings: ServedSettings) -> str:
     n_tries = settings.max_retries + 1
-    return f"tried {n_tries} times" if n_tries > 1 else "tried once"
+    return f"after {n_tries} attempts" if n_tries > 1 else "after 1 attempt"
 
 
 def _clean(text: str, key: str | None) -> str:

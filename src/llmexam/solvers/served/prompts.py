@@ -157,14 +157,17 @@ def served_template(name: str) -> PromptTemplate:
     template = read_template(name)
     if template.mode != "letters":
         raise SettingsError(
-            f"template '{name}' has mode '{template.mode}', and a served model is asked for "
-            "letters",
+            "expected a template of mode letters for a served model, got template "
+            f"'{name}' of mode '{template.mode}'",
             field="template",
-            hint="Take one of mode letters",
+            hint="Choose a template of mode letters",
         )
     if _LETTER not in template.render_answer(letter=_LETTER):
         raise SettingsError(
-            "its answer has no letter", file=name, field="answer", hint="Write {{ letter }} there"
+            "the `answer` of the template does not contain the letter",
+            file=name,
+            field="answer",
+            hint="Put {{ letter }} into `answer`",
         )
     return template
 

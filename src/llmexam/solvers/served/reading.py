@@ -76,14 +76,14 @@ def reason(readings: Sequence[Reading], option: int) -> OptionReason:
         score = average(told)[option]
         note = f"log-probability of its letter {score:.2f}{mean}"
     elif all(one.how == "none" for one in readings):
-        note = f"no letter could be read: {_quote(readings[0].text)}"
+        note = f"no letter found in the answer: {_quote(readings[0].text)}"
     else:
         place = int((average(readings) > average(readings)[option]).sum())
-        leniently = ", read leniently" if any(one.how == "lenient" for one in readings) else ""
-        note = f"place {place + 1}{mean}{leniently}: {_quote(readings[0].text)}"
+        leniently = ", parsed leniently" if any(one.how == "lenient" for one in readings) else ""
+        note = f"position {place + 1}{mean}{leniently}: {_quote(readings[0].text)}"
     n_unread = sum(one.how == "none" for one in readings)
     if 0 < n_unread < len(readings):
-        note += f"; {n_unread} of {len(readings)} answers could not be read"
+        note += f"; {n_unread} of {len(readings)} answers could not be parsed"
     return OptionReason(note)
 
 

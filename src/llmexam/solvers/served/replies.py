@@ -48,10 +48,10 @@ def read_reply(body: Any) -> Reply:
         ValueError: It is neither.
     """
     if not isinstance(body, Mapping):
-        raise ValueError("the answer is no JSON object")
+        raise ValueError("expected a JSON object as reply")
     choices = body.get("choices")
     if not isinstance(choices, Sequence) or not choices or not isinstance(choices[0], Mapping):
-        raise ValueError("the answer has no 'choices'")
+        raise ValueError("the reply has no 'choices'")
     choice = choices[0]
     message = choice.get("message")
     text = message.get("content") if isinstance(message, Mapping) else choice.get("text")

@@ -48,86 +48,101 @@ class ServedSettings(Settings):
         }
     )
 
-    model: str = Field(min_length=1, description="name of the model, as the endpoint calls it")
+    model: str = Field(min_length=1, description="name of the model at the endpoint")
     base_url: str = Field(
         _OPENAI_URL,
-        description="where the endpoint is: https, or http on this machine; most end in /v1",
+        description="address of the endpoint: https, or http for this machine; most end in /v1",
     )
-    allow_http: bool = Field(
-        False, description="let questions and key travel unencrypted to another machine"
-    )
+    allow_http: bool = Field(False, description="allow unencrypted http to another machine")
     api_key_env: str | None = Field(
         None,
-        description="environment variable that holds the key; by default OPENAI_API_KEY at "
-        "api.openai.com, and elsewhere none: no key is sent",
+        description="environment variable that holds the API key; defaults to OPENAI_API_KEY for "
+        "api.openai.com, and to no key elsewhere",
     )
     endpoint: Literal["chat", "completion"] = Field(
-        "chat", description="chat: messages to an instructed model; completion: a text to go on"
+        "chat",
+        description="chat: chat completions, for instruction-tuned models; completion: text "
+        "completions",
     )
     answers: Literal["auto", "logprobs", "ranking"] = Field(
         "auto",
-        description="logprobs: the log-probability of each letter; ranking: letters in words, "
-        "best first; auto: the first where the endpoint offers it, which one question finds out",
+        description="logprobs: log-probability of each letter; ranking: the model writes "
+        "letters, best first; auto: logprobs where the endpoint supports them "
+        "(tested with one question), else ranking",
     )
     top_logprobs: int = Field(
-        20, ge=1, le=20, description="most likely tokens to ask for; some endpoints allow 5"
+        20,
+        ge=1,
+        le=20,
+        description="number of top log-probabilities to request per token; some endpoints allow "
+        "5 at most",
     )
     rotations: int = Field(
-        1, ge=1, le=26, description="rotations of the options to average over, a request each"
+        1,
+        ge=1,
+        le=26,
+        description="number of rotations of the options to average over, with one request each",
     )
     template: TemplateRef | None = Field(
         None,
         min_length=1,
-        description="how questions are put: the name of a template of mode letters, as for "
-        "causal-lm, or a YAML file of your own; null: words for models that chat",
+        description="prompt template of mode letters: its name (as for causal-lm) or the path of "
+        "your own YAML file; defaults to messages for chat models",
     )
-    shots: ShotSettings | None = Field(None, description="examples before the question")
+    shots: ShotSettings | None = Field(None, description="few-shot examples before the question")
     system: str | None = Field(
         None,
-        description="said before all; null: the template's instructions, or that this is an exam; "
-        "empty for models that take no system message",
+        description="system message; defaults to the template's instructions or a short "
+        "description of the exam. Set '' for models without system messages",
     )
-    passages: int = Field(5, ge=0, description="passages of evidence that are sent, best first")
+    passages: int = Field(
+        5, ge=0, description="passages per question in the prompt, best first (top-k)"
+    )
     max_characters: int = Field(
         12_000,
         ge=100,
-        description="cut passages, then the question, to this many characters in all; "
-        "the options are never cut",
+        description="longest prompt, in characters; passages are truncated first, then the "
+        "question, never the options",
     )
     temperature: float | None = Field(
-        0.0, ge=0, le=2, description="null sends none, for endpoints that refuse it"
+        0.0, ge=0, le=2, description="sampling temperature; null leaves it out of the request"
     )
-    seed: int | None = Field(0, description="null sends none, for endpoints that refuse it")
+    seed: int | None = Field(0, description="sampling seed; null leaves it out of the request")
     max_tokens: int | None = Field(
-        None, ge=1, description="tokens of an answer; 1 for log-probabilities, else 64"
+        None,
+        ge=1,
+        description="longest answer, in tokens; defaults to 1 for log-probabilities, else 64",
     )
     max_tokens_name: Literal["max_tokens", "max_completion_tokens"] = Field(
-        "max_tokens", description="what the endpoint calls that"
+        "max_tokens",
+        description="name of that parameter at the endpoint, such as max_completion_tokens",
     )
     extra_body: dict[str, Any] = Field(
-        {}, description="more fields of each request, as JSON; none that other settings set"
+        {}, description="further fields of each request, as JSON; not those that other settings set"
     )
-    max_concurrency: int = Field(8, ge=1, le=1000, description="requests under way at once")
-    timeout: float = Field(60.0, gt=0, description="seconds to wait for an answer")
+    max_concurrency: int = Field(
+        8, ge=1, le=1000, description="largest number of concurrent requests"
+    )
+    timeout: float = Field(60.0, gt=0, description="timeout of a request, in seconds")
     max_retries: int = Field(
         5,
         ge=0,
         le=100,
-        description="tries after the first, ever further apart, where the endpoint is busy "
-        "(429), fails (5xx) or does not answer",
+        description="retries with exponential backoff after rate limits (429), server errors "
+        "(5xx) and timeouts",
     )
-    prompt_price: float = Field(0.0, ge=0, description="price of a million tokens sent")
-    completion_price: float = Field(0.0, ge=0, description="price of a million tokens answered")
+    prompt_price: float = Field(0.0, ge=0, description="price per million prompt tokens")
+    completion_price: float = Field(0.0, ge=0, description="price per million completion tokens")
     max_cost: float | None = Field(
         None,
         gt=0,
-        description="stop before the answers cost more, in the prices' currency; those an "
-        "earlier run paid for count too",
+        description="stop before the total cost exceeds this limit, in the currency of the "
+        "prices; cached answers count too",
     )
     cache_dir: Annotated[str, FolderReference(), NotInKey()] = Field(
         "~/.cache/llmexam/answers",
         min_length=1,
-        description="folder that keeps every answer, so that none is paid for twice",
+        description="folder that caches all answers, so that none is paid for twice",
     )
 
     @model_validator(mode="before")
@@ -148,8 +163,9 @@ class ServedSettings(Settings):
         if value is not None and not (isinstance(value, str) and _VARIABLE.fullmatch(value)):
             # The value is not shown: users may put the key itself here by mistake.
             raise ValueError(
-                "this is the name of an environment variable, in capitals, such as "
-                "OPENAI_API_KEY; the key itself belongs into that variable, never into a plan"
+                "expected the name of an environment variable in capitals, such as "
+                "OPENAI_API_KEY. Put the key itself into that variable, never into a "
+                "plan"
             )
         return value
 
@@ -158,11 +174,11 @@ class ServedSettings(Settings):
     def _is_an_address(cls, value: Any) -> Any:
         parts = _split(value)
         if parts is None or parts.scheme not in ("http", "https") or not parts.hostname:
-            raise ValueError("an endpoint is an address such as https://api.openai.com/v1")
+            raise ValueError("expected an address such as https://api.openai.com/v1")
         if parts.username or parts.password or parts.query or parts.fragment:
             raise ValueError(
-                "an endpoint's address holds no user, password or query: a key belongs into the "
-                "environment variable that `api_key_env` names"
+                "the address must not contain a user, password or query. Put the key "
+                "into the environment variable that `api_key_env` names"
             )
         return str(value).rstrip("/")
 
@@ -173,24 +189,23 @@ class ServedSettings(Settings):
             _refuse_key(name)
             if _folded(name) in _LIMITS:
                 raise ValueError(
-                    f"'{name}' is not extra: set max_tokens, and max_tokens_name to what the "
-                    "endpoint calls it"
+                    f"'{name}' cannot be set in extra_body: set max_tokens, and set "
+                    "max_tokens_name to its name at the endpoint"
                 )
             if _folded(name) in _OWN:
-                raise ValueError(f"'{name}' is not extra: the solver sets it")
+                raise ValueError(f"'{name}' cannot be set in extra_body: the solver sets it")
         return value
 
     @model_validator(mode="after")
     def _fits(self) -> ServedSettings:
         if self.base_url.startswith("http://") and not (self.is_loopback or self.allow_http):
             raise ValueError(
-                "http to another machine sends questions and key unencrypted: use https, or "
-                "set allow_http: true if the network between is your own"
+                "http to another machine sends questions and API key unencrypted. "
+                "Use https, or set allow_http: true if you trust the network"
             )
         if self.max_cost is not None and not (self.prompt_price or self.completion_price):
             raise ValueError(
-                "max_cost needs prices: set prompt_price and completion_price, each for a "
-                "million tokens"
+                "max_cost needs prompt_price and completion_price, each per million tokens"
             )
         return self
 
@@ -233,6 +248,6 @@ def _refuse_key(name: Any) -> None:
     folded = _folded(name)
     if folded in _KEYS or (folded.endswith("apikey")):
         raise ValueError(
-            f"'{name}': a key never belongs into a plan or a command; put it into an environment "
-            "variable and name that with `api_key_env`"
+            f"'{name}' must not be in a plan or a command: put the key into an "
+            "environment variable and set `api_key_env` to its name"
         )

@@ -238,12 +238,12 @@ class ServedSolver(BaseSolver):
             return
         said = next((one.text.strip() for one in readings if one.text.strip()), "")
         raise EndpointError(
-            f"none of {len(readings)} answers could be read: "
-            + (f"one says {said[:80]!r}" if said else "they are empty"),
-            hint="Models that reason first need `answers: ranking` and more `max_tokens`; others "
-            "may need a `template` or `system` that asks for the letter alone",
+            f"none of {len(readings)} answers could be parsed: "
+            + (f"the first is {said[:80]!r}" if said else "all are empty"),
+            hint="For reasoning models set `answers: ranking` and raise `max_tokens`; for "
+            "others set a `template` or `system` that requests the letter only",
         )
 
     def _require_told(self, requests: Sequence[Request], replies: dict[str, Reply]) -> None:
         if all(replies[one.key].tokens is None for one in requests):
-            raise logprobs_refused(self.settings, "the answers have none")
+            raise logprobs_refused(self.settings, "the reply has none")

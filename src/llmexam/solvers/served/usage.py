@@ -54,17 +54,18 @@ class Usage:
         if not self.n_requests + self.n_kept:
             return ""
         parts = [
-            f"{self.n_requests:,} answers asked for",
-            f"{self.n_kept:,} kept from before",
-            f"{self.prompt_tokens:,} tokens sent and {self.completion_tokens:,} answered",
+            f"{self.n_requests:,} answers requested",
+            f"{self.n_kept:,} cached",
+            f"{self.prompt_tokens:,} prompt tokens and {self.completion_tokens:,} "
+            "completion tokens",
         ]
         if self.cost or self.kept_cost:
-            parts.append(f"cost {self.cost:.4g}, and {self.kept_cost:.4g} before")
+            parts.append(f"cost {self.cost:.4g}, and {self.kept_cost:.4g} for cached answers")
         for n, what in (
-            (self.n_retries, "tries more than one"),
-            (self.n_uncounted, "answers without a count of tokens"),
-            (self.n_lenient, "answers read leniently"),
-            (self.n_unread, "answers that could not be read"),
+            (self.n_retries, "retries"),
+            (self.n_uncounted, "answers without a token count"),
+            (self.n_lenient, "answers parsed leniently"),
+            (self.n_unread, "answers that could not be parsed"),
         ):
             if n:
                 parts.append(f"{n:,} {what}")

@@ -22,36 +22,38 @@ class SolverPlan(SolverSpec):
 
 
 class EvaluationPlan(GradingPlan):
-    """How rankings are graded."""
+    """Evaluation settings of rankings."""
 
     k: int = Field(
         3,
         ge=1,
         le=26,
-        description="how many of the first options count in metrics and go into the submission",
+        description="how many top-ranked options count in the metrics and go into the submission",
     )
-    positions: bool = Field(True, description="score all rotations of the options")
+    positions: bool = Field(
+        True, description="also score all rotations of the options, to measure position bias"
+    )
     compare: tuple[SampleOrPath, ...] = Field(
         (), description="submissions or score files to compare the result with"
     )
 
 
 class Plan(RunPlan):
-    """The plan of a run over a multiple-choice exam."""
+    """Plan of a run on a multiple-choice exam."""
 
     reserved_names = frozenset({ENSEMBLE_NAME})
 
     evidence: EvidencePlan = EvidencePlan()
-    solvers: tuple[SolverPlan, ...] = Field(min_length=1, description="who answers")
+    solvers: tuple[SolverPlan, ...] = Field(min_length=1, description="the solvers to run")
     ensemble: EnsembleSettings = EnsembleSettings()
     final: str | None = Field(
         None,
-        description="name of the solver whose scores are the result, such as a ranker, all "
-        "others being scored and compared; the ensemble of all if not set",
+        description="name of the solver whose scores are the result, such as a ranker; defaults "
+        "to the ensemble of all solvers",
     )
     evaluation: EvaluationPlan = EvaluationPlan()
     audit_against: tuple[SampleOrPath, ...] = Field(
-        (), description="files the exam should share no questions with, such as training files"
+        (), description="files that must share no questions with the exam, such as training files"
     )
 
     @property

@@ -88,7 +88,7 @@ def training_device(asked: Literal["auto", "cpu", "cuda"]) -> Literal["cpu", "cu
         SettingsError: A GPU is requested and there is none.
     """
     if asked == "cuda" and not torch.cuda.is_available():
-        raise SettingsError("there is no GPU here that torch can use", field="device")
+        raise SettingsError("device 'cuda' is set, but torch finds no GPU", field="device")
     if asked == "auto":
         return "cuda" if torch.cuda.is_available() else "cpu"
     return asked
@@ -105,7 +105,7 @@ def training_precision(
     if asked == "fp16":
         if device == "cpu":
             raise SettingsError(
-                "fp16 needs a GPU", field="precision", hint="Take bf16, fp32 or auto"
+                "fp16 needs a GPU", field="precision", hint="Use bf16, fp32 or auto"
             )
         return "fp16"
     dtype = choose_dtype(asked, torch.device(device))

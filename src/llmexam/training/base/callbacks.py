@@ -106,7 +106,7 @@ class CurveRecorder(transformers.TrainerCallback):
         if not math.isfinite(loss):
             raise ModelError(
                 f"the loss at step {state.global_step} is {loss}",
-                hint="Lower learning_rate, or take precision: fp32",
+                hint="Lower learning_rate, or use precision: fp32",
             )
         names = ("loss", "learning_rate", "grad_norm")
         values = {name: float(logs[name]) for name in names if name in logs}

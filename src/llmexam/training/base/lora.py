@@ -48,7 +48,7 @@ def apply_lora(model: nn.Module, settings: TrainingSettings, head_names: Sequenc
         raise SettingsError(
             "no linear layer of the model has one of these names",
             field="lora.targets",
-            hint=f"Known: {known}",
+            hint=f"Available: {known}",
         )
     config = LoraConfig(
         r=lora.r,

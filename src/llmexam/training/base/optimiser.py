@@ -65,7 +65,9 @@ def parameter_groups(
         decay = 0.0 if is_vector else settings.weight_decay
         groups.setdefault((rate, decay), []).append(parameter)
     if not groups:
-        raise SettingsError("nothing is left to train", hint="Freeze fewer layers")
+        raise SettingsError(
+            "all layers are frozen, so there is nothing to train", hint="Freeze fewer layers"
+        )
     return [
         {"params": parameters, "lr": rate, "weight_decay": decay}
         for (rate, decay), parameters in groups.items()
@@ -93,7 +95,7 @@ def freeze(model: nn.Module, settings: TrainingSettings) -> None:
         raise _no_layers("freeze_layers")
     if settings.freeze_layers > n_layers:
         raise SettingsError(
-            f"{settings.freeze_layers} layers cannot be frozen: the model has {n_layers}",
+            f"cannot freeze {settings.freeze_layers} layers: the model has {n_layers}",
             field="freeze_layers",
         )
     n_embeddings = 0
@@ -105,9 +107,7 @@ def freeze(model: nn.Module, settings: TrainingSettings) -> None:
         if is_low or (is_embedding and settings.freeze_embeddings):
             parameter.requires_grad_(False)
     if settings.freeze_embeddings and not n_embeddings:
-        raise SettingsError(
-            "the model has no embeddings of a known name", field="freeze_embeddings"
-        )
+        raise SettingsError("cannot find the embeddings of this model", field="freeze_embeddings")
 
 
 def set_dropout(model: nn.Module, dropout: float | None) -> None:
@@ -138,5 +138,7 @@ def _depth(name: str, n_layers: int) -> int:
 
 def _no_layers(field: str) -> SettingsError:
     return SettingsError(
-        "the model's layers have no known names (`layer.N`, `layers.N`, `block.N`)", field=field
+        "cannot find the layers of this model (expected names such as `layer.N`, "
+        "`layers.N`, `block.N`)",
+        field=field,
     )

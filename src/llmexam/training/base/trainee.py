@@ -55,7 +55,8 @@ def load_encoder(
     longest = longest_input(reader.config)
     if longest is not None and max_tokens > longest:
         raise ModelError(
-            f"the model reads {longest} tokens, but encoding.max_tokens is {max_tokens}",
+            f"expected encoding.max_tokens of at most {longest}, the model's limit, "
+            f"got {max_tokens}",
             file=source.path,
             hint=f"Set encoding.max_tokens to {longest} or less",
         )

@@ -44,9 +44,13 @@ def load_weights(path: Path, weights: Mapping[str, Tensor]) -> None:
     try:
         found = load_file(path)
     except (OSError, ValueError) as error:
-        raise RunError(f"the weights cannot be read: {error}", file=path) from None
+        raise RunError(f"cannot read the weights: {error}", file=path) from None
     if found.keys() != weights.keys():
-        raise RunError("the weights are of another model", file=path, hint="Train with --fresh")
+        raise RunError(
+            "the saved weights belong to another model",
+            file=path,
+            hint="Train again with --overwrite",
+        )
     _copy(found, weights)
 
 

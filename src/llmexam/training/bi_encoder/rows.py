@@ -79,15 +79,17 @@ def make_rows(
     found = contrasts(train.questions, embedder, settings, more)
     if not found:
         raise ExamError(
-            "no question can be trained on",
+            "no question is usable for training",
             file=train.source or None,
-            hint="Questions need answers" + (", and passages" * (settings.reads == "evidence")),
+            hint="Training needs questions with answers"
+            + (" and passages" * (settings.reads == "evidence")),
         )
     notes = []
     if len(found) < len(train):
         notes.append(
-            f"{len(train) - len(found)} of {len(train)} training questions were left out: their "
-            "prompt is negated, or 'all of the above' and its kin leave nothing to compare"
+            f"{len(train) - len(found)} of {len(train)} training questions were "
+            "skipped: negated questions, or options such as 'all of the above', "
+            "leave nothing to compare"
             + (", or they have no passages" if settings.reads == "evidence" else "")
         )
     return Dataset.from_dict(columns(found, settings)), tuple(notes)

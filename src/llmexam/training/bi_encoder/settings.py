@@ -24,39 +24,51 @@ class BiEncoderTrainingSettings(TrainingSettings):
     model: ModelRef = Field(
         BUNDLED,
         min_length=1,
-        description="weights to begin with: 'bundled', a local folder, or a Hugging Face name",
+        description="model to start from: 'bundled', a local folder, or a Hugging Face model name",
     )
     loss: Loss = Field(
         "multiple-negatives",
-        description="over lists: `multiple-negatives`, `cached-multiple-negatives` (large batches "
-        "in little memory); over pairs: `contrastive`, `cosent`, `cosine`",
+        description="loss function. On lists: `multiple-negatives`, `cached-multiple-negatives` "
+        "(large batches in little memory); on pairs: `contrastive`, `cosent`, "
+        "`cosine`",
     )
     reads: Literal["options", "evidence"] = Field(
         "options",
-        description="options: the prompt and an option, as the solver reads without evidence; "
-        "evidence: the best sentence for the right option, and prompt + option",
+        description="training texts. options: question text and option, as the solver compares "
+        "them without evidence; evidence: the best supporting sentence of the right "
+        "option, and question text + option",
     )
-    n_epochs: float = Field(4.0, gt=0, description="passes over the training questions")
+    n_epochs: float = Field(4.0, gt=0, description="number of epochs")
     batch_size: int = Field(
-        16, ge=1, description="rows of one forward pass: questions, or pairs of a loss over pairs"
+        16, ge=1, description="rows per forward pass: questions, or pairs with a pair loss"
     )
-    learning_rate: float = Field(2e-5, gt=0, description="of all weights, at its peak")
+    learning_rate: float = Field(2e-5, gt=0, description="peak learning rate")
     n_wrong: int | None = Field(
-        None, ge=0, description="wrong options of a row of a list; all if not set"
+        None, ge=0, description="number of wrong options per row of a list; all by default"
     )
     hard_negatives: HardNegativeSettings | None = Field(
-        None, description="more wrong options, from other training questions"
+        None, description="additional wrong options from other training questions"
     )
     distinct_texts: bool = Field(
-        True, description="lists: no text twice in a batch, where it would be its own negative"
+        True,
+        description="list losses: no text twice in a batch, so that none becomes its own negative",
     )
-    scale: float = Field(20.0, gt=0, description="lists, cosent: factor on the cosines")
-    margin: float = Field(0.5, gt=0, le=2, description="contrastive: distance of wrong options")
+    scale: float = Field(
+        20.0,
+        gt=0,
+        description="list losses and cosent: scale factor of the cosine similarities (inverse "
+        "temperature)",
+    )
+    margin: float = Field(
+        0.5, gt=0, le=2, description="contrastive loss: margin of the wrong options"
+    )
     mini_batch_size: int = Field(
-        32, ge=1, description="cached-multiple-negatives: texts of one forward pass"
+        32, ge=1, description="cached-multiple-negatives: number of texts per forward pass"
     )
     max_tokens: int | None = Field(
-        None, ge=8, description="cut texts to this many tokens; the model's own limit if not set"
+        None,
+        ge=8,
+        description="truncate texts to this many tokens; defaults to the model's own limit",
     )
 
     @property

@@ -53,10 +53,10 @@ def require_objective(source: ModelFolder, settings: CausalLmTrainingSettings) -
     """
     if settings.objective != "binary-head" and has_binary_head(source):
         raise SettingsError(
-            f"model '{settings.model}' ends in a head over whole texts, which objective "
+            f"model '{settings.model}' has a classification head, which objective "
             f"'{settings.objective}' does not train",
             field="objective",
-            hint="Take objective binary-head, or the weights before they got that head",
+            hint="Use objective binary-head, or a model without that head",
         )
 
 

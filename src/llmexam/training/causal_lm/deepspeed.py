@@ -29,14 +29,15 @@ def deepspeed_config(settings: CausalLmTrainingSettings) -> dict[str, Any] | Non
     stage = zero_stage(config)
     if stage not in (0, 1, 2):
         raise SettingsError(
-            f"ZeRO stage {stage} spreads the weights, and grading needs them whole",
+            f"expected ZeRO stage 2 or less, got stage {stage}: evaluation during "
+            "training needs all weights on each device",
             field="deepspeed",
-            hint="Take stage 2 or less",
+            hint="Use stage 2 or less",
         )
     for name, plain in (("layer_decay", 1.0), ("head_learning_rate", None), ("ema_decay", None)):
         if getattr(settings, name) != plain:
             raise SettingsError(
-                "cannot be kept with DeepSpeed, which makes the optimiser itself", field=name
+                "cannot be used with DeepSpeed, which creates the optimizer itself", field=name
             )
     if find_spec("deepspeed") is None:
         raise MissingDependencyError("training with DeepSpeed", "deepspeed", "deepspeed")
@@ -57,16 +58,16 @@ def read_deepspeed_config(name: str) -> dict[str, Any]:
         return config
     if not name.endswith(".json"):
         raise SettingsError(
-            f"there are no DeepSpeed settings '{name}'",
+            f"unknown DeepSpeed settings '{name}'",
             field="deepspeed",
-            hint=f"Take '{SHIPPED}', or give the path of a JSON file",
+            hint=f"Use '{SHIPPED}', or give the path of a JSON file",
         )
     try:
         found = json.loads(Path(name).expanduser().read_text("utf-8"))
     except (OSError, ValueError) as error:
         raise SettingsError(f"cannot be read: {error}", file=name, field="deepspeed") from None
     if not isinstance(found, dict):
-        raise SettingsError("is not a JSON object", file=name, field="deepspeed")
+        raise SettingsError("expected a JSON object", file=name, field="deepspeed")
     return found
 
 

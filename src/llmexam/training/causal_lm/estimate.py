@@ -100,7 +100,7 @@ def find_shape(name: str) -> ModelFolder:
     path = Path(name).expanduser()
     if name.strip() and path.is_dir():
         if not (path / "config.json").is_file():
-            raise ModelError("the folder has no config.json, so it is not a model", file=path)
+            raise ModelError("not a model folder: it has no config.json", file=path)
         weights = tuple(sorted(path.glob("model*.safetensors")))
         if not weights:
             refuse_pickled(path)
@@ -118,8 +118,8 @@ def find_shape(name: str) -> ModelFolder:
             return ModelFolder(name, Path(found), ())
         reason = "it has no config.json"
     raise ModelError(
-        f"config and tokenizer of '{name}' are neither a local folder nor in the hub's cache, and "
-        f"could not be downloaded: {reason}",
+        f"cannot find config and tokenizer of '{name}' as a local folder or in the "
+        f"Hugging Face cache, and the download failed: {reason}",
         hint="Give a folder with config.json and the tokenizer's files; weights are not needed",
     )
 
@@ -164,17 +164,17 @@ def _details(
 ) -> dict[str, str]:
     trained = n_trained(shape, settings)
     told = {
-        "weights": f"{shape.n_weights:,}, of which {trained:,} are trained"
+        "weights": f"{shape.n_weights:,}, {trained:,} of them trainable"
         if settings.lora is None
-        else f"{shape.n_weights:,}, and {trained:,} of adapters, which alone are trained",
-        "tokens of a question": f"{examples.n_tokens.mean():.0f} on average, "
+        else f"{shape.n_weights:,}, frozen; {trained:,} trainable in the adapters",
+        "tokens per question": f"{examples.n_tokens.mean():.0f} on average, "
         f"{int(examples.n_tokens.max())} at most",
-        "tokens asked for": f"{int(examples.n_targets.sum()):,} of an epoch",
-        "time, at least": f"{_duration(flops / rate / n_processes())}: {flops:.3g} operations at "
-        f"{rate / 1e12:.3g} T a second, measured here",
+        "target tokens": f"{int(examples.n_targets.sum()):,} per epoch",
+        "time, lower bound": f"{_duration(flops / rate / n_processes())}: {flops:.3g} FLOPs at "
+        f"{rate / 1e12:.3g} TFLOP/s, measured on this machine",
     }
     for n, found in by_count.items():
-        name = "memory of a GPU alone" if n == 1 else f"memory a GPU, {n} processes"
+        name = "memory on a single GPU" if n == 1 else f"memory per GPU, {n} processes"
         told[name] = _gigabytes(found)
     return told
 

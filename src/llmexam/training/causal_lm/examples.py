@@ -206,8 +206,8 @@ def _require_mode(settings: CausalLmTrainingSettings, template: PromptTemplate) 
     modes = _MODES[settings.objective]
     if template.mode not in modes:
         raise SettingsError(
-            f"objective '{settings.objective}' does not go with template "
-            f"'{settings.encoding.template}', whose mode is '{template.mode}'",
+            f"objective '{settings.objective}' does not support template "
+            f"'{settings.encoding.template}' of mode '{template.mode}'",
             field="encoding.template",
-            hint=f"Take a template of mode {' or '.join(modes)}",
+            hint=f"Use a template of mode {' or '.join(modes)}",
         )

@@ -101,7 +101,7 @@ def model_shape(folder: ModelFolder, *, binary_head: bool = False) -> Shape:
             model = from_config(config, trust_remote_code=False)
     except (OSError, ValueError, KeyError) as error:
         text = (str(error).strip() or type(error).__name__).splitlines()[0][:300]
-        raise ModelError(f"is no decoder: {text}", file=folder.path) from error
+        raise ModelError(f"expected a decoder model: {text}", file=folder.path) from error
     if binary_head:
         require_binary_head(model, folder)
     text_config = config.get_text_config()

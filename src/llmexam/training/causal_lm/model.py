@@ -108,13 +108,18 @@ def check_settings(settings: CausalLmTrainingSettings) -> None:
     """
     if settings.quantise is not None and settings.lora is None:
         raise SettingsError(
-            "rounded weights cannot be trained", field="quantise", hint="Set `lora`, too"
+            "quantized weights cannot be trained without adapters",
+            field="quantise",
+            hint="Set `lora` as well (QLoRA)",
         )
     if settings.lora is not None and (settings.freeze_layers or settings.freeze_embeddings):
-        raise SettingsError("`lora` freezes all weights already", field="freeze_layers")
+        raise SettingsError(
+            "cannot be combined with `lora`, which freezes all weights already",
+            field="freeze_layers",
+        )
     if settings.objective == "answer" and settings.label_smoothing:
         raise SettingsError(
-            "is the share of wrong options, which objective 'answer' does not read",
+            "label smoothing is not supported by objective 'answer'",
             field="label_smoothing",
         )
 
@@ -183,7 +188,9 @@ def add_adapters(model: Any, lora: LoraSettings, *, quantised: bool) -> Any:
             adapted = get_peft_model(model, config)
     except ValueError as error:
         text = str(error).splitlines()[0][:200]
-        raise SettingsError(f"cannot be adapted: {text}", field="lora.targets") from None
+        raise SettingsError(
+            f"adapters cannot be added to this model: {text}", field="lora.targets"
+        ) from None
     for parameter in adapted.parameters():
         if parameter.requires_grad:
             # Adapters already have 32 bits; a head has the type of the weights.

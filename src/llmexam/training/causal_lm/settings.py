@@ -17,16 +17,23 @@ class PromptSettings(Settings):
     """Prompt settings, with the keys and meaning of the solver's."""
 
     template: TemplateRef = Field(
-        "alpaca", min_length=1, description="name of a prompt template, or a YAML file of your own"
+        "alpaca",
+        min_length=1,
+        description="prompt template: its name, or the path of your own YAML file",
     )
-    passages: int = Field(5, ge=0, description="passages of evidence that are read, best first")
-    chat: bool = Field(False, description="put the model's chat template around the prompt")
+    passages: int = Field(
+        5, ge=0, description="passages per question in the prompt, best first (top-k)"
+    )
+    chat: bool = Field(False, description="apply the model's chat template to the prompt")
     norm: Literal["sum", "token", "byte"] = Field(
         "byte",
-        description="templates of mode options: sum of log-probabilities, by token or by byte",
+        description="templates of mode options: length normalization of the log-likelihood (sum, "
+        "per token or per byte)",
     )
     max_tokens: int | None = Field(
-        1024, ge=16, description="cut contexts to this many tokens a prompt; the model's limit"
+        1024,
+        ge=16,
+        description="longest prompt, in tokens; longer ones lose text from their passages first",
     )
 
 
@@ -34,31 +41,37 @@ class CausalLmTrainingSettings(TrainingSettings):
     """Settings of training family `causal-lm`."""
 
     model: ModelRef = Field(
-        min_length=1, description="weights to begin with: a local folder, or a Hugging Face name"
+        min_length=1,
+        description="model to start from: a local folder, or a Hugging Face model name",
     )
     encoding: PromptSettings = Field(
-        PromptSettings(), description="how a question becomes what the decoder reads"
+        PromptSettings(), description="how a question is turned into a prompt"
     )
     objective: Objective = Field(
         "answer",
-        description="answer: the tokens of the right answer (supervised fine-tuning); "
-        "option-likelihood: softmax over the log-likelihoods of the answers; binary: yes or no "
-        "for each option, with a template of mode yes-no; binary-head: right or wrong for each "
-        "option by a new head over the last token, with a template of mode binary-head",
+        description="training objective. answer: tokens of the right answer (supervised "
+        "fine-tuning); option-likelihood: softmax over the log-likelihoods of the "
+        "options; binary: yes or no for each option, with a template of mode yes-no; "
+        "binary-head: binary classification of each option by a new head over the "
+        "last token, with a template of mode binary-head",
     )
     end_token: bool = Field(
-        True, description="objective answer: learn, too, that the text ends behind the answer"
+        True, description="objective answer: also learn the end-of-sequence token after the answer"
     )
     option_order: Literal["kept", "shuffled", "rotated"] = Field(
-        "kept", description="order of the options, drawn anew each epoch; the answer moves along"
+        "kept",
+        description="order of the options in each epoch; `shuffled` draws a new one, and the "
+        "answer's letter changes with it",
     )
     quantise: Literal["int8", "nf4"] | None = Field(
-        None, description="round the frozen weights under `lora` (QLoRA: arXiv 2305.14314)"
+        None,
+        description="quantization of the frozen weights under `lora` (QLoRA: arXiv 2305.14314)",
     )
     deepspeed: JsonOrName | None = Field(
         None,
         min_length=1,
-        description="'zero2' for the DeepSpeed settings that come with llmexam, or a JSON file",
+        description="DeepSpeed configuration: 'zero2' for the one shipped with llmexam, or a "
+        "JSON file",
     )
 
     @property

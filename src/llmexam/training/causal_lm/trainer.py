@@ -88,12 +88,14 @@ class CausalLmTrainer(GradientTrainer[CausalLmTrainingSettings]):
 def _notes(examples: Examples, settings: CausalLmTrainingSettings, stored: str) -> tuple[str, ...]:
     notes = []
     if n_cut := int((examples.n_cut > 0).sum()):
-        notes.append(f"{n_cut} of {len(examples)} training questions had their context cut")
+        notes.append(f"the evidence of {n_cut} of {len(examples)} training questions was truncated")
     if stored != "torch.float32":
-        notes.append(f"weights are given away as {stored.removeprefix('torch.')}, as they came")
+        notes.append(
+            f"weights are saved as {stored.removeprefix('torch.')}, the type of the base model"
+        )
     if settings.quantise is not None:
         notes.append(
-            f"the adapters were trained and graded over weights rounded to {settings.quantise}, "
-            "and merged into the weights before rounding"
+            "the adapters were trained and evaluated on weights quantized to "
+            f"{settings.quantise}, and merged into the original weights"
         )
     return tuple(notes)

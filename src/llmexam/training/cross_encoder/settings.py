@@ -12,5 +12,5 @@ class CrossEncoderTrainingSettings(PairTrainingSettings):
     """Settings of training family `cross-encoder`."""
 
     encoding: CrossEncoderEncoding = Field(
-        CrossEncoderEncoding(), description="how a question becomes tokens"
+        CrossEncoderEncoding(), description="how a question is turned into tokens"
     )

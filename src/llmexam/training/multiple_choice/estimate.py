@@ -62,15 +62,15 @@ def estimate(train: Exam, settings: MultipleChoiceTrainingSettings) -> Estimate:
         seconds=per_token * n_tokens * n_steps / of_epoch,
         peak_mb=watch.peak / MB,
         details={
-            "trained weights": f"{n_trained:,} of "
-            f"{sum(p.numel() for p in weights):,}, with gradients and moments "
+            "trainable weights": f"{n_trained:,} of {sum(p.numel() for p in weights):,}, "
+            "with gradients and optimizer moments "
             f"{n_trained * _COPIES * _FP32_BYTES / MB:,.0f} MB",
-            "tokens a second": f"{1 / per_token:,.0f}",
-            "tokens of an option": f"{n_tokens / (len(data.read.ends) - 1):.0f} on average, "
+            "tokens per second": f"{1 / per_token:,.0f}",
+            "tokens per option": f"{n_tokens / (len(data.read.ends) - 1):.0f} on average, "
             f"{int(np.diff(data.read.ends).max())} at most",
-            "repeated questions left out": f"{len(train) - len(data)}",
+            "duplicate questions skipped": f"{len(train) - len(data)}",
             # Far from even scores, a new head is drawn too large or the labels are off.
-            "first loss": f"{watch.losses[0]:.3f}; even scores have "
+            "first loss": f"{watch.losses[0]:.3f}; equal scores give "
             f"{expected_first_loss([len(q.options) for q in train]):.3f}",
         },
     )

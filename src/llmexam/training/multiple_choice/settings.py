@@ -19,13 +19,16 @@ class AdversarialSettings(Settings):
 
     kind: Literal["awp", "fgm"] = Field(
         "awp",
-        description="awp: all weight matrices move, relative to their size (arXiv 2004.05884); "
-        "fgm: the token embeddings move (arXiv 1605.07725)",
+        description="adversarial training. awp: perturb all weight matrices, relative to their "
+        "norms (arXiv 2004.05884); fgm: perturb the token embeddings (arXiv "
+        "1605.07725)",
     )
     epsilon: float = Field(
-        1e-3, gt=0, description="length of the move: awp, a share of each matrix's; fgm, of all"
+        1e-3,
+        gt=0,
+        description="norm of the perturbation: for awp relative to each matrix, for fgm in all",
     )
-    from_epoch: float = Field(1.0, ge=0, description="epochs without, at first")
+    from_epoch: float = Field(1.0, ge=0, description="epochs before adversarial training starts")
 
 
 class MultipleChoiceTrainingSettings(TrainingSettings):
@@ -34,36 +37,43 @@ class MultipleChoiceTrainingSettings(TrainingSettings):
     model: ModelRef = Field(
         BUNDLED,
         min_length=1,
-        description="weights to begin with: 'bundled', a local folder, or a Hugging Face name",
+        description="model to start from: 'bundled', a local folder, or a Hugging Face model name",
     )
     encoding: EncodingSettings = Field(
-        EncodingSettings(), description="how a question becomes tokens"
+        EncodingSettings(), description="how a question is turned into tokens"
     )
     head: Literal["mean", "native"] = Field(
-        "mean", description="mean: one layer over the mean of the tokens; native: the model's own"
+        "mean",
+        description="classification head. mean: one linear layer over the mean of the token "
+        "embeddings; native: the head of the model class",
     )
     objective: Literal["softmax", "binary"] = Field(
-        "softmax", description="softmax over the options, or right or wrong for each option"
+        "softmax",
+        description="loss: softmax over the options, or binary classification of each option",
     )
     option_order: Literal["kept", "shuffled", "rotated"] = Field(
         "shuffled",
-        description="order of the options, drawn anew each epoch; the answer moves along",
+        description="order of the options in each epoch; `shuffled` draws a new one, and the "
+        "answer's letter changes with it",
     )
     drop_options: float = Field(
-        0.0, ge=0, lt=1, description="probability that a wrong option is left out; two stay"
+        0.0,
+        ge=0,
+        lt=1,
+        description="probability of dropping a wrong option; two options always remain",
     )
     evidence_dropout: float = Field(
-        0.0, ge=0, lt=1, description="probability that a question is read without its evidence"
+        0.0, ge=0, lt=1, description="probability of dropping the evidence of a question"
     )
     hard_negatives: HardNegativeSettings | None = Field(
         None,
-        description="more wrong options: those of other training questions near to the right one",
+        description="additional wrong options: those of the most similar training questions",
     )
     drop_repeats: bool = Field(
-        True, description="train once on questions with equal prompt, options and answer"
+        True, description="train only once on questions with equal text, options and answer"
     )
     adversarial: AdversarialSettings | None = Field(
-        None, description="a second pass against the weights"
+        None, description="adversarial training with a second forward and backward pass"
     )
 
     @property

@@ -68,8 +68,9 @@ def _notes(train: Exam, data: ChoiceData) -> tuple[str, ...]:
     if (n_cut := int(read.truncated.sum())) > 0:
         share = read.n_cut.sum() / max(1, read.n_first.sum())
         notes.append(
-            f"{n_cut} of {len(data)} training questions had evidence cut, {share:.0%} of its tokens"
+            f"evidence of {n_cut} of {len(data)} training questions was truncated "
+            f"({share:.0%} of its tokens)"
         )
     if len(data) < len(train):
-        notes.append(f"{len(train) - len(data)} repeated training questions were left out")
+        notes.append(f"{len(train) - len(data)} duplicate training questions were skipped")
     return tuple(notes)

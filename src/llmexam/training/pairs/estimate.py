@@ -28,7 +28,7 @@ def estimate(lists: EncodedLists, trainee: Trainee, settings: PairTrainingSettin
         peak_mb=watch.peak / MB,
         details={
             "pairs": f"{len(lists.sequences):,}",
-            "tokens of a pair": f"{lists.n_tokens / len(lists.sequences):.0f} on average, "
+            "tokens per pair": f"{lists.n_tokens / len(lists.sequences):.0f} on average, "
             f"{max(len(one.ids) for one in lists.sequences)} at most",
         },
     )

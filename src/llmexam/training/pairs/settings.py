@@ -17,26 +17,29 @@ class PairTrainingSettings(TrainingSettings):
     model: ModelRef = Field(
         BUNDLED,
         min_length=1,
-        description="weights to begin with: 'bundled', a local folder, or a Hugging Face name",
+        description="model to start from: 'bundled', a local folder, or a Hugging Face model name",
     )
     head: Literal["mean", "native"] = Field(
         "mean",
-        description="mean: one layer over the mean of the tokens; native: the model's own, for "
-        "models whose first token was trained as a summary, such as published rerankers",
+        description="classification head. mean: one linear layer over the mean of the token "
+        "embeddings; native: the head of the model class, for models whose first "
+        "token was trained as a summary, such as published rerankers",
     )
     loss: Literal["binary", "listnet", "lambda", "plistmle"] = Field(
         "listnet",
-        description="binary: right or wrong for each pair; the others rank the list of a question",
+        description="loss function. binary: cross-entropy of each pair; the others are listwise "
+        "losses over a question",
     )
     positive_weight: float | None = Field(
         None,
         gt=0,
-        description="binary: weight of right pairs; wrong ones for each right one if not set",
+        description="loss binary: weight of right pairs; defaults to the number of wrong pairs "
+        "per right pair",
     )
-    learning_rate: float = Field(1e-4, gt=0, description="of the body, at its peak")
+    learning_rate: float = Field(1e-4, gt=0, description="peak learning rate of the encoder")
     head_learning_rate: float | None = Field(
-        3e-3, gt=0, description="of a new head; that of the body if not set"
+        3e-3, gt=0, description="peak learning rate of a new head; defaults to that of the encoder"
     )
     batch_size: int = Field(
-        8, ge=1, description="rows of one forward pass: lists of a question, or pairs if binary"
+        8, ge=1, description="rows per forward pass: lists of a question, or pairs with loss binary"
     )

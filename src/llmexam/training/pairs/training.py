@@ -70,8 +70,8 @@ def prepare(
     notes: tuple[str, ...] = ()
     if lists.n_truncated:
         notes = (
-            f"{lists.n_truncated} of {len(lists.lists)} training questions had text cut, "
-            f"{lists.share_cut:.0%} of their tokens",
+            f"text of {lists.n_truncated} of {len(lists.lists)} training questions "
+            f"was truncated ({lists.share_cut:.0%} of their tokens)",
         )
     return Prepared(
         make_trainer(trainee, lists, settings, folder),

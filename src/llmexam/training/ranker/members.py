@@ -107,13 +107,13 @@ def check_members(settings: RankerTrainingSettings) -> None:
         values = plan.settings.model_dump(mode="json")
         if plan.out_of_fold is None:
             if not plan.trained_elsewhere and _card(values) is not None:
-                raise _leak(plan, "was trained, and may have seen these questions")
+                raise _leak(plan, "is a trained model and may have seen these questions")
         elif not plan.out_of_fold.is_file():
             raise ScoreError(
-                f"the out-of-fold scores of '{plan.name}' are not there",
+                f"out-of-fold score file of '{plan.name}' not found",
                 file=plan.out_of_fold,
                 field=f"settings.members.{plan.name}.out_of_fold",
-                hint="Train the member with `folds`, which leaves oof.parquet",
+                hint="Train the member with `folds`, which writes oof.parquet",
             )
 
 
@@ -123,11 +123,11 @@ def _refuse_leak(plan: MemberPlan, card: ModelCard | None, train: Exam) -> list[
         return []
     uses = {name for name, found in card.data.items() if found == train.content_hash}
     if uses - {"dev"}:
-        reason = "was trained on these very questions"
+        reason = "was trained on these questions"
     elif not plan.trained_elsewhere:
-        reason = "was trained, and may have seen these questions"
+        reason = "is a trained model and may have seen these questions"
     elif uses:
-        return [f"member '{plan.name}' chose its best step by these questions"]
+        return [f"member '{plan.name}' selected its best step on these questions"]
     else:
         return []
     raise _leak(plan, reason)
@@ -135,9 +135,9 @@ def _refuse_leak(plan: MemberPlan, card: ModelCard | None, train: Exam) -> list[
 
 def _leak(plan: MemberPlan, reason: str) -> SettingsError:
     return SettingsError(
-        f"member '{plan.name}' {reason}: its scores of them are better than it is",
+        f"member '{plan.name}' {reason}, so its scores of them are too good",
         field=f"members.{plan.name}.out_of_fold",
-        hint="Give its out-of-fold scores: out_of_fold: scores.parquet",
+        hint="Give its out-of-fold scores (out_of_fold: scores.parquet)",
     )
 
 
@@ -147,9 +147,9 @@ def _read_given(plan: MemberPlan, path: Path, train: Exam) -> tuple[ScoreMatrix,
     unsaid = "" if made_by.get("solver") else "true"
     if made_by.get("out_of_fold", unsaid) in ("", "false"):
         raise ScoreError(
-            f"these scores of '{plan.name}' are not out of fold",
+            f"the scores of '{plan.name}' are not out of fold",
             file=path,
-            hint="Train by folds, and give the scores that this leaves",
+            hint="Train it with `folds`, and give the out-of-fold scores that it writes",
         )
     place = {question_id: row for row, question_id in enumerate(scores.question_ids)}
     _require_same_questions(train, place, made_by.get(QUESTIONS_KEY, ""), path)
@@ -163,8 +163,8 @@ def _read_given(plan: MemberPlan, path: Path, train: Exam) -> tuple[ScoreMatrix,
     notes = []
     if made_by.get("exam_hash") not in (None, "", train.content_hash):
         notes.append(
-            f"the out-of-fold scores of '{plan.name}' were made from the same questions with "
-            "other texts or evidence"
+            f"the out-of-fold scores of '{plan.name}' come from the same questions "
+            "with other texts or evidence"
         )
     return aligned, notes
 
@@ -182,10 +182,11 @@ def _require_same_questions(train: Exam, place: Mapping[str, int], said: str, pa
         at = place.get(question.id)
         if at is not None and hashes[at] != own:
             raise ScoreError(
-                f"the scores of question '{question.id}' are of another question with that id",
+                f"the scores of question '{question.id}' belong to another question "
+                "with the same id",
                 file=path,
                 row=row,
-                hint="Give scores of the very questions that the ranker is trained on",
+                hint="Give scores of the questions that the ranker is trained on",
             )
 
 

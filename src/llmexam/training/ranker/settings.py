@@ -20,55 +20,66 @@ class MemberPlan(SolverSpec):
 
     out_of_fold: LocalPath | None = Field(
         None,
-        description="scores of the training questions by models that never saw them (Parquet); "
-        "a trained member needs them",
+        description="Parquet file with out-of-fold scores of the training questions; required "
+        "for a trained member",
     )
     trained_elsewhere: bool = Field(
         False,
-        description="say that a trained member saw none of the training questions, so that it "
-        "may score them itself",
+        description="declare that a trained member has seen none of the training questions, so "
+        "that it may score them",
     )
 
 
 class RankerTrainingSettings(Settings):
     """How a ranker is trained. It takes seconds, and what it chooses it chooses by folds."""
 
-    members: tuple[MemberPlan, ...] = Field(min_length=1, description="the solvers to weigh")
+    members: tuple[MemberPlan, ...] = Field(min_length=1, description="the solvers to combine")
     kind: Kind = Field(
         "blend",
-        description="logit: a weighted sum; trees: gradient-boosted trees; blend: their mean",
+        description="model type. logit: conditional logit; trees: gradient-boosted trees; blend: "
+        "mean of both",
     )
     use_features: bool = Field(
-        True, description="read what a member measures, too, if it tells and was not trained"
+        True, description="also use the features of members that have some and are not trained"
     )
     ridge: float | None = Field(
         None,
         gt=0,
-        description="pull of the logit's weights to 0, in questions; chosen by folds if not set",
+        description="L2 penalty of the logit, in units of questions; chosen by cross-validation "
+        "if not set",
     )
     weigh_texts: bool | None = Field(
         None,
-        description="whether the logit weighs what the options' texts look like, too; chosen by "
-        "folds if not set. Trees always may",
+        description="whether the logit uses text features of the options (such as length); "
+        "chosen by cross-validation if not set. Trees always use them",
     )
     n_rounds: int | None = Field(
-        None, ge=0, le=5000, description="trees; chosen by folds if not set"
+        None,
+        ge=0,
+        le=5000,
+        description="number of boosting rounds; chosen by cross-validation if not set",
     )
-    max_rounds: int = Field(300, ge=10, le=5000, description="trees to choose from")
-    learning_rate: float = Field(0.05, gt=0, le=1, description="share of a tree that counts")
-    n_leaves: int = Field(8, ge=2, le=256, description="leaves of a tree")
-    min_leaf_options: int = Field(40, ge=1, description="options a leaf has at least")
+    max_rounds: int = Field(300, ge=10, le=5000, description="maximum number of boosting rounds")
+    learning_rate: float = Field(
+        0.05, gt=0, le=1, description="learning rate of the boosting (shrinkage)"
+    )
+    n_leaves: int = Field(8, ge=2, le=256, description="number of leaves per tree")
+    min_leaf_options: int = Field(40, ge=1, description="minimum number of options per leaf")
     column_share: float = Field(
-        0.4, gt=0, le=1, description="share of the columns that a tree may ask about"
+        0.4, gt=0, le=1, description="share of the columns sampled for each tree"
     )
-    n_folds: int = Field(5, ge=2, description="folds of the ranker's own out-of-fold scores")
-    n_inner_folds: int = Field(4, ge=2, description="folds that choose ridge and rounds")
+    n_folds: int = Field(
+        5, ge=2, description="number of folds of the ranker's own out-of-fold scores"
+    )
+    n_inner_folds: int = Field(
+        4, ge=2, description="number of inner folds that choose ridge and boosting rounds"
+    )
     member_gains: bool = Field(
-        True, description="train without each member, too, to tell what it brings"
+        True, description="also train without each member, to measure its contribution"
     )
-    k: int = Field(3, ge=1, le=26, description="how many of the first options count in metrics")
-    n_threads: int = Field(1, ge=1, le=256, description="threads of the trees")
-    seed: int = Field(0, ge=0, lt=2**31, description="seed of folds and trees")
+    k: int = Field(3, ge=1, le=26, description="how many top-ranked options count in the metrics")
+    n_threads: int = Field(1, ge=1, le=256, description="number of threads")
+    seed: int = Field(0, ge=0, lt=2**31, description="random seed of folds and trees")
 
     @model_validator(mode="after")
     def _check_names(self) -> Self:
@@ -77,9 +88,11 @@ class RankerTrainingSettings(Settings):
             # They begin the names of columns.
             if not _NAME.fullmatch(name):
                 raise ValueError(
-                    f"member name '{name}' has characters other than letters, digits, . _ + -"
+                    f"expected letters, digits and . _ + - in a member name, got '{name}'"
                 )
         twice = sorted({name for name in names if names.count(name) > 1})
         if twice:
-            raise ValueError(f"two members are called '{twice[0]}': give one another `name`")
+            raise ValueError(
+                f"two members have the name '{twice[0]}'. Set another `name` for one of them"
+            )
         return self

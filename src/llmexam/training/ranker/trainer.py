@@ -147,8 +147,8 @@ class RankerTrainer:
             peak_mb=psutil.Process().memory_info().rss / 1e6,
             details={
                 "columns": str(len(table.names)),
-                "fits of all folds": str(n_fits),
-                "asking the members": f"{asking:.0f} s",
+                "fits over all folds": str(n_fits),
+                "scoring by the members": f"{asking:.0f} s",
             },
         )
 
@@ -203,7 +203,8 @@ def _notes(card: ModelCard) -> list[str]:
         gain = found.get("gain")
         if gain and gain["low"] <= 0:
             notes.append(
-                f"member '{name}' brings {gain['value']:+.4f} ({gain['low']:+.4f} to "
-                f"{gain['high']:+.4f}): it cannot be told from nothing"
+                f"member '{name}' contributes {gain['value']:+.4f} "
+                f"({gain['low']:+.4f} to {gain['high']:+.4f}), which is not "
+                "significant"
             )
     return notes

@@ -92,7 +92,7 @@ class RerankerTrainer(GradientTrainer[RerankerTrainingSettings]):
                 lists.append(self._list(question, found.good[0], bad))
         if not lists:
             raise ExamError(
-                "no question has a passage that helps to answer it",
+                "no training question has a relevant passage",
                 file=exam.source or None,
                 hint="Add evidence, lower min_cover or min_lead, or give judgements",
             )

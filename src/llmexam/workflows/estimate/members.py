@@ -59,7 +59,7 @@ def predict_members(
         n_questions: Size of the exam to plan for; by default that of `questions`.
         samples: Numbers of questions to time.
     """
-    notes = ["what it does itself is not in it, and takes little"]
+    notes = ["its own computation is not included, but is small"]
     if solver.describe().cost == "cascade":
         stages, notes = _predict_cascade(
             questions,
@@ -124,7 +124,7 @@ def _predict_cascade(
 ) -> tuple[list[Prediction], list[str]]:
     """Return the predictions of both solvers, and what should be known."""
     spec = cascade.settings
-    notes = [f"the second is asked about {spec.share:.1%} of the questions at most"]
+    notes = [f"the second solver scores at most {spec.share:.1%} of the questions"]
     if spec.time_budget is not None:
         notes.append(f"time_budget stops it after {spec.time_budget:g} s")
     first, second = cascade.members["first"], cascade.members["second"]
@@ -140,8 +140,9 @@ def _predict_cascade(
         if first.describe().costs_money or seconds > _CHOOSING_SECONDS:
             if size < wanted or spec.threshold is not None:
                 notes.append(
-                    "what the second is asked is known when the first has scored all: the run may "
-                    "ask it other questions than were asked for this"
+                    "which questions the second solver scores is known only after "
+                    "the first has scored all, so the run may send other questions "
+                    "than this estimate did"
                 )
         else:
             # Answers to these are what the run asks for.

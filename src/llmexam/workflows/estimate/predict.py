@@ -108,7 +108,9 @@ def estimate(
         SettingsError: There are no questions, or a number cannot be.
     """
     if not questions or not samples or min(samples) < 1 or not 0 <= margin < 1:
-        raise SettingsError("an estimate needs questions, samples of 1 or more, a margin below 1")
+        raise SettingsError(
+            "expected at least one question, samples of 1 or more and a margin below 1"
+        )
     wanted = n_questions or len(questions)
     found = predict(questions, solver, name=name, n_questions=n_questions, samples=samples)
     if solver.describe().cost == "cascade" and len(found.stages) == 2:

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-WEIGHTS, LIBRARIES, PROCESS = "weights", "Python and libraries", "this process at its largest"
+WEIGHTS, LIBRARIES, PROCESS = "weights", "Python and libraries", "peak memory of this process"
 """Keys of `Prediction.memory`."""
 RESIDENT = (LIBRARIES, PROCESS)
 """Keys of it that tell of the whole process; where there is none, the memory is a card's."""

@@ -21,8 +21,8 @@ if TYPE_CHECKING:
     from llmexam.solvers.served.solver import ServedSolver
     from llmexam.solvers.served.usage import Usage
 
-REQUESTS, KEPT = "requests", "kept from before"
-SENT, ANSWERED, COST = "tokens sent", "tokens answered", "cost"
+REQUESTS, KEPT = "requests", "cached"
+SENT, ANSWERED, COST = "prompt tokens", "completion tokens", "cost"
 """Keys of `Prediction.counts`."""
 # Two standard errors hold about 95 of 100 means.
 _ERRORS = 2.0
@@ -180,28 +180,28 @@ def _mean(values: Sequence[float]) -> tuple[float, float]:
 
 def _say(latencies: Sequence[float], at_once: int) -> str:
     if not latencies:
-        return "not measured: all answers are kept"
+        return "not measured: all answers are cached"
     low, high = min(latencies), max(latencies)
     mean = float(np.mean(latencies))
     return (
-        f"{mean:.3g} s an answer ({low:.3g} to {high:.3g}), measured on {len(latencies)} requests, "
-        f"{at_once} at once"
+        f"{mean:.3g} s per answer ({low:.3g} to {high:.3g}), measured on "
+        f"{len(latencies)} requests, {at_once} concurrent"
     )
 
 
 def _notes(used: Usage, n_new: int, solver: ServedSolver, *, own_exam: bool) -> tuple[str, ...]:
     n_sent, notes = used.n_requests, []
     if n_sent:
-        kept = "kept for the run" if own_exam else "kept"
-        notes.append(f"{n_sent} requests were sent for this; their answers are {kept}")
+        kept = "cached for the run" if own_exam else "kept"
+        notes.append(f"{n_sent} requests were sent for this estimate; their answers are {kept}")
     if used.n_uncounted:
-        notes.append("the endpoint counts no tokens: they are estimated from bytes")
+        notes.append("the endpoint reports no token counts: they are estimated from bytes")
     if used.n_unread:
-        notes.append(f"{used.n_unread} of these answers could not be read")
+        notes.append(f"{used.n_unread} of these answers could not be parsed")
     # Where nothing is left to send, there is nothing more to find out.
     if n_new and solver.settings.max_concurrency > max(1, n_sent):
         notes.append(
-            f"fewer requests were sent than may be under way at once "
+            "fewer requests were sent than max_concurrency "
             f"({solver.settings.max_concurrency}): give a larger --sample"
         )
     return tuple(notes)

@@ -28,7 +28,9 @@ def parse_duration(text: str) -> float:
     parts = re.findall(r"(\d+(?:\.\d+)?)([hms])", plain)
     seconds = sum(float(number) * _UNITS[unit] for number, unit in parts)
     if "".join(number + unit for number, unit in parts) != plain or seconds <= 0:
-        raise SettingsError(f"'{text}' is no duration", hint="Such as 9h, 1h30m, 45m or 90s")
+        raise SettingsError(
+            f"expected a duration, got '{text}'", hint="Write, for example, 9h, 1h30m, 45m or 90s"
+        )
     return seconds
 
 
@@ -46,7 +48,7 @@ def describe(found: Estimate) -> str:
         if found.first is not None and not found.fits:
             lines.append(_row("cascade", _say_share(found, found.first)))
     if not prediction.within_budget:
-        lines.append(_row("budget", "the cost may go over max_cost"))
+        lines.append(_row("budget", "the cost may exceed max_cost"))
     return "\n".join(lines)
 
 
@@ -70,7 +72,7 @@ def _describe(prediction: Prediction) -> list[str]:
     seconds = prediction.seconds
     told = _between(clock_face(seconds.likely), clock_face(seconds.low), clock_face(seconds.high))
     if prediction.fixed_seconds and not prediction.stages:
-        told += f"; of this loading {clock_face(prediction.fixed_seconds)}"
+        told += f", of which {clock_face(prediction.fixed_seconds)} for loading"
     lines.append(_row("time", told))
     return [*lines, *(_row("note", note) for note in prediction.notes)]
 
@@ -83,15 +85,15 @@ def _counts(prediction: Prediction) -> list[str]:
         lines.append(
             _row(
                 "tokens",
-                f"{counts[TOKENS].likely:,.0f} go through the model; each answer alone would take "
-                f"{saved:.1f} times as many",
+                f"{counts[TOKENS].likely:,.0f} processed by the model; without shared "
+                f"prefixes {saved:.1f} times as many",
             )
         )
     if REQUESTS in counts:
         told = f"{counts[REQUESTS].likely:,.0f} to send"
-        lines.append(_row("requests", f"{told}; {counts[KEPT].likely:,.0f} answers are kept"))
+        lines.append(_row("requests", f"{told}; {counts[KEPT].likely:,.0f} answers are cached"))
         sent, answered = _whole(counts[SENT]), _whole(counts[ANSWERED])
-        lines.append(_row("tokens", f"{sent} sent, {answered} answered"))
+        lines.append(_row("tokens", f"{sent} in prompts, {answered} in completions"))
         cost = counts[COST]
         if cost.high:
             shown = (f"{number:.4g}" for number in (cost.likely, cost.low, cost.high))
@@ -106,15 +108,18 @@ def _memory(prediction: Prediction) -> list[str]:
     total, free = prediction.memory_bytes / 1e9, prediction.available_bytes / 1e9
     lines = [_row("memory", f"{total:.2f} GB of {free:.2f} GB: {parts}")]
     if not prediction.fits_memory:
-        lines.append(_row("", "does not fit: fewer bits, or smaller batches, or streamed layers"))
+        lines.append(
+            _row("", "does not fit: use a lower precision, smaller batches, or streamed: true")
+        )
     return lines
 
 
 def _say_share(found: Estimate, first: Prediction) -> str:
     after = f"after '{first.solver}' ({clock_face(first.seconds.high)})"
     if not found.share:
-        return f"{after} there is no time left for '{found.asked.solver}'"
-    return f"{after} the least certain {found.share:.1%} fit: --set share={found.share}"
+        return f"{after} no time is left for '{found.asked.solver}'"
+    share = f"{found.share:.1%}: --set share={found.share}"
+    return f"{after} time is left for the least certain {share}"
 
 
 def _row(name: str, text: str) -> str:

@@ -53,9 +53,11 @@ def predict_timed(
     if solver.describe().whole_exam:
         loading, rounds = _time_passes(drawn, solver, samples, clock)
         moving = _predict_pass(rounds[0], n_characters)
-        notes = [f"it gets all questions at once, so it was called {_times(len(rounds[0]))} only"]
+        notes = [
+            f"it scores all questions in one call, so it was called {_times(len(rounds[0]))} only"
+        ]
         if not loading:
-            notes.append("what loading took is in the first call")
+            notes.append("the first call includes the loading time")
     else:
         loading, rounds = _time_calls(drawn, solver, samples, clock)
         moving = predict_seconds(rounds, math.ceil(wanted / QUESTIONS_A_CALL), n_characters)

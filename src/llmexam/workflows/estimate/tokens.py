@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 Clock = Callable[[], float]
 TOKENS = "tokens"
-PLAIN_TOKENS = "tokens of each answer alone"
+PLAIN_TOKENS = "tokens without shared prefixes"
 """Keys of `Prediction.counts`."""
 
 

@@ -49,11 +49,11 @@ def run_plan(
     folder: str | Path,
     *,
     changes: Mapping[str, Any] | None = None,
-    fresh: bool = False,
+    overwrite: bool = False,
     command: str = "",
     announce: Announce = lambda name, n_done, n_all: None,
 ) -> RunContent:
-    """Run a plan and write everything into one folder.
+    """Run a plan and write all results to one folder.
 
     The folder gets `plan.yaml` (with all defaults filled in), `scores/<solver>.parquet`,
     `metrics.json` (if the exam has answers), `submission.csv`, `report.html` and `run.json`.
@@ -63,7 +63,7 @@ def run_plan(
             folder of the file, those of a mapping at the working directory.
         folder: The run folder. An earlier run's results in it are used where they still fit.
         changes: Keys of the plan to change, nested; only where a file is given.
-        fresh: Use nothing of an earlier run.
+        overwrite: Compute all stages again instead of using the cached ones.
         command: The command that asked for this, for the report.
         announce: Called with the name of each stage as it begins and goes on: see `LocalExecutor`.
 
@@ -86,7 +86,7 @@ def run_plan(
     refuse_links(path, own)
     with lock_folder(path):
         (path / _MARK).mkdir(exist_ok=True)
-        stages = LocalExecutor(path, fresh=fresh, announce=announce)
+        stages = LocalExecutor(path, overwrite=overwrite, announce=announce)
         return _run(checked, path, stages, command)
 
 
@@ -150,7 +150,9 @@ def _drop_others(folder: Path, content: RunContent, task: AnyTask) -> None:
 
 def _require_run_folder(path: Path, own: Sequence[str]) -> None:
     if path.exists() and not path.is_dir():
-        raise RunError("this is a file", file=path, hint="Choose a folder for the run")
+        raise RunError(
+            "expected a folder, got a file", file=path, hint="Choose a folder for the run"
+        )
     if path.is_dir():
         names = {entry.name for entry in path.iterdir()} - {".lock"}
         # A run that was stopped early has no records yet, but nothing of others either.
@@ -158,7 +160,7 @@ def _require_run_folder(path: Path, own: Sequence[str]) -> None:
         # A training finds evidence by the same stages, and keeps scores in the same place.
         if names and (_MARK not in names or TRAINING_MARK in names or not is_run):
             raise RunError(
-                "this folder holds something other than a run",
+                "the folder contains files that are not of a run",
                 file=path,
                 hint="Choose an empty or a new folder",
             )

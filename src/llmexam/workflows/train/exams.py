@@ -88,7 +88,7 @@ def prepare_splits(
     known: dict[ExamFile, Exam] = {}
     read = stages.time("read the exams", lambda: [read_exams(one, known) for one in recipes])
     checked = stages.time(
-        "look at the training questions",
+        "check the training questions",
         lambda: [_check(recipe, exams) for recipe, exams in zip(recipes, read, strict=True)],
     )
     for exams, one in zip(read, checked, strict=True):
@@ -170,7 +170,8 @@ def _chosen_by(exams: Mapping[str, Exam]) -> list[Finding]:
         rows = tuple(row for row, own in hashes if own in choosing)
         if rows:
             text = (
-                f"{plural(len(rows), 'question')} of {name} in dev, too: they chose the best step"
+                f"{plural(len(rows), 'question')} of {name} also in dev, which "
+                "selected the best step"
             )
             findings.append(Finding("chosen by", "warning", text, rows))
     return findings
@@ -192,7 +193,7 @@ def _read(file: ExamFile, seed: int, known: dict[ExamFile, Exam]) -> Exam:
         return exam
     if file.n_questions > len(exam):
         raise ExamError(
-            f"{file.n_questions} questions are asked for, and it has {len(exam)}",
+            f"expected at least {file.n_questions} questions, got {len(exam)}",
             file=file.file,
             field="n_questions",
         )
@@ -207,11 +208,11 @@ def _one_origin(recipe: Recipe, exams: dict[str, Exam]) -> EvidenceOrigin:
             require_same_evidence(origin, evidence_origin(recipe.evidence, exam), recipe.family)
         except SettingsError as error:
             raise SettingsError(
-                f"the evidence of exam '{name}' is not that of the training questions: "
-                + error.message.partition(": ")[2],
+                f"the evidence of exam '{name}' differs from that of the training "
+                "questions: " + error.message.partition(": ")[2],
                 file=exam.source or None,
                 field="evidence",
-                hint="Take exams that all come with passages, or set `given: drop` in `evidence`",
+                hint="Use exams that all have passages, or set `given: drop` in `evidence`",
             ) from None
     return origin
 

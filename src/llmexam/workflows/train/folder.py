@@ -21,7 +21,7 @@ RESULTS_FILE = "results.json"
 RECIPE_FILE = "recipe.yaml"
 """The recipe of a training in its folder, with all defaults."""
 SET_ASIDE = "set-aside"
-"""Gets what `--fresh` finds among the models of a training and does not know."""
+"""Gets what `--overwrite` finds among the models of a training and does not know."""
 
 _FILES = (RESULTS_FILE, "oof.parquet", "training.html")
 # Patterns of folders; `seed-notes` or `split-ideas` would be the user's.
@@ -51,14 +51,16 @@ def require_training_folder(path: Path) -> None:
         RunError: It is a file, holds something else, or a result in it is a link.
     """
     if path.exists() and not path.is_dir():
-        raise RunError("this is a file", file=path, hint="Choose a folder for the training")
+        raise RunError(
+            "expected a folder, got a file", file=path, hint="Choose a folder for the training"
+        )
     if path.is_dir():
         names = {entry.name for entry in path.iterdir()} - {".lock"}
         # A folder in which only a dry run was made has found evidence, and its records.
         is_training = TRAINING_MARK in names or has_stage_records(path)
         if names and (RUN_FILE in names or not (is_training or names <= {"stages", "index"})):
             raise RunError(
-                "this folder holds something other than a training",
+                "the folder contains files that are not of a training",
                 file=path,
                 hint="Choose an empty or a new folder",
             )
@@ -113,13 +115,13 @@ def _require_same_training(mark: Mapping[str, Any], folder: Path, key: str) -> N
             f"expected a training with schema version {SCHEMA_VERSION}, got version {version}, "
             "which another version of llmexam wrote",
             file=folder / TRAINING_MARK,
-            hint="Choose another folder, or train again with --fresh",
+            hint="Choose another folder, or train again with --overwrite",
         )
     if mark.get("key") != key:
         raise RunError(
-            "the recipe or its exams have changed since the training in this folder began",
+            "the recipe or its exams have changed since the training in this folder started",
             file=folder,
-            hint="Choose another folder, or begin anew with --fresh",
+            hint="Choose another folder, or start again with --overwrite",
         )
 
 

@@ -39,10 +39,10 @@ def require_same_recipe(recipe: Recipe, folder: Path) -> None:
     if differing:
         key = differing[0]
         raise RunError(
-            f"the recipe has changed since the training in this folder began: {key} is "
-            f"{now.get(key)}, it was {before.get(key)}",
+            f"the recipe has changed since the training in this folder started: {key} "
+            f"is {now.get(key)}, it was {before.get(key)}",
             file=folder,
-            hint="Choose another folder, or start again with --fresh",
+            hint="Choose another folder, or start again with --overwrite",
         )
 
 

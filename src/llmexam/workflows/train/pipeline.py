@@ -71,11 +71,11 @@ def train_recipe(
     folder: str | Path,
     *,
     changes: Mapping[str, Any] | None = None,
-    fresh: bool = False,
+    overwrite: bool = False,
     command: str = "",
     announce: Announce = lambda name, n_done, n_all: None,
 ) -> TrainingOutcome | None:
-    """Train by a recipe and write everything into one folder.
+    """Train by a recipe and write all results to one folder.
 
     The folder gets `model/` (or `seed-N/` for each seed) with the weights, their card and
     `curves.png`; `results.json`, `training.html`, `scores/<exam>.parquet`, `recipe.yaml` with all
@@ -92,7 +92,7 @@ def train_recipe(
         recipe: A recipe, or the path of one.
         folder: The training's folder.
         changes: Keys of the recipe to change, nested; only where a path is given.
-        fresh: Begin anew, whatever is there.
+        overwrite: Delete the results of an earlier training in the folder, and start again.
         command: The command that asked for this, for the model's card.
         announce: Called with the name of each stage as it begins and goes on.
 
@@ -113,11 +113,11 @@ def train_recipe(
     require_training_folder(path)
     # What is refused should show at once, before anything is read, written or forgotten.
     trainers = [create_trainer(checked.family, settings) for _, settings in checked.runs]
-    if fresh or not is_finished(path):
+    if overwrite or not is_finished(path):
         for trainer in trainers:
             trainer.check_machine()
     with lock_folder(path):
-        if fresh:
+        if overwrite:
             forget_training(path)
         stages = LocalExecutor(path, announce=announce)
         # Before evidence is found anew, which would take the place of the training's own.

@@ -29,7 +29,7 @@ class Crew:
             return
         if os.environ.get("TORCHELASTIC_USE_AGENT_STORE") != "True":
             raise RunError(
-                "WORLD_SIZE is set, and this process was not started by torchrun",
+                "WORLD_SIZE is set, but this process was not started by torchrun",
                 hint="Start with: torchrun --nproc-per-node N -m llmexam train RECIPE",
             )
         from torch.distributed import (  # type: ignore[attr-defined]

@@ -23,14 +23,16 @@ _PARTS = ("train", "dev", "test")
 
 
 class ExamFile(Settings):
-    """An exam, or a part of one."""
+    """An exam file, or a sample of its questions."""
 
     shorthand = "path"
 
-    path: SampleOrPath = Field(description="the file, or `bundled` for the sample")
-    format: str | None = Field(None, description="its format; found out where it is not given")
+    path: SampleOrPath = Field(
+        description="path of the exam file, or `bundled` for the sample exam"
+    )
+    format: str | None = Field(None, description="format of the file; auto-detected by default")
     n_questions: int | None = Field(
-        None, ge=1, description="so many of its questions, drawn by `split_seed`; all if not set"
+        None, ge=1, description="number of questions to sample with `split_seed`; all by default"
     )
 
     @property
@@ -40,45 +42,55 @@ class ExamFile(Settings):
 
 
 class Recipe(Settings):
-    """A whole training."""
+    """Recipe of a training."""
 
-    title: Annotated[str, NotInKey()] = Field("", description="headline of the results")
-    family: str = Field(description="the solver that the model is for, or `reranker`")
-    train: OneOrMany[ExamFile] = Field(min_length=1, description="files to train on")
+    title: Annotated[str, NotInKey()] = Field("", description="title of the results")
+    family: str = Field(
+        description="training family: the solver that the model is for, or `reranker`"
+    )
+    train: OneOrMany[ExamFile] = Field(min_length=1, description="exam files to train on")
     dev: ExamFile | None = Field(
-        None, description="a file whose questions choose the best step and stop early"
+        None, description="exam file for choosing the best step and for early stopping"
     )
     split: dict[Literal["train", "dev", "test"], float] | None = Field(
         None,
-        description="parts of `train` instead of files; `dev` chooses, `test` is reported on",
+        description="shares to split `train` into, instead of separate files: `dev` chooses the "
+        "best step, `test` is reported",
     )
-    split_seed: int = Field(0, ge=0, lt=2**32 - 1, description="seed of the split and of folds")
+    split_seed: int = Field(
+        0, ge=0, lt=2**32 - 1, description="random seed of the split and of folds"
+    )
     split_seeds: tuple[Annotated[int, Field(ge=0, lt=2**32 - 1)], ...] = Field(
         (),
-        description="instead of `split_seed`: a whole training for each of these splits, and the "
-        "mean over them; weights are kept of the first split only",
+        description="instead of `split_seed`: repeats the whole training for each of these "
+        "splits and reports the mean; only the weights of the first split are saved",
     )
     evidence: EvidencePlan = Field(
-        EvidencePlan(), description="where evidence comes from, for all exams alike"
+        EvidencePlan(), description="source of the evidence, the same for all exams"
     )
     settings: SerializeAsAny[Settings] = Field(
-        default_factory=dict, validate_default=True, description="settings of the family's trainer"
+        default_factory=dict, validate_default=True, description="settings of the trainer"
     )
     folds: int | None = Field(
-        None, ge=2, le=100, description="train out of fold, too, and keep those scores"
+        None,
+        ge=2,
+        le=100,
+        description="number of folds: also writes out-of-fold scores of the training questions",
     )
     seeds: tuple[int, ...] = Field(
-        (), description="train once with each, and report mean and spread"
+        (), description="trains once with each seed, and reports mean and standard deviation"
     )
-    report_on: OneOrMany[ExamFile] = Field(
-        (), description="exams that are scored once, when all is done"
+    report_on: OneOrMany[ExamFile] = Field((), description="exams that are scored once, at the end")
+    n_resamples: int = Field(
+        10_000, ge=100, le=1_000_000, description="number of bootstrap resamples"
     )
-    n_resamples: int = Field(10_000, ge=100, le=1_000_000, description="bootstrap resamples")
     tracking: Annotated[TrackingSettings, NotInKey()] = Field(
-        TrackingSettings(), description="experiment tracker that gets the curve"
+        TrackingSettings(), description="experiment tracker"
     )
     drop_leaks: bool = Field(
-        False, description="leave out training questions of graded exams, where they are refused"
+        False,
+        description="drop training questions that also are in an evaluation exam, instead of "
+        "refusing to train",
     )
 
     @field_validator("dev", mode="before")
@@ -96,7 +108,7 @@ class Recipe(Settings):
         if isinstance(value, known):
             return value
         if not isinstance(value, Mapping):
-            raise ValueError(f"the settings of a training are a mapping, not {value!r}")
+            raise ValueError(f"expected a mapping as settings of a training, got {value!r}")
         try:
             return known.parse(
                 value,
@@ -112,34 +124,39 @@ class Recipe(Settings):
     def _check_parts(self) -> Recipe:
         if self.split is not None:
             if "train" not in self.split:
-                raise ValueError("`split` has no share for train")
+                raise ValueError("`split` needs a share for train")
             if self.dev is not None and "dev" in self.split:
-                raise ValueError("`dev` is a file, and a part of `split` too: give one of them")
+                raise ValueError("`dev` is set both as a file and in `split`. Remove one of them")
         if self.family == "reranker" and (self.folds or self.report_on):
             raise ValueError(
-                "a reranker answers no questions, so it has no `folds` and no `report_on`: grade a "
-                "run whose evidence it puts in order"
+                "`folds` and `report_on` are not supported for a reranker, which "
+                "answers no questions. Evaluate it with a run that uses it for its "
+                "evidence"
             )
         if self.split_seeds:
             self._check_splits()
         if len(set(self.seeds)) < len(self.seeds):
-            raise ValueError("a seed stands twice in `seeds`")
+            raise ValueError("`seeds` contains a seed twice")
         if self.seeds and "seed" not in type(self.settings).model_fields:
-            raise SettingsError(f"a {self.family} draws nothing, so it has no seeds", field="seeds")
+            raise SettingsError(
+                f"a {self.family} has no random seed, so `seeds` is not supported", field="seeds"
+            )
         if "seed" in self.settings.model_fields_set and self.seeds:
-            raise ValueError("`seeds` is given, and `seed` in `settings` too: give one of them")
+            raise ValueError("`seeds` is set, and `seed` in `settings` as well. Remove one of them")
         return self
 
     def _check_splits(self) -> None:
         if "test" not in (self.split or {}):
-            raise ValueError("`split_seeds` repeats the test part of a `split`, and there is none")
+            raise ValueError("`split_seeds` needs a `split` with a test part")
         if "split_seed" in self.model_fields_set:
-            raise ValueError("`split_seed` is given, and `split_seeds` too: give one of them")
+            raise ValueError("`split_seed` and `split_seeds` are both set. Remove one of them")
         if len(set(self.split_seeds)) < max(len(self.split_seeds), 2):
-            raise ValueError("`split_seeds` are two or more different seeds")
+            raise ValueError("`split_seeds` needs two or more different seeds")
         if self.folds or self.family == "reranker":
             other = "`folds`" if self.folds else "a reranker, which answers no questions"
-            raise ValueError(f"`split_seeds` repeats grades, and does not go with {other}")
+            raise ValueError(
+                f"`split_seeds` repeats evaluations, so it cannot be used with {other}"
+            )
 
     @property
     def shares(self) -> dict[str, float]:

@@ -126,7 +126,7 @@ def test_a_memory_too_small_for_two_layers_is_refused_before_anything_is_read(
     make_decoder, tmp_path
 ):
     scorer = StreamedScorer(save(make_decoder("llama"), tmp_path), memory_bytes=1 << 20)
-    with pytest.raises(ModelError, match=r"1 MB are too few: two layers .* take \d+ MB"):
+    with pytest.raises(ModelError, match=r"1 MB are not enough: two layers .* need \d+ MB"):
         scorer.score(make_groups())
     assert scorer.reading.parts == []
 
@@ -166,16 +166,16 @@ def test_a_layer_that_loses_its_weights_file_is_refused(make_decoder, tmp_path):
     with pytest.raises(ModelError, match="another shape"):
         StreamedScorer(folder)
     file.write_bytes(file.read_bytes()[:-100])
-    with pytest.raises(ModelError, match="is not whole"):
+    with pytest.raises(ModelError, match="is truncated"):
         StreamedScorer(folder)
 
 
 def test_what_it_cannot_do_is_said_first(make_decoder, tmp_path):
     folder = save(make_decoder("llama"), tmp_path)
-    with pytest.raises(SettingsError, match="not streamed in nf4"):
+    with pytest.raises(SettingsError, match="for a streamed model, got nf4"):
         StreamedScorer(folder, precision="nf4")
     long = Continuation(tuple([5] * 257), 1)
-    with pytest.raises(ModelError, match="257 tokens, and the model reads 256"):
+    with pytest.raises(ModelError, match="257 tokens, more than the model's limit of 256"):
         StreamedScorer(folder).score([[long]])
     assert StreamedScorer(folder).score([]) == []
     assert StreamedScorer(folder).score([[]]) == [[]]

@@ -67,10 +67,10 @@ class MemoryBudget:
         plan = MemoryPlan(self._weights, batch, states, self._limit)
         if plan.weights + plan.batch > plan.limit:
             raise ModelError(
-                f"{plan.limit / 1e6:,.0f} MB are too few: two layers and the longest question "
-                f"take {(plan.weights + plan.batch) / 1e6:,.0f} MB",
+                f"{plan.limit / 1e6:,.0f} MB are not enough: two layers and the "
+                f"longest question need {(plan.weights + plan.batch) / 1e6:,.0f} MB",
                 file=self._skeleton.folder.path,
-                hint="Give more memory, a smaller type, or cut the evidence",
+                hint="Raise memory_mb, use a lower precision, or use less evidence",
             )
         return plan
 

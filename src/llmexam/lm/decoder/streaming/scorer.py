@@ -91,7 +91,8 @@ class StreamedScorer:
     ) -> None:
         if precision in ("int8", "nf4"):
             raise SettingsError(
-                f"layers are not streamed in {precision}", hint="Take bf16, fp16 or fp32"
+                f"expected precision bf16, fp16 or fp32 for a streamed model, got {precision}",
+                hint="Use one of these",
             )
         self.folder = folder
         self.work = Work()
@@ -145,16 +146,17 @@ class StreamedScorer:
         longest = max((len(r.tokens) for group in groups for r in group), default=0)
         if self.longest is not None and longest > self.longest:
             raise ModelError(
-                f"a request has {longest} tokens, and the model reads {self.longest}",
-                hint="Cut the evidence, or take fewer examples",
+                f"a prompt has {longest} tokens, more than the model's limit of {self.longest}",
+                hint="Use less evidence or fewer examples",
             )
         limit = rotations_change_at(self._skeleton.config)
         if limit is not None and longest - 1 > limit:
             raise ModelError(
-                f"its rotations change after {limit} tokens, and a request has {longest}: layers "
-                "that are streamed share what both kinds begin with",
+                f"LongRoPE switches its scaling factors after {limit} tokens, and a "
+                f"prompt has {longest}: streamed layers cannot share prefixes across "
+                "that limit",
                 file=self.folder.path,
-                hint=f"Set `max_tokens: {limit + 1}`, or load it whole",
+                hint=f"Set `max_tokens: {limit + 1}`, or `streamed: false`",
             )
         self.work.count_targets(groups)
         prefix = shared_prefix(groups)
@@ -322,10 +324,11 @@ def require_sharing(skeleton: Skeleton, index: int, weights: dict[str, Tensor]) 
         apart = float("inf")
     if not apart <= _TOLERANCE.get(skeleton.dtype, 0.1):
         raise ModelError(
-            f"{skeleton.architecture} cannot be streamed layer by layer: its layer {index} cannot "
-            f"share tokens between requests (off by {apart:.2g} of what it adds)",
+            f"{skeleton.architecture} cannot be streamed layer by layer: layer "
+            f"{index} gives other results with cached prefixes (relative difference "
+            f"{apart:.2g})",
             file=skeleton.folder.path,
-            hint="Try `precision: fp32`, or load it whole, in fewer bits if it does not fit",
+            hint="Try `precision: fp32`, or set `streamed: false` with int8 or nf4",
         )
 
 

@@ -214,7 +214,7 @@ class Skeleton:
         if self._binary:
             head = self._model.get_submodule(HEAD_NAME)
         if not isinstance(table, torch.nn.Embedding) or not isinstance(head, torch.nn.Linear):
-            raise self._refused("its embeddings or its head are of a kind of their own")
+            raise self._refused("its embeddings or its head have an unknown structure")
         # Only some rows are loaded, so the index of the padding row would be wrong.
         table.padding_idx = None
         names = {id(module): name for name, module in self._model.named_modules()}
@@ -244,9 +244,7 @@ class Skeleton:
         for key, tensor in layer.state_dict().items():
             stored = self._stored(prefix + key)
             if stored.shape != tuple(tensor.shape):
-                raise self._refused(
-                    f"'{prefix + key}' has another shape than its configuration says"
-                )
+                raise self._refused(f"'{prefix + key}' has another shape than in its configuration")
             tensors[key] = (stored, tensor.dtype)
         return Part(name, tensors)
 
@@ -338,7 +336,7 @@ class Skeleton:
         return ModelError(
             f"{self._model.config.model_type} cannot be streamed layer by layer: {reason}",
             file=self._files.folder.path,
-            hint="Load it whole, in fewer bits if it does not fit",
+            hint="Set `streamed: false`, with int8 or nf4 if it does not fit into memory",
         )
 
 

@@ -82,6 +82,6 @@ class StateStore:
         while at < len(view):
             n = self._file.readinto(view[at:])
             if not n:
-                raise EOFError("the file of states is shorter than what was written")
+                raise EOFError("the file of hidden states is truncated")
             at += n
         return own.to(device)

@@ -182,7 +182,7 @@ class WeightFiles:
             while at < len(view):
                 n = os.preadv(file.fileno(), [view[at:]], stored.offset + at)
                 if n == 0:
-                    raise ModelError("ends too early: it is not whole", file=stored.file)
+                    raise ModelError("the file is truncated", file=stored.file)
                 at += n
         self.reading.n_bytes += len(view)
         if not direct:
@@ -208,10 +208,10 @@ def _read_header(file: Path) -> dict[str, Stored]:
                 begin, end = entry["data_offsets"]
                 dtype = _TYPES.get(entry["dtype"])
                 if dtype is None:
-                    raise ValueError(f"'{name}' is of type {entry['dtype']}, not a plain float")
+                    raise ValueError(f"expected '{name}' as float, got {entry['dtype']}")
                 found[name] = Stored(file, 8 + length + begin, dtype, tuple(entry["shape"]))
                 if found[name].n_bytes != end - begin or 8 + length + end > size:
-                    raise ValueError(f"'{name}' is not whole")
+                    raise ValueError(f"'{name}' is truncated")
     except (OSError, ValueError, KeyError, TypeError, struct.error) as error:
         raise ModelError(f"cannot be streamed: {error}", file=file) from error
     return found
