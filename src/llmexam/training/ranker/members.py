@@ -143,7 +143,8 @@ def _leak(plan: MemberPlan, reason: str) -> SettingsError:
 
 def _read_given(plan: MemberPlan, path: Path, train: Exam) -> tuple[ScoreMatrix, list[str]]:
     scores, made_by = read_scores(path)
-    # Only files of out-of-fold training have this metadata.
+    # Our own files name the solver, and only those of folds are marked as out of fold. Files of
+    # other origin have no solver and are trusted.
     unsaid = "" if made_by.get("solver") else "true"
     if made_by.get("out_of_fold", unsaid) in ("", "false"):
         raise ScoreError(
