@@ -1,1 +1,1 @@
-"""Ensembles: several score matrices in, one out."""
+"""Ensembles: combine several score matrices into one."""

@@ -1,4 +1,4 @@
-"""Make an ensemble as its settings say."""
+"""Build an ensemble from its settings."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from llmexam.exam.scores import ScoreMatrix
 
 @dataclass(frozen=True)
 class Ensemble:
-    """Combined scores and how they came about.
+    """Combined scores and the weights of the members.
 
     Attributes:
         scores: The scores. With fitted weights they are out of fold.
-        weights: The share of each member, adding up to 1. Fitted ones are those of all
-            questions, for use on other exams.
-        fitted: What the fit found, or None where the weights were given.
+        weights: Weight of each member, adding up to 1. Fitted ones use all questions, for use
+            on other exams.
+        fitted: Result of the fit, or None if the weights were given.
     """
 
     scores: ScoreMatrix
@@ -39,13 +39,13 @@ def build_ensemble(
     Args:
         matrices: Score matrices by the name of the member.
         settings: Method and weights.
-        exam: The questions, with answers; only weights found on answers need it.
+        exam: The questions, with answers; needed only to fit weights.
 
     Raises:
-        ExamError: Weights are to be found and the exam lacks answers, or has fewer questions
+        ExamError: Weights are to be fitted and the exam lacks answers, or has fewer questions
             than folds.
-        ScoreError: The members disagree about questions or options.
-        SettingsError: The weights do not fit the members, or there is no exam to fit on.
+        ScoreError: The members differ in questions or options.
+        SettingsError: The weights do not match the members, or there is no exam to fit on.
     """
     chosen = settings or EnsembleSettings()
     if chosen.is_fitted:

@@ -1,4 +1,4 @@
-"""Several score matrices become one."""
+"""Combination of several score matrices by weighted means, votes or rank fusion."""
 
 from __future__ import annotations
 
@@ -29,15 +29,15 @@ def combine(
 ) -> ScoreMatrix:
     """Return the combined scores of the members.
 
-    - `mean-z`: z-scores within each question. Scales do not matter; a member that gives all
-      options of a question the same score has no say on it.
-    - `log-linear`: the scores as they are, less their mean within each question: a logarithmic
-      opinion pool (Genest and Zidek, 1986). For scores whose differences mean something, such as
-      log-odds; a member that is certain of a question has more say on it. Weights carry the unit.
+    - `mean-z`: z-scores within each question, independent of scale. A member with equal scores
+      for all options of a question has no influence on it.
+    - `log-linear`: the scores minus their mean within each question: a logarithmic opinion pool
+      (Genest and Zidek, 1986). For scores with meaningful differences, such as log-odds; members
+      that are certain of a question have more influence on it. Weights depend on the scale.
     - `mean-softmax`: probabilities softmax(score / temperature), averaged; the result is the
-      logarithm of that mean. For scores that are log-likelihoods: certain members weigh more.
-    - `max-probability`: each option's largest softmax(score / temperature) over the members, times
-      the member's share; the result is its logarithm. One certain member decides.
+      logarithm of that mean. For log-likelihoods: certain members have more influence.
+    - `max-probability`: the logarithm of each option's largest softmax(score / temperature) times
+      weight over the members. One certain member can decide.
     - `rank-fusion`: 1 / (rank_constant + rank), reciprocal rank fusion (Cormack et al., 2009).
     - `vote`: 1 / rank, as average precision counts ranks. Equal scores share their mean rank.
 
@@ -47,21 +47,21 @@ def combine(
         method: One of `METHODS`.
         weights: A weight for each member, 0 or more; they are scaled to add up to 1. Equal if
             not given.
-        temperature: Of `mean-softmax` and `max-probability`.
-        rank_constant: Of `rank-fusion`.
+        temperature: Temperature of `mean-softmax` and `max-probability`.
+        rank_constant: Constant of `rank-fusion`.
 
     Returns:
         Scores; a question is truncated if it is for any member.
 
     Raises:
-        ScoreError: There are no members, or they disagree about questions or options.
-        SettingsError: The method or the weights cannot be.
+        ScoreError: There are no members, or they differ in questions or options.
+        SettingsError: The method or the weights are invalid.
     """
     aligned = align_members(matrices)
     shares = check_weights(aligned, weights)
     first = next(iter(aligned.values()))
     total = np.full(first.values.shape, -np.inf if method in PROBABILITIES else 0.0)
-    # By name, so that rounding does not depend on the order in which members are listed.
+    # Sorted by name: the order of addition, and so rounding, must not depend on the plan's order.
     for name in sorted(aligned):
         if shares[name] == 0:
             continue
@@ -83,7 +83,7 @@ def combine(
 def score_points(
     scores: ScoreMatrix, method: Method, *, temperature: float = 1.0, rank_constant: float = 60.0
 ) -> Floats:
-    """Return what a member adds to each option, shape `[n_questions, n_options]`; 0 if absent.
+    """Return a member's points for each option, shape `[n_questions, n_options]`; 0 if absent.
 
     For `mean-softmax` and `max-probability` these are log-probabilities.
 
@@ -115,7 +115,7 @@ def score_points(
 def check_weights(
     members: Collection[str], weights: Mapping[str, float] | None
 ) -> dict[str, float]:
-    """Return a share for each member; the shares add up to 1.
+    """Return the weight of each member, normalised to add up to 1.
 
     Raises:
         SettingsError: A member has no weight, a weight has no member, is negative or not
@@ -145,10 +145,10 @@ def check_weights(
 
 
 def align_members(matrices: Mapping[str, ScoreMatrix]) -> dict[str, ScoreMatrix]:
-    """Return the matrices with rows in the order of the first and as many columns.
+    """Return the matrices with rows in the order of the first and equal numbers of columns.
 
     Raises:
-        ScoreError: There are no members, or they disagree about questions or options.
+        ScoreError: There are no members, or they differ in questions or options.
     """
     if not matrices:
         raise ScoreError("there are no scores to combine", hint="Give at least one score file")

@@ -1,4 +1,4 @@
-"""What each member brings to an ensemble: with it less without it, question by question."""
+"""Contribution of each ensemble member: the ensemble with it minus without it, paired."""
 
 from __future__ import annotations
 
@@ -22,16 +22,15 @@ def member_gains(
     n_resamples: int = 10_000,
     seed: int = 0,
 ) -> dict[str, Comparison]:
-    """Return the ensemble against itself without each member, paired, by the member's name.
+    """Return the paired comparison of the ensemble with the ensemble without each member.
 
-    Without the member, weights that were found on answers are found anew, out of fold; given
-    ones stay as they are. A member without which nothing has a weight is left out, and so are
-    all where there is only one.
+    Fitted weights are fitted again without the member, out of fold; given ones stay. The result
+    leaves out a member if the others have no weight, and is empty for a single member.
 
     Args:
         matrices: Score matrices by the name of the member.
-        ensemble: What they gave together.
-        settings: How they were combined.
+        ensemble: Scores of the ensemble.
+        settings: Settings of the ensemble.
         exam: The questions, with answers.
         k: How many of the first options count, such as the k of MAP@k.
         n_resamples: Bootstrap resamples behind each interval.
@@ -39,7 +38,7 @@ def member_gains(
 
     Raises:
         ExamError: A question has no answer.
-        ScoreError: Members and exam disagree about questions or options.
+        ScoreError: Members and exam differ in questions or options.
     """
     found = {}
     for name in matrices:

@@ -1,7 +1,7 @@
-"""Greedy selection of members (Caruana et al., 2004): one after another, each as often as it helps.
+"""Greedy forward selection of ensemble members with replacement (Caruana et al., 2004).
 
-From nothing, the member is taken that makes the sum of those taken best, again and again. How
-often each was taken is its weight. Few members get any, so that many can be tried.
+Each step adds the member that makes the sum of the selected ones best. The weight of a member is
+how often it was selected. Few members get a weight, so many candidates can be tried.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from llmexam.evaluation.metrics.ranked import RankMetric
 Floats = NDArray[np.float64]
 
 _MOST_TAKEN = 40
-# Members taken without the sum growing better, before the search ends.
+# Number of selections without improvement after which the search ends.
 _PATIENCE = 5
 _LEAST_GAIN = 1e-6
 
@@ -29,8 +29,8 @@ def select(
         points: Points of the members, shape `[n_members, n_questions, n_options]`; -inf where an
             option is absent.
         answers: Indices of the right options, shape `[n_questions]`.
-        metric: What is to improve; ties are broken by the log-likelihood of the right options,
-            after the best temperature for each sum. If not given, that log-likelihood itself.
+        metric: Metric to maximise; ties are broken by the log-likelihood of the right options
+            at the best temperature for each sum. None maximises that log-likelihood.
     """
     gaps, present, sizes = gaps_to_right(points, answers)
     counts = np.zeros(len(gaps))
@@ -53,6 +53,7 @@ def select(
 
 
 def _is_less(cost: tuple[float, float], best: tuple[float, float]) -> bool:
+    # Differences within the tolerance are rounding; the second cost decides then.
     if abs(cost[0] - best[0]) > _LEAST_GAIN:
         return cost[0] < best[0]
     return cost[1] < best[1] - _LEAST_GAIN
@@ -61,13 +62,13 @@ def _is_less(cost: tuple[float, float], best: tuple[float, float]) -> bool:
 def _cost(
     gaps: Floats, present: NDArray[np.bool_], metric: RankMetric | None
 ) -> tuple[float, float]:
-    """Return what is to be minimised, and what breaks ties."""
+    """Return the cost to minimise, and a second cost for ties."""
     scale = minimise_loss(gaps[None], present)
     loss = loss_of(scale, gaps[None], present, 1 / len(gaps))[0]
     if metric is None:
         return loss, loss
     above = ((gaps > 0) & present).sum(axis=1)
     level = ((gaps == 0) & present).sum(axis=1)
-    # The right option is level with itself; those level with it share their mean rank.
+    # `level` includes the right option itself; tied options share their mean rank.
     value = float(metric.at_rank(above + (level + 1) / 2).mean())
     return -value if metric.higher_is_better else value, loss

@@ -1,4 +1,4 @@
-"""How likely the right options are under a weighted sum of members' points."""
+"""Likelihood of the right options under a weighted sum of members' points."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ _TOLERANCE = 1e-9
 def gaps_to_right(
     points: Floats, answers: NDArray[np.int64]
 ) -> tuple[Floats, NDArray[np.bool_], Floats]:
-    """Return what each option has over the right one, in each member's own unit.
+    """Return each option's points minus those of the right option, scaled per member.
 
     Args:
         points: Shape `[n_members, n_questions, n_options]`; -inf where an option is absent.
         answers: Indices of the right options, shape `[n_questions]`.
 
     Returns:
-        Gaps, same shape as the points, 0 where absent; whether each option is there, shape
-        `[n_questions, n_options]`; the unit of each member, shape `[n_members]`. All members
-        have gaps of one size, so that a ridge treats them and all methods alike.
+        Gaps, same shape as the points, 0 where absent; whether each option is present, shape
+        `[n_questions, n_options]`; the scale of each member, shape `[n_members]`. Scaled gaps
+        have unit root mean square, so that one ridge penalty suits all members and methods.
     """
     right = np.take_along_axis(points, answers[None, :, None], axis=2)
     present = np.isfinite(points[0])
@@ -34,10 +34,10 @@ def gaps_to_right(
 
 
 def minimise_loss(gaps: Floats, present: NDArray[np.bool_]) -> Floats:
-    """Return the best weights by projected Newton steps (Bertsekas, 1982).
+    """Return the non-negative weights of minimum loss, by projected Newton steps (Bertsekas, 1982).
 
-    Weights at 0 that the slope would push below are held; the others take a Newton step, cut
-    off at 0 and halved until the loss falls.
+    Weights at 0 with a positive gradient are fixed; the others take a Newton step, clipped at 0
+    and halved until the loss decreases.
     """
     ridge = 1 / gaps.shape[1]
     weights = np.full(len(gaps), 1 / len(gaps))
@@ -52,6 +52,7 @@ def minimise_loss(gaps: Floats, present: NDArray[np.bool_]) -> Floats:
         while length > _TOLERANCE:
             trial = np.maximum(weights - length * direction, 0.0)
             step = loss_of(trial, gaps, present, ridge)
+            # Armijo's condition with the usual constant of 1e-4.
             if step[0] < loss - 1e-4 * float(slope @ (weights - trial)):
                 break
             length /= 2
@@ -64,7 +65,7 @@ def minimise_loss(gaps: Floats, present: NDArray[np.bool_]) -> Floats:
 def loss_of(
     weights: Floats, gaps: Floats, present: NDArray[np.bool_], ridge: float
 ) -> tuple[float, Floats, Floats]:
-    """Return the mean negative log-likelihood plus the ridge, its slope and its curvature."""
+    """Return the mean negative log-likelihood plus ridge penalty, its gradient and its Hessian."""
     n = gaps.shape[1]
     total = np.where(present, np.tensordot(weights, gaps, axes=1), -np.inf)
     highest = total.max(axis=1, keepdims=True)

@@ -1,8 +1,8 @@
-"""Scores of different solvers on one scale, question by question.
+"""Normalisation of scores within each question.
 
 Every function takes a score matrix and returns float64, shape `[n_questions, n_options]`, with
-0 where an option is absent. Nothing depends on other questions, so a question's points are the
-same in any exam.
+0 where an option is absent. Questions are independent, so a question's points are the same in
+any exam.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ def centred(scores: ScoreMatrix) -> Floats:
 def z_scores(scores: ScoreMatrix) -> Floats:
     """Return (score - mean) / standard deviation over the options of each question.
 
-    A question whose options all have the same score gets zeros: it has no say.
+    A question whose options all have the same score gets zeros.
 
     >>> z_scores(ScoreMatrix.from_rows(["a", "b"], [[1, 3], [7, 7]])).tolist()
     [[-1.0, 1.0], [0.0, 0.0]]
@@ -38,18 +38,18 @@ def z_scores(scores: ScoreMatrix) -> Floats:
     middle = centred(scores)
     counts = np.maximum(scores.present.sum(axis=1, keepdims=True), 1)
     sd = np.sqrt((middle**2).sum(axis=1, keepdims=True) / counts)
-    # By comparison rather than by sd: the mean of equal numbers may be off in the last bit.
+    # Equal scores are detected by comparison, because the rounded mean can make sd > 0.
     varied = _vary(scores)[:, None] & (sd > 0)
     scaled: Floats = np.divide(middle, sd, out=np.zeros_like(middle), where=varied)
     return scaled
 
 
 def log_softmax(scores: ScoreMatrix, temperature: float = 1.0) -> Floats:
-    """Return the logarithm of the probabilities that `softmax` would give; 0 where absent.
+    """Return the logarithm of the softmax; 0 where absent.
 
     Args:
         scores: Scores, best on the scale of log-likelihoods.
-        temperature: Above 0; the higher, the more even the probabilities.
+        temperature: Above 0; higher temperatures give more uniform probabilities.
 
     >>> np.exp(log_softmax(ScoreMatrix.from_rows(["a"], [[1, 1]]))).round(6).tolist()
     [[0.5, 0.5]]
@@ -70,7 +70,7 @@ def ranks(scores: ScoreMatrix) -> Floats:
     """
     values = np.where(scores.present, scores.values, -np.inf)
     result = np.zeros(values.shape)
-    # One column at a time: comparing all pairs at once would cost n_options times the memory.
+    # One column at a time: comparing all pairs at once would need n_options times the memory.
     for column in range(values.shape[1]):
         own = values[:, column, None]
         better = ((values > own) & scores.present).sum(axis=1)

@@ -1,4 +1,4 @@
-"""How members are combined: settings for plans and for the command line."""
+"""Settings of ensembles."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ class EnsembleSettings(Settings):
 
     @property
     def is_fitted(self) -> bool:
-        """Whether the weights are found on an exam's answers."""
+        """Whether the weights are fitted on an exam's answers."""
         return self.weights in ("fitted", "greedy")
 
     @field_validator("greedy_metric")

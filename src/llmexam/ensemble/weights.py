@@ -1,10 +1,9 @@
-"""Weights fitted to the answers, and scores that no weight was fitted on.
+"""Fitted ensemble weights, and out-of-fold scores of the ensemble.
 
-The points of the members are added with weights w >= 0, and softmax of the sum is taken as the
-probability of each option. The weights maximise the log-likelihood of the right options: a
-conditional logit (McFadden, 1974), concave in w. A small ridge, worth about one question,
-shares weight evenly between members that say the same and keeps weights finite where the
-members never err.
+The probability of an option is the softmax of the members' points, added with weights w >= 0.
+The weights maximise the log-likelihood of the right options: a conditional logit (McFadden,
+1974), concave in w. A small ridge penalty, worth about one question, splits the weight evenly
+between identical members and keeps it finite if the members never err.
 """
 
 from __future__ import annotations
@@ -30,13 +29,13 @@ Floats = NDArray[np.float64]
 
 @dataclass(frozen=True)
 class FittedWeights:
-    """Weights and what they are worth.
+    """Fitted weights and the out-of-fold scores of the ensemble.
 
     Attributes:
-        weights: Fitted on all questions, adding up to 1: for other exams.
+        weights: Fitted on all questions, adding up to 1; for use on other exams.
         fold_weights: Those of each fold, fitted on the other folds.
-        scores: Out-of-fold scores: each question combined with weights that never saw its
-            fold. Figures may be reported from these, never from `weights` on the same exam.
+        scores: Each question combined with the weights of its fold. Report results from these,
+            never from `weights` applied to the same exam.
     """
 
     weights: dict[str, float]
@@ -47,16 +46,16 @@ class FittedWeights:
 def fit_out_of_fold(
     matrices: Mapping[str, ScoreMatrix], exam: Exam, settings: EnsembleSettings | None = None
 ) -> FittedWeights:
-    """Fit weights on an exam, and score it with weights fitted without each question's fold.
+    """Fit weights on an exam, and score each fold with weights fitted on the other folds.
 
     Args:
         matrices: Score matrices by the name of the member.
         exam: Their questions, with answers.
-        settings: Method, folds and seed; `weights` tells greedy ones, else they are fitted.
+        settings: Method, folds and seed; `weights: greedy` selects greedily.
 
     Raises:
         ExamError: The exam lacks answers or has fewer questions than folds.
-        ScoreError: Members and exam disagree about questions or options.
+        ScoreError: Members and exam differ in questions or options.
     """
     chosen = settings or EnsembleSettings()
     require_answers(exam)
@@ -90,9 +89,9 @@ def _finder(settings: EnsembleSettings) -> Callable[[Floats, NDArray[np.int64]],
 
 
 def _points(members: Mapping[str, ScoreMatrix], settings: EnsembleSettings) -> Floats:
-    """Return what can be weighted, shape `[n_members, n_questions, n_options]`; -inf if absent.
+    """Return the members' points, shape `[n_members, n_questions, n_options]`; -inf if absent.
 
-    In a mean of probabilities it is the probabilities that are added.
+    For `mean-softmax` the points are probabilities, because these are what is averaged.
     """
     points = []
     for name in sorted(members):
@@ -112,7 +111,7 @@ def _fit(points: Floats, answers: NDArray[np.int64]) -> Floats:
     gaps, present, sizes = gaps_to_right(points, answers)
     weights = minimise_loss(gaps, present) / sizes
     total = float(weights.sum())
-    # No member is better than silence: then none deserves more say than another.
+    # No member is better than chance: fall back to equal weights.
     return weights / total if total > 0 else np.full(len(points), 1 / len(points))
 
 

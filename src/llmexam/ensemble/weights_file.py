@@ -1,4 +1,4 @@
-"""Fitted weights on disk: JSON that says what they were fitted on."""
+"""JSON files of fitted weights."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from llmexam.storage.atomic import write_json
 
 
 class SavedWeights(Settings):
-    """Weights, how to use them, and where they are from."""
+    """Fitted weights with their method and provenance."""
 
     kind: Literal["llmexam ensemble weights"] = Field(
         "llmexam ensemble weights", description="kind of this file"
@@ -33,10 +33,10 @@ class SavedWeights(Settings):
     )
 
     def to_settings(self, file: str | Path | None = None) -> EnsembleSettings:
-        """Return settings that combine as these weights were fitted.
+        """Return ensemble settings with these weights.
 
         Args:
-            file: The file they are from, for error texts.
+            file: Their file, for error messages.
 
         Raises:
             SettingsError: The weights are negative or all 0.
@@ -54,7 +54,7 @@ class SavedWeights(Settings):
 
 
 def write_weights(path: str | Path, saved: SavedWeights) -> None:
-    """Write weights to a JSON file, whole or not at all."""
+    """Write weights to a JSON file atomically."""
     write_json(path, saved.model_dump(mode="json"))
 
 
@@ -62,7 +62,7 @@ def read_weights(path: str | Path) -> SavedWeights:
     """Read weights.
 
     Raises:
-        SettingsError: The file is missing, no JSON, or says something else.
+        SettingsError: The file is missing, not JSON, or not a file of weights.
     """
     try:
         values = json.loads(Path(path).read_text(encoding="utf-8-sig"))

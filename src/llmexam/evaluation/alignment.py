@@ -1,4 +1,4 @@
-"""Bring what was predicted into the order of the exam, or say which questions do not fit."""
+"""Align predictions with the order of an exam, and report questions that do not match."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _N_NAMED = 5
 
 
 def require_answers(exam: Exam) -> None:
-    """Check that an exam can be graded with.
+    """Check that an exam has an answer for every question.
 
     Raises:
         ExamError: It is empty, or a question has no answer.
@@ -38,8 +38,7 @@ def align_scores(exam: Exam, scores: ScoreMatrix) -> ScoreMatrix:
     """Return the scores with rows in the order of the exam.
 
     Raises:
-        ScoreError: The ids are not those of the exam, or a question has another number of
-            options.
+        ScoreError: Ids or numbers of options differ from those of the exam.
     """
     problem = _compare_ids(exam.ids, scores.question_ids)
     if problem:
@@ -66,11 +65,11 @@ def align_scores(exam: Exam, scores: ScoreMatrix) -> ScoreMatrix:
 
 
 def align_rankings(exam: Exam, rankings: Mapping[str, Sequence[int]]) -> Rankings:
-    """Return submitted rankings in the order of the exam, filled up with -1.
+    """Return submitted rankings in the order of the exam, padded with -1.
 
     Raises:
-        SubmissionError: The ids are not those of the exam, or a label is none of the
-            question's options.
+        SubmissionError: The ids differ from those of the exam, or a label is not an option
+            of its question.
     """
     problem = _compare_ids(exam.ids, list(rankings))
     if problem:
@@ -103,11 +102,11 @@ def name_ids(ids: Sequence[str]) -> str:
 
 
 def _compare_ids(expected: Sequence[str], found: Iterable[str]) -> str:
-    """Return what is wrong with the ids, or nothing."""
+    """Return a description of missing, unknown and repeated ids; empty if there are none."""
     counts = Counter(found)
     missing = [question_id for question_id in expected if question_id not in counts]
-    known = set(expected)
-    unknown = [question_id for question_id in counts if question_id not in known]
+    valid = set(expected)
+    unknown = [question_id for question_id in counts if question_id not in valid]
     repeated = [question_id for question_id, n in counts.items() if n > 1]
     parts = [
         f"{len(ids)} {what} ({name_ids(ids)})"

@@ -1,10 +1,9 @@
-"""Intervals for means by the bootstrap (Efron and Tibshirani, 1993).
+"""Bootstrap confidence intervals of means (Efron and Tibshirani, 1993).
 
-Everything here works on arrays of values per item, shape `[n_items, n_columns]`, and knows neither
-items nor metrics. Many metrics take few values on one item (0, 1/3, 1/2 and 1 for MAP@3). Drawing
-n items with replacement and counting how often each value came is one multinomial draw over those
-values, so 10,000 resamples cost 10,000 draws of a handful of counts, whatever n is. It is the same
-distribution, not an approximation.
+All functions take arrays of values per item, shape `[n_items, n_columns]`, of any metric. Many
+metrics have few distinct values per item (0, 1/3, 1/2 and 1 for MAP@3). Drawing n items with
+replacement and counting each value is one multinomial draw over those values, so a resample costs
+a draw of a handful of counts for any n. The distribution is the same, not an approximation.
 """
 
 from __future__ import annotations
@@ -24,10 +23,10 @@ Floats = NDArray[np.float64]
 Method = Literal["percentile", "bca"]
 Bounds = tuple[float, float]
 
-# Above this many different values, drawing items one by one is faster.
+# With more distinct values than this, drawing items one by one is faster.
 _MAX_GROUPS = 256
 _CHUNK_CELLS = 4_000_000
-# Below this many items a bootstrap interval is known to be too narrow.
+# Below this number of items a bootstrap interval is too narrow (see `mean_intervals`).
 _SMALL = 10
 
 
@@ -37,8 +36,8 @@ def resample_means(values: Floats, n_resamples: int, rng: np.random.Generator) -
     Args:
         values: One row an item, shape `[n_items, n_columns]`. Columns are resampled together, so
             a difference of columns is paired.
-        n_resamples: How many resamples.
-        rng: The source of randomness.
+        n_resamples: Number of resamples.
+        rng: Random generator.
     """
     n = len(values)
     distinct, counts = np.unique(values, axis=0, return_counts=True)
@@ -65,13 +64,13 @@ def mean_intervals(
 ) -> list[Estimate]:
     """Return the mean of each column with its bootstrap interval.
 
-    Columns whose values follow from those of the first column are resampled with it; the others
-    each on their own. So an interval does not depend on which further metrics are computed.
+    Columns that are functions of the first column are resampled with it, the others separately, so
+    an interval does not depend on which other metrics are computed.
 
-    A bootstrap cannot see further than its sample: ten right answers of ten give an interval of
-    no width. Where there are fewer than 10 items, or all have the same value, the interval is
-    widened to at least Wilson's score interval, which holds for any variable within `bounds`
-    because no such variable varies more than a coin with the same mean.
+    A bootstrap interval has zero width if all values are equal, such as ten right answers of ten.
+    With fewer than 10 items or equal values, the interval is therefore widened to at least
+    Wilson's score interval. It is conservative for any variable within `bounds`, because a
+    Bernoulli variable has the largest variance for a given mean.
 
     Args:
         values: One row an item, shape `[n_items, n_columns]`.
@@ -80,12 +79,12 @@ def mean_intervals(
         level: Level of the intervals, such as 0.95.
         method: `percentile`, or `bca`: bias-corrected and accelerated (Efron, 1987), which
             follows skewed values more closely.
-        bounds: Smallest and largest value that an item could have; one pair for all columns, or
-            one for each. Without finite bounds nothing is widened.
+        bounds: Smallest and largest possible value of an item; one pair for all columns, or one
+            for each. Intervals are not widened without finite bounds.
 
     Raises:
         ExamError: There are no items.
-        SettingsError: The level or the number of resamples cannot be.
+        SettingsError: The level or the number of resamples is out of range.
     """
     if len(values) == 0:
         raise ExamError("there are no questions to grade")
@@ -102,6 +101,7 @@ def mean_intervals(
     means = np.empty((n_resamples, values.shape[1]))
     alone = [np.array([column]) for column in np.flatnonzero(~follows)]
     for columns in [np.flatnonzero(follows), *alone]:
+        # The same seed for each group: its interval does not depend on the other columns.
         rng = np.random.default_rng(seed)
         means[:, columns] = resample_means(values[:, columns], n_resamples, rng)
     each = np.broadcast_to(np.array(bounds, dtype=np.float64), (values.shape[1], 2))
@@ -129,22 +129,22 @@ def wilson_interval(mean: float, n: int, level: float = 0.95) -> tuple[float, fl
     middle = mean + z * z / (2 * n)
     half = z * float(np.sqrt(max(mean * (1 - mean), 0.0) / n + z * z / (4 * n * n)))
     scale = 1 + z * z / n
-    # Rounding may push an end a hair past the bound that it touches.
+    # Rounding may move an end slightly beyond the bound that it touches.
     return max((middle - half) / scale, 0.0), min((middle + half) / scale, 1.0)
 
 
 def minimum_detectable_difference(
     sd: float, n: int, *, power: float = 0.8, alpha: float = 0.05
 ) -> float:
-    """Return the difference of means that a paired two-sided test finds with this power.
+    """Return the difference of means that a paired two-sided test detects with this power.
 
     (z(1 - alpha/2) + z(power)) * sd / sqrt(n), as for a paired z test.
 
     Args:
         sd: Standard deviation of the differences per item.
         n: How many items.
-        power: Chance to find the difference if it is there.
-        alpha: Chance to find one that is not there.
+        power: Probability of detecting a true difference.
+        alpha: Significance level.
 
     >>> round(minimum_detectable_difference(0.4, 200), 4)
     0.0792
@@ -156,8 +156,8 @@ def minimum_detectable_difference(
 def spread(values: Floats, bounds: Bounds = (0.0, 1.0)) -> float:
     """Return the standard deviation of values per item.
 
-    If all are the same, their spread is not 0 but unknown. Then two items at each finite bound
-    are added, as Agresti and Coull (1998) do for proportions.
+    If all values are equal, 0 would underestimate it. Two pseudo-items are then added at each
+    finite bound, as Agresti and Coull (1998) do for proportions.
 
     >>> round(spread(np.ones(6)), 4)
     0.4216
@@ -182,29 +182,31 @@ def _interval(
         wilson = wilson_interval((mean - lower) / width, n, level)
         low = min(low, lower + width * wilson[0])
         high = max(high, lower + width * wilson[1])
-    # The mean of equal numbers may differ from them in the last bit.
+    # The mean of equal numbers can differ from them in the last bit; the interval must include it.
     return Estimate(value=mean, low=min(low, mean), high=max(high, mean))
 
 
 def _bca_levels(values: Floats, means: Floats, ends: Floats) -> Floats:
-    """Return the quantile levels to read instead of `ends` (Efron, 1987).
+    """Return the bias-corrected and accelerated quantile levels for `ends` (Efron, 1987).
 
-    For a mean the jackknife has a closed form: the acceleration is the skewness over 6 sqrt(n).
+    The jackknife of a mean has a closed form: the acceleration is the skewness over 6 sqrt(n).
     """
     deviations = values - values.mean()
     squares = float((deviations**2).sum())
     if squares == 0:
         return ends
     acceleration = float((deviations**3).sum()) / (6 * squares**1.5)
+    # Resampled means take few values, so ties count half; else the bias is overestimated.
     below = float((means < values.mean()).mean() + (means == values.mean()).mean() / 2)
     normal = NormalDist()
+    # The inverse normal CDF is infinite at 0 and 1.
     bias = normal.inv_cdf(min(max(below, 1e-6), 1 - 1e-6))
     shifted = [bias + normal.inv_cdf(float(end)) for end in ends]
     return np.array([normal.cdf(bias + s / (1 - acceleration * s)) for s in shifted])
 
 
 def _chunks(n_rows: int, n_columns: int) -> Iterator[slice]:
-    """Yield slices of rows small enough for a table of `n_columns` to stay in the cache."""
+    """Yield slices of rows such that a table of `n_columns` fits into the processor's cache."""
     step = max(1, _CHUNK_CELLS // max(n_columns, 1))
     for start in range(0, n_rows, step):
         yield slice(start, min(start + step, n_rows))

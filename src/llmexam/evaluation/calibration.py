@@ -1,4 +1,4 @@
-"""Probabilities from scores, and how far they can be trusted."""
+"""Probabilities from scores by temperature scaling, and their calibration."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ N_BINS = 15
 N_FOLDS = 5
 N_COVERAGE_POINTS = 20
 
-# Limits of the fitted sharpness, in units of the typical gap between two options. A solver that
-# never errs would otherwise want an infinite one, and one that knows nothing none at all.
+# Limits of the fitted sharpness (1 / temperature), relative to the typical gap between options.
+# Without them it would diverge for a solver that never errs, and be 0 for one at chance.
 _SHARPNESS = (1e-3, 1e2)
 
 
@@ -24,8 +24,8 @@ def softmax(scores: ScoreMatrix, temperature: float | Floats = 1.0) -> Floats:
 
     Args:
         scores: Scores; absent options get probability 0.
-        temperature: Above 0: one for all questions, or one each, shape `[n_questions]`. The
-            higher, the more even the probabilities.
+        temperature: Above 0: one for all questions, or one each, shape `[n_questions]`. Higher
+            temperatures give more uniform probabilities.
 
     >>> softmax(ScoreMatrix.from_rows(["a"], [[1.0, 1.0]])).tolist()
     [[0.5, 0.5]]
@@ -34,7 +34,7 @@ def softmax(scores: ScoreMatrix, temperature: float | Floats = 1.0) -> Floats:
         return np.zeros(scores.values.shape)
     divisor = np.broadcast_to(np.asarray(temperature, dtype=np.float64), (len(scores),))[:, None]
     values = np.where(scores.present, scores.values.astype(np.float64), -np.inf)
-    # Subtracted before the division, so that a tiny temperature cannot overflow.
+    # The maximum is subtracted before the division, so that a tiny temperature cannot overflow.
     shifted = (values - values.max(axis=1, keepdims=True)) / divisor
     odds = np.exp(shifted)
     probabilities: Floats = odds / odds.sum(axis=1, keepdims=True)
@@ -42,11 +42,11 @@ def softmax(scores: ScoreMatrix, temperature: float | Floats = 1.0) -> Floats:
 
 
 def fit_temperature(scores: ScoreMatrix, answers: NDArray[np.int64]) -> float:
-    """Return the temperature that makes the right options most likely (Guo et al., 2017).
+    """Return the temperature of maximum likelihood (temperature scaling, Guo et al., 2017).
 
-    The log-likelihood is concave in 1 / temperature, so Newton's method, kept within a
-    shrinking bracket, finds the best. Scores that are the same for all options say nothing at
-    any temperature: they give 1.
+    The log-likelihood is concave in 1 / temperature, so Newton's method with a bracket finds
+    the maximum. If all options have equal scores, every temperature is equivalent, and 1 is
+    returned.
 
     Args:
         scores: Scores of at least one question.
@@ -69,7 +69,7 @@ def fit_temperature(scores: ScoreMatrix, answers: NDArray[np.int64]) -> float:
         slope, curvature = _slope(gaps, sharpness)
         low, high = (sharpness, high) if slope < 0 else (low, sharpness)
         guess = sharpness - slope / curvature if curvature > 0 else low
-        # Where Newton leaves the bracket, halve it on the scale of ratios.
+        # If Newton leaves the bracket, bisect it on a logarithmic scale.
         step = guess if low < guess < high else float(np.sqrt(low * high))
         if abs(step - sharpness) <= 1e-9 * sharpness:
             break
@@ -80,7 +80,7 @@ def fit_temperature(scores: ScoreMatrix, answers: NDArray[np.int64]) -> float:
 def _slope(gaps: Floats, sharpness: float) -> tuple[float, float]:
     """Return slope and curvature of the mean negative log-likelihood at a sharpness.
 
-    `gaps` are scores less that of the right option, -inf where absent.
+    `gaps` are scores minus that of the right option, -inf where absent.
     """
     with np.errstate(invalid="ignore"):
         odds = np.exp((gaps - gaps.max(axis=1, keepdims=True)) * sharpness)
@@ -94,12 +94,12 @@ def _slope(gaps: Floats, sharpness: float) -> tuple[float, float]:
 def out_of_fold_probabilities(
     scores: ScoreMatrix, answers: NDArray[np.int64], *, seed: int = 0
 ) -> Floats:
-    """Return probabilities, each with a temperature fitted without its own question.
+    """Return probabilities of each question by a temperature fitted on the other folds.
 
     Args:
         scores: Scores, shape `[n_questions, n_options]`.
         answers: Indices of the right options, shape `[n_questions]`.
-        seed: Seed of the dealing.
+        seed: Random seed of the split.
     """
     n = len(scores)
     temperatures = np.ones(n)
@@ -118,18 +118,18 @@ def calibrate(
     *,
     n_bins: int = N_BINS,
 ) -> Calibration:
-    """Return how well probabilities tell the chance of being right.
+    """Return the expected calibration error, Brier score and reliability diagram.
 
     The expected calibration error is the mean gap between confidence and accuracy over bins of
     equal width, weighted by the number of questions (Naeini et al., 2015). With few questions
     it is above 0 even for perfect probabilities. The Brier score is the sum over options of
-    (probability less 1 or 0) squared, averaged over questions (Brier, 1950).
+    (probability - 1 or 0) squared, averaged over questions (Brier, 1950).
 
     Args:
-        scores: The scores; their ranking says what the first choice is.
+        scores: The scores; their ranking gives the first choice.
         answers: Indices of the right options, shape `[n_questions]`.
         probabilities: Out-of-fold probabilities, same shape as the scores.
-        n_bins: Bins between 0 and 1; empty ones are left out of the result.
+        n_bins: Number of bins between 0 and 1; empty ones are left out of the result.
     """
     first = scores.ranking[:, 0]
     confidence = np.take_along_axis(probabilities, first[:, None], axis=1)[:, 0]
@@ -163,17 +163,16 @@ def risk_coverage(
     *,
     n_points: int = N_COVERAGE_POINTS,
 ) -> tuple[CoveragePoint, ...]:
-    """Return the error left when only the most certain questions are answered.
+    """Return the risk-coverage curve: the error on the most confident share of the questions.
 
-    Questions of equal confidence are all given their mean error, so their order does not
-    matter.
+    Questions of equal confidence all get their mean error, so their order has no effect.
 
     Args:
-        scores: The scores; their ranking says what the first choice is.
+        scores: The scores; their ranking gives the first choice.
         answers: Indices of the right options, shape `[n_questions]`.
         probabilities: Probabilities, same shape as the scores; that of the first choice is its
             confidence.
-        n_points: Points of the curve, evenly spaced in coverage; fewer if questions are fewer.
+        n_points: Number of points, evenly spaced in coverage; at most the number of questions.
     """
     first = scores.ranking[:, 0]
     confidence = np.take_along_axis(probabilities, first[:, None], axis=1)[:, 0]

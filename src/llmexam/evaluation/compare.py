@@ -1,4 +1,4 @@
-"""Compare two results on the same questions, paired."""
+"""Paired comparison of two results on the same questions."""
 
 from __future__ import annotations
 
@@ -29,24 +29,24 @@ def compare_results(
 ) -> Comparison:
     """Compare two solvers question by question, by the primary metric.
 
-    The pairing takes away what makes questions easy or hard for both, so the interval of the
-    difference is usually much narrower than those of the two scores would suggest.
+    Pairing removes the variance of question difficulty that both share, so the interval of the
+    difference is usually much narrower than the intervals of the two scores suggest.
 
     Args:
         exam: The questions, with answers.
         a: Scores or a submission.
         b: Scores or a submission.
-        name_a: What to call the first.
-        name_b: What to call the second.
+        name_a: Name of the first.
+        name_b: Name of the second.
         k: How many of the first options count, such as the k of MAP@k.
-        n_resamples: Bootstrap resamples, and sign flips where they cannot all be counted.
+        n_resamples: Bootstrap resamples, and sampled sign flips if there are too many to count.
         seed: Seed of both.
         level: Level of the intervals.
 
     Raises:
         ExamError: The exam is empty or a question has no answer.
-        ScoreError: Scores are not those of the exam's questions.
-        SubmissionError: Rankings are not those of the exam's questions.
+        ScoreError: Scores do not match the questions of the exam.
+        SubmissionError: Rankings do not match the questions of the exam.
     """
     require_answers(exam)
     return compare(

@@ -32,7 +32,7 @@ def evaluate_scores(
     Args:
         exam: The questions, with answers.
         scores: Scores of all of them, in any order.
-        name: What to call the solver in the result.
+        name: Name of the solver in the result.
         k: How many of the first options count, such as the k of MAP@k.
         n_resamples: Bootstrap resamples behind each interval.
         seed: Seed of the resampling and of the folds of the calibration.
@@ -40,7 +40,7 @@ def evaluate_scores(
 
     Raises:
         ExamError: The exam is empty or a question has no answer.
-        ScoreError: The scores are not those of the exam's questions.
+        ScoreError: The scores do not match the questions of the exam.
     """
     require_answers(exam)
     scores = align_scores(exam, scores)
@@ -74,12 +74,12 @@ def evaluate_rankings(
 ) -> Evaluation:
     """Grade a submission: option indices by question id, best first, repeats as submitted.
 
-    Ranks say nothing of probabilities, so the result has no calibration and no risk-coverage
-    curve. Arguments are those of `evaluate_scores`.
+    Rankings have no probabilities, so the result has no calibration and no risk-coverage curve.
+    Arguments are those of `evaluate_scores`.
 
     Raises:
         ExamError: The exam is empty or a question has no answer.
-        SubmissionError: The rankings are not those of the exam's questions.
+        SubmissionError: The rankings do not match the questions of the exam.
     """
     require_answers(exam)
     packed = align_rankings(exam, rankings)
@@ -88,7 +88,7 @@ def evaluate_rankings(
 
 
 def baseline_rankings(exam: Exam) -> dict[str, Rankings]:
-    """Return rankings that do not read the question.
+    """Return the rankings of baselines that ignore the question.
 
     `first` ranks A, B, C and so on; `longest` ranks by the number of characters, ties by the tie
     rule of `ScoreMatrix`.

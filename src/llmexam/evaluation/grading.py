@@ -1,4 +1,4 @@
-"""Grade and compare predictions by metrics, whatever the items and the predictions are."""
+"""Grade and compare predictions by metrics, for any type of item and prediction."""
 
 from __future__ import annotations
 
@@ -47,10 +47,10 @@ Graded = TypeVar("Graded", bound=GradedItems)
 
 @dataclass(frozen=True, slots=True)
 class Resampling:
-    """How intervals are computed.
+    """Settings of confidence intervals.
 
     Attributes:
-        n_resamples: Bootstrap resamples, and sign flips where they cannot all be counted.
+        n_resamples: Bootstrap resamples, and sampled sign flips if there are too many to count.
         seed: Seed of both.
         level: Level of the intervals.
     """
@@ -135,11 +135,11 @@ def grade(
 
     Args:
         metrics: The metrics, the primary one first.
-        items: What was predicted.
+        items: The items.
         predictions: The predictions, in the order of the items.
-        baselines: Predictions that do not read the items, by name.
-        labellings: How to slice the items.
-        resampling: How intervals are computed.
+        baselines: Predictions that ignore the items, by name.
+        labellings: Labels to slice the items by.
+        resampling: Settings of confidence intervals.
 
     Raises:
         ExamError: There are no items, or one has no answer.
@@ -174,7 +174,7 @@ def slice_values(
         metric: The metric.
         values: Its value of each item, shape `[n_items]`.
         labellings: How to slice the items.
-        resampling: How intervals are computed.
+        resampling: Settings of confidence intervals.
     """
     low, high = metric.bounds
     bounds = (-inf if low is None else low, inf if high is None else high)
@@ -202,16 +202,16 @@ def compare(
 ) -> Comparison:
     """Compare two predictions of the same items, paired, by the first metric.
 
-    The pairing takes away what makes items easy or hard for both, so the interval of the
-    difference is usually much narrower than those of the two values would suggest.
+    Pairing removes the variance of item difficulty that both share, so the interval of the
+    difference is usually much narrower than the intervals of the two values suggest.
 
     Args:
         metrics: The metrics that an evaluation computes, the primary one first.
-        items: What was predicted.
+        items: The items.
         a: Predictions in the order of the items.
-        b: Likewise.
-        name_a: What to call the first.
-        name_b: What to call the second.
+        b: Predictions in the order of the items.
+        name_a: Name of the first.
+        name_b: Name of the second.
         resampling: How intervals and p value are computed.
 
     Raises:
@@ -227,7 +227,7 @@ def compare(
     if differences.any():
         difference = resampling.intervals(differences[:, None], [bounds])[0]
     else:
-        # No item tells the two apart: there is nothing to resample.
+        # Both have equal values on every item, so there is nothing to resample.
         difference = Estimate(value=0.0, low=0.0, high=0.0)
     gains = differences if metric.higher_is_better else -differences
     return Comparison(
@@ -235,7 +235,7 @@ def compare(
         name_a=name_a,
         name_b=name_b,
         n_items=len(differences),
-        # With all metrics, as an evaluation does it, so that both show the same interval.
+        # Resampled with all metrics, as `grade` does, so that both show the same interval.
         a=resampling.intervals(values_a, every)[0],
         b=resampling.intervals(values_b, every)[0],
         difference=difference,
@@ -253,9 +253,9 @@ def compare(
 
 
 def _expected_detectable_difference(values: Floats, bounds: tuple[float, float]) -> float:
-    """Return the minimum detectable difference to a result that is not known yet.
+    """Return the minimum detectable difference to a future result.
 
-    The values of two results are taken to correlate by 0.5 with equal spread; then the spread of
-    the difference, sd * sqrt(2 * (1 - 0.5)), is that of the values themselves.
+    Assumes that the values of both have equal standard deviation and correlate by 0.5. The
+    standard deviation of the difference, sd * sqrt(2 * (1 - 0.5)), is then that of the values.
     """
     return minimum_detectable_difference(spread(values, bounds), len(values))

@@ -1,4 +1,4 @@
-"""The paired permutation test: flips the signs of differences per item at random."""
+"""Paired permutation test (sign-flip test) of a mean difference."""
 
 from __future__ import annotations
 
@@ -12,24 +12,24 @@ from llmexam.errors import SettingsError
 
 Floats = NDArray[np.float64]
 
-# Most sums that the exact test keeps; it covers at least 20 differences, whatever they are.
+# Maximum number of sums of the exact test, enough for any 20 differences (2**20).
 _MAX_SUMS = 2**20
-# Most differences of one size: beyond, the binomial coefficients are slow to count.
+# Maximum number of differences of one size; more would need slow binomial coefficients.
 _MAX_EQUAL = 1000
 _MAX_GROUPS = 256
 _CHUNK_CELLS = 4_000_000
-# Sums of thirds and sixths are equal up to rounding; a sum this close to another is the same.
+# Sums of thirds and sixths are equal only up to rounding, so sums are rounded before comparison.
 _DECIMALS = 9
 
 
 @dataclass(frozen=True, slots=True)
 class PermutationTest:
-    """The outcome of a paired permutation test.
+    """Result of a paired permutation test.
 
     Attributes:
-        p_value: Two-sided: how often a sum of differences with random signs is as far from 0
-            as the one seen.
-        exact: Whether all sign flips were counted, or a sample of them.
+        p_value: Two-sided: probability that the sum of differences with random signs is at least
+            as far from 0 as the observed sum.
+        exact: Whether all sign flips were counted; otherwise a sample.
     """
 
     p_value: float
@@ -39,17 +39,16 @@ class PermutationTest:
 def paired_permutation_test(
     differences: Floats, *, n_resamples: int = 10_000, seed: int = 0
 ) -> PermutationTest:
-    """Return the p value of a mean difference under the hypothesis that neither side is better.
+    """Return the p-value of a mean difference under the null hypothesis of no difference.
 
-    Differences of the same size are counted together: the sum of m of them with random signs is
-    binomial. That makes all sign flips countable for hundreds of differences that take few values;
-    beyond that flips are sampled, and (1 + hits) / (1 + n_resamples) is reported, which is never 0
-    (Phipson and Smyth, 2010).
+    The sum of m differences of equal size with random signs is binomial, so all sign flips can
+    be counted for hundreds of differences with few distinct sizes. Otherwise flips are sampled,
+    and the p-value is (1 + hits) / (1 + n_resamples), which is never 0 (Phipson and Smyth, 2010).
 
     Args:
-        differences: Values of a less values of b, shape `[n_items]`. Zeros do not matter.
-        n_resamples: How many sign flips to sample where they are too many to count.
-        seed: Seed of the sampling.
+        differences: Values of a minus values of b, shape `[n_items]`. Zeros have no effect.
+        n_resamples: Number of sampled sign flips, if there are too many to count.
+        seed: Random seed of the sampling.
 
     Raises:
         SettingsError: `n_resamples` is less than 1.
@@ -67,6 +66,7 @@ def paired_permutation_test(
     sizes, counts = sizes[sizes > 0], counts[sizes > 0]
     if len(sizes) == 0:
         return PermutationTest(1.0, exact=True)
+    # Sums as far as the observed one count as hits, also if rounding made them smaller.
     reach = observed - 10.0**-_DECIMALS
     distribution = _count_all(sizes, counts)
     if distribution is not None:
@@ -78,9 +78,10 @@ def paired_permutation_test(
 
 
 def _count_all(sizes: Floats, counts: NDArray[np.intp]) -> tuple[Floats, Floats] | None:
-    """Return every possible sum with its probability, or None where there are too many."""
+    """Return all possible sums with their probabilities, or None if there are too many."""
     sums: Floats = np.zeros(1)
     chances: Floats = np.ones(1)
+    # Convolve the binomial distributions of the sizes; equal sums are merged after each.
     for group in np.argsort(counts, kind="stable"):
         size, count = float(sizes[group]), int(counts[group])
         if count > _MAX_EQUAL or len(sums) * (count + 1) > _MAX_SUMS:
@@ -97,6 +98,7 @@ def _count_all(sizes: Floats, counts: NDArray[np.intp]) -> tuple[Floats, Floats]
 def _sample(
     sizes: Floats, counts: NDArray[np.intp], n_resamples: int, rng: np.random.Generator
 ) -> Floats:
+    # One binomial draw per size replaces a sign per difference.
     if len(sizes) <= _MAX_GROUPS:
         positive = rng.binomial(counts, 0.5, size=(n_resamples, len(sizes)))
         sums: Floats = (2 * positive - counts) @ sizes

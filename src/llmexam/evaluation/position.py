@@ -1,4 +1,4 @@
-"""Measure how a solver's results change when the options change places."""
+"""Position audit: how a solver's results change when the options are rotated."""
 
 from __future__ import annotations
 
@@ -22,18 +22,18 @@ def audit_positions(
 ) -> PositionAudit:
     """Score an exam under all rotations of its options and compare the results.
 
-    A rotation by r puts the option of place r first. In an exam whose questions differ in
-    length, a question of n options has only n rotations; they are used in turn.
+    A rotation by r puts the option at position r first. A question of n options has n rotations;
+    if others have more options, its rotations repeat.
 
     Args:
-        score: What scores questions, such as `solver.score`.
+        score: Function that scores questions, such as `solver.score`.
         exam: The questions, with answers.
-        scores: Scores of the unrotated exam, if they are there already.
+        scores: Scores of the unrotated exam, if already computed.
         k: How many of the first options count, such as the k of MAP@k.
 
     Raises:
         ExamError: The exam is empty or lacks answers.
-        ScoreError: The solver's scores do not fit the questions.
+        ScoreError: The solver's scores do not match the questions.
     """
     require_answers(exam)
     unrotated = align_scores(exam, score(exam.questions) if scores is None else scores)
@@ -55,7 +55,7 @@ def audit_positions(
 
 
 def rotate(question: Question, shift: int) -> Question:
-    """Return a question with its options moved `shift` places towards A, in a circle.
+    """Return a question with its options rotated by `shift` positions towards A.
 
     >>> rotate(Question("q", "?", ("a", "b", "c"), answer=0), 1).options
     ('b', 'c', 'a')
@@ -67,8 +67,8 @@ def rotate(question: Question, shift: int) -> Question:
 def _score_rotated(
     score: Score, exam: Exam, shift: int, earlier: Sequence[ScoreMatrix]
 ) -> ScoreMatrix:
-    """Return the scores of rotated questions, put back to the places of the original options."""
-    # A short question has gone full circle: its scores are known from an earlier rotation.
+    """Return the scores of rotated questions, in the order of the original options."""
+    # A question with fewer options repeats an earlier rotation, whose scores are reused.
     new = [i for i, question in enumerate(exam) if shift < len(question.options)]
     questions = [rotate(exam[i], shift) for i in new]
     scored = score(questions)

@@ -1,4 +1,4 @@
-"""Get a prediction from what a user gives: scores, rankings, or a file of either."""
+"""Load a prediction from scores, rankings, a score file or a submission."""
 
 from __future__ import annotations
 
@@ -12,17 +12,17 @@ _PARQUET = b"PAR1"
 
 
 def load_prediction(prediction: Prediction | str | Path, exam: Exam) -> Prediction:
-    """Return a prediction as it is, or read it from a score file or a submission.
+    """Return a prediction unchanged, or read it from a score file or a submission.
 
     Raises:
-        ScoreError: The score file cannot be read.
-        SubmissionError: The submission cannot be read or does not answer the exam.
+        ScoreError: The score file is invalid.
+        SubmissionError: The submission is invalid or does not match the exam.
     """
     if not isinstance(prediction, str | Path):
         return prediction
     path = Path(prediction)
     if path.suffix == ".parquet" or _is_parquet(path):
-        # pyarrow takes a while to import, and a submission does not need it.
+        # Imported here because pyarrow is slow to import and a submission does not need it.
         from llmexam.exam.score_files import read_scores
 
         return read_scores(path)[0]
@@ -30,7 +30,7 @@ def load_prediction(prediction: Prediction | str | Path, exam: Exam) -> Predicti
 
 
 def name_prediction(prediction: Prediction | str | Path, otherwise: str = "prediction") -> str:
-    """Return the name of a prediction's file without its ending, or another name."""
+    """Return the stem of a prediction's file, or `otherwise`."""
     return Path(prediction).stem if isinstance(prediction, str | Path) else otherwise
 
 

@@ -1,7 +1,6 @@
-"""Rankings of options: option indices, best first, -1 where nothing stands.
+"""Rankings of options: option indices, best first, padded with -1.
 
-Repeats are kept as they were submitted: they take up ranks, but what follows the right option
-changes nothing.
+Submitted repeats stay and take up ranks; whatever follows the right option has no effect.
 """
 
 from __future__ import annotations
@@ -20,7 +19,7 @@ Answers = NDArray[np.int64]
 
 
 def pack_rankings(rankings: Sequence[Sequence[int]]) -> Rankings:
-    """Return lists of option indices as one array, filled up with -1.
+    """Return lists of option indices as one array, padded with -1.
 
     >>> pack_rankings([[2, 0], [1]]).tolist()
     [[2, 0], [1, -1]]
@@ -33,7 +32,7 @@ def pack_rankings(rankings: Sequence[Sequence[int]]) -> Rankings:
 
 
 def right_ranks(rankings: Rankings, answers: Answers) -> NDArray[np.float64]:
-    """Return the rank, from 1, at which each right option first stands; infinity if at none.
+    """Return the first rank of each right option, from 1; infinity if it is not ranked.
 
     Args:
         rankings: Option indices, best first, shape `[n_questions, n_ranked]`.
@@ -48,7 +47,7 @@ def right_ranks(rankings: Rankings, answers: Answers) -> NDArray[np.float64]:
     if len(answers) == 0:
         raise ExamError("there are no questions to grade")
     if (answers < 0).any():
-        # -1 marks both "no answer" and "nothing ranked": they must never meet as equals.
+        # -1 means both "no answer" and "padding", which must not compare equal.
         raise ExamError(
             f"{int((answers < 0).sum())} questions have no answer, so they cannot be graded"
         )
@@ -61,12 +60,12 @@ def right_ranks(rankings: Rankings, answers: Answers) -> NDArray[np.float64]:
 def recall_by_letter(
     rankings: Rankings, answers: Answers, n_options: int
 ) -> tuple[LetterRecall, ...]:
-    """Return, for each position among the options, how often right answers there are chosen.
+    """Return the recall of right answers by their position among the options.
 
     Args:
         rankings: Option indices, best first, shape `[n_questions, n_ranked]`.
         answers: Indices of the right options, shape `[n_questions]`.
-        n_options: How many positions to report, from A.
+        n_options: Number of positions to report, from A.
     """
     right = right_ranks(rankings, answers) == 1
     first = rankings[:, 0] if rankings.shape[1] else np.full(len(answers), -1)

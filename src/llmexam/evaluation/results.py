@@ -1,4 +1,4 @@
-"""Results of an evaluation: plain, frozen, and the same in Python and in `metrics.json`."""
+"""Results of an evaluation: frozen data classes with the layout of `metrics.json`."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ class _Result(BaseModel):
 
 
 class Estimate(_Result):
-    """A number with its interval.
+    """A value with its confidence interval.
 
     Attributes:
         value: The number.
@@ -35,7 +35,7 @@ class Estimate(_Result):
 
 
 class MetricInfo(_Result):
-    """What a metric is.
+    """Description of a metric.
 
     Attributes:
         name: Identifier, such as `map_at_3`.
@@ -163,7 +163,7 @@ class CoveragePoint(_Result):
 
 
 class Diagnostics(_Result):
-    """What an evaluation tells beside metrics. Each task has its own subclass.
+    """Results beside metrics. Each task has its own subclass.
 
     Attributes:
         task: Name of the task, such as "multiple-choice".
@@ -203,8 +203,7 @@ class Evaluation(_Result):
         slices: The primary metric by slice.
         n_truncated: Items whose evidence the solver truncated.
         exam_hash: Content hash of the exam.
-        diagnostics: What the task tells beside metrics; for multiple choice calibration and
-            letters.
+        diagnostics: Results beside metrics; for multiple choice calibration and letters.
     """
 
     name: str
@@ -221,7 +220,7 @@ class Evaluation(_Result):
     @field_validator("diagnostics", mode="before")
     @classmethod
     def _read_by_task(cls, value: Any) -> Any:
-        # From JSON: each task has its own class.
+        # When read from JSON, the task names the class.
         task = value.get("task") if isinstance(value, Mapping) else None
         kinds = {kind.model_fields["task"].default: kind for kind in Diagnostics.__subclasses__()}
         return kinds[task].model_validate(value) if task in kinds else value
@@ -275,7 +274,7 @@ class Comparison(_Result):
         metric: The metric that is compared.
         name_a: Name of the first result.
         name_b: Name of the second.
-        n_items: How many items are compared.
+        n_items: Number of items.
         a: Value of the metric for the first.
         b: Value of the metric for the second.
         difference: a - b, with a paired bootstrap interval.
@@ -283,8 +282,8 @@ class Comparison(_Result):
         p_value_exact: Whether the test used all sign flips, or a random sample of them.
         n_better: Items on which a does better.
         n_worse: Items on which b does better.
-        minimum_detectable_difference: Difference that a paired test on these items would find in
-            80 of 100 cases.
+        minimum_detectable_difference: Difference that a paired test on these items detects with
+            a power of 80%.
         level: Level of the intervals.
         n_resamples: Resamples of the bootstrap and of the permutation test.
         seed: Seed of both.
@@ -308,7 +307,7 @@ class Comparison(_Result):
 
     @property
     def winner(self) -> str | None:
-        """Name of the result that the interval shows to be better; None if it holds zero."""
+        """Name of the significantly better result; None if the interval contains zero."""
         ends = (self.difference.low, self.difference.high)
         low, high = ends if self.metric.higher_is_better else (-ends[1], -ends[0])
         return self.name_a if low > 0 else self.name_b if high < 0 else None

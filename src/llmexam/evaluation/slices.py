@@ -12,11 +12,11 @@ from numpy.typing import NDArray
 from llmexam.exam.exam import Exam
 from llmexam.exam.letters import letter_of
 
-# Metadata keys that say where a question is from or what it is about, in order of preference.
+# Metadata keys that name the source or subject of a question, in order of preference.
 SOURCE_KEYS = ("source", "subject", "category", "topic")
 MAX_SOURCES = 12
 
-# "least" and "never" only count near the question word: "at least two" negates nothing.
+# "least" and "never" count only near the question word: "at least two" is no negation.
 _NEGATED = re.compile(
     r"\b(?:not|except|excluding|incorrect|incorrectly|false|untrue|wrong|neither)\b"
     r"|n['\u2019]t\b|\bcannot\b|\b(?:the|is|are) least\b|\bleast likely\b",
@@ -31,9 +31,9 @@ Labelling = tuple[str, Labels]
 
 
 def has_negation(prompt: str) -> bool:
-    """Return whether a prompt has a word of negation, whatever it negates.
+    """Return whether a prompt contains a word of negation.
 
-    Wider than `exam.wording.is_negated`, which turns answers round and so must be sure.
+    Broader than `exam.wording.is_negated`, which must be precise because it reverses rankings.
 
     >>> has_negation("Which of these is NOT a metal?"), has_negation("What is a knot?")
     (True, False)
@@ -42,10 +42,10 @@ def has_negation(prompt: str) -> bool:
 
 
 def slice_rows(labellings: Iterable[Labelling]) -> Iterator[tuple[str, str, NDArray[np.intp]]]:
-    """Yield what items are sliced by, the name of each slice, and the rows of its items.
+    """Yield the property, the value and the rows of each slice.
 
-    A labelling that puts all items into one slice is left out. Small slices are kept: their
-    interval says how little they tell.
+    A property with the same value for all items is left out. Small slices stay, because their
+    wide interval shows the uncertainty.
     """
     for by, labels in labellings:
         indices = {label: index for index, label in enumerate(sorted(set(labels)))}

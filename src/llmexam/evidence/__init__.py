@@ -1,1 +1,1 @@
-"""Evidence: corpora, their passages, indexes over them, and what a question finds there."""
+"""Evidence: corpora, passages, search indexes, and retrieval of passages for questions."""

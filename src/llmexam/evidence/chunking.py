@@ -1,8 +1,8 @@
-"""Cut documents into passages of whole sentences, and drop passages that repeat.
+"""Split documents into passages of whole sentences, and drop duplicate passages.
 
-Sizes are in tokens, and a token is a word: a run of characters other than white space. A run of
-more than 40 characters counts as one token for every 40 it began, so that text without spaces
-has a size too. Models cut words into about 1.3 tokens of their own on English prose.
+Sizes are in tokens. Here a token is a word, a run of characters without white space; a run of n
+characters counts as ceil(n / 40) tokens, so that text without spaces has a size too. Tokenizers
+of language models produce about 1.3 tokens per word of English prose.
 """
 
 from __future__ import annotations
@@ -94,7 +94,7 @@ def chunk_documents(documents: Iterable[Passage], settings: ChunkSettings) -> It
 
 @dataclass
 class DuplicateCount:
-    """How many passages were dropped because their text had come before."""
+    """Number of duplicate passages that were dropped."""
 
     n_duplicates: int = 0
 
@@ -102,9 +102,9 @@ class DuplicateCount:
 def drop_duplicates(
     passages: Iterable[Passage], *, count: DuplicateCount | None = None
 ) -> Iterator[Passage]:
-    """Yield the passages whose text is new; letter case and white space make no difference.
+    """Yield passages without duplicates; texts are compared without letter case and white space.
 
-    It remembers eight bytes a passage and holds 512 passages at a time.
+    Memory: an eight-byte hash per passage, and 512 passages at a time.
     """
     stream = iter(passages)
     with SeenKeys() as seen:
@@ -122,7 +122,7 @@ def _normalise(text: str) -> str:
 
 
 def _pieces(text: str, tokens: int) -> Iterator[tuple[int, int, int]]:
-    """Yield start, end and number of tokens of every sentence, or part of a giant one."""
+    """Yield start, end and number of tokens of every sentence; over-long sentences are split."""
     for start, end in split_sentences(text):
         n_tokens = count_tokens(text[start:end])
         if n_tokens <= tokens:

@@ -57,7 +57,7 @@ class CorpusSettings(Settings):
 
     @field_validator("fields")
     @classmethod
-    def _known_fields(cls, fields: dict[str, str]) -> dict[str, str]:
+    def _require_known_fields(cls, fields: dict[str, str]) -> dict[str, str]:
         for name in fields:
             if name not in _FIELDS:
                 raise ValueError(f"unknown document field '{name}'. {nearest(name, _FIELDS)}")
@@ -66,7 +66,7 @@ class CorpusSettings(Settings):
 
 @dataclass
 class CorpusCounts:
-    """What reading a corpus came to; filled in while it is read.
+    """Counts of documents and skipped rows, updated while a corpus is read.
 
     Attributes:
         n_documents: Documents with text.
@@ -82,7 +82,7 @@ def read_corpus(
     *,
     counts: CorpusCounts | None = None,
 ) -> Iterator[Passage]:
-    """Yield the documents of one or more corpora, a few at a time in memory.
+    """Yield the documents of one or more corpora as a stream.
 
     Rows with blank text are skipped and counted. A document without an id of its own gets
     `<file name>:<row>`. An id that an earlier *file* used gets this file's name in front; an id
@@ -119,10 +119,10 @@ def read_corpus(
 
 
 def corpus_files(settings: CorpusSettings) -> list[tuple[Path, str]]:
-    """Return the files of a corpus in order, each with the name its documents go by.
+    """Return the files of a corpus in order, each with the label used in its documents' ids.
 
     Raises:
-        CorpusError: The path is missing, or a folder that holds nothing to read.
+        CorpusError: The path does not exist, or the folder has no file of a supported format.
     """
     path = settings.path
     if path.is_file():
@@ -187,7 +187,7 @@ def _documents(
     here: SeenKeys,
     counts: CorpusCounts,
 ) -> Iterator[Passage]:
-    """Turn the records of one file into documents with ids that are unique in the corpus."""
+    """Yield the records of one file as documents with ids that are unique in the corpus."""
     batch: list[tuple[int, Passage]] = []
     n_characters = 0
     for row, (id_, title, text) in chain(records, [(-1, ("", "", ""))]):
@@ -229,7 +229,7 @@ def _with_unique_ids(
     for (_, passage), is_free in zip(batch, free.tolist(), strict=True):
         id_ = passage.id
         while not is_free:
-            # Two files of one name may be in two folders: then one prefix is not enough.
+            # Two folders may hold files of the same name, so the prefixed id can be taken as well.
             id_ = f"{label}/{id_}"
             is_free = bool(everywhere.add(hash_texts([id_]))[0])
         yield Passage(text=passage.text, title=passage.title, id=id_)

@@ -1,4 +1,4 @@
-"""One reader for each corpus format; each yields `(row, (id, title, text))` as it reads."""
+"""Corpus parsers, one per format; each yields `(row, (id, title, text))` as a stream."""
 
 from __future__ import annotations
 
@@ -18,19 +18,19 @@ from llmexam.errors import CorpusError, nearest
 
 Record = tuple[int, tuple[str, str, str]]
 
-# Names tried, in order, where the user named none.
+# Column names tried in this order when the user names no column.
 _USUAL: dict[str, tuple[str, ...]] = {
     "text": ("text", "contents", "content", "body", "passage", "context"),
     "title": ("title", "headline"),
     "id": ("id", "_id", "pid", "docid", "doc_id", "passage_id"),
 }
-# A longer block at the head of a Markdown file is text, not front matter.
+# A longer block at the start of a Markdown file is treated as text, not as front matter.
 _LONGEST_FRONT_MATTER = 100_000
 _HEADING = re.compile(r"(#{1,6})\s+(.*?)\s*#*\s*$")
 
 
 def read_jsonl(path: Path, fields: Mapping[str, str]) -> Iterator[Record]:
-    """Read one JSON object a line; blank lines are skipped, rows are line numbers."""
+    """Read one JSON object per line; blank lines are skipped, rows are line numbers."""
     never_seen = set(fields)
     with _open(path) as stream:
         row = 0
@@ -62,11 +62,11 @@ def read_jsonl(path: Path, fields: Mapping[str, str]) -> Iterator[Record]:
 
 
 def _check_repeated(line: bytes, names: Mapping[str, str | None], path: Path, row: int) -> None:
-    """Refuse a key that stands twice in an object: of its two values JSON keeps the second."""
+    """Reject an object with a repeated key: `json` would silently drop the first value."""
     for name in names.values():
         if name is None or line.count(json.dumps(name, ensure_ascii=False).encode()) < 2:
             continue
-        # Objects are told from the innermost out, so the record itself comes last.
+        # `object_pairs_hook` is called for inner objects first, so the record itself comes last.
         objects: list[list[tuple[str, Any]]] = []
         json.loads(line.decode("utf-8-sig"), object_pairs_hook=objects.append)
         if sum(key == name for key, _ in objects[-1]) > 1:
@@ -80,7 +80,7 @@ def _check_repeated(line: bytes, names: Mapping[str, str | None], path: Path, ro
 
 
 def _check_characters(values: Sequence[str], path: Path, row: int) -> None:
-    """Refuse halves of characters, which JSON can write and no index can hold."""
+    """Reject lone surrogates: JSON can escape them, but UTF-8 cannot encode them."""
     for field, value in zip(("id", "title", "text"), values, strict=True):
         try:
             value.encode("utf-8")
@@ -96,7 +96,7 @@ def _check_characters(values: Sequence[str], path: Path, row: int) -> None:
 
 def read_csv(path: Path, fields: Mapping[str, str]) -> Iterator[Record]:
     """Read a CSV file with a header row (tabs instead of commas in `.tsv`)."""
-    # csv refuses fields over 128 KiB unless told otherwise.
+    # The csv module rejects fields over 128 KiB by default; documents may be longer.
     csv.field_size_limit(min(sys.maxsize, 2**31 - 1))
     tabs = ".tsv" in path.suffixes
     with _open_text(path, newline="") as text:
@@ -117,7 +117,7 @@ def read_csv(path: Path, fields: Mapping[str, str]) -> Iterator[Record]:
             for row, cells in enumerate(rows, 1):
                 if not cells:
                     continue
-                # More cells than columns: a comma without quotes has cut a text in two.
+                # More cells than columns: an unquoted comma has split a text.
                 if len(cells) != len(header):
                     raise CorpusError(
                         f"expected {len(header)} cells as in the header, got {len(cells)}",
@@ -169,7 +169,7 @@ def read_parquet(path: Path, fields: Mapping[str, str]) -> Iterator[Record]:
 
 
 def read_text(path: Path) -> Iterator[Record]:
-    """Read paragraphs, which blank lines part; the row is the paragraph's number."""
+    """Read paragraphs separated by blank lines; the row is the number of the paragraph."""
     row = 0
     for row, paragraph in enumerate(_paragraphs(path), 1):
         yield row, ("", "", paragraph)
@@ -178,7 +178,7 @@ def read_text(path: Path) -> Iterator[Record]:
 
 
 def read_markdown(path: Path, name: str) -> Iterator[Record]:
-    """Read sections, which headings part; the title is the path of headings down to there.
+    """Read one document per section; its title is the path of headings that leads to it.
 
     Args:
         path: The file.
@@ -196,7 +196,7 @@ def read_markdown(path: Path, name: str) -> Iterator[Record]:
     for line in _markdown_lines(path):
         stripped = line.lstrip()
         if stripped.startswith(("```", "~~~")):
-            # Inside a fenced block a `#` is a comment of some language, not a heading.
+            # Inside a fenced code block, `#` starts a comment of the code, not a heading.
             fence = "" if fence and stripped.startswith(fence) else fence or stripped[:3]
         match = None if fence else _HEADING.match(line)
         if match is None:
@@ -273,7 +273,7 @@ def _markdown_lines(path: Path) -> Iterator[str]:
 
 
 def _is_mapping(text: str) -> bool:
-    """Return whether a text is a YAML mapping, or blank; nothing is built from it."""
+    """Return whether a text is a YAML mapping or blank, without constructing any object."""
     try:
         node = yaml.compose(text, yaml.SafeLoader)
     except (yaml.YAMLError, RecursionError):

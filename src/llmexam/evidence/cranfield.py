@@ -1,4 +1,4 @@
-"""The Cranfield collection: 1,400 abstracts, 225 queries, and who judged what relevant."""
+"""The Cranfield retrieval collection: 1,400 abstracts, 225 queries and relevance judgements."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from llmexam.exam.question import Passage
 
 _N_DOCUMENTS = 1400
 _N_QUERIES = 225
-# Its own grades run the other way: 1 is a complete answer, 4 of least interest, 5 or -1 of none.
+# The files grade in reverse: 1 is a complete answer, 4 of least interest, 5 or -1 of none.
 _GAINS = {1: 4, 2: 3, 3: 2, 4: 1}
 _RECORD = re.compile(r"^\.I\s+(\d+)\s*$", re.MULTILINE)
 _FIELD = re.compile(r"^\.([TABW])[ \t]*\n", re.MULTILINE)
@@ -21,7 +21,7 @@ _FIELD = re.compile(r"^\.([TABW])[ \t]*\n", re.MULTILINE)
 
 @dataclass(frozen=True, slots=True)
 class Cranfield:
-    """A retrieval collection.
+    """Documents, queries and relevance judgements of a retrieval collection.
 
     Attributes:
         documents: Title and abstract of every document.
@@ -40,17 +40,17 @@ def read_cranfield(folder: str | Path) -> Cranfield:
     Some copies of the collection hold documents past 1400 and queries past the 225th that
     nobody judged; they are left out, as are the two documents without text. `cranqrel` names
     queries by their place (1 to 225), not by the numbers in `cran.qry`. Its grade 1 is a
-    complete answer and 4 of least interest; here they are turned round, so that higher is
-    better, and -1 (not relevant) is 0.
+    complete answer and 4 of least interest; here they are reversed, so that higher is
+    better, and -1 (not relevant) becomes 0.
 
     Raises:
-        CorpusError: A file is missing or has another form.
+        CorpusError: A file is missing or has another format.
     """
     root = Path(folder)
     documents = []
     for number, fields in _records(root / "cran.all.1400"):
         title = fields.get("T", "")
-        # The abstract begins with the title again.
+        # In these files the abstract repeats the title at its start.
         text = fields.get("W", "").removeprefix(title).strip()
         if number <= _N_DOCUMENTS and (title or text):
             documents.append(Passage(text=text, title=" ".join(title.split()), id=str(number)))

@@ -1,4 +1,4 @@
-"""What a dense index needs of a model: texts in, unit vectors out."""
+"""Interface of the text encoder that a dense index uses."""
 
 from __future__ import annotations
 
@@ -10,25 +10,25 @@ from numpy.typing import NDArray
 
 
 class Encoder(Protocol):
-    """A bi-encoder, as `llmexam.lm.encoding.embedding.load_embedder` returns one."""
+    """A bi-encoder; `llmexam.lm.encoding.embedding.load_embedder` returns one."""
 
     @property
     def name(self) -> str:
-        """What loads it again: `bundled`, a name or a folder."""
+        """Name to load the model by: `bundled`, a hub name or a folder."""
         ...
 
     @property
     def dim(self) -> int:
-        """Length of its vectors."""
+        """Dimension of the vectors."""
         ...
 
     @property
     def weights_hash(self) -> str:
-        """Hash of its weights: vectors of other weights cannot be compared with its own."""
+        """Hash of the weights; vectors of different weights are not comparable."""
         ...
 
     def encode(
         self, texts: Sequence[str], *, kind: Literal["", "query", "passage"] = ""
     ) -> NDArray[np.float32]:
-        """Return unit vectors, shape `[n_texts, dim]`; some models tell queries from passages."""
+        """Return unit vectors, shape `[n_texts, dim]`; some models use a prefix for each kind."""
         ...

@@ -1,4 +1,4 @@
-"""Join several ranked lists into one."""
+"""Reciprocal rank fusion of several rankings."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ T = TypeVar("T", bound=Hashable)
 def reciprocal_rank_fusion(
     rankings: Sequence[Sequence[T]], *, constant: float = RRF_K
 ) -> list[tuple[T, float]]:
-    """Return every item of the rankings with its fused score, best first.
+    """Return all items of the rankings with their fused scores, best first.
 
     The score of an item is the sum of 1 / (constant + rank) over the rankings it is in, where
     the first rank is 1; an item that repeats within a ranking counts once, at its best rank.
@@ -39,7 +39,7 @@ def reciprocal_rank_fusion(
 def fuse_passages(rankings: Sequence[Sequence[Passage]], k: int) -> list[Passage]:
     """Return the k best passages of several rankings by reciprocal rank fusion.
 
-    Passages with the same id and text are one; the result carries the fused score.
+    Passages with the same id and text count as one; the result carries the fused score.
     """
     first: dict[tuple[str, str], Passage] = {}
     keyed = []

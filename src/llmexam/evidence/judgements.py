@@ -1,4 +1,4 @@
-"""How good a ranking is, given which documents people judged relevant."""
+"""Retrieval metrics against relevance judgements: recall@k, MRR and nDCG@10."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ Judgements = dict[str, dict[str, int]]
 
 @dataclass(frozen=True, slots=True)
 class RankingQuality:
-    """Means over the queries that have at least one relevant document.
+    """Means of the retrieval metrics over queries with at least one relevant document.
 
     Attributes:
-        n_queries: How many queries those are.
+        n_queries: Number of these queries.
         recall: k to recall@k.
         mrr: Mean reciprocal rank of the first relevant document; 0 for a query without any.
         ndcg_at_10: Normalised discounted cumulative gain of the first ten.
@@ -31,7 +31,7 @@ class RankingQuality:
     ndcg_at_10: float
 
     def as_dict(self) -> dict[str, float]:
-        """Return it as plain values: `recall@10`, `mrr`, `ndcg@10` and `n_queries`."""
+        """Return a dictionary with `recall@10`, `mrr`, `ndcg@10` and `n_queries`."""
         recall = {f"recall@{k}": value for k, value in self.recall.items()}
         return {"n_queries": self.n_queries, **recall, "mrr": self.mrr, "ndcg@10": self.ndcg_at_10}
 
@@ -86,10 +86,10 @@ def judge(
     *,
     cutoffs: Sequence[int] = (10, 100),
 ) -> RankingQuality:
-    """Measure rankings against judgements.
+    """Return the quality of rankings by relevance judgements.
 
-    Ids of passages (`doc#3`) count as the id of their document unless the passage itself is
-    judged; a document that comes again in a ranking is ignored.
+    A passage id (`doc#3`) counts as its document's id unless the passage itself is judged;
+    repeated documents in a ranking are ignored.
 
     Args:
         rankings: Query id to ids, best first. A judged query that is missing counts as empty.
@@ -115,12 +115,12 @@ def judge(
 
 
 def read_qrels(path: str | Path) -> Judgements:
-    """Read relevance judgements in TREC's form: `query 0 document grade`, one a line.
+    """Read relevance judgements in TREC qrels format: `query 0 document grade` per line.
 
     Three columns (`query document grade`) are read too. A header line is skipped.
 
     Raises:
-        CorpusError: A line has another form, or the file holds no judgement.
+        CorpusError: A line has another format, or the file holds no judgement.
     """
     judgements: Judgements = {}
     file = Path(path)

@@ -1,4 +1,4 @@
-"""What is searched for a question."""
+"""Formulation of search queries from a question."""
 
 from __future__ import annotations
 
@@ -12,25 +12,25 @@ QUERY_FORMS: tuple[QueryForm, ...] = get_args(QueryForm)
 
 
 def parse_query_form(form: str) -> QueryForm:
-    """Return the query form of this name.
+    """Return the query formulation of this name.
 
     Raises:
         SettingsError: The form is unknown.
     """
-    for known in QUERY_FORMS:
-        if form == known:
-            return known
+    for name in QUERY_FORMS:
+        if form == name:
+            return name
     raise SettingsError(
         f"unknown query formulation '{form}'", field="query_form", hint=nearest(form, QUERY_FORMS)
     )
 
 
 def make_queries(question: Question, form: QueryForm = "prompt+each-option") -> list[str]:
-    """Return the queries of a question; more than one are to be fused by rank.
+    """Return the search queries for a question; several are to be fused by rank.
 
-    `prompt` asks the prompt alone; `prompt+options` the prompt and all options in one query;
-    `each-option` the prompt with every option in turn, `n_options` queries; `prompt+each-option`
-    the same after the prompt alone. The answer is never used.
+    `prompt`: the question text alone. `prompt+options`: question text and all options in one
+    query. `each-option`: `n_options` queries, question text plus one option each.
+    `prompt+each-option`: the same, preceded by the question text alone. The answer is never used.
 
     >>> make_queries(Question("1", "Is it?", ("yes", "no")), "each-option")
     ['Is it? yes', 'Is it? no']

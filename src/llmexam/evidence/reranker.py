@@ -1,4 +1,4 @@
-"""Put retrieved passages in a better order with a cross-encoder that reads query and passage."""
+"""Rerank retrieved passages with a cross-encoder."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from pydantic import Field
 from llmexam.errors import SettingsError
 from llmexam.evidence.queries import QueryForm, make_queries
 from llmexam.exam.question import Passage, Question
-from llmexam.lm.models.card import read_card, read_told
+from llmexam.lm.models.card import read_card, read_card_values
 from llmexam.lm.models.loading import resolve_model
 from llmexam.lm.readers.pair_scoring import load_pair_scorer
 from llmexam.lm.readers.text_pairs import TextPair
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 FAMILY = "reranker"
 """What the card of a model says that was trained to rerank."""
 
-# Pairs encoded at a time: bounds the memory that their tokens take, about 2 kB a pair.
+# Pairs per call; bounds the memory of their tokens, about 2 kB per pair.
 _PAIRS_A_CALL = 20_000
 
 
@@ -49,7 +49,7 @@ class RerankEncoding(Settings):
 
     @property
     def cut(self) -> Literal["first", "second"]:
-        """Which text of a pair may be cut."""
+        """Which text of a pair may be truncated."""
         return "second" if self.layout == "query|passage" else "first"
 
 
@@ -72,25 +72,25 @@ class RerankerSettings(Settings):
 
 
 class PairReader(Protocol):
-    """What scores pairs of texts; `load_pair_scorer` returns one."""
+    """A model that scores pairs of texts; `load_pair_scorer` returns one."""
 
     @property
     def weights_hash(self) -> str:
-        """SHA-256 of its weights."""
+        """SHA-256 of the weights."""
         ...
 
     def score(self, pairs: Sequence[TextPair]) -> PairScores:
-        """Return one score a pair, higher is better."""
+        """Return one score per pair, higher is better."""
         ...
 
 
 class Reranker:
-    """Orders the passages of a question by how well they answer it.
+    """Orders retrieved passages by a cross-encoder's relevance score.
 
     Args:
         reader: Scores pairs.
-        encoding: How question and passage become a pair.
-        depth: Passages to look at.
+        encoding: Encoding of question and passage as a pair.
+        depth: Number of top passages to rerank.
     """
 
     def __init__(self, reader: PairReader, encoding: RerankEncoding, depth: int) -> None:
@@ -106,14 +106,14 @@ class Reranker:
     def rerank(
         self, questions: Sequence[Question], found: Sequence[Sequence[Passage]], k: int
     ) -> list[list[Passage]]:
-        """Return the k best of the passages found for each question, best first, with scores.
+        """Return the k best of each question's retrieved passages, best first, with scores.
 
-        A pair that several questions share is scored once. Ties keep the order of retrieval.
+        A pair that several questions share is scored once. Ties keep the retrieval order.
 
         Args:
             questions: The questions; answers and own passages are not used.
-            found: What was retrieved for each.
-            k: Passages a question keeps at most.
+            found: The passages retrieved for each.
+            k: Maximum number of passages per question.
         """
         ordered = []
         for begin, end in _runs(found):
@@ -130,11 +130,11 @@ class Reranker:
 
 
 def load_reranker(settings: RerankerSettings) -> Reranker:
-    """Load a reranker; it reads as its card says, or as published ones do where it has none.
+    """Load a reranker, with the encoding from its model card or that of published rerankers.
 
     Raises:
         SettingsError: The model was trained for something else.
-        ModelError: It cannot be found or used.
+        ModelError: The model is missing or unusable.
         MissingDependencyError: torch or transformers is not installed.
     """
     folder = resolve_model(settings.model)
@@ -146,8 +146,8 @@ def load_reranker(settings: RerankerSettings) -> Reranker:
             field="reranker.model",
             hint="Train one with `family: reranker`, or use a published cross-encoder",
         )
-    told = card.encoding if card else {}
-    encoding = read_told(RerankEncoding, told, folder.path, field="encoding")
+    values = card.encoding if card else {}
+    encoding = read_card_values(RerankEncoding, values, folder.path, field="encoding")
     reader = load_pair_scorer(
         settings.model,
         head=card.head if card else "native",
@@ -162,7 +162,7 @@ def load_reranker(settings: RerankerSettings) -> Reranker:
 def rerank_pairs(
     question: Question, passages: Sequence[Passage], encoding: RerankEncoding
 ) -> list[list[TextPair]]:
-    """Return what is read for each passage: one pair for every query of the question."""
+    """Return the pairs to score for each passage: one per query of the question."""
     queries = make_queries(question, encoding.query_form)
     texts = [f"{p.title}\n{p.text}" if p.title else p.text for p in passages]
     if encoding.layout == "query|passage":
@@ -171,7 +171,7 @@ def rerank_pairs(
 
 
 def _runs(found: Sequence[Sequence[Passage]]) -> Iterator[tuple[int, int]]:
-    """Cut questions into runs of about `_PAIRS_A_CALL` passages."""
+    """Yield slices of questions with about `_PAIRS_A_CALL` passages each."""
     begin = n_pairs = 0
     for end, passages in enumerate(found, 1):
         n_pairs += len(passages)

@@ -1,4 +1,4 @@
-"""Find passages for queries, and attach them to the questions of an exam."""
+"""Retrieve passages for queries, and attach them to the questions of an exam."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ FUSION_DEPTH = 50
 
 
 class Retriever(Protocol):
-    """Anything that finds passages."""
+    """Interface of a retriever."""
 
     def retrieve(self, queries: Sequence[str], k: int) -> list[list[Passage]]:
         """Return at most k passages for every query, best first, with scores."""
@@ -26,7 +26,7 @@ class Retriever(Protocol):
 
 
 class Searchable(Protocol):
-    """An index: sparse or dense."""
+    """Interface of a searchable index."""
 
     def search(self, queries: Sequence[str], k: int) -> list[list[Passage]]:
         """Return at most k passages for every query, best first, with scores."""
@@ -34,27 +34,27 @@ class Searchable(Protocol):
 
 
 class PassageReranker(Protocol):
-    """Anything that puts passages in a better order."""
+    """Interface of a reranker."""
 
     @property
     def depth(self) -> int:
-        """How many passages it wants to look at."""
+        """Number of top passages to rerank."""
         ...
 
     def rerank(
         self, questions: Sequence[Question], found: Sequence[Sequence[Passage]], k: int
     ) -> list[list[Passage]]:
-        """Return the k best of the passages found for each question, best first, with scores."""
+        """Return the k best of each question's retrieved passages, best first, with scores."""
         ...
 
 
 class IndexRetriever:
-    """Searches one index, or several whose rankings it fuses by reciprocal rank.
+    """Searches one index, or several with reciprocal rank fusion.
 
     Args:
-        indexes: The indexes. With one, passages keep its scores; with more, they get fused
-            scores and every index is asked for `depth` passages.
-        depth: Passages a query asked of each of several indexes; at least k are.
+        indexes: The indexes. With one, passages keep its scores; with several, they get fused
+            scores.
+        depth: Passages retrieved from each of several indexes per query; at least k.
     """
 
     def __init__(self, *indexes: Searchable, depth: int = 100) -> None:
@@ -73,10 +73,10 @@ class IndexRetriever:
 
 
 def check_given(given: str) -> None:
-    """Check what shall become of given passages (see `attach_passages`).
+    """Check the name of a treatment of given passages (see `attach_passages`).
 
     Raises:
-        SettingsError: The word is unknown.
+        SettingsError: The name is unknown.
     """
     if given not in get_args(Given):
         raise SettingsError(
@@ -95,18 +95,18 @@ def attach_passages(
     given: Given = "keep",
     reranker: PassageReranker | None = None,
 ) -> Exam:
-    """Return the exam with the passages found for its questions, best first.
+    """Return the exam with retrieved passages attached to its questions, best first.
 
     Args:
         exam: The exam; its answers are not used.
-        retriever: What finds passages.
-        query_form: What is searched for a question (see `make_queries`).
-        k: Passages a question gets at most.
-        given: What becomes of passages the questions have already. `keep`: such a question
-            keeps them and is not searched. `drop`: found ones take their place. `append`: found
-            ones that say something else come after them.
-        reranker: Chooses the k passages among the first that were found; given ones are not
-            put in another order.
+        retriever: The retriever.
+        query_form: Query formulation (see `make_queries`).
+        k: Maximum number of retrieved passages per question.
+        given: Treatment of passages that questions already have. `keep`: such questions keep
+            them and are not searched. `drop`: retrieved passages replace them. `append`:
+            retrieved passages with other texts are added after them.
+        reranker: Selects the k passages from the top retrieved ones; given passages are not
+            reranked.
 
     Raises:
         SettingsError: The query form or `given` is unknown, or k is below 1.
@@ -119,8 +119,8 @@ def attach_passages(
     flat = [query for of_question in queries for query in of_question]
     several = any(len(of_question) > 1 for of_question in queries)
     wanted = max(k, reranker.depth) if reranker else k
-    asked_for = max(wanted, FUSION_DEPTH) if several else wanted
-    rankings = iter(retriever.retrieve(flat, asked_for) if flat else [])
+    n_requested = max(wanted, FUSION_DEPTH) if several else wanted
+    rankings = iter(retriever.retrieve(flat, n_requested) if flat else [])
     candidates: list[list[Passage]] = []
     for of_question in queries:
         lists = [next(rankings) for _ in of_question]

@@ -1,4 +1,4 @@
-"""Remember tens of millions of texts in eight bytes each, to find repeated ids and passages."""
+"""Detect repeated ids and passages among tens of millions, in eight bytes each."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ from numpy.typing import NDArray
 
 Keys = NDArray[np.uint64]
 
-# Runs longer than this are kept in a temporary file that the system may page out.
+# Runs longer than this are memory-mapped temporary files, which the system may page out.
 _SPILL = 1_000_000
-# Runs are not joined into longer ones than this: joining happens in memory.
+# Maximum length of a merged run, because merging happens in memory.
 _LONGEST = 8_000_000
 
 
 def hash_texts(texts: Iterable[str]) -> Keys:
     """Return the first eight bytes of every text's BLAKE2b hash, shape `[n_texts]`.
 
-    Two of 50 million different texts share a key with probability 7e-5.
+    Any two of 50 million different texts collide with probability 7e-5 (birthday bound).
     """
     digests = b"".join(
         hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=8).digest()
@@ -32,10 +32,10 @@ def hash_texts(texts: Iterable[str]) -> Keys:
 
 
 class SeenKeys:
-    """A set of 64-bit keys in sorted runs; but for the longest, each is twice as long as the next.
+    """A set of 64-bit keys in sorted runs; below the maximum, each is twice as long as the next.
 
-    It takes about eight bytes a key, and long runs live in temporary files, so that memory
-    stays small however many keys there are. Use it in a `with` block: the files go at its end.
+    It takes about eight bytes per key, and long runs are temporary files, so memory stays small
+    for any number of keys. Use it in a `with` block, which deletes the files at its end.
     """
 
     def __init__(self) -> None:
@@ -55,9 +55,9 @@ class SeenKeys:
         return sum(len(run) for run in self._runs)
 
     def add(self, keys: Keys) -> NDArray[np.bool_]:
-        """Add keys and say which of them are new, shape `[n_keys]`.
+        """Add keys and return which of them are new, shape `[n_keys]`.
 
-        Of a key that repeats within `keys` the first one is new.
+        If a key repeats within `keys`, only its first occurrence is new.
         """
         distinct, first = np.unique(keys, return_index=True)
         is_fresh = np.ones(len(distinct), dtype=bool)

@@ -1,6 +1,6 @@
-"""Choose the sentences of some passages that have most to do with a text.
+"""Select the sentences of passages that share the most informative terms with a text.
 
-A small reader sees a few hundred tokens; which of them it sees matters more than how many.
+A small model reads a few hundred tokens; which ones matters more than how many.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from llmexam.evidence.sentences import split_sentences
 from llmexam.exam.question import Passage
 
 _TERM = re.compile(r"\w+")
-# Words longer than this lose their ending, so that "scatters" meets "scattering".
+# Words are cut to this length as a crude stemmer, so that "scatters" matches "scattering".
 _STEM_CHARACTERS = 6
 
 
@@ -25,9 +25,9 @@ class Sentence:
 
     Attributes:
         passage: Index of its passage.
-        start: Where it begins in the passage's text, in characters.
-        end: Where it ends, exclusive.
-        text: What it says.
+        start: Start in the passage's text, in characters.
+        end: End, exclusive.
+        text: The text of the sentence.
     """
 
     passage: int
@@ -37,14 +37,14 @@ class Sentence:
 
 
 class SentenceSelector:
-    """The sentences of some passages, ready to be chosen from many times.
+    """Selects sentences from fixed passages for any number of texts.
 
-    A sentence scores the sum over the terms it shares with the text of the term's rarity,
-    log((n + 1) / df), n being the number of sentences and df how many have it, divided by the
-    square root of its length, so that a long sentence is not chosen for its length alone.
+    The score of a sentence is the sum of log((n + 1) / df) over the terms it shares with the
+    text, where n is the number of sentences and df the number that contain the term, divided by
+    the square root of the sentence's length, which reduces the advantage of long sentences.
 
     Args:
-        passages: Where to choose from. Equal sentences count once.
+        passages: The passages. Equal sentences count once.
     """
 
     def __init__(self, passages: Sequence[Passage]) -> None:
@@ -58,19 +58,19 @@ class SentenceSelector:
         self._having = Counter(term for terms in self._terms for term in terms)
 
     def choose(self, *texts: str, n: int) -> list[Sentence]:
-        """Return the n best sentences for some texts, in the order of the passages.
+        """Return the n best sentences for texts, in the order of the passages.
 
         Args:
-            texts: Each adds its score; give prompt and option apart, so that neither drowns
-                the other.
-            n: How many at most; ties go to the earlier sentence.
+            texts: Scores for several texts are added; pass question text and option separately,
+                so that the longer one does not dominate.
+            n: Maximum number; ties go to the earlier sentence.
         """
         score = self.weigh(*texts)
         best = sorted(range(len(score)), key=lambda i: -score[i])[:n]
         return [self.sentences[i] for i in sorted(best)]
 
     def weigh(self, *texts: str) -> list[float]:
-        """Return each sentence's score: 0 to 1 for each text, in the order of `sentences`."""
+        """Return each sentence's score, 0 to 1 per text, in the order of `sentences`."""
         score = [0.0] * len(self.sentences)
         for text in texts:
             own = self._score(_terms(text))

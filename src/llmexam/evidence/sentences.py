@@ -1,12 +1,12 @@
-"""Cut English text into sentences: one fast pass of a regular expression, then a few rules."""
+"""Split English text into sentences with one regular expression and a few rules."""
 
 from __future__ import annotations
 
 import re
 
-# A place where a sentence may end: closing punctuation with the quotes, brackets and numeric
-# references that hang on it, or a line break. One leading character set, so that the scan of
-# the text runs in C.
+# A candidate for the end of a sentence: closing punctuation with the quotes, brackets and numeric
+# references attached to it, or a line break. It starts with a single character set, which lets
+# the regex engine skip ahead in C.
 _CANDIDATE = re.compile(
     r"""[.!?…。！？\n]  [.!?…]*  ["'”’)\]»]*  (?:\[\d{1,4}\])*  (\s*)""",  # noqa: RUF001
     re.VERBOSE,
@@ -21,12 +21,12 @@ _TITLES = (
 _LATIN = "e.g i.e eg ie cf viz vs v approx ca resp incl esp"
 _NUMBERED = "fig figs eq eqs eqn eqns ref refs sec sect ch chap vol vols no nos nr pp ed eds trans"
 _OTHERS = "dept univ spp sp subsp var nov"
-# Never the last word of a sentence when something follows.
+# Abbreviations that are never the last word of a sentence when something follows.
 _NEVER_LAST = frozenset(f"{_TITLES} {_LATIN} {_NUMBERED} {_OTHERS}".split())
 
 _FIRMS = "al inc ltd co corp bros jr sr ph.d m.d b.a m.a b.sc m.sc a.m p.m b.c a.d u.s u.k u.n"
 _MONTHS = "jan feb apr jun jul aug sep sept oct dec"
-# The last word only when a word follows that mostly starts sentences.
+# Abbreviations that end a sentence only before a word that usually starts one.
 _SELDOM_LAST = frozenset(f"{_FIRMS} {_MONTHS}".split())
 
 _STARTERS_TEXT = """
@@ -38,7 +38,7 @@ _STARTERS_TEXT = """
     Within Yet You
 """
 _STARTERS = frozenset(_STARTERS_TEXT.split())
-# Hard-wrapped lines are about this long; shorter ones are headings, longer ones are paragraphs.
+# Length range of hard-wrapped lines; shorter ones are headings, longer ones are paragraphs.
 _WRAPPED_LINE = range(45, 161)
 
 
@@ -69,7 +69,7 @@ def split_sentences(text: str) -> list[tuple[int, int]]:
             break
         end = match.start(1)
         mark = match.start()
-        # A decimal point or a dot inside a name: by far the most common dot that ends nothing.
+        # A decimal point or a dot inside a name, by far the most common dot inside a sentence.
         if end == next_start and text[mark] == "." and not text[next_start].isupper():
             continue
         if _ends_here(text, start, mark, end, next_start, lower):
@@ -86,7 +86,7 @@ def split_sentences(text: str) -> list[tuple[int, int]]:
 
 
 def _ends_here(text: str, start: int, mark: int, end: int, next_start: int, lower: bool) -> bool:
-    """Say whether a sentence that began at `start` ends at the candidate at `mark`."""
+    """Return whether a sentence that starts at `start` ends at the candidate at `mark`."""
     sign = text[mark]
     following = text[next_start]
     if sign in "。！？":  # noqa: RUF001
@@ -105,22 +105,22 @@ def _ends_here(text: str, start: int, mark: int, end: int, next_start: int, lowe
 
 
 def _word_ends(text: str, start: int, mark: int, next_start: int, lower: bool) -> bool:
-    """Say whether the word before a full stop can be the last one of its sentence."""
+    """Return whether the word before a full stop can end a sentence."""
     match = _WORD_BEFORE.search(text, max(start, mark - 12), mark)
     if match is None:
         return True
     word = match.group()
-    # Capitals are a symbol or an acronym (CO, NO), not an abbreviation.
-    known = word if word.isupper() and len(word) > 1 and "." not in word else word.lower()
-    if known in _NEVER_LAST:
-        # "No." is an answer unless a number follows.
-        return known in ("no", "nos", "nov", "var") and not text[next_start].isdigit()
+    # Words in capitals are symbols or acronyms (CO, NO), not abbreviations.
+    lookup = word if word.isupper() and len(word) > 1 and "." not in word else word.lower()
+    if lookup in _NEVER_LAST:
+        # "No." ends a sentence unless a number follows ("No. 5").
+        return lookup in ("no", "nos", "nov", "var") and not text[next_start].isdigit()
     if match.start() == start and word.isdigit():
-        return False  # "1. First, ..."
-    if known == "p":
+        return False  # A list number such as "1. First, ..." does not end a sentence.
+    if lookup == "p":
         return not text[next_start].isdigit()
     is_initial = len(word) == 1 and (word.isupper() or lower) and word.isalpha()
-    if is_initial or known in _SELDOM_LAST or ("." in word and not word[-1].isdigit()):
+    if is_initial or lookup in _SELDOM_LAST or ("." in word and not word[-1].isdigit()):
         return _starts_sentence(text, next_start)
     return True
 
@@ -131,7 +131,7 @@ def _starts_sentence(text: str, next_start: int) -> bool:
 
 
 def _is_glued(text: str, mark: int, end: int) -> bool:
-    """Say whether a sentence starts right after the full stop, as in `metals.Though`."""
+    """Return whether a sentence starts right after the full stop, as in `metals.Though`."""
     before = text[mark - 2 : mark] if mark >= 2 else ""
     word_before = len(before) == 2 and before[1] in 'abcdefghijklmnopqrstuvwxyz0123456789)]”"'
     word_before = word_before and (before[0].isalnum() or before[0] in "-( ")
@@ -140,12 +140,12 @@ def _is_glued(text: str, mark: int, end: int) -> bool:
     if not (word_before and capitalised) or text[mark : mark + 1] not in ".!?":
         return False
     match = _WORD_BEFORE.search(text, max(0, mark - 12), mark)
-    # A dotted or abbreviated word before, as in "e.g.Gold" or "www.example.Com", is no end.
+    # A dotted or abbreviated word before, as in "e.g.Gold" or "www.example.Com", ends nothing.
     return match is None or not ("." in match.group() or match.group().lower() in _NEVER_LAST)
 
 
 def _line_ends(text: str, mark: int, end: int, next_start: int) -> bool:
-    """Say whether a line break among the white space at the candidate ends the sentence."""
+    """Return whether a line break in the white space at the candidate ends the sentence."""
     gap = text[mark if text[mark] == "\n" else end : next_start]
     if gap.count("\n") > 1 or _BULLET.match(text, next_start):
         return True

@@ -1,1 +1,1 @@
-"""Exams: questions, their answers, and the files they come from."""
+"""Exams: questions and answers, file formats, splits, audits and submissions."""

@@ -1,4 +1,4 @@
-"""Context strings: several passages in one text field, as exam files in the field carry them."""
+"""Context strings: several passages in one text field, as many exam files store them."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ _BLANK_LINE = re.compile(r"\n[^\S\n]*\n")
 def split_context(text: str) -> tuple[Passage, ...]:
     r"""Return the passages of a context string, in order, without blank ones.
 
-    Two ways of joining passages are in use. Where the text opens with "-", every line that
-    opens with "-" begins a passage (a passage may hold line breaks). Elsewhere blank lines part
-    the passages; without any, the text is one passage.
+    Two conventions are in use. If the text starts with "-", every line that starts with "-"
+    begins a passage (a passage may contain line breaks). Otherwise blank lines separate the
+    passages; without any, the text is one passage.
 
     >>> [passage.text for passage in split_context("-Light is\nfast.\n-Sound is slow.")]
     ['Light is\nfast.', 'Sound is slow.']
@@ -29,10 +29,10 @@ def split_context(text: str) -> tuple[Passage, ...]:
 
 
 def join_context(passages: Sequence[Passage]) -> str:
-    r"""Return one text that `split_context` takes apart into the same passages again.
+    r"""Return one text that `split_context` splits into the same passages.
 
-    Titles, ids and scores have no place in it. A line inside a passage that opens with "-" gets
-    a space before it, or it would begin a passage.
+    Titles, ids and scores are dropped. A line inside a passage that starts with "-" is indented
+    by a space, because it would begin a passage otherwise.
 
     >>> join_context([Passage("One."), Passage("Two:\n- a")])
     '-One.\n-Two:\n - a'

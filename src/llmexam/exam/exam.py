@@ -1,4 +1,4 @@
-"""An exam: questions in order, with unique ids, that knows where it came from."""
+"""An exam: an ordered set of questions with unique ids and its provenance."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ class Exam:
 
     Attributes:
         questions: The questions; ids are unique.
-        source: Path of the file they came from, or a word for it.
-        format: Name of the format it was read with, or empty.
+        source: Path of the file they were read from, or a name for it.
+        format: Name of the format of that file, or empty.
         source_hash: SHA-256 of that file's bytes, or empty.
     """
 
@@ -59,7 +59,7 @@ class Exam:
 
     @property
     def answers(self) -> NDArray[np.int64]:
-        """Indices of the right options, shape `[n_questions]`; -1 where not known."""
+        """Indices of the right options, shape `[n_questions]`; -1 if unlabelled."""
         return np.array(
             [-1 if q.answer is None else q.answer for q in self.questions], dtype=np.int64
         )
@@ -71,7 +71,7 @@ class Exam:
 
     @cached_property
     def content_hash(self) -> str:
-        """SHA-256 of what the questions say: ids, prompts, options, answers and passages."""
+        """SHA-256 of the questions: ids, prompts, options, answers and passages."""
         return hash_json(
             [
                 [
@@ -87,11 +87,11 @@ class Exam:
 
     @cached_property
     def question_hashes(self) -> tuple[str, ...]:
-        """What tells each question from others, whatever its id, answer and evidence: 12 digits."""
+        """12-digit hash of each question's prompt and options, without id, answer and evidence."""
         return tuple(hash_json([q.prompt, list(q.options)])[:12] for q in self.questions)
 
     def subset(self, indices: Sequence[int]) -> Exam:
-        """Return an exam of the questions at these places, in this order."""
+        """Return an exam of the questions with these indices, in this order."""
         return replace(self, questions=tuple(self.questions[i] for i in indices))
 
     def without_passages(self) -> Exam:
@@ -99,7 +99,7 @@ class Exam:
         return self.with_passages([()] * len(self))
 
     def with_passages(self, passages: Sequence[Sequence[Passage]]) -> Exam:
-        """Return this exam with other evidence: one sequence of passages a question."""
+        """Return this exam with other evidence: one sequence of passages per question."""
         return replace(
             self,
             questions=tuple(

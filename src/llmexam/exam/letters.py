@@ -1,4 +1,4 @@
-"""Letters are the face of option indices: A is 0, B is 1, and so on to Z."""
+"""Conversion between option indices and letters: 0 is A, 1 is B, and so on to Z."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def letter_of(index: int) -> str:
 
 
 def index_of(letter: str, n_options: int = MAX_OPTIONS) -> int:
-    """Return the option index of a letter; lower case counts too.
+    """Return the option index of a letter in upper or lower case.
 
     >>> index_of("c")
     2

@@ -1,4 +1,4 @@
-"""Get an exam from what a user gives: an exam, a file, or `bundled`."""
+"""Load an exam from an `Exam`, a path or the name `bundled`."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from llmexam.exam.parsers import read_exam
 
 
 def load_exam(exam: Exam | str | Path, format: str | None = None) -> Exam:
-    """Return an exam as it is, or read it from its file; `bundled` is the sample.
+    """Return an exam unchanged, or read it from its file; `bundled` is the sample exam.
 
     Raises:
-        ExamError: The file cannot be read.
+        ExamError: The file is unreadable.
     """
     return exam if isinstance(exam, Exam) else read_exam(exam, format=format)

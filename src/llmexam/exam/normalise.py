@@ -1,4 +1,4 @@
-"""Texts compared as a reader would: case, punctuation and spacing make no difference."""
+"""Text normalisation for comparison: case, punctuation and spacing are ignored."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def words_of(text: str) -> list[str]:
 
 
 def normalise(text: str) -> str:
-    """Return the words of a text joined by spaces; a text without words only loses its spacing.
+    """Return the words of a text joined by spaces; without words, the text with single spaces.
 
     >>> normalise("  What is  LIGHT? ") == normalise("what is light")
     True

@@ -1,7 +1,7 @@
-"""What an exam is made of.
+"""Questions and passages.
 
 Dimension vocabulary used in all docstrings: `n_questions`, `n_options` (of the question with
-the most), `n_passages`, `k` (how many of the best are kept).
+the most), `n_passages`, `k` (top k).
 """
 
 from __future__ import annotations
@@ -21,11 +21,10 @@ class Passage:
     """A passage of text, used as evidence.
 
     Attributes:
-        text: The passage itself.
-        title: Title of the document it is from, or empty.
-        id: What names it in its corpus, or empty.
-        score: How well it answers the query that found it, higher is better; None if it was
-            given with the question.
+        text: The text of the passage.
+        title: Title of its document, or empty.
+        id: Its id in the corpus, or empty.
+        score: Retrieval score, higher is better; None if it was given with the question.
     """
 
     text: str
@@ -40,11 +39,11 @@ class Question:
 
     Attributes:
         id: Unique within its exam.
-        prompt: What is asked.
-        options: 2 to 26 texts. Blank or repeated ones are kept: `audit` finds them.
-        answer: Index of the right option, or None where it is not known.
+        prompt: The question text.
+        options: 2 to 26 texts. They may be blank or repeated; `audit` reports that.
+        answer: Index of the right option, or None if unlabelled.
         passages: Evidence, best first.
-        metadata: What else the file said, as text.
+        metadata: Other fields of the file, as texts.
     """
 
     id: str
@@ -69,7 +68,7 @@ class Question:
 
     @property
     def answer_letter(self) -> str | None:
-        """The letter of the right option, or None where it is not known."""
+        """The letter of the right option, or None if unlabelled."""
         return None if self.answer is None else letter_of(self.answer)
 
     def with_passages(self, passages: Sequence[Passage]) -> Question:
@@ -77,10 +76,10 @@ class Question:
         return replace(self, passages=tuple(passages))
 
     def with_option_order(self, order: Sequence[int]) -> Question:
-        """Return this question with its options in another order; the answer moves along.
+        """Return this question with reordered options and the answer adjusted.
 
         Args:
-            order: A permutation of 0..n_options-1; place j gets old option `order[j]`.
+            order: A permutation of 0..n_options-1; position j gets the old option `order[j]`.
         """
         answer = None if self.answer is None else list(order).index(self.answer)
         return replace(self, options=tuple(self.options[i] for i in order), answer=answer)

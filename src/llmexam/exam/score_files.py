@@ -1,4 +1,4 @@
-"""Scores on disk: one Parquet file a solver, with what made them in its metadata."""
+"""Score files: one Parquet file per solver, with provenance in its metadata."""
 
 from __future__ import annotations
 
@@ -24,15 +24,15 @@ _SCHEMA = pa.schema(
 _METADATA_KEY = b"llmexam"
 
 
-# Names of other forms, by which other programs would read the file wrongly.
+# Suffixes of other formats, which would make other programs misread the file.
 _OTHER_FORMS = (".csv", ".tsv", ".txt", ".json", ".jsonl", ".xlsx")
 
 
 def check_scores_name(path: str | Path) -> None:
-    """Check that the name of a score file does not promise another form than Parquet.
+    """Check that the suffix of a score file is not that of another format.
 
     Raises:
-        ScoreError: It does.
+        ScoreError: It is.
     """
     suffix = Path(path).suffix
     if suffix.lower() in _OTHER_FORMS:
@@ -52,13 +52,13 @@ def write_scores(
     Columns: `id`; `scores`, a list of float32 for the options that are present; `truncated`.
 
     Args:
-        path: The file; one that is there is replaced.
+        path: The file; an existing one is replaced.
         scores: The scores.
-        metadata: What made them, such as solver, settings and hashes.
+        metadata: Provenance, such as solver, settings and hashes.
 
     Raises:
-        ScoreError: An option is absent between present ones, so a list cannot say which; or the
-            name promises another form.
+        ScoreError: An absent option precedes a present one, which a list cannot represent; or
+            the suffix is that of another format.
     """
     check_scores_name(path)
     holes = (~scores.present[:, :-1] & scores.present[:, 1:]).any(axis=1)
@@ -83,7 +83,7 @@ def read_scores(path: str | Path) -> tuple[ScoreMatrix, dict[str, str]]:
     """Read a score file and its metadata.
 
     Raises:
-        ScoreError: The file is missing, damaged or not of this kind.
+        ScoreError: The file is missing, damaged or not a score file.
     """
     path = Path(path)
     if not path.is_file():

@@ -1,4 +1,4 @@
-"""ScoreMatrix: the only thing that passes from solver to ensemble to evaluation."""
+"""ScoreMatrix: the interface between solvers, ensembles and evaluation."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ class ScoreMatrix:
     """One score per option, higher is better.
 
     Attributes:
-        question_ids: The questions, in the order of the rows.
+        question_ids: Ids of the questions, in row order.
         values: float32, shape `[n_questions, n_options]`, finite; 0 where `present` is False.
         present: bool, same shape; False for options that a shorter question lacks.
-        truncated: bool, shape `[n_questions]`: whether the solver had to cut this question's
-            evidence to fit its model. All False for solvers that never cut.
+        truncated: bool, shape `[n_questions]`: whether the question's evidence was truncated to
+            the model's context length. All False for solvers that never truncate.
     """
 
     question_ids: tuple[str, ...]
@@ -58,7 +58,7 @@ class ScoreMatrix:
         rows: Sequence[Sequence[float] | NDArray[np.floating]],
         truncated: Sequence[bool] | NDArray[np.bool_] | None = None,
     ) -> ScoreMatrix:
-        """Build a matrix from one sequence of scores a question; lengths may differ.
+        """Build a matrix from one sequence of scores per question; lengths may differ.
 
         >>> ScoreMatrix.from_rows(["a", "b"], [[1, 2, 3], [4, 5]]).present.tolist()
         [[True, True, True], [True, True, False]]
@@ -74,7 +74,7 @@ class ScoreMatrix:
 
     @classmethod
     def concatenate(cls, parts: Sequence[ScoreMatrix]) -> ScoreMatrix:
-        """Return the matrix of all questions of all parts, in order; none gives an empty one.
+        """Return one matrix with the rows of all parts, in order; empty without parts.
 
         >>> parts = [ScoreMatrix.from_rows(["a"], [[1, 2, 3]]), ScoreMatrix.from_rows(["b"], [[4]])]
         >>> ScoreMatrix.concatenate(parts).values.tolist()
@@ -100,25 +100,25 @@ class ScoreMatrix:
 
     @property
     def n_options(self) -> NDArray[np.int64]:
-        """How many options each question has, shape `[n_questions]`."""
+        """Number of options of each question, shape `[n_questions]`."""
         counts: NDArray[np.int64] = self.present.sum(axis=1, dtype=np.int64)
         return counts
 
     @cached_property
     def ranking(self) -> NDArray[np.int64]:
-        """Option indices, best first, shape `[n_questions, n_options]`; -1 behind the last.
+        """Return option indices, best first, shape `[n_questions, n_options]`; padded with -1.
 
-        Equal scores are put in an order that is the same in every run but favours no place:
-        it depends on the question's id and the option's index alone. With "first wins", a
-        solver that says nothing would look like one that likes A.
+        Ties are broken by a hash of the question's id and the option's index: reproducible and
+        without position bias. If the first option won ties, a constant solver would appear to
+        prefer A.
         """
         tie_keys = np.zeros(self.values.shape, dtype=np.int64)
         keyed = np.where(self.present, self.values, -np.inf)
         in_order = np.sort(keyed, axis=1)
         tied = (in_order[:, 1:] == in_order[:, :-1]) & np.isfinite(in_order[:, 1:])
         for i in np.flatnonzero(tied.any(axis=1)):
-            # Eight bytes an option. A checksum such as CRC-32 would not do: it is linear, so it
-            # would put the same few options first for every id.
+            # Eight hash bytes per option. CRC-32 would not do: it is linear, so the same few
+            # options would come first for every id.
             name = self.question_ids[i].encode("utf-8", "surrogatepass")
             digest = shake_128(name).digest(8 * self.values.shape[1])
             tie_keys[i] = np.frombuffer(digest, dtype="<i8")
@@ -130,7 +130,7 @@ class ScoreMatrix:
         return [values[present] for values, present in zip(self.values, self.present, strict=True)]
 
     def subset(self, indices: Sequence[int] | NDArray[np.int64]) -> ScoreMatrix:
-        """Return the matrix of the questions at these places, in this order."""
+        """Return the matrix of the questions with these indices, in this order."""
         at = np.asarray(indices, dtype=np.int64)
         return ScoreMatrix(
             tuple(self.question_ids[i] for i in at),

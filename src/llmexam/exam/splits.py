@@ -1,4 +1,4 @@
-"""Exams taken apart for training and testing: deterministic, stratified, groups kept whole."""
+"""Deterministic, stratified splits and folds that keep groups of questions together."""
 
 from __future__ import annotations
 
@@ -31,17 +31,17 @@ def split_exam(
         exam: The exam.
         fractions: Share of each part, above 0, adding up to 1; train 0.7, dev 0.15 and test 0.15
             if not given.
-        seed: Of the shuffling.
+        seed: Random seed of the split.
         stratify: "answer" or a metadata key: each part gets its share of every value;
             None for no strata.
-        group_by: "prompt" or a metadata key: questions that agree in it stay together. Prompts
-            agree if only case, punctuation and spacing differ.
+        group_by: "prompt" or a metadata key: questions with equal values stay together. Prompts
+            are compared without case, punctuation and spacing.
 
     Returns:
-        The indices of each part's questions, rising.
+        The indices of each part's questions, ascending.
 
     Raises:
-        ExamError: The fractions are no shares, a key is unknown, or a part would be empty.
+        ExamError: The fractions are invalid, a key is unknown, or a part would be empty.
     """
     shares = dict(fractions) if fractions else {"train": 0.7, "dev": 0.15, "test": 0.15}
     if any(not share > 0 for share in shares.values()) or abs(sum(shares.values()) - 1) > 1e-6:
@@ -74,13 +74,13 @@ def k_folds(
 
     Args:
         exam: The exam.
-        n_folds: How many, at least 2.
-        seed: Of the shuffling.
+        n_folds: Number of folds, at least 2.
+        seed: Random seed of the split.
         stratify: As in `split_exam`.
         group_by: As in `split_exam`.
 
     Returns:
-        The indices of each fold's questions, rising.
+        The indices of each fold's questions, ascending.
 
     Raises:
         ExamError: There are fewer questions or groups than folds, or a key is unknown.
@@ -90,7 +90,7 @@ def k_folds(
             f"expected at least 2 folds, got {n_folds}", field="folds", hint="Use 2 or more"
         )
     parts = []
-    # A typing error may ask for more folds than an array can hold.
+    # Checked first: a mistyped number could exceed the size limit of an array below.
     if n_folds <= len(exam):
         parts = _deal(exam, np.full(n_folds, 1 / n_folds), seed, stratify, group_by)
     if not parts or any(not len(part) for part in parts):
@@ -104,13 +104,13 @@ def k_folds(
 
 
 def largest_remainder(shares: Sequence[float] | NDArray[np.float64], total: int) -> Indices:
-    """Round shares of a total to whole numbers that add up to it; ties go to the first.
+    """Round shares of a total to integers that add up to it; ties go to the first.
 
     >>> largest_remainder([0.7, 0.15, 0.15], 10).tolist()
     [7, 2, 1]
     """
     exact = np.asarray(shares, dtype=np.float64)
-    # Shares like 0.15 are not exact in binary; rounding keeps ties what they are on paper.
+    # Shares like 0.15 are inexact in binary; rounding preserves ties between remainders.
     exact = np.round(exact / exact.sum() * total, 9)
     counts: Indices = np.floor(exact).astype(np.int64)
     order = np.argsort(counts - exact, kind="stable")
@@ -136,7 +136,7 @@ def _deal(
     members: dict[int, list[int]] = {}
     for i in shuffled:
         members.setdefault(int(groups[i]), []).append(int(i))
-    # Large groups first, while every part has room; sorted() keeps the shuffled order of ties.
+    # Large groups first, while every part has room; sorted() is stable, so ties stay shuffled.
     for group in sorted(members.values(), key=len, reverse=True):
         if len(group) == 1:
             break
@@ -150,9 +150,9 @@ def _deal(
 
 
 def _best_part(wanted: NDArray[np.float64], dealt: NDArray[np.float64], counts: Indices) -> int:
-    """Return the part that a group brings nearest to what it should have.
+    """Return the part that fits a group best.
 
-    Nearness is Pearson's statistic, sum of (dealt - wanted)^2 / wanted, over all questions and
+    The fit is Pearson's statistic, sum of (dealt - wanted)^2 / wanted, over all questions and
     over each stratum.
     """
     before, after = dealt - wanted, dealt + counts - wanted
@@ -168,11 +168,11 @@ def _deal_singles(
     shares: NDArray[np.float64],
     missing: NDArray[np.float64],
 ) -> None:
-    """Deal questions that are a group of their own, stratum by stratum, to exact totals."""
+    """Distribute ungrouped questions, stratum by stratum, to reach exact totals."""
     sizes = np.array([(part_of == part).sum() for part in range(len(shares))])
     room = np.maximum(largest_remainder(shares, len(part_of)) - sizes, 0)
     if len(singles):
-        # Groups may have filled a part to more than its share: then the others get less.
+        # Groups may have filled a part beyond its share; the other parts get less then.
         room = largest_remainder(room if room.sum() else shares, len(singles))
     due = np.zeros(len(shares))
     for stratum in range(missing.shape[1]):
@@ -199,12 +199,12 @@ def _values(exam: Exam, key: str | None, field: str) -> list[str]:
         return [question.answer_letter or "" for question in exam]
     if key == "prompt":
         return [normalise(question.prompt) for question in exam]
-    known = {name for question in exam for name in question.metadata}
-    if key not in known:
+    keys = {name for question in exam for name in question.metadata}
+    if key not in keys:
         raise ExamError(
             f"no question has metadata '{key}'",
             file=exam.source or None,
             field=field,
-            hint=nearest(key, known | {"answer", "prompt"}),
+            hint=nearest(key, keys | {"answer", "prompt"}),
         )
     return [question.metadata.get(key, "") for question in exam]

@@ -1,4 +1,4 @@
-"""Submission files: `id,prediction`, up to three letters a question, best first."""
+"""Submission files: `id,prediction`, up to three letters per question, best first."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ _COLUMNS = ("id", "prediction")
 
 
 def submission_text(scores: ScoreMatrix, k: int = 3) -> str:
-    """Return a submission: the k best options of every question, best first, between spaces.
+    """Return a submission: the k best letters of every question, separated by spaces.
 
     Args:
         scores: One score per option.
-        k: How many letters at most, 1 or more; a question with fewer options gets fewer.
+        k: Maximum number of letters, at least 1; a question with fewer options gets fewer.
 
     Raises:
         SubmissionError: `k` is less than 1, or there are no questions.
@@ -107,12 +107,12 @@ def validate_submission(
     Args:
         path: The file.
         exam: The exam it answers.
-        k: How many letters a prediction may have.
-        strict: Refuse repeated letters too, which graders treat differently ("A A A" earns 1 from
-            the competition's and 3 from a loop in common use).
+        k: Maximum number of letters of a prediction.
+        strict: Reject repeated letters too, because graders differ: "A A A" scores 1 under the
+            competition's metric and 3 in a widely copied implementation.
 
     Raises:
-        SubmissionError: Names file, row and field of the first thing that is wrong.
+        SubmissionError: The submission is invalid; names file, row and field of the first error.
     """
     answers = read_submission(path, exam)
     for row, (question_id, prediction) in enumerate(answers.items(), 1):

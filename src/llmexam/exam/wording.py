@@ -1,4 +1,4 @@
-"""What the wording of a question says about how to answer it."""
+"""Rules for negated questions and for options like "all of the above"."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from llmexam.exam.question import Question
 
-# "Which of these is NOT ...?": the option that the evidence does not support is right.
+# "Which of these is NOT ...?": the option without support in the evidence is right.
 _NEGATED = re.compile(
     r"\bNOT\b|\bEXCEPT\b|\bexcept\b[^,]*\?"
     r"|\b[Ww]hich\b.*\b(?:is|are|was|were|does|do|did|has|have|can|would)(?: not\b|n't\b)"
@@ -26,12 +26,12 @@ _NONE = re.compile(
     r"|cannot be determined|not enough information|no information",
     re.IGNORECASE,
 )
-# A longer option that begins like one of these states a fact of its own.
+# Longer options that begin like one of these make a statement of their own.
 _MAX_WORDS = 8
 
 
 def is_negated(prompt: str) -> bool:
-    """Tell whether a prompt asks for the option that does not hold.
+    """Return whether a prompt asks for the false option.
 
     >>> is_negated("Which of the following is NOT a noble gas?")
     True
@@ -42,7 +42,7 @@ def is_negated(prompt: str) -> bool:
 
 
 def means_all(option: str) -> bool:
-    """Tell whether an option stands for the others: "All of the above", "Both A and B".
+    """Return whether an option refers to the others: "All of the above", "Both A and B".
 
     >>> means_all("All of the above.")
     True
@@ -51,7 +51,7 @@ def means_all(option: str) -> bool:
 
 
 def means_none(option: str) -> bool:
-    """Tell whether an option denies the others: "None of the above", "Not mentioned".
+    """Return whether an option rejects the others: "None of the above", "Not mentioned".
 
     >>> means_none("None of the above")
     True
@@ -60,16 +60,17 @@ def means_none(option: str) -> bool:
 
 
 def follow_wording(question: Question, support: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Turn how much the evidence supports each option into scores that heed the wording.
+    """Adjust support scores for negated prompts and for options like "all of the above".
 
-    A negated prompt turns the order round. An option that stands for the others shares no words
-    with the evidence, but is nearly always right where it is offered, and one that denies them
-    nearly never: 44 of 47 and 13 of 174 in the training questions this was chosen on. So the
-    first goes before, the second behind all options that state something.
+    A negated prompt reverses the order. An option that refers to the others shares no words with
+    the evidence, but is nearly always right (44 of 47 in the training questions used for this
+    rule), and one that rejects them is rarely right (13 of 174). The first is therefore ranked
+    before, the second after all other options.
 
     Args:
         question: The question.
-        support: Shape `[n_options]`; with a margin of 1 between what is far apart.
+        support: Support of each option by the evidence, shape `[n_options]`; a difference of 1
+            is large.
 
     Returns:
         Scores, same shape.

@@ -1,6 +1,6 @@
-"""Exams written to files: whole or not at all, and read back as they were.
+"""Exam writers: files are written atomically and read back to the same exam.
 
-What a form has no place for is left out; `what_is_lost` says what.
+Fields that a format cannot store are left out; `what_is_lost` lists them.
 """
 
 from __future__ import annotations
@@ -22,11 +22,11 @@ from llmexam.storage.atomic import write_text
 
 
 class LongRow(NamedTuple):
-    """One option of a question, as sentence pairs for training are stored.
+    """One option of a question, in the long format used for sentence pairs.
 
     Attributes:
         id: The question's id.
-        prompt: What is asked.
+        prompt: The question text.
         option: The option's text.
         label: 1 if it is right, else 0.
     """
@@ -41,12 +41,12 @@ def write_exam(path: str | Path, exam: Exam, *, format: str) -> None:
     """Write an exam to a file, atomically.
 
     Args:
-        path: The file; one that is there is replaced.
+        path: The file; an existing one is replaced.
         exam: The exam.
-        format: Name of the form, a key of `WRITERS`.
+        format: A key of `WRITERS`.
 
     Raises:
-        ExamError: The form is unknown or cannot hold this exam.
+        ExamError: The format is unknown or cannot store this exam.
     """
     if format not in WRITERS:
         raise ExamError(
@@ -58,7 +58,7 @@ def write_exam(path: str | Path, exam: Exam, *, format: str) -> None:
 
 
 def what_is_lost(exam: Exam, format: str) -> tuple[str, ...]:
-    """Return what an exam has and a form cannot hold, such as ("ids", "passages")."""
+    """Return the fields of an exam that a format cannot store, such as ("ids", "passages")."""
     has_ids = exam.ids != tuple(str(i) for i in range(len(exam)))
     parts = {
         "ids": has_ids and format == "alpaca",
@@ -94,13 +94,13 @@ def to_long(exam: Exam) -> list[LongRow]:
 
 
 def csv_text(header: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:
-    """Return a CSV text with CRLF line ends, as RFC 4180 has it.
+    """Return a CSV text with CRLF line endings (RFC 4180).
 
     Raises:
-        ExamError: A cell holds a NUL character, which no CSV reader takes.
+        ExamError: A cell has a NUL character, which CSV readers reject.
     """
     out = io.StringIO(newline="")
-    # With CRLF, a lone CR or LF inside a cell makes the csv module quote it.
+    # With CRLF as line terminator, the csv module quotes cells with a lone CR or LF.
     writer = csv.writer(out, lineterminator="\r\n")
     writer.writerow(header)
     writer.writerows(rows)

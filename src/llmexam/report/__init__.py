@@ -1,1 +1,1 @@
-"""Reports: a table for the terminal, and one HTML file that opens offline."""
+"""Reports: tables for the terminal, and a self-contained HTML file."""

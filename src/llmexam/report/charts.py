@@ -1,6 +1,6 @@
-"""Inline SVG charts with two axes: the frame that all curves are drawn in.
+"""Inline SVG charts: axes and frame of all curves.
 
-The view box is as wide as a phone shows it, so that letters stay readable there.
+The view box has the width of a phone, so that text stays readable there.
 """
 
 from __future__ import annotations
@@ -39,15 +39,15 @@ class Frame:
     write: Callable[[float], str] = "{:,.10g}".format
 
     def x(self, value: float) -> str:
-        """Return where a value of the horizontal axis lies."""
+        """Return the x coordinate of a value."""
         return f"{_LEFT + _share(value, self.x_ticks) * (_RIGHT - _LEFT):.1f}"
 
     def y(self, value: float) -> str:
-        """Return where a value of the vertical axis lies."""
+        """Return the y coordinate of a value."""
         return f"{_BOTTOM - _share(value, self.y_ticks) * (_BOTTOM - _TOP):.1f}"
 
     def path(self, points: Sequence[tuple[float, float]]) -> str:
-        """Return points as SVG writes them."""
+        """Return points as SVG coordinates."""
         return " ".join(f"{self.x(x)},{self.y(y)}" for x, y in points)
 
     def drawing(self, label: str, body: str) -> Markup:
@@ -91,7 +91,7 @@ def _share(value: float, ticks: Sequence[float]) -> float:
 
 
 def nice_ticks(low: float, high: float, n_most: int = 5) -> list[float]:
-    """Return round numbers, evenly apart, that hold all values between them.
+    """Return evenly spaced round numbers that enclose all values.
 
     >>> nice_ticks(0.37, 0.61)
     [0.3, 0.4, 0.5, 0.6, 0.7]
@@ -110,7 +110,7 @@ def nice_ticks(low: float, high: float, n_most: int = 5) -> list[float]:
 
 
 def thinned(points: Sequence[Point]) -> Sequence[Point]:
-    """Return as many points, evenly chosen, as a chart can show; the first and last are kept."""
+    """Return an evenly spaced subset of points for a chart, including the first and last."""
     if len(points) <= _MOST_POINTS:
         return points
     step = (len(points) - 1) / (_MOST_POINTS - 1)

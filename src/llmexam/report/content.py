@@ -1,4 +1,4 @@
-"""What a report shows. The run workflow fills it; the renderers only read it."""
+"""Content of a report, filled by the run workflow and read by the renderers."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The evidence of a question: the best sentences, marked, with a little text around them."""
+"""Evidence snippets of a question: the best sentences, highlighted, with context."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ class Snippet:
 
 
 def snippets(question: Question, explanation: Explanation) -> tuple[Snippet, ...]:
-    """Return the best evidence of a question, strongest first.
+    """Return the best evidence snippets of a question, strongest first.
 
     The best sentence of every option comes in before second sentences do; one that speaks for
     several options is shown once. Spans that do not lie in a passage of the question are left
@@ -107,7 +107,7 @@ def _snippet(question: Question, found: Sequence[tuple[int, Support]]) -> Snippe
 
 
 def marked(sentence: str, terms: Iterable[str]) -> list[Segment]:
-    """Split a sentence at whole words that are among the terms, whatever their case.
+    """Split a sentence at whole words that are among the terms, ignoring case.
 
     >>> [(s.text, s.kind) for s in marked("Red light bends.", ["light"])]
     [('Red ', 'sentence'), ('light', 'term'), (' bends.', 'sentence')]

@@ -1,4 +1,4 @@
-"""How a report writes numbers, durations and texts; the terminal and the page share it."""
+"""Formatting of numbers, durations and texts, shared by terminal and HTML page."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ MISSING = "\N{EN DASH}"
 DIGITS = 4
 _MINUS = "\N{MINUS SIGN}"
 _ELLIPSIS = "…"
-# Tab and newline stay; everything else below U+0020, DEL and the C1 block would either break
-# HTML or steer a terminal, so the replacement character stands in its place.
+# Other control characters than tab and newline would break HTML or control the terminal, so they
+# become the replacement character.
 _CONTROLS = {
     code: "\N{REPLACEMENT CHARACTER}"
     for code in (*range(0x20), *range(0x7F, 0xA0))
@@ -21,7 +21,7 @@ _CONTROLS = {
 
 
 def fixed(value: float | None, digits: int = DIGITS) -> str:
-    """Return a number with a fixed count of decimals; a dash where there is none.
+    """Return a number with a fixed number of decimals, or a dash for None.
 
     >>> fixed(0.91249), fixed(-0.00001), fixed(None) == MISSING
     ('0.9125', '0.0000', True)
@@ -127,7 +127,7 @@ def memory(megabytes: float) -> str:
 
 
 def ordinal(rank: int) -> str:
-    """Return a rank as people say it.
+    """Return a rank as an ordinal number.
 
     >>> [ordinal(n) for n in (1, 2, 3, 4, 11, 22)]
     ['1st', '2nd', '3rd', '4th', '11th', '22nd']
@@ -137,7 +137,7 @@ def ordinal(rank: int) -> str:
 
 
 def listing(parts: Sequence[str], limit: int = 12) -> str:
-    """Return a list in words, cut after `limit` parts.
+    """Return an enumeration as text, limited to `limit` parts.
 
     >>> listing(["3", "7", "9"]), listing(["3", "7", "9"], limit=1)
     ('3, 7 and 9', '3 and 2 more')

@@ -1,4 +1,4 @@
-"""What a report says of each question by itself: probabilities, verdicts, and which are hard."""
+"""Results of each question: probabilities, ranks, ties and hardest questions."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ def grade(exam: Exam, final: SolverResult) -> Grades:
     margin = np.where(known, keyed[rows, np.maximum(answers, 0)] - keyed[rows, rival], 0.0)
     uncertain = np.zeros(n, dtype=bool)
     uncertain[np.argsort(lead, kind="stable")[: n // 4]] = True
-    # By score: probabilities that are not equal may be rounded to equal ones.
+    # Compared by score, because different probabilities may be rounded to equal ones.
     raw = scores.values
     lowest = np.where(scores.present, raw, np.inf).min(axis=1)
     tied_first = (answer_rank > 1) & (raw[rows, np.maximum(answers, 0)] == raw[rows, best])

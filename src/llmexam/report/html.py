@@ -1,7 +1,7 @@
-"""The report as one HTML file that opens offline.
+"""The report as one self-contained HTML file.
 
-Exam text is not trusted. Templates escape all of it; and a content security policy lets the
-page load nothing, run one script and use one style sheet, both known by their hashes.
+Exam text is untrusted. Templates escape all of it, and a content security policy allows no requests
+and only one script and one style sheet, identified by their hashes.
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ def render_page(
     own_templates: Mapping[str, str] = _NO_TEMPLATES,
     **values: Any,
 ) -> str:
-    """Return a page that loads nothing and sends nothing.
+    """Return a self-contained page without network access.
 
     Args:
         template: Its template, made on `page.html`.
@@ -98,7 +98,7 @@ def _templates() -> Environment:
 @lru_cache(maxsize=2)
 def _asset(name: str) -> str:
     path = files("llmexam.report").joinpath("templates", name)
-    # Line ends as the browser will see them, or the hash would not fit.
+    # Browsers normalise line endings before hashing, so the hash must, too.
     return path.read_text(encoding="utf-8").replace("\r\n", "\n")
 
 

@@ -1,4 +1,4 @@
-"""Paths as a page shows them: a page is sent to others, who have other folders."""
+"""Relative paths for pages, which are shared and must not show the user's folders."""
 
 from __future__ import annotations
 

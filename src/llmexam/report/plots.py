@@ -1,7 +1,7 @@
 """Inline SVG without a view box: x in percent, y in pixels.
 
-Such a plot takes any width, and its points, lines and letters keep their size, so one drawing
-serves a phone and a desk. Colours are set by the style sheet through class names.
+Such a plot scales to any width while points, lines and text keep their size, so one drawing works
+on phones and desktops. Colours are set by the style sheet through class names.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ class Axis:
     step: float
 
     def at(self, value: float) -> float:
-        """Return where a value lies, in percent of the width; values outside go to the ends.
+        """Return the position of a value in percent of the width, clipped to the axis.
 
         >>> Axis(0.5, 1.0, 0.1).at(0.75)
         50.0
@@ -56,7 +56,7 @@ class Axis:
 
 
 def axis_over(values: Sequence[float], floor: float = -1.0, ceiling: float = 1.0) -> Axis:
-    """Return an axis with round ends that holds all values, within a floor and a ceiling.
+    """Return an axis with round limits that encloses all values, within a floor and a ceiling.
 
     >>> axis_over([0.37, 0.94], floor=0.0)
     Axis(low=0.2, high=1.0, step=0.2)
@@ -265,7 +265,7 @@ def _recall(entry: LetterRecall) -> str:
 
 
 def told(estimate: Estimate, level: float) -> str:
-    """Return an estimate as a text alternative says it.
+    """Return an estimate as text, for text alternatives.
 
     >>> told(Estimate(value=0.9, low=0.8, high=0.95), 0.95)
     '0.9000, 95 % interval 0.8000 to 0.9500'

@@ -1,4 +1,4 @@
-"""Views of single questions: everything as text and marks, ready for the templates."""
+"""View models of questions for the templates."""
 
 from __future__ import annotations
 

@@ -13,7 +13,7 @@ from llmexam.report.formats import printable
 
 
 def plain_text(text: str, style: str = "") -> Text:
-    """Return a text as it is: names and messages may hold brackets or control characters."""
+    """Return a text without markup, because names and messages may contain brackets."""
     return Text(printable(text), style=style)
 
 

@@ -1,4 +1,4 @@
-"""The curve of a training as pictures: one PNG, and SVG for a page."""
+"""Charts of a training curve: PNG file, and SVG for pages."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def write_curves(path: str | Path, curve: Sequence[CurvePoint], title: str = "")
     except ModuleNotFoundError:
         raise MissingDependencyError("drawing the curves", "matplotlib", "train") from None
     panels = _panels(curve)
-    # Not pyplot: it keeps figures, and may ask for a screen.
+    # Not pyplot, which keeps figures alive and may need a display.
     figure = Figure(figsize=(4.5 * max(len(panels), 1), 3.4), layout="constrained")
     FigureCanvasAgg(figure)
     for place, (name, lines) in enumerate(panels):

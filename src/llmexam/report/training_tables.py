@@ -1,4 +1,4 @@
-"""The grades of a training as rows of text; the page and the terminal share them."""
+"""Tables of a training's results, shared by page and terminal."""
 
 from __future__ import annotations
 

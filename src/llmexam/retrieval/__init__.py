@@ -1,1 +1,1 @@
-"""Build indexes and attach evidence to questions, as a plan says."""
+"""Build indexes and attach evidence to questions according to a plan."""

@@ -1,4 +1,4 @@
-"""From corpus files to an index on disk."""
+"""Build, extend and shrink indexes from corpus files."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ Progress = Callable[[int], None]
 
 @dataclass(frozen=True, slots=True)
 class IndexSummary:
-    """What a build or an addition came to.
+    """Result of building or extending an index.
 
     Attributes:
         folder: The index.

@@ -1,4 +1,4 @@
-"""Find evidence for the questions of an exam: build what has to be built, search, attach."""
+"""Gather evidence for an exam: build indexes, search, and attach passages."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from llmexam.solvers.registry import solver_entries
 from llmexam.stages.stage import Executor, Keyed, Stage, StageContext
 from llmexam.stages.versions import model_versions
 
-# Builds are kept beside the run's other results.
+# Indexes are stored in the run folder.
 _INDEX = "index/{kind}"
 _FOUND = "evidence.jsonl"
 
@@ -129,7 +129,7 @@ def missing_evidence(exam: Exam, solvers: Sequence[str]) -> tuple[Finding, ...]:
         exam: The questions as the solvers see them.
         solvers: Names of the solvers.
     """
-    # What is no solver and is trained on passages is a reranker.
+    # A trainer without a solver that uses passages is a reranker.
     blind = {name for name, entry in solver_entries().items() if not entry.uses_evidence}
     readers = [name for name in solvers if name not in blind]
     rows = tuple(row for row, question in enumerate(exam, 1) if not question.passages)

@@ -1,7 +1,7 @@
-"""Refuse to let a trained model read evidence that was found in another way than in its training.
+"""Check that a trained model gets evidence from the same retrieval settings as in its training.
 
-A reader that saw four short passages a question, found by word, takes ten long ones found by
-meaning as something else than evidence. Its scores fall, and nothing else would tell.
+A model trained on four short passages per question from BM25 scores worse with ten long ones from a
+dense index, and nothing else would reveal the cause.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ _LABELS = {
 
 
 def require_same_evidence(trained: EvidenceOrigin, asked: EvidenceOrigin, solver: str) -> None:
-    """Check that evidence was found as it was in a model's training.
+    """Check that retrieval settings equal those of a model's training.
 
     Args:
         trained: How it was found then, as the model's card says.

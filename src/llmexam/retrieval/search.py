@@ -1,4 +1,4 @@
-"""From queries or an exam to passages, and to a measure of how good they are."""
+"""Search indexes for queries or exams, and measure retrieval quality."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ from llmexam.exam.question import Passage
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """What was found for one query or question.
+    """Passages retrieved for one query or question.
 
     Attributes:
         id: Id of the question, or the query's place, from 1.
@@ -44,7 +44,7 @@ class Found:
 
 @dataclass(frozen=True, slots=True)
 class SearchSummary:
-    """What a search came to.
+    """Result of a search.
 
     Attributes:
         found: One entry for every query or question.

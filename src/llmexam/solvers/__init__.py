@@ -1,1 +1,1 @@
-"""Solvers: each ranks the options of a question, and can say why."""
+"""Solvers: they score the options of questions and explain the scores."""

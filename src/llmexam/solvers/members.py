@@ -1,4 +1,4 @@
-"""What solvers have in common that use the scores of others."""
+"""Usage of the members of solvers such as `cascade` and `ranker`."""
 
 from __future__ import annotations
 
@@ -10,27 +10,27 @@ from llmexam.solvers.protocol import Solver, Usage
 
 @dataclass(frozen=True)
 class MembersUsage:
-    """What members have used so far beside time, by what they are called."""
+    """Usage of each member beside time, by name."""
 
     usages: Mapping[str, Usage]
 
     def __str__(self) -> str:
-        """Return the usages that are not empty."""
+        """Return the non-empty usages as text."""
         shown = {name: str(usage) for name, usage in self.usages.items()}
         return " | ".join(f"{name}: {usage}" for name, usage in shown.items() if usage)
 
     def since(self, earlier: MembersUsage) -> MembersUsage:
-        """Return what came after an earlier usage."""
+        """Return the usage since an earlier one."""
         return MembersUsage(
             {name: usage.since(earlier.usages[name]) for name, usage in self.usages.items()}
         )
 
 
 def usage_of_members(members: Mapping[str, Solver]) -> MembersUsage:
-    """Return what members have used so far beside time.
+    """Return the usage of members beside time.
 
     Args:
-        members: The solvers by name; one with two names is counted once, under the first.
+        members: The solvers by name; a solver with two names counts once, under the first.
     """
     first_names = {id(member): name for name, member in reversed(list(members.items()))}
     return MembersUsage(

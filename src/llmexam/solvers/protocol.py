@@ -1,4 +1,4 @@
-"""What every solver can do: score the options, and say why."""
+"""Interface of solvers: score the options of questions and explain the scores."""
 
 from __future__ import annotations
 
@@ -19,15 +19,15 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Support:
-    """A sentence that speaks for an option.
+    """A sentence that supports an option.
 
     Attributes:
         passage: Index into `question.passages`.
-        start: Where the sentence begins in that passage's text, in characters.
-        end: Where it ends, exclusive.
-        weight: How strongly it speaks for the option, 0 or more; comparable within one
-            question and solver only.
-        terms: The words of the option that the sentence has, lower case; may be empty.
+        start: Start of the sentence in the passage's text, in characters.
+        end: End, exclusive.
+        weight: Strength of the support, 0 or more; comparable only within one question and
+            solver.
+        terms: Words of the option in the sentence, lower case; may be empty.
     """
 
     passage: int
@@ -39,11 +39,11 @@ class Support:
 
 @dataclass(frozen=True, slots=True)
 class OptionReason:
-    """Why an option has its score.
+    """Explanation of the score of one option.
 
     Attributes:
-        note: A short sentence a person can read, such as "longest option (94 characters)".
-        supports: The best evidence, strongest first; empty for solvers that use none.
+        note: A short text for people, such as "longest option (94 characters)".
+        supports: The best evidence, strongest first; empty for solvers without evidence.
     """
 
     note: str
@@ -52,7 +52,7 @@ class OptionReason:
 
 @dataclass(frozen=True, slots=True)
 class Explanation:
-    """Why the options of a question got their scores.
+    """Explanation of a question's scores.
 
     Attributes:
         question_id: Id of the question.
@@ -70,20 +70,20 @@ requests to an endpoint, or from its members."""
 
 @dataclass(frozen=True, slots=True)
 class SolverDescription:
-    """What a solver declares about itself, so that nothing else has to be probed.
+    """Declared capabilities of a solver.
 
     Attributes:
-        order_invariant: Whether the positions of the options make no difference to their scores.
-        whole_exam: Whether one call should get all questions.
-        weights_hash: Identifies the weights and texts that scores depend on beside settings and
-            code, so that a run notices when they change; empty where there are none.
+        order_invariant: Whether scores are independent of the positions of the options.
+        whole_exam: Whether all questions should be scored in one call.
+        weights_hash: Hash of the weights and texts that scores depend on beside settings and
+            code, so that cached scores become invalid when they change; empty without any.
         members: The solvers whose scores it uses, by name.
-        trained_on: How the evidence was found that it was trained on; None where it was not
-            trained or reads no evidence.
-        takes_other_evidence: Whether the user allowed evidence found in another way.
-        has_features: Whether `features` returns what the scores are made of.
+        trained_on: Retrieval of the evidence in its training; None if it was not trained or
+            uses no evidence.
+        takes_other_evidence: Whether the user allowed evidence from other retrieval.
+        has_features: Whether `features` is implemented.
         costs_money: Whether answers may be billed.
-        cost: How time, memory and cost are estimated.
+        cost: Model for estimates of time, memory and cost.
     """
 
     order_invariant: bool = False
@@ -101,8 +101,8 @@ class SolverDescription:
 class Solver(Protocol):
     """The interface of every solver family; `BaseSolver` implements all but `score`.
 
-    A solver is made from its settings alone, reads evidence only from `question.passages`, and
-    gives a question the same scores whatever its neighbours are.
+    A solver is created from its settings alone, reads evidence only from `question.passages`, and
+    scores a question independently of the other questions of the call.
 
     Attributes:
         settings: The settings it was made with.
@@ -115,51 +115,51 @@ class Solver(Protocol):
         ...
 
     def explain(self, questions: Sequence[Question]) -> list[Explanation]:
-        """Return why each option got its score, one explanation a question."""
+        """Return one explanation per question."""
         ...
 
     def describe(self) -> SolverDescription:
-        """Return what the solver declares about itself."""
+        """Return the solver's declared capabilities."""
         ...
 
     def used(self) -> Usage:
-        """Return what the scores took so far beside time, such as requests and money."""
+        """Return resources used so far beside time, such as requests and money."""
         ...
 
     def load(self, questions: Sequence[Question]) -> bool:
-        """Load what scoring such questions needs, and return whether there was anything to load.
+        """Load everything that scoring needs; return whether there was anything to load.
 
-        An estimate calls it, so that loading is not timed with the scoring.
+        Estimates call it so that loading is not timed as scoring.
         """
         ...
 
     def features(self, questions: Sequence[Question]) -> OptionFeatures:
-        """Return what is measured of each option, where the description has features."""
+        """Return the features of each option; only if `has_features`."""
         ...
 
     def with_members(self, members: Mapping[str, Solver]) -> Self:
-        """Return this solver with others in the place of some members, by name.
+        """Return this solver with some members replaced, by name.
 
-        They must score as those do: a run puts solvers there that have scored already.
+        Replacements must give equal scores: a run passes solvers with cached scores.
         """
         ...
 
 
 class Usage(Protocol):
-    """What scores took beside time; its text is shown in reports, and is empty for nothing."""
+    """Resources used beside time; its text is shown in reports, and is empty for none."""
 
     def __str__(self) -> str:
         """Return the text for reports."""
         ...
 
     def since(self, earlier: Any) -> Usage:
-        """Return what came after an earlier usage of the same solver."""
+        """Return the usage since an earlier one of the same solver."""
         ...
 
 
 @dataclass(frozen=True, slots=True)
 class NoUsage:
-    """The usage of a solver that takes nothing but time."""
+    """Usage of a solver that uses nothing but time."""
 
     def __str__(self) -> str:
         """Return an empty text."""
@@ -172,11 +172,11 @@ class NoUsage:
 
 @dataclass(frozen=True, eq=False)
 class OptionFeatures:
-    """What a solver measures of each option before it weighs it into one score.
+    """Features of options, before they are weighted into one score.
 
     Attributes:
-        names: What is measured; the same for every question.
-        rows: One array a question, shape `[n_options, n_features]`; NaN where it was not measured.
+        names: Names of the features; the same for every question.
+        rows: One array per question, shape `[n_options, n_features]`; NaN if missing.
     """
 
     names: tuple[str, ...]
@@ -184,9 +184,9 @@ class OptionFeatures:
 
 
 class BaseSolver:
-    """What most solvers share; a family overrides what differs and implements `score`.
+    """Defaults for solvers; a family overrides what differs and implements `score`.
 
-    A solver is made from keyword settings, `LexicalSolver(reach=6)`, or from a settings object.
+    A solver is created from keyword settings, `LexicalSolver(reach=6)`, or a settings object.
 
     Attributes:
         settings_class: The class of its settings.
@@ -211,17 +211,17 @@ class BaseSolver:
 
     @property
     def order_invariant(self) -> bool:
-        """Whether the positions of the options make no difference to their scores."""
+        """Whether scores are independent of the positions of the options."""
         return False
 
     @property
     def whole_exam(self) -> bool:
-        """Whether one call should get all questions."""
+        """Whether all questions should be scored in one call."""
         return False
 
     @property
     def weights_hash(self) -> str:
-        """What identifies the weights and texts that scores depend on."""
+        """Hash of the weights and texts that scores depend on."""
         return ""
 
     @property
@@ -231,17 +231,17 @@ class BaseSolver:
 
     @property
     def trained_on_evidence(self) -> EvidenceOrigin | None:
-        """How the evidence was found that it was trained on."""
+        """Retrieval of the evidence in its training."""
         return None
 
     @property
     def takes_other_evidence(self) -> bool:
-        """Whether the user allowed evidence that was found in another way than in training."""
+        """Whether the user allowed evidence from other retrieval than in training."""
         return False
 
     @property
     def has_features(self) -> bool:
-        """Whether `features` returns what the scores are made of."""
+        """Whether `features` is implemented."""
         return False
 
     @property
@@ -251,11 +251,11 @@ class BaseSolver:
 
     @property
     def cost(self) -> Cost:
-        """How time, memory and cost are estimated."""
+        """Model for estimates of time, memory and cost."""
         return "timed"
 
     def describe(self) -> SolverDescription:
-        """Return what the solver declares about itself."""
+        """Return the solver's declared capabilities."""
         return SolverDescription(
             order_invariant=self.order_invariant,
             whole_exam=self.whole_exam,
@@ -269,7 +269,7 @@ class BaseSolver:
         )
 
     def used(self) -> Usage:
-        """Return what the scores took so far beside time: nothing."""
+        """Return no usage beside time."""
         return NoUsage()
 
     def load(self, questions: Sequence[Question]) -> bool:
@@ -282,7 +282,7 @@ class BaseSolver:
         return [Explanation(q.id, (blank,) * len(q.options)) for q in questions]
 
     def features(self, questions: Sequence[Question]) -> OptionFeatures:
-        """Raise NotImplementedError: the description says that there are no features."""
+        """Raise NotImplementedError, because `has_features` is False."""
         raise NotImplementedError(f"{type(self).__name__} has no features")
 
     def with_members(self, members: Mapping[str, Solver]) -> Self:
@@ -291,10 +291,10 @@ class BaseSolver:
 
 
 class SolverClass(Protocol):
-    """A class whose instances are solvers, made from settings of the class it names."""
+    """A solver class, with the class of its settings."""
 
     settings_class: type[Settings]
 
     def __call__(self, settings: Any) -> Solver:
-        """Make a solver."""
+        """Create a solver."""
         ...

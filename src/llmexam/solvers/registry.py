@@ -1,7 +1,7 @@
-"""All solvers by name. A new one is a room beside this file and one line here.
+"""Registry of solvers by name. A new one is a package beside this file and one line here.
 
-Outside packages join through the entry-point group `llmexam.solvers`: the entry point's name
-is the solver's, its object a class with `settings_class` and the methods of `Solver`.
+Plug-ins use the entry-point group `llmexam.solvers`: the name of the entry point is that of the
+solver, its object a class with `settings_class` and the methods of `Solver`.
 """
 
 from __future__ import annotations
@@ -21,16 +21,16 @@ ENTRY_POINT_GROUP = "llmexam.solvers"
 
 @dataclass(frozen=True, slots=True)
 class SolverEntry:
-    """Where a solver lives and what it needs.
+    """Import path and requirements of a solver.
 
     Attributes:
-        target: `module:Class`, imported only when the solver is made.
+        target: `module:Class`, imported only when the solver is created.
         summary: One line for the list of solvers.
         uses_evidence: Whether it reads the question's passages.
-        extra: The extra that installs what it needs, or empty for core.
+        extra: The extra that installs its requirements, or empty for core.
         package: The import name of the main package of that extra.
-        served: Whether its `model` has the name that a server gives it, and is no folder.
-        origin: The distribution it comes from.
+        served: Whether `model` is the name of a served model instead of a folder.
+        origin: The distribution that provides it.
     """
 
     target: str
@@ -114,7 +114,7 @@ _BUILT_IN: dict[str, SolverEntry] = {
 def solver_entries() -> dict[str, SolverEntry]:
     """Return all solvers by name: the built-in ones and those of installed packages.
 
-    A package cannot take the name of a built-in solver: the built-in one stays.
+    A built-in solver takes precedence over a plug-in of the same name.
     """
     outside = {
         point.name: SolverEntry(
@@ -129,7 +129,7 @@ def solver_entries() -> dict[str, SolverEntry]:
 
 
 def served_solvers() -> frozenset[str]:
-    """Return the names of the solvers whose models a server has."""
+    """Return the names of the solvers with served models."""
     return frozenset(name for name, entry in _BUILT_IN.items() if entry.served)
 
 
@@ -157,7 +157,7 @@ def solver_class(name: str) -> SolverClass:
 
 
 def parse_solver_settings(name: str, values: Mapping[str, Any] | Settings) -> Settings:
-    """Check the settings of a solver without making it.
+    """Return validated settings of a solver without creating it.
 
     Args:
         name: A name from `solver_entries`.

@@ -1,4 +1,4 @@
-"""Score all questions of an exam with a solver, in calls of a useful size."""
+"""Score all questions of an exam with a solver, in batches."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from llmexam.solvers.registry import create_solver
 
 Progress = Callable[[int, int], None]
 
-# Solvers deduplicate within one call, so a call gets many questions; but a progress bar should
-# move. Those whose calls cost the same for many questions as for few get all at once.
+# Solvers deduplicate within one call, so calls should be large, but small enough for a progress
+# bar to move. `whole_exam` solvers get all questions in one call.
 QUESTIONS_A_CALL = 64
 
 
@@ -33,12 +33,12 @@ def solve(
         exam: The questions, with their evidence.
         solver: A solver, or the name of one.
         settings: Settings, where a name is given.
-        progress: Called with the number of questions scored so far, and of all.
+        progress: Called with the number of questions scored so far, and the total.
 
     Raises:
         SettingsError: The name or a setting is wrong.
         MissingDependencyError: A package the solver needs is not installed.
-        ScoreError: The solver broke its contract.
+        ScoreError: The solver returned invalid scores.
     """
     made = create_solver(solver, settings) if isinstance(solver, str) else solver
     name = solver if isinstance(solver, str) else type(solver).__name__
@@ -61,7 +61,7 @@ def _batches(questions: Sequence[Question], n: int) -> Iterator[Sequence[Questio
 
 
 def _check(scores: ScoreMatrix, batch: Sequence[Question], name: str) -> None:
-    """Check what a solver of another package may get wrong."""
+    """Check the scores of a solver, which may be a plug-in."""
     if scores.question_ids != tuple(q.id for q in batch):
         raise ScoreError(f"solver '{name}' returned the ids of other questions than it was given")
     if scores.n_options.tolist() != [len(q.options) for q in batch]:

@@ -1,4 +1,4 @@
-"""A solver as plans and recipes name it."""
+"""A solver with its settings, as in plans and recipes."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ class SolverSpec(Settings):
     @classmethod
     def _parse_settings(cls, value: Any, info: ValidationInfo) -> Any:
         if "solver" not in info.data:
-            # The error about the solver says what is wrong.
+            # The error of the `solver` field explains the fault.
             return Settings()
         solver = info.data["solver"]
         return check_settings(solver, value, cls.class_of(solver).settings_class)

@@ -1,1 +1,1 @@
-"""Files on disk: whole or not at all, known by their content, one writer at a time."""
+"""Storage: atomic writes, content hashes, and locks."""

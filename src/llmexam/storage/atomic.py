@@ -1,4 +1,4 @@
-"""Write files whole or not at all: temporary name, fsync, rename."""
+"""Atomic file writes: temporary file, fsync, rename."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def atomic_path(path: str | Path) -> Iterator[Path]:
     Raises:
         OSError: A folder, a device or a pipe is there, which no file can replace.
     """
-    # Replacing a link such as /dev/stdout would take it away from everyone else.
+    # Replacing a link such as /dev/stdout would break it for all other processes.
     target = Path(path).resolve() if Path(path).is_symlink() else Path(path)
     if target.is_dir():
         raise IsADirectoryError(errno.EISDIR, "expected a file, got a folder", str(path))
@@ -42,7 +42,7 @@ def atomic_path(path: str | Path) -> Iterator[Path]:
         yield temporary
         sync_to_disk(temporary)
         temporary.replace(target)
-        # A rename reaches the disk only when the folder does.
+        # A rename is durable only after the folder is synced.
         sync_to_disk(target.parent)
     finally:
         temporary.unlink(missing_ok=True)

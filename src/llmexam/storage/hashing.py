@@ -1,4 +1,4 @@
-"""Names for content: SHA-256 over files, and over JSON in one canonical form."""
+"""Content hashes: SHA-256 of files and of canonical JSON."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""One writer at a time in a folder."""
+"""Folder locks for one writer at a time."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from llmexam.errors import RunError
 
 @contextmanager
 def lock_folder(folder: str | Path) -> Iterator[Path]:
-    """Hold a folder for this process; the system frees it even after a kill.
+    """Lock a folder for this process; the system releases the lock even after a kill.
 
     Args:
         folder: The folder, made where it is missing.

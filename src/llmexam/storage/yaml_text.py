@@ -1,4 +1,4 @@
-"""YAML as people write it by hand: plain types only, and no key lost."""
+"""Safe YAML loading: plain types only, and no repeated keys."""
 
 from __future__ import annotations
 

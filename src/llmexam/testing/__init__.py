@@ -1,4 +1,4 @@
-"""For tests, ours and those of plug-ins: fakes, and what every solver and trainer must pass."""
+"""Fakes and contract checks of solvers and trainers, for our tests and those of plug-ins."""
 
 from llmexam.testing.solvers import (
     ConstantSolver,

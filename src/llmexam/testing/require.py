@@ -1,10 +1,10 @@
-"""How a check says which law does not hold."""
+"""Assertions of contract checks."""
 
 from __future__ import annotations
 
 
 def require(holds: bool, law: str) -> None:
-    """Raise if a law does not hold.
+    """Raise an AssertionError if a condition does not hold.
 
     Raises:
         AssertionError: It does not; the text says what was expected.

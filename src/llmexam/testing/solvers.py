@@ -1,4 +1,4 @@
-"""Fake solvers, and the check that every solver must pass."""
+"""Fake solvers, and the contract check of solvers."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class FakeSettings(Settings):
 
 
 class ConstantSolver(BaseSolver):
-    """Says nothing: every option scores 0."""
+    """Scores every option 0."""
 
     settings_class = FakeSettings
     settings: FakeSettings
@@ -40,7 +40,7 @@ class ConstantSolver(BaseSolver):
 
 
 class NoisySolver(ConstantSolver):
-    """Knows the answer, as far as its skill goes.
+    """Scores by the answer with adjustable skill.
 
     The right option gets `skill` on top of noise with standard deviation 1, which depends on
     the seed, the question's id and the option's text alone. A skill of 0 is chance; 10 is an
@@ -94,7 +94,7 @@ def check_solver(
     tolerance: float = 0.0,
     may_see_answers: bool = False,
 ) -> None:
-    """Check that a solver keeps the contract of `Solver`.
+    """Check that a solver satisfies the contract of `Solver`.
 
     Args:
         make: Makes a fresh solver; called several times.

@@ -1,4 +1,4 @@
-"""The checks that every trainer must pass: resume, accumulation, chance, parity, estimate, card."""
+"""Contract checks of trainers: resume, accumulation, chance, parity, estimate, card."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from llmexam.training.dev_metric import dev_metric
 from llmexam.training.protocol import CurvePoint, TrainedModel, Trainer
 
 MakeTrainer = Callable[..., Trainer]
-# They hold times.
+# These files contain times, so they differ between runs.
 _UNEQUAL = frozenset({"training.json", "curve.jsonl"})
 _PICKLED = frozenset({".bin", ".pt", ".pth", ".pkl"})
 
@@ -34,7 +34,7 @@ def check_trainer(
     accumulate: Mapping[str, Any] | None = None,
     tolerance: float = 1e-5,
 ) -> TrainedModel:
-    """Check that a trainer keeps the contract of `Trainer`, and return what it trained.
+    """Check that a trainer satisfies the contract of `Trainer`, and return the trained model.
 
     Six small trainings are run. They should log every step, save a checkpoint every few steps,
     and grade seldom.
@@ -114,7 +114,7 @@ def check_resume(
 def check_accumulation(
     make: MakeTrainer, train: Exam, folder: Path, *, n_passes: int = 2, **values: Any
 ) -> None:
-    """Check that several passes give the steps of one: the same losses and gradients.
+    """Check that gradient accumulation gives the same losses and gradients as one pass.
 
     Args:
         make: Makes a trainer; keywords are settings to change.
@@ -142,7 +142,7 @@ def check_accumulation(
 def check_parity(
     serve: Callable[[Path], Solver], dev: Exam, done: TrainedModel, *, tolerance: float = 1e-5
 ) -> None:
-    """Check that a solver gives the dev questions the scores that they had in training.
+    """Check that a solver reproduces the dev scores of the training.
 
     Raises:
         AssertionError: Training gave none, or a score differs by more than the tolerance.

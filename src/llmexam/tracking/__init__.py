@@ -1,1 +1,1 @@
-"""Progress and metrics of a training, told to whoever keeps them."""
+"""Experiment trackers for training curves."""

@@ -1,4 +1,4 @@
-"""Curves with MLflow: in a database on this disk, or where MLFLOW_TRACKING_URI says."""
+"""MLflow tracker: a local database, or the server of MLFLOW_TRACKING_URI."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _LONGEST_VALUE = 500
 
 
 class MlflowTracker:
-    """Tells MLflow. A training that goes on after a kill goes on as the same run.
+    """Logs to MLflow. A resumed training continues the same run.
 
     Args:
         settings: How to track.
@@ -53,7 +53,7 @@ class MlflowTracker:
             self._client.log_param(self._run, key, str(value)[:_LONGEST_VALUE])
 
     def log(self, step: int, values: Mapping[str, float]) -> None:
-        """Keep what was measured at a step."""
+        """Log values at a step."""
         for name, value in values.items():
             self._client.log_metric(self._run, name, value, step=step)
 

@@ -1,4 +1,4 @@
-"""All trackers by name."""
+"""Registry of trackers by name."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Curves in the files that TensorBoard shows: `tensorboard --logdir FOLDER`."""
+"""TensorBoard tracker; view with `tensorboard --logdir FOLDER`."""
 
 from __future__ import annotations
 
@@ -35,10 +35,10 @@ class TensorBoardTracker:
         self._text = f"{name}\n\n" + "\n".join(f"    {line}" for line in text.splitlines())
 
     def log(self, step: int, values: Mapping[str, float]) -> None:
-        """Keep what was measured at a step."""
+        """Log values at a step."""
         if self._writer is None:
-            # Values that an earlier process wrote for this step and later ones are dropped: it
-            # was killed, and the steps are taken again.
+            # purge_step drops values of this and later steps from a killed process, because a
+            # resumed training repeats these steps.
             self._writer = SummaryWriter(str(self._folder), purge_step=step)
             self._writer.add_text("settings", self._text, 0)
         for name, value in values.items():

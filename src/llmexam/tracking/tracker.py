@@ -1,4 +1,4 @@
-"""What a tracker is, and the one that keeps nothing."""
+"""Interface of experiment trackers, and a tracker that discards everything."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any, Protocol
 
 
 class Tracker(Protocol):
-    """Keeps what a training says of itself."""
+    """Interface of experiment trackers."""
 
     def start(self, name: str, settings: Mapping[str, Any]) -> None:
         """Begin a run.
@@ -33,7 +33,7 @@ class Tracker(Protocol):
 
 
 class NoTracker:
-    """Keeps nothing."""
+    """Discards everything."""
 
     def start(self, name: str, settings: Mapping[str, Any]) -> None:
         """Begin a run."""

@@ -1,4 +1,4 @@
-"""Curves with Weights & Biases: on this disk, or sent where a key is set."""
+"""Weights & Biases tracker: offline, or online if a key is set."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _KEY = "WANDB_API_KEY"
 
 
 class WandbTracker:
-    """Tells Weights & Biases.
+    """Logs to Weights & Biases.
 
     Offline runs lie in `wandb/` and can be sent later: `wandb sync FOLDER`. A training that goes
     on after a kill goes on as the same run.
@@ -65,7 +65,7 @@ class WandbTracker:
         )
 
     def log(self, step: int, values: Mapping[str, float]) -> None:
-        """Keep what was measured at a step."""
+        """Log values at a step."""
         if self._run is not None:
             self._run.log(dict(values), step=step)
 

@@ -1,4 +1,4 @@
-"""The curve of a training on disk: one line of JSON a point, appended as they come."""
+"""The training curve on disk: JSON Lines, appended point by point."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ CURVE_FILE = "curve.jsonl"
 
 
 def read_curve_file(path: Path) -> dict[int, dict[str, float]]:
-    """Return the points of a curve file by step; none where there is no file.
+    """Return the points of a curve file by step; empty without a file.
 
-    A last line that a kill cut short is left out.
+    An incomplete last line, from a killed process, is ignored.
     """
     points: dict[int, dict[str, float]] = {}
     if not path.is_file():
@@ -28,6 +28,6 @@ def read_curve_file(path: Path) -> dict[int, dict[str, float]]:
 
 
 def read_curve(folder: str | Path) -> tuple[CurvePoint, ...]:
-    """Return the curve of a trained model's folder by rising step, or nothing."""
+    """Return the curve in a trained model's folder, by step; possibly empty."""
     points = read_curve_file(Path(folder) / CURVE_FILE)
     return tuple(CurvePoint(step, points[step]) for step in sorted(points))

@@ -1,4 +1,4 @@
-"""The metric of the dev questions, which chooses the best step of a training."""
+"""The metric on dev questions that selects the best step of a training."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Out-of-fold training: every question is scored by a model that has not seen it."""
+"""Out-of-fold training: every question is scored by a model that was not trained on it."""
 
 from __future__ import annotations
 
@@ -31,11 +31,11 @@ ScoreModel = Callable[[Path, Exam], ScoreMatrix]
 
 @dataclass(frozen=True, slots=True)
 class Folds:
-    """What out-of-fold training gave.
+    """Result of out-of-fold training.
 
     Attributes:
         scores: Scores of all questions, each by the model of its fold, in the exam's order.
-        models: One model a fold.
+        models: One model per fold.
         fold_of: The fold of each question.
     """
 
@@ -56,22 +56,22 @@ def train_folds(
     seed: int = 0,
     announce: Callable[[int, int], None] = lambda n_done, n_all: None,
 ) -> Folds:
-    """Train one model a fold on all other folds, and let it score its own.
+    """Train one model per fold on the other folds, and score the fold with it.
 
-    The questions of a fold choose nothing: the best step is chosen on `dev`, which is no part of
-    the exam, or is the last. Questions with equal prompts are in one fold. A fold that is finished
-    is not trained again, and one that was stopped goes on.
+    Held-out questions do not select the best step: it is selected on `dev`, which must not
+    overlap the exam, or is the last step. Questions with equal prompts are in one fold. Finished
+    folds are reused, and interrupted ones resume.
 
     Args:
-        make_trainer: Makes the trainer of a fold, by its number from 0.
+        make_trainer: Creates the trainer of a fold, by its number from 0.
         exam: The questions, with answers and evidence.
-        n_folds: How many folds, at least 2.
-        folder: Gets `fold-0/`, `fold-1/`, ...: a model each, with its scores.
+        n_folds: Number of folds, at least 2.
+        folder: Gets `fold-0/`, `fold-1/`, ... with a model and its scores each.
         score: Scores questions by the model in a folder, such as `score_with("multiple-choice")`.
-        card: Fields of `ModelCard` that the caller knows.
-        dev: Questions that choose the best step.
-        seed: Of the folds.
-        announce: Called with how many folds are done, and how many there are.
+        card: Fields of `ModelCard` set by the caller.
+        dev: Questions that select the best step.
+        seed: Random seed of the folds.
+        announce: Called with the number of finished folds, and the total.
 
     Raises:
         ExamError: There are fewer questions than folds.
@@ -84,13 +84,13 @@ def train_folds(
         train = exam.subset(np.setdiff1d(everyone, held_out).tolist())
         asked = exam.subset(held_out.tolist())
         place = folder / f"fold-{number}"
-        # The card names what this model saw, not what its fellows did.
+        # The card records the training data of this fold's model only.
         seen = {**card.get("data", {}), "train": train.content_hash}
         model = read_trained_model(place) or make_trainer(number).fit(
             train, dev, place, card={**card, "data": seen}, tracker=NoTracker()
         )
-        wait_for_all()  # the first process has written the model by then
-        # A Trainer and its callbacks hold one another; five models left lying are gigabytes.
+        wait_for_all()  # the first process has written the model by now
+        # A Trainer and its callbacks form a reference cycle, which would keep five models alive.
         gc.collect()
         models.append(model)
         parts.append(_scores(place, asked, score, model))
@@ -104,7 +104,7 @@ def train_folds(
 
 
 def out_of_fold_metadata(solver: str, exam: Exam) -> dict[str, str]:
-    """Return what a file of out-of-fold scores says of itself, rows in the order of the exam."""
+    """Return the metadata of a file of out-of-fold scores, rows in the order of the exam."""
     return {
         "solver": solver,
         "out_of_fold": "true",
@@ -114,10 +114,10 @@ def out_of_fold_metadata(solver: str, exam: Exam) -> dict[str, str]:
 
 
 def score_with(solver: str, settings: dict[str, Any] | None = None) -> ScoreModel:
-    """Return what scores questions by the model in a folder, as an exam does.
+    """Return a function that scores questions by the model in a folder.
 
     Args:
-        solver: Name of the solver that the model is for.
+        solver: Name of the model's solver.
         settings: Its settings beside `model`.
     """
 

@@ -1,4 +1,4 @@
-"""More wrong options: those of other questions that are nearest to the right one."""
+"""Mining of hard negatives: options of other questions that are most similar to the right one."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ from llmexam.settings.base import Settings
 Encode = Callable[[Sequence[str]], NDArray[np.float32]]
 
 _QUESTIONS_AT_ONCE = 256
-# Near texts that are looked at, for each one that is wanted: some are of the same prompt.
+# Candidates per requested negative, because some have the same prompt and are skipped.
 _SPARE = 20
 
 
 class HardNegativeSettings(Settings):
-    """Options of other training questions that are near to the right one, as more wrong options."""
+    """Settings of hard-negative mining."""
 
     n: int = Field(2, ge=1, le=20, description="number of hard negatives per question")
     by: Literal["words", "meaning"] = Field(
@@ -37,16 +37,16 @@ class HardNegativeSettings(Settings):
 def hard_negatives(
     exam: Exam, settings: HardNegativeSettings | None, *, encode: Encode | None = None
 ) -> list[list[str]]:
-    """Return further wrong options for each question, nearest first; there may be too few.
+    """Return hard negatives for each question, most similar first, possibly fewer than requested.
 
-    They come from questions with another prompt, for those of the same prompt may be right here
-    too. None says what an option of the question says, and no two say the same, case and
-    punctuation aside.
+    They come from questions with another prompt, because options of the same prompt may be right
+    too. Duplicates of each other and of the question's options are left out, compared without
+    case and punctuation.
 
     Args:
-        exam: The training questions; one without an answer gets none.
-        settings: How many, and what near means; None gives none.
-        encode: Texts to unit vectors, for `by: meaning`; the bundled bi-encoder if not given.
+        exam: The training questions; those without an answer get none.
+        settings: Number and similarity measure; None gives none.
+        encode: Maps texts to unit vectors, for `by: meaning`; None for the bundled bi-encoder.
     """
     if settings is None:
         return [[] for _ in exam]
@@ -104,7 +104,7 @@ def _by_meaning(
 
 
 def _nearest(nearness: NDArray[Any], n: int) -> Iterator[NDArray[np.int64]]:
-    """Yield the places of the n highest of each row, best first; nothing that is not near."""
+    """Yield the indices of the n highest positive values of each row, best first."""
     for row in nearness:
         some = np.argpartition(-row, n - 1)[:n] if n < len(row) else np.arange(len(row))
         order = some[np.lexsort((some, -row[some]))]

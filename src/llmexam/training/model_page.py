@@ -1,4 +1,4 @@
-"""The page of a model for people, in the form that Hugging Face shows: README.md."""
+"""The README.md of a trained model, in the format of Hugging Face model pages."""
 
 from __future__ import annotations
 
@@ -24,11 +24,11 @@ _LIMITS = (
 
 
 def model_page(card: ModelCard, notes: Sequence[str] = ()) -> str:
-    """Return the page of a model as Markdown, with the front matter that the hub reads.
+    """Return the README of a model as Markdown, with front matter for the hub.
 
     Args:
-        card: What the model says of itself.
-        notes: What a person should know, such as how much was cut.
+        card: The model card.
+        notes: Notes for the user, such as the amount of truncation.
     """
     task, library = _TASKS.get(card.family, ("", "llmexam"))
     front: dict[str, Any] = {"library_name": library, "tags": ["llmexam", card.family]}

@@ -1,8 +1,8 @@
-"""Passages that help to answer a question, and hard negatives: found for it, but of no help.
+"""Relevant passages and hard negatives of a question, for training rerankers.
 
-Who judges which passage answers a question? Where people did, their judgements count. Where they
-did not, the words do: a passage that has the words of the right option, and those of no wrong
-one, most likely tells why it is right. Passages in between are left out: they would teach noise.
+Relevance is taken from human judgements if there are any. Otherwise it is estimated from words: a
+passage with the words of the right option and of no wrong one is most likely relevant. Ambiguous
+passages are left out, because they would add label noise.
 """
 
 from __future__ import annotations
@@ -19,10 +19,10 @@ from llmexam.evidence.judgements import Judgements
 from llmexam.exam.normalise import normalise, words_of
 from llmexam.exam.question import Passage, Question
 
-# Words longer than this lose their ending, so that "scatters" meets "scattering".
+# Words are cut to this length as a crude stemmer, so that "scatters" matches "scattering".
 _STEM_CHARACTERS = 6
 _SHORT = re.compile(r"^(?:\D{1,2}|the|and|for|with|that|this|from|are|was|its)$")
-# A passage with less than this share of the right option's own words is of no help.
+# Below this share of the right option's distinctive words, a passage is a negative.
 _LITTLE_COVER = 0.34
 
 
@@ -88,7 +88,7 @@ def sort_by_judgements(
 
 
 def cut_passages(passages: Sequence[Passage], tokens: int | None) -> list[Passage]:
-    """Return passages of at most so many words; longer ones are cut at ends of sentences."""
+    """Return passages of at most this many words; longer ones are split at sentence ends."""
     if tokens is None:
         return list(passages)
     return [
@@ -128,7 +128,7 @@ def choose_negatives(
 
 
 def _apart(good: list[Passage], bad: list[Passage]) -> SortedPassages:
-    """Leave out repeats, and bad passages that say what a good one says."""
+    """Remove duplicates, and negatives that duplicate a relevant passage."""
     said: set[str] = set()
     kept: tuple[list[Passage], list[Passage]] = ([], [])
     for place, passages in enumerate((good, bad)):

@@ -1,4 +1,4 @@
-"""What to look at before a training, because afterwards it costs a training."""
+"""Checks of data and losses before and after a training."""
 
 from __future__ import annotations
 
@@ -19,17 +19,17 @@ from llmexam.exam.normalise import normalise
 from llmexam.training.protocol import CurvePoint
 
 NEAR_THRESHOLD = 0.7
-# From this much of the evidence cut on, it is a warning and not a note.
+# Share of truncated evidence from which the finding is a warning.
 _MUCH_CUT = 0.5
 _LEAKS = ("same question", "same prompt", "near duplicate")
-# How far the loss of a softmax may be from that of even scores: the first one, and the last one
-# of a model that learned nothing.
+# Tolerances of the softmax loss to that of uniform scores: of the first step of a new head, and of
+# the last step of a model that learned nothing.
 FIRST_LOSS_TOLERANCE, STUCK_TOLERANCE = 0.5, 0.01
 
 
 @dataclass(frozen=True, slots=True)
 class Checked:
-    """Training questions that were looked at.
+    """Checked training questions.
 
     Attributes:
         train: The questions to train on: each once, none of those that are graded later.
@@ -47,7 +47,7 @@ class Checked:
 def check_training_exam(
     train: Exam, graded: Mapping[str, Exam], *, drop_leaks: bool = False, seed: int = 0
 ) -> Checked:
-    """Look at training questions, and leave out those that must not be trained on.
+    """Check training questions, and remove those that must not be trained on.
 
     Args:
         train: The questions.
@@ -106,7 +106,7 @@ def require_trainable(exam: Exam) -> None:
 
 
 def without_repeats(exam: Exam) -> Exam:
-    """Return an exam without questions that say what an earlier one says.
+    """Return an exam without duplicate questions.
 
     The order of the options and the evidence make no difference; the right option does.
     """
@@ -117,7 +117,7 @@ def without_repeats(exam: Exam) -> Exam:
 
 
 def check_evidence_cut(share_cut: float, n_truncated: int, n_questions: int) -> Finding | None:
-    """Return how much of the evidence does not fit, or None where all does.
+    """Return a finding of truncated evidence, or None.
 
     Args:
         share_cut: Share of the evidence's tokens that is cut, 0 to 1.
@@ -135,7 +135,7 @@ def check_evidence_cut(share_cut: float, n_truncated: int, n_questions: int) -> 
 
 
 def require_full_precision(model: Any) -> None:
-    """Check that no parameter that is trained has 16 bits.
+    """Check that no trained parameter has 16 bits.
 
     transformers 5 loads weights in the type they were saved in. Updates of 16-bit weights are
     lost in rounding, and the loss stays at that of even scores; autocast brings the same speed.
@@ -170,7 +170,7 @@ def expected_first_loss(n_options: Sequence[int]) -> float:
 
 
 def check_first_loss(curve: Sequence[CurvePoint], n_options: Sequence[int]) -> Finding | None:
-    """Return a warning if a new softmax head did not begin near even scores.
+    """Return a warning if the first loss of a new softmax head is far from uniform scores.
 
     Args:
         curve: What was measured; its first point is that of the first step.
@@ -190,7 +190,7 @@ def check_first_loss(curve: Sequence[CurvePoint], n_options: Sequence[int]) -> F
 
 
 def check_stuck(curve: Sequence[CurvePoint], n_options: Sequence[int]) -> Finding | None:
-    """Return a warning if a softmax ended where even scores are: nothing was learned.
+    """Return a warning if the last softmax loss equals that of uniform scores.
 
     Args:
         curve: What was measured.

@@ -1,4 +1,4 @@
-"""What every trainer takes and gives."""
+"""Interface of trainers."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from llmexam.tracking.tracker import Tracker
 
 @dataclass(frozen=True, slots=True)
 class CurvePoint:
-    """What was measured at one step.
+    """Values logged at one step.
 
     Attributes:
         step: Updates of the weights so far.
@@ -50,7 +50,7 @@ class TrainedModel:
 
 @dataclass(frozen=True, slots=True)
 class Estimate:
-    """What a training would take, from its data and a few timed steps.
+    """Estimated cost of a training.
 
     Attributes:
         n_questions: Questions of one epoch.
@@ -74,7 +74,7 @@ class Estimate:
 
 
 class Trainer(Protocol):
-    """Trains one family. Made from its settings alone; `settings_class` names their class.
+    """Interface of trainers, created from settings of `settings_class`.
 
     `card` says what is known before: base model, evidence, data, command. `fit` completes it.
     """
@@ -98,7 +98,7 @@ class Trainer(Protocol):
             dev: Questions that choose the best step and stop early, or None.
             folder: Where the model goes; `folder/checkpoints` holds what a resume needs.
             card: Fields of `ModelCard` that the caller knows.
-            tracker: Told of every curve point.
+            tracker: Experiment tracker that receives every point of the curve.
             resume: Resume from the newest complete checkpoint, if there is one.
         """
         ...
@@ -123,5 +123,5 @@ class TrainerClass(Protocol):
     settings_class: type[Settings]
 
     def __call__(self, settings: Any) -> Trainer:
-        """Make a trainer."""
+        """Create a trainer."""
         ...

@@ -1,4 +1,4 @@
-"""All trainers by the name of what they train: a solver, or the reranker of evidence."""
+"""Registry of trainers by family: a solver, or `reranker`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Settings that every gradient-trained family has."""
+"""Settings of all gradient-trained families."""
 
 from __future__ import annotations
 

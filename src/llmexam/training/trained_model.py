@@ -1,4 +1,4 @@
-"""The folder of a trained model: weights, tokenizer, card, and a page for people."""
+"""The folder of a trained model: weights, tokenizer, card and README."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def write_trained_model(
     dev_scores: ScoreMatrix | None = None,
     notes: Sequence[str] = (),
 ) -> TrainedModel:
-    """Write a trained model into its folder, then remove what only a resume needs.
+    """Write a trained model into its folder, then delete checkpoints.
 
     The card is moved in last: a folder that has one is whole. Of several processes only
     the first writes.
@@ -89,7 +89,7 @@ def _write(model: TrainedModel, save: Callable[[Path], None], tokenizer: Any) ->
 
 
 def read_trained_model(folder: Path) -> TrainedModel | None:
-    """Return the trained model of a folder, or None if its training is not finished.
+    """Return the trained model of a folder, or None if the training is unfinished.
 
     Raises:
         ModelError: The card is damaged.

@@ -1,1 +1,1 @@
-"""Workflows: plain functions that wire the rooms together, one a command."""
+"""Workflows: one function per command, which connects the other packages."""

@@ -1,4 +1,4 @@
-"""Compare two predictions of one exam, paired."""
+"""Paired comparison of two predictions of an exam."""
 
 from __future__ import annotations
 

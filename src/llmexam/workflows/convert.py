@@ -1,4 +1,4 @@
-"""Write an exam in another form, whole or dealt into parts."""
+"""Convert an exam to another format, optionally split into parts."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Make a trained reader small and fast for a CPU, and show what that changes."""
+"""Export a trained reader to a fast CPU runtime, and compare its scores."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which files of a run's or a training's folder are its own, to be written and deleted."""
+"""Files that a run or training owns in its folder and may overwrite and delete."""
 
 from __future__ import annotations
 

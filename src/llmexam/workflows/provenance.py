@@ -1,4 +1,4 @@
-"""What a report says about where a result comes from."""
+"""Provenance of a result, for reports."""
 
 from __future__ import annotations
 

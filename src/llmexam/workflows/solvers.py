@@ -1,4 +1,4 @@
-"""List the solvers that are there."""
+"""List the available solvers."""
 
 from __future__ import annotations
 

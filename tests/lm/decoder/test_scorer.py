@@ -40,7 +40,7 @@ def plain(decoder, request):
 def assert_plain(decoder, groups, found, tolerance=2e-5):
     for group, rows in zip(groups, found, strict=True):
         for request, row in zip(group, rows, strict=True):
-            assert row.shape == (len(request.asked),)
+            assert row.shape == (len(request.targets),)
             np.testing.assert_allclose(row, plain(decoder, request), atol=tolerance)
 
 
@@ -134,7 +134,7 @@ def test_logits_are_made_only_where_they_are_asked_for(llama, monkeypatch):
     monkeypatch.setattr(llama.head, "logits", lambda s: rows.append(len(s)) or logits(s))
     scorer = LikelihoodScorer(llama)
     scorer.score(make_groups())
-    assert sum(rows) == scorer.work.asked
+    assert sum(rows) == scorer.work.targets
 
 
 def test_logits_are_made_a_few_rows_at_a_time(llama):

@@ -12,7 +12,7 @@ def test_what_requests_share_is_there_once():
     assert trie.depth.tolist() == [0, 1, 2, 3, 3]
     assert trie.n_trunk == 3
     assert [s.tolist() for s in trie.states] == [[1, 2, 3], [1, 2, 4]]
-    assert [a.tolist() for a in trie.asked] == [[3, 4, 9], [3, 5, 9]]
+    assert [a.tolist() for a in trie.targets] == [[3, 4, 9], [3, 5, 9]]
 
 
 def test_letters_after_one_prompt_need_no_branch():

@@ -269,10 +269,10 @@ def test_too_little_memory_for_streamed_layers_is_told(folder):
 def test_questions_without_content_are_asked_once_for_all_calls(folder):
     one = solver(folder, calibrate=True)
     one.score(QUESTIONS[:3])
-    first = one.scorer.work.asked
+    first = one.scorer.work.targets
     one.score(QUESTIONS[3:])
     # Three questions and the one without content, then three questions.
-    assert (one.scorer.work.asked - first) * 4 == first * 3
+    assert (one.scorer.work.targets - first) * 4 == first * 3
     groups = solver(folder, calibrate=True).requests(QUESTIONS)
     assert sum(len(group) for group in groups) == 5 * 6 + 5
 
@@ -341,5 +341,5 @@ def test_a_blank_option_is_as_likely_as_that_nothing_follows(folder, tmp_path, c
     question = Question("q", "What is it?", (" iron", "", " salt"))
     one = solver(folder, template=str(bare), norm="sum", chat=chat)
     ((_, blank, _),) = one.requests([question])
-    assert blank.asked == (one.scorer.tokenizer.eos_token_id,)
+    assert blank.targets == (one.scorer.tokenizer.eos_token_id,)
     assert np.isfinite(one.score([question]).values[0]).all()

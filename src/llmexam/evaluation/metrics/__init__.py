@@ -1,4 +1,4 @@
-"""Metrics: each is one object in one file, listed in `registry.py`."""
+"""Metrics: one object and one file each, listed in `registry.py`."""
 
 from llmexam.evaluation.metrics.accuracy import Accuracy
 from llmexam.evaluation.metrics.accuracy_at_k import AccuracyAtK

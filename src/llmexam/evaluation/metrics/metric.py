@@ -1,4 +1,4 @@
-"""What a metric is: one object that values each item, whatever items and predictions are."""
+"""The interface of metrics: one object that returns a value per item."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ class Metric(Protocol[Items, Predictions]):
 
 
 def describe(metric: Metric[Items, Predictions]) -> MetricInfo:
-    """Return what results say of a metric."""
+    """Return the description of a metric that results contain."""
     return MetricInfo(
         name=metric.name,
         label=metric.label,
@@ -75,5 +75,5 @@ def item_values(
 
 
 def _finite(bound: float) -> float | None:
-    # JSON has no infinity.
+    # JSON has no infinity, so an open bound is null.
     return bound if isfinite(bound) else None

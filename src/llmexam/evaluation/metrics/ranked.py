@@ -13,10 +13,10 @@ from llmexam.exam.exam import Exam
 
 
 class RankMetric(ABC):
-    """A metric of a ranking of options of which one is right: implements `Metric`.
+    """Base class of metrics that depend on the rank of the one right option.
 
     A subclass sets `name`, `label` and `explanation` and defines `at_rank`; values, chance level,
-    greedy ensemble weights and the choices of a ranker's training follow from it.
+    greedy ensemble weights and model selection of rankers are derived from it.
 
     Attributes:
         name: Identifier of letters, digits and `_`, such as `map_at_3`.
@@ -37,8 +37,8 @@ class RankMetric(ABC):
         """Return the value of questions whose right option has these ranks.
 
         Args:
-            ranks: Ranks from 1; infinity where the right option was not ranked. Options with
-                equal scores may share a mean rank such as 1.5.
+            ranks: Ranks from 1; infinity if the right option was not ranked. Ties may have a mean
+                rank such as 1.5.
         """
 
     def values(self, items: Exam, predictions: Rankings, /) -> Floats:
@@ -52,7 +52,7 @@ class RankMetric(ABC):
     def chance(self, items: Exam, /) -> Floats:
         """Return the expected value of each question under a random order of its options.
 
-        Each of n ranks has the probability 1/n.
+        Each of n ranks has probability 1/n.
 
         Raises:
             ExamError: There are no questions.

@@ -24,7 +24,7 @@ _BUILT_IN: Mapping[str, Callable[[int], RankMetric]] = {
 def choice_metrics(k: int = 3) -> tuple[RankMetric, ...]:
     """Return all metrics of multiple choice: built-in ones, then those of installed packages.
 
-    The first is the primary metric: it ranks solvers, and comparisons are about it.
+    The first is the primary metric: solvers are ranked and compared by it.
 
     Args:
         k: How many of the first options count, for metrics that have a k.
@@ -48,7 +48,7 @@ def choice_metric(name: str, k: int = 3) -> RankMetric:
 
 
 def metric_label(name: str) -> str:
-    """Return the label of a metric from its name in files; the name if it is not known.
+    """Return the label of a metric by its name in files, or the name if there is no such metric.
 
     >>> metric_label("map_at_5"), metric_label("other")
     ('MAP@5', 'other')
@@ -59,7 +59,7 @@ def metric_label(name: str) -> str:
 
 
 def _factories() -> dict[str, Callable[[int], RankMetric]]:
-    # A package cannot take the name of a built-in metric.
+    # A built-in metric takes precedence over a plug-in of the same name.
     outside = {
         point.name: point.load()
         for point in entry_points(group=ENTRY_POINT_GROUP)

@@ -1,4 +1,4 @@
-"""How text becomes the terms of a sparse index, and which terms of a query are looked up."""
+"""Text analysis of a sparse index, and selection of query terms."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from llmexam.settings.base import Settings
 if TYPE_CHECKING:
     import tantivy
 
-# Kept in the manifest: an index whose terms were made in another way cannot be searched.
+# Stored in the manifest: queries must be analysed in the same way as the indexed passages.
 ANALYSIS: Mapping[str, Any] = {
     "tokens": "runs of letters and digits",
     "longest_token_bytes": 60,
@@ -43,7 +43,7 @@ class SearchSettings(Settings):
 
 
 def build_analyzer(*, stop_words: bool) -> tantivy.TextAnalyzer:
-    """Return the analyzer for passages, or (with `stop_words` dropped) the one for queries."""
+    """Return the analyzer for passages, or the one for queries, which drops stop words."""
     import tantivy
 
     builder = (
@@ -70,7 +70,7 @@ def idf(document_frequency: int, n_passages: int) -> float:
 
 
 def worth_per_occurrence(document_frequency: int, n_passages: int) -> float:
-    """Return what looking up a term brings for what it costs: idf / sqrt(entries read).
+    """Return the value of a query term per cost of reading its postings: idf / sqrt(postings).
 
     >>> round(worth_per_occurrence(4, 10), 3)
     0.447
@@ -84,18 +84,18 @@ def choose_terms(
     n_passages: int,
     settings: SearchSettings,
 ) -> list[tuple[str, int]]:
-    """Return the terms of a query to look up, with how often each occurs in it.
+    """Return the query terms to search for, with the number of occurrences of each.
 
-    A term brings at most occurrences x idf to a score (times a constant) and costs as many
-    entries as passages it is in. While the budget lasts, terms are taken in order of occurrences
-    x `worth_per_occurrence`; the first always is, and one that does not fit is passed over. Ties
-    go by alphabet; terms that no passage has are left out.
+    A term adds at most occurrences x idf to a score (times a constant), and reading it costs one
+    posting per passage that contains it. Terms are taken in descending order of occurrences x
+    `worth_per_occurrence` while they fit the budget; a term that does not fit is skipped, and the
+    first one is always taken. Ties are broken alphabetically; terms of no passage are left out.
 
     Args:
         tokens: The terms of the query, repeated as in the query.
-        look_up: Gives a term's document frequency and its `worth_per_occurrence`.
+        look_up: Returns the document frequency of a term and its `worth_per_occurrence`.
         n_passages: Passages in the index.
-        settings: The budget.
+        settings: The budget of postings.
     """
     worth = []
     n_entries = 0

@@ -36,7 +36,7 @@ from llmexam.settings.base import Settings
 from llmexam.storage.atomic import atomic_path
 
 _SEED = 20230711
-# faiss asks for 39 to 256 training points a list.
+# faiss recommends 39 to 256 training points per list and warns about fewer.
 _POINTS_PER_LIST = 64
 
 
@@ -83,28 +83,29 @@ class DenseIndex:
         chunking: dict[str, int] | None = None,
         sources: Sequence[Source] = (),
     ) -> Self:
-        """Build an index beside its place and move it there when it is whole.
+        """Build an index in a temporary folder and move it into place when it is complete.
 
-        Vectors wait in a file until their number is known, so memory holds a batch and, at the
-        end, the index itself: `4 x dim` bytes a passage where flat, `dim` where in lists.
+        Vectors are first written to a temporary file, so memory holds one batch and finally the
+        index: per passage `4 x dim` bytes if flat, `dim` bytes if in lists.
 
         Args:
-            folder: Where the index shall be; an index there is replaced.
+            folder: Folder of the index; an index there is replaced.
             passages: Read once, in a stream.
-            encoder: What turns texts into unit vectors.
+            encoder: Encodes texts as unit vectors.
             settings: Batches and layout.
             chunking: Chunk size and overlap, for the manifest.
             sources: Corpus files, for the manifest.
 
         Raises:
-            EvidenceIndexError: There are no passages, the folder holds other things than an
-                index, or another process is writing there.
+            EvidenceIndexError: There are no passages, the folder holds files that are not of an
+                index, or another process is writing to it.
             MissingDependencyError: faiss is not installed.
         """
         _faiss()
         settings = settings or DenseSettings()
         with built_folder(folder) as temporary:
             PassageStore.create(temporary)
+            # Flat or inverted lists? The number of passages decides, at the end of the stream.
             spool = temporary / "vectors.f32"
             hashed = PassagesHash()
             with PassageStore.open(temporary) as store, spool.open("wb") as stream:
@@ -146,8 +147,8 @@ class DenseIndex:
         """Open an index to search it with the encoder that built it.
 
         Raises:
-            EvidenceIndexError: The folder is no index.
-            IndexMismatchError: It is of another kind or version, or other weights built it.
+            EvidenceIndexError: The folder is not an index.
+            IndexMismatchError: Its kind, version or the weights that built it differ.
             CorruptIndexError: Its files are damaged or missing.
             MissingDependencyError: faiss is not installed.
         """
@@ -180,12 +181,13 @@ class DenseIndex:
                 file=file,
                 hint=REBUILD,
             )
+        # Flat indexes compare with every vector and have no `nprobe`.
         if hasattr(index, "nprobe"):
             index.nprobe = (settings or DenseSettings()).n_probe
         return cls(path, manifest, encoder, index)
 
     def search(self, queries: Sequence[str], k: int) -> list[list[Passage]]:
-        """Return the k nearest passages for every query, best first, each with its cosine.
+        """Return the k nearest passages for every query, best first, with cosine similarities.
 
         Raises:
             EvidenceIndexError: k is below 1.
@@ -197,6 +199,7 @@ class DenseIndex:
         wanted = self._encoder.encode(list(queries), kind="query")
         scores, numbers = self._vectors.search(np.ascontiguousarray(wanted), min(k, len(self)))
         with PassageStore.open(self.folder) as store:
+            # faiss fills up with -1 where the visited lists hold fewer than k vectors.
             texts = store.get(np.unique(numbers[numbers >= 0]).tolist())
         return [
             [
@@ -214,15 +217,17 @@ class DenseIndex:
         *,
         sources: Sequence[Source] = (),
     ) -> int:
-        """Add passages and return how many; a document that is there already is replaced.
+        """Add passages and return how many; documents that exist already are replaced.
 
-        The file of vectors is written anew, and takes the place of the old one together with
-        the texts: a process that is killed leaves the index as it was.
+        The vectors are written to a new file, which replaces the old one in the same transaction
+        as the texts, so a killed process leaves the index unchanged.
         """
         settings = settings or DenseSettings()
         n_added = 0
         whole = self.manifest.chunking is None
         with self._changing(sources) as (store, hashed):
+            # Passages of a document are consecutive, so its old passages are deleted once, when
+            # its first new passage arrives, and not again in the next batch.
             document = None
             stream = hashed.read(passages)
             for batch, vectors in _encoded(stream, self._encoder, settings.batch):
@@ -239,27 +244,28 @@ class DenseIndex:
         return n_added
 
     def delete(self, ids: Iterable[str]) -> int:
-        """Delete documents or passages by their id; return how many passages went.
+        """Delete documents or passages by id; return the number of deleted passages.
 
-        An id that names a document stands for that document only, even where another document
-        has a passage of the same id: document `a#0`, and the first passage of document `a`.
+        A document takes precedence over a passage of another document with the same id: `a#0`
+        can be a document, and also the first passage of document `a`.
         """
         with self._changing(()) as (store, hashed):
             return self._forget(store.remove(hashed.delete(ids)))
 
     def _forget(self, numbers: Sequence[int]) -> int:
-        """Remove vectors by their numbers; return how many."""
+        """Remove vectors by number; return how many were removed."""
         if numbers:
             self._vectors.remove_ids(np.array(numbers, dtype=np.int64))
         return len(numbers)
 
     @contextmanager
     def _changing(self, sources: Sequence[Source]) -> Iterator[tuple[PassageStore, PassagesHash]]:
-        """Hold the index, let the caller change it, and put vectors and texts on disk together."""
+        """Lock the index, yield its store for changes, and commit vectors and texts together."""
         with held_for_writing(self.folder):
             before = self.manifest
             hashed = PassagesHash(index_hash(self.folder))
-            # A kill between the texts and the last manifest leaves texts that no hash tells of.
+            # A process killed between the commit of the texts and the last manifest would leave a
+            # stale hash. The empty hash makes `index_hash` read the files instead.
             before.changed(len(self), (), passages_hash="").write(self.folder)
             try:
                 with PassageStore.open(self.folder) as store:
@@ -268,7 +274,7 @@ class DenseIndex:
                     store.vectors = _write_vectors(self.folder, self._vectors, _number_of(old) + 1)
                     n_passages = len(store)
             except BaseException:
-                # The vectors in memory went further than those on disk.
+                # The vectors in memory have the changes already; the store on disk rolled back.
                 self._vectors = type(self).open(self.folder, self._encoder)._vectors
                 before.write(self.folder)
                 raise
@@ -309,7 +315,8 @@ def _index_of(vectors: NDArray[np.float32], settings: DenseSettings) -> Any:
     if n <= settings.flat_limit:
         index = faiss.IndexIDMap2(faiss.IndexFlatIP(dim))
     else:
-        # About 4 sqrt(n) lists balance choosing lists and reading them (faiss guidelines).
+        # About 4 sqrt(n) lists balance the cost of selecting and of scanning lists (faiss
+        # guidelines); with few vectors, the training points per list set the limit.
         n_lists = max(1, min(int(4 * n**0.5), n // _POINTS_PER_LIST))
         index = faiss.IndexIVFScalarQuantizer(
             faiss.IndexFlatIP(dim),
@@ -318,6 +325,7 @@ def _index_of(vectors: NDArray[np.float32], settings: DenseSettings) -> Any:
             faiss.ScalarQuantizer.QT_8bit,
             faiss.METRIC_INNER_PRODUCT,
         )
+        # Fixed seeds for k-means and its sample: the same corpus gives the same index.
         index.cp.seed = _SEED
         random = np.random.default_rng(_SEED)
         n_points = min(n, max(n_lists * _POINTS_PER_LIST, 1000))
@@ -329,12 +337,13 @@ def _index_of(vectors: NDArray[np.float32], settings: DenseSettings) -> Any:
 
 
 def _write_vectors(folder: Path, index: Any, number: int) -> tuple[str, int]:
+    # A new name for every version: the store's transaction decides which file is valid.
     name = f"vectors-{number}.faiss"
     with atomic_path(folder / name) as temporary:
         try:
             _faiss().write_index(index, str(temporary))
         except RuntimeError as error:
-            # faiss tells of a full disk in words only.
+            # faiss raises RuntimeError for a full disk; the caller expects an OSError with ENOSPC.
             raise OSError(errno.ENOSPC, f"cannot be written: {error}", str(folder / name)) from None
     return name, (folder / name).stat().st_size
 

@@ -1,4 +1,4 @@
-"""The folder of an index: built whole beside its place, held by one writer, checked for damage."""
+"""Index folders: atomic replacement, a lock for one writer, and checks for damaged files."""
 
 from __future__ import annotations
 
@@ -18,28 +18,29 @@ from llmexam.storage.hashing import hash_file, hash_json
 from llmexam.storage.locking import lock_folder
 
 _LOCK = ".lock"
-# The last four bytes of every tantivy file; before them stands the length of its footer, which
-# is JSON and holds the CRC-32 of what comes before it.
+# The last four bytes of every tantivy file. The four bytes before them are the length of a JSON
+# footer, which holds the CRC-32 of the file's contents.
 _MAGIC = (1337).to_bytes(4, "little")
 _OWN_FILE = re.compile(
-    # Of both kinds; temporary names are those of `atomic_path` and of tantivy.
+    # Files of both kinds of index, with the temporary names that `atomic_path` and tantivy use.
     r"(manifest\.json|(tantivy/)?\.[^/]*(lock|tmp[^/]*))"
     r"|(vectors(-\d+\.faiss|\.f32)|passages\.sqlite(-journal|-wal|-shm)?)"
     r"|tantivy/(meta\.json|\.managed\.json|[0-9a-f]{32}(\.\d+)?\.[a-z]+)"
 )
-# Reading this much takes a fraction of a second; of larger files only the end is looked at.
+# Checksums of files up to this size take a fraction of a second; of larger files only the footer
+# is checked.
 _CHECKED_BYTES = 256_000_000
 
 
 @contextmanager
 def held_for_writing(folder: Path) -> Iterator[None]:
-    """Hold an index for this process.
+    """Lock an index for writing by this process.
 
     Raises:
         EvidenceIndexError: Another process is writing into it.
     """
     with ExitStack() as held:
-        # Only taking the lock is in `try`: what happens under it keeps its own errors.
+        # Only taking the lock is inside `try`: errors of the caller's block pass through unchanged.
         try:
             held.enter_context(lock_folder(folder))
         except RunError:
@@ -52,13 +53,13 @@ def held_for_writing(folder: Path) -> Iterator[None]:
 
 
 def index_hash(folder: str | Path) -> str:
-    """Return a hash of all that an index holds: equal hashes give equal search results.
+    """Return a hash of the contents of an index: equal hashes give equal search results.
 
     An index of layout version 1, or one whose last change was interrupted, has no hash of its
     passages. Its files are hashed instead, so that no change to them is missed.
 
     Raises:
-        EvidenceIndexError: The folder is no index, or its manifest cannot be used.
+        EvidenceIndexError: The folder is not an index, or its manifest is invalid.
     """
     path = Path(folder)
     manifest = read_manifest(path)
@@ -70,13 +71,13 @@ def index_hash(folder: str | Path) -> str:
 
 @contextmanager
 def built_folder(folder: str | Path) -> Iterator[Path]:
-    """Yield an empty folder beside `folder`; on success it takes its place, on failure it goes.
+    """Yield an empty folder that replaces `folder` on success and is deleted on failure.
 
-    What a killed process left of an earlier try is cleared first. A link stays one: the folder
-    it leads to is replaced.
+    Leftovers of a killed process are deleted first. If `folder` is a symbolic link, the link
+    stays and its target is replaced.
 
     Raises:
-        EvidenceIndexError: Something other than an index is there, or another process builds it.
+        EvidenceIndexError: `folder` is something other than an index, or another process builds it.
     """
     target = Path(folder).resolve()
     temporary, old = (target.with_name(f".{target.name}.{kind}") for kind in ("building", "old"))
@@ -97,10 +98,10 @@ def built_folder(folder: str | Path) -> Iterator[Path]:
 
 
 def damage(data: Path) -> CorruptIndexError | None:
-    """Return what is wrong with the files of a tantivy index, or None.
+    """Return the first fault in the files of a tantivy index as an error, or None.
 
-    It looks at the list of segments and at the end of every file of theirs, which finds missing,
-    cut and blanked files; files of up to 256 MB are read, to compare their checksums.
+    The list of segments and the footer of each file show missing, truncated and zeroed files;
+    the checksum is compared for files of up to 256 MB.
     """
     meta = data / "meta.json"
     try:
@@ -174,10 +175,10 @@ def _sync(folder: Path) -> None:
 
 
 def _require_index_or_nothing(folder: Path) -> None:
-    """Check that nothing but files of an index is lost when a folder is replaced.
+    """Check that a folder to be replaced holds only files of an index.
 
     Raises:
-        EvidenceIndexError: There is a file, or a folder that holds something else.
+        EvidenceIndexError: It is a file, or a folder that holds something else.
     """
     if not folder.exists():
         return
@@ -189,7 +190,7 @@ def _require_index_or_nothing(folder: Path) -> None:
         if path.is_symlink() or not path.is_dir()
     }
     foreign = sorted(name for name in names if not _OWN_FILE.fullmatch(name))
-    # Many programs have a `manifest.json`: alone it does not make an index.
+    # Many programs write a `manifest.json`, so that file alone does not prove an index.
     if not foreign and names - {_LOCK} == {FILE_NAME}:
         foreign = [FILE_NAME]
     if foreign:
@@ -201,7 +202,7 @@ def _require_index_or_nothing(folder: Path) -> None:
 
 
 def _put_in_place(temporary: Path, target: Path, old: Path) -> None:
-    # A folder with files in it cannot be replaced in one step, so the old one steps aside first.
+    # `rename` cannot replace a folder that is not empty, so the old one is moved away first.
     if target.exists():
         shutil.rmtree(old, ignore_errors=True)
         target.replace(old)

@@ -1,4 +1,4 @@
-"""What an index was built from: `manifest.json` beside its files, checked before they are read."""
+"""`manifest.json` of an index: kind, encoder, sources and hashes, checked before it is opened."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ from llmexam.storage.hashing import hash_json
 FORMAT_VERSION = 2
 _READABLE_VERSIONS = (1, 2)
 FILE_NAME = "manifest.json"
-# Stands in the file beside the fields of the manifest: SHA-256 of them all.
+# Key of the checksum in the file: SHA-256 of all other fields.
 _CHECKSUM = "checksum"
 
 
 class Source(BaseModel):
-    """One corpus file an index was made from."""
+    """One corpus file that was indexed."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -30,7 +30,7 @@ class Source(BaseModel):
 
 
 class EncoderRecord(BaseModel):
-    """The model that made the vectors of a dense index, and how they are kept."""
+    """Encoder of a dense index, and the storage format of its vectors."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -43,13 +43,13 @@ class EncoderRecord(BaseModel):
 
 
 class Manifest(BaseModel):
-    """What an index holds and how it was made.
+    """Contents and origin of an index.
 
     Attributes:
         format: Version of the layout on disk.
         kind: Name of the kind of index: sparse (BM25) or dense (vectors).
-        analysis: How text became terms (sparse).
-        encoder: What made the vectors (dense).
+        analysis: Text analysis, by step (sparse).
+        encoder: Encoder of the vectors (dense).
         chunking: Chunk size and overlap in tokens, or None for whole documents.
         sources: The corpus files and their hashes.
         n_passages: Passages after the last write that came to its end.
@@ -80,7 +80,7 @@ class Manifest(BaseModel):
         Args:
             n_passages: Passages there are now.
             sources: Corpus files that were added.
-            passages_hash: Hash of the passages, or nothing while the change goes on.
+            passages_hash: Hash of the passages; empty while a change is in progress.
         """
         named = {source.name: source for source in (*self.sources, *sources)}
         return self.model_copy(
@@ -93,7 +93,7 @@ class Manifest(BaseModel):
         )
 
     def write(self, folder: str | Path) -> None:
-        """Write `manifest.json` into an index folder, whole or not at all."""
+        """Write `manifest.json` into an index folder atomically."""
         value = {**self.model_dump(mode="json"), _CHECKSUM: self.content_hash}
         write_json(Path(folder) / FILE_NAME, value)
 
@@ -107,7 +107,7 @@ def read_manifest(folder: str | Path) -> Manifest:
     """Read the manifest of an index.
 
     Raises:
-        EvidenceIndexError: The folder is no index.
+        EvidenceIndexError: The folder is not an index.
         CorruptIndexError: The manifest is damaged.
         IndexMismatchError: It was written in another version of the layout.
     """
@@ -130,7 +130,7 @@ def read_manifest(folder: str | Path) -> Manifest:
             )
         checksum = value.pop(_CHECKSUM, None) if isinstance(value, dict) else None
         manifest = Manifest.model_validate(value)
-        # Over the file's own fields: a manifest of version 1 has fewer than the class.
+        # Hashed over the fields in the file: a manifest of version 1 has fewer than the class.
         if checksum != hash_json(value):
             raise ValueError("checksum mismatch")
         return manifest
@@ -142,12 +142,12 @@ def read_manifest(folder: str | Path) -> Manifest:
 
 
 def check_manifest(manifest: Manifest, expected: Mapping[str, Any], folder: str | Path) -> None:
-    """Compare fields of a manifest with what a reader or writer needs.
+    """Check that fields of a manifest have the expected values.
 
     Args:
-        manifest: What the index says.
+        manifest: The manifest of the index.
         expected: Dotted field names and the values they must have, as `encoder.weights_hash`.
-        folder: The index, for the error text.
+        folder: The index, for error messages.
 
     Raises:
         IndexMismatchError: A field differs; the error says which one and both values.

@@ -25,12 +25,12 @@ def create_index(
     chunking: dict[str, int] | None = None,
     sources: Sequence[Source] = (),
 ) -> EvidenceIndex:
-    """Build an index of a kind; one that is there already is replaced.
+    """Build an index of a kind; an existing one is replaced.
 
     Args:
         kind: A name from `INDEX_KINDS`.
-        folder: Where the index shall be.
-        passages: What it shall hold.
+        folder: Folder of the index.
+        passages: The passages to index.
         encoder: The bi-encoder, for kinds that use one; None loads the model.
         model: Name or folder of that model; None is the bundled one.
         chunking: How the passages were cut from documents, for the manifest.
@@ -63,19 +63,19 @@ def create_index(
 def open_index(
     folder: str | Path, *, encoder: Encoder | None = None, model: str | None = None
 ) -> EvidenceIndex:
-    """Open an index of the kind that its manifest says.
+    """Open an index of the kind that its manifest names.
 
     Args:
         folder: The index.
-        encoder: The bi-encoder, for kinds that use one; None loads it. A model other than the one
-            that built the index is refused.
-        model: The user's name for that model. The manifest's is used where it is `bundled` or a
-            folder on this machine; it never has a model fetched from the hub.
+        encoder: The bi-encoder, for kinds that use one; None loads it. Weights other than those
+        that built the index raise an error.
+        model: Name or folder of that model, given by the user. The manifest's name is used only
+        if it is `bundled` or a local folder; it never causes a download.
 
     Raises:
-        EvidenceIndexError: The folder is no index, or one that cannot be used, or its model has
-            to be named by the user.
-        MissingDependencyError: A dense index, and the extra `encoders` is not installed.
+        EvidenceIndexError: The folder is not an index, the index is unusable, or the user must
+            name its model.
+        MissingDependencyError: The index is dense and the extra `encoders` is not installed.
     """
     manifest = read_manifest(folder)
     kind = INDEX_KINDS.get(manifest.kind)
@@ -100,7 +100,8 @@ def _model_of(manifest: Manifest, folder: str | Path, given: str | None) -> str:
     if is_local_model(recorded):
         return recorded
     if given is None:
-        # An index may come from elsewhere, and the hub would be asked with the user's token.
+        # The manifest of an index from elsewhere is untrusted: a hub name in it would send a
+        # request with the user's token.
         raise EvidenceIndexError(
             f"the index was built with model '{recorded}', which is neither 'bundled' "
             "nor a local folder; models named by an index are not downloaded "

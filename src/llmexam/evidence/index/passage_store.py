@@ -1,4 +1,4 @@
-"""The texts of a dense index: SQLite, because a change must reach the disk whole or not at all."""
+"""Passage texts of a dense index, in SQLite for its atomic transactions."""
 
 from __future__ import annotations
 
@@ -24,10 +24,10 @@ CREATE INDEX IF NOT EXISTS passage_document ON passage (document);
 
 
 def document_of(id_: str) -> str:
-    """Return the id of the document a passage is from: `doc` of `doc#3`.
+    """Return the document id of a passage: `doc` for `doc#3`.
 
-    This holds for passages that were cut from documents. Where documents are kept whole, `doc#3`
-    is itself the id of a document.
+    This holds for chunks of documents. Where documents are indexed without chunking, `doc#3` is
+    itself the id of a document.
 
     >>> document_of("a#b#3"), document_of("a#b")
     ('a#b', 'a#b')
@@ -37,10 +37,10 @@ def document_of(id_: str) -> str:
 
 
 class PassageStore:
-    """Numbered passages, and the name of the file that holds their vectors.
+    """Numbered passages, and the name of the file with their vectors.
 
-    Both change in one transaction: whoever opens the store finds texts and vectors that belong
-    together, whenever a writer was stopped.
+    Both change in one transaction, so texts and vectors always match, even after a writer was
+    killed.
     """
 
     def __init__(self, connection: sqlite3.Connection) -> None:
@@ -48,14 +48,14 @@ class PassageStore:
 
     @classmethod
     def create(cls, folder: Path) -> None:
-        """Make an empty store in a folder."""
+        """Create an empty store in a folder."""
         with closing(sqlite3.connect(folder / _FILE)) as connection:
             connection.executescript(_SCHEMA)
 
     @classmethod
     @contextmanager
     def open(cls, folder: Path) -> Iterator[PassageStore]:
-        """Yield the store; changes are committed at the end, or dropped on any failure.
+        """Yield the store; changes are committed at the end, or rolled back on any error.
 
         Raises:
             CorruptIndexError: The file is missing or damaged.
@@ -75,14 +75,14 @@ class PassageStore:
         return int(self._connection.execute("SELECT COUNT(*) FROM passage").fetchone()[0])
 
     def append(self, passages: Iterable[Passage], *, whole: bool = False) -> list[int]:
-        """Add passages and return the numbers they got.
+        """Add passages and return their numbers.
 
         Args:
             passages: The passages.
-            whole: Whether documents are not cut: then `a#1` and `a#2` are two of them.
+            whole: Whether documents are not chunked: then `a#1` and `a#2` are two documents.
         """
-        # The number of a deleted passage is never given again, so that a reader with older
-        # vectors cannot take another text for it.
+        # Numbers of deleted passages are never reused, so that a process with older vectors
+        # in memory cannot look up another text under the same number.
         last = self._connection.execute(
             "SELECT seq FROM sqlite_sequence WHERE name = 'passage'"
         ).fetchone()
@@ -94,15 +94,15 @@ class PassageStore:
         return [row[0] for row in rows]
 
     def remove_documents(self, ids: Iterable[str]) -> list[int]:
-        """Remove all passages of documents; return their numbers."""
+        """Delete all passages of documents; return their numbers."""
         self.index()
         return sorted(number for id_ in ids for number in self._delete("document", id_))
 
     def remove(self, ids: Iterable[str]) -> list[int]:
-        """Remove documents or passages by id; return the numbers of the passages.
+        """Delete documents or passages by id; return the numbers of the passages.
 
-        An id that names a document stands for that document only, even where another document
-        has a passage of the same id: document `a#0`, and the first passage of document `a`.
+        A document takes precedence over a passage of another document with the same id: `a#0`
+        can be a document, and also the first passage of document `a`.
         """
         self.index()
         return sorted(
@@ -118,7 +118,7 @@ class PassageStore:
         return [int(number) for (number,) in found]
 
     def index(self) -> None:
-        """Make looking up ids fast; costs little once the passages are in."""
+        """Create the index on ids; cheaper after all passages are inserted than before."""
         for statement in _INDEXES.split(";"):
             self._connection.execute(statement)
 
@@ -135,7 +135,7 @@ class PassageStore:
 
     @property
     def vectors(self) -> tuple[str, int]:
-        """Name and size in bytes of the file of vectors that belongs to these passages."""
+        """Name and size in bytes of the file with the vectors of these passages."""
         row = self._connection.execute("SELECT file, n_bytes FROM vectors").fetchone()
         if row is None:
             raise sqlite3.DatabaseError("it contains no vector file name")

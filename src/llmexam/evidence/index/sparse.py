@@ -1,4 +1,4 @@
-"""A BM25 index on disk, over tantivy: built in a stream, added to, and never half written."""
+"""A BM25 index on disk, based on tantivy: streamed builds, additions and atomic replacement."""
 
 from __future__ import annotations
 
@@ -54,8 +54,8 @@ class SparseSettings(Settings):
 class SparseIndex:
     """BM25 over passages (k1 = 1.2, b = 0.75, tantivy's constants), title and text as one field.
 
-    Make one with `build` or `open`. Searching is safe from several threads; one process at a
-    time may write.
+    Create one with `build` or `open`. Searching is thread-safe; only one process at a time may
+    write.
 
     Attributes:
         folder: Where it is.
@@ -83,20 +83,20 @@ class SparseIndex:
         chunking: dict[str, int] | None = None,
         sources: Sequence[Source] = (),
     ) -> Self:
-        """Build an index beside its place and move it there when it is whole.
+        """Build an index in a temporary folder and move it into place when it is complete.
 
-        An index that is there already is replaced at the end; until then it stays as it is.
+        An existing index stays usable until it is replaced at the end.
 
         Args:
-            folder: Where the index shall be.
+            folder: Folder of the index.
             passages: Read once, in a stream; ids should be unique.
             settings: Memory and commits.
             chunking: Chunk size and overlap, for the manifest.
             sources: Corpus files, for the manifest.
 
         Raises:
-            EvidenceIndexError: There are no passages, the folder holds other things than an
-                index, or another process is writing there.
+            EvidenceIndexError: There are no passages, the folder holds files that are not of an
+                index, or another process is writing to it.
         """
         settings = settings or SparseSettings()
         with built_folder(folder) as temporary:
@@ -128,8 +128,8 @@ class SparseIndex:
         """Open an index to search it.
 
         Raises:
-            EvidenceIndexError: The folder is no index.
-            IndexMismatchError: It is of another kind, version or analysis.
+            EvidenceIndexError: The folder is not an index.
+            IndexMismatchError: Its kind, version or text analysis differs.
             CorruptIndexError: Its files are damaged or missing.
         """
         path = Path(folder)
@@ -150,10 +150,10 @@ class SparseIndex:
         *,
         sources: Sequence[Source] = (),
     ) -> int:
-        """Add passages and return how many; a document that is there already is replaced.
+        """Add passages and return how many; documents that exist already are replaced.
 
-        Every `commit_every` passages are committed: if the process is killed, all up to the last
-        commit are kept and the index stays usable.
+        There is a commit every `commit_every` passages: if the process is killed, the index stays
+        usable and has all passages up to the last commit.
         """
         settings = settings or SparseSettings()
         n_added = 0
@@ -173,10 +173,10 @@ class SparseIndex:
         return n_added
 
     def delete(self, ids: Iterable[str]) -> int:
-        """Delete documents or passages by their id; return how many passages went.
+        """Delete documents or passages by id; return the number of deleted passages.
 
-        An id that names a document stands for that document only, even where another document
-        has a passage of the same id: document `a#0`, and the first passage of document `a`.
+        A document takes precedence over a passage of another document with the same id: `a#0`
+        can be a document, and also the first passage of document `a`.
         """
         n_before = len(self)
         with self._changing(SparseSettings(), ()) as (writer, hashed):
@@ -188,7 +188,7 @@ class SparseIndex:
     def search(
         self, queries: Sequence[str], k: int, settings: SearchSettings | None = None
     ) -> list[list[Passage]]:
-        """Return the k best passages for every query, best first, each with its BM25 score.
+        """Return the k best passages for every query, best first, with BM25 scores.
 
         Passages that share no term with the query are not returned, so a list may be shorter
         than k. Equal scores keep the order of indexing. Repeated queries are searched once.
@@ -200,15 +200,16 @@ class SparseIndex:
         if k < 1:
             raise EvidenceIndexError(f"expected k of at least 1, got {k}")
         settings = settings or SearchSettings()
-        # tantivy makes room for all it is asked for.
+        # tantivy allocates a heap of k entries, however few passages there are.
         k = min(k, max(1, len(self)))
         distinct = list(dict.fromkeys(queries))
         threads = settings.threads or n_cores()
         with _as_corrupt(self.folder):
             parsed = [self._query(query, settings) for query in distinct]
+            # More parts than threads, dealt out in turn: queries differ much in cost.
             n_parts = 8 * threads if threads > 1 else 1
             parts = [parsed[start::n_parts] for start in range(min(n_parts, len(parsed)))]
-            # tantivy lets go of Python's lock while it searches.
+            # tantivy releases the GIL while it searches, so threads run in parallel.
             with ThreadPoolExecutor(threads) as pool:
                 answers = list(pool.map(self._search_some, parts, [k] * len(parts)))
             found = [answers[place % n_parts][place // n_parts] for place in range(len(parsed))]
@@ -225,6 +226,7 @@ class SparseIndex:
         for term, n in terms:
             part = self._terms[term]
             if n > 1:
+                # BM25 multiplies a term's score by its frequency in the query.
                 part = tantivy.Query.boost_query(part, float(n))
             clauses.append((tantivy.Occur.Should, part))
         return tantivy.Query.boolean_query(clauses)
@@ -239,16 +241,16 @@ class SparseIndex:
         ]
 
     def _look_up(self, term: str) -> tuple[int, float]:
-        known = self._statistics.get(term)
-        if known is None:
+        cached = self._statistics.get(term)
+        if cached is None:
             frequency = self._searcher.doc_freq("passage", term)
             worth = worth_per_occurrence(frequency, len(self)) if frequency else 0.0
-            known = self._statistics[term] = (frequency, worth)
+            cached = self._statistics[term] = (frequency, worth)
             self._terms[term] = tantivy.Query.term_query(self._schema, "passage", term, "freq")
-        return known
+        return cached
 
     def _passages(self, addresses: Iterable[_Address]) -> dict[_Address, tuple[str, str, str]]:
-        # In the order of the file: neighbours share compressed blocks.
+        # Read in file order: neighbouring passages share a compressed block.
         texts = {}
         for segment, number in sorted(addresses):
             stored = self._searcher.doc(tantivy.DocAddress(segment, number))
@@ -257,10 +259,10 @@ class SparseIndex:
         return texts
 
     def _delete_document(self, writer: IndexWriter, document: str) -> bool:
-        """Delete every passage of a document; return whether there was one."""
+        """Delete all passages of a document; return whether there were any."""
         ids = [document] if self._searcher.doc_freq("id", document) else []
         if not self._is_whole:
-            # `a#0` may be the first passage of `a`, which is no passage of the document `a#0`.
+            # `a#0` may be the first passage of document `a`, or a document of that id.
             ids = [id_ for id_ in ids if document_of(id_) == document]
             cut = self._searcher.terms_with_prefix("id", f"{document}#")
             ids += [term for term, _ in cut if document_of(term) == document]
@@ -270,20 +272,21 @@ class SparseIndex:
 
     @property
     def _is_whole(self) -> bool:
-        """Whether documents are not cut: then `a#1` and `a#2` are two of them."""
+        """Whether documents are not chunked: then `a#1` and `a#2` are two documents."""
         return self.manifest.chunking is None
 
     @contextmanager
     def _changing(
         self, settings: SparseSettings, sources: Sequence[Source]
     ) -> Iterator[tuple[IndexWriter, PassagesHash]]:
-        """Hold the index, let the caller change and hash it, and write the manifest at the end."""
+        """Lock the index, yield a writer and a hash, and write the manifest at the end."""
         data = self.folder / _DATA
         with held_for_writing(self.folder):
             # Another process may have changed the index since it was opened.
             self.manifest = read_manifest(self.folder)
             hashed = PassagesHash(index_hash(self.folder))
-            # What is committed before a failure or a kill stays, and no hash tells of it.
+            # Commits before a failure stay on disk and would leave a stale hash; the empty one
+            # makes `index_hash` read the files instead.
             self._write_manifest((), passages_hash="")
             with writing(self._index, data, heap_mb=settings.heap_mb) as writer:
                 yield writer, hashed
@@ -304,8 +307,8 @@ class SparseIndex:
 
 
 def _schema() -> tantivy.Schema:
-    # Title and text are one stored field, parted by the first line break: one field to search
-    # costs half of two.
+    # Title and text share one stored field, separated by the first line break: searching one
+    # field costs half as much as searching two.
     return (
         tantivy.SchemaBuilder()
         .add_text_field("id", stored=True, tokenizer_name="raw", index_option="basic")
@@ -324,7 +327,8 @@ def _as_corrupt(folder: Path) -> Iterator[None]:
     try:
         yield
     except BaseException as error:
-        # tantivy, written in Rust, panics over some damage; that class cannot be imported.
+        # Some damage makes tantivy (Rust) panic. pyo3's PanicException derives from
+        # BaseException and cannot be imported, hence the comparison by name.
         if not isinstance(error, ValueError | OSError) and type(error).__name__ != "PanicException":
             raise
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__

@@ -1,4 +1,4 @@
-"""The writer of a tantivy index, with errors that say what happened."""
+"""Writer of a tantivy index that turns tantivy's errors into ours."""
 
 from __future__ import annotations
 
@@ -20,34 +20,34 @@ T = TypeVar("T")
 
 
 class IndexWriter:
-    """Adds, deletes and commits; made by `writing`."""
+    """Adds and deletes documents and commits them; created by `writing`."""
 
     def __init__(self, writer: tantivy.IndexWriter, folder: Path) -> None:
         self._writer = writer
         self._folder = folder
 
     def add(self, document: tantivy.Document) -> None:
-        """Add a document; it is searchable after a commit."""
-        self._told(lambda: self._writer.add_document(document))
+        """Add a document; it becomes searchable after a commit."""
+        self._run(lambda: self._writer.add_document(document))
 
     def delete(self, field: str, term: str) -> None:
-        """Delete every document added before that has a term in a field."""
-        self._told(lambda: self._writer.delete_documents_by_term(field, term))
+        """Delete all documents added before that have this term in a field."""
+        self._run(lambda: self._writer.delete_documents_by_term(field, term))
 
     def commit(self) -> None:
-        """Put on disk what was added and deleted: from here on, a kill cannot take it back."""
-        self._told(self._writer.commit)
+        """Write additions and deletions to disk; they survive a killed process."""
+        self._run(self._writer.commit)
 
     def finish(self) -> None:
-        """Commit and wait for merges: fewer segments, and each costs time in every query."""
+        """Commit and wait for merges, because every segment costs time in every query."""
         self.commit()
-        self._told(self._writer.wait_merging_threads)
+        self._run(self._writer.wait_merging_threads)
 
-    def _told(self, work: Callable[[], T]) -> T:
+    def _run(self, work: Callable[[], T]) -> T:
         try:
             return work()
         except ValueError as error:
-            # tantivy says that a thread died, not why.
+            # tantivy reports that a thread died, but not the reason.
             if shutil.disk_usage(self._folder).free < _LITTLE:
                 raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(self._folder)) from None
             raise EvidenceIndexError(
@@ -57,20 +57,20 @@ class IndexWriter:
 
 @contextmanager
 def writing(index: tantivy.Index, folder: Path, *, heap_mb: int) -> Iterator[IndexWriter]:
-    """Yield a writer; what was not committed is dropped on failure.
+    """Yield a writer; uncommitted changes are rolled back on failure.
 
     Args:
         index: The index.
         folder: Where it is.
-        heap_mb: Memory for documents that are not on disk yet, in megabytes.
+        heap_mb: Memory for documents that are not yet on disk, in megabytes.
     """
-    # One thread: making documents in Python takes longer than indexing them, and equal scores
-    # then always come in the order of the corpus.
+    # One thread: creating documents in Python takes longer than indexing them, and documents
+    # then stay in corpus order, which breaks ties between equal scores.
     writer = index.writer(heap_mb * 1_000_000, 1)
     try:
         yield IndexWriter(writer, folder)
     except BaseException:
-        # A writer whose threads have ended has nothing left to roll back.
+        # Rolling back fails if the writer's threads have died; nothing is pending then.
         with suppress(RuntimeError, ValueError):
             writer.rollback()
         raise

@@ -1,4 +1,4 @@
-"""What is wrong, odd or leaking in an exam, found before anything is scored on it."""
+"""Data audit of an exam: errors, answer bias, duplicates and overlap with other files."""
 
 from __future__ import annotations
 

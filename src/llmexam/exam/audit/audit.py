@@ -1,4 +1,4 @@
-"""Audit an exam: what is wrong, odd or leaking in it, and what it shares with other files."""
+"""Audit an exam for errors, answer bias, duplicates and overlap with other files."""
 
 from __future__ import annotations
 
@@ -33,20 +33,20 @@ def audit_exam(
 ) -> AuditResult:
     """Check an exam for invalid data, duplicates, biases and overlap with other files.
 
-    A file is read as far as it goes: records that cannot be read, and repeated ids, become
-    findings, where `read_exam` would refuse the file.
+    Unlike `read_exam`, it does not fail on invalid records or repeated ids: they are reported
+    as findings.
 
     Args:
         exam: An exam, the path of one, or `bundled` for the sample.
         against: Exams, or paths of exams or plain texts (prompt files), that should share no
             question with it, such as training sets and few-shot prompts.
-        format: Name of the form of `exam` if it is a path; None finds out.
+        format: Format of `exam` if it is a path; None detects it.
         near_threshold: Jaccard similarity of three-word shingles, above 0 and up to 1, from which
             two prompts are near duplicates.
-        seed: Of the simulation and the MinHash permutations.
+        seed: Random seed of the simulation and of the MinHash permutations.
 
     Raises:
-        ExamError: A file as a whole cannot be read, or the threshold cannot be.
+        ExamError: A whole file is unreadable, or the threshold is out of range.
     """
     if not 0 < near_threshold <= 1:
         raise ExamError(

@@ -1,4 +1,4 @@
-"""Checks of the answers taken together: favoured places, and length that gives them away."""
+"""Checks of the answers as a whole: position bias and option-length bias."""
 
 from __future__ import annotations
 
@@ -19,18 +19,18 @@ _MIN_EXCESS = 0.05
 
 
 def letter_shares(rows: Rows, *, seed: int = 0) -> tuple[tuple[LetterShare, ...], float | None]:
-    """Return how answers are spread over places, and how likely that is by chance.
+    """Return the distribution of answers over positions, and its p-value.
 
-    The p-value is that of Pearson's statistic, sum of (found - expected)^2 / expected, against
-    its distribution in 10,000 simulated exams of the same option counts with answers drawn
-    evenly; so it holds for small exams and for mixed option counts too.
+    The p-value compares Pearson's statistic, sum of (found - expected)^2 / expected, with its
+    distribution in 10,000 simulated exams of the same option counts and uniformly random
+    answers, so it is valid for small exams and mixed option counts too.
 
     Args:
         rows: The questions; those without answers are left out.
-        seed: Of the simulation.
+        seed: Random seed of the simulation.
 
     Returns:
-        One entry a place, and the p-value; nothing and None without answers.
+        One entry per position, and the p-value; an empty tuple and None without answers.
     """
     answered = [question for _, question in rows if question.answer is not None]
     if not answered:
@@ -46,7 +46,7 @@ def letter_shares(rows: Rows, *, seed: int = 0) -> tuple[tuple[LetterShare, ...]
         simulated[:, :size] += rng.multinomial(count, np.full(size, 1 / size), N_SIMULATIONS)
     statistic = ((found - expected) ** 2 / expected).sum()
     by_chance = ((simulated - expected) ** 2 / expected).sum(axis=1)
-    # A hair's breadth for sums that differ in the order of adding only.
+    # Tolerance for sums that differ only by the order of addition.
     p_value = (1 + int((by_chance >= statistic - 1e-9).sum())) / (1 + N_SIMULATIONS)
     shares = tuple(
         LetterShare(
@@ -59,14 +59,14 @@ def letter_shares(rows: Rows, *, seed: int = 0) -> tuple[tuple[LetterShare, ...]
 
 @dataclass(frozen=True)
 class Balance:
-    """How the answers of an exam lie, measured once.
+    """Position bias and option-length bias of an exam's answers.
 
     Attributes:
-        letters: How answers are spread over places; empty without answers.
-        skew_p_value: How likely that is by chance; None without answers.
-        leak: What the longest option earns; None without answers.
-        leak_is_clear: Whether either of its scores is above chance by 0.05 and by three of the
-            standard errors that chance would have.
+        letters: Distribution of answers over positions; empty without answers.
+        skew_p_value: P-value of a distribution this uneven; None without answers.
+        leak: Scores of choosing the longest option; None without answers.
+        leak_is_clear: Whether either score is above chance by 0.05 and by three standard errors
+            under chance.
     """
 
     letters: tuple[LetterShare, ...]
@@ -76,9 +76,9 @@ class Balance:
 
 
 def measure_balance(rows: Rows, *, seed: int = 0) -> Balance:
-    """Return how answers lie over places, and over short and long options.
+    """Return the position bias and the option-length bias of the answers.
 
-    Options of one length are put in the order that `ScoreMatrix.ranking` gives equal scores.
+    Options of equal length are ordered by the tie rule of `ScoreMatrix.ranking`.
 
     Args:
         rows: The questions; those without answers are left out.
@@ -89,7 +89,7 @@ def measure_balance(rows: Rows, *, seed: int = 0) -> Balance:
     if gains is None:
         return Balance(letters, p_value, None, False)
     points, chance, hits, chance_hits = gains
-    # Each place has probability 1/n: squares of 1, 1/2, 1/3, and of 1.
+    # Each rank has probability 1/n: squares of 1, 1/2 and 1/3 for AP@3, and of 1 for accuracy.
     n_ranked = np.minimum(np.rint(1 / chance_hits).astype(np.int64), 3)
     squares = np.array([0, 1, 1.25, 49 / 36])[n_ranked] * chance_hits
     return Balance(
@@ -101,7 +101,7 @@ def measure_balance(rows: Rows, *, seed: int = 0) -> Balance:
 
 
 def check_balance(balance: Balance) -> Iterator[Finding]:
-    """Yield whether some places hold more answers, or longer options more, than chance allows."""
+    """Yield findings of significant position bias or option-length bias."""
     if balance.skew_p_value is not None and balance.skew_p_value < SKEW_LEVEL:
         yield Finding(
             "skewed answers",
@@ -136,7 +136,7 @@ _Gains = tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64], ND
 
 
 def _gains(rows: Rows) -> _Gains | None:
-    """Points, points by chance, hits and hits by chance of the longest option, `[n_answers]`."""
+    """Return AP@3 and accuracy of the longest option and their chance levels, `[n_answers]`."""
     answered = [question for _, question in rows if question.answer is not None]
     if not answered:
         return None
@@ -148,7 +148,7 @@ def _gains(rows: Rows) -> _Gains | None:
     rank = (scores.ranking == answers[:, None]).argmax(axis=1) + 1
     points = np.where(rank <= 3, 1 / rank, 0.0)
     sizes = scores.n_options
-    # A random ranking puts the answer on each place with probability 1/n.
+    # A random ranking puts the answer at each rank with probability 1/n.
     chance = np.array([0, 1, 1.5, 11 / 6])[np.minimum(sizes, 3)] / sizes
     return points, chance, (rank == 1).astype(np.float64), 1 / sizes
 
@@ -156,12 +156,12 @@ def _gains(rows: Rows) -> _Gains | None:
 def _clearly_above(
     found: NDArray[np.float64], chance: NDArray[np.float64], squares: NDArray[np.float64]
 ) -> bool:
-    """Whether a mean exceeds chance by enough to matter, and by three of chance's errors.
+    """Return whether a mean is above chance by a relevant amount and three standard errors.
 
     Args:
-        found: What was earned, shape `[n_answers]`.
-        chance: Its expectation by chance.
-        squares: The expectation of its square by chance.
+        found: Points per question, shape `[n_answers]`.
+        chance: Their expectation under random answers.
+        squares: The expectation of their squares under random answers.
     """
     error = np.sqrt((squares - chance**2).sum()) / len(found)
     return bool((found - chance).mean() > max(_Z_CLEAR * error, _MIN_EXCESS))

@@ -1,4 +1,4 @@
-"""What an audit says: findings in words, and the numbers behind them."""
+"""Results of an audit: findings as text, and the numbers behind them."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ SEVERITIES = ("error", "warning", "note")
 
 @dataclass(frozen=True)
 class Finding:
-    """One thing the data audit found.
+    """One finding of the data audit.
 
     Attributes:
         check: Short name of the check, such as "repeated options".
         severity: "error", "warning" or "note".
         message: A sentence.
-        rows: The rows concerned, counted from 1.
+        rows: The affected rows, counted from 1.
     """
 
     check: str
@@ -34,7 +34,7 @@ class Finding:
 
 @dataclass(frozen=True)
 class Overlap:
-    """A question that is somewhere else too; of several places, the one most like it.
+    """A question that also occurs elsewhere; the most similar occurrence, if there are several.
 
     Attributes:
         row: Its row.
@@ -57,13 +57,13 @@ class Overlap:
 
 @dataclass(frozen=True)
 class LetterShare:
-    """How often an option place is the right one.
+    """How often one position among the options is right.
 
     Attributes:
-        letter: The place.
-        n_answers: Questions whose answer stands there.
-        share: That number by the number of answers, 0 to 1.
-        expected: The share if answers were spread evenly over each question's options.
+        letter: Letter of the position.
+        n_answers: Questions whose right option has this position.
+        share: That number divided by the number of answers, 0 to 1.
+        expected: The share if each question's answer were uniformly distributed.
     """
 
     letter: str
@@ -74,13 +74,13 @@ class LetterShare:
 
 @dataclass(frozen=True)
 class LengthLeak:
-    """What choosing the longest option earns, without reading anything.
+    """Scores of the baseline that chooses the longest option.
 
     Attributes:
-        map_at_3: MAP@3 of the options ranked by number of characters.
-        chance_map_at_3: What random ranking earns on average.
+        map_at_3: MAP@3 of ranking options by number of characters.
+        chance_map_at_3: Expected MAP@3 of a random ranking.
         accuracy: Share of the questions whose longest option is right.
-        chance_accuracy: What random choice earns on average.
+        chance_accuracy: Expected accuracy of a random choice.
     """
 
     map_at_3: float
@@ -91,21 +91,21 @@ class LengthLeak:
 
 @dataclass(frozen=True)
 class AuditResult:
-    """All that an audit found.
+    """Result of an audit.
 
     Attributes:
         source: The exam.
-        format: Name of its form.
-        n_questions: Questions that could be read.
+        format: Name of its format.
+        n_questions: Valid questions.
         n_answers: How many of them have an answer.
-        min_options: Options of the question with the fewest; 0 without questions.
-        max_options: Options of the question with the most.
+        min_options: Smallest number of options of a question; 0 without questions.
+        max_options: Largest number of options of a question.
         against: The files it was compared with.
         findings: Worst first; within a severity, in the order of the checks.
-        overlaps: Questions that are elsewhere too, by file and row.
-        letters: How answers are spread over places; empty without answers.
-        skew_p_value: How likely a spread this uneven is by chance; None without answers.
-        length_leak: None without answers.
+        overlaps: Questions that also occur elsewhere, by file and row.
+        letters: Distribution of answers over positions; empty without answers.
+        skew_p_value: P-value of a distribution this uneven; None without answers.
+        length_leak: Scores of choosing the longest option; None without answers.
         near_threshold: Jaccard similarity from which prompts count as near duplicates.
         seed: Seed of the simulation behind `skew_p_value` and of the MinHash permutations.
     """
@@ -135,7 +135,7 @@ class AuditResult:
         return sum(finding.severity == severity for finding in self.findings)
 
     def as_dict(self) -> dict[str, Any]:
-        """Return the result as values that JSON can hold."""
+        """Return the result as JSON-serialisable values."""
         return {**asdict(self), "is_clean": self.is_clean}
 
 
@@ -149,7 +149,7 @@ def plural(n: int, word: str, words: str | None = None) -> str:
 
 
 def pairs_text(pairs: Sequence[tuple[int, int]], n_shown: int = 5) -> str:
-    """Return pairs of rows in words.
+    """Return pairs of rows as text.
 
     >>> pairs_text([(1, 7), (2, 9)], n_shown=1)
     'row 1 and row 7, and 1 more'

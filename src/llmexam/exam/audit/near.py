@@ -1,4 +1,4 @@
-"""Prompts looked up by likeness: MinHash finds candidates, exact Jaccard similarity decides."""
+"""Near-duplicate search over prompts: MinHash candidates, then exact Jaccard similarity."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _CANDIDATE_MARGIN = 0.2
 
 
 def shingles(text: str) -> frozenset[str]:
-    """Return the runs of three words in a text; all its words if it has fewer.
+    """Return the three-word shingles of a text; one shingle of all words if there are fewer.
 
     >>> sorted(shingles("What is the speed?"))
     ['is the speed', 'what is the']
@@ -28,7 +28,7 @@ def shingles(text: str) -> frozenset[str]:
 
 
 def jaccard(a: frozenset[str], b: frozenset[str]) -> float:
-    """Return the size of the intersection by that of the union; 1 for two empty sets.
+    """Return the Jaccard similarity, |a & b| / |a | b|; 1 for two empty sets.
 
     >>> jaccard(frozenset("ab"), frozenset("bc"))
     0.3333333333333333
@@ -37,10 +37,10 @@ def jaccard(a: frozenset[str], b: frozenset[str]) -> float:
 
 
 class PromptIndex:
-    """The prompts of an exam, to find those like another prompt.
+    """Index over the prompts of an exam that finds similar prompts.
 
     MinHash with 64 permutations finds candidates from 0.2 below the threshold, so that few are
-    missed; what is returned has been compared exactly.
+    missed; results are verified by exact similarity.
 
     Args:
         rows: The questions.
@@ -58,7 +58,7 @@ class PromptIndex:
             threshold=max(threshold - _CANDIDATE_MARGIN, 0.1), num_perm=_N_PERMUTATIONS
         )
         self._shingles: dict[str, frozenset[str]] = {}
-        # Prompts of a few words are alike by chance.
+        # Prompts of a few words are similar by chance.
         prompts = [prompt for prompt in self._by_prompt if len(prompt.split()) >= MIN_WORDS]
         hashes = self._hashes([shingles(prompt) for prompt in prompts])
         self._hash_of = dict(zip(prompts, hashes, strict=True))
@@ -73,13 +73,13 @@ class PromptIndex:
     def nearest(
         self, question: Question, *, skip_same_prompt: bool = False
     ) -> tuple[int, str, float] | None:
-        """Return the row of the prompt most like a question's, how it is alike, and how much.
+        """Return row, kind and similarity of the prompt most similar to a question's.
 
-        A match that shares an option goes before one that does not; among equals the first row.
+        A match that shares an option precedes one that does not; ties go to the first row.
 
         Args:
             question: The question.
-            skip_same_prompt: Leave out prompts with the same words.
+            skip_same_prompt: Ignore prompts with the same words.
         """
         prompt = normalise(question.prompt)
         if len(prompt.split()) < MIN_WORDS:

@@ -1,4 +1,4 @@
-"""Questions of an exam found in other files: training sets, and texts that quote prompts."""
+"""Overlap of an exam with other files: training sets, and texts that quote prompts."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from llmexam.exam.audit.repeats import options_key
 from llmexam.exam.normalise import words_of
 from llmexam.exam.question import Question
 
-# In YAML and JSON texts a line break may be written as a backslash and a letter.
+# In YAML and JSON texts a line break may be an escape sequence.
 _ESCAPES = re.compile(r"\\[nrt]")
 
 _SEVERITY = {
@@ -34,7 +34,7 @@ _WORDS = {
 def find_in_exam(
     rows: Rows, others: Rows, *, file: str, threshold: float, seed: int
 ) -> list[Overlap]:
-    """Return which questions are in another exam too, exactly or nearly.
+    """Return the questions that another exam contains, exactly or as near duplicates.
 
     Args:
         rows: The questions.
@@ -58,7 +58,7 @@ def find_in_exam(
 
 
 def find_in_text(rows: Rows, text: str, *, file: str) -> list[Overlap]:
-    """Return which prompts stand in a plain text, word by word; prompts under 5 words do not count.
+    """Return the prompts of 5 or more words that a plain text quotes word by word.
 
     Args:
         rows: The questions.
@@ -80,7 +80,7 @@ def find_in_text(rows: Rows, text: str, *, file: str) -> list[Overlap]:
 
 
 def summarise(overlaps: list[Overlap], *, file: str, n_shown: int = 5) -> Iterator[Finding]:
-    """Yield one finding a kind of overlap with one file."""
+    """Yield one finding for each kind of overlap with one file."""
     for kind, severity in _SEVERITY.items():
         found = [overlap for overlap in overlaps if overlap.kind == kind]
         if not found:

@@ -1,4 +1,4 @@
-"""Checks of questions against each other: ids, prompts and contradictions within one exam."""
+"""Checks within one exam: repeated ids, questions and prompts, contradictions, near duplicates."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from llmexam.exam.question import Question
 
 
 def check_repeats(rows: Rows) -> Iterator[Finding]:
-    """Yield ids, questions and prompts that are there more than once, and contradictions."""
+    """Yield findings of repeated ids, questions and prompts, and of contradictory answers."""
     by_id: defaultdict[str, list[int]] = defaultdict(list)
     by_prompt: defaultdict[str, list[tuple[int, Question]]] = defaultdict(list)
     for row, question in rows:
@@ -92,7 +92,7 @@ def _by_prompt(groups: Sequence[Sequence[tuple[int, Question]]]) -> Iterator[Fin
 def check_near(
     rows: Rows, *, file: str, threshold: float, seed: int
 ) -> tuple[list[Finding], list[Overlap]]:
-    """Find prompts that are almost those of another question in the same exam.
+    """Return near duplicates among the prompts of one exam.
 
     Args:
         rows: The questions.
@@ -101,7 +101,7 @@ def check_near(
         seed: Of the MinHash permutations.
 
     Returns:
-        Findings, and for each row concerned the row most like it.
+        Findings, and for each affected row the most similar row.
     """
     index = PromptIndex(rows, threshold=threshold, seed=seed)
     overlaps = []
@@ -137,7 +137,7 @@ def check_near(
 
 
 def options_key(question: Question) -> tuple[str, ...]:
-    """Return a question's options, spacing aside and in sorted order, for comparing."""
+    """Return a question's options sorted and with normalised spacing, for comparison."""
     return tuple(sorted(" ".join(option.split()) for option in question.options))
 
 

@@ -1,4 +1,4 @@
-"""Checks of the texts of each question by itself."""
+"""Checks of the texts of each question."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _MIN_LEAK_CHARACTERS = 4
 
 
 def check_texts(rows: Rows) -> Iterator[Finding]:
-    """Yield what is wrong with single questions: blank, repeated, too long, giving away."""
+    """Yield findings of blank, repeated or overlong texts, and of answers in prompts."""
     yield from _blanks(rows)
     yield from _repeated_options(rows)
     yield from _null_words(rows)
@@ -122,7 +122,7 @@ def _missing(rows: Rows) -> Iterator[Finding]:
 
 
 def _no_answers(rows: Rows) -> Finding:
-    """Return that nothing can be graded, and whether a column looks like misspelt answers."""
+    """Return the finding that there are no answers, with a column that may be meant as such."""
     message = "no question has an answer, so nothing can be graded"
     columns = {name for _, question in rows for name in question.metadata}
     faces = {name.strip().casefold(): name for name in sorted(columns)}
@@ -166,7 +166,7 @@ def _longest(question: Question, part: str) -> int:
 
 
 def _answers_in_prompts(rows: Rows) -> Iterator[Finding]:
-    """Find prompts that hold the right answer word by word and none of the other options."""
+    """Return the prompts that contain the right option word by word and no other option."""
     found = []
     for row, question in rows:
         if question.answer is None:
@@ -188,6 +188,6 @@ def _answers_in_prompts(rows: Rows) -> Iterator[Finding]:
 
 
 def _face(text: str) -> str:
-    # Options may differ in signs or case alone ("10 m" and "10 M", "-1" and "1"): only spacing
-    # is forgiven.
+    # Options may differ only in signs or case ("10 m" and "10 M", "-1" and "1"), so only spacing
+    # is normalised.
     return " ".join(text.split())

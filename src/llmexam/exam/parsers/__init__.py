@@ -1,4 +1,4 @@
-"""Exam files of every known form, read into one `Exam`."""
+"""Parsers of all supported exam formats."""
 
 from __future__ import annotations
 

@@ -1,12 +1,12 @@
 """Instruction tuning records: a JSON list (or JSON Lines) of `{"instruction", "input", "output"}`.
 
-The input holds the question and one line an option:
+The input holds the question and one line per option:
 
     Question: What is the capital of France?
     A:Paris
     B:Rome
 
-The output is the letter of the answer, or the letter with its text; blank if nobody knows.
+The output is the letter of the answer, or the letter with its text; blank without an answer.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ _LETTER_FIRST = re.compile(r"\(?([A-Z])\s*[).:]")
 
 
 def looks_like(source: SourceFile) -> bool:
-    """Whether the first record has an instruction, or the file is any JSON list."""
+    """Return whether the first record has an instruction, or the file is a JSON list."""
     is_list = source.text.lstrip()[:1] == "["
     return is_list or {"instruction", "output"} <= source.first_json.keys()
 
@@ -39,7 +39,7 @@ def records(source: SourceFile) -> Iterator[JsonLine | dict[str, Any]]:
     """Return the records.
 
     Raises:
-        ExamError: The list is not JSON.
+        ExamError: The list is not valid JSON.
     """
     if source.text.lstrip()[:1] != "[":
         return source.json_lines()
@@ -54,7 +54,7 @@ def to_question(record: JsonLine | dict[str, Any], row: int) -> Question:
     """Return the question in one record.
 
     Raises:
-        ExamError: The record cannot be a question.
+        ExamError: The record is not a valid question.
     """
     if isinstance(record, JsonLine):
         record = record.as_dict()
@@ -80,7 +80,7 @@ def render_input(prompt: str, options: Sequence[str]) -> str:
     >>> render_input("1 + 1?", ["2", "3"])
     'Question: 1 + 1?\nA:2\nB:3'
     """
-    # Where all options open with a space, the reader takes one away: see parse_input.
+    # If all options start with a space, `parse_input` removes one, so one is added here.
     gap = " " if all(option.startswith(" ") for option in options) else ""
     lines = [f"{letter_of(i)}:{gap}{option}" for i, option in enumerate(options)]
     return "\n".join([f"Question: {prompt}", *lines])
@@ -89,8 +89,8 @@ def render_input(prompt: str, options: Sequence[str]) -> str:
 def parse_input(text: str) -> tuple[str, tuple[str, ...]]:
     r"""Return the prompt and the options in an input field.
 
-    The markers are looked for from the end, for it is prompts that hold lists of their own. If
-    all options open with a space, one belongs to the marker ("A: Paris").
+    Markers are searched from the end, because a prompt may contain a list of its own. If all
+    options start with a space, that space belongs to the marker ("A: Paris").
 
     >>> parse_input("Question: Look:\nA: x\nWhich?\nA:2\nB:3")
     ('Look:\nA: x\nWhich?', ('2', '3'))
@@ -121,7 +121,7 @@ def parse_input(text: str) -> tuple[str, tuple[str, ...]]:
 
 
 def _marks(body: str) -> list[int]:
-    """Places of the line breaks before the options: the longest run A, B, ... from the end."""
+    """Return offsets of the line breaks before options: the longest run A, B, ... from the end."""
     for n_options in range(len(ascii_uppercase), 0, -1):
         places: list[int] = []
         end = len(body)
@@ -145,7 +145,7 @@ def _parse_output(text: str, options: tuple[str, ...]) -> int | None:
     marked = _LETTER_FIRST.match(answer)
     if marked and marked[1] in faces:
         return faces.index(marked[1])
-    # "A cat" may be the letter A with the text "cat", or a text that opens with an article.
+    # "A cat" may be the letter A with the text "cat", or a text that starts with an article.
     meant = [
         i
         for i, option in enumerate(options)

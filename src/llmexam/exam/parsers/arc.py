@@ -1,4 +1,4 @@
-"""JSON Lines with labelled choices: ARC and CommonsenseQA, as published or as mirrored.
+"""JSON Lines with labelled choices: ARC and CommonsenseQA, in published and mirrored form.
 
 Published: `{"id", "question": {"stem", "choices": [{"label", "text"}]}, "answerKey"}`. Mirrored on
 dataset hubs: `{"id", "question", "choices": {"label": [...], "text": [...]}, "answerKey"}`. Labels
@@ -19,12 +19,12 @@ _KNOWN = frozenset({"id", "question", "choices", "answerKey"})
 
 
 def looks_like(source: SourceFile) -> bool:
-    """Whether the first line has a question with labelled choices and no concept."""
+    """Return whether the first line has a question with labelled choices and no concept."""
     return _has_choices(source.first_json) and not _has_concept(source.first_json)
 
 
 def looks_like_commonsenseqa(source: SourceFile) -> bool:
-    """Whether the first line has a question with labelled choices and a concept."""
+    """Return whether the first line has a question with labelled choices and a concept."""
     return _has_choices(source.first_json) and _has_concept(source.first_json)
 
 
@@ -34,10 +34,10 @@ def records(source: SourceFile) -> Iterator[JsonLine]:
 
 
 def to_question(line: JsonLine, row: int) -> Question:
-    """Return the question on one line; a missing or blank `answerKey` is an unknown answer.
+    """Return the question on one line; without an answer if `answerKey` is missing or blank.
 
     Raises:
-        ExamError: The line cannot be a question.
+        ExamError: The line is not a valid question.
     """
     record = line.as_dict()
     question = record.get("question")

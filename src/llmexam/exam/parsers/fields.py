@@ -1,4 +1,4 @@
-"""Values of JSON and Parquet records, checked: what is not as it should be names its field."""
+"""Checked access to fields of JSON and Parquet records; errors name the field."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ def text_of(record: Mapping[str, Any], name: str) -> str:
     """Return a text field.
 
     Raises:
-        ExamError: The field is missing, no text, or holds half of a surrogate pair.
+        ExamError: The field is missing, not a text, or has a lone surrogate.
     """
     if name not in record:
         raise ExamError(
@@ -26,10 +26,10 @@ def text_of(record: Mapping[str, Any], name: str) -> str:
 
 
 def checked_text(value: Any, name: str) -> str:
-    """Return a value that must be a text UTF-8 can write.
+    """Return a value after checking that it is a text that UTF-8 can encode.
 
     Raises:
-        ExamError: It is no text, or holds half of a surrogate pair.
+        ExamError: It is not a text, or has a lone surrogate.
     """
     if not isinstance(value, str):
         raise ExamError(f"expected text, got {_kind(value)}", field=name, hint='Write it as "..."')
@@ -48,7 +48,7 @@ def texts_of(record: Mapping[str, Any], name: str) -> tuple[str, ...]:
     """Return a field that is a list of texts.
 
     Raises:
-        ExamError: The field is missing or no list, or an entry is no text.
+        ExamError: The field is missing or not a list, or an entry is not a text.
     """
     values = list_of(record, name)
     return tuple(checked_text(value, f"{name}[{i}]") for i, value in enumerate(values))
@@ -58,7 +58,7 @@ def list_of(record: Mapping[str, Any], name: str) -> Sequence[Any]:
     """Return a field that is a list.
 
     Raises:
-        ExamError: The field is missing or no list.
+        ExamError: The field is missing or not a list.
     """
     values = record.get(name)
     if not isinstance(values, list):
@@ -68,10 +68,10 @@ def list_of(record: Mapping[str, Any], name: str) -> Sequence[Any]:
 
 
 def id_of(record: Mapping[str, Any], row: int, name: str = "id") -> str:
-    """Return a record's id: a text, a whole number as text, or its place from 0 if it has none.
+    """Return a record's id as a text; without an id, the record's index from 0.
 
     Raises:
-        ExamError: The id is blank, or neither a text nor a whole number.
+        ExamError: The id is blank, or neither a text nor an integer.
     """
     value = record.get(name)
     if value is None:
@@ -88,7 +88,7 @@ def answer_index(value: Any, n_options: int, name: str = "answer") -> int | None
     """Return an answer given as a letter, as an index from 0, or as null.
 
     Raises:
-        ExamError: It is something else, or beyond the options.
+        ExamError: It is something else, or out of range.
     """
     if value is None:
         return None
@@ -124,12 +124,12 @@ def answer_letter(text: str, n_options: int, name: str = "answer") -> int:
         ) from None
 
 
-def metadata_of(record: Mapping[str, Any], known: Collection[str]) -> dict[str, str]:
-    """Return the fields that are not among the known ones, as texts; nulls are left out."""
+def metadata_of(record: Mapping[str, Any], used: Collection[str]) -> dict[str, str]:
+    """Return all other fields as texts; nulls are left out."""
     return {
         key: value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
         for key, value in record.items()
-        if key not in known and value is not None
+        if key not in used and value is not None
     }
 
 

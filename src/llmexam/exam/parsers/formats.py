@@ -1,4 +1,4 @@
-"""The known forms of exam files: one line a form, found by what a file says, not by its name."""
+"""Supported exam formats, and detection of a file's format by its content."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ from llmexam.sample import exam_path
 
 @dataclass(frozen=True)
 class ExamFormat:
-    """A form of exam files.
+    """A format of exam files.
 
     Attributes:
-        summary: What it is, in one line.
-        looks_like: Whether a file is of this form.
-        records: The file's records, in order; raises what is wrong with the file as a whole.
-        to_question: The question in a record, given its row from 1; raises what is wrong with it.
-        container: What the file is outside: only forms of the same container are tried.
+        summary: One-line description.
+        looks_like: Whether a file has this format.
+        records: Returns the file's records in order; raises errors of the file as a whole.
+        to_question: Parses a record, given its row from 1; raises errors of the record.
+        container: Type of the file; detection tries only formats of the same container.
     """
 
     summary: str
@@ -101,13 +101,13 @@ FORMATS: dict[str, ExamFormat] = {
 
 @dataclass(frozen=True)
 class RowsRead:
-    """What was in an exam file, faults included.
+    """Questions and errors of an exam file.
 
     Attributes:
         source: The file.
-        format: Name of its form.
-        rows: Row and question of every record that is one; rows count from 1.
-        faults: What is wrong with the other records; each error has its row.
+        format: Name of its format.
+        rows: Row and question of every valid record; rows count from 1.
+        faults: The errors of invalid records; each has its row.
     """
 
     source: SourceFile
@@ -121,10 +121,10 @@ def read_exam(path: str | Path, *, format: str | None = None) -> Exam:
 
     Args:
         path: The file, or `bundled` for the sample exam.
-        format: Name of its form, a key of `FORMATS`; None finds out.
+        format: A key of `FORMATS`; None detects the format.
 
     Raises:
-        ExamError: The file, or a record in it, cannot be read; names file, row and field.
+        ExamError: The file or a record is invalid; names file, row and field.
     """
     source = SourceFile.load(exam_path(path))
     name = _choose(source, format)
@@ -137,12 +137,12 @@ def read_exam(path: str | Path, *, format: str | None = None) -> Exam:
 
 
 def read_rows(path: str | Path | SourceFile, *, format: str | None = None) -> RowsRead:
-    """Read an exam file as far as it goes: faulty records are listed, not raised.
+    """Read an exam file and collect the errors of invalid records instead of raising them.
 
-    Ids may be there twice.
+    Ids may repeat.
 
     Raises:
-        ExamError: The file as a whole cannot be read.
+        ExamError: The file as a whole is unreadable.
     """
     source = path if isinstance(path, SourceFile) else SourceFile.load(path)
     name = _choose(source, format)
@@ -156,10 +156,10 @@ def read_rows(path: str | Path | SourceFile, *, format: str | None = None) -> Ro
 
 
 def detect_format(source: SourceFile) -> str | None:
-    """Return the name of the form a file has, or None.
+    """Return the name of a file's format, or None.
 
     Raises:
-        ExamError: The file is no text and not Parquet.
+        ExamError: The file is neither text nor Parquet.
     """
     # The text of a Parquet file cannot be read.
     is_json = not source.is_parquet and source.text.lstrip()[:1] in ("{", "[")

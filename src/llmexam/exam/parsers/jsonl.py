@@ -1,4 +1,4 @@
-"""Our own form, which keeps everything a question has: JSON Lines, one question a line.
+"""The native format, which stores all fields of a question: JSON Lines, one question per line.
 
 `{"id", "prompt", "options": [...], "answer": letter | index | null,
 "passages": [{"text", "title", "id", "score"}], "metadata": {...}}`. Only `prompt` and `options`
@@ -30,7 +30,7 @@ _KNOWN = frozenset({"id", "prompt", "options", "answer", "passages", "context", 
 
 
 def looks_like(source: SourceFile) -> bool:
-    """Whether the first line is an object with a prompt or options."""
+    """Return whether the first line is an object with a prompt or options."""
     return source.text.lstrip()[:1] == "{" and bool(
         {"prompt", "options"} & source.first_json.keys()
     )
@@ -45,7 +45,7 @@ def to_question(line: JsonLine, row: int) -> Question:
     """Return the question on one line.
 
     Raises:
-        ExamError: The line cannot be a question.
+        ExamError: The line is not a valid question.
     """
     record = line.as_dict()
     options = texts_of(record, "options")

@@ -1,8 +1,8 @@
-"""The form of "Kaggle - LLM Science Exam": CSV with `id,prompt,A,B,C,D,E,answer`.
+"""The format of "Kaggle - LLM Science Exam": CSV with `id,prompt,A,B,C,D,E,answer`.
 
-`id` may be missing (the place, counted from 0, stands in), `answer` too (nobody knows it), there
-may be 2 to 26 option columns from A on, and a `context` column becomes passages. All other
-columns become metadata. Cells are texts as they stand: "None", "NA" and "null" mean themselves.
+Without an `id` column, the index from 0 is the id; `answer` is optional; there may be 2 to 26
+option columns from A on; a `context` column becomes passages. All other columns become metadata.
+Cells are literal texts: "None", "NA" and "null" are not missing values.
 """
 
 from __future__ import annotations
@@ -19,13 +19,13 @@ from llmexam.exam.question import Question
 
 
 def looks_like(source: SourceFile) -> bool:
-    """Whether the header has a prompt or the first options (the reader names what it lacks)."""
+    """Return whether the header has a prompt or the first options (`records` checks the rest)."""
     header = source.csv_header
     return "prompt" in header or {"A", "B"} <= set(header)
 
 
 def records(source: SourceFile) -> Iterator[CsvRecord]:
-    """Return the records, after a look at the header.
+    """Return the records after checking the header.
 
     Raises:
         ExamError: A column is missing.
@@ -45,19 +45,19 @@ def to_question(record: CsvRecord, row: int) -> Question:
     """Return the question in one record.
 
     Raises:
-        ExamError: The record cannot be a question.
+        ExamError: The record is not a valid question.
     """
     cells = record.as_dict()
     letters = sorted(name for name in cells if name in ascii_uppercase and len(name) == 1)
     answer = answer_letter(cells["answer"], len(letters)) if "answer" in cells else None
-    known = {"id", "prompt", "answer", "context", *letters}
+    used = {"id", "prompt", "answer", "context", *letters}
     return Question(
         id=id_of(cells, row),
         prompt=cells["prompt"],
         options=tuple(cells[letter] for letter in letters),
         answer=answer,
         passages=split_context(cells.get("context", "")),
-        metadata={name: cell for name, cell in cells.items() if name not in known},
+        metadata={name: cell for name, cell in cells.items() if name not in used},
     )
 
 

@@ -1,7 +1,7 @@
 """MMLU: CSV with `question,choice0,...,choiceN,answer`, or the original without a header.
 
-With a header the answer is an index from 0 (a letter is understood too). The original files have
-no header and six cells: question, four options, and the letter of the answer.
+With a header the answer is an index from 0 or a letter. The original files have no header and six
+cells: question, four options, and the letter of the answer.
 """
 
 from __future__ import annotations
@@ -22,13 +22,13 @@ _N_ROWS_LOOKED_AT = 20
 
 
 def looks_like(source: SourceFile) -> bool:
-    """Whether the header has a question and choices, or there is none but answer letters."""
+    """Return whether the header has a question and choices, or there is none but answer letters."""
     header = source.csv_header
     return ("question" in header and "choice0" in header) or _is_headerless(source)
 
 
 def records(source: SourceFile) -> Iterator[CsvRecord]:
-    """Return the records, after a look at the header where there is one.
+    """Return the records after checking the header, if there is one.
 
     Raises:
         ExamError: A column is missing.
@@ -53,7 +53,7 @@ def to_question(record: CsvRecord, row: int) -> Question:
     """Return the question in one record.
 
     Raises:
-        ExamError: The record cannot be a question.
+        ExamError: The record is not a valid question.
     """
     cells = record.as_dict()
     n_options = sum(_CHOICE.fullmatch(name) is not None for name in cells)
@@ -62,18 +62,18 @@ def to_question(record: CsvRecord, row: int) -> Question:
     if "answer" in cells:
         text = cells["answer"].strip()
         answer = answer_index(int(text) if text.isdecimal() else text, n_options)
-    known = {"id", "question", "answer", *choices}
+    used = {"id", "question", "answer", *choices}
     return Question(
         id=id_of(cells, row),
         prompt=cells["question"],
         options=tuple(cells[name] for name in choices),
         answer=answer,
-        metadata={name: cell for name, cell in cells.items() if name not in known},
+        metadata={name: cell for name, cell in cells.items() if name not in used},
     )
 
 
 def _is_headerless(source: SourceFile) -> bool:
-    # The letters alone could be the header "id,prompt,A,B,C,D": there they stand in a row.
+    # A last cell "D" is also how the header "id,prompt,A,B,C,D" ends, hence the other cells.
     rows = list(islice(source.csv_rows(), _N_ROWS_LOOKED_AT))
     return bool(rows) and all(
         len(cells) == len(_HEADERLESS)

@@ -1,7 +1,7 @@
-"""The form of ScienceQA: Parquet with `question`, a list column `choices`, an index `answer`.
+"""The ScienceQA format: Parquet with `question`, a list column `choices`, an index `answer`.
 
-The `hint` is the text a question refers to, so it becomes its passage. `lecture` and `solution`
-give the answer away and stay metadata, as do the other columns of text or numbers.
+The `hint` is the text that a question refers to, so it becomes a passage. `lecture` and `solution`
+reveal the answer, so they become metadata, like other columns of texts or numbers.
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ def to_question(record: dict[str, Any], row: int) -> Question:
     """Return the question in one row.
 
     Raises:
-        ExamError: The row cannot be a question.
+        ExamError: The row is not a valid question.
     """
     options = read_texts(record, "choices")
     hint = record.get("hint")
@@ -69,7 +69,7 @@ def to_question(record: dict[str, Any], row: int) -> Question:
 
 
 def _readable_columns(schema: pa.Schema) -> list[str]:
-    """Columns of texts, numbers, and lists of texts: pictures are not read into memory."""
+    """Return the columns of texts, numbers and lists of texts; images are not read into memory."""
     return [
         field.name
         for field in schema

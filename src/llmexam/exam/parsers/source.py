@@ -1,4 +1,4 @@
-"""The bytes of an exam file, and the checks that every form of file shares."""
+"""The bytes of an exam file, with checks that all formats share."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ _UTF16_MARKS = (b"\xff\xfe", b"\xfe\xff")
 
 @dataclass(frozen=True)
 class CsvRecord:
-    """One record of a CSV file: the header's names and this record's cells, as they stand."""
+    """One record of a CSV file: the header's names and the record's cells, unchanged."""
 
     header: tuple[str, ...]
     cells: list[str]
@@ -41,7 +41,7 @@ class CsvRecord:
         """Return the cells by name.
 
         Raises:
-            ExamError: The record has not as many cells as the header.
+            ExamError: The record has another number of cells than the header.
         """
         if len(self.cells) != len(self.header):
             raise ExamError(
@@ -53,7 +53,7 @@ class CsvRecord:
 
 @dataclass(frozen=True)
 class JsonLine:
-    """One line of a JSON Lines file, not parsed yet."""
+    """One unparsed line of a JSON Lines file."""
 
     number: int
     text: str
@@ -75,10 +75,10 @@ class JsonLine:
 
 @dataclass(frozen=True)
 class SourceFile:
-    """A file that was read whole.
+    """A file read into memory.
 
     Attributes:
-        path: Where it is.
+        path: Its path.
         data: Its bytes.
     """
 
@@ -90,7 +90,7 @@ class SourceFile:
         """Read a file.
 
         Raises:
-            ExamError: It is missing, a folder, closed to this user, or empty.
+            ExamError: The file is missing, a folder, not readable by this user, or empty.
         """
         path = Path(path)
         if path.is_dir():
@@ -116,7 +116,7 @@ class SourceFile:
 
     @property
     def is_parquet(self) -> bool:
-        """Whether the file opens as Parquet files do."""
+        """Whether the file starts with Parquet's magic bytes."""
         return self.data[:4] == b"PAR1"
 
     @cached_property
@@ -150,7 +150,7 @@ class SourceFile:
             ) from None
 
     def error(self, message: str, *, row: int | None = None, hint: str | None = None) -> ExamError:
-        """Return an error about this file."""
+        """Return an error that names this file."""
         return ExamError(message, file=self.path, row=row, hint=hint)
 
     def csv_rows(self) -> Iterator[list[str]]:
@@ -176,14 +176,14 @@ class SourceFile:
 
     @cached_property
     def csv_header(self) -> tuple[str, ...]:
-        """The names in the first row of a CSV file, without space around them."""
+        """Return the names in the first row of a CSV file, stripped of white space."""
         return tuple(name.strip() for name in next(self.csv_rows(), []))
 
     def csv_records(self) -> Iterator[CsvRecord]:
         """Yield the records below the header of a CSV file.
 
         Raises:
-            ExamError: Two columns have one name, or the quoting is broken.
+            ExamError: Two columns have the same name, or the quoting is broken.
         """
         header = self.csv_header
         repeated = next((name for name in header if header.count(name) > 1), None)
@@ -195,15 +195,15 @@ class SourceFile:
             yield CsvRecord(header, cells)
 
     def json_lines(self) -> Iterator[JsonLine]:
-        """Yield the lines that are not blank."""
-        # Not str.splitlines: JSON texts may hold U+2028 and its like as they are.
+        """Yield the non-blank lines."""
+        # Not str.splitlines: it also splits at U+2028 and others, which JSON texts may contain.
         for number, line in enumerate(self.text.split("\n"), 1):
             if line.strip():
                 yield JsonLine(number, line)
 
     @cached_property
     def first_json(self) -> dict[str, Any]:
-        """The first object of a JSON or JSON Lines file; empty where there is none to read."""
+        """Return the first object of a JSON or JSON Lines file; empty if there is none."""
         text = self.text.lstrip()
         try:
             value = json.loads(text if text[:1] == "[" else text.split("\n", 1)[0])
@@ -219,10 +219,10 @@ def parse_json(text: str, where: str) -> Any:
 
     Args:
         text: The JSON.
-        where: What the text is, for the error: "line 3".
+        where: Name of the text for the error, such as "line 3".
 
     Raises:
-        ExamError: The text is not JSON, or a key stands twice in one object.
+        ExamError: The text is not valid JSON, or an object has a repeated key.
     """
 
     def without_repeats(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -230,7 +230,7 @@ def parse_json(text: str, where: str) -> Any:
         if len(record) < len(pairs):
             names = [name for name, _ in pairs]
             twice = next(name for name in names if names.count(name) > 1)
-            # Of the two values JSON keeps the second, and the first is lost.
+            # `json` would silently drop the first value.
             raise ExamError(
                 f"{where}: key '{twice}' appears twice in one object", hint="Remove one of them"
             )

@@ -1,15 +1,15 @@
-"""Decoder language models: how likely continuations are, each shared token computed once.
+"""Decoder language models: log-likelihoods of continuations, with shared prefixes computed once.
 
-Other rooms import from here, and only these names:
+Other packages import only these names, from here:
 
-- What is asked: `Continuation`, `Group` and `whole_text`.
-- What answers: `load_decoder` returns a `Decoder`; `LikelihoodScorer` scores groups with it, and
+- Requests: `Continuation`, `Group` and `whole_text`.
+- Scorers: `load_decoder` returns a `Decoder`; `LikelihoodScorer` scores groups with it, and
   `StreamedScorer` with a model larger than memory, both as `GroupScorer`. `SumScorer` returns one
-  number a request and keeps known ones. `count_work` counts tokens without a model.
+  number per request and caches them. `count_work` counts tokens without a model.
 - Binary heads: `HEAD_NAME`, `auto_class`, `ends_in_binary_head`, `has_binary_head` and
   `require_binary_head`.
 - For training: `read_weights`, `rounding_config`, `keep_products_plain`, `TokenTrie`, `build_trie`,
-  and `plain_answers` with its `tolerance`, to compare with what transformers computes.
+  and `plain_answers` with its `tolerance`, to compare with results of transformers.
 - For estimates of memory: `LOGIT_BYTES` and `layer_bytes_per_token`.
 
 Names are imported when they are first used: requests and tries need no torch.

@@ -1,8 +1,8 @@
-"""Attention over what many rows share: keys of a prefix and of trunks are kept once, never copied.
+"""Attention over shared prefixes: their keys and values are stored once and never copied per row.
 
-Registered with transformers under a name of its own, so every model whose layers ask the library's
-attention interface computes with it. A softmax over several blocks of keys is put together from the
-blocks' own softmaxes and the logarithms of their sums (arXiv 2402.05099, section 3.1).
+It is registered with transformers' attention interface, so it works for every model that uses the
+interface. The softmax over several blocks of keys is merged from the blocks' softmaxes and
+log-sum-exps (Hydragen, arXiv 2402.05099, section 3.1).
 """
 
 from __future__ import annotations
@@ -23,10 +23,10 @@ NAME = "llmexam_shared"
 
 @dataclass(eq=False)
 class Block:
-    """Keys and values of one part of the rows, by attention layer.
+    """Keys and values of one segment of the rows, by attention layer.
 
     Attributes:
-        places: Position of each key, shape `[1 or n_rows, n_keys]`; -1 where there is padding.
+        places: Position of each key, shape `[1 or n_rows, n_keys]`; -1 for padding.
         kept: Keys and values, each of shape `[1 or n_rows, n_kv_heads, n_keys, head_dim]`.
         padded: Whether any key is padding.
     """
@@ -38,14 +38,13 @@ class Block:
 
 @dataclass(eq=False)
 class Sight:
-    """What the tokens of a forward pass see.
+    """The keys that the tokens of a forward pass attend to.
 
     Attributes:
-        earlier: Blocks before these tokens: every token sees all of them but the padding.
+        earlier: Blocks before these tokens: every token attends to all of them but the padding.
         own: The block of these tokens, which the pass fills.
-        tree: Which token sees which, shape `[n_rows, n_tokens, n_tokens]`; None where each sees
-            those before it in its row.
-        keep: Whether the block's keys and values are asked for later.
+        tree: Attention mask, shape `[n_rows, n_tokens, n_tokens]`; None for a causal mask.
+        keep: Whether to store the block's keys and values for later passes.
     """
 
     earlier: tuple[Block, ...]
@@ -59,7 +58,7 @@ _SIGHT: ContextVar[Sight] = ContextVar("llmexam_sight")
 
 @contextmanager
 def seeing(sight: Sight) -> Iterator[None]:
-    """Let the attention of forward passes inside see what `sight` says."""
+    """Set the attended keys of forward passes inside the `with` block."""
     token = _SIGHT.set(sight)
     try:
         yield
@@ -68,7 +67,7 @@ def seeing(sight: Sight) -> Iterator[None]:
 
 
 def register() -> str:
-    """Make the attention known to transformers, and return its name."""
+    """Register the attention with transformers, and return its name."""
     from transformers import AttentionInterface
 
     AttentionInterface.register(NAME, attend)
@@ -85,20 +84,20 @@ def attend(
     dropout: float = 0.0,
     **options: Any,
 ) -> tuple[Tensor, None]:
-    """Return the attention of a layer, as transformers' interface asks for it.
+    """Return the attention output of a layer, with the signature of transformers' interface.
 
     Args:
         module: The layer's attention.
         query: Shape `[n_rows, n_heads, n_tokens, head_dim]`.
         key: Shape `[n_rows, n_kv_heads, n_tokens, head_dim]`.
         value: As `key`.
-        attention_mask: Not used: `seeing` says what is seen.
-        scaling: What products are multiplied by; 1 / sqrt(head_dim) if not given.
-        dropout: Not used: scoring drops nothing.
-        **options: `sliding_window` and `softcap` are followed.
+        attention_mask: Unused: the mask is set by `seeing`.
+        scaling: Factor of the scores; 1 / sqrt(head_dim) if None.
+        dropout: Unused in scoring.
+        **options: `sliding_window`, `softcap` and `s_aux` (attention sinks) are supported.
 
     Returns:
-        Shape `[n_rows, n_tokens, n_heads, head_dim]`, and nothing.
+        Output, shape `[n_rows, n_tokens, n_heads, head_dim]`, and None for the weights.
     """
     sight = _SIGHT.get()
     layer = id(module)
@@ -125,7 +124,7 @@ def _all_in_reach(sight: Sight, window: int | None) -> bool:
 def _parts(
     sight: Sight, layer: int, query: Tensor, key: Tensor, value: Tensor, scale: float
 ) -> list[tuple[Tensor, Tensor]]:
-    """Return output and log-sum of each block, as torch's fused kernel gives them."""
+    """Return output and log-sum-exp of each block, from torch's fused kernel."""
     n_groups = query.shape[1] // key.shape[1]
     found = []
     for block in sight.earlier:
@@ -138,7 +137,7 @@ def _parts(
         else:
             found.append(_grouped(query, keys, values, bias, scale, n_groups))
     if sight.tree is None:
-        # Each row is a line of tokens: padding stands behind them, where nothing looks.
+        # Rows are sequences, padded at the end, where a causal mask hides the padding.
         keys, values = (_spread(t, n_groups) for t in (key, value))
         found.append(_fused(query, keys, values, None, scale, causal=True))
     else:
@@ -150,6 +149,7 @@ def _parts(
 def _fused(
     query: Tensor, key: Tensor, value: Tensor, bias: Tensor | None, scale: float, *, causal: bool
 ) -> tuple[Tensor, Tensor]:
+    # The private operator, because the public one does not return the log-sum-exp.
     out, total = torch.ops.aten._scaled_dot_product_flash_attention_for_cpu(
         query, key, value, 0.0, causal, attn_mask=bias, scale=scale
     )
@@ -159,7 +159,7 @@ def _fused(
 def _grouped(
     query: Tensor, key: Tensor, value: Tensor, bias: Tensor | None, scale: float, n_groups: int
 ) -> tuple[Tensor, Tensor]:
-    """Attend with the query heads of one key head behind one another, so no key is copied."""
+    """Attend with the query heads of each key head concatenated, so that no key is copied."""
     n_rows, n_heads, n_tokens, dim = query.shape
     folded = query.reshape(n_rows, n_heads // n_groups, n_groups * n_tokens, dim)
     out, total = _fused(folded, key, value, bias, scale, causal=False)
@@ -169,7 +169,7 @@ def _grouped(
 def _over_shared(
     query: Tensor, key: Tensor, value: Tensor, bias: Tensor | None, scale: float
 ) -> tuple[Tensor, Tensor]:
-    """Attend to keys that all rows share, with all rows behind one another."""
+    """Attend to keys that all rows share, with the queries of all rows concatenated."""
     n_rows, n_heads, n_tokens, dim = query.shape
     n_kv = key.shape[1]
     split = query.reshape(n_rows, n_kv, n_heads // n_kv, n_tokens, dim)
@@ -184,6 +184,7 @@ def _merge(parts: list[tuple[Tensor, Tensor]]) -> Tensor:
     """Return the softmax over all blocks, shape `[n_rows, n_tokens, n_heads, head_dim]`."""
     if len(parts) == 1:
         return parts[0][0].transpose(1, 2).contiguous()
+    # Each block's share of the full softmax is exp(log-sum-exp), normalised over blocks.
     totals = torch.stack([total for _, total in parts])
     shares = torch.softmax(totals, dim=0).to(parts[0][0].dtype)
     out = parts[0][0] * shares[0].unsqueeze(-1)
@@ -203,7 +204,7 @@ def _explicit(
     softcap: float | None,
     options: dict[str, Any],
 ) -> Tensor:
-    """Return the attention with one mask over all keys: any device, windows, caps and sinks."""
+    """Return the attention with one mask over all keys: for GPUs, windows, caps and sinks."""
     n_rows, n_heads, n_tokens, _ = query.shape
     blocks = [block.kept[layer] for block in sight.earlier] + [(key, value)]
     keys, values = (
@@ -220,7 +221,7 @@ def _explicit(
     mask = torch.cat(seen, dim=2)
     if window is not None:
         away = own[:, :, None] - torch.cat([*places, own], dim=1)[:, None, :]
-        # Padding stands nowhere; let it see itself, or its softmax is over nothing.
+        # Padding has no position; it must attend to itself, or its softmax would be empty (NaN).
         mask = mask & ((away < window) | (own < 0)[:, :, None])
     bias = _bias(mask, query.dtype)[:, None]
     n_groups = n_heads // keys.shape[1]
@@ -234,6 +235,7 @@ def _explicit(
         products = torch.tanh(products / softcap) * softcap
     products = products + bias
     if sinks is not None:
+        # A sink is one more score per head that takes probability but has no value.
         sink = sinks.reshape(1, -1, 1, 1).expand(n_rows, -1, n_tokens, 1).to(products.dtype)
         products = torch.cat([products, sink], dim=-1)
     weights = torch.softmax(products, dim=-1, dtype=torch.float32).to(query.dtype)
@@ -245,6 +247,6 @@ def _spread(heads: Tensor, n_groups: int) -> Tensor:
 
 
 def _bias(seen: Tensor, dtype: torch.dtype) -> Tensor:
-    """Return 0 where a key is seen, and the least number elsewhere."""
+    """Return an additive mask: 0 for attended keys, the lowest finite number elsewhere."""
     bias = torch.zeros(seen.shape, dtype=dtype, device=seen.device)
     return bias.masked_fill_(~seen, torch.finfo(dtype).min)

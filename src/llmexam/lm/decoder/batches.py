@@ -1,6 +1,6 @@
-"""What goes through a decoder together: trunks, then the branches behind them, as padded rows.
+"""Batches of a decoder: padded rows of trunks, then of the branches after them.
 
-The same plan serves a model that is in memory and one whose layers are read one after another.
+The same plan is used for a model in memory and for one with streamed layers.
 """
 
 from __future__ import annotations
@@ -17,40 +17,40 @@ from torch import Tensor
 from llmexam.lm.decoder.requests import Group, LogProbs, common_prefix
 from llmexam.lm.decoder.trie import TokenTrie, build_trie
 
-# A prefix shorter than this is cheaper to read again than to attend to apart.
+# A shorter prefix is cheaper to compute again than to attend to as a separate block.
 _LEAST_PREFIX = 8
-# Questions and what is asked without content each begin with one of their own.
+# Two, because the prompts of questions and the content-free prompts have a prefix each.
 MOST_PREFIXES = 2
 """Prefixes whose keys a scorer keeps from call to call, the last ones."""
 
 
 @dataclass(slots=True)
 class Work:
-    """What went through the model.
+    """Counts of computed tokens and forward passes.
 
     Attributes:
-        tokens: Tokens that were computed, without padding.
-        padded: Tokens that were computed, with padding.
-        forwards: Passes through the model.
-        asked: Tokens whose likelihood was asked for.
-        plain: Tokens that scoring each request alone would compute.
+        tokens: Computed tokens, without padding.
+        padded: Computed tokens, with padding.
+        forwards: Forward passes.
+        targets: Scored tokens.
+        plain: Tokens to compute if each request were scored alone.
     """
 
     tokens: int = 0
     padded: int = 0
     forwards: int = 0
-    asked: int = 0
+    targets: int = 0
     plain: int = 0
 
-    def count_asked(self, groups: Sequence[Group]) -> None:
-        """Add what is asked for."""
+    def count_targets(self, groups: Sequence[Group]) -> None:
+        """Add the target tokens of requests."""
         for group in groups:
             for request in group:
                 self.plain += len(request.tokens) - 1
-                self.asked += len(request.asked)
+                self.targets += len(request.targets)
 
     def count_pass(self, tokens: Tokens) -> None:
-        """Add a pass through the model."""
+        """Add a forward pass."""
         self.tokens += tokens.n_real
         self.padded += tokens.ids.numel()
         self.forwards += 1
@@ -58,14 +58,14 @@ class Work:
 
 @dataclass(frozen=True, eq=False)
 class Tokens:
-    """Rows of tokens that go through a layer at once.
+    """Padded rows of tokens of one forward pass.
 
     Attributes:
-        ids: Token ids, shape `[n_rows, n_tokens]`; 0 where there is padding.
-        places: Their positions, same shape; -1 where there is padding.
-        n_real: How many are no padding.
-        tree: Which token sees which of its row, shape `[n_rows, n_tokens, n_tokens]`; None where
-            each sees those before it.
+        ids: Token ids, shape `[n_rows, n_tokens]`; 0 for padding.
+        places: Their positions, same shape; -1 for padding.
+        n_real: Number of tokens without padding.
+        tree: Attention mask within rows, shape `[n_rows, n_tokens, n_tokens]`; None for a causal
+            mask.
     """
 
     ids: Tensor
@@ -76,11 +76,11 @@ class Tokens:
 
 @dataclass(frozen=True, eq=False)
 class Row:
-    """A group of requests as a tree of tokens.
+    """A group of requests as a token trie.
 
     Attributes:
-        group: Its place among the groups.
-        trie: Its tokens behind the common prefix.
+        group: Index of the group.
+        trie: Its tokens after the common prefix.
     """
 
     group: int
@@ -89,7 +89,7 @@ class Row:
 
 @dataclass(frozen=True, eq=False)
 class Batch:
-    """Groups whose trunks go through the model at once, and then their branches.
+    """Groups whose trunks are computed in one pass, and their branches in a second.
 
     Attributes:
         rows: The groups, longest trunk first.
@@ -101,25 +101,25 @@ class Batch:
 
     @property
     def trunk_width(self) -> int:
-        """Tokens of the longest trunk, at least 1: no model takes rows of none."""
+        """Tokens of the longest trunk; at least 1, because models reject empty rows."""
         return max(1, *(row.trie.n_trunk for row in self.rows))
 
     @property
     def branch_width(self) -> int:
-        """Tokens of the widest set of branches; 0 where no group branches."""
+        """Tokens of the largest set of branches; 0 if no group branches."""
         return max(row.trie.n_branch for row in self.rows)
 
     def trunk(self, device: torch.device) -> Tokens:
-        """Return what each group has in common."""
+        """Return the shared tokens of each group."""
         lines = [row.trie.tokens[: row.trie.n_trunk] for row in self.rows]
         return pad_lines(lines, self.n_prefix, device)
 
     def branches(self, device: torch.device) -> Tokens:
-        """Return what stands behind the trunks."""
+        """Return the tokens after the trunks, with their tree mask."""
         n_rows, width = len(self.rows), self.branch_width
         ids = torch.zeros(n_rows, width, dtype=torch.long)
         places = torch.full((n_rows, width), -1, dtype=torch.long)
-        # Padding sees itself, or its softmax would be over nothing.
+        # Padding attends to itself, or its softmax would be empty (NaN).
         tree = torch.eye(width, dtype=torch.bool).repeat(n_rows, 1, 1)
         for i, row in enumerate(self.rows):
             n = row.trie.n_branch
@@ -131,9 +131,9 @@ class Batch:
 
     @cached_property
     def states(self) -> NDArray[np.int64]:
-        """Where the states are that predict the asked-for tokens, shape `[n_asked]`.
+        """Indices of the states that predict the target tokens, shape `[n_targets]`.
 
-        Counted over the rows of the trunks laid end to end, then over those of the branches.
+        They index the flattened rows of the trunks, followed by those of the branches.
         """
         trunk, branch = self.trunk_width, self.branch_width
         n_before = len(self.rows) * trunk
@@ -146,19 +146,19 @@ class Batch:
         return np.concatenate(where)
 
     @cached_property
-    def asked(self) -> NDArray[np.int64]:
-        """The asked-for tokens, shape `[n_asked]`."""
-        return np.concatenate([tokens for row in self.rows for tokens in row.trie.asked])
+    def targets(self) -> NDArray[np.int64]:
+        """The target tokens, shape `[n_targets]`."""
+        return np.concatenate([tokens for row in self.rows for tokens in row.trie.targets])
 
     def split(self, found: LogProbs) -> list[list[LogProbs]]:
-        """Return the log-probabilities of `asked` by group and request."""
-        lengths = [len(tokens) for row in self.rows for tokens in row.trie.asked]
+        """Return the log-probabilities of `targets`, split by group and request."""
+        lengths = [len(tokens) for row in self.rows for tokens in row.trie.targets]
         each = iter(np.split(found, np.cumsum(lengths)[:-1]))
-        return [[next(each) for _ in row.trie.asked] for row in self.rows]
+        return [[next(each) for _ in row.trie.targets] for row in self.rows]
 
 
 def shared_prefix(groups: Sequence[Group]) -> tuple[int, ...]:
-    """Return the tokens that all groups share, if they are worth being computed apart."""
+    """Return the tokens that all groups share, if a separate computation pays off."""
     n_prefix = common_prefix(groups)
     if n_prefix < _LEAST_PREFIX or len(groups) < 2:
         return ()
@@ -166,12 +166,12 @@ def shared_prefix(groups: Sequence[Group]) -> tuple[int, ...]:
 
 
 def plan_batches(groups: Sequence[Group], *, n_prefix: int, n_tokens: int) -> list[Batch]:
-    """Cut groups into batches, longest trunk first, so that little is padded.
+    """Return batches of groups, sorted by trunk length to reduce padding.
 
     Args:
         groups: The groups; empty ones are left out.
-        n_prefix: Tokens that all share and that are computed apart.
-        n_tokens: Tokens of a batch, padding included; a longer group is a batch alone.
+        n_prefix: Number of shared tokens that are computed separately.
+        n_tokens: Maximum tokens per batch, with padding; a longer group is a batch of its own.
     """
     rows = [Row(i, build_trie(group, n_prefix)) for i, group in enumerate(groups) if group]
     rows.sort(key=lambda row: (-row.trie.n_trunk, -row.trie.n_branch, row.group))
@@ -191,8 +191,8 @@ def plan_batches(groups: Sequence[Group], *, n_prefix: int, n_tokens: int) -> li
 
 
 def pad_lines(lines: Sequence[NDArray[np.int64]], shift: int, device: torch.device) -> Tokens:
-    """Return lines of token ids as rows, padded behind; the first stands at place `shift`."""
-    # Lines without a token are one of padding.
+    """Return sequences of token ids as rows, padded at the end; positions start at `shift`."""
+    # An empty sequence becomes one token of padding.
     width = max(1, *(len(line) for line in lines))
     ids = torch.zeros(len(lines), width, dtype=torch.long)
     places = torch.full((len(lines), width), -1, dtype=torch.long)
@@ -203,23 +203,23 @@ def pad_lines(lines: Sequence[NDArray[np.int64]], shift: int, device: torch.devi
 
 
 def count_work(calls: Sequence[Sequence[Group]], *, n_tokens: int) -> Work:
-    """Return what would go through a model that shares tokens, without computing anything.
+    """Return the tokens and passes that scoring would take, without a model.
 
     Args:
-        calls: The groups of each call, one call after another.
+        calls: The groups of each call, in order.
         n_tokens: Tokens of a batch.
     """
     work = Work()
-    kept: list[tuple[int, ...]] = []
+    cached: list[tuple[int, ...]] = []
     for groups in calls:
-        work.count_asked(groups)
+        work.count_targets(groups)
         prefix = shared_prefix(groups)
-        if prefix and prefix not in kept:
-            # It stays for the next calls.
+        if prefix and prefix not in cached:
+            # The prefix stays cached for the next calls.
             work.forwards += 1
             work.tokens += len(prefix)
             work.padded += len(prefix)
-            kept = [*kept, prefix][-MOST_PREFIXES:]
+            cached = [*cached, prefix][-MOST_PREFIXES:]
         for batch in plan_batches(groups, n_prefix=len(prefix), n_tokens=n_tokens):
             n_rows = len(batch.rows)
             work.forwards += 1 + (batch.branch_width > 0)

@@ -1,6 +1,6 @@
-"""A head with one output over the state of a text's last token: how right the text is.
+"""Binary head of a decoder: one logit from the state of a text's last token.
 
-transformers calls such a model sequence classification with one label.
+In transformers this is sequence classification with one label.
 """
 
 from __future__ import annotations
@@ -14,13 +14,13 @@ from torch.func import functional_call
 from llmexam.errors import ModelError
 from llmexam.lm.models.loading import ModelFolder
 
-# Where transformers' decoders keep it.
+# Attribute of the head in transformers' decoders.
 HEAD_NAME = "score"
 _CLASS = "ForSequenceClassification"
 
 
 class BinaryHead:
-    """The logit of a state.
+    """Computes the logit of each state.
 
     Args:
         model: A transformers decoder for sequence classification with one label.
@@ -34,9 +34,9 @@ class BinaryHead:
 
         Args:
             states: States of last tokens, shape `[n, hidden_size]`.
-            tokens: Not used: nothing follows.
+            tokens: Unused: the whole text is scored.
         """
-        # bf16 keeps three digits of a logit, so options would tie; a head costs nothing in fp32.
+        # In fp32, because bf16 has three digits, so options would tie; the cost is negligible.
         weights = {name: one.float() for name, one in self._score.named_parameters()}
         with torch.autocast(states.device.type, enabled=False):
             logits: Tensor = functional_call(self._score, weights, (states.float(),))
@@ -44,18 +44,18 @@ class BinaryHead:
 
 
 def has_binary_head(folder: ModelFolder) -> bool:
-    """Return whether a folder's config says that its weights end in a head over whole texts."""
+    """Return whether a folder's config declares sequence classification."""
     config = folder.read_json("config.json") or {}
     return any(str(name).endswith(_CLASS) for name in config.get("architectures") or ())
 
 
 def ends_in_binary_head(model: Any) -> bool:
-    """Return whether a transformers model classifies whole texts."""
+    """Return whether a transformers model is a sequence classifier."""
     return type(model).__name__.endswith(_CLASS)
 
 
 def auto_class(*, binary_head: bool) -> Any:
-    """Return what of transformers loads a decoder: with such a head, or with one over tokens."""
+    """Return transformers' auto class for a decoder with a binary head or a language-model head."""
     import transformers
 
     if binary_head:
@@ -64,7 +64,7 @@ def auto_class(*, binary_head: bool) -> Any:
 
 
 def require_binary_head(model: Any, folder: ModelFolder) -> None:
-    """Check that a model for sequence classification is a decoder whose head has one output.
+    """Check that a sequence classifier is a decoder with one output.
 
     Raises:
         ModelError: It is not.

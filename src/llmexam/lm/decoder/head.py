@@ -1,4 +1,4 @@
-"""From a decoder's last states to the log-probabilities of tokens, a few rows at a time."""
+"""Log-probabilities of tokens from a decoder's last hidden states, in small batches."""
 
 from __future__ import annotations
 
@@ -9,26 +9,26 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-# Logits are float32 and as wide as the vocabulary: this many bytes of them at a time. Larger ones
-# glibc maps anew for every call (above 32 MB), and clearing the pages takes longer than the sums.
+# Bytes of logits at a time (float32, as wide as the vocabulary). For blocks above 32 MB glibc maps
+# new memory on every call, and clearing the pages takes longer than the computation.
 LOGIT_BYTES = 16 << 20
 
 
 class Head(Protocol):
-    """What a decoder's last states go through."""
+    """Interface of heads over a decoder's last hidden states."""
 
     def answers(self, states: Tensor, tokens: Tensor) -> Tensor:
-        """Return one number a state, float32, shape `[n]`.
+        """Return one number per state, float32, shape `[n]`.
 
         Args:
-            states: Last states, shape `[n, hidden_size]`.
-            tokens: The tokens asked for behind them, shape `[n]`.
+            states: Last hidden states, shape `[n, hidden_size]`.
+            tokens: Target token of each, shape `[n]`.
         """
         ...
 
 
 class _Output:
-    """What layers return; whatever a head asks for beside the states is None."""
+    """Output of the replaced base model: the states; any other attribute is None."""
 
     def __init__(self, states: Tensor) -> None:
         self.last_hidden_state = states
@@ -42,28 +42,28 @@ class _Output:
 
 
 class _GivenStates(torch.nn.Module):
-    """Stands where the layers stand, and returns the states it is given as embeddings."""
+    """Replaces the base model, and returns the embeddings it is given as states."""
 
     def forward(self, *args: Any, inputs_embeds: Tensor, **kwargs: Any) -> _Output:
         return _Output(inputs_embeds)
 
 
 class TokenHead:
-    """A model's own way from states to logits, with its caps and scales, without its layers.
+    """Computes logits by the model's own code after its layers, including caps and scales.
 
     Args:
         model: A transformers model for causal language modelling.
     """
 
     def __init__(self, model: Any) -> None:
-        # A shallow copy shares the weights; only the place of the layers is taken by another.
+        # A shallow copy shares the weights; only its base model is replaced.
         self._head = copy.copy(model)
         self._head._modules = dict(model._modules)
         self._head._modules[model.base_model_prefix] = _GivenStates()
         self._n_rows = max(1, LOGIT_BYTES // (4 * model.config.get_text_config().vocab_size))
 
     def answers(self, states: Tensor, tokens: Tensor) -> Tensor:
-        """Return the log-probability of a token after each state, float32, shape `[n]`.
+        """Return the log-probability of the target token after each state, float32, shape `[n]`.
 
         Args:
             states: Last states, shape `[n, hidden_size]`.
@@ -72,7 +72,7 @@ class TokenHead:
         found = torch.empty(len(states), dtype=torch.float32, device=states.device)
         for begin in range(0, len(states), self._n_rows):
             rows = slice(begin, begin + self._n_rows)
-            # One kernel; `logsumexp` takes four, each with a copy as wide as the vocabulary.
+            # One kernel; `logsumexp` would take four, each with a copy as wide as the vocabulary.
             losses = functional.cross_entropy(
                 self.logits(states[rows]), tokens[rows], reduction="none"
             )
@@ -84,25 +84,25 @@ class TokenHead:
 
         Args:
             states: Last states, shape `[n, hidden_size]`.
-            weights: What stands in the place of the head's own weights, by name: some rows of
-                them give the logits of those tokens.
+            weights: Replacements of the head's weights by name; a subset of rows gives the
+                logits of those tokens.
         """
-        asked = {"inputs_embeds": states[None], "use_cache": False}
+        arguments = {"inputs_embeds": states[None], "use_cache": False}
         if weights is None:
-            out = self._head(**asked).logits[0]
+            out = self._head(**arguments).logits[0]
         else:
-            out = torch.func.functional_call(self._head, weights, (), asked).logits[0]
+            out = torch.func.functional_call(self._head, weights, (), arguments).logits[0]
         logits: Tensor = out.float()
         return logits
 
 
 def layer_bytes_per_token(config: Any, dtype: torch.dtype) -> int:
-    """Return what a layer takes for each token of a batch while it computes, in bytes.
+    """Return the memory of a layer's activations per token, in bytes.
 
     Args:
-        config: The model's, of its text part.
-        dtype: The type of its states.
+        config: Text config of the model.
+        dtype: Type of the states.
     """
     wide = getattr(config, "intermediate_size", None) or 4 * config.hidden_size
-    # Queries, keys, values, sums and the wide layer, with their intermediate results.
+    # Queries, keys, values, attention output and MLP, with intermediate results.
     return int((10 * config.hidden_size + 4 * wide) * dtype.itemsize)

@@ -1,4 +1,4 @@
-"""A decoder's weights as transformers reads them: from safetensors, all of them, no remote code."""
+"""Load a decoder with transformers: safetensors only, all weights present, no remote code."""
 
 from __future__ import annotations
 
@@ -13,17 +13,17 @@ from llmexam.lm.models.loading import ModelFolder, quiet_transformers
 def read_weights(
     folder: ModelFolder, *, binary_head: bool, new: Collection[str] = (), **options: Any
 ) -> Any:
-    """Return the transformers model of a folder, none of its weights drawn at random.
+    """Return the transformers model of a folder, without randomly initialised weights.
 
     Args:
-        folder: The model's.
-        binary_head: Whether it is read as a decoder for sequence classification with one label;
-            else as a causal language model.
-        new: Parameters that the folder may lack: the caller fills them.
-        **options: For `from_pretrained`.
+        folder: The model folder.
+        binary_head: Whether to load a sequence classifier with one label instead of a causal
+            language model.
+        new: Parameters that the folder may lack, because the caller sets them.
+        **options: Arguments of `from_pretrained`.
 
     Raises:
-        ModelError: It is no such decoder, lacks weights, or its files are damaged.
+        ModelError: It is not such a decoder, lacks weights, or its files are damaged.
     """
     from safetensors import SafetensorError
 
@@ -42,12 +42,12 @@ def read_weights(
         raise ModelError(
             f"cannot be loaded as a decoder model: {text}", file=folder.path
         ) from error
-    # First: a head of another shape is named, rather than what it lacks.
+    # Checked first, because a head of another shape also makes weights missing.
     if binary_head:
         require_binary_head(model, folder)
     missing = sorted(set(told["missing_keys"]) - set(new))
     if missing:
-        # An encoder, or a body without its head: what is missing was drawn at random.
+        # transformers initialises missing weights at random, such as a head that is absent.
         kind = (
             "decoder with a binary classification head" if binary_head else "causal language model"
         )

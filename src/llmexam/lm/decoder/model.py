@@ -1,4 +1,4 @@
-"""A decoder and what it can do: its states, its head, and whether its layers can share."""
+"""A decoder: hidden states, head, limits, and whether its layers can share prefixes."""
 
 from __future__ import annotations
 
@@ -24,19 +24,19 @@ _LOG = logging.getLogger(__name__)
 
 
 class Decoder:
-    """A causal language model, made ready to share what requests have in common.
+    """A causal language model, prepared to compute shared tokens once.
 
     Args:
         model: A transformers model for causal language modelling, or for sequence classification
             with one label, in evaluation mode.
         tokenizer: Its tokenizer.
-        folder: Where it is from; None for one made in memory.
-        quantised: What its weights were rounded to, if anything.
-        shares: Whether its layers can share, if that is known; else it is found out.
+        folder: Its folder; None for a model created in memory.
+        quantised: Quantisation of its weights, or None.
+        shares: Whether its layers support shared prefixes; None tests it.
 
     Attributes:
-        shares: Whether its layers compute shared tokens once. Where they cannot (a state that
-            runs through the tokens, attention of their own), each request is read alone.
+        shares: Whether shared tokens are computed once. If the layers do not support it
+            (recurrent state, custom attention), each request is computed alone.
     """
 
     def __init__(
@@ -58,52 +58,52 @@ class Decoder:
 
     @property
     def device(self) -> torch.device:
-        """Where it computes."""
+        """The device."""
         found: torch.device = self.model.device
         return found
 
     @property
     def dtype(self) -> torch.dtype:
-        """The type of its states."""
+        """Type of the hidden states."""
         found: torch.dtype = self.model.get_input_embeddings().weight.dtype
         return found
 
     @property
     def has_binary_head(self) -> bool:
-        """Whether it says one number of a whole text; else how likely tokens are."""
+        """Whether it has a binary head instead of a language-model head."""
         return isinstance(self.head, BinaryHead)
 
     @property
     def computes(self) -> str:
-        """What decides its numbers beside the weights, such as `bfloat16` or `float32 int8`."""
+        """Arithmetic that results depend on, such as `bfloat16` or `float32 int8`."""
         return f"{str(self.dtype).removeprefix('torch.')} {self.quantised}".strip()
 
     @property
     def longest(self) -> int | None:
-        """Tokens it reads at most; None where it sets no limit."""
+        """Context length in tokens; None without a limit."""
         return getattr(self.model.config.get_text_config(), "max_position_embeddings", None)
 
     @cached_property
     def rotations_change_at(self) -> int | None:
-        """Tokens beyond which all its positions are rotated in another way; None for never."""
+        """Length beyond which LongRoPE switches its scaling factors; None for other models."""
         return rotations_change_at(self.model.config.get_text_config())
 
     @cached_property
     def cache_bytes_per_token(self) -> int:
-        """Bytes of keys and values of a token, all layers."""
+        """Bytes of keys and values per token, over all layers."""
         config = self.model.config.get_text_config()
         size = torch.empty(0, dtype=self.dtype).element_size()
         n_all = getattr(config, "num_attention_heads", None)
-        # Without attention nothing is kept; count one state a layer.
+        # Models without attention store no keys; assume one state per layer.
         n_heads = getattr(config, "num_key_value_heads", None) or n_all or 1
         dim = getattr(config, "head_dim", None) or config.hidden_size // (n_all or 1)
         return int(2 * config.num_hidden_layers * n_heads * dim * size)
 
     def require_fits(self, n_tokens: int) -> None:
-        """Check that a request is not longer than the model reads.
+        """Check that a request fits the context length.
 
         Raises:
-            ModelError: It is.
+            ModelError: It does not.
         """
         if self.longest is not None and n_tokens > self.longest:
             raise ModelError(
@@ -113,14 +113,14 @@ class Decoder:
 
     @property
     def shares(self) -> bool:
-        """Whether requests may share tokens; found out with a few tokens, once."""
+        """Whether requests may share tokens; tested once with a few tokens."""
         if self._probed is None:
             from llmexam.lm.decoder.probe import difference, tolerance
 
             try:
                 apart = difference(self)
                 self._probed = apart <= tolerance(self.dtype)
-            except Exception as error:  # whatever a model's own code does not expect
+            except Exception as error:  # a model's own code may raise anything
                 apart = float("nan")
                 _LOG.debug("sharing fails: %s", error)
                 self._probed = False
@@ -134,10 +134,10 @@ class Decoder:
         return self._probed
 
     def states(self, ids: Tensor, places: Tensor) -> Tensor:
-        """Return the last states, shape `[n_rows, n_tokens, hidden_size]`, under `seeing`."""
+        """Return last hidden states, shape `[n_rows, n_tokens, hidden_size]`, under `seeing`."""
         self.model.set_attn_implementation(register())
         try:
-            # Four dimensions, so that no mask is made: `seeing` says who sees whom.
+            # A 4D mask makes transformers skip its own mask; `seeing` sets the real one.
             nothing = torch.zeros(1, 1, 1, 1, device=ids.device, dtype=self.dtype)
             out = self.model.base_model(
                 input_ids=ids, position_ids=places, attention_mask=nothing, use_cache=False
@@ -148,11 +148,11 @@ class Decoder:
         return states
 
     def plain_states(self, ids: Tensor, real: Tensor) -> Tensor:
-        """Return last states as the model computes them itself; padding stands behind.
+        """Return last hidden states by the model's own attention, padded at the end.
 
         Args:
             ids: Token ids, shape `[n_rows, n_tokens]`.
-            real: Which are no padding, same shape.
+            real: False for padding, same shape.
 
         Returns:
             Shape `[n_rows, n_tokens, hidden_size]`.
@@ -162,12 +162,12 @@ class Decoder:
         return states
 
     def plain_logits(self, ids: Tensor, real: Tensor, keep: Tensor) -> Tensor:
-        """Return logits as the model computes them itself; padding stands behind.
+        """Return logits by the model's own attention, padded at the end.
 
         Args:
             ids: Token ids, shape `[n_rows, n_tokens]`.
-            real: Which are no padding, same shape.
-            keep: Places whose logits are asked for, of any row, shape `[n_keep]`.
+            real: False for padding, same shape.
+            keep: Positions to return logits for, shape `[n_keep]`.
 
         Returns:
             float32, shape `[n_rows, n_keep, n_vocabulary]`.
@@ -176,20 +176,20 @@ class Decoder:
             input_ids=ids, attention_mask=real.long(), use_cache=False, logits_to_keep=keep
         )
         logits: Tensor = out.logits
-        # Models that know no `logits_to_keep` return all.
+        # Models without `logits_to_keep` return all logits.
         return (logits if logits.shape[1] == len(keep) else logits[:, keep]).float()
 
 
 def rotations_change_at(config: Any) -> int | None:
-    """Return after how many tokens a model's rotations are others (longrope), or None for never.
+    """Return the length at which LongRoPE switches its scaling factors, or None.
 
-    The longest row of a pass decides for all of them (arXiv 2402.13753 has two sets of factors).
+    The longest row of a pass decides for all rows (LongRoPE, arXiv 2402.13753, has two sets).
 
     Args:
-        config: The model's, of its text part.
+        config: Text config of the model.
     """
     found = getattr(config, "rope_parameters", None) or {}
-    # One set of parameters, or one for each type of layer.
+    # One set of parameters, or one per type of layer.
     sets = [found, *(one for one in found.values() if isinstance(one, dict))]
     limits = [
         int(one.get("original_max_position_embeddings") or config.max_position_embeddings)
@@ -202,16 +202,16 @@ def rotations_change_at(config: Any) -> int | None:
 def load_decoder(
     name: str, *, precision: DecoderPrecision = "auto", device: str = "cpu"
 ) -> Decoder:
-    """Return a decoder by name; its config tells whether it ends in a binary head.
+    """Load a decoder, with a binary or a language-model head according to its config.
 
     Args:
         name: A local folder or a Hugging Face name.
-        precision: Type of weights and states; int8 and nf4 quantise the weights as they are read.
+        precision: Type of weights and states; int8 and nf4 quantise the weights on loading.
         device: A torch device.
 
     Raises:
-        ModelError: There is no such model, it is no causal language model, or its binary head
-            lacks weights or has more than one output.
+        ModelError: There is no such model, it is not a causal language model, or its binary
+            head lacks weights or has several outputs.
     """
     folder = resolve_model(name)
     model = _load(folder, precision, torch_device(device))
@@ -235,7 +235,7 @@ def _load(folder: ModelFolder, precision: DecoderPrecision, device: torch.device
 
 
 def choose_decoder_dtype(precision: DecoderPrecision, device: torch.device) -> torch.dtype:
-    """Return the type of states and of weights that are not quantised."""
+    """Return the type of states and of unquantised weights."""
     if precision == "fp16":
         return torch.float16
     if precision == "int8" or precision == "nf4":

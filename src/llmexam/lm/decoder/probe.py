@@ -1,4 +1,4 @@
-"""Whether a model's layers compute the same when requests share tokens: found out by trying."""
+"""Test whether a model gives equal results when requests share tokens."""
 
 from __future__ import annotations
 
@@ -13,22 +13,22 @@ from llmexam.lm.decoder.requests import Continuation, whole_text
 if TYPE_CHECKING:
     from llmexam.lm.decoder.model import Decoder
 
-# Lengths that make a prefix, a trunk and branches, with padding in both.
+# Lengths that give a prefix, trunks and branches, with padding in both.
 _PREFIX, _TRUNKS, _BRANCHES = 9, (6, 4), (3, 2, 4)
 _TOLERANCE = {torch.float32: 1e-3, torch.bfloat16: 0.5, torch.float16: 0.1}
 
 
 def difference(decoder: Decoder) -> float:
-    """Return how far shared log-probabilities are from plain ones at most, in nats.
+    """Return the maximum difference of shared and plain log-probabilities, in nats.
 
-    For a binary head, whose logits have no scale of their own: as a part of the largest.
+    For a binary head, whose logits have no fixed scale, it is relative to the largest logit.
     """
     from llmexam.lm.decoder.scorer import LikelihoodScorer
 
     config = decoder.model.config.get_text_config()
     groups = probe_requests(config.vocab_size)
     if decoder.has_binary_head:
-        # A model looks for its last token before the padding, so there is none in these.
+        # transformers takes the last token before padding, so texts must not contain the pad id.
         pad = config.pad_token_id
         groups = [
             [
@@ -56,14 +56,14 @@ def difference(decoder: Decoder) -> float:
 
 
 def plain_answers(model: Any, request: Continuation) -> Tensor:
-    """Return the log-probabilities of a request's asked-for tokens, or its logit, read alone.
+    """Return the log-probabilities of a request's target tokens, or its logit, computed alone.
 
     Args:
-        model: The transformers model; its own forward is run, gradients and all.
-        request: What is read.
+        model: The transformers model; its own forward is run, with gradients.
+        request: The request.
 
     Returns:
-        float32, shape `[n_asked]`.
+        float32, shape `[n_targets]`.
     """
     ids = torch.tensor([request.tokens], device=model.device)
     if request.is_whole:
@@ -75,9 +75,9 @@ def plain_answers(model: Any, request: Continuation) -> Tensor:
 
 
 def tolerance(dtype: torch.dtype) -> float:
-    """Return how far a shared computation may be from a plain one before it is not trusted.
+    """Return the tolerance of shared against plain computation.
 
-    In nats; for a binary head as a part of the largest logit.
+    In nats; for a binary head relative to the largest logit.
 
     Args:
         dtype: Type of the states.

@@ -1,4 +1,4 @@
-"""What scores groups of continuations: a model in memory, or one read layer by layer."""
+"""Interface of scorers of continuations, for models in memory and streamed models."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ class GroupScorer(Protocol):
     """Scores groups of continuations with one model.
 
     Attributes:
-        work: What went through the model so far.
-        whole_exam: Whether a call costs about the same for many groups as for few.
+        work: Tokens and passes computed so far.
+        whole_exam: Whether all groups should be scored in one call.
     """
 
     work: Work
@@ -23,26 +23,26 @@ class GroupScorer(Protocol):
 
     @property
     def folder(self) -> ModelFolder | None:
-        """Where the model is from; None for one made in memory."""
+        """Folder of the model; None for one created in memory."""
         ...
 
     @property
     def computes(self) -> str:
-        """What decides its numbers beside the weights, such as `bfloat16`."""
+        """Arithmetic that results depend on, such as `bfloat16`."""
         ...
 
     @property
     def longest(self) -> int | None:
-        """Tokens the model reads at most; None where it sets no limit."""
+        """Context length in tokens; None without a limit."""
         ...
 
     @property
     def tokenizer(self) -> Any:
-        """Its tokenizer."""
+        """Tokenizer of the model."""
         ...
 
     def score(
         self, groups: Sequence[Group], *, progress: Callable[[int], None] | None = None
     ) -> list[list[LogProbs]]:
-        """Return the log-probabilities of the asked-for tokens of each request of each group."""
+        """Return the log-probabilities of the target tokens of each request, by group."""
         ...

@@ -1,4 +1,4 @@
-"""What is asked of a decoder: how likely some tokens are after others."""
+"""Requests to a decoder: the log-likelihood of tokens after other tokens."""
 
 from __future__ import annotations
 
@@ -8,17 +8,17 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-# Stands where the asked-for token of a whole text would stand; no vocabulary has it.
+# Placeholder target of a whole text; no vocabulary has this id.
 END = -1
 
 
 @dataclass(frozen=True, slots=True)
 class Continuation:
-    """Tokens whose likelihood is asked for, behind the tokens they follow.
+    """Target tokens to score, after the tokens they follow.
 
     Attributes:
-        tokens: Token ids: what is given, then what is asked for.
-        start: Where the asked-for tokens begin; 1 or more, for a model predicts from a token.
+        tokens: Token ids of the prompt, then of the target.
+        start: Index of the first target token; at least 1, because it needs a predecessor.
     """
 
     tokens: tuple[int, ...]
@@ -32,30 +32,30 @@ class Continuation:
             )
 
     @property
-    def asked(self) -> tuple[int, ...]:
-        """The tokens whose likelihood is asked for."""
+    def targets(self) -> tuple[int, ...]:
+        """The target tokens."""
         return self.tokens[self.start :]
 
     @property
     def is_whole(self) -> bool:
-        """Whether it asks for what a binary head says of a whole text, not for tokens."""
+        """Whether a binary head scores the whole text."""
         return self.tokens[-1] == END
 
 
 def whole_text(tokens: Sequence[int]) -> Continuation:
-    """Return the request for what a binary head says of a text.
+    """Return the request to score a text by a binary head.
 
-    >>> whole_text([5, 6]).asked
+    >>> whole_text([5, 6]).targets
     (-1,)
     """
     return Continuation((*tokens, END), len(tokens))
 
 
 def require_kind(requests: Iterable[Continuation], *, binary_head: bool) -> None:
-    """Check that requests are for the head that a model has.
+    """Check that all requests match the model's type of head.
 
     Raises:
-        ValueError: One is not.
+        ValueError: One does not.
     """
     if any(request.is_whole != binary_head for request in requests):
         raise ValueError(
@@ -63,25 +63,25 @@ def require_kind(requests: Iterable[Continuation], *, binary_head: bool) -> None
         )
 
 
-# The requests that belong together, such as the options of a question.
+# Requests that belong together, such as the options of a question.
 Group = Sequence[Continuation]
-# Natural logarithms of the probabilities of the asked-for tokens, shape `[n_asked]`; for a whole
-# text the logit of a binary head, shape `[1]`.
+# Log-probabilities of the target tokens in nats, shape `[n_targets]`; for a whole text the logit of
+# a binary head, shape `[1]`.
 LogProbs = NDArray[np.float32]
 
 
 def common_prefix(groups: Sequence[Group]) -> int:
-    """Return how many tokens all requests share, such that each still has a token to predict from.
+    """Return the number of tokens that all requests share.
 
-    What is shared is computed once for all groups; the state that predicts a request's first
-    asked-for token is never part of it.
+    The prefix is computed once for all groups; it never includes the token whose state predicts
+    a request's first target token.
     """
     requests = [request for group in groups for request in group]
     if not requests:
         return 0
     first = min(request.tokens for request in requests)
     last = max(request.tokens for request in requests)
-    # Sorted, the first and the last differ where any two do.
+    # In sorted order, the first and the last share the prefix that all share.
     shared = next(
         (i for i, (a, b) in enumerate(zip(first, last, strict=False)) if a != b),
         min(len(first), len(last)),

@@ -1,4 +1,4 @@
-"""Weights rounded by bitsandbytes to 8 or 4 bits, and its layers kept to what they should do."""
+"""Quantisation by bitsandbytes to 8 or 4 bits, with deterministic layers on CPUs."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ Rounded = Literal["int8", "nf4"]
 
 
 def rounding_config(rounded: Rounded, dtype: torch.dtype, *, twice: bool = False) -> Any:
-    """Return how transformers is to round weights as it reads them.
+    """Return transformers' quantisation config.
 
     Args:
-        rounded: To what.
-        dtype: The type of the arithmetic.
-        twice: nf4: round the scales of the blocks, too (QLoRA: arXiv 2305.14314, section 3).
+        rounded: The quantisation.
+        dtype: Compute type.
+        twice: nf4: double quantisation (QLoRA, arXiv 2305.14314, section 3).
     """
     import transformers
 
@@ -32,18 +32,17 @@ def rounding_config(rounded: Rounded, dtype: torch.dtype, *, twice: bool = False
 
 
 def keep_products_plain(model: Any) -> None:
-    """Make rounded layers on a CPU multiply by their weights as these are, and nothing else.
+    """Make quantised layers on a CPU multiply by their dequantised weights.
 
-    Left alone, bitsandbytes 0.50 rounds the inputs of 8-bit layers, too, outside of training, so
-    that scores depend on the batch. It also puts 4-bit weights into another form at the first
-    pass outside of training, for a kernel that has no gradients, knows bf16 alone, fails for
-    widths that are no multiple of 64, and is slower for many tokens. Weights that are made
-    numbers again for each product have none of this.
+    In inference, bitsandbytes 0.50 also quantises the inputs of 8-bit layers, so scores depend on
+    the batch. It also repacks 4-bit weights at the first inference pass, for a kernel that has
+    no gradients, supports only bf16, fails for widths that are not a multiple of 64, and is
+    slower for many tokens. Dequantising weights for each product avoids all of this.
 
     Args:
-        model: Any module; layers of other kinds and on other devices stay as they are.
+        model: Any module; other layers and layers on other devices are unchanged.
     """
-    # Told once a product, which makes thousands of lines.
+    # bitsandbytes warns in every product, which makes thousands of lines.
     logging.getLogger("bitsandbytes.autograd._functions").setLevel(logging.ERROR)
     for module in model.modules():
         if getattr(getattr(module, "weight", None), "device", None) != torch.device("cpu"):
@@ -55,5 +54,5 @@ def keep_products_plain(model: Any) -> None:
 
 
 def _as_in_training(module: Any, args: Any) -> None:
-    """Choose the plain product; nothing else in the layer depends on it."""
+    """Select the training path, the plain product; the layer has no other use of the flag."""
     module.training = True

@@ -1,7 +1,7 @@
-"""Log-likelihoods of continuations: every distinct token of a group goes through the model once.
+"""Log-likelihoods of continuations, with shared prefixes computed once.
 
-What all groups share (instructions, examples) is computed once for the whole call; what a group
-shares (question, evidence) once for the group; the rest as a tree, each branch seeing its own way.
+The prefix of all groups (instructions, examples) is computed once per call, the prefix of a group
+(question, evidence) once per group, and the rest as a token tree under a tree mask.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from llmexam.lm.decoder.model import Decoder
 from llmexam.lm.decoder.requests import Continuation, Group, LogProbs, require_kind
 from llmexam.lm.models.loading import ModelFolder
 
-# Keys and values of a batch, at most.
+# Maximum memory of a batch's keys and values.
 _CACHE_BYTES = 1 << 30
 
 
@@ -36,11 +36,11 @@ class LikelihoodScorer:
 
     Args:
         decoder: The model.
-        n_tokens: Tokens of a batch, padding included; a longer group is a batch alone.
+        n_tokens: Maximum tokens per batch, with padding; a longer group is a batch of its own.
 
     Attributes:
-        work: What went through the model so far.
-        n_tokens: Tokens of a batch; fewer than asked for where their keys would take much memory.
+        work: Tokens and passes computed so far.
+        n_tokens: Tokens per batch, possibly reduced to limit the memory of keys and values.
     """
 
     whole_exam = False
@@ -53,44 +53,44 @@ class LikelihoodScorer:
 
     @property
     def folder(self) -> ModelFolder | None:
-        """Where the model is from; None for one made in memory."""
+        """Folder of the model; None for one created in memory."""
         return self.decoder.folder
 
     @property
     def computes(self) -> str:
-        """What decides its numbers beside the weights, such as `bfloat16`."""
+        """Arithmetic that results depend on, such as `bfloat16`."""
         return self.decoder.computes
 
     @property
     def longest(self) -> int | None:
-        """Tokens the model reads at most; None where it sets no limit."""
+        """Context length in tokens; None without a limit."""
         return self.decoder.longest
 
     @property
     def tokenizer(self) -> Any:
-        """Its tokenizer."""
+        """Tokenizer of the model."""
         return self.decoder.tokenizer
 
     def score(
         self, groups: Sequence[Group], *, progress: Callable[[int], None] | None = None
     ) -> list[list[LogProbs]]:
-        """Return the log-probabilities of the asked-for tokens of each request of each group.
+        """Return the log-probabilities of the target tokens of each request, by group.
 
-        Of a whole text it is the logit of the binary head. They do not depend on which groups are
-        scored together, but for the order of sums.
+        For a whole text it is the logit of the binary head. Results do not depend on the other
+        groups, up to the order of summation.
 
         Args:
-            groups: Requests that share what they begin with.
+            groups: Requests that share a prefix.
             progress: Called with the number of groups done, batch by batch.
 
         Raises:
-            ModelError: A request is longer than the model reads.
+            ModelError: A request exceeds the context length.
         """
         for group in groups:
             require_kind(group, binary_head=self.decoder.has_binary_head)
             for request in group:
                 self.decoder.require_fits(len(request.tokens))
-        self.work.count_asked(groups)
+        self.work.count_targets(groups)
         if not self.decoder.shares:
             return self._score_alone(groups, progress)
         if any(self._is_far(request) for group in groups for request in group):
@@ -98,16 +98,16 @@ class LikelihoodScorer:
         return self._score_shared(groups, progress)
 
     def _is_far(self, request: Continuation) -> bool:
-        """Return whether a request is long enough for the other set of a model's rotations."""
+        """Return whether a request is long enough for LongRoPE's long scaling factors."""
         limit = self.decoder.rotations_change_at
         return limit is not None and len(request.tokens) - 1 > limit
 
     def _score_near_and_far(
         self, groups: Sequence[Group], progress: Callable[[int], None] | None
     ) -> list[list[LogProbs]]:
-        """Score requests of both sets of rotations: keys of the one are none of the other's."""
+        """Score short and long requests of a LongRoPE model separately, as they share no keys."""
         near = self._score_shared([[r for r in g if not self._is_far(r)] for g in groups], None)
-        # What a far request begins with is short enough to be rotated as the near ones are.
+        # Not shared: a long request's prefix is short, so its keys would get the short factors.
         far = self._score_alone([[r for r in g if self._is_far(r)] for g in groups], progress)
         results = []
         for group, *parts in zip(groups, near, far, strict=True):
@@ -130,10 +130,11 @@ class LikelihoodScorer:
         return results
 
     def _prefix_block(self, prefix: tuple[int, ...]) -> tuple[Block, ...]:
-        """Return the keys and values of what all groups share; kept for the next calls."""
+        """Return the keys and values of the prefix of all groups, cached for the next calls."""
         if not prefix:
             return ()
         if prefix not in self._prefixes:
+            # Dictionaries keep insertion order, so this evicts the oldest prefix.
             while len(self._prefixes) >= MOST_PREFIXES:
                 del self._prefixes[next(iter(self._prefixes))]
             tokens = pad_lines([np.array(prefix, np.int64)], 0, self.decoder.device)
@@ -154,54 +155,56 @@ class LikelihoodScorer:
             parts.append(self._forward(tokens, sight))
         flat = torch.cat([states.reshape(-1, states.shape[-1]) for states in parts])
         picked = flat[torch.from_numpy(batch.states).to(device)]
-        found = self.decoder.head.answers(picked, torch.from_numpy(batch.asked).to(device))
+        found = self.decoder.head.answers(picked, torch.from_numpy(batch.targets).to(device))
         return batch.split(found.cpu().numpy())
 
     def _forward(self, tokens: Tokens, sight: Sight) -> Tensor:
         self.work.count_pass(tokens)
         with seeing(sight):
+            # Padding has position -1, which rotary embeddings cannot look up.
             return self.decoder.states(tokens.ids, tokens.places.clamp(min=0))
 
     def _score_alone(
         self, groups: Sequence[Group], progress: Callable[[int], None] | None
     ) -> list[list[LogProbs]]:
-        """Score each distinct request alone, padded: for models whose layers cannot share."""
+        """Score each distinct request alone, for models whose layers do not support sharing."""
         unique = sorted(
             {request for group in groups for request in group},
             key=lambda request: (-len(request.tokens), request.tokens, request.start),
         )
-        known: dict[Continuation, LogProbs] = {}
+        scored: dict[Continuation, LogProbs] = {}
         begin = 0
         with torch.inference_mode():
             while begin < len(unique):
                 n = max(1, self.n_tokens // len(unique[begin].tokens))
                 far = self._is_far(unique[begin])
+                # The longest row selects LongRoPE's factors, so a batch must not mix both kinds.
                 batch = [r for r in unique[begin : begin + n] if self._is_far(r) == far]
-                known.update(zip(batch, self._alone(batch), strict=True))
+                scored.update(zip(batch, self._alone(batch), strict=True))
                 begin += len(batch)
         if progress is not None:
             progress(len(groups))
-        return [[known[request] for request in group] for group in groups]
+        return [[scored[request] for request in group] for group in groups]
 
     def _alone(self, batch: Sequence[Continuation]) -> list[LogProbs]:
         device = self.decoder.device
         tokens = pad_lines([np.array(r.tokens[:-1], np.int64) for r in batch], 0, device)
         self.work.count_pass(tokens)
         if self.decoder.has_binary_head:
-            # Not by the model's own forward: it takes the token before padding for the last, and
-            # what pads may also end a text.
+            # Not by the model's own forward: it takes the last token before the padding id, and
+            # that id may also be the end token of a text.
             states = self.decoder.plain_states(tokens.ids, tokens.places >= 0)
             last = torch.tensor([r.start - 1 for r in batch], device=device)
             picked = states[torch.arange(len(batch), device=device), last]
             return list(self.decoder.head.answers(picked, last).cpu().numpy()[:, None])
-        asked_at = sorted({t for r in batch for t in range(r.start - 1, len(r.tokens) - 1)})
-        keep = torch.tensor(asked_at, device=device)
+        target_positions = sorted({t for r in batch for t in range(r.start - 1, len(r.tokens) - 1)})
+        keep = torch.tensor(target_positions, device=device)
         logits = self.decoder.plain_logits(tokens.ids, tokens.places >= 0, keep)
         found = []
         for i, request in enumerate(batch):
-            first = asked_at.index(request.start - 1)
-            rows = logits[i, first : first + len(request.asked)]
-            wanted = torch.tensor(request.asked, device=device)
+            first = target_positions.index(request.start - 1)
+            rows = logits[i, first : first + len(request.targets)]
+            wanted = torch.tensor(request.targets, device=device)
             picked = rows.gather(1, wanted[:, None])[:, 0] - rows.logsumexp(dim=1)
             found.append(picked.cpu().numpy())
         return found

@@ -1,4 +1,4 @@
-"""The tokens of a group of requests as a tree, so that what they share is there once."""
+"""Token tries: a group of requests as a tree in which shared tokens occur once."""
 
 from __future__ import annotations
 
@@ -13,18 +13,18 @@ from llmexam.lm.decoder.requests import Group
 
 @dataclass(frozen=True, eq=False)
 class TokenTrie:
-    """A group of requests as one row of tokens: the trunk, then the branches depth first.
+    """A group of requests as one row of tokens: the trunk, then the branches depth-first.
 
-    Only tokens that predict another are in it: the last token of a request need not go through
-    the model, unless another request goes on from it.
+    It contains only tokens that predict another one: the last token of a request is left out,
+    unless another request continues it.
 
     Attributes:
-        tokens: Token ids, shape `[n_nodes]`; a node stands before its children.
-        depth: Place of each node in its request, from 0 behind the common prefix.
+        tokens: Token ids, shape `[n_nodes]`; a node precedes its children.
+        depth: Position of each node in its request, from 0 after the common prefix.
         end: For each node, one past its last descendant.
-        n_trunk: How many nodes from the first on are followed by one child at most.
-        states: For each request, the nodes that predict its asked-for tokens.
-        asked: For each request, the asked-for tokens.
+        n_trunk: Length of the shared trunk before the first branching.
+        states: For each request, the nodes that predict its target tokens.
+        targets: For each request, the target tokens.
     """
 
     tokens: NDArray[np.int64]
@@ -32,21 +32,22 @@ class TokenTrie:
     end: NDArray[np.int64]
     n_trunk: int
     states: tuple[NDArray[np.int64], ...]
-    asked: tuple[NDArray[np.int64], ...]
+    targets: tuple[NDArray[np.int64], ...]
 
     @property
     def n_nodes(self) -> int:
-        """Tokens that go through the model."""
+        """Number of tokens to compute."""
         return len(self.tokens)
 
     @property
     def n_branch(self) -> int:
-        """Tokens behind the trunk."""
+        """Number of tokens after the trunk."""
         return len(self.tokens) - self.n_trunk
 
     def branch_mask(self) -> NDArray[np.bool_]:
-        """Return which branch node sees which, shape `[n_branch, n_branch]`: those on its way."""
+        """Return the tree mask of branches, shape `[n_branch, n_branch]`: ancestors and self."""
         nodes = np.arange(self.n_trunk, self.n_nodes)
+        # In depth-first order, a node's descendants are exactly the nodes up to its `end`.
         seen: NDArray[np.bool_] = (nodes[None, :] <= nodes[:, None]) & (
             nodes[:, None] < self.end[self.n_trunk :][None, :]
         )
@@ -54,11 +55,11 @@ class TokenTrie:
 
 
 def build_trie(group: Group, n_prefix: int = 0) -> TokenTrie:
-    """Return the tree of a group's requests behind the tokens that all groups share.
+    """Return the trie of a group's requests after the common prefix.
 
     Args:
-        group: One request or more.
-        n_prefix: Tokens to leave out at the beginning; below every request's `start`.
+        group: At least one request.
+        n_prefix: Length of the common prefix; less than every request's `start`.
     """
     order = sorted(range(len(group)), key=lambda i: group[i].tokens)
     tokens: list[int] = []
@@ -69,7 +70,7 @@ def build_trie(group: Group, n_prefix: int = 0) -> TokenTrie:
     for i in order:
         request = group[i]
         seen = request.tokens[n_prefix:-1]
-        # Sorted requests share with the one before whatever they share with any before.
+        # In sorted order, a request shares the longest prefix with its predecessor.
         shared = _shared(path, tokens, seen)
         for node in path[shared:]:
             end[node] = len(tokens)
@@ -88,7 +89,7 @@ def build_trie(group: Group, n_prefix: int = 0) -> TokenTrie:
         np.array(end, np.int64),
         _trunk(depth),
         tuple(states),
-        tuple(np.array(request.asked, np.int64) for request in group),
+        tuple(np.array(request.targets, np.int64) for request in group),
     )
 
 
@@ -100,6 +101,6 @@ def _shared(path: Sequence[int], tokens: Sequence[int], seen: Sequence[int]) -> 
 
 
 def _trunk(depth: Sequence[int]) -> int:
-    """Return how many nodes stand before the first branching: those alone at their depth."""
+    """Return the number of nodes before the first branching, which are alone at their depth."""
     branching = min((d for i, d in enumerate(depth) if d != i), default=len(depth))
     return branching

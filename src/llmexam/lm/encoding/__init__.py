@@ -1,1 +1,1 @@
-"""Encoders: texts to vectors, by a BERT without padding or by transformers."""
+"""Encoders: text embeddings, by a padding-free BERT or by transformers."""

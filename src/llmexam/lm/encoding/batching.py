@@ -1,4 +1,4 @@
-"""Which sequences go through a model together."""
+"""Batching of sequences by number of tokens."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from numpy.typing import NDArray
 def token_batches(
     order: NDArray[np.int64], lengths: NDArray[np.int64], n_tokens: int, *, pads: bool
 ) -> list[NDArray[np.int64]]:
-    """Cut sequences, longest first, into runs of about `n_tokens` tokens each.
+    """Yield batches of sequences, longest first, of at most `n_tokens` tokens each.
 
     Args:
         order: Indices of the sequences, longest first.
         lengths: Tokens of each sequence, by index.
-        n_tokens: Tokens a batch has at most; a longer sequence makes a batch alone.
-        pads: Whether a batch is padded to its longest, so that padding counts too.
+        n_tokens: Maximum tokens per batch; a longer sequence is a batch of its own.
+        pads: Whether batches are padded to the longest, so that padding counts too.
     """
     batches = []
     start = n_so_far = 0
@@ -34,12 +34,12 @@ def token_batches(
 
 
 def longest_input(config: Any) -> int | None:
-    """Return how many tokens a model reads at most; None where it sets no limit."""
-    # DeBERTa-v2 and -v3 put places into attention only, relative to one another: their
-    # `max_position_embeddings` names a table that they do not have.
+    """Return a model's context length in tokens; None without a limit."""
+    # DeBERTa-v2 and -v3 use relative positions only, so `max_position_embeddings` does not
+    # limit the length.
     if getattr(config, "position_biased_input", True) is False:
         return None
-    # RoBERTa-like models count positions from behind their padding id, so they have fewer.
+    # RoBERTa-like models start positions after their padding id, so they have fewer.
     shift = config.pad_token_id + 1 if "roberta" in config.model_type else 0
     positions = getattr(config, "max_position_embeddings", None)
     return positions - shift if positions else None

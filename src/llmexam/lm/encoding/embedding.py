@@ -1,4 +1,4 @@
-"""Texts to unit vectors, fast on a CPU: no text twice, no padding, bf16 where it pays."""
+"""Text embeddings as unit vectors: deduplicated, without padding, bf16 where it is faster."""
 
 from __future__ import annotations
 
@@ -33,19 +33,19 @@ if TYPE_CHECKING:
 Kind = Literal["", "query", "passage"]
 Progress = Callable[[int, int], None]
 
-# Measured: see docs/design/embedding.md. More tokens a batch leave the CPU's caches.
+# Larger batches leave the CPU's caches (measured: docs/design/embedding.md).
 _BATCH_TOKENS = 2048
-# Texts tokenized and sorted at a time; bounds the memory that a large corpus takes.
+# Texts tokenized and sorted at a time, to bound the memory for a large corpus.
 _WINDOW_TEXTS = 16_384
 
 
 @dataclass(frozen=True, slots=True)
 class Embedded:
-    """What became of some texts.
+    """Embeddings of texts.
 
     Attributes:
-        vectors: float32, shape `[n_texts, dim]`, of length 1.
-        cut: bool, shape `[n_texts]`: whether the text was cut to the model's length.
+        vectors: float32 unit vectors, shape `[n_texts, dim]`.
+        cut: bool, shape `[n_texts]`: whether the text was truncated.
     """
 
     vectors: NDArray[np.float32]
@@ -54,14 +54,14 @@ class Embedded:
 
 @dataclass(frozen=True, slots=True)
 class TokenVectors:
-    """The tokens of one text, special ones left out.
+    """Token embeddings of one text, without special tokens.
 
     Attributes:
         ids: Token ids, shape `[n_tokens]`.
-        starts: Where each token begins in the text without its prefix, in characters; negative
+        starts: Start of each token in the text without its prefix, in characters; negative
             for tokens of the prefix, shape `[n_tokens]`.
-        vectors: float16, shape `[n_tokens, hidden_dim]`, of length 1.
-        cut: Whether the text was cut to the model's length.
+        vectors: float16 unit vectors, shape `[n_tokens, hidden_dim]`.
+        cut: Whether the text was truncated.
     """
 
     ids: NDArray[np.int64]
@@ -71,20 +71,20 @@ class TokenVectors:
 
 
 class Embedder:
-    """Texts to unit vectors; made by `load_embedder`.
+    """Embeds texts as unit vectors; created by `load_embedder`.
 
-    A text's vector does not depend on the texts beside it: where texts are not padded (BERT,
-    which most small embedders are) it is the same to the last bit but for sums whose order the
-    library chooses (up to 1e-6); where they are padded, bf16 may differ by about 1e-2.
+    A vector does not depend on the other texts, up to rounding: without padding (BERT, which most
+    small embedders are) differences are at most 1e-6, from the library's order of summation;
+    with padding, bf16 may differ by about 1e-2.
 
     Attributes:
-        name: The model as the user named it.
-        dim: Length of a vector.
-        max_tokens: Longer texts are cut to this many tokens, special ones included.
+        name: The user's name of the model.
+        dim: Dimension of a vector.
+        max_tokens: Texts are truncated to this many tokens, special ones included.
         precision: `fp32` or `bf16`.
-        weights_hash: SHA-256 of all files that decide a vector.
-        fingerprint: SHA-256 of all that decides a vector: model, precision, length limit.
-        prefixes: What is put before a text, by kind.
+        weights_hash: SHA-256 of all files that vectors depend on.
+        fingerprint: SHA-256 of all that vectors depend on: model, precision, length limit.
+        prefixes: Prefix of texts, by kind.
         n_forwards: Forward passes so far.
         n_tokens: Tokens computed so far, without padding.
         n_padding: Padding tokens computed so far.
@@ -122,11 +122,11 @@ class Embedder:
     def encode(
         self, texts: Sequence[str], *, kind: Kind = "", progress: Progress | None = None
     ) -> NDArray[np.float32]:
-        """Return one unit vector a text, float32, shape `[n_texts, dim]`, in the texts' order.
+        """Return one unit vector per text, float32, shape `[n_texts, dim]`, in the texts' order.
 
         Args:
-            texts: Any texts; repeated ones are computed once. None at all is fine.
-            kind: Which of `prefixes` to put before every text, for models that want one.
+            texts: The texts, possibly none; repeated ones are computed once.
+            kind: Key of `prefixes`, for models that use prefixes.
             progress: Called as `progress(n_done, n_all)` with counts of distinct texts.
         """
         return self.embed(texts, kind=kind, progress=progress).vectors
@@ -134,7 +134,7 @@ class Embedder:
     def embed(
         self, texts: Sequence[str], *, kind: Kind = "", progress: Progress | None = None
     ) -> Embedded:
-        """Return what `encode` does, and which texts were cut."""
+        """Return the vectors of `encode`, and which texts were truncated."""
         prefix = self.prefixes.get(kind, "")
         place: dict[str, int] = {}
         rows = [place.setdefault(self._clean(prefix + text), len(place)) for text in texts]
@@ -161,16 +161,16 @@ class Embedder:
     def embed_tokens(
         self, texts: Sequence[str], *, layer: int = 1, kind: Kind = ""
     ) -> tuple[NDArray[np.float32], list[TokenVectors]]:
-        """Return the vectors of the texts as `encode` does, and of all their tokens.
+        """Return the vectors of texts as by `encode`, and of all their tokens.
 
-        Both come from the same forward passes. Vectors of repeated texts are shared, and no
-        cache is used: tokens take about 30 times the room of their text's vector.
+        Both come from the same forward passes. Vectors of repeated texts are shared. There is no
+        cache, because token vectors take about 30 times the space of a text's vector.
 
         Args:
-            texts: Any texts; repeated ones are computed once.
-            layer: The layer whose outputs are the tokens' vectors, counted back from the last.
-                The last one is shaped for pooling; the one before tells words apart better.
-            kind: Which of `prefixes` to put before every text.
+            texts: The texts; repeated ones are computed once.
+            layer: The layer of the token vectors, counted back from the last. The last one is
+                trained for pooling; the one before discriminates words better.
+            kind: Key of `prefixes`.
         """
         prefix = self.prefixes.get(kind, "")
         place: dict[str, int] = {}
@@ -188,12 +188,12 @@ class Embedder:
         return vectors[rows], [found for row in rows if (found := tokens[row]) is not None]
 
     def count_tokens(self, texts: Sequence[str], *, kind: Kind = "") -> NDArray[np.int64]:
-        """Return the tokens of each text before any cut, special ones included, `[n_texts]`."""
+        """Return the tokens per text before truncation, special ones included, `[n_texts]`."""
         prefix = self.prefixes.get(kind, "")
         cleaned = [self._clean(prefix + text) for text in texts]
         if not cleaned:
             return np.zeros(0, dtype=np.int64)
-        # verbose=False: a warning about long texts would be about the very question asked.
+        # verbose=False: no warning about long texts, whose length is what is counted.
         encoded = self._tokenizer(cleaned, truncation=False, verbose=False)
         return np.array([len(ids) for ids in encoded["input_ids"]], dtype=np.int64)
 
@@ -207,18 +207,18 @@ class Embedder:
         )
 
     def _clean(self, text: str) -> str:
-        # A lone surrogate, which a damaged file can hold, is no character to the tokenizer.
+        # The tokenizer rejects lone surrogates, which damaged files may contain.
         whole = text.encode("utf-8", "replace").decode("utf-8")
         return whole.lower() if self._config.lower_case else whole
 
     def _forward_all(
         self, ids: list[list[int]], layer: int | None = None
     ) -> Iterator[tuple[NDArray[np.int64], NDArray[np.float32], list[NDArray[np.float16]]]]:
-        """Yield places of texts, their vectors, and their tokens where a layer is given."""
+        """Yield indices of texts, their vectors, and their token vectors if a layer is given."""
         import torch
 
         lengths = np.array([len(tokens) for tokens in ids])
-        # Longest first: if memory is too small, it shows at once. Ties keep their order.
+        # Longest first, so that a lack of memory shows at once. The sort is stable.
         order = np.argsort(-lengths, kind="stable")
         for chosen in token_batches(order, lengths, _BATCH_TOKENS, pads=self._encoder.pads):
             with torch.inference_mode():
@@ -262,20 +262,20 @@ def load_embedder(
     device: str = "cpu",
     cache_dir: str | Path | None = None,
 ) -> Embedder:
-    """Load a bi-encoder: pooling, length and prefixes as the model's folder says.
+    """Load a bi-encoder with the pooling, context length and prefixes of its folder.
 
     Args:
         model: `bundled`, a local folder or a Hugging Face name; see `resolve_model`.
-        precision: `auto` takes bf16 where the processor multiplies it fast, else fp32.
-        max_tokens: Cut texts to this many tokens; the folder's own limit where None.
-        query_prefix: Put before texts of kind `query`; the folder's own where None.
-        passage_prefix: Put before texts of kind `passage`; the folder's own where None.
+        precision: `auto` is bf16 on processors with fast bf16 arithmetic, else fp32.
+        max_tokens: Truncate texts to this many tokens; None for the folder's limit.
+        query_prefix: Prefix of queries; None for the folder's.
+        passage_prefix: Prefix of passages; None for the folder's.
         device: A torch device, such as `cpu` or `cuda`.
-        cache_dir: Keep vectors in this folder, so that no text is embedded twice across runs.
+        cache_dir: Cache vectors in this folder across runs.
 
     Raises:
         MissingDependencyError: torch, transformers or the bundled model is not installed.
-        ModelError: The model cannot be found or used, or cannot read texts so long.
+        ModelError: The model is missing or unusable, or `max_tokens` exceeds its limit.
     """
     require_packages("text embedding")
 
@@ -330,7 +330,7 @@ def _tokens_of(encoding: Any, vectors: NDArray[np.float16], prefix: int) -> Toke
     return TokenVectors(
         ids=np.array(encoding.ids, dtype=np.int64)[keep],
         starts=np.array(encoding.offsets, dtype=np.int64)[keep, 0] - prefix,
-        # A copy, so that the rest of the batch can be freed.
+        # A copy, because a view would keep the whole batch in memory.
         vectors=vectors[keep],
         cut=bool(encoding.overflowing),
     )

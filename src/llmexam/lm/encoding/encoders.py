@@ -1,4 +1,4 @@
-"""Token ids to token vectors: BERT without padding, any other encoder as transformers runs it."""
+"""Token vectors from token ids: padding-free BERT, other encoders by transformers."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Hidden:
-    """Token vectors of texts of one length, or padded to one.
+    """Token vectors of texts of equal length, or padded to one length.
 
     Attributes:
         last: Output of the last layer, shape `[n_texts, n_tokens, dim]`.
-        inner: Output of the layer asked for, same shape.
-        mask: 1 for tokens, 0 for padding on the right, shape `[n_texts, n_tokens]`; None where
-            no token is padding.
+        inner: Output of the requested layer, same shape.
+        mask: 1 for tokens, 0 for padding on the right, shape `[n_texts, n_tokens]`; None
+            without padding.
     """
 
     last: Tensor
@@ -34,11 +34,11 @@ class Hidden:
 
 
 class PackedEncoder:
-    """A BERT without padding.
+    """Runs a BERT without padding.
 
     Args:
         bert: Its forward pass.
-        device: Where it computes.
+        device: The device.
     """
 
     pads = False
@@ -49,12 +49,12 @@ class PackedEncoder:
         self._device = device
 
     def __call__(self, batch: Sequence[Sequence[int]], inner: int = 0) -> Iterator[Hidden]:
-        """Yield the vectors of the batch, one part for each length, without a mask.
+        """Yield the vectors of the batch, one part per length, without a mask.
 
         Args:
             batch: Token ids of the texts; texts of equal length must be neighbours. Their order
                 is kept; together the parts hold all texts.
-            inner: Which layer to give as `Hidden.inner`, counted back from the last.
+            inner: The layer of `Hidden.inner`, counted back from the last.
 
         Raises:
             ModelError: The model has no such layer.
@@ -73,18 +73,18 @@ class PackedEncoder:
 
 
 class PaddedEncoder:
-    """Any encoder of transformers, texts of a batch padded to the longest.
+    """Runs any encoder of transformers, with batches padded to the longest text.
 
     Args:
         model: A transformers model whose output has `last_hidden_state`.
         pad_id: Token id to pad with.
-        device: Where to compute.
+        device: The device.
     """
 
     pads = True
 
     def __init__(self, model: Any, pad_id: int, device: torch.device) -> None:
-        # Of an encoder-decoder such as T5 only the encoder makes embeddings.
+        # Embeddings use only the encoder of an encoder-decoder such as T5.
         whole = model.get_encoder() if model.config.is_encoder_decoder else model
         self._model = whole.to(device)
         self.device = device

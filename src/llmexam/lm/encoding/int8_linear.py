@@ -1,7 +1,7 @@
-"""Linear layers in int8: weights quantised once, activations for each token alone.
+"""Linear layers in int8: static weight quantisation, dynamic quantisation per token.
 
-A token has its own scale, so what comes out for it does not depend on the tokens beside it. All
-needs no example texts: nothing is fitted to data.
+Each token has its own scale, so its output does not depend on other tokens. No calibration data
+is needed.
 """
 
 from __future__ import annotations
@@ -16,22 +16,22 @@ from llmexam.lm.models.precision import cpu_flags
 if TYPE_CHECKING:
     from torch import Tensor
 
-# Instructions that add products of 8 bits into 32; without them sums of 16 bits overflow.
+# Instructions with 32-bit accumulators; without them 16-bit sums of 8-bit products overflow.
 _FAST_INT8 = frozenset({"avx512_vnni", "avx_vnni", "amx_int8"})
-# Just below the least value of GELU: what follows one needs no bits for less.
+# Just below GELU's minimum: the lower bound of inputs after a GELU.
 GELU_LOW = -0.17
-# Codes below the one of 0, where inputs have a lower bound, and where they lie around 0.
+# Zero points: number of codes below 0, for inputs with this bound and for symmetric inputs.
 _FEW, _HALF = 24, 128
 _SMALLEST = 1e-12
 
 
 class Int8Linear:
-    """A linear layer in int8 by oneDNN; sums, scales and bias stay exact.
+    """A linear layer in int8 by oneDNN; accumulation, scales and bias are not quantised.
 
     Args:
-        weight: Shape `[n_out, n_in]`, fp32 on the CPU; quantised with a scale for each output.
+        weight: Shape `[n_out, n_in]`, fp32 on the CPU; quantised with one scale per output.
         bias: Shape `[n_out]`.
-        low: Nothing that comes in is less than this; None: it lies around 0.
+        low: Lower bound of the inputs; None for inputs around 0.
     """
 
     def __init__(self, weight: Tensor, bias: Tensor, low: float | None = None) -> None:
@@ -42,8 +42,8 @@ class Int8Linear:
         self._bias = bias
         self._low = low
         self._zero = _HALF if low is None else _FEW
-        # As long as a row: torch adds a single number three times as slowly (measured). Half a
-        # step more makes cutting off what is behind the point a rounding.
+        # A full row, because torch adds a scalar three times as slowly (measured). The extra
+        # half step turns the truncation of the integer conversion into rounding.
         self._shift = torch.full((weight.shape[1],), self._zero + 0.5)
 
     def __call__(self, hidden: Tensor) -> Tensor:
@@ -60,7 +60,7 @@ class Int8Linear:
         return self(hidden).add_(residual)
 
     def _quantise(self, hidden: Tensor) -> tuple[Tensor, Tensor]:
-        """Return codes 0 to 255, and the step between two for each token, `[n_tokens, 1]`."""
+        """Return codes 0 to 255, and the quantisation step of each token, `[n_tokens, 1]`."""
         if self._low is None:
             steps = hidden.abs().amax(-1, keepdim=True).div_(127).clamp_min_(_SMALLEST)
         else:
@@ -86,10 +86,10 @@ class Int8Linear:
 
 
 def require_int8() -> None:
-    """Make sure that int8 is fast and right here.
+    """Check that this machine computes int8 fast and correctly.
 
     Raises:
-        ModelError: The processor has no instructions for it, or torch was built without oneDNN.
+        ModelError: The processor lacks the instructions, or torch was built without oneDNN.
     """
     if not _FAST_INT8 & cpu_flags():
         raise ModelError(

@@ -1,4 +1,4 @@
-"""Linear layers with what follows them in one pass: bias, GELU, and a residual to add."""
+"""Linear layers with fused bias, GELU and residual addition."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import torch.nn.functional as F  # noqa: N812
 if TYPE_CHECKING:
     from torch import Tensor
 
-# oneDNN lays weights out for about this many tokens at once; others work as well.
+# Number of tokens that oneDNN optimises the weight layout for; others work as well.
 _USUAL_TOKENS = 2048
 
 
@@ -39,9 +39,9 @@ class PlainLinear:
 
 
 class FusedLinear:
-    """A linear layer in fp32 by oneDNN, weights in the layout it multiplies fastest.
+    """A linear layer in fp32 by oneDNN, with weights in its preferred layout.
 
-    What `torch.compile` would choose, without a compiler: about a tenth less time in long batches.
+    The operator that `torch.compile` would choose: about a tenth less time in long batches.
 
     Args:
         weight: Shape `[n_out, n_in]`, fp32 on the CPU.
@@ -71,14 +71,14 @@ class FusedLinear:
 
 
 def make_linear(weight: Tensor, bias: Tensor) -> PlainLinear | FusedLinear:
-    """Return the fastest layer for the weights as they are."""
+    """Return the fastest layer for the type and device of the weights."""
     if weight.dtype == torch.float32 and weight.device.type == "cpu" and _can_fuse():
         return FusedLinear(weight, bias)
     return PlainLinear(weight, bias)
 
 
 def _can_fuse() -> bool:
-    """Return whether this build of torch has the fused layers, which are not part of its API."""
+    """Return whether this build of torch has the fused operators, which are not public API."""
     names = ("_linear_pointwise", "_reorder_linear_weight")
     available: bool = torch.backends.mkldnn.is_available()  # type: ignore[no-untyped-call]
     return available and all(hasattr(torch.ops.mkldnn, name) for name in names)

@@ -1,12 +1,11 @@
-"""BERT over sequences laid end to end, without padding: one forward pass for training and scoring.
+"""Padding-free BERT over concatenated sequences, for training and scoring.
 
-Linear layers see `[n_tokens, dim]` with not one padding token; attention runs once for each run of
-equal lengths. Rows of the linear layers do not depend on one another, so neither do sequences.
+Linear layers get `[n_tokens, dim]` without padding; attention runs once per run of equal lengths.
+Rows of a linear layer are independent, so sequences are, too.
 
-The pass runs over two kinds of layers. `ModuleLayer` calls the modules of the transformers model
-itself, with gradients, so optimizers, adapters in place of a linear layer, and `save_pretrained`
-need to know nothing of it. `PreparedLayer` (module `prepared_bert`) has copies of the weights in
-the layout that scores fastest.
+The pass uses one of two kinds of layers. `ModuleLayer` calls the modules of the transformers
+model, with gradients, so optimizers, adapters and `save_pretrained` work unchanged. `PreparedLayer`
+(module `prepared_bert`) has copies of the weights in the fastest layout for scoring.
 """
 
 from __future__ import annotations
@@ -24,18 +23,18 @@ from torch.utils.checkpoint import checkpoint
 if TYPE_CHECKING:
     from torch import Tensor, nn
 
-# Up to this many tokens, two batched products are faster in bf16 than the fused kernel, with
-# gradients (measured).
+# Up to this length, two batched products are faster than the fused kernel in bf16 with gradients
+# (measured).
 _PLAIN_BF16_TOKENS = 256
 
 
 class Spans:
-    """Where sequences lie that are laid end to end.
+    """Layout of concatenated sequences.
 
     Attributes:
         lengths: Tokens of each sequence.
-        runs: Neighbours of equal length: tokens of one, and how many.
-        firsts: Place of each first token, shape `[n_sequences]`.
+        runs: Runs of neighbours with equal length: length and number.
+        firsts: Index of each first token, shape `[n_sequences]`.
     """
 
     def __init__(self, lengths: Sequence[int], device: torch.device) -> None:
@@ -45,12 +44,12 @@ class Spans:
         self.firsts = torch.tensor(list(starts), device=device)
 
     def positions(self) -> Tensor:
-        """Return each token's place within its own sequence, shape `[n_tokens]`."""
+        """Return each token's position within its sequence, shape `[n_tokens]`."""
         device = self.firsts.device
         return torch.cat([torch.arange(n, device=device).repeat(c) for n, c in self.runs])
 
     def places(self, width: int) -> Tensor:
-        """Return each token's place in a matrix of `width` places a sequence, flattened."""
+        """Return each token's index in a flattened matrix with `width` columns per sequence."""
         device = self.firsts.device
         return torch.cat(
             [torch.arange(n, device=device) + i * width for i, n in enumerate(self.lengths)]
@@ -59,13 +58,13 @@ class Spans:
 
 @dataclass(frozen=True, slots=True)
 class Attention:
-    """How a layer attends.
+    """Attention settings of a layer.
 
     Attributes:
-        scale: What scores are multiplied by; one over the root of a head's width where None.
-        dropout: Share of the weights that is dropped.
-        plain_tokens: Sequences of up to this many tokens take two batched products and a softmax;
-            longer ones take torch's fused kernel.
+        scale: Factor of the scores; 1 / sqrt(head width) if None.
+        dropout: Dropout rate of the attention weights.
+        plain_tokens: Sequences up to this length use two batched products and a softmax; longer
+            ones use torch's fused kernel.
     """
 
     scale: float | None = None
@@ -74,23 +73,23 @@ class Attention:
 
 
 class Layer(Protocol):
-    """A layer of BERT."""
+    """Interface of a BERT layer."""
 
     def attention(self, queries: Tensor, *, first_only: bool) -> Attention:
-        """Return how it attends in this pass."""
+        """Return the attention settings of this pass."""
         ...
 
     def project(self, asking: Tensor, hidden: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """Return queries `[n_asking, n_heads, width]`, and keys and values of all tokens.
+        """Return queries `[n_queries, n_heads, width]`, and keys and values of all tokens.
 
         Args:
-            asking: Vectors of the tokens that attend: `hidden` itself, or the first tokens.
+            asking: Vectors of the query tokens: `hidden` itself, or the first tokens.
             hidden: Vectors of all tokens, shape `[n_tokens, dim]`.
         """
         ...
 
     def finish(self, mixed: Tensor, asking: Tensor) -> Tensor:
-        """Return the layer's output from what attention gave, both `[n_asking, dim]`."""
+        """Return the layer's output from the attention output, both `[n_queries, dim]`."""
         ...
 
 
@@ -101,9 +100,9 @@ class PackedBert:
     """The forward pass.
 
     Args:
-        embed: Ids, types and spans to vectors, shape `[n_tokens, dim]`.
+        embed: Maps ids, types and spans to vectors, shape `[n_tokens, dim]`.
         layers: The layers.
-        dim: Length of a token's vector.
+        dim: Dimension of a token vector.
     """
 
     def __init__(self, embed: Embed, layers: Sequence[Layer], dim: int) -> None:
@@ -113,7 +112,7 @@ class PackedBert:
 
     @classmethod
     def of_modules(cls, model: Any) -> PackedBert:
-        """Return the pass over the live modules of a `BertModel` for which `can_pack` holds."""
+        """Return the pass over the modules of a `BertModel` that satisfies `can_pack`."""
         layers = [ModuleLayer(layer) for layer in model.encoder.layer]
         return cls(_ModuleEmbedding(model.embeddings), layers, int(model.config.hidden_size))
 
@@ -129,12 +128,12 @@ class PackedBert:
         """Return the vectors of all tokens, shape `[n_tokens, dim]`.
 
         Args:
-            ids: Token ids of all sequences, end to end, shape `[n_tokens]`.
-            types: Token types, same shape; all 0 where None.
+            ids: Token ids of all sequences, concatenated, shape `[n_tokens]`.
+            types: Token types, same shape; all 0 if None.
             lengths: Tokens of each sequence; those of equal length should be neighbours.
-            first_only: Return the first token of each sequence alone, `[n_sequences, dim]`; the
+            first_only: Return only the first token of each sequence, `[n_sequences, dim]`; the
                 last layer is then computed for these only.
-            save_memory: Compute each layer again in the backward pass instead of keeping it.
+            save_memory: Gradient checkpointing: recompute layers in the backward pass.
         """
         spans = Spans(lengths, ids.device)
         outputs = self.outputs(ids, types, spans, first_only=first_only, save_memory=save_memory)
@@ -154,7 +153,7 @@ class PackedBert:
         for place, layer in enumerate(self.layers, 1):
             first = first_only and place == len(self.layers)
             if save_memory and torch.is_grad_enabled():
-                # use_reentrant=False: frozen embeddings need no gradient, and DDP allows no other.
+                # use_reentrant=False works with frozen embeddings and is required by DDP.
                 hidden = checkpoint(_layer, layer, hidden, spans, first, use_reentrant=False)
             else:
                 hidden = _layer(layer, hidden, spans, first)
@@ -162,7 +161,7 @@ class PackedBert:
 
 
 def can_pack(config: Any) -> bool:
-    """Return whether `PackedBert` computes what this model does."""
+    """Return whether `PackedBert` supports this model."""
     return bool(
         config.model_type == "bert"
         and config.hidden_act == "gelu"
@@ -184,11 +183,11 @@ class ModuleLayer:
         self._heads = (own.num_attention_heads, own.attention_head_size)
 
     def attention(self, queries: Tensor, *, first_only: bool) -> Attention:
-        """Return how it attends."""
+        """Return the attention settings of this pass."""
         drop = self._layer.attention.self.dropout
         return Attention(
             dropout=drop.p if drop.training else 0.0,
-            # Under autocast the queries are bf16, though the vectors they come from are not.
+            # Under autocast the queries are bf16, but the hidden vectors are not.
             plain_tokens=_PLAIN_BF16_TOKENS if queries.dtype == torch.bfloat16 else 0,
         )
 
@@ -235,14 +234,14 @@ def _attend_runs(q: Tensor, k: Tensor, v: Tensor, spans: Spans, how: Attention) 
     """Return attention within each sequence, `[n_queries, n_heads, width]`."""
     shape = q.shape[1:]
     scale = shape[-1] ** -0.5 if how.scale is None else how.scale
-    # One query a sequence, or one a token.
+    # Either one query per sequence, or one per token.
     single = len(q) != len(k)
     parts = []
     start = first = 0
     for n_tokens, n_texts in spans.runs:
-        n_asked = 1 if single else n_tokens
-        end, last = start + n_tokens * n_texts, first + n_asked * n_texts
-        own = q[first:last].view(n_texts, n_asked, *shape).transpose(1, 2)
+        n_queries = 1 if single else n_tokens
+        end, last = start + n_tokens * n_texts, first + n_queries * n_texts
+        own = q[first:last].view(n_texts, n_queries, *shape).transpose(1, 2)
         keys = k[start:end].view(n_texts, n_tokens, *shape).transpose(1, 2)
         values = v[start:end].view(n_texts, n_tokens, *shape).transpose(1, 2)
         if n_tokens <= how.plain_tokens:
@@ -260,7 +259,7 @@ def _attend_runs(q: Tensor, k: Tensor, v: Tensor, spans: Spans, how: Attention) 
 
 
 def _attend_padded(q: Tensor, k: Tensor, v: Tensor, spans: Spans, how: Attention) -> Tensor:
-    """Return what `_attend_runs` does, by one padded call: a GPU waits long for many small ones."""
+    """Return the same by one padded call, because many small kernels are slow on a GPU."""
     n_texts, longest = len(spans.lengths), max(spans.lengths)
     places = spans.places(longest)
     mask = torch.zeros(n_texts * longest, dtype=torch.bool, device=q.device)
@@ -280,7 +279,7 @@ def _attend_padded(q: Tensor, k: Tensor, v: Tensor, spans: Spans, how: Attention
 
 
 def _drop(module: nn.Module, hidden: Tensor) -> Tensor:
-    """Return the vectors after dropout, untouched where there is none."""
+    """Return the vectors after dropout, unchanged without dropout."""
     if not module.training or not getattr(module, "p", 1.0):
         return hidden
     dropped: Tensor = module(hidden)

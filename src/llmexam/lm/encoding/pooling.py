@@ -1,4 +1,4 @@
-"""Token vectors to one vector a text."""
+"""Pooling of token vectors into one vector per text."""
 
 from __future__ import annotations
 
@@ -9,16 +9,16 @@ from torch import Tensor
 
 
 def pool(hidden: Tensor, mask: Tensor | None, modes: Sequence[str]) -> Tensor:
-    """Return one vector a text in float32, shape `[n_texts, len(modes) * dim]`.
+    """Return one vector per text in float32, shape `[n_texts, len(modes) * dim]`.
 
     The modes are those of sentence-transformers: `cls` is the first token, `lasttoken` the last
-    that is not padding, `weightedmean` weighs token i by i + 1 (arXiv 2202.08904).
+    one before padding, `weightedmean` has weight i + 1 for token i (SGPT, arXiv 2202.08904).
 
     Args:
         hidden: Token vectors, shape `[n_texts, n_tokens, dim]`.
         mask: 1 for tokens, 0 for padding on the right, shape `[n_texts, n_tokens]`; None if
             there is no padding.
-        modes: One or more modes; their vectors are joined.
+        modes: One or more modes; their vectors are concatenated.
     """
     vectors = hidden.float()
     if mask is None:

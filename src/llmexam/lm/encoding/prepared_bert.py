@@ -1,4 +1,4 @@
-"""Weights of BERT copied once into the layout that scores fastest, in a chosen number type."""
+"""BERT weights copied into the fastest layout for scoring, in a chosen number type."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from llmexam.lm.encoding.packed_bert import Attention, PackedBert, Spans
 if TYPE_CHECKING:
     from torch import Tensor
 
-# Up to this many tokens, two batched products are faster than the fused kernel (measured).
+# Up to this length, two batched products are faster than the fused kernel (measured).
 _PLAIN_TOKENS = 128
 
 
@@ -25,10 +25,10 @@ def prepare_bert(
     """Return the forward pass over copies of a model's weights, without gradients.
 
     Args:
-        model: A transformers `BertModel` for which `can_pack` holds; it can be freed after.
-        dtype: Type to compute in.
-        device: Where to compute.
-        int8: Multiply by the weights in int8, all else in fp32; see `require_int8`.
+        model: A transformers `BertModel` that satisfies `can_pack`; it can be freed after.
+        dtype: Compute type.
+        device: The device.
+        int8: Use int8 for linear layers and fp32 otherwise; see `require_int8`.
     """
 
     def moved(*tensors: Tensor) -> list[Tensor]:
@@ -40,7 +40,7 @@ def prepare_bert(
     embedding = _PreparedEmbedding(
         moved(
             parts.word_embeddings.weight,
-            # Most tokens are of type 0, so its vector joins the positions once.
+            # Most tokens have type 0, so its vector is added to the position embeddings once.
             parts.position_embeddings.weight + types[0],
             types - types[0],
             parts.LayerNorm.weight,
@@ -82,7 +82,7 @@ class _PreparedLayer:
         self._heads = (n_heads, dim // n_heads)
         self._eps = eps
         self._qkv: Linear = make(w_qkv, b_qkv)
-        # First tokens alone, which only the last layer is asked for, need no queries of the others.
+        # If only first tokens attend (last layer), the other queries are not computed.
         self._q: Linear | None = make(w_qkv[:dim], b_qkv[:dim]) if last else None
         self._kv: Linear | None = make(w_qkv[dim:], b_qkv[dim:]) if last else None
         self._out: Linear = make(w_out, b_out)
@@ -94,7 +94,7 @@ class _PreparedLayer:
         self._norm_2 = (g2, b2)
 
     def attention(self, queries: Tensor, *, first_only: bool) -> Attention:
-        # The queries are scaled already: see `_layer_weights`.
+        # The queries are already scaled; see `_layer_weights`.
         return Attention(scale=1.0, plain_tokens=sys.maxsize if first_only else _PLAIN_TOKENS)
 
     def project(self, asking: Tensor, hidden: Tensor) -> tuple[Tensor, Tensor, Tensor]:
@@ -114,9 +114,9 @@ class _PreparedLayer:
 
 
 def _layer_weights(layer: Any) -> list[Tensor]:
-    """Return the weights of a BERT layer, the three projections as one.
+    """Return the weights of a BERT layer, with query, key and value projections concatenated.
 
-    The scale of the attention scores is moved into the queries' projection, which saves a pass.
+    The scale of attention scores is folded into the query projection, which saves one operation.
     """
     own, after = layer.attention.self, layer.attention.output
     scale = own.attention_head_size**-0.5

@@ -1,7 +1,7 @@
-"""The card of a trained model: what it is, how it reads, what it was trained on and what it gave.
+"""The model card `llmexam.json` of a trained model: family, encoding, training data and results.
 
-It lies beside the weights as `llmexam.json`, so that whoever loads the folder reads questions as
-the training did, or is told why that is not possible.
+It is stored beside the weights, so that loading the folder gives the encoding of the training, or
+an error that says why not.
 """
 
 from __future__ import annotations
@@ -19,16 +19,16 @@ from llmexam.storage.atomic import write_text
 
 CARD_FILE = "llmexam.json"
 _AGAIN = "Train the model again, or restore the file"
-# Bytes of a file's name that file systems take.
+# Maximum length of a file name in common file systems, in bytes.
 _LONGEST_NAME = 255
 Told = TypeVar("Told", bound=Settings)
 
 
 class EvidenceOrigin(Settings):
-    """How the passages were found that a model was trained on.
+    """Retrieval settings of the passages that a model was trained on.
 
-    The corpus is left out on purpose: an exam may come with another one. What must agree is the
-    way, because a model that has seen four short passages cannot read ten long ones.
+    The corpus is left out on purpose: an exam may use another one. The settings must agree, because
+    a model trained on four short passages does not generalise to ten long ones.
     """
 
     source: str = Field(description="`none`, `given` with the questions, or `retrieved`")
@@ -42,7 +42,7 @@ class EvidenceOrigin(Settings):
 
 
 class ExportOrigin(Settings):
-    """What an exported model was made from, and what it needs to be run."""
+    """Origin of an exported model, and its runtime."""
 
     backend: str = Field(description="target runtime: onnx-int8 or openvino")
     source: str = Field(description="weights hash of the source model")
@@ -54,7 +54,7 @@ class ExportOrigin(Settings):
 
 
 class ModelCard(Settings):
-    """What a trained model says of itself."""
+    """Content of a model card."""
 
     family: str = Field(description="the solver that the model is for: `multiple-choice`, ...")
     base_model: str = Field(description="the model that training started from")
@@ -81,7 +81,7 @@ class ModelCard(Settings):
 
 
 def read_card(folder: str | Path) -> ModelCard | None:
-    """Return the card of a model's folder, or None where it has none.
+    """Return the card of a model's folder, or None without one.
 
     Raises:
         ModelError: The card is damaged, or from another version of llmexam.
@@ -96,22 +96,22 @@ def read_card(folder: str | Path) -> ModelCard | None:
         raise ModelError(f"cannot read the model card: {text}", file=path, hint=_AGAIN) from None
     if not isinstance(values, dict):
         raise ModelError("expected a mapping in the model card", file=path, hint=_AGAIN)
-    return read_told(ModelCard, values, folder)
+    return read_card_values(ModelCard, values, folder)
 
 
-def read_told(
+def read_card_values(
     kind: type[Told], values: Mapping[str, Any], folder: str | Path, *, field: str = ""
 ) -> Told:
-    """Return what a card tells as settings of some kind.
+    """Return values of a card, validated as settings.
 
     Args:
         kind: The class of the settings.
-        values: What the card says.
-        folder: The model's.
-        field: Where the card says it; empty for the whole card.
+        values: Values in the card.
+        folder: The model folder.
+        field: Field of the card with these values; empty for the whole card.
 
     Raises:
-        ModelError: A value cannot be; the error names the card.
+        ModelError: A value is invalid; the error names the card.
     """
     try:
         return kind.parse(values, subject="the model card")
@@ -128,16 +128,16 @@ def file_beside(folder: str | Path, name: str, *, field: str) -> Path:
     """Return a file in a model's folder that its card names.
 
     Args:
-        folder: The model's.
-        name: What the card says.
-        field: Where it says so.
+        folder: The model folder.
+        name: File name in the card.
+        field: Field of the card.
 
     Raises:
-        ModelError: It is not the name of a file inside the folder; a link may not leave it.
+        ModelError: It is not a file inside the folder; links to outside are refused.
     """
     place = Path(folder)
     path = place / name
-    # A card may come from elsewhere, and must not tell us to read other files of the user.
+    # A card is untrusted and must not make us read other files of the user.
     inside = is_file_name(name) and path.is_file() and path.resolve().parent == place.resolve()
     if not inside:
         raise ModelError(
@@ -150,19 +150,19 @@ def file_beside(folder: str | Path, name: str, *, field: str) -> Path:
 
 
 def is_file_name(name: str) -> bool:
-    """Return whether a text is the bare name of a file, on any system."""
+    """Return whether a text is a file name without folders, on any system."""
     kinds = (PurePosixPath, PureWindowsPath)
     short = 0 < len(name.encode()) <= _LONGEST_NAME
     return short and name != ".." and all(kind(name).name == name for kind in kinds)
 
 
 def write_card(folder: str | Path, card: ModelCard) -> None:
-    """Write the card into a model's folder, whole or not at all."""
+    """Write the card into a model's folder atomically."""
     write_text(Path(folder) / CARD_FILE, card.model_dump_json(indent=2) + "\n")
 
 
 def inside_training(folder: Path) -> str | None:
-    """Return a hint where a folder is not a model but that of a training, which has one inside."""
+    """Return a hint if a folder is a training folder that contains the model."""
     inside = folder / "model"
     if not (inside / CARD_FILE).is_file() and not (inside / "config.json").is_file():
         return None
@@ -170,10 +170,10 @@ def inside_training(folder: Path) -> str | None:
 
 
 def require_family(folder: str | Path, card: ModelCard | None, family: str) -> ModelCard:
-    """Return the card if it is one of this family.
+    """Return the card after checking its family.
 
     Raises:
-        UntrainedModelError: There is none, or the model was trained for another solver.
+        UntrainedModelError: There is no card, or the model was trained for another solver.
     """
     if card is None:
         raise UntrainedModelError(

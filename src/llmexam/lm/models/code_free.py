@@ -1,9 +1,8 @@
-"""Refuse a model folder that would run code, or that would fetch another model from the hub.
+"""Reject model folders that would run code or download another model from the hub.
 
-Libraries look into more files than one expects: sentence-transformers below 6.0 imports a Python
-file that `modules.json` of a local folder names, and transformers downloads an attention kernel
-that `config.json` names. `ModelFolder` checks each folder when it is made, so every loader
-receives a checked one.
+sentence-transformers below 6.0 imports a Python file named in `modules.json` of a local folder, and
+transformers downloads an attention kernel named in `config.json`. `ModelFolder` checks each folder
+when it is created, so every loader gets a checked one.
 """
 
 from __future__ import annotations
@@ -20,9 +19,9 @@ _LIBRARY = "sentence_transformers."
 _MODULES = "modules.json"
 _ADAPTER = "adapter_config.json"
 _SHARDS = "model.safetensors.index.json"
-# Keys of a config whose value transformers may take for a repository of the hub.
+# Config keys whose value transformers may treat as a hub repository.
 _HUB_KEYS = ("attn_implementation", "experts_implementation", "backbone")
-# Arguments that sentence-transformers hands to transformers, in all spellings.
+# Arguments that sentence-transformers passes to transformers, in all spellings.
 _ARGUMENTS = ("model", "tokenizer", "processor", "config")
 _HINT = (
     "llmexam runs no code from a model folder. Use another model, or remove the entry if "
@@ -31,13 +30,13 @@ _HINT = (
 
 
 def require_code_free(folder: Path) -> None:
-    """Check that loading a folder runs no code of its own and reads no other model.
+    """Check that loading a folder runs no code of its own and loads no other model.
 
     Args:
-        folder: A model's folder. Files that are missing are not needed for this check.
+        folder: A model folder; missing files are ignored.
 
     Raises:
-        ModelError: It names code, a repository of the hub, or a file outside the folder. The
+        ModelError: It names code, a hub repository, or a file outside the folder. The
             error names the file and the key.
     """
     _check_modules(folder)
@@ -54,7 +53,7 @@ def require_code_free(folder: Path) -> None:
 
 
 def read_json(file: Path) -> Any:
-    """Return what a JSON file says, or None where there is no such file.
+    """Return the content of a JSON file, or None without the file.
 
     Raises:
         ModelError: The file is not JSON.
@@ -68,7 +67,7 @@ def read_json(file: Path) -> Any:
 
 
 def read_modules(folder: Path) -> list[tuple[str, str]]:
-    """Return kind and folder of each module of a sentence-transformers model, in order.
+    """Return type and folder of each module of a sentence-transformers model, in order.
 
     Raises:
         ModelError: `modules.json` is damaged, or names a class of another package or a folder
@@ -102,7 +101,7 @@ def read_modules(folder: Path) -> list[tuple[str, str]]:
 
 def _check_modules(folder: Path) -> None:
     for number, (kind, place) in enumerate(read_modules(folder)):
-        # Weights and config there would be read beside those that were checked and hashed.
+        # Weights and config outside would be loaded without being checked and hashed.
         if kind.rpartition(".")[2] == "Transformer" and place:
             raise ModelError(
                 f"expected the transformer in the folder itself, got '{place}'",
@@ -113,7 +112,7 @@ def _check_modules(folder: Path) -> None:
 
 
 def _check_sentence_settings(folder: Path) -> None:
-    """Refuse settings by which sentence-transformers would load something else."""
+    """Reject settings that make sentence-transformers load something else."""
     unsafe = {f"{one}_{end}" for one in _ARGUMENTS for end in ("args", "kwargs")}
     for file in sorted(folder.glob("sentence_*_config.json")):
         settings = _mapping(file)
@@ -138,8 +137,8 @@ def _check_config(folder: Path) -> None:
                 field=key,
                 hint=_HINT,
             )
-    # transformers runs its own class where it has one, and ignores the folder's.
-    if config.get("auto_map") and not _is_known(str(config.get("model_type", ""))):
+    # transformers ignores the folder's code if it has a class of its own.
+    if config.get("auto_map") and not _is_supported(str(config.get("model_type", ""))):
         raise ModelError(
             f"unknown model type '{config.get('model_type')}': transformers does not "
             "include it, so the model needs its own code",
@@ -170,12 +169,12 @@ def _mapping(file: Path) -> Mapping[str, Any]:
 
 
 def _strings(value: Any, key: str = "") -> Iterator[tuple[str, str]]:
-    """Yield each text in nested values with the last named key above it."""
+    """Yield each text in nested values with its innermost key."""
     if isinstance(value, str):
         yield key, value
     elif isinstance(value, Mapping):
         for name, one in value.items():
-            # {"": "kernel", "text_config": "kernel"} sets one for each part of a model.
+            # {"": "kernel", "text_config": "kernel"} sets one per part of a model.
             within = key.removeprefix("_").startswith(_HUB_KEYS)
             yield from _strings(one, key if within else str(name))
     elif isinstance(value, list):
@@ -183,7 +182,7 @@ def _strings(value: Any, key: str = "") -> Iterator[tuple[str, str]]:
             yield from _strings(one, key)
 
 
-def _is_known(model_type: str) -> bool:
+def _is_supported(model_type: str) -> bool:
     if find_spec("transformers") is None:
         return False
     from transformers import CONFIG_MAPPING

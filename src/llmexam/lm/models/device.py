@@ -1,4 +1,4 @@
-"""The device that a model computes on, by its name."""
+"""Devices by name."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ from llmexam.errors import SettingsError
 
 
 def torch_device(name: str) -> torch.device:
-    """Return a device that torch can compute on here.
+    """Return a torch device after checking that it is available.
 
     Args:
         name: As torch spells it: `cpu`, `cuda`, `cuda:1`.
 
     Raises:
-        SettingsError: There is none of that name, or it is not here.
+        SettingsError: The name is invalid, or the device is not available.
     """
     try:
         device = torch.device(name)

@@ -1,4 +1,4 @@
-"""Name a model by all its files that decide a score: weights, config, tokenizer, heads, card."""
+"""Hash of all files of a model that scores depend on: weights, config, tokenizer, heads, card."""
 
 from __future__ import annotations
 
@@ -10,21 +10,21 @@ from llmexam.lm.models.card import CARD_FILE, read_card
 from llmexam.lm.models.code_free import read_modules
 from llmexam.storage.hashing import hash_file, hash_json
 
-# Beside weights: configurations, prompts, and all forms of a tokenizer.
+# Beside weights: configs, prompts, and all formats of tokenizers.
 _DECIDING = ("*.json", "*.jinja", "tokenizer*", "vocab*", "*.model", "*.tiktoken", "merges.txt")
 _OF_MODULES = ("*.json", "*.safetensors", "*.txt")
-# Records of a training, which lie beside the model. The card is hashed by its deciding fields.
+# Records of a training beside the model. Of the card, only fields that affect scores are hashed.
 _RECORDS = frozenset({CARD_FILE, "training.json", "dev_scores.json", "trainer_state.json"})
 _CARD_FIELDS = {"family", "head", "encoding", "export"}
 
 
 def hash_model_folder(folder: Path, weights: Iterable[Path] = ()) -> str:
-    """Return SHA-256 of the files of a model that decide a score, 64 hexadecimal digits.
+    """Return the SHA-256 of the files that scores depend on, 64 hexadecimal digits.
 
-    A page for people, curves and records of the training change nothing.
+    Model page, curves and records of the training are not included.
 
     Args:
-        folder: The model's folder, of a ranker too.
+        folder: Folder of a model or ranker.
         weights: Files with weights.
 
     Raises:
@@ -42,17 +42,17 @@ def hash_model_folder(folder: Path, weights: Iterable[Path] = ()) -> str:
         if file.is_file() and file.name not in _RECORDS
     }
     card = read_card(folder)
-    told = card.model_dump(mode="json", include=_CARD_FIELDS) if card is not None else None
-    return hash_json([hashes, told])
+    fields = card.model_dump(mode="json", include=_CARD_FIELDS) if card is not None else None
+    return hash_json([hashes, fields])
 
 
 def hash_current(path: Path) -> str:
-    """Return SHA-256 of a file, which is read again only when it has changed."""
+    """Return the SHA-256 of a file, cached until it changes."""
     state = path.stat()
     return _hash_once(str(path), state.st_size, state.st_mtime_ns)
 
 
 @lru_cache(maxsize=4096)
 def _hash_once(path: str, size: int, modified: int) -> str:
-    # Size and time of change are in the key, so a changed file is read again.
+    # Size and modification time are in the cache key, so a changed file is read again.
     return hash_file(path)

@@ -1,4 +1,4 @@
-"""Find a model by name, check its weights, and load it: safetensors only, no remote code.
+"""Find, check and load models by name: safetensors only, no remote code.
 
 A folder of `llmexam export` holds ONNX or OpenVINO files, which `lm.readers.exported_engine` runs.
 """
@@ -28,20 +28,20 @@ _EXTRA = "encoders"
 _PICKLED = ("*.bin", "*.pt", "*.pth", "*.ckpt", "*.pkl")
 _FROM_HUB = ["*.json", "*.txt", "*.model", "*.safetensors"]
 _TOKENIZERS = ("tokenizer*", "vocab*", "*.model", "*.tiktoken", "merges.txt", "tekken.json")
-# What transformers calls a warning that it has given.
+# Key of transformers for a warning that was shown once.
 _TOO_LONG = "sequence-length-is-longer-than-the-specified-maximum"
 
 
 @dataclass(frozen=True, slots=True)
 class ModelFolder:
-    """A model on this disk whose weights are safetensors, or exported from such.
+    """A local model folder with safetensors weights or exported files.
 
-    Loading it runs no code of the folder: this is checked when the object is made.
+    Creating the object checks that loading the folder runs no code of its own.
 
     Attributes:
-        name: What the user calls it: `bundled`, a folder or a Hugging Face name.
+        name: The user's name: `bundled`, a folder or a Hugging Face name.
         path: The folder.
-        weight_files: The files that make up the model: safetensors, or what was exported.
+        weight_files: Weights: safetensors, or exported files.
     """
 
     name: str
@@ -49,16 +49,16 @@ class ModelFolder:
     weight_files: tuple[Path, ...]
 
     def __post_init__(self) -> None:
-        # Here and not in one loader: whoever loads a folder holds this object.
+        # Checked here, because all loaders need this object.
         require_code_free(self.path)
 
     @property
     def weights_hash(self) -> str:
-        """SHA-256 of all files that decide a score: weights, config, tokenizer, heads, card."""
+        """SHA-256 of all files that scores depend on: weights, config, tokenizer, heads, card."""
         return hash_model_folder(self.path, self.weight_files)
 
     def read_json(self, name: str) -> Any:
-        """Return what a JSON file of the folder says, or None where the file is absent.
+        """Return the content of a JSON file of the folder, or None without the file.
 
         Raises:
             ModelError: The file is not JSON.
@@ -70,8 +70,8 @@ def require_packages(feature: str, *packages: str) -> None:
     """Check that optional packages are installed, without importing them.
 
     Args:
-        feature: What needs them, for the error text: `"solver 'bi-encoder'"`.
-        packages: Import names; torch, transformers and safetensors where none is given.
+        feature: Feature that needs them, for error messages: `"solver 'bi-encoder'"`.
+        packages: Import names; torch, transformers and safetensors by default.
 
     Raises:
         MissingDependencyError: One is missing.
@@ -90,9 +90,9 @@ def resolve_model(name: str = BUNDLED) -> ModelFolder:
             cache of the hub or downloaded.
 
     Raises:
-        MissingDependencyError: `bundled` is asked for and its package is missing.
+        MissingDependencyError: The package of the bundled model is missing.
         ModelError: There is no such model, it has no safetensors weights, it would run code, or
-            the bundled weights are not the known ones.
+            the bundled weights have another hash.
     """
     if name == BUNDLED:
         return _bundled()
@@ -111,10 +111,10 @@ def resolve_model(name: str = BUNDLED) -> ModelFolder:
 
 
 def is_local_model(name: str) -> bool:
-    """Return whether a model is `bundled` or a folder on this machine: no hub is asked for it."""
+    """Return whether a model is `bundled` or a local folder, which needs no request to the hub."""
     if name == BUNDLED:
         return True
-    # Windows would log in to the machine of a network path.
+    # On Windows, a network path would send the user's credentials to that machine.
     is_network = name.startswith(("//", "\\\\"))
     return bool(name.strip()) and not is_network and Path(name).expanduser().is_dir()
 
@@ -123,12 +123,12 @@ def load_encoder(folder: ModelFolder, *, dtype: torch.dtype) -> Any:
     """Return the transformers model of a folder, in evaluation mode, without a task head.
 
     Raises:
-        ModelError: transformers does not know the model, or its files are damaged.
+        ModelError: transformers does not support the model, or its files are damaged.
     """
     import transformers
     from safetensors import SafetensorError
 
-    # transformers 5 draws a bar even for small local files.
+    # transformers 5 draws a progress bar even for small local files.
     transformers.utils.logging.disable_progress_bar()  # type: ignore[no-untyped-call]
     try:
         model = transformers.AutoModel.from_pretrained(
@@ -151,7 +151,7 @@ def load_tokenizer(folder: ModelFolder) -> Any:
     """
     import transformers
 
-    # For some kinds of models transformers makes up a tokenizer that knows no words.
+    # For some model types transformers creates a tokenizer with an empty vocabulary.
     if not any(found for pattern in _TOKENIZERS for found in folder.path.glob(pattern)):
         raise ModelError(
             "the folder has no tokenizer (tokenizer.json, or the files of a slow tokenizer)",
@@ -172,13 +172,13 @@ def load_tokenizer(folder: ModelFolder) -> Any:
             file=folder.path,
             hint="Save one: AutoTokenizer.from_pretrained(...).save_pretrained(folder)",
         )
-    # That a text is too long for the model is told once, of texts that are cut or refused here.
+    # transformers warns about long texts, which are truncated or rejected here.
     tokenizer.deprecation_warnings[_TOO_LONG] = True
     return tokenizer
 
 
 def refuse_pickled(path: Path) -> None:
-    """Check that a folder without safetensors has no pickled weights either.
+    """Raise a specific error if a folder has pickled weights instead of safetensors.
 
     Raises:
         ModelError: It has.
@@ -215,12 +215,12 @@ def _open_folder(name: str, path: Path) -> ModelFolder:
             hint=inside_training(path),
         )
     weights = tuple(sorted(path.glob("model*.safetensors")))
-    # A head beside the model is part of its weights: see lm/readers/heads.py.
+    # A separate head file is part of the weights; see lm/readers/heads.py.
     head = path / "head.safetensors"
     if weights and head.is_file():
         weights = (*weights, head)
     if not weights:
-        # What `llmexam export` writes; neither form can run code.
+        # Files of `llmexam export`; neither format can run code.
         names = ("model.onnx", "model.xml", "model.bin")
         weights = tuple(path / name for name in names if (path / name).is_file())
     if not weights:
@@ -233,7 +233,7 @@ def _from_hub(name: str) -> Path:
     require_packages(f"model '{name}'", "huggingface_hub")
     from huggingface_hub import snapshot_download
 
-    # A complete copy in the cache needs no network and gives the same weights in every run.
+    # A complete cached copy needs no network and gives the same weights in every run.
     try:
         cached = Path(snapshot_download(name, local_files_only=True))
         if any(cached.glob("model*.safetensors")):
@@ -242,7 +242,7 @@ def _from_hub(name: str) -> Path:
         pass
     try:
         return Path(snapshot_download(name, allow_patterns=_FROM_HUB))
-    except Exception as error:  # whatever the network stack raises, the user can do the same
+    except Exception as error:  # any error of the network stack has the same remedy
         raise ModelError(
             f"cannot find model '{name}' as a local folder or in the Hugging Face "
             f"cache, and the download failed: {_first_line(error)}",
@@ -253,7 +253,7 @@ def _from_hub(name: str) -> Path:
 
 @contextmanager
 def quiet_transformers() -> Iterator[None]:
-    """Silence bars and load reports of transformers: what matters of them its callers check."""
+    """Silence progress bars and load reports of transformers; callers check what matters."""
     from transformers.utils import logging
 
     level = logging.get_verbosity()
@@ -271,14 +271,14 @@ def _first_line(error: BaseException) -> str:
 
 
 def identify_model(name: str) -> str:
-    """Return what identifies a model in cache keys: the hash of its folder.
+    """Return the identity of a model for cache keys: the hash of its folder.
 
-    A name that is not a folder, such as that of a hub, stands for itself.
+    A name that is not a folder, such as a hub name, is returned unchanged.
     """
     if name != BUNDLED and not Path(name).is_dir():
         return name
     try:
         return resolve_model(name).weights_hash
     except ModelError:
-        # A ranker is not a model of `resolve_model`.
+        # `resolve_model` does not support rankers.
         return hash_model_folder(Path(name))

@@ -1,4 +1,4 @@
-"""Which number type to compute in."""
+"""Selection of the number type."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ if TYPE_CHECKING:
 
 Precision = Literal["fp32", "bf16"]
 
-# Instructions that multiply bf16: at twice the speed of fp32 (AVX-512) or six times (AMX).
+# Instructions for bf16 products: twice as fast as fp32 (AVX-512) or six times (AMX).
 _FAST_BF16 = frozenset({"avx512_bf16", "amx_bf16"})
 
 
 def choose_dtype(precision: Literal["auto", "fp32", "bf16"], device: torch.device) -> torch.dtype:
-    """Return the torch type for a precision; `auto` is bf16 where this machine does it fast."""
+    """Return the torch type for a precision; `auto` is bf16 on machines with fast bf16."""
     import torch
 
     if precision == "auto":

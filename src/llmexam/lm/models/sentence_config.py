@@ -1,4 +1,4 @@
-"""How a model folder turns token vectors into one vector, as sentence-transformers writes it."""
+"""Pooling, dense layers and prefixes of a sentence-transformers model folder."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from llmexam.lm.models.loading import ModelFolder
 if TYPE_CHECKING:
     from torch import Tensor
 
-# The order in which sentence-transformers joins several modes.
+# The order in which sentence-transformers concatenates several modes.
 _LEGACY_MODES = {
     "pooling_mode_cls_token": "cls",
     "pooling_mode_max_tokens": "max",
@@ -40,16 +40,16 @@ class DenseStep:
 
 @dataclass(frozen=True, slots=True)
 class SentenceConfig:
-    """What happens around the encoder.
+    """Settings around the encoder.
 
     Attributes:
-        pooling: Modes of pooling, joined in this order.
-        dense: Linear layers after it.
-        max_tokens: Texts are cut to this many tokens, special ones included; None where the
-            folder does not say.
-        lower_case: Whether texts are lowered before the tokenizer sees them.
-        prefixes: What to put before a text, by kind (`query`, `passage`); `""` is the kind of
-            texts of no kind.
+        pooling: Pooling modes, concatenated in this order.
+        dense: Linear layers after pooling.
+        max_tokens: Texts are truncated to this many tokens, special ones included; None if
+            the folder has no limit.
+        lower_case: Whether texts are lower-cased before tokenization.
+        prefixes: Prefix of texts by kind (`query`, `passage`); `""` is for texts without a
+            kind.
     """
 
     pooling: tuple[str, ...] = ("mean",)
@@ -62,10 +62,10 @@ class SentenceConfig:
 def read_sentence_config(folder: ModelFolder) -> SentenceConfig:
     """Return the sentence-transformers settings of a folder.
 
-    A folder without `modules.json` is a bare encoder: mean pooling, its own length limit.
+    A folder without `modules.json` is a plain encoder: mean pooling, its own length limit.
 
     Raises:
-        ModelError: It has a module or a pooling mode that llmexam does not know.
+        ModelError: It has an unsupported module or pooling mode.
     """
     limits = folder.read_json("sentence_bert_config.json") or {}
     pooling: tuple[str, ...] = ("mean",)
@@ -145,7 +145,7 @@ def _activation(folder: ModelFolder, place: str) -> str:
     config = folder.read_json(name) or {}
     written = str(config.get("activation_function", "torch.nn.modules.activation.Tanh"))
     activation = _ACTIVATIONS.get(written.rpartition(".")[2])
-    # sentence-transformers imports what is written here.
+    # sentence-transformers imports this dotted name.
     if activation is None or not written.startswith("torch.nn."):
         raise ModelError(
             f"activation '{written}' is not supported",

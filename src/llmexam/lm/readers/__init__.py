@@ -1,1 +1,1 @@
-"""Readers: encoders with a head that score sequences of tokens, such as a pair of texts."""
+"""Readers: encoders with a head that score token sequences, such as text pairs."""

@@ -1,4 +1,4 @@
-"""Run what `llmexam export` made: logits of a batch by onnxruntime or OpenVINO."""
+"""Run exported models: logits of a batch by onnxruntime or OpenVINO."""
 
 from __future__ import annotations
 
@@ -24,12 +24,12 @@ Run = Callable[[dict[str, NDArray[np.int64]]], NDArray[np.float32]]
 
 
 class ExportedEngine:
-    """An exported model, sequences of a batch padded to the longest.
+    """Runs an exported model on padded batches.
 
     Args:
-        run: Padded inputs by name to logits.
-        inputs: The names it takes.
-        origin: What the card says of the export.
+        run: Maps padded inputs by name to logits.
+        inputs: Names of its inputs.
+        origin: Export section of the card.
         name: Backend and number type.
     """
 
@@ -74,8 +74,8 @@ def load_exported_engine(
     """Return the engine of an exported model.
 
     Raises:
-        MissingDependencyError: What runs it is not installed.
-        ModelError: It was exported for another head or task, or its files are not
+        MissingDependencyError: Its runtime is not installed.
+        ModelError: It was exported for another head or task, or its files differ from
             those that were exported.
     """
     origin = card.export
@@ -106,13 +106,13 @@ def load_exported_engine(
 def _load_onnx(folder: ModelFolder, origin: ExportOrigin) -> ExportedEngine:
     runtime = import_backend("onnxruntime", origin.backend)
     options = runtime.SessionOptions()
-    # Threads that spin while they wait take the cores from others: see lm/__init__.py.
+    # Spinning threads slow down other processes; see lm/__init__.py.
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     try:
         session = runtime.InferenceSession(
             str(folder.path / "model.onnx"), options, providers=["CPUExecutionProvider"]
         )
-    except Exception as error:  # onnxruntime has no exception class of its own
+    except Exception as error:  # onnxruntime has no public exception class
         raise ModelError(f"cannot be loaded: {error}", file=folder.path) from error
 
     def run(inputs: dict[str, NDArray[np.int64]]) -> NDArray[np.float32]:

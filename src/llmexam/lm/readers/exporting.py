@@ -1,4 +1,4 @@
-"""Write a reader for onnxruntime (int8) or OpenVINO."""
+"""Export a reader for onnxruntime (int8) or OpenVINO."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from llmexam.lm.readers.reader import Reader
 
-# Of the example that is traced; any other shape works after.
+# Shape of the traced example; exported models accept any shape.
 _EXAMPLE = (3, 16)
 
 
@@ -30,8 +30,8 @@ def export_reader(reader: Reader, backend: ExportBackend, folder: Path) -> dict[
 
     Args:
         reader: The reader; it is in evaluation mode afterwards.
-        backend: What shall run it.
-        folder: Where to write.
+        backend: Target runtime.
+        folder: Output folder.
 
     Raises:
         MissingDependencyError: A package of the backend is not installed.
@@ -41,7 +41,7 @@ def export_reader(reader: Reader, backend: ExportBackend, folder: Path) -> dict[
     for package in packages + (["openvino"] if backend == "openvino" else []):
         import_backend(package, backend)
     whole = folder / "whole.onnx"
-    # Warnings of the exporters are about their own insides.
+    # The exporters warn about their own internals.
     logged = logging.root.manager.disable
     logging.disable(logging.WARNING)
     try:
@@ -53,7 +53,7 @@ def export_reader(reader: Reader, backend: ExportBackend, folder: Path) -> dict[
     finally:
         logging.disable(logged)
         whole.unlink(missing_ok=True)
-        # The exporter may leave a module in training mode.
+        # The exporter may leave a module in training mode, with dropout.
         reader.eval()
     return {path.name: hash_file(path) for path in sorted(folder.glob("model.*"))}
 
@@ -61,7 +61,7 @@ def export_reader(reader: Reader, backend: ExportBackend, folder: Path) -> dict[
 def origin_of(
     reader: Reader, backend: ExportBackend, source: str, files: dict[str, str]
 ) -> ExportOrigin:
-    """Return what the card says of an export."""
+    """Return the export section of the card."""
     return ExportOrigin(
         backend=backend,
         source=source,
@@ -108,18 +108,18 @@ def _write_onnx(reader: Reader, path: Path) -> None:
                 external_data=False,
                 verbose=False,
             )
-    except Exception as error:  # whatever the exporter meets in a model
+    except Exception as error:  # exporters may raise anything
         reason = (str(error).strip() or type(error).__name__).splitlines()[0][:300]
         raise ModelError(f"cannot export the model: {reason}") from error
 
 
 def _quantize(source: Path, target: Path) -> None:
-    """Write linear layers in int8, a scale for each output; activations as they come."""
+    """Quantise linear layers to int8, one scale per output, with dynamic activations."""
     import onnx
     from onnxruntime.quantization import QuantType, quantize_dynamic
 
     model: Any = onnx.load(source)
-    # Shapes that the exporter noted contradict what the quantizer derives.
+    # The exporter's recorded shapes contradict those that the quantizer infers.
     del model.graph.value_info[:]
     onnx.save(model, source)
     quantize_dynamic(source, target, weight_type=QuantType.QInt8, per_channel=True)

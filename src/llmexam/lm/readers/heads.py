@@ -1,8 +1,8 @@
-"""Heads of readers: from token vectors to outputs.
+"""Heads of readers, from token vectors to outputs.
 
-`native` is the head that transformers puts on a model for a task, most often a pooler over the
-first token. `mean` is a linear layer over the mean of all token vectors; it learns on weights whose
-first token was never trained as a summary.
+`native` is transformers' head for a task, usually a pooler over the first token. `mean` is a linear
+layer over the mean of all token vectors; it also works for models whose first token was not trained
+as a summary.
 """
 
 from __future__ import annotations
@@ -26,10 +26,10 @@ _SPREAD = 0.02
 
 
 class MeanHead(nn.Linear):
-    """A linear layer over the mean of a sequence's token vectors."""
+    """A linear layer over the mean token vector of a sequence."""
 
     def draw(self, seed: int) -> None:
-        """Set weights drawn from a seeded generator, and a bias of 0."""
+        """Initialise the weights from a seeded generator, and the bias with 0."""
         with torch.no_grad():
             self.weight.normal_(0.0, _SPREAD, generator=torch.Generator().manual_seed(seed))
             self.bias.zero_()
@@ -69,18 +69,18 @@ def load_mean_head(folder: Path, dim: int) -> MeanHead:
 
 
 def mean_packed(hidden: Tensor, lengths: list[int]) -> Tensor:
-    """Return each sequence's mean vector; `[n_tokens, dim]` -> `[n_sequences, dim]`."""
+    """Return the mean vector of each sequence; `[n_tokens, dim]` -> `[n_sequences, dim]`."""
     return torch.stack([part.float().mean(0) for part in torch.split(hidden, lengths)])
 
 
 def mean_padded(hidden: Tensor, mask: Tensor) -> Tensor:
-    """Return each sequence's mean vector; `[n_sequences, n_tokens, dim]`, mask 1 for tokens."""
+    """Return sequences' mean vectors; `[n_sequences, n_tokens, dim]`, mask 1 for tokens."""
     weights = mask.unsqueeze(-1).float()
     return (hidden.float() * weights).sum(1) / weights.sum(1)
 
 
 def native_packed(model: Any, first: Tensor) -> Tensor:
-    """Return the outputs of a BERT with a head of transformers, from each first token's vector.
+    """Return the outputs of transformers' head of a BERT, from the first tokens' vectors.
 
     Args:
         model: A `BertForMultipleChoice` or `BertForSequenceClassification`.
@@ -92,11 +92,11 @@ def native_packed(model: Any, first: Tensor) -> Tensor:
 
 
 def draw_native_head(model: Any, missing: set[str], seed: int) -> None:
-    """Draw a new head from a seeded generator: linear layers normal, biases 0, norms 1.
+    """Initialise a new head from a seeded generator: normal linear layers, biases 0, norms 1.
 
     Args:
         model: A model of transformers with a head.
-        missing: Names of parameters that the folder did not have.
+        missing: Names of parameters that the folder lacks.
         seed: Seed of the generator.
     """
     generator = torch.Generator().manual_seed(seed)
@@ -115,10 +115,10 @@ def draw_native_head(model: Any, missing: set[str], seed: int) -> None:
 
 
 def in_head(name: str, model: Any) -> bool:
-    """Return whether a module or parameter belongs to the head and not to the body."""
+    """Return whether a module or parameter belongs to the head."""
     return not name.startswith(f"{model.base_model_prefix}.")
 
 
 def may_be_missing(name: str, model: Any) -> bool:
-    """Return whether a new head brings this parameter; a pooler counts as part of the head."""
+    """Return whether a new head initialises this parameter; a pooler counts as part of the head."""
     return in_head(name, model) or ".pooler." in name

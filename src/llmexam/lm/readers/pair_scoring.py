@@ -1,4 +1,4 @@
-"""Pairs of texts to one score each, by a cross-encoder on disk."""
+"""Scores of text pairs by a cross-encoder."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class PairScores:
-    """What became of some pairs.
+    """Scores of text pairs.
 
     Attributes:
         scores: Higher is better, float64, shape `[n_pairs]`.
-        cut: Whether a text had to be cut, shape `[n_pairs]`.
+        cut: Whether a text was truncated, shape `[n_pairs]`.
     """
 
     scores: NDArray[np.float64]
@@ -32,11 +32,11 @@ class PairScores:
 
 
 class PairScorer:
-    """Pairs to scores; made by `load_pair_scorer`.
+    """Scores text pairs; created by `load_pair_scorer`.
 
     Attributes:
-        scorer: What computes.
-        weights_hash: SHA-256 of all files that decide a score.
+        scorer: Scorer of the token sequences.
+        weights_hash: SHA-256 of all files that scores depend on.
     """
 
     def __init__(
@@ -54,10 +54,10 @@ class PairScorer:
         self._max_tokens = min(limit for limit in limits if limit)
 
     def score(self, pairs: Sequence[TextPair]) -> PairScores:
-        """Return one score a pair; equal pairs are read once.
+        """Return one score per pair; equal pairs are computed once.
 
         Raises:
-            ModelError: The model gives more than one output a pair.
+            ModelError: The model has several outputs per pair.
         """
         if not pairs:
             return PairScores(np.zeros(0), np.zeros(0, dtype=bool))
@@ -86,9 +86,9 @@ def load_pair_scorer(
     Args:
         model: A local folder or a Hugging Face name; see `resolve_model`.
         head: `native` or `mean`; see `llmexam.lm.readers.heads`.
-        max_tokens: Pairs are cut to this many tokens, or to what the model reads if that is less.
-        cut: Which text of a pair is cut.
-        precision: `auto` takes bf16 where the processor multiplies it fast, else fp32; `int8` is
+        max_tokens: Pairs are truncated to this length, or to the model's if that is less.
+        cut: Which text of a pair is truncated.
+        precision: `auto` is bf16 on processors with fast bf16 arithmetic, else fp32; `int8` is
             faster and less exact.
         device: A torch device, such as `cpu` or `cuda`.
 

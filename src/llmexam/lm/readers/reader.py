@@ -1,7 +1,7 @@
-"""A reader: an encoder with a head, from sequences laid end to end to logits.
+"""Readers: encoders with a head that map concatenated sequences to logits.
 
-BERT runs without padding (`packed_bert`), everything else padded to the longest sequence. Both take
-the same `TokenBatch`, so a trainer and a solver need not know which one they have.
+BERT runs without padding (`packed_bert`), other models padded to the longest sequence. Both take
+the same `TokenBatch`, so trainers and solvers do not depend on the type.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ _DROPOUTS = (
 
 
 class Encoded(Protocol):
-    """What a sequence must have: its token ids, and their types."""
+    """Interface of a sequence: token ids and types."""
 
     @property
     def ids(self) -> list[int]:
@@ -60,13 +60,13 @@ class Encoded(Protocol):
 
     @property
     def types(self) -> list[int]:
-        """Token types, one a token."""
+        """Token types, one per token."""
         ...
 
 
 @dataclass(frozen=True, slots=True)
 class TokenBatch:
-    """Sequences laid end to end.
+    """Concatenated sequences.
 
     Attributes:
         ids: Token ids, shape `[n_tokens]`.
@@ -80,7 +80,7 @@ class TokenBatch:
 
     @classmethod
     def of(cls, sequences: Sequence[Encoded]) -> TokenBatch:
-        """Return the batch of some sequences, in their order."""
+        """Return a batch of sequences, in order."""
         return cls(
             torch.tensor([token for one in sequences for token in one.ids]),
             torch.tensor([kind for one in sequences for kind in one.types]),
@@ -88,7 +88,7 @@ class TokenBatch:
         )
 
     def to(self, device: torch.device | str) -> TokenBatch:
-        """Return the batch with its tokens on a device; lengths stay where Python reads them."""
+        """Return the batch with tokens on a device; lengths stay Python numbers."""
         return TokenBatch(self.ids.to(device), self.types.to(device), self.lengths)
 
 
@@ -96,16 +96,16 @@ class Reader(nn.Module):
     """An encoder with a head.
 
     Args:
-        model: A transformers model: with its head where `head` is `native`, else without.
-        head: The head over mean vectors, or None where the model has its own.
-        task: What the model's own head was made for.
+        model: A transformers model, with its own head if `head` is None.
+        head: The head over mean vectors, or None for the model's own.
+        task: Task of the model's own head.
 
     Attributes:
         model: The transformers model.
         head: The mean head or None.
         config: Configuration of the model.
-        pads: Whether sequences of one batch are padded to the longest.
-        task: What the model's own head was made for.
+        pads: Whether batches are padded to the longest sequence.
+        task: Task of the model's own head.
     """
 
     def __init__(self, model: Any, head: MeanHead | None, task: Task) -> None:
@@ -127,7 +127,7 @@ class Reader(nn.Module):
         """Return logits, float32, shape `[n_sequences, n_outputs]`.
 
         Args:
-            ids: Token ids of all sequences, end to end, shape `[n_tokens]`.
+            ids: Token ids of all sequences, concatenated, shape `[n_tokens]`.
             types: Token types, shape `[n_tokens]`.
             lengths: Tokens of each sequence, shape `[n_sequences]`.
         """
@@ -138,7 +138,7 @@ class Reader(nn.Module):
     def gradient_checkpointing_enable(
         self, gradient_checkpointing_kwargs: dict[str, Any] | None = None
     ) -> None:
-        """Compute activations again in the backward pass instead of keeping them."""
+        """Enable gradient checkpointing: recompute activations in the backward pass."""
         self._save_memory = True
         if self.pads:
             settings = gradient_checkpointing_kwargs or {"use_reentrant": False}
@@ -147,28 +147,28 @@ class Reader(nn.Module):
             else:  # older releases of transformers
                 self.model.gradient_checkpointing_enable(gradient_checkpointing_kwargs=settings)
 
-    # Newer releases of the Trainer ask for it by this name.
+    # Name of this attribute in newer releases of the Trainer.
     activation_checkpointing_enable = gradient_checkpointing_enable
 
     def prepare(self, dtype: torch.dtype, device: torch.device, *, int8: bool = False) -> None:
-        """Put the weights of a BERT into the layout that scores fastest; the head stays as it is.
+        """Convert the weights of a BERT to the fastest layout for scoring; the head is unchanged.
 
-        The original weights of the body are freed, so it can't be trained or saved afterwards.
+        The original weights of the body are freed, so it cannot be trained or saved afterwards.
 
         Args:
-            dtype: Type to compute the body in.
-            device: Where to compute.
-            int8: Multiply by the body's weights in int8; `dtype` must be fp32.
+            dtype: Compute type of the body.
+            device: The device.
+            int8: Use int8 for the body's linear layers; `dtype` must be fp32.
         """
         self._prepared = prepare_bert(self.body, dtype, device, int8=int8)
         self.body.encoder = self.body.embeddings = None
         self.to(device)
 
     def save(self, folder: Path) -> None:
-        """Write weights (safetensors) and configuration into a folder; transformers can load it.
+        """Write weights (safetensors) and configuration in the format of transformers.
 
-        The tokenizer is not written. Merge adapters before. Files are written one by one, so give a
-        new folder and rename it when all is there.
+        The tokenizer is not written. Merge adapters before. Files are written one by one, so write
+        to a new folder and rename it when it is complete.
         """
         folder.mkdir(parents=True, exist_ok=True)
         with quiet_transformers():
@@ -195,7 +195,7 @@ class Reader(nn.Module):
         """Return logits of a padded batch, shape `[n_sequences, n_outputs]`.
 
         Args:
-            inputs: `input_ids`, `attention_mask`, and `token_type_ids` where `tells_types`, each
+            inputs: `input_ids`, `attention_mask`, and `token_type_ids` if `tells_types`, each
                 `[n_sequences, n_tokens]`.
         """
         if self.head is not None:
@@ -203,21 +203,21 @@ class Reader(nn.Module):
             means = mean_padded(hidden, inputs["attention_mask"])
             return self.head(means.to(self.head.weight.dtype))  # type: ignore[no-any-return]
         if self.task == "multiple-choice":
-            # One question with all sequences as its options: each is scored alone.
+            # All sequences as options of one question, because the head scores each separately.
             inputs = {name: value.unsqueeze(0) for name, value in inputs.items()}
             return self.model(**inputs).logits.view(-1, 1)  # type: ignore[no-any-return]
         return self.model(**inputs).logits  # type: ignore[no-any-return]
 
     @property
     def n_outputs(self) -> int:
-        """Logits of a sequence."""
+        """Number of logits per sequence."""
         if self.head is not None:
             return self.head.out_features
         return 1 if self.task == "multiple-choice" else int(self.config.num_labels)
 
     @property
     def tells_types(self) -> bool:
-        """Whether the model has vectors for token types."""
+        """Whether the model has token type embeddings."""
         return getattr(self.config, "type_vocab_size", 0) > 1
 
     @property
@@ -245,27 +245,27 @@ def load_reader(
     new_head: bool = False,
     seed: int = 0,
 ) -> Reader:
-    """Return the reader of a folder, in evaluation mode.
+    """Load the reader of a folder, in evaluation mode.
 
     Args:
         folder: Weights and configuration.
         head: `native` or `mean`; see `llmexam.lm.readers.heads`.
-        task: What a native head is made for.
-        dropout: Put in place of every dropout of the model; its own where None.
-        n_outputs: Outputs of a new head; one for each sequence of a multiple choice.
-        new_head: Draw a new head. Otherwise the folder must have a trained one.
+        task: Task of a native head.
+        dropout: Rate of every dropout of the model; None for its own.
+        n_outputs: Outputs of a new head; one per sequence for multiple choice.
+        new_head: Initialise a new head. Otherwise the folder must have a trained one.
         seed: Seed of a new head.
 
     Raises:
         ModelError: The files are damaged, transformers has no such head for the model, or the
-            folder has no trained head and no new one is asked for.
+            folder has no trained head and `new_head` is False.
     """
     import transformers
 
     if head == "mean":
         model, missing = _load(folder, transformers.AutoModel, dropout, None)
         if getattr(model, "pooler", None) is not None:
-            # It would be trained by nothing, and DDP waits for parameters without gradient.
+            # An unused pooler gets no gradient, and DDP waits for all gradients.
             model.pooler = None
             missing = {name for name in missing if not name.startswith("pooler.")}
         _require_whole(folder, missing)
@@ -293,7 +293,7 @@ def load_reader(
 def _load(
     folder: ModelFolder, kind: Any, dropout: float | None, n_outputs: int | None
 ) -> tuple[Any, set[str]]:
-    """Return the model, and the names of parameters that the folder has not."""
+    """Return the model, and the names of parameters that the folder lacks."""
     from safetensors import SafetensorError
     from transformers import AutoConfig
 

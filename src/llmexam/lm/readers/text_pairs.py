@@ -1,7 +1,7 @@
-"""Pairs of texts to the tokens of one sequence, for models that read two texts at once.
+"""Tokenization of text pairs into one sequence.
 
-All that reads pairs (cross-encoders, multiple-choice readers, rerankers), in training as in
-scoring, encodes them here, so that what was read in training is what is read later.
+Cross-encoders, multiple-choice models and rerankers all use it, in training and in scoring, so
+both read the same tokens.
 """
 
 from __future__ import annotations
@@ -15,11 +15,11 @@ from llmexam.errors import ModelError
 
 @dataclass(frozen=True, slots=True)
 class TextPair:
-    """Two texts that are read together.
+    """Two texts that are encoded together.
 
     Attributes:
-        first: The text that comes first; it may be cut at its end.
-        second: The text behind it, which is kept whole.
+        first: The first text; it may be truncated at its end.
+        second: The second text, which is not truncated.
     """
 
     first: str
@@ -33,8 +33,8 @@ class EncodedPair:
     Attributes:
         ids: Token ids, special ones included.
         types: 0 for tokens of the first text, 1 for those of the second.
-        n_cut: Tokens of the text that may be cut that were left out.
-        n_first: Tokens the first text had before.
+        n_cut: Number of truncated tokens.
+        n_first: Tokens of the first text before truncation.
     """
 
     ids: list[int]
@@ -50,18 +50,18 @@ def encode_pairs(
     *,
     cut: Literal["first", "second"] = "first",
 ) -> list[EncodedPair]:
-    """Return the tokens of each pair; equal pairs are tokenised once.
+    """Return the tokens of each pair; equal pairs are tokenized once.
 
-    A text that is to be kept, but is longer than the model reads, loses tokens at its beginning.
+    If the protected text alone exceeds the limit, it is truncated at its start.
 
     Args:
         pairs: The pairs.
         tokenizer: A fast tokenizer of transformers.
-        max_tokens: Tokens of a pair at most, special ones included.
-        cut: Which of the two texts loses tokens, at its end, where both are too long together.
+        max_tokens: Maximum tokens per pair, special ones included.
+        cut: The text to truncate, at its end, if both together are too long.
 
     Raises:
-        ModelError: The tokenizer cannot join two texts in so few tokens.
+        ModelError: The maximum length is too small for the tokenizer's special tokens.
     """
     distinct = list(dict.fromkeys(pairs))
     if not distinct:
@@ -74,7 +74,7 @@ def encode_pairs(
         raise ModelError(
             f"expected max_tokens large enough for two texts and special tokens, got {max_tokens}"
         )
-    known = {}
+    encoded = {}
     for pair in distinct:
         first, second = tokens[pair.first], tokens[pair.second]
         n_first, n_second = len(first), len(second)
@@ -87,13 +87,13 @@ def encode_pairs(
             second = second[: room - len(first)]
             n_cut = n_second - len(second)
         ids, types = frame.join(first, second)
-        known[pair] = EncodedPair(ids, types, n_cut, n_first)
-    return [known[pair] for pair in pairs]
+        encoded[pair] = EncodedPair(ids, types, n_cut, n_first)
+    return [encoded[pair] for pair in pairs]
 
 
 @dataclass(frozen=True, slots=True)
 class PairFrame:
-    """The special tokens around and between two texts, and the types of all."""
+    """The special tokens around and between two texts, and the types of all tokens."""
 
     before: tuple[int, ...]
     between: tuple[int, ...]
@@ -102,7 +102,7 @@ class PairFrame:
 
     @property
     def n_tokens(self) -> int:
-        """How many special tokens a pair has."""
+        """Number of special tokens per pair."""
         return len(self.before) + len(self.between) + len(self.after)
 
     def join(self, first: list[int], second: list[int]) -> tuple[list[int], list[int]]:
@@ -113,10 +113,10 @@ class PairFrame:
 
 
 def pair_frame(tokenizer: Any) -> PairFrame:
-    """Return what a tokenizer puts around two texts, found out by joining two.
+    """Return a tokenizer's special tokens of a pair, inferred from an example.
 
     Raises:
-        ModelError: It changes the texts when it joins them.
+        ModelError: The tokenizer changes texts in pairs.
     """
     first = tokenizer("a", add_special_tokens=False)["input_ids"]
     second = tokenizer("b", add_special_tokens=False)["input_ids"]
@@ -139,7 +139,7 @@ def _find(ids: list[int], part: list[int], start: int) -> int:
 
 
 def _tokenize(texts: list[str], tokenizer: Any) -> dict[str, list[int]]:
-    # A lone surrogate, which a damaged file can hold, is no character to the tokenizer.
+    # The tokenizer rejects lone surrogates, which damaged files may contain.
     clean = [text.encode("utf-8", "replace").decode("utf-8") for text in texts]
     encoded = tokenizer(
         clean,

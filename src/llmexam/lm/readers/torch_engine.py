@@ -1,4 +1,4 @@
-"""Logits of a batch by torch: a BERT without padding, other readers padded."""
+"""Logits of a batch by torch: padding-free BERT, other readers padded."""
 
 from __future__ import annotations
 
@@ -18,20 +18,20 @@ from llmexam.lm.models.precision import choose_dtype
 from llmexam.lm.readers.heads import HeadKind, Task
 from llmexam.lm.readers.reader import Reader, load_reader
 
-# More tokens a batch leave the caches of a CPU (measured); a GPU wants many at once.
+# Larger batches leave the caches of a CPU (measured); a GPU needs large ones.
 _CPU_TOKENS = 2048
 _INT8_TOKENS = 1024
 _GPU_TOKENS = 65_536
 
 
 class TorchEngine:
-    """A reader on a device.
+    """Runs a reader on a device.
 
     Args:
-        reader: The reader, on the device, its weights in the type to compute in or prepared.
-        device: Where to compute.
+        reader: The reader, on the device, with weights in the compute type or prepared.
+        device: The device.
         name: Backend and number type, such as `torch-fp32`.
-        batch_tokens: Tokens of a batch, padding included, that it computes fastest.
+        batch_tokens: Fastest number of tokens per batch, with padding.
     """
 
     def __init__(self, reader: Reader, device: torch.device, name: str, batch_tokens: int) -> None:
@@ -65,11 +65,10 @@ def load_torch_engine(
     precision: Literal["auto", "fp32", "bf16", "int8"],
     device: str,
 ) -> TorchEngine:
-    """Return the fastest engine of torch for a trained reader.
+    """Return the fastest torch engine for a trained reader.
 
     Raises:
-        ModelError: The model cannot be loaded or has no trained head, or int8 is asked for where
-            it is not to be had.
+        ModelError: The model is unusable or has no trained head, or int8 is not supported here.
     """
     place = torch_device(device)
     int8 = precision == "int8"

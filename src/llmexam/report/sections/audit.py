@@ -1,4 +1,4 @@
-"""What the data audit found in the exam itself."""
+"""Report section: findings of the data audit."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How far the probabilities of the final result can be trusted."""
+"""Report section: calibration of the final result."""
 
 from __future__ import annotations
 

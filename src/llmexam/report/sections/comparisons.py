@@ -1,4 +1,4 @@
-"""Paired comparisons of the final result with others."""
+"""Report section: paired comparisons with the final result."""
 
 from __future__ import annotations
 

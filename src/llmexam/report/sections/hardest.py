@@ -1,4 +1,4 @@
-"""The questions that the final result got wrong by most."""
+"""Report section: hardest questions."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Recall by letter: how each solver treats the places of the options."""
+"""Report section: recall by letter, which shows position bias."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is needed to repeat the run, and the files that it wrote."""
+"""Report section: provenance, to reproduce the run, and its files."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""All questions: in full, or in a line each where there are too many."""
+"""Report section: all questions, in full or, if there are many, one line each."""
 
 from __future__ import annotations
 

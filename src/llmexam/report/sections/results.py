@@ -1,4 +1,4 @@
-"""What each solver gave by every metric, for tasks without a table of their own."""
+"""Report section: all metrics of each solver, for tasks without their own table."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The score card: the result in one look, and how to read it."""
+"""Report section: score card with the main result."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a section of a report is, and what all sections read."""
+"""Definition of report sections, and the data they share."""
 
 from __future__ import annotations
 

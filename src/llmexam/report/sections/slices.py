@@ -1,4 +1,4 @@
-"""The score on parts of the exam."""
+"""Report section: scores on slices of the exam."""
 
 from __future__ import annotations
 

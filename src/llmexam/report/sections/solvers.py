@@ -1,4 +1,4 @@
-"""What each solver gave: scores with intervals, weights and gains."""
+"""Report section: scores with intervals, weights and gains of each solver."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Time and memory of each stage of the run."""
+"""Report section: time and memory of each stage."""
 
 from __future__ import annotations
 

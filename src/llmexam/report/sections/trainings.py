@@ -1,4 +1,4 @@
-"""How the trained solvers of a run learned."""
+"""Report section: training curves of trained solvers."""
 
 from __future__ import annotations
 

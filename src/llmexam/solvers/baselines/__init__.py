@@ -1,1 +1,1 @@
-"""Baselines: what a solver scores that knows nothing."""
+"""Baselines that ignore the question."""

@@ -1,4 +1,4 @@
-"""Baselines: a seeded random order, the order of the options, the length of the options."""
+"""Baselines that ignore the question: seeded random order, option order and option length."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class RandomSettings(Settings):
 
 
 class RandomSolver(BaseSolver):
-    """A random order, the same in every run; it depends on the texts, not on their places."""
+    """Scores options at random, reproducibly; scores depend on the texts, not on the positions."""
 
     settings_class = RandomSettings
     settings: RandomSettings
@@ -35,7 +35,7 @@ class RandomSolver(BaseSolver):
         )
 
     def explain(self, questions: Sequence[Question]) -> list[Explanation]:
-        """Return that the order is random."""
+        """Return explanations that the order is random."""
         note = OptionReason(f"random order, seed {self.settings.seed}")
         return [Explanation(q.id, (note,) * len(q.options)) for q in questions]
 
@@ -49,7 +49,7 @@ class FirstSettings(Settings):
 
 
 class FirstSolver(BaseSolver):
-    """A, then B, then C: what the places of the answers give away."""
+    """Ranks A, B, C and so on: measures position bias of the answers."""
 
     settings_class = FirstSettings
     settings: FirstSettings
@@ -62,7 +62,7 @@ class FirstSolver(BaseSolver):
         )
 
     def explain(self, questions: Sequence[Question]) -> list[Explanation]:
-        """Return the place of each option."""
+        """Return explanations with the position of each option."""
         return [
             Explanation(
                 q.id, tuple(OptionReason(f"position {j + 1}") for j in range(len(q.options)))
@@ -80,7 +80,7 @@ class LongestSettings(Settings):
 
 
 class LongestSolver(BaseSolver):
-    """The longest option first: how much the length of the options gives away."""
+    """Ranks options by length: measures option-length bias."""
 
     settings_class = LongestSettings
     settings: LongestSettings
@@ -94,7 +94,7 @@ class LongestSolver(BaseSolver):
         )
 
     def explain(self, questions: Sequence[Question]) -> list[Explanation]:
-        """Return the length of each option in words."""
+        """Return explanations with the length of each option."""
         return [
             Explanation(
                 q.id,

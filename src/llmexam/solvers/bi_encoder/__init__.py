@@ -1,1 +1,1 @@
-"""Solver `bi-encoder`: cosine of sentence embeddings."""
+"""Solver `bi-encoder`: cosine similarity of sentence embeddings."""

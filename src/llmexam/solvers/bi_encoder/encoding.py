@@ -1,4 +1,4 @@
-"""Questions to the texts that are embedded. Training and scoring must read the same ones."""
+"""Texts to embed for a question; training and scoring must use the same ones."""
 
 from __future__ import annotations
 
@@ -14,19 +14,19 @@ from llmexam.exam.question import Passage, Question
 
 CountTokens = Callable[[Sequence[str]], NDArray[np.int64]]
 
-# Characters of one piece of a passage: tables and lists have "sentences" that no model reads
-# whole. English has about 4.5 characters a token, so that this fits into 256 tokens.
+# Maximum characters of a piece of a passage: "sentences" in tables and lists exceed the context
+# length. English has about 4.5 characters per token, so a piece fits into 256 tokens.
 _PIECE_CHARACTERS = 700
 
 
 @dataclass(frozen=True, slots=True)
 class QueryText:
-    """An option behind its prompt.
+    """The question text followed by an option.
 
     Attributes:
         text: The prompt, a space, the option.
-        option_start: Where the option begins in it, in characters.
-        prompt_cut: Whether the prompt's beginning was left out to make room for the option.
+        option_start: Start of the option, in characters.
+        prompt_cut: Whether the start of the prompt was truncated to make room for the option.
     """
 
     text: str
@@ -35,9 +35,9 @@ class QueryText:
 
 
 def evidence_texts(passages: Sequence[Passage]) -> list[Sentence]:
-    """Return all sentences of some passages, in order, very long ones in pieces.
+    """Return all sentences of passages, in order, over-long ones in pieces.
 
-    Titles are left out: they are nearer to the prompt than any sentence, but say nothing.
+    Titles are left out: they are more similar to the prompt than any sentence, but no evidence.
     """
     found: list[Sentence] = []
     for index, passage in enumerate(passages):
@@ -50,7 +50,7 @@ def evidence_texts(passages: Sequence[Passage]) -> list[Sentence]:
 
 
 def closed_book_texts(question: Question) -> tuple[str, tuple[str, ...]]:
-    """Return what is compared where there is no evidence: the prompt with each option.
+    """Return the texts to compare without evidence: the prompt and each option.
 
     The prompt is embedded as a query, options as passages.
     """
@@ -58,15 +58,15 @@ def closed_book_texts(question: Question) -> tuple[str, tuple[str, ...]]:
 
 
 def query_texts(question: Question, count_tokens: CountTokens, max_tokens: int) -> list[QueryText]:
-    """Return one query an option; a prompt too long loses its beginning, never the option.
+    """Return one query per option; if too long, the start of the prompt is truncated.
 
     Args:
         question: The question.
-        count_tokens: Counts the tokens of texts as the model will read them.
-        max_tokens: How many it reads.
+        count_tokens: Counts tokens with the model's tokenizer, special ones included.
+        max_tokens: Context length of the model.
     """
     queries = [_query(question.prompt, option) for option in question.options]
-    # A token has at least a character, but a prefix may come on top.
+    # A token has at least one character, so short texts need no count; a prefix adds tokens.
     long = [i for i, query in enumerate(queries) if len(query.text) > max_tokens // 2]
     if long:
         counts = count_tokens([queries[i].text for i in long])
@@ -90,12 +90,12 @@ def _shortened(prompt: str, option: str, count_tokens: CountTokens, max_tokens: 
         excess = int(count_tokens([query.text])[0]) - max_tokens
         if excess <= 0 or not words:
             return query
-        # Half of it, because a word has one to two tokens.
+        # Half of the excess in words, because a word has one to two tokens.
         words = words[(excess + 1) // 2 :]
 
 
 def _pieces(text: str, start: int, end: int) -> list[tuple[int, int]]:
-    """Cut a span into pieces that a model can read, at white space where there is any."""
+    """Yield pieces of a span that fit the context length, split at white space if possible."""
     pieces = []
     while end - start > _PIECE_CHARACTERS:
         space = text.rfind(" ", start + _PIECE_CHARACTERS // 2, start + _PIECE_CHARACTERS)

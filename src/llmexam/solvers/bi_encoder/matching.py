@@ -1,7 +1,7 @@
-"""How well the evidence matches each option, by vectors of texts and of tokens.
+"""Match of evidence and options, by text embeddings and token embeddings.
 
-The token part is late interaction (ColBERT, arXiv 2004.12832): each token of the option looks
-for its best match among the tokens of the evidence.
+The token part is late interaction (ColBERT, arXiv 2004.12832): the maximum cosine similarity of
+each option token over the tokens of the evidence.
 """
 
 from __future__ import annotations
@@ -19,22 +19,22 @@ if TYPE_CHECKING:
 
 FEATURES = ("support", "similarity")
 
-# A token that all options share tells nothing; one that a single option has tells most.
+# Exponent of the token weights: tokens that few options share discriminate best.
 _RARITY_POWER = 3.0
-# How near the smooth maximum over sentences comes to the largest.
+# Sharpness of the smooth maximum over sentences; infinity would be the maximum.
 _SUPPORT_SHARPNESS = 20.0
 _SIMILARITY_SHARPNESS = 30.0
 
 
 @dataclass(frozen=True, slots=True)
 class Match:
-    """What the evidence says about the options of one question.
+    """Match of the evidence with the options of one question.
 
     Attributes:
         features: In the order of `FEATURES`, shape `[n_options, n_features]`.
-        sentence_support: What each sentence says for each option, 0 or more, shape
+        sentence_support: Support of each option by each sentence, 0 or more, shape
             `[n_options, n_sentences]`.
-        best_cover: How well the best sentence covers the option's tokens, -1 to 1, shape
+        best_cover: Coverage of the option's tokens by the best sentence, -1 to 1, shape
             `[n_options]`.
     """
 
@@ -52,11 +52,11 @@ def match_options(
     *,
     relevance: float = 1.0,
 ) -> Match:
-    """Compare the options of a question with the sentences of its evidence.
+    """Return the match of a question's options with the sentences of its evidence.
 
-    A sentence supports an option by how well it covers the option's tokens (the mean over them
-    of the best cosine with its own, weighted by how few options have the token) and by how near
-    it is to the prompt: with much evidence, words of a wrong option are found somewhere too.
+    A sentence supports an option by its coverage of the option's tokens (their mean maximum
+    cosine with the sentence's tokens, weighted by rarity among the options) and by its cosine
+    with the prompt: in much evidence, words of a wrong option occur somewhere too.
 
     The features are smooth maxima over the sentences, log(mean(exp(s x))) / s: `support` of the
     above with s = 20, `similarity` of the cosine with prompt + option with s = 30.
@@ -64,11 +64,11 @@ def match_options(
     Args:
         prompt: Vector of the prompt, shape `[dim]`.
         queries: Vectors of prompt + option, shape `[n_options, dim]`.
-        option_tokens: Tokens of the options, as read behind the prompt. An option without
-            any is covered by no sentence: 0.
+        option_tokens: Tokens of the options, encoded after the prompt. The coverage of an
+            option without tokens is 0.
         sentences: Vectors of the sentences, shape `[n_sentences, dim]`, at least one.
         sentence_tokens: Their tokens, at least one each.
-        relevance: Weight of the cosine of prompt and sentence beside the cover.
+        relevance: Weight of the cosine of prompt and sentence, added to the coverage.
     """
     evidence = np.concatenate([t.vectors for t in sentence_tokens]).astype(np.float32)
     counts = [len(t.ids) for t in sentence_tokens]
@@ -93,7 +93,7 @@ def match_options(
 
 
 def _rarity(option_tokens: Sequence[TokenVectors]) -> list[NDArray[np.float64]]:
-    """Return the weight of each token: (number of options that have it) ** -3."""
+    """Return the weight of each token: (number of options that contain it) ** -3."""
     counts = Counter(token for own in option_tokens for token in set(own.ids.tolist()))
     return [
         np.array([counts[token] for token in own.ids.tolist()], dtype=float) ** -_RARITY_POWER

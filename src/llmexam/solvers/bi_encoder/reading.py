@@ -1,4 +1,4 @@
-"""Read questions with a bi-encoder, many at a time: every distinct text once."""
+"""Embed and match questions in batches, encoding every distinct text once."""
 
 from __future__ import annotations
 
@@ -22,21 +22,21 @@ from llmexam.solvers.bi_encoder.matching import Match, match_options
 if TYPE_CHECKING:
     from llmexam.lm.encoding.embedding import Embedder, TokenVectors
 
-# Evidence embedded at a time. Its tokens take about 180 bytes of memory a character.
+# Characters of evidence per batch; token vectors take about 180 bytes per character.
 _CHUNK_CHARACTERS = 2_000_000
 
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """What was found about one question.
+    """The match of one question.
 
     Attributes:
         question: The question.
         closeness: Cosine of prompt and option, shape `[n_options]`; 0 with evidence, where it
-            is not asked for.
-        match: How the evidence matches the options; None without evidence.
-        evidence: The sentences that `match` speaks of, in its order.
-        truncated: Whether a text was too long for the model.
+            is not computed.
+        match: Match of the evidence with the options; None without evidence.
+        evidence: The sentences, in the order of `match`.
+        truncated: Whether a text exceeded the context length.
     """
 
     question: Question
@@ -60,8 +60,8 @@ def read_questions(
 
     Args:
         questions: The questions.
-        embedder: The model to read with.
-        layer: The layer whose tokens are compared; see `Embedder.embed_tokens`.
+        embedder: The model.
+        layer: The layer of the token vectors; see `Embedder.embed_tokens`.
         relevance: See `match_options`.
 
     Raises:
@@ -99,7 +99,7 @@ def _read_evidence(chunk: list[Question], embedder: Embedder, layer: int) -> lis
     found = []
     begin = 0
     for own in texts:
-        # Some texts, such as a lone control character, have no token.
+        # Some texts, such as a single control character, have no token.
         kept = [i for i in range(len(own)) if len(tokens[begin + i].ids)]
         rows = [begin + i for i in kept]
         found.append(

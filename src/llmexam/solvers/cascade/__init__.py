@@ -1,1 +1,1 @@
-"""Solver `cascade`: a cheap solver for all questions, a better one where it is least certain."""
+"""Solver `cascade`: a cheap solver first, a better one for the least certain questions."""

@@ -1,4 +1,4 @@
-"""How certain scores are of their best option, and which questions they are least certain of."""
+"""Confidence of scores, and selection of the least confident questions."""
 
 from __future__ import annotations
 
@@ -24,17 +24,17 @@ def log_probabilities(scores: NDArray[np.floating], temperature: float) -> Float
     [0.5, 0.5]
     """
     shifted = (scores.astype(np.float64) - scores.max(initial=-np.inf)) / temperature
-    # Summed by size, so that the places of options change no bit.
+    # Sorted before summation, so that permuted options give identical bits.
     return np.asarray(shifted - np.log(np.sort(np.exp(shifted)).sum()), np.float64)
 
 
 def certainty(logs: Floats, measure: Certainty) -> float:
-    """Return how certain log-probabilities are: 0 where all are equal, 1 where one has all.
+    """Return the confidence of log-probabilities: 0 if all are equal, 1 if one option has all.
 
     Args:
         logs: Shape `[n_options]`.
-        measure: `margin`: the best probability less the second; `entropy`: 1 less the entropy as
-            a part of the largest there can be.
+        measure: `margin`: the best probability minus the second; `entropy`: 1 minus the entropy
+            divided by its maximum.
 
     >>> certainty(np.log([0.5, 0.3, 0.2]), "margin")
     0.2
@@ -46,19 +46,19 @@ def certainty(logs: Floats, measure: Certainty) -> float:
     shares = np.exp(logs)
     if measure == "margin":
         best = np.sort(shares)[-2:]
-        # Equal to ten places: the order of sums must not decide who is asked.
+        # Rounded to ten places: rounding errors must not decide which questions are chosen.
         return round(float(best[1] - best[0]), 10)
     spread = -float((shares * logs).sum()) / math.log(len(logs))
     return round(1 - spread, 10) + 0.0
 
 
 def most_asked(share: float, n_questions: int) -> int:
-    """Return how many of some questions a share is at most, rounded up.
+    """Return the maximum number of questions for a share, rounded up.
 
     >>> most_asked(0.07, 100), most_asked(0.07, 101)
     (7, 8)
     """
-    # 0.07 * 100 is above 7 in binary.
+    # In binary floating point 0.07 * 100 is above 7, and would be rounded up to 8.
     return math.ceil(Fraction(str(share)) * n_questions)
 
 
@@ -69,15 +69,15 @@ def least_certain(
     share: float,
     threshold: float | None,
 ) -> list[int]:
-    """Return the places of the questions of least certainty, least first.
+    """Return the indices of the least confident questions, least confident first.
 
-    Equally certain ones stand in an order that depends on the questions, not on their places.
+    Ties are ordered by the questions themselves, not by their positions in the exam.
 
     Args:
         questions: The questions.
-        certainties: How certain each is.
-        share: Which part of the questions at most, rounded up.
-        threshold: Only those of a certainty below this, if it is given.
+        certainties: Confidence of each.
+        share: Maximum share of the questions, rounded up.
+        threshold: If given, only questions with a lower confidence.
     """
     order = sorted(
         range(len(questions)),

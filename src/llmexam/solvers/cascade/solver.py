@@ -1,4 +1,4 @@
-"""Solver `cascade`: one solver for all questions, a second opinion where it is least certain."""
+"""Solver `cascade`: one solver for all questions, a second one for the least certain."""
 
 from __future__ import annotations
 
@@ -86,22 +86,22 @@ class CascadeSettings(Settings):
 
 @dataclass(frozen=True, slots=True)
 class SecondOpinions:
-    """What became of the last questions.
+    """Counts of questions in the last call.
 
     Attributes:
-        n_questions: All of them.
-        n_chosen: Those to give to the second solver.
-        n_asked: Those it was given before the time was used up.
+        n_questions: All questions.
+        n_chosen: Questions chosen for the second solver.
+        n_scored: Questions that the second solver scored before the time budget ran out.
     """
 
     n_questions: int
     n_chosen: int
-    n_asked: int
+    n_scored: int
 
 
 @dataclass(frozen=True, eq=False)
 class _Weighed:
-    """What the first solver says of some questions, and whom the second is asked about."""
+    """Log-probabilities of the first solver, and the questions chosen for the second."""
 
     logs: list[Floats]
     truncated: np.ndarray
@@ -110,37 +110,37 @@ class _Weighed:
 
 
 @dataclass(frozen=True, eq=False)
-class _Judged:
-    """The scores of some questions, and how they came about."""
+class _Scored:
+    """Final scores, and which solver they are from."""
 
     scores: ScoreMatrix
     certainties: list[float]
-    asked: list[int]
+    rescored: list[int]
 
 
 class CascadeSolver(BaseSolver):
-    """Asks a cheap solver everything, and a better one what the cheap one is least certain of.
+    """Scores all questions with a cheap solver, and the least certain ones with a better solver.
 
-    Scores are log-probabilities. Which questions are the least certain depends on which are asked
-    together; with a threshold and a share of 1 it does not. A time budget makes scores depend on
-    this machine's speed: the report says how many questions it left to the first solver.
+    Scores are log-probabilities. Which questions are the least certain depends on the other
+    questions of the call, except with a threshold and a share of 1. With a time budget, scores
+    depend on the machine's speed; the report gives the number of questions left to the first.
     """
 
     settings_class = CascadeSettings
     settings: CascadeSettings
-    # The least certain part is one of all questions, not of each hundred.
+    # The share refers to all questions, so a run must not split the exam into calls.
     whole_exam = True
 
     def __init__(self, settings: CascadeSettings | None = None, **values: Any) -> None:
         super().__init__(settings, **values)
         self.last: SecondOpinions | None = None
         self._given: dict[str, Solver] = {}
-        self._known: tuple[list[Question], _Judged] | None = None
+        self._last: tuple[list[Question], _Scored] | None = None
         self._clock: Callable[[], float] = time.monotonic
 
     @cached_property
     def members(self) -> Mapping[str, Solver]:
-        """The solvers that it asks: `first` and `second`."""
+        """The member solvers, `first` and `second`."""
         specs = {"first": self.settings.first, "second": self.settings.second}
         return {
             name: self._given.get(name) or create_solver(spec.solver, spec.settings)
@@ -148,7 +148,7 @@ class CascadeSolver(BaseSolver):
         }
 
     def with_members(self, members: Mapping[str, Solver]) -> Self:
-        """Return this cascade with others in the place of some members, by name."""
+        """Return this cascade with some members replaced, by name."""
         other = type(self)(self.settings)
         other._given = {**self.members, **members}
         other._clock = self._clock
@@ -156,9 +156,9 @@ class CascadeSolver(BaseSolver):
 
     @property
     def order_invariant(self) -> bool:
-        """Whether the places of the options matter to neither, and time to nothing."""
+        """Whether both members are order invariant, and there is no time budget."""
         both = all(member.describe().order_invariant for member in self.members.values())
-        # Which of two equally certain questions comes first hangs on their options' order.
+        # Ties in confidence are broken by the questions' texts, options in order.
         return both and self.settings.share in (0, 1) and self.settings.time_budget is None
 
     @cached_property
@@ -168,11 +168,11 @@ class CascadeSolver(BaseSolver):
 
     @property
     def cost(self) -> Cost:
-        """The cost is that of both solvers, the second's for a part of the questions."""
+        """Cost model: both solvers, the second one for a share of the questions."""
         return "cascade"
 
     def used(self) -> Usage:
-        """Return what its solvers have used so far beside time."""
+        """Return the resources that the members have used so far, beside time."""
         names = {"first": self.settings.first.name, "second": self.settings.second.name}
         return usage_of_members(
             {f"{place} ({names[place]})": member for place, member in self.members.items()}
@@ -181,27 +181,27 @@ class CascadeSolver(BaseSolver):
     def score(self, questions: Sequence[Question]) -> ScoreMatrix:
         """Return the log-probability of each option, shape `[n_questions, n_options]`.
 
-        A question is truncated if it is for the solver whose scores it has.
+        `truncated` is that of the solver that scored the question.
         """
-        return self._judge(questions).scores
+        return self._score(questions).scores
 
     def choose(self, questions: Sequence[Question]) -> list[int]:
-        """Return the places of the questions that the second solver is for, least certain first.
+        """Return the indices of the questions for the second solver, least certain first.
 
-        Only the first solver is asked.
+        Only the first solver is run.
         """
         return self._weigh(questions).chosen
 
     def explain(self, questions: Sequence[Question]) -> list[Explanation]:
-        """Return the reasons of the solver that decided, and why it was that one."""
+        """Return the explanations of the solver that decided, with the reason for choosing it."""
         if not questions:
             return []
-        judged = self._judge(questions)
-        asked = set(judged.asked)
+        result = self._score(questions)
+        rescored = set(result.rescored)
         found: dict[int, Explanation] = {}
         parts = {
-            "first": [i for i in range(len(questions)) if i not in asked],
-            "second": sorted(asked),
+            "first": [i for i in range(len(questions)) if i not in rescored],
+            "second": sorted(rescored),
         }
         for name, places in parts.items():
             if places:
@@ -212,44 +212,44 @@ class CascadeSolver(BaseSolver):
             _prefixed(
                 found[i],
                 f"{spec.second.name}, because {spec.first.name} was uncertain"
-                if i in asked
+                if i in rescored
                 else spec.first.name,
-                judged.certainties[i],
+                result.certainties[i],
             )
             for i in range(len(questions))
         ]
 
-    def _judge(self, questions: Sequence[Question]) -> _Judged:
-        """Return scores; those of the last questions are known."""
-        if self._known is not None:
-            known, judged = self._known
-            if len(known) == len(questions) and all(map(_is, known, questions)):
-                return judged
+    def _score(self, questions: Sequence[Question]) -> _Scored:
+        """Return scores; those of the last call are cached."""
+        if self._last is not None:
+            earlier, result = self._last
+            if len(earlier) == len(questions) and all(map(_is, earlier, questions)):
+                return result
         begin = self._clock()
         weighed = self._weigh(questions)
         logs, truncated, chosen = weighed.logs, weighed.truncated, weighed.chosen
-        asked: list[int] = []
-        for places, second in self._ask_second(questions, chosen, begin):
+        rescored: list[int] = []
+        for places, second in self._run_second(questions, chosen, begin):
             for place, row, cut in zip(places, second.rows(), second.truncated, strict=True):
                 logs[place] = self._mix(logs[place], row)
                 truncated[place] = cut or (self.settings.weight < 1 and truncated[place])
-            asked += places
-        self.last = SecondOpinions(len(questions), len(chosen), len(asked))
-        if len(asked) < len(chosen):
+            rescored += places
+        self.last = SecondOpinions(len(questions), len(chosen), len(rescored))
+        if len(rescored) < len(chosen):
             _LOG.warning(
                 "time budget used up: '%s' rescored %d of %d selected questions, "
                 "'%s' alone scored the other %d",
                 self.settings.second.name,
-                len(asked),
+                len(rescored),
                 len(chosen),
                 self.settings.first.name,
-                len(questions) - len(asked),
+                len(questions) - len(rescored),
             )
         ids = [question.id for question in questions]
         scores = ScoreMatrix.from_rows(ids, logs, truncated)
-        judged = _Judged(scores, weighed.certainties, asked)
-        self._known = (list(questions), judged)
-        return judged
+        result = _Scored(scores, weighed.certainties, rescored)
+        self._last = (list(questions), result)
+        return result
 
     def _weigh(self, questions: Sequence[Question]) -> _Weighed:
         first = self.members["first"].score(questions)
@@ -260,16 +260,17 @@ class CascadeSolver(BaseSolver):
         )
         return _Weighed(logs, first.truncated.copy(), certainties, chosen)
 
-    def _ask_second(
+    def _run_second(
         self, questions: Sequence[Question], chosen: Sequence[int], begin: float
     ) -> list[tuple[Sequence[int], ScoreMatrix]]:
-        """Return what the second solver says, least certain questions first."""
+        """Return the scores of the second solver, least certain questions first."""
         budget = self.settings.time_budget
-        # All at once where there is time: what questions share is then computed once.
+        # Without a time budget in one call, so that shared prefixes are computed once.
         size = self.settings.batch_size if budget is not None else max(1, len(chosen))
         found: list[tuple[Sequence[int], ScoreMatrix]] = []
         longest = 0.0
         for at in range(0, len(chosen), size):
+            # Stop before a batch that, as slow as the slowest so far, would exceed the budget.
             started = self._clock()
             if budget is not None and started - begin + longest >= budget:
                 break

@@ -1,1 +1,1 @@
-"""Solver `causal-lm`: what a decoder holds likely."""
+"""Solver `causal-lm`: log-likelihoods under a causal language model."""

@@ -1,4 +1,4 @@
-"""What is asked of a decoder about a question in each mode, and what the answers mean."""
+"""Prompt modes of solver `causal-lm`: prompts for a question, and scores from their results."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from llmexam.exam.letters import letter_of
 from llmexam.exam.question import Question
 from llmexam.solvers.prompts.template import Mode, PromptTemplate
 
-# What stands for a question that says nothing (Zhao et al. 2021, arXiv 2102.09690).
+# Content-free text of contextual calibration (Zhao et al. 2021, arXiv 2102.09690).
 CONTENT_FREE = "N/A"
 
 Norm = Literal["sum", "token", "byte", "pmi"]
@@ -23,11 +23,11 @@ Norm = Literal["sum", "token", "byte", "pmi"]
 
 @dataclass(frozen=True, slots=True)
 class Ask:
-    """A question as it is put, and the answers whose likelihood is asked for.
+    """A rendered prompt's variables, and the continuations to score.
 
     Attributes:
-        names: What the template's `question` gets, beside the context.
-        answers: Texts that may follow; none where the question is judged as it is.
+        names: Variables of the template's `question`, beside the context.
+        answers: Continuations to score; empty if a binary head judges the prompt itself.
     """
 
     names: Mapping[str, Any]
@@ -35,36 +35,36 @@ class Ask:
 
 
 # For each ask, log-probability and number of tokens of each answer, shape `[n_answers, 2]`; without
-# answers the logit of the head, and 1.
+# answers the logit of the binary head, and 1.
 Heard = Sequence[NDArray[np.float64]]
 
 
 class Asking(Protocol):
-    """A mode of asking."""
+    """Interface of a prompt mode."""
 
     def asks(self, question: Question) -> list[Ask]:
-        """Return what to ask about a question."""
+        """Return the prompts for a question."""
         ...
 
     def content_free(self, question: Question) -> list[Ask]:
-        """Return the same without the question, to take away what is likely anyway."""
+        """Return content-free prompts, for contextual calibration."""
         ...
 
     def example(self, question: Question) -> tuple[Ask, str]:
-        """Return a question with a known answer as it is put, and the answer that follows."""
+        """Return the prompt of a few-shot example and the answer that follows it."""
         ...
 
     def scores(self, question: Question, heard: Heard, free: Heard) -> NDArray[np.float64]:
-        """Return a score an option from what was heard, and from what was heard content-free."""
+        """Return a score per option from the results, and from the content-free ones."""
         ...
 
 
 @dataclass(frozen=True, slots=True)
 class Letters:
-    """The letter that follows a list of the options; rotations of the list are averaged.
+    """Scores the letter that follows a list of the options, averaged over rotations of the list.
 
-    A letter's share is its probability among the letters; the score is the mean of its logarithm
-    over rotations, so that a liking for a place weighs less (arXiv 2309.03882).
+    The score is the log-probability of a letter, normalised over the letters and averaged over
+    rotations, which reduces position bias (arXiv 2309.03882).
     """
 
     template: PromptTemplate
@@ -72,25 +72,25 @@ class Letters:
     calibrate: bool
 
     def asks(self, question: Question) -> list[Ask]:
-        """Return one ask a rotation."""
+        """Return one prompt per rotation."""
         return [
             self._ask(question.prompt, [question.options[i] for i in order])
             for order in self._orders(len(question.options))
         ]
 
     def content_free(self, question: Question) -> list[Ask]:
-        """Return one ask with as many options, all saying nothing."""
+        """Return one prompt with the same number of options, all content-free."""
         if not self.calibrate:
             return []
         return [self._ask(CONTENT_FREE, [CONTENT_FREE] * len(question.options))]
 
     def example(self, question: Question) -> tuple[Ask, str]:
-        """Return the options in their order, and the letter of the right one."""
+        """Return a prompt with the options in order, and the letter of the right one."""
         ask = self._ask(question.prompt, question.options)
         return ask, ask.answers[_answer(question)]
 
     def scores(self, question: Question, heard: Heard, free: Heard) -> NDArray[np.float64]:
-        """Return the mean log-share of each option."""
+        """Return the mean normalised log-probability of each option's letter."""
         sums = np.zeros(len(question.options))
         orders = self._orders(len(question.options))
         for order, one in zip(orders, heard, strict=True):
@@ -100,7 +100,7 @@ class Letters:
 
     def _orders(self, n_options: int) -> list[NDArray[np.int64]]:
         n = min(self.n_rotations, n_options)
-        # Spread over the places, so that few rotations move an option far.
+        # Rotations are spread evenly, so that a few of them move options far.
         return [np.roll(np.arange(n_options), -(i * n_options // n)) for i in range(n)]
 
     def _ask(self, prompt: str, options: Sequence[str]) -> Ask:
@@ -111,31 +111,31 @@ class Letters:
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """The text of each option after the question."""
+    """Scores the text of each option after the question."""
 
     template: PromptTemplate
     norm: Norm
 
     def asks(self, question: Question) -> list[Ask]:
-        """Return one ask, with all options as answers."""
+        """Return one prompt, with all options as answers."""
         return [self._ask(question.prompt, question.options)]
 
     def content_free(self, question: Question) -> list[Ask]:
-        """Return the options after a question that says nothing."""
+        """Return a content-free prompt, with all options as answers."""
         return [self._ask(CONTENT_FREE, question.options)] if self.norm == "pmi" else []
 
     def example(self, question: Question) -> tuple[Ask, str]:
-        """Return the question, and the text of the right option."""
+        """Return the prompt and the text of the right option."""
         ask = self._ask(question.prompt, question.options)
         return ask, ask.answers[_answer(question)]
 
     def scores(self, question: Question, heard: Heard, free: Heard) -> NDArray[np.float64]:
-        """Return each option's log-probability, by token or byte, or how much the question adds."""
+        """Return log-probabilities, normalised by tokens, bytes or the content-free prompt."""
         logs: NDArray[np.float64] = heard[0][:, 0]
         if self.norm == "token":
             logs = logs / heard[0][:, 1]
         elif self.norm == "byte":
-            # A blank option has one byte: the space before it.
+            # The space before an option counts, so a blank option has one byte.
             logs = logs / np.array([max(1, len(text.encode())) for text in question.options])
         elif self.norm == "pmi":
             logs = logs - free[0][:, 0]
@@ -148,12 +148,12 @@ class Options:
 
 
 def shows_places(asking: Asking) -> bool:
-    """Return whether what a mode asks tells the places of a question's options."""
+    """Return whether the prompts of a mode reveal the positions of the options."""
     if isinstance(asking, Letters):
         return True
     if not isinstance(asking, Options):
         return False
-    # A template may list the options in the question, too.
+    # A template may list the options in any mode.
     template = asking.template
     trial = Question("trial", "Which?", ("one", "other"))
     orders = (trial, trial.with_option_order([1, 0]))
@@ -163,16 +163,16 @@ def shows_places(asking: Asking) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class _EachAlone:
-    """What is asked of each option by itself."""
+    """Base class of modes with one prompt per option."""
 
     template: PromptTemplate
 
     def asks(self, question: Question) -> list[Ask]:
-        """Return one ask an option."""
+        """Return one prompt per option."""
         return [self._ask(question.prompt, option) for option in question.options]
 
     def content_free(self, question: Question) -> list[Ask]:
-        """Return nothing: what it would take away is the same for every option."""
+        """Return nothing: the correction would be the same for every option."""
         return []
 
     def _ask(self, prompt: str, option: str) -> Ask:
@@ -181,17 +181,17 @@ class _EachAlone:
 
 @dataclass(frozen=True, slots=True)
 class YesNo(_EachAlone):
-    """Whether each option is right, asked of each alone."""
+    """Scores "yes" against "no" for each option."""
 
     def example(self, question: Question) -> tuple[Ask, str]:
-        """Return the right option with yes, or the next with no, for about as many questions."""
+        """Return the right option with "yes" or the next one with "no", about equally often."""
         answer, wrong = _answer(question), _draw(question) % 2
         option = (answer + wrong) % len(question.options)
         ask = self._ask(question.prompt, question.options[option])
         return ask, ask.answers[wrong]
 
     def scores(self, question: Question, heard: Heard, free: Heard) -> NDArray[np.float64]:
-        """Return the log-odds of yes."""
+        """Return the log-odds of "yes"."""
         return np.array([one[0, 0] - one[1, 0] for one in heard])
 
     def _ask(self, prompt: str, option: str) -> Ask:
@@ -202,10 +202,10 @@ class YesNo(_EachAlone):
 
 @dataclass(frozen=True, slots=True)
 class Judged(_EachAlone):
-    """How right the model's binary head holds each option, read behind the question."""
+    """Scores each option, after the question, by the model's binary head."""
 
     def example(self, question: Question) -> tuple[Ask, str]:
-        """Return the right option; nothing follows it."""
+        """Return the prompt with the right option; nothing follows it."""
         return self._ask(question.prompt, question.options[_answer(question)]), ""
 
     def scores(self, question: Question, heard: Heard, free: Heard) -> NDArray[np.float64]:
@@ -218,23 +218,23 @@ class Judged(_EachAlone):
 
 @dataclass(frozen=True, slots=True)
 class Pairs:
-    """The better of two options, for all pairs in both orders."""
+    """Compares all pairs of options in both orders."""
 
     template: PromptTemplate
 
     def asks(self, question: Question) -> list[Ask]:
-        """Return one ask an ordered pair."""
+        """Return one prompt per ordered pair."""
         return [
             self._ask(question.prompt, question.options[i], question.options[j])
             for i, j in permutations(range(len(question.options)), 2)
         ]
 
     def content_free(self, question: Question) -> list[Ask]:
-        """Return nothing: both orders take a liking for a place away."""
+        """Return nothing: averaging both orders cancels position bias."""
         return []
 
     def example(self, question: Question) -> tuple[Ask, str]:
-        """Return the right option beside another, first for about half of the questions."""
+        """Return the right option and another one, in either order about equally often."""
         answer, place = _answer(question), _draw(question) % 2
         other = (answer + 1) % len(question.options)
         pair = (answer, other) if place == 0 else (other, answer)
@@ -258,7 +258,7 @@ class Pairs:
 
 
 def asking_of(template: PromptTemplate, *, norm: Norm, n_rotations: int, calibrate: bool) -> Asking:
-    """Return the asking of a template's mode."""
+    """Return the prompt mode of a template."""
     made: dict[Mode, Asking] = {
         "letters": Letters(template, n_rotations, calibrate),
         "options": Options(template, norm),
@@ -276,5 +276,5 @@ def _answer(question: Question) -> int:
 
 
 def _draw(question: Question) -> int:
-    """Return a number that depends on the question alone, so that an example is always the same."""
+    """Return a number derived from the question alone, so that its example is reproducible."""
     return crc32(question.id.encode())

@@ -1,4 +1,4 @@
-"""What a template must do to rank options, and which settings its mode reads."""
+"""Checks of a template and of the settings for its mode."""
 
 from __future__ import annotations
 
@@ -10,20 +10,20 @@ from llmexam.solvers.prompts.template import Mode, PromptTemplate
 
 _TRIAL = Question("trial", "Which?", ("one", "other"))
 _OTHER = Question("trial", "What?", ("one", "other"))
-# Settings that one mode alone reads.
+# Settings that only one mode uses.
 _READ_BY: dict[str, Mode] = {"rotations": "letters", "calibrate": "letters", "norm": "options"}
 
 
 def require_telling(asking: Asking, template: PromptTemplate, name: str) -> None:
-    """Check that what is asked tells questions, options and answers apart.
+    """Check that prompts differ between questions, options and answers.
 
     Args:
         asking: The mode, with the template.
         template: The template.
-        name: What the user called it.
+        name: The user's name for it.
 
     Raises:
-        SettingsError: It does not, so that all scores would be alike.
+        SettingsError: They do not, so all scores would be equal.
     """
     asks = asking.asks(_TRIAL)
     if any(len(set(ask.answers)) < len(ask.answers) for ask in asks):
@@ -50,10 +50,10 @@ def require_telling(asking: Asking, template: PromptTemplate, name: str) -> None
 
 
 def require_read(settings: CausalLmSettings, mode: Mode) -> None:
-    """Check that the settings a user has set are read by a template's mode.
+    """Check that the template's mode uses all settings that the user has set.
 
     Raises:
-        SettingsError: One is not.
+        SettingsError: One is unused.
     """
     for name in settings.model_fields_set & _READ_BY.keys():
         default = CausalLmSettings.model_fields[name].default

@@ -1,4 +1,4 @@
-"""From what is asked to token ids: instructions, examples, question, and how answers go on."""
+"""Tokenised prompts: instructions, examples, context, question and answers."""
 
 from __future__ import annotations
 
@@ -21,18 +21,18 @@ from llmexam.solvers.prompts.wording import (
     without_system,
 )
 
-# Cutting the context may merge tokens at the cut, and so save fewer than were cut.
+# Retries, because truncation may merge tokens at the cut and so save too few.
 _MOST_CUTS = 6
 
 
 @dataclass(frozen=True, slots=True)
 class Prompted:
-    """What is read for one ask.
+    """Tokenised requests of one prompt.
 
     Attributes:
         text: The prompt as text, without an answer.
-        requests: One continuation an answer; without answers one of the whole text.
-        n_cut: Tokens of the context that were left out.
+        requests: One continuation per answer; without answers one of the whole text.
+        n_cut: Truncated tokens of the context.
     """
 
     text: str
@@ -41,14 +41,14 @@ class Prompted:
 
 
 class Prompter:
-    """Puts asks into the token ids of one model.
+    """Renders and tokenises prompts for one model.
 
     Args:
-        template: How questions are put.
+        template: The prompt template.
         tokenizer: A fast tokenizer of transformers.
-        max_tokens: Tokens of a request at most; None for no limit.
-        n_passages: Passages of a question that are read, best first.
-        chat: Whether the model's chat template goes around it.
+        max_tokens: Maximum number of tokens per request; None for no limit.
+        n_passages: Maximum number of passages in the context, best first.
+        chat: Whether to apply the model's chat template.
     """
 
     def __init__(
@@ -74,18 +74,18 @@ class Prompter:
     def prompts(
         self, question: Question | None, asks: Sequence[Ask], shots: Sequence[Shot]
     ) -> list[Prompted]:
-        """Return the requests of a question's asks; what does not fit is cut from the context.
+        """Return the requests of a question's prompts, with the context truncated to fit.
 
-        All asks read the same context, cut at its end, or a long option would have less evidence
-        than its neighbours.
+        All prompts share one context, truncated at its end; otherwise a long option would be read
+        with less evidence than the others.
 
         Args:
-            question: Whose passages are the context; None for no context.
-            asks: What is asked.
-            shots: Examples, in order.
+            question: The question with its passages; None for no context.
+            asks: The prompts.
+            shots: Few-shot examples, in order.
 
         Raises:
-            ModelError: It does not fit even without the context, or cannot be put as a chat.
+            ModelError: A prompt is too long even without context, or the chat template fails.
         """
         passages = question.passages[: self._n_passages] if question is not None else ()
         full = context = "\n".join(p.text.strip() for p in passages if p.text.strip())
@@ -119,7 +119,7 @@ class Prompter:
         try:
             return self._as_chat(messages)
         except TemplateError:
-            # Some models' templates know no system: what it says opens the first turn.
+            # Some chat templates reject a system message; it is then prepended to the first turn.
             if not template.instructions:
                 raise
             return self._as_chat(without_system(messages, separator=template.separator))
@@ -131,13 +131,13 @@ class Prompter:
         return text
 
     def _requests(self, text: str, answers: Sequence[str]) -> tuple[Continuation, ...]:
-        """Return prompt and answer, tokenised as one text, as a model would have read them."""
+        """Return prompt plus answer tokenised as one text, because tokens may span the boundary."""
         if not answers:
             return ()
         if self._chat:
-            # Behind a chat template an answer begins a turn, so without a space.
+            # After a chat template the answer starts a turn, so without a space.
             answers = [answer.lstrip() for answer in answers]
-        # Spaces at the end of a prompt belong to the first token of what follows.
+        # Trailing spaces of a prompt belong to the first token of the answer.
         body = text.rstrip(" ")
         spaces = text[len(body) :]
         before, *all_both = self._encode([body, *(body + spaces + answer for answer in answers)])
@@ -149,16 +149,16 @@ class Prompter:
             min(len(before), len(both)),
         )
         if shared == len(both) and self._tokenizer.eos_token_id is not None:
-            # A blank answer: how likely it is that nothing follows.
+            # A blank answer is scored as the end-of-text token.
             return Continuation((*both, self._tokenizer.eos_token_id), max(1, len(both)))
         start = min(shared, len(both) - 1)
         if start == 0:
-            # A model predicts from a token: without one, from where a text begins.
+            # The first token needs a predecessor: without a prompt, the begin-of-text token.
             return Continuation((self._first(), *both), 1)
         return Continuation(tuple(both), start)
 
     def _whole(self, text: str) -> Continuation:
-        """Return a text that nothing follows, with all that the tokenizer puts around it."""
+        """Return a complete text, with the tokenizer's special tokens."""
         ids = self._tokenizer(text, add_special_tokens=not self._chat)["input_ids"]
         return whole_text(ids or [self._first()])
 
@@ -171,14 +171,14 @@ class Prompter:
         )
 
     def _encode(self, texts: Sequence[str]) -> list[list[int]]:
-        # A chat template writes its special tokens itself.
+        # A chat template contains the special tokens already.
         rows: list[list[int]] = self._tokenizer(
             list(texts), add_special_tokens=not self._chat, return_attention_mask=False
         )["input_ids"]
         last = {self._tokenizer.eos_token_id, getattr(self._tokenizer, "sep_token_id", None)}
         if self._chat:
             return rows
-        # Some tokenizers end every text; an answer follows here.
+        # Some tokenizers append an end token; it is removed, because an answer follows.
         return [
             ids[:-1] if len(ids) > 1 and ids[-1] in last - {None} else list(ids) for ids in rows
         ]
@@ -189,7 +189,7 @@ class Prompter:
         return max(len(request.tokens) for request in requests) - self._max_tokens
 
     def _cut(self, context: str, n_tokens: int) -> str:
-        """Return a context without its last tokens."""
+        """Return a context without its last `n_tokens` tokens."""
         encoded = self._tokenizer(context, add_special_tokens=False, return_offsets_mapping=True)
         offsets = encoded["offset_mapping"]
         if n_tokens >= len(offsets):

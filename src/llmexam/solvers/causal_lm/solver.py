@@ -1,4 +1,4 @@
-"""Solver `causal-lm`: rank options by what a decoder holds likely."""
+"""Solver `causal-lm`: score options by log-likelihood under a causal language model."""
 
 from __future__ import annotations
 
@@ -27,8 +27,8 @@ if TYPE_CHECKING:
     from llmexam.lm.decoder import Continuation, Group, GroupScorer, SumScorer
     from llmexam.solvers.causal_lm.prompting import Prompted, Prompter
 
-# Questions whose scores are kept for explaining.
-_MOST_KNOWN = 10_000
+# Number of questions whose results are cached for `explain`.
+_MAX_CACHED = 10_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,14 +39,14 @@ class _Answered:
 
 
 class CausalLmSolver(BaseSolver):
-    """How likely a decoder holds each option, asked in one of the field's ways.
+    """Scores options by log-likelihood under a causal language model, zero-shot or few-shot.
 
-    What prompts share (instructions and examples, a question's context) goes through the model
-    once. Scores do not depend on a question's neighbours but for the order of sums.
+    Prefixes that prompts share (instructions and examples, a question's context) are computed
+    once. Scores do not depend on the other questions, up to the order of summation.
 
     Raises:
         MissingDependencyError: torch or transformers is not installed.
-        SettingsError: The prompt template cannot be used.
+        SettingsError: The prompt template is invalid.
     """
 
     settings_class = CausalLmSettings
@@ -64,40 +64,40 @@ class CausalLmSolver(BaseSolver):
             n_rotations=settings.rotations,
             calibrate=settings.calibrate,
         )
-        # What a card tells is not the user's to leave out.
+        # Checked with the user's settings only, without those that the model card adds.
         require_read(asked.model_copy(update={"template": settings.template}), self.template.mode)
         require_telling(self._asking, self.template, settings.template)
         self._pool = ShotPool(settings.shots) if settings.shots is not None else None
-        self._known: dict[str, _Answered] = {}
+        self._cache: dict[str, _Answered] = {}
         self._of_free: dict[tuple[Continuation, ...], NDArray[np.float64]] = {}
 
     @property
     def order_invariant(self) -> bool:
-        """Whether the places of the options make no difference."""
+        """Whether scores are independent of the positions of the options."""
         return not shows_places(self._asking)
 
     @property
     def whole_exam(self) -> bool:
-        """Whether one call should get all questions: a call reads all layers from their files."""
+        """Whether one call should get all questions: with streaming, a call reads all weights."""
         return self.settings.streamed
 
     @property
     def cost(self) -> Cost:
-        """The cost is that of the tokens; a streamed model takes whole passes, which are timed."""
+        """Cost model: by tokens, or by whole timed passes for a streamed model."""
         return "timed" if self.settings.streamed else "decoder"
 
     def load(self, questions: Sequence[Question]) -> bool:
-        """Load the tokenizer and the model's skeleton."""
+        """Load the tokenizer and the model's structure without weights."""
         self.prompts(questions)
         return True
 
     @property
     def weights_hash(self) -> str:
-        """SHA-256 of weights, template and examples, for telling results of others apart.
+        """SHA-256 of weights, template and examples, so that results of others are not reused.
 
         Raises:
-            ModelError: The model cannot be found or used.
-            ExamError: The examples cannot be read.
+            ModelError: The model is missing or unusable.
+            ExamError: The file of examples is invalid.
         """
         parts = [resolve_model(self.settings.model).weights_hash, self.template.model_dump()]
         if self._pool is not None:
@@ -105,12 +105,12 @@ class CausalLmSolver(BaseSolver):
         return hash_json(parts)
 
     def score(self, questions: Sequence[Question]) -> ScoreMatrix:
-        """Return one score an option, shape `[n_questions, n_options]`; `Asking` says what.
+        """Return one score per option, shape `[n_questions, n_options]`; `Asking` defines it.
 
-        `truncated` tells where a context was cut to fit the model.
+        `truncated` marks questions whose context was truncated.
 
         Raises:
-            ModelError: The model cannot be found or used, or a prompt is too long for it.
+            ModelError: The model is missing or unusable, or a prompt exceeds its context length.
             SettingsError: An example is a question of the exam.
         """
         answered = self._answer(questions)
@@ -121,7 +121,7 @@ class CausalLmSolver(BaseSolver):
         )
 
     def explain(self, questions: Sequence[Question]) -> list[Explanation]:
-        """Return what the model said of each option, in words."""
+        """Return explanations with the model's probabilities of each option."""
         return [
             Explanation(
                 one.question.id, tuple(OptionReason(self._note(score)) for score in one.scores)
@@ -130,26 +130,26 @@ class CausalLmSolver(BaseSolver):
         ]
 
     def prompts(self, questions: Sequence[Question]) -> list[list[str]]:
-        """Return the prompts of each question as the model reads them, without answers."""
+        """Return the rendered prompts of each question, without answers."""
         return [[one.text for one in prompted] for prompted, _ in self._prompted(questions)]
 
     def requests(self, questions: Sequence[Question]) -> list[Group]:
-        """Return what the decoder is asked: a group a question, then those without content."""
+        """Return the decoder's requests: one group per question, then the content-free groups."""
         read = self._prompted(questions)
         groups = [_requests(asked) for asked, _ in read]
         return [*groups, *dict.fromkeys(_requests(free) for _, free in read if free)]
 
     @property
     def scorer(self) -> GroupScorer:
-        """What asks the decoder; a model that is not streamed is loaded for it."""
+        """The scorer of the decoder; a model that is not streamed is loaded for it."""
         return self._scorer.scorer
 
     def _answer(self, questions: Sequence[Question]) -> list[_Answered]:
-        new = [q for q in questions if not self._knows(q)]
+        new = [q for q in questions if not self._is_cached(q)]
         fresh: dict[str, _Answered] = {}
         if new:
             read = self._prompted(new)
-            # Apart: without content there is little to share with a question, and much among them.
+            # Content-free prompts share little with questions, but much with each other.
             free_groups = [
                 group
                 for group in dict.fromkeys(_requests(free) for _, free in read)
@@ -157,7 +157,7 @@ class CausalLmSolver(BaseSolver):
             ]
             groups = [_requests(asked) for asked, _ in read]
             if self.settings.streamed:
-                # Each call reads all layers.
+                # Each call of a streamed model reads all weights, so there is only one call.
                 sums = self._scorer.score([*groups, *free_groups])
                 of_free = sums[len(groups) :]
             else:
@@ -168,17 +168,17 @@ class CausalLmSolver(BaseSolver):
                 scores = self._asking.scores(question, _heard(asked, found), _heard(free, without))
                 n_cut = max(one.n_cut for one in asked)
                 fresh[question.id] = _Answered(question, scores, n_cut)
-        answered = [fresh.get(q.id) or self._known[q.id] for q in questions]
-        if len(self._known) + len(fresh) > _MOST_KNOWN:
-            self._known.clear()
+        answered = [fresh.get(q.id) or self._cache[q.id] for q in questions]
+        if len(self._cache) + len(fresh) > _MAX_CACHED:
+            self._cache.clear()
             self._of_free.clear()
-        self._known.update(fresh)
+        self._cache.update(fresh)
         return answered
 
     def _prompted(
         self, questions: Sequence[Question]
     ) -> list[tuple[list[Prompted], list[Prompted]]]:
-        """Return, for each question, what is asked of it, and content-free."""
+        """Return the tokenised prompts of each question, and its content-free prompts."""
         template = self.template
         texts = "\n".join([template.instructions, template.question, template.separator])
         require_unquoted(questions, texts, file=self.settings.template)
@@ -193,12 +193,12 @@ class CausalLmSolver(BaseSolver):
     def _shots(self, questions: Sequence[Question]) -> list[list[Shot]]:
         if self._pool is None:
             return [[] for _ in questions]
-        known: dict[str, Shot] = {}
+        rendered: dict[str, Shot] = {}
         chosen = self._pool.choose(questions)
         for shot in (shot for shots in chosen for shot in shots):
-            if shot.id not in known:
-                known[shot.id] = self._show(shot)
-        return [[known[shot.id] for shot in shots] for shots in chosen]
+            if shot.id not in rendered:
+                rendered[shot.id] = self._show(shot)
+        return [[rendered[shot.id] for shot in shots] for shots in chosen]
 
     def _show(self, example: Question) -> Shot:
         ask, answer = self._asking.example(example)
@@ -245,9 +245,10 @@ class CausalLmSolver(BaseSolver):
             memory_bytes=None if limit is None else limit * 1_000_000,
         )
 
-    def _knows(self, question: Question) -> bool:
-        known = self._known.get(question.id)
-        return known is not None and known.question is question
+    def _is_cached(self, question: Question) -> bool:
+        # By identity: another exam may have a question with the same id.
+        cached = self._cache.get(question.id)
+        return cached is not None and cached.question is question
 
     def _note(self, score: float) -> str:
         return {
@@ -264,12 +265,12 @@ def _requests(asked: Sequence[Prompted]) -> tuple[Continuation, ...]:
 
 
 def _heard(prompted: Sequence[Prompted], sums: NDArray[np.float64]) -> list[NDArray[np.float64]]:
-    """Return log-probability and number of tokens of each answer of each prompt."""
+    """Return log-probability and number of tokens of each answer, by prompt."""
     heard = []
     begin = 0
     for one in prompted:
         rows = sums[begin : begin + len(one.requests)]
-        lengths = [len(request.asked) for request in one.requests]
+        lengths = [len(request.targets) for request in one.requests]
         heard.append(np.stack([rows, np.array(lengths, float)], axis=1))
         begin += len(one.requests)
     return heard

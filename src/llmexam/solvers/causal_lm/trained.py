@@ -1,27 +1,27 @@
-"""How a decoder can be asked: as its card tells it was in training, and by the head it has."""
+"""Prompt settings from the model card, and checks of the model's head."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
 from llmexam.errors import SettingsError
-from llmexam.lm.models.card import file_beside, read_card, read_told
+from llmexam.lm.models.card import file_beside, read_card, read_card_values
 from llmexam.lm.models.loading import resolve_model
 from llmexam.solvers.causal_lm.settings import CausalLmSettings
 from llmexam.solvers.prompts.template import PromptTemplate, template_names
 
-# What of a card's encoding is a setting of the solver.
+# Fields of a card's encoding that are settings of the solver.
 _ASKED = ("template", "passages", "chat", "norm", "max_tokens")
 _FIELD = "encoding"
 
 
 def as_trained(settings: CausalLmSettings) -> CausalLmSettings:
-    """Return settings that ask as the model was trained; what the user has set stays.
+    """Return settings completed by those of the training, as recorded in the model card.
 
-    A template of the user's own lies in the model's folder, and its card names it.
+    Settings of the user take precedence. A custom template is stored in the model's folder.
 
     Args:
-        settings: The solver's; unchanged where the model is no folder, or has no card of ours.
+        settings: The solver's; returned unchanged if the model is not a folder with a card.
 
     Raises:
         ModelError: The card is damaged, or names a template that is not in the folder.
@@ -30,26 +30,26 @@ def as_trained(settings: CausalLmSettings) -> CausalLmSettings:
     card = read_card(folder) if folder.is_dir() else None
     if card is None or card.family != "causal-lm":
         return settings
-    told = {
+    recorded = {
         name: card.encoding[name]
         for name in _ASKED
         if name in card.encoding and name not in settings.model_fields_set
     }
-    # By themselves first: what the card says cannot be mended by the user's settings.
-    read_told(CausalLmSettings, {"model": settings.model, **told}, folder, field=_FIELD)
-    if "template" in told and told["template"] not in template_names():
-        own = file_beside(folder, told["template"], field=f"{_FIELD}.template")
-        told["template"] = str(own)
-    asked = {**settings.model_dump(exclude_unset=True), **told}
-    return CausalLmSettings.parse(asked, subject="solver 'causal-lm'")
+    # Validated separately first, so that an error in the card is not blamed on the user.
+    read_card_values(CausalLmSettings, {"model": settings.model, **recorded}, folder, field=_FIELD)
+    if "template" in recorded and recorded["template"] not in template_names():
+        own = file_beside(folder, recorded["template"], field=f"{_FIELD}.template")
+        recorded["template"] = str(own)
+    given = {**settings.model_dump(exclude_unset=True), **recorded}
+    return CausalLmSettings.parse(given, subject="solver 'causal-lm'")
 
 
 def require_head(settings: CausalLmSettings, template: PromptTemplate) -> None:
-    """Check that a model has the head that a template asks.
+    """Check that a model has the head that the template's mode needs.
 
     Raises:
         ModelError: There is no such model.
-        SettingsError: It has another.
+        SettingsError: It has another head.
     """
     from llmexam.lm.decoder import has_binary_head
 

@@ -1,1 +1,1 @@
-"""Solver `cross-encoder`: reads prompt, evidence and option at once, an option at a time."""
+"""Solver `cross-encoder`: scores each option jointly with prompt and evidence."""

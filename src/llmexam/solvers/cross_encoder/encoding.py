@@ -1,4 +1,4 @@
-"""How a cross-encoder reads: the settings that training and scoring share."""
+"""Encoding settings that training and scoring of a cross-encoder share."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from llmexam.solvers.readers.encoding import EncodingSettings, Layout
 
 
 class CrossEncoderEncoding(EncodingSettings):
-    """How a question becomes the tokens that a cross-encoder sees."""
+    """Encoding of a question as the input of a cross-encoder."""
 
     layout: Layout = Field(
         "prompt+evidence|option",

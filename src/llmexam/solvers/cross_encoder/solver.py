@@ -1,4 +1,4 @@
-"""Solver `cross-encoder`: a trained model reads prompt, evidence and one option together."""
+"""Solver `cross-encoder`: a trained model scores each option jointly with prompt and evidence."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ class CrossEncoderSettings(OptionReaderSettings):
 
 
 class CrossEncoderSolver(OptionReader):
-    """How a trained cross-encoder scores each option, read with prompt and evidence."""
+    """Scores each option, jointly with prompt and evidence, by a trained cross-encoder."""
 
     settings_class = CrossEncoderSettings
     settings: CrossEncoderSettings
@@ -24,7 +24,7 @@ class CrossEncoderSolver(OptionReader):
 
     def _notes(self, logits: NDArray[np.float64]) -> list[str]:
         ordered = np.sort(logits)[::-1]
-        # The best option's rival is the second, which is its own score where two share it.
+        # The best option is compared with the second best, whose score is equal in a tie.
         rivals = [ordered[1] if logit == ordered[0] else ordered[0] for logit in logits]
         return [
             f"logit {logit:.2f}, best other option {rival:.2f}"

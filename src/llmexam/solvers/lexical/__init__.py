@@ -1,1 +1,1 @@
-"""Solver `lexical`: how well the words of the passages support each option."""
+"""Solver `lexical`: lexical overlap of options with the passages."""

@@ -1,4 +1,4 @@
-"""Text to terms: lower case, English stems, numbers kept whole."""
+"""Text analysis: lower case, English stemming, numbers as single terms."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from functools import cache
 
 import tantivy
 
-# Letters of any script, or a number with its decimals: "3.5" and "1,000" stay one term.
+# Letters of any script, or a number with decimals: "3.5" and "1,000" are single terms.
 _TERM = r"[\p{L}\p{M}\p{N}]+(?:[.,]\p{N}+)*"
 
 _STOP_WORDS = (
@@ -30,7 +30,7 @@ def _analyzer() -> tantivy.TextAnalyzer:
 
 
 def terms_of(text: str) -> list[str]:
-    """Return the terms of a text, in order, repeats kept.
+    """Return the terms of a text, in order, with repeats.
 
     >>> terms_of("Galaxies rotate 3.5 times faster.")
     ['galaxi', 'rotat', '3.5', 'time', 'faster']
@@ -41,5 +41,5 @@ def terms_of(text: str) -> list[str]:
 
 @cache
 def stop_terms() -> frozenset[str]:
-    """Return the terms of English function words, as `terms_of` gives them."""
+    """Return the stop words of English, stemmed like `terms_of`."""
     return frozenset(terms_of(_STOP_WORDS))

@@ -1,4 +1,4 @@
-"""The evidence of one question as terms, sentence by sentence, with its relevance."""
+"""Evidence of one question as sentences of terms, with relevance to the prompt."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ class Sentence:
 
     Attributes:
         passage: Index of its passage.
-        start: Where it begins in the passage's text, in characters.
-        end: Where it ends, exclusive; a title has start == end.
+        start: Start in the passage's text, in characters.
+        end: End, exclusive; a title has start == end.
         terms: Its terms, in order.
     """
 
@@ -33,7 +33,7 @@ class Sentence:
     terms: tuple[str, ...]
 
 
-# The same passage answers several questions of one exam, and several solvers read it.
+# Cached: several questions of an exam share passages, and several solvers read them.
 @lru_cache(maxsize=4096)
 def _analysed(text: str) -> tuple[tuple[int, int, tuple[str, ...]], ...]:
     return tuple(
@@ -42,7 +42,7 @@ def _analysed(text: str) -> tuple[tuple[int, int, tuple[str, ...]], ...]:
 
 
 def read_evidence(passages: Sequence[Passage]) -> list[Sentence]:
-    """Return the sentences of all passages that have terms; titles count as sentences."""
+    """Return all sentences with terms; titles count as sentences."""
     sentences = []
     for index, passage in enumerate(passages):
         if passage.title:
@@ -52,9 +52,9 @@ def read_evidence(passages: Sequence[Passage]) -> list[Sentence]:
 
 
 def term_weights(sentences: Sequence[Sentence], terms: set[str]) -> dict[str, float]:
-    """Return the inverse document frequency of terms among the sentences, by BM25's formula.
+    """Return the inverse document frequency of terms over sentences, by BM25's formula.
 
-    log(1 + (N - n + 0.5) / (n + 0.5)), with N sentences of which n have the term
+    log(1 + (N - n + 0.5) / (n + 0.5)), with N sentences of which n contain the term
     (Robertson and Zaragoza, 2009).
     """
     counts = Counter(term for sentence in sentences for term in terms.intersection(sentence.terms))
@@ -63,9 +63,9 @@ def term_weights(sentences: Sequence[Sentence], terms: set[str]) -> dict[str, fl
 
 
 def relevance(sentences: Sequence[Sentence], weights: dict[str, float]) -> NDArray[np.float64]:
-    """Return how much of the prompt each sentence has, shape `[n_sentences]`, largest is 1.
+    """Return each sentence's weighted overlap with the prompt, shape `[n_sentences]`, maximum 1.
 
-    All 0 where no sentence has a term of the prompt.
+    All 0 if no sentence contains a term of the prompt.
     """
     # Exactly rounded sums: the order of a set differs from process to process.
     mass = np.array(
@@ -79,18 +79,18 @@ def relevance(sentences: Sequence[Sentence], weights: dict[str, float]) -> NDArr
 def proximity(
     sentences: Sequence[Sentence], weights: dict[str, float], reach: float
 ) -> NDArray[np.float64]:
-    """Return how near each place of the evidence is to terms of the prompt.
+    """Return the proximity of each position in the evidence to terms of the prompt.
 
-    Every place with a term of the prompt radiates that term's weight, which falls by a factor
-    e every `reach` terms; what reaches a place adds up.
+    Each occurrence of a prompt term contributes its weight, which decays by a factor e every
+    `reach` terms; contributions add up.
 
     Args:
-        sentences: The evidence, read as one line of terms.
+        sentences: The evidence, treated as one sequence of terms.
         weights: Weight of each term of the prompt.
-        reach: Distance in terms over which nearness falls by a factor e.
+        reach: Distance in terms over which proximity decays by a factor e.
 
     Returns:
-        Shape `[n_terms]`, over the terms of all sentences in order; largest is 1.
+        Shape `[n_terms]`, over the terms of all sentences in order; maximum 1.
     """
     sources = np.array([weights.get(t, 0.0) for s in sentences for t in s.terms], dtype=float)
     if not sources.any():

@@ -1,8 +1,8 @@
-"""How well the words of the evidence support each option: six features between 0 and about 1.
+"""Features of lexical overlap between options and evidence, between 0 and about 1.
 
-Coverage of n-grams of one to five terms, nearness to the prompt's terms, the longest shared
-run, and the best single sentence. A term that few of the options have weighs more, because it
-is what sets them apart; function words weigh little but hold longer n-grams together.
+Coverage of n-grams of one to five terms, proximity to the prompt's terms, the longest shared
+run, and the best single sentence. Terms that few options contain have more weight, because
+they discriminate; stop words have little weight but connect longer n-grams.
 """
 
 from __future__ import annotations
@@ -31,21 +31,21 @@ Gram = tuple[str, ...]
 
 
 class OptionEvidence:
-    """The features of a question's options, and the sentences behind them.
+    """The features of a question's options, and the support by each sentence.
 
     Args:
         question: The question, with its passages.
-        stop_weight: Weight of a function word; other words have 1.
-        floor: What a match counts in a sentence that has nothing of the prompt, 0 to 1; in the
-            most relevant sentence it counts 1.
-        reach: Distance, in terms, over which nearness to the prompt falls by a factor e.
-        rank_decay: How fast passages count less by their rank: 1 / (1 + rank_decay * rank).
+        stop_weight: Weight of a stop word; other words have 1.
+        floor: Weight of a match in a sentence without terms of the prompt, 0 to 1; it is 1 in
+            the most relevant sentence.
+        reach: Distance, in terms, over which proximity to the prompt decays by a factor e.
+        rank_decay: Decay of passages' weights by rank: 1 / (1 + rank_decay * rank).
 
     Attributes:
         features: Shape `[n_options, 5]`, columns as in `FEATURES`.
         sentences: The sentences of the evidence.
-        sentence_support: Shape `[n_options, n_sentences]`: how much of the option's n-grams
-            each sentence has, times its relevance.
+        sentence_support: Shape `[n_options, n_sentences]`: coverage of the option's n-grams by
+            each sentence, times its relevance.
     """
 
     def __init__(
@@ -87,7 +87,7 @@ class OptionEvidence:
     def _locate(
         self, prompt_weights: dict[str, float], reach: float
     ) -> tuple[dict[str, float], dict[str, list[int]]]:
-        """Return, for each term of the options, its greatest nearness and its places."""
+        """Return the maximum proximity and the positions of each term of the options."""
         near = proximity(self.sentences, prompt_weights, reach)
         nearest: dict[str, float] = {}
         places: dict[str, list[int]] = {}
@@ -99,7 +99,7 @@ class OptionEvidence:
 
     def _describe(self, index: int, option: Sequence[str]) -> list[float]:
         coverage = self._coverage(index, option)
-        # What the option merely repeats from the prompt says nothing about it.
+        # Terms that the option repeats from the prompt are no evidence for it.
         own = set(option) - self._prompt or set(option)
         mass = math.fsum(self._weights[t] * self._nearest.get(t, 0.0) for t in own)
         total = math.fsum(self._weights[t] for t in own)
@@ -112,13 +112,13 @@ class OptionEvidence:
         ]
 
     def _coverage(self, index: int, option: Sequence[str]) -> float:
-        """Return the mean over n of the weighted share of n-grams found; fill sentence_support."""
+        """Return the mean weighted coverage over n; also fills `sentence_support`."""
         shares = [0.0]
         for n in range(1, MAX_N + 1):
             weights = {g: sum(self._weights[t] for t in g) / n for g in grams(option, n)}
             total = math.fsum(weights.values())
             if not total:
-                # An option of fewer than n terms: what a longer one could at best show.
+                # Options of fewer than n terms get the coverage of their longest n-grams.
                 shares.append(shares[-1] / 2)
                 continue
             share = 0.0
@@ -132,7 +132,7 @@ class OptionEvidence:
         return sum(shares[1:]) / MAX_N
 
     def _longest_run(self, option: Sequence[str]) -> float:
-        """Return the weight of the heaviest run of terms that option and evidence share."""
+        """Return the largest weight of a run of terms that option and evidence share."""
         heaviest = 0.0
         runs: dict[int, float] = {}
         for term in option:
@@ -154,15 +154,15 @@ def grams(terms: Sequence[str], n: int) -> list[Gram]:
 def find_grams(
     sentences: Sequence[Sentence], wanted: Sequence[set[Gram]]
 ) -> list[dict[Gram, NDArray[np.int64]]]:
-    """Return where wanted n-grams occur.
+    """Return the sentences that contain each of the wanted n-grams.
 
     Args:
-        sentences: The sentences to look in.
-        wanted: For n = 1, 2, ... the n-grams to look for; every prefix of a wanted n-gram must
+        sentences: The sentences to search.
+        wanted: For n = 1, 2, ... the n-grams to search for; every prefix of a wanted n-gram must
             be wanted too, which holds for all n-grams of a text.
 
     Returns:
-        For each n, from n-gram to the indices of the sentences that have it, ascending.
+        For each n, n-gram to the indices of the sentences that contain it, ascending.
     """
     found: list[dict[Gram, dict[int, None]]] = [{} for _ in wanted]
     for index, sentence in enumerate(sentences):

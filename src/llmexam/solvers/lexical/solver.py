@@ -1,4 +1,4 @@
-"""Solver `lexical`: rank options by the words that the evidence shares with them."""
+"""Solver `lexical`: score options by lexical overlap with the evidence."""
 
 from __future__ import annotations
 
@@ -18,15 +18,15 @@ from llmexam.solvers.lexical.analysis import stop_terms
 from llmexam.solvers.lexical.features import FEATURES, OptionEvidence
 from llmexam.solvers.protocol import BaseSolver, Explanation, OptionFeatures, OptionReason, Support
 
-# Questions whose evidence is kept for explaining, some 100 kB each.
-_MOST_READ = 1000
+# Number of questions whose evidence is cached for `explain`, some 100 kB each.
+_MAX_CACHED = 1000
 
 
 class FeatureWeights(Settings):
     """Weights of the features, in the order of `FEATURES`.
 
-    The defaults are a conditional logit with non-negative weights fitted on training questions,
-    rounded; five-fold scores differ by less than 0.005 over a wide range around them.
+    The defaults are rounded weights of a non-negative conditional logit fitted on training
+    questions; five-fold scores change by less than 0.005 over a wide range around them.
     """
 
     coverage: float = Field(
@@ -88,7 +88,7 @@ class LexicalSettings(Settings):
 
 
 class LexicalSolver(BaseSolver):
-    """How well the words of the passages support each option."""
+    """Scores options by lexical overlap with the passages."""
 
     settings_class = LexicalSettings
     settings: LexicalSettings
@@ -98,7 +98,7 @@ class LexicalSolver(BaseSolver):
     def __init__(self, settings: LexicalSettings | None = None, **values: Any) -> None:
         super().__init__(settings, **values)
         self._weights = np.array([getattr(self.settings.weights, name) for name in FEATURES])
-        self._read_before: dict[str, tuple[Question, OptionEvidence]] = {}
+        self._cache: dict[str, tuple[Question, OptionEvidence]] = {}
 
     def score(self, questions: Sequence[Question]) -> ScoreMatrix:
         """Return the weighted sum of each option's features, shape `[n_questions, n_options]`.
@@ -111,18 +111,19 @@ class LexicalSolver(BaseSolver):
         )
 
     def explain(self, questions: Sequence[Question]) -> list[Explanation]:
-        """Return, for each option, the sentences that share most with it."""
+        """Return explanations with the sentences that overlap most with each option."""
         return [self._explain(question) for question in questions]
 
     def features(self, questions: Sequence[Question]) -> OptionFeatures:
-        """Return the features that `score` weighs, as they are: see `FEATURES`."""
+        """Return the unweighted features of `score`; see `FEATURES`."""
         return OptionFeatures(FEATURES, tuple(self._read(q).features for q in questions))
 
     def _read(self, question: Question) -> OptionEvidence:
-        """Return the evidence of a question; explaining after scoring reads nothing twice."""
-        known = self._read_before.get(question.id)
-        if known is not None and known[0] is question:
-            return known[1]
+        """Return the features of a question, cached for `explain`."""
+        # By identity: another exam may have a question with the same id.
+        cached = self._cache.get(question.id)
+        if cached is not None and cached[0] is question:
+            return cached[1]
         settings = self.settings
         evidence = OptionEvidence(
             question,
@@ -131,9 +132,9 @@ class LexicalSolver(BaseSolver):
             reach=settings.reach,
             rank_decay=settings.rank_decay,
         )
-        if len(self._read_before) >= _MOST_READ:
-            self._read_before.clear()
-        self._read_before[question.id] = (question, evidence)
+        if len(self._cache) >= _MAX_CACHED:
+            self._cache.clear()
+        self._cache[question.id] = (question, evidence)
         return evidence
 
     def _judge(self, question: Question) -> NDArray[np.float64]:

@@ -1,1 +1,1 @@
-"""Solver `multiple-choice`: a trained reader that scores each option with its evidence."""
+"""Solver `multiple-choice`: a trained model that scores each option with its evidence."""

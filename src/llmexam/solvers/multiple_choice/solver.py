@@ -1,4 +1,4 @@
-"""Solver `multiple-choice`: a trained reader scores each option with its evidence."""
+"""Solver `multiple-choice`: a trained model scores each option with its evidence."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class MultipleChoiceSettings(OptionReaderSettings):
 
 
 class MultipleChoiceSolver(OptionReader):
-    """How a trained reader scores each option; its logits are those of a softmax over them."""
+    """Scores options by the logits of a model trained with a softmax over the options."""
 
     settings_class = MultipleChoiceSettings
     settings: MultipleChoiceSettings

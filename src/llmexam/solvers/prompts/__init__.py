@@ -1,1 +1,1 @@
-"""How questions are put in words: named templates, and examples before a question."""
+"""Prompts: named templates and few-shot examples."""

@@ -1,4 +1,4 @@
-"""Examples before a question: drawn from a training file by seed, or nearest in meaning."""
+"""Few-shot examples: drawn at random from a training file, or nearest by embedding."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ from llmexam.settings.kinds import LocalPath, ModelRef
 if TYPE_CHECKING:
     from llmexam.lm.encoding.embedding import Embedder
 
-# Prompts that share this much of their words are one question asked twice.
+# Jaccard similarity from which two prompts count as the same question.
 _NEAR = 0.8
 
 
 class ShotSettings(Settings):
-    """Where examples come from."""
+    """Source, number and selection of few-shot examples."""
 
     file: LocalPath = Field(
         description="exam file with answers to draw examples from; it must share no question with "
@@ -48,10 +48,10 @@ class ShotSettings(Settings):
 
 
 class ShotPool:
-    """The questions of a training file, to take examples from.
+    """Selects few-shot examples from the questions of a training file.
 
     Args:
-        settings: Where from, how many, and how.
+        settings: Source, number and selection.
     """
 
     def __init__(self, settings: ShotSettings) -> None:
@@ -62,7 +62,7 @@ class ShotPool:
         """The questions.
 
         Raises:
-            ExamError: The file cannot be read.
+            ExamError: The file is invalid.
             SettingsError: A question has no answer, or there are too few.
         """
         exam = read_exam(self.settings.file)
@@ -83,10 +83,10 @@ class ShotPool:
         return exam
 
     def choose(self, questions: Sequence[Question]) -> list[list[Question]]:
-        """Return the examples of each question, in the order they are shown.
+        """Return the examples of each question, in prompt order.
 
         Raises:
-            SettingsError: An example is one of the questions, or nearly.
+            SettingsError: An example is one of the questions, or a near duplicate.
         """
         if self.settings.by == "seed":
             drawn = self._drawn
@@ -100,7 +100,7 @@ class ShotPool:
 
     @cached_property
     def _drawn(self) -> list[Question]:
-        """Draw with each letter in turn, so that no letter is suggested more than another."""
+        """Draw examples with balanced answer letters, so that no letter is suggested."""
         rng = np.random.default_rng(self.settings.seed)
         order = [self.exam[int(i)] for i in rng.permutation(len(self.exam))]
         by_letter: dict[int, list[Question]] = {}
@@ -150,10 +150,10 @@ class ShotPool:
 
 
 def require_unquoted(questions: Sequence[Question], text: str, *, file: str) -> None:
-    """Check that no question stands in the text of a prompt template.
+    """Check that a prompt template quotes no question of the exam.
 
     Raises:
-        SettingsError: One does.
+        SettingsError: It does.
     """
     quoted = find_in_text(list(enumerate(questions, 1)), text, file=file)
     if quoted:

@@ -1,4 +1,4 @@
-"""Prompt templates: named files of this package, or a user's own YAML."""
+"""Prompt templates: bundled by name, or a YAML file of the user."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 Mode = Literal["letters", "options", "yes-no", "pairs", "binary-head"]
 _FOLDER = "templates"
-# What a template may name, so that a misspelt name is found before a model is loaded.
+# Variables of a template, so that a misspelt name is an error before a model is loaded.
 _TRIAL: dict[str, Any] = {
     "prompt": "p",
     "context": "c",
@@ -30,10 +30,10 @@ _TRIAL: dict[str, Any] = {
 
 
 class PromptTemplate(Settings):
-    """How a question is put to a decoder, and how an answer follows.
+    """Templates of a question and its answer, for a causal language model.
 
     `question` and `answer` are Jinja templates. They may name `prompt`, `context` (empty without
-    evidence), `options` (each with `letter` and `text`), and where one option is asked about
+    evidence), `options` (each with `letter` and `text`), and in modes with one prompt per option
     `option`; `answer` also `letter` or `verdict`.
     """
 
@@ -64,7 +64,7 @@ class PromptTemplate(Settings):
         return self
 
     def render_question(self, **names: Any) -> str:
-        """Return the question as text.
+        """Return the rendered question.
 
         Raises:
             SettingsError: The template fails with these names.
@@ -72,7 +72,7 @@ class PromptTemplate(Settings):
         return self._render("question", names)
 
     def render_answer(self, **names: Any) -> str:
-        """Return the answer as text.
+        """Return the rendered answer.
 
         Raises:
             SettingsError: The template fails with these names.
@@ -80,10 +80,10 @@ class PromptTemplate(Settings):
         return self._render("answer", names)
 
     def check(self) -> None:
-        """Render with made-up names.
+        """Check the template by rendering it with placeholder values.
 
         Raises:
-            SettingsError: The template cannot be read, or names what is not there.
+            SettingsError: The template is invalid, or uses an unknown variable.
         """
         self.render_question(**_TRIAL)
         self.render_answer(**_TRIAL)
@@ -91,7 +91,7 @@ class PromptTemplate(Settings):
     def _render(self, field: str, names: dict[str, Any]) -> str:
         try:
             return _compile(getattr(self, field)).render(names)
-        except Exception as error:  # a template may compute, and so raise, what it likes
+        except Exception as error:  # a template is code and may raise anything
             raise SettingsError(
                 f"template cannot be rendered: {str(error).rstrip('.') or type(error).__name__}",
                 file=self._file,
@@ -101,7 +101,7 @@ class PromptTemplate(Settings):
 
 
 def template_names() -> tuple[str, ...]:
-    """Return the names of the templates that come with llmexam."""
+    """Return the names of the bundled templates."""
     folder = files(__package__) / _FOLDER
     return tuple(
         sorted(one.name.removesuffix(".yaml") for one in folder.iterdir() if one.is_file())
@@ -115,7 +115,7 @@ def read_template(name: str) -> PromptTemplate:
         name: One of `template_names()`, or the path of a YAML file.
 
     Raises:
-        SettingsError: There is no such template, or it cannot be used.
+        SettingsError: There is no such template, or it is invalid.
     """
     return parse_template(template_text(name), name)
 
@@ -127,7 +127,7 @@ def template_text(name: str) -> str:
         name: One of `template_names()`, or the path of a YAML file.
 
     Raises:
-        SettingsError: There is no such template, or its file cannot be read.
+        SettingsError: There is no such template, or its file is unreadable.
     """
     if name in template_names():
         return (files(__package__) / _FOLDER / f"{name}.yaml").read_text("utf-8")
@@ -144,14 +144,14 @@ def template_text(name: str) -> str:
 
 
 def parse_template(text: str, file: str) -> PromptTemplate:
-    """Return the template that a YAML text says.
+    """Return the template of a YAML text.
 
     Args:
         text: The YAML.
-        file: Where it is from, for error texts.
+        file: Its file, for error messages.
 
     Raises:
-        SettingsError: It cannot be used.
+        SettingsError: It is invalid.
     """
     values = load_yaml(text, file=file)
     if not isinstance(values, dict):
@@ -171,7 +171,7 @@ def _compile(text: str) -> Template:
     from jinja2 import StrictUndefined
     from jinja2.sandbox import ImmutableSandboxedEnvironment
 
-    # A template may come from elsewhere: it can neither call nor change anything.
+    # Templates are untrusted, so the sandbox allows no calls and no changes.
     environment = ImmutableSandboxedEnvironment(
         undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True, autoescape=False
     )

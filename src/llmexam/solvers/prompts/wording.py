@@ -1,4 +1,4 @@
-"""Instructions, examples and question, as one text or as the messages of a chat."""
+"""Assembly of instructions, examples and question into one text or chat messages."""
 
 from __future__ import annotations
 
@@ -10,20 +10,20 @@ Message = dict[str, str]
 
 @dataclass(frozen=True, slots=True)
 class Shot:
-    """An example: a question as it is put, and its answer."""
+    """A few-shot example: a rendered question and its answer."""
 
     question: str
     answer: str
 
 
 def as_text(instructions: str, shots: Sequence[Shot], asked: str, *, separator: str) -> str:
-    """Return what is read before the answer, as one text.
+    """Return the prompt as one text.
 
     Args:
-        instructions: What is said once, before all; may be empty.
-        shots: Examples, in order.
-        asked: The question as it is put.
-        separator: What goes between these.
+        instructions: Instructions at the start; may be empty.
+        shots: Few-shot examples, in order.
+        asked: The rendered question.
+        separator: Text between these parts.
     """
     parts = [instructions] if instructions else []
     parts += [shot.question + shot.answer for shot in shots]
@@ -31,27 +31,27 @@ def as_text(instructions: str, shots: Sequence[Shot], asked: str, *, separator: 
 
 
 def as_messages(system: str, shots: Sequence[Shot], asked: str) -> list[Message]:
-    """Return the same as a chat, which the answer goes on.
+    """Return the prompt as chat messages.
 
     Args:
-        system: What is said before; empty for no such message.
-        shots: Examples, in order: what the user says, and the assistant.
-        asked: The question as it is put.
+        system: The system message; empty for none.
+        shots: Few-shot examples, in order: user and assistant turns.
+        asked: The rendered question.
     """
     messages = [{"role": "system", "content": system}] if system else []
     for shot in shots:
         messages.append({"role": "user", "content": shot.question})
-        # An answer begins a turn, so without the space that follows a text.
+        # An answer starts a turn, so without the leading space of a continued text.
         messages.append({"role": "assistant", "content": shot.answer.strip()})
     return [*messages, {"role": "user", "content": asked}]
 
 
 def without_system(messages: Sequence[Message], *, separator: str) -> list[Message]:
-    """Return a chat in which the user says first what the system said.
+    """Return a chat with the system message prepended to the first user message.
 
     Args:
-        messages: The chat, with a message of the system before all others.
-        separator: What goes between the two.
+        messages: The chat, which starts with a system message.
+        separator: Text between the two.
     """
     system, opening, *rest = messages
     told = f"{system['content']}{separator}{opening['content']}"

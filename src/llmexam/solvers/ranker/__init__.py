@@ -1,1 +1,1 @@
-"""Solver `ranker`: learned from what other solvers say about each option."""
+"""Solver `ranker`: a model over the scores and features of other solvers."""

@@ -1,4 +1,4 @@
-"""Ask the members of a ranker, and turn what they say into rows."""
+"""Run the members of a ranker, and encode their scores and features as rows."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ def ask_members(
 
     Args:
         questions: The questions.
-        members: The solvers to ask, by name.
-        with_features: Whether the features of each are read, too.
-        scored: Scores that are there already, by name; those members are not asked.
+        members: The solvers, by name.
+        with_features: Whether to compute the features of members, too.
+        scored: Existing scores by name; these members are not run.
     """
     given = scored or {}
     scores = {

@@ -1,8 +1,8 @@
-"""Questions to rows of numbers, one an option: what members say, and what the texts look like.
+"""Options as rows of numbers: members' scores and features, and features of the texts.
 
-Training and scoring read the same rows. A place among the options is never told. All sums over
-the options of a question run in an order that depends on what the options are, not on where
-they stand, so that rows are the same to the last bit wherever options stand.
+Training and scoring use the same rows. The position of an option is no feature. All sums over the
+options of a question run in an order that depends on the options' contents, so that rows are
+bit-equal for any order of the options.
 """
 
 from __future__ import annotations
@@ -26,13 +26,13 @@ FEATURE_COLUMNS = ("", "_from_mean", "_from_best")
 
 @dataclass(frozen=True, eq=False)
 class OptionRows:
-    """The options of some questions as numbers.
+    """The options of questions as rows of numbers.
 
     Attributes:
-        names: The columns.
-        rows: One array a question, shape `[n_options, n_columns]`; NaN where not measured. Its
-            options are in an order of their own.
-        orders: For each question the place among its options of each row.
+        names: Names of the columns.
+        rows: One array per question, shape `[n_options, n_columns]`; NaN if missing. Rows are
+            in a canonical order, independent of the order of the options.
+        orders: For each question, the index of the option of each row.
     """
 
     names: tuple[str, ...]
@@ -45,7 +45,7 @@ class OptionRows:
         return OptionRows(tuple(names), tuple(row[:, at] for row in self.rows), self.orders)
 
     def subset(self, indices: Sequence[int] | NDArray[np.int64]) -> OptionRows:
-        """Return the rows of the questions at these places, in this order."""
+        """Return the rows of the questions with these indices, in this order."""
         return OptionRows(
             self.names,
             tuple(self.rows[i] for i in indices),
@@ -53,7 +53,7 @@ class OptionRows:
         )
 
     def restore(self, index: int, values: Floats) -> Floats:
-        """Return values of a question's rows in the order of its options."""
+        """Return the values of a question's rows in the order of its options."""
         restored = np.empty_like(values)
         restored[self.orders[index]] = values
         return restored
@@ -66,14 +66,14 @@ def encode_options(
 ) -> OptionRows:
     """Return the rows of all options.
 
-    For each member its score, as it is and against those of the other options; then what it
-    measures, as it is, against the mean and against the best of the question; then what the
-    texts of the options look like.
+    The columns are, for each member, its score, absolute and relative to the other options, and
+    its features, absolute and relative to the mean and the best of the question; then the
+    features of the options' texts.
 
     Args:
         questions: The questions.
-        scores: Scores by the name of the member, rows in the order of the questions.
-        features: Features by the name of the member, for those that have some, likewise.
+        scores: Scores by member, rows in the order of the questions.
+        features: Features by member, for members that have some, in the same order.
     """
     names = [f"{member}/{column}" for member in scores for column in SCORE_COLUMNS]
     for member, found in features.items():
@@ -94,7 +94,7 @@ def encode_options(
 
 
 def _own_order(question: Question, scores: Sequence[Floats]) -> NDArray[np.int64]:
-    """Return an order of the options that does not depend on where they stand."""
+    """Return a canonical order of the options, independent of their positions."""
     keys = [
         (option, *(float(values[i]) for values in scores))
         for i, option in enumerate(question.options)
@@ -103,10 +103,10 @@ def _own_order(question: Question, scores: Sequence[Floats]) -> NDArray[np.int64
 
 
 def _compare(values: Floats) -> list[Floats]:
-    """Return the columns of a member's scores, as in `SCORE_COLUMNS`."""
+    """Return the columns `SCORE_COLUMNS` of a member's scores."""
     centred = values - values.mean()
     spread = float(np.sqrt((centred**2).mean()))
-    # By comparison too: the mean of equal numbers may be off in the last bit.
+    # Compared as well: the rounded mean of equal numbers can make their deviation positive.
     varied = spread > 0 and values.min() < values.max()
     shifted = values - values.max()
     return [
@@ -119,7 +119,7 @@ def _compare(values: Floats) -> list[Floats]:
 
 
 def _best_other(values: Floats) -> Floats:
-    """Return for each option the largest value among the others."""
+    """Return the largest value among the other options, for each option."""
     second, first = np.sort(values)[-2:]
     best_at = int(values.argmax())
     others = np.full(len(values), first)
@@ -135,6 +135,6 @@ def _relate(values: Floats) -> list[Floats]:
 
 
 def _describe(question: Question, order: NDArray[np.int64]) -> list[Floats]:
-    """Return what the texts look like, as in `TEXT_COLUMNS`."""
+    """Return the columns `TEXT_COLUMNS` of the options' texts."""
     n_evidence = sum(len(passage.text) for passage in question.passages)
     return describe_texts([question.options[i] for i in order], question.prompt, n_evidence)

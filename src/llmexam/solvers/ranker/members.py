@@ -1,8 +1,8 @@
-"""The settings of a ranker's members: what its folder may say, and what only the user may.
+"""Settings of a ranker's members: those of its folder, and those that only the user may give.
 
-A ranker may come from elsewhere. Were its folder allowed to name an endpoint and the variable of a
-key, asking its members would send questions and key there; a name of the hub would be fetched with
-the user's token. Such settings therefore come from the user's plan, under `members`.
+A ranker's folder is untrusted. If it could name an endpoint and the environment variable of a key,
+running its members would send questions and key there; a hub name would be downloaded with the
+user's token. Such settings must therefore come from the user's plan, under `members`.
 """
 
 from __future__ import annotations
@@ -16,23 +16,23 @@ from llmexam.lm.models.loading import is_local_model
 from llmexam.solvers.ranker.model import RANKER_FILE, MemberSpec, read_ranker_file
 from llmexam.solvers.registry import solver_class, solver_entries
 
-# Settings of our own solvers that name a model to load.
+# Settings of built-in solvers that name a model to load.
 _MODELS = frozenset({"model", "encoder"})
 
 
 def read_members(
     folder: str | Path, given: Mapping[str, Mapping[str, Any]]
 ) -> tuple[MemberSpec, ...]:
-    """Return the members of a ranker, with the user's settings in the place of the folder's.
+    """Return the members of a ranker, with the user's settings overriding the folder's.
 
     Args:
-        folder: The ranker's.
-        given: Settings by the member's name, from the user.
+        folder: The folder of the ranker.
+        given: The user's settings by member.
 
     Raises:
-        ModelError: The folder is damaged, or sets what only the user may; the error names the
-            settings to add.
-        SettingsError: There are settings for a member that it has not.
+        ModelError: The folder is damaged, or has settings that only the user may give; the
+            error names the settings to add to the plan.
+        SettingsError: There are settings for an unknown member.
     """
     specs = read_ranker_file(folder).members
     names = [spec.name for spec in specs]
@@ -65,9 +65,9 @@ def _merge(spec: MemberSpec, given: Mapping[str, Any], folder: Path) -> MemberSp
 def _reserved(
     solver: str, recorded: Mapping[str, Any], given: Mapping[str, Any] | None = None
 ) -> Iterator[tuple[str, Any]]:
-    """Yield each recorded setting that only the user may give, by its dotted key."""
+    """Yield the dotted key of each recorded setting that only the user may give."""
     kind = solver_class(solver).settings_class
-    # Nobody knows which settings of an outside package are addresses.
+    # Any setting of a plug-in might be an address.
     is_ours = solver_entries()[solver].origin == "llmexam"
     reserved = kind.user_only if is_ours else recorded.keys()
     try:
@@ -76,7 +76,7 @@ def _reserved(
         alone = {name: field.default for name, field in kind.model_fields.items()}
     for key, value in recorded.items():
         if key in reserved:
-            # What is as without the folder needs no word of the user.
+            # Settings that equal the user's, or the default, reveal nothing.
             if key not in alone or alone[key] != value:
                 yield key, value
         else:

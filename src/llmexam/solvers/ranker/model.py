@@ -1,4 +1,4 @@
-"""The learned part of a ranker: a conditional logit, trees, or both; read from text files."""
+"""Model of a ranker: a conditional logit, gradient-boosted trees or both, stored as text files."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ TREES_FILE = "trees.txt"
 
 
 class MemberSpec(Settings):
-    """A solver that a ranker asks, as its folder records it: checked when the solver is made."""
+    """A member as recorded in a ranker's folder; its settings are checked when it is created."""
 
     solver: str = Field(description="name of the solver in the registry")
     name: str = Field(description="name of the member")
@@ -49,7 +49,7 @@ class Logit(Settings):
 
 
 class RankerFile(Settings):
-    """What `ranker.json` says."""
+    """Content of `ranker.json`."""
 
     kind: Literal["llmexam ranker"] = Field("llmexam ranker", description="kind of this file")
     members: tuple[MemberSpec, ...] = Field(
@@ -62,15 +62,15 @@ class RankerFile(Settings):
 
 @dataclass(frozen=True, eq=False)
 class RankerModel:
-    """A ranker's arithmetic: rows in, one utility an option out.
+    """Computes one utility per option from its row.
 
-    Utilities are log-odds: their softmax over the options is the probability to be right. With
-    both a logit and trees it is the mean of the two.
+    Utilities are log-odds: their softmax over the options is the probability of being right. With
+    both a logit and trees, the utility is the mean of both.
 
     Attributes:
         names: Columns of the rows, in order.
-        logit: The logit or None.
-        trees: The trees, whose leaves add up to a utility, or None.
+        logit: The conditional logit, or None.
+        trees: Gradient-boosted trees, whose leaves add up to a utility, or None.
     """
 
     names: tuple[str, ...]
@@ -78,16 +78,16 @@ class RankerModel:
     trees: Booster | None = None
 
     def utilities(self, table: OptionRows) -> list[Floats]:
-        """Return the utility of each row, one array a question, shape `[n_options]`."""
+        """Return the utility of each row, one array per question, shape `[n_options]`."""
         return [part.sum(axis=1) for part in self.contributions(table, explain=False)]
 
     def contributions(self, table: OptionRows, *, explain: bool = True) -> list[Floats]:
-        """Return what each column adds to the utility, one array a question.
+        """Return the contribution of each column to the utility, one array per question.
 
         Args:
             table: The rows.
-            explain: Share the trees' part out among the columns (Shapley values, arXiv
-                1802.03888), which is slower; without, it is one column more at the end.
+            explain: Attribute the trees' utility to columns (Shapley values, arXiv 1802.03888),
+                which is slower; otherwise it is one more column at the end.
 
         Returns:
             Shape `[n_options, n_columns]` each, or `[n_options, n_columns + 1]`.
@@ -111,18 +111,18 @@ class RankerModel:
         if self.trees is None or not self.trees.num_trees():
             return np.zeros((len(rows), len(self.names) if explain else 1))
         told = np.asarray(self.trees.predict(rows, pred_contrib=explain, num_threads=1))
-        # The last column is what every option has: it tells none apart.
+        # LightGBM's last column is the expected value, equal for all options.
         return told[:, :-1] if explain else told[:, None]
 
 
 def standardise(rows: Floats, logit: Logit) -> Floats:
-    """Return the logit's columns less their mean in the question, over their scale; 0 for NaN."""
+    """Return the logit's columns minus their mean in the question, over their scale; 0 for NaN."""
     scaled: Floats = centre(rows) / np.array(logit.scales)
     return scaled
 
 
 def centre(rows: Floats) -> Floats:
-    """Return the rows of one question less the mean of each column; 0 where not measured.
+    """Return the rows of one question minus the column means; 0 for missing values.
 
     >>> centre(np.array([[1.0, np.nan], [3.0, np.nan]])).tolist()
     [[-1.0, 0.0], [1.0, 0.0]]
@@ -135,7 +135,7 @@ def centre(rows: Floats) -> Floats:
 
 
 def write_ranker(folder: Path, model: RankerModel, members: Sequence[MemberSpec]) -> None:
-    """Write a ranker into a folder; `ranker.json` last, so that a half-written one is none."""
+    """Write a ranker into a folder; `ranker.json` comes last and marks it as complete."""
     (folder / RANKER_FILE).unlink(missing_ok=True)
     trees_hash = ""
     if model.trees is None:
@@ -150,7 +150,7 @@ def write_ranker(folder: Path, model: RankerModel, members: Sequence[MemberSpec]
 
 
 def read_ranker_file(folder: str | Path) -> RankerFile:
-    """Return what `ranker.json` says.
+    """Return the content of `ranker.json`.
 
     Raises:
         ModelError: It is missing or damaged.
@@ -198,7 +198,7 @@ def load_ranker(folder: str | Path) -> RankerModel:
 
 
 def read_trees(text: str) -> Booster:
-    """Return trees from their text.
+    """Return trees parsed from LightGBM's text format.
 
     Raises:
         MissingDependencyError: lightgbm is not installed.

@@ -1,4 +1,4 @@
-"""Solver `ranker`: weigh what other solvers say about each option, as training taught it."""
+"""Solver `ranker`: weighs the scores and features of other solvers with trained weights."""
 
 from __future__ import annotations
 
@@ -41,8 +41,8 @@ from llmexam.storage.hashing import hash_json
 
 Floats = NDArray[np.float64]
 
-# Questions whose rows are kept for explaining, some 2 kB each.
-_MOST_KNOWN = 20_000
+# Number of questions whose rows are cached for `explain`, some 2 kB each.
+_MAX_CACHED = 20_000
 _N_REASONS = 3
 
 
@@ -70,7 +70,7 @@ class RankerSettings(Settings):
         changed: Mapping[str, Any],
         change: Callable[[type[BaseModel], Mapping[str, Any]], dict[str, Any]],
     ) -> dict[str, Any]:
-        """Return the members' settings changed: the ranker's folder says which solvers they are."""
+        """Return the members' settings after a change; the ranker's folder names their solvers."""
         folders = [Path(one) for one in (changed.get("model", self.model), self.model)]
         folder = next((one for one in folders if (one / RANKER_FILE).is_file()), None)
         if not self.members or folder is None:
@@ -87,14 +87,14 @@ class RankerSettings(Settings):
 
 
 class RankerSolver(BaseSolver):
-    """A light model over what its members say; it makes them from the folder it was trained into.
+    """A light model over the scores and features of its members, which its folder records.
 
-    Scores are log-odds. A question's scores depend on its own options alone, and not on their
-    places unless those of a member do.
+    Scores are log-odds. They depend on the question alone, and on the positions of its options
+    only if a member's scores do.
 
     Raises:
         ModelError: The folder is damaged, or a member needs settings that only the user may give.
-        SettingsError: It holds no ranker, or settings name a member that it has not.
+        SettingsError: The folder has no ranker, or settings name an unknown member.
     """
 
     settings_class = RankerSettings
@@ -106,11 +106,11 @@ class RankerSolver(BaseSolver):
         self.card: ModelCard = require_family(settings.model, read_card(settings.model), "ranker")
         self._specs = read_members(settings.model, settings.members)
         self._given: dict[str, Solver] = {}
-        self._known: dict[str, tuple[Question, OptionRows, bool]] = {}
+        self._cache: dict[str, tuple[Question, OptionRows, bool]] = {}
 
     @cached_property
     def members(self) -> Mapping[str, Solver]:
-        """The solvers that it asks, by name."""
+        """The member solvers, by name."""
         made = {
             spec.name: self._given.get(spec.name) or create_solver(spec.solver, spec.settings)
             for spec in self._specs
@@ -129,26 +129,26 @@ class RankerSolver(BaseSolver):
         return made
 
     def with_members(self, members: Mapping[str, Solver]) -> Self:
-        """Return this ranker with others in the place of some members, by name."""
+        """Return this ranker with some members replaced, by name."""
         other = type(self)(self.settings)
         other._given = {**self.members, **members}
         return other
 
     @property
     def takes_other_evidence(self) -> bool:
-        """Whether the user allowed evidence that was found in another way than in training."""
+        """Whether the user allowed evidence from other retrieval than in training."""
         return self.settings.allow_other_evidence
 
     @property
     def trained_on_evidence(self) -> EvidenceOrigin | None:
-        """How the evidence was found that it learned to weigh; None where no member reads any."""
+        """Retrieval of the evidence in its training; None if no member reads evidence."""
         entries = solver_entries()
         reads = any(entries[spec.solver].uses_evidence for spec in self._specs)
         return self.card.evidence if reads else None
 
     @property
     def order_invariant(self) -> bool:
-        """Whether the places of the options matter to none of the members."""
+        """Whether all members are order invariant."""
         return all(member.describe().order_invariant for member in self.members.values())
 
     @cached_property
@@ -160,11 +160,11 @@ class RankerSolver(BaseSolver):
 
     @property
     def cost(self) -> Cost:
-        """The cost is that of its members."""
+        """Cost model: the sum of its members."""
         return "members"
 
     def used(self) -> Usage:
-        """Return what its members have used so far beside time."""
+        """Return the resources that its members have used so far, beside time."""
         return usage_of_members(self.members)
 
     @cached_property
@@ -174,7 +174,7 @@ class RankerSolver(BaseSolver):
     def score(self, questions: Sequence[Question]) -> ScoreMatrix:
         """Return the log-odds of each option, shape `[n_questions, n_options]`.
 
-        A question is truncated if it is for any member.
+        A question is truncated if it is truncated for any member.
         """
         table, truncated = self._read(questions)
         utilities = self._model.utilities(table)
@@ -185,14 +185,14 @@ class RankerSolver(BaseSolver):
         )
 
     def explain(self, questions: Sequence[Question]) -> list[Explanation]:
-        """Return what speaks for and against each option, and the first member's evidence."""
+        """Return explanations with the largest contributions and the first member's evidence."""
         table, _ = self._read(questions)
         supports = self._supports(questions)
         found = []
         for index, (question, parts) in enumerate(
             zip(questions, self._model.contributions(table), strict=True)
         ):
-            # What all options have tells none apart.
+            # Contributions that all options share do not affect the ranking.
             against = table.restore(index, parts - parts.mean(axis=0))
             reasons = tuple(
                 OptionReason(_note(table.names, own), supports[index][i])
@@ -202,8 +202,8 @@ class RankerSolver(BaseSolver):
         return found
 
     def _read(self, questions: Sequence[Question]) -> tuple[OptionRows, list[bool]]:
-        """Return the rows of all options; explaining after scoring asks no member again."""
-        new = [q for q in questions if not self._knows(q)]
+        """Return the rows of all options, cached so that `explain` does not run members again."""
+        new = [q for q in questions if not self._is_cached(q)]
         fresh: dict[str, tuple[Question, OptionRows, bool]] = {}
         if new:
             with_features = {spec.name: spec.uses_features for spec in self._specs}
@@ -216,10 +216,10 @@ class RankerSolver(BaseSolver):
                 )
             cut = np.any([matrix.truncated for matrix in scores.values()], axis=0)
             fresh = {q.id: (q, table.subset([i]), bool(cut[i])) for i, q in enumerate(new)}
-        parts = [fresh.get(q.id) or self._known[q.id] for q in questions]
-        if len(self._known) + len(fresh) > _MOST_KNOWN:
-            self._known.clear()
-        self._known.update(fresh)
+        parts = [fresh.get(q.id) or self._cache[q.id] for q in questions]
+        if len(self._cache) + len(fresh) > _MAX_CACHED:
+            self._cache.clear()
+        self._cache.update(fresh)
         table = OptionRows(
             self._model.names,
             tuple(part.rows[0] for _, part, _ in parts),
@@ -227,12 +227,13 @@ class RankerSolver(BaseSolver):
         )
         return table, [cut for _, _, cut in parts]
 
-    def _knows(self, question: Question) -> bool:
-        known = self._known.get(question.id)
-        return known is not None and known[0] is question
+    def _is_cached(self, question: Question) -> bool:
+        # By identity: another exam may have a question with the same id.
+        cached = self._cache.get(question.id)
+        return cached is not None and cached[0] is question
 
     def _supports(self, questions: Sequence[Question]) -> list[list[tuple[Support, ...]]]:
-        """Return the sentences of the first member that shows any, by question and option."""
+        """Return supports of the first member that has any, by question and option."""
         found: list[list[tuple[Support, ...]]] = [[()] * len(q.options) for q in questions]
         for member in self.members.values():
             open_ = [i for i, row in enumerate(found) if questions[i].passages and not any(row)]
@@ -245,7 +246,7 @@ class RankerSolver(BaseSolver):
 
 
 def _note(names: Sequence[str], parts: Floats) -> str:
-    """Return what weighs most for or against an option, strongest first."""
+    """Return the largest contributions for or against an option, strongest first."""
     largest = np.argsort(-np.abs(parts), kind="stable")[:_N_REASONS]
     said = [f"{names[i]} {parts[i]:+.2f}" for i in largest if abs(parts[i]) >= 0.005]
     return (

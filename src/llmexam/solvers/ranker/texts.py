@@ -1,8 +1,8 @@
-"""What the texts of the options look like, whatever they say.
+"""Surface features of the options' texts.
 
-Right options are often written first and with more care: they are longer, name more things, and
-wrong ones are made from them. How much of a result such tells give is worth knowing, so a ranker
-may read them, and one that reads nothing else shows it.
+Right options are often written first and with more care: they are longer and more specific, and
+wrong ones are derived from them. A ranker may use these features; one that uses nothing else
+measures how much of a result they explain.
 """
 
 from __future__ import annotations
@@ -67,7 +67,7 @@ _HEDGING = frozenset(
 
 
 def describe_texts(options: Sequence[str], prompt: str, n_evidence: int) -> list[Floats]:
-    """Return the columns of the options' texts, each `[n_options]`, as in `TEXT_COLUMNS`.
+    """Return the columns `TEXT_COLUMNS` of the options' texts, each `[n_options]`.
 
     Args:
         options: The texts of the options.
@@ -103,7 +103,7 @@ def describe_texts(options: Sequence[str], prompt: str, n_evidence: int) -> list
 
 def _count_marks(options: Sequence[str]) -> list[list[int]]:
     return [
-        # The first letter of a sentence tells nothing.
+        # The capital at the start of a sentence is not a name.
         [sum(character.isupper() for character in option[1:]) for option in options],
         [sum(character.isdigit() for character in option) for option in options],
         [option.count(",") for option in options],
@@ -111,9 +111,9 @@ def _count_marks(options: Sequence[str]) -> list[list[int]]:
 
 
 def _compare_options(words: Sequence[list[str]], own: Sequence[frozenset[str]]) -> list[Floats]:
-    """Return how the options stand to one another.
+    """Return features that compare the options with each other.
 
-    Wrong options are often made from the right one, which then stands in their middle.
+    Wrong options are often variants of the right one, which is then most similar to all others.
     """
     phrases = [frozenset(itertools.pairwise(w)) for w in words]
     counts = Counter(word for of_option in own for word in of_option)
@@ -156,7 +156,7 @@ def _from_mean(values: Sequence[float]) -> Floats:
 
 
 def ranks(values: Floats) -> Floats:
-    """Return 1 for the largest; equal values share their mean rank."""
+    """Return ranks, 1 for the largest; ties share their mean rank."""
     better = (values[None, :] > values[:, None]).sum(axis=1)
     equal = (values[None, :] == values[:, None]).sum(axis=1)
     return np.asarray(better + (equal + 1) / 2, dtype=np.float64)

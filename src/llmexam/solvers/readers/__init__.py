@@ -1,1 +1,1 @@
-"""What families share that score each option with a trained reader (`llmexam.lm.readers`)."""
+"""Base of solvers that score each option with a trained encoder (`llmexam.lm.readers`)."""

@@ -1,7 +1,7 @@
-"""Questions to sequences of tokens, one an option. Training and scoring must read the same ones.
+"""Encoding of questions as one token sequence per option, shared by training and scoring.
 
-Each option becomes a pair of texts. Only the first text is ever cut, at its end, and the layouts
-put the evidence there; the option is never cut.
+Each option becomes a pair of texts. Only the first text is truncated, at its end, where all
+layouts put the evidence; the option is never truncated.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ Layout = Literal["evidence|prompt+option", "prompt+evidence|option"]
 
 
 class EncodingSettings(Settings):
-    """How a question becomes the tokens that a reader sees."""
+    """Encoding of a question as the input of a trained encoder."""
 
     max_tokens: int = Field(
         256,
@@ -48,7 +48,7 @@ class EncodingSettings(Settings):
 
 
 def option_pairs(question: Question, settings: EncodingSettings) -> list[TextPair]:
-    """Return one pair of texts an option, in the options' order."""
+    """Return one pair of texts per option, in the options' order."""
     evidence = _evidence(question, settings)
     if settings.layout == "prompt+evidence|option":
         return [
@@ -63,7 +63,7 @@ def option_pairs(question: Question, settings: EncodingSettings) -> list[TextPai
 
 @dataclass(frozen=True, slots=True)
 class EncodedQuestion:
-    """What is read of one question.
+    """The tokens of one question.
 
     Attributes:
         options: The tokens of each option with its evidence.
@@ -73,24 +73,24 @@ class EncodedQuestion:
 
     @property
     def truncated(self) -> bool:
-        """Whether evidence was cut for one of the options."""
+        """Whether evidence was truncated for one of the options."""
         return any(pair.n_cut for pair in self.options)
 
 
 def encode_questions(
     questions: Sequence[Question], settings: EncodingSettings, tokenizer: Any
 ) -> list[EncodedQuestion]:
-    """Return what is read of each question.
+    """Return the tokens of each question.
 
-    Each option is read alone, so its tokens do not depend on the places of the others.
+    Each option is encoded separately, so its tokens do not depend on the other options.
 
     Args:
         questions: The questions, with their evidence.
-        settings: How a question becomes tokens.
+        settings: The encoding.
         tokenizer: A fast tokenizer of transformers.
 
     Raises:
-        ModelError: The tokenizer cannot join two texts in so few tokens.
+        ModelError: The maximum length is too small for the tokenizer's special tokens.
     """
     pairs = [option_pairs(question, settings) for question in questions]
     encoded = iter(

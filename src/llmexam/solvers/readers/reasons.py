@@ -1,4 +1,4 @@
-"""Why a reader scored as it did: what it said, and which sentences it read."""
+"""Explanations of trained encoders: their outputs, and the sentences they read."""
 
 from __future__ import annotations
 
@@ -20,17 +20,17 @@ def explain_question(
     *,
     n_supports: int,
 ) -> Explanation:
-    """Return, for each option, what the reader said and the nearest of the sentences it read.
+    """Return an explanation with the model's output and the most similar sentences it read.
 
-    A reader does not say which sentence convinced it: weights are by words in common with prompt
-    and option, as sentences are chosen.
+    The model does not reveal which sentence was decisive: sentences are weighted by lexical
+    overlap with prompt and option, as in their selection.
 
     Args:
         question: The question.
-        encoded: What was read of it.
-        notes: What the reader said of each option, in words.
-        settings: How the question became tokens.
-        n_supports: Sentences shown for each option.
+        encoded: Its tokens.
+        notes: The model's output for each option, as text.
+        settings: The encoding.
+        n_supports: Maximum number of sentences per option.
     """
     selector = SentenceSelector(question.passages if settings.evidence != "none" else ())
     reasons = []
@@ -53,7 +53,7 @@ def _supports(
     selector: SentenceSelector,
     settings: EncodingSettings,
 ) -> Iterator[Support]:
-    """Yield the sentences that were read for an option, in their order."""
+    """Yield the sentences that the model read for an option, in order."""
     if settings.evidence == "sentences":
         chosen = selector.choose(question.prompt, option, n=settings.n_sentences)
     else:
@@ -73,7 +73,7 @@ def _supports(
 
 
 def _read(chosen: list[Sentence], pair: EncodedPair, before: int) -> Iterator[Sentence]:
-    """Yield the sentences that begin before the cut, which is at its share of the characters."""
+    """Yield the sentences before the truncation, whose position is estimated in characters."""
     n_characters = before + sum(len(sentence.text) + 1 for sentence in chosen)
     end = n_characters * (1 - pair.n_cut / max(1, pair.n_first))
     for sentence in chosen:

@@ -1,6 +1,6 @@
-"""What cross-encoders and multiple-choice readers share: a trained model that scores each option.
+"""Base of cross-encoders and multiple-choice models: a trained encoder scores each option.
 
-They differ in how they are trained, and so in what their logits mean.
+They differ in their training loss, and so in the meaning of their logits.
 """
 
 from __future__ import annotations
@@ -16,7 +16,13 @@ from pydantic import Field
 
 from llmexam.exam.question import Question
 from llmexam.exam.scores import ScoreMatrix
-from llmexam.lm.models.card import EvidenceOrigin, ModelCard, read_card, read_told, require_family
+from llmexam.lm.models.card import (
+    EvidenceOrigin,
+    ModelCard,
+    read_card,
+    read_card_values,
+    require_family,
+)
 from llmexam.lm.models.loading import ModelFolder, load_tokenizer, require_packages, resolve_model
 from llmexam.lm.readers.sequence_scoring import load_sequence_scorer
 from llmexam.settings.base import Settings
@@ -28,12 +34,12 @@ from llmexam.solvers.readers.reasons import explain_question
 if TYPE_CHECKING:
     from llmexam.lm.readers.sequence_scoring import SequenceScorer
 
-# Questions whose tokens and scores are kept for explaining, some 10 kB each.
-_MOST_KNOWN = 10_000
+# Number of questions whose tokens and scores are cached for `explain`, some 10 kB each.
+_MAX_CACHED = 10_000
 
 
 class OptionReaderSettings(Settings):
-    """Settings of a solver that reads options with a trained model."""
+    """Settings of solvers with a trained encoder."""
 
     model: ModelRef = Field(
         min_length=1, description="folder of a model that `llmexam train` trained for this solver"
@@ -58,7 +64,7 @@ class OptionReaderSettings(Settings):
 
 @dataclass(frozen=True, slots=True)
 class Read:
-    """A question, what was read of it, and the logit of each option."""
+    """A question, its tokens, and the logit of each option."""
 
     question: Question
     encoded: EncodedQuestion
@@ -66,16 +72,16 @@ class Read:
 
 
 class OptionReader(BaseSolver):
-    """Scores each option alone, read with the evidence chosen for it.
+    """Scores each option separately, with the evidence selected for it.
 
-    The score is the model's logit. How a question becomes tokens is on the model's card, and
-    cannot be set: what was read in training is what is read here. Options do not see one another,
-    so their places make no difference.
+    The score is the model's logit. The encoding is read from the model card and has no setting,
+    so that it equals that of the training. Options do not attend to each other, so their positions
+    make no difference.
 
     Attributes:
-        family: Name of the solver, which the model's card must have.
-        task: What the model's own head was made for.
-        encoding_class: Settings of how questions become tokens.
+        family: Name of the solver, which must be that of the model card.
+        task: Task of the model's native head.
+        encoding_class: Settings class of the encoding.
 
     Raises:
         MissingDependencyError: torch or transformers is not installed.
@@ -90,12 +96,12 @@ class OptionReader(BaseSolver):
     def __init__(self, settings: OptionReaderSettings | None = None, **values: Any) -> None:
         require_packages(f"solver '{self.family}'")
         super().__init__(settings, **values)
-        self._known: dict[str, Read] = {}
+        self._cache: dict[str, Read] = {}
 
     def score(self, questions: Sequence[Question]) -> ScoreMatrix:
-        """Return one logit an option, shape `[n_questions, n_options]`.
+        """Return one logit per option, shape `[n_questions, n_options]`.
 
-        `truncated` tells where evidence, or a prompt too long for the model, was cut.
+        `truncated` marks questions whose evidence or prompt was truncated.
 
         Raises:
             SettingsError: The model was not trained for this solver.
@@ -109,7 +115,7 @@ class OptionReader(BaseSolver):
         )
 
     def explain(self, questions: Sequence[Question]) -> list[Explanation]:
-        """Return, for each option, what the model said and the sentences read for it."""
+        """Return explanations with the model's outputs and the sentences it read."""
         return [
             explain_question(
                 one.question,
@@ -123,21 +129,21 @@ class OptionReader(BaseSolver):
 
     @property
     def weights_hash(self) -> str:
-        """SHA-256 of the model's weights, for telling results of other weights apart.
+        """SHA-256 of the model's weights, so that results of other weights are not reused.
 
         Raises:
-            ModelError: The model cannot be found or used.
+            ModelError: The model is missing or unusable.
         """
         return self._folder.weights_hash
 
     @property
     def takes_other_evidence(self) -> bool:
-        """Whether the user allowed evidence that was found in another way than in training."""
+        """Whether the user allowed evidence from other retrieval than in training."""
         return self.settings.allow_other_evidence
 
     @property
     def trained_on_evidence(self) -> EvidenceOrigin | None:
-        """How the evidence was found that the model was trained on; None where it reads none.
+        """Retrieval of the evidence in the model's training; None if it reads none.
 
         Raises:
             SettingsError: The model was not trained for this solver.
@@ -146,11 +152,11 @@ class OptionReader(BaseSolver):
         return None if self._encoding.evidence == "none" else self._card.evidence
 
     def _judge(self, read: Read) -> NDArray[np.float64]:
-        """Return the scores of a question that was read."""
+        """Return the scores of a question's options from their logits."""
         return read.logits
 
     def _notes(self, logits: NDArray[np.float64]) -> list[str]:
-        """Return what the logits of a question's options mean, in words."""
+        """Return the meaning of the logits of a question's options, as text."""
         raise NotImplementedError
 
     @cached_property
@@ -163,7 +169,7 @@ class OptionReader(BaseSolver):
 
     @cached_property
     def _encoding(self) -> EncodingSettings:
-        return read_told(
+        return read_card_values(
             self.encoding_class, self._card.encoding, self._folder.path, field="encoding"
         )
 
@@ -184,8 +190,8 @@ class OptionReader(BaseSolver):
         )
 
     def _read(self, questions: Sequence[Question]) -> list[Read]:
-        """Return what is read of each question, and its logits; nothing is computed twice."""
-        new = [q for q in questions if not self._knows(q)]
+        """Return tokens and logits of each question, cached."""
+        new = [q for q in questions if not self._is_cached(q)]
         fresh: dict[str, Read] = {}
         if new:
             encoded = encode_questions(new, self._encoding, self._tokenizer)
@@ -196,12 +202,13 @@ class OptionReader(BaseSolver):
             fresh = {
                 q.id: Read(q, own, part) for q, own, part in zip(new, encoded, parts, strict=True)
             }
-        read = [fresh.get(q.id) or self._known[q.id] for q in questions]
-        if len(self._known) + len(fresh) > _MOST_KNOWN:
-            self._known.clear()
-        self._known.update(fresh)
+        read = [fresh.get(q.id) or self._cache[q.id] for q in questions]
+        if len(self._cache) + len(fresh) > _MAX_CACHED:
+            self._cache.clear()
+        self._cache.update(fresh)
         return read
 
-    def _knows(self, question: Question) -> bool:
-        known = self._known.get(question.id)
-        return known is not None and known.question is question
+    def _is_cached(self, question: Question) -> bool:
+        # By identity: another exam may have a question with the same id.
+        cached = self._cache.get(question.id)
+        return cached is not None and cached.question is question

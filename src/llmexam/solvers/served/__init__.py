@@ -1,1 +1,1 @@
-"""Models that answer over HTTP: any endpoint that speaks as OpenAI's does."""
+"""Solver `openai`: models served over HTTP by any OpenAI-compatible endpoint."""

@@ -1,4 +1,4 @@
-"""Answers in words to an order of the options: strictly first, then leniently."""
+"""Parsing of text answers into an order of the options, strictly and then leniently."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from llmexam.exam.letters import letter_of
 
 _STRICT = re.compile(r"\(?([A-Z])[).]?(?:\s*[,;>\s]\s*\(?[A-Z][).]?)*\.?")
 _LETTER = re.compile(r"(?<![\w'\u2019])([A-Z])(?![\w'\u2019])")
-# "A" and "I" are words too: "A star is ...", "I think ...".
+# "A" and "I" are also words: "A star is ...", "I think ...".
 _WORD = re.compile(r"\s+(?!(?:is|as|because|and|or|then)\b)[a-z]")
 _THOUGHT = re.compile(r"<think(?:ing)?>.*?(?:</think(?:ing)?>|\Z)", re.DOTALL)
 _FINAL = re.compile(r"\banswers?\b\W*(?:(?:is|are|would be|should be)\b\W*)?(?:option\W*)?", re.I)
@@ -19,10 +19,10 @@ _FINAL = re.compile(r"\banswers?\b\W*(?:(?:is|are|would be|should be)\b\W*)?(?:o
 
 @dataclass(frozen=True, slots=True)
 class ParsedAnswer:
-    """What could be read from an answer.
+    """A parsed answer.
 
     Attributes:
-        order: Indices of the options it names, best first; empty where nothing could be read.
+        order: Indices of the options it names, best first; empty if none was found.
         how: strict: letters and nothing else; lenient: letters or options among other words.
     """
 
@@ -33,8 +33,8 @@ class ParsedAnswer:
 def parse_answer(text: str, options: Sequence[str]) -> ParsedAnswer:
     """Return the options that an answer names, best first.
 
-    Leniently means: what follows the last "answer", else letters that stand alone, else options
-    that are quoted in full. Thoughts between `<think>` marks are left out.
+    Lenient parsing uses what follows the last "answer", else letters as separate words, else
+    options quoted in full. Text between `<think>` tags is ignored.
 
     >>> parse_answer("B, A", ["iron", "salt"])
     ParsedAnswer(order=(1, 0), how='strict')
@@ -47,7 +47,7 @@ def parse_answer(text: str, options: Sequence[str]) -> ParsedAnswer:
 
     Args:
         text: The answer.
-        options: The options, in the order in which they were sent.
+        options: The options, in the order of the request.
     """
     places = {letter_of(place): place for place in range(len(options))}
     bare = text.strip()
@@ -61,7 +61,7 @@ def parse_answer(text: str, options: Sequence[str]) -> ParsedAnswer:
 
 
 def _named_last(said: str, places: dict[str, int]) -> tuple[int, ...]:
-    """Read the letters that follow the last "answer" at once."""
+    """Return the options by the letters that directly follow the last "answer"."""
     for match in reversed(list(_FINAL.finditer(said))):
         rest = said[match.end() :]
         first = _LETTER.search(rest)
@@ -84,12 +84,12 @@ def _letters(said: str, places: dict[str, int]) -> tuple[int, ...]:
 
 
 def _quoted(said: str, options: Sequence[str]) -> tuple[int, ...]:
-    """Find options that stand in the answer in full, longest first: "salt" is in "sea salt"."""
+    """Return options quoted in full; longest first, because "sea salt" contains "salt"."""
     folded = " ".join(said.casefold().split())
     texts = [" ".join(option.casefold().split()).rstrip(".") for option in options]
     where: dict[int, int] = {}
     for place in sorted(range(len(texts)), key=lambda i: (-len(texts[i]), i)):
-        # A repeated option names no place.
+        # A repeated option is ambiguous.
         if not re.search(r"\w", texts[place]) or texts.count(texts[place]) > 1:
             continue
         match = re.search(rf"(?<!\w){re.escape(texts[place])}(?!\w)", folded)

@@ -1,4 +1,4 @@
-"""What an endpoint's refusals mean, and what to do about each."""
+"""Errors of an endpoint, translated into messages with advice."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ _TOO_LONG = ("context_length", "context length", "maximum context", "too long", 
 
 
 class LogprobsRefusedError(EndpointError):
-    """The endpoint does not tell log-probabilities."""
+    """The endpoint does not return log-probabilities."""
 
 
 def logprobs_refused(settings: ServedSettings, why: str) -> LogprobsRefusedError:
-    """Return the error of an endpoint that tells no log-probabilities."""
+    """Return the error for an endpoint without log-probabilities."""
     return LogprobsRefusedError(
         f"{settings.base_url} returns no log-probabilities for '{settings.model}': {why}",
         field="answers",
@@ -33,13 +33,13 @@ def logprobs_refused(settings: ServedSettings, why: str) -> LogprobsRefusedError
 def explain_failure(
     error: openai.OpenAIError, request: Request, settings: ServedSettings, key: str | None
 ) -> EndpointError:
-    """Return the error to show for what the client raised; the key is in none.
+    """Return our error for an error of the client; it never contains the key.
 
     Args:
-        error: What the client raised after its last try.
-        request: What was asked.
-        settings: The solver's.
-        key: The key that was sent, to be struck out wherever the server repeats it.
+        error: The client's error after its last retry.
+        request: The request.
+        settings: Settings of the solver.
+        key: The key that was sent, to be redacted if the server repeats it.
     """
     import openai
 
@@ -119,7 +119,7 @@ def _explain_status(
 
 
 def _said(error: openai.APIStatusError) -> str:
-    """Return what the server said, wherever it put that: servers differ."""
+    """Return the server's message; servers put it in different fields."""
     try:
         body = json.loads(error.response.text)
     except ValueError:

@@ -1,4 +1,4 @@
-"""What a served model is sent: the passages, the question, a list of options, what to answer."""
+"""Prompts of served models: passages, question, list of options, answer format."""
 
 from __future__ import annotations
 
@@ -21,17 +21,17 @@ RANKING = (
 )
 
 
-# Stands for a letter where a template is looked at; no text has it.
+# Placeholder for a letter when a template is inspected; no text contains it.
 _LETTER = "\0"
 
 
 @dataclass(frozen=True, slots=True)
 class Prompt:
-    """A question as it is sent.
+    """A rendered question.
 
     Attributes:
-        text: The whole of it.
-        truncated: Whether passages or the question had to be cut.
+        text: The text.
+        truncated: Whether passages or the question were truncated.
     """
 
     text: str
@@ -39,13 +39,13 @@ class Prompt:
 
 
 class Wording(Protocol):
-    """How questions are put in words.
+    """Interface of prompt formats.
 
     Attributes:
-        system: What is said before all, unless the user says something else.
-        instructions: What else is said before all.
-        separator: What goes between instructions, examples and question where they are one text.
-        cue: What a text ends in after a question, for the letter to follow.
+        system: Default system message.
+        instructions: Instructions at the start.
+        separator: Text between instructions, examples and question in a single text.
+        cue: End of a single text, which the letter follows.
     """
 
     system: str
@@ -54,26 +54,26 @@ class Wording(Protocol):
     cue: str
 
     def put(self, question: Question, *, n_passages: int, max_characters: int) -> Prompt:
-        """Return what is sent for a question, its options in the order they have.
+        """Return the rendered question, with its options in order.
 
         Args:
             question: The question.
-            n_passages: Passages to send, best first.
-            max_characters: Room for the question, and for passages in what it leaves; both are
-                cut at their end, between words. The options are never cut.
+            n_passages: Maximum number of passages, best first.
+            max_characters: Maximum length of the question, and of the passages in the rest;
+                both are truncated at their end, between words. Options are never truncated.
         """
         ...
 
     def answer(self, question: Question) -> str:
-        """Return the answer of an example; it follows the cue."""
+        """Return the answer of an example, which follows the cue."""
         ...
 
 
 class OwnWording:
-    """Words for models that chat.
+    """Default prompt format for chat models.
 
     Args:
-        ranking: Whether to ask for an order of the letters, not for one letter.
+        ranking: Whether to request an order of the letters instead of one letter.
     """
 
     system = SYSTEM
@@ -101,7 +101,7 @@ class OwnWording:
         return Prompt(text, truncated=asked != question.prompt or not fits)
 
     def answer(self, question: Question) -> str:
-        """Return the right letter; in a ranking the others follow, in no order that tells."""
+        """Return the right letter; in a ranking followed by the others in pseudorandom order."""
         right = question.answer or 0
         if not self._ranking:
             return f" {letter_of(right)}"
@@ -112,10 +112,10 @@ class OwnWording:
 
 
 class TemplateWording:
-    """Words of a template, as solver `causal-lm` puts questions.
+    """Prompt format of a template of solver `causal-lm`.
 
     Args:
-        template: One of mode letters.
+        template: A template of mode letters.
     """
 
     def __init__(self, template: PromptTemplate) -> None:
@@ -124,7 +124,7 @@ class TemplateWording:
         self.instructions = template.instructions
         self.separator = template.separator
         self._begin = template.render_answer(letter=_LETTER).partition(_LETTER)[0]
-        # A space belongs to the token of the letter.
+        # A trailing space would belong to the token of the letter.
         self.cue = self._begin.rstrip(" ")
 
     def put(self, question: Question, *, n_passages: int, max_characters: int) -> Prompt:
@@ -143,16 +143,16 @@ class TemplateWording:
         return Prompt(text, truncated=asked != question.prompt or not fits)
 
     def answer(self, question: Question) -> str:
-        """Return the answer as the template has it."""
+        """Return the answer as rendered by the template."""
         whole = self._template.render_answer(letter=letter_of(question.answer or 0))
         return whole[len(self.cue) :]
 
 
 def served_template(name: str) -> PromptTemplate:
-    """Return a template that a served model can be asked by.
+    """Return a template that is suitable for served models.
 
     Raises:
-        SettingsError: There is none, or it asks for something else than a letter.
+        SettingsError: There is none, or its mode is not letters.
     """
     template = read_template(name)
     if template.mode != "letters":
@@ -173,13 +173,13 @@ def served_template(name: str) -> PromptTemplate:
 
 
 def write_shot(wording: Wording, example: Question) -> Shot:
-    """Return an example as it is shown: without passages, and with its answer."""
+    """Return a few-shot example without passages, with its answer."""
     put = wording.put(example, n_passages=0, max_characters=max(1, len(example.prompt)))
     return Shot(put.text, wording.answer(example))
 
 
 def _example(n_options: int) -> str:
-    # Not in the order of the letters, which a weak model would repeat.
+    # Not in alphabetical order, which a weak model would copy.
     letters = [letter_of(place) for place in range(min(n_options, 4))]
     return ", ".join([*letters[1::2], *letters[::2]])
 
@@ -190,7 +190,7 @@ def _titled(passage: Passage) -> str:
 
 
 def _fit(passages: Sequence[str], room: int) -> tuple[list[str], bool]:
-    """Return the passages that fit, the last one cut, and whether all were there whole."""
+    """Return the passages that fit, the last one truncated, and whether nothing was cut."""
     kept: list[str] = []
     for whole in passages:
         if not whole:
@@ -208,5 +208,5 @@ def _cut(text: str, room: int) -> str:
     if len(text) <= room:
         return text
     head = text[: max(0, room)]
-    # A word cut in half may read as another word.
+    # Truncated between words, because half a word may be another word.
     return head.rsplit(None, 1)[0] if len(head.split()) > 1 else head

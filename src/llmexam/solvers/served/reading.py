@@ -1,4 +1,4 @@
-"""Answers to scores of the options: one answer a rotation, averaged."""
+"""Scores from answers, averaged over rotations of the options."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ _SHOWN = 60
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Reading:
-    """What one answer says about the options.
+    """The scores from one answer.
 
     Attributes:
-        scores: Log-probabilities of the letters, or 1 / place in the order that was answered;
-            in the options' own order, shape `[n_options]`. All the same where nothing was read.
-        how: How it was read; none: no letter was found.
+        scores: Log-probabilities of the letters, or 1 / rank in the answered order; in the
+            options' original order, shape `[n_options]`. All equal if nothing was parsed.
+        how: How it was parsed; none: no letter was found.
         text: The answer.
     """
 
@@ -35,12 +35,12 @@ class Reading:
 
 
 def read_answer(reply: Reply, question: Question, order: Sequence[int]) -> Reading:
-    """Return what an answer says.
+    """Return the scores from an answer.
 
     Args:
         reply: The answer.
         question: The question.
-        order: The order of its options in the request: place j had option `order[j]`.
+        order: The order of its options in the request: position j had option `order[j]`.
     """
     n_options = len(order)
     if reply.tokens is not None:
@@ -48,16 +48,16 @@ def read_answer(reply: Reply, question: Question, order: Sequence[int]) -> Readi
         if found is not None:
             return Reading(_back(found, order), "logprobs", reply.text)
     parsed = parse_answer(reply.text, [question.options[i] for i in order])
-    # Where log-probabilities were asked for, a letter in words counts like a certain one.
+    # A text answer to a request for log-probabilities counts as a certain letter.
     return Reading(_back(_by_place(parsed.order, n_options), order), parsed.how, reply.text)
 
 
 def average(readings: Sequence[Reading]) -> NDArray[np.float64]:
     """Return the scores of a question's options, shape `[n_options]`.
 
-    Log-probabilities are averaged as probabilities, so that one that is far below the others, as
-    what stands for an unlisted letter may be, does not decide; places by 1 / place. Of a mixture
-    only the log-probabilities count, and answers that could not be read only where all are such.
+    Log-probabilities are averaged as probabilities, so that a very low one, such as the estimate
+    for an unlisted letter, does not dominate; ranks are averaged as 1 / rank. In a mixture, only
+    log-probabilities count; unparsed answers count only if there are no others.
     """
     told = [one.scores for one in readings if one.how == "logprobs"]
     if told:
@@ -69,7 +69,7 @@ def average(readings: Sequence[Reading]) -> NDArray[np.float64]:
 
 
 def reason(readings: Sequence[Reading], option: int) -> OptionReason:
-    """Return why an option has its score, in words."""
+    """Return the explanation of an option's score, as text."""
     told = [one for one in readings if one.how == "logprobs"]
     mean = f", mean of {len(readings)} rotations" if len(readings) > 1 else ""
     if told:
@@ -88,7 +88,7 @@ def reason(readings: Sequence[Reading], option: int) -> OptionReason:
 
 
 def _by_place(named: Sequence[int], n_options: int) -> NDArray[np.float64]:
-    """Return 1 / place; options that were not named share what is left."""
+    """Return 1 / rank; unnamed options share the mean of the remaining ranks."""
     worth = 1.0 / np.arange(1, n_options + 1)
     found = np.full(n_options, worth[len(named) :].mean() if len(named) < n_options else 0.0)
     found[list(named)] = worth[: len(named)]

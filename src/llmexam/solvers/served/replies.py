@@ -1,4 +1,4 @@
-"""What an endpoint answers, in the forms that servers give it."""
+"""Responses of endpoints, in the variants of different servers."""
 
 from __future__ import annotations
 
@@ -12,24 +12,24 @@ from pydantic import BaseModel, ConfigDict
 
 from llmexam.exam.letters import letter_of
 
-# How vocabularies write a space or a new line before a word, where a server does not decode it.
+# Markers of a leading space or line break in raw vocabulary entries.
 _BLANK = " \t\r\n\u2581\u0120\u010a"
-# Below the least likely token that was listed, in nats.
+# Difference of an unlisted letter to the least likely listed token, in nats.
 _BELOW = 1.0
 
 Listed = tuple[tuple[str, float], ...]
 
 
 class Reply(BaseModel):
-    """An answer as it is kept.
+    """An answer as it is cached.
 
     Attributes:
-        text: What was said.
-        tokens: The most likely tokens in the letter's place with their log-probabilities, or
-            None where the endpoint did not tell.
-        prompt_tokens: Tokens sent, or None where the endpoint did not count.
-        completion_tokens: Tokens answered, or None.
-        model: What the endpoint calls the model that answered.
+        text: The text.
+        tokens: The most likely tokens at the letter's position with their log-probabilities,
+            or None if the endpoint returned none.
+        prompt_tokens: Tokens of the prompt, or None if the endpoint did not report them.
+        completion_tokens: Tokens of the answer, or None.
+        model: The endpoint's name of the model that answered.
     """
 
     model_config = ConfigDict(frozen=True, protected_namespaces=())
@@ -42,10 +42,10 @@ class Reply(BaseModel):
 
 
 def read_reply(body: Any) -> Reply:
-    """Return what the JSON of an answer says, of a chat or of a completion.
+    """Return the answer in the JSON of a chat or text completion.
 
     Raises:
-        ValueError: It is not such an answer.
+        ValueError: It is neither.
     """
     if not isinstance(body, Mapping):
         raise ValueError("expected a JSON object as reply")
@@ -69,15 +69,15 @@ def read_reply(body: Any) -> Reply:
 def letter_scores(tokens: Listed, n_options: int) -> NDArray[np.float64] | None:
     """Return the log-probability of each option's letter, shape `[n_options]`.
 
-    A letter with and without a space before it is two tokens, whose probabilities add up. One
-    that is not listed gets 1 nat less than the least likely token that is: no more can be known.
+    A letter with and without a leading space are two tokens, whose probabilities are added. An
+    unlisted letter gets 1 nat less than the least likely listed token, an upper bound.
 
     Args:
-        tokens: The tokens that were listed, with their log-probabilities.
-        n_options: How many letters count, from A on.
+        tokens: The listed tokens, with their log-probabilities.
+        n_options: Number of letters, from A on.
 
     Returns:
-        The log-probabilities, or None where no letter was listed.
+        The log-probabilities, or None if no letter was listed.
     """
     letters = {letter_of(place): place for place in range(n_options)}
     found = np.full(n_options, -np.inf)
@@ -96,7 +96,7 @@ def _count(value: Any) -> int | None:
 
 
 def _places(logprobs: Any) -> list[tuple[str, Listed]]:
-    """Return the tokens answered, each with those that were likely in its place."""
+    """Return the tokens of the answer, each with the likely tokens at its position."""
     if not isinstance(logprobs, Mapping):
         return []
     content = logprobs.get("content")
@@ -105,7 +105,7 @@ def _places(logprobs: Any) -> list[tuple[str, Listed]]:
     tokens, tops = logprobs.get("tokens"), logprobs.get("top_logprobs")
     if not isinstance(tokens, Sequence) or not isinstance(tops, Sequence):
         return []
-    # The older form, of completions: a mapping from token to log-probability for each place.
+    # The format of text completions: a mapping from token to log-probability per position.
     return [
         (str(token), _listed(top.items()))
         for token, top in zip(tokens, tops, strict=False)
@@ -118,7 +118,7 @@ def _of_content(one: Mapping[str, Any]) -> tuple[str, Listed]:
     listed = tops if isinstance(tops, Sequence) else []
     pairs = [(top.get("token"), top.get("logprob")) for top in listed if isinstance(top, Mapping)]
     own = (one.get("token"), one.get("logprob"))
-    # Some servers list the others only.
+    # Some servers list only the alternatives.
     return str(own[0]), _listed(pairs if own[0] in dict(pairs) else [own, *pairs])
 
 
@@ -131,7 +131,7 @@ def _listed(pairs: Any) -> Listed:
 
 
 def _choose_place(places: list[tuple[str, Listed]]) -> Listed | None:
-    """Return what was likely where the letter is: the first place that is one, else the first."""
+    """Return the likely tokens at the first position with a letter, else at the first position."""
     told = [(token.strip(_BLANK), listed) for token, listed in places if listed]
     if not told:
         return None

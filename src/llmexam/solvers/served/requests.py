@@ -1,4 +1,4 @@
-"""Requests: what is sent, and the key its answer is kept under."""
+"""Requests to an endpoint, and their cache keys."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from llmexam.solvers.served.prompts import OwnWording, Wording
 from llmexam.solvers.served.settings import ServedSettings
 from llmexam.storage.hashing import hash_json
 
-# A letter, or room for a model that says more than the letters it was asked for.
+# Maximum tokens of an answer: a letter, or an order of letters with words around it.
 _LETTER_TOKENS = 1
 _RANKING_TOKENS = 64
-# Fields of a request that hold its texts.
+# Fields of a request that contain its texts.
 _TEXTS = ("messages", "prompt")
-# English has some four bytes a token; prompts for a budget are taken for a little longer.
+# English has about four bytes per token; the budget assumes somewhat more tokens.
 _BYTES_A_TOKEN = 3
 
 
@@ -26,11 +26,11 @@ class Request:
     """One request to the endpoint.
 
     Attributes:
-        question_id: The question it is about.
-        body: The JSON that is sent; it holds no key.
-        key: What its answer is kept under: a hash of endpoint and body.
-        truncated: Whether passages or question had to be cut.
-        likely_tokens: About how many tokens are sent, rather more than less.
+        question_id: The question.
+        body: The JSON that is sent; it contains no key.
+        key: Cache key: a hash of endpoint and body.
+        truncated: Whether passages or question were truncated.
+        likely_tokens: Estimated number of tokens sent, rather too high than too low.
     """
 
     question_id: str
@@ -48,14 +48,14 @@ def write_requests(
     wording: Wording | None = None,
     shots: Sequence[Shot] = (),
 ) -> list[tuple[tuple[int, ...], Request]]:
-    """Return the requests for a question, each with the order its options have in it.
+    """Return the requests for a question, one per rotation, each with its order of the options.
 
     Args:
         question: The question.
-        settings: The solver's.
-        ranking: Whether to ask for letters in words, not for log-probabilities.
-        wording: How questions are put; by default in our own words.
-        shots: Examples, in order.
+        settings: Settings of the solver.
+        ranking: Whether to request letters as text instead of log-probabilities.
+        wording: The prompt format; None for the default one.
+        shots: Few-shot examples, in order.
     """
     n_options = len(question.options)
     n_rotations = min(settings.rotations, n_options)
@@ -77,14 +77,14 @@ def write_request(
     wording: Wording | None = None,
     shots: Sequence[Shot] = (),
 ) -> Request:
-    """Return the request for a question with its options in the order they have.
+    """Return the request for a question with its options in order.
 
     Args:
         question: The question.
-        settings: The solver's.
-        ranking: Whether to ask for letters in words, not for log-probabilities.
-        wording: How questions are put; by default in our own words.
-        shots: Examples, in order.
+        settings: Settings of the solver.
+        ranking: Whether to request letters as text instead of log-probabilities.
+        wording: The prompt format; None for the default one.
+        shots: Few-shot examples, in order.
     """
     said = wording or OwnWording(ranking=ranking)
     prompt = said.put(
@@ -116,32 +116,32 @@ def write_request(
 def _told(
     asked: str, settings: ServedSettings, wording: Wording, shots: Sequence[Shot]
 ) -> dict[str, Any]:
-    """Return what the model reads: a text to go on, or the messages of a chat."""
+    """Return the prompt field: a text to continue, or chat messages."""
     separator = wording.separator
     first = wording.instructions
     system = wording.system if settings.system is None else settings.system
     if settings.endpoint == "completion":
         shown = [Shot(shot.question + wording.cue, shot.answer) for shot in shots]
         text = as_text(first, shown, asked + wording.cue, separator=separator)
-        # A space at the end belongs to the first token of the answer.
+        # A trailing space would belong to the first token of the answer.
         return {"prompt": (f"{system}\n\n{text}" if system else text).rstrip(" ")}
     if first and settings.system is None:
         return {"messages": as_messages(first, shots, asked)}
     messages = as_messages(system, shots, asked)
     if first:
-        # Who says something else to the system, or nothing, loses no instructions.
+        # Instructions stay, whatever system message the user sets.
         opening = next(one for one in messages if one["role"] == "user")
         opening["content"] = f"{first}{separator}{opening['content']}"
     return {"messages": messages}
 
 
 def probe_key(settings: ServedSettings, request: Request) -> str:
-    """Return what is kept under: whether the endpoint tells log-probabilities for such requests.
+    """Return the cache key of whether the endpoint returns log-probabilities for such requests.
 
     Args:
-        settings: The solver's.
-        request: One that asks for them; all but its texts counts, for an endpoint may refuse them
-            beside some other field.
+        settings: Settings of the solver.
+        request: A request for them; the key covers all fields but the texts, because an
+            endpoint may reject log-probabilities in combination with another field.
     """
     asked = {name: value for name, value in request.body.items() if name not in _TEXTS}
     return hash_json({"offers log-probabilities": [settings.base_url, settings.endpoint, asked]})

@@ -1,6 +1,6 @@
-"""Settings of solver `openai`: which endpoint, what is asked, and what it may cost.
+"""Settings of solver `openai`: endpoint, prompt and budget.
 
-There is no setting for a key, and none is echoed: a plan is copied, sent and kept.
+There is no setting for a key and errors never show one, because plans are shared and stored.
 """
 
 from __future__ import annotations
@@ -22,17 +22,17 @@ _OPENAI_HOST = "api.openai.com"
 _OPENAI_VARIABLE = "OPENAI_API_KEY"
 _VARIABLE = re.compile(r"[A-Z_][A-Z0-9_]{0,63}")
 _KEYS = {"key", "apikey", "token", "accesstoken", "secret", "password", "authorization", "bearer"}
-# What the solver itself decides; two places for one thing would disagree.
+# Fields of a request that the solver sets itself and `extra_body` must not override.
 _OWN = {"model", "messages", "prompt", "logprobs", "toplogprobs", "stream", "n", "bestof"}
 _OWN |= {"temperature", "seed"}
-# The budget counts on as many tokens of an answer as the settings say.
+# The budget relies on `max_tokens`, so `extra_body` must not raise the limit.
 _LIMITS = {"maxtokens", "maxcompletiontokens", "maxoutputtokens", "maxnewtokens", "npredict"}
 
 
 class ServedSettings(Settings):
     """Settings of solver `openai`."""
 
-    # Pydantic's own error text would show what was given, and that may be a key.
+    # Pydantic's error messages would show the input, which may be a key.
     model_config = ConfigDict(hide_input_in_errors=True)
     user_only = frozenset(
         {
@@ -152,7 +152,7 @@ class ServedSettings(Settings):
             return values
         for name in values:
             _refuse_key(name)
-        # Nobody else is told OpenAI's key, unless a person names it.
+        # OpenAI's key is sent to other endpoints only if the user names its variable.
         if "api_key_env" not in values and _is_openai(values.get("base_url", _OPENAI_URL)):
             return {**values, "api_key_env": _OPENAI_VARIABLE}
         return values
@@ -161,7 +161,7 @@ class ServedSettings(Settings):
     @classmethod
     def _name_a_variable(cls, value: Any) -> Any:
         if value is not None and not (isinstance(value, str) and _VARIABLE.fullmatch(value)):
-            # Not shown: who misreads the setting puts the key itself here.
+            # The value is not shown: users may put the key itself here by mistake.
             raise ValueError(
                 "expected the name of an environment variable in capitals, such as "
                 "OPENAI_API_KEY. Put the key itself into that variable, never into a "
@@ -229,7 +229,7 @@ class ServedSettings(Settings):
 def _split(value: Any) -> Any:
     try:
         parts = urlsplit(value) if isinstance(value, str) else None
-        # Looked at here, for a port that is none shows only when it is.
+        # urlsplit validates the port only on access.
         return parts if parts is None or parts.port is None or parts.port else None
     except ValueError:
         return None

@@ -1,4 +1,4 @@
-"""What answers took: requests, tokens, money; and how many could not be read."""
+"""Usage of a served model: requests, tokens, cost and unparsed answers."""
 
 from __future__ import annotations
 
@@ -13,20 +13,20 @@ _MILLION = 1e6
 
 @dataclass(slots=True)
 class Usage:
-    """What a solver's answers took so far; each answer counts once.
+    """Usage of a solver so far; each answer counts once.
 
     Attributes:
-        n_requests: Answers that this solver asked for and got.
-        n_kept: Answers that an earlier run, or another, had asked for.
-        n_retries: Tries beyond the first.
+        n_requests: Answers received by this solver.
+        n_kept: Answers from the cache.
+        n_retries: Retries.
         prompt_tokens: Tokens sent for `n_requests` answers.
         completion_tokens: Tokens of these answers.
         cost: Price of these tokens, in the currency of the settings' prices.
-        kept_cost: Price of the tokens of the answers that were kept.
-        n_uncounted: Answers whose tokens the endpoint did not count; they are not in the sums
-            of tokens, and in the cost as estimated.
-        n_lenient: Answers that were more than letters, and could be read.
-        n_unread: Answers from which no letter could be read: all options tie.
+        kept_cost: Price of the tokens of the answers from the cache.
+        n_uncounted: Answers without token counts; the sums of tokens lack them, and the cost
+            has an estimate.
+        n_lenient: Answers that were parsed leniently.
+        n_unread: Answers without any letter: all options tie.
     """
 
     n_requests: int = 0
@@ -41,7 +41,7 @@ class Usage:
     n_unread: int = 0
 
     def since(self, earlier: Usage) -> Usage:
-        """Return what came after an earlier state."""
+        """Return the usage since an earlier one."""
         return Usage(
             **{
                 one.name: getattr(self, one.name) - getattr(earlier, one.name)
@@ -50,7 +50,7 @@ class Usage:
         )
 
     def __str__(self) -> str:
-        """Return it in words; nothing where nothing was asked or found."""
+        """Return the usage as text; empty without requests and cached answers."""
         if not self.n_requests + self.n_kept:
             return ""
         parts = [
@@ -73,14 +73,14 @@ class Usage:
 
 
 class Meter:
-    """Counts what answers take, and holds them to the budget.
+    """Counts usage and enforces the budget.
 
     Args:
         settings: Prices and budget.
 
     Attributes:
-        usage: What was used so far.
-        latencies: Seconds that each answer took that was asked for.
+        usage: Usage so far.
+        latencies: Seconds per received answer.
     """
 
     def __init__(self, settings: ServedSettings) -> None:
@@ -92,25 +92,25 @@ class Meter:
         self.latencies: list[float] = []
 
     def may_ask(self, request: Request) -> bool:
-        """Tell whether the budget has room for a request beside those under way."""
+        """Return whether the budget allows a request in addition to pending ones."""
         limit = self._settings.max_cost
         spent = self.usage.cost + self.usage.kept_cost + self._reserved
         return limit is None or spent + self._estimate(request) <= limit
 
     @property
     def is_idle(self) -> bool:
-        """Whether no request is under way, so that what is spent is known."""
+        """Whether no request is pending, so that the cost is final."""
         return self._n_under_way == 0
 
     def reserve(self, request: Request) -> float:
-        """Set aside what a request may cost while it is under way, and return how much."""
+        """Reserve the maximum cost of a pending request, and return it."""
         amount = self._estimate(request)
         self._reserved += amount
         self._n_under_way += 1
         return amount
 
     def release(self, amount: float) -> None:
-        """Take back what was set aside."""
+        """Release a reservation."""
         self._reserved -= amount
         self._n_under_way -= 1
 
@@ -130,14 +130,14 @@ class Meter:
         usage.completion_tokens += reply.completion_tokens or 0
 
     def cost_of(self, request: Request, reply: Reply) -> float:
-        """Return the price of an answer's tokens, estimated where the endpoint did not count."""
+        """Return the price of an answer's tokens, estimated if the endpoint did not count them."""
         if reply.prompt_tokens is None:
             return self._estimate(request)
         return self._price(reply.prompt_tokens, reply.completion_tokens or 0)
 
     def _estimate(self, request: Request) -> float:
         answered = request.body.get(self._settings.max_tokens_name) or 0
-        # Languages and vocabularies differ: what was dear before may be so again.
+        # Token counts depend on language and vocabulary: assume at least the highest price so far.
         return max(self._dearest, self._price(request.likely_tokens, int(answered)))
 
     def _price(self, n_sent: int, n_answered: int) -> float:

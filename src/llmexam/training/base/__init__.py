@@ -1,1 +1,1 @@
-"""What every family that is trained by gradients builds on: loop, batches, checkpoints, trainee."""
+"""Shared base of families trained by gradients: loop, batching, callbacks, checkpoints."""

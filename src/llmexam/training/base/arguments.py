@@ -1,4 +1,4 @@
-"""Our settings in the words of transformers' Trainer."""
+"""Arguments of transformers' Trainer from our settings."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from llmexam.training.base.checkpoints import CHECKPOINT_FOLDER
 from llmexam.training.settings import TrainingSettings
 
 _SCHEDULES = {"linear": "linear", "cosine": "cosine", "constant": "constant_with_warmup"}
-# Two, because the newest may have been killed half-way.
+# Two, because the newest may be incomplete after a kill.
 _CHECKPOINTS_KEPT = 2
 
 
@@ -29,17 +29,17 @@ def training_arguments(
 ) -> Any:
     """Return the arguments of a Trainer.
 
-    Weights stay fp32: precision is that of autocast. Nothing is reported to services that happen
-    to be installed, and nothing is drawn on the screen; our callbacks do both.
+    Weights stay fp32; `precision` is that of autocast. The Trainer's own reporting and progress
+    bars are disabled, because our callbacks do both.
 
     Args:
-        settings: How to train.
-        folder: Where the model goes; checkpoints go to `folder/checkpoints`.
-        cls: The class of the arguments; those of sentence-transformers derive from the default.
-        overrides: Arguments of that class that win over ours.
+        settings: Training settings.
+        folder: Folder of the model; checkpoints are in `folder/checkpoints`.
+        cls: Class of the arguments; those of sentence-transformers derive from the default.
+        overrides: Arguments of that class that override ours.
 
     Raises:
-        SettingsError: The device is not there, or cannot do the precision.
+        SettingsError: The device is not available, or does not support the precision.
     """
     device = training_device(settings.device)
     precision = training_precision(settings.precision, device)
@@ -64,7 +64,7 @@ def training_arguments(
         "logging_strategy": "steps",
         "logging_steps": settings.log_every,
         "logging_first_step": True,
-        # A loss that is no number must be seen, not averaged away.
+        # The Trainer would otherwise replace NaN losses by the mean and hide them.
         "logging_nan_inf_filter": False,
         "report_to": "none",
         "disable_tqdm": True,
@@ -82,10 +82,10 @@ def training_arguments(
 
 
 def training_device(asked: Literal["auto", "cpu", "cuda"]) -> Literal["cpu", "cuda"]:
-    """Return where to train.
+    """Return the training device.
 
     Raises:
-        SettingsError: A GPU is asked for and there is none.
+        SettingsError: A GPU is requested and there is none.
     """
     if asked == "cuda" and not torch.cuda.is_available():
         raise SettingsError("device 'cuda' is set, but torch finds no GPU", field="device")
@@ -97,10 +97,10 @@ def training_device(asked: Literal["auto", "cpu", "cuda"]) -> Literal["cpu", "cu
 def training_precision(
     asked: Literal["auto", "fp32", "bf16", "fp16"], device: Literal["cpu", "cuda"]
 ) -> Literal["fp32", "bf16", "fp16"]:
-    """Return the precision of the arithmetic; `auto` is bf16 where it is fast.
+    """Return the precision of autocast; `auto` is bf16 on devices with fast bf16.
 
     Raises:
-        SettingsError: The device cannot do it.
+        SettingsError: The device does not support it.
     """
     if asked == "fp16":
         if device == "cpu":
@@ -113,13 +113,13 @@ def training_precision(
 
 
 def _named(settings: TrainingSettings, cls: type[Any]) -> dict[str, Any]:
-    """Return the arguments whose names changed with transformers 5."""
+    """Return the arguments whose names differ between transformers 4 and 5."""
     known = {field.name for field in fields(cls)}
     values: dict[str, Any] = {}
     if "warmup_ratio" in known:
         values["warmup_ratio"] = settings.warmup_ratio
     else:
-        # A number below 1 is a share of the steps, and 1 is one step.
+        # A number below 1 is a share of the steps; 1 and above is a number of steps.
         values["warmup_steps"] = min(settings.warmup_ratio, 1 - 1e-9)
     if settings.gradient_checkpointing:
         new, old = "activation_checkpointing", "gradient_checkpointing"

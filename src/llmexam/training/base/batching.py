@@ -1,8 +1,8 @@
-"""Which questions are trained on together, in which order.
+"""Batching and order of training questions.
 
-A step's questions are chosen first and then dealt to its passes and processes, so that one process
-with batches of 8, two with 4, and four passes of 2 take the same steps. Questions of about equal
-length share a step: attention and, for models that pad, everything else costs less.
+The questions of a step are chosen first and then distributed over its passes and processes, so that
+one process with batches of 8, two with 4, and four passes of 2 take the same steps. Questions of
+similar length share a step, which reduces padding and the cost of attention.
 """
 
 from __future__ import annotations
@@ -13,8 +13,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-# Questions are sorted by length within so many steps. Sorting them all would make each epoch's
-# steps the same, and their gradients biased to one length.
+# Questions are sorted by length within windows of this many steps. A full sort would repeat the
+# same steps in each epoch, and bias each gradient to one length.
 _BUCKET_STEPS = 16
 
 
@@ -22,9 +22,9 @@ class Draw(NamedTuple):
     """A question of a pass.
 
     Attributes:
-        epoch: Passes over all questions before this one.
+        epoch: The epoch, from 0.
         row: Index of the question.
-        counts: False for one that only fills up a process that would have none.
+        counts: False for a filler in a process that would have no question.
     """
 
     epoch: int
@@ -33,18 +33,18 @@ class Draw(NamedTuple):
 
 
 class BatchPlan:
-    """The passes of one process, epoch by epoch; a batch sampler for torch's DataLoader.
+    """Batch sampler for torch's DataLoader: the passes of one process, by epoch.
 
-    The plan depends on lengths, sizes, seed and epoch alone, so a training that is resumed in the
-    middle of an epoch finds the same passes.
+    The plan depends only on lengths, sizes, seed and epoch, so a training resumed in the middle
+    of an epoch gets the same passes.
 
     Args:
         n_tokens: Tokens of each question, all options together, shape `[n_questions]`.
         batch_size: Questions of one pass on one process.
-        n_passes: Passes of one step on one process.
-        n_processes: How many processes train together.
-        process: Which of them this is, from 0.
-        seed: Seed of the order.
+        n_passes: Passes of one step on one process (gradient accumulation).
+        n_processes: Number of processes.
+        process: Rank of this process.
+        seed: Random seed of the order.
     """
 
     def __init__(
@@ -66,11 +66,11 @@ class BatchPlan:
         self._epoch = 0
 
     def set_epoch(self, epoch: int) -> None:
-        """Choose the epoch that is iterated over."""
+        """Set the epoch of the next iteration."""
         self._epoch = epoch
 
     def __len__(self) -> int:
-        """Return the passes of an epoch on this process."""
+        """Return the number of passes per epoch on this process."""
         n_whole, n_rest = divmod(len(self._n_tokens), self._step_size)
         return n_whole * self._n_passes + -(-n_rest // (self._batch_size * self._n_processes))
 
@@ -82,7 +82,7 @@ class BatchPlan:
     def steps(self, epoch: int) -> list[NDArray[np.int64]]:
         """Return the questions of each step of an epoch, over all passes and processes.
 
-        All steps have the same number of questions but the last, which takes what is left.
+        All steps have the same number of questions, except a smaller last one.
         """
         draw = np.random.default_rng([self._seed, epoch])
         order = draw.permutation(len(self._n_tokens))
@@ -104,7 +104,7 @@ class BatchPlan:
         size = self._batch_size * self._n_processes
         for start in range(0, len(step), size):
             shared = step[start : start + size]
-            # Dealt like cards, longest first, so that no process waits long for the others.
+            # Distributed in turn, longest first, so that processes finish at about the same time.
             own = shared[self._process :: self._n_processes]
             if len(own):
                 yield [Draw(self._epoch, int(row), True) for row in own]

@@ -1,7 +1,7 @@
-"""Callbacks of every training: curve, moving average, dev grading, and the mark of a checkpoint.
+"""Callbacks of all trainings: curve, moving average, dev evaluation and checkpoint marker.
 
-Their order matters: the average is moved before it is graded, grades are kept before a checkpoint
-is saved, and the mark of a checkpoint comes last. `loop.py` puts them in order.
+Their order matters: the average is updated before it is evaluated, evaluations are recorded before
+a checkpoint is saved, and the marker of a checkpoint is written last. `loop.py` orders them.
 """
 
 from __future__ import annotations
@@ -39,13 +39,13 @@ AVERAGE_FILE = "average.safetensors"
 
 
 class CurveRecorder(transformers.TrainerCallback):
-    """Keeps what is measured, in memory, in `curve.jsonl` and with the tracker.
+    """Records the training curve in memory, in `curve.jsonl` and with the experiment tracker.
 
-    A resumed training keeps the points up to its checkpoint; later ones are measured again.
+    A resumed training keeps the points up to its checkpoint; later ones are recorded again.
 
     Args:
-        folder: Where the curve is kept.
-        tracker: Told of every point.
+        folder: Folder of `curve.jsonl`.
+        tracker: Receives every point.
     """
 
     def __init__(self, folder: Path, tracker: Tracker) -> None:
@@ -56,11 +56,11 @@ class CurveRecorder(transformers.TrainerCallback):
 
     @property
     def curve(self) -> tuple[CurvePoint, ...]:
-        """The points, by rising step."""
+        """The points, by step."""
         return tuple(CurvePoint(step, dict(self._points[step])) for step in sorted(self._points))
 
     def add(self, step: int, values: dict[str, float]) -> None:
-        """Keep what was measured at a step, beside what is known of it."""
+        """Record values at a step, merged with earlier values of that step."""
         self._points.setdefault(step, {}).update(values)
         if not is_first_process():
             return
@@ -70,7 +70,7 @@ class CurveRecorder(transformers.TrainerCallback):
         self._tracker.log(step, values)
 
     def restore(self, step: int) -> None:
-        """Drop the points after a step; at step 0 the curve starts empty."""
+        """Drop the points after a step; step 0 drops all."""
         self._points = {
             at: values for at, values in read_curve_file(self._path).items() if at <= step
         }
@@ -85,7 +85,7 @@ class CurveRecorder(transformers.TrainerCallback):
         self.restore(state.global_step)
 
     def on_step_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
-        """Log before each checkpoint: the mean loss then starts there, resumed or not."""
+        """Log before each checkpoint, so that the running mean of the loss restarts there."""
         control.should_log = control.should_log or control.should_save
 
     def on_epoch_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
@@ -95,7 +95,7 @@ class CurveRecorder(transformers.TrainerCallback):
     def on_log(
         self, args: Any, state: Any, control: Any, logs: dict[str, Any] | None = None, **kwargs: Any
     ) -> None:
-        """Keep loss, learning rate and gradient norm.
+        """Record loss, learning rate and gradient norm.
 
         Raises:
             ModelError: The loss is not a number.
@@ -110,13 +110,13 @@ class CurveRecorder(transformers.TrainerCallback):
             )
         names = ("loss", "learning_rate", "grad_norm")
         values = {name: float(logs[name]) for name in names if name in logs}
-        # A gradient can overflow in fp16; the scaler skips that step.
+        # In fp16 a gradient can overflow; the loss scaler skips such a step.
         values = {name: value for name, value in values.items() if math.isfinite(value)}
         self.add(state.global_step, {**values, "seconds": time.perf_counter() - self._began})
 
 
 class AverageKeeper(transformers.TrainerCallback):
-    """Updates the average of the weights after each step, and saves it in the checkpoints.
+    """Updates the moving average of the weights after each step, and saves it in checkpoints.
 
     Args:
         average: The average.
@@ -132,7 +132,7 @@ class AverageKeeper(transformers.TrainerCallback):
         self._average.load(checkpoint_path(self._folder, step) / AVERAGE_FILE)
 
     def on_train_begin(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
-        """Load the average of the checkpoint that is resumed."""
+        """Load the average of the resumed checkpoint."""
         if state.global_step:
             self.restore(state.global_step)
 
@@ -147,24 +147,22 @@ class AverageKeeper(transformers.TrainerCallback):
 
 
 class DevGrading(transformers.TrainerCallback, ExportableState):
-    """Grades the dev questions while training, keeps the best weights, and stops early.
+    """Evaluates the dev questions during training, keeps the best weights, and stops early.
 
-    The best step is the one with the best value of the primary metric; among equals, the one with
-    the lowest loss. Grading
-    draws no random numbers that the training would draw. It is done by one process; the others
-    are told.
+    The best step has the best value of the primary metric; ties go to the lowest loss. Evaluation
+    preserves the random state of the training. One process evaluates and broadcasts the result.
 
     Args:
-        dev: The dev questions, how they are scored, and the loss of such scores.
+        dev: The dev questions, with functions for their scores and loss.
         settings: `evaluate_every` and `patience`.
-        best: Where the best weights are kept.
-        recorder: Told of the metric, such as `dev_map_at_3`, and of `dev_loss`.
-        average: Graded and kept in place of the weights, if given.
-        folder: The folder of the training.
+        best: Store of the best weights.
+        recorder: Receives the metric, such as `dev_map_at_3`, and `dev_loss`.
+        average: Evaluated and stored in place of the weights, if given.
+        folder: The training folder.
 
     Attributes:
-        best_step: The best step so far; 0 before the first grading.
-        best_value: Its value of the metric; None before the first grading.
+        best_step: The best step so far; 0 before the first evaluation.
+        best_value: Its value of the metric; None before the first evaluation.
         stopped: Whether the training was stopped early.
     """
 
@@ -193,15 +191,15 @@ class DevGrading(transformers.TrainerCallback, ExportableState):
         self.stopped = False
 
     def state(self) -> dict[str, Any]:
-        """Return what a checkpoint keeps of the grading."""
+        """Return the state to save in a checkpoint."""
         names = ("best_step", "best_value", "n_worse", "graded_step", "stopped")
         kept = {name: getattr(self, name) for name in names}
-        # JSON has no infinity.
+        # JSON has no infinity, the initial value.
         kept["best_loss"] = self.best_loss if math.isfinite(self.best_loss) else None
         return {"args": {}, "attributes": kept}
 
     def restore(self, step: int) -> None:
-        """Load what the checkpoint of a step keeps."""
+        """Load the state from the checkpoint of a step."""
         for name, value in read_callback_values(
             checkpoint_path(self._folder, step), type(self).__name__
         ).items():
@@ -209,12 +207,12 @@ class DevGrading(transformers.TrainerCallback, ExportableState):
             setattr(self, name, unset if value is None else value)
 
     def on_train_begin(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
-        """Load what the checkpoint that is resumed keeps."""
+        """Load the state of the resumed checkpoint."""
         if state.global_step:
             self.restore(state.global_step)
 
     def on_step_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
-        """Grade if it is due; the last step of an epoch ends before its checkpoint is saved."""
+        """Evaluate if due; at the end of an epoch this runs before its checkpoint is saved."""
         every = self._settings.evaluate_every
         if every:
             due = state.global_step % every == 0
@@ -223,12 +221,12 @@ class DevGrading(transformers.TrainerCallback, ExportableState):
         if due or state.global_step >= state.max_steps or control.should_training_stop:
             self.grade(state.global_step)
             if self.stopped:
-                # With a checkpoint, so that a resumed training knows of the stop.
+                # Save a checkpoint, so that a resumed training also stops here.
                 control.should_training_stop = True
                 control.should_save = True
 
     def on_save(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
-        """Remove weights that no checkpoint names as the best."""
+        """Delete best weights that no checkpoint refers to."""
         if is_first_process():
             name = type(self).__name__
             steps = {
@@ -238,7 +236,7 @@ class DevGrading(transformers.TrainerCallback, ExportableState):
             self._best.prune({*steps, self.best_step})
 
     def grade(self, step: int) -> None:
-        """Grade the dev questions after a step; a step is graded once."""
+        """Evaluate the dev questions after a step, once per step."""
         if step == self.graded_step:
             return
         self.graded_step = step
@@ -266,17 +264,17 @@ class DevGrading(transformers.TrainerCallback, ExportableState):
 
 
 class CheckpointMark(transformers.TrainerCallback):
-    """Marks each checkpoint as complete once all of it is written. The last of the callbacks.
+    """Marks each checkpoint as complete. It must be the last callback.
 
     Args:
-        folder: The folder of the training.
+        folder: The training folder.
     """
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
 
     def on_save(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
-        """Write the mark, after every process has written its part."""
+        """Write the marker, after every process has written its part."""
         wait_for_all()
         if is_first_process():
             mark_complete(checkpoint_path(self._folder, state.global_step))

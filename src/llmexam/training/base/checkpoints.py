@@ -1,4 +1,4 @@
-"""Checkpoints to resume from: one is complete if its mark is there and every file has its size."""
+"""Checkpoints: one is complete if it has a marker and all files have the recorded sizes."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ _PREFIX = "checkpoint-"
 
 
 def mark_complete(checkpoint: Path) -> None:
-    """Write the mark of a checkpoint, last of all: the sizes of its files, now on the disk.
+    """Sync a checkpoint's files to disk and write its marker, which lists their sizes.
 
     Args:
-        checkpoint: The folder of the checkpoint.
+        checkpoint: The checkpoint folder.
     """
     sizes = _sizes(checkpoint)
     for name in sizes:
@@ -31,7 +31,7 @@ def mark_complete(checkpoint: Path) -> None:
 
 
 def is_complete(checkpoint: Path) -> bool:
-    """Return whether a checkpoint was written to its end and has not changed since."""
+    """Return whether a checkpoint is complete and unchanged."""
     try:
         told = json.loads((checkpoint / MARK_FILE).read_text("utf-8"))
     except (OSError, ValueError):
@@ -40,12 +40,12 @@ def is_complete(checkpoint: Path) -> bool:
 
 
 def newest_checkpoint(folder: Path) -> Path | None:
-    """Return the newest complete checkpoint of a training, or None where there is none.
+    """Return the newest complete checkpoint of a training, or None.
 
-    Incomplete checkpoints are removed, by the first process if there are several.
+    The first process deletes incomplete checkpoints.
 
     Args:
-        folder: The folder of the training; its checkpoints are in `folder/checkpoints`.
+        folder: The training folder, with checkpoints in `folder/checkpoints`.
     """
     complete = complete_checkpoints(folder)
     if is_first_process():
@@ -62,16 +62,16 @@ def complete_checkpoints(folder: Path) -> list[Path]:
 
 
 def checkpoint_path(folder: Path, step: int) -> Path:
-    """Return where the checkpoint of a step is."""
+    """Return the path of the checkpoint of a step."""
     return folder / CHECKPOINT_FOLDER / f"{_PREFIX}{step}"
 
 
 def read_callback_values(checkpoint: Path, name: str) -> dict[str, Any]:
-    """Return what a callback of ours kept in a checkpoint; empty if nothing.
+    """Return the saved state of one of our callbacks; empty if there is none.
 
     Args:
-        checkpoint: The folder of the checkpoint.
-        name: Name of the callback's class.
+        checkpoint: The checkpoint folder.
+        name: Class name of the callback.
     """
     told = json.loads((checkpoint / "trainer_state.json").read_text("utf-8"))
     kept = told.get("stateful_callbacks", {}).get(name, {})

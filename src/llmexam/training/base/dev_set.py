@@ -1,4 +1,4 @@
-"""The dev questions of a training: how they are scored, and the loss of their scores."""
+"""The dev questions of a training, with their scores and loss."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def choice_loss(scores: ScoreMatrix, exam: Exam) -> float:
 
 
 def binary_loss(scores: ScoreMatrix, exam: Exam) -> float:
-    """Return the mean over questions of the cross-entropy of right or wrong, option by option."""
+    """Return the mean over questions of the mean binary cross-entropy of options."""
     right = np.arange(scores.values.shape[1]) == exam.answers[:, None]
     signed = np.where(right, scores.values, -scores.values).astype(np.float64)
     each = np.where(scores.present, np.logaddexp(0.0, -signed), 0.0)
@@ -31,18 +31,18 @@ def binary_loss(scores: ScoreMatrix, exam: Exam) -> float:
 
 
 def dev_loss(objective: Literal["softmax", "binary"]) -> DevLoss:
-    """Return the loss of dev scores that training lowers, without label smoothing."""
+    """Return the dev loss of an objective, without label smoothing."""
     return choice_loss if objective == "softmax" else binary_loss
 
 
 @dataclass(frozen=True, slots=True)
 class DevSet:
-    """The questions that choose the best step.
+    """The questions that select the best step.
 
     Attributes:
         exam: The questions, with answers.
-        score: Scores them by the weights that the model has when it is called.
-        loss: The loss of such scores.
+        score: Returns their scores under the current weights.
+        loss: Returns the loss of scores.
     """
 
     exam: Exam

@@ -1,4 +1,4 @@
-"""What a training would take, for the families that time a few steps of it."""
+"""Estimates of a training's cost from a few timed steps."""
 
 from __future__ import annotations
 
@@ -24,12 +24,12 @@ AnyTraining = TypeVar("AnyTraining", bound=TrainingSettings)
 
 
 class StepWatch(transformers.TrainerCallback):
-    """Measures time and memory of each step.
+    """Callback that measures time and memory of each step.
 
     Attributes:
         seconds: Time of each step.
-        peak: Most memory held at the end of one, in bytes.
-        losses: Loss of each step, where every step is logged.
+        peak: Maximum memory at the end of a step, in bytes.
+        losses: Loss of each step, if every step is logged.
     """
 
     def __init__(self) -> None:
@@ -40,7 +40,7 @@ class StepWatch(transformers.TrainerCallback):
 
     @property
     def mean_seconds(self) -> float:
-        """Time of a step; the first one, which makes the optimiser's moments, is left out."""
+        """Mean time per step, without the first one, which allocates the optimiser's state."""
         timed = self.seconds[1:] or self.seconds
         return sum(timed) / len(timed)
 
@@ -60,7 +60,7 @@ class StepWatch(transformers.TrainerCallback):
     def on_log(
         self, args: Any, state: Any, control: Any, logs: dict[str, Any] | None = None, **kwargs: Any
     ) -> None:
-        """Keep the loss."""
+        """Record the loss."""
         if logs and "loss" in logs:
             self.losses.append(float(logs["loss"]))
 
@@ -70,12 +70,12 @@ def time_steps(
     make_trainer: Callable[[AnyTraining, Path], transformers.Trainer],
     **changes: Any,
 ) -> StepWatch:
-    """Return what a few steps of a training take; nothing of them is kept.
+    """Run a few training steps in a temporary folder, and return their measurements.
 
     Args:
-        settings: How to train.
-        make_trainer: Makes the Trainer of such settings, for a folder.
-        **changes: Settings of the trial that differ.
+        settings: Training settings.
+        make_trainer: Creates the Trainer for settings and a folder.
+        **changes: Settings to change in the trial.
     """
     watch = StepWatch()
     with undisturbed(), tempfile.TemporaryDirectory() as place:
@@ -92,12 +92,12 @@ def time_steps(
 def count_steps(
     n_rows: int, settings: TrainingSettings, *, n_processes: int = 1
 ) -> tuple[int, int]:
-    """Return the steps of all epochs, and of one.
+    """Return the number of steps of all epochs, and of one.
 
     Args:
-        n_rows: What an epoch goes through once, such as questions.
-        settings: How to train.
-        n_processes: How many processes train together.
+        n_rows: Number of examples per epoch.
+        settings: Training settings.
+        n_processes: Number of processes.
     """
     size = settings.batch_size * settings.gradient_accumulation * n_processes
     of_epoch = max(1, math.ceil(n_rows / size))

@@ -1,4 +1,4 @@
-"""A training from questions to a model's folder; a family gives model, data, loss and card."""
+"""Base of gradient trainers: a family provides model, data, loss and card fields."""
 
 from __future__ import annotations
 
@@ -33,20 +33,20 @@ AnyTraining = TypeVar("AnyTraining", bound=TrainingSettings)
 
 @dataclass(frozen=True, slots=True)
 class Prepared:
-    """What a family gives for one training.
+    """Components that a family provides for one training.
 
     Attributes:
         trainer: A Trainer with model, data, loss and optimiser.
-        source: The weights that the training begins with.
-        card: Fields of `ModelCard` that the family knows.
+        source: The initial weights.
+        card: Fields of `ModelCard` set by the family.
         save: Writes the trained model into a folder.
         dev: The dev questions, or None.
-        grade_before: Whether the dev questions are scored before the training, too; a new head
-            would give chance.
-        merge: Merges adapters into the weights, after the training.
-        measure: Further figures of the present weights, for the card.
+        grade_before: Whether to score the dev questions also before training; pointless with a
+            new head, which is at chance.
+        merge: Merges adapters into the weights after training.
+        measure: Returns further metrics of the current weights, for the card.
         tokenizer: Saved beside the model, if given.
-        notes: What a person should know, such as how much was cut.
+        notes: Notes for the user, such as the amount of truncation.
     """
 
     trainer: transformers.Trainer
@@ -62,7 +62,7 @@ class Prepared:
 
 
 class GradientTrainer(ABC, Generic[AnyTraining]):
-    """Base of the trainers whose models are trained by gradients; see `protocol.Trainer`."""
+    """Base class of gradient trainers; see `protocol.Trainer`."""
 
     settings_class: ClassVar[type[TrainingSettings]]
     needs_answers: ClassVar[bool] = True
@@ -73,18 +73,18 @@ class GradientTrainer(ABC, Generic[AnyTraining]):
 
     @abstractmethod
     def prepare(self, train: Exam, dev: Exam | None, folder: Path, *, resume: bool) -> Prepared:
-        """Return model, data, loss and card of a training."""
+        """Return model, data, loss and card fields of a training."""
 
     @abstractmethod
     def estimate(self, train: Exam) -> Estimate:
-        """Return what training would take, from the data and a few timed steps."""
+        """Return an estimate of the training's cost, from the data and a few timed steps."""
 
     def check_machine(self) -> None:
-        """Check that this machine has what the training needs; no model is read.
+        """Check packages, device and precision without loading a model.
 
         Raises:
             MissingDependencyError: A package that a setting needs is not installed.
-            SettingsError: The device is not there, or cannot do the precision.
+            SettingsError: The device is not available, or does not support the precision.
         """
         training_precision(self.settings.precision, training_device(self.settings.device))
         if self.settings.lora is not None and find_spec("peft") is None:
@@ -100,9 +100,9 @@ class GradientTrainer(ABC, Generic[AnyTraining]):
         tracker: Tracker,
         resume: bool = True,
     ) -> TrainedModel:
-        """Train, and leave the best weights in `folder`; see `Trainer.fit`.
+        """Train, and write the best weights to `folder`; see `Trainer.fit`.
 
-        Of several processes only the first one grades and writes.
+        With several processes, only the first one evaluates and writes.
         """
         if resume and (done := read_trained_model(folder)) is not None:
             return done
@@ -144,7 +144,7 @@ class GradientTrainer(ABC, Generic[AnyTraining]):
 
 
 def _figures(made: Prepared, scores: ScoreMatrix | None) -> dict[str, float]:
-    """Return the primary metric of dev scores, and what the family measures beside it."""
+    """Return the primary metric of dev scores, and the family's further metrics."""
     found: dict[str, float] = {}
     if made.dev is not None and scores is not None:
         found = dev_values(made.dev.exam, scores)

@@ -1,4 +1,4 @@
-"""What the trainers of sentence-transformers need: exact gradients and small checkpoints."""
+"""Adapter for trainers of sentence-transformers: exact gradients and small checkpoints."""
 
 from __future__ import annotations
 
@@ -20,24 +20,24 @@ def library_arguments(
     """Return the arguments of a trainer of sentence-transformers; see `training_arguments`."""
     warmup: dict[str, Any] = {}
     if int(transformers.__version__.partition(".")[0]) >= 5:
-        # The class still has the old name, which it warns of.
+        # The class still uses an old argument name and warns about it.
         warmup = {"warmup_ratio": None, "warmup_steps": min(settings.warmup_ratio, 1 - 1e-9)}
     return training_arguments(settings, folder, cls=cls, **warmup, **overrides)
 
 
 class SmallCheckpoints:
-    """Put before a Trainer: checkpoints hold the weights that are trained, and no others.
+    """Trainer mixin: checkpoints contain only the trained weights.
 
-    The trainers of sentence-transformers save a whole model with its page, and load it by way of
-    a second model in memory, which knows nothing of adapters. Their losses are means over a
-    pass, which transformers' Trainer takes for means over a step, because their models take any
-    keyword: with gradient accumulation the gradient would be as many times too large.
+    The trainers of sentence-transformers save a whole model with its page, and load it through a
+    second model in memory, without adapters. Their losses are means over a pass, but because
+    their models accept `**kwargs`, transformers' Trainer treats them as means over a step: with
+    gradient accumulation, the gradient would be too large by the number of passes.
     """
 
     loss_is_scaled_for_ga: bool | None = False
 
     def add_model_card_callback(self, default_args_dict: dict[str, Any]) -> None:
-        """Add nothing: our card and page are written at the end."""
+        """Do nothing, because our card and page are written at the end."""
 
     def _save(self: Any, output_dir: str | None = None, state_dict: Any = None) -> None:
         folder = Path(output_dir or self.args.output_dir)

@@ -1,4 +1,4 @@
-"""One training from its first step, or from a checkpoint, to its best weights."""
+"""The training loop: from the first step or a checkpoint to the best weights."""
 
 from __future__ import annotations
 
@@ -31,13 +31,13 @@ from llmexam.training.settings import TrainingSettings
 
 @dataclass(frozen=True, slots=True)
 class Trained:
-    """How a training went; the model has its best weights.
+    """Result of a training; the model has the best weights.
 
     Attributes:
-        curve: What was measured, by rising step.
-        best_step: The step whose weights the model has.
-        dev_scores: Scores of the dev questions by these weights; None where there are none.
-        stopped_early: Whether patience ended it.
+        curve: The training curve, by step.
+        best_step: The step of the model's weights.
+        dev_scores: Dev scores of these weights; None without dev questions.
+        stopped_early: Whether early stopping ended it.
     """
 
     curve: tuple[CurvePoint, ...]
@@ -55,26 +55,26 @@ def run_training(
     dev: DevSet | None = None,
     resume: bool = True,
 ) -> Trained:
-    """Train until the end, from the newest complete checkpoint if there is one.
+    """Train until the end, resuming from the newest complete checkpoint if there is one.
 
-    Afterwards the model of the trainer has the best weights by the dev questions; without them
-    the moving average, or the last weights. Checkpoints and best weights stay on disk, for a
-    training may be stopped before its result is written: `write_trained_model` removes them.
+    Afterwards the model has the best weights by the dev questions; without dev questions the
+    moving average, or the last weights. Checkpoints and best weights stay on disk, because the
+    process may be killed before its result is written; `write_trained_model` deletes them.
 
     Args:
-        trainer: Made with `training_arguments` for this folder.
-        folder: The folder of the training.
-        settings: How to train.
-        tracker: Told of every point of the curve.
-        dev: What to grade while training, or None.
-        resume: Resume from a checkpoint; if not, existing checkpoints are removed.
+        trainer: Created with `training_arguments` for this folder.
+        folder: The training folder.
+        settings: Training settings.
+        tracker: Receives every point of the curve.
+        dev: Dev questions to evaluate during training, or None.
+        resume: Resume from a checkpoint; otherwise existing checkpoints are deleted.
 
     Raises:
-        ModelError: The loss is not a number, or weights have 16 bits.
+        ModelError: The loss is NaN, or trained weights have 16 bits.
     """
     model: Any = trainer.model
     if not trainer.is_deepspeed_enabled:
-        # DeepSpeed keeps 32-bit copies of what it trains.
+        # DeepSpeed keeps 32-bit master copies of trained weights.
         require_full_precision(model)
     if not resume:
         _forget(folder)
@@ -91,7 +91,7 @@ def run_training(
             dev, settings, best=best, recorder=recorder, folder=folder, average=average
         )
         callbacks.append(grading)
-    # Saving a checkpoint would draw a bar of its own, and the printer writes to stdout.
+    # Saving a checkpoint would draw a progress bar, and PrinterCallback writes to stdout.
     transformers.utils.logging.disable_progress_bar()  # type: ignore[no-untyped-call]
     trainer.remove_callback(PrinterCallback)
     for callback in [*callbacks, bar, CheckpointMark(folder)]:
@@ -104,12 +104,12 @@ def run_training(
 
 
 def _train(trainer: transformers.Trainer, checkpoint: Path | None, callbacks: list[Any]) -> int:
-    """Run the remaining steps, and return how many there are in all."""
+    """Run the remaining steps, and return the total number of steps."""
     if checkpoint is not None:
         told = transformers.TrainerState.load_from_json(str(checkpoint / "trainer_state.json"))
         kept = told.stateful_callbacks.get(DevGrading.__name__, {}).get("attributes", {})
         if kept.get("stopped") or told.global_step >= told.max_steps:
-            # The loop would run a step before it saw that it is at its end.
+            # At the last step, the Trainer's loop would still run one step before stopping.
             trainer._load_from_checkpoint(str(checkpoint))
             for callback in callbacks:
                 callback.restore(told.global_step)
@@ -126,7 +126,7 @@ def _result(
     best: BestWeights,
     average: Average | None,
 ) -> Trained:
-    wait_for_all()  # the first process has written the best weights by then
+    wait_for_all()  # the first process has written the best weights by now
     if grading is None or dev is None:
         if average is not None:
             average.apply()

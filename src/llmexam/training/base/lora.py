@@ -1,4 +1,4 @@
-"""Low-rank adapters (arXiv 2106.09685): put into a model for training, and merged after it."""
+"""LoRA adapters (arXiv 2106.09685): added for training, and merged afterwards."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ from llmexam.training.settings import TrainingSettings
 
 
 def apply_lora(model: nn.Module, settings: TrainingSettings, head_names: Sequence[str]) -> None:
-    """Put adapters into a model, in place; only they and the head are trained from then on.
+    """Add adapters to a model in place, and freeze all weights but theirs and the head's.
 
-    The model keeps its class, so saving a checkpoint saves all of it. Nothing happens where the
-    settings have no `lora`.
+    The model keeps its class, so that checkpoints contain all of it. Without `lora` in the
+    settings, the model is unchanged.
 
     Args:
         model: The model.
-        settings: How to train.
-        head_names: Modules that are trained whole.
+        settings: Training settings.
+        head_names: Modules that are fully trained.
 
     Raises:
         MissingDependencyError: peft is not installed.
@@ -63,7 +63,7 @@ def apply_lora(model: nn.Module, settings: TrainingSettings, head_names: Sequenc
 
 
 def merge_lora(model: nn.Module) -> None:
-    """Add the adapters to the weights, in place, and take them out; nothing without adapters."""
+    """Merge adapters into the weights in place; no effect without adapters."""
     try:
         from peft.tuners.tuners_utils import BaseTunerLayer
     except ModuleNotFoundError:

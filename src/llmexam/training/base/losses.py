@@ -1,10 +1,9 @@
-"""Losses that are means over the questions of a step, however many passes it is made of.
+"""Losses as means over the questions of a step, independent of gradient accumulation.
 
-transformers' Trainer leaves out the division by the number of passes for models whose forward
-takes `**kwargs`, which the heads for classification and multiple choice do without counting: the
-loss and the gradient are then as many times too large. A `compute_loss_func` is told how many
-labels the whole step has, over all passes and processes, so that the mean is exact even where
-passes differ in size.
+transformers' Trainer does not divide by the number of passes if a model's forward accepts
+`**kwargs`, as heads for classification and multiple choice do: loss and gradient are then too
+large by that factor. A `compute_loss_func` receives the number of labels of the whole step, over
+all passes and processes, so that the mean is exact even if passes differ in size.
 """
 
 from __future__ import annotations
@@ -20,21 +19,21 @@ NO_LABEL = -100
 """Label of a question that has no loss, such as one that only fills up a process."""
 
 StepLoss = Callable[..., Tensor]
-# Takes logits, labels and label smoothing; returns the loss of each question.
+# Maps logits, labels and label smoothing to the loss of each question.
 Losses = Callable[[Tensor, Tensor, float], Tensor]
 
 
 def choice_objective(
     objective: Literal["softmax", "binary"], label_smoothing: float = 0.0
 ) -> StepLoss:
-    """Return the loss of a step, to give to a Trainer as `compute_loss_func`.
+    """Return the loss of a step, as the Trainer's `compute_loss_func`.
 
-    It is the mean over the questions of the step; one whose label is negative has no loss.
+    It is the mean over the questions of the step; questions with a negative label are ignored.
 
     Args:
-        objective: softmax: cross-entropy over the options; binary: the mean over the options of
-            the cross-entropy of right or wrong.
-        label_smoothing: Share given to the wrong options, in equal parts.
+        objective: softmax: cross-entropy over the options; binary: mean binary cross-entropy of
+            the options.
+        label_smoothing: Probability of the wrong options, in equal parts.
     """
     losses = softmax_losses if objective == "softmax" else binary_losses
 
@@ -50,7 +49,7 @@ def choice_objective(
 def total_loss(
     losses: Losses, logits: Tensor, labels: Tensor, label_smoothing: float = 0.0
 ) -> Tensor:
-    """Return the sum of the questions' losses; a question with a negative label has none.
+    """Return the sum of the questions' losses; negative labels are ignored.
 
     Args:
         losses: `softmax_losses` or `binary_losses`.

@@ -1,4 +1,4 @@
-"""What of a model is trained, and how fast: learning rates by layer, freezing, dropout."""
+"""Optimiser: learning rates by layer, freezing and dropout."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from torch import nn
 from llmexam.errors import SettingsError
 from llmexam.training.settings import TrainingSettings
 
-# `encoder.layer.3.` (BERT and its kin), `layers.3.` (ModernBERT), `transformer.layer.3.`.
+# `encoder.layer.3.` (BERT family), `layers.3.` (ModernBERT), `transformer.layer.3.`.
 _LAYER = re.compile(r"(?:^|\.)(?:layer|layers|block|blocks|h)\.(\d+)(?:\.|$)")
 _EMBEDDINGS = re.compile(r"(?:^|\.)\w*(?:embeddings?|embed_tokens|shared|wte|wpe)(?:\.|$)")
 
@@ -20,11 +20,11 @@ _EMBEDDINGS = re.compile(r"(?:^|\.)\w*(?:embeddings?|embed_tokens|shared|wte|wpe
 def create_optimiser(
     model: nn.Module, settings: TrainingSettings, head_names: Sequence[str]
 ) -> torch.optim.AdamW:
-    """Return AdamW over the groups of `parameter_groups`, to give to a Trainer.
+    """Return AdamW over the groups of `parameter_groups`, for a Trainer.
 
     >>> # Trainer(..., optimizers=(create_optimiser(model, settings, ["classifier"]), None))
     """
-    # fused: one pass over the weights in place of ten, four times as fast on a CPU.
+    # fused: one pass over the weights instead of ten, four times as fast on a CPU.
     return torch.optim.AdamW(
         parameter_groups(model, settings, head_names), lr=settings.learning_rate, fused=True
     )
@@ -33,21 +33,21 @@ def create_optimiser(
 def parameter_groups(
     model: nn.Module, settings: TrainingSettings, head_names: Sequence[str]
 ) -> list[dict[str, Any]]:
-    """Return groups for AdamW: parameters that share a learning rate and a weight decay.
+    """Return parameter groups for AdamW with layer-wise learning rate decay.
 
-    The highest layer and what lies above it, but for the head, get `learning_rate`; each layer
-    below gets that of the one above times `layer_decay`, and the embeddings are below all.
-    Biases, norms and other vectors are not decayed.
+    The top layer and everything above it except the head gets `learning_rate`; each lower layer
+    gets that of the layer above times `layer_decay`, and embeddings come below all layers.
+    Biases, norms and other vectors have no weight decay.
 
     Args:
         model: The model.
-        settings: How to train.
-        head_names: Names of the modules that are new, such as `classifier`; a parameter belongs
-            to the head if one of them is a part of its name.
+        settings: Training settings.
+        head_names: Names of new modules, such as `classifier`; a parameter belongs to the head
+            if one of them is a part of its name.
 
     Raises:
-        SettingsError: `layer_decay` is asked for and the model has no layers of a known name, or
-            nothing is left to train.
+        SettingsError: `layer_decay` is set and no layer names are recognised, or no parameter
+            is left to train.
     """
     n_layers = count_layers(model)
     if settings.layer_decay < 1 and not n_layers:
@@ -75,20 +75,20 @@ def parameter_groups(
 
 
 def count_layers(model: nn.Module) -> int:
-    """Return how many layers a model has, by the usual names; 0 where none has such a name."""
+    """Return the number of layers, by the usual names; 0 if none is recognised."""
     found = [_LAYER.search(name) for name, _ in model.named_parameters()]
     return max((int(match.group(1)) + 1 for match in found if match), default=0)
 
 
 def freeze(model: nn.Module, settings: TrainingSettings) -> None:
-    """Leave the token embeddings and the lowest layers as they are, if the settings say so.
+    """Freeze the token embeddings and the lowest layers, according to the settings.
 
     Args:
-        model: The model; parameters that are frozen get `requires_grad = False`.
+        model: The model; frozen parameters get `requires_grad = False`.
         settings: `freeze_embeddings` and `freeze_layers`.
 
     Raises:
-        SettingsError: The model has no embeddings or layers of a known name, or too few.
+        SettingsError: Embeddings or layer names are not recognised, or there are too few layers.
     """
     n_layers = count_layers(model)
     if settings.freeze_layers and not n_layers:
@@ -111,25 +111,25 @@ def freeze(model: nn.Module, settings: TrainingSettings) -> None:
 
 
 def set_dropout(model: nn.Module, dropout: float | None) -> None:
-    """Give every dropout of a model this rate; None leaves the model's own.
+    """Set the rate of every dropout of a model; None keeps the model's own.
 
     Args:
         model: The model.
-        dropout: Share of the values that are dropped in training.
+        dropout: Dropout rate.
     """
     if dropout is None:
         return
     for module in model.modules():
         if isinstance(module, nn.Dropout):
             module.p = dropout
-        # Attention kernels take the rate as a number.
+        # Attention kernels take the rate from a number instead of a module.
         for name in ("attention_dropout", "dropout_prob", "dropout"):
             if isinstance(getattr(module, name, None), float):
                 setattr(module, name, dropout)
 
 
 def _depth(name: str, n_layers: int) -> int:
-    """Return how high a parameter lies: 0 for embeddings, `n_layers` for the top and above."""
+    """Return the depth of a parameter: 0 for embeddings, `n_layers` for the top and above."""
     layer = _LAYER.search(name)
     if layer:
         return int(layer.group(1)) + 1

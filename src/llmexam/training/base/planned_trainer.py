@@ -18,16 +18,16 @@ from llmexam.training.settings import TrainingSettings
 
 
 class PlannedTrainer(transformers.Trainer):
-    """Trains on questions in the order of a plan; a family puts a pass together in `collate`.
+    """Trainer with the order of a `BatchPlan`; a family builds passes in `collate`.
 
     Args:
         model: The model, ready to be trained.
-        settings: How to train.
-        folder: The folder of the training.
+        settings: Training settings.
+        folder: The training folder.
         n_tokens: Tokens of each question, shape `[n_questions]`.
-        loss: The loss of a step. With it the Trainer counts the labels of a whole step.
-        optimiser: The optimiser; None where DeepSpeed makes it.
-        **overrides: Arguments of the Trainer that replace ours.
+        loss: The loss of a step. With it, the Trainer counts the labels of a whole step.
+        optimiser: The optimiser; None if DeepSpeed creates it.
+        **overrides: Arguments of the Trainer that override ours.
     """
 
     def __init__(
@@ -62,17 +62,17 @@ class PlannedTrainer(transformers.Trainer):
         self.add_callback(_PlanEpochs(self.plan, settings.gradient_accumulation))
 
     def use_plan(self, plan: Any) -> None:
-        """Train on other passes: a batch sampler whose batches are of `Draw`."""
+        """Replace the plan by another batch sampler of `Draw`."""
         self.plan = plan
 
     def collate(self, draws: Sequence[Draw]) -> dict[str, Any]:
-        """Return one pass as the model takes it, with its `labels`."""
+        """Return the model inputs of one pass, with `labels`."""
         raise NotImplementedError
 
     def get_train_dataloader(self) -> DataLoader[Any]:
-        """Return the passes of this process.
+        """Return the data loader of this process.
 
-        accelerate is not asked to prepare it: the plan deals the questions to the processes.
+        It is not prepared by accelerate, because the plan distributes questions over processes.
         """
         return DataLoader(
             self.train_dataset,  # type: ignore[arg-type]
@@ -83,7 +83,7 @@ class PlannedTrainer(transformers.Trainer):
 
 
 class _Draws(Dataset[Draw]):
-    """As many items as there are questions; what is drawn is put together by `collate`."""
+    """Dataset that returns its indices; `collate` builds the inputs from the draws."""
 
     def __init__(self, n_questions: int) -> None:
         self._n_questions = n_questions
@@ -96,13 +96,13 @@ class _Draws(Dataset[Draw]):
 
 
 class _PlanEpochs(transformers.TrainerCallback):
-    """Tells the plan which epoch begins; the Trainer does so only for samplers it wrapped."""
+    """Sets the epoch of the plan; the Trainer does this only for samplers that it wraps."""
 
     def __init__(self, plan: BatchPlan, n_passes: int) -> None:
         self._plan = plan
         self._n_passes = n_passes
 
     def on_epoch_begin(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
-        """Choose the epoch, also one that is resumed in its middle."""
+        """Set the epoch, also when resuming in its middle."""
         steps = -(-len(self._plan) // self._n_passes)
         self._plan.set_epoch(state.global_step // steps)

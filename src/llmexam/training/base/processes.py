@@ -1,4 +1,4 @@
-"""The processes of one training: torchrun starts several, and the first one writes and prints."""
+"""Distributed processes of a training, started by torchrun; rank 0 writes and prints."""
 
 from __future__ import annotations
 
@@ -6,17 +6,17 @@ import os
 
 
 def is_first_process() -> bool:
-    """Return whether this process writes and prints: the only one, or rank 0 of torchrun."""
+    """Return whether this process writes and prints: the only one, or rank 0."""
     return int(os.environ.get("RANK", "0")) == 0
 
 
 def n_processes() -> int:
-    """Return how many processes train together."""
+    """Return the number of processes."""
     return int(os.environ.get("WORLD_SIZE", "1"))
 
 
 def wait_for_all() -> None:
-    """Wait until every process is here; at once where there is only one."""
+    """Wait for all processes (barrier); no effect with one process."""
     if n_processes() > 1:
         from torch import distributed
 

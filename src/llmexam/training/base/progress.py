@@ -1,4 +1,4 @@
-"""How far a training is, on stderr: a bar where someone watches, nothing where no one does."""
+"""Progress bar of a training on stderr, only on a terminal."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from llmexam.training.base.processes import is_first_process, n_processes
 
 
 class ProgressBar(transformers.TrainerCallback):
-    """A bar with steps, questions a second, loss, and the time that is left.
+    """Progress bar with steps, questions per second, loss and remaining time.
 
     Args:
-        console: Where to draw; stderr if not given.
+        console: The console; stderr if None.
     """
 
     def __init__(self, console: Console | None = None) -> None:
@@ -67,14 +67,14 @@ class ProgressBar(transformers.TrainerCallback):
             self._words["loss"] = f"{float(logs['loss']):.3f}"
 
     def close(self) -> None:
-        """Take the bar away, also after an error."""
+        """Remove the bar, also after an error."""
         if self._progress is not None:
             self._progress.stop()
             self._progress = None
 
 
 def _clock(seconds: float) -> str:
-    """Return a time as a clock shows it.
+    """Return a duration as `h:mm:ss`.
 
     >>> _clock(3725)
     '1:02:05'

@@ -1,4 +1,4 @@
-"""Work beside a training that must not change what the training draws."""
+"""Preservation of the random state."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import torch
 
 @contextmanager
 def undisturbed() -> Iterator[None]:
-    """Put the random numbers of Python, numpy and torch back to where they were."""
+    """Restore the random state of Python, numpy and torch after the `with` block."""
     python, arrays = random.getstate(), np.random.get_state()
     with torch.random.fork_rng():
         try:

@@ -1,4 +1,4 @@
-"""The encoder that a training begins with: its head, and which of its weights are trained."""
+"""The model at the start of a training: weights, head and trained parameters."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ from llmexam.training.settings import TrainingSettings
 
 @dataclass(frozen=True, slots=True)
 class Trainee:
-    """What a training begins with.
+    """The model at the start of a training.
 
     Attributes:
-        source: The weights.
-        tokenizer: Their tokenizer.
+        source: The initial weights.
+        tokenizer: The tokenizer.
         reader: The model, with adapters if there are any.
         head_names: Names of the modules of the head.
-        new_head: Whether the head was drawn, so that it must be trained.
+        new_head: Whether the head is newly initialised.
     """
 
     source: ModelFolder
@@ -37,18 +37,18 @@ class Trainee:
 def load_encoder(
     model: str, settings: TrainingSettings, *, head: HeadKind, task: Task, max_tokens: int
 ) -> Trainee:
-    """Return what a training begins with; a head that was trained before is trained further.
+    """Load the model to train, with its trained head if it has one.
 
     Args:
         model: 'bundled', a local folder, or a Hugging Face name.
-        settings: What is frozen or adapted, the dropout, and the seed of a new head.
-        head: The kind of the head.
-        task: What the model's own head is for.
-        max_tokens: Tokens of the longest sequence.
+        settings: Freezing, adapters, dropout, and the seed of a new head.
+        head: Type of the head.
+        task: Task of the model's own head.
+        max_tokens: Maximum length of sequences.
 
     Raises:
-        ModelError: The weights cannot be found or used, or read fewer tokens than asked for.
-        SettingsError: There are not so many layers to freeze, or no such layers to adapt.
+        ModelError: The weights are missing or unusable, or have a shorter context length.
+        SettingsError: There are too few layers to freeze, or no such layers to adapt.
     """
     source = resolve_model(model)
     reader, new_head = _open_reader(source, settings, head, task)
@@ -67,7 +67,7 @@ def load_encoder(
 def _open_reader(
     source: ModelFolder, settings: TrainingSettings, head: HeadKind, task: Task
 ) -> tuple[Reader, bool]:
-    """Return the reader of some weights, and whether its head was drawn."""
+    """Return the reader of weights, and whether its head is newly initialised."""
 
     def load(new_head: bool) -> Reader:
         return load_reader(
@@ -85,13 +85,13 @@ def _open_reader(
     try:
         reader = load(False)
     except ModelError:
-        # No head, or one of another shape; damaged weights fail again.
+        # No head, or one of another shape; damaged weights raise again below.
         return load(True), True
     return (reader, False) if reader.n_outputs == 1 else (load(True), True)
 
 
 def _prepare_reader(reader: Reader, settings: TrainingSettings) -> tuple[str, ...]:
-    """Freeze and adapt a reader as the settings say; return the names of its head's modules."""
+    """Freeze and adapt a reader by its settings; return the module names of its head."""
     names: tuple[str, ...] = ("head",)
     if reader.head is None:
         body = reader.model.base_model_prefix

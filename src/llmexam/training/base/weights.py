@@ -1,4 +1,4 @@
-"""Copies of the weights that are trained: the best so far, and a moving average."""
+"""Copies of trained weights: the best so far, and a moving average."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from llmexam.training.base.checkpoints import BEST_FOLDER
 
 
 def trained_weights(model: nn.Module) -> dict[str, Tensor]:
-    """Return the parameters that are trained, and the buffers that are saved, by name."""
+    """Return the trained parameters and the persistent buffers, by name."""
     saved = model.state_dict().keys()
     return {
         **{name: p for name, p in model.named_parameters() if p.requires_grad},
@@ -25,21 +25,21 @@ def trained_weights(model: nn.Module) -> dict[str, Tensor]:
 
 
 def save_weights(path: Path, weights: Mapping[str, Tensor]) -> None:
-    """Write weights as safetensors, whole or not at all."""
+    """Write weights as safetensors atomically."""
     with atomic_path(path) as temporary:
         save_file({n: w.detach().contiguous().cpu() for n, w in weights.items()}, temporary)
 
 
 @torch.no_grad()
 def load_weights(path: Path, weights: Mapping[str, Tensor]) -> None:
-    """Copy weights from a file, in place.
+    """Load weights from a file in place.
 
     Args:
         path: A file that `save_weights` wrote.
-        weights: What is overwritten, such as `trained_weights(model)`.
+        weights: Tensors to overwrite, such as `trained_weights(model)`.
 
     Raises:
-        RunError: The file is not there, or is of another model.
+        RunError: The file is missing, or is of another model.
     """
     try:
         found = load_file(path)
@@ -60,14 +60,14 @@ def _copy(source: Mapping[str, Tensor], target: Mapping[str, Tensor]) -> None:
 
 
 class BestWeights:
-    """The best weights so far, a file for each step that was the best.
+    """Store of the best weights so far, one file per best step.
 
-    A step's file stays for as long as a checkpoint names it as the best, so that a training that
-    is resumed finds the weights that its checkpoint names.
+    A file stays as long as a checkpoint refers to its step, so that a resumed training finds the
+    weights of its checkpoint.
 
     Args:
-        model: The model that is trained.
-        folder: The folder of the training; the files are in `folder/best`.
+        model: The trained model.
+        folder: The training folder; the files are in `folder/best`.
     """
 
     def __init__(self, model: nn.Module, folder: Path) -> None:
@@ -75,19 +75,19 @@ class BestWeights:
         self._folder = folder / BEST_FOLDER
 
     def save(self, step: int) -> None:
-        """Keep the weights that the model has now as those of a step."""
+        """Save the model's current weights as those of a step."""
         save_weights(self._path(step), trained_weights(self._model))
 
     def load(self, step: int) -> None:
-        """Put the weights of a step into the model.
+        """Load the weights of a step into the model.
 
         Raises:
-            RunError: They are not there.
+            RunError: There are none.
         """
         load_weights(self._path(step), trained_weights(self._model))
 
     def prune(self, needed: Iterable[int]) -> None:
-        """Remove the weights of all other steps."""
+        """Delete the weights of all other steps."""
         keep = {self._path(step) for step in needed}
         for path in self._folder.glob("*.safetensors"):
             if path not in keep:
@@ -98,14 +98,15 @@ class BestWeights:
 
 
 class Average:
-    """An exponential moving average of the weights.
+    """Exponential moving average of the weights.
 
-    After step t the average is d * average + (1 - d) * weights, d being the smaller of the decay
-    and (1 + t) / (10 + t), so that the first weights are soon forgotten.
+    After step t the average is d * average + (1 - d) * weights, where d is the minimum of the
+    decay and (1 + t) / (10 + t), so that the initial weights decay quickly (as in TensorFlow's
+    ExponentialMovingAverage).
 
     Args:
-        model: The model that is trained.
-        decay: d, when the training is long.
+        model: The trained model.
+        decay: The final value of d.
     """
 
     def __init__(self, model: nn.Module, decay: float) -> None:
@@ -115,7 +116,7 @@ class Average:
 
     @torch.no_grad()
     def update(self, step: int) -> None:
-        """Take in the weights after a step, counted from 1."""
+        """Update the average after a step, counted from 1."""
         decay = min(self._decay, (1 + step) / (10 + step))
         for name, weight in trained_weights(self._model).items():
             kept = self.weights[name]
@@ -126,7 +127,7 @@ class Average:
 
     @contextmanager
     def applied(self) -> Iterator[None]:
-        """Let the model have the average inside, and its own weights again after."""
+        """Set the model's weights to the average within the `with` block."""
         own = {n: w.detach().clone() for n, w in trained_weights(self._model).items()}
         self.apply()
         try:
@@ -135,7 +136,7 @@ class Average:
             self._put(own)
 
     def apply(self) -> None:
-        """Put the average into the model."""
+        """Set the model's weights to the average."""
         self._put(self.weights)
 
     def save(self, path: Path) -> None:
@@ -143,10 +144,10 @@ class Average:
         save_weights(path, self.weights)
 
     def load(self, path: Path) -> None:
-        """Read the average as it was written.
+        """Load the average.
 
         Raises:
-            RunError: It is not there, or of another model.
+            RunError: The file is missing, or is of another model.
         """
         load_weights(path, self.weights)
 

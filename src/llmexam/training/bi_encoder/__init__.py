@@ -1,1 +1,1 @@
-"""Train bi-encoders: prompts nearer to right options than to wrong ones."""
+"""Training of bi-encoders with contrastive losses."""

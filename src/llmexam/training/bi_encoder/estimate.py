@@ -1,4 +1,4 @@
-"""What training a bi-encoder would take."""
+"""Estimate of the cost of training a bi-encoder."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ from llmexam.training.protocol import Estimate
 
 
 def estimate(train: Exam, settings: BiEncoderTrainingSettings) -> Estimate:
-    """Return what training would take on this machine, by one process.
+    """Return the estimated cost of training on this machine, with one process.
 
-    Tokens, steps and cuts are exact. Seconds are those of a few steps.
+    Tokens, steps and truncation are exact. Seconds are extrapolated from a few steps.
     """
     embedder = load_embedder(settings.model, precision="fp32", max_tokens=settings.max_tokens)
     rows, notes = make_rows(train, embedder, settings)

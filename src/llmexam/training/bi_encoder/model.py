@@ -1,4 +1,4 @@
-"""The model of sentence-transformers that is trained, its loss, and its Trainer."""
+"""Model, loss and Trainer of sentence-transformers."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class _Trainer(SmallCheckpoints, SentenceTransformerTrainer):
 def load_model(
     base: ModelFolder, embedder: Embedder, settings: BiEncoderTrainingSettings
 ) -> SentenceTransformer:
-    """Return the model, reading as many tokens as the solver will."""
+    """Return the model, with the context length that the solver uses."""
     transformers.utils.logging.disable_progress_bar()  # type: ignore[no-untyped-call]
     model = SentenceTransformer(
         str(base.path),
@@ -41,7 +41,7 @@ def load_model(
     )
     model.max_seq_length = embedder.max_tokens
     for name, parameter in model.named_parameters():
-        # A pooler over the first token takes no part, and DDP waits for all that do.
+        # The pooler over the first token is unused, and DDP would wait for its gradient.
         if ".pooler." in name:
             parameter.requires_grad_(False)
     freeze(model, settings)
@@ -52,7 +52,7 @@ def load_model(
 def make_trainer(
     model: SentenceTransformer, rows: Dataset, settings: BiEncoderTrainingSettings, folder: Path
 ) -> transformers.Trainer:
-    """Return the trainer: sentence-transformers' loop and loss, our optimiser."""
+    """Return a Trainer with sentence-transformers' loop and loss and our optimiser."""
     distinct = settings.over_lists and settings.distinct_texts
     return _Trainer(
         model=model,

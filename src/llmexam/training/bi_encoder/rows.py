@@ -1,4 +1,4 @@
-"""Questions to the rows that sentence-transformers trains on; the texts are those of the solver."""
+"""Training rows for sentence-transformers, with the same texts as the solver."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ from llmexam.training.hard_negatives import hard_negatives
 
 @dataclass(frozen=True, slots=True)
 class Contrast:
-    """What is to lie near an anchor, and what is not.
+    """An anchor with its positive and negatives.
 
     Attributes:
-        anchor: The text, with its prefix.
-        right: What belongs to it, with its prefix.
-        wrong: What does not, with their prefixes; hardest first where they were mined.
+        anchor: The anchor text, with its prefix.
+        right: The positive, with its prefix.
+        wrong: The negatives, with their prefixes; mined ones hardest first.
     """
 
     anchor: str
@@ -40,16 +40,16 @@ def contrasts(
     settings: BiEncoderTrainingSettings,
     more: Sequence[Sequence[str]] = (),
 ) -> list[Contrast]:
-    """Return one contrast for each question that can teach.
+    """Return one contrast per suitable question.
 
-    Left out are questions that the solver answers by their wording: where the prompt is negated
-    the right option is the one that is far, and "all of the above" is near to nothing.
+    Questions that the solver answers by rules of wording are left out: for a negated prompt the
+    right option is the least similar one, and "all of the above" is similar to nothing.
 
     Args:
         questions: Questions with answers.
-        embedder: Knows the prefixes of the model and what it cuts.
-        settings: How to train.
-        more: Further wrong options of each question.
+        embedder: The model, for its prefixes and truncation.
+        settings: Training settings.
+        more: Additional negatives of each question.
     """
     found = []
     for place, question in enumerate(questions):
@@ -70,10 +70,10 @@ def contrasts(
 def make_rows(
     train: Exam, embedder: Embedder, settings: BiEncoderTrainingSettings
 ) -> tuple[Dataset, tuple[str, ...]]:
-    """Return the data set, and what a person should know of it.
+    """Return the data set, and notes for the user.
 
     Raises:
-        ExamError: No question can teach.
+        ExamError: No question is suitable.
     """
     more = hard_negatives(train, settings.hard_negatives)
     found = contrasts(train.questions, embedder, settings, more)
@@ -96,10 +96,10 @@ def make_rows(
 
 
 def columns(rows: Sequence[Contrast], settings: BiEncoderTrainingSettings) -> dict[str, list[Any]]:
-    """Return the columns of a data set, as the loss wants them.
+    """Return the columns of a data set for the loss.
 
-    Lists have `anchor`, `positive`, `negative_1` and so on; a question with fewer wrong options
-    repeats them, which adds nothing that is not there. Pairs have `anchor`, `option`, `label`.
+    Lists have `anchor`, `positive`, `negative_1` and so on; a question with fewer negatives
+    repeats them. Pairs have `anchor`, `option`, `label`.
     """
     if settings.over_lists:
         width = max((len(row.wrong) for row in rows), default=0)
@@ -118,7 +118,7 @@ def columns(rows: Sequence[Contrast], settings: BiEncoderTrainingSettings) -> di
     return {
         "anchor": [anchor for anchor, _, _ in pairs],
         "option": [text for _, text, _ in pairs],
-        # Cosines are compared with numbers by some losses, with classes by others.
+        # Some losses need float labels, others integer classes.
         "label": [label if settings.loss == "contrastive" else float(label) for *_, label in pairs],
     }
 

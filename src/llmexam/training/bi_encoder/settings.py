@@ -15,10 +15,10 @@ Loss = Literal["multiple-negatives", "cached-multiple-negatives", "contrastive",
 
 
 class BiEncoderTrainingSettings(TrainingSettings):
-    """How a bi-encoder is trained.
+    """Settings of training family `bi-encoder`.
 
-    The losses over lists have a row for each question: the prompt, the right option, and wrong
-    ones as hard negatives. Those over pairs have a row for each option.
+    Losses over lists have one row per question: the prompt, the right option, and wrong ones as
+    hard negatives. Losses over pairs have one row per option.
     """
 
     model: ModelRef = Field(
@@ -73,5 +73,5 @@ class BiEncoderTrainingSettings(TrainingSettings):
 
     @property
     def over_lists(self) -> bool:
-        """Whether a row holds a question with several options."""
+        """Whether the loss has one row per question instead of one per option."""
         return "multiple-negatives" in self.loss

@@ -1,4 +1,4 @@
-"""Train a bi-encoder with sentence-transformers; the result is a folder of its making."""
+"""Train a bi-encoder with sentence-transformers; the result is a folder in its format."""
 
 from __future__ import annotations
 
@@ -33,11 +33,11 @@ class BiEncoderTrainer(GradientTrainer[BiEncoderTrainingSettings]):
     """
 
     settings_class = BiEncoderTrainingSettings
-    # Questions without one are left out, as others that teach nothing.
+    # Questions without an answer are left out like other unsuitable ones.
     needs_answers = False
 
     def prepare(self, train: Exam, dev: Exam | None, folder: Path, *, resume: bool) -> Prepared:
-        """Return the model, rows of texts, and how dev questions are scored."""
+        """Return the model, rows of texts, and the scoring of dev questions."""
         settings = self.settings
         base = resolve_model(settings.model)
         embedder = load_embedder(settings.model, precision="fp32", max_tokens=settings.max_tokens)
@@ -59,16 +59,16 @@ class BiEncoderTrainer(GradientTrainer[BiEncoderTrainingSettings]):
         )
 
     def estimate(self, train: Exam) -> Estimate:
-        """Return what training would take, from the data and a few timed steps."""
+        """Return an estimate of the training's cost, from the data and a few timed steps."""
         return estimate(train, self.settings)
 
 
 def _score(model: SentenceTransformer, exam: Exam) -> ScoreMatrix:
-    """Return the scores that the solver gives with these weights: it reads them from a folder."""
+    """Return the solver's scores with the current weights, saved to a temporary folder."""
     training = model.training
     plain = model
     if any(".base_layer." in name for name, _ in model.named_parameters()):
-        # Adapters are no part of what a folder can hold.
+        # A model folder cannot contain adapters, so they are merged into a copy.
         plain = copy.deepcopy(model)
         merge_lora(plain)
     with tempfile.TemporaryDirectory() as place:
@@ -82,7 +82,7 @@ def _score(model: SentenceTransformer, exam: Exam) -> ScoreMatrix:
 def _threshold_figures(
     model: SentenceTransformer, dev: Exam, embedder: Embedder
 ) -> dict[str, float]:
-    """Return how well a threshold on the cosine tells right options from wrong ones."""
+    """Return metrics of classifying options by a threshold on the cosine."""
     query, passage = (embedder.prefixes.get(kind, "") for kind in ("query", "passage"))
     texts = [closed_book_texts(question) for question in dev]
     evaluator = BinaryClassificationEvaluator(

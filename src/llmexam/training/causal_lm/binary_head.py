@@ -1,4 +1,4 @@
-"""A decoder with a binary head as it is trained: new where the weights have none."""
+"""Decoders with a binary head in training; the head is new if the weights have none."""
 
 from __future__ import annotations
 
@@ -17,16 +17,16 @@ from llmexam.training.causal_lm.settings import CausalLmTrainingSettings
 
 
 def load_with_head(source: ModelFolder, *, seed: int, **options: Any) -> Any:
-    """Return a folder's decoder with a binary head; drawn by seed where the folder has none.
+    """Load a decoder with a binary head, which is initialised by seed if the folder has none.
 
     Args:
         source: A causal language model, whose head over tokens is left out, or a decoder for
             sequence classification with one label.
-        seed: Of a new head.
-        **options: For `from_pretrained`.
+        seed: Random seed of a new head.
+        **options: Arguments of `from_pretrained`.
 
     Raises:
-        ModelError: It is no such decoder, or its files are damaged.
+        ModelError: It is not such a decoder, or its files are damaged.
     """
     known = has_binary_head(source)
     if known:
@@ -38,18 +38,18 @@ def load_with_head(source: ModelFolder, *, seed: int, **options: Any) -> Any:
 
 
 def score_every_token(model: Any) -> None:
-    """Let a model's forward give a logit for each token, as a head over tokens does.
+    """Make a model's forward return a logit per token, like a language-model head.
 
-    Its own gives one a row, and in a row of ours several options end.
+    The original returns one logit per row, but our rows contain the ends of several options.
     """
     model.forward = MethodType(_forward, model)
 
 
 def require_objective(source: ModelFolder, settings: CausalLmTrainingSettings) -> None:
-    """Check that weights with a binary head are trained by it.
+    """Check that weights with a binary head are trained with its objective.
 
     Raises:
-        SettingsError: Another objective is asked for.
+        SettingsError: The objective is another one.
     """
     if settings.objective != "binary-head" and has_binary_head(source):
         raise SettingsError(
@@ -61,7 +61,7 @@ def require_objective(source: ModelFolder, settings: CausalLmTrainingSettings) -
 
 
 def set_padding(model: Any, tokenizer: Any) -> None:
-    """Tell a model what its tokenizer pads with, so that others can give it several texts."""
+    """Set the model's padding id to the tokenizer's, so that batches of texts work elsewhere."""
     config = model.config.get_text_config()
     if config.pad_token_id is None:
         pads = (tokenizer.pad_token_id, tokenizer.eos_token_id)
@@ -70,7 +70,7 @@ def set_padding(model: Any, tokenizer: Any) -> None:
 
 def _draw(model: Any, seed: int) -> None:
     weight = model.get_submodule(HEAD_NAME).weight
-    # By a generator of its own: the same in every process, whatever was drawn before.
+    # From a separate generator, so that the head is equal in every process.
     std = getattr(model.config.get_text_config(), "initializer_range", None) or 0.02
     drawn = torch.randn(weight.shape, generator=torch.Generator().manual_seed(seed)) * std
     with torch.no_grad():
@@ -93,7 +93,7 @@ def _forward(
         use_cache=use_cache,
     )
     head = self.get_submodule(HEAD_NAME)
-    # Beside adapters the head that is trained has 32 bits, whatever the states have.
+    # With adapters, the trained head has 32 bits, while the states may have 16.
     dtype = list(head.parameters())[-1].dtype
     window = out.last_hidden_state[:, -logits_to_keep:].to(dtype)
     return SequenceClassifierOutputWithPast(logits=head(window))

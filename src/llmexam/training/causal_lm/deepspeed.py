@@ -1,4 +1,4 @@
-"""The DeepSpeed settings of a training: those that come with llmexam, or a user's own."""
+"""DeepSpeed settings of a training: bundled, or a user's JSON file."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ _FILE = "zero2.json"
 
 
 def deepspeed_config(settings: CausalLmTrainingSettings) -> dict[str, Any] | None:
-    """Return the DeepSpeed settings that a training asks for, or None where it asks for none.
+    """Return the DeepSpeed settings of a training, or None.
 
     Raises:
-        SettingsError: The file cannot be read, its stage is not 0, 1 or 2, or another setting
-            cannot be kept with it.
+        SettingsError: The file is invalid, its stage is not 0, 1 or 2, or another setting
+            is incompatible.
         MissingDependencyError: DeepSpeed is not installed.
     """
     if settings.deepspeed is None:
@@ -72,5 +72,5 @@ def read_deepspeed_config(name: str) -> dict[str, Any]:
 
 
 def zero_stage(config: dict[str, Any]) -> int:
-    """Return the stage of ZeRO: what is spread over the processes (0 where nothing is)."""
+    """Return the ZeRO stage, which defines what is sharded over processes (0: nothing)."""
     return int(config.get("zero_optimization", {}).get("stage", 0))

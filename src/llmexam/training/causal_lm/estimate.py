@@ -1,4 +1,4 @@
-"""What a fine-tuning would take: tokens counted, memory by formula, no weight read."""
+"""Estimate of the cost of fine-tuning a decoder, without loading weights."""
 
 from __future__ import annotations
 
@@ -25,25 +25,25 @@ from llmexam.training.protocol import Estimate
 
 _GB = 1e9
 _COUNTS = (1, 2, 4, 8)
-# Enough to keep a GPU busy, and a moment on a CPU.
+# Size of the timed matrix product: enough for a GPU, and fast on a CPU.
 _MATRIX = {"cuda": 8192, "cpu": 1024}
 _SHAPE_FILES = ["*.json", "*.txt", "*.model"]
 
 
 def estimate(train: Exam, settings: CausalLmTrainingSettings) -> Estimate:
-    """Return what training would take; weights need not be there, only config and tokenizer.
+    """Return the estimated cost of training; only config and tokenizer are needed.
 
-    Tokens, steps and cuts are exact. Memory is that of a GPU by the formulas of `memory`. Time is
-    not predicted: of the matrix products alone, at the rate that this machine reaches, only the
-    least it takes here is known, and the details tell it.
+    Tokens, steps and truncation are exact. Memory is that of a GPU by the formulas of `memory`.
+    Time is not predicted; the details have a lower bound from the matrix products alone, at
+    this machine's measured rate.
 
     Args:
         train: The training questions.
-        settings: How they would be trained on.
+        settings: Training settings.
 
     Raises:
         ModelError: There is no config or tokenizer of this name.
-        SettingsError: A setting does not fit another.
+        SettingsError: Two settings are incompatible.
     """
     check_settings(settings)
     folder = find_shape(settings.model)
@@ -89,13 +89,13 @@ def estimate(train: Exam, settings: CausalLmTrainingSettings) -> Estimate:
 
 
 def find_shape(name: str) -> ModelFolder:
-    """Return a folder with a model's config and tokenizer; its weights need not be there.
+    """Return a folder with a model's config and tokenizer, possibly without weights.
 
     Args:
         name: A local folder, or a Hugging Face name, of which only small files are downloaded.
 
     Raises:
-        ModelError: There is none, or the weights beside it are such as would be refused.
+        ModelError: There is none, or it has weights of a rejected format.
     """
     path = Path(name).expanduser()
     if name.strip() and path.is_dir():
@@ -111,7 +111,7 @@ def find_shape(name: str) -> ModelFolder:
     for local in (True, False):
         try:
             found = snapshot_download(name, local_files_only=local, allow_patterns=_SHAPE_FILES)
-        except Exception as error:  # whatever the network stack raises
+        except Exception as error:  # the network stack may raise anything
             reason = (str(error).strip() or type(error).__name__).splitlines()[0][:200]
             continue
         if (Path(found) / "config.json").is_file():
@@ -125,10 +125,11 @@ def find_shape(name: str) -> ModelFolder:
 
 
 def flops_per_token(shape: Shape, settings: CausalLmTrainingSettings) -> float:
-    """Return the operations that a token takes: 2 a weight forward, 4 backward.
+    """Return the FLOPs per token: 2 per weight forward, 4 backward.
 
-    Frozen weights need no gradients of their own (2 backward), and checkpointing runs the forward
-    pass twice. Attention scores are left out (Kaplan et al. 2020, arXiv 2001.08361, section 2.1).
+    Frozen weights need 2 in the backward pass, as they have no weight gradients, and gradient
+    checkpointing runs the forward pass twice. Attention scores are ignored (Kaplan et al. 2020,
+    arXiv 2001.08361, section 2.1).
     """
     each = 2 + (2 if settings.lora is not None else 4)
     if settings.gradient_checkpointing:
@@ -137,7 +138,7 @@ def flops_per_token(shape: Shape, settings: CausalLmTrainingSettings) -> float:
 
 
 def matrix_rate(device: str, precision: str) -> float:
-    """Return the operations a second of a product of two square matrices on this machine."""
+    """Return the measured FLOPs per second of a square matrix product on this machine."""
     dtype = {"bf16": torch.bfloat16, "fp16": torch.float16}.get(precision, torch.float32)
     n = _MATRIX[device]
     matrix = torch.ones(n, n, dtype=dtype, device=device)
@@ -168,7 +169,7 @@ def _details(
         else f"{shape.n_weights:,}, frozen; {trained:,} trainable in the adapters",
         "tokens per question": f"{examples.n_tokens.mean():.0f} on average, "
         f"{int(examples.n_tokens.max())} at most",
-        "target tokens": f"{int(examples.n_asked.sum()):,} per epoch",
+        "target tokens": f"{int(examples.n_targets.sum()):,} per epoch",
         "time, lower bound": f"{_duration(flops / rate / n_processes())}: {flops:.3g} FLOPs at "
         f"{rate / 1e12:.3g} TFLOP/s, measured on this machine",
     }
@@ -179,7 +180,7 @@ def _details(
 
 
 def _duration(seconds: float) -> str:
-    """Return a time in a unit that shows two digits of it.
+    """Return a duration with two significant digits in a suitable unit.
 
     >>> _duration(0.00412), _duration(95), _duration(100_000)
     ('0.0041 s', '95 s', '28 h')
@@ -204,15 +205,15 @@ def _gigabytes(found: Memory) -> str:
 
 
 def _largest_pass(examples: Examples, settings: CausalLmTrainingSettings) -> tuple[int, int]:
-    """Return tokens and logits of a pass of the longest questions."""
+    """Return tokens and logits of a pass with the longest questions."""
     n = min(settings.batch_size, len(examples))
     widest = int(examples.n_tokens.max())
-    window = int(np.sort(examples.n_asked)[-1])
+    window = int(np.sort(examples.n_targets)[-1])
     return n * widest, n * min(window, widest)
 
 
 def _share_cut(examples: Examples) -> float:
-    """Return the share of what would be read that is left out."""
+    """Return the share of tokens that is truncated."""
     cut = float(examples.n_cut.sum())
     return cut / (cut + float(examples.n_tokens.sum())) if cut else 0.0
 

@@ -1,4 +1,4 @@
-"""Training questions as requests to a decoder: what it reads, and which tokens it is to learn."""
+"""Training questions as requests to a decoder, with the tokens to learn."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from llmexam.solvers.causal_lm.prompting import Prompted, Prompter
 from llmexam.solvers.prompts.template import PromptTemplate, read_template
 from llmexam.training.causal_lm.settings import CausalLmTrainingSettings, PromptSettings
 
-# Which objective goes with which modes of a template.
+# Template modes that each objective supports.
 _MODES = {
     "answer": ("letters", "options", "yes-no"),
     "option-likelihood": ("letters", "options"),
@@ -28,13 +28,13 @@ _MODES = {
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """One request of a question, and what its log-likelihood counts for.
+    """One request of a question, and its contribution to the score of an option.
 
     Attributes:
-        request: What is read, and which tokens of it are asked for, or that a head judges it.
-        option: The option whose score it is part of.
-        length: What its log-likelihood is divided by.
-        sign: 1, or -1 where it speaks against the option.
+        request: The tokens, with the target tokens or a binary head as target.
+        option: The option whose score it contributes to.
+        length: Divisor of its log-likelihood.
+        sign: 1, or -1 if it counts against the option.
     """
 
     request: Continuation
@@ -45,13 +45,13 @@ class Part:
 
 @dataclass(frozen=True, slots=True)
 class Example:
-    """A question as it is trained on once.
+    """A question as one training example.
 
     Attributes:
-        parts: Its requests; they share what they begin with.
-        n_options: Its options.
-        answer: Index of the right one.
-        n_cut: Tokens of the context that were left out.
+        parts: Its requests, which share a prefix.
+        n_options: Number of options.
+        answer: Index of the right option.
+        n_cut: Truncated tokens of the context.
     """
 
     parts: tuple[Part, ...]
@@ -60,23 +60,23 @@ class Example:
     n_cut: int = 0
 
     @property
-    def n_asked(self) -> int:
-        """Tokens whose likelihood is asked for, or texts that a head judges."""
-        return sum(len(part.request.asked) for part in self.parts)
+    def n_targets(self) -> int:
+        """Number of target tokens, or of texts for a binary head."""
+        return sum(len(part.request.targets) for part in self.parts)
 
 
 class ExampleMaker:
-    """Makes examples for one model; the prompts are those of solver `causal-lm`.
+    """Creates examples for one model, with the prompts of solver `causal-lm`.
 
     Args:
-        settings: How questions are put, and the objective.
+        settings: Prompt settings and objective.
         tokenizer: A fast tokenizer of transformers.
-        longest: Tokens that the model reads at most; None where it sets no limit.
-        template: The template of the settings, if it has been read.
+        longest: Context length in tokens; None without a limit.
+        template: The template of the settings, if already loaded.
 
     Raises:
-        SettingsError: The template does not go with the objective, or cannot be used.
-        ModelError: The tokenizer lacks what the settings ask for.
+        SettingsError: The template is invalid, or does not match the objective.
+        ModelError: The tokenizer lacks something that the settings require.
     """
 
     def __init__(
@@ -95,10 +95,10 @@ class ExampleMaker:
         self._end = tokenizer.eos_token_id if settings.end_token else None
 
     def make(self, question: Question) -> Example:
-        """Return a question as it is trained on.
+        """Return the example of a question.
 
         Raises:
-            ModelError: It does not fit even without its context.
+            ModelError: It is too long even without its context.
         """
         asked = self._prompter.prompts(question, self._asking.asks(question), ())
         answer = question.answer or 0
@@ -126,7 +126,7 @@ class ExampleMaker:
         for option, request in enumerate(asked.requests):
             length = 1
             if norm == "token":
-                length = len(request.asked)
+                length = len(request.targets)
             elif norm == "byte":
                 length = max(1, len(question.options[option].encode()))
             parts.append(Part(request, option, length))
@@ -134,29 +134,29 @@ class ExampleMaker:
 
 
 class Examples:
-    """The training questions, made into examples as they are drawn.
+    """The training questions; examples are created when they are drawn.
 
     Attributes:
-        n_tokens: Tokens that go through the model for each question, shape `[n_questions]`.
-        n_asked: Tokens whose likelihood is asked for, or texts to judge, shape `[n_questions]`.
-        n_cut: Tokens of each question's context that are left out, shape `[n_questions]`.
+        n_tokens: Computed tokens of each question, shape `[n_questions]`.
+        n_targets: Target tokens, or texts for a binary head, shape `[n_questions]`.
+        n_cut: Truncated tokens of each question's context, shape `[n_questions]`.
     """
 
     def __init__(self, exam: Exam, settings: CausalLmTrainingSettings, maker: ExampleMaker) -> None:
         self._questions = exam.questions
         self._settings = settings
         self._maker = maker
-        # Kept whatever the order of the options: places move few tokens.
+        # Reused for all orders of the options, which change the counts very little.
         self._kept = [maker.make(question) for question in exam]
         self.n_tokens = np.array([count_tokens(one) for one in self._kept], dtype=np.int64)
-        self.n_asked = np.array([one.n_asked for one in self._kept], dtype=np.int64)
+        self.n_targets = np.array([one.n_targets for one in self._kept], dtype=np.int64)
         self.n_cut = np.array([one.n_cut for one in self._kept], dtype=np.int64)
 
     def __len__(self) -> int:
         return len(self._questions)
 
     def draw(self, row: int, epoch: int) -> Example:
-        """Return a question as an epoch reads it; it depends on seed, epoch and row alone."""
+        """Return the example of a question in an epoch; it depends only on seed, epoch and row."""
         order = self._settings.option_order
         if order == "kept":
             return self._kept[row]
@@ -171,19 +171,19 @@ class Examples:
 
 
 def count_tokens(example: Example) -> int:
-    """Return how many distinct tokens of an example go through the model."""
+    """Return the number of computed tokens of an example."""
     return build_trie([part.request for part in example.parts]).n_nodes
 
 
 def asking_for(template: PromptTemplate, encoding: PromptSettings) -> Asking:
-    """Return how a template asks, once a question."""
+    """Return the prompt mode of a template, with one prompt per question."""
     return asking_of(template, norm=encoding.norm, n_rotations=1, calibrate=False)
 
 
 def prompter_for(
     template: PromptTemplate, encoding: PromptSettings, tokenizer: Any, longest: int | None
 ) -> Prompter:
-    """Return what puts questions into token ids."""
+    """Return the prompter, which tokenises questions."""
     limits = [n for n in (encoding.max_tokens, longest) if n is not None]
     return Prompter(
         template,

@@ -1,4 +1,4 @@
-"""Score dev questions by the weights that are trained, as solver `causal-lm` will."""
+"""Scores of dev questions under the current weights, as by solver `causal-lm`."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ from llmexam.training.causal_lm.settings import CausalLmTrainingSettings
 
 
 class DevScorer:
-    """The dev questions, put once.
+    """Scores the dev questions, whose prompts are tokenised once.
 
     Args:
         dev: The questions.
-        trainee: Whose weights score them.
-        settings: How questions are put, and the precision.
-        template: The template of the settings, if it has been read.
+        trainee: The trained model.
+        settings: Prompt settings and precision.
+        template: The template of the settings, if already loaded.
     """
 
     def __init__(
@@ -45,7 +45,7 @@ class DevScorer:
             prompter.prompts(question, self._asking.asks(question), ()) for question in dev
         ]
         self._trainee = trainee
-        # Found out now: in training the model's own forward may be rounded, and ours is not.
+        # Tested now, because under autocast the model's own forward is rounded, and ours is not.
         was_training = trainee.model.training
         trainee.model.eval()
         self._shares = Decoder(trainee.decoder, trainee.tokenizer, trainee.source).shares
@@ -54,17 +54,17 @@ class DevScorer:
         precision = training_precision(settings.precision, device)
         self._autocast: Any = nullcontext
         weights = next(trainee.decoder.parameters()).dtype
-        # On a CPU the kernel of scoring takes queries and keys of one type, so it gets plain ones.
+        # The CPU attention kernel needs queries and keys of one type, so autocast is disabled.
         if device == "cuda" and precision != "fp32" and weights == torch.float32:
             dtype = torch.bfloat16 if precision == "bf16" else torch.float16
             self._autocast = lambda: torch.autocast("cuda", dtype)
 
     @torch.no_grad()
     def score(self) -> ScoreMatrix:
-        """Return the scores by the weights of now; the model is in evaluation mode after."""
+        """Return the scores under the current weights; leaves the model in evaluation mode."""
         trainee = self._trainee
         trainee.model.eval()
-        # Made anew: what is kept of a prefix is that of the weights it was computed with.
+        # A new scorer each time, because cached prefixes belong to earlier weights.
         decoder = Decoder(trainee.decoder, trainee.tokenizer, trainee.source, shares=self._shares)
         scorer = LikelihoodScorer(decoder)
         groups = [[r for one in asked for r in one.requests] for asked in self._asked]
@@ -80,5 +80,5 @@ class DevScorer:
 
 
 def dev_loss(settings: CausalLmTrainingSettings) -> DevLoss:
-    """Return the loss of dev scores: right or wrong for each option, or a softmax over them."""
+    """Return the dev loss: binary cross-entropy per option, or a softmax over options."""
     return dev_set.dev_loss("binary" if settings.objective.startswith("binary") else "softmax")

@@ -1,4 +1,4 @@
-"""The Trainer of decoders, whose loss is a mean over the tokens, or questions, of a step."""
+"""Trainer of decoders, with a loss averaged over the tokens or questions of a step."""
 
 from __future__ import annotations
 
@@ -25,11 +25,11 @@ class DecoderTrainer(PlannedTrainer):
     """Fine-tunes a decoder on examples.
 
     Args:
-        trainee: The model, frozen and adapted as it is to be.
+        trainee: The model, with freezing and adapters applied.
         examples: The training questions.
-        settings: How to train.
-        folder: The folder of the training.
-        overrides: Arguments of the Trainer that replace ours.
+        settings: Training settings.
+        folder: The training folder.
+        overrides: Arguments of the Trainer that override ours.
     """
 
     def __init__(
@@ -54,14 +54,14 @@ class DecoderTrainer(PlannedTrainer):
             optimiser=create_optimiser(trainee.model, settings, new) if own else None,
             **{**sharding, **overrides},
         )
-        # Else the count is given to the model, which has no loss to divide by it.
+        # Otherwise the Trainer passes the count to the model, which computes no loss.
         self.model_accepts_loss_kwargs = False
         self._trainee = trainee
         self._examples = examples
         self._by_token = settings.objective == "answer"
 
     def collate(self, draws: Sequence[Draw]) -> dict[str, Any]:
-        """Return one pass, with what its logits are asked for under `asked`."""
+        """Return the model inputs of one pass, with the targets of its logits under `asked`."""
         return collate(
             [self._examples.draw(draw.row, draw.epoch) for draw in draws],
             [draw.counts for draw in draws],
@@ -78,15 +78,15 @@ class DecoderTrainer(PlannedTrainer):
         return_outputs: bool = False,
         num_items_in_batch: Any = None,
     ) -> Any:
-        """Return the pass's share of the mean over all tokens, or questions, of the step."""
+        """Return the pass's contribution to the mean over all tokens or questions of the step."""
         labels = inputs.pop("labels")[0, 1:]
         asked = inputs.pop("asked")
         n_window = inputs["logits_to_keep"]
         outputs = model(**inputs, use_cache=False)
-        # Models that know no `logits_to_keep` return all.
+        # Models without `logits_to_keep` return all logits.
         logits = outputs.logits[:, -n_window:]
         n_items = (labels != NO_LABEL).sum() if num_items_in_batch is None else num_items_in_batch
-        # Gradients are averaged over processes, and the count is that of all of them.
+        # Gradients are averaged over processes, but the count is the total of all processes.
         n_processes = 1 if num_items_in_batch is None else self.accelerator.num_processes
         loss: Tensor = self._total(logits, labels, asked) / n_items * n_processes
         return (loss, outputs) if return_outputs else loss

@@ -1,9 +1,9 @@
-"""How much memory of a GPU a fine-tuning takes: formulas, for models that are not there yet.
+"""Formulas for the GPU memory of fine-tuning, without loading the model.
 
 Weights, gradients and optimiser states follow ZeRO (Rajbhandari et al. 2020, arXiv 1910.02054,
 section 3.1): with 16-bit weights a trained parameter has 2 bytes of weight, 2 of gradient and 12
-of AdamW (a 32-bit copy and two moments); stage 1 spreads the states over the processes, stage 2
-the gradients, too. Without DeepSpeed weights, gradients and both moments have 4 bytes each.
+of AdamW (a 32-bit copy and two moments); stage 1 shards the states over the processes, stage 2
+also the gradients. Without DeepSpeed weights, gradients and both moments have 4 bytes each.
 Activations are counted as in Korthikanti et al. 2022 (arXiv 2205.05198, section 4), with the
 widths of gated layers and without attention scores, which fused kernels do not keep.
 """
@@ -25,7 +25,7 @@ from llmexam.lm.decoder import (
 from llmexam.lm.models.loading import ModelFolder
 from llmexam.training.causal_lm.settings import CausalLmTrainingSettings
 
-# Bytes a parameter.
+# Bytes per parameter.
 _NF4 = 0.5 + 0.127 / 8  # double quantisation: QLoRA (arXiv 2305.14314), section 3
 _INT8 = 1.0
 # With overlap, buckets take 4.5 times their size in 16-bit numbers, for reducing and for
@@ -35,18 +35,18 @@ _OVERLAP = 4.5
 
 @dataclass(frozen=True, slots=True)
 class Shape:
-    """What a model's memory depends on.
+    """Dimensions that a model's memory depends on.
 
     Attributes:
-        n_weights: Parameters, those that are tied counted once.
-        n_linear: Parameters of the linear layers but the head: what is adapted, or rounded.
-        sides: Sum of inputs and outputs over those layers: weights of an adapter of rank 1.
-        n_layers: Layers.
-        hidden: Width of the states.
+        n_weights: Parameters; tied ones count once.
+        n_linear: Parameters of linear layers without the head, which are adapted or quantised.
+        sides: Sum of inputs and outputs over those layers: parameters of LoRA with rank 1.
+        n_layers: Number of layers.
+        hidden: Hidden size.
         key_value: Width of keys, and of values.
-        inner: Width between the two halves of a layer's last part.
-        vocabulary: Tokens that the head tells apart; 1 for a binary head.
-        head: Parameters of a binary head, which is trained beside adapters, too; else 0.
+        inner: Intermediate size of the MLP.
+        vocabulary: Vocabulary size; 1 for a binary head.
+        head: Parameters of a binary head, which is trained in addition to adapters; else 0.
     """
 
     n_weights: int
@@ -62,7 +62,7 @@ class Shape:
 
 @dataclass(frozen=True, slots=True)
 class Memory:
-    """Bytes of one GPU, by what they hold."""
+    """Memory of one GPU in bytes, by use."""
 
     weights: float
     gradients: float
@@ -73,20 +73,20 @@ class Memory:
 
     @property
     def total(self) -> float:
-        """All of it, in bytes; what the driver and the allocator keep comes on top."""
+        """The sum, in bytes, without the overhead of driver and allocator."""
         held = self.weights + self.gradients + self.optimiser + self.buckets
         return held + self.activations + self.logits
 
 
 def model_shape(folder: ModelFolder, *, binary_head: bool = False) -> Shape:
-    """Return the shape of a model by its config alone; no weight is read or made.
+    """Return the dimensions of a model from its config, without loading weights.
 
     Args:
         folder: The model.
-        binary_head: Whether it is trained with such a head, in place of that over tokens.
+        binary_head: Whether it is trained with a binary head instead of the language-model head.
 
     Raises:
-        ModelError: It is no causal language model that transformers knows.
+        ModelError: It is not a causal language model that transformers supports.
     """
     import transformers
 
@@ -128,10 +128,7 @@ def model_shape(folder: ModelFolder, *, binary_head: bool = False) -> Shape:
 
 
 def n_trained(shape: Shape, settings: CausalLmTrainingSettings) -> int:
-    """Return how many parameters are trained: all, or those of adapters on all linear layers.
-
-    Beside adapters it is a binary head, too.
-    """
+    """Return the number of trained parameters: all, or adapters plus a binary head."""
     if settings.lora is None:
         return shape.n_weights
     return settings.lora.r * shape.sides + shape.head
@@ -147,16 +144,16 @@ def memory(
     zero: dict[str, Any] | None = None,
     half: bool = True,
 ) -> Memory:
-    """Return what one GPU holds at the peak of a step.
+    """Return the peak memory of one GPU during a step.
 
     Args:
-        shape: Of the model.
-        settings: How it would be trained.
-        n_tokens: Tokens of the largest pass, padding included.
-        n_logits: States of that pass whose logits are made.
-        n_processes: GPUs that train together.
+        shape: Dimensions of the model.
+        settings: Training settings.
+        n_tokens: Tokens of the largest pass, with padding.
+        n_logits: Number of states of that pass with logits.
+        n_processes: Number of GPUs.
         zero: `zero_optimization` of the DeepSpeed settings; None without DeepSpeed.
-        half: Whether the arithmetic has 16 bits.
+        half: Whether the precision has 16 bits.
     """
     trained = n_trained(shape, settings)
     stage = int(zero.get("stage", 0)) if zero is not None else 0
@@ -168,7 +165,7 @@ def memory(
         gradients, optimiser = 4.0 * trained, 8.0 * trained
     else:
         weights = size * shape.n_weights + (size * trained if frozen else 0)
-        # In 32 bits the optimiser's copy is needed, too: it is the part that a process owns.
+        # With 32 bits the optimiser's copy is needed as well: the shard that a process owns.
         gradients, optimiser = float(size * trained), 12.0 * trained
     if settings.quantise is not None:
         each = _NF4 if settings.quantise == "nf4" else _INT8
@@ -179,7 +176,7 @@ def memory(
         gradients=gradients / (n_processes if stage >= 2 else 1),
         optimiser=optimiser / (n_processes if stage >= 1 else 1),
         activations=_activations(shape, settings, n_tokens, size),
-        # As they come, in 32 bits for the softmax, and their gradient.
+        # The logits, their 32-bit copy for the softmax, and their gradient.
         logits=float(n_logits * shape.vocabulary * (size + 8)),
         buckets=_buckets(zero, trained, size) if n_processes > 1 or stage >= 1 else 0.0,
     )
@@ -188,21 +185,21 @@ def memory(
 def _activations(
     shape: Shape, settings: CausalLmTrainingSettings, n_tokens: int, size: int
 ) -> float:
-    """Return the bytes that the backward pass needs of the forward pass.
+    """Return the bytes of activations stored for the backward pass.
 
-    A token keeps in each layer: the states before both norms, the inputs of q, k and v, of o, of
-    the gated layers and of the last one, q, k, v, both gated outputs and their activation.
+    Per token and layer: the states before both norms, the inputs of q, k and v, of o, of the
+    gated layers and of the last one, q, k, v, both gated outputs and their activation.
     """
     layer = size * (8 * shape.hidden + 2 * shape.key_value + 4 * shape.inner)
     if settings.gradient_checkpointing:
-        # The states between layers, and one layer made again.
+        # Gradient checkpointing: the states between layers, and one recomputed layer.
         return float(n_tokens * (shape.n_layers * size * shape.hidden + layer))
     return float(n_tokens * shape.n_layers * layer)
 
 
 def _buckets(zero: dict[str, Any] | None, trained: int, size: int) -> float:
     if zero is None:
-        # DistributedDataParallel keeps gradients in buckets of their own size.
+        # DistributedDataParallel copies gradients into buckets of the same total size.
         return 4.0 * trained
     total = 0.0
     for name in ("reduce_bucket_size", "allgather_bucket_size"):

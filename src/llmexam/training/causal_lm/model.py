@@ -1,4 +1,4 @@
-"""The decoder that is trained: whole, or adapters over frozen and perhaps rounded weights."""
+"""The decoder to train: all weights, or adapters over frozen, possibly quantised weights."""
 
 from __future__ import annotations
 
@@ -43,14 +43,14 @@ _TRUNK, _BRANCHES = 6, (3, 2, 4)
 
 @dataclass(frozen=True, slots=True)
 class Trainee:
-    """What a training begins with.
+    """The model at the start of a training.
 
     Attributes:
-        source: The weights.
-        tokenizer: Their tokenizer.
-        model: The decoder as the Trainer sees it; with adapters, around it.
-        shares: Whether answers of a question may share a row under a mask.
-        boolean_mask: Whether that mask is of true and false; else of numbers to add.
+        source: The initial weights.
+        tokenizer: The tokenizer.
+        model: The decoder as passed to the Trainer, wrapped by adapters if there are any.
+        shares: Whether answers of a question can share a row under a tree mask.
+        boolean_mask: Whether that mask is boolean; otherwise it is additive.
         pad_id: Token id to pad with.
     """
 
@@ -63,21 +63,21 @@ class Trainee:
 
     @property
     def decoder(self) -> Any:
-        """The transformers model itself, its adapters inside."""
+        """The transformers model without the wrapper of adapters."""
         return self.model.get_base_model() if hasattr(self.model, "peft_config") else self.model
 
     @property
     def longest(self) -> int | None:
-        """Tokens it reads at most; None where it sets no limit."""
+        """Context length in tokens; None without a limit."""
         return longest_input(self.decoder.config)
 
 
 def load_trainee(settings: CausalLmTrainingSettings) -> Trainee:
-    """Return what a training begins with.
+    """Load the model to train.
 
     Raises:
-        ModelError: The weights cannot be found or used.
-        SettingsError: A setting does not fit the model, or another setting.
+        ModelError: The weights are missing or unusable.
+        SettingsError: A setting does not match the model or another setting.
         MissingDependencyError: A package that a setting needs is not installed.
     """
     check_settings(settings)
@@ -101,10 +101,10 @@ def load_trainee(settings: CausalLmTrainingSettings) -> Trainee:
 
 
 def check_settings(settings: CausalLmTrainingSettings) -> None:
-    """Check settings that do not go together.
+    """Check combinations of settings.
 
     Raises:
-        SettingsError: Some do not.
+        SettingsError: Settings are incompatible.
     """
     if settings.quantise is not None and settings.lora is None:
         raise SettingsError(
@@ -125,10 +125,10 @@ def check_settings(settings: CausalLmTrainingSettings) -> None:
 
 
 def weights_dtype(settings: CausalLmTrainingSettings) -> torch.dtype:
-    """Return the type that weights are loaded in.
+    """Return the type of loaded weights.
 
-    Weights that are trained have 32 bits; frozen ones, and those whose 32-bit copies DeepSpeed
-    keeps beside them, have the precision of the arithmetic.
+    Trained weights have 32 bits; frozen weights, and those with 32-bit copies in DeepSpeed, have
+    the training precision.
     """
     device = training_device(settings.device)
     precision = training_precision(settings.precision, device)
@@ -141,8 +141,8 @@ def load_weights(source: ModelFolder, settings: CausalLmTrainingSettings) -> Any
     """Return the transformers model of a folder.
 
     Raises:
-        ModelError: It is no causal language model, lacks weights, or its files are damaged.
-        MissingDependencyError: bitsandbytes is asked for and not installed.
+        ModelError: It is not a causal language model, lacks weights, or its files are damaged.
+        MissingDependencyError: bitsandbytes is needed and not installed.
     """
     options: dict[str, Any] = {}
     dtype = weights_dtype(settings)
@@ -158,7 +158,7 @@ def load_weights(source: ModelFolder, settings: CausalLmTrainingSettings) -> Any
 
 
 def add_adapters(model: Any, lora: LoraSettings, *, quantised: bool) -> Any:
-    """Return a model with adapters around it; only they are trained from then on.
+    """Return a model wrapped with adapters, with all other weights frozen.
 
     Raises:
         MissingDependencyError: peft is not installed.
@@ -169,7 +169,7 @@ def add_adapters(model: Any, lora: LoraSettings, *, quantised: bool) -> Any:
     except ModuleNotFoundError:
         raise MissingDependencyError("training with adapters", "peft", "train") from None
     if quantised:
-        # The Trainer is told of checkpointing itself.
+        # Gradient checkpointing is enabled by the Trainer.
         prepare: Any = prepare_model_for_kbit_training
         model = prepare(model, use_gradient_checkpointing=False)
     targets = lora.targets if isinstance(lora.targets, str) else list(lora.targets)
@@ -178,7 +178,7 @@ def add_adapters(model: Any, lora: LoraSettings, *, quantised: bool) -> Any:
         lora_alpha=lora.alpha,  # type: ignore[arg-type]  # any number will do
         lora_dropout=lora.dropout,
         target_modules=targets,
-        # A head over whole texts is trained whole, beside the adapters.
+        # A binary head is fully trained, in addition to the adapters.
         task_type="SEQ_CLS" if ends_in_binary_head(model) else "CAUSAL_LM",
     )
     try:
@@ -193,16 +193,15 @@ def add_adapters(model: Any, lora: LoraSettings, *, quantised: bool) -> Any:
         ) from None
     for parameter in adapted.parameters():
         if parameter.requires_grad:
-            # Adapters have 32 bits already; a head has those of the weights.
+            # Adapters already have 32 bits; a head has the type of the weights.
             parameter.data = parameter.data.float()
     return adapted
 
 
 def save_trained(trainee: Trainee, folder: Path) -> None:
-    """Write the weights into a folder in the type that the base model has on disk.
+    """Write the weights in the type that the base model has on disk.
 
-    Adapters are added to the weights they were trained over, those before rounding, and are kept
-    in `adapter/`, too.
+    Adapters are merged into the unquantised base weights, and also stored in `adapter/`.
     """
     model = merged(trainee, folder / ADAPTER_FOLDER)
     model.to(stored_dtype(trainee.source))
@@ -210,14 +209,14 @@ def save_trained(trainee: Trainee, folder: Path) -> None:
 
 
 def merged(trainee: Trainee, adapter: Path) -> Any:
-    """Return the trained model without adapters; they are written into a folder first."""
+    """Write the adapters into a folder, and return the model with adapters merged."""
     if not hasattr(trainee.model, "peft_config"):
         return trainee.model
     trainee.model.save_pretrained(str(adapter))
-    # peft writes a page with nothing on it.
+    # peft writes an empty model page.
     (adapter / "README.md").unlink(missing_ok=True)
     rounded = getattr(trainee.decoder, "quantization_method", None) is not None
-    # In fewer bits than on disk, small changes would be rounded away.
+    # In a narrower type than on disk, small updates would be lost in rounding.
     if not rounded and trainee.decoder.dtype == stored_dtype(trainee.source):
         return trainee.model.merge_and_unload()
     from peft import PeftModel
@@ -233,7 +232,7 @@ def merged(trainee: Trainee, adapter: Path) -> Any:
 
 
 def stored_dtype(source: ModelFolder) -> torch.dtype:
-    """Return the type that a model's weights have on disk; float32 where it does not say."""
+    """Return the type of a model's weights on disk; float32 if the config has none."""
     config = source.read_json("config.json") or {}
     name = config.get("dtype") or config.get("torch_dtype") or "float32"
     found = getattr(torch, str(name), None)
@@ -247,18 +246,18 @@ def _read(source: ModelFolder, *, binary_head: bool, seed: int, **options: Any) 
 
 
 def longest_input(config: Any) -> int | None:
-    """Return how many tokens a decoder reads; None where it sets no limit."""
+    """Return a decoder's context length in tokens; None without a limit."""
     return getattr(config.get_text_config(), "max_position_embeddings", None)
 
 
 @torch.no_grad()
 def _shares(model: Any, settings: CausalLmTrainingSettings, *, boolean: bool) -> bool:
-    """Return whether answers that share a row get the log-probabilities they get alone."""
+    """Return whether answers in a shared row get the same log-probabilities as alone."""
     config = model.config.get_text_config()
     window = getattr(config, "sliding_window", None)
     limits = (settings.encoding.max_tokens, longest_input(config))
     longest = min((n for n in limits if n is not None), default=None)
-    # One mask serves all layers, so none can look less far back than another.
+    # One mask serves all layers, so sliding windows in some layers are not supported.
     looks_back = window if getattr(config, "use_sliding_window", True) else None
     if looks_back and (longest is None or longest > looks_back):
         return False
@@ -277,7 +276,7 @@ def _shares(model: Any, settings: CausalLmTrainingSettings, *, boolean: bool) ->
         logits = model(**inputs, use_cache=False).logits[:, -batch["logits_to_keep"] :]
         plain = torch.cat([plain_answers(model, request) for request in requests])
         shared = head_logits(logits, asked) if binary else log_probs(logits, asked)
-        # Logits of a new head are small, so they are compared by their own size.
+        # Logits of a new head are small, so the tolerance is relative to their size.
         apart = float((shared - plain).abs().max() / (plain.abs().max() if binary else 1.0))
     except (RuntimeError, ValueError, TypeError, NotImplementedError):
         return False

@@ -1,4 +1,4 @@
-"""Losses of a pass, from its logits: sums over tokens or questions, for the Trainer to divide."""
+"""Losses of a pass as sums over tokens or questions, which the Trainer divides."""
 
 from __future__ import annotations
 
@@ -11,18 +11,18 @@ from torch import Tensor
 from llmexam.training.base import losses
 from llmexam.training.causal_lm.settings import Objective
 
-# Takes logits, labels and what is asked; returns the sum over what counts.
+# Maps logits, labels and targets to a sum over tokens or questions.
 Total = Callable[[Tensor, Tensor, Mapping[str, Any]], Tensor]
-# Takes logits and what is asked; returns one number for each thing asked for.
+# Maps logits and targets to one number per target.
 Answers = Callable[[Tensor, Mapping[str, Any]], Tensor]
 
 
 def total_loss(objective: Objective, label_smoothing: float = 0.0) -> Total:
-    """Return the loss of an objective, as a sum over the step's tokens or questions.
+    """Return the loss of an objective, as a sum over tokens or questions.
 
     Args:
-        objective: What is learned.
-        label_smoothing: Share given to the wrong options.
+        objective: The training objective.
+        label_smoothing: Probability of the wrong options.
     """
     if objective == "answer":
         return _answer_total
@@ -39,25 +39,25 @@ def total_loss(objective: Objective, label_smoothing: float = 0.0) -> Total:
 
 
 def log_probs(logits: Tensor, asked: Mapping[str, Any]) -> Tensor:
-    """Return the log-probability of each asked-for token, float32, shape `[n_asked]`.
+    """Return the log-probability of each target token, float32, shape `[n_targets]`.
 
     Args:
-        logits: Of the window, shape `[n_rows, n_window, n_vocabulary]`.
-        asked: `at`, the place in the window, row after row, and `token`, each `[n_asked]`.
+        logits: Logits of the window, shape `[n_rows, n_window, n_vocabulary]`.
+        asked: `at`, the index in the flattened window, and `token`, each `[n_targets]`.
     """
     flat = logits.flatten(0, 1)
-    # Several answers may be asked of one state: its sum over the vocabulary is made once.
+    # Several answers may follow one state, whose log-sum-exp is computed once.
     states, which = torch.unique(asked["at"], return_inverse=True)
     totals = flat[states].float().logsumexp(dim=1)
     return flat[asked["at"], asked["token"]].float() - totals[which]
 
 
 def head_logits(logits: Tensor, asked: Mapping[str, Any]) -> Tensor:
-    """Return the logit of a binary head for each text, float32, shape `[n_asked]`.
+    """Return the logit of a binary head for each text, float32, shape `[n_targets]`.
 
     Args:
-        logits: Of the window, shape `[n_rows, n_window, 1]`.
-        asked: `at`, the place of each text's last token in the window, row after row.
+        logits: Logits of the window, shape `[n_rows, n_window, 1]`.
+        asked: `at`, the index of each text's last token in the flattened window.
     """
     return logits.flatten()[asked["at"]].float()
 
@@ -65,8 +65,8 @@ def head_logits(logits: Tensor, asked: Mapping[str, Any]) -> Tensor:
 def option_scores(logits: Tensor, asked: Mapping[str, Any], answers: Answers = log_probs) -> Tensor:
     """Return the score of each option, float32, shape `[n_questions, n_options]`.
 
-    Minus infinity where there is no option. A score is the sum of what `answers` gives for its
-    tokens, each by its sign and divided by its length.
+    Minus infinity for absent options. A score is the sum of `answers` over its targets, each
+    multiplied by its sign and divided by its length.
     """
     n_questions, n_options = asked["shape"]
     each = answers(logits, asked) * asked["sign"] / asked["length"]

@@ -1,7 +1,7 @@
-"""Examples as tensors: a row a question, whose answers are branches behind what they share.
+"""Examples as tensors: one row per question, with its answers as branches after the shared prefix.
 
-Rows are padded in front, so that all asked-for tokens lie at their ends and logits are needed
-there alone.
+Rows are padded at the start, so that all target tokens are at the end and logits are needed only
+there.
 """
 
 from __future__ import annotations
@@ -28,14 +28,14 @@ def collate(
     boolean_mask: bool = True,
     pad_id: int = 0,
 ) -> dict[str, Any]:
-    """Return one pass: what the model takes, and under `asked` what its logits are asked for.
+    """Return the model inputs of one pass, with the targets of its logits under `asked`.
 
     Args:
         examples: The questions.
-        counts: False for a question that only fills up a process: it has no loss.
-        by_token: Whether the loss is a mean over asked-for tokens, not over questions.
+        counts: False for a filler question, which has no loss.
+        by_token: Whether the loss is a mean over target tokens instead of questions.
         shares: Whether answers of a question share a row; if not, each request has its own.
-        boolean_mask: Whether the model takes a mask of true and false; else of numbers to add.
+        boolean_mask: Whether the model takes a boolean mask; otherwise it is additive.
         pad_id: Token id to pad with.
     """
     groups = [
@@ -58,7 +58,7 @@ def collate(
         labels = asked["token"].masked_fill(~counted[owner], NO_LABEL)
     else:
         labels = torch.tensor([one.answer for one in examples]).masked_fill(~counted, NO_LABEL)
-    # The Trainer counts labels from the second on: it thinks of them as the next tokens.
+    # The Trainer ignores the first label of a row, because it expects shifted tokens.
     labels = torch.cat([torch.tensor([NO_LABEL]), labels])[None]
     return {**rows, "logits_to_keep": n_window, "labels": labels, "asked": asked}
 
@@ -76,14 +76,14 @@ def _rows(tries: Sequence[TokenTrie], *, pad_id: int, boolean_mask: bool) -> dic
     if any(trie.n_branch for trie in tries):
         found["attention_mask"] = _tree_mask(tries, width, boolean=boolean_mask)
     else:
-        # Lines: the model masks them itself, windows and all.
+        # Plain sequences: the model creates its own causal and window masks.
         found["attention_mask"] = torch.from_numpy(real)
     return found
 
 
 def _tree_mask(tries: Sequence[TokenTrie], width: int, *, boolean: bool) -> Tensor:
-    """Return which token sees which, shape `[n_rows, 1, width, width]`: those on its way."""
-    # Padding sees itself, or its softmax would be over nothing.
+    """Return the tree mask, shape `[n_rows, 1, width, width]`: ancestors and self."""
+    # Padding attends to itself, or its softmax would be empty (NaN).
     seen = np.tile(np.eye(width, dtype=bool), (len(tries), 1, 1))
     for i, trie in enumerate(tries):
         nodes = np.arange(trie.n_nodes)
@@ -101,14 +101,14 @@ def _asked(
     question_of: Sequence[int],
     sizes: tuple[int, int],
 ) -> dict[str, Any]:
-    """Return, for each asked-for token, its place, what it is, and what it counts for."""
+    """Return, for each target token, its index, its id, and its contribution."""
     n_window, n_options = sizes
     at: list[NDArray[np.int64]] = []
     tokens: list[NDArray[np.int64]] = []
     heads: list[tuple[int, int, int, int]] = []
     for row, (group, trie) in enumerate(zip(groups, tries, strict=True)):
         begin = trie.n_nodes - n_window
-        for part, nodes, wanted in zip(group, trie.states, trie.asked, strict=True):
+        for part, nodes, wanted in zip(group, trie.states, trie.targets, strict=True):
             at.append(row * n_window + nodes - begin)
             tokens.append(wanted)
             heads.append((question_of[row], part.option, part.length, part.sign))
@@ -118,7 +118,7 @@ def _asked(
         "at": torch.from_numpy(np.concatenate(at)),
         "token": torch.from_numpy(np.concatenate(tokens)),
         "cell": (question * n_options + option).repeat_interleave(lengths),
-        # Whole numbers: DeepSpeed would round others to the type of the weights.
+        # Integers, because DeepSpeed casts floats to the type of the weights.
         "length": length.repeat_interleave(lengths),
         "sign": sign.repeat_interleave(lengths),
     }

@@ -14,7 +14,7 @@ Objective = Literal["answer", "option-likelihood", "binary", "binary-head"]
 
 
 class PromptSettings(Settings):
-    """How a question becomes what a decoder reads; keys and meaning are those of the solver."""
+    """Prompt settings, with the keys and meaning of the solver's."""
 
     template: TemplateRef = Field(
         "alpaca",
@@ -76,5 +76,5 @@ class CausalLmTrainingSettings(TrainingSettings):
 
     @property
     def reads_passages(self) -> bool:
-        """Whether the passages of the questions are read."""
+        """Whether passages of the questions are used."""
         return self.encoding.passages > 0

@@ -1,4 +1,4 @@
-"""The prompt template that a training began with, whatever becomes of its file meanwhile."""
+"""The prompt template of a training, fixed at its start even if the file changes later."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ _FILE = "template.yaml"
 
 @dataclass(frozen=True, slots=True)
 class TrainingTemplate:
-    """A template as a training found it.
+    """The template of a training.
 
     Attributes:
-        name: What the settings say: a name, or the path of a file.
-        text: What it says.
-        template: The same, read.
+        name: Name or path in the settings.
+        text: Text of the template file.
+        template: The parsed template.
     """
 
     name: str
@@ -35,22 +35,22 @@ class TrainingTemplate:
 
     @property
     def own(self) -> bool:
-        """Whether it is the user's, not one that comes with llmexam."""
+        """Whether it is a custom template."""
         return self.name not in template_names()
 
     @property
     def saved_name(self) -> str:
-        """What a trained model calls it: one of the user's lies beside the weights."""
+        """Name in the model card; a custom template is stored beside the weights."""
         return _FILE if self.own else self.name
 
     def save(self, folder: Path) -> None:
-        """Write it into a folder if it is the user's, so that others can ask as it was trained."""
+        """Write a custom template into a folder, for use with the trained model."""
         if self.own and is_first_process():
             write_text(folder / _FILE, self.text)
 
 
 def training_template(name: str, folder: Path, *, resume: bool) -> TrainingTemplate:
-    """Return the template that a training begins or goes on with.
+    """Return the template of a new or resumed training.
 
     Args:
         name: Name of a template, or the path of a YAML file.
@@ -58,8 +58,8 @@ def training_template(name: str, folder: Path, *, resume: bool) -> TrainingTempl
         resume: Whether it resumes from a checkpoint, if there is one.
 
     Raises:
-        SettingsError: There is no such template, or it cannot be used.
-        RunError: It says something else than when the training began.
+        SettingsError: There is no such template, or it is invalid.
+        RunError: It has changed since the training began.
     """
     text = template_text(name)
     found = TrainingTemplate(name, text, parse_template(text, name))

@@ -39,7 +39,7 @@ class CausalLmTrainer(GradientTrainer[CausalLmTrainingSettings]):
     settings_class = CausalLmTrainingSettings
 
     def check_machine(self) -> None:
-        """Check that settings go together, and that the packages they need are installed."""
+        """Check combinations of settings, and that needed packages are installed."""
         super().check_machine()
         check_settings(self.settings)
         if self.settings.quantise is not None:
@@ -47,10 +47,10 @@ class CausalLmTrainer(GradientTrainer[CausalLmTrainingSettings]):
         deepspeed_config(self.settings)
 
     def prepare(self, train: Exam, dev: Exam | None, folder: Path, *, resume: bool) -> Prepared:
-        """Return the decoder, the questions as requests to it, and how dev ones are scored.
+        """Return the decoder, the examples, and the scoring of dev questions.
 
         Raises:
-            RunError: A training is resumed, and its prompt template has changed since.
+            RunError: The prompt template of a resumed training has changed.
         """
         settings = self.settings
         asked = training_template(settings.encoding.template, folder, resume=resume)
@@ -80,7 +80,7 @@ class CausalLmTrainer(GradientTrainer[CausalLmTrainingSettings]):
         )
 
     def estimate(self, train: Exam) -> Estimate:
-        """Return what training would take, from the data and the model's shape."""
+        """Return an estimate of the training's cost, from the data and the model's dimensions."""
         require_trainable(train)
         return estimate(train, self.settings)
 

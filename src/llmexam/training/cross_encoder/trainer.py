@@ -1,4 +1,4 @@
-"""Train a cross-encoder to score each option, read with prompt and evidence."""
+"""Train a cross-encoder to score each option with prompt and evidence."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from llmexam.training.protocol import Estimate
 
 
 class CrossEncoderTrainer(GradientTrainer[CrossEncoderTrainingSettings]):
-    """Trains an encoder to score each option, read together with prompt and evidence.
+    """Trains an encoder to score each option jointly with prompt and evidence.
 
     The result loads as `model` of solver `cross-encoder`; with `head: native` also with
     `CrossEncoder(folder)` of sentence-transformers.
@@ -30,7 +30,7 @@ class CrossEncoderTrainer(GradientTrainer[CrossEncoderTrainingSettings]):
     settings_class = CrossEncoderTrainingSettings
 
     def prepare(self, train: Exam, dev: Exam | None, folder: Path, *, resume: bool) -> Prepared:
-        """Return the encoder, a list of pairs a question, and how dev questions are scored."""
+        """Return the encoder, a list of pairs per question, and the scoring of dev questions."""
         settings = self.settings
         trainee = load_trainee(settings, settings.encoding.max_tokens)
         return prepare(
@@ -46,13 +46,13 @@ class CrossEncoderTrainer(GradientTrainer[CrossEncoderTrainingSettings]):
         )
 
     def estimate(self, train: Exam) -> Estimate:
-        """Return what training would take, from the data and a few timed steps."""
+        """Return an estimate of the training's cost, from the data and a few timed steps."""
         trainee = load_trainee(self.settings, self.settings.encoding.max_tokens)
         return estimate(encode_exam(train, self.settings.encoding, trainee), trainee, self.settings)
 
 
 class _Grading:
-    """The dev questions, encoded once, and scored by the weights of now."""
+    """Scores the dev questions, which are encoded once, under the current weights."""
 
     def __init__(self, dev: Exam, trainee: Trainee, settings: CrossEncoderTrainingSettings) -> None:
         self._dev = dev
@@ -65,7 +65,7 @@ class _Grading:
         self._scorer = LiveScorer(trainee.reader, self._lists, settings)
 
     def score(self) -> ScoreMatrix:
-        """Return the scores by the weights of now."""
+        """Return the scores under the current weights."""
         return ScoreMatrix.from_rows(self._dev.ids, self._scorer.score(), self._lists.truncated)
 
 

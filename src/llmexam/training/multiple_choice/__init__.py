@@ -1,1 +1,1 @@
-"""Train readers for solver `multiple-choice`."""
+"""Training of models for solver `multiple-choice`."""

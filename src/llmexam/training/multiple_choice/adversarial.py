@@ -1,4 +1,4 @@
-"""Weights moved to where the loss is higher, for a second pass, and put back."""
+"""Adversarial training (AWP, FGM): a second pass with perturbed weights."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from torch import Tensor, nn
 
 from llmexam.training.multiple_choice.settings import AdversarialSettings
 
-# A weight that is all zeros has no size to move by.
+# An all-zero matrix has norm 0, so its relative perturbation is undefined.
 _TINY = 1e-12
 
 
 def moved_parameters(model: nn.Module, settings: AdversarialSettings) -> list[Tensor]:
-    """Return the parameters that are moved: all trained matrices, or the token embeddings."""
+    """Return the parameters to perturb: all trained matrices, or the token embeddings."""
     if settings.kind == "fgm":
         return [
             module.weight
@@ -31,10 +31,10 @@ def moved_parameters(model: nn.Module, settings: AdversarialSettings) -> list[Te
 def moved(
     parameters: list[Tensor], gradients: list[Tensor | None], settings: AdversarialSettings
 ) -> Iterator[None]:
-    """Let the parameters be moved along the gradients inside, and as they were after.
+    """Perturb parameters along their gradients within the `with` block, and restore them after.
 
-    AWP (arXiv 2004.05884) moves each matrix W by epsilon * |W| * g / |g|, g being its gradient;
-    FGM (arXiv 1605.07725) moves the embeddings by epsilon * g / |g|.
+    AWP (arXiv 2004.05884) adds epsilon * |W| * g / |g| to each matrix W with gradient g;
+    FGM (arXiv 1605.07725) adds epsilon * g / |g| to the embeddings.
 
     Args:
         parameters: What is moved.
@@ -63,7 +63,7 @@ def moved(
 def adversarial_pass(
     model: nn.Module, settings: AdversarialSettings, backward: Callable[[], Tensor]
 ) -> Tensor:
-    """Run one more pass with moved weights; its gradients join those of the first.
+    """Run a second pass with perturbed weights; its gradients are added to those of the first.
 
     Args:
         model: The model, after a first backward pass.

@@ -1,4 +1,4 @@
-"""Training questions as tokens: encoded once, put together anew in each pass without padding."""
+"""Training questions as tokens: encoded once, assembled without padding for each pass."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ from llmexam.training.preflight import require_trainable, without_repeats
 
 Tokens = tuple[NDArray[np.int32], NDArray[np.int8]]
 
-# Tokens as Python numbers take ten times the room of an array, so they never lie there all at once.
+# Questions encoded at a time: tokens as Python numbers take ten times the memory of an array.
 _QUESTIONS_AT_ONCE = 256
 
 
 @dataclass(frozen=True, slots=True)
 class Sequences:
-    """The options of all questions as tokens, end to end.
+    """The options of all questions as concatenated tokens.
 
     Attributes:
         ids: Token ids, shape `[n_tokens]`.
@@ -69,7 +69,7 @@ class Sequences:
 
 
 def encode(questions: Sequence[Question], settings: EncodingSettings, tokenizer: Any) -> Sequences:
-    """Return all options of all questions as tokens.
+    """Return the tokens of all options of all questions.
 
     Args:
         questions: The questions, with evidence.
@@ -146,9 +146,9 @@ class ChoiceData:
 
 
 def pack(tokens: Sequence[Tokens], n_options: Sequence[int]) -> dict[str, Any]:
-    """Return the options of some questions end to end, as `ChoiceModel` takes them.
+    """Return the concatenated options of questions, as input of `ChoiceModel`.
 
-    They are sorted by length, because attention runs once for neighbours of equal length.
+    They are sorted by length, because attention runs once per run of equal lengths.
 
     Args:
         tokens: Ids and types of each option, question after question.

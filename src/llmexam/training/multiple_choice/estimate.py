@@ -1,4 +1,4 @@
-"""What a training would take: tokens counted, seconds and memory measured on a few steps."""
+"""Estimate of the cost of a training: counted tokens, measured time and memory."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from llmexam.training.preflight import expected_first_loss
 from llmexam.training.protocol import Estimate
 
 _FP32_BYTES = 4
-# Weights, gradients, and the two moments of AdamW.
+# Copies of the trained weights: weights, gradients, and the two moments of AdamW.
 _COPIES = 4
 
 
@@ -69,7 +69,7 @@ def estimate(train: Exam, settings: MultipleChoiceTrainingSettings) -> Estimate:
             "tokens per option": f"{n_tokens / (len(data.read.ends) - 1):.0f} on average, "
             f"{int(np.diff(data.read.ends).max())} at most",
             "duplicate questions skipped": f"{len(train) - len(data)}",
-            # Far from even scores, a new head is drawn too large or the labels are off.
+            # A first loss far from that of uniform scores suggests a bad head or wrong labels.
             "first loss": f"{watch.losses[0]:.3f}; equal scores give "
             f"{expected_first_loss([len(q.options) for q in train]):.3f}",
         },
@@ -94,7 +94,7 @@ def _chosen(
 
 
 class _ChosenPasses:
-    """Passes that were chosen, in the place of a `BatchPlan`."""
+    """Batch sampler of selected passes, instead of a `BatchPlan`."""
 
     def __init__(self, passes: list[NDArray[np.int64]]) -> None:
         self._passes = passes

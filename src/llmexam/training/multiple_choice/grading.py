@@ -1,4 +1,4 @@
-"""Score dev questions by the weights that are trained, as the solver will."""
+"""Scores of dev questions under the current weights, as by the solver."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from llmexam.training.base.trainee import Trainee
 from llmexam.training.multiple_choice.data import encode, pack
 from llmexam.training.multiple_choice.settings import MultipleChoiceTrainingSettings
 
-# Tokens of one pass: enough to keep all cores busy, little enough for the caches.
+# Tokens of one pass: enough for all cores, and small enough for their caches.
 _BATCH_TOKENS = 2048
 
 
 class DevScorer:
-    """The dev questions, encoded once.
+    """Scores the dev questions, which are encoded once.
 
     Args:
         dev: The questions.
@@ -38,11 +38,11 @@ class DevScorer:
 
     @torch.no_grad()
     def score(self) -> ScoreMatrix:
-        """Return the scores by the weights of now; the reader is in evaluation mode after."""
+        """Return the scores under the current weights; leaves the reader in evaluation mode."""
         self._reader.eval()
         scores = np.zeros(len(self._read.ends) - 1, dtype=np.float32)
         lengths = np.diff(self._read.ends)
-        # Longest first: if memory is too small, it shows at once.
+        # Longest first, so that a lack of memory shows at once.
         order = np.argsort(-lengths, kind="stable")
         for chosen in token_batches(order, lengths, _BATCH_TOKENS, pads=self._reader.pads):
             scores[chosen] = self._logits(chosen.tolist())

@@ -1,4 +1,4 @@
-"""The Trainer of multiple-choice readers, with a second pass against the weights."""
+"""Trainer of multiple-choice models, with an optional adversarial pass."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ class ChoiceTrainer(PlannedTrainer):
         model = ChoiceModel(trainee.reader)
         super().__init__(
             model,
-            # The reader was told of it when it was made; the model around it cannot be.
+            # Gradient checkpointing was enabled on the reader; its wrapper does not support it.
             settings.model_copy(update={"gradient_checkpointing": False}),
             folder,
             n_tokens=data.read.n_tokens,
@@ -58,7 +58,7 @@ class ChoiceTrainer(PlannedTrainer):
     ) -> Tensor:
         """Return the loss of one pass, with its gradients added up."""
         adversarial = self._settings.adversarial
-        # The loss takes the labels out of what it is given.
+        # A copy, because the loss removes the labels from its input.
         again = dict(inputs)
         loss = super().training_step(model, inputs, num_items_in_batch)
         if adversarial is None or (self.state.epoch or 0.0) < adversarial.from_epoch:

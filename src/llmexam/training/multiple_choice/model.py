@@ -1,4 +1,4 @@
-"""The model that is trained: a reader whose scores are put together by question."""
+"""The trained model: a reader whose logits are grouped by question."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def load_trainee(settings: MultipleChoiceTrainingSettings) -> Trainee:
 
 
 class ChoiceModel(nn.Module):
-    """A reader whose scores are put together by question.
+    """A reader whose logits are grouped by question.
 
     Args:
         reader: Gives a logit a sequence: `reader(ids, types, lengths)`, shape `[n_sequences, 1]`.

@@ -78,6 +78,6 @@ class MultipleChoiceTrainingSettings(TrainingSettings):
 
     @property
     def starts_at_chance(self) -> bool:
-        """Whether the loss of a new head starts at ln(n) for n options."""
+        """Whether the loss with a new head starts at ln(n) for n options."""
         changes_options = self.drop_options > 0 or self.hard_negatives is not None
         return self.objective == "softmax" and not changes_options

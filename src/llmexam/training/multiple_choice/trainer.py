@@ -32,7 +32,7 @@ class MultipleChoiceTrainer(GradientTrainer[MultipleChoiceTrainingSettings]):
     settings_class = MultipleChoiceTrainingSettings
 
     def prepare(self, train: Exam, dev: Exam | None, folder: Path, *, resume: bool) -> Prepared:
-        """Return the reader, the questions as tokens, and how dev questions are scored."""
+        """Return the reader, the tokens of the questions, and the scoring of dev questions."""
         settings = self.settings
         trainee = load_trainee(settings)
         data = ChoiceData(train, settings, trainee.tokenizer)

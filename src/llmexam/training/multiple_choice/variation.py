@@ -1,4 +1,4 @@
-"""What is changed of a question from epoch to epoch: order of options, options, evidence."""
+"""Data augmentation per epoch: order of options, dropped options, dropped evidence."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from numpy.typing import NDArray
 
 from llmexam.training.multiple_choice.settings import MultipleChoiceTrainingSettings
 
-# A question with fewer options asks nothing.
+# A question needs at least two options.
 _FEWEST_OPTIONS = 2
 
 
 @dataclass(frozen=True, slots=True)
 class Variation:
-    """How a question is read once.
+    """The variation of a question in one epoch.
 
     Attributes:
         order: Its options by their index in the question, in the order they are read.
@@ -36,7 +36,7 @@ def vary(
     epoch: int,
     row: int,
 ) -> Variation:
-    """Return how a question is read in an epoch; it depends on seed, epoch and row alone.
+    """Return the variation of a question in an epoch; it depends only on seed, epoch and row.
 
     Args:
         n_options: How many options it has.

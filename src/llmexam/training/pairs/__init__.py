@@ -1,1 +1,1 @@
-"""Training on lists of text pairs: what cross-encoders and rerankers share."""
+"""Training on lists of text pairs, shared by cross-encoders and rerankers."""

@@ -1,4 +1,4 @@
-"""What a training on lists of pairs would take."""
+"""Estimate of the cost of training on lists of pairs."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Lists of pairs, some right and some wrong: what a cross-encoder and a reranker are trained on."""
+"""Training lists of positive and negative pairs, for cross-encoders and rerankers."""
 
 from __future__ import annotations
 
@@ -79,14 +79,14 @@ def encode_lists(
 
 
 def columns(encoded: EncodedLists, settings: PairTrainingSettings) -> dict[str, list[Any]]:
-    """Return the columns of a data set, as the loss wants them: numbers stand for sequences."""
+    """Return the columns of a data set for the loss, with indices of sequences."""
     high = 10.0 if settings.loss == "listnet" else 1.0
     rows = list(zip(encoded.starts, encoded.lists, strict=True))
     if settings.loss != "binary":
         return {
             "name": [own.name for _, own in rows],
             "numbers": [list(range(start, start + len(own.pairs))) for start, own in rows],
-            # ListNet's target is a softmax over these: 10 puts nearly all of it on the right ones.
+            # ListNet's target is a softmax over these; 10 puts nearly all probability on positives.
             "label": [[high * label for label in own.labels] for _, own in rows],
         }
     pairs = [

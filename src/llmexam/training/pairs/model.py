@@ -1,8 +1,8 @@
-"""A reader in the clothes of sentence-transformers, so that its losses train it.
+"""Adapter of a reader to the CrossEncoder interface, for losses of sentence-transformers.
 
-Its losses hand pairs to `model.preprocess` and read `model(features)["scores"]`. Here a pair is
-a list's name and the number of a sequence that is encoded already: nothing is tokenised twice,
-no token is padding, and the tokens are those that the solver reads.
+The losses pass pairs to `model.preprocess` and read `model(features)["scores"]`. Here a pair is a
+list's name and the index of an encoded sequence, so nothing is tokenized twice, there is no
+padding, and the tokens are those of the solver.
 """
 
 from __future__ import annotations
@@ -31,12 +31,12 @@ class ReaderModule(Module):
         return {**features, "scores": logits}
 
     def save(self, output_path: str, *args: Any, **kwargs: Any) -> None:
-        """Refuse: the result is written by the reader itself."""
+        """Raise an error, because the reader itself writes the result."""
         raise NotImplementedError
 
 
 class PairModel(CrossEncoder):
-    """A cross-encoder over sequences that are encoded already.
+    """A cross-encoder over pre-encoded sequences.
 
     Args:
         reader: What is trained.
@@ -56,6 +56,6 @@ class PairModel(CrossEncoder):
     def preprocess(  # type: ignore[override]
         self, inputs: Sequence[tuple[str, int]], *args: Any, **kwargs: Any
     ) -> dict[str, Tensor]:
-        """Return the tokens of pairs: what a loss calls the query is not looked at."""
+        """Return the tokens of pairs; the query of the loss is ignored."""
         batch = TokenBatch.of([self.sequences[number] for _, number in inputs])
         return {"ids": batch.ids, "types": batch.types, "lengths": batch.lengths}

@@ -1,4 +1,4 @@
-"""A training of a cross-encoder on lists of pairs, whatever the pairs are."""
+"""Training of a cross-encoder on lists of pairs."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from llmexam.training.pairs.lists import EncodedLists, columns
 from llmexam.training.pairs.model import PairModel
 from llmexam.training.pairs.settings import PairTrainingSettings
 
-# Tokens of one pass when scoring: enough to keep all cores busy.
+# Tokens of one pass when scoring: enough for all cores.
 _BATCH_TOKENS = 2048
 
 
@@ -95,7 +95,7 @@ def make_trainer(
         model=model,
         args=library_arguments(
             CrossEncoderTrainingArguments,
-            # The reader was told of it when it was made; the model around it cannot be.
+            # Gradient checkpointing was enabled on the reader; its wrapper does not support it.
             settings.model_copy(update={"gradient_checkpointing": False}),
             folder,
             batch_sampler=BatchSamplers.BATCH_SAMPLER,
@@ -113,7 +113,7 @@ def _loss(model: PairModel, lists: EncodedLists, settings: PairTrainingSettings)
             balance = (len(labels) - sum(labels)) / max(1, sum(labels))
             weight = settings.positive_weight or balance
             return losses.BinaryCrossEntropyLoss(model, pos_weight=torch.tensor(weight))
-        # A list's pairs in one pass: without, the library takes as many pairs as lists.
+        # All pairs of a list in one pass; by default the library limits pairs to the batch size.
         case "listnet":
             return losses.ListNetLoss(model, mini_batch_size=-1)
         case "lambda":
@@ -123,7 +123,7 @@ def _loss(model: PairModel, lists: EncodedLists, settings: PairTrainingSettings)
 
 
 class LiveScorer:
-    """Scores sequences by the weights that are being trained.
+    """Scores sequences under the current weights.
 
     Args:
         reader: The model.
@@ -141,11 +141,11 @@ class LiveScorer:
 
     @torch.no_grad()
     def score(self) -> list[NDArray[np.float32]]:
-        """Return the scores of each list; the reader is in evaluation mode after."""
+        """Return the scores of each list; leaves the reader in evaluation mode."""
         self._reader.eval()
         sequences = self._lists.sequences
         lengths = np.array([len(one.ids) for one in sequences], dtype=np.int64)
-        # Longest first: if memory is too small, it shows at once.
+        # Longest first, so that a lack of memory shows at once.
         order = np.argsort(-lengths, kind="stable")
         scores = np.zeros(len(sequences), dtype=np.float32)
         for chosen in token_batches(order, lengths, _BATCH_TOKENS, pads=self._reader.pads):

@@ -1,7 +1,7 @@
-"""Fit gradient-boosted trees to rows of options, by the likelihood of the right option.
+"""Fit gradient-boosted trees to options, by the likelihood of the right option.
 
-The loss is that of the conditional logit: softmax over the options of a question. So trees and
-logit speak of the same thing, and their mean makes sense.
+The loss is that of the conditional logit, a softmax over the options of a question, so utilities of
+trees and logit are on the same scale and can be averaged.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ Floats = NDArray[np.float64]
 STEP = 10
 """Rounds are chosen among multiples of this."""
 
-# Of the leaves; a little of it keeps leaves of certain options finite.
+# L2 penalty of the leaves, which keeps leaves of perfectly predicted options finite.
 _LEAF_RIDGE = 5.0
 
 
@@ -67,7 +67,7 @@ def fit_trees(
         lightgbm.Dataset(choices.rows, labels, feature_name=list(names)),
         num_boost_round=n_rounds,
     )
-    # What is used is what is saved.
+    # Parsed from the saved text, so that the returned trees equal the stored ones.
     return read_trees(trained.model_to_string())
 
 

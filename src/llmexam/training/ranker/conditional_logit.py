@@ -16,16 +16,16 @@ from llmexam.solvers.ranker.texts import TEXT_COLUMNS
 
 Floats = NDArray[np.float64]
 
-# Left to the trees: what a member says, said again on other scales. In a sum learned from some
-# hundred questions it fits noise (on 768 questions, MAP@3 out of fold 0.691 with, 0.697 without).
+# Redundant transformations of members' scores are left to the trees. In a linear model of some
+# hundred questions they fit noise (768 questions: out-of-fold MAP@3 0.691 with, 0.697 without).
 _OTHER_SCALES = tuple(f"/{column}" for column in SCORE_COLUMNS if column != "score")
-# Columns whose spread within questions is less than this tell nothing apart.
+# Columns with a smaller standard deviation within questions are constant up to rounding.
 _LEAST_SPREAD = 1e-9
 
 
 @dataclass(frozen=True, eq=False)
 class Choices:
-    """Rows of options, question after question, and which are right.
+    """Rows of options, grouped by question, and the right ones.
 
     Attributes:
         rows: Shape `[n_rows, n_columns]`.
@@ -81,7 +81,7 @@ def choice_values(utilities: Floats, choices: Choices, metric: RankMetric) -> Fl
 
 
 def logit_loss(weights: Floats, choices: Choices, ridge: float) -> tuple[float, Floats]:
-    """Return the mean negative log-likelihood plus the ridge, and its slope.
+    """Return the mean negative log-likelihood plus ridge penalty, and its gradient.
 
     ridge / (2 n_questions) * |weights|^2 is added, so that the ridge counts in questions.
     """
@@ -92,7 +92,7 @@ def logit_loss(weights: Floats, choices: Choices, ridge: float) -> tuple[float, 
 
 
 def minimise(choices: Choices, ridge: float, start: Floats | None = None) -> Floats:
-    """Return the weights of least loss, shape `[n_columns]`.
+    """Return the weights of minimum loss, shape `[n_columns]`.
 
     Raises:
         MissingDependencyError: scipy is not installed.
@@ -114,7 +114,7 @@ def minimise(choices: Choices, ridge: float, start: Floats | None = None) -> Flo
 
 
 def telling_columns(table: OptionRows, *, texts: bool = True) -> tuple[list[str], Floats]:
-    """Return the columns that tell options apart, and their spread within questions.
+    """Return the informative columns, and their standard deviation within questions.
 
     Of columns that say the same within every question the first is kept: a feature differs from
     itself less its mean by what all options of a question share. Of
@@ -144,12 +144,12 @@ def telling_columns(table: OptionRows, *, texts: bool = True) -> tuple[list[str]
 def fit_logit(
     table: OptionRows, right: Sequence[int], ridge: float, *, texts: bool = True
 ) -> Logit:
-    """Return the logit that suits the questions best.
+    """Return the fitted conditional logit.
 
     Args:
         table: Their rows.
         right: The right row of each.
-        ridge: Pull of the weights to 0, in questions.
+        ridge: L2 penalty, in units of questions.
         texts: Whether what the texts look like counts, too.
     """
     names, scales = telling_columns(table, texts=texts)

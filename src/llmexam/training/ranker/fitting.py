@@ -1,4 +1,4 @@
-"""Fit a ranker to rows, choose its settings by folds, and score questions out of fold."""
+"""Fit a ranker, tune it by cross-validation, and score questions out of fold."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ RIDGES = (300.0, 100.0, 30.0, 10.0, 3.0, 1.0)
 
 @dataclass(frozen=True, eq=False)
 class Fitted:
-    """A fitted ranker and what was chosen for it.
+    """A fitted ranker and its selected hyperparameters.
 
     Attributes:
         model: The ranker.
@@ -52,7 +52,7 @@ class Fitted:
 
 
 def right_rows(exam: Exam, table: OptionRows) -> list[int]:
-    """Return which row of each question is that of its right option."""
+    """Return the row of the right option of each question."""
     return [
         int(np.flatnonzero(order == answer)[0])
         for order, answer in zip(table.orders, exam.answers, strict=True)
@@ -60,7 +60,7 @@ def right_rows(exam: Exam, table: OptionRows) -> list[int]:
 
 
 def fit_ranker(exam: Exam, table: OptionRows, settings: RankerTrainingSettings) -> Fitted:
-    """Fit a ranker; what the settings leave open is chosen by folds that keep prompts whole.
+    """Fit a ranker; open hyperparameters are tuned by cross-validation grouped by prompt.
 
     Args:
         exam: The questions, with answers.
@@ -80,7 +80,7 @@ def fit_ranker(exam: Exam, table: OptionRows, settings: RankerTrainingSettings) 
         if n_rounds is None:
             losses = _tree_losses(exam, table, right, settings)
             n_rounds = int(losses.argmin()) * STEP
-        # Where no tree helps on questions that were held out, there are none.
+        # No trees, if none improves the held-out loss.
         if n_rounds:
             trees = fit_trees(Choices.join(table.rows, right), n_rounds, settings, table.names)
     return Fitted(
@@ -95,7 +95,7 @@ def fit_ranker(exam: Exam, table: OptionRows, settings: RankerTrainingSettings) 
 def score_out_of_fold(
     exam: Exam, table: OptionRows, settings: RankerTrainingSettings
 ) -> ScoreMatrix:
-    """Return scores of each question by a ranker that saw no question with its prompt.
+    """Return out-of-fold scores, with folds grouped by prompt.
 
     Raises:
         ExamError: There are fewer prompts than folds.
@@ -119,14 +119,14 @@ def _folds(exam: Exam, n_folds: int, seed: int) -> list[tuple[list[int], list[in
 
 
 def _inner_folds(exam: Exam, settings: RankerTrainingSettings) -> list[tuple[list[int], list[int]]]:
-    # Another seed than that of the outer folds, whose shapes they would else repeat.
+    # Another seed than that of the outer folds, because equal seeds would give similar folds.
     return _folds(exam, settings.n_inner_folds, settings.seed + 1)
 
 
 def _choose_logit(
     exam: Exam, table: OptionRows, right: Sequence[int], settings: RankerTrainingSettings
 ) -> tuple[float, bool]:
-    """Return the ridge, and whether texts are weighed, that do best on questions held out.
+    """Return the ridge and the use of text features that are best on held-out questions.
 
     The ridge is chosen by likelihood, which feels small changes. Texts are only weighed where that
     gains more than a standard error of the primary metric: on 768 questions they made the right

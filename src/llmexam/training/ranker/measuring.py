@@ -1,4 +1,4 @@
-"""What a trained ranker is worth, by member and by column, for its card."""
+"""Contribution of members and columns to a trained ranker, for its card."""
 
 from __future__ import annotations
 

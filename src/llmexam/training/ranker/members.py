@@ -1,7 +1,7 @@
-"""The members of a ranker in training: who they are, and what they say of questions.
+"""The members of a ranker in training, and their scores.
 
-A trained member knows the answers of the questions it was trained on. A ranker that learned
-from such scores would trust it too much, so it must bring scores of models that never saw them.
+A trained member overfits the questions it was trained on. A ranker that learned from such scores
+would give it too much weight, so it needs out-of-fold scores.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from llmexam.training.ranker.settings import MemberPlan, RankerTrainingSettings
 
 @dataclass(frozen=True, eq=False)
 class Members:
-    """The solvers that a ranker asks, ready to be asked.
+    """The member solvers of a ranker.
 
     Attributes:
         specs: How they are made, for the ranker's file.
@@ -75,8 +75,8 @@ def make_members(settings: RankerTrainingSettings, train: Exam) -> Members:
             notes += note
         else:
             notes += _refuse_leak(plan, card, train)
-        # Where scores are given the member itself is not asked, as it may know the answers; its
-        # features would tell them as well.
+        # With given scores the member itself is not run: it may have been trained on the answers,
+        # which its features would leak as well.
         asked = plan.out_of_fold is None and settings.use_features
         specs.append(
             MemberSpec(
@@ -97,7 +97,7 @@ def _card(values: Mapping[str, object]) -> ModelCard | None:
 
 
 def check_members(settings: RankerTrainingSettings) -> None:
-    """Check what can be known of members before any question is read.
+    """Check members without reading questions.
 
     Raises:
         ScoreError: Out-of-fold scores are not there.
@@ -143,7 +143,8 @@ def _leak(plan: MemberPlan, reason: str) -> SettingsError:
 
 def _read_given(plan: MemberPlan, path: Path, train: Exam) -> tuple[ScoreMatrix, list[str]]:
     scores, made_by = read_scores(path)
-    # What a run or a training writes names the solver; only folds say more.
+    # Our own files name the solver, and only those of folds are marked as out of fold. Files of
+    # other origin have no solver and are trusted.
     unsaid = "" if made_by.get("solver") else "true"
     if made_by.get("out_of_fold", unsaid) in ("", "false"):
         raise ScoreError(
@@ -191,5 +192,5 @@ def _require_same_questions(train: Exam, place: Mapping[str, int], said: str, pa
 
 
 def names_without(names: Sequence[str], member: str) -> list[str]:
-    """Return the columns that do not come from a member."""
+    """Return the columns that are not from a member."""
     return [name for name in names if not name.startswith(f"{member}/")]

@@ -1,4 +1,4 @@
-"""Train solver `ranker`: ask the members, fit, and measure out of fold."""
+"""Train solver `ranker`: score with the members, fit, and evaluate out of fold."""
 
 from __future__ import annotations
 
@@ -100,7 +100,7 @@ class RankerTrainer:
             tracker.log(point.step, point.values)
         done = self._card(card, train, dev, metrics)
         folder.mkdir(parents=True, exist_ok=True)
-        # The card last: a folder without one is no model.
+        # The card comes last, because it marks the folder as a complete model.
         (folder / CARD_FILE).unlink(missing_ok=True)
         write_ranker(folder, fitted.model, members.specs)
         write_scores(
@@ -153,13 +153,13 @@ class RankerTrainer:
         )
 
     def _seconds_of_a_fit(self, train: Exam, few: Exam, table: OptionRows) -> float:
-        """Return the time of one fit on as many rows as the training has."""
+        """Return the time of one fit with the number of rows of the training."""
         if self.settings.kind == "logit":
             return 0.02 * len(RIDGES)
         n_copies = -(-len(train) // len(few))
         right = right_rows(few, table)
         choices = Choices.join(table.rows * n_copies, right * n_copies)
-        # The first one loads lightgbm.
+        # The first fit includes importing lightgbm.
         fit_trees(choices, 1, self.settings, table.names)
         start = time.perf_counter()
         fit_trees(choices, STEP, self.settings, table.names)

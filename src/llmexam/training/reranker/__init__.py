@@ -1,1 +1,1 @@
-"""Train rerankers of passages."""
+"""Training of rerankers."""

@@ -1,4 +1,4 @@
-"""Train a reranker: passages that tell why the right option is right go before the others."""
+"""Train a reranker to rank relevant passages first."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ class RerankerTrainer(GradientTrainer[RerankerTrainingSettings]):
     """
 
     settings_class = RerankerTrainingSettings
-    # Judgements may tell what helps.
+    # Relevance may come from judgements, so answers are optional.
     needs_answers = False
 
     def prepare(self, train: Exam, dev: Exam | None, folder: Path, *, resume: bool) -> Prepared:
@@ -79,7 +79,7 @@ class RerankerTrainer(GradientTrainer[RerankerTrainingSettings]):
         lists = []
         for place, (question, own) in enumerate(zip(exam, cut, strict=True)):
             found = self._sort(question, own, judged)
-            # Of a few other questions: enough to draw from, and not the whole exam each time.
+            # Random negatives are drawn from a few other questions, not the whole exam each time.
             near = [cut[(place + step) % len(cut)] for step in range(1, min(len(cut), 6))]
             bad = choose_negatives(
                 found,
@@ -112,7 +112,7 @@ class RerankerTrainer(GradientTrainer[RerankerTrainingSettings]):
         )
 
     def _list(self, question: Question, good: Passage, bad: list[Passage]) -> PairList:
-        # Of several queries a question may have, each is a pair of its own: all teach alike.
+        # Each query of a question gives separate pairs with equal weight.
         rows = rerank_pairs(question, [good, *bad], self.settings.encoding)
         pairs = [pair for row in rows for pair in row]
         n_queries = len(rows[0])
@@ -122,7 +122,7 @@ class RerankerTrainer(GradientTrainer[RerankerTrainingSettings]):
 
 
 def _mrr(scorer: LiveScorer, lists: EncodedLists) -> float:
-    """Return the mean reciprocal rank of each list's best right pair; ties count against it."""
+    """Return the mean reciprocal rank of the best positive of each list; ties count against it."""
     ranks = []
     for scores, own in zip(scorer.score(), lists.lists, strict=True):
         right = np.array(own.labels, dtype=bool)

@@ -1,4 +1,4 @@
-"""Take an exam from a plan to a report: the whole pipeline in one function."""
+"""The pipeline of a run: from a plan to a report."""
 
 from __future__ import annotations
 

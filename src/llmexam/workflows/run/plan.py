@@ -1,4 +1,4 @@
-"""Read the plan of a run, of whatever task, and check it before anything starts."""
+"""Read and check the plan of a run, of any task."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The exams of a recipe: read, dealt into parts, given their evidence, and looked at."""
+"""The exams of a recipe: read, split, check, and attach evidence."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The folder of a training: whose it is, whether it is finished, and how to begin anew."""
+"""The training folder: which recipe it belongs to, whether it is finished, and overwriting."""
 
 from __future__ import annotations
 

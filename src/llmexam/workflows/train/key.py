@@ -1,4 +1,4 @@
-"""What tells one training from another, so that a folder is never taken for another recipe's."""
+"""The key of a training, so that a folder is never reused for another recipe."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""One training: the models it trains, and what they give before and after."""
+"""One training: its models, and their scores before and after."""
 
 from __future__ import annotations
 

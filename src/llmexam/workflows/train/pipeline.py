@@ -1,4 +1,4 @@
-"""Train a model by a recipe: evidence, checks, training, grades, and the folder that is left."""
+"""The pipeline of a training: evidence, checks, training, evaluation and output folder."""
 
 from __future__ import annotations
 

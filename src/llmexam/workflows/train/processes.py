@@ -1,4 +1,4 @@
-"""Several processes of one `torchrun`: the first prepares and writes, the others follow."""
+"""Distributed training with `torchrun`: rank 0 prepares and writes, the others wait."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The recipe of a training: what the YAML file says, checked before anything starts."""
+"""The recipe of a training, read from YAML and checked before the training starts."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a training gave: grades before and after, against baselines, with intervals."""
+"""Results of a training: metrics before and after, baselines, and confidence intervals."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A training over several splits: one whole training each, and the mean over them."""
+"""Training over several splits: one training per split, and the mean of their metrics."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""Decoders larger than memory: a layer's weights are read while the one before is computed."""
+"""Decoders larger than memory: layer weights are streamed from disk during computation."""

@@ -1,4 +1,4 @@
-"""How a limit of memory is shared out while a model's layers are streamed."""
+"""Memory budget of streamed models: weights, batches and hidden states."""
 
 from __future__ import annotations
 
@@ -11,19 +11,19 @@ from llmexam.errors import ModelError
 from llmexam.lm.decoder.head import LOGIT_BYTES, layer_bytes_per_token
 from llmexam.lm.decoder.streaming.skeleton import Skeleton
 
-# What torch and the allocator keep for themselves while they compute: 28 MB were measured.
+# Memory of torch and the allocator during computation; 28 MB were measured.
 _LIBRARY_BYTES = 32 << 20
 
 
 @dataclass(frozen=True, slots=True)
 class MemoryPlan:
-    """Where the bytes go while layers are streamed.
+    """Memory use of a streamed model, in bytes.
 
     Attributes:
-        weights: Two buffers of weights, and one of a tensor whose type is changed.
-        batch: What one batch needs inside a layer, and the libraries beside it.
+        weights: Two buffers of layer weights, and one of a tensor whose type is converted.
+        batch: Activations of one batch inside a layer, and libraries.
         states: Hidden states of the whole exam.
-        limit: What all may take.
+        limit: Memory limit.
     """
 
     weights: int
@@ -38,7 +38,7 @@ class MemoryPlan:
 
 
 class MemoryBudget:
-    """How the memory is shared out."""
+    """Plans the memory of a streamed model under a limit."""
 
     def __init__(self, skeleton: Skeleton, limit: int) -> None:
         self._skeleton, self._limit = skeleton, limit
@@ -51,19 +51,19 @@ class MemoryBudget:
         self._per_token = layer_bytes_per_token(config, skeleton.dtype)
 
     def most_tokens(self, asked: int) -> int:
-        """Return how many tokens a batch may have: a quarter of what the weights leave free."""
+        """Return the maximum tokens per batch: a quarter of the memory that weights leave free."""
         free = self._limit - self._weights - self._fixed
         return max(1, min(asked, int(free // (4 * self._per_token))))
 
-    def plan(self, sizes: Sequence[int], n_asked: Sequence[int]) -> MemoryPlan:
-        """Return the plan for batches of these sizes.
+    def plan(self, sizes: Sequence[int], n_targets: Sequence[int]) -> MemoryPlan:
+        """Return the memory plan for batches of these sizes.
 
         Raises:
-            ModelError: It does not fit.
+            ModelError: It exceeds the limit.
         """
         width = self._skeleton.config.hidden_size * self._skeleton.dtype.itemsize
         batch = max(sizes) * self._per_token + self._fixed
-        states = (sum(sizes) + sum(n_asked)) * width
+        states = (sum(sizes) + sum(n_targets)) * width
         plan = MemoryPlan(self._weights, batch, states, self._limit)
         if plan.weights + plan.batch > plan.limit:
             raise ModelError(
@@ -76,5 +76,5 @@ class MemoryBudget:
 
 
 def half_of_free() -> int:
-    """Return half of the memory that is free now, in bytes."""
+    """Return half of the available memory, in bytes."""
     return int(psutil.virtual_memory().available // 2)

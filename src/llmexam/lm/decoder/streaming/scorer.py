@@ -1,7 +1,7 @@
-"""Log-likelihoods under a decoder larger than memory: a layer for all batches, then the next.
+"""Log-likelihoods under a decoder larger than memory: layer by layer, all batches per layer.
 
-A layer's weights are read from safetensors into one of two buffers while the layer before is
-computed with, so every weight is read once for a whole exam. Keys and values live for a layer.
+A layer's weights are read from safetensors into one of two buffers while the previous layer is
+computed, so every weight is read once per exam. Keys and values are kept for one layer only.
 """
 
 from __future__ import annotations
@@ -47,34 +47,34 @@ from llmexam.lm.models.device import torch_device
 from llmexam.lm.models.loading import ModelFolder, load_tokenizer
 
 _LOG = logging.getLogger(__name__)
-# How far a layer may be from the model's own attention, as a part of what it adds to the states.
+# Tolerance of a layer against the model's own attention, relative to what it adds to the states.
 _TOLERANCE = {torch.float32: 1e-3, torch.bfloat16: 0.2, torch.float16: 0.02}
 _TRIED_SIZE = 0.02
 
 
 class StreamedScorer:
-    """Scores groups of continuations with a decoder of which two layers are in memory at a time.
+    """Scores groups of continuations with a decoder, with two layers in memory at a time.
 
-    Same results as `LikelihoodScorer`. Worth its time where the whole exam is one call: a call
-    reads all weights.
+    The results equal those of `LikelihoodScorer`. Score a whole exam in one call, because each
+    call reads all weights.
 
     Args:
         folder: The model.
         precision: Type of weights and states; not int8 or nf4.
         device: A torch device.
-        n_tokens: Tokens of a batch, padding included; fewer where memory is short.
-        memory_bytes: What weights and states may take, beside Python and its libraries (some
-            400 MB, and 200 more where AMX multiplies bf16: its kernels keep what they worked
-            in); by default half of what is free.
-        scratch: Folder of the file of states, where they do not fit.
+        n_tokens: Maximum tokens per batch, with padding; fewer if memory is short.
+        memory_bytes: Memory for weights and states, beside Python and its libraries (some
+            400 MB, and 200 MB for work buffers of bf16 kernels with AMX); by default half of
+            the available memory.
+        scratch: Folder for a temporary file of states that do not fit into memory.
 
     Attributes:
-        work: What went through the model so far.
-        plan: How the last call laid out its memory.
+        work: Tokens and passes computed so far.
+        plan: Memory plan of the last call.
 
     Raises:
-        ModelError: The model is not built as a sequence of layers.
-        SettingsError: The precision is none that it can stream.
+        ModelError: The model is not a plain sequence of layers.
+        SettingsError: The precision cannot be streamed.
     """
 
     whole_exam = True
@@ -108,36 +108,36 @@ class StreamedScorer:
 
     @property
     def reading(self) -> Reading:
-        """What was read from the files so far."""
+        """Bytes and parts read from the files so far."""
         return self._files.reading
 
     @property
     def computes(self) -> str:
-        """What decides its numbers beside the weights, such as `bfloat16`."""
+        """Arithmetic that results depend on, such as `bfloat16`."""
         return str(self._skeleton.dtype).removeprefix("torch.")
 
     @property
     def longest(self) -> int | None:
-        """Tokens it reads at most; None where it sets no limit."""
+        """Context length in tokens; None without a limit."""
         return getattr(self._skeleton.config, "max_position_embeddings", None)
 
     @cached_property
     def tokenizer(self) -> Any:
-        """Its tokenizer."""
+        """Tokenizer of the model."""
         return load_tokenizer(self.folder)
 
     def score(
         self, groups: Sequence[Group], *, progress: Callable[[int], None] | None = None
     ) -> list[list[LogProbs]]:
-        """Return the log-probabilities of the asked-for tokens of each request of each group.
+        """Return the log-probabilities of the target tokens of each request, by group.
 
         Args:
-            groups: Requests that share what they begin with.
-            progress: Called with the number of groups done; all are done at the end.
+            groups: Requests that share a prefix.
+            progress: Called with the number of groups done, only at the end.
 
         Raises:
-            ModelError: A request is longer than the model reads, or the memory is too small, or
-                the model's layers cannot share tokens.
+            ModelError: A request exceeds the context length, the memory is too small, or the
+                model's layers do not support shared tokens.
         """
         require_kind(
             (r for group in groups for r in group),
@@ -158,7 +158,7 @@ class StreamedScorer:
                 file=self.folder.path,
                 hint=f"Set `max_tokens: {limit + 1}`, or `streamed: false`",
             )
-        self.work.count_asked(groups)
+        self.work.count_targets(groups)
         prefix = shared_prefix(groups)
         budget = MemoryBudget(self._skeleton, self._limit)
         batches = plan_batches(
@@ -167,7 +167,7 @@ class StreamedScorer:
         results: list[list[LogProbs]] = [[] for _ in groups]
         if batches:
             exam = _Pass(self._skeleton, batches, prefix, self.work)
-            self.plan = budget.plan(exam.sizes, [len(batch.asked) for batch in batches])
+            self.plan = budget.plan(exam.sizes, [len(batch.targets) for batch in batches])
             with torch.inference_mode():
                 found = exam.run(self._files, self.plan, budget.part_bytes, self._scratch)
             for batch, one in zip(batches, found, strict=True):
@@ -179,7 +179,7 @@ class StreamedScorer:
 
 
 class _Pass:
-    """One way of an exam through all layers."""
+    """One pass of an exam through all layers."""
 
     def __init__(
         self, skeleton: Skeleton, batches: Sequence[Batch], prefix: tuple[int, ...], work: Work
@@ -189,7 +189,7 @@ class _Pass:
         self._prefix = (
             pad_lines([np.array(prefix, np.int64)], 0, skeleton.device) if prefix else None
         )
-        # The prefix is kept behind the batches.
+        # The states of the prefix are stored after those of the batches.
         self.sizes = [
             len(batch.rows) * (batch.trunk_width + batch.branch_width) for batch in batches
         ]
@@ -198,15 +198,15 @@ class _Pass:
     def run(
         self, files: WeightFiles, plan: MemoryPlan, part_bytes: int, scratch: Path | None
     ) -> list[LogProbs]:
-        """Return the log-probabilities of each batch's asked-for tokens."""
+        """Return the log-probabilities of the target tokens of each batch."""
         skeleton = self._skeleton
         width, dtype = skeleton.config.hidden_size, skeleton.dtype
-        n_asked = [len(batch.asked) for batch in self._batches]
+        n_targets = [len(batch.targets) for batch in self._batches]
         head = skeleton.head_parts(part_bytes)
         stream = files.stream([*skeleton.parts, *head], self._device)
         layers = _first_of_kind(skeleton)
         kept = {"in_file": plan.in_file, "folder": scratch}
-        with StateStore(n_asked, width, dtype, **kept) as last:  # type: ignore[arg-type]
+        with StateStore(n_targets, width, dtype, **kept) as last:  # type: ignore[arg-type]
             with StateStore(self.sizes, width, dtype, **kept) as states:  # type: ignore[arg-type]
                 self._embed(files, states)
                 for index in range(len(skeleton.layers)):
@@ -221,7 +221,7 @@ class _Pass:
             return self._head(stream, [_first_token(part.name) for part in head], last)
 
     def _embed(self, files: WeightFiles, states: StateStore) -> None:
-        """Write the embeddings of all tokens; of the table only their rows are read."""
+        """Store the embeddings of all tokens; only their rows of the table are read."""
         skeleton = self._skeleton
         used: set[int] = set()
         for i in range(len(self.sizes)):
@@ -248,7 +248,7 @@ class _Pass:
 
     def _layer(self, index: int, weights: dict[str, Tensor], states: StateStore) -> None:
         earlier: tuple[Block, ...] = ()
-        # The prefix first: the others see its keys.
+        # The prefix first, because the batches attend to its keys.
         order = range(len(self._batches))
         for i in [len(self._batches), *order] if self._prefix is not None else order:
             passes = self._tokens(i)
@@ -262,8 +262,8 @@ class _Pass:
                 earlier = (block,)
 
     def _head(self, stream: Any, begins: Sequence[int], last: StateStore) -> list[LogProbs]:
-        """Return log-probabilities from logits of some tokens of the vocabulary at a time."""
-        asked = [torch.from_numpy(batch.asked).to(self._device) for batch in self._batches]
+        """Return log-probabilities, computed over slices of the vocabulary."""
+        asked = [torch.from_numpy(batch.targets).to(self._device) for batch in self._batches]
         head = self._skeleton.head
         if isinstance(head, BinaryHead):
             each = [head.answers(last.read(i, self._device), t) for i, t in enumerate(asked)]
@@ -296,7 +296,7 @@ def layer_pass(
     *,
     keep: bool,
 ) -> tuple[Tensor, Block]:
-    """Return the states of a batch behind a layer, `[n, hidden_size]`, and the trunk's block."""
+    """Return the states of a batch after a layer, `[n, hidden_size]`, and the trunk's block."""
     flat, at, blocks = [], 0, list(earlier)
     for n, tokens in enumerate(passes):
         n_states = tokens.ids.numel()
@@ -312,14 +312,14 @@ def layer_pass(
 
 
 def require_sharing(skeleton: Skeleton, index: int, weights: dict[str, Tensor]) -> None:
-    """Check that a layer computes the same when requests share tokens.
+    """Check that a layer gives equal results when requests share tokens.
 
     Raises:
         ModelError: It does not.
     """
     try:
         apart = _difference(skeleton, index, weights, probe_requests(256))
-    except Exception as error:  # whatever a model's own code does not expect
+    except Exception as error:  # a model's own code may raise anything
         _LOG.debug("sharing fails: %s", error)
         apart = float("inf")
     if not apart <= _TOLERANCE.get(skeleton.dtype, 0.1):
@@ -339,7 +339,7 @@ def _difference(
     drawn = torch.randn(
         256, skeleton.config.hidden_size, generator=torch.Generator().manual_seed(0)
     )
-    # As small as embeddings are: what a layer adds is not lost in the rounding of larger states.
+    # Of the size of embeddings, so that the layer's contribution is not lost in rounding.
     table = (_TRIED_SIZE * drawn).to(device, skeleton.dtype)
     prefix = shared_prefix(groups)
     (batch,) = plan_batches(groups, n_prefix=len(prefix), n_tokens=1 << 20)
@@ -360,7 +360,7 @@ def _difference(
 
 
 def _first_of_kind(skeleton: Skeleton) -> set[int]:
-    """Return the first layer of each kind: sliding and full attention, dense and of experts."""
+    """Return the first layer of each kind: sliding or full attention, dense or experts."""
     kinds = getattr(skeleton.config, "layer_types", None) or [""] * len(skeleton.layers)
     seen: dict[Any, int] = {}
     for i, part in enumerate(skeleton.parts):

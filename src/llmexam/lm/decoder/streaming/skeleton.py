@@ -1,7 +1,7 @@
-"""A decoder without weights, whose layers are computed one at a time with weights given to them.
+"""A decoder without weights, whose layers are computed one at a time with given weights.
 
-What a model does before, between and behind its layers is its own code: it runs with stand-ins in
-the layers' places, which note what each layer would have been given.
+The model's own code runs before, between and after the layers; placeholders in place of the layers
+record the arguments of each.
 """
 
 from __future__ import annotations
@@ -29,11 +29,11 @@ _N_TRIED = 3
 
 
 class _StandIn(torch.nn.Module):
-    """Stands where a layer stands; notes what it is given, and returns what it is told to."""
+    """Placeholder of a layer: records its arguments, and returns given states."""
 
     def __init__(self, layer: torch.nn.Module) -> None:
         super().__init__()
-        # In a tuple, so that the layer's weights are not this module's.
+        # In a tuple, so that torch does not register the layer as a submodule.
         self.held = (layer,)
         self.returned: Tensor | None = None
         self.given: tuple[Tensor, tuple[Any, ...], dict[str, Any]] | None = None
@@ -46,12 +46,12 @@ class _StandIn(torch.nn.Module):
         try:
             return super().__getattr__(name)
         except AttributeError:
-            # Some models ask a layer of which kind it is.
+            # Some models read attributes of a layer, such as its attention type.
             return getattr(self.__dict__["held"][0], name)
 
 
 class Skeleton:
-    """A decoder of which only what is not in its layers, its table and its head has weights.
+    """A decoder with weights only outside of its layers, embeddings and head.
 
     Args:
         files: The weights.
@@ -59,12 +59,12 @@ class Skeleton:
         device: Where it computes.
 
     Attributes:
-        head: What its last states go through; a binary one has its weights.
-        layers: Its layers, without weights.
-        parts: What to read for each layer.
+        head: The head over the last states; a binary head has its weights.
+        layers: The layers, without weights.
+        parts: The tensors to read for each layer.
 
     Raises:
-        ModelError: Its layers are not a plain sequence, or its file is laid out otherwise.
+        ModelError: Its layers are not a plain sequence, or its files have unexpected names.
     """
 
     def __init__(self, files: WeightFiles, dtype: torch.dtype, device: torch.device) -> None:
@@ -90,15 +90,15 @@ class Skeleton:
 
     @property
     def architecture(self) -> str:
-        """What transformers calls the model."""
+        """Model type in transformers."""
         return str(self._model.config.model_type)
 
     def use_shared_attention(self) -> None:
-        """Compute attention as `seeing` says."""
+        """Compute attention with shared blocks, set by `seeing`."""
         self._model.set_attn_implementation(register())
 
     def use_own_attention(self) -> None:
-        """Compute attention as the model's own code does."""
+        """Compute attention by the model's own code."""
         self._model.set_attn_implementation("eager")
 
     def embed(self, ids: Tensor, places: Tensor, table: Tensor) -> Tensor:
@@ -107,7 +107,7 @@ class Skeleton:
         Args:
             ids: Rows of `table`, shape `[n_rows, n_tokens]`.
             places: Positions, same shape.
-            table: The embeddings needed, shape `[n, hidden_size]`.
+            table: The needed rows of the embeddings, shape `[n, hidden_size]`.
         """
         name = self._table_name.removeprefix(self._base_name())
         self._walk(
@@ -118,13 +118,13 @@ class Skeleton:
     def layer(
         self, index: int, weights: dict[str, Tensor], states: Tensor, places: Tensor
     ) -> Tensor:
-        """Return the states behind a layer, shape `[n_rows, n_tokens, hidden_size]`."""
+        """Return the states after a layer, shape `[n_rows, n_tokens, hidden_size]`."""
         self._walk(places, self._base)
         _, args, options = self._noted(index)
         return self._through(index, weights, states, args, options)
 
     def own_layer(self, index: int, weights: dict[str, Tensor], states: Tensor) -> Tensor:
-        """Return the states behind a layer as the model computes them without anything shared."""
+        """Return the states after a layer, computed by the model's own attention."""
         n_rows, n_tokens, _ = states.shape
         places = torch.arange(n_tokens, device=self.device).expand(n_rows, -1)
         self.use_own_attention()
@@ -137,7 +137,7 @@ class Skeleton:
             self.use_shared_attention()
 
     def finish(self, states: Tensor) -> Tensor:
-        """Return last states as the head wants them, shape `[n, hidden_size]`."""
+        """Return the input of the head from last states, shape `[n, hidden_size]`."""
         places = torch.zeros(1, len(states), dtype=torch.long, device=self.device)
         last = self._stand_ins[-1]
         last.returned = states[None]
@@ -149,9 +149,9 @@ class Skeleton:
         return out[0]
 
     def head_parts(self, most_bytes: int) -> list[Part]:
-        """Return the head cut by tokens into parts of about equal size, none above a size.
+        """Return slices of the head over the vocabulary, none above a size in bytes.
 
-        A binary head is small, and there already: it has none.
+        A binary head has none, because it is small and loaded already.
         """
         if self._head_stored is None:
             return []
@@ -209,13 +209,13 @@ class Skeleton:
         return layers
 
     def _find_tables(self) -> Stored:
-        """Find the embeddings and the head, and read what else has weights outside the layers."""
+        """Find the embeddings and the head, and load all other weights outside the layers."""
         table, head = self._model.get_input_embeddings(), self._model.get_output_embeddings()
         if self._binary:
             head = self._model.get_submodule(HEAD_NAME)
         if not isinstance(table, torch.nn.Embedding) or not isinstance(head, torch.nn.Linear):
             raise self._refused("its embeddings or its head have an unknown structure")
-        # Only some rows of it are there: the padding's may not be.
+        # Only some rows are loaded, so the index of the padding row would be wrong.
         table.padding_idx = None
         names = {id(module): name for name, module in self._model.named_modules()}
         self._table_name = f"{names[id(table)]}.weight"
@@ -249,7 +249,7 @@ class Skeleton:
         return Part(name, tensors)
 
     def _stored(self, name: str) -> Stored:
-        # Some files are written without the name of the part that holds the layers.
+        # Some files lack the prefix of the base model in tensor names.
         for spelt in (name, name.removeprefix(self._base_name())):
             if spelt in self._files:
                 return self._files[spelt]
@@ -265,9 +265,9 @@ class Skeleton:
         ids: Tensor | None = None,
         mask: Tensor | None = None,
     ) -> Tensor:
-        """Run the model's code around the layers; the stand-ins note what they are given."""
+        """Run the model's code around the layers; placeholders record the layers' arguments."""
         if mask is None:
-            # Four dimensions, so that no mask is made: `seeing` says who sees whom.
+            # A 4D mask makes transformers skip its own mask; `seeing` sets the real one.
             mask = torch.zeros(1, 1, 1, 1, device=self.device, dtype=self.dtype)
         asked: dict[str, Any] = {"input_ids": ids}
         if ids is None:
@@ -297,14 +297,14 @@ class Skeleton:
         return found
 
     def _require_sequence(self) -> None:
-        """Check that each layer is given what the one before returned, and nothing else differs.
+        """Check that layers differ only in their input states, each the previous layer's output.
 
         Raises:
-            ModelError: It is not so.
+            ModelError: They do not.
         """
         try:
             first, last = self._trace(0), self._trace(1)
-        except Exception as error:  # whatever a model's own code does not expect
+        except Exception as error:  # a model's own code may raise anything
             raise self._refused(f"its code fails without layers ({error})") from error
         if first is None or last is None or not _same(first, last):
             raise self._refused("its layers are not a plain sequence")

@@ -1,4 +1,4 @@
-"""The hidden states of a whole exam between two layers: in memory, or in a temporary file."""
+"""Hidden states of a whole exam between two layers, in memory or in a temporary file."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from torch import Tensor
 
 
 class StateStore:
-    """States by batch; use as a context.
+    """States by batch; use it in a `with` block.
 
     Args:
-        sizes: States of each batch.
-        width: Numbers of a state.
-        dtype: Their type.
-        in_file: Whether they are kept in a file.
-        folder: Where the file is; by default where this system keeps what is temporary.
+        sizes: Number of states of each batch.
+        width: Dimension of a state.
+        dtype: Type of the states.
+        in_file: Whether to store them in a file.
+        folder: Folder of the file; by default the system's folder for temporary files.
     """
 
     def __init__(
@@ -37,7 +37,7 @@ class StateStore:
         each = [size * width * dtype.itemsize for size in sizes]
         self._begins = [0, *accumulate(each)]
         self._kept: list[Tensor | None] = [None] * len(sizes)
-        # Without buffering: what was written and read leaves no copy in this process.
+        # Unbuffered, so that no copy stays in this process.
         self._file = (
             tempfile.TemporaryFile(buffering=0, dir=folder)  # noqa: SIM115
             if in_file
@@ -52,7 +52,7 @@ class StateStore:
             self._file.close()
 
     def write(self, index: int, states: Tensor) -> None:
-        """Keep the states of a batch, shape `[n, width]`."""
+        """Store the states of a batch, shape `[n, width]`."""
         own = states.to("cpu", self._dtype).contiguous()
         if self._file is None:
             self._kept[index] = own

@@ -1,4 +1,4 @@
-"""Weights read from safetensors files part by part, the next while the last is computed with."""
+"""Read safetensors files part by part, prefetching the next part during computation."""
 
 from __future__ import annotations
 
@@ -27,11 +27,11 @@ _ALIGNMENT = 64
 
 @dataclass(frozen=True, slots=True)
 class Stored:
-    """A tensor in a file, or some of its first dimension.
+    """A tensor in a file, or a slice of its first dimension.
 
     Attributes:
         file: The file.
-        offset: Where its first byte stands.
+        offset: Offset of its first byte.
         dtype: Its type in the file.
         shape: Its shape.
     """
@@ -47,7 +47,7 @@ class Stored:
         return int(torch.Size(self.shape).numel() * self.dtype.itemsize)
 
     def rows(self, begin: int, end: int) -> Stored:
-        """Return some of the first dimension."""
+        """Return a slice of the first dimension."""
         each = self.n_bytes // self.shape[0]
         shape = (end - begin, *self.shape[1:])
         return Stored(self.file, self.offset + begin * each, self.dtype, shape)
@@ -55,11 +55,11 @@ class Stored:
 
 @dataclass(frozen=True, eq=False)
 class Part:
-    """Weights that are in memory together.
+    """Weights that are loaded together.
 
     Attributes:
-        name: What they are, for counts and messages.
-        tensors: Where each is, and the type it is wanted in, by name.
+        name: Name for counts and messages.
+        tensors: Stored tensor and target type, by name.
     """
 
     name: str
@@ -72,13 +72,13 @@ class Part:
 
     @property
     def staging_bytes(self) -> int:
-        """Bytes of the largest tensor whose type is another in the file."""
+        """Bytes of the largest tensor whose type must be converted."""
         return max((s.n_bytes for s, dtype in self.tensors.values() if s.dtype != dtype), default=0)
 
 
 @dataclass(slots=True)
 class Reading:
-    """What was read so far.
+    """Counts of data read so far.
 
     Attributes:
         n_bytes: Bytes.
@@ -92,9 +92,9 @@ class Reading:
 class WeightFiles:
     """The tensors of a model folder, by name.
 
-    safetensors itself maps files into memory, where what was read stays resident for as long as
-    memory lasts; here bytes go straight into buffers of ours. The layout is the one that the
-    format's page describes: eight bytes of length, JSON, then the bytes of all tensors.
+    The safetensors library maps files into memory, where pages stay resident as long as memory
+    lasts; here bytes are read into reused buffers. The format is documented: eight bytes of header
+    length, a JSON header, then the bytes of all tensors.
 
     Args:
         folder: The model.
@@ -127,26 +127,26 @@ class WeightFiles:
         return out
 
     def read_rows(self, stored: Stored, rows: Sequence[int], dtype: torch.dtype) -> Tensor:
-        """Return some rows of a table, shape `[n_rows, ...]`; nothing else of it is read.
+        """Read only some rows of a table, shape `[n_rows, ...]`.
 
         Args:
             stored: The table.
-            rows: Which, in rising order.
+            rows: Indices in ascending order.
             dtype: The type to return.
         """
         out = torch.empty((len(rows), *stored.shape[1:]), dtype=dtype)
         begin = 0
         for at in range(1, len(rows) + 1):
-            # Rows that stand behind one another are one read.
+            # Consecutive rows are read at once.
             if at == len(rows) or rows[at] != rows[at - 1] + 1:
                 self._read_into(stored.rows(rows[begin], rows[at - 1] + 1), out[begin:at])
                 begin = at
         return out
 
     def stream(self, parts: Sequence[Part], device: torch.device) -> Iterator[dict[str, Tensor]]:
-        """Yield the weights of each part; they hold until the next is asked for.
+        """Yield the weights of each part; they are valid until the next iteration.
 
-        One of two buffers is filled by a thread while the other is computed with.
+        A thread fills one of two buffers while the other is in use.
         """
         size = max((part.n_bytes for part in parts), default=0)
         buffers = [torch.empty(size, dtype=torch.uint8, device=device) for _ in range(2)]
