@@ -198,7 +198,7 @@ def _say(latencies: Sequence[float], at_once: int) -> str:
 def _notes(used: Usage, n_new: int, solver: ServedSolver, *, own_exam: bool) -> tuple[str, ...]:
     n_sent, notes = used.n_requests, []
     if n_sent:
-        kept = "cached for the run" if own_exam else "kept"
+        kept = "cached for the run" if own_exam else "cached"
         notes.append(f"{n_sent} requests were sent for this estimate; their answers are {kept}")
     if used.n_uncounted:
         notes.append("the endpoint reports no token counts: they are estimated from bytes")
