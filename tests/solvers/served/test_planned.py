@@ -182,7 +182,7 @@ def test_the_command(endpoint, tmp_path):
     done = CliRunner().invoke(app, [*asked, "--sample", "8"])
     assert done.exit_code == 0, done.output
     lines = dict(line.split(None, 1) for line in done.stdout.splitlines())
-    assert lines["requests"] == "21 to send; 9 answers are kept"
+    assert lines["requests"] == "21 to send; 9 answers are cached"
     assert "in the currency of the prices" in lines["cost"]
     assert "memory" not in lines
     assert "9 requests were sent for this" in done.stdout
