@@ -77,7 +77,7 @@ def test_every_field_in_the_reference_is_described() -> None:
     page = generate.render_api()
     blank = [line for line in page.splitlines() if line.startswith("| `") and line.endswith("| |")]
     assert blank == []
-    assert "| `difference` | `Estimate` | a less b, with a paired bootstrap interval. |" in page
+    assert "| `difference` | `Estimate` | a - b, with a paired bootstrap interval. |" in page
     assert "| `subset(indices)` | Return an exam" in page
 
 
