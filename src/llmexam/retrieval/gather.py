@@ -182,7 +182,7 @@ def _build_index(
         context.folder / _INDEX.format(kind=kind),
         kind=kind,
         chunking=chunking,
-        model=model,
+        model=model if kind == "dense" else None,
         progress=context.advance,
     )
 
