@@ -49,10 +49,10 @@ def test_states_take_what_the_paper_says(settings_for, stage, gigabytes):
 def test_the_recipe_is_the_published_one_and_its_dry_run_reads_no_weights(llama_13b, make_exam):
     recipe = read_recipe(RECIPE, {"settings": {"model": str(llama_13b), "device": "cpu"}})
     told = recipe.settings
-    assert (told["batch_size"], told["gradient_accumulation"]) == (4, 4)
-    assert (told["learning_rate"], told["schedule"], told["n_epochs"]) == (5e-5, "cosine", 2)
-    assert (told["precision"], told["deepspeed"], told["lora"]) == ("bf16", "zero2", None)
-    assert (told["checkpoint_every"], told["encoding"]["template"]) == (1000, "alpaca")
+    assert (told.batch_size, told.gradient_accumulation) == (4, 4)
+    assert (told.learning_rate, told.schedule, told.n_epochs) == (5e-5, "cosine", 2)
+    assert (told.precision, told.deepspeed, told.lora) == ("bf16", "zero2", None)
+    assert (told.checkpoint_every, told.encoding.template) == (1000, "alpaca")
     from llmexam.training.registry import create_trainer
 
     exam = make_exam(33).without_passages()
