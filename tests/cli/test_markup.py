@@ -56,9 +56,11 @@ def test_texts_with_brackets_are_printed(tmp_path):
 
 
 def test_a_training_with_brackets_in_its_title_is_printed(capsys):
-    from llmexam.cli.train import _print_table
+    from llmexam.report.terminal_parts import plain_text, show, text_table
 
-    _print_table("[bold]t", ["[red]h"], [["[a]"]], plain_console())
+    table = text_table("[bold]t", "[red]h")
+    table.add_row(plain_text("[a]"))
+    show(plain_console(), [table])
     shown = capsys.readouterr().out
     assert "[bold]t" in shown
     assert "[red]h" in shown

@@ -36,7 +36,7 @@ def test_an_id_that_is_there_twice_is_named_with_its_rows():
         Exam((ONE, TWO, replace(TWO, id="1")), source="exam.csv")
     error = caught.value
     assert (error.row, error.field, error.file) == (3, "id", "exam.csv")
-    assert "id '1' is already the id of row 1" in str(error)
+    assert "duplicate id '1', first used in row 1" in str(error)
 
 
 CHANGED = {

@@ -31,7 +31,7 @@ def test_an_empty_matrix_is_a_matrix():
         (2, (1, 2), (1, 2), 1, r"shape \(1, 2\).*for 2 questions"),
         (1, (1, 2), (1, 3), 1, r"presence \(1, 3\)"),
         (1, (2,), (2,), 1, r"shape \(2,\)"),
-        (1, (1, 2), (1, 2), 2, r"truncated has shape \(2,\), not \(1,\)"),
+        (1, (1, 2), (1, 2), 2, r"expected truncated of shape \(1,\), got \(2,\)"),
     ],
 )
 def test_shapes_must_fit(ids, shape, present, truncated, message):
@@ -46,7 +46,7 @@ def test_shapes_must_fit(ids, shape, present, truncated, message):
 
 @pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
 def test_scores_that_are_not_finite_are_named(value):
-    with pytest.raises(ScoreError, match=r"question 'b' option B has score -?(nan|inf)"):
+    with pytest.raises(ScoreError, match=r"question 'b', option B: expected a finite score, got -?(nan|inf)"):
         ScoreMatrix.from_rows(["a", "b"], [[1, 2], [3, value]])
 
 

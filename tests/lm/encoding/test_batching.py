@@ -57,7 +57,7 @@ def test_a_model_with_relative_places_reads_more_than_it_names(tmp_path):
 
     long = [SimpleNamespace(ids=list(range(3, 20)), types=[0] * 17)]
     assert np.isfinite(scorer(biased=False).score(long)).all()
-    with pytest.raises(ModelError, match="reads 8"):
+    with pytest.raises(ModelError, match="limit of 8"):
         scorer(biased=True).score(long)
 
 
