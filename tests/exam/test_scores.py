@@ -46,7 +46,9 @@ def test_shapes_must_fit(ids, shape, present, truncated, message):
 
 @pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
 def test_scores_that_are_not_finite_are_named(value):
-    with pytest.raises(ScoreError, match=r"question 'b', option B: expected a finite score, got -?(nan|inf)"):
+    with pytest.raises(
+        ScoreError, match=r"question 'b', option B: expected a finite score, got -?(nan|inf)"
+    ):
         ScoreMatrix.from_rows(["a", "b"], [[1, 2], [3, value]])
 
 

@@ -129,9 +129,11 @@ def test_what_a_ranker_makes_a_served_model_use_is_told(endpoint, tmp_path):
         create_solver("ranker", {"model": str(tmp_path / "ranker")})
     given = {"model": str(tmp_path / "ranker"), "members": {"openai": served}}
     ranker = create_solver("ranker", given)
-    assert ranker.usage == ""
+    assert str(ranker.used()) == ""
     ranker.score(exam.questions[25:])
     # Five of them were asked in training.
-    assert ranker.usage.startswith("openai: 10 answers requested; 5 cached; 1,000 prompt tokens")
+    assert str(ranker.used()).startswith(
+        "openai: 10 answers requested; 5 cached; 1,000 prompt tokens"
+    )
     ranker.explain(exam.questions[25:])
     assert sum(endpoint.answered.values()) == 40
