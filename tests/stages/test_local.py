@@ -34,8 +34,8 @@ class Counting:
     def load(self, context, *, text="x"):
         return (context.folder / self.outputs[0]).read_text()
 
-    def run(self, fresh=False, **inputs):
-        self.executor = LocalExecutor(self.folder, fresh=fresh)
+    def run(self, overwrite=False, **inputs):
+        self.executor = LocalExecutor(self.folder, overwrite=overwrite)
         return self.executor.run(self.stage(**inputs))
 
     @property
@@ -62,9 +62,9 @@ def test_a_result_is_reused_as_long_as_its_key_stays(counting):
     assert counting.n_computed == 3
 
 
-def test_fresh_computes_it_again(counting):
+def test_overwrite_computes_it_again(counting):
     counting.run()
-    counting.run(fresh=True)
+    counting.run(overwrite=True)
     assert counting.n_computed == 2
 
 
