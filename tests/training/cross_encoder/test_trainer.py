@@ -165,7 +165,7 @@ def test_what_cannot_be_trained_is_refused(tiny_base, tmp_path, make_exam):
         ExamError, match=r"row 1 field 'answer': 1 training question without an answer"
     ):
         train(tiny_base, tmp_path / "1", unanswered, None)
-    with pytest.raises(ModelError, match="reads 64 tokens"):
+    with pytest.raises(ModelError, match="of at most 64, the model's limit"):
         train(tiny_base, tmp_path / "2", make_exam(4), None, encoding={"max_tokens": 65})
     with pytest.raises(SettingsError, match="was not trained for solver 'cross-encoder'"):
         serve(tiny_base).score(make_exam(1).questions)

@@ -139,7 +139,7 @@ def test_the_folder_says_what_it_is(trained, make_exam, settings_for):
     assert len(card.base_weights_hash) == 64
     assert not list(trained.folder.rglob("*.bin")) + list(trained.folder.rglob("*.pt"))
     assert not (trained.folder / "checkpoints").exists()
-    assert any("repeated" in note for note in trained.notes)
+    assert any("duplicate" in note for note in trained.notes)
     again = fit(settings_for(n_epochs=7), make_exam(4), None, trained.folder)
     assert again.card == card
 
@@ -236,7 +236,7 @@ def test_a_native_head_is_trained_too(tmp_path, make_exam, settings_for):
 def test_what_cannot_be_trained_on_is_named(tmp_path, make_exam, settings_for):
     exam = make_exam(3)
     blind = type(exam)((*exam.questions[:1], type(exam[0])("x", "which ?", ("w1", "w2"))))
-    with pytest.raises(ExamError, match=r"row 2 field 'answer': 1 question without"):
+    with pytest.raises(ExamError, match=r"row 2 field 'answer': 1 training question without"):
         fit(settings_for(), blind, None, tmp_path)
     with pytest.raises(ExamError, match="without an answer"):
         fit(settings_for(), exam, blind, tmp_path)

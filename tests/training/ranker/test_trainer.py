@@ -237,7 +237,7 @@ def test_what_is_no_ranker_is_refused(trained, tmp_path):
         ranker(tmp_path)
     card = trained.card.model_copy(update={"family": "cross-encoder"})
     write_card(tmp_path, ModelCard.model_validate(card.model_dump()))
-    with pytest.raises(SettingsError, match="trained for solver 'cross-encoder'"):
+    with pytest.raises(SettingsError, match="got one for 'cross-encoder'"):
         ranker(tmp_path)
 
 

@@ -101,7 +101,7 @@ def test_a_reranker_is_no_solver_and_a_solver_no_reranker(tiny_base, tmp_path):
     exam = passages_exam(8)
     done = train(tiny_base, tmp_path / "out", exam, n_epochs=1)
     assert read_card(done.folder).family == "reranker"
-    with pytest.raises(SettingsError, match="trained for solver 'reranker'"):
+    with pytest.raises(SettingsError, match="got one for 'reranker'"):
         create_solver("cross-encoder", {"model": str(done.folder)}).score(exam.questions)
     reader = create_trainer(
         "cross-encoder",
