@@ -61,7 +61,7 @@ def test_folds(tmp_path):
 
 def test_nothing_is_replaced_without_force(tmp_path):
     (tmp_path / "o-test.csv").write_text("mine")
-    with pytest.raises(ExamError, match=r"o-test\.csv: exists already.*--force"):
+    with pytest.raises(ExamError, match=r"o-test\.csv: file exists already.*--force"):
         convert_exam(EXAM, tmp_path / "o.csv", split="0.5,0.5")
     assert [path.name for path in tmp_path.iterdir()] == ["o-test.csv"]
     convert_exam(EXAM, tmp_path / "o.csv", split="0.5,0.5", force=True)

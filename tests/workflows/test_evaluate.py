@@ -33,7 +33,7 @@ def test_files_and_objects_get_the_same_grades(tmp_path, exam_file):
     assert from_files == in_memory
     assert from_files.name == "mine"
     assert from_files.n_truncated == 3
-    assert from_files.calibration is not None
+    assert from_files.choice.calibration is not None
 
 
 def test_a_submission_gets_the_grades_of_its_scores_without_calibration(tmp_path, exam_file):
@@ -48,7 +48,7 @@ def test_a_submission_gets_the_grades_of_its_scores_without_calibration(tmp_path
 def test_a_score_file_is_known_by_its_content(tmp_path, exam_file):
     write_scores(tmp_path / "odd.name", SCORES, {})
     assert isinstance(load_prediction(tmp_path / "odd.name", EXAM), ScoreMatrix)
-    assert evaluate(exam_file, tmp_path / "odd.name", n_resamples=300).calibration is not None
+    assert evaluate(exam_file, tmp_path / "odd.name", n_resamples=300).choice.calibration
 
 
 def test_options_reach_the_evaluation(exam_file):
@@ -61,7 +61,7 @@ def test_bad_files_are_errors_that_name_them(tmp_path, exam_file):
     (tmp_path / "fake.parquet").write_text("id,prediction\n")
     with pytest.raises(ScoreError, match=r"fake\.parquet"):
         evaluate(exam_file, tmp_path / "fake.parquet")
-    with pytest.raises(ScoreError, match=r"none\.parquet.*does not exist"):
+    with pytest.raises(ScoreError, match=r"none\.parquet.*not found"):
         evaluate(exam_file, tmp_path / "none.parquet")
     with pytest.raises(SubmissionError, match=r"none\.csv"):
         evaluate(exam_file, tmp_path / "none.csv")
