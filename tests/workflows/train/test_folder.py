@@ -104,7 +104,7 @@ def test_links_are_refused_before_the_work(tmp_path, write):
         (out / name).unlink(missing_ok=True)
         (out / name).symlink_to(target / "notes.md" if "." in name else target)
         for fresh in (False, True):
-            with pytest.raises(RunError, match=r"is a link .*elsewhere.*Remove the link"):
+            with pytest.raises(RunError, match=r"is a symbolic link .*elsewhere.*Remove the link"):
                 train_recipe(recipe, out, overwrite=fresh)
         assert (target / "notes.md").read_text() == "mine"
 

@@ -160,7 +160,7 @@ class TestWhatTheMachineLacks:
 
     def test_packages(self, tmp_path, monkeypatch):
         monkeypatch.setattr("llmexam.training.base.family.find_spec", lambda name: None)
-        monkeypatch.setattr("llmexam.lm.loading.find_spec", lambda name: None)
+        monkeypatch.setattr("llmexam.lm.models.loading.find_spec", lambda name: None)
         monkeypatch.setattr("llmexam.training.causal_lm.deepspeed.find_spec", lambda name: None)
         needs = MissingDependencyError
         self.refused(tmp_path, needs, "needs 'deepspeed'", deepspeed="zero2")
