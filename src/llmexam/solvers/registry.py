@@ -9,10 +9,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib import import_module
-from importlib.metadata import entry_points
 from typing import Any
 
 from llmexam.errors import MissingDependencyError, SettingsError, nearest
+from llmexam.plugins import entry_points
 from llmexam.settings.base import Settings
 from llmexam.solvers.protocol import Solver, SolverClass
 

@@ -7,10 +7,10 @@ task's, its object a class derived from `Task`.
 from __future__ import annotations
 
 from importlib import import_module
-from importlib.metadata import entry_points
 from typing import Any
 
 from llmexam.errors import SettingsError, nearest
+from llmexam.plugins import entry_points
 from llmexam.tasks.task import Task
 
 ENTRY_POINT_GROUP = "llmexam.tasks"

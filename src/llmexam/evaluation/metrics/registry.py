@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from importlib.metadata import entry_points
 
 from llmexam.errors import SettingsError, nearest
 from llmexam.evaluation.metrics.accuracy import Accuracy
 from llmexam.evaluation.metrics.accuracy_at_k import AccuracyAtK
 from llmexam.evaluation.metrics.average_precision import MAPAtK
 from llmexam.evaluation.metrics.ranked import RankMetric
+from llmexam.plugins import entry_points
 
 ENTRY_POINT_GROUP = "llmexam.choice_metrics"
 """Where installed packages register metrics: a name, and what makes a `RankMetric` from k."""
