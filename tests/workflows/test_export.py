@@ -18,6 +18,9 @@ from llmexam.lm.readers.reader import load_reader  # noqa: E402
 from llmexam.lm.readers.sequence_scoring import load_sequence_scorer  # noqa: E402
 from llmexam.workflows.export import export_model  # noqa: E402
 
+# Each exports a model, which takes seconds.
+pytestmark = pytest.mark.slow
+
 SPECIAL = "[PAD] [UNK] [CLS] [SEP] [MASK]"
 WORDS = f"{SPECIAL} light water heat cell the of a is in to and with it".split()
 
