@@ -13,6 +13,7 @@ CURVE = [
 ]
 
 
+@pytest.mark.needs("train")
 def test_the_picture_is_a_png_of_three_panels(tmp_path):
     write_curves(tmp_path / "curves.png", CURVE, "a $title")
     data = (tmp_path / "curves.png").read_bytes()
