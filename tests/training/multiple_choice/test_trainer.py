@@ -240,7 +240,7 @@ def test_what_cannot_be_trained_on_is_named(tmp_path, make_exam, settings_for):
         fit(settings_for(), blind, None, tmp_path)
     with pytest.raises(ExamError, match="without an answer"):
         fit(settings_for(), exam, blind, tmp_path)
-    with pytest.raises(ExamError, match="no questions"):
+    with pytest.raises(ExamError, match="no training questions"):
         fit(settings_for(), type(exam)(()), None, tmp_path)
     with pytest.raises(ModelError, match=r"at most 64, the model's limit, got 65"):
         fit(settings_for(encoding={"max_tokens": 65}), exam, None, tmp_path)
