@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from llmexam.cli.options import ExamFormat
+
 if TYPE_CHECKING:
     from rich.console import Console
 
@@ -31,10 +33,7 @@ def audit(
             show_default=False,
         ),
     ] = None,
-    format: Annotated[
-        str | None,
-        typer.Option("--format", help="Format of the exam file; auto-detected by default."),
-    ] = None,
+    format: ExamFormat = None,
     near_threshold: Annotated[
         float,
         typer.Option(

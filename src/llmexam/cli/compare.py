@@ -7,6 +7,8 @@ from typing import Annotated
 
 import typer
 
+from llmexam.cli.options import ExamFormat
+
 _PREDICTION = "A submission (CSV: id,prediction) or a score file (Parquet)."
 
 
@@ -30,10 +32,7 @@ def compare(
             help="How many top-ranked options count: the k of MAP@k and accuracy@k.",
         ),
     ] = 3,
-    format: Annotated[
-        str | None,
-        typer.Option("--format", help="Format of the exam file; auto-detected by default."),
-    ] = None,
+    format: ExamFormat = None,
     seed: Annotated[int, typer.Option("--seed", min=0, help="Random seed of the resampling.")] = 0,
     resamples: Annotated[
         int,

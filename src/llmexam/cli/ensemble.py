@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from llmexam.cli.options import ExamFormat
 from llmexam.errors import SettingsError
 
 if TYPE_CHECKING:
@@ -109,10 +110,7 @@ def ensemble(
     seed: Annotated[
         int | None, typer.Option("--seed", help="Random seed of the folds. Default: 0.")
     ] = None,
-    format: Annotated[
-        str | None,
-        typer.Option("--format", help="Format of the exam file; auto-detected by default."),
-    ] = None,
+    format: ExamFormat = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """Combine score files into an ensemble, with equal, given or fitted weights.

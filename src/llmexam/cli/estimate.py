@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from llmexam.cli.options import ExamArgument, Indexes, IndexModel, TopK
+
 
 def estimate(
-    exam: Annotated[str, typer.Argument(help="Exam file, or `bundled` for the sample exam.")],
+    exam: ExamArgument,
     solver: Annotated[
         str, typer.Option(help="Solver to use; `llmexam solvers` lists them.")
     ] = "causal-lm",
@@ -37,18 +38,9 @@ def estimate(
             "--set", help="Set a setting of the solver: --set precision=bf16. Repeatable."
         ),
     ] = None,
-    index: Annotated[
-        list[Path] | None,
-        typer.Option(
-            help="Retrieve evidence from this index. Several indexes are combined by "
-            "reciprocal rank fusion."
-        ),
-    ] = None,
-    index_model: Annotated[
-        str | None,
-        typer.Option(help="Bi-encoder of a dense index that was built with a Hugging Face model."),
-    ] = None,
-    k: Annotated[int, typer.Option("--k", "-k", min=1, help="Passages per question (top-k).")] = 4,
+    index: Indexes = None,
+    index_model: IndexModel = None,
+    k: TopK = 4,
     first: Annotated[
         str, typer.Option(help="First solver of a cascade, which scores all questions.")
     ] = "lexical",

@@ -7,6 +7,8 @@ from typing import Annotated
 
 import typer
 
+from llmexam.cli.options import ExamFormat
+
 
 def evaluate(
     exam: Annotated[
@@ -36,10 +38,7 @@ def evaluate(
             "--name", help="Name of the prediction in the output. Defaults to its file name."
         ),
     ] = None,
-    format: Annotated[
-        str | None,
-        typer.Option("--format", help="Format of the exam file; auto-detected by default."),
-    ] = None,
+    format: ExamFormat = None,
     seed: Annotated[
         int, typer.Option("--seed", min=0, help="Random seed of resampling and folds.")
     ] = 0,

@@ -3,9 +3,30 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
 
 from llmexam.errors import SettingsError
+
+ExamArgument = Annotated[str, typer.Argument(help="Exam file, or `bundled` for the sample exam.")]
+ExamFormat = Annotated[
+    str | None,
+    typer.Option("--format", help="Format of the exam file; auto-detected by default."),
+]
+Indexes = Annotated[
+    list[Path] | None,
+    typer.Option(
+        help="Retrieve evidence from this index. Several indexes are combined by "
+        "reciprocal rank fusion."
+    ),
+]
+IndexModel = Annotated[
+    str | None,
+    typer.Option(help="Bi-encoder of a dense index that was built with a Hugging Face model."),
+]
+TopK = Annotated[int, typer.Option("--k", "-k", min=1, help="Passages per question (top-k).")]
 
 
 def parse_settings(pairs: Sequence[str]) -> dict[str, Any]:

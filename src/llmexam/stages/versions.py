@@ -20,11 +20,6 @@ def model_versions() -> dict[str, str]:
     return _versions(_MODEL_PACKAGES)
 
 
-def origin_version(distribution: str) -> str:
-    """Return the version of the distribution that a solver comes from, or nothing."""
-    return _versions([distribution]).get(distribution, "")
-
-
 def origin_versions(module: str) -> dict[str, str]:
     """Return the versions of the distributions that a module of an outside package comes from."""
     top = module.partition(".")[0]

@@ -17,7 +17,7 @@ from llmexam.settings.walk import model_of, with_hashes
 from llmexam.solvers.protocol import Explanation, Solver
 from llmexam.solvers.registry import create_solver, solver_entries
 from llmexam.stages.stage import Executor, Keyed, Stage
-from llmexam.stages.versions import installed_versions, model_versions, origin_version
+from llmexam.stages.versions import installed_versions, model_versions, origin_versions
 from llmexam.tasks.multiple_choice import answers
 from llmexam.tasks.multiple_choice.answers import modules_behind_solver
 from llmexam.tasks.multiple_choice.plan import Plan, SolverPlan
@@ -177,6 +177,4 @@ def _versions_behind(solver: str) -> dict[str, str]:
     """Return the versions that a solver's scores may depend on, beside llmexam's own code."""
     entry = solver_entries()[solver]
     found = installed_versions() | (model_versions() if entry.extra else {})
-    if entry.origin != "llmexam":
-        found[entry.origin] = origin_version(entry.origin)
-    return found
+    return found | origin_versions(entry.target.partition(":")[0])
