@@ -6,8 +6,8 @@ BIN := $(VENV)/bin
 CORE := .venv-core
 # The CPU build of torch; an unpinned `torch` may install gigabytes of CUDA libraries.
 TORCH ?= torch==2.13.0
-# One worker per core; tests that share a trained model run in the worker that trained it.
-PYTEST_ARGS ?= -n auto --dist loadgroup
+# One worker per core; a file's tests run in one worker, so that its models are trained once.
+PYTEST_ARGS ?= -n auto --dist loadfile --no-loadscope-reorder
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test test-core test-slow check format bench docs clean
@@ -40,12 +40,13 @@ test-core: $(CORE)/.installed ## Run the core tests in an environment without ex
 test-slow: $(VENV)/.installed ## Run the slow tests
 	$(BIN)/python -m pytest -m slow $(PYTEST_ARGS)
 
-check: $(VENV)/.installed ## Check format, lint, types, imports and the reference pages
+check: $(VENV)/.installed ## Check format, lint, types, imports, and that the documentation is up to date
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-cache
 	$(BIN)/python docs/generate.py --check
+	$(BIN)/python -m pytest -m docs $(PYTEST_ARGS)
 
 format: $(VENV)/.installed ## Format the code and fix lint errors
 	$(BIN)/ruff format .

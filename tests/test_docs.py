@@ -62,6 +62,7 @@ NEEDS = {
 }
 
 
+@pytest.mark.docs
 @pytest.mark.parametrize(
     "page",
     [

@@ -104,6 +104,7 @@ def figures_of(metrics: dict[str, Any]) -> dict[str, float]:
     return figures
 
 
+@pytest.mark.slow
 @pytest.mark.needs("encoders")
 def test_the_demo_gives_what_it_gave(tmp_path):
     run_plan("demo", tmp_path / "run")

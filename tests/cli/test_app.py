@@ -1,13 +1,17 @@
-"""The command line as a user meets it: one process a test."""
+"""The command line as a user meets it: in this process, or in one of its own where it matters."""
 
+import contextlib
+import io
 import json
 import os
 import subprocess
 import sys
+from types import SimpleNamespace
 
 import pytest
 
 from llmexam import sample
+from llmexam.__main__ import main
 
 COMMANDS = [
     *("audit", "compare", "convert", "doctor", "ensemble", "evaluate"),
@@ -15,7 +19,21 @@ COMMANDS = [
 ]
 
 
-def llmexam(*arguments, cwd=None, stdout=subprocess.PIPE):
+def llmexam(*arguments, cwd="."):
+    """Run the command in this process; what it printed and its exit code."""
+    stdout, stderr = io.StringIO(), io.StringIO()
+    code = 0
+    with pytest.MonkeyPatch.context() as patch, contextlib.chdir(cwd):
+        patch.setattr(sys, "argv", ["llmexam", *map(str, arguments)])
+        with contextlib.redirect_stdout(stdout), contextlib.redirect_stderr(stderr):
+            try:
+                main()
+            except SystemExit as end:
+                code = end.code or 0
+    return SimpleNamespace(returncode=code, stdout=stdout.getvalue(), stderr=stderr.getvalue())
+
+
+def llmexam_process(*arguments, cwd=None, stdout=subprocess.PIPE):
     return subprocess.run(
         [sys.executable, "-m", "llmexam", *map(str, arguments)],
         stdout=stdout,
@@ -27,7 +45,7 @@ def llmexam(*arguments, cwd=None, stdout=subprocess.PIPE):
 
 
 def test_help_lists_every_command_with_what_it_does():
-    shown = llmexam("--help").stdout
+    shown = llmexam_process("--help").stdout
     for command in COMMANDS:
         assert f" {command} " in shown
 
@@ -41,11 +59,11 @@ def test_every_command_has_help_with_an_example(command):
 
 
 def test_version():
-    assert llmexam("--version").stdout.startswith("llmexam 0.")
+    assert llmexam_process("--version").stdout.startswith("llmexam 0.")
 
 
 def test_solve_prints_a_submission_that_evaluate_grades(tmp_path):
-    done = llmexam("solve", "bundled", "--solver", "longest")
+    done = llmexam_process("solve", "bundled", "--solver", "longest")
     assert done.stdout.startswith("id,prediction\n0,")
     assert done.stdout.count("\n") == 121
     (tmp_path / "submission.csv").write_text(done.stdout)
@@ -92,14 +110,14 @@ def test_bad_input_is_one_line_on_stderr_and_exit_code_2(arguments, message, tmp
 
 
 def test_a_wrong_option_exits_with_2():
-    done = llmexam("solve", "bundled", "--nonsense")
+    done = llmexam_process("solve", "bundled", "--nonsense")
     assert done.returncode == 2
     assert "--nonsense" in done.stderr
 
 
 def test_a_full_disk_is_one_clear_line():
     with open("/dev/full", "w") as full:  # noqa: PTH123
-        done = llmexam("solve", "bundled", "--solver", "first", stdout=full)
+        done = llmexam_process("solve", "bundled", "--solver", "first", stdout=full)
     assert done.returncode == 2
     assert "no space left" in done.stderr
     assert "Traceback" not in done.stderr

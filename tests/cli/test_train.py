@@ -1,11 +1,13 @@
+import contextlib
+import io
 import json
-import subprocess
 import sys
+from types import SimpleNamespace
 
 import pytest
 import yaml
 
-pytest.importorskip("lightgbm")
+from llmexam.__main__ import main
 
 RECIPE = {
     "title": "A small ranker",
@@ -19,9 +21,16 @@ RECIPE = {
 
 
 def llmexam(*arguments, cwd):
-    return subprocess.run(
-        [sys.executable, "-m", "llmexam", *arguments], cwd=cwd, capture_output=True, text=True
-    )
+    stdout, stderr = io.StringIO(), io.StringIO()
+    code = 0
+    with pytest.MonkeyPatch.context() as patch, contextlib.chdir(cwd):
+        patch.setattr(sys, "argv", ["llmexam", *arguments])
+        with contextlib.redirect_stdout(stdout), contextlib.redirect_stderr(stderr):
+            try:
+                main()
+            except SystemExit as end:
+                code = end.code or 0
+    return SimpleNamespace(returncode=code, stdout=stdout.getvalue(), stderr=stderr.getvalue())
 
 
 @pytest.fixture

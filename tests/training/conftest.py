@@ -3,15 +3,6 @@ from pathlib import Path
 
 import pytest
 
-HERE = Path(__file__).parent
-
-
-def pytest_collection_modifyitems(items):
-    """Keep the tests of one trained model in one worker, so that it is trained once."""
-    for item in items:
-        if HERE in item.path.parents and "trained" in item.fixturenames:
-            item.add_marker(pytest.mark.xdist_group(f"trained {item.path.parent.name}"))
-
 
 @pytest.fixture(scope="session")
 def tiny():

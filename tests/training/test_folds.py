@@ -69,6 +69,7 @@ def test_the_card_of_a_fold_names_what_its_model_saw(tmp_path):
     assert folds.models[0].card.data["dev"] == "d"
 
 
+@pytest.mark.slow
 def test_finished_folds_are_not_done_again(tmp_path):
     def go(fail_at=None, score=score):
         return train_folds(

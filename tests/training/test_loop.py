@@ -58,7 +58,10 @@ CASES = {
 }
 
 
-@pytest.mark.parametrize("name", CASES)
+@pytest.mark.parametrize(
+    "name",
+    [pytest.param(name, marks=[] if name == "adapters" else pytest.mark.slow) for name in CASES],
+)
 def test_a_killed_training_goes_on_as_if_it_had_not_been(tiny, tmp_path, name):
     settings = tiny.settings(**CASES[name])
     whole, model = go(tiny, tmp_path / "whole", settings)

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import platform
 from collections.abc import Sequence
-from importlib.metadata import PackageNotFoundError, packages_distributions, version
+from importlib.metadata import PackageNotFoundError, version
+
+from llmexam.plugins import distributions_of
 
 _PACKAGES = ("llmexam", "numpy", "tantivy", "pyarrow")
 _MODEL_PACKAGES = ("torch", "transformers", "faiss-cpu", "lightgbm")
@@ -23,7 +25,7 @@ def model_versions() -> dict[str, str]:
 def origin_versions(module: str) -> dict[str, str]:
     """Return the versions of the distributions that a module of an outside package comes from."""
     top = module.partition(".")[0]
-    return {} if top == "llmexam" else _versions(packages_distributions().get(top, ()))
+    return {} if top == "llmexam" else _versions(distributions_of(top))
 
 
 def _versions(packages: Sequence[str]) -> dict[str, str]:

@@ -10,8 +10,10 @@ from llmexam.lm.decoder.model import load_decoder
 from llmexam.lm.decoder.requests import Continuation
 from llmexam.lm.decoder.scorer import LikelihoodScorer
 
-pytest.importorskip("bitsandbytes")
-pytestmark = pytest.mark.filterwarnings("ignore::FutureWarning", "ignore::DeprecationWarning")
+pytestmark = [
+    pytest.mark.needs("llm"),
+    pytest.mark.filterwarnings("ignore::FutureWarning", "ignore::DeprecationWarning"),
+]
 
 VOCABULARY, N_SHOTS = 97, 12
 

@@ -152,6 +152,7 @@ def test_long_texts_bring_no_false_alarm(tiny_folder, monkeypatch):
     assert told == []
 
 
+@pytest.mark.slow
 def test_a_kernel_that_is_not_used_is_not_asked_for():
     pytest.importorskip("bitsandbytes")
     code = "import llmexam.training, bitsandbytes"

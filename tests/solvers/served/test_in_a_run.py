@@ -22,8 +22,9 @@ pytest.importorskip("openai", reason="the extra openai is not installed")
 def plan(endpoint, tmp_path):
     served = {"solver": "openai", "model": "tiny", "base_url": endpoint.url, "rotations": 26}
     served["api_key_env"] = "OPENAI_API_KEY"
+    write_exam(tmp_path / "exam.csv", load_exam("bundled").subset(range(20)), format="kaggle")
     values = {
-        "exam": "bundled",
+        "exam": "exam.csv",
         "solvers": [{**served, "cache_dir": "answers", "prompt_price": 1.0}],
         "evaluation": {"n_resamples": 100},
     }
@@ -84,7 +85,7 @@ def counted(told):
 
 @pytest.mark.parametrize("beside", [False, True], ids=["alone", "beside"])
 def test_what_a_cascade_makes_a_served_model_use_is_shown_once(endpoint, tmp_path, beside):
-    write_exam(tmp_path / "exam.csv", load_exam("bundled").subset(range(12)), format="kaggle")
+    write_exam(tmp_path / "exam.csv", load_exam("bundled").subset(range(8)), format="kaggle")
     served = {"model": "tiny", "base_url": endpoint.url, "cache_dir": "answers"}
     served |= {"answers": "logprobs", "prompt_price": 1.0}
     second = {"openai": served}
@@ -107,7 +108,7 @@ def test_what_a_cascade_makes_a_served_model_use_is_shown_once(endpoint, tmp_pat
     n_cascades = sum(n for part in parts for n, _ in part.values())
     n_own = int(own.split()[0])
     # Turned options are asked for, too; whoever asked first has paid.
-    assert n_own + n_cascades == sum(endpoint.answered.values()) >= 5 * 6
+    assert n_own + n_cascades == sum(endpoint.answered.values()) >= 5 * 4
     assert max(endpoint.answered.values()) == 1
     assert all(sent == 100 * n for part in parts for n, sent in part.values())
     assert (n_own > 0) == beside
@@ -116,7 +117,7 @@ def test_what_a_cascade_makes_a_served_model_use_is_shown_once(endpoint, tmp_pat
     if not beside:
         assert parts[0].keys() == {"second"}
         assert "cost" in used["cascade"]
-        assert parts[0]["second"][0] >= 6
+        assert parts[0]["second"][0] >= 4
 
 
 def test_what_a_ranker_makes_a_served_model_use_is_told(endpoint, tmp_path):

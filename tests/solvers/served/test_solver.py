@@ -272,8 +272,11 @@ def start(settings, *, notebook=False):
 
 @pytest.mark.parametrize(
     ("how", "notebook"),
-    [(signal.SIGKILL, False), (signal.SIGINT, False), (signal.SIGINT, True)],
-    ids=["kill", "interrupt", "interrupt in a notebook"],
+    [
+        pytest.param(signal.SIGKILL, False, id="kill"),
+        pytest.param(signal.SIGINT, False, id="interrupt", marks=pytest.mark.slow),
+        pytest.param(signal.SIGINT, True, id="interrupt in a notebook", marks=pytest.mark.slow),
+    ],
 )
 def test_a_run_killed_in_the_middle_goes_on_and_pays_nothing_twice(
     endpoint, tmp_path, how, notebook

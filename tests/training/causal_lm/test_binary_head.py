@@ -158,6 +158,7 @@ def test_loss_and_gradients_are_those_of_texts_read_alone(kind, shares):
         np.testing.assert_allclose(mine.grad, theirs.grad, atol=2e-5, err_msg=name)
 
 
+@pytest.mark.slow
 def test_a_stopped_training_of_adapters_and_head_goes_on(judging, make_exam, tmp_path):
     values = {"n_epochs": 2, "batch_size": 4, "gradient_accumulation": 2, "checkpoint_every": 2}
     settings = judging(**values, lora={"r": 2})
@@ -224,6 +225,7 @@ def test_a_dry_run_counts_the_head_that_is_trained(judging, make_exam, base_fold
 
 
 @pytest.mark.filterwarnings("ignore::FutureWarning", "ignore::UserWarning")
+@pytest.mark.slow
 def test_a_quantised_body_keeps_its_head(fitted):
     pytest.importorskip("bitsandbytes")
     found, settings = fitted(quantise="nf4", lora={"r": 4}, n_epochs=2)

@@ -46,6 +46,7 @@ def test_states_take_what_the_paper_says(settings_for, stage, gigabytes):
     assert held / 1e9 == pytest.approx(gigabytes, abs=0.05)
 
 
+@pytest.mark.slow
 def test_the_recipe_is_the_published_one_and_its_dry_run_reads_no_weights(llama_13b, make_exam):
     recipe = read_recipe(RECIPE, {"settings": {"model": str(llama_13b), "device": "cpu"}})
     told = recipe.settings

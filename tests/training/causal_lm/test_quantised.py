@@ -7,8 +7,10 @@ from llmexam.training.causal_lm.grading import DevScorer
 from llmexam.training.causal_lm.model import load_trainee
 from llmexam.training.registry import create_trainer
 
-pytest.importorskip("bitsandbytes")
-pytestmark = pytest.mark.filterwarnings("ignore::FutureWarning", "ignore::UserWarning")
+pytestmark = [
+    pytest.mark.needs("llm"),
+    pytest.mark.filterwarnings("ignore::FutureWarning", "ignore::UserWarning"),
+]
 
 
 @pytest.mark.parametrize("quantise", ["nf4", "int8"])

@@ -90,6 +90,7 @@ def changes(tmp_path_factory):
     }
 
 
+@pytest.mark.slow
 def test_it_dry_runs(changes, tmp_path):
     nested = {name: value for name, value in changes.items() if "." not in name}
     nested["settings"] = {"model": changes["settings.model"]}

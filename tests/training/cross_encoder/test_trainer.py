@@ -1,8 +1,6 @@
 import numpy as np
 import pytest
 
-pytest.importorskip("sentence_transformers")
-
 from llmexam.errors import ExamError, ModelError, SettingsError
 from llmexam.evaluation.metrics import map_at_k
 from llmexam.exam.exam import Exam
@@ -42,7 +40,13 @@ def serve(folder, **settings):
 
 @pytest.mark.parametrize(
     ("loss", "head"),
-    [("binary", "mean"), ("listnet", "native"), ("lambda", "mean"), ("plistmle", "mean")],
+    [
+        ("listnet", "native"),
+        *(
+            pytest.param(loss, "mean", marks=pytest.mark.slow)
+            for loss in ("binary", "lambda", "plistmle")
+        ),
+    ],
 )
 def test_a_skill_is_learnt_and_served(tiny_base, tmp_path, make_exam, loss, head):
     dev = make_exam(24, seed=1)

@@ -80,7 +80,7 @@ def test_the_trainer_keeps_the_contract(tmp_path, make_exam, settings_for):
     )
 
 
-@pytest.mark.parametrize("objective", ["softmax", "binary"])
+@pytest.mark.parametrize("objective", ["softmax", pytest.param("binary", marks=pytest.mark.slow)])
 def test_accumulation_changes_nothing(tmp_path, make_exam, settings_for, objective):
     # 45 questions: the last step of an epoch has fewer passes than the others.
     check_accumulation(
@@ -203,7 +203,10 @@ def test_the_average_is_what_is_given_away(tmp_path, prepared):
     "values",
     [
         {"adversarial": {"kind": "awp", "from_epoch": 1, "epsilon": 1e-5}},
-        {"adversarial": {"kind": "fgm", "from_epoch": 1, "epsilon": 1e-5}},
+        pytest.param(
+            {"adversarial": {"kind": "fgm", "from_epoch": 1, "epsilon": 1e-5}},
+            marks=pytest.mark.slow,
+        ),
     ],
     ids=["awp", "fgm"],
 )
@@ -216,6 +219,7 @@ def test_the_second_pass_begins_when_asked(tmp_path, prepared, values):
     assert attacked[0][2] == pytest.approx(plain[0][2])
 
 
+@pytest.mark.slow
 def test_gradient_checkpointing_changes_nothing(tmp_path, prepared):
     plain = run(prepared(tmp_path / "a", n_epochs=1), tmp_path / "a")
     saving = run(prepared(tmp_path / "b", n_epochs=1, gradient_checkpointing=True), tmp_path / "b")

@@ -7,8 +7,6 @@ from dataclasses import replace
 import pytest
 import yaml
 
-pytest.importorskip("sentence_transformers")
-
 from llmexam.errors import ExamError, SettingsError
 from llmexam.evidence.reranker import RerankerSettings, load_reranker
 from llmexam.evidence.retriever import attach_passages

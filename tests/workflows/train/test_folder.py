@@ -69,7 +69,14 @@ def test_members_that_cannot_be_used_are_refused_before_evidence_is_found(tmp_pa
 
 
 @pytest.mark.parametrize(
-    "recipe", [RECIPE, {**RECIPE, "split": {"train": 0.7, "test": 0.3}, "split_seeds": [1, 2]}]
+    "recipe",
+    [
+        RECIPE,
+        pytest.param(
+            {**RECIPE, "split": {"train": 0.7, "test": 0.3}, "split_seeds": [1, 2]},
+            marks=pytest.mark.slow,
+        ),
+    ],
 )
 def test_fresh_deletes_only_what_the_training_left(tmp_path, write, recipe):
     path, out = write("recipe.yaml", recipe), tmp_path / "training"

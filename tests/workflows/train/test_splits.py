@@ -32,6 +32,7 @@ def recipe(fake_family, tmp_path):
     return write
 
 
+@pytest.mark.slow
 def test_each_split_is_the_training_that_it_would_be_alone(recipe, tmp_path):
     done = train_recipe(recipe(split_seeds=[5, 6, 7]), tmp_path / "out")
     table = done.results["over_splits"]["exams"]["test"]["table"]
@@ -88,6 +89,7 @@ def test_the_mean_has_a_t_interval_over_splits():
     assert (figures["after"]["lowest"], figures["after"]["highest"]) == (0.5, 0.7)
 
 
+@pytest.mark.slow
 def test_finished_splits_are_not_done_again_and_may_be_added_to(recipe, fake_family, tmp_path):
     out = tmp_path / "out"
     train_recipe(recipe(split_seeds=[1, 2]), out)
