@@ -13,11 +13,11 @@ from typing import Any
 
 from llmexam.errors import ModelError, SettingsError, nearest
 from llmexam.lm.models.loading import is_local_model
+from llmexam.settings.base import Settings
+from llmexam.settings.kinds import ModelReference, Reference
+from llmexam.settings.walk import change_values
 from llmexam.solvers.ranker.model import RANKER_FILE, MemberSpec, read_ranker_file
 from llmexam.solvers.registry import solver_class, solver_entries
-
-# Settings of built-in solvers that name a model to load.
-_MODELS = frozenset({"model", "encoder"})
 
 
 def read_members(
@@ -80,21 +80,33 @@ def _reserved(
             if key not in alone or alone[key] != value:
                 yield key, value
         else:
-            yield from _inside(key, value)
+            for name in _downloads(kind, key, value):
+                yield key, name
+            yield from _of_solvers(key, value)
 
 
-def _inside(key: str, value: Any) -> Iterator[tuple[str, Any]]:
-    name = key.rpartition(".")[2]
-    if isinstance(value, str):
-        if name in _MODELS and not is_local_model(value):
-            yield key, value
-    elif isinstance(value, Mapping) and "solver" in value:
+def _downloads(kind: type[Settings], key: str, value: Any) -> list[str]:
+    """Return the models in a setting that are neither bundled nor local folders."""
+    found = []
+
+    def visit(text: str, reference: Reference) -> str:
+        if isinstance(reference, ModelReference) and not is_local_model(text):
+            found.append(text)
+        return text
+
+    change_values({key: value}, kind, visit)
+    return found
+
+
+def _of_solvers(key: str, value: Any) -> Iterator[tuple[str, Any]]:
+    """Yield the reserved settings of solvers inside a setting, such as those of a cascade."""
+    if isinstance(value, Mapping) and "solver" in value:
         settings = value.get("settings") or {}
         for inner, found in _reserved(str(value["solver"]), settings):
             yield f"{key}.settings.{inner}", found
     elif isinstance(value, Mapping):
         for inner, one in value.items():
-            yield from _inside(f"{key}.{inner}", one)
+            yield from _of_solvers(f"{key}.{inner}", one)
     elif isinstance(value, list | tuple):
         for number, one in enumerate(value):
-            yield from _inside(f"{key}.{number}", one)
+            yield from _of_solvers(f"{key}.{number}", one)
