@@ -8,7 +8,7 @@ skipped as a whole, with a reason. A single test that needs an extra is marked:
 from __future__ import annotations
 
 import gc
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from functools import cache
 from importlib.metadata import PackageNotFoundError, requires, version
 from pathlib import Path
@@ -52,7 +52,7 @@ class Skipped(pytest.File):
 
 
 @pytest.hookimpl(wrapper=True)
-def pytest_collection() -> Iterator[None]:
+def pytest_collection() -> Generator[None, object, object]:
     """Import all modules without garbage collections, which find nothing and take seconds."""
     gc.disable()
     try:
@@ -68,10 +68,15 @@ def pytest_collect_directory(path: Path, parent: pytest.Collector) -> pytest.Col
     return _skipped(path, parent)
 
 
-@pytest.hookimpl(tryfirst=True)
-def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> pytest.Collector | None:
+@pytest.hookimpl(wrapper=True)
+def pytest_collect_file(
+    file_path: Path, parent: pytest.Collector
+) -> Generator[None, list[pytest.Collector], list[pytest.Collector]]:
     """Skip a file that needs an extra which is not installed."""
-    return _skipped(file_path, parent)
+    # A wrapper, because pytest collects a file in every way that a hook returns.
+    found = yield
+    skipped = _skipped(file_path, parent)
+    return found if skipped is None else [skipped]
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:
