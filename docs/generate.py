@@ -29,10 +29,12 @@ from llmexam.evaluation.metrics import choice_metrics
 from llmexam.evidence.corpus import CorpusFormat
 from llmexam.exam.parsers.formats import FORMATS
 from llmexam.exam.writers import WRITERS
+from llmexam.recovery.recoverers.registry import recoverer_class, recoverer_names
 from llmexam.settings.base import Settings
 from llmexam.solvers.protocol import BaseSolver
 from llmexam.solvers.registry import solver_class, solver_entries
 from llmexam.tasks.multiple_choice.plan import Plan
+from llmexam.tasks.prompt_recovery.plan import RecoveryPlan
 from llmexam.training.registry import trainer_class, trainer_names
 from llmexam.workflows.train.recipe import Recipe
 
@@ -50,43 +52,57 @@ def render_commands() -> str:
         "`llmexam COMMAND --help` shows the same as this page."
         "\n\n"
     )
-    functions = [c.callback for c in app.registered_commands if c.callback and not c.hidden]
-    rows = [(f"[`{_name(f)}`](#llmexam-{_name(f)})", _first_line(f)) for f in functions]
+    functions = _commands()
+    rows = [
+        (f"[`{name}`](#llmexam-{name.replace(' ', '-')})", _first_line(function))
+        for name, function in functions.items()
+    ]
     parts += _table(("command", "description"), rows)
-    for function in functions:
-        parts += ["\n", _render_command(function)]
+    for name, function in functions.items():
+        parts += ["\n", _render_command(name, function)]
     return "".join(parts)
 
 
-def _name(function: Callable[..., Any]) -> str:
-    return function.__name__.replace("_", "-")
+def _commands() -> dict[str, Callable[..., Any]]:
+    """Return the functions of all commands by name, those of groups such as `recover` last."""
+    found = {
+        command.callback.__name__.replace("_", "-"): command.callback
+        for command in app.registered_commands
+        if command.callback and not command.hidden
+    }
+    for group in app.registered_groups:
+        assert group.typer_instance is not None
+        for command in group.typer_instance.registered_commands:
+            assert command.callback is not None
+            found[f"{group.typer_instance.info.name} {command.name}"] = command.callback
+    return found
 
 
 def _first_line(item: object) -> str:
     return (inspect.getdoc(item) or "").split("\n\n")[0].replace("\n", " ")
 
 
-def _render_command(function: Callable[..., Any]) -> str:
+def _render_command(name: str, function: Callable[..., Any]) -> str:
     hints = typing.get_type_hints(function, include_extras=True)
     arguments, options = [], []
-    usage = [f"llmexam {_name(function)}"]
-    for name, parameter in inspect.signature(function).parameters.items():
-        kind, *extras = typing.get_args(hints[name])
+    usage = [f"llmexam {name}"]
+    for key, parameter in inspect.signature(function).parameters.items():
+        kind, *extras = typing.get_args(hints[key])
         info = next(one for one in extras if isinstance(one, OptionInfo | ArgumentInfo))
         if info.hidden:
             continue
         required = parameter.default is inspect.Parameter.empty
         default = "required" if required else _shown(parameter.default)
         if isinstance(info, ArgumentInfo):
-            face = (info.metavar or name).upper().removesuffix("...")
+            face = (info.metavar or key).upper().removesuffix("...")
             face += "..." if _is_list(kind) else ""
             usage.append(face if required else f"[{face}]")
             arguments.append((f"`{face}`", _type_name(kind), default, info.help or ""))
         else:
-            options.append((_option_face(name, info), _type_name(kind), default, info.help or ""))
+            options.append((_option_face(key, info), _type_name(kind), default, info.help or ""))
     usage.append("[OPTIONS]")
     story, examples = _split_examples(inspect.getdoc(function) or "")
-    parts = [f"## llmexam {_name(function)}\n\n", story, "\n\n"]
+    parts = [f"## llmexam {name}\n\n", story, "\n\n"]
     parts.append("```text\n" + "\n".join([" ".join(usage), *examples]) + "\n```\n")
     for title, rows in (("argument", arguments), ("option", options)):
         if rows:
@@ -153,6 +169,13 @@ def render_settings() -> str:
     for name in trainer_names():
         parts.append(f"\n## Training `{name}`\n\nNeeds `pip install 'llmexam[train]'`.\n\n")
         parts += _table(head, _setting_rows(trainer_class(name).settings_class))
+    parts.append("\n## The plan of a prompt recovery\n\nWith `task: prompt-recovery`.\n\n")
+    parts += _table(head, _setting_rows(RecoveryPlan))
+    for name in recoverer_names():
+        kind = recoverer_class(name)
+        parts.append(f"\n## Recoverer `{name}`\n\n{_first_line(kind)}\n\n")
+        rows = _setting_rows(kind.settings_class)
+        parts += _table(head, rows) if rows else ["No settings.\n"]
     return "".join(parts)
 
 
@@ -352,6 +375,17 @@ _PUBLIC: Mapping[str, Sequence[str]] = {
     "Ensembles": ("combine", "build_ensemble", "Ensemble", "EnsembleSettings"),
     "Evaluation": ("evaluate", "compare", "map_at_k", "Evaluation", "MetricResult", "Comparison"),
     "Runs and reports": ("run", "write_report", "RunContent"),
+    "Prompt recovery": (
+        "read_rewrites",
+        "recover_prompts",
+        "evaluate_prompts",
+        "search_mean",
+        "MeanPromptResult",
+        "Rewrite",
+        "RewriteExam",
+        "Recoverer",
+        "Recovery",
+    ),
     "Training": ("train", "dry_run", "TrainingOutcome", "DryRun"),
     "For authors of solvers, metrics and tasks": (
         "Solver",

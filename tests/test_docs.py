@@ -25,6 +25,7 @@ HOW_TO = {
     "grade-and-compare",
     "offline",
     "read-an-exam",
+    "recover-prompts",
     "run-a-plan",
     "train",
     "write-a-solver",
@@ -56,6 +57,7 @@ NEEDS = {
     "README.md": ("encoders",),
     "docs/how-to/choose-and-tune-solvers.md": ("encoders",),
     "docs/how-to/decoders.md": ("encoders", "openai"),
+    "docs/how-to/recover-prompts.md": ("encoders",),
     "docs/how-to/train.md": ("train",),
     # The list of solvers and that of packages show all of them.
     "docs/tutorial.md": ("llm", "openai", "track", "export"),

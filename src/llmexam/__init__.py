@@ -36,6 +36,8 @@ if TYPE_CHECKING:
     from llmexam.exam.splits import k_folds, split_exam
     from llmexam.exam.submission import read_submission, validate_submission, write_submission
     from llmexam.exam.writers import LongRow, to_long, write_exam
+    from llmexam.recovery.recoverer import Recoverer, Recovery
+    from llmexam.recovery.rewrites import Rewrite, RewriteExam
     from llmexam.report.content import RunContent
     from llmexam.report.html import write_report
     from llmexam.retrieval.build import IndexSummary, build_index
@@ -62,6 +64,13 @@ if TYPE_CHECKING:
     from llmexam.tasks.task import Task
     from llmexam.workflows.compare import compare
     from llmexam.workflows.evaluate import evaluate
+    from llmexam.workflows.recover import (
+        MeanPromptResult,
+        evaluate_prompts,
+        recover_prompts,
+        search_mean,
+    )
+    from llmexam.workflows.recover import load_rewrites as read_rewrites
     from llmexam.workflows.run.pipeline import run_plan as run
     from llmexam.workflows.solve import solve
     from llmexam.workflows.train.pipeline import DryRun, TrainingOutcome, dry_run
@@ -91,6 +100,7 @@ _HOMES = {
     "LlmExamError": "llmexam.errors",
     "LongRow": "llmexam.exam.writers",
     "LongestSolver": "llmexam.solvers.baselines.solver",
+    "MeanPromptResult": "llmexam.workflows.recover",
     "Metric": "llmexam.evaluation.metrics",
     "MetricResult": "llmexam.evaluation.results",
     "MultipleChoiceSolver": "llmexam.solvers.multiple_choice.solver",
@@ -100,7 +110,11 @@ _HOMES = {
     "RandomSolver": "llmexam.solvers.baselines.solver",
     "RankMetric": "llmexam.evaluation.metrics",
     "RankerSolver": "llmexam.solvers.ranker.solver",
+    "Recoverer": "llmexam.recovery.recoverer",
+    "Recovery": "llmexam.recovery.recoverer",
     "RerankerSettings": "llmexam.evidence.reranker",
+    "Rewrite": "llmexam.recovery.rewrites",
+    "RewriteExam": "llmexam.recovery.rewrites",
     "RunContent": "llmexam.report.content",
     "ScoreMatrix": "llmexam.exam.scores",
     "ServedSolver": "llmexam.solvers.served.solver",
@@ -119,13 +133,17 @@ _HOMES = {
     "create_solver": "llmexam.solvers.registry",
     "dry_run": "llmexam.workflows.train.pipeline",
     "evaluate": "llmexam.workflows.evaluate",
+    "evaluate_prompts": "llmexam.workflows.recover",
     "k_folds": "llmexam.exam.splits",
     "map_at_k": "llmexam.evaluation.metrics",
     "read_exam": "llmexam.exam.parsers",
+    "read_rewrites": "llmexam.workflows.recover:load_rewrites",
     "read_scores": "llmexam.exam.score_files",
     "read_submission": "llmexam.exam.submission",
+    "recover_prompts": "llmexam.workflows.recover",
     "retrieve": "llmexam.retrieval.retrieve",
     "run": "llmexam.workflows.run.pipeline:run_plan",
+    "search_mean": "llmexam.workflows.recover",
     "solve": "llmexam.workflows.solve",
     "split_exam": "llmexam.exam.splits",
     "to_long": "llmexam.exam.writers",
@@ -168,6 +186,7 @@ __all__ = [
     "LlmExamError",
     "LongRow",
     "LongestSolver",
+    "MeanPromptResult",
     "Metric",
     "MetricResult",
     "MultipleChoiceSolver",
@@ -177,7 +196,11 @@ __all__ = [
     "RandomSolver",
     "RankMetric",
     "RankerSolver",
+    "Recoverer",
+    "Recovery",
     "RerankerSettings",
+    "Rewrite",
+    "RewriteExam",
     "RunContent",
     "ScoreMatrix",
     "ServedSolver",
@@ -197,13 +220,17 @@ __all__ = [
     "create_solver",
     "dry_run",
     "evaluate",
+    "evaluate_prompts",
     "k_folds",
     "map_at_k",
     "read_exam",
+    "read_rewrites",
     "read_scores",
     "read_submission",
+    "recover_prompts",
     "retrieve",
     "run",
+    "search_mean",
     "solve",
     "split_exam",
     "to_long",

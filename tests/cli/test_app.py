@@ -17,6 +17,7 @@ COMMANDS = [
     *("audit", "compare", "convert", "doctor", "ensemble", "evaluate"),
     *("estimate", "export", "index", "run", "search", "solve", "solvers", "train"),
 ]
+GROUPS = ["recover"]
 
 
 def llmexam(*arguments, cwd="."):
@@ -46,7 +47,7 @@ def llmexam_process(*arguments, cwd=None, stdout=subprocess.PIPE):
 
 def test_help_lists_every_command_with_what_it_does():
     shown = llmexam_process("--help").stdout
-    for command in COMMANDS:
+    for command in (*COMMANDS, *GROUPS):
         assert f" {command} " in shown
 
 

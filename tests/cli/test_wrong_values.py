@@ -26,6 +26,11 @@ COMMANDS = {
     for command in app.registered_commands
     if not command.hidden
 }
+COMMANDS |= {
+    f"{group.typer_instance.info.name} {command.name}": command.callback
+    for group in app.registered_groups
+    for command in group.typer_instance.registered_commands
+}
 
 # Values of the arguments, by name.
 EXAMPLES = {
@@ -41,6 +46,8 @@ EXAMPLES = {
     "recipe": "recipe.yaml",
     "corpora": "corpus.jsonl",
 }
+# The same for the commands of a group.
+GROUP_EXAMPLES = {"recover": {"exam": "rewrites.csv", "submission": "prompts.csv"}}
 # Options without which a command is slow, or refuses for a reason of its own.
 OPTIONS = {
     "convert": ["--force", "--split", "0.5,0.5"],
@@ -50,6 +57,9 @@ OPTIONS = {
     "evaluate": ["--resamples", "100"],
     "export": ["--to", "onnx-int8", "--out", "new"],
     "index": ["--out", "new-index"],
+    "recover predict": ["--recoverer", "copy"],
+    "recover evaluate": ["--embedder", "bundled", "--resamples", "100"],
+    "recover search-mean": ["--set", "n_steps=0", "--no-hold-out"],
     "run": ["--out", "run"],
     "search": ["--exam", "exam.jsonl"],
     "train": ["--dry-run"],
@@ -123,14 +133,15 @@ def given_with(name, parameter=None, value=""):
     """Return a command line that is right but for the value of one option or argument."""
     own = [] if parameter is None else [*filter(None, [parameter.spelling]), value]
     if parameter is not None and (name, parameter.name) in BESIDE:
-        return [name, *BESIDE[name, parameter.name], *own]
+        return [*name.split(), *BESIDE[name, parameter.name], *own]
+    examples = EXAMPLES | GROUP_EXAMPLES.get(name.partition(" ")[0], {})
     texts = [
-        value if one == parameter else EXAMPLES[one.name]
+        value if one == parameter else examples[one.name]
         for one in parameters_of(COMMANDS[name])
-        if not one.spelling and (one == parameter or one.is_required or one.name in EXAMPLES)
+        if not one.spelling and (one == parameter or one.is_required or one.name in examples)
     ]
     is_option = parameter is not None and parameter.spelling
-    return [name, *texts, *OPTIONS.get(name, []), *(own if is_option else [])]
+    return [*name.split(), *texts, *OPTIONS.get(name, []), *(own if is_option else [])]
 
 
 def must_fail(name, parameter, value):
@@ -195,6 +206,10 @@ def workplace(tmp_path_factory):
         "family: ranker\ntrain: {path: exam.jsonl}\ndev: {share: 0.3}\n"
         "settings: {members: [first, longest]}\n"
     )
+    (folder / "rewrites.csv").write_text(
+        "id,original_text,rewritten_text,rewrite_prompt\n1,a,b,Do it.\n2,c,d,Undo it.\n"
+    )
+    (folder / "prompts.csv").write_text("id,rewrite_prompt\n1,x\n2,y\n")
     here = os.getcwd()  # noqa: PTH109
     os.chdir(folder)
     # Built once instead of for every call, which takes longer than to refuse a value.

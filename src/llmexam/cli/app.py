@@ -16,6 +16,7 @@ from llmexam.cli.estimate import estimate
 from llmexam.cli.evaluate import evaluate
 from llmexam.cli.export import export
 from llmexam.cli.index import index
+from llmexam.cli.recover import recover
 from llmexam.cli.run import run
 from llmexam.cli.search import search
 from llmexam.cli.solve import solve
@@ -25,8 +26,8 @@ from llmexam.errors import SettingsError
 
 app = typer.Typer(
     name="llmexam",
-    help="Evaluate language models and other solvers on multiple-choice exams, with "
-    "reproducible results and confidence intervals.",
+    help="Evaluate language models and other solvers on multiple-choice and prompt-recovery "
+    "exams, with reproducible results and confidence intervals.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     rich_markup_mode="rich",
@@ -49,7 +50,7 @@ def _options(
         ),
     ] = False,
 ) -> None:
-    """Evaluate language models and other solvers on multiple-choice exams.
+    """Evaluate language models and other solvers on multiple-choice and prompt-recovery exams.
 
     Results are reproducible and have confidence intervals.
     """
@@ -72,6 +73,7 @@ for command in (
     doctor,
 ):
     app.command()(command)
+app.add_typer(recover)
 
 
 @app.command(

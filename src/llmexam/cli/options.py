@@ -29,6 +29,26 @@ IndexModel = Annotated[
 TopK = Annotated[int, typer.Option("--k", "-k", min=1, help="Passages per question (top-k).")]
 
 
+def parse_fields(pairs: Sequence[str]) -> dict[str, str]:
+    """Turn `name=column` texts into a mapping.
+
+    >>> parse_fields(["original_text=text"])
+    {'original_text': 'text'}
+
+    Raises:
+        SettingsError: A text has no `=`, or a name is given twice.
+    """
+    fields: dict[str, str] = {}
+    for pair in pairs:
+        name, equals, column = pair.partition("=")
+        if not equals or not name or not column:
+            raise SettingsError(f"expected --field name=column, got '{pair}'")
+        if name in fields:
+            raise SettingsError(f"--field gives '{name}' twice")
+        fields[name] = column
+    return fields
+
+
 def parse_settings(pairs: Sequence[str]) -> dict[str, Any]:
     """Turn `key=value` texts into nested settings; values are read as YAML.
 

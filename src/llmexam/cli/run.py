@@ -11,7 +11,10 @@ import typer
 
 def run(
     plan: Annotated[
-        str, typer.Argument(help="Plan file (YAML), or `demo` for the bundled sample exam.")
+        str,
+        typer.Argument(
+            help="Plan file (YAML), or `demo` or `recovery-demo` for the bundled samples."
+        ),
     ],
     out: Annotated[
         Path | None,

@@ -20,6 +20,7 @@ from llmexam.errors import ExamError, SettingsError
 from llmexam.evaluation.results import Estimate
 
 Floats = NDArray[np.float64]
+Integers = NDArray[np.int64]
 Method = Literal["percentile", "bca"]
 Bounds = tuple[float, float]
 
@@ -53,6 +54,38 @@ def resample_means(values: Floats, n_resamples: int, rng: np.random.Generator) -
     return means
 
 
+def resample_cluster_means(
+    values: Floats, clusters: Integers, n_resamples: int, rng: np.random.Generator
+) -> Floats:
+    """Return the means of resamples of whole clusters, shape `[n_resamples, n_columns]`.
+
+    Items of one cluster, such as rows with the same prompt, are not independent. Resampling
+    clusters with all their items accounts for that (Cameron, Gelbach and Miller, 2008).
+
+    Args:
+        values: One row an item, shape `[n_items, n_columns]`.
+        clusters: Number of each item's cluster, shape `[n_items]`.
+        n_resamples: Number of resamples.
+        rng: Random generator.
+    """
+    sums = cluster_sums(values, clusters)
+    sizes = cluster_sums(np.ones((len(values), 1)), clusters)
+    n = len(sums)
+    means = np.empty((n_resamples, values.shape[1]))
+    for part in _chunks(n_resamples, n):
+        counts = rng.multinomial(n, np.full(n, 1 / n), size=part.stop - part.start)
+        means[part] = (counts @ sums) / (counts @ sizes)
+    return means
+
+
+def cluster_sums(values: Floats, clusters: Integers) -> Floats:
+    """Return the sum of the values of each cluster, shape `[n_clusters, n_columns]`."""
+    _, places = np.unique(clusters, return_inverse=True)
+    sums = np.zeros((int(places.max()) + 1, values.shape[1]))
+    np.add.at(sums, places.ravel(), values)
+    return sums
+
+
 def mean_intervals(
     values: Floats,
     *,
@@ -61,6 +94,7 @@ def mean_intervals(
     level: float = 0.95,
     method: Method = "percentile",
     bounds: Bounds | Sequence[Bounds] = (0.0, 1.0),
+    clusters: Integers | None = None,
 ) -> list[Estimate]:
     """Return the mean of each column with its bootstrap interval.
 
@@ -81,6 +115,8 @@ def mean_intervals(
             follows skewed values more closely.
         bounds: Smallest and largest possible value of an item; one pair for all columns, or one
             for each. Intervals are not widened without finite bounds.
+        clusters: Number of each item's cluster, shape `[n_items]`, if items are not independent;
+            then whole clusters are resampled.
 
     Raises:
         ExamError: There are no items.
@@ -103,10 +139,16 @@ def mean_intervals(
     for columns in [np.flatnonzero(follows), *alone]:
         # The same seed for each group: its interval does not depend on the other columns.
         rng = np.random.default_rng(seed)
-        means[:, columns] = resample_means(values[:, columns], n_resamples, rng)
+        if clusters is None:
+            means[:, columns] = resample_means(values[:, columns], n_resamples, rng)
+        else:
+            means[:, columns] = resample_cluster_means(
+                values[:, columns], clusters, n_resamples, rng
+            )
     each = np.broadcast_to(np.array(bounds, dtype=np.float64), (values.shape[1], 2))
+    n = len(values) if clusters is None else len(np.unique(clusters))
     return [
-        _interval(values[:, column], means[:, column], level, method, (float(low), float(high)))
+        _interval(values[:, column], means[:, column], level, method, (float(low), float(high)), n)
         for column, (low, high) in enumerate(each)
     ]
 
@@ -168,14 +210,13 @@ def spread(values: Floats, bounds: Bounds = (0.0, 1.0)) -> float:
 
 
 def _interval(
-    values: Floats, means: Floats, level: float, method: Method, bounds: Bounds
+    values: Floats, means: Floats, level: float, method: Method, bounds: Bounds, n: int
 ) -> Estimate:
     mean = float(values.mean())
     ends = np.array([(1 - level) / 2, (1 + level) / 2])
     if method == "bca":
         ends = _bca_levels(values, means, ends)
     low, high = (float(end) for end in np.quantile(means, ends))
-    n = len(values)
     lower, upper = bounds
     width = upper - lower
     if isfinite(width) and (n < _SMALL or values.min() == values.max()):

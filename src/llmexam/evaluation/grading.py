@@ -10,9 +10,14 @@ from typing import Protocol, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from llmexam.evaluation.bootstrap import mean_intervals, minimum_detectable_difference, spread
+from llmexam.evaluation.bootstrap import (
+    cluster_sums,
+    mean_intervals,
+    minimum_detectable_difference,
+    spread,
+)
 from llmexam.evaluation.metrics.metric import Metric, describe, item_values
-from llmexam.evaluation.permutation import paired_permutation_test
+from llmexam.evaluation.permutation import PermutationTest, paired_permutation_test
 from llmexam.evaluation.results import (
     Comparison,
     Diagnostics,
@@ -53,23 +58,45 @@ class Resampling:
         n_resamples: Bootstrap resamples, and sampled sign flips if there are too many to count.
         seed: Seed of both.
         level: Level of the intervals.
+        clusters: Number of each item's cluster, if items are not independent; whole clusters are
+            then resampled, and their signs flipped.
     """
 
     n_resamples: int = 10_000
     seed: int = 0
     level: float = 0.95
+    clusters: NDArray[np.int64] | None = None
 
     def intervals(
-        self, values: Floats, bounds: Sequence[tuple[float, float]] = ((0.0, 1.0),)
+        self,
+        values: Floats,
+        bounds: Sequence[tuple[float, float]] = ((0.0, 1.0),),
+        rows: NDArray[np.intp] | None = None,
     ) -> list[Estimate]:
-        """Return the mean of each column of values with its interval."""
+        """Return the mean of each column of values with its interval.
+
+        Args:
+            values: One row an item.
+            bounds: Of each column.
+            rows: The items that the values are of; all by default.
+        """
+        clusters = self.clusters
+        if clusters is not None and rows is not None:
+            clusters = clusters[rows]
         return mean_intervals(
             values,
             n_resamples=self.n_resamples,
             seed=self.seed,
             level=self.level,
             bounds=bounds,
+            clusters=clusters,
         )
+
+    def test(self, differences: Floats) -> PermutationTest:
+        """Return the paired permutation test of differences, shape `[n_items]`."""
+        if self.clusters is not None:
+            differences = cluster_sums(differences[:, None], self.clusters)[:, 0]
+        return paired_permutation_test(differences, n_resamples=self.n_resamples, seed=self.seed)
 
 
 def evaluate(
@@ -184,7 +211,7 @@ def slice_values(
             value=value,
             n=len(rows),
             metric=metric.name,
-            estimate=resampling.intervals(values[rows, None], [bounds])[0],
+            estimate=resampling.intervals(values[rows, None], [bounds], rows)[0],
         )
         for by, value, rows in slice_rows(labellings)
     )
@@ -221,9 +248,7 @@ def compare(
     values_a, values_b = (item_values(metrics, items, predictions) for predictions in (a, b))
     differences = values_a[:, 0] - values_b[:, 0]
     bounds = (metric.bounds[0] - metric.bounds[1], metric.bounds[1] - metric.bounds[0])
-    test = paired_permutation_test(
-        differences, n_resamples=resampling.n_resamples, seed=resampling.seed
-    )
+    test = resampling.test(differences)
     if differences.any():
         difference = resampling.intervals(differences[:, None], [bounds])[0]
     else:

@@ -62,11 +62,11 @@ def label_questions(exam: Exam) -> Iterator[Labelling]:
     Args:
         exam: The questions, with answers.
     """
-    yield "prompt length", _length_terciles([len(q.prompt) for q in exam])
+    yield "prompt length", length_terciles([len(q.prompt) for q in exam])
     yield "negated", [("1", "yes") if has_negation(q.prompt) else ("0", "no") for q in exam]
     for key in SOURCE_KEYS:
         if any(key in q.metadata for q in exam):
-            yield key, _largest([q.metadata.get(key, "").strip() or "(none)" for q in exam])
+            yield key, largest_first([q.metadata.get(key, "").strip() or "(none)" for q in exam])
             break
     yield "options", [(f"{len(q.options):02d}", str(len(q.options))) for q in exam]
     yield "passages", [("0", "with") if q.passages else ("1", "without") for q in exam]
@@ -74,7 +74,7 @@ def label_questions(exam: Exam) -> Iterator[Labelling]:
     yield "right option", [(letter, letter) for letter in letters]
 
 
-def _length_terciles(lengths: list[int]) -> Labels:
+def length_terciles(lengths: list[int]) -> Labels:
     """Deal lengths into thirds; equal lengths stay together, so thirds may be uneven."""
     lower, upper = (int(cut) for cut in np.quantile(lengths, [1 / 3, 2 / 3], method="lower"))
     names = [
@@ -85,7 +85,7 @@ def _length_terciles(lengths: list[int]) -> Labels:
     return [names[(length > lower) + (length > upper)] for length in lengths]
 
 
-def _largest(sources: list[str]) -> Labels:
+def largest_first(sources: list[str]) -> Labels:
     """Name the largest sources, largest first, and put the others together."""
     counts = sorted(Counter(sources).items(), key=lambda item: (-item[1], item[0]))
     keep = counts if len(counts) <= MAX_SOURCES else counts[: MAX_SOURCES - 1]

@@ -12,16 +12,19 @@ from llmexam.evaluation.results import ChoiceDiagnostics, Comparison, Estimate, 
 from llmexam.report.terminal_parts import plain_text
 
 
-def evaluation_summary(result: Evaluation, *, slices: bool = True) -> list[RenderableType]:
+def evaluation_summary(
+    result: Evaluation, *, slices: bool = True, noun: str = "question"
+) -> list[RenderableType]:
     """Return what the terminal shows of a graded prediction.
 
     Args:
         result: The grades.
         slices: Whether to show the score on parts of the exam.
+        noun: What one item is called.
     """
     choice, primary = result.choice, result.primary
     shown: list[RenderableType] = [
-        plain_text(f"{result.name}: {result.n_items} questions", "bold"),
+        plain_text(f"{result.name}: {result.n_items} {noun}s", "bold"),
         _scores(result),
     ]
     if choice:
@@ -40,7 +43,7 @@ def evaluation_summary(result: Evaluation, *, slices: bool = True) -> list[Rende
         shown.append(Text(f"Context was truncated for {result.n_truncated} questions"))
     smallest = (
         f"Minimum detectable difference in {primary.label} with {result.n_items} "
-        f"questions: {primary.minimum_detectable_difference:.4f}"
+        f"{noun}s: {primary.minimum_detectable_difference:.4f}"
     )
     return [*shown, plain_text(smallest)]
 

@@ -1,4 +1,4 @@
-"""The bundled sample: an exam and a corpus to try everything with, offline."""
+"""The bundled samples: an exam with a corpus, and rewritten texts, to try everything offline."""
 
 from __future__ import annotations
 
@@ -10,6 +10,9 @@ EXAM_PATH = _HERE / "exam.csv"
 CORPUS_PATH = _HERE / "corpus.jsonl"
 # TREC's form: which passages answer which question.
 JUDGEMENTS_PATH = _HERE / "judgements.qrels"
+# Prompt recovery: texts before and after with their prompts, and further prompts.
+REWRITES_PATH = _HERE / "rewrites.csv"
+PROMPT_BANK_PATH = _HERE / "prompt_bank.csv"
 
 # What a user writes for the sample where a path of an exam or a corpus is asked for.
 BUNDLED = "bundled"

@@ -15,7 +15,10 @@ from llmexam.tasks.task import Task
 
 ENTRY_POINT_GROUP = "llmexam.tasks"
 DEFAULT_TASK = "multiple-choice"
-_BUILT_IN = {DEFAULT_TASK: "llmexam.tasks.multiple_choice.task:MultipleChoice"}
+_BUILT_IN = {
+    DEFAULT_TASK: "llmexam.tasks.multiple_choice.task:MultipleChoice",
+    "prompt-recovery": "llmexam.tasks.prompt_recovery.task:PromptRecovery",
+}
 
 
 def task_names() -> tuple[str, ...]:

@@ -92,28 +92,41 @@ class TextTask(Task[TextPlanT, TextItemsT, TextResult]):
         self, plan: TextPlanT, items: TextItemsT, stages: Executor, folder: Path
     ) -> list[TextResult]:
         """Return the answers of each solver, graded."""
-        return [self._answer_one(plan, one, items, stages) for one in plan.solvers]
+        found = []
+        for planned in plan.solvers:
+            file = f"{self.folders[0]}/{planned.name}.json"
+            texts, usage = stages.run(answer_stage(planned, items, file))
+            evaluation = self.grade(plan, planned.name, items, texts, stages)
+            found.append(TextResult(planned.name, texts, evaluation, usage))
+        return found
 
-    def _answer_one(
-        self, plan: TextPlanT, planned: SolverSpec, items: TextItemsT, stages: Executor
-    ) -> TextResult:
-        file = f"{self.folders[0]}/{planned.name}.json"
-        texts, usage = stages.run(answer_stage(planned, items, file))
-        evaluation = None
-        if items.is_labelled:
-            evaluation = stages.time(
-                f"grade {planned.name}",
-                lambda: evaluate(
-                    self.metrics(plan),
-                    items,
-                    texts,
-                    name=planned.name,
-                    baselines=self.baselines(plan, items),
-                    labellings=self.labellings(items),
-                    resampling=_resampling(plan),
-                ),
-            )
-        return TextResult(planned.name, texts, evaluation, usage)
+    def grade(
+        self,
+        plan: TextPlanT,
+        name: str,
+        items: TextItemsT,
+        texts: Sequence[str],
+        stages: Executor,
+    ) -> Evaluation | None:
+        """Return the grades of a solver's texts, or None where the right ones are not known."""
+        if not items.is_labelled:
+            return None
+        return stages.time(
+            f"grade {name}",
+            lambda: evaluate(
+                self.metrics(plan),
+                items,
+                texts,
+                name=name,
+                baselines=self.baselines(plan, items),
+                labellings=self.labellings(items),
+                resampling=self.resampling(plan, items),
+            ),
+        )
+
+    def resampling(self, plan: TextPlanT, items: TextItemsT) -> Resampling:
+        """Return how intervals are computed; a task whose items form clusters says so here."""
+        return Resampling(plan.evaluation.n_resamples, plan.seed)
 
     def compare(
         self,
@@ -133,7 +146,7 @@ class TextTask(Task[TextPlanT, TextItemsT, TextResult]):
                 other.texts,
                 name_a=final.name,
                 name_b=other.name,
-                resampling=_resampling(plan),
+                resampling=self.resampling(plan, items),
             )
             for other in results
             if other.name != final.name
@@ -204,7 +217,3 @@ def _load_answers(
 ) -> tuple[tuple[str, ...], str]:
     found = json.loads((context.folder / file).read_text(encoding="utf-8"))
     return tuple(one["answer"] for one in found["answers"]), found["usage"]
-
-
-def _resampling(plan: RunPlan) -> Resampling:
-    return Resampling(plan.evaluation.n_resamples, plan.seed)

@@ -1,5 +1,6 @@
-"""Fakes and contract checks of solvers and trainers, for our tests and those of plug-ins."""
+"""Fakes and contract checks of solvers, recoverers and trainers, for tests of ours and others."""
 
+from llmexam.testing.recoverers import check_recoverer
 from llmexam.testing.solvers import (
     ConstantSolver,
     FakeSettings,
@@ -22,6 +23,7 @@ __all__ = [
     "check_accumulation",
     "check_chance",
     "check_parity",
+    "check_recoverer",
     "check_resume",
     "check_solver",
     "check_trainer",

@@ -11,6 +11,9 @@ from llmexam.report.formats import MISSING, fixed, interval
 from llmexam.report.sections.section import ReportData, Section
 from llmexam.report.terminal_parts import plain_text, text_table
 
+_SHORT = 12
+_MOST_SHORT = 2
+
 
 @dataclass(frozen=True, slots=True)
 class ResultRow:
@@ -50,10 +53,16 @@ def _row(result: Result) -> ResultRow:
 
 
 def _summary(view: ResultsView) -> Table:
-    table = text_table("Results", "Solver", *view.metrics)
+    """Return the table; a terminal has room for one interval and a few short columns."""
+    several = len(view.metrics) > 1
+    short = [n for n, label in enumerate(view.metrics) if n and len(label) <= _SHORT][:_MOST_SHORT]
+    labels = [view.metrics[n] for n in (0, *short)]
+    table = text_table("Results", "Solver", labels[0], *(["interval"] * several), *labels[1:])
     for row in view.rows:
-        cells = [f"{value} ({ends})" if ends else value for value, ends in row.values]
-        table.add_row(plain_text(row.name), *cells)
+        first, ends = row.values[0]
+        cells = [first, ends] if several else [f"{first} ({ends})" if ends else first]
+        more = [row.values[n][0] for n in short if n < len(row.values)]
+        table.add_row(plain_text(row.name), *cells, *more)
     return table
 
 

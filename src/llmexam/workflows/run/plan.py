@@ -20,21 +20,38 @@ DEMO = {
     "solvers": ["lexical", "bi-encoder"],
     "evaluation": {"positions": True},
 }
+RECOVERY_DEMO = {
+    "title": "The bundled sample of prompt recovery",
+    "task": "prompt-recovery",
+    "exam": BUNDLED,
+    "folds": {"n": 5},
+    "solvers": [
+        {"regressor": {"bank": BUNDLED}},
+        "nearest-neighbours",
+        {"mean-prompt": {"n_steps": 4, "n_proposals": 400}},
+        "constant",
+        "copy",
+    ],
+    "evaluation": {"embedder": BUNDLED},
+}
+_DEMOS: Mapping[str, Mapping[str, Any]] = {"demo": DEMO, "recovery-demo": RECOVERY_DEMO}
 
 
 def read_plan(path: str | Path, changes: Mapping[str, Any] | None = None) -> RunPlan:
     """Read and check a plan; relative paths in it start at its folder, those of models too.
 
     Args:
-        path: A YAML file, or `demo` for the plan over the bundled sample.
+        path: A YAML file, or `demo` or `recovery-demo` for the plans over the bundled samples.
         changes: Keys to change, nested like the plan.
 
     Raises:
         SettingsError: The file cannot be read, or a key or value in it is wrong.
         MissingDependencyError: A solver in it needs a package that is not installed.
     """
-    is_demo = str(path) == "demo"
-    values = DEMO if is_demo else read_yaml_file(path, kind="plan", keys="exam and solvers")
+    is_demo = str(path) in _DEMOS
+    values = (
+        _DEMOS[str(path)] if is_demo else read_yaml_file(path, kind="plan", keys="exam and solvers")
+    )
     file = None if is_demo else path
     kind = _plan_class({**values, **(changes or {})}, file)
     merged = merge_changes(values, changes or {}, kind)

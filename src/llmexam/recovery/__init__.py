@@ -1,0 +1,1 @@
+"""Prompt recovery: rewritten texts, metrics of recovered prompts, and what recovers them."""

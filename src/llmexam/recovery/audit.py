@@ -1,0 +1,185 @@
+"""What is wrong or odd in rewrites, and what they share with training rows."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from llmexam.exam.audit.finding import Finding, plural
+from llmexam.exam.normalise import normalise, words_of
+from llmexam.recovery.groups import prompt_groups
+from llmexam.recovery.rewrites import RewriteExam
+from llmexam.recovery.wording import clean_prompt, has_preamble, is_refusal
+
+_QUOTE_WORDS = 8
+_LARGEST_GROUP = 0.1
+_SCRIPTS = (
+    ("Latin", ((0x41, 0x24F), (0x1E00, 0x1EFF))),
+    ("Greek", ((0x370, 0x3FF),)),
+    ("Cyrillic", ((0x400, 0x52F),)),
+    ("Hebrew", ((0x590, 0x5FF),)),
+    ("Arabic", ((0x600, 0x6FF), (0x750, 0x77F))),
+    ("Devanagari", ((0x900, 0x97F),)),
+    ("Thai", ((0xE00, 0xE7F),)),
+    ("Japanese", ((0x3040, 0x30FF),)),
+    ("Chinese characters", ((0x4E00, 0x9FFF), (0x3400, 0x4DBF))),
+    ("Korean", ((0xAC00, 0xD7AF),)),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class _Check:
+    name: str
+    severity: str
+    message: str
+
+
+_CHECKS = {
+    "refusal": _Check("refusals", "warning", "begin by refusing the task"),
+    "unchanged": _Check(
+        "unchanged texts", "warning", "have a rewritten text equal to the original"
+    ),
+    "preamble": _Check("preambles", "note", 'open with an answer such as "Sure, here is"'),
+    "quoted": _Check(
+        "quoted answers", "warning", "have a prompt that quotes eight or more words of the rewrite"
+    ),
+    "gibberish": _Check("sticky tokens", "warning", "have a prompt with tokens that say nothing"),
+    "repeated": _Check("repeated rows", "warning", "repeat both texts of an earlier row"),
+    "same text, other prompt": _Check(
+        "ambiguous pairs", "warning", "have the texts of an earlier row with another prompt"
+    ),
+}
+
+
+def audit_rewrites(
+    items: RewriteExam, *, against: RewriteExam | None = None
+) -> tuple[Finding, ...]:
+    """Return what is wrong or odd, worst first.
+
+    Args:
+        items: The rows.
+        against: Training rows, which should share no prompts and texts with them.
+    """
+    rows: defaultdict[str, list[int]] = defaultdict(list)
+    first: dict[tuple[str, str], int] = {}
+    for number, row in enumerate(items, 1):
+        pair = (normalise(row.original), normalise(row.rewritten))
+        if is_refusal(row.rewritten):
+            rows["refusal"].append(number)
+        elif has_preamble(row.rewritten):
+            rows["preamble"].append(number)
+        if pair[0] == pair[1]:
+            rows["unchanged"].append(number)
+        if pair in first:
+            same = items[first[pair] - 1].prompt == row.prompt
+            rows["repeated" if same else "same text, other prompt"].append(number)
+        first.setdefault(pair, number)
+        if row.prompt is None:
+            continue
+        if _quotes(row.prompt, row.rewritten):
+            rows["quoted"].append(number)
+        if clean_prompt(row.prompt, context=f"{row.original} {row.rewritten}").removed:
+            rows["gibberish"].append(number)
+    found = [
+        Finding(
+            check.name,
+            check.severity,
+            f"{plural(len(rows[key]), 'row')} {check.message}",
+            tuple(rows[key]),
+        )
+        for key, check in _CHECKS.items()
+        if rows[key]
+    ]
+    found += [*_languages(items), *_large_groups(items)]
+    if against is not None:
+        found += _leaks(items, against)
+    order = {"error": 0, "warning": 1, "note": 2}
+    return tuple(sorted(found, key=lambda finding: order[finding.severity]))
+
+
+def script_of(text: str) -> str:
+    """Return the script that most letters of a text belong to, or an empty string.
+
+    >>> script_of("Rewrite this."), script_of("Перепиши это.")
+    ('Latin', 'Cyrillic')
+    """
+    counts: Counter[str] = Counter()
+    for letter in text[:2000]:
+        if letter.isalpha():
+            code = ord(letter)
+            name = next(
+                (name for name, spans in _SCRIPTS if any(a <= code <= b for a, b in spans)),
+                "another script",
+            )
+            counts[name] += 1
+    return counts.most_common(1)[0][0] if counts else ""
+
+
+def _quotes(prompt: str, rewritten: str) -> bool:
+    words = words_of(prompt)
+    text = f" {' '.join(words_of(rewritten))} "
+    spans = range(len(words) - _QUOTE_WORDS + 1)
+    return any(f" {' '.join(words[i : i + _QUOTE_WORDS])} " in text for i in spans)
+
+
+def _languages(items: RewriteExam) -> list[Finding]:
+    scripts = Counter(script_of(row.rewritten) for row in items)
+    if len(scripts) < 2:
+        return []
+    shares = ", ".join(f"{name or 'no letters'} {n}" for name, n in scripts.most_common())
+    usual = scripts.most_common(1)[0][0]
+    rows = tuple(number for number, row in enumerate(items, 1) if script_of(row.rewritten) != usual)
+    return [Finding("scripts", "note", f"rewritten texts by script: {shares}", rows)]
+
+
+def _large_groups(items: RewriteExam) -> list[Finding]:
+    if not items.is_labelled or len(items) < 20:
+        return []
+    groups = prompt_groups(items.prompts)
+    group, size = Counter(groups.tolist()).most_common(1)[0]
+    if size < _LARGEST_GROUP * len(items):
+        return []
+    rows = tuple(number for number, own in enumerate(groups.tolist(), 1) if own == group)
+    message = (
+        f"{size} of {len(items)} rows have the prompt '{items.prompts[rows[0] - 1]}' or one "
+        "near-equal to it"
+    )
+    return [Finding("frequent prompt", "note", message, rows)]
+
+
+def _leaks(items: RewriteExam, train: RewriteExam) -> list[Finding]:
+    found = []
+    known: Sequence[str] = [normalise(text) for text in (*train.originals, *train.rewrittens)]
+    texts = set(known)
+    rows = tuple(
+        number
+        for number, row in enumerate(items, 1)
+        if normalise(row.original) in texts or normalise(row.rewritten) in texts
+    )
+    if rows:
+        found.append(
+            Finding(
+                "texts in training data",
+                "warning",
+                f"{plural(len(rows), 'row')} share a text with {train.source}",
+                rows,
+            )
+        )
+    if items.is_labelled and train.is_labelled:
+        groups = prompt_groups([*train.prompts, *items.prompts])
+        seen = set(groups[: len(train)].tolist())
+        rows = tuple(
+            number for number, group in enumerate(groups[len(train) :].tolist(), 1) if group in seen
+        )
+        if rows:
+            found.append(
+                Finding(
+                    "prompts in training data",
+                    "warning",
+                    f"{plural(len(rows), 'row')} have a prompt equal or near-equal to one of "
+                    f"{train.source}: scores say little about new prompts",
+                    rows,
+                )
+            )
+    return found

@@ -1,0 +1,98 @@
+"""Consensus decoding: the candidate with the best expected score over the likely prompts.
+
+The most likely prompt is not the one that scores best: a prompt between several likely ones earns
+more on average (minimum Bayes risk decoding; Kumar and Byrne, 2004).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from llmexam.recovery.embeddings import TextVectors, sharpen
+from llmexam.recovery.recoverer import Candidate, Recovery
+
+Floats = NDArray[np.float32]
+_N_SHOWN = 8
+
+
+def softmax(values: Floats, temperature: float) -> Floats:
+    """Return the softmax of each row of values divided by a temperature."""
+    scaled = (values - values.max(axis=1, keepdims=True)) / temperature
+    weights: Floats = np.exp(scaled, dtype=np.float32)
+    weights /= weights.sum(axis=1, keepdims=True)
+    return weights
+
+
+class Decoder:
+    """Turns probabilities of known prompts into one text.
+
+    Args:
+        prompts: The known prompts, distinct.
+        vectors: The embedder of the score.
+        bank: Further candidates.
+        n_likely: Prompts that an expectation is taken over: the most probable ones.
+        n_candidates: Candidates whose expectation is computed: those nearest to the expected
+            vector.
+
+    Attributes:
+        n_prompts: Number of known prompts.
+    """
+
+    def __init__(
+        self,
+        prompts: Sequence[str],
+        vectors: TextVectors,
+        *,
+        bank: Sequence[str] = (),
+        n_likely: int = 64,
+        n_candidates: int = 256,
+    ) -> None:
+        self.n_prompts = len(prompts)
+        self._texts = list(dict.fromkeys([*prompts, *bank]))
+        self._vectors = vectors.encode(self._texts)
+        self._n_likely = n_likely
+        self._n_candidates = n_candidates
+
+    @property
+    def prompt_vectors(self) -> Floats:
+        """Unit vectors of the known prompts, shape `[n_prompts, dim]`."""
+        return self._vectors[: self.n_prompts]
+
+    def decode(self, probabilities: Floats, *, consensus: bool = True) -> list[Recovery]:
+        """Return a recovery for each row of probabilities, shape `[n_rows, n_prompts]`.
+
+        Args:
+            probabilities: How likely each known prompt is; rows add up to 1.
+            consensus: Choose by expected score; else the most likely known prompt.
+        """
+        means = probabilities @ self.prompt_vectors
+        near = means @ self._vectors.T
+        found = []
+        for row, own in zip(near, probabilities, strict=True):
+            likely = _largest(own, self._n_likely)
+            weights = own[likely] / own[likely].sum()
+            places = _largest(row, self._n_candidates) if consensus else likely
+            scores = weights @ sharpen(self._vectors[likely] @ self._vectors[places].T)
+            order = np.argsort(-(scores if consensus else own[places]), kind="stable")
+            found.append(
+                Recovery(
+                    self._texts[places[order[0]]],
+                    tuple(
+                        Candidate(self._texts[places[i]], float(scores[i]))
+                        for i in order[:_N_SHOWN]
+                    ),
+                    confidence=float(scores[order[0]]),
+                )
+            )
+        return found
+
+
+def _largest(values: Floats, n: int) -> NDArray[np.int64]:
+    """Return the places of the n largest values, largest first; equal ones in their order."""
+    everything = np.arange(len(values))
+    places = np.sort(np.argpartition(-values, n)[:n]) if n < len(values) else everything
+    order: NDArray[np.int64] = places[np.argsort(-values[places], kind="stable")]
+    return order

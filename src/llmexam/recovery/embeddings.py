@@ -1,0 +1,85 @@
+"""Vectors of texts, computed once in a process however many metrics and recoverers ask for them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import lru_cache
+from typing import TYPE_CHECKING, Literal, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    from llmexam.lm.encoding.embedding import Embedder
+
+Floats = NDArray[np.float32]
+Number = TypeVar("Number", np.float32, np.float64)
+# Long texts are not kept beyond this many vectors; 100,000 of 384 numbers are 150 MB.
+_MOST_KEPT = 200_000
+
+
+class TextVectors:
+    """Unit vectors of texts by one embedder, kept in memory.
+
+    Attributes:
+        embedder: What computes them.
+        name: The user's name of the model.
+    """
+
+    def __init__(self, embedder: Embedder) -> None:
+        self.embedder = embedder
+        self.name = embedder.name
+        self._rows: dict[str, int] = {}
+        self._vectors = np.zeros((0, embedder.dim), dtype=np.float32)
+        self._cut = np.zeros(0, dtype=bool)
+
+    def encode(self, texts: Sequence[str]) -> Floats:
+        """Return one unit vector for each text, shape `[n_texts, dim]`."""
+        rows = self._look_up(texts)
+        return self._vectors[rows]
+
+    def cut(self, texts: Sequence[str]) -> NDArray[np.bool_]:
+        """Return which texts are longer than the embedder reads, shape `[n_texts]`."""
+        rows = self._look_up(texts)
+        return self._cut[rows]
+
+    def _look_up(self, texts: Sequence[str]) -> NDArray[np.int64]:
+        new = list(dict.fromkeys(text for text in texts if text not in self._rows))
+        if new:
+            if len(self._rows) + len(new) > _MOST_KEPT:
+                new = list(dict.fromkeys(texts))
+                self._rows.clear()
+                self._vectors, self._cut = self._vectors[:0], self._cut[:0]
+            found = self.embedder.embed(new)
+            for text in new:
+                self._rows[text] = len(self._rows)
+            self._vectors = np.concatenate([self._vectors, found.vectors])
+            self._cut = np.concatenate([self._cut, found.cut])
+        return np.array([self._rows[text] for text in texts], dtype=np.int64)
+
+
+@lru_cache(maxsize=4)
+def text_vectors(model: str, precision: Literal["auto", "fp32", "bf16"] = "fp32") -> TextVectors:
+    """Return the vectors of a model, shared by all that ask for it.
+
+    Args:
+        model: `bundled`, a local folder or a Hugging Face name.
+        precision: fp32 gives the same scores on every machine; `auto` is faster on some.
+
+    Raises:
+        MissingDependencyError: torch, transformers or the bundled model is not installed.
+        ModelError: The model cannot be loaded.
+    """
+    from llmexam.lm.encoding.embedding import load_embedder
+
+    return TextVectors(load_embedder(model, precision=precision))
+
+
+def sharpen(cosines: NDArray[Number]) -> NDArray[Number]:
+    """Return sign(c) * |c| ** 3 of cosines: the competition's sharpened cosine similarity.
+
+    >>> sharpen(np.array([0.5, -0.5])).tolist()
+    [0.125, -0.125]
+    """
+    # The cube has the sign of its base.
+    return cosines * cosines * cosines

@@ -1,0 +1,1 @@
+"""Recoverers, one a file. `registry` finds them by name."""

@@ -1,0 +1,98 @@
+"""Nearest neighbours: the prompts of training rows whose texts changed in a similar way."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import Field
+
+from llmexam.errors import ExamError
+from llmexam.recovery.consensus import Decoder, softmax
+from llmexam.recovery.embeddings import TextVectors, text_vectors
+from llmexam.recovery.recoverer import Progress, Recoverer, Recovery, no_progress
+from llmexam.recovery.rewrites import RewriteExam
+from llmexam.settings.base import Settings
+from llmexam.settings.kinds import ModelRef
+
+Floats = NDArray[np.float32]
+_ROWS = 256
+
+
+class NeighbourSettings(Settings):
+    """Settings of `nearest-neighbours`."""
+
+    embedder: ModelRef = Field("bundled", description="embedder of texts and prompts")
+    k: int = Field(16, ge=1, description="number of neighbours")
+    original: float = Field(0.1, ge=0, description="weight of the similarity of originals")
+    rewritten: float = Field(0.5, ge=0, description="weight of the similarity of rewritten texts")
+    difference: float = Field(
+        0.4, ge=0, description="weight of the similarity of rewritten minus original"
+    )
+    temperature: float = Field(
+        0.05, gt=0, description="how fast the weight of a neighbour falls with its similarity"
+    )
+    consensus: bool = Field(
+        True,
+        description="choose the prompt with the best expected score over the neighbours, not the "
+        "nearest one's",
+    )
+
+
+class NearestNeighbours(Recoverer):
+    """Answers with a prompt of the training rows, chosen by the most similar pairs of texts."""
+
+    settings_class = NeighbourSettings
+    is_fitted = True
+
+    @property
+    def weights_hash(self) -> str:
+        """Hash of the embedder."""
+        return text_vectors(self.settings.embedder).embedder.weights_hash
+
+    def fit(self, train: RewriteExam, progress: Progress = no_progress) -> None:
+        """Embed the training rows."""
+        if not len(train):
+            raise ExamError("expected training rows, got none")
+        vectors = text_vectors(self.settings.embedder)
+        self._train = self._parts(train, vectors)
+        place: dict[str, int] = {}
+        self._prompt_of = np.array(
+            [place.setdefault(prompt, len(place)) for prompt in train.prompts], dtype=np.int64
+        )
+        self._decoder = Decoder(list(place), vectors)
+
+    def recover(self, items: RewriteExam, progress: Progress = no_progress) -> Sequence[Recovery]:
+        """Return a prompt of the training rows for each row."""
+        vectors = text_vectors(self.settings.embedder)
+        found: list[Recovery] = []
+        for start in range(0, len(items), _ROWS):
+            part = items.subset(range(start, min(start + _ROWS, len(items))))
+            similar = self._similarities(self._parts(part, vectors))
+            found += self._decode(similar)
+            progress(len(found), len(items))
+        return found
+
+    def _parts(self, items: RewriteExam, vectors: TextVectors) -> list[Floats]:
+        before = vectors.encode(items.originals)
+        after = vectors.encode(items.rewrittens)
+        change = after - before
+        norms = np.linalg.norm(change, axis=1, keepdims=True)
+        return [before, after, change / np.maximum(norms, 1e-6)]
+
+    def _similarities(self, parts: list[Floats]) -> Floats:
+        weights = (self.settings.original, self.settings.rewritten, self.settings.difference)
+        pairs = zip(weights, parts, self._train, strict=True)
+        total: Floats = sum(weight * (own @ other.T) for weight, own, other in pairs)
+        total /= max(sum(weights), 1e-6)
+        return total
+
+    def _decode(self, similar: Floats) -> list[Recovery]:
+        k = min(self.settings.k, similar.shape[1])
+        nearest = np.argsort(-similar, axis=1, kind="stable")[:, :k]
+        weights = softmax(np.take_along_axis(similar, nearest, axis=1), self.settings.temperature)
+        probabilities = np.zeros((len(similar), self._decoder.n_prompts), dtype=np.float32)
+        for row, (places, shares) in enumerate(zip(nearest, weights, strict=True)):
+            np.add.at(probabilities[row], self._prompt_of[places], shares)
+        return self._decoder.decode(probabilities, consensus=self.settings.consensus)

@@ -1,0 +1,144 @@
+"""Parts of a prompt that raise a similarity score without saying anything, and refusals.
+
+Sharpened cosine similarity rewards some tokens under some embedders whatever the true prompt is:
+`lucrarea` raised sentence-t5 scores by several points. A score is therefore shown again without
+such tokens.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+# Tokens that competitors appended because an embedder likes them, and markup of tokenizers.
+_STICKY = frozenset({"lucrarea", "lucrari", "articolul", "textul", "imparatul", "unchemat"})
+_MARKUP = re.compile(
+    r"</?s>|<\|?/?[a-z_]{1,20}\|?>|\[(?:SEP|CLS|PAD|MASK|UNK)\]|<0x[0-9A-F]{2}>", re.IGNORECASE
+)
+_SPLIT = re.compile(r"\s+")
+_EDGES = ".,;:!?\"'()[]{}*_`~-\u2013\u2014\u2026\u201c\u201d\u2018\u2019"
+_ABBREVIATION = re.compile(r"[A-Z]{2,}s?$|[A-Z&.]+$")
+_JOINTS = re.compile(r"[-'\u2019/.&:,()]")
+# Numbers, with a unit or an ordinal ending, and names such as HTML5.
+_NUMBERED = re.compile(r"\d+\w{0,3}|[^\W\d_]+\d{1,2}")
+_MOST_REPEATED = 6
+_REFUSAL = re.compile(
+    r"\b(?:i(?:'m| am) (?:sorry|unable|not able)|i (?:cannot|can't|can not|am unable to)|"
+    r"as an ai\b|unable to (?:rewrite|provide|assist|fulfil))",
+    re.IGNORECASE,
+)
+_PREAMBLE = re.compile(
+    r"\s*(?:sure|certainly|of course|absolutely|okay|here(?:['\u2019]s| is| are)|"
+    r"i(?:['\u2019]d| would) be happy)\b",
+    re.IGNORECASE,
+)
+# Refusals say so at once; later in a text the same words are content.
+_OPENING = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Cleaned:
+    """A prompt without tokens that say nothing.
+
+    Attributes:
+        text: What remains; may be empty.
+        removed: The tokens that were removed, in order.
+        share: Characters removed, as a share of all characters that are not spaces.
+    """
+
+    text: str
+    removed: tuple[str, ...]
+    share: float
+
+
+def clean_prompt(prompt: str, *, context: str = "") -> Cleaned:
+    """Return a prompt without sticky tokens, markup, gibberish and repetitions.
+
+    Gibberish is a word without vowels or with a letter four times in a row, or a mixture of
+    letters, digits and symbols. Words that occur in the context are kept.
+
+    Args:
+        prompt: The prompt.
+        context: The original and the rewritten text.
+
+    >>> clean_prompt("Rewrite this as a poem lucrarea lucrarea </s>").text
+    'Rewrite this as a poem'
+    """
+    known = {_core(word) for word in _SPLIT.split(context)}
+    words = [word for word in _SPLIT.split(_MARKUP.sub(" \\g<0> ", prompt)) if word]
+    removed, kept = [], []
+    for word in words:
+        core = _core(word)
+        is_noise = _MARKUP.fullmatch(word) is not None or core in _STICKY
+        if is_noise or (core not in known and _is_gibberish(word.strip(_EDGES))):
+            removed.append(word)
+        else:
+            kept.append(word)
+    unique, repeats = _without_repeats(kept)
+    removed += repeats
+    n_all = sum(map(len, words))
+    share = sum(map(len, removed)) / n_all if n_all else 0.0
+    return Cleaned(" ".join(unique) if removed else prompt, tuple(removed), share)
+
+
+def is_refusal(text: str) -> bool:
+    """Return whether a rewritten text begins by refusing the task.
+
+    >>> is_refusal("I'm sorry, but I cannot help with that."), is_refusal("The sea is calm.")
+    (True, False)
+    """
+    return _REFUSAL.search(text[:_OPENING]) is not None
+
+
+def has_preamble(text: str) -> bool:
+    """Return whether a rewritten text opens with an answer to the user, such as "Sure, here is".
+
+    >>> has_preamble("Sure, here is the text as a poem:"), has_preamble("Surely not.")
+    (True, False)
+    """
+    return _PREAMBLE.match(text) is not None
+
+
+def _core(word: str) -> str:
+    return word.strip(_EDGES).casefold()
+
+
+def _is_gibberish(word: str) -> bool:
+    if not word:
+        return False
+    letters = [c for c in word if c.isalpha()]
+    if not letters:
+        # Numbers and single signs are content; a run of mixed signs is not.
+        return len(word) > 3 and not any(c.isdigit() for c in word)
+    parts = [part for part in _JOINTS.split(word) if part]
+    if not all(part.isalpha() or _NUMBERED.fullmatch(part) for part in parts):
+        return len(word) > 4
+    if not word.isascii():
+        return False
+    if not word.isalpha() or _ABBREVIATION.fullmatch(word):
+        return False
+    folded = word.casefold()
+    if re.search(r"(.)\1{3}", folded):
+        return True
+    return len(folded) > 4 and not re.search(r"[aeiouy]", folded)
+
+
+def _without_repeats(words: list[str]) -> tuple[list[str], list[str]]:
+    """Remove a sequence of up to six words that follows itself, and return what was removed."""
+    kept: list[str] = []
+    removed: list[str] = []
+    for word in words:
+        kept.append(word)
+        for n in range(1, _MOST_REPEATED + 1):
+            tail = [_core(one) for one in kept[-n:]]
+            # "very, very" is a style; a single word goes when it stands there three times.
+            times = 3 if n == 1 else 2
+            spans = [
+                [_core(one) for one in kept[len(kept) - n * (i + 1) : len(kept) - n * i]]
+                for i in range(1, times)
+            ]
+            if len(kept) >= n * times and all(span == tail for span in spans) and any(tail):
+                removed += kept[-n * (times - 1) :]
+                del kept[-n * (times - 1) :]
+                break
+    return kept, removed

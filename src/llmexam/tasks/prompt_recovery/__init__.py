@@ -1,0 +1,1 @@
+"""The task prompt recovery: which prompt turned this text into that one?"""

@@ -1,0 +1,191 @@
+"""The stage in which a recoverer answers, fold by fold where the plan has folds."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from llmexam.errors import ExamError, ScoreError
+from llmexam.recovery.groups import grouped_folds, prompt_groups
+from llmexam.recovery.recoverer import Candidate, Recoverer, Recovery
+from llmexam.recovery.rewrites import RewriteExam, join
+from llmexam.solvers.spec import SolverSpec
+from llmexam.stages.stage import Keyed, Stage, StageContext
+from llmexam.stages.versions import installed_versions, model_versions, origin_versions
+from llmexam.storage.atomic import write_json
+from llmexam.tasks.prompt_recovery.plan import FoldsPlan
+
+Ints = NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class Training:
+    """What recoverers are fitted on.
+
+    Attributes:
+        rows: Rows of other files; None without any.
+        folds: The fold of each row of the exam, shape `[n_rows]`; None if the exam is no part of
+            what is fitted on.
+    """
+
+    rows: RewriteExam | None = None
+    folds: Ints | None = None
+
+    def of_fold(self, items: RewriteExam, fold: int) -> RewriteExam:
+        """Return the rows that the recoverer of a fold is fitted on."""
+        assert self.folds is not None
+        others = items.subset(np.flatnonzero(self.folds != fold).tolist())
+        return others if self.rows is None else join([self.rows, others])
+
+
+def folds_of(items: RewriteExam, plan: FoldsPlan) -> Ints:
+    """Return the fold of each row.
+
+    Raises:
+        ExamError: There are too few groups of prompts, or no such column.
+    """
+    if plan.by == "prompt":
+        return grouped_folds(prompt_groups(items.prompts), plan.n, seed=plan.seed)
+    labels = [row.metadata.get(plan.by, "") for row in items]
+    values = {label: number for number, label in enumerate(sorted(set(labels)))}
+    if len(values) < 2:
+        raise ExamError(
+            f"expected a column '{plan.by}' with at least 2 values to make folds by",
+            file=items.source,
+            field="folds.by",
+            hint="Name a column of the exam, or use `by: prompt`",
+        )
+    return np.array([values[label] for label in labels], dtype=np.int64)
+
+
+def answer_stage(
+    planned: SolverSpec, items: RewriteExam, training: Training, file: str
+) -> Stage[tuple[tuple[Recovery, ...], str]]:
+    """Return the stage in which a recoverer answers; its result is the recoveries and the usage.
+
+    Args:
+        planned: The recoverer.
+        items: The rows; recoverers see their prompts only in rows of other folds.
+        training: What it is fitted on.
+        file: Where its answers are kept, relative to the run folder.
+    """
+    kind = planned.class_of(planned.solver)
+    weights = kind(planned.settings).weights_hash
+    versions = installed_versions() | origin_versions(kind.__module__)
+    key = {
+        "solver": planned.solver,
+        "settings": planned.settings,
+        "weights": weights,
+        "versions": versions | (model_versions() if weights else {}),
+    }
+    fitted = kind.is_fitted
+    learned = training.rows.content_hash if fitted and training.rows is not None else None
+    folds = training.folds.tolist() if fitted and training.folds is not None else None
+    # Prompts are part of the key only where something is learned from them.
+    rows = items.content_hash if folds is not None else [items.ids, items.pairs_hash]
+    return Stage(
+        name=f"recover with {planned.name}",
+        function=_answer,
+        load=_load,
+        inputs={
+            "items": Keyed(items, rows),
+            "training": Keyed(training, [learned, folds]),
+            "make": Keyed(lambda: kind(planned.settings), key),
+            "file": Keyed(file, None),
+        },
+        outputs=[file],
+        code=[kind.__module__],
+    )
+
+
+def recover(
+    make: Callable[[], Recoverer],
+    items: RewriteExam,
+    training: Training,
+    progress: Callable[[int, int], None],
+) -> tuple[list[Recovery], Recoverer]:
+    """Return a recovery for each row, and the recoverer that made the last ones.
+
+    Args:
+        make: Makes a recoverer that has learned nothing.
+        items: The rows.
+        training: What it is fitted on; with folds, each row is recovered by one that has not
+            seen its fold.
+        progress: Called with how many rows are done, and how many there are.
+    """
+    unlabelled = items.without_prompts()
+    recoverer = make()
+    if not recoverer.is_fitted or training.folds is None:
+        if recoverer.is_fitted and training.rows is not None:
+            recoverer.fit(training.rows)
+        return list(recoverer.recover(unlabelled, progress)), recoverer
+    found: list[Recovery | None] = [None] * len(items)
+    n_done = 0
+    for fold in range(int(training.folds.max()) + 1):
+        rows = np.flatnonzero(training.folds == fold)
+        recoverer = make()
+        recoverer.fit(training.of_fold(items, fold))
+        answered = recoverer.recover(unlabelled.subset(rows.tolist()))
+        for row, recovery in zip(rows, answered, strict=True):
+            found[row] = recovery
+        n_done += len(rows)
+        progress(n_done, len(items))
+    return [one for one in found if one is not None], recoverer
+
+
+def _answer(
+    context: StageContext,
+    *,
+    items: RewriteExam,
+    training: Training,
+    make: Callable[[], Recoverer],
+    file: str,
+) -> tuple[tuple[Recovery, ...], str]:
+    found, recoverer = recover(make, items, training, context.advance)
+    if len(found) != len(items):
+        raise ScoreError(
+            f"expected {len(items)} prompts from {type(recoverer).__name__}, got {len(found)}"
+        )
+    for row, recovery in zip(items, found, strict=True):
+        if not recovery.text.strip():
+            raise ScoreError(
+                f"expected a prompt from {type(recoverer).__name__} for the row with id "
+                f"'{row.id}', got a blank one"
+            )
+    usage = str(recoverer.used())
+    folds = training.folds
+    answers = [
+        {
+            "id": row.id,
+            "answer": recovery.text,
+            "confidence": None if math.isnan(recovery.confidence) else recovery.confidence,
+            "candidates": [[one.text, one.score] for one in recovery.candidates],
+            "fold": None if folds is None else int(folds[number]),
+        }
+        for number, (row, recovery) in enumerate(zip(items, found, strict=True))
+    ]
+    write_json(context.folder / file, {"usage": usage, "answers": answers})
+    return tuple(found), usage
+
+
+def _load(
+    context: StageContext, *, file: str, **inputs: object
+) -> tuple[tuple[Recovery, ...], str]:
+    found = json.loads((context.folder / file).read_text(encoding="utf-8"))
+    return tuple(_recovery(one) for one in found["answers"]), found["usage"]
+
+
+def _recovery(saved: dict[str, Any]) -> Recovery:
+    candidates: Sequence[Any] = saved["candidates"]
+    confidence = saved["confidence"]
+    return Recovery(
+        saved["answer"],
+        tuple(Candidate(text, score) for text, score in candidates),
+        float("nan") if confidence is None else confidence,
+    )

@@ -1,0 +1,178 @@
+"""The task prompt recovery, step by step."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from llmexam.errors import ExamError
+from llmexam.evaluation.grading import Resampling
+from llmexam.evaluation.metrics.metric import Metric
+from llmexam.evaluation.slices import Labelling
+from llmexam.exam.audit import Finding
+from llmexam.recovery.audit import audit_rewrites
+from llmexam.recovery.parsing import read_rewrites
+from llmexam.recovery.recoverer import Recovery
+from llmexam.recovery.rewrites import RewriteExam
+from llmexam.recovery.submission import write_submission
+from llmexam.report.sections.audit import AUDIT
+from llmexam.report.sections.comparisons import COMPARISONS
+from llmexam.report.sections.provenance import PROVENANCE
+from llmexam.report.sections.results import RESULTS
+from llmexam.report.sections.score import SCORE
+from llmexam.report.sections.section import Section
+from llmexam.report.sections.slices import SLICES
+from llmexam.report.sections.stages import STAGES
+from llmexam.stages.stage import Executor
+from llmexam.tasks.prompt_recovery.answers import Training, answer_stage, folds_of
+from llmexam.tasks.prompt_recovery.grading import (
+    baselines_of,
+    embedders_of,
+    label_rewrites,
+    metrics_of,
+    resampling_of,
+)
+from llmexam.tasks.prompt_recovery.plan import RecoveryPlan, RewritesPlan
+from llmexam.tasks.prompt_recovery.sections import METRICS, REWRITES
+from llmexam.tasks.task import Prepared
+from llmexam.tasks.text import TextResult, TextTask
+
+
+@dataclass(frozen=True)
+class RecoveryResult(TextResult):
+    """What one recoverer answered.
+
+    Attributes:
+        recoveries: Its answers with the candidates that led there, in the order of the rows.
+        scores: Sharpened cosine of each row; None where the prompts are not known.
+    """
+
+    recoveries: tuple[Recovery, ...] = ()
+    scores: NDArray[np.float64] | None = None
+
+
+class PromptRecovery(TextTask[RecoveryPlan, RewriteExam]):
+    """Recoverers find the prompt of each rewritten text; graded by sharpened cosine."""
+
+    name = "prompt-recovery"
+    noun = "row"
+    plan_class = RecoveryPlan
+    sections: ClassVar[Sequence[Section[Any]]] = (
+        SCORE,
+        RESULTS,
+        METRICS,
+        COMPARISONS,
+        SLICES,
+        REWRITES,
+        AUDIT,
+        STAGES,
+        PROVENANCE,
+    )
+
+    def read(self, plan: RecoveryPlan) -> RewriteExam:
+        """Return the rows of the plan's exam."""
+        return _read(plan.exam)
+
+    def check(self, plan: RecoveryPlan, items: RewriteExam) -> None:
+        """Check training rows, folds and embedders before any work.
+
+        Raises:
+            LlmExamError: What the run would fail on later.
+        """
+        _training(plan, items)
+        if items.is_labelled:
+            embedders_of(plan.evaluation)
+
+    def audit(
+        self, plan: RecoveryPlan, items: RewriteExam, stages: Executor
+    ) -> tuple[Finding, ...]:
+        """Return what is wrong or odd in the rows, and prompts and texts shared with training."""
+        train = None if plan.train is None else _read(plan.train)
+        return stages.time("audit", lambda: audit_rewrites(items, against=train))
+
+    def prepare(
+        self, plan: RecoveryPlan, items: RewriteExam, stages: Executor, folder: Path
+    ) -> Prepared[RewriteExam]:
+        """Return the rows as they are, and how recoverers are fitted, for the report."""
+        sources = {"embedder": plan.evaluation.embedder}
+        if plan.train is not None:
+            train = _read(plan.train)
+            sources["training rows"] = f"{len(train):,} of {train.source}"
+        if plan.folds is not None:
+            n = int(folds_of(items, plan.folds).max()) + 1
+            sources["folds"] = f"{n} by {plan.folds.by}, seed {plan.folds.seed}"
+        return Prepared(items, sources)
+
+    def answer(
+        self, plan: RecoveryPlan, items: RewriteExam, stages: Executor, folder: Path
+    ) -> list[TextResult]:
+        """Return the prompts that each recoverer found, graded."""
+        training = _training(plan, items)
+        found: list[TextResult] = []
+        for planned in plan.solvers:
+            file = f"{self.folders[0]}/{planned.name}.json"
+            recoveries, usage = stages.run(answer_stage(planned, items, training, file))
+            texts = tuple(one.text for one in recoveries)
+            evaluation = self.grade(plan, planned.name, items, texts, stages)
+            scores = self.metrics(plan)[0].values(items, texts) if evaluation else None
+            found.append(RecoveryResult(planned.name, texts, evaluation, usage, recoveries, scores))
+        return found
+
+    def metrics(self, plan: RecoveryPlan) -> Sequence[Metric[RewriteExam, Sequence[str]]]:
+        """Return the metrics, the sharpened cosine first."""
+        return metrics_of(plan.evaluation)
+
+    def baselines(self, plan: RecoveryPlan, items: RewriteExam) -> Mapping[str, Sequence[str]]:
+        """Return a copy of the original, the usual constant, and the best constant."""
+        return baselines_of(plan.evaluation, items)
+
+    def labellings(self, items: RewriteExam) -> Iterable[Labelling]:
+        """Return what the report slices the rows by."""
+        return label_rewrites(items)
+
+    def resampling(self, plan: RecoveryPlan, items: RewriteExam) -> Resampling:
+        """Return intervals that resample whole groups of near-equal prompts."""
+        return resampling_of(items, plan.evaluation.n_resamples, plan.seed)
+
+    def write_submission(
+        self, plan: RecoveryPlan, items: RewriteExam, final: TextResult, path: Path
+    ) -> None:
+        """Write a CSV file with the columns id and rewrite_prompt."""
+        write_submission(path, items.ids, final.texts)
+
+
+def _read(plan: RewritesPlan) -> RewriteExam:
+    return read_rewrites(plan.files, fields=plan.fields, format=plan.format)
+
+
+def _training(plan: RecoveryPlan, items: RewriteExam) -> Training:
+    """Return what recoverers are fitted on.
+
+    Raises:
+        ExamError: A file cannot be read, a prompt is not known, or folds cannot be made.
+    """
+    rows = None
+    if plan.train is not None:
+        rows = _read(plan.train)
+        if not rows.is_labelled:
+            raise ExamError(
+                "expected rows with known prompts",
+                file=rows.source,
+                field="rewrite_prompt",
+                hint="Give training files with a column rewrite_prompt",
+            )
+    if plan.folds is None:
+        return Training(rows)
+    if not items.is_labelled:
+        raise ExamError(
+            "folds need an exam with known prompts",
+            file=items.source,
+            field="folds",
+            hint="Give `train` instead of `folds`",
+        )
+    return Training(rows, folds_of(items, plan.folds))

@@ -1,0 +1,174 @@
+"""Recover prompts, grade them, and search for a mean prompt, without a plan."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from llmexam.errors import ExamError, SettingsError
+from llmexam.evaluation.grading import evaluate
+from llmexam.evaluation.results import Evaluation
+from llmexam.recovery.embeddings import sharpen, text_vectors
+from llmexam.recovery.groups import grouped_folds, prompt_groups
+from llmexam.recovery.parsing import read_rewrites
+from llmexam.recovery.phrase_search import SearchResult, SearchSettings, search_mean_prompt
+from llmexam.recovery.recoverer import Progress, Recovery, no_progress
+from llmexam.recovery.recoverers.registry import recoverer_class
+from llmexam.recovery.rewrites import RewriteExam
+from llmexam.recovery.submission import read_submission
+from llmexam.tasks.prompt_recovery.answers import Training, recover
+from llmexam.tasks.prompt_recovery.grading import (
+    baselines_of,
+    label_rewrites,
+    metrics_of,
+    resampling_of,
+)
+from llmexam.tasks.prompt_recovery.plan import RecoveryGradingPlan, rewrites_path
+
+_N_PARTS = 5
+
+
+@dataclass(frozen=True)
+class MeanPromptResult:
+    """A mean prompt and what it is worth on prompts that it was not searched on.
+
+    Attributes:
+        search: What the search found.
+        held_out: Mean sharpened cosine on the rows that were kept back; None if none were.
+        n_rows: Rows that were searched on.
+        n_held_out: Rows that were kept back.
+    """
+
+    search: SearchResult
+    held_out: float | None
+    n_rows: int
+    n_held_out: int
+
+
+def load_rewrites(
+    paths: str | Path | Sequence[str | Path], fields: Mapping[str, str] | None = None
+) -> RewriteExam:
+    """Read files of rewrites; `bundled` is the sample.
+
+    Raises:
+        ExamError: A file cannot be read.
+    """
+    several = [paths] if isinstance(paths, str | Path) else list(paths)
+    return read_rewrites([rewrites_path(path) for path in several], fields=fields)
+
+
+def recover_prompts(
+    exam: RewriteExam,
+    recoverer: str,
+    settings: Mapping[str, Any] | None = None,
+    *,
+    train: RewriteExam | None = None,
+    progress: Progress = no_progress,
+) -> list[Recovery]:
+    """Return the recovered prompt of each row.
+
+    Args:
+        exam: The rows; their prompts are not read.
+        recoverer: Name of the recoverer.
+        settings: Its settings.
+        train: Rows with known prompts, for recoverers that learn.
+        progress: Called with how many rows are done, and how many there are.
+
+    Raises:
+        SettingsError: There is no such recoverer, a setting is wrong, or it needs `train`.
+        ExamError: A prompt of the training rows is not known.
+    """
+    kind = recoverer_class(recoverer)
+    parsed = kind.settings_class.parse(
+        settings or {}, subject=f"recoverer '{recoverer}'", given_as="--set {key}={value}"
+    )
+    if kind.is_fitted and train is None:
+        raise SettingsError(
+            f"recoverer '{recoverer}' learns from rows with known prompts",
+            field="train",
+            hint="Give a file of them: --train FILE",
+        )
+    found, _ = recover(lambda: kind(parsed), exam, Training(train), progress)
+    return found
+
+
+def evaluate_prompts(
+    exam: RewriteExam,
+    prompts: Mapping[str, str] | str | Path,
+    *,
+    name: str | None = None,
+    grading: RecoveryGradingPlan | None = None,
+    seed: int = 0,
+    level: float = 0.95,
+) -> Evaluation:
+    """Return all metrics of recovered prompts, with intervals, baselines and slices.
+
+    Args:
+        exam: The rows, with known prompts.
+        prompts: Recovered prompts by id, or a submission file.
+        name: What to call them; by default the name of the file.
+        grading: Embedders and number of resamples.
+        seed: Random seed of the resampling.
+        level: Level of the intervals.
+
+    Raises:
+        ExamError: A prompt of the exam is not known.
+        SubmissionError: The submission is not one of this exam.
+    """
+    grading = grading or RecoveryGradingPlan()
+    called = name or (Path(prompts).stem if isinstance(prompts, str | Path) else "prompts")
+    if isinstance(prompts, str | Path):
+        prompts = read_submission(prompts, exam)
+    missing = [one for one in exam.ids if one not in prompts]
+    if missing:
+        raise ExamError(f"no prompt was recovered for the row with id '{missing[0]}'")
+    texts = [prompts[one] for one in exam.ids]
+    return evaluate(
+        metrics_of(grading),
+        exam,
+        texts,
+        name=called,
+        baselines=baselines_of(grading, exam),
+        labellings=label_rewrites(exam),
+        resampling=resampling_of(exam, grading.n_resamples, seed, level),
+    )
+
+
+def search_mean(
+    exam: RewriteExam,
+    settings: SearchSettings | None = None,
+    *,
+    embedder: str = "bundled",
+    hold_out: bool = True,
+    progress: Progress = no_progress,
+) -> MeanPromptResult:
+    """Search for the text with the highest mean sharpened cosine to known prompts.
+
+    Args:
+        exam: Rows with known prompts.
+        settings: Width and length of the search.
+        embedder: Embedder of the score.
+        hold_out: Keep a fifth of the rows back, in groups of near-equal prompts, and score the
+            text on them: the score on the others is too high.
+        progress: Called after each step.
+
+    Raises:
+        ExamError: A prompt is not known, or there are too few groups of prompts to keep some back.
+    """
+    vectors = text_vectors(embedder)
+    prompts = np.array(exam.prompts, dtype=object)
+    kept = np.zeros(len(prompts), dtype=bool)
+    if hold_out:
+        kept = grouped_folds(prompt_groups(exam.prompts), _N_PARTS) == 0
+    found = search_mean_prompt(
+        prompts[~kept].tolist(), vectors, settings or SearchSettings(), progress
+    )
+    score = None
+    if hold_out:
+        target = vectors.encode([found.text])[0]
+        score = float(sharpen(vectors.encode(prompts[kept].tolist()) @ target).mean())
+    return MeanPromptResult(found, score, int((~kept).sum()), int(kept.sum()))

@@ -1,0 +1,62 @@
+import json
+
+import pytest
+from typer.testing import CliRunner
+
+from llmexam.cli.app import app
+from llmexam.errors import LlmExamError
+
+
+def llmexam(*arguments):
+    return CliRunner().invoke(app, ["recover", *map(str, arguments)])
+
+
+def test_a_prediction_is_checked_and_graded(tmp_path):
+    out = tmp_path / "s.csv"
+    assert llmexam("predict", "bundled", "--recoverer", "constant", "--out", out).exit_code == 0
+    checked = llmexam("evaluate", "bundled", out, "--check")
+    assert "60 prompts, valid submission" in checked.output
+    arguments = ("evaluate", "bundled", out, "--embedder", "bundled", "--resamples", "100")
+    graded = json.loads(llmexam(*arguments, "--json").stdout)
+    assert graded["n_items"] == 60
+    first = graded["metrics"][0]
+    assert first["name"] == "sharpened_cosine"
+    assert first["estimate"]["value"] == pytest.approx(
+        first["baselines"]['"Improve the text to this."']
+    )
+    shown = llmexam(*arguments).output
+    assert "s: 60 rows" in shown
+    assert "lift over the best constant" in shown
+
+
+def test_a_recoverer_learns_from_other_rows():
+    done = llmexam("predict", "bundled", "--train", "bundled", "--set", "bank=bundled")
+    assert done.exit_code == 0
+    assert done.stdout.startswith("id,rewrite_prompt\n1,")
+
+
+def test_the_mean_prompt_is_scored_on_rows_that_were_kept_back():
+    few = ("--set", "n_steps=1", "--set", "n_proposals=50")
+    done = llmexam("search-mean", "bundled", *few)
+    assert done.exit_code == 0, done.output
+    assert done.output.startswith("step  0  0.")
+    assert "rows with other prompts" in done.output
+    assert "other prompts" not in llmexam("search-mean", "bundled", "--no-hold-out", *few).output
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["predict", "bundled", "--recoverer", "regresor"], "Did you mean 'regressor'"),
+        (["predict", "bundled"], "--train FILE"),
+        (["predict", "none.csv"], "none.csv"),
+        (["predict", "bundled", "--field", "text"], "--field name=column"),
+        (["predict", "bundled", "--recoverer", "constant", "--set", "txt=1"], "'text'"),
+        (["evaluate", "bundled", "none.csv", "--embedder", "bundled"], "none.csv"),
+        (["search-mean", "bundled", "--set", "beams=3"], "'beam'"),
+    ],
+)
+def test_mistakes_are_named(arguments, message):
+    done = llmexam(*arguments)
+    assert isinstance(done.exception, LlmExamError)
+    assert message in str(done.exception)

@@ -1,0 +1,39 @@
+import numpy as np
+import pytest
+
+from llmexam.recovery.consensus import Decoder, softmax
+
+
+class Vectors:
+    """Texts are angles in degrees."""
+
+    def encode(self, texts):
+        angles = np.radians([float(text) for text in texts])
+        return np.stack([np.cos(angles), np.sin(angles)], axis=1).astype(np.float32)
+
+
+def test_softmax_by_hand():
+    found = softmax(np.array([[0.0, np.log(3)]], dtype=np.float32), 1.0)
+    np.testing.assert_allclose(found, [[0.25, 0.75]], rtol=1e-6)
+
+
+def test_a_text_between_the_likely_ones_is_chosen():
+    decoder = Decoder(["0", "40"], Vectors(), bank=["20", "90"])
+    probabilities = np.array([[0.5, 0.5]], dtype=np.float32)
+    (found,) = decoder.decode(probabilities)
+    assert found.text == "20"
+    # cos(20 degrees) cubed.
+    assert found.confidence == pytest.approx(0.8298, abs=1e-4)
+    assert [one.text for one in found.candidates][:2] == ["20", "0"]
+    (nearest,) = decoder.decode(np.array([[0.4, 0.6]], dtype=np.float32), consensus=False)
+    assert nearest.text == "40"
+
+
+def test_rows_of_one_call_are_those_of_their_own():
+    rng = np.random.default_rng(0)
+    prompts = [str(angle) for angle in range(0, 360, 7)]
+    decoder = Decoder(prompts, Vectors(), n_likely=5, n_candidates=9)
+    probabilities = rng.dirichlet(np.ones(len(prompts)), size=20).astype(np.float32)
+    together = decoder.decode(probabilities)
+    alone = [decoder.decode(row[None])[0] for row in probabilities]
+    assert [one.text for one in together] == [one.text for one in alone]

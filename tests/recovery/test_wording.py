@@ -1,0 +1,72 @@
+import pytest
+
+from llmexam.recovery.bank import read_bank
+from llmexam.recovery.wording import clean_prompt, has_preamble, is_refusal
+
+
+@pytest.mark.parametrize(
+    ("prompt", "cleaned"),
+    [
+        ("Rewrite this as a poem lucrarea", "Rewrite this as a poem"),
+        ("Improve this</s> text", "Improve this text"),
+        ("make it rhyme xqzrtk bcdfgh", "make it rhyme"),
+        ("Shorten this shorten this shorten this", "Shorten this"),
+        ("formal formal formal", "formal"),
+        ("style #@!%$ style", "style style"),
+        ("aaaaaargh do it", "do it"),
+        ("lucrarea", ""),
+    ],
+)
+def test_tokens_that_say_nothing_are_removed(prompt, cleaned):
+    found = clean_prompt(prompt)
+    assert found.text == cleaned
+    assert found.removed
+    assert 0 < found.share <= 1
+
+
+@pytest.mark.parametrize(
+    "prompt",
+    [
+        "Rewrite this as an FAQ for NASA's 3rd HTML5 page, very, very briefly.",
+        'Write "Dear Sir/Madam" at the top & use 24-hour times (e.g. 14:30).',
+        "Explain it to a 5-year-old \U0001f600",
+        "\u041f\u0435\u0440\u0435\u043f\u0438\u0448\u0438 \u0442\u0435\u043a\u0441\u0442",
+        "\u3053\u306e\u6587\u7ae0\u3092\u8a69\u306b\u3057\u3066\u304f\u3060\u3055\u3044",
+    ],
+)
+def test_prompts_stay_as_they_are(prompt):
+    assert clean_prompt(prompt).text == prompt
+    assert clean_prompt(prompt).share == 0
+
+
+def test_words_of_the_texts_are_no_gibberish():
+    assert clean_prompt("Add Przbl to it", context="Mr Przbl's shop, przbl.").text == (
+        "Add Przbl to it"
+    )
+    assert clean_prompt("Add Qrzbl to it", context="a shop").text == "Add to it"
+
+
+def test_all_prompts_of_the_sample_stay():
+    assert [p for p in read_bank("bundled") if clean_prompt(p).removed] == []
+
+
+def test_few_real_prompts_change(shared_data):
+    prompts = read_bank(shared_data / "prompt_recovery" / "prompt_bank.csv")
+    changed = [prompt for prompt in prompts if clean_prompt(prompt).removed]
+    assert len(changed) < 0.01 * len(prompts)
+
+
+@pytest.mark.parametrize("text", ["I'm sorry, but I can't.", "As an AI, I have no view."])
+def test_refusals(text):
+    assert is_refusal(text)
+
+
+def test_what_is_no_refusal():
+    assert not is_refusal("He was sorry. " * 30 + "I cannot go on.")
+    assert not has_preamble("Surely the sea is calm.")
+    assert not has_preamble("Here we go again.")
+
+
+@pytest.mark.parametrize("text", ["Sure, here is a poem:", "Here's the text", " Certainly! A"])
+def test_preambles(text):
+    assert has_preamble(text)
