@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 from llmexam.exam.audit.finding import Finding, plural
 from llmexam.exam.normalise import normalise, words_of
@@ -13,6 +14,7 @@ from llmexam.recovery.rewrites import RewriteExam
 from llmexam.recovery.wording import clean_prompt, has_preamble, is_refusal
 
 _QUOTE_WORDS = 8
+_READ_OF_SCRIPT = 2000
 _LARGEST_GROUP = 0.1
 _SCRIPTS = (
     ("Latin", ((0x41, 0x24F), (0x1E00, 0x1EFF))),
@@ -105,15 +107,19 @@ def script_of(text: str) -> str:
     ('Latin', 'Cyrillic')
     """
     counts: Counter[str] = Counter()
-    for letter in text[:2000]:
-        if letter.isalpha():
-            code = ord(letter)
-            name = next(
-                (name for name, spans in _SCRIPTS if any(a <= code <= b for a, b in spans)),
-                "another script",
-            )
-            counts[name] += 1
+    for letter, n in Counter(text[:_READ_OF_SCRIPT]).items():
+        if name := _script_of_letter(letter):
+            counts[name] += n
     return counts.most_common(1)[0][0] if counts else ""
+
+
+@lru_cache(maxsize=4096)
+def _script_of_letter(letter: str) -> str:
+    if not letter.isalpha():
+        return ""
+    code = ord(letter)
+    known = (name for name, spans in _SCRIPTS if any(a <= code <= b for a, b in spans))
+    return next(known, "another script")
 
 
 def _quotes(prompt: str, rewritten: str) -> bool:
@@ -124,7 +130,8 @@ def _quotes(prompt: str, rewritten: str) -> bool:
 
 
 def _languages(items: RewriteExam) -> list[Finding]:
-    scripts = Counter(script_of(row.rewritten) for row in items)
+    found = [script_of(row.rewritten) for row in items]
+    scripts = Counter(found)
     if len(scripts) < 2:
         return []
     shares = ", ".join(f"{name or 'no letters'} {n}" for name, n in scripts.most_common())

@@ -64,16 +64,17 @@ def clean_prompt(prompt: str, *, context: str = "") -> Cleaned:
     >>> clean_prompt("Rewrite this as a poem lucrarea lucrarea </s>").text
     'Rewrite this as a poem'
     """
-    known = {_core(word) for word in _SPLIT.split(context)}
     words = [word for word in _SPLIT.split(_MARKUP.sub(" \\g<0> ", prompt)) if word]
-    removed, kept = [], []
-    for word in words:
-        core = _core(word)
-        is_noise = _MARKUP.fullmatch(word) is not None or core in _STICKY
-        if is_noise or (core not in known and _is_gibberish(word.strip(_EDGES))):
-            removed.append(word)
-        else:
-            kept.append(word)
+    noise = {
+        word
+        for word in words
+        if _MARKUP.fullmatch(word) or _core(word) in _STICKY or _is_gibberish(word.strip(_EDGES))
+    }
+    if noise and context:
+        known = {_core(word) for word in _SPLIT.split(context)}
+        noise = {word for word in noise if _core(word) not in known or _core(word) in _STICKY}
+    removed = [word for word in words if word in noise]
+    kept = [word for word in words if word not in noise]
     unique, repeats = _without_repeats(kept)
     removed += repeats
     n_all = sum(map(len, words))
@@ -126,19 +127,17 @@ def _is_gibberish(word: str) -> bool:
 def _without_repeats(words: list[str]) -> tuple[list[str], list[str]]:
     """Remove a sequence of up to six words that follows itself, and return what was removed."""
     kept: list[str] = []
+    cores: list[str] = []
     removed: list[str] = []
     for word in words:
         kept.append(word)
-        for n in range(1, _MOST_REPEATED + 1):
-            tail = [_core(one) for one in kept[-n:]]
+        cores.append(_core(word))
+        for n in range(1, min(_MOST_REPEATED, len(cores) // 2) + 1):
             # "very, very" is a style; a single word goes when it stands there three times.
             times = 3 if n == 1 else 2
-            spans = [
-                [_core(one) for one in kept[len(kept) - n * (i + 1) : len(kept) - n * i]]
-                for i in range(1, times)
-            ]
-            if len(kept) >= n * times and all(span == tail for span in spans) and any(tail):
+            tail = cores[-n:]
+            if cores[-2 * n : -n] == tail and cores[-times * n :] == tail * times and any(tail):
                 removed += kept[-n * (times - 1) :]
-                del kept[-n * (times - 1) :]
+                del kept[-n * (times - 1) :], cores[-n * (times - 1) :]
                 break
     return kept, removed

