@@ -109,7 +109,7 @@ def search_mean_prompt(
     beam = score.best(starts or [phrases[0]], settings.beam)
     steps = [SearchStep(0, beam[0][1], beam[0][0], score.n_scored)]
     for step in range(1, settings.n_steps + 1):
-        texts = _proposals([text for _, text in beam], phrases, settings, rng)
+        texts = propose([text for _, text in beam], phrases, settings, rng)
         beam = score.best([*(text for _, text in beam), *texts], settings.beam)
         progress(step, settings.n_steps)
         if beam[0][0] <= steps[-1].score:
@@ -166,7 +166,7 @@ class _Score:
         return sorted(scored, key=lambda item: (-item[0], item[1]))[:n]
 
 
-def _proposals(
+def propose(
     beam: Sequence[str], phrases: Sequence[str], settings: SearchSettings, rng: np.random.Generator
 ) -> list[str]:
     """Return edits of the texts of a beam, without repetitions."""
