@@ -4,7 +4,13 @@ import re
 import shlex
 import subprocess
 import sys
+from importlib.util import find_spec
 from pathlib import Path
+
+import pytest
+
+# With all extras installed, `make check` runs these commands as part of the README.
+pytestmark = [pytest.mark.slow] if find_spec("torch") else []
 
 README = Path(__file__).resolve().parent.parent / "README.md"
 INTRODUCTION = "nothing but the core install"

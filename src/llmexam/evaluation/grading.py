@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from math import inf
 from typing import Protocol, TypeVar
 
@@ -65,7 +65,7 @@ class Resampling:
     n_resamples: int = 10_000
     seed: int = 0
     level: float = 0.95
-    clusters: NDArray[np.int64] | None = None
+    clusters: NDArray[np.int64] | None = field(default=None, compare=False)
 
     def intervals(
         self,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -53,7 +53,7 @@ class RecoveryResult(TextResult):
     """
 
     recoveries: tuple[Recovery, ...] = ()
-    scores: NDArray[np.float64] | None = None
+    scores: NDArray[np.float64] | None = field(default=None, compare=False)
 
 
 class PromptRecovery(TextTask[RecoveryPlan, RewriteExam]):
