@@ -133,24 +133,29 @@ def mean_intervals(
             f"expected n_resamples of at least 1, got {n_resamples}",
             hint="The usual value is 10000",
         )
-    follows = _follow_first(values)
-    means = np.empty((n_resamples, values.shape[1]))
-    alone = [np.array([column]) for column in np.flatnonzero(~follows)]
-    for columns in [np.flatnonzero(follows), *alone]:
-        # The same seed for each group: its interval does not depend on the other columns.
+    if clusters is None:
+        means = _column_means(values, n_resamples, seed)
+    else:
         rng = np.random.default_rng(seed)
-        if clusters is None:
-            means[:, columns] = resample_means(values[:, columns], n_resamples, rng)
-        else:
-            means[:, columns] = resample_cluster_means(
-                values[:, columns], clusters, n_resamples, rng
-            )
+        means = resample_cluster_means(values, clusters, n_resamples, rng)
     each = np.broadcast_to(np.array(bounds, dtype=np.float64), (values.shape[1], 2))
     n = len(values) if clusters is None else len(np.unique(clusters))
     return [
         _interval(values[:, column], means[:, column], level, method, (float(low), float(high)), n)
         for column, (low, high) in enumerate(each)
     ]
+
+
+def _column_means(values: Floats, n_resamples: int, seed: int) -> Floats:
+    """Return the means of bootstrap resamples of items, shape `[n_resamples, n_columns]`."""
+    follows = _follow_first(values)
+    means = np.empty((n_resamples, values.shape[1]))
+    alone = [np.array([column]) for column in np.flatnonzero(~follows)]
+    for columns in [np.flatnonzero(follows), *alone]:
+        # The same seed for each group: its interval does not depend on the other columns.
+        rng = np.random.default_rng(seed)
+        means[:, columns] = resample_means(values[:, columns], n_resamples, rng)
+    return means
 
 
 def _follow_first(values: Floats) -> NDArray[np.bool_]:
