@@ -1,37 +1,20 @@
 """The command line as a user meets it: in this process, or in one of its own where it matters."""
 
-import contextlib
-import io
 import json
 import os
 import subprocess
 import sys
-from types import SimpleNamespace
 
 import pytest
+from tests.cli.in_process import llmexam
 
 from llmexam import sample
-from llmexam.__main__ import main
 
 COMMANDS = [
     *("audit", "compare", "convert", "doctor", "ensemble", "evaluate"),
     *("estimate", "export", "index", "run", "search", "solve", "solvers", "train"),
 ]
 GROUPS = ["recover"]
-
-
-def llmexam(*arguments, cwd="."):
-    """Run the command in this process; what it printed and its exit code."""
-    stdout, stderr = io.StringIO(), io.StringIO()
-    code = 0
-    with pytest.MonkeyPatch.context() as patch, contextlib.chdir(cwd):
-        patch.setattr(sys, "argv", ["llmexam", *map(str, arguments)])
-        with contextlib.redirect_stdout(stdout), contextlib.redirect_stderr(stderr):
-            try:
-                main()
-            except SystemExit as end:
-                code = end.code or 0
-    return SimpleNamespace(returncode=code, stdout=stdout.getvalue(), stderr=stderr.getvalue())
 
 
 def llmexam_process(*arguments, cwd=None, stdout=subprocess.PIPE):

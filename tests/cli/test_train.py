@@ -1,13 +1,8 @@
-import contextlib
-import io
 import json
-import sys
-from types import SimpleNamespace
 
 import pytest
 import yaml
-
-from llmexam.__main__ import main
+from tests.cli.in_process import llmexam
 
 RECIPE = {
     "title": "A small ranker",
@@ -18,19 +13,6 @@ RECIPE = {
     "settings": {"members": ["lexical", "longest"], "kind": "logit"},
     "n_resamples": 100,
 }
-
-
-def llmexam(*arguments, cwd):
-    stdout, stderr = io.StringIO(), io.StringIO()
-    code = 0
-    with pytest.MonkeyPatch.context() as patch, contextlib.chdir(cwd):
-        patch.setattr(sys, "argv", ["llmexam", *arguments])
-        with contextlib.redirect_stdout(stdout), contextlib.redirect_stderr(stderr):
-            try:
-                main()
-            except SystemExit as end:
-                code = end.code or 0
-    return SimpleNamespace(returncode=code, stdout=stdout.getvalue(), stderr=stderr.getvalue())
 
 
 @pytest.fixture

@@ -18,14 +18,14 @@ def test_softmax_by_hand():
 
 
 def test_a_text_between_the_likely_ones_is_chosen():
-    decoder = Decoder(["0", "40"], Vectors(), bank=["20", "90"])
-    probabilities = np.array([[0.5, 0.5]], dtype=np.float32)
+    decoder = Decoder(["0", "40", "20", "90"], Vectors())
+    probabilities = np.array([[0.5, 0.5, 0, 0]], dtype=np.float32)
     (found,) = decoder.decode(probabilities)
     assert found.text == "20"
     # cos(20 degrees) cubed.
     assert found.confidence == pytest.approx(0.8298, abs=1e-4)
     assert [one.text for one in found.candidates][:2] == ["20", "0"]
-    (nearest,) = decoder.decode(np.array([[0.4, 0.6]], dtype=np.float32), consensus=False)
+    (nearest,) = decoder.decode(np.array([[0.4, 0.6, 0, 0]], dtype=np.float32), consensus=False)
     assert nearest.text == "40"
 
 

@@ -32,13 +32,13 @@ class Decoder:
     Args:
         prompts: The known prompts, distinct.
         vectors: The embedder of the score.
-        bank: Further candidates.
         n_likely: Prompts that an expectation is taken over: the most probable ones.
         n_candidates: Candidates whose expectation is computed: those nearest to the expected
             vector.
 
     Attributes:
         n_prompts: Number of known prompts.
+        prompt_vectors: Their unit vectors, shape `[n_prompts, dim]`.
     """
 
     def __init__(
@@ -46,20 +46,14 @@ class Decoder:
         prompts: Sequence[str],
         vectors: TextVectors,
         *,
-        bank: Sequence[str] = (),
         n_likely: int = 64,
         n_candidates: int = 256,
     ) -> None:
         self.n_prompts = len(prompts)
-        self._texts = list(dict.fromkeys([*prompts, *bank]))
-        self._vectors = vectors.encode(self._texts)
+        self.prompt_vectors = vectors.encode(prompts)
+        self._texts = prompts
         self._n_likely = n_likely
         self._n_candidates = n_candidates
-
-    @property
-    def prompt_vectors(self) -> Floats:
-        """Unit vectors of the known prompts, shape `[n_prompts, dim]`."""
-        return self._vectors[: self.n_prompts]
 
     def decode(self, probabilities: Floats, *, consensus: bool = True) -> list[Recovery]:
         """Return a recovery for each row of probabilities, shape `[n_rows, n_prompts]`.
@@ -69,13 +63,13 @@ class Decoder:
             consensus: Choose by expected score; else the most likely known prompt.
         """
         means = probabilities @ self.prompt_vectors
-        near = means @ self._vectors.T
+        near = means @ self.prompt_vectors.T
         found = []
         for row, own in zip(near, probabilities, strict=True):
             likely = _largest(own, self._n_likely)
             weights = own[likely] / own[likely].sum()
             places = _largest(row, self._n_candidates) if consensus else likely
-            scores = weights @ sharpen(self._vectors[likely] @ self._vectors[places].T)
+            scores = weights @ sharpen(self.prompt_vectors[likely] @ self.prompt_vectors[places].T)
             order = np.argsort(-(scores if consensus else own[places]), kind="stable")
             found.append(
                 Recovery(

@@ -162,6 +162,23 @@ class TextTask(Task[TextPlanT, TextItemsT, TextResult]):
         write_text(path, text.getvalue())
 
 
+def solver_key(planned: SolverSpec, weights_hash: str) -> dict[str, Any]:
+    """Return what the answers of a solver depend on beside the items.
+
+    Args:
+        planned: The solver.
+        weights_hash: Its hash of weights; empty if it runs no model.
+    """
+    origin = planned.class_of(planned.solver).__module__
+    versions = installed_versions() | origin_versions(origin)
+    return {
+        "solver": planned.solver,
+        "settings": planned.settings,
+        "weights": weights_hash,
+        "versions": versions | (model_versions() if weights_hash else {}),
+    }
+
+
 def answer_stage(
     planned: SolverSpec, items: TextItemsT, file: str
 ) -> Stage[tuple[tuple[str, ...], str]]:
@@ -174,13 +191,7 @@ def answer_stage(
     """
     kind = planned.class_of(planned.solver)
     solver = kind(planned.settings)
-    versions = installed_versions() | origin_versions(kind.__module__)
-    key = {
-        "solver": planned.solver,
-        "settings": planned.settings,
-        "weights": solver.weights_hash,
-        "versions": versions | (model_versions() if solver.weights_hash else {}),
-    }
+    key = solver_key(planned, solver.weights_hash)
     return Stage(
         name=f"answer {planned.name}",
         function=_answer,

@@ -2,22 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
 from llmexam.errors import ExamError
 from llmexam.recovery.consensus import Decoder, softmax
-from llmexam.recovery.embeddings import TextVectors, text_vectors
-from llmexam.recovery.recoverer import Progress, Recoverer, Recovery, no_progress
+from llmexam.recovery.embeddings import TextVectors
+from llmexam.recovery.recoverer import Progress, Recovery, no_progress
+from llmexam.recovery.recoverers.embedding import EmbeddingRecoverer
 from llmexam.recovery.rewrites import RewriteExam
 from llmexam.settings.base import Settings
 from llmexam.settings.kinds import ModelRef
 
 Floats = NDArray[np.float32]
-_ROWS = 256
 
 
 class NeighbourSettings(Settings):
@@ -40,22 +38,16 @@ class NeighbourSettings(Settings):
     )
 
 
-class NearestNeighbours(Recoverer):
+class NearestNeighbours(EmbeddingRecoverer):
     """Answers with a prompt of the training rows, chosen by the most similar pairs of texts."""
 
     settings_class = NeighbourSettings
-    is_fitted = True
-
-    @property
-    def weights_hash(self) -> str:
-        """Hash of the embedder."""
-        return text_vectors(self.settings.embedder).embedder.weights_hash
 
     def fit(self, train: RewriteExam, progress: Progress = no_progress) -> None:
         """Embed the training rows."""
         if not len(train):
             raise ExamError("expected training rows, got none")
-        vectors = text_vectors(self.settings.embedder)
+        vectors = self.vectors
         self._train = self._parts(train, vectors)
         place: dict[str, int] = {}
         self._prompt_of = np.array(
@@ -63,16 +55,9 @@ class NearestNeighbours(Recoverer):
         )
         self._decoder = Decoder(list(place), vectors)
 
-    def recover(self, items: RewriteExam, progress: Progress = no_progress) -> Sequence[Recovery]:
+    def recover_part(self, part: RewriteExam) -> list[Recovery]:
         """Return a prompt of the training rows for each row."""
-        vectors = text_vectors(self.settings.embedder)
-        found: list[Recovery] = []
-        for start in range(0, len(items), _ROWS):
-            part = items.subset(range(start, min(start + _ROWS, len(items))))
-            similar = self._similarities(self._parts(part, vectors))
-            found += self._decode(similar)
-            progress(len(found), len(items))
-        return found
+        return self._decode(self._similarities(self._parts(part, self.vectors)))
 
     def _parts(self, items: RewriteExam, vectors: TextVectors) -> list[Floats]:
         before = vectors.encode(items.originals)

@@ -8,7 +8,6 @@ were trained on. Consensus decoding then chooses the text.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -18,15 +17,16 @@ from pydantic import Field
 from llmexam.errors import ExamError
 from llmexam.recovery.bank import read_bank
 from llmexam.recovery.consensus import Decoder, softmax
-from llmexam.recovery.embeddings import TextVectors, text_vectors
+from llmexam.recovery.embeddings import TextVectors
 from llmexam.recovery.features import added_vectors, pair_features
-from llmexam.recovery.recoverer import Progress, Recoverer, Recovery, no_progress
+from llmexam.recovery.recoverer import Progress, Recovery, no_progress
+from llmexam.recovery.recoverers.embedding import EmbeddingRecoverer
 from llmexam.recovery.rewrites import RewriteExam
 from llmexam.settings.base import Settings
 from llmexam.settings.kinds import ModelRef, SampleOrPath
 
 Floats = NDArray[np.float32]
-_ROWS = 256
+_N_SCALED = 256
 _LEAST = 2
 
 
@@ -54,16 +54,10 @@ class RegressorSettings(Settings):
     )
 
 
-class Regressor(Recoverer):
+class Regressor(EmbeddingRecoverer):
     """Predicts the embedding of the prompt, and answers with the text that fits it best."""
 
     settings_class = RegressorSettings
-    is_fitted = True
-
-    @property
-    def weights_hash(self) -> str:
-        """Hash of the embedder."""
-        return text_vectors(self.settings.embedder).embedder.weights_hash
 
     def fit(self, train: RewriteExam, progress: Progress = no_progress) -> None:
         """Fit the regression on rows with known prompts.
@@ -75,7 +69,7 @@ class Regressor(Recoverer):
 
         if len(train) < _LEAST:
             raise ExamError(f"expected at least {_LEAST} training rows, got {len(train)}")
-        vectors = text_vectors(self.settings.embedder)
+        vectors = self.vectors
         prompts = train.prompts
         bank = read_bank(self.settings.bank) if self.settings.bank else []
         self._decoder = Decoder(list(dict.fromkeys([*prompts, *bank])), vectors)
@@ -85,23 +79,17 @@ class Regressor(Recoverer):
         # Some prompts are near everything; the mean over training rows takes that out.
         self._centre = added_vectors(train, vectors).mean(axis=0)
         self._scales = (1.0, 1.0)
-        both = self._estimates(train.subset(range(min(len(train), _ROWS))), vectors)
+        both = self._estimates(train.subset(range(min(len(train), _N_SCALED))), vectors)
         first, second = (max(float(one.std()), 1e-6) for one in both)
         self._scales = (first, second)
 
-    def recover(self, items: RewriteExam, progress: Progress = no_progress) -> Sequence[Recovery]:
+    def recover_part(self, part: RewriteExam) -> list[Recovery]:
         """Return a known prompt or one of the bank for each row."""
-        vectors = text_vectors(self.settings.embedder)
         share = self.settings.direct
-        found: list[Recovery] = []
-        for start in range(0, len(items), _ROWS):
-            part = items.subset(range(start, min(start + _ROWS, len(items))))
-            regression, direct = self._estimates(part, vectors)
-            # A row's own values alone, so that it does not depend on the other rows.
-            likely = softmax((1 - share) * regression + share * direct, self.settings.temperature)
-            found += self._decoder.decode(likely, consensus=self.settings.consensus)
-            progress(len(found), len(items))
-        return found
+        regression, direct = self._estimates(part, self.vectors)
+        # A row's own values alone, so that it does not depend on the other rows.
+        likely = softmax((1 - share) * regression + share * direct, self.settings.temperature)
+        return self._decoder.decode(likely, consensus=self.settings.consensus)
 
     def _estimates(self, items: RewriteExam, vectors: TextVectors) -> tuple[Floats, Floats]:
         """Return both estimates of each prompt for each row, `[n_rows, n_prompts]`."""

@@ -17,9 +17,9 @@ from llmexam.recovery.recoverer import Candidate, Recoverer, Recovery
 from llmexam.recovery.rewrites import RewriteExam, join
 from llmexam.solvers.spec import SolverSpec
 from llmexam.stages.stage import Keyed, Stage, StageContext
-from llmexam.stages.versions import installed_versions, model_versions, origin_versions
 from llmexam.storage.atomic import write_json
 from llmexam.tasks.prompt_recovery.plan import FoldsPlan
+from llmexam.tasks.text import solver_key
 
 Ints = NDArray[np.int64]
 
@@ -76,14 +76,7 @@ def answer_stage(
         file: Where its answers are kept, relative to the run folder.
     """
     kind = planned.class_of(planned.solver)
-    weights = kind(planned.settings).weights_hash
-    versions = installed_versions() | origin_versions(kind.__module__)
-    key = {
-        "solver": planned.solver,
-        "settings": planned.settings,
-        "weights": weights,
-        "versions": versions | (model_versions() if weights else {}),
-    }
+    key = solver_key(planned, kind(planned.settings).weights_hash)
     fitted = kind.is_fitted
     learned = training.rows.content_hash if fitted and training.rows is not None else None
     folds = training.folds.tolist() if fitted and training.folds is not None else None
