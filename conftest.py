@@ -34,6 +34,8 @@ ROOMS = {
     "cli/test_recover.py": "encoders",
     "cli/test_train.py": "train",
     "recovery/metrics": "encoders",
+    "recovery/recoverers/test_prompted.py": "encoders",
+    "recovery/test_prompting.py": "encoders",
     "recovery/recoverers/test_contract.py": "encoders",
     "tasks/prompt_recovery": "encoders",
     "test_docs.py": "train",

@@ -8,9 +8,10 @@ from llmexam.recovery.recoverers.registry import recoverer_class, recoverer_name
 from llmexam.testing import check_recoverer
 
 SETTINGS = {"mean-prompt": {"n_steps": 2, "n_proposals": 60}, "regressor": {"bank": "bundled"}}
+ASK_A_MODEL = {"few-shot-lm", "zero-shot-lm"}
 
 
-@pytest.mark.parametrize("name", recoverer_names())
+@pytest.mark.parametrize("name", sorted(set(recoverer_names()) - ASK_A_MODEL))
 def test_every_recoverer_keeps_the_contract(name, sample):
     kind = recoverer_class(name)
     train, items = sample.subset(range(0, 60, 2)), sample.subset(range(1, 20, 2))

@@ -6,6 +6,7 @@ Other packages import only these names, from here:
 - Scorers: `load_decoder` returns a `Decoder`; `LikelihoodScorer` scores groups with it, and
   `StreamedScorer` with a model larger than memory, both as `GroupScorer`. `SumScorer` returns one
   number per request and caches them. `count_work` counts tokens without a model.
+- Generation: `Generator` writes texts after prompts as `Sampling` says, and returns `Generated`.
 - Binary heads: `HEAD_NAME`, `auto_class`, `ends_in_binary_head`, `has_binary_head` and
   `require_binary_head`.
 - For training: `read_weights`, `rounding_config`, `keep_products_plain`, `TokenTrie`, `build_trie`,
@@ -27,6 +28,8 @@ if TYPE_CHECKING:
     from llmexam.lm.decoder.binary_head import ends_in_binary_head as ends_in_binary_head
     from llmexam.lm.decoder.binary_head import has_binary_head as has_binary_head
     from llmexam.lm.decoder.binary_head import require_binary_head as require_binary_head
+    from llmexam.lm.decoder.generation import Generated as Generated
+    from llmexam.lm.decoder.generation import Generator as Generator
     from llmexam.lm.decoder.head import LOGIT_BYTES as LOGIT_BYTES
     from llmexam.lm.decoder.head import layer_bytes_per_token as layer_bytes_per_token
     from llmexam.lm.decoder.loading import read_weights as read_weights
@@ -40,6 +43,7 @@ if TYPE_CHECKING:
     from llmexam.lm.decoder.requests import whole_text as whole_text
     from llmexam.lm.decoder.rounding import keep_products_plain as keep_products_plain
     from llmexam.lm.decoder.rounding import rounding_config as rounding_config
+    from llmexam.lm.decoder.sampling import Sampling as Sampling
     from llmexam.lm.decoder.scorer import LikelihoodScorer as LikelihoodScorer
     from llmexam.lm.decoder.streaming.scorer import StreamedScorer as StreamedScorer
     from llmexam.lm.decoder.sums import SumScorer as SumScorer
@@ -55,6 +59,7 @@ _NAMES = {
         "has_binary_head",
         "require_binary_head",
     ),
+    "generation": ("Generated", "Generator"),
     "head": ("LOGIT_BYTES", "layer_bytes_per_token"),
     "loading": ("read_weights",),
     "model": ("Decoder", "load_decoder"),
@@ -62,6 +67,7 @@ _NAMES = {
     "protocol": ("GroupScorer",),
     "requests": ("Continuation", "Group", "whole_text"),
     "rounding": ("keep_products_plain", "rounding_config"),
+    "sampling": ("Sampling",),
     "scorer": ("LikelihoodScorer",),
     "streaming.scorer": ("StreamedScorer",),
     "sums": ("SumScorer",),

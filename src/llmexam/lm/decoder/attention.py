@@ -29,10 +29,13 @@ class Block:
         places: Position of each key, shape `[1 or n_rows, n_keys]`; -1 for padding.
         kept: Keys and values, each of shape `[1 or n_rows, n_kv_heads, n_keys, head_dim]`.
         padded: Whether any key is padding.
+        repeats: Successive rows of a later pass that share one row of these keys, such as the
+            candidates that are generated after one prompt.
     """
 
     places: Tensor
     padded: bool = False
+    repeats: int = 1
     kept: dict[int, tuple[Tensor, Tensor]] = field(default_factory=dict)
 
 
@@ -108,9 +111,13 @@ def attend(
     if window is None:
         window = getattr(module, "sliding_window", None)
     softcap = options.get("softcap")
-    plain = softcap is None and options.get("s_aux") is None and _all_in_reach(sight, window)
+    if _all_in_reach(sight, window):
+        window = None
+    # With one token a row, a window is a mask over keys, which the fused kernel takes.
+    fits = window is None or query.shape[2] == 1
+    plain = softcap is None and options.get("s_aux") is None and fits
     if plain and query.device.type == "cpu" and query.shape[-1] == value.shape[-1]:
-        return _merge(_parts(sight, layer, query, key, value, scale)), None
+        return _merge(_parts(sight, layer, query, key, value, scale, window)), None
     return _explicit(sight, layer, query, key, value, scale, window, softcap, options), None
 
 
@@ -122,17 +129,33 @@ def _all_in_reach(sight: Sight, window: int | None) -> bool:
 
 
 def _parts(
-    sight: Sight, layer: int, query: Tensor, key: Tensor, value: Tensor, scale: float
+    sight: Sight,
+    layer: int,
+    query: Tensor,
+    key: Tensor,
+    value: Tensor,
+    scale: float,
+    window: int | None,
 ) -> list[tuple[Tensor, Tensor]]:
-    """Return output and log-sum-exp of each block, from torch's fused kernel."""
+    """Return output and log-sum-exp of each block, from torch's fused kernel.
+
+    With a window, rows have one token each.
+    """
     n_groups = query.shape[1] // key.shape[1]
     found = []
     for block in sight.earlier:
         keys, values = block.kept[layer]
+        if window is not None:
+            out = _in_window(query, keys, values, block, sight.own.places, scale, window)
+            if out is not None:
+                found.append(out)
+            continue
         bias = None
         if block.padded:
             bias = _bias(block.places >= 0, query.dtype)[:, None, None, :]
-        if keys.shape[0] == 1 and query.shape[0] > 1:
+        if block.repeats > 1:
+            found.append(_repeated(query, keys, values, bias, scale, block.repeats))
+        elif keys.shape[0] == 1 and query.shape[0] > 1:
             found.append(_over_shared(query, keys, values, bias, scale))
         else:
             found.append(_grouped(query, keys, values, bias, scale, n_groups))
@@ -180,6 +203,45 @@ def _over_shared(
     return out, total.reshape(shape).transpose(0, 1).reshape(n_rows, n_heads, n_tokens)
 
 
+def _repeated(
+    query: Tensor, key: Tensor, value: Tensor, bias: Tensor | None, scale: float, repeats: int
+) -> tuple[Tensor, Tensor]:
+    """Attend to keys that each run of successive rows shares, with one token a row."""
+    n_rows, n_heads, n_tokens, dim = query.shape
+    shape = (n_rows // repeats, repeats, n_heads, n_tokens)
+    # The rows of a run become tokens of one row, so that no key is copied.
+    folded = query.reshape(*shape, dim).transpose(1, 2).flatten(2, 3)
+    out, total = _grouped(folded, key, value, bias, scale, n_heads // key.shape[1])
+    split = (shape[0], n_heads, repeats, n_tokens)
+    out = out.reshape(*split, dim).transpose(1, 2).reshape(query.shape)
+    return out, total.reshape(split).transpose(1, 2).reshape(n_rows, n_heads, n_tokens)
+
+
+def _in_window(
+    query: Tensor,
+    key: Tensor,
+    value: Tensor,
+    block: Block,
+    own: Tensor,
+    scale: float,
+    window: int,
+) -> tuple[Tensor, Tensor] | None:
+    """Attend to the keys of a block within the window of each row's token; None if none is."""
+    n_rows = query.shape[0]
+    places = _repeat(block.places, block.repeats).expand(n_rows, -1)
+    seen = (places >= 0) & (own - places < window)
+    # Keys that no row reaches any more are not read.
+    first = int(seen.any(dim=0).long().argmax())
+    if not bool(seen.any()):
+        return None
+    keys, values = (
+        _repeat(tensor[:, :, first:], block.repeats).expand(n_rows, -1, -1, -1)
+        for tensor in (key, value)
+    )
+    bias = _bias(seen[:, first:], query.dtype)[:, None, None, :]
+    return _grouped(query, keys, values, bias, scale, query.shape[1] // key.shape[1])
+
+
 def _merge(parts: list[tuple[Tensor, Tensor]]) -> Tensor:
     """Return the softmax over all blocks, shape `[n_rows, n_tokens, n_heads, head_dim]`."""
     if len(parts) == 1:
@@ -206,11 +268,15 @@ def _explicit(
 ) -> Tensor:
     """Return the attention with one mask over all keys: for GPUs, windows, caps and sinks."""
     n_rows, n_heads, n_tokens, _ = query.shape
-    blocks = [block.kept[layer] for block in sight.earlier] + [(key, value)]
+    blocks = [
+        tuple(_repeat(tensor, block.repeats) for tensor in block.kept[layer])
+        for block in sight.earlier
+    ]
+    blocks.append((key, value))
     keys, values = (
         torch.cat([block[i].expand(n_rows, -1, -1, -1) for block in blocks], dim=2) for i in (0, 1)
     )
-    places = [block.places.expand(n_rows, -1) for block in sight.earlier]
+    places = [_repeat(block.places, block.repeats).expand(n_rows, -1) for block in sight.earlier]
     own = sight.own.places.expand(n_rows, -1)
     seen = [(p >= 0)[:, None, :].expand(-1, n_tokens, -1) for p in places]
     if sight.tree is None:
@@ -240,6 +306,10 @@ def _explicit(
         products = torch.cat([products, sink], dim=-1)
     weights = torch.softmax(products, dim=-1, dtype=torch.float32).to(query.dtype)
     return (weights[..., : keys.shape[2]] @ values).transpose(1, 2).contiguous()
+
+
+def _repeat(rows: Tensor, repeats: int) -> Tensor:
+    return rows if repeats == 1 else rows.repeat_interleave(repeats, dim=0)
 
 
 def _spread(heads: Tensor, n_groups: int) -> Tensor:

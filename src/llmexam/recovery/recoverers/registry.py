@@ -13,9 +13,11 @@ _HERE = "llmexam.recovery.recoverers"
 _BUILT_IN = {
     "copy": f"{_HERE}.baselines:Copy",
     "constant": f"{_HERE}.baselines:Constant",
+    "few-shot-lm": f"{_HERE}.prompted:FewShotLm",
     "mean-prompt": f"{_HERE}.mean_prompt:MeanPrompt",
     "nearest-neighbours": f"{_HERE}.neighbours:NearestNeighbours",
     "regressor": f"{_HERE}.regressor:Regressor",
+    "zero-shot-lm": f"{_HERE}.prompted:ZeroShotLm",
 }
 
 
