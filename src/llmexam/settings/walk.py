@@ -220,13 +220,14 @@ def resolve_path(path: str, base: Path) -> str:
 
 
 def resolve_model_name(name: str, base: Path) -> str:
-    """Return the absolute folder of a local model, or the name as it is.
+    """Return the absolute path of a local model, a folder or a GGUF file, or the name as it is.
 
     Raises:
         SettingsError: It cannot be the name of a model.
     """
     folder = Path(resolve_path(name, base))
-    return str(folder.absolute()) if name[0] in ".~" or folder.is_dir() else name
+    is_local = name[0] in ".~" or folder.is_dir() or folder.suffix == ".gguf"
+    return str(folder.absolute()) if is_local else name
 
 
 def with_hashes(settings: Model, hash_model: Callable[[str], str]) -> Model:

@@ -59,7 +59,7 @@ def test_folders_that_are_no_model(tmp_path):
     (tmp_path / "config.json").write_text("{}")
     with pytest.raises(ModelError, match=r"no model\.safetensors"):
         resolve_model(str(tmp_path))
-    with pytest.raises(ModelError, match="got a file"):
+    with pytest.raises(ModelError, match="or a GGUF file, got another file"):
         resolve_model(str(tmp_path / "config.json"))
 
 

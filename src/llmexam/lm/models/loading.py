@@ -16,6 +16,7 @@ from llmexam.errors import MissingDependencyError, ModelError
 from llmexam.lm.models.card import inside_training
 from llmexam.lm.models.code_free import read_json, require_code_free
 from llmexam.lm.models.folder_hash import hash_current, hash_model_folder
+from llmexam.lm.models.gguf import gguf_folder, is_gguf
 
 if TYPE_CHECKING:
     import torch
@@ -85,9 +86,10 @@ def resolve_model(name: str = BUNDLED) -> ModelFolder:
     """Return the folder of a model.
 
     Args:
-        name: `bundled` (the MiniLM that the extra `encoders` installs), a local folder, or a
-            Hugging Face name such as `intfloat/e5-small-v2`, which is taken from the local
-            cache of the hub or downloaded.
+        name: `bundled` (the MiniLM that the extra `encoders` installs), `gemma-270m` (Gemma 3
+            270M, from the extra `gemma`), a local folder or GGUF file, or a Hugging Face name
+            such as `intfloat/e5-small-v2`, which is taken from the local cache of the hub or
+            downloaded.
 
     Raises:
         MissingDependencyError: The package of the bundled model is missing.
@@ -96,11 +98,13 @@ def resolve_model(name: str = BUNDLED) -> ModelFolder:
     """
     if name == BUNDLED:
         return _bundled()
+    if is_gguf(name):
+        return _open_folder(name, gguf_folder(name))
     path = Path(name).expanduser()
     if name.strip() and path.is_dir():
         return _open_folder(name, path)
     if path.is_file():
-        raise ModelError("expected a model directory, got a file", file=path)
+        raise ModelError("expected a model folder or a GGUF file, got another file", file=path)
     if not name.strip() or path.is_absolute() or name[0] in ".~" or name.count("/") > 1:
         raise ModelError(
             f"model folder '{name}' not found",
@@ -111,8 +115,8 @@ def resolve_model(name: str = BUNDLED) -> ModelFolder:
 
 
 def is_local_model(name: str) -> bool:
-    """Return whether a model is `bundled` or a local folder, which needs no request to the hub."""
-    if name == BUNDLED:
+    """Return whether a model is installed or local, and so needs no request to the hub."""
+    if name == BUNDLED or is_gguf(name):
         return True
     # On Windows, a network path would send the user's credentials to that machine.
     is_network = name.startswith(("//", "\\\\"))
@@ -275,7 +279,7 @@ def identify_model(name: str) -> str:
 
     A name that is not a folder, such as a hub name, is returned unchanged.
     """
-    if name != BUNDLED and not Path(name).is_dir():
+    if name != BUNDLED and not is_gguf(name) and not Path(name).is_dir():
         return name
     try:
         return resolve_model(name).weights_hash
