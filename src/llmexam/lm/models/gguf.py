@@ -146,7 +146,7 @@ def _convert(path: Path, folder: Path) -> None:
     source = {"pretrained_model_name_or_path": str(path.parent), "gguf_file": path.name}
     try:
         tokenizer = transformers.AutoTokenizer.from_pretrained(**source)
-        model = transformers.AutoModelForCausalLM.from_pretrained(**source, dtype=torch.float32)
+        model = transformers.AutoModelForCausalLM.from_pretrained(**source, dtype=torch.bfloat16)
     except Exception as error:  # the reader raises whatever a damaged file leads to
         reason = (str(error).strip() or type(error).__name__).splitlines()[0][:300]
         raise ModelError(
@@ -161,7 +161,6 @@ def _convert(path: Path, folder: Path) -> None:
             file=path,
             hint="Install another version of transformers, or use the safetensors folder",
         )
-    model = model.to(torch.bfloat16)
     # The weights are plain numbers now; else the folder would claim to be packed.
     model.hf_quantizer, model._is_quantized = None, False
     if hasattr(model.config, "quantization_config"):
