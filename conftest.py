@@ -14,6 +14,7 @@ from importlib.metadata import PackageNotFoundError, requires, version
 from pathlib import Path
 
 import pytest
+from _pytest.doctest import DoctestModule
 
 from llmexam.workflows.doctor import packages_by_extra
 
@@ -78,11 +79,15 @@ def pytest_collect_directory(path: Path, parent: pytest.Collector) -> pytest.Col
 def pytest_collect_file(
     file_path: Path, parent: pytest.Collector
 ) -> Generator[None, list[pytest.Collector], list[pytest.Collector]]:
-    """Skip a file that needs an extra which is not installed."""
+    """Skip a file that needs an extra which is not installed; read no docstrings of tests."""
     # A wrapper, because pytest collects a file in every way that a hook returns.
     found = yield
-    skipped = _skipped(file_path, parent)
-    return found if skipped is None else [skipped]
+    if (skipped := _skipped(file_path, parent)) is not None:
+        return [skipped]
+    if file_path.is_relative_to(ROOT / "tests"):
+        # Tests have no examples in docstrings, and looking for them takes seconds.
+        return [one for one in found if not isinstance(one, DoctestModule)]
+    return found
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 
@@ -76,7 +77,7 @@ class ImportGraph:
                 waiting += [above] if above in self.modules else []
         return frozenset(found)
 
-    @property
+    @cached_property
     def _at_once(self) -> Mapping[str, set[str]]:
         edges: dict[str, set[str]] = {}
         for one in self.imports:

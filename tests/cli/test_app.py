@@ -94,7 +94,7 @@ def test_bad_input_is_one_line_on_stderr_and_exit_code_2(arguments, message, tmp
 
 
 def test_a_wrong_option_exits_with_2():
-    done = llmexam_process("solve", "bundled", "--nonsense")
+    done = llmexam("solve", "bundled", "--nonsense")
     assert done.returncode == 2
     assert "--nonsense" in done.stderr
 

@@ -120,7 +120,7 @@ def test_a_file_that_holds_no_scores_is_named(members, exam):
     assert "exam.csv" in str(result.exception)
 
 
-@pytest.mark.parametrize("metric", ["log-likelihood", "map"])
+@pytest.mark.parametrize("metric", ["log-likelihood", pytest.param("map", marks=pytest.mark.slow)])
 def test_greedy_then_apply(members, exam, tmp_path, metric):
     weights = tmp_path / "w.json"
     options = ("--greedy", "--metric", metric, "--exam", exam, "--out-weights", weights)

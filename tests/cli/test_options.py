@@ -15,7 +15,7 @@ from llmexam.errors import SettingsError
         (["a.b=1", "a=2"], "sets 'a' twice"),
         (["a=2020-13-45"], "month"),
         (["a=[1"], "invalid YAML"),
-        (["a=" + "[" * 5000], "recursion"),
+        pytest.param(["a=" + "[" * 5000], "recursion", marks=pytest.mark.slow),
     ],
 )
 def test_misuse_is_named(pairs, named):

@@ -1,10 +1,13 @@
+import csv
 import json
+from itertools import islice
 
 import pytest
 from typer.testing import CliRunner
 
 from llmexam.cli.app import app
 from llmexam.errors import LlmExamError
+from llmexam.sample import REWRITES_PATH
 
 
 def llmexam(*arguments):
@@ -29,8 +32,14 @@ def test_a_prediction_is_checked_and_graded(tmp_path):
     assert "lift over the best constant" in shown
 
 
-def test_a_recoverer_learns_from_other_rows():
-    done = llmexam("predict", "bundled", "--train", "bundled", "--set", "bank=bundled")
+def test_a_recoverer_learns_from_other_rows(tmp_path):
+    few = tmp_path / "few.csv"
+    with (
+        REWRITES_PATH.open(encoding="utf-8", newline="") as whole,
+        few.open("w", encoding="utf-8", newline="") as file,
+    ):
+        csv.writer(file).writerows(islice(csv.reader(whole), 9))
+    done = llmexam("predict", few, "--train", few, "--set", "bank=bundled")
     assert done.exit_code == 0
     assert done.stdout.startswith("id,rewrite_prompt\n1,")
 

@@ -10,7 +10,13 @@ RECIPE = {
     "train": "bundled",
     "split": {"train": 0.7, "test": 0.3},
     "evidence": {"corpus": "bundled"},
-    "settings": {"members": ["lexical", "longest"], "kind": "logit"},
+    "settings": {
+        "members": ["lexical", "longest"],
+        "kind": "logit",
+        "n_folds": 3,
+        "n_inner_folds": 2,
+        "member_gains": False,
+    },
     "n_resamples": 100,
 }
 

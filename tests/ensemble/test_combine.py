@@ -56,7 +56,7 @@ def test_vote_by_hand():
 
 
 @pytest.mark.parametrize("method", METHODS)
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=12, deadline=None)
 @given(members(min_members=2), st.randoms(use_true_random=False))
 def test_the_order_of_members_does_not_matter(method, case, random):
     names = list(case)
@@ -67,7 +67,7 @@ def test_the_order_of_members_does_not_matter(method, case, random):
 
 
 @pytest.mark.parametrize("method", METHODS)
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=12, deadline=None)
 @given(members())
 def test_one_member_alone_keeps_its_ranking(method, case):
     only = case["m0"]
@@ -77,7 +77,7 @@ def test_one_member_alone_keeps_its_ranking(method, case):
 
 
 @pytest.mark.parametrize("method", METHODS)
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=12, deadline=None)
 @given(members(), st.integers(1, 1000))
 def test_weights_count_only_against_each_other(method, case, factor):
     equal = combine(case, method)
@@ -86,7 +86,7 @@ def test_weights_count_only_against_each_other(method, case, factor):
 
 
 @pytest.mark.parametrize("method", METHODS)
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=12, deadline=None)
 @given(members(min_members=2), st.randoms(use_true_random=False))
 def test_options_in_another_order_get_the_same_points(method, case, random):
     first = case["m0"].rows()
@@ -100,7 +100,7 @@ def test_options_in_another_order_get_the_same_points(method, case, random):
         assert moved == pytest.approx(row[order], abs=1e-6)
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=12, deadline=None)
 @given(members(min_members=2), st.sampled_from([0.25, 2.0, 1024.0]))
 def test_mean_z_does_not_know_the_scale_of_a_member(case, scale):
     scaled = {**case, "m1": matrix([row * scale for row in case["m1"].rows()])}
@@ -108,7 +108,7 @@ def test_mean_z_does_not_know_the_scale_of_a_member(case, scale):
 
 
 @pytest.mark.parametrize("method", ["mean-z", "rank-fusion", "vote"])
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=12, deadline=None)
 @given(members())
 def test_a_question_does_not_depend_on_its_neighbours(method, case):
     alone = combine({name: member.subset([0]) for name, member in case.items()}, method)

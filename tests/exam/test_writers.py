@@ -85,7 +85,7 @@ def there_and_back(exam, form, *, format=None):
         return read_exam(path, format=format)
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(exams(metadata=True))
 def test_kaggle_round_trip(exam):
     back = there_and_back(exam, "kaggle")
@@ -93,13 +93,13 @@ def test_kaggle_round_trip(exam):
     assert back.format == "kaggle"
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(exams(passages=True, metadata=True))
 def test_jsonl_round_trip(exam):
     assert there_and_back(exam, "jsonl").questions == exam.questions
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=50, deadline=None)
 @given(exams())
 def test_alpaca_round_trip_or_a_clear_error(exam):
     fault = ""

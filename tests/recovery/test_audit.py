@@ -64,6 +64,7 @@ def test_scripts(text, script):
     assert script_of(text) == script
 
 
+@pytest.mark.slow
 def test_real_rows(shared_data):
     from llmexam.recovery.parsing import read_rewrites
 

@@ -50,6 +50,7 @@ def test_all_prompts_of_the_sample_stay():
     assert [p for p in read_bank("bundled") if clean_prompt(p).removed] == []
 
 
+@pytest.mark.slow
 def test_few_real_prompts_change(shared_data):
     prompts = read_bank(shared_data / "prompt_recovery" / "prompt_bank.csv")[::10]
     changed = [prompt for prompt in prompts if clean_prompt(prompt).removed]

@@ -23,6 +23,8 @@ FLAGS = [
 
 sync_api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
 pytestmark = pytest.mark.skipif(not CHROMIUM.exists(), reason=f"there is no {CHROMIUM}")
+# What fits a phone hardly ever overflows a wide screen.
+WIDTHS = pytest.mark.parametrize("width", [390, pytest.param(1280, marks=pytest.mark.slow)])
 
 
 @pytest.fixture(scope="module")
@@ -75,10 +77,14 @@ def demo(tmp_path_factory):
     return run_plan("demo", tmp_path_factory.mktemp("demo") / "run", changes={"solvers": solvers})
 
 
-@pytest.mark.parametrize("width", [390, 1280])
+@WIDTHS
 @pytest.mark.parametrize(
     "name",
-    ["content", "hostile", "unlabelled", "crowded", pytest.param("demo", marks=pytest.mark.slow)],
+    [
+        "content",
+        "hostile",
+        *(pytest.param(name, marks=pytest.mark.slow) for name in ("unlabelled", "crowded", "demo")),
+    ],
 )
 def test_the_page_fits_its_window_and_texts_are_clear_of_lines(visit, request, name, width):
     page = visit(request.getfixturevalue(name), width)
@@ -92,7 +98,7 @@ def test_the_page_fits_its_window_and_texts_are_clear_of_lines(visit, request, n
     assert page.evaluate(COLLISIONS) == []
 
 
-@pytest.mark.parametrize("width", [390, 1280])
+@WIDTHS
 def test_the_page_of_a_training_fits_and_is_clear(browser, training_results, tmp_path, width):
     path = tmp_path / "training.html"
     curve = tuple(CurvePoint(s, {"loss": 2 / s, "dev_loss": 3 / s}) for s in range(1, 90))

@@ -229,6 +229,7 @@ def test_the_same_content_gives_the_same_page(content):
     assert render_report(content) == render_report(content)
 
 
+@pytest.mark.slow
 def test_real_questions_fit_in_a_small_page(shared_data):
     import csv
 

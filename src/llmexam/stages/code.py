@@ -40,6 +40,11 @@ def modules_behind(modules: Iterable[str]) -> frozenset[str]:
 
     Modules of llmexam are followed, and those of the packages that are named.
     """
+    return _modules_behind(tuple(modules))
+
+
+@cache
+def _modules_behind(modules: tuple[str, ...]) -> frozenset[str]:
     waiting = list(modules)
     followed = {_PACKAGE, *(_top_of(name) for name in waiting)}
     found: set[str] = set()

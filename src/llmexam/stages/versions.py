@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import platform
 from collections.abc import Sequence
+from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 
 from llmexam.plugins import distributions_of
@@ -29,10 +30,14 @@ def origin_versions(module: str) -> dict[str, str]:
 
 
 def _versions(packages: Sequence[str]) -> dict[str, str]:
-    found = {}
-    for package in packages:
-        try:
-            found[package] = version(package)
-        except PackageNotFoundError:
-            continue
-    return found
+    found = {package: _version(package) for package in packages}
+    return {package: version for package, version in found.items() if version is not None}
+
+
+@cache
+def _version(package: str) -> str | None:
+    """Return the version, looked up once in a process: what is imported stays as it is."""
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return None

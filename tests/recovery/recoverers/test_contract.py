@@ -14,16 +14,18 @@ ASK_A_MODEL = {"few-shot-lm", "zero-shot-lm"}
 @pytest.mark.parametrize("name", sorted(set(recoverer_names()) - ASK_A_MODEL))
 def test_every_recoverer_keeps_the_contract(name, sample):
     kind = recoverer_class(name)
-    train, items = sample.subset(range(0, 60, 2)), sample.subset(range(1, 20, 2))
+    train, items = sample.subset(range(0, 24, 2)), sample.subset(range(1, 10, 2))
     check_recoverer(lambda: kind(**SETTINGS.get(name, {})), train, items)
 
 
 @pytest.mark.parametrize("name", ["regressor", "nearest-neighbours"])
 def test_known_prompts_are_found_again(name, sample):
     recoverer = recoverer_class(name)(temperature=0.001, consensus=False)
-    recoverer.fit(sample)
-    found = [one.text for one in recoverer.recover(sample)]
-    right = np.mean([a == b for a, b in zip(found, sample.prompts, strict=True)])
+    # Most of these rows have vectors from the contract above.
+    rows = sample.subset(range(20))
+    recoverer.fit(rows)
+    found = [one.text for one in recoverer.recover(rows)]
+    right = np.mean([a == b for a, b in zip(found, rows.prompts, strict=True)])
     assert right > 0.9
 
 
@@ -40,22 +42,23 @@ def test_too_few_rows_are_an_error(sample):
 class TestSearch:
     def search(self, prompts, **values):
         vectors = text_vectors("bundled")
-        settings = SearchSettings(**{"n_steps": 6, "n_proposals": 120, **values})
+        settings = SearchSettings(**{"n_steps": 2, "n_proposals": 120, **values})
         return search_mean_prompt(prompts, vectors, settings), vectors
 
     def test_the_score_is_that_of_the_text_and_never_falls(self, sample):
-        found, vectors = self.search(sample.prompts)
+        prompts = sample.prompts[:10]
+        found, vectors = self.search(prompts)
         target = vectors.encode([found.text])[0]
-        score = sharpen(vectors.encode(sample.prompts) @ target).mean()
+        score = sharpen(vectors.encode(prompts) @ target).mean()
         assert found.score == pytest.approx(float(score), abs=1e-5)
         scores = [step.score for step in found.steps]
         assert scores == sorted(scores)
         assert found.score > scores[0]
-        assert found.n_scored <= 24 + 5 + 6 * 120
+        assert found.n_scored <= 10 + 5 + 2 * 120
 
     def test_the_seed_decides(self, sample):
-        first, _ = self.search(sample.prompts, seed=1, n_steps=2)
-        again, _ = self.search(sample.prompts, seed=1, n_steps=2)
+        first, _ = self.search(sample.prompts[:10], seed=1, n_steps=1)
+        again, _ = self.search(sample.prompts[:10], seed=1, n_steps=1)
         assert first == again
 
     def test_one_prompt_is_its_own_mean(self):
@@ -64,7 +67,7 @@ class TestSearch:
         assert found.score == pytest.approx(1, abs=1e-5)
 
     def test_texts_stay_short(self, sample):
-        found, _ = self.search(sample.prompts, max_words=4)
+        found, _ = self.search(sample.prompts[:10], max_words=4)
         assert all(len(step.text.split()) <= 4 for step in found.steps)
 
     def test_without_prompts_it_is_an_error(self):

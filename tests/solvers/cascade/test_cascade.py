@@ -162,7 +162,10 @@ def test_a_share_is_rounded_up_and_exact(share, n):
     assert least_certain(questions, [0.5] * 100, share=share, threshold=0.5) == []
 
 
-@pytest.mark.parametrize("settings", [{"threshold": 0.4, "share": 1}, {"share": 0}])
+@pytest.mark.parametrize(
+    "settings",
+    [{"threshold": 0.4, "share": 1}, pytest.param({"share": 0}, marks=pytest.mark.slow)],
+)
 def test_with_a_threshold_it_keeps_the_whole_contract(settings):
     values = {"first": "lexical", "second": {"longest": {}}, **settings}
     solver = create_solver("cascade", values)

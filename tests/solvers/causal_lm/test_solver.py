@@ -54,7 +54,9 @@ def test_option_texts_are_what_transformers_says(folder, tokenizer):
 
 
 @pytest.mark.parametrize("name", TEMPLATES)
-@pytest.mark.parametrize("chat", [False, True], ids=["plain", "chat"])
+@pytest.mark.parametrize(
+    "chat", [False, pytest.param(True, marks=pytest.mark.slow)], ids=["plain", "chat"]
+)
 def test_every_template_scores_alike_alone_and_together(folder, name, chat):
     together = solver(folder, template=name, chat=chat).score(QUESTIONS[:3])
     for i, question in enumerate(QUESTIONS[:3]):

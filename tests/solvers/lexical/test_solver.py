@@ -43,6 +43,7 @@ def test_no_more_supports_than_asked_for():
     assert len(solver.explain([question])[0].options[0].supports) == 2
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "floor"),
     [("train_with_context.csv", 0.64)],

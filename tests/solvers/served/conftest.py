@@ -31,6 +31,12 @@ def liking(option: str) -> float:
     return -(zlib.crc32(option.encode()) % 1000) / 100 - 0.01
 
 
+class _Server(ThreadingHTTPServer):
+    daemon_threads = True
+    # A connection that finds the queue full is tried again after a second.
+    request_queue_size = 128
+
+
 class Endpoint:
     """The server: what it was asked, what it answered, and how it shall fail.
 
@@ -59,8 +65,7 @@ class Endpoint:
         self.most_at_once = 0
         self._at_once = 0
         self._lock = threading.Lock()
-        self.server = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
-        self.server.daemon_threads = True
+        self.server = _Server(("127.0.0.1", 0), self._handler())
         self.url = f"http://127.0.0.1:{self.server.server_address[1]}/v1"
 
     liking = staticmethod(liking)

@@ -193,7 +193,8 @@ def test_texts_are_compared_word_by_word():
     assert compared(long, "y") == (((long, False),), (("y", False),))
 
 
-def test_the_page_fits_a_phone_and_a_screen(finished):
+@pytest.mark.parametrize("width", [390, pytest.param(1280, marks=pytest.mark.slow)])
+def test_the_page_fits_a_phone_and_a_screen(finished, width):
     sync_api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
     chromium = Path("/usr/bin/chromium")
     if not chromium.exists():
@@ -203,12 +204,11 @@ def test_the_page_fits_a_phone_and_a_screen(finished):
         browser = playwright.chromium.launch(
             executable_path=str(chromium), args=["--no-sandbox", "--disable-gpu"]
         )
-        for width in (390, 1280):
-            page = browser.new_page(viewport={"width": width, "height": 900})
-            page.goto((out / "report.html").as_uri())
-            page.evaluate("document.querySelectorAll('details').forEach(d => d.open = true)")
-            assert page.locator("#row-1 mark").count() > 3
-            assert page.evaluate("document.documentElement.scrollWidth - innerWidth") <= 0, width
+        page = browser.new_page(viewport={"width": width, "height": 900})
+        page.goto((out / "report.html").as_uri())
+        page.evaluate("document.querySelectorAll('details').forEach(d => d.open = true)")
+        assert page.locator("#row-1 mark").count() > 3
+        assert page.evaluate("document.documentElement.scrollWidth - innerWidth") <= 0
         browser.close()
 
 

@@ -43,7 +43,7 @@ def served(folder, exam):
 
 def test_the_trainer_keeps_the_contract(tiny_base, tmp_path, make_exam):
     def make(**changes):
-        small = {"n_epochs": 3, "log_every": 1, "seed": 5, "checkpoint_every": 2}
+        small = {"n_epochs": 2, "log_every": 1, "seed": 5, "checkpoint_every": 2}
         return create_trainer("bi-encoder", {"model": str(tiny_base), **FAST, **small, **changes})
 
     # A row an option: two passes of 60 rows are one of 120. Losses over lists take the other rows

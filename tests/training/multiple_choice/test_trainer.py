@@ -21,6 +21,8 @@ from llmexam.training.multiple_choice.loop import ChoiceTrainer
 from llmexam.training.multiple_choice.model import load_trainee
 from llmexam.training.registry import create_trainer
 
+LEARNS = {"n_epochs": 8, "learning_rate": 6e-3}
+
 
 def fit(settings, train, dev, folder, **card):
     trainer = create_trainer("multiple-choice", settings.model_dump())
@@ -33,9 +35,9 @@ def losses(checkpoint):
 
 @pytest.fixture(scope="module")
 def trained(tmp_path_factory, make_exam, settings_for):
-    """What training on 700 questions with evidence gives, and its folder."""
+    """What training on 380 questions with evidence gives, and its folder."""
     folder = tmp_path_factory.mktemp("trained") / "model"
-    return fit(settings_for(n_epochs=7), make_exam(768), make_exam(100, seed=1), folder)
+    return fit(settings_for(**LEARNS), make_exam(384), make_exam(100, seed=1), folder)
 
 
 @pytest.fixture(scope="module")
@@ -76,7 +78,7 @@ def test_the_trainer_keeps_the_contract(tmp_path, make_exam, settings_for):
         return create_trainer("multiple-choice", settings_for(**{**values, **changes}).model_dump())
 
     check_trainer(
-        make, make_exam(64), make_exam(100, seed=1), tmp_path, serve=served, tolerance=2e-5
+        make, make_exam(32), make_exam(100, seed=1), tmp_path, serve=served, tolerance=2e-5
     )
 
 
@@ -140,7 +142,7 @@ def test_the_folder_says_what_it_is(trained, make_exam, settings_for):
     assert not list(trained.folder.rglob("*.bin")) + list(trained.folder.rglob("*.pt"))
     assert not (trained.folder / "checkpoints").exists()
     assert any("duplicate" in note for note in trained.notes)
-    again = fit(settings_for(n_epochs=7), make_exam(4), None, trained.folder)
+    again = fit(settings_for(**LEARNS), make_exam(4), None, trained.folder)
     assert again.card == card
 
 

@@ -1,4 +1,5 @@
 import json
+import shutil
 from dataclasses import replace
 
 import numpy as np
@@ -27,9 +28,9 @@ def ranker(folder, **settings):
 
 def test_the_trainer_keeps_the_contract(exam, tmp_path):
     def make(**changes):
-        return create_trainer("ranker", {**SMALL, **changes})
+        return create_trainer("ranker", {**SMALL, "n_folds": 2, **changes})
 
-    train, dev = exam.subset(range(60)), exam.subset(range(60, 90))
+    train, dev = exam.subset(range(30)), exam.subset(range(60, 90))
     check_trainer(make, train, dev, tmp_path, serve=ranker, tolerance=0.0)
 
 
@@ -37,7 +38,7 @@ def test_a_trained_ranker_keeps_the_contract(trained):
     check_solver(lambda: ranker(trained.folder))
 
 
-@pytest.mark.parametrize("kind", ["logit", "trees"])
+@pytest.mark.parametrize("kind", ["logit", pytest.param("trees", marks=pytest.mark.slow)])
 def test_each_kind_keeps_the_contract(kind, exam, tmp_path):
     train(exam, tmp_path, kind=kind)
     assert (tmp_path / "trees.txt").exists() == (kind == "trees")
@@ -115,13 +116,18 @@ def test_only_a_ranker_whose_members_read_evidence_was_trained_on_some(trained, 
     assert ranker(tmp_path / "texts").trained_on_evidence is None
 
 
+@pytest.fixture(scope="module")
+def inner(tmp_path_factory, exam):
+    folder = tmp_path_factory.mktemp("inner") / "model"
+    train(exam, folder, kind="logit")
+    return folder
+
+
 class TestLeaks:
     @pytest.fixture
-    def model(self, tmp_path, exam, monkeypatch):
+    def model(self, tmp_path, inner):
         """A member with a card, as if it were trained: a ranker of its own."""
-        folder = tmp_path / "inner"
-        train(exam, folder, kind="logit")
-        return folder
+        return shutil.copytree(inner, tmp_path / "inner")
 
     def fit(self, exam, tmp_path, model, **more):
         member = {"solver": "ranker", "name": "inner", "settings": {"model": str(model)}, **more}
@@ -209,8 +215,8 @@ def test_noise_members_do_not_look_useful(tmp_path):
     assert found["value"] == pytest.approx(11 / 30, abs=0.09)
 
 
-def test_changed_weights_of_a_member_are_noticed(exam, tmp_path):
-    train(exam, tmp_path)
+def test_changed_weights_of_a_member_are_noticed(trained, exam, tmp_path):
+    shutil.copytree(trained.folder, tmp_path, dirs_exist_ok=True)
     saved = json.loads((tmp_path / "ranker.json").read_text())
     saved["members"][0]["weights_hash"] = "another"
     (tmp_path / "ranker.json").write_text(json.dumps(saved))
@@ -218,8 +224,8 @@ def test_changed_weights_of_a_member_are_noticed(exam, tmp_path):
         ranker(tmp_path).score(exam.questions[:1])
 
 
-def test_damaged_files_are_named(exam, tmp_path):
-    train(exam, tmp_path)
+def test_damaged_files_are_named(trained, exam, tmp_path):
+    shutil.copytree(trained.folder, tmp_path, dirs_exist_ok=True)
     trees = tmp_path / "trees.txt"
     trees.write_text(trees.read_text().replace("leaf_value=", "leaf_value=1", 1))
     with pytest.raises(ModelError, match=r"trees\.txt.*differs from the one that was trained"):

@@ -127,7 +127,17 @@ ASKED = {
 }
 
 
-@pytest.mark.parametrize("way", ASKED.values(), ids=ASKED)
+# Slow, and asked in parts by the others.
+LONG = ("options", "pairs", "nearest shots")
+
+
+@pytest.mark.parametrize(
+    "way",
+    [
+        pytest.param(way, id=name, marks=pytest.mark.slow if name in LONG else [])
+        for name, way in ASKED.items()
+    ],
+)
 def test_the_tokens_it_counts_are_those_a_run_computes(folder, tmp_path, way):
     settings = {"model": str(folder), "precision": "fp32", "batch_tokens": 900, **way}
     if "shots" in way:
@@ -194,11 +204,11 @@ def test_prompts_without_content_grow_with_the_exam_as_far_as_they_differ(folder
         return found.counts["tokens"].likely
 
     same = {"template": "letters", "calibrate": True}
-    few = counted(60, **same) - counted(60, template="letters")
-    many = counted(60, 600, **same) - counted(60, 600, template="letters")
+    few = counted(20, **same) - counted(20, template="letters")
+    many = counted(20, 200, **same) - counted(20, 200, template="letters")
     assert few <= many < 1.5 * few
     own = {"template": "options", "norm": "pmi"}
-    assert counted(60, 600, **own) == 10 * counted(60, **own)
+    assert counted(20, 200, **own) == 10 * counted(20, **own)
 
 
 def test_any_solver_is_timed_on_questions_of_its_own(questions):

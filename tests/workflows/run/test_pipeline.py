@@ -8,6 +8,7 @@ import time
 
 import pytest
 import yaml
+from tests.cli.in_process import llmexam
 
 from llmexam.errors import (
     CorpusError,
@@ -23,7 +24,7 @@ from llmexam.exam.score_files import read_scores
 from llmexam.exam.submission import validate_submission
 from llmexam.lm.models.loading import resolve_model
 from llmexam.retrieval.build import build_index, delete_from_index
-from llmexam.solvers.baselines.solver import LongestSolver
+from llmexam.solvers.baselines.solver import LongestSolver, RandomSolver
 from llmexam.solvers.lexical.solver import LexicalSolver
 from llmexam.solvers.registry import create_solver
 from llmexam.storage.locking import lock_folder
@@ -250,6 +251,24 @@ def test_a_killed_run_goes_on_and_leaves_no_lock(folder):
     assert after["score dice"] is False
 
 
+def test_an_interrupt_ends_with_130_and_leaves_nothing_half_written(folder, monkeypatch):
+    def interrupt(self, questions):
+        signal.raise_signal(signal.SIGINT)
+
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        with monkeypatch.context() as patch:
+            patch.setattr(RandomSolver, "score", interrupt)
+            done = llmexam("run", folder / "plan.yaml", "--out", folder / "out")
+    finally:
+        signal.signal(signal.SIGINT, before)
+    assert done.returncode == 130
+    assert "Traceback" not in done.stderr
+    assert not list((folder / "out").rglob("*.tmp"))
+    assert cached(run(folder))["score lexical"] is True
+
+
+@pytest.mark.slow
 def test_ctrl_c_ends_with_130_and_leaves_nothing_half_written(folder):
     # Where the tests run in the background, children would inherit that Ctrl-C is ignored.
     code = (
@@ -577,10 +596,15 @@ def test_the_folder_itself_may_be_a_link(folder):
 @pytest.mark.needs("encoders")
 def test_changed_weights_are_noticed(folder):
     """The name of the model stays the same; what is in its folder does not."""
+    import transformers
     from safetensors.torch import load_file, save_file
 
-    model = folder / "model"
-    shutil.copytree(resolve_model().path, model)
+    # The bundled model with small random weights.
+    bundled, model = resolve_model().path, folder / "model"
+    shutil.copytree(bundled, model, ignore=shutil.ignore_patterns("*.safetensors"))
+    small = {"hidden_size": 32, "intermediate_size": 64, "num_attention_heads": 2}
+    config = transformers.AutoConfig.from_pretrained(bundled, num_hidden_layers=2, **small)
+    transformers.AutoModel.from_config(config).save_pretrained(model)
     write_plan(
         folder,
         {
@@ -610,26 +634,34 @@ def test_changed_weights_are_noticed(folder):
     assert cached(run(folder))["score bi-encoder"] is True
 
 
+@pytest.fixture(scope="module")
+def ranker(tmp_path_factory):
+    """The folder of a small ranker; copy it."""
+    exam = load_exam("bundled").subset(range(40))
+    trainer = create_trainer(
+        "ranker",
+        {
+            "members": ["lexical", {"longest": {"unit": "words"}}],
+            "kind": "logit",
+            "ridge": 1.0,
+            "n_folds": 2,
+            "n_inner_folds": 2,
+            "member_gains": False,
+        },
+    )
+    card = {"evidence": {"source": "none"}}
+    place = tmp_path_factory.mktemp("trained") / "ranker"
+    trainer.fit(exam, None, place, card=card, tracker=NoTracker())
+    return place
+
+
 @pytest.mark.needs("train")
 class TestRanker:
     """A run that ends in a ranker over solvers of the plan."""
 
     @pytest.fixture
-    def ranked(self, folder):
-        exam = load_exam("bundled").subset(range(40))
-        trainer = create_trainer(
-            "ranker",
-            {
-                "members": ["lexical", {"longest": {"unit": "words"}}],
-                "kind": "logit",
-                "ridge": 1.0,
-                "n_folds": 2,
-                "n_inner_folds": 2,
-                "member_gains": False,
-            },
-        )
-        card = {"evidence": {"source": "none"}}
-        trainer.fit(exam, None, folder / "ranker", card=card, tracker=NoTracker())
+    def ranked(self, folder, ranker):
+        shutil.copytree(ranker, folder / "ranker")
         ranker = {"solver": "ranker", "model": str(folder / "ranker")}
         write_plan(
             folder,

@@ -9,13 +9,20 @@ import yaml
 
 from llmexam.errors import RunError, ScoreError, SettingsError
 from llmexam.workflows.run.pipeline import run_plan
+from llmexam.workflows.train import one
 from llmexam.workflows.train.pipeline import train_recipe
 
 RECIPE = {
     "family": "ranker",
     "train": "bundled",
     "evidence": {"corpus": "bundled", "k": 2},
-    "settings": {"members": ["lexical", "longest"], "kind": "logit", "n_folds": 2},
+    "settings": {
+        "members": ["lexical", "longest"],
+        "kind": "logit",
+        "n_folds": 2,
+        "n_inner_folds": 2,
+        "member_gains": False,
+    },
     "n_resamples": 100,
 }
 PLAN = {"exam": "bundled", "solvers": ["longest"], "evaluation": {"n_resamples": 100}}
@@ -30,6 +37,17 @@ def write(tmp_path):
     return write
 
 
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory):
+    """The folder that the training of `RECIPE` left; copy it."""
+    folder = tmp_path_factory.mktemp("trained")
+    (folder / "recipe.yaml").write_text(yaml.safe_dump(RECIPE))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(one, "write_curves", lambda path, *_: path.write_bytes(b""))
+        train_recipe(folder / "recipe.yaml", folder / "out")
+    return folder / "out"
+
+
 def content(folder: Path):
     return {
         path.relative_to(folder).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest()
@@ -38,9 +56,9 @@ def content(folder: Path):
     }
 
 
-def test_trainings_and_runs_leave_one_anothers_folders_alone(tmp_path, write):
+def test_trainings_and_runs_leave_one_anothers_folders_alone(tmp_path, write, trained):
     recipe, plan = write("recipe.yaml", RECIPE), write("plan.yaml", PLAN)
-    train_recipe(recipe, tmp_path / "training")
+    shutil.copytree(trained, tmp_path / "training")
     run_plan(plan, tmp_path / "run")
     before = content(tmp_path)
     with pytest.raises(RunError, match="files that are not of a run"):
@@ -54,15 +72,14 @@ def test_trainings_and_runs_leave_one_anothers_folders_alone(tmp_path, write):
     assert content(tmp_path) == before
 
 
-def test_members_that_cannot_be_used_are_refused_before_evidence_is_found(tmp_path, write):
+def test_members_that_cannot_be_used_are_refused_before_evidence_is_found(tmp_path, write, trained):
     member = {"solver": "longest", "out_of_fold": str(tmp_path / "none.parquet")}
     recipe = write("recipe.yaml", {**RECIPE, "settings": {"members": [member, "lexical"]}})
     with pytest.raises(ScoreError, match="out-of-fold score file of 'longest' not found"):
         train_recipe(recipe, tmp_path / "training")
     assert not (tmp_path / "training" / "evidence.jsonl").exists()
-    train_recipe(write("first.yaml", RECIPE), tmp_path / "first")
-    trained = {"solver": "ranker", "model": str(tmp_path / "first" / "model")}
-    recipe = write("second.yaml", {**RECIPE, "settings": {"members": [trained, "lexical"]}})
+    member = {"solver": "ranker", "model": str(trained / "model")}
+    recipe = write("second.yaml", {**RECIPE, "settings": {"members": [member, "lexical"]}})
     with pytest.raises(SettingsError, match="is a trained model and may have seen"):
         train_recipe(recipe, tmp_path / "second")
     assert not (tmp_path / "second" / "evidence.jsonl").exists()
@@ -97,13 +114,12 @@ def test_fresh_deletes_only_what_the_training_left(tmp_path, write, recipe):
     assert [one.name for one in (out / aside).iterdir()] == ["my_notes.md"]
 
 
-def test_links_are_refused_before_the_work(tmp_path, write):
-    recipe, whole = write("recipe.yaml", RECIPE), tmp_path / "whole"
-    train_recipe(recipe, whole)
+def test_links_are_refused_before_the_work(tmp_path, write, trained):
+    recipe = write("recipe.yaml", RECIPE)
     names = ("model", "scores", "tracking", "training.html", "results.json", "model/llmexam.json")
     for number, name in enumerate(names):
         out, target = tmp_path / f"out-{number}", tmp_path / f"elsewhere-{number}"
-        shutil.copytree(whole, out)
+        shutil.copytree(trained, out)
         target.mkdir()
         (target / "notes.md").write_text("mine")
         if (out / name).is_dir():

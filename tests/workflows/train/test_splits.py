@@ -7,6 +7,8 @@ import pytest
 import yaml
 
 from llmexam.errors import RunError, SettingsError
+from llmexam.exam.loading import load_exam
+from llmexam.exam.writers import write_exam
 from llmexam.workflows.train.pipeline import dry_run, train_recipe
 from llmexam.workflows.train.recipe import parse_recipe, read_recipe, recipe_yaml
 from llmexam.workflows.train.splits import over_splits
@@ -16,16 +18,18 @@ SPLIT = {"train": 0.5, "dev": 0.25, "test": 0.25}
 
 @pytest.fixture
 def recipe(fake_family, tmp_path):
-    """A recipe over the sample, as a function of what to change."""
+    """A recipe over half the sample, as a function of what to change."""
 
     def write(**values):
         given = {
             "family": "multiple-choice",
-            "train": "bundled",
+            "train": "exam.jsonl",
             "split": SPLIT,
             "n_resamples": 100,
             **values,
         }
+        exam = load_exam("bundled").subset(range(60))
+        write_exam(tmp_path / "exam.jsonl", exam, format="jsonl")
         (tmp_path / "recipe.yaml").write_text(yaml.safe_dump(given))
         return tmp_path / "recipe.yaml"
 
@@ -144,7 +148,7 @@ def test_evidence_is_found_once_for_all_splits(recipe, fake_family, tmp_path):
     out = tmp_path / "out"
     train_recipe(recipe(split_seeds=[1, 2], evidence={"corpus": "bundled", "k": 2}), out)
     assert len(list(out.rglob("evidence.jsonl"))) == 1
-    assert len((out / "evidence.jsonl").read_text().splitlines()) == 120
+    assert len((out / "evidence.jsonl").read_text().splitlines()) == 60
     alone = tmp_path / "alone"
     train_recipe(recipe(split_seed=2, evidence={"corpus": "bundled", "k": 2}), alone)
     _, (_, train, dev), (_, train_alone, dev_alone) = fake_family.fitted
