@@ -17,10 +17,10 @@ from llmexam.training.causal_lm.model import (
     check_settings,
     load_trainee,
     save_trained,
-    stored_dtype,
 )
 from llmexam.training.causal_lm.settings import CausalLmTrainingSettings
 from llmexam.training.causal_lm.template import training_template
+from llmexam.training.decoders.adapters import stored_dtype
 from llmexam.training.preflight import require_trainable
 from llmexam.training.protocol import Estimate
 
