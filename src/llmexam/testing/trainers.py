@@ -18,7 +18,7 @@ from llmexam.testing.require import require
 from llmexam.training.dev_metric import dev_metric
 from llmexam.training.protocol import CurvePoint, TrainedModel, Trainer
 
-MakeTrainer = Callable[..., Trainer]
+MakeTrainer = Callable[..., Trainer[Any]]
 # These files contain times, so they differ between runs.
 _UNEQUAL = frozenset({"training.json", "curve.jsonl"})
 _PICKLED = frozenset({".bin", ".pt", ".pth", ".pkl"})

@@ -100,7 +100,7 @@ def _load(target: str) -> Any:
     return getattr(import_module(module), attribute)
 
 
-def create_trainer(family: str, values: Mapping[str, Any] | Settings | None = None) -> Trainer:
+def create_trainer(family: str, values: Mapping[str, Any] | Settings | None = None) -> Trainer[Any]:
     """Make a trainer from the family's name and its settings, by key or of the family's own class.
 
     Raises:
