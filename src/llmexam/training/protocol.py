@@ -52,11 +52,11 @@ class Estimate:
     """Estimated cost of a training.
 
     Attributes:
-        n_questions: Questions of one epoch.
+        n_questions: Questions of one epoch, or other items.
         n_tokens: Tokens of one epoch, without padding.
         n_steps: Updates of the weights.
-        n_truncated: Questions whose evidence is cut.
-        share_cut: Share of the evidence's tokens that is cut.
+        n_truncated: Questions whose evidence is cut, or rewrites with a text that is.
+        share_cut: Share of the evidence's tokens that is cut, or of the texts of rewrites.
         seconds: Predicted time of all steps, gradings apart; None where it is not known.
         peak_mb: Predicted peak memory, in MB (10^6 bytes).
         details: Further lines to print: label and value.
