@@ -11,9 +11,9 @@ from llmexam.recovery.rewrites import Rewrite, RewriteExam
 N_WORDS = 16
 # What is done to the words, and the prompt that asks for it.
 TASKS = {
-    "reverse the words": lambda words: words[::-1],
-    "repeat each word": lambda words: [one for word in words for one in (word, word)],
-    "keep the first word": lambda words: words[:1],
+    "put w0 first": lambda words: ["w0", *words],
+    "put w1 first": lambda words: ["w1", *words],
+    "repeat the first word": lambda words: [words[0], *words],
 }
 
 
@@ -23,8 +23,7 @@ def word_tokenizer():
 
     special = ["<pad>", "<unk>", "<s>", "</s>"]
     words = ["Original", "Rewritten", "text", ":", "Prompt", "."]
-    words += sorted({word for prompt in TASKS for word in prompt.split()})
-    words += [f"w{i}" for i in range(N_WORDS)]
+    words += ["first", "put", "repeat", "the", "word", *(f"w{i}" for i in range(N_WORDS))]
     vocabulary = {word: i for i, word in enumerate([*special, *words])}
     core = Tokenizer(models.WordLevel(vocabulary, unk_token="<unk>"))
     core.pre_tokenizer = pre_tokenizers.Whitespace()
@@ -69,7 +68,7 @@ def rewrites(n_rows, seed=0):
     draw = random.Random(seed)
     rows = []
     for i in range(n_rows):
-        words = [f"w{draw.randrange(N_WORDS)}" for _ in range(draw.randint(2, 6))]
+        words = [f"w{draw.randrange(2, N_WORDS)}" for _ in range(draw.randint(2, 9))]
         prompt = draw.choice(sorted(TASKS))
         rewritten = " ".join(TASKS[prompt](words))
         rows.append(Rewrite(f"r{seed}-{i}", " ".join(words), rewritten, prompt))

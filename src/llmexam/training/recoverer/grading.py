@@ -14,6 +14,7 @@ from llmexam.recovery.embeddings import text_vectors
 from llmexam.recovery.metrics.sharpened_cosine import SharpenedCosine
 from llmexam.recovery.metrics.text_match import ExactMatch
 from llmexam.recovery.prompting import Prompter
+from llmexam.recovery.recoverers.language_model import answer_of
 from llmexam.recovery.rewrites import RewriteExam
 from llmexam.training.base.dev_set import Graded
 from llmexam.training.decoders.model import Trainee
@@ -91,6 +92,6 @@ class DevRewrites:
         # No longer than the longest true prompt: what a model writes beyond it is not waited for.
         sampling = Sampling(int(self._examples.n_targets.max()), stop=prompter.stop)
         asked = [prompter.encode(row.original, row.rewritten) for row in self._sample]
-        found = [texts[0].text.strip() or " " for texts in generator.generate(asked, sampling)]
+        found = [answer_of(texts[0].text) for texts in generator.generate(asked, sampling)]
         metrics = (SharpenedCosine(text_vectors(self._settings.embedder)), ExactMatch())
         return {one.name: float(one.values(self._sample, found).mean()) for one in metrics}

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from llmexam.errors import ExamError
 from llmexam.lm.models.loading import require_packages
+from llmexam.recovery.recoverers.fine_tuned import FAMILY
 from llmexam.recovery.rewrites import RewriteExam
 from llmexam.training.base.family import GradientTrainer, Prepared
 from llmexam.training.decoders.adapters import stored_dtype
@@ -59,7 +60,7 @@ class RecovererTrainer(GradientTrainer[RecovererTrainingSettings, RewriteExam]):
             trainer,
             trainee.source,
             card={
-                "family": "recoverer",
+                "family": FAMILY,
                 "encoding": settings.prompting.model_dump(mode="json"),
             },
             save=lambda place: save_trained(trainee, place),

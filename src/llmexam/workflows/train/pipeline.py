@@ -25,6 +25,7 @@ from llmexam.workflows.train.key import require_same_recipe
 from llmexam.workflows.train.one import OneTraining, follow_training, run_training
 from llmexam.workflows.train.processes import Crew
 from llmexam.workflows.train.recipe import Recipe, read_recipe
+from llmexam.workflows.train.results import noun_of
 from llmexam.workflows.train.rewrites import prepare_rewrites
 from llmexam.workflows.train.splits import train_splits
 
@@ -179,15 +180,14 @@ def dry_run(
         exams = _trainings(checked, path, "", stages)[0].exams
         trainer = create_trainer(checked.family, checked.runs[0][1])
         estimate = stages.time("time a few steps", lambda: trainer.estimate(exams.train))
-    reads_rewrites = trained_task(checked.family) == "prompt-recovery"
     # Long texts of rewrites are cut on purpose: their first tokens show what was done to them.
-    cut = None if reads_rewrites else _evidence_cut(estimate)
+    cut = _evidence_cut(estimate) if noun_of(checked) == "question" else None
     return DryRun(
         estimate,
         len(checked.runs) * max(len(checked.split_seeds), 1) + (checked.folds or 0),
         {name: len(exam) for name, exam in exams.graded.items()},
         (*exams.findings, *((cut,) if cut else ())),
-        noun="row" if reads_rewrites else "question",
+        noun=noun_of(checked),
     )
 
 

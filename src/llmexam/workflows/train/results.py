@@ -42,6 +42,11 @@ def metric_of(recipe: Recipe) -> MetricInfo:
     return _PROMPT_LOSS if trained_task(recipe.family) == "prompt-recovery" else METRIC
 
 
+def noun_of(recipe: Recipe) -> str:
+    """Return what one training item is called."""
+    return "row" if trained_task(recipe.family) == "prompt-recovery" else "question"
+
+
 def score_before(recipe: Recipe, exams: Mapping[str, Exam]) -> dict[str, ScoreMatrix]:
     """Return the scores of the weights that training begins with, by exam.
 
