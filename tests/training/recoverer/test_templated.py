@@ -13,10 +13,9 @@ from llmexam.tracking.tracker import NoTracker
 from llmexam.training.recoverer.settings import RecovererTrainingSettings
 from llmexam.training.recoverer.trainer import RecovererTrainer
 
-NAMES = ("Anna", "The teacher", "My uncle", "A child", "The pilot", "Our neighbour", "The cook")
-VERBS = ("found", "painted", "sold", "carried", "repaired", "forgot", "washed", "borrowed")
-THINGS = ("a red car", "the old clock", "two apples", "a letter", "the boat", "some bread")
-TIMES = ("yesterday", "in the rain", "before lunch", "at night", "on Monday", "near the river")
+NAMES = ("Anna", "Tom", "Mary", "Paul", "The cook", "A child", "My uncle", "The pilot")
+VERBS = ("found", "sold", "lost", "painted", "washed", "forgot", "carried", "liked")
+THINGS = ("bread", "a car", "the keys", "two apples", "a letter", "the boat", "shoes", "tea")
 PROMPTS = {
     "Convert this to uppercase.": lambda sentences: " ".join(sentences).upper(),
     "Convert this to lowercase.": lambda sentences: " ".join(sentences).lower(),
@@ -47,8 +46,7 @@ def templated(n_rows, seed, taken=frozenset()):
     rows = []
     while len(rows) < n_rows:
         sentences = [
-            f"{draw.choice(NAMES)} {draw.choice(VERBS)} {draw.choice(THINGS)} {draw.choice(TIMES)}."
-            for _ in range(2)
+            f"{draw.choice(NAMES)} {draw.choice(VERBS)} {draw.choice(THINGS)}." for _ in range(2)
         ]
         text = " ".join(sentences)
         if text in taken:
@@ -67,15 +65,16 @@ def test_templates_give_different_rewrites():
 
 @pytest.mark.slow
 def test_templated_prompts_are_recovered_exactly_on_new_texts(shared_models, tmp_path):
-    train = templated(300, seed=0)
-    held_out = templated(100, seed=1, taken=frozenset(train.originals))
+    train = templated(240, seed=0)
+    held_out = templated(60, seed=1, taken=frozenset(train.originals))
     settings = RecovererTrainingSettings.parse(
         {
             "model": str(shared_models / "gemma-3-270m"),
-            "prompting": {"instructions": "Which prompt led from one text to the other?"},
+            "prompting": {"instructions": "Find the prompt."},
             "lora": {"r": 8, "alpha": 16},
             "learning_rate": 1e-3,
             "batch_size": 10,
+            "log_every": 1,
             "device": "cpu",
         },
         subject="test",
