@@ -8,7 +8,13 @@ from pathlib import Path
 import torch
 
 from llmexam.errors import ModelError
-from llmexam.lm.models.loading import ModelFolder, refuse_pickled, require_packages
+from llmexam.lm.models.gguf import is_gguf
+from llmexam.lm.models.loading import (
+    ModelFolder,
+    refuse_pickled,
+    require_packages,
+    resolve_model,
+)
 from llmexam.training.decoders.memory import Memory, Shape
 from llmexam.training.decoders.settings import DecoderTrainingSettings
 
@@ -22,11 +28,14 @@ def find_shape(name: str) -> ModelFolder:
     """Return a folder with a model's config and tokenizer, possibly without weights.
 
     Args:
-        name: A local folder, or a Hugging Face name, of which only small files are downloaded.
+        name: A local folder or GGUF file, or a Hugging Face name, of which only small files are
+            downloaded.
 
     Raises:
         ModelError: There is none, or it has weights of a rejected format.
     """
+    if is_gguf(name):
+        return resolve_model(name)
     path = Path(name).expanduser()
     if name.strip() and path.is_dir():
         if not (path / "config.json").is_file():
