@@ -31,3 +31,12 @@ def shared_data() -> Path:
     if not folder.is_dir():
         pytest.skip(f"real data is not at {folder}: set LLMEXAM_SHARED_DATA")
     return folder
+
+
+@pytest.fixture(scope="session")
+def shared_models() -> Path:
+    """The folder of real models that are not part of the project; tests skip where it is absent."""
+    folder = os.environ.get("LLMEXAM_MODELS", "")
+    if not folder or not Path(folder).is_dir():
+        pytest.skip("real models are not at hand: set LLMEXAM_MODELS to their folder")
+    return Path(folder)

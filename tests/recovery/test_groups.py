@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from llmexam.errors import ExamError
-from llmexam.recovery.groups import grouped_folds, prompt_groups
+from llmexam.recovery.groups import grouped_folds, grouped_split, prompt_groups
 
 
 def test_wordings_of_one_prompt_are_one_group(rewrites):
@@ -35,3 +35,27 @@ def test_folds_keep_groups_together_and_are_of_similar_size():
 def test_too_few_groups_are_an_error(n):
     with pytest.raises(ExamError, match=f"cannot make {n} folds of 3 groups"):
         grouped_folds([0, 0, 1, 2], n)
+
+
+def test_a_split_keeps_groups_together_and_its_shares():
+    groups = np.repeat(np.arange(40), np.arange(40) % 7 + 1)
+    parts = grouped_split(groups, {"train": 0.75, "dev": 0.25}, seed=3)
+    assert sorted(np.concatenate(list(parts.values())).tolist()) == list(range(len(groups)))
+    assert not set(groups[parts["train"]]) & set(groups[parts["dev"]])
+    assert len(parts["dev"]) == pytest.approx(0.25 * len(groups), abs=2)
+    again = grouped_split(groups, {"train": 0.75, "dev": 0.25}, seed=3)
+    assert again["dev"].tolist() == parts["dev"].tolist()
+    other = grouped_split(groups, {"train": 0.75, "dev": 0.25}, seed=4)
+    assert other["dev"].tolist() != parts["dev"].tolist()
+
+
+@pytest.mark.parametrize(
+    ("shares", "text"),
+    [
+        ({"train": 0.5, "dev": 0.4}, "add up to 1, got 0.5, 0.4"),
+        ({"train": 0.9, "dev": 0.05, "test": 0.05}, "of 2 groups of near-equal prompts"),
+    ],
+)
+def test_a_split_that_cannot_be_made_is_an_error(shares, text):
+    with pytest.raises(ExamError, match=text):
+        grouped_split([0, 0, 1], shares)

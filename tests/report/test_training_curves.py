@@ -24,7 +24,7 @@ def test_the_picture_is_a_png_of_three_panels(tmp_path):
 
 def test_the_charts_are_drawings_with_all_points():
     charts = dict(curve_charts(CURVE))
-    assert list(charts) == ["Loss", "MAP@3 of the dev questions", "Learning rate"]
+    assert list(charts) == ["Loss", "MAP@3 of the dev set", "Learning rate"]
     loss = ElementTree.fromstring(charts["Loss"])
     lines = [e for e in loss if e.tag == "polyline"]
     assert [len(e.get("points").split()) for e in lines] == [3, 2]

@@ -21,7 +21,7 @@ def test_a_trained_solver_has_its_curves(content):
     assert view.name == content.solvers[0].name
     assert [title for title, _ in view.charts] == [
         "Loss",
-        "MAP@3 of the dev questions",
+        "MAP@3 of the dev set",
         "Learning rate",
     ]
     page = render_report(with_curve(content))

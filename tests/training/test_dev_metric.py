@@ -2,7 +2,6 @@
 
 from types import SimpleNamespace
 
-import numpy as np
 import pytest
 
 pytest.importorskip("transformers")
@@ -11,10 +10,8 @@ from llmexam.evaluation.metrics import MAPAtK, RankMetric
 from llmexam.exam.exam import Exam
 from llmexam.exam.question import Question
 from llmexam.exam.scores import ScoreMatrix
-from llmexam.training.base import callbacks
 from llmexam.training.base.callbacks import DevGrading
 from llmexam.training.base.dev_set import DevSet
-from llmexam.training.dev_metric import dev_values
 
 DEV = Exam((Question("q", "?", ("a", "b", "c"), 0),))
 
@@ -40,12 +37,11 @@ def scores_with_rank(rank):
     [(MAPAtK(3), [1 / 3, 1 / 2, 1, 1 / 3, 1 / 2]), (MeanRank(), [3, 2, 1, 3, 2])],
     ids=["higher is better", "lower is better"],
 )
-def test_the_best_step_has_the_best_value(monkeypatch, tmp_path, metric, values):
-    monkeypatch.setattr(callbacks, "dev_metric", lambda: metric)
+def test_the_best_step_has_the_best_value(tmp_path, metric, values):
     ranks = iter([3, 2, 1, 3, 2])
     points, saved = {}, []
     grading = DevGrading(
-        DevSet(DEV, lambda: scores_with_rank(next(ranks)), lambda scores, exam: 1.0),
+        DevSet(DEV, lambda: scores_with_rank(next(ranks)), lambda scores, exam: 1.0, metric),
         SimpleNamespace(patience=2),
         best=SimpleNamespace(save=saved.append),
         recorder=SimpleNamespace(add=points.__setitem__),
@@ -60,5 +56,9 @@ def test_the_best_step_has_the_best_value(monkeypatch, tmp_path, metric, values)
     assert grading.state()["attributes"]["best_value"] == 1
 
 
-def test_dev_values_are_named_after_the_metric():
-    assert dev_values(DEV, scores_with_rank(2)) == {"dev_map_at_3": np.float64(0.5)}
+def test_questions_are_graded_by_the_primary_metric():
+    scores = scores_with_rank(2)
+    dev = DevSet(DEV, lambda: scores, lambda scores, exam: 0.25)
+    graded = dev.grade()
+    assert (dev.metric.name, graded.value, graded.loss) == ("map_at_3", 0.5, 0.25)
+    assert graded.scores is scores

@@ -71,7 +71,7 @@ def test_a_killed_training_goes_on_as_if_it_had_not_been(tiny, tmp_path, name):
     resumed, other = go(tiny, tmp_path / "killed", settings)
     assert values(resumed.curve) == values(whole.curve)
     assert resumed.best_step == whole.best_step
-    assert (resumed.dev_scores.values == whole.dev_scores.values).all()
+    assert (resumed.dev.scores.values == whole.dev.scores.values).all()
     for key, weight in model.state_dict().items():
         assert torch.equal(other.state_dict()[key], weight), key
 
@@ -111,8 +111,8 @@ def test_the_best_weights_are_those_of_the_best_grading(tiny, tmp_path):
     best = max(graded, key=lambda s: (graded[s]["dev_map_at_3"], -graded[s]["dev_loss"]))
     assert done.best_step == best
     dev = tiny.tiny_dev(model)
-    assert (dev.score().values == done.dev_scores.values).all()
-    assert dev.loss(done.dev_scores, dev.exam) == pytest.approx(graded[best]["dev_loss"])
+    assert (dev.score().values == done.dev.scores.values).all()
+    assert dev.loss(done.dev.scores, dev.exam) == pytest.approx(graded[best]["dev_loss"])
 
 
 def test_grading_draws_nothing_from_the_training(tiny, tmp_path):

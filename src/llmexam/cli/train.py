@@ -77,7 +77,7 @@ def train(
             typer.echo(json.dumps(found.as_dict(), indent=2))
         else:
             parts = dry_run_summary(
-                found.estimate, found.n_trainings, found.n_graded, found.findings
+                found.estimate, found.n_trainings, found.n_graded, found.findings, found.noun
             )
             show(plain_console(), parts)
         return

@@ -95,9 +95,47 @@ def audit_rewrites(
     ]
     found += [*_languages(items), *_large_groups(items)]
     if against is not None:
-        found += _leaks(items, against)
+        found += find_shared(items, against)
     order = {"error": 0, "warning": 1, "note": 2}
     return tuple(sorted(found, key=lambda finding: order[finding.severity]))
+
+
+def find_shared(items: RewriteExam, train: RewriteExam) -> list[Finding]:
+    """Return what rows share with training rows: texts, and near-equal prompts."""
+    found = []
+    known: Sequence[str] = [normalise(text) for text in (*train.originals, *train.rewrittens)]
+    texts = set(known)
+    rows = tuple(
+        number
+        for number, row in enumerate(items, 1)
+        if normalise(row.original) in texts or normalise(row.rewritten) in texts
+    )
+    if rows:
+        found.append(
+            Finding(
+                "texts in training data",
+                "warning",
+                f"{plural(len(rows), 'row')} share a text with {train.source}",
+                rows,
+            )
+        )
+    if items.is_labelled and train.is_labelled:
+        groups = prompt_groups([*train.prompts, *items.prompts])
+        seen = set(groups[: len(train)].tolist())
+        rows = tuple(
+            number for number, group in enumerate(groups[len(train) :].tolist(), 1) if group in seen
+        )
+        if rows:
+            found.append(
+                Finding(
+                    "prompts in training data",
+                    "warning",
+                    f"{plural(len(rows), 'row')} have a prompt equal or near-equal to one of "
+                    f"{train.source}: scores say little about new prompts",
+                    rows,
+                )
+            )
+    return found
 
 
 def script_of(text: str) -> str:
@@ -153,40 +191,3 @@ def _large_groups(items: RewriteExam) -> list[Finding]:
         "near-equal to it"
     )
     return [Finding("frequent prompt", "note", message, rows)]
-
-
-def _leaks(items: RewriteExam, train: RewriteExam) -> list[Finding]:
-    found = []
-    known: Sequence[str] = [normalise(text) for text in (*train.originals, *train.rewrittens)]
-    texts = set(known)
-    rows = tuple(
-        number
-        for number, row in enumerate(items, 1)
-        if normalise(row.original) in texts or normalise(row.rewritten) in texts
-    )
-    if rows:
-        found.append(
-            Finding(
-                "texts in training data",
-                "warning",
-                f"{plural(len(rows), 'row')} share a text with {train.source}",
-                rows,
-            )
-        )
-    if items.is_labelled and train.is_labelled:
-        groups = prompt_groups([*train.prompts, *items.prompts])
-        seen = set(groups[: len(train)].tolist())
-        rows = tuple(
-            number for number, group in enumerate(groups[len(train) :].tolist(), 1) if group in seen
-        )
-        if rows:
-            found.append(
-                Finding(
-                    "prompts in training data",
-                    "warning",
-                    f"{plural(len(rows), 'row')} have a prompt equal or near-equal to one of "
-                    f"{train.source}: scores say little about new prompts",
-                    rows,
-                )
-            )
-    return found

@@ -7,7 +7,7 @@ good: it only needs to find the prompt again. Folds are therefore made of groups
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import lru_cache
 
 import numpy as np
@@ -85,15 +85,62 @@ def grouped_folds(groups: Sequence[int] | Ints, n_folds: int, *, seed: int = 0) 
             field="folds",
             hint="Use at least 2 folds, and no more than there are groups",
         )
-    shuffled = np.random.default_rng(seed).permutation(len(numbers))
-    order = shuffled[np.argsort(-sizes[shuffled], kind="stable")]
     filled = np.zeros(n_folds, dtype=np.int64)
     fold_of = {}
-    for group in order:
+    for group in _largest_first(sizes, seed):
         fold = int(filled.argmin())
         fold_of[numbers[group]] = fold
         filled[fold] += sizes[group]
     return np.array([fold_of[group] for group in np.asarray(groups)], dtype=np.int64)
+
+
+def grouped_split(
+    groups: Sequence[int] | Ints, shares: Mapping[str, float], *, seed: int = 0
+) -> dict[str, Ints]:
+    """Return the rows of each part, ascending; rows of one group are in one part.
+
+    Groups are dealt from the largest to the smallest, each to the part that lacks the largest
+    share of its rows; groups of equal size are shuffled by the seed.
+
+    Args:
+        groups: The group of each row, shape `[n_rows]`.
+        shares: Share of each part, above 0, adding up to 1.
+        seed: Random seed.
+
+    Raises:
+        ExamError: The shares do not add up to 1, or a part would be empty.
+    """
+    if any(share <= 0 for share in shares.values()) or abs(sum(shares.values()) - 1) > 1e-6:
+        raise ExamError(
+            "expected positive shares that add up to 1, got "
+            f"{', '.join(f'{share:g}' for share in shares.values())}",
+            field="split",
+        )
+    numbers, sizes = np.unique(np.asarray(groups), return_counts=True)
+    wanted = np.array(list(shares.values())) * len(groups)
+    filled = np.zeros(len(shares))
+    part_of = {}
+    for group in _largest_first(sizes, seed):
+        part = int(((wanted - filled) / wanted).argmax())
+        part_of[numbers[group]] = part
+        filled[part] += sizes[group]
+    found = np.array([part_of[group] for group in np.asarray(groups)], dtype=np.int64)
+    parts = {name: np.flatnonzero(found == number) for number, name in enumerate(shares)}
+    for name, rows in parts.items():
+        if not len(rows):
+            raise ExamError(
+                f"part '{name}' of {len(numbers)} groups of near-equal prompts would be empty",
+                field="split",
+                hint="Increase its share, or give rows with more prompts",
+            )
+    return parts
+
+
+def _largest_first(sizes: Ints, seed: int) -> Ints:
+    """Return the order of groups from the largest; those of equal size are shuffled."""
+    shuffled = np.random.default_rng(seed).permutation(len(sizes))
+    order: Ints = shuffled[np.argsort(-sizes[shuffled], kind="stable")]
+    return order
 
 
 def _content(text: str) -> frozenset[str]:

@@ -20,7 +20,7 @@ _DEV_LOSS = f"{PREFIX}loss"
 
 
 def write_curves(path: str | Path, curve: Sequence[CurvePoint], title: str = "") -> None:
-    """Draw loss, metrics of the dev questions and learning rate into a PNG, whole or not at all.
+    """Draw loss, metrics of the dev set and learning rate into a PNG, whole or not at all.
 
     Args:
         path: The file.
@@ -74,11 +74,16 @@ def _layout(curve: Sequence[CurvePoint]) -> list[tuple[str, list[tuple[str, str]
     return [
         ("Loss", [("loss", "train"), (_DEV_LOSS, "dev")]),
         *(
-            (f"{metric_label(name.removeprefix(PREFIX))} of the dev questions", [(name, "dev")])
+            (f"{_label(name.removeprefix(PREFIX))} of the dev set", [(name, "dev")])
             for name in metrics
         ),
         ("Learning rate", [("learning_rate", "learning rate")]),
     ]
+
+
+def _label(name: str) -> str:
+    # Metrics of other tasks are not registered there; their names are words.
+    return metric_label(name).replace("_", " ")
 
 
 def _panels(curve: Sequence[CurvePoint]) -> list[tuple[str, list[_Line]]]:

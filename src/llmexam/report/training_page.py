@@ -41,6 +41,7 @@ def training_page(results: Mapping[str, Any], trained: Mapping[str, TrainedModel
         eyebrow="Training report",
         family=results["family"],
         n_train=f"{results['n_train']:,}",
+        noun=results.get("noun", "question"),
         explanation=results["metric"]["explanation"],
         caption=splits_caption(results) if over else "",
         tables=tables,

@@ -120,6 +120,7 @@ def dry_run_summary(
     n_trainings: int,
     n_graded: Mapping[str, int],
     findings: Sequence[Finding],
+    noun: str = "question",
 ) -> list[RenderableType]:
     """Return what the terminal shows of a training that is only estimated.
 
@@ -128,18 +129,20 @@ def dry_run_summary(
         n_trainings: How many trainings there would be.
         n_graded: How many questions each graded exam has.
         findings: What a person should know before.
+        noun: What one item is called: a question reads evidence, a row has two texts.
     """
+    read = "evidence" if noun == "question" else "texts"
     rows = {
-        "questions per epoch": count(estimate.n_questions),
+        f"{noun}s per epoch": count(estimate.n_questions),
         "tokens per epoch": count(estimate.n_tokens),
         "steps": count(estimate.n_steps),
-        "questions with truncated evidence": count(estimate.n_truncated),
-        "share of truncated evidence": f"{estimate.share_cut:.1%}",
+        f"{noun}s with truncated {read}": count(estimate.n_truncated),
+        f"share of truncated {read}": f"{estimate.share_cut:.1%}",
         **({} if estimate.seconds is None else {"predicted time": duration(estimate.seconds)}),
         "predicted peak memory": f"{estimate.peak_mb:,.0f} MB",
         **estimate.details,
         "trainings": str(n_trainings),
-        **{f"graded: {name}": plural(n, "question") for name, n in n_graded.items()},
+        **{f"graded: {name}": plural(n, noun) for name, n in n_graded.items()},
     }
     table = Table(show_header=False)
     for label, text in rows.items():

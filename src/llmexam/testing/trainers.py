@@ -18,7 +18,7 @@ from llmexam.testing.require import require
 from llmexam.training.dev_metric import dev_metric
 from llmexam.training.protocol import CurvePoint, TrainedModel, Trainer
 
-MakeTrainer = Callable[..., Trainer]
+MakeTrainer = Callable[..., Trainer[Any]]
 # These files contain times, so they differ between runs.
 _UNEQUAL = frozenset({"training.json", "curve.jsonl"})
 _PICKLED = frozenset({".bin", ".pt", ".pth", ".pkl"})
@@ -184,7 +184,7 @@ def check_chance(make: MakeTrainer, train: Exam, dev: Exam, folder: Path) -> Non
     require(abs(found - chance) <= 4 * error, f"training on random answers ends at chance: {told}")
 
 
-def _check_result(trainer: Trainer, done: TrainedModel, told: Mapping[str, Any]) -> None:
+def _check_result(trainer: Trainer[Any], done: TrainedModel, told: Mapping[str, Any]) -> None:
     card = read_card(done.folder)
     require(card == done.card, "the folder has the card that is returned")
     require(done.card.data == told["data"], "the card has the content hashes of the data")
@@ -203,7 +203,7 @@ def _check_result(trainer: Trainer, done: TrainedModel, told: Mapping[str, Any])
     )
 
 
-def _check_estimate(trainer: Trainer, train: Exam, done: TrainedModel) -> None:
+def _check_estimate(trainer: Trainer[Any], train: Exam, done: TrainedModel) -> None:
     found = trainer.estimate(train)
     require(0 < found.n_questions <= len(train), "an estimate counts the questions")
     require(found.seconds is None or found.seconds > 0, "an estimate takes time or gives None")

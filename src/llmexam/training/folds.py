@@ -45,7 +45,7 @@ class Folds:
 
 
 def train_folds(
-    make_trainer: Callable[[int], Trainer],
+    make_trainer: Callable[[int], Trainer[Exam]],
     exam: Exam,
     n_folds: int,
     folder: Path,

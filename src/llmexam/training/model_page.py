@@ -14,7 +14,16 @@ _TASKS = {
     "cross-encoder": ("text-ranking", "sentence-transformers"),
     "multiple-choice": ("multiple-choice", "transformers"),
 }
-_LIMITS = (
+_TITLES = {"recoverer": "A recoverer of prompts"}
+_LIMITS = {
+    "recoverer": (
+        "It answers every pair of texts with one prompt, and cannot tell that no prompt would "
+        "have led from one text to the other.",
+        "Prompts unlike those it was trained on are recovered worse: grade it on prompts, and "
+        "on a source, that it has not seen.",
+    )
+}
+_LIMITS_OF_EXAMS = (
     "It ranks the options of a question; it cannot tell that no option is right.",
     "It was trained with evidence retrieved as described above; other evidence may "
     "give other results.",
@@ -37,13 +46,17 @@ def model_page(card: ModelCard, notes: Sequence[str] = ()) -> str:
     if "/" in card.base_model and not card.base_model.startswith((".", "/", "~")):
         front["base_model"] = card.base_model
     lines = ["---", yaml.safe_dump(front, sort_keys=True).strip(), "---", ""]
-    lines += [f"# A {card.family} model for multiple-choice exams", ""]
+    title = _TITLES.get(card.family, f"A {card.family} model for multiple-choice exams")
+    lines += [f"# {title}", ""]
     base = f"Fine-tuned from `{card.base_model}` (weights `{card.base_weights_hash[:12]}`)"
     lines += [f"{base} with llmexam.", ""]
-    lines += [*_section("Results", card.metrics), *_section("Evidence", card.evidence.model_dump())]
+    lines += [*_section("Results", card.metrics)]
+    if card.family != "recoverer":
+        lines += _section("Evidence", card.evidence.model_dump())
     lines += [*_section("Data (content hashes)", card.data), *_section("Encoding", card.encoding)]
     lines += [*_section("Training", card.training), *_section("Versions", card.versions)]
-    lines += ["## Limits", "", *(f"- {text}" for text in (*_LIMITS, *notes)), ""]
+    limits = _LIMITS.get(card.family, _LIMITS_OF_EXAMS)
+    lines += ["## Limits", "", *(f"- {text}" for text in (*limits, *notes)), ""]
     if card.command:
         lines += ["## Command", "", "```", card.command, "```", ""]
     return "\n".join(lines)

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
-from llmexam.exam.exam import Exam
 from llmexam.exam.scores import ScoreMatrix
 from llmexam.lm.models.card import ModelCard
 from llmexam.settings.base import Settings
@@ -53,11 +52,11 @@ class Estimate:
     """Estimated cost of a training.
 
     Attributes:
-        n_questions: Questions of one epoch.
+        n_questions: Questions of one epoch, or other items.
         n_tokens: Tokens of one epoch, without padding.
         n_steps: Updates of the weights.
-        n_truncated: Questions whose evidence is cut.
-        share_cut: Share of the evidence's tokens that is cut.
+        n_truncated: Questions whose evidence is cut, or rewrites with a text that is.
+        share_cut: Share of the evidence's tokens that is cut, or of the texts of rewrites.
         seconds: Predicted time of all steps, gradings apart; None where it is not known.
         peak_mb: Predicted peak memory, in MB (10^6 bytes).
         details: Further lines to print: label and value.
@@ -73,7 +72,27 @@ class Estimate:
     details: dict[str, str] = field(default_factory=dict)
 
 
-class Trainer(Protocol):
+class TrainingItems(Protocol):
+    """Items to train on, such as the questions of an exam.
+
+    Attributes:
+        source: The file they come from.
+        content_hash: Hash of what the items say.
+    """
+
+    @property
+    def source(self) -> str: ...  # noqa: D102 - described above
+
+    @property
+    def content_hash(self) -> str: ...  # noqa: D102 - described above
+
+    def __len__(self) -> int: ...
+
+
+ItemsT = TypeVar("ItemsT", contravariant=True)
+
+
+class Trainer(Protocol[ItemsT]):
     """Interface of trainers, created from settings of `settings_class`.
 
     `card` says what is known before: base model, evidence, data, command. `fit` completes it.
@@ -83,8 +102,8 @@ class Trainer(Protocol):
 
     def fit(
         self,
-        train: Exam,
-        dev: Exam | None,
+        train: ItemsT,
+        dev: ItemsT | None,
         folder: Path,
         *,
         card: dict[str, Any],
@@ -94,8 +113,8 @@ class Trainer(Protocol):
         """Train, and leave the best weights in `folder`.
 
         Args:
-            train: Questions with answers and evidence.
-            dev: Questions that choose the best step and stop early, or None.
+            train: The items, with what is to be learned: answers and evidence, or prompts.
+            dev: Items that choose the best step and stop early, or None.
             folder: Where the model goes; `folder/checkpoints` holds what a resume needs.
             card: Fields of `ModelCard` that the caller knows.
             tracker: Experiment tracker that receives every point of the curve.
@@ -112,7 +131,7 @@ class Trainer(Protocol):
         """
         ...
 
-    def estimate(self, train: Exam) -> Estimate:
+    def estimate(self, train: ItemsT) -> Estimate:
         """Return what training would take, from the data and a few timed steps."""
         ...
 
@@ -122,6 +141,6 @@ class TrainerClass(Protocol):
 
     settings_class: type[Settings]
 
-    def __call__(self, settings: Any) -> Trainer:
+    def __call__(self, settings: Any) -> Trainer[Any]:
         """Create a trainer."""
         ...

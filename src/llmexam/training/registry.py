@@ -1,11 +1,11 @@
-"""Registry of trainers by family: a solver, or `reranker`."""
+"""Registry of trainers by family: a solver, `reranker`, or `recoverer`."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib import import_module
-from typing import Any
+from typing import Any, Literal
 
 from llmexam.errors import MissingDependencyError, SettingsError, nearest
 from llmexam.settings.base import Settings
@@ -19,10 +19,12 @@ class TrainerEntry:
     Attributes:
         target: The trainer, which imports what it trains with.
         settings: Its settings, which import neither torch nor lightgbm.
+        task: The task whose items it is trained on.
     """
 
     target: str
     settings: str
+    task: Literal["multiple-choice", "prompt-recovery"] = "multiple-choice"
 
 
 _TRAINERS = {
@@ -41,6 +43,11 @@ _TRAINERS = {
     "multiple-choice": TrainerEntry(
         "llmexam.training.multiple_choice.trainer:MultipleChoiceTrainer",
         "llmexam.training.multiple_choice.settings:MultipleChoiceTrainingSettings",
+    ),
+    "recoverer": TrainerEntry(
+        "llmexam.training.recoverer.trainer:RecovererTrainer",
+        "llmexam.training.recoverer.settings:RecovererTrainingSettings",
+        task="prompt-recovery",
     ),
     "reranker": TrainerEntry(
         "llmexam.training.reranker.trainer:RerankerTrainer",
@@ -66,6 +73,15 @@ def training_settings(family: str) -> type[Settings]:
     """
     found: type[Settings] = _load(_entry(family).settings)
     return found
+
+
+def trained_task(family: str) -> str:
+    """Return the name of the task whose items a family is trained on.
+
+    Raises:
+        SettingsError: There is no such family.
+    """
+    return _entry(family).task
 
 
 def trainer_class(family: str) -> TrainerClass:
@@ -100,7 +116,7 @@ def _load(target: str) -> Any:
     return getattr(import_module(module), attribute)
 
 
-def create_trainer(family: str, values: Mapping[str, Any] | Settings | None = None) -> Trainer:
+def create_trainer(family: str, values: Mapping[str, Any] | Settings | None = None) -> Trainer[Any]:
     """Make a trainer from the family's name and its settings, by key or of the family's own class.
 
     Raises:

@@ -13,14 +13,15 @@ from llmexam.solvers.registry import create_solver
 from llmexam.testing import check_resume
 from llmexam.tracking.tracker import NoTracker
 from llmexam.training.causal_lm.binary_head import load_with_head, score_every_token
-from llmexam.training.causal_lm.estimate import estimate, find_shape
+from llmexam.training.causal_lm.estimate import estimate
 from llmexam.training.causal_lm.examples import ExampleMaker, Examples
 from llmexam.training.causal_lm.grading import DevScorer
 from llmexam.training.causal_lm.loop import DecoderTrainer
-from llmexam.training.causal_lm.memory import memory, model_shape, n_trained
 from llmexam.training.causal_lm.model import load_trainee
 from llmexam.training.causal_lm.objective import head_logits, total_loss
 from llmexam.training.causal_lm.rows import collate
+from llmexam.training.decoders.cost import find_shape
+from llmexam.training.decoders.memory import memory, model_shape, n_trained
 from llmexam.training.registry import create_trainer
 
 

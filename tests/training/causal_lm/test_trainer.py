@@ -337,4 +337,4 @@ def test_dev_chooses_the_best_step(tmp_path, make_exam, settings_for):
     graded = {p.step: p.values["dev_map_at_3"] for p in found.curve if "dev_map_at_3" in p.values}
     assert set(graded) == {2, 4}
     assert graded[found.best_step] == max(graded.values())
-    np.testing.assert_array_equal(found.dev_scores.values, scorer.score().values)
+    np.testing.assert_array_equal(found.dev.scores.values, scorer.score().values)

@@ -14,6 +14,7 @@ _BUILT_IN = {
     "copy": f"{_HERE}.baselines:Copy",
     "constant": f"{_HERE}.baselines:Constant",
     "few-shot-lm": f"{_HERE}.prompted:FewShotLm",
+    "fine-tuned": f"{_HERE}.fine_tuned:FineTunedLm",
     "mean-prompt": f"{_HERE}.mean_prompt:MeanPrompt",
     "nearest-neighbours": f"{_HERE}.neighbours:NearestNeighbours",
     "regressor": f"{_HERE}.regressor:Regressor",

@@ -26,12 +26,12 @@ from llmexam.training.base.checkpoints import (
     mark_complete,
     read_callback_values,
 )
-from llmexam.training.base.dev_set import DevSet
+from llmexam.training.base.dev_set import LOSS, DevItems, Graded
 from llmexam.training.base.processes import is_first_process, wait_for_all
 from llmexam.training.base.random_state import undisturbed
 from llmexam.training.base.weights import Average, BestWeights
 from llmexam.training.curve_file import CURVE_FILE, read_curve_file
-from llmexam.training.dev_metric import PREFIX, dev_metric
+from llmexam.training.dev_metric import PREFIX
 from llmexam.training.protocol import CurvePoint
 from llmexam.training.settings import TrainingSettings
 
@@ -147,13 +147,13 @@ class AverageKeeper(transformers.TrainerCallback):
 
 
 class DevGrading(transformers.TrainerCallback, ExportableState):
-    """Evaluates the dev questions during training, keeps the best weights, and stops early.
+    """Evaluates the dev items during training, keeps the best weights, and stops early.
 
-    The best step has the best value of the primary metric; ties go to the lowest loss. Evaluation
+    The best step has the best value of their metric; ties go to the lowest loss. Evaluation
     preserves the random state of the training. One process evaluates and broadcasts the result.
 
     Args:
-        dev: The dev questions, with functions for their scores and loss.
+        dev: The dev items.
         settings: `evaluate_every` and `patience`.
         best: Store of the best weights.
         recorder: Receives the metric, such as `dev_map_at_3`, and `dev_loss`.
@@ -168,7 +168,7 @@ class DevGrading(transformers.TrainerCallback, ExportableState):
 
     def __init__(
         self,
-        dev: DevSet,
+        dev: DevItems,
         settings: TrainingSettings,
         *,
         best: BestWeights,
@@ -182,7 +182,6 @@ class DevGrading(transformers.TrainerCallback, ExportableState):
         self._recorder = recorder
         self._folder = folder
         self._average = average
-        self._metric = dev_metric()
         self.best_step = 0
         self.best_value: float | None = None
         self.best_loss = math.inf
@@ -236,15 +235,16 @@ class DevGrading(transformers.TrainerCallback, ExportableState):
             self._best.prune({*steps, self.best_step})
 
     def grade(self, step: int) -> None:
-        """Evaluate the dev questions after a step, once per step."""
+        """Evaluate the dev items after a step, once per step."""
         if step == self.graded_step:
             return
         self.graded_step = step
         with self._average.applied() if self._average else nullcontext(), undisturbed():
-            graded = list(self._graded()) if is_first_process() else [0.0, 0.0]
-            found, loss = broadcast_object_list(graded)
-            metric = self._metric
-            self._recorder.add(step, {f"{PREFIX}{metric.name}": found, "dev_loss": loss})
+            values = self._values(self._dev.grade()) if is_first_process() else {}
+            (values,) = broadcast_object_list([values])
+            metric = self._dev.metric
+            found, loss = values[f"{PREFIX}{metric.name}"], values[LOSS]
+            self._recorder.add(step, values)
             sign = 1.0 if metric.higher_is_better else -1.0
             best = -math.inf if self.best_value is None else sign * self.best_value
             if (sign * found, -loss) > (best, -self.best_loss):
@@ -257,10 +257,10 @@ class DevGrading(transformers.TrainerCallback, ExportableState):
         patience = self._settings.patience
         self.stopped = patience is not None and self.n_worse >= patience
 
-    def _graded(self) -> tuple[float, float]:
-        scores, exam = self._dev.score(), self._dev.exam
-        value = float(self._metric.values(exam, scores.ranking).mean())
-        return value, self._dev.loss(scores, exam)
+    def _values(self, graded: Graded) -> dict[str, float]:
+        """Return the values by name, the metric first."""
+        further = {f"{PREFIX}{name}": value for name, value in graded.further.items()}
+        return {f"{PREFIX}{self._dev.metric.name}": graded.value, LOSS: graded.loss, **further}
 
 
 class CheckpointMark(transformers.TrainerCallback):

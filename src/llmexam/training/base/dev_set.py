@@ -1,15 +1,20 @@
-"""The dev questions of a training, with their scores and loss."""
+"""The dev items of a training: what chooses the best step."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Literal
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Literal, Protocol
 
 import numpy as np
 
+from llmexam.evaluation.metrics.ranked import RankMetric
 from llmexam.exam.exam import Exam
 from llmexam.exam.scores import ScoreMatrix
+from llmexam.training.dev_metric import PREFIX, DevMetric, dev_metric
+
+LOSS = f"{PREFIX}loss"
+"""The loss of the dev items in curves and cards."""
 
 DevLoss = Callable[[ScoreMatrix, Exam], float]
 
@@ -36,15 +41,55 @@ def dev_loss(objective: Literal["softmax", "binary"]) -> DevLoss:
 
 
 @dataclass(frozen=True, slots=True)
+class Graded:
+    """Grades of the dev items under the current weights.
+
+    Attributes:
+        value: Value of the metric that chooses the best step.
+        loss: Loss without label smoothing, which decides between equal values.
+        further: Other values by name, for curve and card.
+        scores: Scores of the options, where the items are questions.
+    """
+
+    value: float
+    loss: float
+    further: Mapping[str, float] = field(default_factory=dict)
+    scores: ScoreMatrix | None = None
+
+
+class DevItems(Protocol):
+    """The items that select the best step.
+
+    Attributes:
+        metric: The metric that does.
+    """
+
+    @property
+    def metric(self) -> DevMetric: ...  # noqa: D102 - described above
+
+    def grade(self) -> Graded:
+        """Return their grades under the current weights."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
 class DevSet:
-    """The questions that select the best step.
+    """The questions that select the best step; see `DevItems`.
 
     Attributes:
         exam: The questions, with answers.
         score: Returns their scores under the current weights.
         loss: Returns the loss of scores.
+        metric: The metric that selects.
     """
 
     exam: Exam
     score: Callable[[], ScoreMatrix]
     loss: DevLoss = choice_loss
+    metric: RankMetric = field(default_factory=dev_metric)
+
+    def grade(self) -> Graded:
+        """Return the primary metric and the loss of the questions' scores."""
+        scores = self.score()
+        value = float(self.metric.values(self.exam, scores.ranking).mean())
+        return Graded(value, self.loss(scores, self.exam), scores=scores)

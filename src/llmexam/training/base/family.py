@@ -13,22 +13,22 @@ import transformers
 
 from llmexam.errors import MissingDependencyError
 from llmexam.exam.exam import Exam
-from llmexam.exam.scores import ScoreMatrix
 from llmexam.lm.models.card import ModelCard
 from llmexam.lm.models.loading import ModelFolder
 from llmexam.tracking.tracker import Tracker
 from llmexam.training.base.arguments import training_device, training_precision
-from llmexam.training.base.dev_set import DevSet
+from llmexam.training.base.dev_set import DevItems, Graded
 from llmexam.training.base.loop import run_training
 from llmexam.training.base.processes import is_first_process
 from llmexam.training.base.random_state import undisturbed
-from llmexam.training.dev_metric import dev_values
+from llmexam.training.dev_metric import PREFIX
 from llmexam.training.preflight import require_trainable
-from llmexam.training.protocol import Estimate, TrainedModel
+from llmexam.training.protocol import Estimate, TrainedModel, TrainingItems
 from llmexam.training.settings import TrainingSettings
 from llmexam.training.trained_model import read_trained_model, write_trained_model
 
 AnyTraining = TypeVar("AnyTraining", bound=TrainingSettings)
+AnyItems = TypeVar("AnyItems", bound=TrainingItems)
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,8 +40,8 @@ class Prepared:
         source: The initial weights.
         card: Fields of `ModelCard` set by the family.
         save: Writes the trained model into a folder.
-        dev: The dev questions, or None.
-        grade_before: Whether to score the dev questions also before training; pointless with a
+        dev: The dev items, or None.
+        grade_before: Whether to grade the dev items also before training; pointless with a
             new head, which is at chance.
         merge: Merges adapters into the weights after training.
         measure: Returns further metrics of the current weights, for the card.
@@ -53,7 +53,7 @@ class Prepared:
     source: ModelFolder
     card: Mapping[str, Any]
     save: Callable[[Path], None]
-    dev: DevSet | None = None
+    dev: DevItems | None = None
     grade_before: bool = True
     merge: Callable[[], None] = lambda: None
     measure: Callable[[], dict[str, float]] = field(default=dict)
@@ -61,22 +61,30 @@ class Prepared:
     notes: tuple[str, ...] = ()
 
 
-class GradientTrainer(ABC, Generic[AnyTraining]):
+class GradientTrainer(ABC, Generic[AnyTraining, AnyItems]):
     """Base class of gradient trainers; see `protocol.Trainer`."""
 
     settings_class: ClassVar[type[TrainingSettings]]
-    needs_answers: ClassVar[bool] = True
-    """Whether every question must have an answer."""
 
     def __init__(self, settings: AnyTraining) -> None:
         self.settings = settings
 
     @abstractmethod
-    def prepare(self, train: Exam, dev: Exam | None, folder: Path, *, resume: bool) -> Prepared:
+    def require_usable(self, items: AnyItems) -> None:
+        """Check that items can be trained on, or select the best step.
+
+        Raises:
+            ExamError: They cannot.
+        """
+
+    @abstractmethod
+    def prepare(
+        self, train: AnyItems, dev: AnyItems | None, folder: Path, *, resume: bool
+    ) -> Prepared:
         """Return model, data, loss and card fields of a training."""
 
     @abstractmethod
-    def estimate(self, train: Exam) -> Estimate:
+    def estimate(self, train: AnyItems) -> Estimate:
         """Return an estimate of the training's cost, from the data and a few timed steps."""
 
     def check_machine(self) -> None:
@@ -92,8 +100,8 @@ class GradientTrainer(ABC, Generic[AnyTraining]):
 
     def fit(
         self,
-        train: Exam,
-        dev: Exam | None,
+        train: AnyItems,
+        dev: AnyItems | None,
         folder: Path,
         *,
         card: dict[str, Any],
@@ -106,22 +114,22 @@ class GradientTrainer(ABC, Generic[AnyTraining]):
         """
         if resume and (done := read_trained_model(folder)) is not None:
             return done
-        for exam in (train, dev):
-            if exam is not None and self.needs_answers:
-                require_trainable(exam)
+        for items in (train, dev):
+            if items is not None:
+                self.require_usable(items)
         settings = self.settings
         transformers.set_seed(settings.seed)
         made = self.prepare(train, dev, folder, resume=resume)
         before: dict[str, float] = {}
         if is_first_process():
             with undisturbed():
-                scores = made.dev.score() if made.dev and made.grade_before else None
-                before = _figures(made, scores)
+                graded = made.dev.grade() if made.dev and made.grade_before else None
+                before = _figures(made, graded)
         trained = run_training(
             made.trainer, folder, settings, tracker=tracker, dev=made.dev, resume=resume
         )
         made.merge()
-        after = _figures(made, trained.dev_scores) if is_first_process() else {}
+        after = _figures(made, trained.dev) if is_first_process() else {}
         training = settings.model_dump(mode="json")
         known = {
             "base_model": settings.model,
@@ -138,14 +146,27 @@ class GradientTrainer(ABC, Generic[AnyTraining]):
             tokenizer=made.tokenizer,
             curve=trained.curve,
             best_step=trained.best_step,
-            dev_scores=trained.dev_scores,
+            dev_scores=trained.dev.scores if trained.dev else None,
             notes=made.notes,
         )
 
 
-def _figures(made: Prepared, scores: ScoreMatrix | None) -> dict[str, float]:
-    """Return the primary metric of dev scores, and the family's further metrics."""
+class QuestionTrainer(GradientTrainer[AnyTraining, Exam]):
+    """Base class of gradient trainers whose items are multiple-choice questions."""
+
+    needs_answers: ClassVar[bool] = True
+    """Whether every question must have an answer."""
+
+    def require_usable(self, items: Exam) -> None:
+        """Check that there are questions, all with answers if they are needed."""
+        if self.needs_answers:
+            require_trainable(items)
+
+
+def _figures(made: Prepared, graded: Graded | None) -> dict[str, float]:
+    """Return the metric of the dev items, and the family's further metrics."""
     found: dict[str, float] = {}
-    if made.dev is not None and scores is not None:
-        found = dev_values(made.dev.exam, scores)
+    if made.dev is not None and graded is not None:
+        found = {f"{PREFIX}{made.dev.metric.name}": graded.value}
+        found |= {f"{PREFIX}{name}": value for name, value in graded.further.items()}
     return {**found, **made.measure()}

@@ -10,7 +10,6 @@ from typing import Any
 import transformers
 from transformers.trainer_callback import PrinterCallback
 
-from llmexam.exam.scores import ScoreMatrix
 from llmexam.tracking.tracker import Tracker
 from llmexam.training.base.callbacks import (
     AverageKeeper,
@@ -19,7 +18,7 @@ from llmexam.training.base.callbacks import (
     DevGrading,
 )
 from llmexam.training.base.checkpoints import BEST_FOLDER, CHECKPOINT_FOLDER, newest_checkpoint
-from llmexam.training.base.dev_set import DevSet
+from llmexam.training.base.dev_set import DevItems, Graded
 from llmexam.training.base.processes import is_first_process, wait_for_all
 from llmexam.training.base.progress import ProgressBar
 from llmexam.training.base.random_state import undisturbed
@@ -36,13 +35,13 @@ class Trained:
     Attributes:
         curve: The training curve, by step.
         best_step: The step of the model's weights.
-        dev_scores: Dev scores of these weights; None without dev questions.
+        dev: Grades of the dev items under these weights; None without dev items.
         stopped_early: Whether early stopping ended it.
     """
 
     curve: tuple[CurvePoint, ...]
     best_step: int
-    dev_scores: ScoreMatrix | None
+    dev: Graded | None
     stopped_early: bool
 
 
@@ -52,12 +51,12 @@ def run_training(
     settings: TrainingSettings,
     *,
     tracker: Tracker,
-    dev: DevSet | None = None,
+    dev: DevItems | None = None,
     resume: bool = True,
 ) -> Trained:
     """Train until the end, resuming from the newest complete checkpoint if there is one.
 
-    Afterwards the model has the best weights by the dev questions; without dev questions the
+    Afterwards the model has the best weights by the dev items; without them the
     moving average, or the last weights. Checkpoints and best weights stay on disk, because the
     process may be killed before its result is written; `write_trained_model` deletes them.
 
@@ -66,7 +65,7 @@ def run_training(
         folder: The training folder.
         settings: Training settings.
         tracker: Receives every point of the curve.
-        dev: Dev questions to evaluate during training, or None.
+        dev: Dev items to evaluate during training, or None.
         resume: Resume from a checkpoint; otherwise existing checkpoints are deleted.
 
     Raises:
@@ -122,7 +121,7 @@ def _result(
     last_step: int,
     recorder: CurveRecorder,
     grading: DevGrading | None,
-    dev: DevSet | None,
+    dev: DevItems | None,
     best: BestWeights,
     average: Average | None,
 ) -> Trained:
@@ -133,8 +132,8 @@ def _result(
         return Trained(recorder.curve, last_step, None, False)
     best.load(grading.best_step)
     with undisturbed():
-        scores = dev.score() if is_first_process() else None
-    return Trained(recorder.curve, grading.best_step, scores, grading.stopped)
+        graded = dev.grade() if is_first_process() else None
+    return Trained(recorder.curve, grading.best_step, graded, grading.stopped)
 
 
 def _forget(folder: Path) -> None:

@@ -16,7 +16,7 @@ from llmexam.lm.models.loading import resolve_model
 from llmexam.solvers.bi_encoder.encoding import closed_book_texts
 from llmexam.solvers.bi_encoder.solver import BiEncoderSettings, BiEncoderSolver
 from llmexam.training.base.dev_set import DevSet
-from llmexam.training.base.family import GradientTrainer, Prepared
+from llmexam.training.base.family import Prepared, QuestionTrainer
 from llmexam.training.base.lora import apply_lora, merge_lora
 from llmexam.training.bi_encoder.estimate import estimate
 from llmexam.training.bi_encoder.model import load_model, make_trainer
@@ -25,7 +25,7 @@ from llmexam.training.bi_encoder.settings import BiEncoderTrainingSettings
 from llmexam.training.protocol import Estimate
 
 
-class BiEncoderTrainer(GradientTrainer[BiEncoderTrainingSettings]):
+class BiEncoderTrainer(QuestionTrainer[BiEncoderTrainingSettings]):
     """Trains a bi-encoder on prompts, right options and wrong ones.
 
     The result loads as `model` of solver `bi-encoder` and of a dense index, and with

@@ -1,9 +1,9 @@
-"""The decoder to train: all weights, or adapters over frozen, possibly quantised weights."""
+"""The decoder to train for solver `causal-lm`, and whether its answers can share a row."""
 
 from __future__ import annotations
 
-import warnings
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -11,20 +11,17 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from llmexam.errors import MissingDependencyError, SettingsError
+from llmexam.errors import SettingsError
 from llmexam.lm.decoder import (
     Continuation,
     ends_in_binary_head,
-    keep_products_plain,
     plain_answers,
     read_weights,
-    rounding_config,
     tolerance,
     whole_text,
 )
-from llmexam.lm.models.loading import ModelFolder, load_tokenizer, require_packages, resolve_model
-from llmexam.training.base.arguments import training_device, training_precision
-from llmexam.training.base.optimiser import freeze, set_dropout
+from llmexam.lm.models.loading import ModelFolder, load_tokenizer, resolve_model
+from llmexam.training.base.optimiser import set_dropout
 from llmexam.training.causal_lm.binary_head import (
     load_with_head,
     require_objective,
@@ -35,41 +32,31 @@ from llmexam.training.causal_lm.examples import Example, Part
 from llmexam.training.causal_lm.objective import head_logits, log_probs
 from llmexam.training.causal_lm.rows import collate
 from llmexam.training.causal_lm.settings import CausalLmTrainingSettings
-from llmexam.training.settings import LoraSettings
+from llmexam.training.decoders import model as base
+from llmexam.training.decoders.adapters import save_merged
+from llmexam.training.decoders.model import (
+    adapt_or_freeze,
+    arithmetic_dtype,
+    check_decoder_settings,
+    load_weights,
+    longest_input,
+    padding_id,
+)
 
-ADAPTER_FOLDER = "adapter"
 _TRUNK, _BRANCHES = 6, (3, 2, 4)
 
 
 @dataclass(frozen=True, slots=True)
-class Trainee:
+class Trainee(base.Trainee):
     """The model at the start of a training.
 
     Attributes:
-        source: The initial weights.
-        tokenizer: The tokenizer.
-        model: The decoder as passed to the Trainer, wrapped by adapters if there are any.
         shares: Whether answers of a question can share a row under a tree mask.
         boolean_mask: Whether that mask is boolean; otherwise it is additive.
-        pad_id: Token id to pad with.
     """
 
-    source: ModelFolder
-    tokenizer: Any
-    model: Any
     shares: bool
     boolean_mask: bool
-    pad_id: int
-
-    @property
-    def decoder(self) -> Any:
-        """The transformers model without the wrapper of adapters."""
-        return self.model.get_base_model() if hasattr(self.model, "peft_config") else self.model
-
-    @property
-    def longest(self) -> int | None:
-        """Context length in tokens; None without a limit."""
-        return longest_input(self.decoder.config)
 
 
 def load_trainee(settings: CausalLmTrainingSettings) -> Trainee:
@@ -84,20 +71,17 @@ def load_trainee(settings: CausalLmTrainingSettings) -> Trainee:
     source = resolve_model(settings.model)
     require_objective(source, settings)
     tokenizer = load_tokenizer(source)
-    model = load_weights(source, settings)
-    if settings.objective == "binary-head":
+    binary = settings.objective == "binary-head"
+    read = partial(_read, source, binary_head=binary, seed=settings.seed)
+    model = load_weights(settings, weights_dtype(settings), read)
+    if binary:
         set_padding(model, tokenizer)
         score_every_token(model)
     set_dropout(model, settings.dropout)
     boolean = model.config._attn_implementation == "sdpa"
     shares = settings.objective != "answer" and _shares(model, settings, boolean=boolean)
-    if settings.lora is not None:
-        model = add_adapters(model, settings.lora, quantised=settings.quantise is not None)
-    else:
-        freeze(model, settings)
-    pads = (tokenizer.pad_token_id, tokenizer.eos_token_id, 0)
-    pad_id = next(token for token in pads if token is not None)
-    return Trainee(source, tokenizer, model, shares, boolean, pad_id)
+    model = adapt_or_freeze(model, settings)
+    return Trainee(source, tokenizer, model, padding_id(tokenizer), shares, boolean)
 
 
 def check_settings(settings: CausalLmTrainingSettings) -> None:
@@ -106,17 +90,7 @@ def check_settings(settings: CausalLmTrainingSettings) -> None:
     Raises:
         SettingsError: Settings are incompatible.
     """
-    if settings.quantise is not None and settings.lora is None:
-        raise SettingsError(
-            "quantized weights cannot be trained without adapters",
-            field="quantise",
-            hint="Set `lora` as well (QLoRA)",
-        )
-    if settings.lora is not None and (settings.freeze_layers or settings.freeze_embeddings):
-        raise SettingsError(
-            "cannot be combined with `lora`, which freezes all weights already",
-            field="freeze_layers",
-        )
+    check_decoder_settings(settings)
     if settings.objective == "answer" and settings.label_smoothing:
         raise SettingsError(
             "label smoothing is not supported by objective 'answer'",
@@ -130,72 +104,9 @@ def weights_dtype(settings: CausalLmTrainingSettings) -> torch.dtype:
     Trained weights have 32 bits; frozen weights, and those with 32-bit copies in DeepSpeed, have
     the training precision.
     """
-    device = training_device(settings.device)
-    precision = training_precision(settings.precision, device)
     if settings.lora is None and settings.deepspeed is None:
         return torch.float32
-    return {"bf16": torch.bfloat16, "fp16": torch.float16}.get(precision, torch.float32)
-
-
-def load_weights(source: ModelFolder, settings: CausalLmTrainingSettings) -> Any:
-    """Return the transformers model of a folder.
-
-    Raises:
-        ModelError: It is not a causal language model, lacks weights, or its files are damaged.
-        MissingDependencyError: bitsandbytes is needed and not installed.
-    """
-    options: dict[str, Any] = {}
-    dtype = weights_dtype(settings)
-    if settings.quantise is not None:
-        require_packages(f"quantise '{settings.quantise}'", "bitsandbytes")
-        options["quantization_config"] = rounding_config(settings.quantise, dtype, twice=True)
-        options["device_map"] = {"": training_device(settings.device)}
-    binary = settings.objective == "binary-head"
-    model = _read(source, binary_head=binary, seed=settings.seed, dtype=dtype, **options)
-    if settings.quantise is not None:
-        keep_products_plain(model)
-    return model
-
-
-def add_adapters(model: Any, lora: LoraSettings, *, quantised: bool) -> Any:
-    """Return a model wrapped with adapters, with all other weights frozen.
-
-    Raises:
-        MissingDependencyError: peft is not installed.
-        SettingsError: No linear layer has one of the names.
-    """
-    try:
-        from peft import LoraConfig, get_peft_model, prepare_model_for_kbit_training
-    except ModuleNotFoundError:
-        raise MissingDependencyError("training with adapters", "peft", "train") from None
-    if quantised:
-        # Gradient checkpointing is enabled by the Trainer.
-        prepare: Any = prepare_model_for_kbit_training
-        model = prepare(model, use_gradient_checkpointing=False)
-    targets = lora.targets if isinstance(lora.targets, str) else list(lora.targets)
-    config = LoraConfig(
-        r=lora.r,
-        lora_alpha=lora.alpha,  # type: ignore[arg-type]  # any number will do
-        lora_dropout=lora.dropout,
-        target_modules=targets,
-        # A binary head is fully trained, in addition to the adapters.
-        task_type="SEQ_CLS" if ends_in_binary_head(model) else "CAUSAL_LM",
-    )
-    try:
-        with warnings.catch_warnings():
-            # Names that transformers 6 drops.
-            warnings.simplefilter("ignore", FutureWarning)
-            adapted = get_peft_model(model, config)
-    except ValueError as error:
-        text = str(error).splitlines()[0][:200]
-        raise SettingsError(
-            f"adapters cannot be added to this model: {text}", field="lora.targets"
-        ) from None
-    for parameter in adapted.parameters():
-        if parameter.requires_grad:
-            # Adapters already have 32 bits; a head has the type of the weights.
-            parameter.data = parameter.data.float()
-    return adapted
+    return arithmetic_dtype(settings)
 
 
 def save_trained(trainee: Trainee, folder: Path) -> None:
@@ -203,51 +114,21 @@ def save_trained(trainee: Trainee, folder: Path) -> None:
 
     Adapters are merged into the unquantised base weights, and also stored in `adapter/`.
     """
-    model = merged(trainee, folder / ADAPTER_FOLDER)
-    model.to(stored_dtype(trainee.source))
-    model.save_pretrained(folder)
-
-
-def merged(trainee: Trainee, adapter: Path) -> Any:
-    """Write the adapters into a folder, and return the model with adapters merged."""
-    if not hasattr(trainee.model, "peft_config"):
-        return trainee.model
-    trainee.model.save_pretrained(str(adapter))
-    # peft writes an empty model page.
-    (adapter / "README.md").unlink(missing_ok=True)
-    rounded = getattr(trainee.decoder, "quantization_method", None) is not None
-    # In a narrower type than on disk, small updates would be lost in rounding.
-    if not rounded and trainee.decoder.dtype == stored_dtype(trainee.source):
-        return trainee.model.merge_and_unload()
-    from peft import PeftModel
-
     binary = ends_in_binary_head(trainee.decoder)
-    whole = _read(trainee.source, binary_head=binary, seed=0, dtype=torch.float32)
-    if binary:
-        set_padding(whole, trainee.tokenizer)
-    with warnings.catch_warnings():
-        # Names that transformers 6 drops.
-        warnings.simplefilter("ignore", FutureWarning)
-        return PeftModel.from_pretrained(whole, str(adapter)).merge_and_unload()
 
+    def read_whole() -> Any:
+        whole = _read(trainee.source, binary_head=binary, seed=0, dtype=torch.float32)
+        if binary:
+            set_padding(whole, trainee.tokenizer)
+        return whole
 
-def stored_dtype(source: ModelFolder) -> torch.dtype:
-    """Return the type of a model's weights on disk; float32 if the config has none."""
-    config = source.read_json("config.json") or {}
-    name = config.get("dtype") or config.get("torch_dtype") or "float32"
-    found = getattr(torch, str(name), None)
-    return found if isinstance(found, torch.dtype) else torch.float32
+    save_merged(trainee.model, trainee.source, folder, read_whole)
 
 
 def _read(source: ModelFolder, *, binary_head: bool, seed: int, **options: Any) -> Any:
     if binary_head:
         return load_with_head(source, seed=seed, **options)
     return read_weights(source, binary_head=False, **options)
-
-
-def longest_input(config: Any) -> int | None:
-    """Return a decoder's context length in tokens; None without a limit."""
-    return getattr(config.get_text_config(), "max_position_embeddings", None)
 
 
 @torch.no_grad()

@@ -7,8 +7,8 @@ from typing import Literal
 from pydantic import Field
 
 from llmexam.settings.base import Settings
-from llmexam.settings.kinds import JsonOrName, ModelRef, TemplateRef
-from llmexam.training.settings import TrainingSettings
+from llmexam.settings.kinds import JsonOrName, TemplateRef
+from llmexam.training.decoders.settings import DecoderTrainingSettings
 
 Objective = Literal["answer", "option-likelihood", "binary", "binary-head"]
 
@@ -37,13 +37,9 @@ class PromptSettings(Settings):
     )
 
 
-class CausalLmTrainingSettings(TrainingSettings):
+class CausalLmTrainingSettings(DecoderTrainingSettings):
     """Settings of training family `causal-lm`."""
 
-    model: ModelRef = Field(
-        min_length=1,
-        description="model to start from: a local folder, or a Hugging Face model name",
-    )
     encoding: PromptSettings = Field(
         PromptSettings(), description="how a question is turned into a prompt"
     )
@@ -62,10 +58,6 @@ class CausalLmTrainingSettings(TrainingSettings):
         "kept",
         description="order of the options in each epoch; `shuffled` draws a new one, and the "
         "answer's letter changes with it",
-    )
-    quantise: Literal["int8", "nf4"] | None = Field(
-        None,
-        description="quantization of the frozen weights under `lora` (QLoRA: arXiv 2305.14314)",
     )
     deepspeed: JsonOrName | None = Field(
         None,

@@ -7,7 +7,7 @@ from pathlib import Path
 from llmexam.exam.exam import Exam
 from llmexam.lm.models.loading import require_packages
 from llmexam.training.base.dev_set import DevSet
-from llmexam.training.base.family import GradientTrainer, Prepared
+from llmexam.training.base.family import Prepared, QuestionTrainer
 from llmexam.training.causal_lm.deepspeed import deepspeed_config
 from llmexam.training.causal_lm.estimate import estimate
 from llmexam.training.causal_lm.examples import ExampleMaker, Examples
@@ -17,15 +17,15 @@ from llmexam.training.causal_lm.model import (
     check_settings,
     load_trainee,
     save_trained,
-    stored_dtype,
 )
 from llmexam.training.causal_lm.settings import CausalLmTrainingSettings
 from llmexam.training.causal_lm.template import training_template
+from llmexam.training.decoders.adapters import stored_dtype
 from llmexam.training.preflight import require_trainable
 from llmexam.training.protocol import Estimate
 
 
-class CausalLmTrainer(GradientTrainer[CausalLmTrainingSettings]):
+class CausalLmTrainer(QuestionTrainer[CausalLmTrainingSettings]):
     """Fine-tunes a decoder, whole or by adapters.
 
     The result loads as `model` of solver `causal-lm`.

@@ -10,7 +10,7 @@ from llmexam.lm.readers.text_pairs import TextPair
 from llmexam.solvers.cross_encoder.encoding import CrossEncoderEncoding
 from llmexam.solvers.readers.encoding import option_pairs
 from llmexam.training.base.dev_set import DevSet
-from llmexam.training.base.family import GradientTrainer, Prepared
+from llmexam.training.base.family import Prepared, QuestionTrainer
 from llmexam.training.base.trainee import Trainee
 from llmexam.training.cross_encoder.settings import CrossEncoderTrainingSettings
 from llmexam.training.pairs.estimate import estimate
@@ -20,7 +20,7 @@ from llmexam.training.preflight import require_trainable
 from llmexam.training.protocol import Estimate
 
 
-class CrossEncoderTrainer(GradientTrainer[CrossEncoderTrainingSettings]):
+class CrossEncoderTrainer(QuestionTrainer[CrossEncoderTrainingSettings]):
     """Trains an encoder to score each option jointly with prompt and evidence.
 
     The result loads as `model` of solver `cross-encoder`; with `head: native` also with

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from llmexam.exam.exam import Exam
 from llmexam.training.base.dev_set import DevSet, dev_loss
-from llmexam.training.base.family import GradientTrainer, Prepared
+from llmexam.training.base.family import Prepared, QuestionTrainer
 from llmexam.training.base.lora import merge_lora
 from llmexam.training.multiple_choice.data import ChoiceData
 from llmexam.training.multiple_choice.estimate import estimate
@@ -18,7 +18,7 @@ from llmexam.training.preflight import require_trainable
 from llmexam.training.protocol import Estimate
 
 
-class MultipleChoiceTrainer(GradientTrainer[MultipleChoiceTrainingSettings]):
+class MultipleChoiceTrainer(QuestionTrainer[MultipleChoiceTrainingSettings]):
     """Trains an encoder to score each option, read with its evidence.
 
     The result loads as `model` of solver `multiple-choice`.

@@ -11,7 +11,7 @@ from llmexam.evidence.judgements import Judgements, read_qrels
 from llmexam.evidence.reranker import FAMILY, rerank_pairs
 from llmexam.exam.exam import Exam
 from llmexam.exam.question import Passage, Question
-from llmexam.training.base.family import GradientTrainer, Prepared
+from llmexam.training.base.family import Prepared, QuestionTrainer
 from llmexam.training.base.trainee import Trainee
 from llmexam.training.negatives import (
     SortedPassages,
@@ -27,7 +27,7 @@ from llmexam.training.protocol import Estimate
 from llmexam.training.reranker.settings import RerankerTrainingSettings
 
 
-class RerankerTrainer(GradientTrainer[RerankerTrainingSettings]):
+class RerankerTrainer(QuestionTrainer[RerankerTrainingSettings]):
     """Trains a cross-encoder to put helpful passages first.
 
     Each training question needs passages, best those that retrieval finds for it: `k` of the

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 import numpy as np
 
@@ -18,6 +18,7 @@ from llmexam.exam.parsers import read_exam
 from llmexam.exam.question import Question
 from llmexam.exam.splits import split_exam
 from llmexam.lm.models.card import EvidenceOrigin
+from llmexam.report.content import Items
 from llmexam.retrieval.gather import (
     evidence_origin,
     gather_evidence,
@@ -31,13 +32,15 @@ from llmexam.training.preflight import Checked, check_training_exam
 from llmexam.training.settings import TrainingSettings
 from llmexam.workflows.train.recipe import ExamFile, Recipe
 
+ItemsT = TypeVar("ItemsT", bound=Items)
+
 
 @dataclass(frozen=True)
-class TrainingExams:
+class TrainingExams(Generic[ItemsT]):
     """What is trained on, what chooses, and what is graded, all with evidence.
 
     Attributes:
-        train: The questions to train on.
+        train: The questions to train on, or other items.
         dev: Those that choose the best step; None where there are none.
         report: Exams by name that are graded when all is done.
         origin: How the evidence was found.
@@ -45,22 +48,22 @@ class TrainingExams:
         sources: What a report says of where the evidence came from.
     """
 
-    train: Exam
-    dev: Exam | None
-    report: dict[str, Exam]
+    train: ItemsT
+    dev: ItemsT | None
+    report: dict[str, ItemsT]
     origin: EvidenceOrigin
     findings: tuple[Finding, ...]
     sources: dict[str, str]
 
     @property
-    def graded(self) -> dict[str, Exam]:
+    def graded(self) -> dict[str, ItemsT]:
         """All exams that are graded by name, dev first."""
         return ({"dev": self.dev} if self.dev is not None else {}) | self.report
 
 
 def prepare_splits(
     recipes: Sequence[Recipe], stages: Executor, folder: Path
-) -> tuple[TrainingExams, ...]:
+) -> tuple[TrainingExams[Exam], ...]:
     """Return the exams of recipes that differ in their split only; evidence is found once for all.
 
     Args:

@@ -51,7 +51,7 @@ def _compared(recipe: Recipe) -> dict[str, Any]:
     return flatten(dump_key(change_references(recipe, lambda value, kind: ""), without=_EXAMS))
 
 
-def training_key(recipe: Recipe, exams: TrainingExams) -> str:
+def training_key(recipe: Recipe, exams: TrainingExams[Any]) -> str:
     """Return what identifies a training: its settings and weights, and what its exams say."""
     told = dump_key(recipe.model_copy(update={"settings": keyed(recipe.settings)}), without=_EXAMS)
     told["exams"] = {

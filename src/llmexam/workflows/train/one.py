@@ -43,10 +43,11 @@ from llmexam.workflows.train.key import training_key
 from llmexam.workflows.train.processes import Crew
 from llmexam.workflows.train.recipe import Recipe, recipe_yaml
 from llmexam.workflows.train.results import (
-    METRIC,
     card_metrics,
     grade_exams,
     grade_scores,
+    metric_of,
+    noun_of,
     score_after,
     score_before,
     serving_settings,
@@ -68,7 +69,7 @@ class OneTraining:
     """
 
     recipe: Recipe
-    exams: TrainingExams
+    exams: TrainingExams[Any]
     folder: Path
     command: str
     split: str = ""
@@ -153,7 +154,8 @@ def _train_and_grade(one: OneTraining, stages: Executor) -> dict[str, Any]:
         "family": recipe.family,
         "command": one.command,
         "n_train": len(exams.train),
-        "metric": METRIC.model_dump(mode="json"),
+        "noun": noun_of(recipe),
+        "metric": metric_of(recipe).model_dump(mode="json"),
         "exams": grades,
         "out_of_fold": _grade_folds(recipe, exams, folds, folder),
         "findings": [{**asdict(one), "rows": list(one.rows)} for one in findings],
@@ -179,7 +181,7 @@ def _train_and_grade(one: OneTraining, stages: Executor) -> dict[str, Any]:
 
 
 def _curve_findings(
-    recipe: Recipe, exams: TrainingExams, trained: Mapping[str, TrainedModel]
+    recipe: Recipe, exams: TrainingExams[Any], trained: Mapping[str, TrainedModel]
 ) -> list[Finding]:
     """Return what the losses tell of a softmax over options that are all there.
 
@@ -256,7 +258,7 @@ def _fit(one: OneTraining, name: str, settings: Settings, card: dict[str, Any]) 
 
 
 def _grade_folds(
-    recipe: Recipe, exams: TrainingExams, scores: ScoreMatrix | None, folder: Path
+    recipe: Recipe, exams: TrainingExams[Any], scores: ScoreMatrix | None, folder: Path
 ) -> dict[str, Any] | None:
     if scores is None:
         return None

@@ -13,9 +13,9 @@ from llmexam.stages.stage import Executor
 from llmexam.storage.locking import lock_folder
 from llmexam.training.preflight import check_evidence_cut
 from llmexam.training.protocol import Estimate
-from llmexam.training.registry import create_trainer, training_settings
+from llmexam.training.registry import create_trainer, trained_task, training_settings
 from llmexam.training.settings import TrainingSettings
-from llmexam.workflows.train.exams import prepare_splits
+from llmexam.workflows.train.exams import TrainingExams, prepare_splits
 from llmexam.workflows.train.folder import (
     forget_training,
     is_finished,
@@ -25,6 +25,8 @@ from llmexam.workflows.train.key import require_same_recipe
 from llmexam.workflows.train.one import OneTraining, follow_training, run_training
 from llmexam.workflows.train.processes import Crew
 from llmexam.workflows.train.recipe import Recipe, read_recipe
+from llmexam.workflows.train.results import noun_of
+from llmexam.workflows.train.rewrites import prepare_rewrites
 from llmexam.workflows.train.splits import train_splits
 
 Announce = Callable[[str, int, int | None], None]
@@ -54,12 +56,14 @@ class DryRun:
         n_trainings: How many there would be: seeds, folds and splits.
         n_graded: Questions of each exam that is graded.
         findings: What a person should know before.
+        noun: What one item is called.
     """
 
     estimate: Estimate
     n_trainings: int
     n_graded: dict[str, int]
     findings: tuple[Finding, ...]
+    noun: str = "question"
 
     def as_dict(self) -> dict[str, Any]:
         """Return values that JSON can hold."""
@@ -136,7 +140,11 @@ def _trainings(
 ) -> tuple[OneTraining, ...]:
     """Return the training of a recipe, or one for each of its splits."""
     parts = recipe.splits or {"": recipe}
-    prepared = prepare_splits(list(parts.values()), stages, folder)
+    prepared: tuple[TrainingExams[Any], ...]
+    if trained_task(recipe.family) == "prompt-recovery":
+        prepared = prepare_rewrites(list(parts.values()), stages)
+    else:
+        prepared = prepare_splits(list(parts.values()), stages, folder)
     return tuple(
         OneTraining(part, exams, folder / split, command, split)
         for (split, part), exams in zip(parts.items(), prepared, strict=True)
@@ -172,10 +180,16 @@ def dry_run(
         exams = _trainings(checked, path, "", stages)[0].exams
         trainer = create_trainer(checked.family, checked.runs[0][1])
         estimate = stages.time("time a few steps", lambda: trainer.estimate(exams.train))
-    cut = check_evidence_cut(estimate.share_cut, estimate.n_truncated, estimate.n_questions)
+    # Long texts of rewrites are cut on purpose: their first tokens show what was done to them.
+    cut = _evidence_cut(estimate) if noun_of(checked) == "question" else None
     return DryRun(
         estimate,
         len(checked.runs) * max(len(checked.split_seeds), 1) + (checked.folds or 0),
         {name: len(exam) for name, exam in exams.graded.items()},
         (*exams.findings, *((cut,) if cut else ())),
+        noun=noun_of(checked),
     )
+
+
+def _evidence_cut(estimate: Estimate) -> Finding | None:
+    return check_evidence_cut(estimate.share_cut, estimate.n_truncated, estimate.n_questions)

@@ -17,7 +17,7 @@ from llmexam.settings.kinds import NotInKey, SampleOrPath
 from llmexam.settings.walk import resolve_references
 from llmexam.settings.yaml_file import merge_changes, read_yaml_file
 from llmexam.tracking.settings import TrackingSettings
-from llmexam.training.registry import training_settings
+from llmexam.training.registry import trained_task, training_settings
 
 _PARTS = ("train", "dev", "test")
 
@@ -32,7 +32,9 @@ class ExamFile(Settings):
     )
     format: str | None = Field(None, description="format of the file; auto-detected by default")
     n_questions: int | None = Field(
-        None, ge=1, description="number of questions to sample with `split_seed`; all by default"
+        None,
+        ge=1,
+        description="number of questions or rewrites to sample with `split_seed`; all by default",
     )
 
     @property
@@ -46,7 +48,8 @@ class Recipe(Settings):
 
     title: Annotated[str, NotInKey()] = Field("", description="title of the results")
     family: str = Field(
-        description="training family: the solver that the model is for, or `reranker`"
+        description="training family: the solver that the model is for, `reranker`, or "
+        "`recoverer` for prompt recovery"
     )
     train: OneOrMany[ExamFile] = Field(min_length=1, description="exam files to train on")
     dev: ExamFile | None = Field(
@@ -133,6 +136,8 @@ class Recipe(Settings):
                 "answers no questions. Evaluate it with a run that uses it for its "
                 "evidence"
             )
+        if trained_task(self.family) == "prompt-recovery":
+            self._check_rewrites()
         if self.split_seeds:
             self._check_splits()
         if len(set(self.seeds)) < len(self.seeds):
@@ -144,6 +149,21 @@ class Recipe(Settings):
         if "seed" in self.settings.model_fields_set and self.seeds:
             raise ValueError("`seeds` is set, and `seed` in `settings` as well. Remove one of them")
         return self
+
+    def _check_rewrites(self) -> None:
+        for name in ("folds", "report_on", "split_seeds"):
+            if getattr(self, name):
+                raise ValueError(
+                    f"`{name}` is not supported for family '{self.family}'. Grade the model with "
+                    "a run of task prompt-recovery"
+                )
+        if "test" in (self.split or {}):
+            raise ValueError(
+                f"`split` of family '{self.family}' has no test part. Grade the model with a run "
+                "of task prompt-recovery"
+            )
+        if self.evidence != EvidencePlan():
+            raise ValueError(f"family '{self.family}' reads no evidence. Remove `evidence`")
 
     def _check_splits(self) -> None:
         if "test" not in (self.split or {}):

@@ -14,18 +14,37 @@ from llmexam.evaluation.compare import compare_results
 from llmexam.evaluation.evaluate import evaluate_scores
 from llmexam.evaluation.metrics.metric import describe
 from llmexam.evaluation.metrics.registry import choice_metrics
-from llmexam.evaluation.results import MetricResult
+from llmexam.evaluation.results import MetricInfo, MetricResult
 from llmexam.exam.exam import Exam
 from llmexam.exam.scores import ScoreMatrix
 from llmexam.solvers.registry import create_solver
 from llmexam.training.folds import score_with
 from llmexam.training.ranker.settings import RankerTrainingSettings
+from llmexam.training.registry import trained_task
 from llmexam.training.settings import TrainingSettings
 from llmexam.workflows.train.recipe import Recipe
 
 K = 3
 METRIC = describe(choice_metrics(K)[0])
-"""The primary metric of trainings."""
+"""The primary metric of trainings on questions."""
+_PROMPT_LOSS = MetricInfo(
+    name="loss",
+    label="loss",
+    explanation="The mean cross-entropy of a token of the true prompt, in nats; it selects the "
+    "best step. A run with the recoverer fine-tuned grades the prompts that the model writes.",
+    higher_is_better=False,
+    bounds=(0.0, None),
+)
+
+
+def metric_of(recipe: Recipe) -> MetricInfo:
+    """Return the metric that selects the best step of a training."""
+    return _PROMPT_LOSS if trained_task(recipe.family) == "prompt-recovery" else METRIC
+
+
+def noun_of(recipe: Recipe) -> str:
+    """Return what one training item is called."""
+    return "row" if trained_task(recipe.family) == "prompt-recovery" else "question"
 
 
 def score_before(recipe: Recipe, exams: Mapping[str, Exam]) -> dict[str, ScoreMatrix]:

@@ -10,8 +10,9 @@ widths of gated layers and without attention scores, which fused kernels do not 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import torch
 
@@ -23,7 +24,7 @@ from llmexam.lm.decoder import (
     require_binary_head,
 )
 from llmexam.lm.models.loading import ModelFolder
-from llmexam.training.causal_lm.settings import CausalLmTrainingSettings
+from llmexam.training.decoders.settings import DecoderTrainingSettings
 
 # Bytes per parameter.
 _NF4 = 0.5 + 0.127 / 8  # double quantisation: QLoRA (arXiv 2305.14314), section 3
@@ -40,7 +41,7 @@ class Shape:
     Attributes:
         n_weights: Parameters; tied ones count once.
         n_linear: Parameters of linear layers without the head, which are adapted or quantised.
-        sides: Sum of inputs and outputs over those layers: parameters of LoRA with rank 1.
+        sides: Sum of inputs and outputs over the adapted ones: parameters of LoRA with rank 1.
         n_layers: Number of layers.
         hidden: Hidden size.
         key_value: Width of keys, and of values.
@@ -78,12 +79,18 @@ class Memory:
         return held + self.activations + self.logits
 
 
-def model_shape(folder: ModelFolder, *, binary_head: bool = False) -> Shape:
+def model_shape(
+    folder: ModelFolder,
+    *,
+    binary_head: bool = False,
+    targets: Sequence[str] | Literal["all-linear"] = "all-linear",
+) -> Shape:
     """Return the dimensions of a model from its config, without loading weights.
 
     Args:
         folder: The model.
         binary_head: Whether it is trained with a binary head instead of the language-model head.
+        targets: Names of the linear layers that get adapters.
 
     Raises:
         ModelError: It is not a causal language model that transformers supports.
@@ -106,18 +113,23 @@ def model_shape(folder: ModelFolder, *, binary_head: bool = False) -> Shape:
         require_binary_head(model, folder)
     text_config = config.get_text_config()
     head = model.get_submodule(HEAD_NAME) if binary_head else model.get_output_embeddings()
-    linear = [
-        module.weight.shape
-        for module in model.modules()
+    linear = {
+        name: module.weight.shape
+        for name, module in model.named_modules()
         if type(module).__name__ in ("Linear", "Conv1D") and module is not head
+    }
+    adapted = [
+        shape
+        for name, shape in linear.items()
+        if targets == "all-linear" or name in targets or name.split(".")[-1] in targets
     ]
     n_heads = text_config.num_attention_heads
     n_kv = getattr(text_config, "num_key_value_heads", None) or n_heads
     dim = getattr(text_config, "head_dim", None) or text_config.hidden_size // n_heads
     return Shape(
         n_weights=sum(p.numel() for p in model.parameters()),
-        n_linear=sum(a * b for a, b in linear),
-        sides=sum(a + b for a, b in linear),
+        n_linear=sum(a * b for a, b in linear.values()),
+        sides=sum(a + b for a, b in adapted),
         n_layers=text_config.num_hidden_layers,
         hidden=text_config.hidden_size,
         key_value=n_kv * dim,
@@ -127,7 +139,7 @@ def model_shape(folder: ModelFolder, *, binary_head: bool = False) -> Shape:
     )
 
 
-def n_trained(shape: Shape, settings: CausalLmTrainingSettings) -> int:
+def n_trained(shape: Shape, settings: DecoderTrainingSettings) -> int:
     """Return the number of trained parameters: all, or adapters plus a binary head."""
     if settings.lora is None:
         return shape.n_weights
@@ -136,7 +148,7 @@ def n_trained(shape: Shape, settings: CausalLmTrainingSettings) -> int:
 
 def memory(
     shape: Shape,
-    settings: CausalLmTrainingSettings,
+    settings: DecoderTrainingSettings,
     *,
     n_tokens: int,
     n_logits: int,
@@ -183,7 +195,7 @@ def memory(
 
 
 def _activations(
-    shape: Shape, settings: CausalLmTrainingSettings, n_tokens: int, size: int
+    shape: Shape, settings: DecoderTrainingSettings, n_tokens: int, size: int
 ) -> float:
     """Return the bytes of activations stored for the backward pass.
 

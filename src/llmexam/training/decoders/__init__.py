@@ -1,0 +1,1 @@
+"""What families share that fine-tune decoders: settings, loading, adapters, memory and cost."""

@@ -1,0 +1,1 @@
+"""Fine-tune decoders for recoverer `fine-tuned`."""

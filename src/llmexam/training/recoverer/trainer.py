@@ -1,0 +1,96 @@
+"""Fine-tune a decoder to recover prompts."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from llmexam.errors import ExamError
+from llmexam.lm.models.loading import require_packages
+from llmexam.recovery.recoverers.fine_tuned import FAMILY
+from llmexam.recovery.rewrites import RewriteExam
+from llmexam.training.base.family import GradientTrainer, Prepared
+from llmexam.training.decoders.adapters import stored_dtype
+from llmexam.training.protocol import Estimate
+from llmexam.training.recoverer.estimate import estimate, padding_of
+from llmexam.training.recoverer.examples import Examples
+from llmexam.training.recoverer.grading import DevRewrites
+from llmexam.training.recoverer.loop import PromptTrainer
+from llmexam.training.recoverer.model import check_settings, load_trainee, save_trained
+from llmexam.training.recoverer.settings import RecovererTrainingSettings
+
+
+class RecovererTrainer(GradientTrainer[RecovererTrainingSettings, RewriteExam]):
+    """Fine-tunes a decoder on rewrites with known prompts, whole or by adapters.
+
+    The result loads as `model` of recoverer `fine-tuned`.
+
+    Raises:
+        ExamError: The prompt of a row is not known.
+        ModelError: The weights cannot be found or used.
+        SettingsError: A setting does not fit the model, the machine or another setting.
+    """
+
+    settings_class = RecovererTrainingSettings
+
+    def check_machine(self) -> None:
+        """Check combinations of settings, and that needed packages are installed."""
+        super().check_machine()
+        check_settings(self.settings)
+        if self.settings.quantise is not None:
+            require_packages(f"quantise '{self.settings.quantise}'", "bitsandbytes")
+
+    def require_usable(self, items: RewriteExam) -> None:
+        """Check that there are rows, all with known prompts."""
+        if not len(items):
+            raise ExamError("there are no training rows", file=items.source or None)
+        _ = items.prompts
+
+    def prepare(
+        self, train: RewriteExam, dev: RewriteExam | None, folder: Path, *, resume: bool
+    ) -> Prepared:
+        """Return the decoder, the examples, and the grading of dev rows."""
+        settings = self.settings
+        trainee = load_trainee(settings)
+        examples = Examples(train, settings, trainee.tokenizer, trainee.longest)
+        trainer = PromptTrainer(trainee, examples, settings, folder)
+        graded = None
+        if dev is not None:
+            graded = DevRewrites(dev, trainee, settings, trainer.compute_loss_context_manager)
+        return Prepared(
+            trainer,
+            trainee.source,
+            card={
+                "family": FAMILY,
+                "encoding": settings.prompting.model_dump(mode="json"),
+            },
+            save=lambda place: save_trained(trainee, place),
+            dev=graded,
+            tokenizer=trainee.tokenizer,
+            notes=_notes(examples, settings, str(stored_dtype(trainee.source))),
+        )
+
+    def estimate(self, train: RewriteExam) -> Estimate:
+        """Return an estimate of the training's cost, from the data and the model's dimensions."""
+        self.require_usable(train)
+        return estimate(train, self.settings)
+
+
+def _notes(examples: Examples, settings: RecovererTrainingSettings, stored: str) -> tuple[str, ...]:
+    n = len(examples)
+    notes = [f"{padding_of(examples, settings):.1%} of the computed tokens are padding"]
+    if n_cut := int((examples.texts_cut > 0).sum()):
+        limit = settings.prompting.max_text_tokens
+        notes.append(f"a text of {n_cut} of {n} training rows was cut to {limit} tokens")
+    if n_cut := examples.n_prompts_cut:
+        limit = settings.max_prompt_tokens
+        notes.append(f"the prompt of {n_cut} of {n} training rows was cut to {limit} tokens")
+    if stored != "torch.float32":
+        notes.append(
+            f"weights are saved as {stored.removeprefix('torch.')}, the type of the base model"
+        )
+    if settings.quantise is not None:
+        notes.append(
+            "the adapters were trained and evaluated on weights quantized to "
+            f"{settings.quantise}, and merged into the original weights"
+        )
+    return tuple(notes)
