@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass, fields
 
+from llmexam.solvers.served.endpoint import EndpointSettings
 from llmexam.solvers.served.replies import Reply
 from llmexam.solvers.served.requests import Request
-from llmexam.solvers.served.settings import ServedSettings
 
 _MILLION = 1e6
 
@@ -27,6 +27,8 @@ class Usage:
             has an estimate.
         n_lenient: Answers that were parsed leniently.
         n_unread: Answers without any letter: all options tie.
+        n_refused: Requests that the endpoint rejected, where a solver goes on without them.
+        n_fallback: Rows that got a fixed answer, because there was none that could be used.
     """
 
     n_requests: int = 0
@@ -39,6 +41,8 @@ class Usage:
     n_uncounted: int = 0
     n_lenient: int = 0
     n_unread: int = 0
+    n_refused: int = 0
+    n_fallback: int = 0
 
     def since(self, earlier: Usage) -> Usage:
         """Return the usage since an earlier one."""
@@ -51,7 +55,7 @@ class Usage:
 
     def __str__(self) -> str:
         """Return the usage as text; empty without requests and cached answers."""
-        if not self.n_requests + self.n_kept:
+        if not self.n_requests + self.n_kept + self.n_refused:
             return ""
         parts = [
             f"{self.n_requests:,} answers requested",
@@ -66,6 +70,8 @@ class Usage:
             (self.n_uncounted, "answers without a token count"),
             (self.n_lenient, "answers parsed leniently"),
             (self.n_unread, "answers that could not be parsed"),
+            (self.n_refused, "requests rejected by the endpoint"),
+            (self.n_fallback, "rows answered with the fallback"),
         ):
             if n:
                 parts.append(f"{n:,} {what}")
@@ -83,7 +89,7 @@ class Meter:
         latencies: Seconds per received answer.
     """
 
-    def __init__(self, settings: ServedSettings) -> None:
+    def __init__(self, settings: EndpointSettings) -> None:
         self._settings = settings
         self._reserved = 0.0
         self._n_under_way = 0
