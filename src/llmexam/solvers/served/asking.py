@@ -278,7 +278,7 @@ class Asker:
             self._fail(error)
             return
         if not usage.n_refused:
-            _LOG.warning("%s", error.message)
+            _LOG.warning("going on without answers that the endpoint refuses: %s", error.message)
         usage.n_refused += 1
         self._known[request.key] = Reply(text="", refusal=error.message)
         self._tell.add(1)

@@ -101,7 +101,7 @@ class Meter:
         """Return whether the budget allows a request in addition to pending ones."""
         limit = self._settings.max_cost
         spent = self.usage.cost + self.usage.kept_cost + self._reserved
-        return limit is None or spent + self._estimate(request) <= limit
+        return limit is None or spent + self.estimate(request) <= limit
 
     @property
     def is_idle(self) -> bool:
@@ -110,7 +110,7 @@ class Meter:
 
     def reserve(self, request: Request) -> float:
         """Reserve the maximum cost of a pending request, and return it."""
-        amount = self._estimate(request)
+        amount = self.estimate(request)
         self._reserved += amount
         self._n_under_way += 1
         return amount
@@ -138,15 +138,17 @@ class Meter:
     def cost_of(self, request: Request, reply: Reply) -> float:
         """Return the price of an answer's tokens, estimated if the endpoint did not count them."""
         if reply.prompt_tokens is None:
-            return self._estimate(request)
-        return self._price(reply.prompt_tokens, reply.completion_tokens or 0)
+            return self.estimate(request)
+        return self.price(reply.prompt_tokens, reply.completion_tokens or 0)
 
-    def _estimate(self, request: Request) -> float:
+    def estimate(self, request: Request) -> float:
+        """Return the price of an answer of the greatest length; rather too high than too low."""
         answered = request.body.get(self._settings.max_tokens_name) or 0
         # Token counts depend on language and vocabulary: assume at least the highest price so far.
-        return max(self._dearest, self._price(request.likely_tokens, int(answered)))
+        return max(self._dearest, self.price(request.likely_tokens, int(answered)))
 
-    def _price(self, n_sent: int, n_answered: int) -> float:
+    def price(self, n_sent: int, n_answered: int) -> float:
+        """Return the price of tokens that were sent and answered."""
         settings = self._settings
         price = n_sent * settings.prompt_price + n_answered * settings.completion_price
         return price / _MILLION
