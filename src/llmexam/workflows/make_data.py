@@ -119,7 +119,15 @@ def _prepare(
 
 
 def _maker(values: Mapping[str, Any]) -> Maker:
-    settings = EndpointMakerSettings.parse(
-        values, subject="the endpoint", given_as="--set {key}={value}"
+    if "base_url" in values:
+        return EndpointMaker(
+            EndpointMakerSettings.parse(
+                values, subject="the endpoint", given_as="--set {key}={value}"
+            )
+        )
+    # Imported here, because an endpoint needs no torch.
+    from llmexam.recovery.making.local import LocalMaker, LocalMakerSettings
+
+    return LocalMaker(
+        LocalMakerSettings.parse(values, subject="the local model", given_as="--set {key}={value}")
     )
-    return EndpointMaker(settings)

@@ -16,7 +16,7 @@ from llmexam.solvers.served.cache import AnswerCache
 from llmexam.solvers.served.endpoint import EndpointSettings
 from llmexam.solvers.served.replies import Reply, without_thoughts
 from llmexam.solvers.served.requests import Request, endpoint_request
-from llmexam.solvers.served.usage import Meter, Usage
+from llmexam.solvers.served.usage import Meter
 
 
 class EndpointMakerSettings(MakingSettings, EndpointSettings):
@@ -80,9 +80,9 @@ class EndpointMaker:
             cost=sum(self._meter.estimate(one) for one in new),
         )
 
-    def used(self) -> Usage:
-        """Return the requests, tokens and cost so far."""
-        return self._meter.usage
+    def used(self) -> str:
+        """Return the requests, tokens and cost so far, as text."""
+        return str(self._meter.usage)
 
     def _request(self, pair: Pair) -> Request:
         settings = self._settings

@@ -11,7 +11,6 @@ from pydantic import Field, field_validator
 
 from llmexam.recovery.making.pairs import Pair
 from llmexam.settings.base import Settings
-from llmexam.solvers.protocol import Usage
 
 SYSTEM = (
     "You rewrite texts. Follow the instruction and answer with the rewritten text alone, without "
@@ -123,6 +122,6 @@ class Maker(Protocol):
         """Return what rewriting takes at most, without asking."""
         ...
 
-    def used(self) -> Usage:
-        """Return what was used so far beside time."""
+    def used(self) -> str:
+        """Return what was used so far beside time, as text."""
         ...

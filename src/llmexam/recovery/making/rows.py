@@ -139,7 +139,7 @@ def make_rows(drawn: Drawn, maker: Maker, *, preambles: Preambles, progress: Pro
         for pair, one in zip(drawn.pairs, judged, strict=True)
         if one.verdict == "kept"
     )
-    return MadeData(rows, _yield(drawn, made, judged), str(maker.used()))
+    return MadeData(rows, _yield(drawn, made, judged), maker.used())
 
 
 def require_suffix(path: str | Path) -> None:
