@@ -53,13 +53,23 @@ def predict(
 
     Example: llmexam recover predict test.csv --train triplets.csv --out submission.csv
     """
+    from llmexam.cli.console import plain_console
     from llmexam.cli.options import parse_fields, parse_settings
+    from llmexam.cli.progress import question_progress
     from llmexam.recovery.submission import submission_text, write_submission
     from llmexam.workflows.recover import load_rewrites, recover_prompts
 
     rows = load_rewrites(exam, parse_fields(field or []))
     known = load_rewrites(train) if train else None
-    found = recover_prompts(rows, recoverer, parse_settings(set_ or []), train=known)
+    with question_progress(plain_console(stderr=True), f"{recoverer} recovers") as progress:
+        found = recover_prompts(
+            rows,
+            recoverer,
+            parse_settings(set_ or []),
+            train=known,
+            progress=progress,
+            tell=lambda message: typer.echo(f"{recoverer}: {message}", err=True),
+        )
     prompts = [one.text for one in found]
     if out is None:
         typer.echo(submission_text(rows.ids, prompts), nl=False)

@@ -2,7 +2,7 @@ import json
 
 import pytest
 
-from llmexam.errors import ModelError, SettingsError
+from llmexam.errors import CacheError, ModelError, SettingsError
 from llmexam.recovery.making.local import LocalMaker, LocalMakerSettings
 from llmexam.recovery.making.pairs import draw_pairs
 from llmexam.storage.answer_store import AnswerStore
@@ -56,12 +56,12 @@ def test_an_interrupted_run_ends_with_the_same_texts(make, monkeypatch):
 
     # Killed while the last texts are written: all of them are generated again.
     def fail(self, entries):
-        raise OSError("killed")
+        raise KeyboardInterrupt
 
     other = make("other")
     with monkeypatch.context() as patched:
         patched.setattr(AnswerStore, "put", fail)
-        with pytest.raises(OSError, match="killed"):
+        with pytest.raises(KeyboardInterrupt):
             other.make(PAIRS, ignore)
     assert other.forecast(PAIRS).n_cached == 0
     assert make("other").make(PAIRS, ignore) == whole
@@ -93,9 +93,12 @@ def test_data_by_a_local_model(lm_folder, files, tmp_path):
     assert json.loads(yields_path(tmp_path / "made.csv").read_text())["asked"] == 5
 
 
-def test_what_a_local_model_cannot_do_is_told(make, files, lm_folder):
+def test_what_a_local_model_cannot_do_is_told(make, files, lm_folder, tmp_path):
     with pytest.raises(ModelError, match=r"more than the model's limit of 2048"):
         make(max_new_tokens=5000).make(PAIRS, ignore)
+    (tmp_path / "file").touch()
+    with pytest.raises(CacheError, match=r"cannot write to the answer cache.*cache_dir"):
+        make("file").make(PAIRS, ignore)
     with pytest.raises(ModelError, match="not found"):
         make_data(*files, model="./none")
     with pytest.raises(SettingsError, match="Did you mean 'max_new_tokens'"):

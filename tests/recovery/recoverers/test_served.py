@@ -12,6 +12,7 @@ from llmexam.recovery.recoverers.served import ServedFewShotLm, ServedLm, prompt
 from llmexam.recovery.rewrites import Rewrite, RewriteExam
 from llmexam.tasks.prompt_recovery.answers import Training, recover
 from llmexam.testing import check_recoverer
+from llmexam.workflows.recover import recover_prompts
 
 ROW = Rewrite("1", "The cat sat.", "O the cat, it sat!")
 
@@ -179,6 +180,14 @@ def test_usage_and_budget_are_those_of_all_folds(endpoint, make, rewrites):
     assert len(found) == 6
     assert (used.n_kept, used.n_requests) == (n_before, 6 - n_before)
     assert used.cost + used.kept_cost == pytest.approx(0.66)
+
+
+def test_a_user_is_told_what_it_took(endpoint, make, rewrites, tmp_path):
+    told = []
+    settings = make().settings.model_dump()
+    found = recover_prompts(rewrites, "served-lm", settings, tell=told.append)
+    assert len(found) == 6
+    assert told == ["6 answers requested; 0 cached; 600 prompt tokens and 60 completion tokens"]
 
 
 def test_what_does_not_fit_is_refused(make, rewrites):

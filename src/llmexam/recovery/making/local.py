@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Annotated, Literal
 
 from pydantic import Field
 
+from llmexam.errors import CacheError
 from llmexam.lm.decoder import Generated, Generator, Sampling, load_decoder
 from llmexam.lm.models.loading import load_tokenizer, resolve_model
 from llmexam.recovery.making.maker import Forecast, Made, MakingSettings, Progress
 from llmexam.recovery.making.pairs import Pair
-from llmexam.recovery.turns import GEMMA_END, SEPARATOR, Turns
+from llmexam.recovery.turns import GEMMA_END, SEPARATOR, Format, Turns
 from llmexam.settings.base import OneOrMany
 from llmexam.settings.kinds import FolderReference, ModelRef, NotInKey
 from llmexam.solvers.served.replies import without_thoughts
@@ -103,14 +105,14 @@ class LocalMaker:
         self._folder = resolve_model(settings.model)
         self._tokenizer = load_tokenizer(self._folder)
         has_template = bool(getattr(self._tokenizer, "chat_template", None))
-        own = "chat" if has_template else "plain"
-        self._format: Literal["plain", "chat", "gemma"] = (
-            own if settings.format == "auto" else settings.format
-        )
+        self._format: Format = "chat" if has_template else "plain"
+        if settings.format != "auto":
+            self._format = settings.format
         self._turns = Turns(self._tokenizer, self._format)
         self._store = AnswerStore(Path(settings.cache_dir).expanduser())
         self._usage = LocalUsage()
-        self.name = Path(settings.model).name
+        folder = Path(settings.model).expanduser()
+        self.name = folder.absolute().name if folder.is_dir() else settings.model
         self.max_characters = settings.max_characters
 
     def make(self, pairs: Sequence[Pair], progress: Progress) -> list[Made]:
@@ -118,9 +120,10 @@ class LocalMaker:
 
         Raises:
             ModelError: The model cannot be loaded, or a text is too long for it.
-            OSError: The cache cannot be written to.
+            CacheError: The cache cannot be written to.
         """
-        self._store.prepare()
+        with self._writing():
+            self._store.prepare()
         generator: Generator | None = None
         made: list[Made] = []
         for start in range(0, len(pairs), _TOGETHER):
@@ -163,11 +166,24 @@ class LocalMaker:
             self._key(ids): _made(ids, texts[0]) for ids, texts in zip(new, written, strict=True)
         }
         # All or none of them, so that a resumed run has the same batches.
-        self._store.put({key: json.dumps(asdict(one)).encode() for key, one in found.items()})
+        with self._writing():
+            self._store.put({key: json.dumps(asdict(one)).encode() for key, one in found.items()})
         self._usage.n_generated += len(new)
         self._usage.prompt_tokens += sum(one.prompt_tokens for one in found.values())
         self._usage.completion_tokens += sum(one.completion_tokens for one in found.values())
         return found
+
+    @contextmanager
+    def _writing(self) -> Iterator[None]:
+        try:
+            yield
+        except OSError as error:
+            raise CacheError(
+                f"cannot write to the answer cache: {error.strerror or error}",
+                file=self._store.path.parent,
+                field="cache_dir",
+                hint="Choose a writable cache_dir",
+            ) from None
 
     def _cached(self, part: Sequence[list[int]]) -> dict[bytes, Made]:
         found = self._store.get([self._key(ids) for ids in part])
