@@ -29,6 +29,8 @@ from llmexam.evaluation.metrics import choice_metrics
 from llmexam.evidence.corpus import CorpusFormat
 from llmexam.exam.parsers.formats import FORMATS
 from llmexam.exam.writers import WRITERS
+from llmexam.recovery.making.endpoint import EndpointMakerSettings
+from llmexam.recovery.making.local import LocalMakerSettings
 from llmexam.recovery.recoverers.registry import recoverer_class, recoverer_names
 from llmexam.settings.base import Settings
 from llmexam.solvers.protocol import BaseSolver
@@ -176,6 +178,10 @@ def render_settings() -> str:
         parts.append(f"\n## Recoverer `{name}`\n\n{_first_line(kind)}\n\n")
         rows = _setting_rows(kind.settings_class)
         parts += _table(head, rows) if rows else ["No settings.\n"]
+    parts.append("\n## `recover make-data` with an endpoint\n\nWith `--base-url`.\n\n")
+    parts += _table(head, _setting_rows(EndpointMakerSettings))
+    parts.append("\n## `recover make-data` with a local model\n\n")
+    parts += _table(head, _setting_rows(LocalMakerSettings))
     return "".join(parts)
 
 
@@ -381,6 +387,10 @@ _PUBLIC: Mapping[str, Sequence[str]] = {
         "evaluate_prompts",
         "search_mean",
         "MeanPromptResult",
+        "make_data",
+        "forecast_data",
+        "MadeData",
+        "Forecast",
         "Rewrite",
         "RewriteExam",
         "Recoverer",

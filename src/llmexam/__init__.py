@@ -36,6 +36,8 @@ if TYPE_CHECKING:
     from llmexam.exam.splits import k_folds, split_exam
     from llmexam.exam.submission import read_submission, validate_submission, write_submission
     from llmexam.exam.writers import LongRow, to_long, write_exam
+    from llmexam.recovery.making.maker import Forecast
+    from llmexam.recovery.making.rows import MadeData
     from llmexam.recovery.recoverer import Recoverer, Recovery
     from llmexam.recovery.rewrites import Rewrite, RewriteExam
     from llmexam.report.content import RunContent
@@ -64,6 +66,7 @@ if TYPE_CHECKING:
     from llmexam.tasks.task import Task
     from llmexam.workflows.compare import compare
     from llmexam.workflows.evaluate import evaluate
+    from llmexam.workflows.make_data import forecast_data, make_data
     from llmexam.workflows.recover import (
         MeanPromptResult,
         evaluate_prompts,
@@ -95,11 +98,13 @@ _HOMES = {
     "Explanation": "llmexam.solvers.protocol",
     "Finding": "llmexam.exam.audit.finding",
     "FirstSolver": "llmexam.solvers.baselines.solver",
+    "Forecast": "llmexam.recovery.making.maker",
     "IndexSummary": "llmexam.retrieval.build",
     "LexicalSolver": "llmexam.solvers.lexical.solver",
     "LlmExamError": "llmexam.errors",
     "LongRow": "llmexam.exam.writers",
     "LongestSolver": "llmexam.solvers.baselines.solver",
+    "MadeData": "llmexam.recovery.making.rows",
     "MeanPromptResult": "llmexam.workflows.recover",
     "Metric": "llmexam.evaluation.metrics",
     "MetricResult": "llmexam.evaluation.results",
@@ -134,7 +139,9 @@ _HOMES = {
     "dry_run": "llmexam.workflows.train.pipeline",
     "evaluate": "llmexam.workflows.evaluate",
     "evaluate_prompts": "llmexam.workflows.recover",
+    "forecast_data": "llmexam.workflows.make_data",
     "k_folds": "llmexam.exam.splits",
+    "make_data": "llmexam.workflows.make_data",
     "map_at_k": "llmexam.evaluation.metrics",
     "read_exam": "llmexam.exam.parsers",
     "read_rewrites": "llmexam.workflows.recover:load_rewrites",
@@ -181,11 +188,13 @@ __all__ = [
     "Explanation",
     "Finding",
     "FirstSolver",
+    "Forecast",
     "IndexSummary",
     "LexicalSolver",
     "LlmExamError",
     "LongRow",
     "LongestSolver",
+    "MadeData",
     "MeanPromptResult",
     "Metric",
     "MetricResult",
@@ -221,7 +230,9 @@ __all__ = [
     "dry_run",
     "evaluate",
     "evaluate_prompts",
+    "forecast_data",
     "k_folds",
+    "make_data",
     "map_at_k",
     "read_exam",
     "read_rewrites",

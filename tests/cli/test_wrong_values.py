@@ -47,7 +47,14 @@ EXAMPLES = {
     "corpora": "corpus.jsonl",
 }
 # The same for the commands of a group.
-GROUP_EXAMPLES = {"recover": {"exam": "rewrites.csv", "submission": "prompts.csv"}}
+GROUP_EXAMPLES = {
+    "recover": {
+        "exam": "rewrites.csv",
+        "submission": "prompts.csv",
+        "texts": "rewrites.csv",
+        "prompts": "prompts.csv",
+    }
+}
 # Options without which a command is slow, or refuses for a reason of its own.
 OPTIONS = {
     "convert": ["--force", "--split", "0.5,0.5"],
@@ -57,6 +64,10 @@ OPTIONS = {
     "evaluate": ["--resamples", "100"],
     "export": ["--to", "onnx-int8", "--out", "new"],
     "index": ["--out", "new-index"],
+    "recover make-data": [
+        *("--model", "m", "--base-url", "http://127.0.0.1:9/v1", "--out", "made.csv"),
+        *("--set", "cache_dir=cache", "--dry-run"),
+    ],
     "recover predict": ["--recoverer", "copy"],
     "recover evaluate": ["--embedder", "bundled", "--resamples", "100"],
     "recover search-mean": ["--set", "n_steps=0", "--no-hold-out"],
@@ -89,7 +100,7 @@ ODD = {
 # Nothing of the sort is there to be read: these are wrong where a command reads a file.
 NOT_READABLE = {"missing/file.csv", "folder", "noise.bin", "empty", "x" * 300}
 WRITTEN = {"out", "out_weights", "submission"}
-FREE_TEXT = {("evaluate", "name"), ("search", "queries")}
+FREE_TEXT = {("evaluate", "name"), ("search", "queries"), ("recover make-data", "model")}
 
 
 @dataclass(frozen=True)

@@ -1,7 +1,7 @@
 import pytest
 
 from llmexam.recovery.bank import read_bank
-from llmexam.recovery.wording import clean_prompt, has_preamble, is_refusal
+from llmexam.recovery.wording import clean_prompt, has_preamble, is_refusal, without_preamble
 
 
 @pytest.mark.parametrize(
@@ -71,3 +71,17 @@ def test_what_is_no_refusal():
 @pytest.mark.parametrize("text", ["Sure, here is a poem:", "Here's the text", " Certainly! A"])
 def test_preambles(text):
     assert has_preamble(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "bare"),
+    [
+        ("Sure, here is the poem:\nO sea!", "O sea!"),
+        ("Of course!\n\nO sea: calm.", "O sea: calm."),
+        ("Sure! Here is it at 10:30: O sea!", "O sea!"),
+        ("Certainly, the sea is calm tonight.", None),
+        ("Sure, here is the poem:", ""),
+    ],
+)
+def test_an_opening_ends_with_a_colon_or_a_blank_line(text, bare):
+    assert without_preamble(text) == bare

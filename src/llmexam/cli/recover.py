@@ -1,15 +1,16 @@
-"""`llmexam recover`: its commands `predict`, `evaluate` and `search-mean`."""
+"""`llmexam recover`: its commands `predict`, `evaluate`, `search-mean` and `make-data`."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
 recover = typer.Typer(
     name="recover",
-    help="Recover the prompts of rewritten texts, grade them, and search for a mean prompt.",
+    help="Recover the prompts of rewritten texts, grade them, search for a mean prompt, and make "
+    "training data.",
     no_args_is_help=True,
 )
 
@@ -52,13 +53,23 @@ def predict(
 
     Example: llmexam recover predict test.csv --train triplets.csv --out submission.csv
     """
+    from llmexam.cli.console import plain_console
     from llmexam.cli.options import parse_fields, parse_settings
+    from llmexam.cli.progress import question_progress
     from llmexam.recovery.submission import submission_text, write_submission
     from llmexam.workflows.recover import load_rewrites, recover_prompts
 
     rows = load_rewrites(exam, parse_fields(field or []))
     known = load_rewrites(train) if train else None
-    found = recover_prompts(rows, recoverer, parse_settings(set_ or []), train=known)
+    with question_progress(plain_console(stderr=True), f"{recoverer} recovers") as progress:
+        found = recover_prompts(
+            rows,
+            recoverer,
+            parse_settings(set_ or []),
+            train=known,
+            progress=progress,
+            tell=lambda message: typer.echo(f"{recoverer}: {message}", err=True),
+        )
     prompts = [one.text for one in found]
     if out is None:
         typer.echo(submission_text(rows.ids, prompts), nl=False)
@@ -150,3 +161,98 @@ def search_mean(
     typer.echo(f"{found.search.n_scored:,} texts scored on {found.n_rows:,} rows")
     if found.held_out is not None:
         typer.echo(f"{found.held_out:.4f} on {found.n_held_out:,} rows with other prompts")
+
+
+@recover.command("make-data")
+def make_data(
+    texts: Annotated[
+        str,
+        typer.Argument(
+            help="CSV or JSON Lines file of texts, or of rewrites, of which the originals are "
+            "used; `bundled` for the sample."
+        ),
+    ],
+    prompts: Annotated[
+        str,
+        typer.Argument(help="CSV file with a column rewrite_prompt, or `bundled` for the sample."),
+    ],
+    model: Annotated[
+        str,
+        typer.Option(
+            help="Model that rewrites: its name at the endpoint; without --base-url a local folder "
+            "or a Hugging Face name."
+        ),
+    ],
+    out: Annotated[
+        Path,
+        typer.Option(help="Output file (.csv or .jsonl); the yield table is written beside it."),
+    ],
+    base_url: Annotated[
+        str | None, typer.Option(help="Address of an OpenAI-compatible endpoint.")
+    ] = None,
+    set_: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--set", help="Setting of the model or endpoint: --set temperature=1. Repeatable."
+        ),
+    ] = None,
+    rows: Annotated[
+        int | None,
+        typer.Option(min=1, help="Number of pairs to rewrite; one for each text by default."),
+    ] = None,
+    pairs_per_text: Annotated[
+        int | None, typer.Option(min=1, help="Number of prompts for each text, instead of --rows.")
+    ] = None,
+    text_column: Annotated[
+        str | None,
+        typer.Option(help="Column of the texts. Defaults to original_text, else text."),
+    ] = None,
+    preambles: Annotated[
+        str,
+        typer.Option(
+            help='Answers that open with "Sure, here is": strip the opening, drop them, or keep.'
+        ),
+    ] = "strip",
+    seed: Annotated[int, typer.Option(min=0, help="Random seed of pairs and sampling.")] = 0,
+    dry_run: Annotated[
+        bool,
+        typer.Option("--dry-run", help="Only show what would be asked, and the highest cost."),
+    ] = False,
+) -> None:
+    """Make training data: texts rewritten under prompts by a language model.
+
+    Example: llmexam recover make-data texts.csv prompts.csv --model gpt-x --base-url
+    https://api.example.com/v1 --set api_key_env=EXAMPLE_KEY --rows 500 --out made.csv
+    """
+    from llmexam.cli.console import plain_console
+    from llmexam.cli.interrupts import telling_of_interrupts
+    from llmexam.cli.options import parse_settings
+    from llmexam.cli.progress import question_progress
+    from llmexam.workflows.make_data import forecast_data, yields_path
+    from llmexam.workflows.make_data import make_data as make
+
+    arguments: dict[str, Any] = {
+        "model": model,
+        "base_url": base_url,
+        "settings": parse_settings(set_ or []),
+        "drawing": {
+            "n_rows": rows,
+            "pairs_per_text": pairs_per_text,
+            "seed": seed,
+            "preambles": preambles,
+        },
+        "text_column": text_column,
+        "out": out,
+    }
+    if dry_run:
+        typer.echo(str(forecast_data(texts, prompts, **arguments)))
+        return
+    with (
+        telling_of_interrupts("answers are cached; run the same command again to resume"),
+        question_progress(plain_console(stderr=True), f"{model} rewrites") as progress,
+    ):
+        made = make(texts, prompts, **arguments, progress=progress)
+    typer.echo(str(made.yields))
+    if made.usage:
+        typer.echo(f"{model}: {made.usage}", err=True)
+    typer.echo(f"wrote {out} and {yields_path(out)}", err=True)

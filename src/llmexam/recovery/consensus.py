@@ -26,6 +26,35 @@ def softmax(values: Floats, temperature: float) -> Floats:
     return weights
 
 
+def agree(answers: Sequence[str], vectors: TextVectors) -> Recovery:
+    """Return the answer with the highest mean sharpened cosine to all answers.
+
+    Args:
+        answers: Several answers for one row, at least 1; an answer that is given twice counts
+            twice.
+        vectors: The embedder of the score.
+    """
+    unique = list(dict.fromkeys(answers))
+    if len(unique) == 1:
+        return Recovery(unique[0])
+    cosines = vectors.encode(unique) @ vectors.encode(answers).T
+    return best_of(unique, sharpen(cosines).mean(axis=1).tolist(), is_expected=True)
+
+
+def best_of(texts: Sequence[str], scores: Sequence[float], *, is_expected: bool) -> Recovery:
+    """Return the text with the highest score, and all texts as candidates, best first.
+
+    Args:
+        texts: Distinct texts.
+        scores: The score of each, higher is better.
+        is_expected: Whether scores are expected sharpened cosines, and so a confidence.
+    """
+    order = np.argsort(-np.asarray(scores), kind="stable")
+    candidates = tuple(Candidate(texts[i], float(scores[i])) for i in order)
+    confidence = candidates[0].score if is_expected else float("nan")
+    return Recovery(candidates[0].text, candidates, confidence)
+
+
 class Decoder:
     """Turns probabilities of known prompts into one text.
 

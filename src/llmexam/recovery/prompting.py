@@ -8,26 +8,22 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
-from jinja2 import TemplateError
 from pydantic import Field
 
 from llmexam.errors import ModelError
+from llmexam.recovery.turns import GEMMA_END, Format, Turns
 from llmexam.settings.base import Settings
-from llmexam.solvers.prompts.wording import Message, Shot, as_messages, as_text, without_system
+from llmexam.solvers.prompts.wording import Message, Shot
 
 INSTRUCTIONS = (
     "A language model was given an original text and a prompt, and wrote the rewritten text. "
     "Answer with that prompt: one short instruction, and nothing else."
 )
-_SEPARATOR = "\n\n"
-_PLAIN_LABEL = "Prompt:"
-# Turns of Gemma's chat format (ai.google.dev/gemma/docs/core/prompt-structure); base models and
-# models made from GGUF files have no chat template that would render them.
-_GEMMA_USER = "<start_of_turn>user\n{}<end_of_turn>\n"
-_GEMMA_MODEL = "<start_of_turn>model\n"
-_GEMMA_END = "<end_of_turn>"
+PLAIN_LABEL = "Prompt:"
+_ANSWER_LABEL = "prompt:"
+_QUOTES = {('"', '"'), ("'", "'"), ("\u201c", "\u201d"), ("`", "`")}
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +44,7 @@ class Example:
 class PromptingSettings(Settings):
     """How a language model is asked for a prompt."""
 
-    format: Literal["plain", "chat", "gemma"] = Field(
+    format: Format = Field(
         "plain",
         description="plain: one text, for base models; chat: the chat template of the model's "
         "tokenizer; gemma: Gemma's turns, for Gemma models without a chat template",
@@ -75,15 +71,11 @@ class Prompter:
     """
 
     def __init__(self, tokenizer: Any, settings: PromptingSettings) -> None:
-        if settings.format == "chat" and not getattr(tokenizer, "chat_template", None):
-            raise ModelError(
-                "the model's tokenizer has no chat template",
-                hint="Set `format: plain`, or `format: gemma` for a Gemma model",
-            )
+        self._turns = Turns(tokenizer, settings.format)
         self._tokenizer = tokenizer
         self._settings = settings
         self.n_cut = 0
-        self.stop: tuple[str, ...] = {"plain": ("\n",), "gemma": (_GEMMA_END,), "chat": ()}[
+        self.stop: tuple[str, ...] = {"plain": ("\n",), "gemma": (GEMMA_END,), "chat": ()}[
             settings.format
         ]
 
@@ -103,14 +95,7 @@ class Prompter:
             for one in shots
         ]
         asked = self._question(original, rewritten)
-        text = self._render(examples, asked)
-        # A chat template contains the special tokens already.
-        ids: list[int] = self._tokenizer(
-            text, add_special_tokens=self._settings.format != "chat", return_attention_mask=False
-        )["input_ids"]
-        last = {self._tokenizer.eos_token_id, getattr(self._tokenizer, "sep_token_id", None)}
-        # Some tokenizers append an end token; it is removed, because an answer follows.
-        return ids[:-1] if len(ids) > 1 and ids[-1] in last - {None} else ids
+        return self._turns.encode(self._settings.instructions, examples, asked)
 
     def answer_ids(self, prompt: str) -> list[int]:
         """Return the token ids of an answer, with the tokens that end it: what is trained on.
@@ -120,7 +105,7 @@ class Prompter:
         """
         text = one_line(prompt)
         if self._settings.format == "gemma":
-            text += _GEMMA_END
+            text += GEMMA_END
         elif self._settings.format == "plain":
             text = f" {text}"
         else:
@@ -135,11 +120,9 @@ class Prompter:
         return ids
 
     def _question(self, original: str, rewritten: str) -> str:
-        label = _PLAIN_LABEL if self._settings.format == "plain" else ""
-        return (
-            f"Original text:\n{self._cut(original)}\n\nRewritten text:\n{self._cut(rewritten)}"
-            f"\n\n{label}"
-        ).rstrip("\n")
+        asked = question_of(self._cut(original), self._cut(rewritten))
+        is_plain = self._settings.format == "plain"
+        return f"{asked}\n\n{PLAIN_LABEL}" if is_plain else asked
 
     def _cut(self, text: str) -> str:
         limit = self._settings.max_text_tokens
@@ -154,36 +137,11 @@ class Prompter:
         end = offsets[min(limit, len(offsets)) - 1][1] if offsets else 0
         return head[:end].strip()
 
-    def _render(self, shots: Sequence[Shot], asked: str) -> str:
-        instructions = self._settings.instructions
-        if self._settings.format == "plain":
-            return as_text(instructions, shots, asked, separator=_SEPARATOR)
-        messages = as_messages(instructions, shots, asked)
-        if self._settings.format == "gemma":
-            return _as_gemma(messages)
-        return self._as_chat(messages, add_generation_prompt=True)
-
-    def _as_chat(self, messages: Sequence[Message], *, add_generation_prompt: bool) -> str:
-        try:
-            return self._apply(messages, add_generation_prompt)
-        except TemplateError as error:
-            # Some chat templates reject a system message; it then opens the first turn.
-            if messages[0]["role"] != "system":
-                raise ModelError(f"the model's chat template fails: {error}") from None
-            merged = without_system(messages, separator=_SEPARATOR)
-            return self._as_chat(merged, add_generation_prompt=add_generation_prompt)
-
-    def _apply(self, messages: Sequence[Message], add_generation_prompt: bool) -> str:
-        text: str = self._tokenizer.apply_chat_template(
-            list(messages), tokenize=False, add_generation_prompt=add_generation_prompt
-        )
-        return text
-
     def _chat_answer(self, prompt: str) -> str:
         """Return an answer as the chat template ends it."""
         opening: list[Message] = [{"role": "user", "content": "?"}]
-        asked = self._as_chat(opening, add_generation_prompt=True)
-        answered = self._as_chat(
+        asked = self._turns.as_chat(opening, add_generation_prompt=True)
+        answered = self._turns.as_chat(
             [*opening, {"role": "assistant", "content": prompt}], add_generation_prompt=False
         )
         if not answered.startswith(asked):
@@ -192,6 +150,11 @@ class Prompter:
                 hint="Set `format: plain`",
             )
         return answered[len(asked) :].rstrip("\n")
+
+
+def question_of(original: str, rewritten: str) -> str:
+    """Return the question for a prompt: both texts, each below its name."""
+    return f"Original text:\n{original}\n\nRewritten text:\n{rewritten}"
 
 
 def one_line(prompt: str) -> str:
@@ -203,13 +166,15 @@ def one_line(prompt: str) -> str:
     return " ".join(prompt.split())
 
 
-def _as_gemma(messages: Sequence[Message]) -> str:
-    if messages[0]["role"] == "system":
-        messages = without_system(messages, separator=_SEPARATOR)
-    turns = [
-        _GEMMA_USER.format(one["content"])
-        if one["role"] == "user"
-        else f"{_GEMMA_MODEL}{one['content']}{_GEMMA_END}\n"
-        for one in messages
-    ]
-    return "".join([*turns, _GEMMA_MODEL])
+def bare_answer(text: str) -> str:
+    """Return an answer as one line, without label, quotation marks and asterisks around it.
+
+    >>> bare_answer('**Prompt:** "Rewrite this."')
+    'Rewrite this.'
+    """
+    found = one_line(text).replace("**", "")
+    if found.casefold().startswith(_ANSWER_LABEL):
+        found = found[len(_ANSWER_LABEL) :].strip()
+    if len(found) > 1 and (found[0], found[-1]) in _QUOTES:
+        found = found[1:-1].strip()
+    return found

@@ -72,6 +72,8 @@ class Recoverer(ABC):
     ) -> None:
         """Learn from rows with known prompts; by default nothing is learned.
 
+        What an earlier call learned is forgotten, so that one recoverer serves all folds.
+
         Args:
             train: The rows.
             progress: Called with how many steps are done, and how many there are.

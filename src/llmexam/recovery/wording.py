@@ -32,6 +32,9 @@ _PREAMBLE = re.compile(
     r"i(?:['\u2019]d| would) be happy)\b",
     re.IGNORECASE,
 )
+# "Sure, here is the poem:" ends with a colon, or is a paragraph of its own.
+_COLON = re.compile(r"[^\n]{0,200}?:(?=\s|\Z)\s*")
+_PARAGRAPH = re.compile(r"[^\n]{0,200}\n\s*\n\s*")
 # Refusals say so at once; later in a text the same words are content.
 _OPENING = 200
 
@@ -98,6 +101,19 @@ def has_preamble(text: str) -> bool:
     (True, False)
     """
     return _PREAMBLE.match(text) is not None
+
+
+def without_preamble(text: str) -> str | None:
+    """Return a text without its opening, or None where the opening has no clear end.
+
+    >>> without_preamble("Sure! Here is the poem: The sea is calm.")
+    'The sea is calm.'
+    """
+    for form in (_COLON, _PARAGRAPH):
+        match = form.match(text)
+        if match is not None:
+            return text[match.end() :].strip()
+    return None
 
 
 def _core(word: str) -> str:

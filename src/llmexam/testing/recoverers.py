@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from llmexam.recovery.recoverer import Recoverer
-from llmexam.recovery.rewrites import RewriteExam
+from llmexam.recovery.rewrites import RewriteExam, join
 from llmexam.testing.require import require
 
 
@@ -44,10 +44,13 @@ def check_recoverer(make: Callable[[], Recoverer], train: RewriteExam, items: Re
     alone = recoverer.recover(items.subset([1]).without_prompts())
     require(alone[0].text == texts[1], "the prompt of a row does not depend on the number of rows")
     again = make()
+    if recoverer.is_fitted:
+        again.fit(join([train, items]))
     again.fit(train)
     require(
         [one.text for one in again.recover(items.without_prompts())] == texts,
-        "two recoverers with the same settings give the same prompts",
+        "two recoverers with the same settings give the same prompts, whatever one was fitted on "
+        "before",
     )
     if recoverer.is_fitted:
         unlabelled = train.without_prompts()

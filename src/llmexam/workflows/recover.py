@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -68,6 +68,7 @@ def recover_prompts(
     *,
     train: RewriteExam | None = None,
     progress: Progress = no_progress,
+    tell: Callable[[str], None] = lambda _: None,
 ) -> list[Recovery]:
     """Return the recovered prompt of each row.
 
@@ -77,6 +78,7 @@ def recover_prompts(
         settings: Its settings.
         train: Rows with known prompts, for recoverers that learn.
         progress: Called with how many rows are done, and how many there are.
+        tell: Called with what was used beside time, such as tokens and money.
 
     Raises:
         SettingsError: There is no such recoverer, a setting is wrong, or it needs `train`.
@@ -92,7 +94,9 @@ def recover_prompts(
             field="train",
             hint="Give a file of them: --train FILE",
         )
-    found, _ = recover(lambda: kind(parsed), exam, Training(train), progress)
+    found, used = recover(lambda: kind(parsed), exam, Training(train), progress)
+    if usage := str(used.used()):
+        tell(usage)
     return found
 
 

@@ -8,7 +8,7 @@ from llmexam.recovery.recoverers.registry import recoverer_class, recoverer_name
 from llmexam.testing import check_recoverer
 
 SETTINGS = {"mean-prompt": {"n_steps": 2, "n_proposals": 60}, "regressor": {"bank": "bundled"}}
-ASK_A_MODEL = {"few-shot-lm", "fine-tuned", "zero-shot-lm"}
+ASK_A_MODEL = {"few-shot-lm", "fine-tuned", "served-few-shot-lm", "served-lm", "zero-shot-lm"}
 
 
 @pytest.mark.parametrize("name", sorted(set(recoverer_names()) - ASK_A_MODEL))

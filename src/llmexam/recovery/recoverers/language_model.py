@@ -7,15 +7,15 @@ from collections.abc import Sequence
 from functools import lru_cache
 from typing import Literal, Self
 
-import numpy as np
 from pydantic import Field, model_validator
 
 from llmexam.lm.decoder import Decoder, Generated, Generator, Sampling, load_decoder
 from llmexam.lm.models.loading import resolve_model
-from llmexam.recovery.embeddings import sharpen, text_vectors
+from llmexam.recovery.consensus import agree, best_of
+from llmexam.recovery.embeddings import text_vectors
 from llmexam.recovery.metrics.lift import COMMON
-from llmexam.recovery.prompting import Example, Prompter, PromptingSettings, one_line
-from llmexam.recovery.recoverer import Candidate, Progress, Recoverer, Recovery, no_progress
+from llmexam.recovery.prompting import Example, Prompter, PromptingSettings, bare_answer
+from llmexam.recovery.recoverer import Progress, Recoverer, Recovery, no_progress
 from llmexam.recovery.rewrites import RewriteExam
 from llmexam.settings.base import Settings
 from llmexam.settings.kinds import ModelRef
@@ -23,8 +23,6 @@ from llmexam.storage.hashing import hash_json
 
 # Rows whose prompts are tokenized and generated at a time; batches are made within them.
 _ROWS = 256
-_LABEL = "prompt:"
-_QUOTES = {('"', '"'), ("'", "'"), ("\u201c", "\u201d"), ("`", "`")}
 
 
 class GenerationSettings(Settings):
@@ -143,40 +141,26 @@ class LanguageModelRecoverer(Recoverer):
 
     def _choose(self, texts: Sequence[Generated]) -> Recovery:
         answers = [answer_of(one.text) for one in texts]
-        unique = list(dict.fromkeys(answers))
-        if len(unique) == 1:
-            return Recovery(unique[0])
-        if self.settings.choose == "likelihood":
-            scores = {
-                answer: one.log_prob / len(one.tokens)
-                for answer, one in zip(answers, texts, strict=True)
-            }
-            values = [scores[answer] for answer in unique]
-        else:
-            vectors = text_vectors(self.settings.embedder)
-            all_cosines = vectors.encode(unique) @ vectors.encode(answers).T
-            values = sharpen(all_cosines).mean(axis=1).tolist()
-        order = np.argsort(-np.array(values), kind="stable")
-        candidates = tuple(Candidate(unique[i], float(values[i])) for i in order)
-        is_expected = self.settings.choose == "consensus"
-        confidence = candidates[0].score if is_expected else float("nan")
-        return Recovery(candidates[0].text, candidates, confidence)
+        if self.settings.choose == "consensus":
+            return agree(answers, text_vectors(self.settings.embedder))
+        scores = {
+            answer: one.log_prob / len(one.tokens)
+            for answer, one in zip(answers, texts, strict=True)
+        }
+        if len(scores) == 1:
+            return Recovery(answers[0])
+        return best_of(list(scores), list(scores.values()), is_expected=False)
 
 
 def answer_of(text: str) -> str:
-    """Return a model's answer as a prompt: one line, without label and quotation marks.
+    """Return a model's answer as a prompt; a blank one becomes the usual constant.
 
-    A blank answer becomes the usual constant, because a submission needs a prompt.
+    A submission needs a prompt for each row.
 
     >>> answer_of(' Prompt: "Rewrite this." ')
     'Rewrite this.'
     """
-    found = one_line(text)
-    if found.casefold().startswith(_LABEL):
-        found = found[len(_LABEL) :].strip()
-    if len(found) > 1 and (found[0], found[-1]) in _QUOTES:
-        found = found[1:-1].strip()
-    return found or COMMON[0]
+    return bare_answer(text) or COMMON[0]
 
 
 @lru_cache(maxsize=1)

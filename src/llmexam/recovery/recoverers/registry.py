@@ -18,6 +18,8 @@ _BUILT_IN = {
     "mean-prompt": f"{_HERE}.mean_prompt:MeanPrompt",
     "nearest-neighbours": f"{_HERE}.neighbours:NearestNeighbours",
     "regressor": f"{_HERE}.regressor:Regressor",
+    "served-few-shot-lm": f"{_HERE}.served:ServedFewShotLm",
+    "served-lm": f"{_HERE}.served:ServedLm",
     "zero-shot-lm": f"{_HERE}.prompted:ZeroShotLm",
 }
 

@@ -8,12 +8,12 @@ from dataclasses import dataclass
 from typing import Literal
 
 from llmexam.exam.letters import letter_of
+from llmexam.solvers.served.replies import without_thoughts
 
 _STRICT = re.compile(r"\(?([A-Z])[).]?(?:\s*[,;>\s]\s*\(?[A-Z][).]?)*\.?")
 _LETTER = re.compile(r"(?<![\w'\u2019])([A-Z])(?![\w'\u2019])")
 # "A" and "I" are also words: "A star is ...", "I think ...".
 _WORD = re.compile(r"\s+(?!(?:is|as|because|and|or|then)\b)[a-z]")
-_THOUGHT = re.compile(r"<think(?:ing)?>.*?(?:</think(?:ing)?>|\Z)", re.DOTALL)
 _FINAL = re.compile(r"\banswers?\b\W*(?:(?:is|are|would be|should be)\b\W*)?(?:option\W*)?", re.I)
 
 
@@ -55,7 +55,7 @@ def parse_answer(text: str, options: Sequence[str]) -> ParsedAnswer:
         letters = re.findall(r"[A-Z]", bare)
         if len(set(letters)) == len(letters) and all(letter in places for letter in letters):
             return ParsedAnswer(tuple(places[letter] for letter in letters), "strict")
-    said = re.sub(r"[*_`#]+", "", _THOUGHT.sub(" ", text)).strip()
+    said = re.sub(r"[*_`#]+", "", without_thoughts(text)).strip()
     order = _named_last(said, places) or _letters(said, places) or _quoted(said, options)
     return ParsedAnswer(order, "lenient" if order else "none")
 

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import asyncio
 import json
+import logging
 import os
 import socket
 import time
-from collections.abc import Coroutine, Iterator, Sequence
+from collections.abc import Callable, Coroutine, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Executor, Future, ThreadPoolExecutor, wait
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
@@ -19,10 +20,10 @@ from urllib.parse import urlsplit
 
 from llmexam.errors import EndpointError
 from llmexam.solvers.served.cache import AnswerCache
-from llmexam.solvers.served.failures import explain_failure
+from llmexam.solvers.served.endpoint import EndpointSettings
+from llmexam.solvers.served.failures import RequestRefusedError, explain_failure
 from llmexam.solvers.served.replies import Reply, read_reply
 from llmexam.solvers.served.requests import Request
-from llmexam.solvers.served.settings import ServedSettings
 from llmexam.solvers.served.usage import Meter
 
 if TYPE_CHECKING:
@@ -45,9 +46,14 @@ _PLAIN_HEADERS = {
 # Seconds that answers under way have left when a person stops the run.
 _LAST_SECONDS = 10.0
 _A_MOMENT = 0.02
+# When so many requests are rejected and none is answered, all will be.
+_MANY_REFUSED = 16
+_LOG = logging.getLogger(__name__)
+
+Progress = Callable[[int, int], None]
 
 
-def require_key(settings: ServedSettings) -> str | None:
+def require_key(settings: EndpointSettings) -> str | None:
     """Return the key for an endpoint, or None where it needs none.
 
     Raises:
@@ -67,31 +73,63 @@ def require_key(settings: ServedSettings) -> str | None:
     return key or None
 
 
+class _Told:
+    """How many requests are answered, told to whoever wants to know."""
+
+    def __init__(self, n_all: int, progress: Progress | None) -> None:
+        self.n_all = n_all
+        self._n_done = 0
+        self._progress = progress
+
+    def add(self, n: int) -> None:
+        self._n_done += n
+        if self._progress is not None:
+            self._progress(self._n_done, self.n_all)
+
+
 class Asker:
     """Asks one endpoint, and remembers what it has answered.
 
     Args:
-        settings: The solver's.
+        settings: How the endpoint is reached and asked.
         cache: Where answers are kept.
         meter: What counts them.
+        skips_refused: Whether to go on when the endpoint rejects single requests, such as those
+            that its content filter stops; their replies have a `refusal`. Otherwise that is an
+            error.
     """
 
-    def __init__(self, settings: ServedSettings, cache: AnswerCache, meter: Meter) -> None:
+    def __init__(
+        self,
+        settings: EndpointSettings,
+        cache: AnswerCache,
+        meter: Meter,
+        *,
+        skips_refused: bool = False,
+    ) -> None:
         self._settings = settings
+        self._skips_refused = skips_refused
         self._cache = cache
         self._meter = meter
         self._known: dict[str, Reply] = {}
         self._stopped = False
         self._failures: list[EndpointError] = []
+        self._tell = _Told(0, None)
 
-    def ask(self, requests: Sequence[Request]) -> list[Reply]:
+    def ask(self, requests: Sequence[Request], progress: Progress | None = None) -> list[Reply]:
         """Return the answers to some requests, in their order; what is kept is not asked again.
+
+        Args:
+            requests: The requests.
+            progress: Called with how many distinct ones are answered, and how many there are.
 
         Raises:
             EndpointError: The endpoint failed, or the budget is used up; answers that came
                 before are kept.
         """
         new = {one.key: one for one in requests if not self._find(one)}
+        self._tell = _Told(len({one.key for one in requests}), progress)
+        self._tell.add(self._tell.n_all - len(new))
         if new:
             self._send(list(new.values()))
         return [self._known[one.key] for one in requests]
@@ -168,6 +206,7 @@ class Asker:
                 return
             # Another run may have asked meanwhile.
             if self._find(request):
+                self._tell.add(1)
                 continue
             if not await self._has_budget(request):
                 return
@@ -177,6 +216,9 @@ class Asker:
                 self._known[request.key] = reply
                 self._meter.count(request, reply, kept=False)
                 self._cache.put(request.key, reply.model_dump(mode="json"))
+                self._tell.add(1)
+            except RequestRefusedError as error:
+                self._refuse(request, error)
             except EndpointError as error:
                 self._fail(error)
             except OSError as error:
@@ -223,9 +265,23 @@ class Asker:
             return read_reply(json.loads(answer.text))
         except ValueError as error:
             raise EndpointError(
-                f"{settings.base_url}, question '{request.question_id}': {error}",
+                f"{settings.base_url}, {request.subject}: {error}",
                 hint="Check base_url: the reply is not that of an OpenAI-compatible endpoint",
             ) from None
+
+    def _refuse(self, request: Request, error: RequestRefusedError) -> None:
+        """Go on without an answer, unless the endpoint seems to reject all requests."""
+        usage = self._meter.usage
+        none_answered = not usage.n_requests + usage.n_kept
+        rejects_all = none_answered and usage.n_refused + 1 >= _MANY_REFUSED
+        if rejects_all or not self._skips_refused:
+            self._fail(error)
+            return
+        if not usage.n_refused:
+            _LOG.warning("going on without answers that the endpoint refuses: %s", error.message)
+        usage.n_refused += 1
+        self._known[request.key] = Reply(text="", refusal=error.message)
+        self._tell.add(1)
 
     def _fail(self, error: EndpointError) -> None:
         self._stopped = True
@@ -249,7 +305,7 @@ class Asker:
         )
 
 
-def _client(settings: ServedSettings, key: str | None) -> openai.AsyncOpenAI:
+def _client(settings: EndpointSettings, key: str | None) -> openai.AsyncOpenAI:
     import openai
 
     async def tell_no_more(request: Any) -> None:
@@ -273,7 +329,7 @@ def _client(settings: ServedSettings, key: str | None) -> openai.AsyncOpenAI:
     )
 
 
-def _require_listening(settings: ServedSettings) -> None:
+def _require_listening(settings: EndpointSettings) -> None:
     """Check that something listens, which the client would find out after many tries only."""
     parts = urlsplit(settings.base_url)
     port = parts.port or (443 if parts.scheme == "https" else 80)

@@ -10,8 +10,8 @@ from llmexam.errors import EndpointError
 if TYPE_CHECKING:
     import openai
 
+    from llmexam.solvers.served.endpoint import EndpointSettings
     from llmexam.solvers.served.requests import Request
-    from llmexam.solvers.served.settings import ServedSettings
 
 _LONGEST = 300
 _TOO_LONG = ("context_length", "context length", "maximum context", "too long", "context size")
@@ -21,7 +21,11 @@ class LogprobsRefusedError(EndpointError):
     """The endpoint does not return log-probabilities."""
 
 
-def logprobs_refused(settings: ServedSettings, why: str) -> LogprobsRefusedError:
+class RequestRefusedError(EndpointError):
+    """The endpoint rejects a request, but may accept others."""
+
+
+def logprobs_refused(settings: EndpointSettings, why: str) -> LogprobsRefusedError:
     """Return the error for an endpoint without log-probabilities."""
     return LogprobsRefusedError(
         f"{settings.base_url} returns no log-probabilities for '{settings.model}': {why}",
@@ -31,19 +35,19 @@ def logprobs_refused(settings: ServedSettings, why: str) -> LogprobsRefusedError
 
 
 def explain_failure(
-    error: openai.OpenAIError, request: Request, settings: ServedSettings, key: str | None
+    error: openai.OpenAIError, request: Request, settings: EndpointSettings, key: str | None
 ) -> EndpointError:
     """Return our error for an error of the client; it never contains the key.
 
     Args:
         error: The client's error after its last retry.
         request: The request.
-        settings: Settings of the solver.
+        settings: Endpoint and model.
         key: The key that was sent, to be redacted if the server repeats it.
     """
     import openai
 
-    where = f"{settings.base_url}, question '{request.question_id}'"
+    where = f"{settings.base_url}, {request.subject}"
     if isinstance(error, openai.APITimeoutError):
         return EndpointError(
             f"{where}: no answer within {settings.timeout:g} s, {_tries(settings)}",
@@ -57,20 +61,24 @@ def explain_failure(
             hint="Check base_url, and that the server is running",
         )
     if isinstance(error, openai.APIStatusError):
-        return _explain_status(error, where, settings, key)
+        return _explain_status(error, where, request, settings, key)
     return EndpointError(f"{where}: {_clean(str(error), key)}")
 
 
 def _explain_status(
-    error: openai.APIStatusError, where: str, settings: ServedSettings, key: str | None
+    error: openai.APIStatusError,
+    where: str,
+    request: Request,
+    settings: EndpointSettings,
+    key: str | None,
 ) -> EndpointError:
     status, said = error.status_code, _clean(_said(error), key)
     folded = said.lower()
     text = f"{where}: {status}: {said}"
-    if status in (400, 422) and "logprob" in folded and settings.answers != "ranking":
+    if status in (400, 422) and "logprob" in folded and "logprobs" in request.body:
         return logprobs_refused(settings, f"{status}: {said}")
     if status in (400, 413) and (status == 413 or any(sign in folded for sign in _TOO_LONG)):
-        return EndpointError(
+        return RequestRefusedError(
             text,
             field="max_characters",
             hint="The prompt is longer than the model's context: lower max_characters",
@@ -111,7 +119,8 @@ def _explain_status(
         )
     if settings.model in said:
         return EndpointError(text, field="model", hint="Check the model's name")
-    return EndpointError(
+    kind = RequestRefusedError if status in (400, 422) else EndpointError
+    return kind(
         text,
         hint="The endpoint rejects the request. Change temperature, seed, "
         "max_tokens_name, system or extra_body",
@@ -129,7 +138,7 @@ def _said(error: openai.APIStatusError) -> str:
     return str(body) if body else error.message
 
 
-def _tries(settings: ServedSettings) -> str:
+def _tries(settings: EndpointSettings) -> str:
     n_tries = settings.max_retries + 1
     return f"after {n_tries} attempts" if n_tries > 1 else "after 1 attempt"
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -14,6 +15,7 @@ from llmexam.exam.letters import letter_of
 
 # Markers of a leading space or line break in raw vocabulary entries.
 _BLANK = " \t\r\n\u2581\u0120\u010a"
+_THOUGHT = re.compile(r"<think(?:ing)?>.*?(?:</think(?:ing)?>|\Z)", re.DOTALL)
 # Difference of an unlisted letter to the least likely listed token, in nats.
 _BELOW = 1.0
 
@@ -30,6 +32,10 @@ class Reply(BaseModel):
         prompt_tokens: Tokens of the prompt, or None if the endpoint did not report them.
         completion_tokens: Tokens of the answer, or None.
         model: The endpoint's name of the model that answered.
+        finish: Why the answer ended, such as "stop", "length" or "content_filter"; empty if the
+            endpoint did not say.
+        refusal: Why the endpoint rejected the request; empty if it answered. Such replies are not
+            cached.
     """
 
     model_config = ConfigDict(frozen=True, protected_namespaces=())
@@ -39,6 +45,8 @@ class Reply(BaseModel):
     prompt_tokens: int | None = None
     completion_tokens: int | None = None
     model: str = ""
+    finish: str = ""
+    refusal: str = ""
 
 
 def read_reply(body: Any) -> Reply:
@@ -63,7 +71,17 @@ def read_reply(body: Any) -> Reply:
         prompt_tokens=_count(counts.get("prompt_tokens")),
         completion_tokens=_count(counts.get("completion_tokens")),
         model=str(body.get("model") or ""),
+        finish=str(choice.get("finish_reason") or ""),
     )
+
+
+def without_thoughts(text: str) -> str:
+    """Return an answer without what a reasoning model wrote between `<think>` tags.
+
+    >>> without_thoughts("<think>A or B?</think>B").strip()
+    'B'
+    """
+    return _THOUGHT.sub(" ", text)
 
 
 def letter_scores(tokens: Listed, n_options: int) -> NDArray[np.float64] | None:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from llmexam.exam.question import Question
 from llmexam.solvers.prompts.wording import Shot, as_messages, as_text
+from llmexam.solvers.served.endpoint import EndpointSettings
 from llmexam.solvers.served.prompts import OwnWording, Wording
 from llmexam.solvers.served.settings import ServedSettings
 from llmexam.storage.hashing import hash_json
@@ -23,17 +24,17 @@ _BYTES_A_TOKEN = 3
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """One request to the endpoint.
+    """One request to an endpoint.
 
     Attributes:
-        question_id: The question.
+        subject: What it is about, for error texts: `"question 'q1'"`.
         body: The JSON that is sent; it contains no key.
         key: Cache key: a hash of endpoint and body.
-        truncated: Whether passages or question were truncated.
+        truncated: Whether a text in it was truncated.
         likely_tokens: Estimated number of tokens sent, rather too high than too low.
     """
 
-    question_id: str
+    subject: str
     body: dict[str, Any]
     key: str
     truncated: bool
@@ -90,27 +91,56 @@ def write_request(
     prompt = said.put(
         question, n_passages=settings.passages, max_characters=settings.max_characters
     )
-    body: dict[str, Any] = {"model": settings.model, **_told(prompt.text, settings, said, shots)}
+    fields: dict[str, Any] = {}
+    if not ranking and settings.endpoint == "chat":
+        fields = {"logprobs": True, "top_logprobs": settings.top_logprobs}
+    elif not ranking:
+        fields = {"logprobs": settings.top_logprobs}
+    return endpoint_request(
+        f"question '{question.id}'",
+        settings,
+        _told(prompt.text, settings, said, shots),
+        n_tokens=settings.max_tokens or (_RANKING_TOKENS if ranking else _LETTER_TOKENS),
+        fields=fields,
+        truncated=prompt.truncated,
+    )
+
+
+def endpoint_request(
+    subject: str,
+    settings: EndpointSettings,
+    told: Mapping[str, Any],
+    *,
+    n_tokens: int,
+    fields: Mapping[str, Any] | None = None,
+    truncated: bool = False,
+    draw: int = 0,
+) -> Request:
+    """Return a request with its cache key.
+
+    Args:
+        subject: What it is about, for error texts.
+        settings: Endpoint, model and sampling.
+        told: The texts: `messages` of a chat, or `prompt` to continue.
+        n_tokens: Longest answer, in tokens.
+        fields: Further fields of the body.
+        truncated: Whether a text was truncated.
+        draw: Number of the answer, where several are drawn for the same texts.
+    """
+    body: dict[str, Any] = {"model": settings.model, **told}
     texts = [body["prompt"]] if "prompt" in body else [one["content"] for one in body["messages"]]
-    n_tokens = settings.max_tokens or (_RANKING_TOKENS if ranking else _LETTER_TOKENS)
     body[settings.max_tokens_name] = n_tokens
     if settings.temperature is not None:
         body["temperature"] = settings.temperature
     if settings.seed is not None:
-        body["seed"] = settings.seed
-    if not ranking and settings.endpoint == "chat":
-        body |= {"logprobs": True, "top_logprobs": settings.top_logprobs}
-    elif not ranking:
-        body["logprobs"] = settings.top_logprobs
-    body |= settings.extra_body
+        body["seed"] = settings.seed + draw
+    body |= dict(fields or {}) | settings.extra_body
+    hashed: dict[str, Any] = {"endpoint": [settings.base_url, settings.endpoint], "body": body}
+    if draw:
+        # Without a seed, two draws of one answer have the same body.
+        hashed["draw"] = draw
     n_bytes = sum(len(text.encode("utf-8", "surrogatepass")) for text in texts)
-    return Request(
-        question.id,
-        body,
-        hash_json({"endpoint": [settings.base_url, settings.endpoint], "body": body}),
-        prompt.truncated,
-        n_bytes // _BYTES_A_TOKEN + 16,
-    )
+    return Request(subject, body, hash_json(hashed), truncated, n_bytes // _BYTES_A_TOKEN + 16)
 
 
 def _told(

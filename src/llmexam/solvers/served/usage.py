@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass, fields
 
+from llmexam.solvers.served.endpoint import EndpointSettings
 from llmexam.solvers.served.replies import Reply
 from llmexam.solvers.served.requests import Request
-from llmexam.solvers.served.settings import ServedSettings
 
 _MILLION = 1e6
 
@@ -27,6 +27,8 @@ class Usage:
             has an estimate.
         n_lenient: Answers that were parsed leniently.
         n_unread: Answers without any letter: all options tie.
+        n_refused: Requests that the endpoint rejected, where a solver goes on without them.
+        n_fallback: Rows that got a fixed answer, because there was none that could be used.
     """
 
     n_requests: int = 0
@@ -39,6 +41,8 @@ class Usage:
     n_uncounted: int = 0
     n_lenient: int = 0
     n_unread: int = 0
+    n_refused: int = 0
+    n_fallback: int = 0
 
     def since(self, earlier: Usage) -> Usage:
         """Return the usage since an earlier one."""
@@ -51,7 +55,7 @@ class Usage:
 
     def __str__(self) -> str:
         """Return the usage as text; empty without requests and cached answers."""
-        if not self.n_requests + self.n_kept:
+        if not self.n_requests + self.n_kept + self.n_refused:
             return ""
         parts = [
             f"{self.n_requests:,} answers requested",
@@ -66,6 +70,8 @@ class Usage:
             (self.n_uncounted, "answers without a token count"),
             (self.n_lenient, "answers parsed leniently"),
             (self.n_unread, "answers that could not be parsed"),
+            (self.n_refused, "requests rejected by the endpoint"),
+            (self.n_fallback, "rows answered with the fallback"),
         ):
             if n:
                 parts.append(f"{n:,} {what}")
@@ -83,7 +89,7 @@ class Meter:
         latencies: Seconds per received answer.
     """
 
-    def __init__(self, settings: ServedSettings) -> None:
+    def __init__(self, settings: EndpointSettings) -> None:
         self._settings = settings
         self._reserved = 0.0
         self._n_under_way = 0
@@ -95,7 +101,7 @@ class Meter:
         """Return whether the budget allows a request in addition to pending ones."""
         limit = self._settings.max_cost
         spent = self.usage.cost + self.usage.kept_cost + self._reserved
-        return limit is None or spent + self._estimate(request) <= limit
+        return limit is None or spent + self.estimate(request) <= limit
 
     @property
     def is_idle(self) -> bool:
@@ -104,7 +110,7 @@ class Meter:
 
     def reserve(self, request: Request) -> float:
         """Reserve the maximum cost of a pending request, and return it."""
-        amount = self._estimate(request)
+        amount = self.estimate(request)
         self._reserved += amount
         self._n_under_way += 1
         return amount
@@ -132,15 +138,17 @@ class Meter:
     def cost_of(self, request: Request, reply: Reply) -> float:
         """Return the price of an answer's tokens, estimated if the endpoint did not count them."""
         if reply.prompt_tokens is None:
-            return self._estimate(request)
-        return self._price(reply.prompt_tokens, reply.completion_tokens or 0)
+            return self.estimate(request)
+        return self.price(reply.prompt_tokens, reply.completion_tokens or 0)
 
-    def _estimate(self, request: Request) -> float:
+    def estimate(self, request: Request) -> float:
+        """Return the price of an answer of the greatest length; rather too high than too low."""
         answered = request.body.get(self._settings.max_tokens_name) or 0
         # Token counts depend on language and vocabulary: assume at least the highest price so far.
-        return max(self._dearest, self._price(request.likely_tokens, int(answered)))
+        return max(self._dearest, self.price(request.likely_tokens, int(answered)))
 
-    def _price(self, n_sent: int, n_answered: int) -> float:
+    def price(self, n_sent: int, n_answered: int) -> float:
+        """Return the price of tokens that were sent and answered."""
         settings = self._settings
         price = n_sent * settings.prompt_price + n_answered * settings.completion_price
         return price / _MILLION

@@ -103,7 +103,7 @@ def recover(
     training: Training,
     progress: Callable[[int, int], None],
 ) -> tuple[list[Recovery], Recoverer]:
-    """Return a recovery for each row, and the recoverer that made the last ones.
+    """Return a recovery for each row, and the recoverer that made them.
 
     Args:
         make: Makes a recoverer that has learned nothing.
@@ -122,7 +122,7 @@ def recover(
     n_done = 0
     for fold in range(int(training.folds.max()) + 1):
         rows = np.flatnonzero(training.folds == fold)
-        recoverer = make()
+        # The same one, so that its usage and its budget are those of all folds.
         recoverer.fit(training.of_fold(items, fold))
         answered = recoverer.recover(unlabelled.subset(rows.tolist()))
         for row, recovery in zip(rows, answered, strict=True):
