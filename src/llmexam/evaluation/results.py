@@ -5,19 +5,19 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, SerializeAsAny, field_validator
+from pydantic import SerializeAsAny, field_validator
 
 from llmexam.errors import SettingsError, nearest
+from llmexam.evaluation.diagnostics import Diagnostics as Diagnostics
+from llmexam.evaluation.diagnostics import RecoveryDiagnostics as RecoveryDiagnostics
+from llmexam.evaluation.diagnostics import Result
+from llmexam.evaluation.diagnostics import TextTruncation as TextTruncation
 
 SCHEMA_VERSION: Literal[2] = 2
 """Version of the layout of `metrics.json` and of the grades in a training's `results.json`."""
 
 
-class _Result(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class Estimate(_Result):
+class Estimate(Result):
     """A value with its confidence interval.
 
     Attributes:
@@ -34,7 +34,7 @@ class Estimate(_Result):
         return f"{self.value:.4f} ({self.low:.4f} to {self.high:.4f})"
 
 
-class MetricInfo(_Result):
+class MetricInfo(Result):
     """Description of a metric.
 
     Attributes:
@@ -80,7 +80,7 @@ class MetricResult(MetricInfo):
         return f"{self.label} {self.estimate}"
 
 
-class Slice(_Result):
+class Slice(Result):
     """Value of a metric on a subset of the items.
 
     Attributes:
@@ -98,7 +98,7 @@ class Slice(_Result):
     estimate: Estimate
 
 
-class LetterRecall(_Result):
+class LetterRecall(Result):
     """Recall of one option letter, and how often it is chosen.
 
     Attributes:
@@ -115,7 +115,7 @@ class LetterRecall(_Result):
     recall: float | None
 
 
-class CalibrationBin(_Result):
+class CalibrationBin(Result):
     """One bin of a reliability diagram.
 
     Attributes:
@@ -133,7 +133,7 @@ class CalibrationBin(_Result):
     accuracy: float
 
 
-class Calibration(_Result):
+class Calibration(Result):
     """Calibration of the probabilities, with a softmax temperature fitted out of fold.
 
     Attributes:
@@ -150,7 +150,7 @@ class Calibration(_Result):
     bins: tuple[CalibrationBin, ...]
 
 
-class CoveragePoint(_Result):
+class CoveragePoint(Result):
     """Point of the risk-coverage curve: error rate on the most certain questions.
 
     Attributes:
@@ -160,16 +160,6 @@ class CoveragePoint(_Result):
 
     coverage: float
     risk: float
-
-
-class Diagnostics(_Result):
-    """Results beside metrics. Each task has its own subclass.
-
-    Attributes:
-        task: Name of the task, such as "multiple-choice".
-    """
-
-    task: str
 
 
 class ChoiceDiagnostics(Diagnostics):
@@ -190,7 +180,7 @@ class ChoiceDiagnostics(Diagnostics):
     risk_coverage: tuple[CoveragePoint, ...] = ()
 
 
-class Evaluation(_Result):
+class Evaluation(Result):
     """Metrics of one prediction.
 
     Attributes:
@@ -247,7 +237,7 @@ class Evaluation(_Result):
         return found[name]
 
 
-class PositionAudit(_Result):
+class PositionAudit(Result):
     """Position bias: how results change when the options are rotated.
 
     Attributes:
@@ -267,7 +257,7 @@ class PositionAudit(_Result):
     n_questions: int
 
 
-class Comparison(_Result):
+class Comparison(Result):
     """Paired comparison of two results on the same items.
 
     Attributes:
@@ -313,7 +303,7 @@ class Comparison(_Result):
         return self.name_a if low > 0 else self.name_b if high < 0 else None
 
 
-class SolverMetrics(_Result):
+class SolverMetrics(Result):
     """Metrics of one solver of a run.
 
     Attributes:
@@ -329,7 +319,7 @@ class SolverMetrics(_Result):
     position: PositionAudit | None
 
 
-class RunMetrics(_Result):
+class RunMetrics(Result):
     """Content of `metrics.json` in the output folder of a run.
 
     Attributes:

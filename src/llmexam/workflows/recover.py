@@ -23,6 +23,7 @@ from llmexam.recovery.submission import read_submission
 from llmexam.tasks.prompt_recovery.answers import Training, recover
 from llmexam.tasks.prompt_recovery.grading import (
     baselines_of,
+    diagnostics_of,
     label_rewrites,
     metrics_of,
     resampling_of,
@@ -135,6 +136,7 @@ def evaluate_prompts(
         baselines=baselines_of(grading, exam),
         labellings=label_rewrites(exam),
         resampling=resampling_of(exam, grading.n_resamples, seed, level),
+        diagnostics=diagnostics_of(grading, exam, texts),
     )
 
 

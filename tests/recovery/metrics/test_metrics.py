@@ -18,7 +18,7 @@ def vectors():
 class FakeEmbedder:
     """Unit vectors on a circle: a text is an angle in degrees."""
 
-    name, dim, weights_hash = "circle", 2, "w"
+    name, dim, weights_hash, max_tokens = "circle", 2, "w", 4
 
     def __init__(self):
         self.n_texts = 0
@@ -27,7 +27,11 @@ class FakeEmbedder:
         self.n_texts += len(texts)
         angles = np.radians([float(text) for text in texts])
         found = np.stack([np.cos(angles), np.sin(angles)], axis=1).astype(np.float32)
-        return type("Found", (), {"vectors": found, "cut": np.zeros(len(texts), bool)})
+        cut = self.count_tokens(texts) > self.max_tokens
+        return type("Found", (), {"vectors": found, "cut": cut})
+
+    def count_tokens(self, texts):
+        return np.array([len(text) for text in texts])
 
 
 def on_circle(rewrites, angles):
@@ -128,3 +132,18 @@ def test_texts_are_embedded_once():
     vectors.encode(["2", "3"])
     vectors.cut(["1"])
     assert embedder.n_texts == 3
+
+
+def test_cut_texts_are_found_without_embedding_them():
+    embedder = FakeEmbedder()
+    vectors = TextVectors(embedder)
+    vectors.encode(["12345", "1234"])
+    assert vectors.cut(["1234", "67890", "12345", "1"]).tolist() == [False, True, True, False]
+    assert embedder.n_texts == 2
+
+
+def test_the_bundled_embedder_counts_the_tokens_that_it_truncates(vectors):
+    limit = vectors.embedder.max_tokens
+    texts = ["poem " * (limit - 2), "poem " * (limit - 1)]
+    assert vectors.cut(texts).tolist() == [False, True]
+    assert vectors.embedder.embed(texts).cut.tolist() == [False, True]

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from llmexam.evaluation.grading import Resampling
 from llmexam.evaluation.metrics.metric import Metric
+from llmexam.evaluation.results import RecoveryDiagnostics, TextTruncation
 from llmexam.evaluation.slices import SOURCE_KEYS, Labelling, largest_first, length_terciles
 from llmexam.recovery.embeddings import TextVectors, text_vectors
 from llmexam.recovery.groups import prompt_groups
@@ -50,6 +51,31 @@ def metrics_of(grading: RecoveryGradingPlan) -> list[Metric[RewriteExam, Sequenc
         CharacterF1(),
         ExactMatch(),
     ]
+
+
+def diagnostics_of(
+    grading: RecoveryGradingPlan, items: RewriteExam, predictions: Sequence[str]
+) -> RecoveryDiagnostics:
+    """Return how many texts, prompts and predictions are longer than the embedders read."""
+    kinds = {
+        "predictions": predictions,
+        "true prompts": items.prompts,
+        "original texts": items.originals,
+        "rewritten texts": items.rewrittens,
+    }
+    return RecoveryDiagnostics(
+        truncation=tuple(
+            TextTruncation(
+                embedder=vectors.name,
+                max_tokens=vectors.embedder.max_tokens,
+                kind=kind,
+                n_cut=int(vectors.cut(texts).sum()),
+                n=len(texts),
+            )
+            for vectors in embedders_of(grading)
+            for kind, texts in kinds.items()
+        )
+    )
 
 
 def baselines_of(grading: RecoveryGradingPlan, items: RewriteExam) -> Mapping[str, Sequence[str]]:

@@ -10,12 +10,14 @@ from re import findall
 
 import numpy as np
 from numpy.typing import NDArray
+from rich.console import Group
 
 from llmexam.recovery.recoverer import Recovery
 from llmexam.recovery.rewrites import Rewrite, RewriteExam
 from llmexam.recovery.wording import clean_prompt
 from llmexam.report.formats import MISSING, fixed, interval
 from llmexam.report.sections.section import MOST_IN_FULL, SHOWN_OF_LONG, ReportData, Section
+from llmexam.report.terminal_parts import plain_text
 
 Floats = NDArray[np.float64]
 
@@ -38,10 +40,11 @@ class MetricRow:
 
 @dataclass(frozen=True, slots=True)
 class MetricsView:
-    """All metrics; `baselines` names the columns."""
+    """All metrics; `baselines` names the columns, `notes` say what embedders truncated."""
 
     baselines: tuple[str, ...]
     rows: tuple[MetricRow, ...]
+    notes: tuple[str, ...]
 
 
 def metrics_view(data: ReportData) -> MetricsView | None:
@@ -63,7 +66,13 @@ def metrics_view(data: ReportData) -> MetricsView | None:
             )
             for metric in evaluation.metrics
         ),
+        evaluation.diagnostics.notes if evaluation.diagnostics else (),
     )
+
+
+def _metrics_summary(view: MetricsView) -> Group | None:
+    """Return what the terminal shows beside the score card: the notes."""
+    return Group(*map(plain_text, view.notes)) if view.notes else None
 
 
 Segments = tuple[tuple[str, bool], ...]
@@ -197,5 +206,7 @@ def _template(name: str) -> str:
     return (files("llmexam.tasks.prompt_recovery") / name).read_text(encoding="utf-8")
 
 
-METRICS = Section("metrics", "Metrics", metrics_view, template=_template("metrics.html"))
+METRICS = Section(
+    "metrics", "Metrics", metrics_view, _metrics_summary, template=_template("metrics.html")
+)
 REWRITES = Section("rewrites", "Rows", rewrites_view, template=_template("rewrites.html"))

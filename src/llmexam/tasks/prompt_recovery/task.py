@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from llmexam.errors import ExamError
 from llmexam.evaluation.grading import Resampling
 from llmexam.evaluation.metrics.metric import Metric
+from llmexam.evaluation.results import RecoveryDiagnostics
 from llmexam.evaluation.slices import Labelling
 from llmexam.exam.audit import Finding
 from llmexam.recovery.audit import audit_rewrites
@@ -32,6 +33,7 @@ from llmexam.stages.stage import Executor
 from llmexam.tasks.prompt_recovery.answers import Training, answer_stage, folds_of
 from llmexam.tasks.prompt_recovery.grading import (
     baselines_of,
+    diagnostics_of,
     embedders_of,
     label_rewrites,
     metrics_of,
@@ -134,6 +136,12 @@ class PromptRecovery(TextTask[RecoveryPlan, RewriteExam]):
     def labellings(self, items: RewriteExam) -> Iterable[Labelling]:
         """Return what the report slices the rows by."""
         return label_rewrites(items)
+
+    def diagnostics(
+        self, plan: RecoveryPlan, items: RewriteExam, texts: Sequence[str]
+    ) -> RecoveryDiagnostics:
+        """Return how many texts, prompts and predictions are longer than the embedders read."""
+        return diagnostics_of(plan.evaluation, items, texts)
 
     def resampling(self, plan: RecoveryPlan, items: RewriteExam) -> Resampling:
         """Return intervals that resample whole groups of near-equal prompts."""

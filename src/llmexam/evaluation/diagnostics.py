@@ -1,0 +1,73 @@
+"""Results beside metrics: what a task tells of predictions, and what embedders truncated."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict
+
+
+class Result(BaseModel):
+    """The base of all results: frozen, and strict about the keys of `metrics.json`."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Diagnostics(Result):
+    """Results beside metrics. Each task has its own subclass.
+
+    Attributes:
+        task: Name of the task, such as "multiple-choice".
+    """
+
+    task: str
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """Sentences that are shown beside the metrics."""
+        return ()
+
+
+class TextTruncation(Result):
+    """Texts of one kind that are longer than an embedder reads.
+
+    Attributes:
+        embedder: The user's name of the embedder.
+        max_tokens: Tokens that it reads; the rest of a text does not count.
+        kind: What the texts are, in the plural, such as "predictions".
+        n_cut: Texts that are longer.
+        n: Number of texts.
+    """
+
+    embedder: str
+    max_tokens: int
+    kind: str
+    n_cut: int
+    n: int
+
+    def __str__(self) -> str:
+        verb = "is" if self.n_cut == 1 else "are"
+        return (
+            f"{self.n_cut:,} of {self.n:,} {self.kind} {verb} longer than the {self.max_tokens:,} "
+            f"tokens that the embedder {self.embedder} reads"
+        )
+
+
+class RecoveryDiagnostics(Diagnostics):
+    """Further results of an evaluation of recovered prompts.
+
+    Attributes:
+        truncation: Texts that are longer than an embedder of the metrics reads, by embedder and
+            kind of text.
+    """
+
+    task: Literal["prompt-recovery"] = "prompt-recovery"
+    truncation: tuple[TextTruncation, ...]
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What was truncated, a sentence for each kind of text; one sentence if nothing was."""
+        cut = tuple(f"{one}." for one in self.truncation if one.n_cut)
+        limits = dict.fromkeys((one.embedder, one.max_tokens) for one in self.truncation)
+        read = ", ".join(f"{name}: {n:,} tokens" for name, n in limits)
+        return cut or (f"No text, prompt or prediction is longer than an embedder reads ({read}).",)

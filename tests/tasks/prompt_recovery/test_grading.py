@@ -1,0 +1,62 @@
+"""What is told beside the metrics of recovered prompts."""
+
+from dataclasses import replace
+from io import StringIO
+
+import pytest
+from rich.console import Console
+
+from llmexam.evaluation.results import Evaluation, RecoveryDiagnostics
+from llmexam.recovery.parsing import read_rewrites
+from llmexam.report.grade_tables import evaluation_summary
+from llmexam.sample import REWRITES_PATH
+from llmexam.tasks.prompt_recovery.grading import diagnostics_of
+from llmexam.tasks.prompt_recovery.plan import RecoveryGradingPlan
+from llmexam.workflows.recover import evaluate_prompts
+
+GRADING = RecoveryGradingPlan(embedder="bundled", n_resamples=100)
+
+
+@pytest.fixture(scope="module")
+def exam():
+    return read_rewrites(REWRITES_PATH).subset(range(8))
+
+
+def test_truncated_texts_are_counted_by_kind(exam):
+    long = tuple(
+        replace(row, original=row.original + " and so on" * 300) if i < 2 else row
+        for i, row in enumerate(exam)
+    )
+    texts = ["poem " * 300, *exam.prompts[1:]]
+    found = diagnostics_of(GRADING, replace(exam, rows=long), texts)
+    assert {one.kind: one.n_cut for one in found.truncation} == {
+        "predictions": 1,
+        "true prompts": 0,
+        "original texts": 2,
+        "rewritten texts": 0,
+    }
+    limit = found.truncation[0].max_tokens
+    assert found.notes == (
+        f"1 of 8 predictions is longer than the {limit} tokens that the embedder bundled reads.",
+        f"2 of 8 original texts are longer than the {limit} tokens that the embedder bundled "
+        "reads.",
+    )
+
+
+def test_both_embedders_are_counted(exam):
+    grading = GRADING.model_copy(update={"second_embedder": "bundled"})
+    assert len(diagnostics_of(grading, exam, exam.prompts).truncation) == 8
+
+
+def test_grades_say_that_nothing_was_truncated_and_are_read_again(exam):
+    evaluation = evaluate_prompts(
+        exam, dict(zip(exam.ids, exam.prompts, strict=True)), grading=GRADING
+    )
+    read = Evaluation.model_validate_json(evaluation.model_dump_json())
+    assert read == evaluation
+    assert isinstance(read.diagnostics, RecoveryDiagnostics)
+    console = Console(width=200, file=StringIO())
+    console.print(*evaluation_summary(evaluation, noun="row"), sep="\n")
+    note = "No text, prompt or prediction is longer than an embedder reads (bundled: 256 tokens)."
+    assert evaluation.diagnostics.notes == (note,)
+    assert note in console.file.getvalue()
