@@ -34,6 +34,7 @@ ROOMS = {
     "cli/test_recover.py": "encoders",
     "cli/test_train.py": "train",
     "recovery/metrics": "encoders",
+    "recovery/test_likelihood.py": "encoders",
     "recovery/recoverers/test_prompted.py": "encoders",
     "recovery/test_prompting.py": "encoders",
     "recovery/recoverers/test_contract.py": "encoders",

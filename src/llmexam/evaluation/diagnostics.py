@@ -29,17 +29,19 @@ class Diagnostics(Result):
 
 
 class TextTruncation(Result):
-    """Texts of one kind that are longer than an embedder reads.
+    """Texts of one kind that are longer than a model reads.
 
     Attributes:
-        embedder: The user's name of the embedder.
+        role: What the model is for, such as "embedder".
+        model: The user's name of the model.
         max_tokens: Tokens that it reads; the rest of a text does not count.
         kind: What the texts are, in the plural, such as "predictions".
         n_cut: Texts that are longer.
         n: Number of texts.
     """
 
-    embedder: str
+    role: str
+    model: str
     max_tokens: int
     kind: str
     n_cut: int
@@ -49,7 +51,7 @@ class TextTruncation(Result):
         verb = "is" if self.n_cut == 1 else "are"
         return (
             f"{self.n_cut:,} of {self.n:,} {self.kind} {verb} longer than the {self.max_tokens:,} "
-            f"tokens that the embedder {self.embedder} reads"
+            f"tokens that the {self.role} {self.model} reads"
         )
 
 
@@ -57,8 +59,8 @@ class RecoveryDiagnostics(Diagnostics):
     """Further results of an evaluation of recovered prompts.
 
     Attributes:
-        truncation: Texts that are longer than an embedder of the metrics reads, by embedder and
-            kind of text.
+        truncation: Texts that are longer than a model of the metrics reads, by model and kind of
+            text.
     """
 
     task: Literal["prompt-recovery"] = "prompt-recovery"
@@ -68,6 +70,6 @@ class RecoveryDiagnostics(Diagnostics):
     def notes(self) -> tuple[str, ...]:
         """What was truncated, a sentence for each kind of text; one sentence if nothing was."""
         cut = tuple(f"{one}." for one in self.truncation if one.n_cut)
-        limits = dict.fromkeys((one.embedder, one.max_tokens) for one in self.truncation)
+        limits = dict.fromkeys((one.model, one.max_tokens) for one in self.truncation)
         read = ", ".join(f"{name}: {n:,} tokens" for name, n in limits)
-        return cut or (f"No text, prompt or prediction is longer than an embedder reads ({read}).",)
+        return cut or (f"No text, prompt or prediction is longer than the models read ({read}).",)

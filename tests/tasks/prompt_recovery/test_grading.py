@@ -5,12 +5,13 @@ from io import StringIO
 
 import pytest
 from rich.console import Console
+from tests.tiny_decoder import make_tokenizer, save_decoder
 
 from llmexam.evaluation.results import Evaluation, RecoveryDiagnostics
 from llmexam.recovery.parsing import read_rewrites
 from llmexam.report.grade_tables import evaluation_summary
 from llmexam.sample import REWRITES_PATH
-from llmexam.tasks.prompt_recovery.grading import diagnostics_of
+from llmexam.tasks.prompt_recovery.grading import diagnostics_of, metrics_of
 from llmexam.tasks.prompt_recovery.plan import RecoveryGradingPlan
 from llmexam.workflows.recover import evaluate_prompts
 
@@ -57,6 +58,20 @@ def test_grades_say_that_nothing_was_truncated_and_are_read_again(exam):
     assert isinstance(read.diagnostics, RecoveryDiagnostics)
     console = Console(width=200, file=StringIO())
     console.print(*evaluation_summary(evaluation, noun="row"), sep="\n")
-    note = "No text, prompt or prediction is longer than an embedder reads (bundled: 256 tokens)."
+    note = "No text, prompt or prediction is longer than the models read (bundled: 256 tokens)."
     assert evaluation.diagnostics.notes == (note,)
     assert note in console.file.getvalue()
+
+
+def test_the_gain_in_likelihood_is_shown_where_a_model_is_named(exam, tmp_path):
+    folder = save_decoder(tmp_path / "tiny", make_tokenizer())
+    grading = GRADING.model_copy(update={"likelihood_model": str(folder)})
+    texts = dict(zip(exam.ids, exam.prompts, strict=True))
+    metric = evaluate_prompts(exam, texts, grading=grading).metric("likelihood_gain")
+    assert metric.estimate.low < metric.estimate.value < metric.estimate.high
+    assert metric.baselines['"Improve the text to this."'] == 0
+    assert metric.baselines["copy of the original"] != 0
+    models = {one.model for one in diagnostics_of(grading, exam, exam.prompts).truncation}
+    assert models == {"bundled", str(folder)}
+    without = [one.name for one in metrics_of(GRADING)]
+    assert "likelihood_gain" not in without

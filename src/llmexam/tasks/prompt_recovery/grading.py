@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
 
 from llmexam.evaluation.grading import Resampling
 from llmexam.evaluation.metrics.metric import Metric
@@ -10,7 +13,9 @@ from llmexam.evaluation.results import RecoveryDiagnostics, TextTruncation
 from llmexam.evaluation.slices import SOURCE_KEYS, Labelling, largest_first, length_terciles
 from llmexam.recovery.embeddings import TextVectors, text_vectors
 from llmexam.recovery.groups import prompt_groups
+from llmexam.recovery.likelihood import RewriteLikelihood, rewrite_likelihood
 from llmexam.recovery.metrics.lift import COMMON, Lift, best_constants
+from llmexam.recovery.metrics.likelihood_gain import LikelihoodGain
 from llmexam.recovery.metrics.prompt_rank import PromptRank
 from llmexam.recovery.metrics.sharpened_cosine import CleanedCosine, SharpenedCosine
 from llmexam.recovery.metrics.text_match import CharacterF1, ExactMatch
@@ -35,6 +40,7 @@ def metrics_of(grading: RecoveryGradingPlan) -> list[Metric[RewriteExam, Sequenc
     """Return the metrics, the sharpened cosine first."""
     vectors, *second = embedders_of(grading)
     cosine = SharpenedCosine(vectors)
+    model = likelihood_of(grading)
     return [
         cosine,
         CleanedCosine(vectors),
@@ -50,29 +56,52 @@ def metrics_of(grading: RecoveryGradingPlan) -> list[Metric[RewriteExam, Sequenc
         PromptRank(vectors, n=grading.n_ranked),
         CharacterF1(),
         ExactMatch(),
+        *([LikelihoodGain(model)] if model is not None else []),
     ]
+
+
+def likelihood_of(grading: RecoveryGradingPlan) -> RewriteLikelihood | None:
+    """Return what scores the gain in log-likelihood, or None where the plan names no model.
+
+    Raises:
+        MissingDependencyError: A package that it needs is not installed.
+        ModelError: The model cannot be loaded.
+    """
+    if grading.likelihood_model is None:
+        return None
+    return rewrite_likelihood(
+        grading.likelihood_model,
+        precision=grading.precision,
+        max_text_tokens=grading.likelihood_tokens,
+    )
 
 
 def diagnostics_of(
     grading: RecoveryGradingPlan, items: RewriteExam, predictions: Sequence[str]
 ) -> RecoveryDiagnostics:
-    """Return how many texts, prompts and predictions are longer than the embedders read."""
+    """Return how many texts, prompts and predictions are longer than the models read."""
     kinds = {
         "predictions": predictions,
         "true prompts": items.prompts,
         "original texts": items.originals,
         "rewritten texts": items.rewrittens,
     }
+    readers: list[tuple[str, str, int, Callable[[Sequence[str]], NDArray[np.bool_]]]] = [
+        ("embedder", one.name, one.embedder.max_tokens, one.cut) for one in embedders_of(grading)
+    ]
+    if (model := likelihood_of(grading)) is not None:
+        readers.append(("language model", model.name, model.max_text_tokens, model.cut))
     return RecoveryDiagnostics(
         truncation=tuple(
             TextTruncation(
-                embedder=vectors.name,
-                max_tokens=vectors.embedder.max_tokens,
+                role=role,
+                model=name,
+                max_tokens=limit,
                 kind=kind,
-                n_cut=int(vectors.cut(texts).sum()),
+                n_cut=int(cut(texts).sum()),
                 n=len(texts),
             )
-            for vectors in embedders_of(grading)
+            for role, name, limit, cut in readers
             for kind, texts in kinds.items()
         )
     )

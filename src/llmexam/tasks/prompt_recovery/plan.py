@@ -7,6 +7,7 @@ from typing import Literal, Self
 
 from pydantic import Field, model_validator
 
+from llmexam.recovery.likelihood import MAX_TEXT_TOKENS
 from llmexam.recovery.recoverer import Recoverer
 from llmexam.recovery.recoverers.registry import recoverer_class
 from llmexam.sample import BUNDLED, REWRITES_PATH
@@ -81,7 +82,18 @@ class RecoveryGradingPlan(GradingPlan):
         10, ge=2, le=1000, description="number of prompts that the true one is ranked among"
     )
     precision: Literal["fp32", "bf16", "auto"] = Field(
-        "fp32", description="number type of both embedders"
+        "fp32", description="number type of embedders and language model"
+    )
+    likelihood_model: ModelRef | None = Field(
+        None,
+        description="causal language model for the gain in log-likelihood of the rewritten text, "
+        "a folder or a Hugging Face name; without it that metric is left out",
+    )
+    likelihood_tokens: int = Field(
+        MAX_TEXT_TOKENS,
+        ge=8,
+        le=100_000,
+        description="tokens that the language model reads of each text and prompt",
     )
 
 

@@ -36,6 +36,7 @@ from llmexam.tasks.prompt_recovery.grading import (
     diagnostics_of,
     embedders_of,
     label_rewrites,
+    likelihood_of,
     metrics_of,
     resampling_of,
 )
@@ -89,6 +90,7 @@ class PromptRecovery(TextTask[RecoveryPlan, RewriteExam]):
         _training(plan, items)
         if items.is_labelled:
             embedders_of(plan.evaluation)
+            likelihood_of(plan.evaluation)
 
     def audit(
         self, plan: RecoveryPlan, items: RewriteExam, stages: Executor
