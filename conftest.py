@@ -37,6 +37,7 @@ ROOMS = {
     "recovery/test_likelihood.py": "encoders",
     "recovery/recoverers/test_prompted.py": "encoders",
     "recovery/test_prompting.py": "encoders",
+    "recovery/recoverers/test_combination.py": "encoders",
     "recovery/recoverers/test_contract.py": "encoders",
     "tasks/prompt_recovery": "encoders",
     "test_docs.py": "train",

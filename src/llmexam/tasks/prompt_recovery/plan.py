@@ -8,12 +8,11 @@ from typing import Literal, Self
 from pydantic import Field, model_validator
 
 from llmexam.recovery.likelihood import MAX_TEXT_TOKENS
-from llmexam.recovery.recoverer import Recoverer
 from llmexam.recovery.recoverers.registry import recoverer_class
+from llmexam.recovery.recoverers.spec import RecovererSpec
 from llmexam.sample import BUNDLED, REWRITES_PATH
 from llmexam.settings.base import OneOrMany, Settings
 from llmexam.settings.kinds import ModelRef, SampleOrPath
-from llmexam.solvers.spec import SolverSpec
 from llmexam.tasks.plan import ExamPlan, GradingPlan, RunPlan
 
 OFFICIAL_EMBEDDER = "sentence-transformers/sentence-t5-base"
@@ -22,15 +21,6 @@ OFFICIAL_EMBEDDER = "sentence-transformers/sentence-t5-base"
 def rewrites_path(path: str | Path) -> Path:
     """Return the path of a file of rewrites; `bundled` is the sample's."""
     return REWRITES_PATH if str(path) == BUNDLED else Path(path)
-
-
-class RecovererSpec(SolverSpec):
-    """A recoverer and its settings."""
-
-    @classmethod
-    def class_of(cls, solver: str) -> type[Recoverer]:
-        """Return the class of a recoverer."""
-        return recoverer_class(solver)
 
 
 class RewritesPlan(ExamPlan):
