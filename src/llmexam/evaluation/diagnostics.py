@@ -4,13 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict
-
-
-class Result(BaseModel):
-    """The base of all results: frozen, and strict about the keys of `metrics.json`."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
+from llmexam.evaluation.estimates import MetricResult, Result
 
 
 class Diagnostics(Result):
@@ -55,16 +49,30 @@ class TextTruncation(Result):
         )
 
 
+class FacetResult(MetricResult):
+    """How often a facet of the true prompt, such as its tone, is recovered.
+
+    Attributes:
+        n: Rows whose true prompt has a known label of this facet; only these count.
+        n_labels: Number of distinct labels among them.
+    """
+
+    n: int
+    n_labels: int
+
+
 class RecoveryDiagnostics(Diagnostics):
     """Further results of an evaluation of recovered prompts.
 
     Attributes:
         truncation: Texts that are longer than a model of the metrics reads, by model and kind of
             text.
+        facets: How often each facet of the prompts is recovered; empty without a bank of labels.
     """
 
     task: Literal["prompt-recovery"] = "prompt-recovery"
     truncation: tuple[TextTruncation, ...]
+    facets: tuple[FacetResult, ...] = ()
 
     @property
     def notes(self) -> tuple[str, ...]:

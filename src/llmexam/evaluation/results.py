@@ -9,75 +9,16 @@ from pydantic import SerializeAsAny, field_validator
 
 from llmexam.errors import SettingsError, nearest
 from llmexam.evaluation.diagnostics import Diagnostics as Diagnostics
+from llmexam.evaluation.diagnostics import FacetResult as FacetResult
 from llmexam.evaluation.diagnostics import RecoveryDiagnostics as RecoveryDiagnostics
-from llmexam.evaluation.diagnostics import Result
 from llmexam.evaluation.diagnostics import TextTruncation as TextTruncation
+from llmexam.evaluation.estimates import Estimate as Estimate
+from llmexam.evaluation.estimates import MetricInfo as MetricInfo
+from llmexam.evaluation.estimates import MetricResult as MetricResult
+from llmexam.evaluation.estimates import Result
 
 SCHEMA_VERSION: Literal[2] = 2
 """Version of the layout of `metrics.json` and of the grades in a training's `results.json`."""
-
-
-class Estimate(Result):
-    """A value with its confidence interval.
-
-    Attributes:
-        value: The number.
-        low: Lower end of the interval.
-        high: Upper end.
-    """
-
-    value: float
-    low: float
-    high: float
-
-    def __str__(self) -> str:
-        return f"{self.value:.4f} ({self.low:.4f} to {self.high:.4f})"
-
-
-class MetricInfo(Result):
-    """Description of a metric.
-
-    Attributes:
-        name: Identifier, such as `map_at_3`.
-        label: Display name, such as "MAP@3".
-        explanation: Description in one sentence.
-        higher_is_better: Whether larger values are better.
-        bounds: Smallest and largest possible value of one item; None if unbounded.
-    """
-
-    name: str
-    label: str
-    explanation: str
-    higher_is_better: bool
-    bounds: tuple[float | None, float | None]
-
-
-class MetricResult(MetricInfo):
-    """Value of one metric, with chance level and baselines.
-
-    Attributes:
-        estimate: The mean over all items, with its bootstrap interval.
-        chance: Expected value of random answers; None if not defined.
-        baselines: Values of predictions that do not read the items, by name. For multiple
-            choice: `first` ranks A, B, C and so on; `longest` ranks by number of characters.
-        minimum_detectable_difference: Difference to another result that a paired test on this
-            many items would find in 80 of 100 cases, if the two correlate by 0.5 over the items
-            and vary as much.
-    """
-
-    estimate: Estimate
-    chance: float | None
-    baselines: dict[str, float]
-    minimum_detectable_difference: float
-
-    @property
-    def references(self) -> Mapping[str, float]:
-        """The chance level under the name `random`, if there is one, and the baselines."""
-        random = {} if self.chance is None else {"random": self.chance}
-        return {**random, **self.baselines}
-
-    def __str__(self) -> str:
-        return f"{self.label} {self.estimate}"
 
 
 class Slice(Result):

@@ -11,11 +11,16 @@ from llmexam.evaluation.results import Evaluation, RecoveryDiagnostics
 from llmexam.recovery.parsing import read_rewrites
 from llmexam.report.grade_tables import evaluation_summary
 from llmexam.sample import REWRITES_PATH
-from llmexam.tasks.prompt_recovery.grading import diagnostics_of, metrics_of
+from llmexam.tasks.prompt_recovery.diagnostics import diagnostics_of
+from llmexam.tasks.prompt_recovery.grading import metrics_of, resampling_of
 from llmexam.tasks.prompt_recovery.plan import RecoveryGradingPlan
 from llmexam.workflows.recover import evaluate_prompts
 
 GRADING = RecoveryGradingPlan(embedder="bundled", n_resamples=100)
+
+
+def told(grading, exam, texts):
+    return diagnostics_of(grading, exam, texts, resampling_of(exam, 100, 0))
 
 
 @pytest.fixture(scope="module")
@@ -29,7 +34,7 @@ def test_truncated_texts_are_counted_by_kind(exam):
         for i, row in enumerate(exam)
     )
     texts = ["poem " * 300, *exam.prompts[1:]]
-    found = diagnostics_of(GRADING, replace(exam, rows=long), texts)
+    found = told(GRADING, replace(exam, rows=long), texts)
     assert {one.kind: one.n_cut for one in found.truncation} == {
         "predictions": 1,
         "true prompts": 0,
@@ -46,7 +51,7 @@ def test_truncated_texts_are_counted_by_kind(exam):
 
 def test_both_embedders_are_counted(exam):
     grading = GRADING.model_copy(update={"second_embedder": "bundled"})
-    assert len(diagnostics_of(grading, exam, exam.prompts).truncation) == 8
+    assert len(told(grading, exam, exam.prompts).truncation) == 8
 
 
 def test_grades_say_that_nothing_was_truncated_and_are_read_again(exam):
@@ -71,7 +76,27 @@ def test_the_gain_in_likelihood_is_shown_where_a_model_is_named(exam, tmp_path):
     assert metric.estimate.low < metric.estimate.value < metric.estimate.high
     assert metric.baselines['"Improve the text to this."'] == 0
     assert metric.baselines["copy of the original"] != 0
-    models = {one.model for one in diagnostics_of(grading, exam, exam.prompts).truncation}
+    models = {one.model for one in told(grading, exam, exam.prompts).truncation}
     assert models == {"bundled", str(folder)}
     without = [one.name for one in metrics_of(GRADING)]
     assert "likelihood_gain" not in without
+
+
+def test_facets_are_recovered_by_the_true_prompts(exam):
+    grading = GRADING.model_copy(update={"facet_bank": "bundled"})
+    evaluation = evaluate_prompts(
+        exam, dict(zip(exam.ids, exam.prompts, strict=True)), grading=grading
+    )
+    facets = evaluation.diagnostics.facets
+    assert {one.label for one in facets} <= {"tone", "form", "audience"}
+    for facet in facets:
+        assert facet.estimate.value == 1
+        assert facet.n <= len(exam)
+        assert 0 < facet.baselines["most frequent label"] <= 1
+        assert facet.baselines['"Improve the text to this."'] == 0
+    assert Evaluation.model_validate_json(evaluation.model_dump_json()) == evaluation
+    constant = told(grading, exam, ["Turn this into a diary entry."] * len(exam)).facets
+    form = next(one for one in constant if one.label == "form")
+    assert 0 < form.estimate.value < 1
+    assert form.estimate.low < form.estimate.high
+    assert told(GRADING, exam, exam.prompts).facets == ()

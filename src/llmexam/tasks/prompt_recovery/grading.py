@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-
-import numpy as np
-from numpy.typing import NDArray
+from collections.abc import Iterator, Mapping, Sequence
 
 from llmexam.evaluation.grading import Resampling
 from llmexam.evaluation.metrics.metric import Metric
-from llmexam.evaluation.results import RecoveryDiagnostics, TextTruncation
 from llmexam.evaluation.slices import SOURCE_KEYS, Labelling, largest_first, length_terciles
 from llmexam.recovery.embeddings import TextVectors, text_vectors
 from llmexam.recovery.groups import prompt_groups
@@ -73,37 +69,6 @@ def likelihood_of(grading: RecoveryGradingPlan) -> RewriteLikelihood | None:
         grading.likelihood_model,
         precision=grading.precision,
         max_text_tokens=grading.likelihood_tokens,
-    )
-
-
-def diagnostics_of(
-    grading: RecoveryGradingPlan, items: RewriteExam, predictions: Sequence[str]
-) -> RecoveryDiagnostics:
-    """Return how many texts, prompts and predictions are longer than the models read."""
-    kinds = {
-        "predictions": predictions,
-        "true prompts": items.prompts,
-        "original texts": items.originals,
-        "rewritten texts": items.rewrittens,
-    }
-    readers: list[tuple[str, str, int, Callable[[Sequence[str]], NDArray[np.bool_]]]] = [
-        ("embedder", one.name, one.embedder.max_tokens, one.cut) for one in embedders_of(grading)
-    ]
-    if (model := likelihood_of(grading)) is not None:
-        readers.append(("language model", model.name, model.max_text_tokens, model.cut))
-    return RecoveryDiagnostics(
-        truncation=tuple(
-            TextTruncation(
-                role=role,
-                model=name,
-                max_tokens=limit,
-                kind=kind,
-                n_cut=int(cut(texts).sum()),
-                n=len(texts),
-            )
-            for role, name, limit, cut in readers
-            for kind, texts in kinds.items()
-        )
     )
 
 

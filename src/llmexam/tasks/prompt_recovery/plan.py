@@ -74,6 +74,18 @@ class RecoveryGradingPlan(GradingPlan):
     precision: Literal["fp32", "bf16", "auto"] = Field(
         "fp32", description="number type of embedders and language model"
     )
+    facet_bank: SampleOrPath | None = Field(
+        None,
+        description="CSV file of prompts with a column rewrite_prompt and one for each facet, such "
+        "as tone, to see which facets are recovered; `bundled` is the sample's",
+    )
+    facet_threshold: float = Field(
+        0.6,
+        gt=0,
+        le=1,
+        description="cosine similarity from which a prompt is labelled as the nearest one of the "
+        "facet bank; depends on the embedder",
+    )
     likelihood_model: ModelRef | None = Field(
         None,
         description="causal language model for the gain in log-likelihood of the rewritten text, "

@@ -31,9 +31,9 @@ from llmexam.report.sections.slices import SLICES
 from llmexam.report.sections.stages import STAGES
 from llmexam.stages.stage import Executor
 from llmexam.tasks.prompt_recovery.answers import Training, answer_stage, folds_of
+from llmexam.tasks.prompt_recovery.diagnostics import diagnostics_of, facets_of
 from llmexam.tasks.prompt_recovery.grading import (
     baselines_of,
-    diagnostics_of,
     embedders_of,
     label_rewrites,
     likelihood_of,
@@ -91,6 +91,7 @@ class PromptRecovery(TextTask[RecoveryPlan, RewriteExam]):
         if items.is_labelled:
             embedders_of(plan.evaluation)
             likelihood_of(plan.evaluation)
+            facets_of(plan.evaluation)
 
     def audit(
         self, plan: RecoveryPlan, items: RewriteExam, stages: Executor
@@ -142,8 +143,8 @@ class PromptRecovery(TextTask[RecoveryPlan, RewriteExam]):
     def diagnostics(
         self, plan: RecoveryPlan, items: RewriteExam, texts: Sequence[str]
     ) -> RecoveryDiagnostics:
-        """Return how many texts, prompts and predictions are longer than the embedders read."""
-        return diagnostics_of(plan.evaluation, items, texts)
+        """Return what models truncate, and which facets are recovered."""
+        return diagnostics_of(plan.evaluation, items, texts, self.resampling(plan, items))
 
     def resampling(self, plan: RecoveryPlan, items: RewriteExam) -> Resampling:
         """Return intervals that resample whole groups of near-equal prompts."""
