@@ -13,6 +13,7 @@ from llmexam.recovery.likelihood import RewriteLikelihood, rewrite_likelihood
 from llmexam.recovery.metrics.lift import COMMON, Lift, best_constants
 from llmexam.recovery.metrics.likelihood_gain import LikelihoodGain
 from llmexam.recovery.metrics.prompt_rank import PromptRank
+from llmexam.recovery.metrics.share_removed import ShareRemoved
 from llmexam.recovery.metrics.sharpened_cosine import CleanedCosine, SharpenedCosine
 from llmexam.recovery.metrics.text_match import CharacterF1, ExactMatch
 from llmexam.recovery.rewrites import RewriteExam
@@ -40,6 +41,7 @@ def metrics_of(grading: RecoveryGradingPlan) -> list[Metric[RewriteExam, Sequenc
     return [
         cosine,
         CleanedCosine(vectors),
+        ShareRemoved(),
         Lift(cosine, vectors),
         *(
             SharpenedCosine(

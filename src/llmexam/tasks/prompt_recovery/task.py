@@ -3,12 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, ClassVar
-
-import numpy as np
-from numpy.typing import NDArray
 
 from llmexam.errors import ExamError
 from llmexam.evaluation.grading import Resampling
@@ -18,7 +14,6 @@ from llmexam.evaluation.slices import Labelling
 from llmexam.exam.audit import Finding
 from llmexam.recovery.audit import audit_rewrites
 from llmexam.recovery.parsing import read_rewrites
-from llmexam.recovery.recoverer import Recovery
 from llmexam.recovery.rewrites import RewriteExam
 from llmexam.recovery.submission import write_submission
 from llmexam.report.sections.audit import AUDIT
@@ -41,22 +36,11 @@ from llmexam.tasks.prompt_recovery.grading import (
     resampling_of,
 )
 from llmexam.tasks.prompt_recovery.plan import RecoveryPlan, RewritesPlan
-from llmexam.tasks.prompt_recovery.sections import METRICS, REWRITES
+from llmexam.tasks.prompt_recovery.results import RecoveryResult, row_grades
+from llmexam.tasks.prompt_recovery.rows import REWRITES
+from llmexam.tasks.prompt_recovery.sections import DISTRIBUTION, FACETS, METRICS
 from llmexam.tasks.task import Prepared
 from llmexam.tasks.text import TextResult, TextTask
-
-
-@dataclass(frozen=True)
-class RecoveryResult(TextResult):
-    """What one recoverer answered.
-
-    Attributes:
-        recoveries: Its answers with the candidates that led there, in the order of the rows.
-        scores: Sharpened cosine of each row; None where the prompts are not known.
-    """
-
-    recoveries: tuple[Recovery, ...] = ()
-    scores: NDArray[np.float64] | None = field(default=None, compare=False)
 
 
 class PromptRecovery(TextTask[RecoveryPlan, RewriteExam]):
@@ -69,6 +53,8 @@ class PromptRecovery(TextTask[RecoveryPlan, RewriteExam]):
         SCORE,
         RESULTS,
         METRICS,
+        FACETS,
+        DISTRIBUTION,
         COMPARISONS,
         SLICES,
         REWRITES,
@@ -124,8 +110,8 @@ class PromptRecovery(TextTask[RecoveryPlan, RewriteExam]):
             recoveries, usage = stages.run(answer_stage(planned, items, training, file))
             texts = tuple(one.text for one in recoveries)
             evaluation = self.grade(plan, planned.name, items, texts, stages)
-            scores = self.metrics(plan)[0].values(items, texts) if evaluation else None
-            found.append(RecoveryResult(planned.name, texts, evaluation, usage, recoveries, scores))
+            rows = row_grades(plan.evaluation, items, texts) if evaluation else None
+            found.append(RecoveryResult(planned.name, texts, evaluation, usage, recoveries, rows))
         return found
 
     def metrics(self, plan: RecoveryPlan) -> Sequence[Metric[RewriteExam, Sequence[str]]]:
