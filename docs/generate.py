@@ -312,8 +312,8 @@ def _json_type(annotation: Any) -> str:
     if origin in (UnionType, typing.Union):
         return " or ".join(_json_type(one) for one in inner)
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
-        shown = annotation.__subclasses__()[:1] if annotation is results.Diagnostics else []
-        return f"`{(shown or [annotation])[0].__name__}`"
+        shown = annotation.__subclasses__() if annotation is results.Diagnostics else []
+        return " or ".join(f"`{one.__name__}`" for one in shown or [annotation])
     return names.get(annotation, "number")
 
 

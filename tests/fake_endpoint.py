@@ -65,7 +65,6 @@ class Endpoint:
         self._at_once = 0
         self._lock = threading.Lock()
         self.server = _Server(("127.0.0.1", 0), self._handler())
-        self.server.daemon_threads = True
         self.url = f"http://127.0.0.1:{self.server.server_address[1]}/v1"
 
     liking = staticmethod(liking)

@@ -5,82 +5,23 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, SerializeAsAny, field_validator
+from pydantic import SerializeAsAny, field_validator
 
 from llmexam.errors import SettingsError, nearest
+from llmexam.evaluation.diagnostics import Diagnostics as Diagnostics
+from llmexam.evaluation.diagnostics import FacetResult as FacetResult
+from llmexam.evaluation.diagnostics import RecoveryDiagnostics as RecoveryDiagnostics
+from llmexam.evaluation.diagnostics import TextTruncation as TextTruncation
+from llmexam.evaluation.estimates import Estimate as Estimate
+from llmexam.evaluation.estimates import MetricInfo as MetricInfo
+from llmexam.evaluation.estimates import MetricResult as MetricResult
+from llmexam.evaluation.estimates import Result
 
 SCHEMA_VERSION: Literal[2] = 2
 """Version of the layout of `metrics.json` and of the grades in a training's `results.json`."""
 
 
-class _Result(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class Estimate(_Result):
-    """A value with its confidence interval.
-
-    Attributes:
-        value: The number.
-        low: Lower end of the interval.
-        high: Upper end.
-    """
-
-    value: float
-    low: float
-    high: float
-
-    def __str__(self) -> str:
-        return f"{self.value:.4f} ({self.low:.4f} to {self.high:.4f})"
-
-
-class MetricInfo(_Result):
-    """Description of a metric.
-
-    Attributes:
-        name: Identifier, such as `map_at_3`.
-        label: Display name, such as "MAP@3".
-        explanation: Description in one sentence.
-        higher_is_better: Whether larger values are better.
-        bounds: Smallest and largest possible value of one item; None if unbounded.
-    """
-
-    name: str
-    label: str
-    explanation: str
-    higher_is_better: bool
-    bounds: tuple[float | None, float | None]
-
-
-class MetricResult(MetricInfo):
-    """Value of one metric, with chance level and baselines.
-
-    Attributes:
-        estimate: The mean over all items, with its bootstrap interval.
-        chance: Expected value of random answers; None if not defined.
-        baselines: Values of predictions that do not read the items, by name. For multiple
-            choice: `first` ranks A, B, C and so on; `longest` ranks by number of characters.
-        minimum_detectable_difference: Difference to another result that a paired test on this
-            many items would find in 80 of 100 cases, if the two correlate by 0.5 over the items
-            and vary as much.
-    """
-
-    estimate: Estimate
-    chance: float | None
-    baselines: dict[str, float]
-    minimum_detectable_difference: float
-
-    @property
-    def references(self) -> Mapping[str, float]:
-        """The chance level under the name `random`, if there is one, and the baselines."""
-        random = {} if self.chance is None else {"random": self.chance}
-        return {**random, **self.baselines}
-
-    def __str__(self) -> str:
-        return f"{self.label} {self.estimate}"
-
-
-class Slice(_Result):
+class Slice(Result):
     """Value of a metric on a subset of the items.
 
     Attributes:
@@ -98,7 +39,7 @@ class Slice(_Result):
     estimate: Estimate
 
 
-class LetterRecall(_Result):
+class LetterRecall(Result):
     """Recall of one option letter, and how often it is chosen.
 
     Attributes:
@@ -115,7 +56,7 @@ class LetterRecall(_Result):
     recall: float | None
 
 
-class CalibrationBin(_Result):
+class CalibrationBin(Result):
     """One bin of a reliability diagram.
 
     Attributes:
@@ -133,7 +74,7 @@ class CalibrationBin(_Result):
     accuracy: float
 
 
-class Calibration(_Result):
+class Calibration(Result):
     """Calibration of the probabilities, with a softmax temperature fitted out of fold.
 
     Attributes:
@@ -150,7 +91,7 @@ class Calibration(_Result):
     bins: tuple[CalibrationBin, ...]
 
 
-class CoveragePoint(_Result):
+class CoveragePoint(Result):
     """Point of the risk-coverage curve: error rate on the most certain questions.
 
     Attributes:
@@ -160,16 +101,6 @@ class CoveragePoint(_Result):
 
     coverage: float
     risk: float
-
-
-class Diagnostics(_Result):
-    """Results beside metrics. Each task has its own subclass.
-
-    Attributes:
-        task: Name of the task, such as "multiple-choice".
-    """
-
-    task: str
 
 
 class ChoiceDiagnostics(Diagnostics):
@@ -190,7 +121,7 @@ class ChoiceDiagnostics(Diagnostics):
     risk_coverage: tuple[CoveragePoint, ...] = ()
 
 
-class Evaluation(_Result):
+class Evaluation(Result):
     """Metrics of one prediction.
 
     Attributes:
@@ -247,7 +178,7 @@ class Evaluation(_Result):
         return found[name]
 
 
-class PositionAudit(_Result):
+class PositionAudit(Result):
     """Position bias: how results change when the options are rotated.
 
     Attributes:
@@ -267,7 +198,7 @@ class PositionAudit(_Result):
     n_questions: int
 
 
-class Comparison(_Result):
+class Comparison(Result):
     """Paired comparison of two results on the same items.
 
     Attributes:
@@ -313,7 +244,7 @@ class Comparison(_Result):
         return self.name_a if low > 0 else self.name_b if high < 0 else None
 
 
-class SolverMetrics(_Result):
+class SolverMetrics(Result):
     """Metrics of one solver of a run.
 
     Attributes:
@@ -329,7 +260,7 @@ class SolverMetrics(_Result):
     position: PositionAudit | None
 
 
-class RunMetrics(_Result):
+class RunMetrics(Result):
     """Content of `metrics.json` in the output folder of a run.
 
     Attributes:

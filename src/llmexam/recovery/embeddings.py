@@ -31,7 +31,7 @@ class TextVectors:
         self.name = embedder.name
         self._rows: dict[str, int] = {}
         self._vectors = np.zeros((0, embedder.dim), dtype=np.float32)
-        self._cut = np.zeros(0, dtype=bool)
+        self._cut: dict[str, bool] = {}
 
     def encode(self, texts: Sequence[str]) -> Floats:
         """Return one unit vector for each text, shape `[n_texts, dim]`."""
@@ -39,9 +39,15 @@ class TextVectors:
         return self._vectors[rows]
 
     def cut(self, texts: Sequence[str]) -> NDArray[np.bool_]:
-        """Return which texts are longer than the embedder reads, shape `[n_texts]`."""
-        rows = self._look_up(texts)
-        return self._cut[rows]
+        """Return which texts are longer than the embedder reads, shape `[n_texts]`.
+
+        Texts that were not embedded yet are only tokenized.
+        """
+        new = list(dict.fromkeys(text for text in texts if text not in self._cut))
+        if new:
+            is_cut = self.embedder.count_tokens(new) > self.embedder.max_tokens
+            self._cut.update(zip(new, is_cut.tolist(), strict=True))
+        return np.array([self._cut[text] for text in texts], dtype=bool)
 
     def _look_up(self, texts: Sequence[str]) -> NDArray[np.int64]:
         new = list(dict.fromkeys(text for text in texts if text not in self._rows))
@@ -49,12 +55,13 @@ class TextVectors:
             if len(self._rows) + len(new) > _MOST_KEPT:
                 new = list(dict.fromkeys(texts))
                 self._rows.clear()
-                self._vectors, self._cut = self._vectors[:0], self._cut[:0]
+                self._cut.clear()
+                self._vectors = self._vectors[:0]
             found = self.embedder.embed(new)
             for text in new:
                 self._rows[text] = len(self._rows)
             self._vectors = np.concatenate([self._vectors, found.vectors])
-            self._cut = np.concatenate([self._cut, found.cut])
+            self._cut.update(zip(new, found.cut.tolist(), strict=True))
         return np.array([self._rows[text] for text in texts], dtype=np.int64)
 
 

@@ -92,6 +92,11 @@ class Recoverer(ABC):
         """
 
     @property
+    def members(self) -> Sequence[Recoverer]:
+        """The recoverers that it asks; their code is part of the key of its answers."""
+        return ()
+
+    @property
     def weights_hash(self) -> str:
         """Hash of the models and files that results depend on beside settings and code."""
         return ""

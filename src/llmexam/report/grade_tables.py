@@ -39,6 +39,8 @@ def evaluation_summary(
                 f"calibration error {found.ece:.4f} and Brier score {found.brier:.4f}"
             )
         )
+    if result.diagnostics:
+        shown.extend(plain_text(note) for note in result.diagnostics.notes)
     if result.n_truncated:
         shown.append(Text(f"Context was truncated for {result.n_truncated} questions"))
     smallest = (

@@ -18,7 +18,7 @@ from typing import Any, ClassVar, Protocol, TypeVar
 from llmexam.errors import ScoreError
 from llmexam.evaluation.grading import Resampling, compare, evaluate
 from llmexam.evaluation.metrics.metric import Metric
-from llmexam.evaluation.results import Comparison, Evaluation, SolverMetrics
+from llmexam.evaluation.results import Comparison, Diagnostics, Evaluation, SolverMetrics
 from llmexam.evaluation.slices import Labelling
 from llmexam.report.content import Items
 from llmexam.solvers.spec import SolverSpec
@@ -88,6 +88,12 @@ class TextTask(Task[TextPlanT, TextItemsT, TextResult]):
         """Return what the report slices the items by."""
         return ()
 
+    def diagnostics(
+        self, plan: TextPlanT, items: TextItemsT, texts: Sequence[str]
+    ) -> Diagnostics | None:
+        """Return what the task tells of a solver's texts beside metrics; nothing by default."""
+        return None
+
     def answer(
         self, plan: TextPlanT, items: TextItemsT, stages: Executor, folder: Path
     ) -> list[TextResult]:
@@ -121,6 +127,7 @@ class TextTask(Task[TextPlanT, TextItemsT, TextResult]):
                 baselines=self.baselines(plan, items),
                 labellings=self.labellings(items),
                 resampling=self.resampling(plan, items),
+                diagnostics=self.diagnostics(plan, items, texts),
             ),
         )
 

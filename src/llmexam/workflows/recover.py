@@ -21,6 +21,7 @@ from llmexam.recovery.recoverers.registry import recoverer_class
 from llmexam.recovery.rewrites import RewriteExam
 from llmexam.recovery.submission import read_submission
 from llmexam.tasks.prompt_recovery.answers import Training, recover
+from llmexam.tasks.prompt_recovery.diagnostics import diagnostics_of
 from llmexam.tasks.prompt_recovery.grading import (
     baselines_of,
     label_rewrites,
@@ -131,6 +132,7 @@ def evaluate_prompts(
     if missing:
         raise ExamError(f"no prompt was recovered for the row with id '{missing[0]}'")
     texts = [prompts[one] for one in exam.ids]
+    resampling = resampling_of(exam, grading.n_resamples, seed, level)
     return evaluate(
         metrics_of(grading),
         exam,
@@ -138,7 +140,8 @@ def evaluate_prompts(
         name=called,
         baselines=baselines_of(grading, exam),
         labellings=label_rewrites(exam),
-        resampling=resampling_of(exam, grading.n_resamples, seed, level),
+        resampling=resampling,
+        diagnostics=diagnostics_of(grading, exam, texts, resampling),
     )
 
 

@@ -2,6 +2,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from tests.recovery.circle import CircleEmbedder
 
 from llmexam.recovery.embeddings import TextVectors, sharpen, text_vectors
 from llmexam.recovery.metrics.lift import COMMON, Lift, best_constant, best_constants
@@ -15,21 +16,6 @@ def vectors():
     return text_vectors("bundled")
 
 
-class FakeEmbedder:
-    """Unit vectors on a circle: a text is an angle in degrees."""
-
-    name, dim, weights_hash = "circle", 2, "w"
-
-    def __init__(self):
-        self.n_texts = 0
-
-    def embed(self, texts):
-        self.n_texts += len(texts)
-        angles = np.radians([float(text) for text in texts])
-        found = np.stack([np.cos(angles), np.sin(angles)], axis=1).astype(np.float32)
-        return type("Found", (), {"vectors": found, "cut": np.zeros(len(texts), bool)})
-
-
 def on_circle(rewrites, angles):
     rows = tuple(replace(row, prompt=str(a)) for row, a in zip(rewrites, angles, strict=True))
     return replace(rewrites, rows=rows)
@@ -37,7 +23,7 @@ def on_circle(rewrites, angles):
 
 def test_sharpened_cosine_by_hand(rewrites):
     exam = on_circle(rewrites, [0, 0, 0, 0, 90, 10])
-    found = SharpenedCosine(TextVectors(FakeEmbedder())).values(
+    found = SharpenedCosine(TextVectors(CircleEmbedder())).values(
         exam, ["0", "60", "180", "120", "0", "10"]
     )
     # Neither clipped nor averaged before the cube.
@@ -60,7 +46,7 @@ def test_sharpened_cosine_is_that_of_sentence_transformers(sample, vectors):
 
 def test_chance_is_the_mean_over_the_prompts_of_other_rows(rewrites):
     exam = on_circle(rewrites, [0, 60, 180, 0, 0, 0])
-    chance = SharpenedCosine(TextVectors(FakeEmbedder())).chance(exam)
+    chance = SharpenedCosine(TextVectors(CircleEmbedder())).chance(exam)
     assert chance[0] == pytest.approx((0.125 - 1 + 3) / 5)
     assert chance[2] == pytest.approx((-0.125 - 4) / 5)
 
@@ -104,7 +90,7 @@ def test_ranks_are_those_of_the_true_prompt(sample, vectors):
 
 def test_prompts_with_one_wording_tie_at_worst(rewrites):
     exam = on_circle(rewrites, [0, 90, 180, 270, 45, 135])
-    metric = PromptRank(TextVectors(FakeEmbedder()), n=3)
+    metric = PromptRank(TextVectors(CircleEmbedder()), n=3)
     assert metric.values(exam, ["0", "90", "180", "270", "45", "135"]).tolist() == [1.0] * 6
     assert set(metric.values(exam, ["180", "270", "0", "90", "225", "315"])) == {1 / 3}
 
@@ -122,9 +108,24 @@ def test_character_f1_by_hand(rewrites):
 
 
 def test_texts_are_embedded_once():
-    embedder = FakeEmbedder()
+    embedder = CircleEmbedder()
     vectors = TextVectors(embedder)
     vectors.encode(["1", "2", "1"])
     vectors.encode(["2", "3"])
     vectors.cut(["1"])
     assert embedder.n_texts == 3
+
+
+def test_cut_texts_are_found_without_embedding_them():
+    embedder = CircleEmbedder()
+    vectors = TextVectors(embedder)
+    vectors.encode(["12345", "1234"])
+    assert vectors.cut(["1234", "67890", "12345", "1"]).tolist() == [False, True, True, False]
+    assert embedder.n_texts == 2
+
+
+def test_the_bundled_embedder_counts_the_tokens_that_it_truncates(vectors):
+    limit = vectors.embedder.max_tokens
+    texts = ["poem " * (limit - 2), "poem " * (limit - 1)]
+    assert vectors.cut(texts).tolist() == [False, True]
+    assert vectors.embedder.embed(texts).cut.tolist() == [False, True]

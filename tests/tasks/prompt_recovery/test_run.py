@@ -15,7 +15,7 @@ from llmexam.recovery.recoverer import Recovery
 from llmexam.recovery.recoverers.baselines import Constant
 from llmexam.recovery.submission import read_submission
 from llmexam.sample import REWRITES_PATH
-from llmexam.tasks.prompt_recovery.sections import compared
+from llmexam.tasks.prompt_recovery.rows import compared
 from llmexam.workflows.run.pipeline import run_plan
 
 PLAN = {
@@ -65,7 +65,7 @@ def test_a_run_leaves_answers_metrics_submission_and_report(finished):
     metrics = json.loads((out / "metrics.json").read_text())
     names = [metric["name"] for metric in metrics["final"]["metrics"]]
     assert names == [
-        *("sharpened_cosine", "sharpened_cosine_cleaned", "lift"),
+        *("sharpened_cosine", "sharpened_cosine_cleaned", "share_removed", "lift"),
         *("prompt_map_at_3", "character_f1", "exact_match"),
     ]
     submission = read_submission(out / "submission.csv", read_rewrites(REWRITES_PATH))
@@ -160,9 +160,12 @@ def test_the_report_shows_what_changed_and_gamed_prompts(tmp_path):
     page = (tmp_path / "out" / "report.html").read_text()
     sections = re.findall(r'<section id="([\w-]+)"', page)
     assert sections == [
-        *("score", "results", "metrics", "slices", "rewrites", "audit", "stages", "provenance")
+        *("score", "results", "metrics", "distribution", "slices", "rewrites"),
+        *("audit", "stages", "provenance"),
     ]
-    assert "60 gamed" in page
+    assert "60 prompts with tokens that say nothing;" in page
+    loss = content.final.rows.loss
+    assert page.count('data-verdict="gamed"') == (loss >= 0.05).sum()
     assert "<b>x</b>" not in page
     cosine, cleaned = content.final.evaluation.metrics[:2]
     assert cosine.estimate.value != cleaned.estimate.value
@@ -207,8 +210,12 @@ def test_the_page_fits_a_phone_and_a_screen(finished, width):
         page = browser.new_page(viewport={"width": width, "height": 900})
         page.goto((out / "report.html").as_uri())
         page.evaluate("document.querySelectorAll('details').forEach(d => d.open = true)")
-        assert page.locator("#row-1 mark").count() > 3
+        assert page.locator("#row-1 ins").count() > 3
         assert page.evaluate("document.documentElement.scrollWidth - innerWidth") <= 0
+        page.locator("#find").fill("zzqqxx")
+        page.locator("#none").wait_for()
+        page.locator("#reset").click()
+        assert page.locator(".filterable:visible").count() == 60
         browser.close()
 
 

@@ -12,6 +12,7 @@ ENTRY_POINT_GROUP = "llmexam.recoverers"
 _HERE = "llmexam.recovery.recoverers"
 _BUILT_IN = {
     "copy": f"{_HERE}.baselines:Copy",
+    "combination": f"{_HERE}.combination:Combination",
     "constant": f"{_HERE}.baselines:Constant",
     "few-shot-lm": f"{_HERE}.prompted:FewShotLm",
     "fine-tuned": f"{_HERE}.fine_tuned:FineTunedLm",

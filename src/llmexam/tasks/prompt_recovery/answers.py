@@ -76,7 +76,8 @@ def answer_stage(
         file: Where its answers are kept, relative to the run folder.
     """
     kind = planned.class_of(planned.solver)
-    key = solver_key(planned, kind(planned.settings).weights_hash)
+    recoverer = kind(planned.settings)
+    key = solver_key(planned, recoverer.weights_hash)
     fitted = kind.is_fitted
     learned = training.rows.content_hash if fitted and training.rows is not None else None
     folds = training.folds.tolist() if fitted and training.folds is not None else None
@@ -93,7 +94,7 @@ def answer_stage(
             "file": Keyed(file, None),
         },
         outputs=[file],
-        code=[kind.__module__],
+        code=sorted({kind.__module__, *(type(one).__module__ for one in recoverer.members)}),
     )
 
 

@@ -9,8 +9,11 @@ from llmexam.evaluation.metrics.metric import Metric
 from llmexam.evaluation.slices import SOURCE_KEYS, Labelling, largest_first, length_terciles
 from llmexam.recovery.embeddings import TextVectors, text_vectors
 from llmexam.recovery.groups import prompt_groups
+from llmexam.recovery.likelihood import RewriteLikelihood, rewrite_likelihood
 from llmexam.recovery.metrics.lift import COMMON, Lift, best_constants
+from llmexam.recovery.metrics.likelihood_gain import LikelihoodGain
 from llmexam.recovery.metrics.prompt_rank import PromptRank
+from llmexam.recovery.metrics.share_removed import ShareRemoved
 from llmexam.recovery.metrics.sharpened_cosine import CleanedCosine, SharpenedCosine
 from llmexam.recovery.metrics.text_match import CharacterF1, ExactMatch
 from llmexam.recovery.rewrites import RewriteExam
@@ -34,9 +37,11 @@ def metrics_of(grading: RecoveryGradingPlan) -> list[Metric[RewriteExam, Sequenc
     """Return the metrics, the sharpened cosine first."""
     vectors, *second = embedders_of(grading)
     cosine = SharpenedCosine(vectors)
+    model = likelihood_of(grading)
     return [
         cosine,
         CleanedCosine(vectors),
+        ShareRemoved(),
         Lift(cosine, vectors),
         *(
             SharpenedCosine(
@@ -49,7 +54,24 @@ def metrics_of(grading: RecoveryGradingPlan) -> list[Metric[RewriteExam, Sequenc
         PromptRank(vectors, n=grading.n_ranked),
         CharacterF1(),
         ExactMatch(),
+        *([LikelihoodGain(model)] if model is not None else []),
     ]
+
+
+def likelihood_of(grading: RecoveryGradingPlan) -> RewriteLikelihood | None:
+    """Return what scores the gain in log-likelihood, or None where the plan names no model.
+
+    Raises:
+        MissingDependencyError: A package that it needs is not installed.
+        ModelError: The model cannot be loaded.
+    """
+    if grading.likelihood_model is None:
+        return None
+    return rewrite_likelihood(
+        grading.likelihood_model,
+        precision=grading.precision,
+        max_text_tokens=grading.likelihood_tokens,
+    )
 
 
 def baselines_of(grading: RecoveryGradingPlan, items: RewriteExam) -> Mapping[str, Sequence[str]]:

@@ -7,12 +7,12 @@ from typing import Literal, Self
 
 from pydantic import Field, model_validator
 
-from llmexam.recovery.recoverer import Recoverer
+from llmexam.recovery.likelihood import MAX_TEXT_TOKENS
 from llmexam.recovery.recoverers.registry import recoverer_class
+from llmexam.recovery.recoverers.spec import RecovererSpec
 from llmexam.sample import BUNDLED, REWRITES_PATH
 from llmexam.settings.base import OneOrMany, Settings
 from llmexam.settings.kinds import ModelRef, SampleOrPath
-from llmexam.solvers.spec import SolverSpec
 from llmexam.tasks.plan import ExamPlan, GradingPlan, RunPlan
 
 OFFICIAL_EMBEDDER = "sentence-transformers/sentence-t5-base"
@@ -21,15 +21,6 @@ OFFICIAL_EMBEDDER = "sentence-transformers/sentence-t5-base"
 def rewrites_path(path: str | Path) -> Path:
     """Return the path of a file of rewrites; `bundled` is the sample's."""
     return REWRITES_PATH if str(path) == BUNDLED else Path(path)
-
-
-class RecovererSpec(SolverSpec):
-    """A recoverer and its settings."""
-
-    @classmethod
-    def class_of(cls, solver: str) -> type[Recoverer]:
-        """Return the class of a recoverer."""
-        return recoverer_class(solver)
 
 
 class RewritesPlan(ExamPlan):
@@ -81,7 +72,30 @@ class RecoveryGradingPlan(GradingPlan):
         10, ge=2, le=1000, description="number of prompts that the true one is ranked among"
     )
     precision: Literal["fp32", "bf16", "auto"] = Field(
-        "fp32", description="number type of both embedders"
+        "fp32", description="number type of embedders and language model"
+    )
+    facet_bank: SampleOrPath | None = Field(
+        None,
+        description="CSV file of prompts with a column rewrite_prompt and one for each facet, such "
+        "as tone, to see which facets are recovered; `bundled` is the sample's",
+    )
+    facet_threshold: float = Field(
+        0.6,
+        gt=0,
+        le=1,
+        description="cosine similarity from which a prompt is labelled as the nearest one of the "
+        "facet bank; depends on the embedder",
+    )
+    likelihood_model: ModelRef | None = Field(
+        None,
+        description="causal language model for the gain in log-likelihood of the rewritten text, "
+        "a folder or a Hugging Face name; without it that metric is left out",
+    )
+    likelihood_tokens: int = Field(
+        MAX_TEXT_TOKENS,
+        ge=8,
+        le=100_000,
+        description="tokens that the language model reads of each text and prompt",
     )
 
 

@@ -1,27 +1,23 @@
-"""Report sections of prompt recovery: all metrics, and the rows with what changed."""
+"""Report sections of prompt recovery: all metrics, facets, and the distribution of scores."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
-from difflib import SequenceMatcher
 from importlib.resources import files
-from re import findall
 
 import numpy as np
-from numpy.typing import NDArray
+from markupsafe import Markup
+from rich.console import Group
+from rich.table import Table
 
-from llmexam.recovery.recoverer import Recovery
-from llmexam.recovery.rewrites import Rewrite, RewriteExam
-from llmexam.recovery.wording import clean_prompt
-from llmexam.report.formats import MISSING, fixed, interval
-from llmexam.report.sections.section import MOST_IN_FULL, SHOWN_OF_LONG, ReportData, Section
-
-Floats = NDArray[np.float64]
-
-# Longer texts are shown as they are: comparing them word by word takes too long.
-_MOST_WORDS = 1200
-_N_CANDIDATES = 5
+from llmexam.evaluation.results import RecoveryDiagnostics
+from llmexam.report.formats import MISSING, capital, count, fixed, interval
+from llmexam.report.histogram import histogram
+from llmexam.report.plots import Axis, axis_over
+from llmexam.report.sections.section import ReportData, Section
+from llmexam.report.terminal_parts import plain_text, text_table
+from llmexam.tasks.prompt_recovery.diagnostics import MOST_FREQUENT
+from llmexam.tasks.prompt_recovery.results import RecoveryResult
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,10 +34,11 @@ class MetricRow:
 
 @dataclass(frozen=True, slots=True)
 class MetricsView:
-    """All metrics; `baselines` names the columns."""
+    """All metrics; `baselines` names the columns, `notes` say what embedders truncated."""
 
     baselines: tuple[str, ...]
     rows: tuple[MetricRow, ...]
+    notes: tuple[str, ...]
 
 
 def metrics_view(data: ReportData) -> MetricsView | None:
@@ -63,139 +60,128 @@ def metrics_view(data: ReportData) -> MetricsView | None:
             )
             for metric in evaluation.metrics
         ),
+        evaluation.diagnostics.notes if evaluation.diagnostics else (),
     )
 
 
-Segments = tuple[tuple[str, bool], ...]
-"""Parts of a text, and whether the other text lacks them."""
+def _metrics_summary(view: MetricsView) -> Group | None:
+    """Return what the terminal shows beside the score card: the notes."""
+    return Group(*map(plain_text, view.notes)) if view.notes else None
 
 
 @dataclass(frozen=True, slots=True)
-class RewriteView:
-    """One row: both texts, the prompt that was recovered, the true one, and how it was graded."""
+class FacetRow:
+    """One facet: share recovered, interval, chance, baselines and number of rows."""
 
-    row: int
-    id: str
-    original: Segments
-    rewritten: Segments
-    predicted: str
-    truth: str | None
-    score: str
-    verdict: str
-    removed: tuple[str, ...]
-    share_removed: str
-    candidates: tuple[tuple[str, str], ...]
-    others: tuple[tuple[str, str], ...]
+    label: str
+    value: str
+    ends: str
+    chance: str
+    most_frequent: str
+    baselines: tuple[str, ...]
+    n: str
+    n_labels: str
 
 
 @dataclass(frozen=True, slots=True)
-class RewritesView:
-    """The rows that are shown, how many were gamed, and a note on which rows these are."""
+class FacetsView:
+    """All facets; `baselines` names the columns of constant prompts."""
 
-    rows: tuple[RewriteView, ...]
-    n_gamed: int
-    note: str
+    baselines: tuple[str, ...]
+    rows: tuple[FacetRow, ...]
 
 
-def rewrites_view(data: ReportData) -> RewritesView | None:
-    """Return the rows with what changed and what was recovered."""
-    exam, final = data.content.exam, data.content.final
-    if not isinstance(exam, RewriteExam):
+def facets_view(data: ReportData) -> FacetsView | None:
+    """Return the facets of the final prompts, or None where the plan names no bank of labels."""
+    evaluation = data.content.final.evaluation
+    found = evaluation.diagnostics if evaluation else None
+    if not isinstance(found, RecoveryDiagnostics) or not found.facets:
         return None
-    texts: Sequence[str] = getattr(final, "texts", ())
-    recoveries: Sequence[Recovery] = getattr(final, "recoveries", ())
-    scores: Floats | None = getattr(final, "scores", None)
-    shown = _shown(len(exam), scores)
-    cleaned = [
-        clean_prompt(text, context=f"{row.original} {row.rewritten}")
-        for text, row in zip(texts, exam, strict=True)
-    ]
-    rows = []
-    for number in shown:
-        row, recovery = exam[number], recoveries[number] if recoveries else None
-        before, after = compared(row.original, row.rewritten)
-        score = float("nan") if scores is None else float(scores[number])
-        rows.append(
-            RewriteView(
-                row=number + 1,
-                id=row.id,
-                original=before,
-                rewritten=after,
-                predicted=texts[number],
-                truth=row.prompt,
-                score="" if scores is None else fixed(score),
-                verdict=_verdict(row, score),
-                removed=cleaned[number].removed,
-                share_removed=f"{cleaned[number].share:.0%}",
-                candidates=_candidates(recovery),
-                others=tuple(
-                    (other.name, getattr(other, "texts", ())[number])
-                    for other in data.content.solvers
-                    if other.name != final.name
-                ),
+    names = tuple(name for name in found.facets[0].baselines if name != MOST_FREQUENT)
+    return FacetsView(
+        names,
+        tuple(
+            FacetRow(
+                capital(facet.label),
+                fixed(facet.estimate.value),
+                interval(facet.estimate),
+                MISSING if facet.chance is None else fixed(facet.chance),
+                fixed(facet.baselines[MOST_FREQUENT]),
+                tuple(fixed(facet.baselines[name]) for name in names),
+                count(facet.n),
+                count(facet.n_labels),
             )
-        )
-    n_gamed = sum(bool(one.removed) for one in cleaned)
-    note = (
-        f"All {len(exam):,} rows."
-        if len(shown) == len(exam)
-        else (
-            f"{len(shown):,} of {len(exam):,} rows: the best, the worst, and some between."
-            if scores is not None
-            else f"The first {len(shown):,} of {len(exam):,} rows."
-        )
+            for facet in found.facets
+        ),
     )
-    return RewritesView(tuple(rows), n_gamed, note)
 
 
-def compared(a: str, b: str) -> tuple[Segments, Segments]:
-    """Return both texts in parts, and whether the words of a part are only in this text.
-
-    >>> compared("the red cat", "the blue cat")[1]
-    (('the ', False), ('blue ', True), ('cat', False))
-    """
-    first, second = findall(r"\S+\s*|\s+", a), findall(r"\S+\s*|\s+", b)
-    if max(len(first), len(second)) > _MOST_WORDS:
-        return ((a, False),), ((b, False),)
-    matcher = SequenceMatcher(
-        None, [word.strip() for word in first], [word.strip() for word in second], autojunk=False
+def _facets_summary(view: FacetsView) -> Table:
+    table = text_table(
+        "Facets recovered", "Facet", "share", "interval", "chance", MOST_FREQUENT, "rows"
     )
-    before: list[tuple[str, bool]] = []
-    after: list[tuple[str, bool]] = []
-    for kind, i, j, k, m in matcher.get_opcodes():
-        if i < j:
-            before.append(("".join(first[i:j]), kind != "equal"))
-        if k < m:
-            after.append(("".join(second[k:m]), kind != "equal"))
-    return tuple(before), tuple(after)
+    for row in view.rows:
+        table.add_row(
+            plain_text(row.label), row.value, row.ends, row.chance, row.most_frequent, row.n
+        )
+    return table
 
 
-def _shown(n: int, scores: Floats | None) -> list[int]:
-    if n <= MOST_IN_FULL:
-        return list(range(n))
-    if scores is None:
-        return list(range(SHOWN_OF_LONG))
-    order = np.argsort(-scores, kind="stable")
-    third = SHOWN_OF_LONG // 3
-    between = order[np.linspace(third, n - third - 1, SHOWN_OF_LONG - 2 * third).astype(int)]
-    return sorted({int(i) for i in (*order[:third], *between, *order[-third:])})
+@dataclass(frozen=True, slots=True)
+class ScoresCard:
+    """The distribution of one recoverer's scores."""
+
+    name: str
+    plot: Markup
+    reading: str
 
 
-def _verdict(row: Rewrite, score: float) -> str:
-    if row.prompt is None or np.isnan(score):
-        return "unknown"
-    return "right" if score >= 0.5 else "wrong"
+@dataclass(frozen=True, slots=True)
+class DistributionView:
+    """The distribution of the primary metric over the rows, for each recoverer."""
+
+    metric: str
+    cards: tuple[ScoresCard, ...]
 
 
-def _candidates(recovery: Recovery | None) -> tuple[tuple[str, str], ...]:
-    if recovery is None:
-        return ()
-    return tuple((one.text, f"{one.score:.3f}") for one in recovery.candidates[:_N_CANDIDATES])
+def distribution_view(data: ReportData) -> DistributionView | None:
+    """Return a histogram of each recoverer's scores, the final one first, all on one axis."""
+    final = data.content.final
+    results = [final, *(one for one in data.content.solvers if one.name != final.name)]
+    graded = [
+        (one.name, one.scores)
+        for one in results
+        if isinstance(one, RecoveryResult) and one.scores is not None and len(one.scores)
+    ]
+    if not graded:
+        return None
+    axis = _round_axis(np.concatenate([scores for _, scores in graded]))
+    cards = []
+    for name, scores in graded:
+        low, middle, high = (fixed(float(q), 2) for q in np.quantile(scores, (0.1, 0.5, 0.9)))
+        reading = f"Median {middle}; a tenth of the rows is below {low}, a tenth above {high}."
+        plot = histogram(scores.tolist(), axis, f"Scores of {name}. {reading}")
+        cards.append(ScoresCard(name, plot, reading))
+    return DistributionView(data.metric, tuple(cards))
 
 
-def _template(name: str) -> str:
+def _round_axis(scores: np.ndarray) -> Axis:
+    """Return an axis in steps of 0.2 at least, so that its labels fit a narrow card."""
+    found = axis_over([*scores.tolist(), 0.0])
+    step = max(found.step, 0.2)
+    low, high = np.floor(found.low / step + 1e-9) * step, np.ceil(found.high / step - 1e-9) * step
+    return Axis(round(float(low), 6), round(float(high), 6), step)
+
+
+def template(name: str) -> str:
+    """Return the source of a template of this task."""
     return (files("llmexam.tasks.prompt_recovery") / name).read_text(encoding="utf-8")
 
 
-METRICS = Section("metrics", "Metrics", metrics_view, template=_template("metrics.html"))
-REWRITES = Section("rewrites", "Rows", rewrites_view, template=_template("rewrites.html"))
+METRICS = Section(
+    "metrics", "Metrics", metrics_view, _metrics_summary, template=template("metrics.html")
+)
+FACETS = Section("facets", "Facets", facets_view, _facets_summary, template=template("facets.html"))
+DISTRIBUTION = Section(
+    "distribution", "Distribution", distribution_view, template=template("distribution.html")
+)

@@ -3,21 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, ClassVar
-
-import numpy as np
-from numpy.typing import NDArray
 
 from llmexam.errors import ExamError
 from llmexam.evaluation.grading import Resampling
 from llmexam.evaluation.metrics.metric import Metric
+from llmexam.evaluation.results import RecoveryDiagnostics
 from llmexam.evaluation.slices import Labelling
 from llmexam.exam.audit import Finding
 from llmexam.recovery.audit import audit_rewrites
 from llmexam.recovery.parsing import read_rewrites
-from llmexam.recovery.recoverer import Recovery
 from llmexam.recovery.rewrites import RewriteExam
 from llmexam.recovery.submission import write_submission
 from llmexam.report.sections.audit import AUDIT
@@ -30,30 +26,21 @@ from llmexam.report.sections.slices import SLICES
 from llmexam.report.sections.stages import STAGES
 from llmexam.stages.stage import Executor
 from llmexam.tasks.prompt_recovery.answers import Training, answer_stage, folds_of
+from llmexam.tasks.prompt_recovery.diagnostics import diagnostics_of, facets_of
 from llmexam.tasks.prompt_recovery.grading import (
     baselines_of,
     embedders_of,
     label_rewrites,
+    likelihood_of,
     metrics_of,
     resampling_of,
 )
 from llmexam.tasks.prompt_recovery.plan import RecoveryPlan, RewritesPlan
-from llmexam.tasks.prompt_recovery.sections import METRICS, REWRITES
+from llmexam.tasks.prompt_recovery.results import RecoveryResult, row_grades
+from llmexam.tasks.prompt_recovery.rows import REWRITES
+from llmexam.tasks.prompt_recovery.sections import DISTRIBUTION, FACETS, METRICS
 from llmexam.tasks.task import Prepared
 from llmexam.tasks.text import TextResult, TextTask
-
-
-@dataclass(frozen=True)
-class RecoveryResult(TextResult):
-    """What one recoverer answered.
-
-    Attributes:
-        recoveries: Its answers with the candidates that led there, in the order of the rows.
-        scores: Sharpened cosine of each row; None where the prompts are not known.
-    """
-
-    recoveries: tuple[Recovery, ...] = ()
-    scores: NDArray[np.float64] | None = field(default=None, compare=False)
 
 
 class PromptRecovery(TextTask[RecoveryPlan, RewriteExam]):
@@ -66,6 +53,8 @@ class PromptRecovery(TextTask[RecoveryPlan, RewriteExam]):
         SCORE,
         RESULTS,
         METRICS,
+        FACETS,
+        DISTRIBUTION,
         COMPARISONS,
         SLICES,
         REWRITES,
@@ -87,6 +76,8 @@ class PromptRecovery(TextTask[RecoveryPlan, RewriteExam]):
         _training(plan, items)
         if items.is_labelled:
             embedders_of(plan.evaluation)
+            likelihood_of(plan.evaluation)
+            facets_of(plan.evaluation)
 
     def audit(
         self, plan: RecoveryPlan, items: RewriteExam, stages: Executor
@@ -119,8 +110,8 @@ class PromptRecovery(TextTask[RecoveryPlan, RewriteExam]):
             recoveries, usage = stages.run(answer_stage(planned, items, training, file))
             texts = tuple(one.text for one in recoveries)
             evaluation = self.grade(plan, planned.name, items, texts, stages)
-            scores = self.metrics(plan)[0].values(items, texts) if evaluation else None
-            found.append(RecoveryResult(planned.name, texts, evaluation, usage, recoveries, scores))
+            rows = row_grades(plan.evaluation, items, texts) if evaluation else None
+            found.append(RecoveryResult(planned.name, texts, evaluation, usage, recoveries, rows))
         return found
 
     def metrics(self, plan: RecoveryPlan) -> Sequence[Metric[RewriteExam, Sequence[str]]]:
@@ -134,6 +125,12 @@ class PromptRecovery(TextTask[RecoveryPlan, RewriteExam]):
     def labellings(self, items: RewriteExam) -> Iterable[Labelling]:
         """Return what the report slices the rows by."""
         return label_rewrites(items)
+
+    def diagnostics(
+        self, plan: RecoveryPlan, items: RewriteExam, texts: Sequence[str]
+    ) -> RecoveryDiagnostics:
+        """Return what models truncate, and which facets are recovered."""
+        return diagnostics_of(plan.evaluation, items, texts, self.resampling(plan, items))
 
     def resampling(self, plan: RecoveryPlan, items: RewriteExam) -> Resampling:
         """Return intervals that resample whole groups of near-equal prompts."""

@@ -1,0 +1,140 @@
+"""A combination of recoverers, with weights fitted on rows that the members have not seen."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import cached_property
+from typing import Literal, Self
+
+import numpy as np
+from pydantic import Field, model_validator
+
+from llmexam.errors import ExamError
+from llmexam.recovery.agreement import Agreement
+from llmexam.recovery.combining import Combiner, Gate, Join
+from llmexam.recovery.embeddings import text_vectors
+from llmexam.recovery.groups import grouped_folds, prompt_groups
+from llmexam.recovery.recoverer import Progress, Recoverer, Recovery, no_progress
+from llmexam.recovery.recoverers.spec import RecovererSpec
+from llmexam.recovery.rewrites import RewriteExam
+from llmexam.settings.base import Settings
+from llmexam.settings.kinds import ModelRef
+from llmexam.storage.hashing import hash_json
+
+
+class CombinationSettings(Settings):
+    """Settings of `combination`."""
+
+    members: tuple[RecovererSpec, ...] = Field(
+        (RecovererSpec(solver="regressor"), RecovererSpec(solver="nearest-neighbours")),
+        min_length=2,
+        description="the recoverers, as in the plan's `solvers`; for `gate` in the order in which "
+        "they are asked",
+    )
+    mode: Literal["agree", "gate", "join"] = Field(
+        "agree",
+        description="agree: the candidate with the best weighted expected score over all members' "
+        "candidates; gate: the first member whose confidence reaches a threshold; join: the "
+        "members' texts one after the other, where that scores better",
+    )
+    embedder: ModelRef = Field("bundled", description="embedder of the score that is fitted")
+    folds: int = Field(
+        3,
+        ge=2,
+        le=20,
+        description="folds of the training rows, by groups of near-equal prompts, on which "
+        "weights, thresholds and order are chosen",
+    )
+    max_tokens: int = Field(
+        64, ge=1, le=100_000, description="tokens of a joined text, by the embedder's tokenizer"
+    )
+    seed: int = Field(0, ge=0, lt=2**32, description="random seed of the folds")
+
+    @model_validator(mode="after")
+    def _check_names(self) -> Self:
+        names = [member.name for member in self.members]
+        twice = sorted(name for name in names if names.count(name) > 1)
+        if twice:
+            raise ValueError(
+                f"two members have the name '{twice[0]}'. Set another `name` for one of them"
+            )
+        return self
+
+
+class Combination(Recoverer):
+    """Combines the answers of several recoverers into one.
+
+    Attributes:
+        combiner: What was chosen on folds of the training rows.
+    """
+
+    settings_class = CombinationSettings
+    is_fitted = True
+    _members: Sequence[Recoverer] = ()
+
+    @property
+    def members(self) -> Sequence[Recoverer]:
+        """The members, without what they learned."""
+        return [spec.make() for spec in self.settings.members]
+
+    @property
+    def weights_hash(self) -> str:
+        """Hash of the embedder and of the models of the members."""
+        own = text_vectors(self.settings.embedder).embedder.weights_hash
+        return hash_json([own, [member.weights_hash for member in self.members]])
+
+    @cached_property
+    def combiner(self) -> Combiner:
+        """How answers are combined."""
+        vectors = text_vectors(self.settings.embedder)
+        if self.settings.mode == "join":
+            return Join(vectors, max_tokens=self.settings.max_tokens)
+        return Gate(vectors) if self.settings.mode == "gate" else Agreement(vectors)
+
+    def fit(self, train: RewriteExam, progress: Progress = no_progress) -> None:
+        """Choose how to combine on folds of the training rows, then fit members on all of them.
+
+        Raises:
+            ExamError: A prompt is not known, or there are too few groups of near-equal prompts.
+        """
+        groups = prompt_groups(train.prompts)
+        n_groups = len(set(groups.tolist()))
+        if n_groups < 2:
+            raise ExamError(
+                "expected training rows with at least 2 groups of near-equal prompts to choose "
+                f"weights on, got {n_groups}",
+                hint="Give more training rows, or use one of the members alone",
+            )
+        n_folds = min(self.settings.folds, n_groups)
+        folds = grouped_folds(groups, n_folds, seed=self.settings.seed)
+        n_steps = (n_folds + 1) * len(self.settings.members)
+        answers: list[list[Recovery]] = []
+        unlabelled = train.without_prompts()
+        for number, spec in enumerate(self.settings.members):
+            found: dict[int, Recovery] = {}
+            for fold in range(n_folds):
+                member = spec.make()
+                if member.is_fitted:
+                    member.fit(train.subset(np.flatnonzero(folds != fold).tolist()))
+                rows = np.flatnonzero(folds == fold).tolist()
+                found |= zip(rows, member.recover(unlabelled.subset(rows)), strict=True)
+                progress(number * (n_folds + 1) + fold + 1, n_steps)
+            answers.append([found[row] for row in range(len(train))])
+        self.combiner.fit(answers, train.prompts)
+        self._members = self.members
+        for member in self._members:
+            if member.is_fitted:
+                member.fit(train)
+        progress(n_steps, n_steps)
+
+    def recover(self, items: RewriteExam, progress: Progress = no_progress) -> Sequence[Recovery]:
+        """Return the combined recovery of each row."""
+        if not self._members:
+            raise RuntimeError("fit must be called before recover")
+        if not len(items):
+            return []
+        answers = []
+        for number, member in enumerate(self._members, 1):
+            answers.append(list(member.recover(items)))
+            progress(number * len(items) // len(self._members), len(items))
+        return self.combiner.combine(answers)
