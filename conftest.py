@@ -37,6 +37,7 @@ ROOMS = {
     "recovery/recoverers/test_prompted.py": "encoders",
     "recovery/test_prompting.py": "encoders",
     "recovery/recoverers/test_contract.py": "encoders",
+    "recovery/test_embeddings.py": "encoders",
     "tasks/prompt_recovery": "encoders",
     "test_docs.py": "train",
     "test_kept_results.py": "train",

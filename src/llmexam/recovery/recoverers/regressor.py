@@ -17,23 +17,21 @@ from pydantic import Field
 from llmexam.errors import ExamError
 from llmexam.recovery.bank import read_bank
 from llmexam.recovery.consensus import Decoder, softmax
-from llmexam.recovery.embeddings import TextVectors
+from llmexam.recovery.embeddings import EmbedderSettings, TextVectors
 from llmexam.recovery.features import added_vectors, pair_features
 from llmexam.recovery.recoverer import Progress, Recovery, no_progress
 from llmexam.recovery.recoverers.embedding import EmbeddingRecoverer
 from llmexam.recovery.rewrites import RewriteExam
-from llmexam.settings.base import Settings
-from llmexam.settings.kinds import ModelRef, SampleOrPath
+from llmexam.settings.kinds import SampleOrPath
 
 Floats = NDArray[np.float32]
 _N_SCALED = 256
 _LEAST = 2
 
 
-class RegressorSettings(Settings):
+class RegressorSettings(EmbedderSettings):
     """Settings of `regressor`."""
 
-    embedder: ModelRef = Field("bundled", description="embedder of texts and prompts")
     bank: SampleOrPath | None = Field(
         None,
         description="CSV file of further prompts to choose from, with a column rewrite_prompt; "

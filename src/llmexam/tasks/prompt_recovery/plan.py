@@ -11,7 +11,7 @@ from llmexam.recovery.recoverer import Recoverer
 from llmexam.recovery.recoverers.registry import recoverer_class
 from llmexam.sample import BUNDLED, REWRITES_PATH
 from llmexam.settings.base import OneOrMany, Settings
-from llmexam.settings.kinds import ModelRef, SampleOrPath
+from llmexam.settings.kinds import CacheDir, ModelRef, SampleOrPath
 from llmexam.solvers.spec import SolverSpec
 from llmexam.tasks.plan import ExamPlan, GradingPlan, RunPlan
 
@@ -30,6 +30,13 @@ class RecovererSpec(SolverSpec):
     def class_of(cls, solver: str) -> type[Recoverer]:
         """Return the class of a recoverer."""
         return recoverer_class(solver)
+
+    def keeping_vectors(self, folder: Path | None) -> Self:
+        """Return it with a folder of vectors, if it takes one and has none of its own."""
+        if getattr(self.settings, "vector_cache", folder) is not None:
+            return self
+        settings = self.settings.model_copy(update={"vector_cache": folder})
+        return self.model_copy(update={"settings": settings})
 
 
 class RewritesPlan(ExamPlan):
@@ -83,6 +90,11 @@ class RecoveryGradingPlan(GradingPlan):
     precision: Literal["fp32", "bf16", "auto"] = Field(
         "fp32", description="number type of both embedders"
     )
+    vector_cache: CacheDir | None = Field(
+        None,
+        description="folder that keeps the vectors of texts across runs; the plan's `vector_cache` "
+        "by default",
+    )
 
 
 class RecoveryPlan(RunPlan):
@@ -97,6 +109,23 @@ class RecoveryPlan(RunPlan):
     )
     solvers: tuple[RecovererSpec, ...] = Field(min_length=1, description="the recoverers to run")
     evaluation: RecoveryGradingPlan = RecoveryGradingPlan()
+    vector_cache: CacheDir | None = Field(
+        None,
+        description="folder that keeps the vectors of texts across runs, for metrics and "
+        "recoverers; no result depends on it",
+    )
+
+    @property
+    def grading(self) -> RecoveryGradingPlan:
+        """The evaluation settings, with the plan's folder of vectors where they name none."""
+        if self.evaluation.vector_cache is not None:
+            return self.evaluation
+        return self.evaluation.model_copy(update={"vector_cache": self.vector_cache})
+
+    @property
+    def recoverers(self) -> tuple[RecovererSpec, ...]:
+        """The recoverers, with the plan's folder of vectors where they name none."""
+        return tuple(one.keeping_vectors(self.vector_cache) for one in self.solvers)
 
     @model_validator(mode="after")
     def _check_fitted(self) -> Self:
