@@ -12,6 +12,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
+from typing import TypedDict
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,7 +29,7 @@ from llmexam.recovery.groups import grouped_folds, prompt_groups
 from llmexam.recovery.pair_kernel import PairKernel
 from llmexam.recovery.ranking.bank_search import PromptBank
 from llmexam.recovery.ranking.candidates import CandidateSearch
-from llmexam.recovery.ranking.judges import Judge, judges_hash, load_judges
+from llmexam.recovery.ranking.judges import Judge, judges_hash, load_judges, pair_text
 from llmexam.recovery.ranking.rows import RowViews, StemWeights
 from llmexam.recovery.ranking.weights import CandidateWeights, judged_features
 from llmexam.recovery.recoverer import Candidate, Progress, Recovery, no_progress
@@ -41,6 +42,20 @@ Floats = NDArray[np.float32]
 Ints = NDArray[np.int64]
 _N_SHOWN = 8
 _SEED = 0
+
+
+class PairColumns(TypedDict):
+    """Columns of pairs for the trainer of cross-encoders of sentence-transformers.
+
+    Attributes:
+        text: What is read of both texts; see `pair_text`.
+        prompt: A prompt.
+        label: 1 for the true prompt; else the sharpened cosine to it, at least 0.
+    """
+
+    text: list[str]
+    prompt: list[str]
+    label: list[float]
 
 
 class BankRankerSettings(EstimateSettings):
@@ -58,7 +73,8 @@ class BankRankerSettings(EstimateSettings):
     cross_encoder: ModelRef | None = Field(
         None,
         description='cross-encoder trained for "does this prompt explain the pair?"; it reads '
-        "the beginnings of the rewritten and the original text as first text, the prompt as second",
+        "the beginnings of the rewritten and the original text as first text, the prompt as "
+        "second. `BankRanker.training_pairs` returns pairs to train one on",
     )
     likelihood_model: ModelRef | None = Field(
         None,
@@ -110,6 +126,30 @@ class BankRanker(EmbeddingRecoverer):
         self._search = self._search_of(everything, self._bank)
         self._first, self._second = CandidateWeights(), CandidateWeights()
         self._fit_weights(rows, progress)
+
+    def training_pairs(self, train: RewriteExam, *, n_negatives: int = 7) -> PairColumns:
+        """Return pairs to train a cross-encoder on that tells which prompt explains a pair.
+
+        The positive pair of a row has its true prompt. The hard negatives have the best
+        candidates of a search that saw neither the row nor its prompt.
+
+        Args:
+            train: The rows that this recoverer was fitted on.
+            n_negatives: Number of candidates for each row.
+        """
+        columns: PairColumns = {"text": [], "prompt": [], "label": []}
+        for held in self._held_out(training_rows(train, self.settings), no_progress):
+            values = self._first.predict(held.features)
+            best = np.argsort(-values, axis=1, kind="stable")[:, :n_negatives]
+            for i, row in enumerate(held.items):
+                prompts = [
+                    row.prompt or "",
+                    *(held.bank.prompts[held.places[i, j]] for j in best[i]),
+                ]
+                columns["text"] += [pair_text(row)] * len(prompts)
+                columns["prompt"] += prompts
+                columns["label"] += [1.0, *np.maximum(held.scores[i, best[i]], 0).tolist()]
+        return columns
 
     def recover_part(self, part: RewriteExam) -> list[Recovery]:
         """Return a known prompt or one of the bank for each row."""
