@@ -1,21 +1,41 @@
-"""Vectors of texts, computed once in a process however many metrics and recoverers ask for them."""
+"""Vectors of texts, computed once however many metrics and recoverers ask for them.
+
+They are kept in memory, and with a cache folder also on disk for the processes to come.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import lru_cache
+from pathlib import Path
 from typing import TYPE_CHECKING, Literal, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
+from pydantic import Field
+
+from llmexam.settings.base import Settings
+from llmexam.settings.kinds import CacheDir, ModelRef
 
 if TYPE_CHECKING:
     from llmexam.lm.encoding.embedding import Embedder
 
 Floats = NDArray[np.float32]
 Number = TypeVar("Number", np.float32, np.float64)
+EmbedderPrecision = Literal["auto", "fp32", "bf16"]
 # Long texts are not kept beyond this many vectors; 100,000 of 384 numbers are 150 MB.
 _MOST_KEPT = 200_000
+
+
+class EmbedderSettings(Settings):
+    """Settings of recoverers that embed texts."""
+
+    embedder: ModelRef = Field("bundled", description="embedder of texts and prompts")
+    vector_cache: CacheDir | None = Field(
+        None,
+        description="folder that keeps the vectors of texts across runs; the plan's `vector_cache` "
+        "by default",
+    )
 
 
 class TextVectors:
@@ -65,21 +85,31 @@ class TextVectors:
         return np.array([self._rows[text] for text in texts], dtype=np.int64)
 
 
-@lru_cache(maxsize=4)
-def text_vectors(model: str, precision: Literal["auto", "fp32", "bf16"] = "fp32") -> TextVectors:
+def text_vectors(
+    model: str, precision: EmbedderPrecision = "fp32", cache_dir: str | Path | None = None
+) -> TextVectors:
     """Return the vectors of a model, shared by all that ask for it.
 
     Args:
         model: `bundled`, a local folder or a Hugging Face name.
         precision: fp32 gives the same scores on every machine; `auto` is faster on some.
+        cache_dir: Folder that keeps vectors across processes, under a hash of the model's weights,
+            precision and length limit; None to keep them in memory only. Several processes may
+            use it at once, and one that is killed damages nothing.
 
     Raises:
         MissingDependencyError: torch, transformers or the bundled model is not installed.
         ModelError: The model cannot be loaded.
     """
+    return _shared(model, precision, None if cache_dir is None else Path(cache_dir))
+
+
+# Apart from `text_vectors`, so that calls with and without defaults share one embedder.
+@lru_cache(maxsize=4)
+def _shared(model: str, precision: EmbedderPrecision, cache_dir: Path | None) -> TextVectors:
     from llmexam.lm.encoding.embedding import load_embedder
 
-    return TextVectors(load_embedder(model, precision=precision))
+    return TextVectors(load_embedder(model, precision=precision, cache_dir=cache_dir))
 
 
 def sharpen(cosines: NDArray[Number]) -> NDArray[Number]:

@@ -11,7 +11,8 @@ from llmexam.recovery.rewrites import Rewrite, RewriteExam
 
 Floats = NDArray[np.float32]
 
-_OPENING = 200
+OPENING = 200
+"""Characters of the opening of a text, where its kind shows."""
 _N_NEW_WORDS = 48
 _SHORTEST_WORD = 4
 _N_FORM = 5
@@ -27,7 +28,7 @@ def pair_features(items: RewriteExam, vectors: TextVectors) -> Floats:
     """
     before = vectors.encode(items.originals)
     after = vectors.encode(items.rewrittens)
-    opening = vectors.encode([row.rewritten[:_OPENING] for row in items])
+    opening = vectors.encode([row.rewritten[:OPENING] for row in items])
     new = vectors.encode([new_words(row) for row in items])
     form = np.array([_form(row.rewritten) - _form(row.original) for row in items])
     form = form.reshape(-1, _N_FORM).astype(np.float32)

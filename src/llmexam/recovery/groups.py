@@ -63,7 +63,7 @@ def _groups(prompts: tuple[str, ...], threshold: float) -> Ints:
             i = parent[i]
         return i
 
-    for a, b in _similar_pairs([_content(text) for text in place], threshold):
+    for a, b in _similar_pairs([content_words(text) for text in place], threshold):
         parent[max(root(a), root(b))] = min(root(a), root(b))
     numbers: dict[int, int] = {}
     return np.array([numbers.setdefault(root(row), len(numbers)) for row in rows], dtype=np.int64)
@@ -143,7 +143,12 @@ def _largest_first(sizes: Ints, seed: int) -> Ints:
     return order
 
 
-def _content(text: str) -> frozenset[str]:
+def content_words(text: str) -> frozenset[str]:
+    """Return the words of a prompt that say what it asks for; all its words if none do.
+
+    >>> sorted(content_words("Rewrite the text as a sea shanty."))
+    ['sea', 'shanty']
+    """
     words = frozenset(words_of(text))
     # A prompt of fillers alone is described by them.
     return words - _FILLERS or words

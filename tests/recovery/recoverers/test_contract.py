@@ -7,7 +7,11 @@ from llmexam.recovery.phrase_search import SearchSettings, frequent_phrases, sea
 from llmexam.recovery.recoverers.registry import recoverer_class, recoverer_names
 from llmexam.testing import check_recoverer
 
-SETTINGS = {"mean-prompt": {"n_steps": 2, "n_proposals": 60}, "regressor": {"bank": "bundled"}}
+SETTINGS = {
+    "mean-prompt": {"n_steps": 2, "n_proposals": 60},
+    "regressor": {"bank": "bundled"},
+    "bank-ranker": {"bank": "bundled"},
+}
 ASK_A_MODEL = {"few-shot-lm", "fine-tuned", "served-few-shot-lm", "served-lm", "zero-shot-lm"}
 
 

@@ -15,6 +15,7 @@ from llmexam.recovery.recoverer import Recovery
 from llmexam.recovery.recoverers.baselines import Constant
 from llmexam.recovery.submission import read_submission
 from llmexam.sample import REWRITES_PATH
+from llmexam.tasks.prompt_recovery.plan import RecoveryPlan
 from llmexam.tasks.prompt_recovery.rows import compared
 from llmexam.workflows.run.pipeline import run_plan
 
@@ -224,3 +225,17 @@ def test_the_demo_runs_and_submits(tmp_path):
     content = run_plan("recovery-demo", tmp_path / "run")
     assert len(content.solvers) == 5
     assert content.final.evaluation.n_items == 60
+
+
+def test_vectors_are_kept_where_the_plan_says_and_no_key_depends_on_it(tmp_path):
+    first = run(tmp_path)
+    again = run(tmp_path, vector_cache="vectors")
+    # A changed cache recovers nothing again.
+    assert cached(again) == {"recover with nearest-neighbours", "recover with constant"}
+    assert again.final.texts == first.final.texts
+    assert list((tmp_path / "vectors").rglob("answers.sqlite"))
+    other = run(tmp_path, vector_cache="vectors", folds={"n": 4})
+    plan = RecoveryPlan.parse({**PLAN, "vector_cache": tmp_path / "vectors"}, subject="plan")
+    assert plan.recoverers[0].settings.vector_cache == tmp_path / "vectors"
+    assert plan.grading.vector_cache == tmp_path / "vectors"
+    assert len(other.final.texts) == 60

@@ -117,7 +117,7 @@ class DenseIndex:
             if n_passages == 0:
                 raise EvidenceIndexError("there are no passages to index", file=folder)
             waiting = np.memmap(spool, dtype=np.float32, shape=(n_passages, encoder.dim), mode="r")
-            index = _index_of(waiting, settings)
+            index = index_vectors(waiting, settings)
             del waiting
             spool.unlink()
             with PassageStore.open(temporary) as store:
@@ -307,8 +307,16 @@ def _encoded(
         yield batch, vectors
 
 
-def _index_of(vectors: NDArray[np.float32], settings: DenseSettings) -> Any:
-    """Return a faiss index of vectors `[n_passages, dim]`, numbered in order."""
+def index_vectors(vectors: NDArray[np.float32], settings: DenseSettings) -> Any:
+    """Return a faiss index of vectors by inner product, numbered in order.
+
+    Args:
+        vectors: The vectors, shape `[n_vectors, dim]`.
+        settings: Layout: exact, or inverted lists beyond `flat_limit` vectors.
+
+    Raises:
+        MissingDependencyError: faiss is not installed.
+    """
     faiss = _faiss()
     n, dim = vectors.shape
     numbers = np.arange(n, dtype=np.int64)

@@ -37,6 +37,8 @@ Progress = Callable[[int, int], None]
 _BATCH_TOKENS = 2048
 # Texts tokenized and sorted at a time, to bound the memory for a large corpus.
 _WINDOW_TEXTS = 16_384
+# Fewer where vectors are cached: a run that is killed loses only the window it is in.
+_CACHED_TEXTS = 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,8 +148,9 @@ class Embedder:
             known = self._cache.look_up(distinct, vectors, cut)
             todo = np.flatnonzero(~known).tolist()
         report = _Reporter(progress, len(distinct), len(distinct) - len(todo))
-        for start in range(0, len(todo), _WINDOW_TEXTS):
-            window = np.array(todo[start : start + _WINDOW_TEXTS])
+        size = _WINDOW_TEXTS if self._cache is None else _CACHED_TEXTS
+        for start in range(0, len(todo), size):
+            window = np.array(todo[start : start + size])
             fresh = [distinct[i] for i in window]
             encoded = self._tokenize(fresh)
             cut[window] = [bool(encoding.overflowing) for encoding in encoded.encodings]

@@ -14,14 +14,14 @@ _ROWS = 256
 
 
 class EmbeddingRecoverer(Recoverer):
-    """Recovers rows in parts; its settings have an `embedder`."""
+    """Recovers rows in parts; its settings are `EmbedderSettings`."""
 
     is_fitted = True
 
     @property
     def vectors(self) -> TextVectors:
         """Vectors of texts by the embedder."""
-        return text_vectors(self.settings.embedder)
+        return text_vectors(self.settings.embedder, cache_dir=self.settings.vector_cache)
 
     @property
     def weights_hash(self) -> str:

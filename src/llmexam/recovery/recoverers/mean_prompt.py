@@ -4,19 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from pydantic import Field
-
-from llmexam.recovery.embeddings import text_vectors
+from llmexam.recovery.embeddings import EmbedderSettings, TextVectors, text_vectors
 from llmexam.recovery.phrase_search import SearchResult, SearchSettings, search_mean_prompt
 from llmexam.recovery.recoverer import Progress, Recoverer, Recovery, no_progress
 from llmexam.recovery.rewrites import RewriteExam
-from llmexam.settings.kinds import ModelRef
 
 
-class MeanPromptSettings(SearchSettings):
+class MeanPromptSettings(SearchSettings, EmbedderSettings):
     """Settings of `mean-prompt`."""
-
-    embedder: ModelRef = Field("bundled", description="embedder of the score that is maximised")
 
 
 class MeanPrompt(Recoverer):
@@ -33,15 +28,18 @@ class MeanPrompt(Recoverer):
     @property
     def weights_hash(self) -> str:
         """Hash of the embedder."""
-        return text_vectors(self.settings.embedder).embedder.weights_hash
+        return self._vectors.embedder.weights_hash
 
     def fit(self, train: RewriteExam, progress: Progress = no_progress) -> None:
         """Search for the text on the prompts of the training rows."""
-        vectors = text_vectors(self.settings.embedder)
-        self.result = search_mean_prompt(train.prompts, vectors, self.settings, progress)
+        self.result = search_mean_prompt(train.prompts, self._vectors, self.settings, progress)
 
     def recover(self, items: RewriteExam, progress: Progress = no_progress) -> Sequence[Recovery]:
         """Return the text for each row."""
         if self.result is None:
             raise RuntimeError("fit must be called before recover")
         return [Recovery(self.result.text, confidence=self.result.score)] * len(items)
+
+    @property
+    def _vectors(self) -> TextVectors:
+        return text_vectors(self.settings.embedder, cache_dir=self.settings.vector_cache)

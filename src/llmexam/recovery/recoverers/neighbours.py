@@ -8,20 +8,17 @@ from pydantic import Field
 
 from llmexam.errors import ExamError
 from llmexam.recovery.consensus import Decoder, softmax
-from llmexam.recovery.embeddings import TextVectors
+from llmexam.recovery.embeddings import EmbedderSettings, TextVectors
 from llmexam.recovery.recoverer import Progress, Recovery, no_progress
 from llmexam.recovery.recoverers.embedding import EmbeddingRecoverer
 from llmexam.recovery.rewrites import RewriteExam
-from llmexam.settings.base import Settings
-from llmexam.settings.kinds import ModelRef
 
 Floats = NDArray[np.float32]
 
 
-class NeighbourSettings(Settings):
+class NeighbourSettings(EmbedderSettings):
     """Settings of `nearest-neighbours`."""
 
-    embedder: ModelRef = Field("bundled", description="embedder of texts and prompts")
     k: int = Field(16, ge=1, description="number of neighbours")
     original: float = Field(0.1, ge=0, description="weight of the similarity of originals")
     rewritten: float = Field(0.5, ge=0, description="weight of the similarity of rewritten texts")

@@ -11,6 +11,7 @@ from llmexam.recovery.recoverer import Recoverer
 ENTRY_POINT_GROUP = "llmexam.recoverers"
 _HERE = "llmexam.recovery.recoverers"
 _BUILT_IN = {
+    "bank-ranker": f"{_HERE}.bank_ranker:BankRanker",
     "copy": f"{_HERE}.baselines:Copy",
     "combination": f"{_HERE}.combination:Combination",
     "constant": f"{_HERE}.baselines:Constant",

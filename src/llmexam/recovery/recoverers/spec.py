@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+from typing import Self
+
 from llmexam.recovery.recoverer import Recoverer
 from llmexam.recovery.recoverers.registry import recoverer_class
 from llmexam.solvers.spec import SolverSpec
@@ -18,3 +21,10 @@ class RecovererSpec(SolverSpec):
     def make(self) -> Recoverer:
         """Return a recoverer with these settings that has learned nothing."""
         return self.class_of(self.solver)(self.settings)
+
+    def keeping_vectors(self, folder: Path | None) -> Self:
+        """Return it with a folder of vectors, if it takes one and has none of its own."""
+        if getattr(self.settings, "vector_cache", folder) is not None:
+            return self
+        settings = self.settings.model_copy(update={"vector_cache": folder})
+        return self.model_copy(update={"settings": settings})

@@ -30,7 +30,11 @@ def embedders_of(grading: RecoveryGradingPlan) -> list[TextVectors]:
         ModelError: One cannot be loaded.
     """
     names = (grading.embedder, grading.second_embedder)
-    return [text_vectors(name, grading.precision) for name in names if name is not None]
+    return [
+        text_vectors(name, grading.precision, grading.vector_cache)
+        for name in names
+        if name is not None
+    ]
 
 
 def metrics_of(grading: RecoveryGradingPlan) -> list[Metric[RewriteExam, Sequence[str]]]:

@@ -12,7 +12,7 @@ from llmexam.recovery.recoverers.registry import recoverer_class
 from llmexam.recovery.recoverers.spec import RecovererSpec
 from llmexam.sample import BUNDLED, REWRITES_PATH
 from llmexam.settings.base import OneOrMany, Settings
-from llmexam.settings.kinds import ModelRef, SampleOrPath
+from llmexam.settings.kinds import CacheDir, ModelRef, SampleOrPath
 from llmexam.tasks.plan import ExamPlan, GradingPlan, RunPlan
 
 OFFICIAL_EMBEDDER = "sentence-transformers/sentence-t5-base"
@@ -97,6 +97,11 @@ class RecoveryGradingPlan(GradingPlan):
         le=100_000,
         description="tokens that the language model reads of each text and prompt",
     )
+    vector_cache: CacheDir | None = Field(
+        None,
+        description="folder that keeps the vectors of texts across runs; the plan's `vector_cache` "
+        "by default",
+    )
 
 
 class RecoveryPlan(RunPlan):
@@ -111,6 +116,23 @@ class RecoveryPlan(RunPlan):
     )
     solvers: tuple[RecovererSpec, ...] = Field(min_length=1, description="the recoverers to run")
     evaluation: RecoveryGradingPlan = RecoveryGradingPlan()
+    vector_cache: CacheDir | None = Field(
+        None,
+        description="folder that keeps the vectors of texts across runs, for metrics and "
+        "recoverers; no result depends on it",
+    )
+
+    @property
+    def grading(self) -> RecoveryGradingPlan:
+        """The evaluation settings, with the plan's folder of vectors where they name none."""
+        if self.evaluation.vector_cache is not None:
+            return self.evaluation
+        return self.evaluation.model_copy(update={"vector_cache": self.vector_cache})
+
+    @property
+    def recoverers(self) -> tuple[RecovererSpec, ...]:
+        """The recoverers, with the plan's folder of vectors where they name none."""
+        return tuple(one.keeping_vectors(self.vector_cache) for one in self.solvers)
 
     @model_validator(mode="after")
     def _check_fitted(self) -> Self:

@@ -75,9 +75,9 @@ class PromptRecovery(TextTask[RecoveryPlan, RewriteExam]):
         """
         _training(plan, items)
         if items.is_labelled:
-            embedders_of(plan.evaluation)
-            likelihood_of(plan.evaluation)
-            facets_of(plan.evaluation)
+            embedders_of(plan.grading)
+            likelihood_of(plan.grading)
+            facets_of(plan.grading)
 
     def audit(
         self, plan: RecoveryPlan, items: RewriteExam, stages: Executor
@@ -105,7 +105,7 @@ class PromptRecovery(TextTask[RecoveryPlan, RewriteExam]):
         """Return the prompts that each recoverer found, graded."""
         training = _training(plan, items)
         found: list[TextResult] = []
-        for planned in plan.solvers:
+        for planned in plan.recoverers:
             file = f"{self.folders[0]}/{planned.name}.json"
             recoveries, usage = stages.run(answer_stage(planned, items, training, file))
             texts = tuple(one.text for one in recoveries)
@@ -116,11 +116,11 @@ class PromptRecovery(TextTask[RecoveryPlan, RewriteExam]):
 
     def metrics(self, plan: RecoveryPlan) -> Sequence[Metric[RewriteExam, Sequence[str]]]:
         """Return the metrics, the sharpened cosine first."""
-        return metrics_of(plan.evaluation)
+        return metrics_of(plan.grading)
 
     def baselines(self, plan: RecoveryPlan, items: RewriteExam) -> Mapping[str, Sequence[str]]:
         """Return a copy of the original, the usual constant, and the best constant."""
-        return baselines_of(plan.evaluation, items)
+        return baselines_of(plan.grading, items)
 
     def labellings(self, items: RewriteExam) -> Iterable[Labelling]:
         """Return what the report slices the rows by."""

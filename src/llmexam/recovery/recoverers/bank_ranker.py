@@ -1,0 +1,243 @@
+"""Bank ranker: retrieve prompts by a predicted vector, then rerank them by learned weights.
+
+The prompt's vector is estimated from the pair and a bank is searched with it. A ranker predicts
+the score of each candidate from cosines, shared words, votes of similar rows and, where models
+are given, from a cross-encoder and the likelihood of the rewritten text. Its weights are fitted
+on inner folds: on candidates for training rows whose prompts, with near-equal ones of other
+training rows, were neither fitted on nor in the bank.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TypedDict
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import Field
+
+from llmexam.recovery.embeddings import sharpen
+from llmexam.recovery.estimates import (
+    EstimateSettings,
+    PromptEstimates,
+    known_prompts,
+    training_rows,
+)
+from llmexam.recovery.groups import grouped_folds, prompt_groups
+from llmexam.recovery.pair_kernel import PairKernel
+from llmexam.recovery.ranking.bank_search import PromptBank
+from llmexam.recovery.ranking.candidates import CandidateSearch
+from llmexam.recovery.ranking.judges import Judge, judges_hash, load_judges, pair_text
+from llmexam.recovery.ranking.rows import RowViews, StemWeights
+from llmexam.recovery.ranking.weights import CandidateWeights, judged_features
+from llmexam.recovery.recoverer import Candidate, Progress, Recovery, no_progress
+from llmexam.recovery.recoverers.embedding import EmbeddingRecoverer
+from llmexam.recovery.rewrites import RewriteExam
+from llmexam.settings.kinds import ModelRef
+from llmexam.storage.hashing import hash_json
+
+Floats = NDArray[np.float32]
+Ints = NDArray[np.int64]
+_N_SHOWN = 8
+_SEED = 0
+
+
+class PairColumns(TypedDict):
+    """Columns of pairs for the trainer of cross-encoders of sentence-transformers.
+
+    Attributes:
+        text: What is read of both texts; see `pair_text`.
+        prompt: A prompt.
+        label: 1 for the true prompt; else the sharpened cosine to it, at least 0.
+    """
+
+    text: list[str]
+    prompt: list[str]
+    label: list[float]
+
+
+class BankRankerSettings(EstimateSettings):
+    """Settings of `bank-ranker`."""
+
+    k: int = Field(64, ge=2, le=1000, description="number of retrieved candidates")
+    n_folds: int = Field(
+        3, ge=2, le=20, description="number of inner folds that the ranker's weights are fitted on"
+    )
+    n_fitted: int = Field(
+        1500,
+        ge=1,
+        description="largest number of training rows whose candidates the weights are fitted on",
+    )
+    cross_encoder: ModelRef | None = Field(
+        None,
+        description='cross-encoder trained for "does this prompt explain the pair?"; it reads '
+        "the beginnings of the rewritten and the original text as first text, the prompt as "
+        "second. `BankRanker.training_pairs` returns pairs to train one on",
+    )
+    likelihood_model: ModelRef | None = Field(
+        None,
+        description="causal language model whose log-likelihood of the rewritten text, given "
+        "the original and a candidate, is a feature",
+    )
+    n_judged: int = Field(
+        12, ge=2, le=1000, description="number of candidates that these models score"
+    )
+
+
+@dataclass(frozen=True)
+class _HeldOut:
+    """Candidates of training rows by a search that saw neither these rows nor their prompts."""
+
+    items: RewriteExam
+    bank: PromptBank
+    places: Ints
+    features: Floats
+    targets: Floats
+    scores: Floats
+
+
+class BankRanker(EmbeddingRecoverer):
+    """Answers with the prompt of training rows or of a bank that has the best expected score."""
+
+    settings_class = BankRankerSettings
+
+    @property
+    def weights_hash(self) -> str:
+        """Hash of the embedder, the cross-encoder and the language model."""
+        others = judges_hash([self.settings.cross_encoder, self.settings.likelihood_model])
+        return hash_json([super().weights_hash, *others])
+
+    def fit(self, train: RewriteExam, progress: Progress = no_progress) -> None:
+        """Fit the estimates on all rows, and the ranker's weights on inner folds of them.
+
+        Raises:
+            ExamError: There are too few rows, or a prompt is not known.
+        """
+        vectors = self.vectors
+        rows = training_rows(train, self.settings)
+        self._kernel = PairKernel(rows, vectors, words=self.settings.words)
+        self._views = RowViews.of(rows, self._kernel.train, vectors)
+        self._targets = vectors.encode(rows.prompts)
+        prompts = known_prompts(train, self.settings)
+        self._bank = PromptBank(prompts, vectors.encode(prompts))
+        everything = np.arange(len(rows))
+        self._search = self._search_of(everything, self._bank)
+        self._first, self._second = CandidateWeights(), CandidateWeights()
+        self._fit_weights(rows, progress)
+
+    def training_pairs(self, train: RewriteExam, *, n_negatives: int = 7) -> PairColumns:
+        """Return pairs to train a cross-encoder on that tells which prompt explains a pair.
+
+        The positive pair of a row has its true prompt. The hard negatives have the best
+        candidates of a search that saw neither the row nor its prompt.
+
+        Args:
+            train: The rows that this recoverer was fitted on.
+            n_negatives: Number of candidates for each row.
+        """
+        columns: PairColumns = {"text": [], "prompt": [], "label": []}
+        for held in self._held_out(training_rows(train, self.settings), no_progress):
+            values = self._first.predict(held.features)
+            best = np.argsort(-values, axis=1, kind="stable")[:, :n_negatives]
+            for i, row in enumerate(held.items):
+                prompts = [
+                    row.prompt or "",
+                    *(held.bank.prompts[held.places[i, j]] for j in best[i]),
+                ]
+                columns["text"] += [pair_text(row)] * len(prompts)
+                columns["prompt"] += prompts
+                columns["label"] += [1.0, *np.maximum(held.scores[i, best[i]], 0).tolist()]
+        return columns
+
+    def recover_part(self, part: RewriteExam) -> list[Recovery]:
+        """Return a known prompt or one of the bank for each row."""
+        views = RowViews.of(part, self._kernel.between(part), self.vectors)
+        found = self._search.find(views)
+        places, values = found.places, self._first.predict(found.features)
+        if self._judges:
+            places, features = self._judge(part, self._bank, places, found.features)
+            values = self._second.predict(features)
+        return [self._recovery(*one) for one in zip(places, values, strict=True)]
+
+    @cached_property
+    def _judges(self) -> list[Judge]:
+        return load_judges(self.settings.cross_encoder, self.settings.likelihood_model)
+
+    def _search_of(self, train: Ints, bank: PromptBank) -> CandidateSearch:
+        """Return the search of a bank by estimates that are fitted on some training rows."""
+        views = self._views.take(train, train)
+        targets = self._targets[train]
+        estimates = PromptEstimates(
+            views.similar.whole, views.added, targets, alpha=self.settings.alpha
+        )
+        weights = StemWeights(views)
+        return CandidateSearch(bank, estimates, targets, weights, self.settings, self.settings.k)
+
+    def _fit_weights(self, rows: RewriteExam, progress: Progress) -> None:
+        """Fit the weights on candidates of drawn rows, retrieved without the rows of their fold."""
+        held = list(self._held_out(rows, progress))
+        if not held:
+            return
+        # A small bank has fewer candidates without the prompts of a fold.
+        k = min(one.places.shape[1] for one in held)
+        self._first.fit(
+            np.concatenate([one.features[:, :k] for one in held]),
+            np.concatenate([one.scores[:, :k] for one in held]),
+        )
+        if self._judges:
+            judged = [self._judge(one.items, one.bank, one.places, one.features) for one in held]
+            n = min(self.settings.n_judged, k)
+            scores = [
+                _scores(own.bank, places, own.targets)[:, :n]
+                for own, (places, _) in zip(held, judged, strict=True)
+            ]
+            features = [found[:, :n] for _, found in judged]
+            self._second.fit(np.concatenate(features), np.concatenate(scores))
+
+    def _held_out(self, rows: RewriteExam, progress: Progress) -> Iterator[_HeldOut]:
+        """Yield the candidates of drawn training rows, fold by fold."""
+        groups = prompt_groups(rows.prompts)
+        n_folds = min(self.settings.n_folds, len(set(groups.tolist())))
+        folds = grouped_folds(groups, n_folds, seed=_SEED) if n_folds > 1 else np.zeros(len(rows))
+        drawn = np.random.default_rng(_SEED).permutation(len(rows))[: self.settings.n_fitted]
+        for fold in range(n_folds if n_folds > 1 else 0):
+            inside = np.flatnonzero(folds == fold)
+            held, train = np.intersect1d(inside, drawn), np.flatnonzero(folds != fold)
+            if len(held):
+                bank = self._bank.without(frozenset(rows.prompts[i] for i in inside))
+                found = self._search_of(train, bank).find(self._views.take(held, train))
+                targets = self._targets[held]
+                scores = _scores(bank, found.places, targets)
+                items = rows.subset(held.tolist())
+                yield _HeldOut(items, bank, found.places, found.features, targets, scores)
+            progress(fold + 1, n_folds)
+
+    def _judge(
+        self, items: RewriteExam, bank: PromptBank, places: Ints, features: Floats
+    ) -> tuple[Ints, Floats]:
+        """Return the best candidates by the first weights, and their features with the judges'."""
+        values = self._first.predict(features)
+        best = np.argsort(-values, axis=1, kind="stable")[:, : self.settings.n_judged]
+        places = np.take_along_axis(places, best, axis=1)
+        parts = [np.take_along_axis(features, best[:, :, None], axis=1)]
+        parts.append(np.take_along_axis(values, best, axis=1)[:, :, None])
+        prompts = [[bank.prompts[i] for i in own] for own in places]
+        for judge in self._judges:
+            parts.append(judged_features(judge.score(items, prompts), bank.vectors[places]))
+        return places, np.concatenate(parts, axis=2)
+
+    def _recovery(self, places: Ints, values: Floats) -> Recovery:
+        order = np.argsort(-values, kind="stable")
+        # A likely prompt is often near the expected vector, so it may be there twice.
+        best = list({int(places[i]): float(values[i]) for i in order[::-1]}.items())[::-1]
+        best.sort(key=lambda one: -one[1])
+        candidates = [Candidate(self._bank.prompts[place], value) for place, value in best]
+        text, value = candidates[0].text, candidates[0].score
+        return Recovery(text, tuple(candidates[:_N_SHOWN]), confidence=value)
+
+
+def _scores(bank: PromptBank, places: Ints, targets: Floats) -> Floats:
+    """Return the sharpened cosine of each candidate to the true prompt, shape `[n_rows, k]`."""
+    return sharpen(np.einsum("ikj,ij->ik", bank.vectors[places], targets))

@@ -1,0 +1,105 @@
+import numpy as np
+import pytest
+
+from llmexam.recovery.embeddings import sharpen, text_vectors
+from llmexam.recovery.ranking import judges
+from llmexam.recovery.recoverers import bank_ranker
+from llmexam.recovery.recoverers.bank_ranker import BankRanker
+
+
+@pytest.fixture(scope="module")
+def fitted(sample):
+    recoverer = BankRanker(n_folds=3)
+    recoverer.fit(sample.subset(range(0, 60, 2)))
+    return recoverer
+
+
+def test_candidates_are_distinct_prompts_with_their_expected_scores(fitted, sample):
+    for one in fitted.recover(sample.subset(range(1, 20, 2))):
+        texts = [candidate.text for candidate in one.candidates]
+        assert len(set(texts)) == len(texts) == 8
+        assert one.text == texts[0]
+        assert one.confidence == one.candidates[0].score
+
+
+def test_weights_are_fitted_on_rows_that_the_search_did_not_see(fitted, sample):
+    train = sample.subset(range(0, 60, 2))
+    held = list(fitted._held_out(train, lambda n_done, n_all: None))
+    assert sorted(i for one in held for i in one.items.ids) == sorted(train.ids)
+    for one in held:
+        own = set(one.items.prompts)
+        found = {one.bank.prompts[i] for i in one.places.ravel()}
+        assert found
+        assert not found & own
+        vectors = text_vectors("bundled")
+        truth = vectors.encode(one.items.prompts)[0]
+        first = vectors.encode([one.bank.prompts[one.places[0, 0]]])[0]
+        assert one.scores[0, 0] == pytest.approx(
+            float(sharpen(first @ truth[:, None])[0]), abs=1e-5
+        )
+
+
+def test_pairs_for_a_cross_encoder_have_the_true_prompt_and_hard_negatives(fitted, sample):
+    train = sample.subset(range(0, 60, 2))
+    pairs = fitted.training_pairs(train, n_negatives=3)
+    assert len(pairs["text"]) == len(pairs["prompt"]) == len(pairs["label"]) == 4 * len(train)
+    prompt_of = {judges.pair_text(row): row.prompt for row in train}
+    for i in range(0, len(pairs["text"]), 4):
+        assert pairs["label"][i] == 1
+        assert pairs["prompt"][i] == prompt_of[pairs["text"][i]]
+        assert pairs["prompt"][i] not in pairs["prompt"][i + 1 : i + 4]
+        assert all(0 <= label < 1 for label in pairs["label"][i + 1 : i + 4])
+
+
+def test_one_group_of_prompts_leaves_the_choice_to_consensus(rewrites):
+    poems = rewrites.subset([0, 1])
+    recoverer = BankRanker()
+    recoverer.fit(poems)
+    found = [one.text for one in recoverer.recover(rewrites.without_prompts())]
+    assert set(found) <= set(poems.prompts)
+
+
+class Oracle:
+    """Knows the true prompts, as no judge does."""
+
+    def __init__(self, exam):
+        self.vectors = text_vectors("bundled")
+        self.prompt_of = {(row.original, row.rewritten): row.prompt for row in exam}
+        self.n_seen = []
+
+    def score(self, items, prompts):
+        self.n_seen.append(len(prompts[0]))
+        truth = [self.prompt_of[row.original, row.rewritten] for row in items]
+        found = np.stack([self.vectors.encode(own) for own in prompts])
+        return np.einsum("ikj,ij->ik", found, self.vectors.encode(truth))
+
+
+def test_a_judge_that_knows_better_is_heard(sample, monkeypatch):
+    """The choice is then the best of the candidates that the judge saw."""
+    oracle = Oracle(sample)
+    monkeypatch.setattr(bank_ranker, "load_judges", lambda *models: [oracle])
+    train, items = sample.subset(range(0, 60, 2)), sample.subset(range(1, 60, 2))
+    plain, judged = BankRanker(bank="bundled"), BankRanker(bank="bundled", n_judged=10)
+    judged.fit(train)
+    with monkeypatch.context() as patch:
+        patch.setattr(bank_ranker, "load_judges", lambda *models: [])
+        plain.fit(train)
+        before = plain.recover(items.without_prompts())
+    after = judged.recover(items.without_prompts())
+    assert set(oracle.n_seen) == {10}
+    vectors = text_vectors("bundled")
+    truth = vectors.encode(items.prompts)
+    scores = [
+        sharpen((vectors.encode([one.text for one in found]) * truth).sum(axis=1)).mean()
+        for found in (before, after)
+    ]
+    assert scores[1] > scores[0] + 0.05
+
+
+def test_models_are_part_of_the_hash(monkeypatch):
+    class Folder:
+        weights_hash = "other"
+
+    plain = BankRanker()
+    monkeypatch.setattr(judges, "resolve_model", lambda model: Folder())
+    assert BankRanker(cross_encoder="x").weights_hash != plain.weights_hash
