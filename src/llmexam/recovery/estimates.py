@@ -90,7 +90,7 @@ class PromptEstimates:
             similar: Inner products with the training rows, shape `[n_rows, n_train]`.
         """
         predicted: Floats = self._model.predict(self._centerer.transform(similar)) + self._mean
-        return predicted.astype(np.float32, copy=False)
+        return np.asarray(predicted, dtype=np.float32)
 
     def direct(self, added: Floats) -> Floats:
         """Return what the rewrite added beyond what rewrites add on average, same shape."""

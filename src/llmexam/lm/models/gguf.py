@@ -13,6 +13,7 @@ import os
 import shutil
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
 
 from filelock import FileLock
 
@@ -146,7 +147,9 @@ def _convert(path: Path, folder: Path) -> None:
     source = {"pretrained_model_name_or_path": str(path.parent), "gguf_file": path.name}
     try:
         tokenizer = transformers.AutoTokenizer.from_pretrained(**source)
-        model = transformers.AutoModelForCausalLM.from_pretrained(**source, dtype=torch.bfloat16)
+        model: Any = transformers.AutoModelForCausalLM.from_pretrained(
+            **source, dtype=torch.bfloat16
+        )
     except Exception as error:  # the reader raises whatever a damaged file leads to
         reason = (str(error).strip() or type(error).__name__).splitlines()[0][:300]
         raise ModelError(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import Sequence
 from functools import lru_cache
-from typing import Literal, Self
+from typing import ClassVar, Literal, Self
 
 from pydantic import Field, model_validator
 
@@ -92,7 +92,7 @@ class LanguageModelSettings(GenerationSettings):
 class LanguageModelRecoverer(Recoverer):
     """Asks a local language model for the prompt of each row; its settings have a `model`."""
 
-    settings_class = LanguageModelSettings
+    settings_class: ClassVar[type[Settings]] = LanguageModelSettings
 
     @property
     def weights_hash(self) -> str:

@@ -140,15 +140,19 @@ def _trainings(
 ) -> tuple[OneTraining, ...]:
     """Return the training of a recipe, or one for each of its splits."""
     parts = recipe.splits or {"": recipe}
-    prepared: tuple[TrainingExams[Any], ...]
-    if trained_task(recipe.family) == "prompt-recovery":
-        prepared = prepare_rewrites(list(parts.values()), stages)
-    else:
-        prepared = prepare_splits(list(parts.values()), stages, folder)
+    prepared = _prepare(list(parts.values()), stages, folder)
     return tuple(
         OneTraining(part, exams, folder / split, command, split)
         for (split, part), exams in zip(parts.items(), prepared, strict=True)
     )
+
+
+def _prepare(
+    recipes: list[Recipe], stages: Executor, folder: Path
+) -> tuple[TrainingExams[Any], ...]:
+    if trained_task(recipes[0].family) == "prompt-recovery":
+        return prepare_rewrites(recipes, stages)
+    return prepare_splits(recipes, stages, folder)
 
 
 def _follow(recipe: Recipe, folder: Path, command: str, crew: Crew) -> None:
