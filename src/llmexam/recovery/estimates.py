@@ -90,7 +90,9 @@ class PromptEstimates:
             similar: Inner products with the training rows, shape `[n_rows, n_train]`.
         """
         predicted: Floats = self._model.predict(self._centerer.transform(similar)) + self._mean
-        return np.asarray(predicted, dtype=np.float32)
+        # scikit-learn computes in double precision where its input is mixed.
+        narrow: Floats = np.asarray(predicted, dtype=np.float32)
+        return narrow
 
     def direct(self, added: Floats) -> Floats:
         """Return what the rewrite added beyond what rewrites add on average, same shape."""
