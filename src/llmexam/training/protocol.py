@@ -91,7 +91,7 @@ class Trainer(Protocol):
         tracker: Tracker,
         resume: bool = True,
     ) -> TrainedModel:
-        """Train, and leave the best weights in `folder`.
+        """Train, and write the best weights to `folder`.
 
         Args:
             train: Questions with answers and evidence.
@@ -104,7 +104,7 @@ class Trainer(Protocol):
         ...
 
     def check_machine(self) -> None:
-        """Check that this machine has what the training needs; no model is read.
+        """Check packages, device and precision without loading a model.
 
         Raises:
             MissingDependencyError: A package that a setting needs is not installed.
@@ -113,12 +113,12 @@ class Trainer(Protocol):
         ...
 
     def estimate(self, train: Exam) -> Estimate:
-        """Return what training would take, from the data and a few timed steps."""
+        """Return an estimate of the training's cost, from the data and a few timed steps."""
         ...
 
 
 class TrainerClass(Protocol):
-    """A class whose instances are trainers, made from settings of the class it names."""
+    """Interface of trainer classes, which are created from settings of `settings_class`."""
 
     settings_class: type[Settings]
 

@@ -1,4 +1,4 @@
-"""The log-likelihood of each request, kept on disk so that nothing is scored twice."""
+"""Log-likelihoods of requests, cached on disk."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _WINDOW_GROUPS = 128
 
 
 class SumScorer:
-    """Sums of log-probabilities, scored once each.
+    """Computes log-likelihoods (sums of log-probabilities) and caches them.
 
     Args:
         scorer: What scores.
@@ -40,7 +40,7 @@ class SumScorer:
     def score(
         self, groups: Sequence[Group], *, progress: Callable[[int, int], None] | None = None
     ) -> list[NDArray[np.float64]]:
-        """Return the log-likelihood of each request, one array of shape `[n_requests]` a group.
+        """Return the log-likelihood of each request, one array of shape `[n_requests]` per group.
 
         Args:
             groups: Requests that share what they begin with.

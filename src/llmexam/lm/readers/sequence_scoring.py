@@ -1,4 +1,4 @@
-"""Sequences of tokens to logits, fast on a CPU: nothing twice, no padding, known ones from disk."""
+"""Logits of token sequences, fast on a CPU: deduplicated, without padding, cached on disk."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ _STORE_EVERY = 512
 
 
 class SequenceScorer:
-    """Sequences to logits; made by `load_sequence_scorer`.
+    """Computes logits of token sequences; created by `load_sequence_scorer`.
 
     A sequence's logits do not depend on the sequences beside it: up to 1e-6 in fp32; padded
     models in bf16, and int8 of exported models, may differ by about 1e-2.

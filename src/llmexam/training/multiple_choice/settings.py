@@ -15,7 +15,7 @@ from llmexam.training.settings import TrainingSettings
 
 
 class AdversarialSettings(Settings):
-    """A second pass with the weights moved to where the loss is higher."""
+    """Settings of adversarial training: a second pass with perturbed weights."""
 
     kind: Literal["awp", "fgm"] = Field(
         "awp",

@@ -1,4 +1,4 @@
-"""Settings that cross-encoders and rerankers have in common."""
+"""Training settings that cross-encoders and rerankers share."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from llmexam.training.settings import TrainingSettings
 
 
 class PairTrainingSettings(TrainingSettings):
-    """What cross-encoders and rerankers have in common."""
+    """Training settings that cross-encoders and rerankers share."""
 
     model: ModelRef = Field(
         BUNDLED,

@@ -34,7 +34,7 @@ from llmexam.workflows.train.recipe import ExamFile, Recipe
 
 @dataclass(frozen=True)
 class TrainingExams:
-    """What is trained on, what chooses, and what is graded, all with evidence.
+    """Training, dev and graded exams of a recipe, all with evidence.
 
     Attributes:
         train: The questions to train on.
@@ -61,7 +61,7 @@ class TrainingExams:
 def prepare_splits(
     recipes: Sequence[Recipe], stages: Executor, folder: Path
 ) -> tuple[TrainingExams, ...]:
-    """Return the exams of recipes that differ in their split only; evidence is found once for all.
+    """Return the exams of recipes that differ only in their split; evidence is retrieved once.
 
     Args:
         recipes: The recipes.
@@ -101,7 +101,7 @@ def prepare_splits(
 
 
 def read_exams(recipe: Recipe, known: dict[ExamFile, Exam] | None = None) -> dict[str, Exam]:
-    """Return the exams of a recipe by name: train, dev, test, and those reported on.
+    """Return the exams of a recipe by name: train, dev, test, and those of `report_on`.
 
     Args:
         recipe: The recipe.
