@@ -125,6 +125,7 @@ def add_to_index(
     if chunking is None and manifest.chunking is not None:
         chunking = ChunkSettings.parse(manifest.chunking, subject="the index's chunking")
     elif chunking is not None and chunking.model_dump() != manifest.chunking:
+        # The manifest records one chunking for all passages of an index.
         raise IndexMismatchError(
             f"expected an index with chunking {chunking.model_dump()}, got {manifest.chunking}",
             file=folder,

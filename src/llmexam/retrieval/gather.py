@@ -148,6 +148,7 @@ def _build(plan: EvidencePlan, kind: str, stages: Executor, folder: Path) -> Pat
         Stage(
             name=f"index {kind}",
             function=_build_index,
+            # The index stays on disk; the search opens it by its path.
             load=lambda context, **inputs: None,
             inputs={
                 "corpora": Keyed(plan.corpora, _key_of_corpora(plan)),
@@ -208,6 +209,7 @@ def _search(
                 "versions": Keyed(None, model_versions() if plan.reranker else {}),
             },
             outputs=[_FOUND],
+            # Kinds of index are imported by name, which the code hash cannot follow.
             code=[attach_evidence.__module__, *(kind.module for kind in INDEX_KINDS.values())],
         )
     )

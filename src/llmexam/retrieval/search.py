@@ -215,6 +215,7 @@ def attach_evidence(
 
 
 def _depth(k: int, judgements: str | Path | None) -> int:
+    # recall@100 needs 100 results.
     return k if judgements is None else max(k, 100)
 
 
@@ -224,6 +225,7 @@ def _summary(
     quality = None
     if judgements is not None:
         grades = read_qrels(judgements)
+        # A judgements file may cover more queries than were searched.
         known = {one.id for one in found}
         judged = {query: grade for query, grade in grades.items() if query in known}
         if not judged:

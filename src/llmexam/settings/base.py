@@ -159,6 +159,7 @@ def _explain(
             if given_as
             else None,
         )
+    # In YAML a tuple is written as a list.
     message = first["msg"].removeprefix("Value error, ").replace("valid tuple", "valid list")
     # Our own checks say what they found.
     if first["type"] != "value_error":

@@ -80,14 +80,17 @@ def _change(value: Any, annotation: Any, marks: tuple[Any, ...], change: Change)
         kind = _reference_of(annotation, marks)
         if _is_literal(value, annotation):
             return value
+        # Plain texts, and names such as those of bundled templates, refer to nothing.
         if kind is None or (isinstance(kind, FileReference) and not kind.is_path(str(value))):
             return value
         new = change(str(value), kind)
+        # Paths stay paths, and texts stay texts.
         return new if new == str(value) and isinstance(value, str) else type(value)(new)
     if isinstance(value, tuple | list):
         kinds = _elements(annotation, len(value))
         parts = [_change(one, kind, (), change) for one, kind in zip(value, kinds, strict=True)]
         same = all(a is b for a, b in zip(parts, value, strict=True))
+        # The same object if nothing changed: callers detect changes by identity.
         return value if same else type(value)(parts)
     if isinstance(value, Mapping):
         nested = _model_in(annotation)
@@ -156,6 +159,7 @@ def _arguments(annotation: Any, kinds: tuple[type, ...]) -> tuple[Any, ...]:
 def _elements(annotation: Any, n: int) -> Sequence[Any]:
     """Return the type of each of n elements of a sequence."""
     found = _arguments(annotation, (tuple, list, Sequence))
+    # `tuple[X, Y]` has a type for each element, `tuple[X, ...]` one for all.
     if len(found) == n and Ellipsis not in found:
         return found
     return [found[0] if found else Any] * n
@@ -175,6 +179,7 @@ def is_in_key(field_marks: tuple[Any, ...], annotation: Any) -> bool:
     if any(isinstance(mark, NotInKey) for mark in marks):
         return False
     if get_origin(annotation) in _UNIONS:
+        # One marked member takes the field out of the key.
         return all(is_in_key((), member) for member in get_args(annotation))
     return True
 
@@ -242,6 +247,7 @@ def with_hashes(settings: Model, hash_model: Callable[[str], str]) -> Model:
         if isinstance(kind, ModelReference):
             return hash_model(value)
         if isinstance(kind, FolderReference):
+            # Folders that are written do not affect a result.
             return ""
         path = Path(value)
         if path.is_dir():

@@ -58,7 +58,7 @@ def _imports_of(name: str) -> tuple[str, ...]:
     if path.suffix != ".py":
         return ()
     tree = ast.parse(path.read_text(encoding="utf-8"))
-    # Such a module loads later what it imports for type checkers.
+    # A package with `__getattr__` lists its lazy imports under TYPE_CHECKING, so these count.
     is_lazy = any(
         isinstance(one, ast.FunctionDef) and one.name == "__getattr__" for one in tree.body
     )

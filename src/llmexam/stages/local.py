@@ -57,7 +57,7 @@ class LocalExecutor:
             context = StageContext(self._folder, self.advance)
             if cached:
                 return stage.reuse(context)
-            # Without its record a half-done stage cannot pass for a finished one.
+            # Without a record, an unfinished stage is never reused.
             record_path.unlink(missing_ok=True)
             result = stage.compute(context)
             self.record(stage.name, stage.outputs, key=key)
@@ -106,7 +106,7 @@ class LocalExecutor:
         for name in files:
             path = self._folder / name
             parts = sorted(p for p in path.rglob("*") if p.is_file()) if path.is_dir() else [path]
-            # Lock files come and go with whoever reads.
+            # Readers create lock files, so these are no part of the result.
             for part in parts:
                 if not part.name.endswith(".lock"):
                     found[part.relative_to(self._folder).as_posix()] = hash_file(part)

@@ -72,6 +72,7 @@ class Stage(Generic[Result]):
         """Hash of all inputs, and of the code that the result depends on."""
         inputs = {name: key_of(value) for name, value in self.inputs.items()}
         code = code_hash(self.function.__module__, *self.code)
+        # Two functions of one module may have equal inputs and code.
         return hash_json({"inputs": inputs, "code": code, "function": self.function.__qualname__})
 
     def compute(self, context: StageContext) -> Result:
