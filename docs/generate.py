@@ -194,6 +194,9 @@ def _setting_rows(model: type[BaseModel], above: str = "") -> list[tuple[str, st
             description = description or _first_line(inner)
         if inner is None:
             shown = missing if default is PydanticUndefined else _shown(default)
+            choices = [one for one in _choices(field.annotation) if one not in description]
+            if choices:
+                description += f" (one of {', '.join(_choices(field.annotation))})"
             rows.append((f"`{path}`", shown, description))
             continue
         shown = missing if default is PydanticUndefined else "a list" if is_many else "below"
@@ -202,6 +205,16 @@ def _setting_rows(model: type[BaseModel], above: str = "") -> list[tuple[str, st
         rows.append((f"`{path}`", shown, description))
         rows += _setting_rows(inner, f"{path}[]." if is_many else f"{path}.")
     return rows
+
+
+def _choices(annotation: Any) -> list[str]:
+    """Return the words that a setting can have, or nothing if it can have other values."""
+    if typing.get_origin(annotation) is typing.Literal:
+        return [str(one) for one in typing.get_args(annotation)]
+    if typing.get_origin(annotation) not in (UnionType, typing.Union):
+        return []
+    members = [_choices(one) for one in typing.get_args(annotation) if one is not type(None)]
+    return [word for words in members for word in words] if all(members) else []
 
 
 def _model_in(annotation: Any) -> tuple[type[BaseModel] | None, bool]:

@@ -27,8 +27,8 @@ class PairTrainingSettings(TrainingSettings):
     )
     loss: Literal["binary", "listnet", "lambda", "plistmle"] = Field(
         "listnet",
-        description="loss function. binary: cross-entropy of each pair; the others are listwise "
-        "losses over a question",
+        description="loss function. binary: binary cross-entropy of each pair; listnet, lambda "
+        "(LambdaLoss) and plistmle (position-aware ListMLE): listwise losses over a question",
     )
     positive_weight: float | None = Field(
         None,
