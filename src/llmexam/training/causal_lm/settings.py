@@ -60,8 +60,9 @@ class CausalLmTrainingSettings(TrainingSettings):
     )
     option_order: Literal["kept", "shuffled", "rotated"] = Field(
         "kept",
-        description="order of the options, with the answer's letter adjusted. kept: as in the exam; "
-        "shuffled: a new random order in each epoch; rotated: a new random rotation in each epoch",
+        description="order of the options, with the answer's letter adjusted. kept: as in the "
+        "exam; shuffled: a new random order in each epoch; rotated: a new random rotation in each "
+        "epoch",
     )
     quantise: Literal["int8", "nf4"] | None = Field(
         None,

@@ -53,8 +53,9 @@ class MultipleChoiceTrainingSettings(TrainingSettings):
     )
     option_order: Literal["kept", "shuffled", "rotated"] = Field(
         "shuffled",
-        description="order of the options, with the answer's letter adjusted. kept: as in the exam; "
-        "shuffled: a new random order in each epoch; rotated: a new random rotation in each epoch",
+        description="order of the options, with the answer's letter adjusted. kept: as in the "
+        "exam; shuffled: a new random order in each epoch; rotated: a new random rotation in each "
+        "epoch",
     )
     drop_options: float = Field(
         0.0,
