@@ -35,6 +35,7 @@ from llmexam.recovery.recoverers.registry import recoverer_class, recoverer_name
 from llmexam.settings.base import Settings
 from llmexam.solvers.protocol import BaseSolver
 from llmexam.solvers.registry import solver_class, solver_entries
+from llmexam.solvers.spec import SolverSpec
 from llmexam.tasks.multiple_choice.plan import Plan
 from llmexam.tasks.prompt_recovery.plan import RecoveryPlan
 from llmexam.training.registry import trainer_class, trainer_names
@@ -164,14 +165,14 @@ def render_settings() -> str:
             parts.append(f"Needs `pip install 'llmexam[{entry.extra}]'`.\n\n")
         parts += _table(head, rows) if rows else ["No settings.\n"]
     parts.append(
-        "\n## The recipe of a training\n\nPaths and corpora are written as in a plan. `settings` "
-        "are those of the training family (below).\n\n"
+        "\n## The recipe of a training run\n\nPaths and corpora are written as in a plan. "
+        "`settings` are those of the training family (below).\n\n"
     )
     parts += _table(head, _setting_rows(Recipe))
     for name in trainer_names():
         parts.append(f"\n## Training `{name}`\n\nNeeds `pip install 'llmexam[train]'`.\n\n")
         parts += _table(head, _setting_rows(trainer_class(name).settings_class))
-    parts.append("\n## The plan of a prompt recovery\n\nWith `task: prompt-recovery`.\n\n")
+    parts.append("\n## The plan of prompt recovery\n\nWith `task: prompt-recovery`.\n\n")
     parts += _table(head, _setting_rows(RecoveryPlan))
     for name in recoverer_names():
         kind = recoverer_class(name)
@@ -190,20 +191,36 @@ def _setting_rows(model: type[BaseModel], above: str = "") -> list[tuple[str, st
     for name, field in model.model_fields.items():
         path = f"{above}{name}"
         default = field.get_default(call_default_factory=True)
+        # A solver's name and settings have defaults that depend on the solver.
+        is_filled_in = issubclass(model, SolverSpec) and name in ("name", "settings")
+        missing = "" if is_filled_in else "required"
         inner, is_many = _model_in(field.annotation)
         description = (field.description or "").strip()
         if inner is None or not (above or description):
             description = description or _first_line(inner)
         if inner is None:
-            shown = "required" if default is PydanticUndefined else _shown(default)
+            shown = missing if default is PydanticUndefined else _shown(default)
+            choices = [one for one in _choices(field.annotation) if one not in description]
+            if choices:
+                description += f" (one of {', '.join(_choices(field.annotation))})"
             rows.append((f"`{path}`", shown, description))
             continue
-        shown = "required" if default is PydanticUndefined else "a list" if is_many else "below"
+        shown = missing if default is PydanticUndefined else "a list" if is_many else "below"
         if is_many and default is not PydanticUndefined:
             shown = _shown(list(default))
         rows.append((f"`{path}`", shown, description))
         rows += _setting_rows(inner, f"{path}[]." if is_many else f"{path}.")
     return rows
+
+
+def _choices(annotation: Any) -> list[str]:
+    """Return the words that a setting can have, or nothing if it can have other values."""
+    if typing.get_origin(annotation) is typing.Literal:
+        return [str(one) for one in typing.get_args(annotation)]
+    if typing.get_origin(annotation) not in (UnionType, typing.Union):
+        return []
+    members = [_choices(one) for one in typing.get_args(annotation) if one is not type(None)]
+    return [word for words in members for word in words] if all(members) else []
 
 
 def _model_in(annotation: Any) -> tuple[type[BaseModel] | None, bool]:

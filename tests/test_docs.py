@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 import typer
 import yaml
+from typer.core import TyperGroup
 
 from llmexam.cli.app import app
 from llmexam.workflows.run.plan import read_plan
@@ -104,11 +105,11 @@ NOT_RUN = [
 def test_commands_that_are_not_run_have_known_options(words: list[str]) -> None:
     commands = typer.main.get_group(app)
     with commands.make_context(words[0], words[1:]) as context:
-        command, arguments = commands, words[1:]
-        while hasattr(command, "commands"):
-            assert arguments[0] in command.commands, words
-            command, arguments = command.commands[arguments[0]], arguments[1:]
-        assert command.make_context(words[1], arguments, parent=context).args == []
+        name, command, arguments = commands.resolve_command(context, words[1:])
+        if isinstance(command, TyperGroup):
+            name, command, arguments = command.resolve_command(context, arguments)
+        assert command is not None, words
+        assert command.make_context(name, arguments, parent=context).args == []
 
 
 def test_all_pages_are_there_and_hold_blocks() -> None:

@@ -1,4 +1,4 @@
-"""llmexam takes a language-model exam from a file of questions to graded results.
+"""llmexam answers exams with language models and other solvers, and grades the answers.
 
     import llmexam as lx
 

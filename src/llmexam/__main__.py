@@ -16,7 +16,7 @@ _LONGEST = 2000
 
 
 def main() -> None:
-    """Run the command line; errors a user can mend become one line on stderr."""
+    """Run the command line; errors that a user can fix are printed as one line on stderr."""
     _prepare_streams()
     bad = next((argument for argument in sys.argv[1:] if not _is_utf8(argument)), None)
     if bad is not None:

@@ -1,19 +1,19 @@
-"""Every error llmexam raises on purpose, in one tree.
+"""All exceptions that llmexam raises deliberately, in one hierarchy.
 
 LlmExamError
-├── ExamError               an exam file, or what it says, cannot be used
+├── ExamError               an exam file or its content is invalid
 │   └── SubmissionError     a submission file cannot be graded
 ├── CorpusError             a corpus file or folder cannot be used
 ├── EvidenceIndexError      an index on disk cannot be used
 │   ├── CorruptIndexError   its files are damaged or missing
-│   └── IndexMismatchError  it was built from something else than what is asked for
-├── SettingsError           a setting is unknown or has a value that cannot be
-│   └── UntrainedModelError a model was not trained for what it is asked to do
+│   └── IndexMismatchError  it was built with other settings or another model
+├── SettingsError           a setting is unknown or has an invalid value
+│   └── UntrainedModelError a model was not trained for this solver
 ├── ScoreError              scores break the ScoreMatrix contract
 ├── RunError                a run folder cannot be used
 ├── CacheError              cached answers on disk cannot be used
 ├── ModelError              model weights cannot be used
-├── EndpointError           a served model does not answer as it should
+├── EndpointError           a request to a served model failed
 └── MissingDependencyError  an optional package is not installed
 
 The command line prints any of these as one line and exits with code 2. Other exceptions
@@ -66,7 +66,7 @@ class LlmExamError(Exception):
 
 
 class ExamError(LlmExamError):
-    """An exam file, or what it says, cannot be used."""
+    """An exam file or its content is invalid."""
 
 
 class SubmissionError(ExamError):
@@ -86,15 +86,15 @@ class CorruptIndexError(EvidenceIndexError):
 
 
 class IndexMismatchError(EvidenceIndexError):
-    """An index was built from something else than what is asked for."""
+    """An index was built with other settings or another model."""
 
 
 class SettingsError(LlmExamError):
-    """A setting is unknown or has a value that cannot be."""
+    """A setting is unknown or has an invalid value."""
 
 
 class UntrainedModelError(SettingsError):
-    """A model was not trained for what it is asked to do."""
+    """A model was not trained for this solver."""
 
 
 class ScoreError(LlmExamError):
@@ -114,17 +114,17 @@ class ModelError(LlmExamError):
 
 
 class EndpointError(LlmExamError):
-    """A served model does not answer as it should."""
+    """A request to a served model failed."""
 
 
 class MissingDependencyError(LlmExamError):
     """An optional package is not installed.
 
     Args:
-        feature: What needs it.
+        feature: The feature that needs the package.
         package: The package.
         extra: The extra of llmexam that installs it.
-        install: What to install instead, for packages that no extra has.
+        install: The requirement to install, for packages that are in no extra.
     """
 
     def __init__(self, feature: str, package: str, extra: str, *, install: str = "") -> None:
@@ -136,7 +136,7 @@ class MissingDependencyError(LlmExamError):
 
 
 def nearest(word: str, choices: Iterable[str]) -> str:
-    """Return a sentence that names the choice nearest to a misspelt word, and all choices.
+    """Return a hint with the choice most similar to a misspelt word, and all choices.
 
     >>> nearest("lexial", ["lexical", "random"])
     "Did you mean 'lexical'? Available: lexical, random"

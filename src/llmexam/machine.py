@@ -1,4 +1,4 @@
-"""What the operating system says about this machine and this process.
+"""Cores, memory and disk sync of this machine and process, on every operating system.
 
 Everything that only some systems have is asked for here, so that all other modules import and
 run on Linux, macOS and Windows alike.

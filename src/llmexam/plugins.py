@@ -1,4 +1,4 @@
-"""What is installed beside llmexam, looked up once for each state of the search path."""
+"""Entry points of installed packages, cached until the module search path changes."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""The command line: parse, call a workflow, show. No arithmetic here."""
+"""The command line: parse arguments, call a workflow, print the result. No computation here."""

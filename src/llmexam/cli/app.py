@@ -1,4 +1,4 @@
-"""The list of commands. Command files import nothing heavy, so that `--help` answers at once."""
+"""The list of commands. Command modules import nothing heavy, so that `--help` is fast."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""One line on stderr after an interrupt (Ctrl-C): whether completed work is kept."""
+"""Handling of interrupts (Ctrl-C): one line on stderr says whether completed work is kept."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ INTERRUPTED = 130
 
 @contextmanager
 def telling_of_interrupts(kept: str = "") -> Iterator[None]:
-    """End the process with one line on stderr when it is interrupted.
+    """End the process with one line on stderr if it is interrupted.
 
     Args:
         kept: What happens to completed work; empty if it is lost.

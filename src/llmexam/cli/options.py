@@ -1,4 +1,4 @@
-"""Options that several commands share, and how their values are read."""
+"""Options that several commands share, and the parsing of their values."""
 
 from __future__ import annotations
 
@@ -30,13 +30,13 @@ TopK = Annotated[int, typer.Option("--k", "-k", min=1, help="Passages per questi
 
 
 def parse_fields(pairs: Sequence[str]) -> dict[str, str]:
-    """Turn `name=column` texts into a mapping.
+    """Parse `name=column` arguments into a mapping.
 
     >>> parse_fields(["original_text=text"])
     {'original_text': 'text'}
 
     Raises:
-        SettingsError: A text has no `=`, or a name is given twice.
+        SettingsError: An argument has no `=`, or a name is given twice.
     """
     fields: dict[str, str] = {}
     for pair in pairs:
@@ -50,13 +50,13 @@ def parse_fields(pairs: Sequence[str]) -> dict[str, str]:
 
 
 def parse_settings(pairs: Sequence[str]) -> dict[str, Any]:
-    """Turn `key=value` texts into nested settings; values are read as YAML.
+    """Parse `key=value` arguments into nested settings; values are parsed as YAML.
 
     >>> parse_settings(["weights.run=0.5", "read_wording=false"])
     {'weights': {'run': 0.5}, 'read_wording': False}
 
     Raises:
-        SettingsError: A text has no `=`, a key is given twice, or a value is no YAML.
+        SettingsError: An argument has no `=`, a key is given twice, or a value is not valid YAML.
     """
     from llmexam.storage.yaml_text import load_yaml
 

@@ -1,4 +1,4 @@
-"""Progress on stderr: a bar a stage, or a line a stage where no one watches."""
+"""Progress on stderr: one bar per stage on a terminal, else one line per stage."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 @contextmanager
 def stage_progress(console: Console) -> Iterator[Callable[[str, int, int | None], None]]:
-    """Yield a function to call with a stage's name, how much is done, and how much there is."""
+    """Yield a function to call with a stage's name, the work done and the total work."""
     if not console.is_terminal:
         yield (
             lambda name, n_done, n_all: (
@@ -48,7 +48,7 @@ def stage_progress(console: Console) -> Iterator[Callable[[str, int, int | None]
 
 @contextmanager
 def question_progress(console: Console, what: str) -> Iterator[Callable[[int, int], None]]:
-    """Yield a function to call with how many questions are done, and how many there are."""
+    """Yield a function to call with the number of finished questions and of all questions."""
     from rich.progress import (
         BarColumn,
         Progress,

@@ -21,11 +21,11 @@ Fields = Annotated[
     list[str] | None,
     typer.Option(
         "--field",
-        help="Column of the file where it differs: --field original_text=text. Repeatable.",
+        help="Column of a field, if its name differs: --field original_text=text. Repeatable.",
     ),
 ]
 Embedder = Annotated[
-    str, typer.Option(help="Embedder of the score: `bundled`, a folder or a Hugging Face name.")
+    str, typer.Option(help="Embedder of the metric: `bundled`, a folder or a Hugging Face name.")
 ]
 
 
@@ -37,15 +37,15 @@ def predict(
         typer.Option(help="Submission file (CSV). Defaults to standard output."),
     ] = None,
     recoverer: Annotated[
-        str, typer.Option(help="Name of the recoverer, such as `regressor`.")
+        str, typer.Option(help="Recoverer to use, such as `constant` or `regressor`.")
     ] = "regressor",
     train: Annotated[
         list[str] | None,
-        typer.Option(help="File of rows with known prompts to learn from. Repeatable."),
+        typer.Option(help="File of rows with known prompts to fit the recoverer on. Repeatable."),
     ] = None,
     set_: Annotated[
         list[str] | None,
-        typer.Option("--set", help="Setting of the recoverer: --set alpha=10. Repeatable."),
+        typer.Option("--set", help="Set a setting of the recoverer: --set alpha=10. Repeatable."),
     ] = None,
     field: Fields = None,
 ) -> None:
@@ -85,7 +85,8 @@ def evaluate(
     ],
     embedder: Embedder = "sentence-transformers/sentence-t5-base",
     second_embedder: Annotated[
-        str | None, typer.Option(help="Another embedder, to see what holds beside the first.")
+        str | None,
+        typer.Option(help="Second embedder, to check that results do not depend on the first."),
     ] = None,
     field: Fields = None,
     seed: Annotated[int, typer.Option(min=0, help="Random seed of resampling.")] = 0,
@@ -133,17 +134,17 @@ def search_mean(
     embedder: Embedder = "bundled",
     set_: Annotated[
         list[str] | None,
-        typer.Option("--set", help="Setting of the search: --set n_steps=30. Repeatable."),
+        typer.Option("--set", help="Set a setting of the search: --set n_steps=30. Repeatable."),
     ] = None,
     hold_out: Annotated[
         bool,
         typer.Option(
             "--hold-out/--no-hold-out",
-            help="Keep a fifth of the rows back and score the text on them.",
+            help="Hold out a fifth of the rows, with other prompts, and score the text on them.",
         ),
     ] = True,
 ) -> None:
-    """Search for the text that scores best on average over known prompts.
+    """Search for a mean prompt: the text with the highest mean score over known prompts.
 
     Example: llmexam recover search-mean triplets.csv --set n_steps=30
     """

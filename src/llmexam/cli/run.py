@@ -37,8 +37,8 @@ def run(
 ) -> None:
     """Run a plan: retrieve evidence, score with all solvers, combine, grade, and write a report.
 
-    The output folder holds scores, metrics, submission and report. An interrupted run resumes.
-    After a changed setting, only the stages that depend on it are computed again.
+    The output folder contains scores, metrics, submission and report. An interrupted run resumes.
+    If a setting changes, only the stages that depend on it are computed again.
 
     Example: llmexam run plan.yaml --out runs/first
     """

@@ -14,8 +14,7 @@ def train(
     out: Annotated[
         Path | None,
         typer.Option(
-            help="Output folder of the training. Defaults to trainings/NAME, with the name of "
-            "the recipe file."
+            help="Output folder. Defaults to trainings/NAME, with the name of the recipe file."
         ),
     ] = None,
     set_: Annotated[
@@ -32,15 +31,15 @@ def train(
         bool,
         typer.Option(
             "--overwrite",
-            help="Delete the results of an earlier training in the folder, and start again.",
+            help="Delete the results of an earlier training run in the folder, and start again.",
         ),
     ] = False,
     fresh: Annotated[bool, typer.Option("--fresh", hidden=True, help="Old name.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print the results as JSON.")] = False,
 ) -> None:
-    """Train a model by a recipe, and evaluate it before and after the training.
+    """Train a model as described by a recipe, and evaluate it before and after training.
 
-    An interrupted training resumes from its last checkpoint; a finished one is not repeated.
+    An interrupted training run resumes from its last checkpoint; a finished one is not repeated.
     For several processes use: torchrun --nproc-per-node 2 -m llmexam train RECIPE
 
     Example: llmexam train recipe.yaml --out trainings/first

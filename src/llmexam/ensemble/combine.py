@@ -74,6 +74,7 @@ def combine(
             total = np.maximum(total, points + np.log(shares[name]))
         else:
             total += shares[name] * points
+    # Scores must be finite, but the logarithm of a vanishing probability is -inf.
     limit = float(np.finfo(np.float32).max)
     values = np.where(first.present, np.clip(total, -limit, limit), 0.0).astype(np.float32)
     truncated = np.any([matrix.truncated for matrix in aligned.values()], axis=0)

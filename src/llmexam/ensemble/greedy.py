@@ -63,6 +63,7 @@ def _cost(
     gaps: Floats, present: NDArray[np.bool_], metric: RankMetric | None
 ) -> tuple[float, float]:
     """Return the cost to minimise, and a second cost for ties."""
+    # The weight of this single sum is its best inverse temperature.
     scale = minimise_loss(gaps[None], present)
     loss = loss_of(scale, gaps[None], present, 1 / len(gaps))[0]
     if metric is None:

@@ -39,6 +39,7 @@ def minimise_loss(gaps: Floats, present: NDArray[np.bool_]) -> Floats:
     Weights at 0 with a positive gradient are fixed; the others take a Newton step, clipped at 0
     and halved until the loss decreases.
     """
+    # Worth about one question: see `weights.py`.
     ridge = 1 / gaps.shape[1]
     weights = np.full(len(gaps), 1 / len(gaps))
     loss, slope, curvature = loss_of(weights, gaps, present, ridge)
@@ -74,6 +75,7 @@ def loss_of(
     chances = odds / sums
     means = (gaps * chances).sum(axis=2)
     flat = gaps.reshape(len(gaps), -1)
+    # The Hessian of a conditional logit: the covariance of the gaps under its probabilities.
     second = (flat * chances.ravel()) @ flat.T / n - means @ means.T / n
     loss = float((np.log(sums) + highest).mean()) + ridge / 2 * float(weights @ weights)
     slope = means.mean(axis=1) + ridge * weights

@@ -72,6 +72,7 @@ def fit_out_of_fold(
         found = _name(names, find(points[:, others], answers[others]))
         fold_weights.append(found)
         parts.append(_combine({n: m.subset(fold) for n, m in members.items()}, found, chosen))
+    # Back to the order of the exam.
     order = np.argsort(np.concatenate(folds), kind="stable")
     return FittedWeights(
         weights=_name(names, find(points, answers)),

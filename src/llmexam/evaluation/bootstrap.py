@@ -74,6 +74,7 @@ def resample_cluster_means(
     means = np.empty((n_resamples, values.shape[1]))
     for part in _chunks(n_resamples, n):
         counts = rng.multinomial(n, np.full(n, 1 / n), size=part.stop - part.start)
+        # Clusters differ in size, so resamples do: their mean is a ratio of sums.
         means[part] = (counts @ sums) / (counts @ sizes)
     return means
 

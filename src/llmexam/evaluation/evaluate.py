@@ -99,6 +99,7 @@ def baseline_rankings(exam: Exam) -> dict[str, Rankings]:
     lengths = ScoreMatrix.from_rows(
         exam.ids, [[float(len(option)) for option in question.options] for question in exam]
     )
+    # Absent options come last, where they cannot change the rank of the right one.
     in_order = np.broadcast_to(np.arange(lengths.values.shape[1]), lengths.values.shape)
     return {"first": in_order, "longest": lengths.ranking}
 

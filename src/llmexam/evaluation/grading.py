@@ -38,7 +38,7 @@ class GradedItems(Protocol):
     """Items of any task, such as an exam.
 
     Attributes:
-        content_hash: Hash of what the items say.
+        content_hash: Hash of the content of the items.
     """
 
     @property
@@ -76,9 +76,9 @@ class Resampling:
         """Return the mean of each column of values with its interval.
 
         Args:
-            values: One row an item.
-            bounds: Of each column.
-            rows: The items that the values are of; all by default.
+            values: One row per item, shape `[n_items, n_columns]`.
+            bounds: Smallest and largest possible value of each column.
+            rows: Indices of the items that the values belong to; all by default.
         """
         clusters = self.clusters
         if clusters is not None and rows is not None:
@@ -111,18 +111,18 @@ def evaluate(
     n_truncated: int = 0,
     diagnostics: Diagnostics | None = None,
 ) -> Evaluation:
-    """Return the grades of predictions, whatever the task.
+    """Grade predictions, for any task.
 
     Args:
         metrics: The metrics, the primary one first.
-        items: What was predicted.
+        items: The items.
         predictions: The predictions, in the order of the items.
-        name: What to call the solver in the result.
+        name: Name of the solver in the result.
         baselines: Predictions that do not read the items, by name.
-        labellings: How to slice the items.
-        resampling: How intervals are computed.
-        n_truncated: Items whose evidence the solver had to cut.
-        diagnostics: What the task tells beside metrics.
+        labellings: Labels to slice the items by.
+        resampling: Settings of confidence intervals.
+        n_truncated: Items whose evidence the solver truncated.
+        diagnostics: Results of the task besides metrics.
 
     Raises:
         ExamError: There are no items, or one has no answer.
@@ -247,6 +247,7 @@ def compare(
     metric, every = metrics[0], [one.bounds for one in metrics]
     values_a, values_b = (item_values(metrics, items, predictions) for predictions in (a, b))
     differences = values_a[:, 0] - values_b[:, 0]
+    # The range of a difference of two values.
     bounds = (metric.bounds[0] - metric.bounds[1], metric.bounds[1] - metric.bounds[0])
     test = resampling.test(differences)
     if differences.any():

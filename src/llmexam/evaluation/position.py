@@ -83,6 +83,7 @@ def _score_rotated(
         n = len(exam[i].options)
         if int(scored.n_options[row]) != n:
             raise ScoreError(f"question '{exam[i].id}' has {n} options under rotation {shift}")
+        # Scores return to the original positions, so that first choices can be compared.
         values[i, [(place + shift) % n for place in range(n)]] = scored.values[row, :n]
         truncated[i] = scored.truncated[row]
     return ScoreMatrix(earlier[0].question_ids, values, earlier[0].present, truncated)

@@ -27,7 +27,7 @@ Labels = list[tuple[str, str]]
 """For each item a sort key and the name of its slice."""
 
 Labelling = tuple[str, Labels]
-"""What items are sliced by, and the labels."""
+"""The criterion of the slices, and the labels."""
 
 
 def has_negation(prompt: str) -> bool:
@@ -75,7 +75,7 @@ def label_questions(exam: Exam) -> Iterator[Labelling]:
 
 
 def length_terciles(lengths: list[int]) -> Labels:
-    """Deal lengths into thirds; equal lengths stay together, so thirds may be uneven."""
+    """Label items by terciles of length; equal lengths share a tercile, so sizes may differ."""
     lower, upper = (int(cut) for cut in np.quantile(lengths, [1 / 3, 2 / 3], method="lower"))
     names = [
         ("0", f"short (up to {lower} characters)"),
@@ -86,7 +86,7 @@ def length_terciles(lengths: list[int]) -> Labels:
 
 
 def largest_first(sources: list[str]) -> Labels:
-    """Name the largest sources, largest first, and put the others together."""
+    """Label items by source: the largest sources first, all others under one label."""
     counts = sorted(Counter(sources).items(), key=lambda item: (-item[1], item[0]))
     keep = counts if len(counts) <= MAX_SOURCES else counts[: MAX_SOURCES - 1]
     names = {source: (f"{rank:02d}", source) for rank, (source, _) in enumerate(keep)}

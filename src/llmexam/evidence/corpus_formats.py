@@ -178,7 +178,7 @@ def read_text(path: Path) -> Iterator[Record]:
 
 
 def read_markdown(path: Path, name: str) -> Iterator[Record]:
-    """Read one document per section; its title is the path of headings that leads to it.
+    """Read one document per section; its title is the path of headings above it.
 
     Args:
         path: The file.

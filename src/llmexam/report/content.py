@@ -19,7 +19,7 @@ AuditFinding = Finding
 
 
 class Items(Protocol):
-    """What a task asks, such as the questions of an exam.
+    """Items of a task, such as the questions of an exam.
 
     Attributes:
         source: The file they come from.
@@ -53,7 +53,7 @@ class Fact:
 
 
 class Result(Protocol):
-    """What one solver, or a combination of them, gave, whatever the task.
+    """Result of one solver or ensemble, for any task.
 
     Attributes:
         name: Its name in the plan.
@@ -77,7 +77,7 @@ class Result(Protocol):
 
 @dataclass(frozen=True)
 class RunContent:
-    """Everything a report shows of a run, whatever the task.
+    """Content of the report of a run, for any task.
 
     Attributes:
         title: Headline.
@@ -119,7 +119,7 @@ class RunContent:
 
 @dataclass(frozen=True)
 class SolverResult:
-    """What one solver, or the ensemble, gave on a multiple-choice exam.
+    """Result of one solver or of the ensemble on a multiple-choice exam.
 
     Attributes:
         name: Its name in the plan.
@@ -145,7 +145,7 @@ class SolverResult:
 
     @property
     def metrics(self) -> SolverMetrics:
-        """What `metrics.json` says of it."""
+        """Its entry in `metrics.json`."""
         return SolverMetrics(
             weight=self.weight,
             gain=self.gain,
@@ -156,7 +156,7 @@ class SolverResult:
 
 @dataclass(frozen=True)
 class ReportContent(RunContent):
-    """Everything a report shows of a run over a multiple-choice exam.
+    """Content of the report of a multiple-choice run.
 
     Attributes:
         exam: The exam, with the evidence that the solvers saw.

@@ -15,7 +15,7 @@ _QUARTERS = (0.0, 0.25, 0.5, 0.75, 1.0)
 
 
 def reliability_diagram(bins: Sequence[CalibrationBin]) -> Markup:
-    """Return accuracy against confidence, a point a bin; its area grows with the questions.
+    """Return accuracy against confidence, one point per bin; its area is proportional to the count.
 
     A line joins each point to the diagonal: its length is the bin's miscalibration.
     """
@@ -48,7 +48,7 @@ def _told(entry: CalibrationBin) -> str:
 
 
 def risk_coverage_curve(points: Sequence[CoveragePoint]) -> Markup:
-    """Return the error among the most certain questions against how many are answered."""
+    """Return the error rate on the most certain questions against the share answered."""
     kept = thinned(points)
     top = _round_up(max((p.risk for p in kept), default=0.0))
     frame = Frame(

@@ -66,7 +66,7 @@ def percent(share: float, digits: int = 0) -> str:
 
 
 def p_value(value: float) -> str:
-    """Return a p-value; below 0.001 only that bound is said.
+    """Return a p-value, or "< 0.001" if it is smaller.
 
     >>> p_value(0.0341), p_value(0.00002)
     ('0.034', '< 0.001')
@@ -102,7 +102,7 @@ def plural(number: int, noun: str, many: str = "") -> str:
 
 
 def duration(seconds: float) -> str:
-    """Return a duration in the unit that suits it.
+    """Return a duration in a suitable unit.
 
     >>> duration(0.0042), duration(3.21), duration(192), duration(7384)
     ('4 ms', '3.2 s', '3 min 12 s', '2 h 3 min')

@@ -1,4 +1,4 @@
-"""The tables of graded, compared and combined predictions for the terminal."""
+"""Terminal tables of evaluations, comparisons and ensembles."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from llmexam.report.terminal_parts import plain_text
 def evaluation_summary(
     result: Evaluation, *, slices: bool = True, noun: str = "question"
 ) -> list[RenderableType]:
-    """Return what the terminal shows of a graded prediction.
+    """Return the terminal output for an evaluation.
 
     Args:
         result: The grades.
@@ -51,7 +51,7 @@ def evaluation_summary(
 
 
 def comparison_summary(result: Comparison) -> list[RenderableType]:
-    """Return what the terminal shows of a paired comparison."""
+    """Return the terminal output for a paired comparison."""
     table = Table("", result.metric.label, f"{result.level:.1%} interval")
     table.add_row(plain_text(result.name_a), *_cells(result.a))
     table.add_row(plain_text(result.name_b), *_cells(result.b), end_section=True)

@@ -98,7 +98,7 @@ def confident_mistakes(grades: Grades, limit: int) -> list[int]:
 
 
 def most_telling(grades: Grades, limit: int) -> set[int]:
-    """Return the questions to show in full where there are too many to show them all.
+    """Return the most informative questions, to show in full if the exam is long.
 
     Wrong ones come first, the widest margin against the right option first; then the others,
     the least certain first.

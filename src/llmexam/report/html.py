@@ -29,7 +29,7 @@ _NO_TEMPLATES: Mapping[str, str] = {}
 
 
 def render_report(content: RunContent, sections: Sequence[Section[Any]] = CHOICE_SECTIONS) -> str:
-    """Return the report as one HTML document without any outside reference.
+    """Return the report as one HTML document without external references.
 
     Raises:
         ScoreError: The scores of a solver are not those of the exam's questions.

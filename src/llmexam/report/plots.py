@@ -203,7 +203,7 @@ def _flag_lanes(places: Mapping[str, float]) -> dict[str, int]:
 
 
 def bar(share: float, label: str, kind: str = "bar") -> Markup:
-    """Return a bar that fills a share of its width, 0 to 1."""
+    """Return a bar that is filled to a share of its width, 0 to 1."""
     width = round(100 * min(max(share, 0.0), 1.0), 1)
     return _svg(
         kind,
@@ -215,7 +215,7 @@ def bar(share: float, label: str, kind: str = "bar") -> Markup:
 
 
 def letter_bars(letters: Sequence[LetterRecall], accuracy: float, name: str) -> Markup:
-    """Return recall for each place among the options as bars; the line is the accuracy.
+    """Return recall by option letter as bars; the line is the accuracy.
 
     Places that are never the answer have no bar but a dot. The numbers stand below the letters,
     where no bar or line can reach them, and the highest bar fills the height.

@@ -92,7 +92,7 @@ class _Explainer:
 
 
 class QuestionViews:
-    """Makes views of the questions of one report.
+    """Creates the views of the questions of one report.
 
     Args:
         content: The report's content.

@@ -1,4 +1,4 @@
-"""The report in short, for the terminal."""
+"""The short report on the terminal."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from llmexam.report.sections.section import ReportData, Section
 def print_report(
     content: RunContent, console: Console, sections: Sequence[Section[Any]] = CHOICE_SECTIONS
 ) -> None:
-    """Print what each section has for the terminal, in order.
+    """Print the terminal output of each section, in order.
 
     Args:
         content: What to show.

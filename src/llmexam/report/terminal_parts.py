@@ -18,13 +18,13 @@ def plain_text(text: str, style: str = "") -> Text:
 
 
 def show(console: Console, parts: Sequence[RenderableType]) -> None:
-    """Print tables, and texts without line breaks of our own: those belong to the terminal."""
+    """Print tables and texts; long texts are wrapped by the terminal, not by us."""
     for part in parts:
         console.print(part, soft_wrap=isinstance(part, Text))
 
 
 def text_table(title: str, names: str, *numbers: str) -> Table:
-    """Return a table of one column of names and others of numbers, which never break."""
+    """Return a table with a column of names, and columns of numbers that are never wrapped."""
     table = Table(
         title=Text(title, style="bold"),
         title_justify="left",

@@ -20,7 +20,7 @@ _DEV_LOSS = f"{PREFIX}loss"
 
 
 def write_curves(path: str | Path, curve: Sequence[CurvePoint], title: str = "") -> None:
-    """Draw loss, metrics of the dev set and learning rate into a PNG, whole or not at all.
+    """Write a PNG with loss, dev metrics and learning rate over the steps, atomically.
 
     Args:
         path: The file.

@@ -1,4 +1,4 @@
-"""The page of a training: grades, curves and findings in one HTML file that opens offline."""
+"""The HTML page of a training run: grades, curves and findings in one self-contained file."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from llmexam.training.protocol import TrainedModel
 
 
 def training_page(results: Mapping[str, Any], trained: Mapping[str, TrainedModel]) -> str:
-    """Return the page of a training as HTML; it loads nothing and runs no script.
+    """Return the page of a training run as HTML; it loads nothing and runs no script.
 
     Args:
         results: What `results.json` says, of one training or of several splits.

@@ -1,4 +1,4 @@
-"""Tables of a training's results, shared by page and terminal."""
+"""Tables of the results of a training run, shared by HTML page and terminal."""
 
 from __future__ import annotations
 
@@ -78,7 +78,7 @@ def _mean_row(name: str, told: Mapping[str, Any]) -> list[str]:
 
 
 def seed_rows(results: Mapping[str, Any]) -> list[list[str]]:
-    """Return the spread over seeds of each exam, with a row of heads first; or nothing."""
+    """Return the mean and spread over seeds of each exam, headings first; or an empty list."""
     rows = [
         [name, *(f"{told['over_runs'][key]:.4f}" for key in _SPREAD)]
         for name, told in results["exams"].items()
@@ -88,7 +88,7 @@ def seed_rows(results: Mapping[str, Any]) -> list[list[str]]:
 
 
 def split_rows(results: Mapping[str, Any], name: str) -> list[list[str]]:
-    """Return the primary metric of each split for an exam, with a row of heads first."""
+    """Return the primary metric of each split for an exam, headings first."""
     told = results["over_splits"]["exams"][name]
     shown = ("before", "after", "random", "longest")
     keys = [key for key in told["table"][0] if key in shown or key.startswith("gain")]
@@ -105,7 +105,7 @@ def split_rows(results: Mapping[str, Any], name: str) -> list[list[str]]:
 
 
 def splits_caption(results: Mapping[str, Any]) -> str:
-    """Return what the intervals of a training over several splits tell, and what not."""
+    """Return an explanation of the intervals over several splits."""
     told = results["over_splits"]
     return (
         f"Means over {told['n_splits']} random splits of the same questions, with "
@@ -122,11 +122,11 @@ def dry_run_summary(
     findings: Sequence[Finding],
     noun: str = "question",
 ) -> list[RenderableType]:
-    """Return what the terminal shows of a training that is only estimated.
+    """Return the terminal output of a dry run.
 
     Args:
         estimate: What one training would take.
-        n_trainings: How many trainings there would be.
+        n_trainings: Number of models that would be trained.
         n_graded: How many questions each graded exam has.
         findings: What a person should know before.
         noun: What one item is called: a question reads evidence, a row has two texts.
@@ -151,7 +151,7 @@ def dry_run_summary(
 
 
 def training_summary(results: Mapping[str, Any], folder: str) -> list[RenderableType]:
-    """Return what the terminal shows of a training: grades, seeds, splits and findings.
+    """Return the terminal output of a training run: grades, seeds, splits and findings.
 
     Args:
         results: What `results.json` says.

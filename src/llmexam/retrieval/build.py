@@ -64,14 +64,14 @@ def build_index(
     encoder: Encoder | None = None,
     progress: Progress | None = None,
 ) -> IndexSummary:
-    """Build an index of one or more corpora; an index that is there already is replaced.
+    """Build an index of one or more corpora; an existing index is replaced.
 
     Args:
         corpora: Corpus files or folders, `bundled` for the sample corpus, or settings for them.
         out: Folder of the index; it appears when the index is whole.
         kind: `sparse` (BM25) or `dense` (vectors of a bi-encoder).
         chunking: How documents are cut into passages; None keeps them whole.
-        deduplicate: Whether a passage whose text came before is dropped.
+        deduplicate: Whether to drop duplicate passages.
         model: Name or folder of the bi-encoder (dense only); None is the bundled one.
         encoder: The bi-encoder itself, instead of `model`.
         progress: Called now and then with the number of passages so far.
@@ -104,17 +104,17 @@ def add_to_index(
     encoder: Encoder | None = None,
     progress: Progress | None = None,
 ) -> IndexSummary:
-    """Add corpora to an index; a document whose id is there already is replaced.
+    """Add corpora to an index; documents with the same id are replaced.
 
-    Repeated passages are found within what is added, not against what the index holds.
+    Duplicates are detected among the added passages only, not against those in the index.
 
     Args:
         corpora: Corpus files or folders, or settings for them.
         folder: The index.
-        chunking: None takes what the index was built with; anything else must equal it.
-        deduplicate: Whether a passage whose text came before is dropped.
-        model: The bi-encoder of a dense index that names one on the hub.
-        encoder: The bi-encoder itself; None loads the one the index names.
+        chunking: Chunking of the index; None uses it, and any other value must equal it.
+        deduplicate: Whether to drop duplicate passages.
+        model: Bi-encoder of a dense index that was built with a Hugging Face model.
+        encoder: The loaded bi-encoder; None loads the one that the index names.
         progress: Called now and then with the number of passages so far.
 
     Raises:
@@ -125,6 +125,7 @@ def add_to_index(
     if chunking is None and manifest.chunking is not None:
         chunking = ChunkSettings.parse(manifest.chunking, subject="the index's chunking")
     elif chunking is not None and chunking.model_dump() != manifest.chunking:
+        # The manifest records one chunking for all passages of an index.
         raise IndexMismatchError(
             f"expected an index with chunking {chunking.model_dump()}, got {manifest.chunking}",
             file=folder,
@@ -138,7 +139,7 @@ def add_to_index(
 
 
 def delete_from_index(folder: str | Path, ids: Iterable[str], *, model: str | None = None) -> int:
-    """Delete passages, or whole documents, by their ids; return how many passages went.
+    """Delete passages or whole documents by id; return the number of deleted passages.
 
     Unknown ids delete nothing. `model` is that of `add_to_index`.
 
@@ -194,7 +195,7 @@ def chunk_settings(tokens: int, overlap: int) -> ChunkSettings:
 
 
 def read_ids(path: str | Path) -> list[str]:
-    """Return the ids in a file, one a line; blank lines are skipped.
+    """Return the ids in a file, one per line; blank lines are skipped.
 
     Raises:
         CorpusError: It is not text, or holds no id.
@@ -210,7 +211,7 @@ def read_ids(path: str | Path) -> list[str]:
 
 
 class _Reading:
-    """A stream of passages and what was counted on the way."""
+    """A stream of passages that counts documents, duplicates and passages."""
 
     def __init__(
         self,

@@ -34,7 +34,7 @@ _FOUND = "evidence.jsonl"
 def gather_evidence(
     plan: EvidencePlan, exam: Exam, stages: Executor, folder: Path
 ) -> tuple[Exam, dict[str, str]]:
-    """Return the exam with its evidence, and what a report says of where that came from.
+    """Return the exam with its evidence, and a description of the retrieval for the report.
 
     Args:
         plan: Corpora, indexes and how to search them; with neither, only passages that the
@@ -70,11 +70,11 @@ def gather_evidence(
 
 
 def require_evidence(plan: EvidencePlan) -> None:
-    """Check that all corpora and indexes are there, before any work is done.
+    """Check that all corpora and indexes exist, before any work is done.
 
     Raises:
-        CorpusError: A corpus is not there.
-        EvidenceIndexError: An index is not there or damaged.
+        CorpusError: A corpus does not exist.
+        EvidenceIndexError: An index does not exist or is damaged.
     """
     for corpus in plan.corpora:
         corpus_files(corpus)
@@ -85,7 +85,7 @@ def require_evidence(plan: EvidencePlan) -> None:
 
 
 def evidence_origin(plan: EvidencePlan, exam: Exam) -> EvidenceOrigin:
-    """Return how the passages of an exam are found by a plan.
+    """Return the retrieval settings that produce the passages of an exam.
 
     Args:
         plan: The plan.
@@ -123,7 +123,7 @@ def evidence_origin(plan: EvidencePlan, exam: Exam) -> EvidenceOrigin:
 
 
 def missing_evidence(exam: Exam, solvers: Sequence[str]) -> tuple[Finding, ...]:
-    """Return a warning if questions have no passages although a solver reads them.
+    """Return a finding if questions have no passages although a solver reads them.
 
     Args:
         exam: The questions as the solvers see them.
@@ -148,6 +148,7 @@ def _build(plan: EvidencePlan, kind: str, stages: Executor, folder: Path) -> Pat
         Stage(
             name=f"index {kind}",
             function=_build_index,
+            # The index stays on disk; the search opens it by its path.
             load=lambda context, **inputs: None,
             inputs={
                 "corpora": Keyed(plan.corpora, _key_of_corpora(plan)),
@@ -208,6 +209,7 @@ def _search(
                 "versions": Keyed(None, model_versions() if plan.reranker else {}),
             },
             outputs=[_FOUND],
+            # Kinds of index are imported by name, which the code hash cannot follow.
             code=[attach_evidence.__module__, *(kind.module for kind in INDEX_KINDS.values())],
         )
     )

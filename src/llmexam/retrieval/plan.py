@@ -1,4 +1,4 @@
-"""The part of a plan, and of a recipe, that says how evidence is found."""
+"""The section `evidence` of a plan or a recipe."""
 
 from __future__ import annotations
 
@@ -51,10 +51,10 @@ class EvidencePlan(Settings):
 
     @property
     def corpora(self) -> tuple[CorpusSettings, ...]:
-        """The corpora, `bundled` being the sample's."""
+        """The corpora; `bundled` is replaced by the path of the sample corpus."""
         return tuple(c.model_copy(update={"path": corpus_path(c.path)}) for c in self.corpus)
 
     @property
     def searches(self) -> bool:
-        """Whether there is anything to search."""
+        """Whether there is a corpus or an index to search."""
         return bool(self.corpus or self.index)

@@ -1,4 +1,4 @@
-"""Find evidence for an exam in corpora and indexes, in one call."""
+"""Retrieve evidence for an exam from corpora and indexes, in one call."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def retrieve(
     model: str | None = None,
     reranker: RerankerSettings | None = None,
 ) -> Exam:
-    """Return the exam with passages that were found in corpora or indexes.
+    """Return the exam with passages retrieved from corpora or indexes.
 
     Corpora are indexed in a temporary folder, which is deleted afterwards. To search a corpus more
     than once, build an index first.

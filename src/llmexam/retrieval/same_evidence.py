@@ -31,12 +31,12 @@ def require_same_evidence(trained: EvidenceOrigin, asked: EvidenceOrigin, solver
     """Check that retrieval settings equal those of a model's training.
 
     Args:
-        trained: How it was found then, as the model's card says.
-        asked: How it is found now.
+        trained: Retrieval settings in training, from the model card.
+        asked: Retrieval settings now.
         solver: Name of the solver, for the error text.
 
     Raises:
-        SettingsError: It was found in another way; the error says what differs.
+        SettingsError: The retrieval settings differ; the error lists the differences.
     """
     differing = [
         f"{_LABELS.get(field, field)} {_shown(getattr(asked, field))}, in training "
@@ -58,9 +58,9 @@ def require_same_evidence(trained: EvidenceOrigin, asked: EvidenceOrigin, solver
 
 
 def check_evidence(solvers: Iterable[tuple[str, Solver]], plan: EvidencePlan, exam: Exam) -> None:
-    """Check that all solvers, and those they ask, were trained on such evidence as a plan finds.
+    """Check that all trained solvers and members get evidence retrieved as in their training.
 
-    Solvers that were not trained, or read no evidence, take any.
+    Solvers that were not trained, or read no evidence, accept any evidence.
 
     Args:
         solvers: Solvers by name.
@@ -68,7 +68,8 @@ def check_evidence(solvers: Iterable[tuple[str, Solver]], plan: EvidencePlan, ex
         exam: The exam as it was read, before evidence is gathered.
 
     Raises:
-        SettingsError: A solver was trained on other evidence, and is not told to take it.
+        SettingsError: A solver was trained on evidence retrieved in another way, and
+                `allow_other_evidence` is not set.
     """
     trained = list(_trained(solvers))
     # Hashing weights and reading manifests takes time; most solvers are not trained.

@@ -57,7 +57,7 @@ class SearchSummary:
     quality: RankingQuality | None = None
 
     def as_dict(self) -> dict[str, Any]:
-        """Return it as plain values, for JSON."""
+        """Return the result as JSON-serialisable values."""
         return {
             "found": [asdict(one) for one in self.found],
             "seconds": self.seconds,
@@ -86,7 +86,7 @@ def open_retriever(
 def check_model_is_used(
     indexes: str | Path | Sequence[str | Path], model: str | None, *, field: str = "model"
 ) -> None:
-    """Check that a bi-encoder is named only where a dense index is searched.
+    """Check that a bi-encoder is given only if one of the indexes is dense.
 
     Args:
         indexes: The indexes that are searched.
@@ -157,7 +157,7 @@ def search_exam(
     encoder: Encoder | None = None,
     model: str | None = None,
 ) -> SearchSummary:
-    """Search indexes for the questions of an exam; what was given with a question is set aside.
+    """Search indexes for the questions of an exam; passages of the exam file are ignored.
 
     Arguments and errors are those of `search_index` and `attach_passages`; judgements go by the
     ids of the questions.
@@ -215,6 +215,7 @@ def attach_evidence(
 
 
 def _depth(k: int, judgements: str | Path | None) -> int:
+    # recall@100 needs 100 results.
     return k if judgements is None else max(k, 100)
 
 
@@ -224,6 +225,7 @@ def _summary(
     quality = None
     if judgements is not None:
         grades = read_qrels(judgements)
+        # A judgements file may cover more queries than were searched.
         known = {one.id for one in found}
         judged = {query: grade for query, grade in grades.items() if query in known}
         if not judged:

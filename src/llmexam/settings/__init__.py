@@ -1,1 +1,1 @@
-"""The base class of all settings, and the types that its fields are made of."""
+"""Base class of all settings, and the types of its fields."""

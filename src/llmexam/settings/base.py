@@ -1,4 +1,4 @@
-"""The base of all settings: frozen, typed, and strict about unknown keys.
+"""Base class of all settings: frozen, typed, and strict about unknown keys.
 
 The command line and the YAML plan are two views of the same settings classes, so a key is
 spelled and checked in one place.
@@ -22,11 +22,11 @@ def _as_list(value: Any) -> Any:
 
 
 OneOrMany = Annotated[tuple[Item, ...], BeforeValidator(_as_list)]
-"""A list in which a single item may be given without brackets."""
+"""A list; a single item may be written without brackets."""
 
 
 class Settings(BaseModel):
-    """Frozen settings that refuse keys they do not know.
+    """Frozen settings that reject unknown keys.
 
     Subclasses declare typed fields with defaults; each field has a `description`, which the
     documentation shows. `llmexam.settings.kinds` has the types of files, folders and models.
@@ -55,7 +55,7 @@ class Settings(BaseModel):
         changed: Mapping[str, Any],
         change: Callable[[type[BaseModel], Mapping[str, Any]], dict[str, Any]],
     ) -> dict[str, Any]:
-        """Return fields that hold settings of a class that their type cannot say, changed.
+        """Return changed values of fields whose settings class is not given by their type.
 
         Args:
             changed: The other fields that change, with their new values.
@@ -72,13 +72,13 @@ class Settings(BaseModel):
         file: str | Path | None = None,
         given_as: str = "",
     ) -> Self:
-        """Check a mapping and return the settings.
+        """Validate a mapping and return the settings.
 
         Args:
             values: Keys and values, as read from YAML or the command line.
             subject: What the settings belong to, for error texts: `"solver 'lexical'"`.
             file: The file the values came from, for error texts.
-            given_as: How a user gives a setting, for error texts: `"--set {key}={value}"`; `{name}`
+            given_as: How a user sets a value, for error texts: `"--set {key}={value}"`; `{name}`
                 is the last part of a nested key.
 
         Raises:
@@ -99,7 +99,7 @@ class Settings(BaseModel):
 
     @classmethod
     def take(cls, settings: Settings | None, values: Mapping[str, Any], *, subject: str) -> Self:
-        """Return the settings that a caller gave as an object or as keyword values.
+        """Return settings that a caller passed as an object or as keywords.
 
         Args:
             settings: An object of this class, or None.
@@ -159,6 +159,7 @@ def _explain(
             if given_as
             else None,
         )
+    # In YAML a tuple is written as a list.
     message = first["msg"].removeprefix("Value error, ").replace("valid tuple", "valid list")
     # Our own checks say what they found.
     if first["type"] != "value_error":
@@ -168,14 +169,14 @@ def _explain(
 
 
 def _example(key: str, annotation: Any) -> str:
-    """Return what a setting might be: a choice if it has such, else what kind of thing it is."""
+    """Return an example value: one of the choices if there are any, else a placeholder."""
     if get_origin(annotation) is Literal:
         return str(get_args(annotation)[0])
     return {"model": "FOLDER", "train": "FILE", "exam": "FILE", "path": "FILE"}.get(key, "...")
 
 
 def _model_at(cls: type[BaseModel], path: list[str | int]) -> type[BaseModel] | None:
-    """Follow a validation error's location down to the settings class it speaks of."""
+    """Return the settings class at the location of a validation error."""
     here: type[BaseModel] | None = cls
     for part in path:
         if here is None or part not in here.model_fields:

@@ -1,6 +1,6 @@
-"""Types for settings that name files, folders and models, and marks for those outside cache keys.
+"""Types of settings that name files, folders and models, and a mark for settings without effect.
 
-A field says by its type what its value refers to; `llmexam.settings.walk` resolves relative paths,
+The type of a field defines what its value refers to. `llmexam.settings.walk` resolves paths,
 computes cache keys and compares settings by these types alone, so a setting of an installed package
 is treated like a built-in one.
 
@@ -18,12 +18,12 @@ from typing import Annotated
 
 @dataclass(frozen=True, slots=True)
 class Reference:
-    """The base of all marks that say what a text refers to."""
+    """Base class of marks that define what a text refers to."""
 
 
 @dataclass(frozen=True, slots=True)
 class FileReference(Reference):
-    """A file or folder that is read; a cache key holds its content, not its place.
+    """A file or folder that is read; cache keys contain its content, not its path.
 
     Attributes:
         suffixes: If given, only values with one of these suffixes are paths; others are names.
@@ -38,7 +38,7 @@ class FileReference(Reference):
 
 @dataclass(frozen=True, slots=True)
 class FolderReference(Reference):
-    """A folder that is written, such as a cache; it never changes a result."""
+    """A folder that is written, such as a cache; it never affects a result."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +48,7 @@ class ModelReference(Reference):
 
 @dataclass(frozen=True, slots=True)
 class NotInKey:
-    """Marks a setting that changes no score, so it is left out of cache keys and comparisons."""
+    """Marks a setting that affects no score, so it is left out of cache keys and comparisons."""
 
 
 LocalPath = Annotated[Path, FileReference()]
@@ -56,10 +56,10 @@ LocalPath = Annotated[Path, FileReference()]
 SampleOrPath = Annotated[str, FileReference()]
 """A file or folder that is read, or `bundled` for the sample."""
 CacheDir = Annotated[Path, FolderReference(), NotInKey()]
-"""A folder that keeps what was computed."""
+"""A cache folder."""
 ModelRef = Annotated[str, ModelReference()]
 """`bundled`, a local model folder, or a Hugging Face name."""
 TemplateRef = Annotated[str, FileReference(suffixes=(".yaml", ".yml"))]
-"""The name of a template that is included, or a YAML file."""
+"""The name of a bundled template, or a YAML file."""
 JsonOrName = Annotated[str, FileReference(suffixes=(".json",))]
-"""The name of a configuration that is included, or a JSON file."""
+"""The name of a bundled configuration, or a JSON file."""

@@ -1,7 +1,7 @@
-"""Visit every value of nested settings together with the marks of its type.
+"""Walk over nested settings, and visit every value together with the marks of its type.
 
-One walker serves all that needs to know what a setting refers to: relative paths are resolved,
-cache keys computed and settings compared without a list of key names.
+Relative paths are resolved, cache keys computed and settings compared by this walker. It uses the
+types of the fields (`kinds.py`) and no list of key names, so settings of plug-ins work as well.
 """
 
 from __future__ import annotations
@@ -31,11 +31,11 @@ _UNIONS = (Union, types.UnionType)
 
 
 def change_references(settings: Model, change: Change) -> Model:
-    """Return settings with every file, folder and model in them changed.
+    """Return settings in which every file, folder and model is replaced.
 
     Args:
         settings: The settings; nested settings, sequences and mappings are visited too.
-        change: Takes a value and what it refers to, and returns the new value.
+        change: Takes a value and the kind of its reference, and returns the new value.
     """
     changed: dict[str, Any] = {}
     for name, field in type(settings).model_fields.items():
@@ -57,7 +57,7 @@ def change_references(settings: Model, change: Change) -> Model:
 def change_values(
     values: Mapping[str, Any], kind: type[BaseModel], change: Change
 ) -> dict[str, Any]:
-    """Return part of some settings, as keys and values, with every file and model changed.
+    """Return partial settings (keys and values) in which every file and model is replaced.
 
     Args:
         values: Keys and values that fit the class.
@@ -80,14 +80,17 @@ def _change(value: Any, annotation: Any, marks: tuple[Any, ...], change: Change)
         kind = _reference_of(annotation, marks)
         if _is_literal(value, annotation):
             return value
+        # Plain texts, and names such as those of bundled templates, refer to nothing.
         if kind is None or (isinstance(kind, FileReference) and not kind.is_path(str(value))):
             return value
         new = change(str(value), kind)
+        # Paths stay paths, and texts stay texts.
         return new if new == str(value) and isinstance(value, str) else type(value)(new)
     if isinstance(value, tuple | list):
         kinds = _elements(annotation, len(value))
         parts = [_change(one, kind, (), change) for one, kind in zip(value, kinds, strict=True)]
         same = all(a is b for a, b in zip(parts, value, strict=True))
+        # The same object if nothing changed: callers detect changes by identity.
         return value if same else type(value)(parts)
     if isinstance(value, Mapping):
         nested = _model_in(annotation)
@@ -109,7 +112,7 @@ def _unwrap(annotation: Any) -> tuple[Any, tuple[Any, ...]]:
 
 
 def _reference_of(annotation: Any, marks: tuple[Any, ...]) -> Reference | None:
-    """Return what a text refers to: by the marks of its field or of a member of its union."""
+    """Return the kind of reference, from the marks of the field or of a member of its union."""
     for mark in marks:
         if isinstance(mark, Reference):
             return mark
@@ -122,7 +125,7 @@ def _reference_of(annotation: Any, marks: tuple[Any, ...]) -> Reference | None:
 
 
 def _model_in(annotation: Any) -> type[BaseModel] | None:
-    """Return the settings class of a field that holds one, or a class or None."""
+    """Return the settings class in an annotation such as `Model` or `Model | None`."""
     for candidate in _members(annotation):
         if isinstance(candidate, type) and issubclass(candidate, BaseModel):
             return candidate
@@ -136,7 +139,7 @@ def _members(annotation: Any) -> list[Any]:
 
 
 def _is_literal(value: str | Path, annotation: Any) -> bool:
-    """Return whether a value is one of the words that a field allows beside paths."""
+    """Return whether a value is one of the literals that a field accepts besides paths."""
     return any(
         value in get_args(member)
         for member in _members(annotation)
@@ -145,7 +148,7 @@ def _is_literal(value: str | Path, annotation: Any) -> bool:
 
 
 def _arguments(annotation: Any, kinds: tuple[type, ...]) -> tuple[Any, ...]:
-    """Return what stands in the brackets of a type, or of the first of a union that fits."""
+    """Return the type arguments of a type, or of the first matching member of a union."""
     for member in _members(annotation):
         origin = get_origin(member)
         if isinstance(origin, type) and issubclass(origin, kinds):
@@ -156,6 +159,7 @@ def _arguments(annotation: Any, kinds: tuple[type, ...]) -> tuple[Any, ...]:
 def _elements(annotation: Any, n: int) -> Sequence[Any]:
     """Return the type of each of n elements of a sequence."""
     found = _arguments(annotation, (tuple, list, Sequence))
+    # `tuple[X, Y]` has a type for each element, `tuple[X, ...]` one for all.
     if len(found) == n and Ellipsis not in found:
         return found
     return [found[0] if found else Any] * n
@@ -175,15 +179,16 @@ def is_in_key(field_marks: tuple[Any, ...], annotation: Any) -> bool:
     if any(isinstance(mark, NotInKey) for mark in marks):
         return False
     if get_origin(annotation) in _UNIONS:
+        # One marked member takes the field out of the key.
         return all(is_in_key((), member) for member in get_args(annotation))
     return True
 
 
 def resolve_references(settings: Model, base: Path) -> Model:
-    """Return settings whose relative paths, and model folders, start at a folder.
+    """Return settings in which relative paths and model folders are resolved against a folder.
 
-    `bundled` stays as it is. A model name becomes a folder where there is such a folder, or where
-    it can be nothing else because it starts with `.` or `~`; other names are those of a hub.
+    `bundled` is unchanged. A model name becomes a folder if this folder exists, or if the name
+    starts with `.` or `~`; other names are Hugging Face names.
 
     Args:
         settings: The settings.
@@ -204,7 +209,7 @@ def resolve_references(settings: Model, base: Path) -> Model:
 
 
 def resolve_path(path: str, base: Path) -> str:
-    """Return where a path leads that starts at a folder.
+    """Return a path resolved against a folder.
 
     Raises:
         SettingsError: It cannot be a path.
@@ -220,7 +225,7 @@ def resolve_path(path: str, base: Path) -> str:
 
 
 def resolve_model_name(name: str, base: Path) -> str:
-    """Return the absolute path of a local model, a folder or a GGUF file, or the name as it is.
+    """Return the absolute path of a local model (folder or GGUF file), or the name unchanged.
 
     Raises:
         SettingsError: It cannot be the name of a model.
@@ -231,7 +236,7 @@ def resolve_model_name(name: str, base: Path) -> str:
 
 
 def with_hashes(settings: Model, hash_model: Callable[[str], str]) -> Model:
-    """Return settings with the hash of each file and model in the place of its name.
+    """Return settings in which each file and model is replaced by its hash.
 
     Args:
         settings: The settings, with resolved references.
@@ -242,6 +247,7 @@ def with_hashes(settings: Model, hash_model: Callable[[str], str]) -> Model:
         if isinstance(kind, ModelReference):
             return hash_model(value)
         if isinstance(kind, FolderReference):
+            # Folders that are written do not affect a result.
             return ""
         path = Path(value)
         if path.is_dir():
@@ -252,7 +258,7 @@ def with_hashes(settings: Model, hash_model: Callable[[str], str]) -> Model:
 
 
 def key_values(settings: BaseModel, hash_model: Callable[[str], str]) -> dict[str, Any]:
-    """Return what decides a result, as JSON values for a cache key.
+    """Return the settings that affect a result, as JSON values for a cache key.
 
     Settings marked `NotInKey` are left out, a file or folder is represented by its content,
     and a model by what `hash_model` returns for it, so that moving a file changes no key.
@@ -265,11 +271,11 @@ def key_values(settings: BaseModel, hash_model: Callable[[str], str]) -> dict[st
 
 
 def dump_key(settings: BaseModel, *, without: Collection[str] = ()) -> dict[str, Any]:
-    """Return settings as JSON values without those that are marked `NotInKey`.
+    """Return settings as JSON values, without those marked `NotInKey`.
 
     Args:
         settings: The settings.
-        without: Further fields to leave out, at the top.
+        without: Further top-level fields to leave out.
     """
     values: dict[str, Any] = {}
     dumped = settings.model_dump(mode="json")
@@ -280,7 +286,7 @@ def dump_key(settings: BaseModel, *, without: Collection[str] = ()) -> dict[str,
 
 
 def flatten(values: Any, above: str = "") -> dict[str, Any]:
-    """Return nested mappings as one, with dotted keys.
+    """Flatten nested mappings into one with dotted keys.
 
     >>> flatten({"a": {"b": 1}, "c": 2})
     {'a.b': 1, 'c': 2}
@@ -304,7 +310,7 @@ def _dump_nested(value: Any, dumped: Any) -> Any:
 
 
 def model_of(settings: BaseModel) -> str | None:
-    """Return the first model that settings name at the top, such as a solver's own; else None."""
+    """Return the first model among the top-level settings, such as a solver's own; else None."""
     for name, field in type(settings).model_fields.items():
         value = getattr(settings, name)
         annotation, more = _unwrap(field.annotation)

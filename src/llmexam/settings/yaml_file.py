@@ -1,4 +1,4 @@
-"""Read settings from a YAML file, with changes from the command line."""
+"""Read settings from a YAML file, with overrides from the command line."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def read_yaml_file(path: str | Path, *, kind: str, keys: str) -> dict[str, Any]:
 def merge_changes(
     values: Mapping[str, Any], changes: Mapping[str, Any], kind: type[Settings] | None
 ) -> dict[str, Any]:
-    """Return values with some of them changed, key by key at every depth.
+    """Merge nested changes into values, key by key.
 
     A text that is shorthand for a mapping is expanded first: of `dev: a.csv`, `path` is `a.csv`.
 

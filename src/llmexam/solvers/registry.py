@@ -1,4 +1,4 @@
-"""Registry of solvers by name. A new one is a package beside this file and one line here.
+"""Registry of solvers by name. To add one, add a package to this one and a line here.
 
 Plug-ins use the entry-point group `llmexam.solvers`: the name of the entry point is that of the
 solver, its object a class with `settings_class` and the methods of `Solver`.

@@ -1,4 +1,4 @@
-"""The base of solvers that answer with a text, for tasks whose answers are no options."""
+"""Base class of solvers that answer with a text, for tasks without options."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ Progress = Callable[..., None]
 
 
 class TextSolver(ABC, Generic[Items]):
-    """Answers each item with a text. It never looks at the right answers.
+    """Answers each item with a text. It must not read the right answers.
 
     Args:
         settings: Its settings, of `settings_class`.
@@ -28,7 +28,7 @@ class TextSolver(ABC, Generic[Items]):
 
     @abstractmethod
     def answer(self, items: Items, progress: Progress) -> Sequence[str]:
-        """Return one text for each item.
+        """Return one text per item.
 
         Args:
             items: The items.
@@ -37,11 +37,11 @@ class TextSolver(ABC, Generic[Items]):
 
     @property
     def weights_hash(self) -> str:
-        """What identifies weights and texts that answers depend on beside settings and code."""
+        """Hash of models and files that answers depend on, besides settings and code."""
         return ""
 
     def used(self) -> Usage:
-        """Return what the answers took so far beside time: nothing."""
+        """Return no usage besides time."""
         return NoUsage()
 
 

@@ -1,1 +1,1 @@
-"""Cached stages of a run, and the record of where results come from."""
+"""Cached stages of a run, with their records and code hashes."""

@@ -1,4 +1,4 @@
-"""Hashes of the code that a stage depends on, so that a changed help text keeps results."""
+"""Hash of the code that a stage depends on, so that other code changes keep cached results."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ _ROOT = Path(__file__).parents[1]
 
 
 def code_hash(*modules: str) -> str:
-    """Return a SHA-256 over some modules and those that they import, directly or not.
+    """Return a SHA-256 over modules and everything that they import, directly or indirectly.
 
-    Imports inside functions count, and what a package loads by its `__getattr__`; imports for type
-    checkers alone do not. Of an installed package, the modules of the same package and those of
-    llmexam count; the versions of further packages belong into the key as well. Data files beside
-    a module, such as templates, count with it.
+    Imports inside functions and by a package's `__getattr__` are included; imports under
+    `TYPE_CHECKING` are not. For an installed package, the modules of the same package and those of
+    llmexam are included; add the versions of further packages to the key. Data files beside
+    a module, such as templates, are included.
 
     Args:
         modules: Full names, such as `llmexam.solvers.lexical.solver`; all of llmexam if none.
@@ -36,7 +36,7 @@ def code_hash(*modules: str) -> str:
 
 
 def modules_behind(modules: Iterable[str]) -> frozenset[str]:
-    """Return some modules and those that they import, directly or not.
+    """Return modules and everything that they import, directly or indirectly.
 
     Modules of llmexam are followed, and those of the packages that are named.
     """
@@ -63,7 +63,7 @@ def _imports_of(name: str) -> tuple[str, ...]:
     if path.suffix != ".py":
         return ()
     tree = ast.parse(path.read_text(encoding="utf-8"))
-    # Such a module loads later what it imports for type checkers.
+    # A package with `__getattr__` lists its lazy imports under TYPE_CHECKING, so these count.
     is_lazy = any(
         isinstance(one, ast.FunctionDef) and one.name == "__getattr__" for one in tree.body
     )

@@ -1,8 +1,8 @@
-"""The executor that runs stages in this process, one after another, and caches their results.
+"""The executor that runs stages sequentially in this process and caches their results.
 
-A stage leaves its result in files of the run folder and a record in `stages/<name>.json`: the
-key of what went in, and the hash of each file. A later run takes the result as it is when the
-key and all hashes are the same; else it does the work again.
+A stage writes its result to files of the run folder, and a record to `stages/<name>.json`: the
+key of its inputs, and the hash of each file. A later run reuses the result if the key and all
+hashes are unchanged; otherwise it computes the stage again.
 """
 
 from __future__ import annotations
@@ -21,17 +21,17 @@ from llmexam.storage.hashing import hash_file
 
 
 class LocalExecutor:
-    """Runs the stages of one run folder in this process, and keeps their results there.
+    """Runs the stages of one run in this process, and caches their results in its folder.
 
     Args:
         folder: The run folder.
         overwrite: Whether to compute all stages again instead of using the cached ones.
-        announce: Called with the name of a stage when it begins, and again with how much of it
-            is done and how much there is, in whatever the stage counts (0 and None at first).
-            The name of one that is not done again ends in `(cached)`.
+        announce: Called with the name of a stage when it begins, and again with the work done
+            and the total work, in units of the stage (0 and None at first).
+            The name of a cached stage ends in `(cached)`.
 
     Attributes:
-        records: What each stage took, in order.
+        records: Time and memory of each stage, in order.
     """
 
     def __init__(
@@ -48,7 +48,7 @@ class LocalExecutor:
         self.records: list[StageRecord] = []
 
     def run(self, stage: Stage[Result]) -> Result:
-        """Return a stage's result: loaded where it is there already, else computed."""
+        """Return the result of a stage, from the cache if it is valid."""
         key = stage.key
         record_path = self._record_path(stage.name)
         start = time.perf_counter()
@@ -57,22 +57,22 @@ class LocalExecutor:
             context = StageContext(self._folder, self.advance)
             if cached:
                 return stage.reuse(context)
-            # Without its record a half-done stage cannot pass for a finished one.
+            # Without a record, an unfinished stage is never reused.
             record_path.unlink(missing_ok=True)
             result = stage.compute(context)
             self.record(stage.name, stage.outputs, key=key)
             return result
 
     def record(self, name: str, files: Sequence[str], *, key: str = "") -> None:
-        """Record the files of a stage as the run's own; without a key they are never reused."""
+        """Record files as belonging to the run; without a key they are never reused."""
         write_json(self._record_path(name), {"key": key, "files": self._hashes(files)})
 
     def advance(self, n_done: int, n_all: int | None = None) -> None:
-        """Say how much of the current stage is done, and how much there is if that is known."""
+        """Report progress of the current stage: work done, and total work if known."""
         self._announce(self._current, n_done, n_all)
 
     def time(self, name: str, compute: Callable[[], Result]) -> Result:
-        """Return the result of work that is too quick to be worth keeping."""
+        """Run work that is too quick to cache, record its time, and return its result."""
         with self._timed(name, time.perf_counter()):
             return compute()
 
@@ -106,7 +106,7 @@ class LocalExecutor:
         for name in files:
             path = self._folder / name
             parts = sorted(p for p in path.rglob("*") if p.is_file()) if path.is_dir() else [path]
-            # Lock files come and go with whoever reads.
+            # Readers create lock files, so these are no part of the result.
             for part in parts:
                 if not part.name.endswith(".lock"):
                     found[part.relative_to(self._folder).as_posix()] = hash_file(part)

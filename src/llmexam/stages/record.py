@@ -1,4 +1,4 @@
-"""What a run records about its stages."""
+"""Time and memory of the stages of a run."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class StageRecord:
-    """What one stage of the run took.
+    """Time and memory of one stage.
 
     Attributes:
         name: The stage.

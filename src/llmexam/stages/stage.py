@@ -1,4 +1,4 @@
-"""A stage as data: a function, what goes in, and the files that come out."""
+"""A stage as data: a function, its inputs, and the files that it writes."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ Announce = Callable[[str, int, int | None], None]
 
 @dataclass(frozen=True)
 class Keyed:
-    """An input with what represents it in the key, for objects that do not tell themselves.
+    """An input with an explicit key, for objects without a content hash.
 
     Attributes:
-        value: What the function gets.
+        value: The value that the function receives.
         key: Numbers, texts, settings, objects with a content hash, or sequences and mappings
             of them; None for what changes no result.
     """
@@ -35,7 +35,7 @@ class Keyed:
 
 @dataclass(frozen=True)
 class StageContext:
-    """Where a stage works, and how it reports progress.
+    """The run folder, and a function to report progress.
 
     Attributes:
         folder: The run folder, which the outputs are relative to.
@@ -48,16 +48,16 @@ class StageContext:
 
 @dataclass(frozen=True)
 class Stage(Generic[Result]):
-    """One step of a run whose result can be kept.
+    """A step of a run whose result is cached.
 
     Attributes:
         name: Unique in the run.
         function: Computes the result and writes the outputs; called with a `StageContext` and
             the inputs by name.
         load: Reads the result from the outputs; called likewise.
-        inputs: All that the result depends on beside the code.
+        inputs: Everything that the result depends on except code.
         outputs: Files or folders, relative to the run folder, that the function writes.
-        code: Modules whose code decides the result beside the function's own.
+        code: Modules that the result depends on, in addition to the function's own.
     """
 
     name: str
@@ -69,9 +69,10 @@ class Stage(Generic[Result]):
 
     @property
     def key(self) -> str:
-        """A hash of all inputs, and of the code that the result depends on."""
+        """Hash of all inputs, and of the code that the result depends on."""
         inputs = {name: key_of(value) for name, value in self.inputs.items()}
         code = code_hash(self.function.__module__, *self.code)
+        # Two functions of one module may have equal inputs and code.
         return hash_json({"inputs": inputs, "code": code, "function": self.function.__qualname__})
 
     def compute(self, context: StageContext) -> Result:
@@ -91,24 +92,24 @@ class Stage(Generic[Result]):
 
 
 class Executor(Protocol):
-    """Runs stages: one process here, or the machines of a cluster.
+    """Interface of executors, which run stages, such as `local.LocalExecutor`.
 
     Attributes:
-        records: What each stage took, in order.
+        records: Time and memory of each stage, in order.
     """
 
     records: list[StageRecord]
 
     def run(self, stage: Stage[Result]) -> Result:
-        """Return a stage's result: loaded where it is there already, else computed."""
+        """Return the result of a stage, from the cache if it is valid."""
         ...
 
     def time(self, name: str, compute: Callable[[], Result]) -> Result:
-        """Return the result of work that is too quick to be worth keeping."""
+        """Run work that is too quick to cache, record its time, and return its result."""
         ...
 
     def record(self, name: str, files: Sequence[str]) -> None:
-        """Record files as the run's own that no stage reuses."""
+        """Record files as belonging to the run; they are never reused."""
         ...
 
     def advance(self, n_done: int, n_all: int | None = None) -> None:
@@ -123,13 +124,13 @@ class _HasContentHash(Protocol):
 
 
 def key_of(value: Any) -> Any:
-    """Return what represents an input in a key, as JSON values.
+    """Return the contribution of an input to a key, as JSON values.
 
-    Settings are walked: files and models count by their content, what changes no score is left
-    out. Objects with a content hash count by it.
+    Settings contribute their values, with files and models replaced by hashes of their content and
+    without those that affect no score. Objects with a content hash contribute it.
 
     Raises:
-        TypeError: It is an object of another kind: give a `Keyed`.
+        TypeError: The input is an object without a key; pass a `Keyed`.
     """
     if isinstance(value, Keyed):
         return key_of(value.key)

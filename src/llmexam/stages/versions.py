@@ -1,4 +1,4 @@
-"""Versions of the packages that a result may depend on."""
+"""Versions of installed packages that a result may depend on."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Cached answers on disk: bytes by key, in one SQLite file a folder.
+"""Cache on disk: bytes by key, in one SQLite file per folder.
 
 Any number of processes may read and write at once. Each call opens the file anew, so a store may
 be shared by threads and survives a fork; and it uses no write-ahead log, which would not work on
@@ -32,7 +32,7 @@ _SHARE_KEPT = 0.9
 
 
 class AnswerStore:
-    """Values by key; the first value of a key stays.
+    """Values by key; the first value of a key is never replaced.
 
     Args:
         folder: Where the file is; made by `prepare` and the first `put`.
@@ -47,7 +47,7 @@ class AnswerStore:
         self._max_bytes = max_bytes
 
     def prepare(self) -> None:
-        """Make the file, for its owner only, so that a failure shows before there are answers.
+        """Create the file, for its owner only, so that a failure occurs before any work is done.
 
         Raises:
             OSError: The folder cannot be written to.
@@ -58,7 +58,7 @@ class AnswerStore:
             pass
 
     def get(self, keys: Sequence[bytes]) -> dict[bytes, bytes]:
-        """Return the values of those keys that are there."""
+        """Return the values of the keys that are cached."""
         found: dict[bytes, bytes] = {}
         by_hash = {_hash(key): key for key in keys}
         hashes = list(by_hash)
@@ -75,7 +75,7 @@ class AnswerStore:
         return found
 
     def put(self, entries: Mapping[bytes, bytes]) -> None:
-        """Add entries, all or none; once this returns, not even a power cut takes them away.
+        """Add entries, all or none; after this returns, they survive a power failure.
 
         Raises:
             OSError: They cannot be written.
@@ -140,7 +140,7 @@ class AnswerStore:
             raise CacheError(
                 f"the cached answers are damaged: {error}",
                 file=self.path,
-                hint="Delete this file: what it held is computed or asked for again",
+                hint="Delete this file: its contents are computed or requested again",
             ) from None
 
     def _version(self, connection: sqlite3.Connection) -> int:

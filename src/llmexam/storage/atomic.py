@@ -15,7 +15,7 @@ from llmexam.machine import sync_to_disk
 
 @contextmanager
 def atomic_path(path: str | Path) -> Iterator[Path]:
-    """Yield a temporary path beside `path`; on success it takes that name, on failure it goes.
+    """Yield a temporary path beside `path`; it is renamed on success and deleted on failure.
 
     The temporary file is in the same folder, because a rename is only atomic within one file
     system.
@@ -49,11 +49,11 @@ def atomic_path(path: str | Path) -> Iterator[Path]:
 
 
 def write_text(path: str | Path, text: str) -> None:
-    """Write UTF-8 text to a file, whole or not at all. Line ends are written as given."""
+    """Write UTF-8 text to a file atomically. Line endings are written as given."""
     with atomic_path(path) as temporary:
         temporary.write_bytes(text.encode("utf-8"))
 
 
 def write_json(path: str | Path, value: Any) -> None:
-    """Write a value as indented JSON, whole or not at all. NaN is refused, for it is not JSON."""
+    """Write a value as indented JSON, atomically. NaN is an error, because it is not valid JSON."""
     write_text(path, json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False) + "\n")

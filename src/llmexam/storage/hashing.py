@@ -15,7 +15,7 @@ def hash_file(path: str | Path) -> str:
 
 
 def hash_folder(folder: Path) -> str:
-    """Return the SHA-256 of all files in a folder and their places in it, without lock files."""
+    """Return the SHA-256 of all files in a folder and their relative paths, without lock files."""
     files = sorted(path for path in folder.rglob("*") if path.is_file())
     return hash_json(
         [[f.relative_to(folder).as_posix(), hash_file(f)] for f in files if f.suffix != ".lock"]

@@ -1,4 +1,4 @@
-"""Vectors on disk, so that no text is embedded, and no sequence scored, twice across runs."""
+"""Cache of vectors and logits on disk, shared by several runs."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _LOG = logging.getLogger(__name__)
 
 
 class VectorCache:
-    """Vectors of one model with one set of settings.
+    """Cached vectors of one model with one set of settings.
 
     Args:
         folder: Where the store is; made at the first `store`. Use one folder for each fingerprint
@@ -35,7 +35,7 @@ class VectorCache:
     def look_up(
         self, texts: Sequence[str | bytes], vectors: NDArray[np.float32], cut: NDArray[np.bool_]
     ) -> NDArray[np.bool_]:
-        """Fill in what is known and return which texts those are, shape `[n_texts]`.
+        """Fill in cached vectors, and return which texts are cached, shape `[n_texts]`.
 
         Args:
             texts: Texts, or other content as bytes, to look up.
@@ -56,7 +56,7 @@ class VectorCache:
     def store(
         self, texts: Sequence[str | bytes], vectors: NDArray[np.float32], cut: NDArray[np.bool_]
     ) -> None:
-        """Add vectors, then drop the oldest beyond the bound."""
+        """Add vectors, then delete the oldest if the cache is too large."""
         records = np.zeros(len(texts), dtype=self._record)
         records["vector"] = vectors
         records["cut"] = cut

@@ -1,1 +1,1 @@
-"""Tasks: what an exam asks for, how it is answered, graded and reported."""
+"""Tasks: the kinds of exam, and how each is answered, graded and reported."""

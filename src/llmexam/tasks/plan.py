@@ -1,4 +1,4 @@
-"""What every plan says, whatever the task."""
+"""Base classes of plans: the keys that all tasks share."""
 
 from __future__ import annotations
 
@@ -53,7 +53,10 @@ class RunPlan(Settings):
     reserved_names: ClassVar[frozenset[str]] = frozenset()
 
     title: str = Field("", description="title of the report")
-    task: str = Field("multiple-choice", description="type of the exam's task")
+    task: str = Field(
+        "multiple-choice",
+        description="kind of exam: multiple-choice, prompt-recovery, or the task of a plug-in",
+    )
     exam: ExamPlan
     solvers: tuple[SolverSpec, ...] = Field(min_length=1, description="the solvers to run")
     final: str | None = Field(
@@ -90,7 +93,7 @@ class RunPlan(Settings):
         return self
 
     def completed(self) -> Self:
-        """Return the plan with its seed for solvers that were not given one."""
+        """Return the plan with its seed set for solvers without a seed of their own."""
         solvers = tuple(_seeded(solver, self.seed) for solver in self.solvers)
         return self.model_copy(update={"solvers": solvers})
 

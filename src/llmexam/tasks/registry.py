@@ -1,4 +1,4 @@
-"""All tasks by name. A new one is a room beside this file and one line here.
+"""Registry of tasks by name. To add one, add a package to this one and a line here.
 
 Outside packages join through the entry-point group `llmexam.tasks`: the entry point's name is the
 task's, its object a class derived from `Task`.

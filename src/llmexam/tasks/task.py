@@ -1,4 +1,4 @@
-"""What a task is: items, how they are read and answered, and how answers are graded and shown."""
+"""Interface of tasks: reading items, answering, grading and reporting."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ ResultT = TypeVar("ResultT", bound=Result)
 
 @dataclass(frozen=True)
 class Prepared(Generic[ItemsT]):
-    """The items as solvers see them.
+    """The items as solvers receive them.
 
     Attributes:
-        items: The items, with what was found for them, such as evidence.
-        sources: Label and value of where that came from, for the report.
-        findings: What a reader of the report should know of it.
+        items: The items, with additions such as evidence.
+        sources: Label and value of the origin of the additions, for the report.
+        findings: Findings for the report.
     """
 
     items: ItemsT
@@ -37,7 +37,7 @@ class Prepared(Generic[ItemsT]):
 
 
 class Task(ABC, Generic[PlanT, ItemsT, ResultT]):
-    """One kind of exam. A run asks its task for every step and knows nothing of its items.
+    """A kind of exam. A run calls its task for every step, and does not depend on the items.
 
     A new task is a room beside `multiple_choice` and a line in `registry.py`, or a package with
     an entry point in the group `llmexam.tasks`. One whose answers are texts derives from
@@ -67,28 +67,28 @@ class Task(ABC, Generic[PlanT, ItemsT, ResultT]):
         """
 
     def check(self, plan: PlanT, items: ItemsT) -> None:
-        """Raise an error for what would fail after hours of work."""
+        """Check the plan for errors that would otherwise occur after hours of work."""
 
     def audit(self, plan: PlanT, items: ItemsT, stages: Executor) -> tuple[Finding, ...]:
-        """Return what is wrong or odd in the items."""
+        """Return the findings of the data audit."""
         return ()
 
     def prepare(
         self, plan: PlanT, items: ItemsT, stages: Executor, folder: Path
     ) -> Prepared[ItemsT]:
-        """Return the items as solvers see them."""
+        """Return the items as solvers receive them."""
         return Prepared(items)
 
     @abstractmethod
     def answer(
         self, plan: PlanT, items: ItemsT, stages: Executor, folder: Path
     ) -> Sequence[ResultT]:
-        """Return what each solver of the plan gave, graded where the items have answers."""
+        """Return the result of each solver of the plan, graded if the items have answers."""
 
     def combine(
         self, plan: PlanT, items: ItemsT, results: Sequence[ResultT], stages: Executor, folder: Path
     ) -> tuple[ResultT, Sequence[ResultT]]:
-        """Return the final result, and all results; by default the one that the plan names."""
+        """Return the final result, by default the one that the plan names, and all results."""
         return next(one for one in results if plan.final in (None, one.name)), results
 
     def compare(
@@ -99,8 +99,8 @@ class Task(ABC, Generic[PlanT, ItemsT, ResultT]):
 
     @abstractmethod
     def write_submission(self, plan: PlanT, items: ItemsT, final: ResultT, path: Path) -> None:
-        """Write the final answers in the form that the exam asks for."""
+        """Write the final answers in the submission format of the exam."""
 
     def content(self, **values: Any) -> RunContent:
-        """Return the content of the report; a task may have a class of its own."""
+        """Return the content of the report; a task may use its own class."""
         return RunContent(**values)

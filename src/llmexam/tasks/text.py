@@ -1,4 +1,4 @@
-"""What tasks share whose solvers answer with a text, so that such a task is one room.
+"""Base class of tasks with text answers: one cached stage per solver, grading and comparisons.
 
 A task says what its items are, and which solvers, metrics and baselines there are. Here each
 solver answers in a stage of its own, and its answers are kept, graded and compared.
@@ -31,7 +31,7 @@ from llmexam.tasks.task import Task
 
 
 class TextItems(Items, Protocol):
-    """Items that are answered with a text.
+    """Interface of items that are answered with a text.
 
     Attributes:
         ids: The id of each item; unique.
@@ -51,7 +51,7 @@ TextItemsT = TypeVar("TextItemsT", bound=TextItems)
 
 @dataclass(frozen=True)
 class TextResult:
-    """What one solver answered.
+    """The answers of one solver.
 
     Attributes:
         name: Its name in the plan.
@@ -67,7 +67,7 @@ class TextResult:
 
     @property
     def metrics(self) -> SolverMetrics:
-        """What `metrics.json` says of it."""
+        """Its entry in `metrics.json`."""
         return SolverMetrics(weight=None, gain=None, evaluation=self.evaluation, position=None)
 
 
@@ -81,11 +81,11 @@ class TextTask(Task[TextPlanT, TextItemsT, TextResult]):
         """Return the metrics, the primary one first."""
 
     def baselines(self, plan: TextPlanT, items: TextItemsT) -> Mapping[str, Sequence[str]]:
-        """Return answers that do not read the items, by name."""
+        """Return the answers of baselines that do not read the items, by name."""
         return {}
 
     def labellings(self, items: TextItemsT) -> Iterable[Labelling]:
-        """Return what the report slices the items by."""
+        """Return the criteria by which the report slices the items."""
         return ()
 
     def diagnostics(
@@ -114,7 +114,7 @@ class TextTask(Task[TextPlanT, TextItemsT, TextResult]):
         texts: Sequence[str],
         stages: Executor,
     ) -> Evaluation | None:
-        """Return the grades of a solver's texts, or None where the right ones are not known."""
+        """Return the grades of a solver's texts, or None without right answers."""
         if not items.is_labelled:
             return None
         return stages.time(
@@ -132,7 +132,7 @@ class TextTask(Task[TextPlanT, TextItemsT, TextResult]):
         )
 
     def resampling(self, plan: TextPlanT, items: TextItemsT) -> Resampling:
-        """Return how intervals are computed; a task whose items form clusters says so here."""
+        """Return the settings of intervals; override this if items form clusters."""
         return Resampling(plan.evaluation.n_resamples, plan.seed)
 
     def compare(
@@ -142,7 +142,7 @@ class TextTask(Task[TextPlanT, TextItemsT, TextResult]):
         final: TextResult,
         results: Sequence[TextResult],
     ) -> tuple[Comparison, ...]:
-        """Return the final result against each other solver."""
+        """Return comparisons of the final result with each other solver."""
         if not items.is_labelled:
             return ()
         return tuple(
@@ -170,7 +170,7 @@ class TextTask(Task[TextPlanT, TextItemsT, TextResult]):
 
 
 def solver_key(planned: SolverSpec, weights_hash: str) -> dict[str, Any]:
-    """Return what the answers of a solver depend on beside the items.
+    """Return what the answers of a solver depend on, besides the items.
 
     Args:
         planned: The solver.
@@ -189,7 +189,7 @@ def solver_key(planned: SolverSpec, weights_hash: str) -> dict[str, Any]:
 def answer_stage(
     planned: SolverSpec, items: TextItemsT, file: str
 ) -> Stage[tuple[tuple[str, ...], str]]:
-    """Return the stage in which a solver answers; its result is the texts and the usage.
+    """Return the stage that runs a solver; its result is the texts and the usage.
 
     Args:
         planned: The solver.

@@ -1,4 +1,4 @@
-"""Fakes and contract checks of solvers, recoverers and trainers, for tests of ours and others."""
+"""Fakes and contract checks of solvers, recoverers and trainers, also for tests of plug-ins."""
 
 from llmexam.testing.recoverers import check_recoverer
 from llmexam.testing.solvers import (

@@ -35,7 +35,7 @@ class ConstantSolver(BaseSolver):
         )
 
     def explain(self, questions: Sequence[Question]) -> list[Explanation]:
-        """Return one empty reason an option."""
+        """Return one empty reason per option."""
         return [Explanation(q.id, (OptionReason("a fake"),) * len(q.options)) for q in questions]
 
 
@@ -48,7 +48,7 @@ class NoisySolver(ConstantSolver):
     """
 
     def score(self, questions: Sequence[Question]) -> ScoreMatrix:
-        """Return noise, and `skill` on top for the right option."""
+        """Return noise, plus `skill` for the right option."""
         rows = []
         for q in questions:
             noise = [

@@ -36,7 +36,7 @@ def check_trainer(
 ) -> TrainedModel:
     """Check that a trainer satisfies the contract of `Trainer`, and return the trained model.
 
-    Six small trainings are run. They should log every step, save a checkpoint every few steps,
+    Six small training runs are made. They should log every step, save a checkpoint every few steps,
     and grade seldom.
 
     Args:
@@ -80,7 +80,7 @@ def check_resume(
     *,
     card: Mapping[str, Any] | None = None,
 ) -> None:
-    """Check that a training that is killed and resumed ends with the same bits.
+    """Check that a killed and resumed training run ends with bit-equal weights.
 
     As both trainings begin with the same seed, this shows that the seed decides all that is drawn.
 
@@ -160,7 +160,7 @@ def check_parity(
 
 
 def check_chance(make: MakeTrainer, train: Exam, dev: Exam, folder: Path) -> None:
-    """Check that a training on random answers ends at chance.
+    """Check that training on random answers ends at chance level.
 
     Train and dev questions get random answers. A trainer that lets its model see the answer, by
     the place of the right option or its own score, gives more than chance on both.
@@ -253,7 +253,7 @@ class _Listener:
         """Do nothing."""
 
     def log(self, step: int, values: Mapping[str, float]) -> None:
-        """Keep the step; several points of one step are one."""
+        """Record the step; several points of one step count once."""
         if self._kill_at is not None and step >= self._kill_at:
             self.was_killed = True
             raise _KilledError

@@ -14,7 +14,7 @@ _LONGEST_VALUE = 500
 
 
 class MlflowTracker:
-    """Logs to MLflow. A resumed training continues the same run.
+    """Logs to MLflow. A resumed training run continues the same MLflow run.
 
     Args:
         settings: How to track.
@@ -34,7 +34,7 @@ class MlflowTracker:
         self._run = ""
 
     def start(self, name: str, settings: Mapping[str, Any]) -> None:
-        """Begin a run, or go on with the one that began in this folder."""
+        """Start a run, or resume the one that was started in this folder."""
         note = self._folder / "mlflow_run"
         if note.is_file():
             self._run = note.read_text("utf-8").strip()
@@ -58,7 +58,7 @@ class MlflowTracker:
             self._client.log_metric(self._run, name, value, step=step)
 
     def add_file(self, path: Path) -> None:
-        """Keep a file."""
+        """Log a file as artifact."""
         self._client.log_artifact(self._run, str(path))
 
     def finish(self) -> None:

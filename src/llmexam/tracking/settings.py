@@ -10,7 +10,7 @@ from llmexam.settings.base import Settings
 
 
 class TrackingSettings(Settings):
-    """Who is told of the curve of a training. Keys of services come from the environment only."""
+    """Experiment tracker of a training run. API keys are read from the environment only."""
 
     shorthand = "to"
 

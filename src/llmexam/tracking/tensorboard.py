@@ -29,7 +29,7 @@ class TensorBoardTracker:
         self._last_step = 0
 
     def start(self, name: str, settings: Mapping[str, Any]) -> None:
-        """Begin a run; the settings are shown as a text."""
+        """Start a run; the settings are logged as text."""
         text = json.dumps(dict(settings), indent=2, default=str)
         # Four spaces make a block of code in Markdown.
         self._text = f"{name}\n\n" + "\n".join(f"    {line}" for line in text.splitlines())
@@ -46,13 +46,13 @@ class TensorBoardTracker:
         self._last_step = step
 
     def add_file(self, path: Path) -> None:
-        """Keep an image; other files are left where they are."""
+        """Log an image; other files are ignored."""
         if self._writer is not None and path.suffix.lower() == ".png":
             pixels = np.asarray(Image.open(path).convert("RGB"))
             self._writer.add_image(path.stem, pixels, self._last_step, dataformats="HWC")
 
     def finish(self) -> None:
-        """Write what is left."""
+        """Write pending events and close the files."""
         if self._writer is not None:
             self._writer.close()
             self._writer = None

@@ -11,7 +11,7 @@ class Tracker(Protocol):
     """Interface of experiment trackers."""
 
     def start(self, name: str, settings: Mapping[str, Any]) -> None:
-        """Begin a run.
+        """Start a run.
 
         Args:
             name: What it is called.
@@ -20,15 +20,15 @@ class Tracker(Protocol):
         ...
 
     def log(self, step: int, values: Mapping[str, float]) -> None:
-        """Keep what was measured at a step."""
+        """Log values at a step."""
         ...
 
     def add_file(self, path: Path) -> None:
-        """Keep a file, such as a plot."""
+        """Log a file, such as a plot."""
         ...
 
     def finish(self) -> None:
-        """End the run; what was logged is on disk or sent."""
+        """End the run, after everything was written or sent."""
         ...
 
 
@@ -36,13 +36,13 @@ class NoTracker:
     """Discards everything."""
 
     def start(self, name: str, settings: Mapping[str, Any]) -> None:
-        """Begin a run."""
+        """Start a run."""
 
     def log(self, step: int, values: Mapping[str, float]) -> None:
-        """Keep what was measured at a step."""
+        """Log values at a step."""
 
     def add_file(self, path: Path) -> None:
-        """Keep a file, such as a plot."""
+        """Log a file, such as a plot."""
 
     def finish(self) -> None:
         """End the run."""

@@ -46,7 +46,7 @@ class WandbTracker:
         self._run: Any = None
 
     def start(self, name: str, settings: Mapping[str, Any]) -> None:
-        """Begin a run, or go on with the one that began in this folder."""
+        """Start a run, or resume the one that was started in this folder."""
         self._folder.mkdir(parents=True, exist_ok=True)
         note = self._folder / "wandb_run"
         run_id = note.read_text("utf-8").strip() if note.is_file() else secrets.token_hex(4)
@@ -70,7 +70,7 @@ class WandbTracker:
             self._run.log(dict(values), step=step)
 
     def add_file(self, path: Path) -> None:
-        """Keep an image in the run, or any other file beside it."""
+        """Log an image to the run, or store another file with it."""
         if self._run is None:
             return
         if path.suffix.lower() == ".png":

@@ -28,7 +28,7 @@ _LITTLE_COVER = 0.34
 
 @dataclass(frozen=True, slots=True)
 class SortedPassages:
-    """The passages of a question that was answered.
+    """The passages of a question, sorted into relevant and negative ones.
 
     Attributes:
         good: Those that help, in their order.
@@ -42,7 +42,7 @@ class SortedPassages:
 def sort_by_words(
     question: Question, passages: Sequence[Passage], *, min_cover: float, min_lead: float
 ) -> SortedPassages:
-    """Sort passages by the options' own words: those that no other option and no prompt has.
+    """Sort passages by words that occur in one option only, and not in the prompt.
 
     Args:
         question: The question, with its answer.
@@ -71,7 +71,7 @@ def sort_by_words(
 def sort_by_judgements(
     question: Question, passages: Sequence[Passage], judgements: Judgements
 ) -> SortedPassages:
-    """Sort passages by what people judged; a passage that nobody judged is bad.
+    """Sort passages by relevance judgements; passages without a judgement are negatives.
 
     Args:
         question: The question.
@@ -106,7 +106,7 @@ def choose_negatives(
     seed: int,
     name: str,
 ) -> list[Passage]:
-    """Return n negatives: bad passages of the question first, then random ones of others.
+    """Return n negatives: those of the question first, then random passages of others.
 
     Args:
         sorted_: The passages of the question.

@@ -1,4 +1,4 @@
-"""Checks of data and losses before and after a training."""
+"""Checks of data and losses before and after training."""
 
 from __future__ import annotations
 
@@ -161,7 +161,7 @@ def require_full_precision(model: Any) -> None:
 
 
 def expected_first_loss(n_options: Sequence[int]) -> float:
-    """Return the loss of a softmax over options that all score the same: the mean of ln n.
+    """Return the softmax loss of equal scores for all options: the mean of ln n.
 
     >>> round(expected_first_loss([5, 5]), 4)
     1.6094

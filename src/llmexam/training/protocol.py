@@ -110,7 +110,7 @@ class Trainer(Protocol[ItemsT]):
         tracker: Tracker,
         resume: bool = True,
     ) -> TrainedModel:
-        """Train, and leave the best weights in `folder`.
+        """Train, and write the best weights to `folder`.
 
         Args:
             train: The items, with what is to be learned: answers and evidence, or prompts.
@@ -123,7 +123,7 @@ class Trainer(Protocol[ItemsT]):
         ...
 
     def check_machine(self) -> None:
-        """Check that this machine has what the training needs; no model is read.
+        """Check packages, device and precision without loading a model.
 
         Raises:
             MissingDependencyError: A package that a setting needs is not installed.
@@ -132,12 +132,12 @@ class Trainer(Protocol[ItemsT]):
         ...
 
     def estimate(self, train: ItemsT) -> Estimate:
-        """Return what training would take, from the data and a few timed steps."""
+        """Return an estimate of the training's cost, from the data and a few timed steps."""
         ...
 
 
 class TrainerClass(Protocol):
-    """A class whose instances are trainers, made from settings of the class it names."""
+    """Interface of trainer classes, which are created from settings of `settings_class`."""
 
     settings_class: type[Settings]
 

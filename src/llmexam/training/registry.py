@@ -14,7 +14,7 @@ from llmexam.training.protocol import Trainer, TrainerClass
 
 @dataclass(frozen=True, slots=True)
 class TrainerEntry:
-    """Where a trainer lives: `module:Class` each, imported only when asked for.
+    """Import paths of a trainer and its settings (`module:Class`), imported on demand.
 
     Attributes:
         target: The trainer, which imports what it trains with.
@@ -66,7 +66,7 @@ def trainer_names() -> tuple[str, ...]:
 
 
 def training_settings(family: str) -> type[Settings]:
-    """Return the class of a family's settings, without importing what it trains with.
+    """Return the settings class of a family, without importing training libraries.
 
     Raises:
         SettingsError: There is no such family.
@@ -117,7 +117,7 @@ def _load(target: str) -> Any:
 
 
 def create_trainer(family: str, values: Mapping[str, Any] | Settings | None = None) -> Trainer[Any]:
-    """Make a trainer from the family's name and its settings, by key or of the family's own class.
+    """Create a trainer from the family's name and its settings, a mapping or an object.
 
     Raises:
         SettingsError: The family, a key or a value is wrong.

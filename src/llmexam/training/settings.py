@@ -11,7 +11,7 @@ from llmexam.settings.kinds import ModelRef
 
 
 class LoraSettings(Settings):
-    """Low-rank adapters (arXiv 2106.09685) instead of all weights; merged when training ends."""
+    """LoRA adapters (arXiv 2106.09685) instead of all weights; merged at the end of training."""
 
     r: int = Field(16, ge=1, le=1024, description="rank of the adapters")
     alpha: float = Field(32.0, gt=0, description="scaling: adapters are multiplied by alpha / r")
@@ -22,7 +22,7 @@ class LoraSettings(Settings):
 
 
 class TrainingSettings(Settings):
-    """How a model is trained. One step is one update of the weights."""
+    """Settings of training by gradients. A step is one update of the weights."""
 
     model: ModelRef = Field("bundled", description="model to start from")
 
@@ -98,7 +98,7 @@ class TrainingSettings(Settings):
     checkpoint_every: int | None = Field(
         None,
         ge=1,
-        description="checkpoint interval, in steps; defaults to an epoch. Interrupted trainings "
+        description="checkpoint interval, in steps; defaults to an epoch. Interrupted runs "
         "resume from checkpoints",
     )
     log_every: int = Field(10, ge=1, description="logging interval of the loss curve, in steps")
@@ -112,5 +112,5 @@ class TrainingSettings(Settings):
 
     @property
     def reads_passages(self) -> bool:
-        """Whether the passages of the questions are read."""
+        """Whether passages of the questions are used."""
         return True

@@ -114,13 +114,13 @@ def read_trained_model(folder: Path) -> TrainedModel | None:
 
 
 def update_card(folder: Path, card: ModelCard, notes: Sequence[str] = ()) -> None:
-    """Replace the card of a finished model, and its page, once more is known of it."""
+    """Replace the card and the README of a finished model, for example after its evaluation."""
     write_text(folder / "README.md", model_page(card, notes))
     write_card(folder, card)
 
 
 def package_versions() -> dict[str, str]:
-    """Return the versions of the packages that a training depends on, those installed."""
+    """Return the versions of installed packages that training depends on."""
     found = {}
     for name in _PACKAGES:
         try:

@@ -35,7 +35,7 @@ class WrittenPart:
 
 @dataclass(frozen=True)
 class ConvertResult:
-    """What a conversion wrote.
+    """The files written by a conversion.
 
     Attributes:
         format: Name of the form.
@@ -48,7 +48,7 @@ class ConvertResult:
     lost: tuple[str, ...]
 
     def as_dict(self) -> dict[str, Any]:
-        """Return the result as values that JSON can hold."""
+        """Return the result as JSON-serialisable values."""
         return asdict(self)
 
 

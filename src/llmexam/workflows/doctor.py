@@ -1,4 +1,4 @@
-"""Check this machine and this installation."""
+"""Check this machine and the installation."""
 
 from __future__ import annotations
 
@@ -78,7 +78,7 @@ class Check:
 
 
 def examine() -> list[Check]:
-    """Return all checks, in the order to read them in. Uses no network."""
+    """Run all checks, and return them in the order of the output. Does not use the network."""
     return [
         Check("llmexam", "ok", f"{version('llmexam')} on Python {platform.python_version()}"),
         _machine(),

@@ -24,7 +24,7 @@ from llmexam.exam.submission import write_submission
 
 @dataclass(frozen=True)
 class EnsembleOutcome:
-    """Combined scores, and what they are worth if the exam has answers.
+    """Combined scores, with metrics if the exam has answers.
 
     Attributes:
         scores: The combined scores; out of fold if the weights were fitted here.

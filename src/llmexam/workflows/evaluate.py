@@ -63,7 +63,7 @@ def evaluate(
 def check_submission(
     exam: Exam | str | Path, submission: str | Path, *, format: str | None = None, k: int = 3
 ) -> int:
-    """Check that any grader would take a submission, and return how many predictions it has.
+    """Validate a submission strictly, and return the number of its predictions.
 
     Args:
         exam: The exam, with or without answers, its file, or `bundled`.

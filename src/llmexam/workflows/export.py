@@ -30,7 +30,7 @@ _TASKS = {"multiple-choice": "multiple-choice", "cross-encoder": "classification
 
 @dataclass(frozen=True, slots=True)
 class ExportResult:
-    """What was exported, beside the model it was made from.
+    """Comparison of an exported model with its source.
 
     Attributes:
         folder: The exported model.
@@ -65,7 +65,7 @@ class ExportResult:
     seconds_export: float
 
     def as_dict(self) -> dict[str, Any]:
-        """Return the values as plain types."""
+        """Return JSON-serialisable values."""
         return {**asdict(self), "folder": str(self.folder)}
 
 
@@ -111,7 +111,7 @@ def _exportable(source: ModelFolder) -> ModelCard:
     card = read_card(source.path)
     if card is None:
         raise SettingsError(
-            f"the model has no {CARD_FILE}, so how it encodes a question is not known",
+            f"the model has no {CARD_FILE}, which records how questions are encoded",
             file=source.path,
             hint="Export a model that `llmexam train` trained",
         )

@@ -12,7 +12,7 @@ from llmexam.storage.hashing import hash_file
 
 
 def refuse_links(folder: Path, names: Sequence[str], *, only_tops: Sequence[str] = ()) -> None:
-    """Check that nothing a command will write or delete is reached through a link.
+    """Check that no path that a command writes or deletes is a symbolic link.
 
     The folder itself may be a link, for the user named it.
 
@@ -39,12 +39,12 @@ def refuse_links(folder: Path, names: Sequence[str], *, only_tops: Sequence[str]
 
 
 def has_stage_records(folder: Path) -> bool:
-    """Return whether `stages/` holds a record, and is not just a folder of that name."""
+    """Return whether `stages/` contains a stage record."""
     return any({"key", "files"} <= read_object(path).keys() for path in _stage_records(folder))
 
 
 def delete_recorded(folder: Path, is_wanted: Callable[[str], bool]) -> None:
-    """Delete files that the records of a run name, as long as they are as the run left them.
+    """Delete the files that the records of a run name, if they are unchanged.
 
     The records are `run.json` and those of the stages. Everything else in the folder, and a file
     that was changed since, is the user's.
@@ -76,7 +76,7 @@ def _stage_records(folder: Path) -> list[Path]:
 
 
 def read_object(path: Path) -> dict[str, Any]:
-    """Return the object in a JSON file; an empty one if there is none to read."""
+    """Return the object in a JSON file; empty if it cannot be read."""
     try:
         found = json.loads(path.read_text("utf-8"))
     except (OSError, ValueError, RecursionError):

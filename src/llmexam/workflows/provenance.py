@@ -28,7 +28,7 @@ def git_commit() -> str:
 
 
 def describe_run(exam: Items) -> dict[str, str]:
-    """Return what a report says of where a result comes from: label and value."""
+    """Return the provenance of a result for the report: label and value."""
     versions = {**installed_versions(), **model_versions()}
     facts = {
         "date": datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),

@@ -41,7 +41,7 @@ def solve(
     warn: Callable[[str], None] = lambda message: None,
     tell: Callable[[str], None] = lambda message: None,
 ) -> ScoreMatrix:
-    """Return a solver's scores for all questions of an exam, and write them where files are named.
+    """Return a solver's scores for all questions of an exam, and optionally write them to files.
 
     Args:
         exam: An exam, its file, or `bundled` for the sample.

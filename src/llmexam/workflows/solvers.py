@@ -12,7 +12,7 @@ from llmexam.solvers.registry import solver_class, solver_entries
 
 @dataclass(frozen=True, slots=True)
 class SolverInfo:
-    """A solver as a user sees it.
+    """Name, description and requirements of a solver.
 
     Attributes:
         name: Its name.
@@ -34,7 +34,7 @@ class SolverInfo:
 
 
 def list_solvers() -> list[SolverInfo]:
-    """Return all solvers, built in and installed, in the order of their names."""
+    """Return all solvers, built-in and from plug-ins, sorted by name."""
     found = []
     for name, entry in sorted(solver_entries().items()):
         ready = not entry.package or find_spec(entry.package) is not None

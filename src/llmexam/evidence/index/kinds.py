@@ -1,4 +1,4 @@
-"""All kinds of index by name. A new one is a module beside this file and one line here."""
+"""Registry of kinds of index. To add one, add a module to this package and a line here."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from llmexam.exam.question import Passage
 
 
 class EvidenceIndex(Protocol):
-    """What all kinds of index have in common."""
+    """Interface of all kinds of index."""
 
     manifest: Manifest
 
@@ -25,17 +25,17 @@ class EvidenceIndex(Protocol):
         ...
 
     def add(self, passages: Iterable[Passage], *, sources: Sequence[Source] = ()) -> int:
-        """Add passages, replacing documents that are there; return how many."""
+        """Add passages, replacing existing documents; return the number of added passages."""
         ...
 
     def delete(self, ids: Iterable[str]) -> int:
-        """Delete passages or documents by id; return how many passages went."""
+        """Delete passages or documents by id; return the number of deleted passages."""
         ...
 
 
 @dataclass(frozen=True, slots=True)
 class IndexKind:
-    """Where a kind of index lives.
+    """Import path of a kind of index.
 
     Attributes:
         target: `module:Class`, imported only when an index is built or opened. The class has the
@@ -65,7 +65,7 @@ INDEX_KINDS = {
 
 
 def uses_model(kind: str) -> bool:
-    """Return whether a kind of index is made from the vectors of a bi-encoder."""
+    """Return whether a kind of index stores the vectors of a bi-encoder."""
     return kind in INDEX_KINDS and INDEX_KINDS[kind].uses_model
 
 

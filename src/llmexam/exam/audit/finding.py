@@ -57,7 +57,7 @@ class Overlap:
 
 @dataclass(frozen=True)
 class LetterShare:
-    """How often one position among the options is right.
+    """Number of questions whose right option has a given position.
 
     Attributes:
         letter: Letter of the position.
@@ -131,7 +131,7 @@ class AuditResult:
         return all(finding.severity == "note" for finding in self.findings)
 
     def count(self, severity: str) -> int:
-        """Return how many findings have a severity."""
+        """Return the number of findings of a severity."""
         return sum(finding.severity == severity for finding in self.findings)
 
     def as_dict(self) -> dict[str, Any]:

@@ -125,6 +125,7 @@ def _all_in_reach(sight: Sight, window: int | None) -> bool:
     if window is None:
         return True
     blocks = [*sight.earlier, sight.own]
+    # No position reaches the window, so it hides no key.
     return max(int(block.places.max()) for block in blocks) < window
 
 
@@ -156,6 +157,7 @@ def _parts(
         if block.repeats > 1:
             found.append(_repeated(query, keys, values, bias, scale, block.repeats))
         elif keys.shape[0] == 1 and query.shape[0] > 1:
+            # The common prefix: one row of keys for all rows of queries.
             found.append(_over_shared(query, keys, values, bias, scale))
         else:
             found.append(_grouped(query, keys, values, bias, scale, n_groups))
@@ -164,6 +166,7 @@ def _parts(
         keys, values = (_spread(t, n_groups) for t in (key, value))
         found.append(_fused(query, keys, values, None, scale, causal=True))
     else:
+        # `_grouped` concatenates the queries of a group of heads, so the mask is repeated for each.
         bias = _bias(sight.tree, query.dtype)[:, None].repeat(1, 1, n_groups, 1)
         found.append(_grouped(query, key, value, bias, scale, n_groups))
     return found

@@ -46,6 +46,7 @@ class Work:
         """Add the target tokens of requests."""
         for group in groups:
             for request in group:
+                # The last token is predicted and not computed.
                 self.plain += len(request.tokens) - 1
                 self.targets += len(request.targets)
 

@@ -143,6 +143,7 @@ class Decoder:
                 input_ids=ids, position_ids=places, attention_mask=nothing, use_cache=False
             )
         finally:
+            # `plain_states` and training use the attention of the model itself.
             self.model.set_attn_implementation(self._own_attention)
         states: Tensor = out.last_hidden_state
         return states

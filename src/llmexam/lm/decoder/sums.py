@@ -1,4 +1,4 @@
-"""The log-likelihood of each request, kept on disk so that nothing is scored twice."""
+"""Log-likelihoods of requests, cached on disk."""
 
 from __future__ import annotations
 
@@ -13,19 +13,19 @@ from llmexam.lm.decoder.requests import Continuation, Group
 from llmexam.storage.hashing import hash_json
 from llmexam.storage.vector_cache import VectorCache
 
-# Groups after which what is known is written, so that a stopped run loses little.
+# Groups between two writes to the cache, so that a stopped run loses little.
 _WINDOW_GROUPS = 128
 
 
 class SumScorer:
-    """Sums of log-probabilities, scored once each.
+    """Computes log-likelihoods (sums of log-probabilities) and caches them.
 
     Args:
-        scorer: What scores.
-        cache_dir: Where sums are kept between runs; None to keep none.
+        scorer: Computes the log-probabilities.
+        cache_dir: Folder of the cache; None for no cache.
 
     Attributes:
-        n_reused: Requests so far that were not scored, as they were known already.
+        n_reused: Requests so far that were taken from the cache.
     """
 
     def __init__(self, scorer: GroupScorer, cache_dir: Path | None = None) -> None:
@@ -40,14 +40,14 @@ class SumScorer:
     def score(
         self, groups: Sequence[Group], *, progress: Callable[[int, int], None] | None = None
     ) -> list[NDArray[np.float64]]:
-        """Return the log-likelihood of each request, one array of shape `[n_requests]` a group.
+        """Return the log-likelihood of each request, one array of shape `[n_requests]` per group.
 
         Args:
-            groups: Requests that share what they begin with.
+            groups: Requests that share a prefix.
             progress: Called as `progress(n_done, n_all)` with counts of groups.
 
         Raises:
-            ModelError: A request is longer than the model reads.
+            ModelError: A request exceeds the context length.
         """
         done = 0
 
@@ -61,7 +61,7 @@ class SumScorer:
         size = max(1, len(groups)) if self.scorer.whole_exam else _WINDOW_GROUPS
         for begin in range(0, len(groups), size):
             results += self._score_window(groups[begin : begin + size], advance)
-            # Groups that were known, or empty, are done too.
+            # Cached and empty groups are done as well.
             advance(min(begin + size, len(groups)) - done)
         return results
 

@@ -352,5 +352,6 @@ def _length_limit(
                 hint="Choose a length in this range",
             )
         return asked
+    # A tokenizer without a limit has a huge `model_max_length`.
     known = [config.max_tokens, longest, int(tokenizer.model_max_length)]
     return min(limit for limit in known if limit)

@@ -62,6 +62,7 @@ class PackedEncoder:
         _check_layer(inner, len(self._bert.layers))
         ids = torch.tensor(list(chain.from_iterable(batch)), device=self._device)
         spans = Spans([len(tokens) for tokens in batch], self._device)
+        # Only the outputs from the requested layer to the last are kept.
         outputs = deque(self._bert.outputs(ids, None, spans), maxlen=inner + 1)
         start = 0
         for n_tokens, n_texts in spans.runs:

@@ -66,7 +66,7 @@ class ModelCard(Settings):
     )
     encoding: dict[str, Any] = Field({}, description="how a question is turned into tokens")
     evidence: EvidenceOrigin = EvidenceOrigin(source="none")
-    training: dict[str, Any] = Field({}, description="all settings of the training")
+    training: dict[str, Any] = Field({}, description="all settings of the training run")
     data: dict[str, str] = Field(
         {}, description="content hash of each exam used for training or model selection"
     )
@@ -74,7 +74,7 @@ class ModelCard(Settings):
         {}, description="results: before training, after training, dev questions"
     )
     versions: dict[str, str] = Field({}, description="versions of the packages used")
-    command: str = Field("", description="command of the training")
+    command: str = Field("", description="command of the training run")
     export: ExportOrigin | None = Field(
         None, description="where the model was exported from, if it was"
     )
@@ -166,7 +166,7 @@ def inside_training(folder: Path) -> str | None:
     inside = folder / "model"
     if not (inside / CARD_FILE).is_file() and not (inside / "config.json").is_file():
         return None
-    return f"This is the output folder of a training; its model is in '{inside}'"
+    return f"This is the output folder of a training run; its model is in '{inside}'"
 
 
 def require_family(folder: str | Path, card: ModelCard | None, family: str) -> ModelCard:

@@ -143,6 +143,7 @@ def _pooling_modes(folder: ModelFolder, place: str) -> tuple[str, ...]:
 def _activation(folder: ModelFolder, place: str) -> str:
     name = f"{place}/config.json"
     config = folder.read_json(name) or {}
+    # tanh is the default of sentence-transformers.
     written = str(config.get("activation_function", "torch.nn.modules.activation.Tanh"))
     activation = _ACTIVATIONS.get(written.rpartition(".")[2])
     # sentence-transformers imports this dotted name.

@@ -22,6 +22,7 @@ HeadKind = Literal["native", "mean"]
 Task = Literal["multiple-choice", "classification"]
 
 MEAN_HEAD_FILE = "head.safetensors"
+# Standard deviation of new weights, as BERT's `initializer_range`.
 _SPREAD = 0.02
 
 
@@ -103,6 +104,7 @@ def draw_native_head(model: Any, missing: set[str], seed: int) -> None:
     spread = float(getattr(model.config, "initializer_range", _SPREAD) or _SPREAD)
     for name, module in model.named_modules():
         own = {f"{name}.{part}" for part, _ in module.named_parameters(recurse=False)}
+        # A pooler belongs to the body in transformers: it is new only if the folder lacks it.
         if not own or not (own & missing or in_head(name, model)):
             continue
         if isinstance(module, nn.Linear):

@@ -51,6 +51,7 @@ class PairScorer:
         self._tokenizer = tokenizer
         self._cut = cut
         limits = (max_tokens, scorer.max_tokens, tokenizer.model_max_length)
+        # A tokenizer without a limit has a huge `model_max_length`.
         self._max_tokens = min(limit for limit in limits if limit)
 
     def score(self, pairs: Sequence[TextPair]) -> PairScores:

@@ -35,6 +35,7 @@ if TYPE_CHECKING:
 
     from llmexam.lm.models.loading import ModelFolder
 
+# Names of dropout rates in the configurations of encoders; they differ by architecture.
 _DROPOUTS = (
     "hidden_dropout_prob",
     "attention_probs_dropout_prob",
@@ -185,6 +186,7 @@ class Reader(nn.Module):
             first_only=self.head is None,
             save_memory=self._save_memory and self.training,
         )
+        # The body may be bf16, but the head stays fp32.
         if self._prepared is not None:
             hidden = hidden.float()
         if self.head is None:
@@ -315,6 +317,7 @@ def _load(
                 trust_remote_code=False,
                 local_files_only=True,
                 output_loading_info=True,
+                # A head with another number of outputs is then replaced by a new one.
                 ignore_mismatched_sizes=n_outputs is not None,
             )
     except (OSError, ValueError, KeyError, RuntimeError, SafetensorError) as error:

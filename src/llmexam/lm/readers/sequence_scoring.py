@@ -1,4 +1,4 @@
-"""Sequences of tokens to logits, fast on a CPU: nothing twice, no padding, known ones from disk."""
+"""Logits of token sequences, fast on a CPU: deduplicated, without padding, cached on disk."""
 
 from __future__ import annotations
 
@@ -29,20 +29,20 @@ _STORE_EVERY = 512
 
 
 class SequenceScorer:
-    """Sequences to logits; made by `load_sequence_scorer`.
+    """Computes logits of token sequences; created by `load_sequence_scorer`.
 
     A sequence's logits do not depend on the sequences beside it: up to 1e-6 in fp32; padded
     models in bf16, and int8 of exported models, may differ by about 1e-2.
 
     Attributes:
-        weights_hash: SHA-256 of all files that decide a score.
-        fingerprint: SHA-256 of all that decides a logit: model, head, backend, precision.
-        backend: What computes, such as `torch-fp32`.
-        max_tokens: Longest sequence it reads; None where it sets no limit.
+        weights_hash: SHA-256 of all files that scores depend on.
+        fingerprint: SHA-256 of all that logits depend on: model, head, backend, precision.
+        backend: Runtime and precision, such as `torch-fp32`.
+        max_tokens: Context length in tokens; None without a limit.
         n_forwards: Forward passes so far.
         n_tokens: Tokens computed so far, without padding.
         n_padding: Padding tokens computed so far.
-        n_reused: Sequences so far that were not computed, as they were known already.
+        n_reused: Sequences so far that were taken from the cache or were duplicates.
     """
 
     def __init__(
@@ -70,11 +70,11 @@ class SequenceScorer:
         """Return logits, float32, shape `[n_sequences, n_outputs]`, in the sequences' order.
 
         Args:
-            sequences: What has `ids` and `types`; equal ones are computed once.
+            sequences: Sequences with `ids` and `types`; equal ones are computed once.
             progress: Called as `progress(n_done, n_all)` with counts of distinct sequences.
 
         Raises:
-            ModelError: A sequence is empty or longer than the model reads.
+            ModelError: A sequence is empty or exceeds the context length.
         """
         place: dict[bytes, int] = {}
         firsts: list[Encoded] = []
@@ -121,7 +121,7 @@ class SequenceScorer:
 
     def _batches(self, sequences: list[Encoded], todo: list[int]) -> list[NDArray[np.int64]]:
         lengths = np.array([len(one.ids) for one in sequences], dtype=np.int64)
-        # Longest first: if memory is too small, it shows at once. Ties keep their order.
+        # Longest first, so that a lack of memory shows at once. Ties keep their order.
         order = np.array(sorted(todo, key=lambda i: -lengths[i]), dtype=np.int64)
         return token_batches(order, lengths, self._engine.batch_tokens, pads=self._engine.pads)
 
@@ -134,7 +134,7 @@ class SequenceScorer:
         return self._engine([one.ids for one in batch], [one.types for one in batch])
 
     def _look_up(self, keys: list[bytes], logits: NDArray[np.float32]) -> list[int]:
-        """Fill in what the cache knows and return the places of the others."""
+        """Fill in cached logits, and return the indices of the other sequences."""
         if self._cache is None or not keys:
             return list(range(len(keys)))
         known = self._cache.look_up(keys, logits, np.zeros(len(keys), dtype=bool))
@@ -158,14 +158,14 @@ def load_sequence_scorer(
     """Load a trained reader for scoring.
 
     Args:
-        folder: A trained model, or what `llmexam export` made of one.
+        folder: A trained model, or an export of one.
         head: `native` or `mean`; see `llmexam.lm.readers.heads`.
-        task: What a native head was made for.
-        precision: `auto` takes bf16 where the processor multiplies it fast, else fp32. `int8` is
+        task: Task of a native head.
+        precision: `auto` is bf16 on processors with fast bf16 arithmetic, else fp32. `int8` is
             faster and less exact; it needs a BERT, and a CPU with VNNI or AMX. An exported
             model has its own.
         device: A torch device, such as `cpu` or `cuda`; exported models run on the CPU.
-        cache_dir: Keep logits in this folder, so that nothing is scored twice across runs.
+        cache_dir: Folder that caches logits across runs.
 
     Raises:
         MissingDependencyError: A package of the backend is not installed.
@@ -186,6 +186,6 @@ def load_sequence_scorer(
 
 
 def _content(sequence: Encoded) -> bytes:
-    """Return the bytes that tell one sequence from another."""
+    """Return the cache key of a sequence."""
     tokens = np.array([*sequence.ids, *sequence.types], dtype=np.int32)
     return len(sequence.ids).to_bytes(4, "little") + tokens.tobytes()

@@ -67,6 +67,7 @@ def encode_pairs(
     if not distinct:
         return []
     texts = {text for pair in distinct for text in (pair.first, pair.second)}
+    # Evidence and question text are parts of many pairs, so each text is tokenized once.
     tokens = _tokenize(sorted(texts), tokenizer)
     frame = pair_frame(tokenizer)
     room = max_tokens - frame.n_tokens
@@ -120,6 +121,7 @@ def pair_frame(tokenizer: Any) -> PairFrame:
     """
     first = tokenizer("a", add_special_tokens=False)["input_ids"]
     second = tokenizer("b", add_special_tokens=False)["input_ids"]
+    # Inferred, because architectures differ: BERT has one separator between texts, RoBERTa two.
     joined = tokenizer("a", "b", return_token_type_ids=True)
     ids, types = list(joined["input_ids"]), list(joined["token_type_ids"])
     start = _find(ids, first, 0)

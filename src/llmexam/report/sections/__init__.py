@@ -1,1 +1,1 @@
-"""The sections of a report: each owns what it shows, its template and its terminal output."""
+"""Sections of a report: each has its data, its template and its terminal output."""

@@ -34,14 +34,14 @@ class FindingView:
 
 @dataclass(frozen=True, slots=True)
 class AuditView:
-    """All findings, errors first; `counts` says how many there are of each severity."""
+    """All findings, errors first; `counts` is the number of each severity."""
 
     counts: str
     findings: tuple[FindingView, ...]
 
 
 def audit_view(data: ReportData) -> AuditView:
-    """Return what the audit found."""
+    """Return the findings of the audit."""
     return AuditView(_counts(data.content), _findings(data.content))
 
 

@@ -17,7 +17,7 @@ _NOTHING = Markup("")
 
 @dataclass(frozen=True, slots=True)
 class CalibrationView:
-    """Calibration of the final result; what is not there is empty."""
+    """Calibration of the final result; missing parts are empty."""
 
     facts: tuple[Fact, ...]
     reliability: Markup
@@ -27,7 +27,7 @@ class CalibrationView:
 
 
 def calibration_view(data: ReportData) -> CalibrationView | None:
-    """Return the calibration of the final result, or None where nothing is known of it."""
+    """Return the calibration of the final result, or None if there is none."""
     evaluation = data.content.final.evaluation
     choice = evaluation.choice if evaluation else None
     if choice is None or (choice.calibration is None and not choice.risk_coverage):

@@ -16,7 +16,7 @@ from llmexam.report.terminal_parts import plain_text, text_table
 
 @dataclass(frozen=True, slots=True)
 class ComparisonRow:
-    """A paired comparison; `reading` says it in words."""
+    """A paired comparison; `reading` is its interpretation in words."""
 
     name_a: str
     name_b: str
@@ -32,7 +32,7 @@ class ComparisonRow:
 
 @dataclass(frozen=True, slots=True)
 class ComparisonsView:
-    """All comparisons; `axis` goes above their drawings."""
+    """All comparisons; `axis` is drawn above them."""
 
     metric: str
     noun: str

@@ -16,7 +16,7 @@ from llmexam.report.sections.section import ReportData, Section
 
 @dataclass(frozen=True, slots=True)
 class LetterCard:
-    """Recall for each place among the options, and what rotations changed."""
+    """Recall by option letter, and the effect of rotating the options."""
 
     name: str
     scale: str

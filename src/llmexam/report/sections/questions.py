@@ -16,7 +16,7 @@ MOST_IN_BRIEF = 5000
 
 @dataclass(frozen=True, slots=True)
 class Filter:
-    """A button above the questions: which it shows, and how many."""
+    """A filter button above the questions: label and number of matching questions."""
 
     name: str
     label: str
@@ -25,7 +25,7 @@ class Filter:
 
 @dataclass(frozen=True, slots=True)
 class QuestionsView:
-    """The questions in full, and a line each for the others."""
+    """The questions in full, and one line for each of the others."""
 
     note: str
     filters: tuple[Filter, ...]

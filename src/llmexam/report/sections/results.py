@@ -33,7 +33,7 @@ class ResultsView:
 
 
 def results_view(data: ReportData) -> ResultsView | None:
-    """Return the table, or None where nothing was graded."""
+    """Return the table, or None without grades."""
     content = data.content
     evaluation = content.final.evaluation
     if evaluation is None:

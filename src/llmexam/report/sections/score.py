@@ -24,7 +24,7 @@ _TITLE = 200
 
 @dataclass(frozen=True, slots=True)
 class Headline:
-    """The score card. `score` and `bar` are empty where the exam has no answers."""
+    """The score card. `score` and `bar` are empty if the exam has no answers."""
 
     title: str
     metric: str

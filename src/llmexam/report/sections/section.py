@@ -24,7 +24,7 @@ View = TypeVar("View")
 
 @dataclass(frozen=True)
 class ReportData:
-    """The content of a report, and what several sections compute from it, computed once.
+    """The content of a report, and cached values that several sections need.
 
     Attributes:
         content: The content of any task's report.
@@ -63,7 +63,7 @@ class ReportData:
 
     @property
     def metric(self) -> str:
-        """Label of the primary metric, or nothing where nothing was graded."""
+        """Label of the primary metric; empty without grades."""
         evaluation = self.content.final.evaluation
         return evaluation.primary.label if evaluation else ""
 

@@ -14,7 +14,7 @@ from llmexam.report.sections.section import ReportData, Section
 
 @dataclass(frozen=True, slots=True)
 class SliceRow:
-    """The score on some of the items."""
+    """The score on one slice of the items."""
 
     value: str
     n: str
@@ -33,7 +33,7 @@ class SliceGroup:
 
 @dataclass(frozen=True, slots=True)
 class SlicesView:
-    """All slices; `axis` goes above their drawings."""
+    """All slices; `axis` is drawn above them."""
 
     metric: str
     groups: tuple[SliceGroup, ...]

@@ -22,7 +22,7 @@ _NOTHING = Markup("")
 
 @dataclass(frozen=True, slots=True)
 class SolverRow:
-    """What one solver or baseline gave. `kind` is "final", "solver" or "baseline"."""
+    """Result of one solver or baseline. `kind` is "final", "solver" or "baseline"."""
 
     name: str
     kind: str
@@ -41,7 +41,7 @@ class SolverRow:
 
 @dataclass(frozen=True, slots=True)
 class SolverTable:
-    """All solvers, the final result first, and which columns have something to say."""
+    """All solvers, the final result first, and which columns are not empty."""
 
     metric: str
     secondary: str

@@ -17,7 +17,7 @@ from llmexam.report.terminal_parts import plain_text, text_table
 
 @dataclass(frozen=True, slots=True)
 class StageView:
-    """What one stage took; bars are shares of the longest and of the largest."""
+    """Time and memory of one stage; bars are relative to the maximum over all stages."""
 
     name: str
     time: str
@@ -29,14 +29,14 @@ class StageView:
 
 @dataclass(frozen=True, slots=True)
 class StagesView:
-    """All stages; `total` says their time together and the peak memory."""
+    """All stages; `total` is their total time and the peak memory."""
 
     total: str
     stages: tuple[StageView, ...]
 
 
 def stages_view(data: ReportData) -> StagesView | None:
-    """Return the stages, if the run tells them."""
+    """Return the stages, if the run recorded any."""
     if not data.content.stages:
         return None
     return StagesView(_total(data.content), _stages(data.content))

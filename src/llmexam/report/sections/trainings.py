@@ -12,7 +12,7 @@ from llmexam.report.training_curves import curve_charts
 
 @dataclass(frozen=True, slots=True)
 class TrainingView:
-    """The curves of one solver's training: title and drawing of each."""
+    """The training curves of one solver: title and chart of each."""
 
     name: str
     charts: tuple[tuple[str, Markup], ...]

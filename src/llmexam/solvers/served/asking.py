@@ -1,4 +1,4 @@
-"""Ask an endpoint: some requests at once, each answer kept as it arrives, within the budget.
+"""Send requests to an endpoint concurrently, cache each answer as it arrives, and keep the budget.
 
 When one request fails for good, or a person stops the run, no more are sent, but those under way
 are waited for: they are paid for.
@@ -54,7 +54,7 @@ Progress = Callable[[int, int], None]
 
 
 def require_key(settings: EndpointSettings) -> str | None:
-    """Return the key for an endpoint, or None where it needs none.
+    """Return the API key of an endpoint, or None if it needs none.
 
     Raises:
         EndpointError: It is not in the environment. Endpoints on this machine may do without.
@@ -88,7 +88,7 @@ class _Told:
 
 
 class Asker:
-    """Asks one endpoint, and remembers what it has answered.
+    """Sends requests to one endpoint and caches the answers.
 
     Args:
         settings: How the endpoint is reached and asked.
@@ -117,7 +117,7 @@ class Asker:
         self._tell = _Told(0, None)
 
     def ask(self, requests: Sequence[Request], progress: Progress | None = None) -> list[Reply]:
-        """Return the answers to some requests, in their order; what is kept is not asked again.
+        """Return the answers to requests, in order; cached answers are not requested again.
 
         Args:
             requests: The requests.
@@ -135,7 +135,7 @@ class Asker:
         return [self._known[one.key] for one in requests]
 
     def kept(self, request: Request) -> Reply | None:
-        """Return an answer that is there already, if any; it does not count as used."""
+        """Return a cached answer, if there is one; it does not count as usage."""
         if request.key in self._known:
             return self._known[request.key]
         kept = self._cache.get(request.key)

@@ -1,4 +1,4 @@
-"""Answers of endpoints on disk, each written as it arrives, so that none is paid for twice."""
+"""Cache of endpoint answers on disk; each is written as it arrives, so none is paid for twice."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from llmexam.storage.answer_store import AnswerStore
 
 
 class AnswerCache:
-    """What endpoints have answered, by what they were asked.
+    """Answers of endpoints, by request.
 
     Args:
         folder: Where the store is; made when the first answer is about to be asked for.
@@ -22,7 +22,7 @@ class AnswerCache:
         self._store = AnswerStore(self.folder)
 
     def prepare(self) -> None:
-        """Make the store, so that a folder that cannot be written to shows at once.
+        """Create the store, so that an unwritable folder is an error at the start.
 
         Raises:
             OSError: It cannot be made.
@@ -30,7 +30,7 @@ class AnswerCache:
         self._store.prepare()
 
     def put(self, key: str, value: dict[str, Any]) -> None:
-        """Keep a value.
+        """Cache a value.
 
         Raises:
             OSError: It cannot be written.
@@ -38,7 +38,7 @@ class AnswerCache:
         self._store.put({key.encode(): json.dumps(value).encode()})
 
     def get(self, key: str) -> dict[str, Any] | None:
-        """Return what is kept under a key, by this process or another, or None."""
+        """Return the cached value of a key, written by this process or another, or None."""
         found = self._store.get([key.encode()]).get(key.encode())
         return self._earlier.get(key) if found is None else json.loads(found)
 

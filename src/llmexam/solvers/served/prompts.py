@@ -85,7 +85,7 @@ class OwnWording:
         self._ranking = ranking
 
     def put(self, question: Question, *, n_passages: int, max_characters: int) -> Prompt:
-        """Return what is sent for a question: see `Wording`."""
+        """Return the rendered question; see `Wording`."""
         asked = _cut(question.prompt, max_characters)
         passages = [_titled(passage) for passage in question.passages[:n_passages]]
         room = max_characters - len(asked) if asked == question.prompt else 0
@@ -128,7 +128,7 @@ class TemplateWording:
         self.cue = self._begin.rstrip(" ")
 
     def put(self, question: Question, *, n_passages: int, max_characters: int) -> Prompt:
-        """Return what is sent for a question: see `Wording`."""
+        """Return the rendered question; see `Wording`."""
         asked = _cut(question.prompt, max_characters)
         passages = [passage.text.strip() for passage in question.passages[:n_passages]]
         room = max_characters - len(asked) if asked == question.prompt else 0

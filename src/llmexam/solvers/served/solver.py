@@ -1,4 +1,4 @@
-"""Solver `openai`: ask a served model, by log-probabilities of letters or by what it says."""
+"""Solver `openai`: a served model, scored by log-probabilities of letters or by text answers."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ _Turned = tuple[tuple[int, ...], Request]
 
 
 class ServedSolver(BaseSolver):
-    """What a model behind an OpenAI-compatible endpoint answers.
+    """Scores options by the answers of a model at an OpenAI-compatible endpoint.
 
     A request has the passages, the question, and its options as a list with letters. Where the
     endpoint tells log-probabilities, an option's score is that of its letter; else it is
@@ -71,7 +71,7 @@ class ServedSolver(BaseSolver):
 
     @property
     def usage(self) -> Usage:
-        """What the answers took so far: requests, tokens and cost; those kept apart."""
+        """Usage so far: requests, tokens and cost, with cached answers counted separately."""
         return replace(self._meter.usage)
 
     @property
@@ -81,20 +81,20 @@ class ServedSolver(BaseSolver):
 
     @property
     def cost(self) -> Cost:
-        """The cost is that of the requests."""
+        """Cost model: by requests."""
         return "served"
 
     def used(self) -> Usage:
-        """Return what the answers took so far; those from the cache are counted apart."""
+        """Return the usage so far; cached answers are counted separately."""
         return self.usage
 
     @property
     def latencies(self) -> tuple[float, ...]:
-        """Seconds that each answer took that was asked for so far, tries and all."""
+        """Seconds per requested answer so far, retries included."""
         return tuple(self._meter.latencies)
 
     def requests(self, questions: Sequence[Question]) -> list[list[Request]]:
-        """Return what would be sent for each question.
+        """Return the requests for each question.
 
         Raises:
             EndpointError: Whether the endpoint tells log-probabilities could not be found out.
@@ -103,7 +103,7 @@ class ServedSolver(BaseSolver):
         return [[request for _, request in turned] for turned in self._asked(questions)]
 
     def replies(self, requests: Sequence[Request]) -> list[Reply | None]:
-        """Return the answers that are kept, and None where there is none; nothing is sent."""
+        """Return the cached answers, None where there is none; nothing is sent."""
         return [self._asker.kept(request) for request in requests]
 
     def cost_of(self, request: Request, reply: Reply) -> float:
@@ -112,7 +112,7 @@ class ServedSolver(BaseSolver):
 
     @cached_property
     def weights_hash(self) -> str:
-        """SHA-256 of the model's name, template and examples, for telling results apart.
+        """SHA-256 of model name, template and examples, so that results of others are not reused.
 
         Raises:
             ExamError: The examples cannot be read.
@@ -137,7 +137,7 @@ class ServedSolver(BaseSolver):
         )
 
     def explain(self, questions: Sequence[Question]) -> list[Explanation]:
-        """Return what was answered about each option; nothing that is there is asked again.
+        """Return explanations from the answers; cached answers are not requested again.
 
         Raises:
             EndpointError: The endpoint failed, or the budget is used up.

@@ -23,7 +23,7 @@ _EXPLANATIONS = TypeAdapter(tuple[Explanation, ...])
 
 
 def score(context: StageContext, *, exam: Exam, solver: Solver, file: str) -> ScoreMatrix:
-    """Return the solver's scores, and write them."""
+    """Compute the solver's scores, and write them."""
     scores = solve(exam, solver, progress=context.advance)
     path = context.folder / file
     told = {
@@ -37,14 +37,14 @@ def score(context: StageContext, *, exam: Exam, solver: Solver, file: str) -> Sc
 
 
 def load_scores(context: StageContext, *, file: str, **inputs: object) -> ScoreMatrix:
-    """Return the scores in a file."""
+    """Read the scores of an earlier run."""
     return read_scores(context.folder / file)[0]
 
 
 def explain(
     context: StageContext, *, exam: Exam, solver: Solver, file: str, shown: object
 ) -> tuple[Explanation, ...]:
-    """Return the solver's explanations, and write them."""
+    """Compute the solver's explanations, and write them."""
     found = tuple(solver.explain(exam.questions))
     write_text(context.folder / file, _EXPLANATIONS.dump_json(found).decode("utf-8"))
     return found
@@ -53,14 +53,14 @@ def explain(
 def load_explanations(
     context: StageContext, *, file: str, **inputs: object
 ) -> tuple[Explanation, ...]:
-    """Return the explanations in a file."""
+    """Read the explanations of an earlier run."""
     return _EXPLANATIONS.validate_json((context.folder / file).read_bytes())
 
 
 def rotate(
     context: StageContext, *, exam: Exam, solver: Solver, scores: ScoreMatrix, k: int, file: str
 ) -> PositionAudit:
-    """Return how the solver ranks rotated options, and write it."""
+    """Run the position audit of a solver, and write the result."""
     follows = solver.describe().order_invariant
     found = audit_positions(_follow(exam, scores) if follows else solver.score, exam, scores, k=k)
     write_text(context.folder / file, found.model_dump_json(indent=2) + "\n")
@@ -68,12 +68,12 @@ def rotate(
 
 
 def load_positions(context: StageContext, *, file: str, **inputs: object) -> PositionAudit:
-    """Return the audit in a file."""
+    """Read the position audit of an earlier run."""
     return PositionAudit.model_validate_json((context.folder / file).read_bytes())
 
 
 def modules_behind_solver(solver: Solver) -> list[str]:
-    """Return the modules whose code decides a solver's scores: its own and its members'."""
+    """Return the modules that a solver's scores depend on: its own and its members'."""
     inside = solver.solver if isinstance(solver, ScoredSolver) else solver
     found = [type(inside).__module__]
     for member in inside.describe().members.values():

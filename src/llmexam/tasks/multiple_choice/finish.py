@@ -1,4 +1,4 @@
-"""Combine the solvers of a run, grade the result, and set it against others."""
+"""Combine the solvers of a run, grade the result, and compare it with others."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ def finish(
 def compare_with(
     plan: Plan, exam: Exam, final: SolverResult, members: Sequence[SolverResult]
 ) -> tuple[Comparison, ...]:
-    """Return the final result against each member and each file that the plan names, paired."""
+    """Return paired comparisons of the final result with each member and each file of the plan."""
     if not exam.is_labelled:
         return ()
     others: list[tuple[str, Prediction]] = [

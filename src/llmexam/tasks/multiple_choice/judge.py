@@ -1,4 +1,4 @@
-"""Let one solver of a plan score, explain itself, and be graded."""
+"""Run and grade the solvers of a plan: scores, explanations and position audits."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ Result = TypeVar("Result")
 
 
 def judge_all(plan: Plan, exam: Exam, stages: Executor, folder: Path) -> list[SolverResult]:
-    """Return what each solver of the plan gave, in the plan's order.
+    """Return the result of each solver, in the order of the plan.
 
     Solvers that ask others come after all others: what they ask for is there by then, and no
     solver of the plan scores a question twice.
@@ -57,7 +57,7 @@ def judge_all(plan: Plan, exam: Exam, stages: Executor, folder: Path) -> list[So
 def judge_solver(
     planned: SolverPlan, solver: Solver, exam: Exam, plan: Plan, stages: Executor, folder: Path
 ) -> SolverResult:
-    """Return all that one solver of the plan gave; what is there already is not done again.
+    """Return the result of one solver of the plan, from cached stages where possible.
 
     Args:
         planned: The solver.
@@ -127,7 +127,7 @@ class _Judging:
         return self._run("score", answers.score, answers.load_scores, "scores/{}.parquet")
 
     def usage(self) -> str:
-        """Return what the solver has used in this run, else what its scores took in an earlier."""
+        """Return the usage of the solver in this run or, for cached scores, in the earlier one."""
         path = self._folder / f"scores/{self._name}.parquet"
         return str(self._solver.used()) or read_scores(path)[1].get("usage", "")
 
@@ -142,7 +142,7 @@ class _Judging:
         )
 
     def audit(self, scores: ScoreMatrix, k: int) -> PositionAudit:
-        """Return what happens to the scores when the options change places."""
+        """Return the position audit: the effect of rotating the options."""
         return self._run(
             "rotate options for",
             answers.rotate,

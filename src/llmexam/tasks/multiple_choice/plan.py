@@ -1,4 +1,4 @@
-"""The plan of a run: what the YAML file says, checked before anything starts."""
+"""The plan of a multiple-choice run, validated before anything runs."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Solvers that have scored an exam already, for those that use their scores."""
+"""Solvers with known scores of an exam, for cascades and rankers that use these scores."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from llmexam.solvers.protocol import (
 
 
 class ScoredSolver:
-    """A solver whose scores of an exam are there already; it scores other questions only.
+    """A solver whose scores of an exam are known; it only scores other questions.
 
     Features and explanations come from the solver itself, which remembers what it has read.
 
@@ -40,27 +40,27 @@ class ScoredSolver:
         self._questions = exam.questions
 
     def describe(self) -> SolverDescription:
-        """Return what the solver declares; its members are not asked again."""
+        """Return the solver's declared capabilities, without members."""
         return replace(self.solver.describe(), members={})
 
     def used(self) -> Usage:
-        """Return what other questions took; what came before is reported with the solver."""
+        """Return the usage for other questions; earlier usage is reported with the solver."""
         return self.solver.used().since(self._used_before)
 
     def again(self) -> ScoredSolver:
-        """Return the same, for another that uses it."""
+        """Return a copy for another solver that uses it."""
         return ScoredSolver(self.solver, self._exam, self._scores)
 
     def load(self, questions: Sequence[Question]) -> bool:
-        """Load what the solver needs for questions that it has not scored."""
+        """Load the solver, if it has questions to score."""
         return self.solver.load(questions)
 
     def with_members(self, members: Mapping[str, Solver]) -> Self:
-        """Return this solver: its members are not asked again."""
+        """Return this solver, because its members do not run again."""
         return self
 
     def score(self, questions: Sequence[Question]) -> ScoreMatrix:
-        """Return the scores that are there, and those of other questions by the solver."""
+        """Return the known scores, and compute those of other questions."""
         rows = [self._row(question) for question in questions]
         new = [q for q, row in zip(questions, rows, strict=True) if row is None]
         found = self._scores.subset([row for row in rows if row is not None])
@@ -85,7 +85,7 @@ class ScoredSolver:
 
 
 def alike(a: Solver, b: Solver) -> bool:
-    """Return whether two solvers give the same scores: one class, equal settings and weights.
+    """Return whether two solvers give the same scores: same class, settings and weights.
 
     Where a model is does not matter if its weights are the same, nor do settings that change no
     score.
@@ -101,7 +101,7 @@ def _deciding(solver: Solver) -> tuple[str, dict[str, Any]]:
 
 
 def with_scored(solver: Solver, scored: Sequence[ScoredSolver]) -> Solver:
-    """Return a solver that takes the scores that are there instead of asking its members."""
+    """Return a solver that uses known scores instead of running its members."""
     members: dict[str, Solver] = {}
     copies: dict[int, ScoredSolver] = {}
     for name, member in solver.describe().members.items():

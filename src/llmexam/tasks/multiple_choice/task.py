@@ -49,7 +49,7 @@ class MultipleChoice(Task[Plan, Exam, SolverResult]):
         return read_exam(plan.exam.file, format=plan.exam.format)
 
     def check(self, plan: Plan, items: Exam) -> None:
-        """Check files, indexes and solvers of the plan before any work.
+        """Check files, indexes and solvers of the plan before anything runs.
 
         Raises:
             LlmExamError: What the run would fail on later.
@@ -64,7 +64,7 @@ class MultipleChoice(Task[Plan, Exam, SolverResult]):
         check_evidence(made, plan.evidence, items)
 
     def audit(self, plan: Plan, items: Exam, stages: Executor) -> tuple[Finding, ...]:
-        """Return what the data audit finds, in the exam and against the plan's files."""
+        """Return the findings of the data audit, including overlap with the plan's files."""
         against = _audited_against(plan)
         # A finding may name a column of the exam, and names the other files.
         columns = sorted({name for question in items for name in question.metadata})
@@ -91,7 +91,7 @@ class MultipleChoice(Task[Plan, Exam, SolverResult]):
     def answer(
         self, plan: Plan, items: Exam, stages: Executor, folder: Path
     ) -> Sequence[SolverResult]:
-        """Return what each solver gave."""
+        """Return the result of each solver."""
         return judge_all(plan, items, stages, folder)
 
     def combine(
@@ -102,7 +102,7 @@ class MultipleChoice(Task[Plan, Exam, SolverResult]):
         stages: Executor,
         folder: Path,
     ) -> tuple[SolverResult, Sequence[SolverResult]]:
-        """Return the ensemble, or the solver that the plan names, and all with their weights."""
+        """Return the ensemble or the plan's final solver, and all solvers with their weights."""
         final, weighted = finish(plan, items, results, folder)
         if plan.combines:
             stages.record("combine", [f"scores/{final.name}.parquet"])
@@ -111,11 +111,11 @@ class MultipleChoice(Task[Plan, Exam, SolverResult]):
     def compare(
         self, plan: Plan, items: Exam, final: SolverResult, results: Sequence[SolverResult]
     ) -> tuple[Comparison, ...]:
-        """Return the final result against each solver and each file that the plan names."""
+        """Return comparisons of the final result with each solver and each file of the plan."""
         return compare_with(plan, items, final, results)
 
     def write_submission(self, plan: Plan, items: Exam, final: SolverResult, path: Path) -> None:
-        """Write up to k ranked letters for each question."""
+        """Write up to k ranked letters per question."""
         write_submission(path, final.scores, k=plan.evaluation.k)
 
     def content(self, **values: Any) -> ReportContent:

@@ -1,4 +1,4 @@
-"""Callbacks of all trainings: curve, moving average, dev evaluation and checkpoint marker.
+"""Callbacks of all training families: curve, moving average, dev evaluation, checkpoint marker.
 
 Their order matters: the average is updated before it is evaluated, evaluations are recorded before
 a checkpoint is saved, and the marker of a checkpoint is written last. `loop.py` orders them.

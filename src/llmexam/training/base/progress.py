@@ -29,7 +29,7 @@ class ProgressBar(transformers.TrainerCallback):
         self._words: dict[str, str] = {}
 
     def on_train_begin(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
-        """Begin to draw."""
+        """Start drawing."""
         self._began, self._first_step = time.perf_counter(), state.global_step
         if not (self._console.is_terminal and is_first_process()):
             return

@@ -56,8 +56,9 @@ class CausalLmTrainingSettings(DecoderTrainingSettings):
     )
     option_order: Literal["kept", "shuffled", "rotated"] = Field(
         "kept",
-        description="order of the options in each epoch; `shuffled` draws a new one, and the "
-        "answer's letter changes with it",
+        description="order of the options, with the answer's letter adjusted. kept: as in the "
+        "exam; shuffled: a new random order in each epoch; rotated: a new random rotation in each "
+        "epoch",
     )
     deepspeed: JsonOrName | None = Field(
         None,

@@ -67,7 +67,7 @@ def training_template(name: str, folder: Path, *, resume: bool) -> TrainingTempl
     goes_on = resume and found.own and before.is_file() and newest_checkpoint(folder) is not None
     if goes_on and before.read_text("utf-8") != text:
         raise RunError(
-            f"the template has changed since the training in '{folder}' started",
+            f"the template has changed since the training run in '{folder}' started",
             file=name,
             hint=f"Restore it from '{before}', choose another folder, or start again with "
             "--overwrite",

@@ -48,7 +48,7 @@ class Sequences:
 
     @property
     def n_options(self) -> NDArray[np.int64]:
-        """How many options each question has, shape `[n_questions]`."""
+        """Number of options of each question, shape `[n_questions]`."""
         return np.diff(self.first)
 
     @property
@@ -58,7 +58,7 @@ class Sequences:
 
     @property
     def truncated(self) -> NDArray[np.bool_]:
-        """Whether evidence was cut for an option of the question, shape `[n_questions]`."""
+        """Whether evidence was truncated for an option of the question, shape `[n_questions]`."""
         cuts = np.concatenate([[0], np.cumsum(self.n_cut > 0)])
         return np.diff(cuts[self.first]) > 0
 
@@ -97,7 +97,7 @@ def encode(questions: Sequence[Question], settings: EncodingSettings, tokenizer:
 
 
 class ChoiceData:
-    """The training questions, put together pass by pass.
+    """The training questions; assembles the inputs of each pass.
 
     Attributes:
         questions: The questions; more wrong options stand behind their own.
@@ -125,7 +125,7 @@ class ChoiceData:
         return len(self.questions)
 
     def collate(self, draws: Sequence[Draw]) -> dict[str, Any]:
-        """Return one pass, as `ChoiceModel` takes it, with its `labels`, `[n_questions]`."""
+        """Return the model inputs of one pass, with `labels`, shape `[n_questions]`."""
         tokens: list[Tokens] = []
         counts, labels = [], []
         for draw in draws:

@@ -25,7 +25,7 @@ _COPIES = 4
 
 
 def estimate(train: Exam, settings: MultipleChoiceTrainingSettings) -> Estimate:
-    """Return what training would take on this machine, by one process.
+    """Return the estimated cost of training on this machine, with one process.
 
     Tokens, steps and cuts are exact. Seconds are those of three steps, a long, a usual and a short
     one, by their tokens. Memory is what the process held in the longest step.

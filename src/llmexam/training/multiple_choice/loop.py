@@ -50,13 +50,13 @@ class ChoiceTrainer(PlannedTrainer):
         self._data = data
 
     def collate(self, draws: Sequence[Draw]) -> dict[str, Any]:
-        """Return one pass, as `ChoiceModel` takes it, with its `labels`."""
+        """Return the model inputs of one pass, with `labels`."""
         return self._data.collate(draws)
 
     def training_step(
         self, model: nn.Module, inputs: dict[str, Any], num_items_in_batch: Any = None
     ) -> Tensor:
-        """Return the loss of one pass, with its gradients added up."""
+        """Return the loss of one pass, and accumulate its gradients."""
         adversarial = self._settings.adversarial
         # A copy, because the loss removes the labels from its input.
         again = dict(inputs)

@@ -12,7 +12,7 @@ from llmexam.training.multiple_choice.settings import MultipleChoiceTrainingSett
 
 
 def load_trainee(settings: MultipleChoiceTrainingSettings) -> Trainee:
-    """Return what a training begins with; see `load_encoder`."""
+    """Return the model at the start of training; see `load_encoder`."""
     return load_encoder(
         settings.model,
         settings,

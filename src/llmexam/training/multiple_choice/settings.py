@@ -15,7 +15,7 @@ from llmexam.training.settings import TrainingSettings
 
 
 class AdversarialSettings(Settings):
-    """A second pass with the weights moved to where the loss is higher."""
+    """Settings of adversarial training: a second pass with perturbed weights."""
 
     kind: Literal["awp", "fgm"] = Field(
         "awp",
@@ -53,8 +53,9 @@ class MultipleChoiceTrainingSettings(TrainingSettings):
     )
     option_order: Literal["kept", "shuffled", "rotated"] = Field(
         "shuffled",
-        description="order of the options in each epoch; `shuffled` draws a new one, and the "
-        "answer's letter changes with it",
+        description="order of the options, with the answer's letter adjusted. kept: as in the "
+        "exam; shuffled: a new random order in each epoch; rotated: a new random rotation in each "
+        "epoch",
     )
     drop_options: float = Field(
         0.0,

@@ -57,7 +57,7 @@ class MultipleChoiceTrainer(QuestionTrainer[MultipleChoiceTrainingSettings]):
         )
 
     def estimate(self, train: Exam) -> Estimate:
-        """Return what training would take, from the data and a few timed steps."""
+        """Return an estimate of the training's cost, from the data and a few timed steps."""
         require_trainable(train)
         return estimate(train, self.settings)
 

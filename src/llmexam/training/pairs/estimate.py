@@ -11,7 +11,7 @@ from llmexam.training.protocol import Estimate
 
 
 def estimate(lists: EncodedLists, trainee: Trainee, settings: PairTrainingSettings) -> Estimate:
-    """Return what training would take on this machine, by one process.
+    """Return the estimated cost of training on this machine, with one process.
 
     Tokens, steps and cuts are exact. Seconds are those of a few steps.
     """

@@ -46,7 +46,7 @@ class EncodedLists:
 
     @property
     def truncated(self) -> list[bool]:
-        """Whether a pair of a list is cut, list by list."""
+        """Whether a pair of each list is truncated, shape `[n_lists]`."""
         return [
             any(one.n_cut for one in self.sequences[start : start + len(own.pairs)])
             for start, own in zip(self.starts, self.lists, strict=True)
@@ -54,12 +54,12 @@ class EncodedLists:
 
     @property
     def n_truncated(self) -> int:
-        """Lists of which a pair is cut."""
+        """Number of lists with a truncated pair."""
         return sum(self.truncated)
 
     @property
     def share_cut(self) -> float:
-        """Share of all tokens that is cut."""
+        """Share of all tokens that is truncated."""
         n_cut = sum(one.n_cut for one in self.sequences)
         return n_cut / max(1, n_cut + self.n_tokens)
 

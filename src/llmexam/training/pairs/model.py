@@ -50,7 +50,7 @@ class PairModel(CrossEncoder):
 
     @property
     def num_labels(self) -> int:
-        """One score a pair."""
+        """One score per pair."""
         return 1
 
     def preprocess(  # type: ignore[override]

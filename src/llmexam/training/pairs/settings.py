@@ -1,4 +1,4 @@
-"""Settings that cross-encoders and rerankers have in common."""
+"""Training settings that cross-encoders and rerankers share."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from llmexam.training.settings import TrainingSettings
 
 
 class PairTrainingSettings(TrainingSettings):
-    """What cross-encoders and rerankers have in common."""
+    """Training settings that cross-encoders and rerankers share."""
 
     model: ModelRef = Field(
         BUNDLED,
@@ -27,8 +27,8 @@ class PairTrainingSettings(TrainingSettings):
     )
     loss: Literal["binary", "listnet", "lambda", "plistmle"] = Field(
         "listnet",
-        description="loss function. binary: cross-entropy of each pair; the others are listwise "
-        "losses over a question",
+        description="loss function. binary: binary cross-entropy of each pair; listnet, lambda "
+        "(LambdaLoss) and plistmle (position-aware ListMLE): listwise losses over a question",
     )
     positive_weight: float | None = Field(
         None,

@@ -36,7 +36,7 @@ class PairTrainer(SmallCheckpoints, _LibraryTrainer):
 
 
 def load_trainee(settings: PairTrainingSettings, max_tokens: int) -> Trainee:
-    """Return what a training begins with; see `load_encoder`."""
+    """Return the model at the start of training; see `load_encoder`."""
     return load_encoder(
         settings.model,
         settings,
@@ -56,7 +56,7 @@ def prepare(
     dev: DevSet | None = None,
     measure: Callable[[], dict[str, float]] = dict,
 ) -> Prepared:
-    """Return model, data and loss of a training on lists of pairs.
+    """Return model, data and loss for training on lists of pairs.
 
     Args:
         lists: What to train on.

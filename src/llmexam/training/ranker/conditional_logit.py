@@ -39,14 +39,14 @@ class Choices:
 
     @classmethod
     def join(cls, rows: Sequence[Floats], right: Sequence[int]) -> Choices:
-        """Return the rows of some questions; `right` is the right one of each."""
+        """Concatenate the rows of questions; `right` is the right row of each."""
         sizes = [len(part) for part in rows]
         starts = np.concatenate([[0], np.cumsum(sizes)[:-1]]).astype(np.int64)
         return cls(np.concatenate(rows), starts, starts + np.asarray(right, dtype=np.int64))
 
     @property
     def sizes(self) -> NDArray[np.int64]:
-        """How many options each question has."""
+        """Number of options of each question."""
         return np.diff(np.append(self.starts, len(self.rows)))
 
 
@@ -161,6 +161,6 @@ def fit_logit(
 def scaled_choices(
     table: OptionRows, right: Sequence[int], names: Sequence[str], scales: Floats
 ) -> Choices:
-    """Return the rows less their mean in each question, over their spread."""
+    """Return the rows minus their mean in each question, divided by their spread."""
     kept = table.keep(names)
     return Choices.join([centre(rows) / scales for rows in kept.rows], right)

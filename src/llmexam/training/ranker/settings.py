@@ -1,4 +1,4 @@
-"""How a ranker is trained."""
+"""Settings of the training of rankers."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _NAME = re.compile(r"[A-Za-z0-9._+-]+")
 
 
 class MemberPlan(SolverSpec):
-    """A solver that the ranker learns to weigh."""
+    """A member of the ranker."""
 
     out_of_fold: LocalPath | None = Field(
         None,
@@ -31,7 +31,7 @@ class MemberPlan(SolverSpec):
 
 
 class RankerTrainingSettings(Settings):
-    """How a ranker is trained. It takes seconds, and what it chooses it chooses by folds."""
+    """Settings of the training of rankers. Unset hyperparameters are tuned by cross-validation."""
 
     members: tuple[MemberPlan, ...] = Field(min_length=1, description="the solvers to combine")
     kind: Kind = Field(

@@ -65,7 +65,7 @@ class RankerTrainer:
         tracker: Tracker,
         resume: bool = True,
     ) -> TrainedModel:
-        """Train, and leave the ranker in `folder`.
+        """Train, and write the ranker to `folder`.
 
         Nothing is chosen on `dev`: ridge and rounds are chosen by folds of the training
         questions, so the figure on `dev` is an honest one. There is nothing to resume, as it
@@ -114,10 +114,10 @@ class RankerTrainer:
         )
 
     def check_machine(self) -> None:
-        """Check nothing: lightgbm and scipy are named when they are missing."""
+        """Check nothing: missing packages are reported when they are imported."""
 
     def estimate(self, train: Exam) -> Estimate:
-        """Return what training would take, from asking the members a few questions.
+        """Return an estimate of the training's cost, by running the members on a few questions.
 
         `n_steps` is the trees of one fit, `peak_mb` what the process holds after asking.
 

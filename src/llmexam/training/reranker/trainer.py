@@ -28,7 +28,7 @@ from llmexam.training.reranker.settings import RerankerTrainingSettings
 
 
 class RerankerTrainer(QuestionTrainer[RerankerTrainingSettings]):
-    """Trains a cross-encoder to put helpful passages first.
+    """Trains a cross-encoder to rank relevant passages first.
 
     Each training question needs passages, best those that retrieval finds for it: `k` of the
     recipe's evidence says how many are looked at. The result loads as `evidence.reranker`. The
@@ -42,7 +42,7 @@ class RerankerTrainer(QuestionTrainer[RerankerTrainingSettings]):
     needs_answers = False
 
     def prepare(self, train: Exam, dev: Exam | None, folder: Path, *, resume: bool) -> Prepared:
-        """Return the encoder, and for each question a passage that helps and some that do not."""
+        """Return the encoder, and for each question a relevant passage and negatives."""
         settings = self.settings
         trainee = load_trainee(settings, settings.encoding.max_tokens)
         lists = self._lists(train, trainee)
@@ -63,7 +63,7 @@ class RerankerTrainer(QuestionTrainer[RerankerTrainingSettings]):
         )
 
     def estimate(self, train: Exam) -> Estimate:
-        """Return what training would take, from the data and a few timed steps."""
+        """Return an estimate of the training's cost, from the data and a few timed steps."""
         trainee = load_trainee(self.settings, self.settings.encoding.max_tokens)
         return estimate(self._lists(train, trainee), trainee, self.settings)
 

@@ -1,4 +1,4 @@
-"""What a decoder takes for an exam: tokens counted, their speed measured."""
+"""Estimate for a decoder: tokens are counted, their speed is measured."""
 
 from __future__ import annotations
 
@@ -54,11 +54,11 @@ class DecoderReads:
 
     @property
     def shares(self) -> bool:
-        """Whether what requests have in common is computed once."""
+        """Whether shared tokens of requests are computed once."""
         return self._scorer.decoder.shares
 
     def load(self) -> Mapping[str, int]:
-        """Load the model, and return the bytes that its parts take; `available` is what is free."""
+        """Load the model, and return the memory of its parts; `available` is the free memory."""
         import psutil
         import torch
 
@@ -87,11 +87,11 @@ class DecoderReads:
         }
 
     def requests(self, questions: Sequence[Question]) -> list[Group]:
-        """Return what is asked of the model about each question."""
+        """Return the requests for each question."""
         return [list(group) for group in self.solver.requests(questions)]
 
     def compute(self, groups: Sequence[Group]) -> int:
-        """Score groups as a fresh run would, and return the tokens computed, with padding."""
+        """Score groups without a cache, and return the number of computed tokens, with padding."""
         from llmexam.lm.decoder import LikelihoodScorer
 
         fresh = LikelihoodScorer(self._scorer.decoder, n_tokens=self.n_tokens)
@@ -116,7 +116,7 @@ def predict_decoder(
     samples: Sequence[int] = (4, 16),
     clock: Clock = time.perf_counter,
 ) -> Prediction:
-    """Return what a decoder takes for an exam, from its own questions.
+    """Return the estimated cost of a decoder, from questions of the exam.
 
     Seconds are a line through what samples of two sizes took: so much a call, so much a token.
 
@@ -171,7 +171,7 @@ def predict_decoder(
 
 
 def spread_over(items: Sequence[Any], n: int) -> list[Any]:
-    """Return some items, spread evenly."""
+    """Return some items, evenly spaced."""
     n = min(n, len(items))
     return [items[(2 * i + 1) * len(items) // (2 * n)] for i in range(n)]
 

@@ -1,4 +1,4 @@
-"""How long an exam will take and how much memory, from a few questions timed on this machine."""
+"""Estimate time and memory of a solver on an exam, from a few questions timed on this machine."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def estimate_file(
     samples: Sequence[int] = (4, 16),
     margin: float = 0.1,
 ) -> Estimate:
-    """Read an exam, time a few of its questions, and say what all would take.
+    """Read an exam, time a sample of its questions, and return an estimate for all.
 
     Args:
         exam: An exam, its file, or `bundled`.
@@ -103,7 +103,7 @@ def estimate(
     samples: Sequence[int] = (4, 16),
     margin: float = 0.1,
 ) -> Estimate:
-    """Return what an exam will take, from its own questions, and what part of it fits a limit.
+    """Return an estimate for an exam, and the part of it that fits into a time limit.
 
     Args:
         questions: The questions, with their evidence.
@@ -144,7 +144,7 @@ def predict(
     n_questions: int | None = None,
     samples: Sequence[int] = (4, 16),
 ) -> Prediction:
-    """Return what a solver takes for an exam, in the way that suits it.
+    """Return the estimated cost of a solver, by the method of its cost model.
 
     Args:
         questions: The questions, with their evidence.
@@ -214,7 +214,7 @@ def _predict_members(
 
 
 def together(stages: Sequence[Prediction]) -> tuple[dict[str, int], int]:
-    """Return the memory of members that are loaded at once, and what is free for them.
+    """Return the memory of members that are loaded at once, and the free memory.
 
     All weights stay; of what else each takes, the largest is enough, for they compute one after
     the other. Where some are on a card and some are not, it is the memory that is fuller.

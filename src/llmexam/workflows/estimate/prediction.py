@@ -1,4 +1,4 @@
-"""A prediction: numbers with their spread, what fits a limit, and all of it in words."""
+"""An estimate: numbers with their spread, the check against a limit, and the text output."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _WIDTH = 11
 
 @dataclass(frozen=True, slots=True)
 class Spread:
-    """A number that is predicted, and from where to where it went where it was measured."""
+    """An estimated number, with the range of its measurements."""
 
     likely: float
     low: float
@@ -32,12 +32,12 @@ class Spread:
 
     @classmethod
     def exact(cls, value: float) -> Spread:
-        """Return a number that was counted."""
+        """Return an exact number as text."""
         return cls(value, value, value)
 
     @classmethod
     def around(cls, likely: float, others: Sequence[float]) -> Spread:
-        """Return a number with the least and the largest of others that it might have been."""
+        """Return a number as text, with its smallest and largest estimate."""
         return (
             cls(likely, min(likely, *others), max(likely, *others))
             if others
@@ -49,13 +49,13 @@ class Spread:
         return Spread(self.likely + other.likely, self.low + other.low, self.high + other.high)
 
     def times(self, factor: float) -> Spread:
-        """Return a multiple."""
+        """Return a factor as text."""
         return Spread(self.likely * factor, self.low * factor, self.high * factor)
 
 
 @dataclass(frozen=True, slots=True)
 class Timed:
-    """A few questions that were scored.
+    """Timings of a few questions.
 
     Attributes:
         n_questions: How many.
@@ -70,7 +70,7 @@ class Timed:
 
 @dataclass(frozen=True, slots=True)
 class Prediction:
-    """What a solver takes for an exam.
+    """Estimated cost of a solver on an exam.
 
     Attributes:
         solver: What it is called.
@@ -102,23 +102,23 @@ class Prediction:
 
     @property
     def seconds(self) -> Spread:
-        """All together."""
+        """Total over all parts."""
         return self.moving + Spread.exact(self.fixed_seconds)
 
     @property
     def memory_bytes(self) -> int:
-        """All together."""
+        """Total over all parts."""
         return sum(self.memory.values())
 
     @property
     def fits_memory(self) -> bool:
-        """Whether what is free is enough."""
+        """Whether the free memory suffices."""
         return not self.memory or self.memory_bytes <= self.available_bytes
 
 
 @dataclass(frozen=True, slots=True)
 class Estimate:
-    """A prediction held against a limit.
+    """An estimated cost, compared with a limit.
 
     Attributes:
         prediction: What the exam takes.
@@ -139,18 +139,18 @@ class Estimate:
 
     @property
     def fits(self) -> bool:
-        """Whether even the slowest of what was measured stays within the limit, and the budget."""
+        """Whether even the slowest measurement is within the limit, and the cost in the budget."""
         slowest = self.prediction.seconds.high
         in_time = self.limit_seconds is None or slowest <= allowed(self.limit_seconds, self.margin)
         return in_time and self.prediction.within_budget
 
     @property
     def fits_memory(self) -> bool:
-        """Whether what is free is enough."""
+        """Whether the free memory suffices."""
         return self.prediction.fits_memory
 
     def to_json(self) -> dict[str, Any]:
-        """Return it as JSON has it."""
+        """Return JSON-serialisable values."""
         return {
             **_as_json(self.prediction),
             "limit_seconds": self.limit_seconds,
@@ -170,7 +170,7 @@ def hold_to_limit(
     first: Prediction | None = None,
     asked: Prediction | None = None,
 ) -> Estimate:
-    """Return a prediction with what fits a limit.
+    """Compare a prediction with a limit.
 
     Args:
         prediction: What the exam takes.
@@ -194,7 +194,7 @@ def hold_to_limit(
 
 
 def allowed(limit_seconds: float, margin: float) -> float:
-    """Return what of a limit may be used."""
+    """Return the usable part of a limit, without its margin."""
     return limit_seconds * (1 - margin)
 
 
@@ -229,7 +229,7 @@ def parse_duration(text: str) -> float:
 
 
 def describe(found: Estimate) -> str:
-    """Return an estimate in words, line by line."""
+    """Return an estimate as lines of text."""
     prediction = found.prediction
     lines = []
     for stage in prediction.stages:
@@ -247,7 +247,7 @@ def describe(found: Estimate) -> str:
 
 
 def clock_face(seconds: float) -> str:
-    """Return seconds as a person reads them.
+    """Return a duration in a readable format.
 
     >>> clock_face(2.04), clock_face(75), clock_face(3725)
     ('2.0 s', '1:15 min', '1:02:05 h')

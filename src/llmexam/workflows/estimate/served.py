@@ -1,4 +1,4 @@
-"""What a served model takes for an exam: requests counted, a few of them sent and timed.
+"""Estimate for a served model: requests are counted, a few of them are sent and timed.
 
 Answers are kept, so what a prediction asks for costs nothing again in the run it is for.
 """
@@ -43,7 +43,7 @@ def predict_served(
     n_sample: int = 16,
     clock: Callable[[], float] = time.perf_counter,
 ) -> Prediction:
-    """Return what a served model takes for an exam, from a few questions of it that are asked.
+    """Return the estimated cost of a served model, by sending the requests of a few questions.
 
     Seconds are requests x their latency / how many are under way at once. Tokens are a line
     through what the endpoint counted for requests of different lengths.

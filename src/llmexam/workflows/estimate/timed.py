@@ -1,4 +1,4 @@
-"""What any solver takes for an exam: a few questions timed, and no question twice."""
+"""Estimate for any solver: a sample of distinct questions is timed."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def predict_timed(
     samples: Sequence[int] = (4, 16),
     clock: Callable[[], float] = time.perf_counter,
 ) -> Prediction:
-    """Return what a solver takes for an exam, from its own questions.
+    """Return the estimated cost of a solver, from questions of the exam.
 
     Seconds are a line through what samples took: so much a call, so much a character of prompt,
     options and passages. Each sample has questions of its own, for solvers remember. A solver
@@ -75,7 +75,7 @@ def predict_timed(
 
 
 def fit_line(timed: Sequence[Timed]) -> tuple[float, float]:
-    """Return seconds a call and seconds a unit: a line by least squares, or one through zero."""
+    """Fit seconds per call and seconds per unit by least squares, neither below 0."""
     n = len(timed)
     units = sum(one.n_units for one in timed) / n
     seconds = sum(one.seconds for one in timed) / n
@@ -86,12 +86,12 @@ def fit_line(timed: Sequence[Timed]) -> tuple[float, float]:
         each = seconds - rate * units
         if each >= 0:
             return each, rate
-    # Where noise hides the line, all of the time is the units'.
+    # With a negative slope or intercept, which is noise, all of the time is assigned to the units.
     return 0.0, max(seconds / max(units, 1), 1e-12)
 
 
 def predict_seconds(rounds: Sequence[Sequence[Timed]], n_calls: int, n_units: float) -> Spread:
-    """Return the seconds of some calls, with the spread of what each round would have said.
+    """Return the estimated seconds of calls, with the range over the rounds of measurement.
 
     Args:
         rounds: Samples, each round of the same sizes.
@@ -110,7 +110,7 @@ def predict_seconds(rounds: Sequence[Sequence[Timed]], n_calls: int, n_units: fl
 
 
 def say_measured(rounds: Sequence[Sequence[Timed]]) -> str:
-    """Return in words on what was measured.
+    """Return a description of the measurements.
 
     >>> say_measured([[Timed(4, 40, 1.0), Timed(16, 160, 2.0)]] * 2)
     'on 4 and 16 questions, 2 times'

@@ -1,4 +1,4 @@
-"""Read and check the plan of a run, of any task."""
+"""Read and validate plans of all tasks."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ _DEMOS: Mapping[str, Mapping[str, Any]] = {"demo": DEMO, "recovery-demo": RECOVE
 
 
 def read_plan(path: str | Path, changes: Mapping[str, Any] | None = None) -> RunPlan:
-    """Read and check a plan; relative paths in it start at its folder, those of models too.
+    """Read and validate a plan; relative paths and model folders start at its folder.
 
     Args:
         path: A YAML file, or `demo` or `recovery-demo` for the plans over the bundled samples.
@@ -59,7 +59,7 @@ def read_plan(path: str | Path, changes: Mapping[str, Any] | None = None) -> Run
 
 
 def parse_plan(values: Mapping[str, Any], *, base: Path, file: str | Path | None) -> RunPlan:
-    """Check a plan given as a mapping, and fill in all defaults.
+    """Validate a plan given as a mapping, and fill in all defaults.
 
     Args:
         values: The plan.

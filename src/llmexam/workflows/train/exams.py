@@ -37,7 +37,7 @@ ItemsT = TypeVar("ItemsT", bound=Items)
 
 @dataclass(frozen=True)
 class TrainingExams(Generic[ItemsT]):
-    """What is trained on, what chooses, and what is graded, all with evidence.
+    """Training, dev and graded exams of a recipe, all with evidence.
 
     Attributes:
         train: The questions to train on, or other items.
@@ -64,7 +64,7 @@ class TrainingExams(Generic[ItemsT]):
 def prepare_splits(
     recipes: Sequence[Recipe], stages: Executor, folder: Path
 ) -> tuple[TrainingExams[Exam], ...]:
-    """Return the exams of recipes that differ in their split only; evidence is found once for all.
+    """Return the exams of recipes that differ only in their split; evidence is retrieved once.
 
     Args:
         recipes: The recipes.
@@ -104,7 +104,7 @@ def prepare_splits(
 
 
 def read_exams(recipe: Recipe, known: dict[ExamFile, Exam] | None = None) -> dict[str, Exam]:
-    """Return the exams of a recipe by name: train, dev, test, and those reported on.
+    """Return the exams of a recipe by name: train, dev, test, and those of `report_on`.
 
     Args:
         recipe: The recipe.

@@ -45,14 +45,14 @@ _MODEL_FILE = re.compile(
 
 
 def require_training_folder(path: Path) -> None:
-    """Check that a folder is new, empty, or that of a training.
+    """Check that a folder is new, empty, or belongs to a training run.
 
     Raises:
         RunError: It is a file, holds something else, or a result in it is a link.
     """
     if path.exists() and not path.is_dir():
         raise RunError(
-            "expected a folder, got a file", file=path, hint="Choose a folder for the training"
+            "expected a folder, got a file", file=path, hint="Choose another output folder"
         )
     if path.is_dir():
         names = {entry.name for entry in path.iterdir()} - {".lock"}
@@ -60,7 +60,7 @@ def require_training_folder(path: Path) -> None:
         is_training = TRAINING_MARK in names or has_stage_records(path)
         if names and (RUN_FILE in names or not (is_training or names <= {"stages", "index"})):
             raise RunError(
-                "the folder contains files that are not of a training",
+                "the folder contains files that are not of a training run",
                 file=path,
                 hint="Choose an empty or a new folder",
             )
@@ -71,12 +71,12 @@ def require_training_folder(path: Path) -> None:
 
 
 def is_finished(folder: Path) -> bool:
-    """Return whether a folder has the results of a training."""
+    """Return whether a folder contains the results of a finished training run."""
     return (folder / RESULTS_FILE).is_file()
 
 
 def has_begun(folder: Path) -> bool:
-    """Return whether a step of training left anything in a folder: a curve, a state, a model.
+    """Return whether training in this folder has written anything: curve, checkpoint or model.
 
     Until then nothing would be lost, and the folder is not bound to a recipe.
     """
@@ -90,12 +90,12 @@ def has_begun(folder: Path) -> bool:
 
 
 def mark_training(folder: Path, key: str) -> None:
-    """Write down whose training is in a folder, and how its files are laid out."""
+    """Write the marker file of a training run: its key and the schema version of the folder."""
     write_json(folder / TRAINING_MARK, {"schema_version": SCHEMA_VERSION, "key": key})
 
 
 def finished_results(folder: Path, key: str) -> dict[str, Any] | None:
-    """Return the results that are there, or None where there is something to do.
+    """Return the results of a finished training run, or None.
 
     Raises:
         RunError: The folder holds another recipe's training, in which a step was taken, or that
@@ -112,21 +112,21 @@ def _require_same_training(mark: Mapping[str, Any], folder: Path, key: str) -> N
     version = mark.get("schema_version", 1)
     if version != SCHEMA_VERSION:
         raise RunError(
-            f"expected a training with schema version {SCHEMA_VERSION}, got version {version}, "
+            f"expected a training run with schema version {SCHEMA_VERSION}, got version {version}, "
             "which another version of llmexam wrote",
             file=folder / TRAINING_MARK,
             hint="Choose another folder, or train again with --overwrite",
         )
     if mark.get("key") != key:
         raise RunError(
-            "the recipe or its exams have changed since the training in this folder started",
+            "the recipe or its exams have changed since the training run in this folder started",
             file=folder,
             hint="Choose another folder, or start again with --overwrite",
         )
 
 
 def forget_training(folder: Path) -> None:
-    """Remove what a training has left in its folder, but for the evidence it has found.
+    """Delete the files of a training run, except its evidence.
 
     Files among its models that no trainer of llmexam writes are moved to `set-aside/`: they may
     be the user's, and where they are the next training could take them for its own. All other
@@ -153,7 +153,7 @@ def forget_training(folder: Path) -> None:
 
 
 def forget_weights(folder: Path) -> None:
-    """Remove the models of a training; what it gave stays."""
+    """Delete the models of a training run, but keep its results."""
     for tree in _weight_folders(folder):
         shutil.rmtree(tree)
 

@@ -1,4 +1,4 @@
-"""The key of a training, so that a folder is never reused for another recipe."""
+"""The key of a training run, so that a folder is never reused for another recipe."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _EXAMS = frozenset({"train", "dev", "report_on", "split_seeds"})
 
 
 def require_same_recipe(recipe: Recipe, folder: Path) -> None:
-    """Check that a folder's training, if there is one, was started with the same recipe.
+    """Check that the training run of a folder, if there is one, has the same recipe.
 
     Where files are is not compared: `training_key` holds their content.
 
@@ -39,7 +39,7 @@ def require_same_recipe(recipe: Recipe, folder: Path) -> None:
     if differing:
         key = differing[0]
         raise RunError(
-            f"the recipe has changed since the training in this folder started: {key} "
+            f"the recipe has changed since the training run in this folder started: {key} "
             f"is {now.get(key)}, it was {before.get(key)}",
             file=folder,
             hint="Choose another folder, or start again with --overwrite",
@@ -52,7 +52,7 @@ def _compared(recipe: Recipe) -> dict[str, Any]:
 
 
 def training_key(recipe: Recipe, exams: TrainingExams[Any]) -> str:
-    """Return what identifies a training: its settings and weights, and what its exams say."""
+    """Return the key of a training run: its settings, initial weights and exam contents."""
     told = dump_key(recipe.model_copy(update={"settings": keyed(recipe.settings)}), without=_EXAMS)
     told["exams"] = {
         name: exam.content_hash for name, exam in {"train": exams.train, **exams.graded}.items()
@@ -62,7 +62,7 @@ def training_key(recipe: Recipe, exams: TrainingExams[Any]) -> str:
 
 
 def splits_key(recipe: Recipe) -> str:
-    """Return what identifies a training over several splits, whatever the splits.
+    """Return the key of a training run over several splits, without the splits themselves.
 
     Each split has its own `training_key`, which holds what its exams say, too.
     """
@@ -75,5 +75,5 @@ def splits_key(recipe: Recipe) -> str:
 
 
 def keyed(settings: Settings) -> Settings:
-    """Return settings with the hash of each file and model in the place of its name."""
+    """Return settings in which each file and model is replaced by its hash."""
     return with_hashes(settings, identify_model)

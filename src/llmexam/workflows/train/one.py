@@ -1,4 +1,4 @@
-"""One training: its models, and their scores before and after."""
+"""One training run: its models, and their scores before and after training."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ _CURVES = "curves.png"
 
 @dataclass(frozen=True)
 class OneTraining:
-    """What is trained, on what, and where to.
+    """Recipe, exams and output folder of a training run.
 
     Attributes:
         recipe: The recipe; of one split, where there are several.
@@ -76,12 +76,12 @@ class OneTraining:
 
     @cached_property
     def key(self) -> str:
-        """What it is known by."""
+        """Its key."""
         return training_key(self.recipe, self.exams)
 
     @property
     def finished(self) -> dict[str, Any] | None:
-        """What it gave, if it is finished.
+        """Its results, if it is finished.
 
         Raises:
             RunError: The folder holds another recipe's training.
@@ -90,22 +90,22 @@ class OneTraining:
 
     @property
     def title(self) -> str:
-        """The headline of its results."""
+        """The title of its results."""
         title = self.recipe.title or Path(self.recipe.train[0].path).stem
         return f"{title}, {self.split}" if self.split else title
 
     @property
     def answered(self) -> dict[str, Exam]:
-        """The exams that are graded; none where the model is no solver's."""
+        """The exams that are graded; none for a model that is not a solver."""
         return self.exams.graded if self.recipe.family in solver_entries() else {}
 
     def named(self, stage: str) -> str:
-        """Return what a stage of it is called."""
+        """Return the name of one of its stages."""
         return f"{self.split}: {stage}" if self.split else stage
 
 
 def run_training(one: OneTraining, stages: Executor, crew: Crew) -> dict[str, Any]:
-    """Return what a training gave; one that is finished is not done again.
+    """Train, and return the results; a finished training run is not repeated.
 
     Args:
         one: The training.
@@ -129,7 +129,7 @@ def run_training(one: OneTraining, stages: Executor, crew: Crew) -> dict[str, An
 
 
 def follow_training(one: OneTraining, stages: Executor, crew: Crew) -> None:
-    """Train with the first process, in one of the others."""
+    """Take part in the training in a process other than the first."""
     if crew.hear(one.named("training")) == "train":
         _train(one, stages)
 

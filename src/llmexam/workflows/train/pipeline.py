@@ -1,4 +1,4 @@
-"""The pipeline of a training: evidence, checks, training, evaluation and output folder."""
+"""The pipeline of a training run: evidence, checks, training, evaluation and output folder."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ Announce = Callable[[str, int, int | None], None]
 
 @dataclass(frozen=True)
 class TrainingOutcome:
-    """What a recipe gave.
+    """Results of a training run.
 
     Attributes:
         folder: The training's folder.
@@ -49,7 +49,7 @@ class TrainingOutcome:
 
 @dataclass(frozen=True)
 class DryRun:
-    """What a recipe would take, without training.
+    """Result of a dry run.
 
     Attributes:
         estimate: Questions, tokens, steps, time and memory of one training.
@@ -66,7 +66,7 @@ class DryRun:
     noun: str = "question"
 
     def as_dict(self) -> dict[str, Any]:
-        """Return values that JSON can hold."""
+        """Return JSON-serialisable values."""
         return asdict(self)
 
 
@@ -79,7 +79,7 @@ def train_recipe(
     command: str = "",
     announce: Announce = lambda name, n_done, n_all: None,
 ) -> TrainingOutcome | None:
-    """Train by a recipe and write all results to one folder.
+    """Train as described by a recipe, and write all results to one folder.
 
     The folder gets `model/` (or `seed-N/` for each seed) with the weights, their card and
     `curves.png`; `results.json`, `training.html`, `scores/<exam>.parquet`, `recipe.yaml` with all
@@ -172,7 +172,7 @@ def dry_run(
     changes: Mapping[str, Any] | None = None,
     announce: Announce = lambda name, n_done, n_all: None,
 ) -> DryRun:
-    """Return what a training would take; only evidence is found and kept, nothing is trained.
+    """Estimate the cost of a training run; evidence is retrieved and cached, nothing is trained.
 
     Arguments and errors are those of `train_recipe`.
     """

@@ -14,7 +14,7 @@ _LONGEST_WAIT = timedelta(hours=24)
 
 
 class Crew:
-    """The processes that train together.
+    """The processes of a distributed training run.
 
     They agree by the store that torchrun keeps for its workers, because files of an earlier run
     could be taken for those of this one.
@@ -48,12 +48,12 @@ class Crew:
         return is_first_process()
 
     def tell(self, key: str, text: str) -> None:
-        """Tell the others; nothing where there are none."""
+        """Send a value to the other processes, if there are any."""
         if self._store is not None:
             self._store.set(key, text)
 
     def hear(self, key: str) -> str:
-        """Wait for what the first process tells."""
+        """Wait for a value from the first process."""
         self._store.wait([key], _LONGEST_WAIT)
         found: bytes = self._store.get(key)
         return found.decode("utf-8")

@@ -1,4 +1,4 @@
-"""The recipe of a training, read from YAML and checked before the training starts."""
+"""The recipe of a training run, read from YAML and validated before training starts."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ class ExamFile(Settings):
 
 
 class Recipe(Settings):
-    """Recipe of a training."""
+    """Recipe of a training run."""
 
     title: Annotated[str, NotInKey()] = Field("", description="title of the results")
     family: str = Field(
@@ -111,7 +111,7 @@ class Recipe(Settings):
         if isinstance(value, known):
             return value
         if not isinstance(value, Mapping):
-            raise ValueError(f"expected a mapping as settings of a training, got {value!r}")
+            raise ValueError(f"expected a mapping as settings of the trainer, got {value!r}")
         try:
             return known.parse(
                 value,
@@ -185,7 +185,7 @@ class Recipe(Settings):
 
     @property
     def runs(self) -> tuple[tuple[str, Settings], ...]:
-        """Name and settings of each training: one, or one a seed."""
+        """Name and settings of each training run: one, or one per seed."""
         if not self.seeds:
             return (("model", self.settings),)
         return tuple(
@@ -194,7 +194,7 @@ class Recipe(Settings):
 
     @property
     def splits(self) -> dict[str, Recipe]:
-        """The recipe of each split by name; empty where there is one training, or none."""
+        """The recipe of each split by name; empty without `split_seeds`."""
         return {
             f"split-{seed}": self.model_copy(update={"split_seed": seed, "split_seeds": ()})
             for seed in self.split_seeds
@@ -202,7 +202,7 @@ class Recipe(Settings):
 
 
 def read_recipe(path: str | Path, changes: Mapping[str, Any] | None = None) -> Recipe:
-    """Read and check a recipe; relative paths in it start at its folder, those of models too.
+    """Read and validate a recipe; relative paths and model folders start at its folder.
 
     Args:
         path: A YAML file.
@@ -220,7 +220,7 @@ def read_recipe(path: str | Path, changes: Mapping[str, Any] | None = None) -> R
 def parse_recipe(
     values: Mapping[str, Any], *, base: Path, file: str | Path | None = None
 ) -> Recipe:
-    """Check a recipe given as a mapping, and fill in all defaults.
+    """Validate a recipe given as a mapping, and fill in all defaults.
 
     Args:
         values: The recipe.
@@ -235,7 +235,7 @@ def parse_recipe(
 
 
 def recipe_yaml(recipe: Recipe) -> str:
-    """Return a recipe as YAML with all defaults; its paths are absolute."""
+    """Return a recipe as YAML with all defaults and absolute paths."""
     values = resolve_references(recipe, Path.cwd()).model_dump(mode="json")
     if recipe.seeds:
         del values["settings"]["seed"]

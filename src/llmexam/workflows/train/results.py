@@ -1,4 +1,4 @@
-"""Results of a training: metrics before and after, baselines, and confidence intervals."""
+"""Results of a training run: metrics before and after, baselines, and confidence intervals."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def noun_of(recipe: Recipe) -> str:
 
 
 def score_before(recipe: Recipe, exams: Mapping[str, Exam]) -> dict[str, ScoreMatrix]:
-    """Return the scores of the weights that training begins with, by exam.
+    """Return the scores of the initial weights, by exam.
 
     Empty for families whose head is new: such weights answer nothing before they are trained.
 
@@ -67,13 +67,13 @@ def score_before(recipe: Recipe, exams: Mapping[str, Exam]) -> dict[str, ScoreMa
 
 
 def score_after(recipe: Recipe, model: Path, exams: Mapping[str, Exam]) -> dict[str, ScoreMatrix]:
-    """Return the scores of a trained model, by exam, as a run would give them."""
+    """Return the scores of a trained model by exam, computed as in a run."""
     score = score_with(recipe.family, serving_settings(recipe))
     return {name: score(model, exam) for name, exam in exams.items()}
 
 
 def serving_settings(recipe: Recipe) -> dict[str, Any]:
-    """Return the settings of the solver that grades: it works where the training does.
+    """Return the settings of the solver for evaluation, on the device of the training.
 
     The members of a ranker are as the recipe says: its folder may not name all of their settings.
 
@@ -119,7 +119,7 @@ def grade_exams(
 
 
 def card_metrics(grades: Mapping[str, Any]) -> dict[str, Any]:
-    """Return what a model's card says of the grades: values, intervals and baselines."""
+    """Return the metrics for a model card: values, intervals and baselines."""
     return {
         name: {
             "questions": told["n_questions"],

@@ -35,7 +35,7 @@ def train_splits(
     stages: Executor,
     crew: Crew,
 ) -> dict[str, Any]:
-    """Train on each split, and return what all of them gave.
+    """Train on each split, and return the results of all.
 
     A split that is finished is not trained again. Weights are kept of the first split only.
 
@@ -81,7 +81,7 @@ def train_splits(
 
 
 def over_splits(gave: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
-    """Return each figure's mean over splits with its t interval, and the figures of each split.
+    """Return the mean of each metric over splits with its t interval, and the values of each split.
 
     The splits are drawn at random from the same questions, so the interval is that of the mean
     over all such splits: how far this one may be from it because there are only so many. The

@@ -15,12 +15,12 @@ class WordExam:
     """Questions that are answered with one word.
 
     Attributes:
-        prompts: What is asked.
-        answers: The right words; empty where the file has none.
-        ids: One for each question.
+        prompts: The question texts.
+        answers: The right words; empty if the file has none.
+        ids: One id per question.
         source: The file.
         source_hash: SHA-256 of the file.
-        format: Its format.
+        format: The format of the file.
     """
 
     prompts: tuple[str, ...]
@@ -40,7 +40,7 @@ class WordExam:
 
     @property
     def content_hash(self) -> str:
-        """Hash of what the questions say: it is part of the key of every stage."""
+        """Hash of ids, prompts and answers; part of the cache key of every stage."""
         return hash_json([self.ids, self.prompts, self.answers])
 
 

@@ -25,4 +25,4 @@ class ExactMatch:
         return np.array([float(a.casefold() == b.casefold()) for a, b in pairs])
 
     def chance(self, items: WordExam) -> None:
-        """Return None: there is no random answer to a question with an open answer."""
+        """Return None: random guessing is not defined for free-text answers."""

@@ -1,4 +1,4 @@
-"""Two solvers: a word of the prompt, and always the same word."""
+"""Two solvers: one answers with a word of the prompt, the other always with the same word."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The task: its plan, its section of the report, and what is made of the other files."""
+"""The task: its plan, its section of the report, and its items, solvers and metric."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class WordPlan(RunPlan):
 
 
 def wrong_answers(data: ReportData) -> list[tuple[str, str, str]] | None:
-    """Return prompt, answer and right answer of each question that was answered wrongly."""
+    """Return prompt, answer and right answer of each wrongly answered question."""
     exam, final = data.content.exam, data.content.final
     rows = zip(exam.prompts, final.texts, exam.answers, strict=False)
     return [row for row in rows if row[1].casefold() != row[2].casefold()] or None

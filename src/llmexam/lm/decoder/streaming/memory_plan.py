@@ -46,6 +46,7 @@ class MemoryBudget:
         self.part_bytes = max(part.n_bytes for part in skeleton.parts)
         parts = [*skeleton.parts, *skeleton.head_parts(self.part_bytes)]
         staging = max(part.staging_bytes for part in parts)
+        # Two buffers: one is filled while the other is in use (`WeightFiles.stream`).
         self._weights = 2 * max(part.n_bytes for part in parts) + staging
         self._fixed = LOGIT_BYTES + _LIBRARY_BYTES
         self._per_token = layer_bytes_per_token(config, skeleton.dtype)

@@ -150,6 +150,7 @@ class StreamedScorer:
                 hint="Use less evidence or fewer examples",
             )
         limit = rotations_change_at(self._skeleton.config)
+        # One less, because the last token of a request is predicted and not computed.
         if limit is not None and longest - 1 > limit:
             raise ModelError(
                 f"LongRoPE switches its scaling factors after {limit} tokens, and a "
@@ -206,11 +207,13 @@ class _Pass:
         stream = files.stream([*skeleton.parts, *head], self._device)
         layers = _first_of_kind(skeleton)
         kept = {"in_file": plan.in_file, "folder": scratch}
+        # The head is read in slices of the vocabulary, and each needs the states of all targets.
         with StateStore(n_targets, width, dtype, **kept) as last:  # type: ignore[arg-type]
             with StateStore(self.sizes, width, dtype, **kept) as states:  # type: ignore[arg-type]
                 self._embed(files, states)
                 for index in range(len(skeleton.layers)):
                     weights = next(stream)
+                    # Layers of one kind run the same code, so the first of each kind is tested.
                     if index in layers:
                         require_sharing(skeleton, index, weights)
                     self._layer(index, weights, states)
@@ -234,6 +237,7 @@ class _Pass:
         for i in range(len(self.sizes)):
             flat = []
             for tokens in self._tokens(i):
+                # Token ids become row numbers of the reduced table.
                 ids = torch.searchsorted(known, tokens.ids)
                 flat.append(skeleton.embed(ids, tokens.places.clamp(min=0), table).flatten(0, 1))
             states.write(i, torch.cat(flat))
@@ -253,6 +257,7 @@ class _Pass:
         for i in [len(self._batches), *order] if self._prefix is not None else order:
             passes = self._tokens(i)
             before = states.read(i, self._device)
+            # Later passes attend to the prefix, and to trunks that have branches.
             keep = i == len(self._batches) or len(passes) > 1
             flat, block = layer_pass(
                 self._skeleton, index, weights, before, passes, earlier, keep=keep
@@ -278,6 +283,7 @@ class _Pass:
                 for at in range(0, len(states), n_rows):
                     rows = slice(at, at + n_rows)
                     logits = head.logits(states[rows], weights)
+                    # The log-sum-exp of the whole vocabulary, accumulated over the slices.
                     totals[i][rows] = torch.logaddexp(totals[i][rows], logits.logsumexp(dim=1))
                     own = tokens[rows] - begin
                     here = (own >= 0) & (own < n_tokens)
@@ -304,6 +310,7 @@ def layer_pass(
         sight = Sight(tuple(blocks), own, tree=tokens.tree, keep=keep and n == 0)
         states = before[at : at + n_states].view(*tokens.ids.shape, -1)
         with seeing(sight):
+            # Padding has position -1, which is no valid position for the model.
             out = skeleton.layer(index, weights, states, tokens.places.clamp(min=0))
         flat.append(out.flatten(0, 1))
         at += n_states
@@ -322,6 +329,7 @@ def require_sharing(skeleton: Skeleton, index: int, weights: dict[str, Tensor]) 
     except Exception as error:  # a model's own code may raise anything
         _LOG.debug("sharing fails: %s", error)
         apart = float("inf")
+    # Written with `not`, because a NaN must be refused as well.
     if not apart <= _TOLERANCE.get(skeleton.dtype, 0.1):
         raise ModelError(
             f"{skeleton.architecture} cannot be streamed layer by layer: layer "

@@ -139,6 +139,7 @@ class Skeleton:
     def finish(self, states: Tensor) -> Tensor:
         """Return the input of the head from last states, shape `[n, hidden_size]`."""
         places = torch.zeros(1, len(states), dtype=torch.long, device=self.device)
+        # The last placeholder returns the states, so only the code after the layers sees them.
         last = self._stand_ins[-1]
         last.returned = states[None]
         try:
@@ -158,6 +159,7 @@ class Skeleton:
         weight, bias = self._head_stored
         n = weight.shape[0]
         each = max(1, int(most_bytes // (self.dtype.itemsize * weight.shape[1] + 128)))
+        # The same number of slices, but of nearly equal size.
         each = -(-n // -(-n // each))
         parts = []
         for begin in range(0, n, each):
@@ -179,6 +181,7 @@ class Skeleton:
             )
             if getattr(config, "quantization_config", None):
                 raise ValueError("its weights are quantised")
+            # Buffers such as rotary frequencies are computed by the constructor, not stored.
             with init_empty_weights(include_buffers=False):
                 model = auto_class(binary_head=self._binary).from_config(
                     config, dtype=self.dtype, trust_remote_code=False
@@ -303,6 +306,8 @@ class Skeleton:
             ModelError: They do not.
         """
         try:
+            # The runs differ in the embeddings, not in the outputs of the layers, so that any
+            # difference is a path around the layers.
             first, last = self._trace(0), self._trace(1)
         except Exception as error:  # a model's own code may raise anything
             raise self._refused(f"its code fails without layers ({error})") from error

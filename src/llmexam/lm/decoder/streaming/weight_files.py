@@ -22,6 +22,7 @@ _TYPES = {
     "F16": torch.float16,
     "BF16": torch.bfloat16,
 }
+# Tensors start at multiples of this many bytes in a buffer: `view` with a larger type needs it.
 _ALIGNMENT = 64
 
 
@@ -180,6 +181,7 @@ class WeightFiles:
         with stored.file.open("rb", buffering=0) as file:
             at = 0
             while at < len(view):
+                # One call may return less than requested: Linux reads at most 2 GB.
                 n = os.preadv(file.fileno(), [view[at:]], stored.offset + at)
                 if n == 0:
                     raise ModelError("the file is truncated", file=stored.file)
