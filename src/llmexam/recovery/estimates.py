@@ -75,7 +75,7 @@ class PromptEstimates:
             self._centerer.transform(similar), targets - self._mean
         )
         # Some prompts are near everything; the mean over training rows takes that out.
-        self._centre = added.mean(axis=0)
+        self._centre: Floats = added.mean(axis=0)
         own = slice(0, _N_SCALED)
         self._scales = (1.0, 1.0)
         self._scales = (
