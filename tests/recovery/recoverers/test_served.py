@@ -8,6 +8,7 @@ import pytest
 
 from fake_endpoint import KEY, Endpoint, serving
 from llmexam.errors import EndpointError, ExamError, SettingsError
+from llmexam.recovery.recoverers.combination import Combination
 from llmexam.recovery.recoverers.served import ServedFewShotLm, ServedLm, prompt_in
 from llmexam.recovery.rewrites import Rewrite, RewriteExam
 from llmexam.tasks.prompt_recovery.answers import Training, recover
@@ -180,6 +181,15 @@ def test_usage_and_budget_are_those_of_all_folds(endpoint, make, rewrites):
     assert len(found) == 6
     assert (used.n_kept, used.n_requests) == (n_before, 6 - n_before)
     assert used.cost + used.kept_cost == pytest.approx(0.66)
+
+
+@pytest.mark.needs("encoders")
+def test_usage_of_a_member_is_that_of_all_folds(endpoint, make, rewrites):
+    member = {"solver": "served-lm", "settings": make().settings.model_dump()}
+    combination = Combination(members=[member, "constant"], folds=3)
+    combination.fit(rewrites)
+    combination.recover(rewrites)
+    assert str(combination.used()).startswith("served-lm: 6 answers requested; 0 cached; ")
 
 
 def test_a_user_is_told_what_it_took(endpoint, make, rewrites, tmp_path):

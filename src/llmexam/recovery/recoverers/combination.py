@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from functools import cached_property
 from typing import Literal, Self
 
@@ -19,6 +20,7 @@ from llmexam.recovery.recoverers.spec import RecovererSpec
 from llmexam.recovery.rewrites import RewriteExam
 from llmexam.settings.base import Settings
 from llmexam.settings.kinds import ModelRef
+from llmexam.solvers.protocol import Usage
 from llmexam.storage.hashing import hash_json
 
 
@@ -64,6 +66,25 @@ class CombinationSettings(Settings):
         return self
 
 
+@dataclass(frozen=True, slots=True)
+class JoinedUsage:
+    """Usage of several members.
+
+    Attributes:
+        parts: Name and usage of each member; the usage is empty for those that use only time.
+    """
+
+    parts: tuple[tuple[str, str], ...]
+
+    def __str__(self) -> str:
+        """Return the usage of the members as one text."""
+        return "; ".join(f"{name}: {usage}" for name, usage in self.parts if usage)
+
+    def since(self, earlier: JoinedUsage) -> JoinedUsage:
+        """Return the same: texts cannot be subtracted."""
+        return self
+
+
 class Combination(Recoverer):
     """Combines the answers of several recoverers into one.
 
@@ -73,12 +94,19 @@ class Combination(Recoverer):
 
     settings_class = CombinationSettings
     is_fitted = True
-    _members: Sequence[Recoverer] = ()
+    _learned: bool = False
 
-    @property
+    @cached_property
     def members(self) -> Sequence[Recoverer]:
-        """The members, without what they learned."""
+        """The members: one of each for all folds, so that usage and budget are those of all."""
         return [spec.make() for spec in self.settings.members]
+
+    def used(self) -> Usage:
+        """Return what each member used."""
+        names = [spec.name for spec in self.settings.members]
+        return JoinedUsage(
+            tuple(zip(names, (str(member.used()) for member in self.members), strict=True))
+        )
 
     @property
     def weights_hash(self) -> str:
@@ -113,10 +141,9 @@ class Combination(Recoverer):
         n_steps = (n_folds + 1) * len(self.settings.members)
         answers: list[list[Recovery]] = []
         unlabelled = train.without_prompts()
-        for number, spec in enumerate(self.settings.members):
+        for number, member in enumerate(self.members):
             found: dict[int, Recovery] = {}
             for fold in range(n_folds):
-                member = spec.make()
                 if member.is_fitted:
                     member.fit(train.subset(np.flatnonzero(folds != fold).tolist()))
                 rows = np.flatnonzero(folds == fold).tolist()
@@ -124,20 +151,20 @@ class Combination(Recoverer):
                 progress(number * (n_folds + 1) + fold + 1, n_steps)
             answers.append([found[row] for row in range(len(train))])
         self.combiner.fit(answers, train.prompts)
-        self._members = self.members
-        for member in self._members:
+        for member in self.members:
             if member.is_fitted:
                 member.fit(train)
+        self._learned = True
         progress(n_steps, n_steps)
 
     def recover(self, items: RewriteExam, progress: Progress = no_progress) -> Sequence[Recovery]:
         """Return the combined recovery of each row."""
-        if not self._members:
+        if not self._learned:
             raise RuntimeError("fit must be called before recover")
         if not len(items):
             return []
         answers = []
-        for number, member in enumerate(self._members, 1):
+        for number, member in enumerate(self.members, 1):
             answers.append(list(member.recover(items)))
-            progress(number * len(items) // len(self._members), len(items))
+            progress(number * len(items) // len(self.members), len(items))
         return self.combiner.combine(answers)
