@@ -26,7 +26,7 @@ class CombinationSettings(Settings):
     """Settings of `combination`."""
 
     members: tuple[RecovererSpec, ...] = Field(
-        (RecovererSpec(solver="regressor"), RecovererSpec(solver="nearest-neighbours")),
+        tuple(map(RecovererSpec.model_validate, ("regressor", "nearest-neighbours"))),
         min_length=2,
         description="the recoverers, as in the plan's `solvers`; for `gate` in the order in which "
         "they are asked",
