@@ -128,3 +128,13 @@ def test_spread_of_equal_values_is_unknown_rather_than_none():
     assert spread(np.array([0.0, 1.0])) == pytest.approx(np.sqrt(0.5))
     assert spread(np.ones(4)) > 0
     assert spread(np.ones(1000)) < spread(np.ones(10))
+
+
+def test_items_of_one_cluster_count_as_one():
+    rng = np.random.default_rng(0)
+    per_cluster = rng.normal(0.5, 0.1, 400)
+    values, clusters = np.repeat(per_cluster, 9), np.repeat(np.arange(400), 9)
+    # The mean of 400 independent clusters, however many equal items each has.
+    error = spread(values, clusters=clusters) / np.sqrt(len(values))
+    assert error == pytest.approx(per_cluster.std(ddof=1) / 20)
+    assert spread(per_cluster, clusters=np.arange(400)) == pytest.approx(per_cluster.std(ddof=1))

@@ -201,18 +201,37 @@ def minimum_detectable_difference(
     return (normal.inv_cdf(1 - alpha / 2) + normal.inv_cdf(power)) * sd / float(np.sqrt(n))
 
 
-def spread(values: Floats, bounds: Bounds = (0.0, 1.0)) -> float:
+def spread(
+    values: Floats,
+    bounds: Bounds = (0.0, 1.0),
+    clusters: NDArray[np.int64] | None = None,
+) -> float:
     """Return the standard deviation of values per item.
 
     If all values are equal, 0 would underestimate it. Two pseudo-items are then added at each
     finite bound, as Agresti and Coull (1998) do for proportions.
 
+    With clusters it is sqrt(n) times the cluster-robust standard error of the mean (Liang and
+    Zeger, 1986): what independent items would need to give the same error.
+
+    Args:
+        values: One value per item.
+        bounds: Lowest and highest possible value.
+        clusters: Cluster of each item, shape `[n_items]`; items of a cluster are not independent.
+
     >>> round(spread(np.ones(6)), 4)
     0.4216
+    >>> round(spread(np.array([0.0, 0.0, 1.0, 1.0]), clusters=np.array([0, 0, 1, 1])), 4)
+    1.0
     """
     if values.min() == values.max():
         values = np.concatenate([values, np.repeat([b for b in bounds if isfinite(b)], 2)])
-    return float(values.std(ddof=1))
+        return float(values.std(ddof=1))
+    if clusters is None:
+        return float(values.std(ddof=1))
+    _, numbers = np.unique(clusters, return_inverse=True)
+    sums = np.bincount(numbers.ravel(), weights=values - values.mean())
+    return float(np.sqrt(len(sums) / (len(sums) - 1) * (sums**2).sum() / len(values)))
 
 
 def _interval(

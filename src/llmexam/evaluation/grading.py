@@ -184,7 +184,7 @@ def grade(
                 chance=None if chance is None else float(chance.mean()),
                 baselines={name: float(other[:, column].mean()) for name, other in others.items()},
                 minimum_detectable_difference=_expected_detectable_difference(
-                    values[:, column], metric.bounds
+                    values[:, column], metric.bounds, resampling.clusters
                 ),
             )
         )
@@ -270,7 +270,7 @@ def compare(
         n_better=int((gains > 0).sum()),
         n_worse=int((gains < 0).sum()),
         minimum_detectable_difference=minimum_detectable_difference(
-            spread(differences, bounds), len(differences)
+            spread(differences, bounds, resampling.clusters), len(differences)
         ),
         level=resampling.level,
         n_resamples=resampling.n_resamples,
@@ -278,10 +278,12 @@ def compare(
     )
 
 
-def _expected_detectable_difference(values: Floats, bounds: tuple[float, float]) -> float:
+def _expected_detectable_difference(
+    values: Floats, bounds: tuple[float, float], clusters: NDArray[np.int64] | None
+) -> float:
     """Return the minimum detectable difference to a future result.
 
     Assumes that the values of both have equal standard deviation and correlate by 0.5. The
     standard deviation of the difference, sd * sqrt(2 * (1 - 0.5)), is then that of the values.
     """
-    return minimum_detectable_difference(spread(values, bounds), len(values))
+    return minimum_detectable_difference(spread(values, bounds, clusters), len(values))

@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from llmexam.errors import ModelError
+from llmexam.lm.models.loading import require_packages
 from llmexam.recovery.recoverer import Progress, no_progress
 
 if TYPE_CHECKING:
@@ -209,8 +210,6 @@ def rewrite_likelihood(
         MissingDependencyError: torch or transformers is not installed.
         ModelError: It is no causal language model, or cannot be loaded.
     """
-    from llmexam.lm.models.loading import require_packages
-
     require_packages("the log-likelihood of rewritten texts")
     from llmexam.lm.decoder import LikelihoodScorer, load_decoder
 

@@ -28,10 +28,7 @@ class CombinationSettings(Settings):
     """Settings of `combination`."""
 
     members: tuple[RecovererSpec, ...] = Field(
-        tuple(
-            RecovererSpec.model_validate({"solver": name})
-            for name in ("regressor", "nearest-neighbours")
-        ),
+        tuple(map(RecovererSpec.model_validate, ("regressor", "nearest-neighbours"))),
         min_length=2,
         description="the recoverers, as in the plan's `solvers`; for `gate` in the order in which "
         "they are asked",

@@ -7,8 +7,7 @@ from importlib.resources import files
 
 import numpy as np
 from markupsafe import Markup
-from rich.console import Group
-from rich.table import Table
+from rich.console import Group, RenderableType
 
 from llmexam.evaluation.results import RecoveryDiagnostics
 from llmexam.report.formats import MISSING, capital, count, fixed, interval
@@ -116,7 +115,7 @@ def facets_view(data: ReportData) -> FacetsView | None:
     )
 
 
-def _facets_summary(view: FacetsView) -> Table:
+def _facets_summary(view: FacetsView) -> RenderableType:
     table = text_table(
         "Facets recovered", "Facet", "share", "interval", "chance", MOST_FREQUENT, "rows"
     )
