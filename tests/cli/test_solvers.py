@@ -2,6 +2,8 @@ import json
 
 from tests.cli.in_process import llmexam
 
+from llmexam.recovery.recoverers.regressor import RegressorSettings
+
 
 def test_solvers_and_recoverers_are_listed_by_task():
     shown = llmexam("solvers").stdout
@@ -24,7 +26,7 @@ def test_one_recoverer_shows_its_settings():
     assert (found["task"], found["is_fitted"], found["needs"]) == (
         *("prompt-recovery", True, "encoders"),
     )
-    assert found["settings"]["alpha"]["default"] == 3.0
+    assert found["settings"]["alpha"]["default"] == RegressorSettings().alpha
 
 
 def test_one_task_only():

@@ -49,7 +49,7 @@ def ensemble(
         typer.Option(
             "--fit",
             help="Fit weights on the answers of --exam: by maximum likelihood; for prompt recovery "
-            "by forward selection. Results are out of fold.",
+            "the best of a grid. Results are out of fold.",
         ),
     ] = False,
     greedy: Annotated[

@@ -15,9 +15,9 @@ from llmexam.recovery.recoverer import Recovery
 from llmexam.recovery.recoverers.baselines import Constant
 from llmexam.recovery.submission import read_submission
 from llmexam.sample import REWRITES_PATH
+from llmexam.tasks.prompt_recovery import task
 from llmexam.tasks.prompt_recovery.plan import RecoveryPlan
 from llmexam.tasks.prompt_recovery.rows import compared
-from llmexam.tasks.prompt_recovery import task
 from llmexam.workflows.run.pipeline import run_plan
 
 PLAN = {

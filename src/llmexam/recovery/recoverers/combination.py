@@ -71,6 +71,8 @@ class Combination(Recoverer):
         combiner: What was chosen on folds of the training rows.
     """
 
+    extra = "encoders"
+    package = "torch"
     settings_class = CombinationSettings
     is_fitted = True
     _members: Sequence[Recoverer] = ()

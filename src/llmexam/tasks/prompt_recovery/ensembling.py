@@ -17,7 +17,7 @@ from llmexam.settings.base import Settings
 from llmexam.settings.kinds import ModelRef
 from llmexam.storage.atomic import write_json
 from llmexam.tasks.capabilities import CombineRequest, name_members
-from llmexam.tasks.prompt_recovery.agreement import (
+from llmexam.tasks.prompt_recovery.ensemble import (
     AgreementSettings,
     PromptEnsemble,
     combine_prompts,
@@ -61,7 +61,7 @@ def combine_files(request: CombineRequest) -> PromptEnsemble:
         )
     if request.weights == "greedy":
         raise SettingsError(
-            "--fit fits weights of prompts by forward selection",
+            "weights of prompts are fitted on a grid",
             field="--greedy",
             hint="Give --fit instead",
         )

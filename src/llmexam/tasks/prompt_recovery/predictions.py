@@ -12,6 +12,7 @@ from llmexam.recovery.parsing import read_rewrites
 from llmexam.recovery.rewrites import RewriteExam
 from llmexam.recovery.submission import read_prompts, validate_submission
 from llmexam.tasks.capabilities import ExamFile, Grader, Options
+from llmexam.tasks.prompt_recovery.diagnostics import diagnostics_of
 from llmexam.tasks.prompt_recovery.grading import (
     baselines_of,
     label_rewrites,
@@ -52,6 +53,7 @@ class RecoveryGrader(Grader[RewriteExam]):
         plan = _grading(options)
         require_prompts(items)
         texts = load_prompts(prediction, items)
+        resampling = resampling_of(items, plan.n_resamples, seed, level)
         return evaluate(
             metrics_of(plan),
             items,
@@ -59,7 +61,8 @@ class RecoveryGrader(Grader[RewriteExam]):
             name=name,
             baselines=baselines_of(plan, items),
             labellings=label_rewrites(items),
-            resampling=resampling_of(items, plan.n_resamples, seed, level),
+            resampling=resampling,
+            diagnostics=diagnostics_of(plan, items, texts, resampling),
         )
 
     def compare(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from math import inf
 from typing import Any, Literal
 
 import numpy as np
@@ -16,17 +17,17 @@ from llmexam.ensemble.combine import check_weights
 from llmexam.errors import SettingsError
 from llmexam.evaluation.grading import compare, evaluate
 from llmexam.evaluation.results import Comparison, Evaluation
-from llmexam.recovery.embeddings import text_vectors
+from llmexam.recovery.agreement import Agreement, Mixture
+from llmexam.recovery.embeddings import TextVectors, text_vectors
 from llmexam.recovery.groups import grouped_folds, prompt_groups
+from llmexam.recovery.recoverer import Recovery
 from llmexam.recovery.rewrites import RewriteExam
-from llmexam.recovery.voting import choose, fit_weights, similarities
 from llmexam.report.grade_tables import ensemble_table
 from llmexam.settings.base import Settings
 from llmexam.settings.kinds import ModelRef
 from llmexam.tasks.prompt_recovery.grading import metrics_of, resampling_of
 from llmexam.tasks.prompt_recovery.plan import OFFICIAL_EMBEDDER, RecoveryGradingPlan
 
-Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 Members = Mapping[str, Sequence[str]]
 
@@ -36,8 +37,8 @@ class AgreementSettings(Settings):
 
     weights: dict[str, float] | Literal["equal", "fitted"] = Field(
         "equal",
-        description="weights of the members: a number per name; equal; or fitted: forward "
-        "selection with replacement on the exam's prompts. Fitted ones are used out of fold",
+        description="weights of the members: a number per name; equal; or fitted: the best of a "
+        "grid on the exam's prompts. Fitted ones are used out of fold",
     )
     n_folds: int = Field(
         5, ge=2, le=100, description="number of folds of fitted weights, grouped by prompt"
@@ -58,7 +59,7 @@ class PromptEnsemble:
     Attributes:
         ids: The ids of the rows.
         prompts: The prompt chosen for each; with weights fitted here, out of fold.
-        chosen: The member that each comes from.
+        chosen: The member that each comes from; the first, where several gave the same prompt.
         settings: How they were chosen.
         weights: The weight of each member, adding up to 1; fitted ones are of all rows.
         fold_weights: The weights without each fold; empty where none were fitted.
@@ -129,69 +130,91 @@ def combine_prompts(
     settings = settings or AgreementSettings()
     names = list(members)
     given = settings.weights if isinstance(settings.weights, dict) else None
-    shares = np.array(list(check_weights(names, given).values()))
-    folds = _folds(settings, exam, len(ids))
-    similar = similarities(list(members.values()), text_vectors(settings.embedder))
+    weights = check_weights(names, given)
+    is_fitted = settings.weights == "fitted"
+    choice = _Choice(
+        {name: [Recovery(text) for text in texts] for name, texts in members.items()},
+        text_vectors(settings.embedder),
+        weights,
+        _folds(settings, exam, len(ids)),
+        exam.prompts if exam is not None and is_fitted else None,
+    )
+    prompts, by_fold = choice.among(names)
+    gains: dict[str, Comparison] = {}
     grading = _Grading(members, settings, exam) if exam is not None and exam.is_labelled else None
-    fitted = grading.scores if grading is not None and settings.weights == "fitted" else None
-    choice = _Choice(similar, shares, folds, fitted)
-    everyone = list(range(len(names)))
-    chosen, by_fold = choice.among(everyone)
-    texts = np.array([list(own) for own in members.values()], dtype=object)
-    rows = np.arange(len(ids))
-    prompts = tuple(texts[chosen, rows])
-    gains = {}
     if grading is not None:
-        for n, name in enumerate(names):
-            rest = [other for other in everyone if other != n]
-            if rest and (fitted is not None or shares[rest].any()):
-                without = tuple(texts[choice.among(rest)[0], rows])
-                gains[name] = grading.gain(prompts, name, without)
-    final = shares if fitted is None else fit_weights(similar, fitted)
+        for name in names:
+            rest = [other for other in names if other != name]
+            if rest and (is_fitted or any(weights[other] for other in rest)):
+                gains[name] = grading.gain(prompts, name, choice.among(rest)[0])
     return PromptEnsemble(
         ids=tuple(ids),
-        prompts=prompts,
-        chosen=tuple(names[member] for member in chosen),
+        prompts=tuple(prompts),
+        chosen=tuple(
+            next(name for name in names if members[name][row] == text)
+            for row, text in enumerate(prompts)
+        ),
         settings=settings,
-        weights=_named(names, final),
-        fold_weights=tuple(_named(names, one) for one in by_fold) if fitted is not None else (),
+        weights=choice.weights_of_all() if is_fitted else weights,
+        fold_weights=tuple(by_fold) if is_fitted else (),
         members=grading.members() if grading is not None else (),
         evaluation=grading.evaluate(prompts) if grading is not None else None,
         gains=gains,
     )
 
 
+class _TextAgreement(Agreement):
+    """Agreement of single texts, which have no candidates and no confidence."""
+
+    _TEMPERATURES = (inf,)
+    _TRUSTS = (0.0,)
+
+
 @dataclass(frozen=True)
 class _Choice:
-    """Chooses a member for each row, with the weights of the row's fold.
+    """Chooses a prompt for each row, with the weights of the row's fold.
 
     Attributes:
-        similar: Sharpened cosines, shape `[n_rows, n_members, n_members]`.
-        shares: Given weights, shape `[n_members]`.
+        answers: The prompts of each member.
+        vectors: The embedder.
+        weights: Given weights.
         folds: The fold of each row, shape `[n_rows]`.
-        scores: Scores of each member's prompts to fit weights on, shape `[n_rows, n_members]`;
-            None for the given weights.
+        prompts: True prompts to fit weights on; None for the given weights.
     """
 
-    similar: Floats
-    shares: Floats
+    answers: Mapping[str, Sequence[Recovery]]
+    vectors: TextVectors
+    weights: Mapping[str, float]
     folds: Ints
-    scores: Floats | None
+    prompts: Sequence[str] | None
 
-    def among(self, members: Sequence[int]) -> tuple[Ints, list[Floats]]:
-        """Return the member of each row, chosen among some, and their weights by fold."""
-        kept = np.array(members)
-        similar = self.similar[:, kept][:, :, kept]
-        chosen, by_fold = np.zeros(len(similar), dtype=np.int64), []
+    def among(self, names: Sequence[str]) -> tuple[list[str], list[dict[str, float]]]:
+        """Return the prompt of each row, chosen among some members, and their weights by fold."""
+        chosen, by_fold = [""] * len(self.folds), []
         for fold in range(int(self.folds.max()) + 1):
-            rows = self.folds == fold
-            if self.scores is None:
-                weights = self.shares[kept]
-            else:
-                weights = fit_weights(similar[~rows], self.scores[~rows][:, kept])
-            chosen[rows] = kept[choose(similar[rows], weights)]
+            combiner, weights = self._combiner(names, np.flatnonzero(self.folds != fold))
+            rows = np.flatnonzero(self.folds == fold)
+            answers = [[self.answers[name][row] for row in rows] for name in names]
+            for row, recovery in zip(rows, combiner.combine(answers), strict=True):
+                chosen[row] = recovery.text
             by_fold.append(weights)
         return chosen, by_fold
+
+    def weights_of_all(self) -> dict[str, float]:
+        """Return the weights fitted on all rows."""
+        return self._combiner(list(self.answers), np.arange(len(self.folds)))[1]
+
+    def _combiner(self, names: Sequence[str], rows: Ints) -> tuple[Agreement, dict[str, float]]:
+        """Return what combines members, fitted on some rows or with the given weights."""
+        combiner = _TextAgreement(self.vectors)
+        if self.prompts is None:
+            total = sum(self.weights[name] for name in names)
+            combiner.mixture = Mixture(tuple(self.weights[name] / total for name in names))
+        else:
+            answers = [[self.answers[name][row] for row in rows] for name in names]
+            combiner.fit(answers, [self.prompts[row] for row in rows])
+        assert combiner.mixture is not None
+        return combiner, dict(zip(names, combiner.mixture.weights, strict=True))
 
 
 class _Grading:
@@ -202,8 +225,6 @@ class _Grading:
         self._members, self._exam = members, exam
         self._metrics = metrics_of(plan)
         self._resampling = resampling_of(exam, plan.n_resamples, settings.seed)
-        columns = [self._metrics[0].values(exam, list(texts)) for texts in members.values()]
-        self.scores: Floats = np.stack(columns, axis=1)
 
     def members(self) -> tuple[Evaluation, ...]:
         return tuple(self.evaluate(texts, name) for name, texts in self._members.items())
@@ -241,7 +262,3 @@ def _folds(settings: AgreementSettings, exam: RewriteExam | None, n_rows: int) -
             hint="Give them with --exam, or use equal weights",
         )
     return grouped_folds(prompt_groups(exam.prompts), settings.n_folds, seed=settings.seed)
-
-
-def _named(names: Sequence[str], weights: Floats) -> dict[str, float]:
-    return dict(zip(names, map(float, weights), strict=True))
