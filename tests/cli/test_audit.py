@@ -57,3 +57,41 @@ def test_long_row_lists_are_cut_and_counted(tmp_path):
 
 def test_bad_input_is_an_error(tmp_path):
     assert isinstance(run(tmp_path / "no.csv").exception, ExamError)
+
+
+REWRITES = "id,original_text,rewritten_text,rewrite_prompt\n"
+
+
+@pytest.fixture
+def rewrites(tmp_path):
+    path = tmp_path / "rewrites.csv"
+    path.write_text(f"{REWRITES}1,The cat sat.,Sure: O cat!,Make it a poem.\n2,a,,c\n")
+    return path
+
+
+def test_rewrites_are_known_by_their_columns(rewrites, tmp_path):
+    train = tmp_path / "train.csv"
+    train.write_text(f"{REWRITES}7,The cat sat.,x,Make this into a poem\n")
+    result = run(rewrites, "--train", train, "--strict")
+    assert result.exit_code == 1
+    assert "1 row, 1 distinct prompt in 1 group of near-equal ones" in result.stdout
+    assert "errors: 1, warnings: 2, notes: 1" in result.stdout
+    found = json.loads(run(rewrites, "--train", train, "--json").stdout)
+    assert {one["check"] for one in found["findings"]} == {
+        *("invalid rows", "preambles", "texts in training data", "prompts in training data"),
+    }
+
+
+def test_columns_of_rewrites_can_have_other_names(tmp_path):
+    path = tmp_path / "rows.csv"
+    path.write_text("before,after\na b,c d\n")
+    assert isinstance(run(path).exception, ExamError)
+    fields = ("--field", "original_text=before", "--field", "rewritten_text=after")
+    assert "1 row, prompts not known" in run(path, "--task", "prompt-recovery", *fields).stdout
+    assert "fixed names" in str(run(path, "--task", "multiple-choice", *fields).exception)
+
+
+def test_options_of_another_task_are_refused(rewrites):
+    assert "has no setting 'near_threshold'" in str(
+        run(rewrites, "--near-threshold", "0.5").exception
+    )

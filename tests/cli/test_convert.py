@@ -45,3 +45,10 @@ def test_folds_and_force(exam, tmp_path):
     again = run(exam, tmp_path / "o.csv", "--folds", 2)
     assert isinstance(again.exception, ExamError)
     assert run(exam, tmp_path / "o.csv", "--folds", 2, "--force").exit_code == 0
+
+
+def test_rewrites_are_split_by_prompt(tmp_path):
+    result = run("bundled", tmp_path / "o.csv", "--task", "prompt-recovery", "--split", "0.8,0.2")
+    assert result.exit_code == 0
+    assert f"{tmp_path / 'o-train.csv'}: 48 rows (train, csv)" in result.stdout
+    assert f"{tmp_path / 'o-test.csv'}: 12 rows (test, csv)" in result.stdout

@@ -150,3 +150,23 @@ def test_each_member_has_its_share_in_the_result(members, exam):
 def test_the_largest_probability_can_be_taken(members, exam):
     result = run(*members, "--exam", exam, "--method", "max-probability", "--json")
     assert json.loads(result.stdout)["settings"]["method"] == "max-probability"
+
+
+@pytest.mark.needs("encoders")
+def test_prompts_are_chosen_by_agreement(tmp_path):
+    paths = []
+    for name, prompt in (("a", "Write a poem."), ("b", "Write poems."), ("c", "Fix the commas.")):
+        paths.append(tmp_path / f"{name}.csv")
+        paths[-1].write_text(f"id,rewrite_prompt\n1,{prompt}\n2,{prompt}\n")
+    out = tmp_path / "out.csv"
+    result = run(*paths, "--embedder", "bundled", "--submission", out)
+    assert result.exit_code == 0, result.exception
+    assert "agreement" in result.stdout
+    assert set(out.read_text().splitlines()[1:]) <= {
+        f"{row},Write {what}." for row in (1, 2) for what in ("a poem", "poems")
+    }
+    found = json.loads(run(*paths, "--embedder", "bundled", "--submission", out, "--json").stdout)
+    assert found["submission"] == str(out)
+    assert found["n_chosen"].keys() <= {"a", "b"}
+    error = run(*paths, "--embedder", "bundled", "--out", tmp_path / "o.parquet").exception
+    assert "prompts have no score file" in str(error)

@@ -109,3 +109,26 @@ def test_a_submission_can_be_checked_without_answers(exam, submission, tmp_path)
     assert "row 4 field 'prediction': question '3': expected distinct letters, got 'A A C'" in str(
         result.exception
     )
+
+
+def test_a_submission_of_prompts_is_validated(tmp_path):
+    exam, submission = tmp_path / "rewrites.csv", tmp_path / "s.csv"
+    exam.write_text("id,original_text,rewritten_text\n1,a,b\n2,c,d\n")
+    submission.write_text("id,rewrite_prompt\n2,x\n1,y\n")
+    result = run(exam, submission, "--check")
+    assert f"{submission}: 2 predictions, valid submission" in result.stdout
+    submission.write_text("id,rewrite_prompt\n2,x\n1,NaN\n")
+    assert "row 2 field 'rewrite_prompt'" in str(run(exam, submission, "--check").exception)
+    assert "prompt of this row is not known" in str(run(exam, submission).exception)
+
+
+@pytest.mark.needs("encoders")
+def test_prompts_are_graded(tmp_path):
+    submission = tmp_path / "s.csv"
+    submission.write_text(
+        "id,rewrite_prompt\n" + "".join(f"{i},Write a poem.\n" for i in range(1, 61))
+    )
+    quick = ("--task", "prompt-recovery", "--embedder", "bundled", "--resamples", 100)
+    shown = run("bundled", submission, *quick).stdout
+    assert "s: 60 rows" in shown
+    assert "sharpened cosine, cleaned" in shown

@@ -41,7 +41,12 @@ CASES = [
         ["solve", "bundled", "--solver", "openai"],
         "interrupted; completed answers are cached; run the same command again to resume",
     ),
-    ("llmexam.exam.audit.audit:audit_exam", ["audit", "bundled"], "interrupted"),
+    ("llmexam.workflows.audit:audit", ["audit", "bundled"], "interrupted"),
+    (
+        "llmexam.workflows.recover:recover_prompts",
+        ["recover", "predict", "bundled", "--recoverer", "copy"],
+        "interrupted",
+    ),
 ]
 
 

@@ -84,7 +84,7 @@ def test_a_setting_with_brackets_in_its_default_is_printed(monkeypatch):
     info = SolverInfo(
         "x", "s [b]", False, "", True, "", {"k": {"default": [None], "description": "[a]"}}
     )
-    monkeypatch.setattr(solvers, "list_solvers", lambda: [info])
+    monkeypatch.setattr(solvers, "list_solvers", lambda task: [info])
     assert "x: s [b]" in invoke("solvers", "x")
     assert "[null]" in invoke("solvers", "x")
     assert "s [b]" in invoke("solvers")

@@ -4,21 +4,18 @@ Commands and options come from the application, so a new one is tested without a
 only needs an example value in `EXAMPLES` if it has an argument of a new name.
 """
 
-import contextlib
 import inspect
-import io
 import os
 import shutil
-import sys
 import typing
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 import typer
+from tests.cli.in_process import llmexam
 from typer.models import ArgumentInfo
 
-from llmexam.__main__ import main
 from llmexam.cli.app import app
 
 COMMANDS = {
@@ -191,19 +188,11 @@ def fault_of(name, parameter, value):
 
 def call(arguments):
     """Run the command line in this process; return exit code, stderr and what it did not catch."""
-    output, errors = io.StringIO(), io.StringIO()
-    code, unexpected = 0, None
-    argv, sys.argv = sys.argv, ["llmexam", *arguments]
     try:
-        with contextlib.redirect_stdout(output), contextlib.redirect_stderr(errors):
-            main()
-    except SystemExit as end:
-        code = end.code or 0
+        done = llmexam(*arguments)
     except Exception as error:
-        unexpected = error
-    finally:
-        sys.argv = argv
-    return code, errors.getvalue(), unexpected
+        return 0, "", error
+    return done.returncode, done.stderr, None
 
 
 @pytest.fixture(scope="module")

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from llmexam.errors import ExamError, ScoreError, SubmissionError
+from llmexam.errors import ExamError, RunError, ScoreError, SubmissionError
 from llmexam.evaluation.predictions import load_prediction
 from llmexam.exam.exam import Exam
 from llmexam.exam.loading import load_exam
@@ -67,7 +67,7 @@ def test_bad_files_are_errors_that_name_them(tmp_path, exam_file):
         evaluate(exam_file, tmp_path / "none.parquet")
     with pytest.raises(SubmissionError, match=r"none\.csv"):
         evaluate(exam_file, tmp_path / "none.csv")
-    with pytest.raises(SubmissionError):
+    with pytest.raises(RunError, match=r"folder of a run, which has a submission\.csv"):
         evaluate(exam_file, tmp_path)
     with pytest.raises(ExamError, match=r"none\.csv"):
         evaluate(tmp_path / "none.csv", SCORES)

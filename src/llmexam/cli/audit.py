@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from llmexam.cli.options import ExamFormat
+from llmexam.cli.options import ExamFormat, Fields, TaskName
 
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from llmexam.exam.audit import AuditResult
+    from llmexam.tasks.capabilities import AuditReport
 
 _COLOURS = {"error": "bold red", "warning": "yellow", "note": "cyan"}
 _N_ROWS_SHOWN = 8
@@ -28,22 +28,34 @@ def audit(
         list[Path] | None,
         typer.Option(
             "--against",
+            "--train",
             help="Training set, or text file with few-shot prompts, to check for overlap "
             "with the exam. Repeatable.",
             show_default=False,
         ),
     ] = None,
+    task: TaskName = None,
     format: ExamFormat = None,
+    field: Fields = None,
     near_threshold: Annotated[
-        float,
+        float | None,
         typer.Option(
             "--near-threshold",
-            help="Threshold for near duplicates: Jaccard similarity of word trigrams.",
+            help="Threshold for near duplicates: Jaccard similarity of word trigrams. Default: "
+            "0.7. For multiple choice.",
+            show_default=False,
         ),
-    ] = 0.7,
+    ] = None,
     seed: Annotated[
-        int, typer.Option("--seed", min=0, max=2**32 - 2, help="Random seed of the simulations.")
-    ] = 0,
+        int | None,
+        typer.Option(
+            "--seed",
+            min=0,
+            max=2**32 - 2,
+            help="Random seed of the simulations. Default: 0. For multiple choice.",
+            show_default=False,
+        ),
+    ] = None,
     strict: Annotated[
         bool, typer.Option("--strict", help="Exit with code 1 if there is an error or a warning.")
     ] = False,
@@ -55,12 +67,25 @@ def audit(
     questions, a non-uniform distribution of right answers, option-length bias, and questions that
     appear in a training set or a prompt as well. Row 1 is the first record.
 
-    Example: llmexam audit exam.csv --against train.csv --against prompts.yaml --strict
-    """
-    from llmexam.exam.audit.audit import audit_exam
+    Of rewritten texts (prompt recovery) it reports invalid rows, refusals, texts that did not
+    change, prompts that quote the rewritten text, repeated rows, scripts, and prompts and texts
+    that appear in a training set as well.
 
-    result = audit_exam(
-        exam, against=against or (), format=format, near_threshold=near_threshold, seed=seed
+    Example: llmexam audit exam.csv --against train.csv --against prompts.yaml --strict
+
+    Example: llmexam audit rewrites.csv --train triplets.csv
+    """
+    from llmexam.cli.options import parse_fields
+    from llmexam.workflows.audit import audit as audit_file
+
+    options = {"near_threshold": near_threshold, "seed": seed}
+    result = audit_file(
+        exam,
+        against=against or (),
+        task=task,
+        format=format,
+        fields=parse_fields(field or []),
+        options={key: value for key, value in options.items() if value is not None},
     )
     if as_json:
         typer.echo(json.dumps(result.as_dict(), ensure_ascii=False, allow_nan=False))
@@ -72,20 +97,12 @@ def audit(
         raise typer.Exit(1)
 
 
-def _show(result: AuditResult, console: Console) -> None:
+def _show(result: AuditReport, console: Console) -> None:
     from rich.table import Table
     from rich.text import Text
 
-    sizes = sorted({result.min_options, result.max_options})
-    heading = (
-        f"{result.source}: {result.n_questions:,} questions, {result.n_answers:,} "
-        f"with answers, {' to '.join(map(str, sizes))} options, format "
-        f"'{result.format}'"
-    )
-    console.print(heading, soft_wrap=True)
-    if result.letters:
-        shares = "  ".join(f"{one.letter} {one.share:.1%}" for one in result.letters)
-        console.print(f"Answers by letter: {shares}", soft_wrap=True)
+    for line in result.headings:
+        console.print(line, soft_wrap=True)
     if not result.findings:
         console.print("No findings.")
         return

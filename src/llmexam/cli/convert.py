@@ -8,6 +8,8 @@ from typing import Annotated
 
 import typer
 
+from llmexam.cli.options import Fields, TaskName
+
 
 def convert(
     exam: Annotated[
@@ -20,9 +22,12 @@ def convert(
         typer.Option(
             "--to",
             help="Output format: kaggle, jsonl, alpaca or long (one row per option, for "
-            "training). Defaults to the suffix of OUT (.csv, .jsonl, .json).",
+            "training); csv or jsonl for prompt recovery. Defaults to the suffix of OUT (.csv, "
+            ".jsonl, .json).",
         ),
     ] = None,
+    task: TaskName = None,
+    field: Fields = None,
     format: Annotated[
         str | None,
         typer.Option("--format", help="Format of the input file; auto-detected by default."),
@@ -41,17 +46,21 @@ def convert(
     ] = None,
     seed: Annotated[int, typer.Option("--seed", min=0, help="Random seed of the split.")] = 0,
     stratify: Annotated[
-        str,
+        str | None,
         typer.Option(
             "--stratify",
-            help="Stratify by 'answer' or a metadata column; 'none' for no stratification.",
+            help="Stratify by 'answer' or a metadata column; 'none' for no stratification. "
+            "Default: answer for multiple choice, none for prompt recovery.",
+            show_default=False,
         ),
-    ] = "answer",
+    ] = None,
     group_by: Annotated[
         str | None,
         typer.Option(
             "--group-by",
-            help="Keep questions with equal 'prompt' or metadata column in the same part.",
+            help="Keep questions with equal 'prompt' or metadata column in the same part. For "
+            "prompt recovery, near-equal prompts stay together by default; 'none' separates them.",
+            show_default=False,
         ),
     ] = None,
     force: Annotated[bool, typer.Option("--force", help="Overwrite existing files.")] = False,
@@ -60,21 +69,24 @@ def convert(
     """Convert an exam to another format, and optionally split it.
 
     Reads Kaggle and MMLU CSV, ARC, CommonsenseQA and llmexam JSON Lines, ScienceQA Parquet, and
-    Alpaca JSON.
+    Alpaca JSON. Rewritten texts (prompt recovery) are read from CSV and JSON Lines.
 
     Example: llmexam convert exam.csv exam.jsonl --split 0.7,0.15,0.15 --group-by prompt
     """
+    from llmexam.cli.options import parse_fields
     from llmexam.workflows.convert import convert_exam
 
     result = convert_exam(
         exam,
         out,
         to=to,
+        task=task,
         format=format,
+        fields=parse_fields(field or []),
         split=split,
         n_folds=folds,
         seed=seed,
-        stratify=None if stratify == "none" else stratify,
+        stratify=stratify,
         group_by=group_by,
         force=force,
     )
@@ -82,7 +94,9 @@ def convert(
         typer.echo(json.dumps(result.as_dict(), ensure_ascii=False))
         return
     for part in result.parts:
-        typer.echo(f"{part.path}: {part.n_questions:,} questions ({part.name}, {result.format})")
+        typer.echo(
+            f"{part.path}: {part.n_questions:,} {result.noun}s ({part.name}, {result.format})"
+        )
     if result.lost:
         typer.echo(
             f"note: format '{result.format}' cannot store {', '.join(result.lost)}", err=True

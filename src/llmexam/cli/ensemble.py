@@ -4,26 +4,25 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from llmexam.cli.options import ExamFormat
+from llmexam.cli.options import ExamFormat, Fields, TaskName
 from llmexam.errors import SettingsError
 
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from llmexam.ensemble.settings import EnsembleSettings
-    from llmexam.workflows.ensemble import EnsembleOutcome
+    from llmexam.tasks.capabilities import Combined
 
 
 def ensemble(
     scores: Annotated[
         list[str],
         typer.Argument(
-            help="Score files (Parquet). A member is named after its file, or by NAME in "
-            "NAME=PATH.",
+            help="Score files (Parquet); for prompt recovery submissions (CSV), files of answers "
+            "or folders of runs. A member is named after its file, or by NAME in NAME=PATH.",
             show_default=False,
         ),
     ],
@@ -49,8 +48,8 @@ def ensemble(
         bool,
         typer.Option(
             "--fit",
-            help="Fit weights by maximum likelihood on the answers of --exam. Scores are out "
-            "of fold.",
+            help="Fit weights on the answers of --exam: by maximum likelihood; for prompt recovery "
+            "the best of a grid. Results are out of fold.",
         ),
     ] = False,
     greedy: Annotated[
@@ -88,12 +87,27 @@ def ensemble(
         Path | None,
         typer.Option("--submission", help="Output submission (.csv).", show_default=False),
     ] = None,
-    k: Annotated[
-        int,
+    task: TaskName = None,
+    embedder: Annotated[
+        str | None,
         typer.Option(
-            "--k", min=1, max=26, help="Number of options per question in the submission."
+            "--embedder",
+            help="Embedder of agreement and grades: `bundled`, a folder or a Hugging Face name. "
+            "Default: sentence-transformers/sentence-t5-base. For prompt recovery.",
+            show_default=False,
         ),
-    ] = 3,
+    ] = None,
+    k: Annotated[
+        int | None,
+        typer.Option(
+            "--k",
+            min=1,
+            max=26,
+            help="Number of options per question in the submission. Default: 3. For multiple "
+            "choice.",
+            show_default=False,
+        ),
+    ] = None,
     temperature: Annotated[
         float | None,
         typer.Option(
@@ -111,46 +125,63 @@ def ensemble(
         int | None, typer.Option("--seed", help="Random seed of the folds. Default: 0.")
     ] = None,
     format: ExamFormat = None,
+    field: Fields = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
-    """Combine score files into an ensemble, with equal, given or fitted weights.
+    """Combine answers of several solvers into an ensemble, with equal, given or fitted weights.
+
+    Scores are averaged. Of recovered prompts, the one with the best mean sharpened cosine to those
+    of all members is chosen for each row.
 
     The contribution of a member is the metric of the ensemble minus that of the ensemble without
     this member.
 
-    Fit weights on one exam and apply them to another: with --fit or --greedy, the scores written
+    Fit weights on one exam and apply them to another: with --fit or --greedy, the results written
     and graded are out of fold, and --out-weights saves the weights for a later --weights.
 
     Example: llmexam ensemble a.parquet b.parquet --exam train.csv --fit --out-weights w.json
 
     Example: llmexam ensemble test/a.parquet test/b.parquet --weights w.json --submission sub.csv
+
+    Example: llmexam ensemble a.csv b.csv c.csv --exam rewrites.csv --fit --submission sub.csv
     """
-    from llmexam.workflows.ensemble import ensemble as combine_scores
+    from llmexam.cli.options import parse_fields
+    from llmexam.tasks.capabilities import CombineRequest, ExamFile
+    from llmexam.workflows.ensemble import ensemble as combine_answers
 
     if not (exam or out or out_weights or submission):
         raise SettingsError(
             "no output requested",
             hint="Give --out, --submission or --exam",
         )
+    given_option = "--format" if format is not None else "--field" if field else ""
+    if exam is None and given_option:
+        raise SettingsError(
+            f"{given_option} is given without an exam",
+            hint="Give the exam as well, or remove the option",
+        )
     given, weights_file = _parse_weights(weights or [])
-    outcome = combine_scores(
-        scores,
-        _settings(
-            weights_file is not None,
-            method=method,
+    options = {
+        "method": method,
+        "greedy_metric": metric,
+        "temperature": temperature,
+        "n_folds": folds,
+        "seed": seed,
+        "k": k,
+        "embedder": embedder,
+    }
+    outcome = combine_answers(
+        CombineRequest(
+            members=scores,
+            exam=None if exam is None else ExamFile(exam, format, parse_fields(field or [])),
             weights=_choose_weights(given, fit, greedy, weights_file),
-            greedy_metric=metric,
-            temperature=temperature,
-            n_folds=folds,
-            seed=seed,
+            weights_file=weights_file,
+            out=out,
+            out_weights=out_weights,
+            submission=submission,
+            options={key: value for key, value in options.items() if value is not None},
         ),
-        weights_file=weights_file,
-        exam=exam,
-        format=format,
-        out=out,
-        out_weights=out_weights,
-        submission=submission,
-        k=k,
+        task=task,
     )
     written = {"out": out, "out_weights": out_weights, "submission": submission}
     if as_json:
@@ -199,53 +230,19 @@ def _choose_weights(
     return "fitted" if fit else "greedy" if greedy else given or None
 
 
-def _settings(from_file: bool, **options: Any) -> EnsembleSettings | None:
-    """Check the options that were given; a weights file brings its own settings."""
-    from llmexam.ensemble.settings import EnsembleSettings
-
-    values = {key: value for key, value in options.items() if value is not None}
-    if from_file and not values:
-        return None
-    return EnsembleSettings.parse(values, subject="the ensemble")
-
-
-def _print_json(outcome: EnsembleOutcome, written: dict[str, Path | None]) -> None:
+def _print_json(outcome: Combined, written: dict[str, Path | None]) -> None:
     import json
 
-    typer.echo(
-        json.dumps(
-            {
-                "settings": outcome.settings.model_dump(mode="json"),
-                "weights": outcome.weights,
-                "fold_weights": outcome.fold_weights,
-                "members": [member.model_dump(mode="json") for member in outcome.members],
-                "gains": {
-                    name: gain.model_dump(mode="json") for name, gain in outcome.gains.items()
-                },
-                "evaluation": outcome.evaluation and outcome.evaluation.model_dump(mode="json"),
-                "warning": outcome.warning,
-                **{key: path and str(path) for key, path in written.items()},
-            },
-            indent=2,
-            ensure_ascii=False,
-        )
-    )
+    files = {key: path and str(path) for key, path in written.items()}
+    typer.echo(json.dumps({**outcome.as_dict(), **files}, indent=2, ensure_ascii=False))
 
 
 def _show(
-    outcome: EnsembleOutcome, written: dict[str, Path | None], console: Console, errors: Console
+    outcome: Combined, written: dict[str, Path | None], console: Console, errors: Console
 ) -> None:
-    from llmexam.report.grade_tables import ensemble_table
     from llmexam.report.terminal_parts import plain_text, show
 
-    table = ensemble_table(
-        outcome.settings.method,
-        outcome.weights,
-        outcome.members,
-        outcome.evaluation,
-        outcome.gains,
-        out_of_fold=bool(outcome.fold_weights),
-    )
-    show(console, [table, *(plain_text(f"Wrote {path}") for path in written.values() if path)])
+    files = (plain_text(f"Wrote {path}") for path in written.values() if path)
+    show(console, [outcome.table, *files])
     if outcome.warning:
         show(errors, [plain_text(f"warning: {outcome.warning}")])

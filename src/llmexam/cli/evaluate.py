@@ -7,7 +7,14 @@ from typing import Annotated
 
 import typer
 
-from llmexam.cli.options import ExamFormat
+from llmexam.cli.options import (
+    ExamFormat,
+    Fields,
+    GradingEmbedder,
+    GradingK,
+    SecondEmbedder,
+    TaskName,
+)
 
 
 def evaluate(
@@ -20,18 +27,15 @@ def evaluate(
     prediction: Annotated[
         Path,
         typer.Argument(
-            help="Submission (CSV: id,prediction) or score file (Parquet).", show_default=False
+            help="Submission (CSV: id,prediction or id,rewrite_prompt), score file (Parquet), or "
+            "the folder of a run.",
+            show_default=False,
         ),
     ],
-    k: Annotated[
-        int,
-        typer.Option(
-            "--k",
-            min=1,
-            max=26,
-            help="How many top-ranked options count: the k of MAP@k and accuracy@k.",
-        ),
-    ] = 3,
+    task: TaskName = None,
+    k: GradingK = None,
+    embedder: GradingEmbedder = None,
+    second_embedder: SecondEmbedder = None,
     name: Annotated[
         str | None,
         typer.Option(
@@ -39,6 +43,7 @@ def evaluate(
         ),
     ] = None,
     format: ExamFormat = None,
+    field: Fields = None,
     seed: Annotated[
         int, typer.Option("--seed", min=0, help="Random seed of resampling and folds.")
     ] = 0,
@@ -76,21 +81,34 @@ def evaluate(
     Intervals are bootstrap intervals over questions. For a score file, calibration is reported as
     well, with a softmax temperature fitted out of fold.
 
+    Prompts of rewritten texts (prompt recovery) are graded by sharpened cosine and other metrics;
+    their intervals resample whole groups of near-equal prompts.
+
     Example: llmexam evaluate exam.csv submission.csv
+
+    Example: llmexam evaluate rewrites.csv submission.csv --check
     """
+    from llmexam.cli.options import parse_fields
     from llmexam.workflows.evaluate import check_submission
     from llmexam.workflows.evaluate import evaluate as evaluate_prediction
 
+    fields = parse_fields(field or [])
     if check:
-        n_predictions = check_submission(exam, prediction, format=format, k=k)
+        n_predictions = check_submission(
+            exam, prediction, task=task, format=format, fields=fields, k=k
+        )
         typer.echo(f"{prediction}: {n_predictions} predictions, valid submission")
         return
     result = evaluate_prediction(
         exam,
         prediction,
         name=name,
+        task=task,
         format=format,
+        fields=fields,
         k=k,
+        embedder=embedder,
+        second_embedder=second_embedder,
         n_resamples=resamples,
         seed=seed,
         level=level,
@@ -101,5 +119,7 @@ def evaluate(
     from llmexam.cli.console import plain_console
     from llmexam.report.grade_tables import evaluation_summary
     from llmexam.report.terminal_parts import show
+    from llmexam.tasks.lookup import capabilities_of, task_of_exam
 
-    show(plain_console(), evaluation_summary(result, slices=slices))
+    noun = capabilities_of(task_of_exam(exam, task)).noun
+    show(plain_console(), evaluation_summary(result, slices=slices, noun=noun))

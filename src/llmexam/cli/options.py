@@ -15,6 +15,51 @@ ExamFormat = Annotated[
     str | None,
     typer.Option("--format", help="Format of the exam file; auto-detected by default."),
 ]
+TaskName = Annotated[
+    str | None,
+    typer.Option(
+        "--task",
+        help="Task of the exam: multiple-choice or prompt-recovery. Auto-detected by default.",
+        show_default=False,
+    ),
+]
+Fields = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--field",
+        help="Column of a file of rewrites where it differs: --field original_text=text. "
+        "Repeatable.",
+        show_default=False,
+    ),
+]
+GradingK = Annotated[
+    int | None,
+    typer.Option(
+        "--k",
+        min=1,
+        max=26,
+        help="How many top-ranked options count: the k of MAP@k and accuracy@k. Default: 3. For "
+        "multiple choice.",
+        show_default=False,
+    ),
+]
+GradingEmbedder = Annotated[
+    str | None,
+    typer.Option(
+        "--embedder",
+        help="Embedder of the sharpened cosine: `bundled`, a folder or a Hugging Face name. "
+        "Default: sentence-transformers/sentence-t5-base. For prompt recovery.",
+        show_default=False,
+    ),
+]
+SecondEmbedder = Annotated[
+    str | None,
+    typer.Option(
+        "--second-embedder",
+        help="Another embedder, to see what holds beside the first. For prompt recovery.",
+        show_default=False,
+    ),
+]
 Indexes = Annotated[
     list[Path] | None,
     typer.Option(

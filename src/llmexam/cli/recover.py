@@ -7,6 +7,8 @@ from typing import Annotated, Any
 
 import typer
 
+from llmexam.cli.options import Fields
+
 recover = typer.Typer(
     name="recover",
     help="Recover the prompts of rewritten texts, grade them, search for a mean prompt, and make "
@@ -16,13 +18,6 @@ recover = typer.Typer(
 
 RewritesArgument = Annotated[
     str, typer.Argument(help="CSV or JSON Lines file of rewrites, or `bundled` for the sample.")
-]
-Fields = Annotated[
-    list[str] | None,
-    typer.Option(
-        "--field",
-        help="Column of a field, if its name differs: --field original_text=text. Repeatable.",
-    ),
 ]
 Embedder = Annotated[
     str, typer.Option(help="Embedder of the metric: `bundled`, a folder or a Hugging Face name.")
@@ -105,14 +100,14 @@ def evaluate(
     """
     from llmexam.cli.console import plain_console
     from llmexam.cli.options import parse_fields
-    from llmexam.recovery.submission import read_submission
+    from llmexam.recovery.submission import validate_submission
     from llmexam.report.grade_tables import evaluation_summary
     from llmexam.tasks.prompt_recovery.plan import RecoveryGradingPlan
     from llmexam.workflows.recover import evaluate_prompts, load_rewrites
 
     rows = load_rewrites(exam, parse_fields(field or []))
     if check:
-        n = len(read_submission(submission, rows))
+        n = len(validate_submission(submission, rows))
         typer.echo(f"{submission}: {n} prompts, valid submission")
         return
     grading = RecoveryGradingPlan(

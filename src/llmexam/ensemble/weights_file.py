@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Literal
+from typing import Literal, TypeVar
 
 from pydantic import Field
 
@@ -12,6 +12,8 @@ from llmexam.ensemble.settings import EnsembleSettings, Method
 from llmexam.errors import SettingsError
 from llmexam.settings.base import Settings
 from llmexam.storage.atomic import write_json
+
+Kind = TypeVar("Kind", bound=Settings)
 
 
 class SavedWeights(Settings):
@@ -64,6 +66,19 @@ def read_weights(path: str | Path) -> SavedWeights:
     Raises:
         SettingsError: The file is missing, not JSON, or not a file of weights.
     """
+    return load_weights(path, SavedWeights)
+
+
+def load_weights(path: str | Path, kind: type[Kind]) -> Kind:
+    """Read a file of weights, of any task.
+
+    Args:
+        path: The file.
+        kind: What it holds.
+
+    Raises:
+        SettingsError: The file is missing, not JSON, or not of this kind.
+    """
     try:
         values = json.loads(Path(path).read_text(encoding="utf-8-sig"))
     except FileNotFoundError:
@@ -82,4 +97,4 @@ def read_weights(path: str | Path) -> SavedWeights:
         ) from None
     if not isinstance(values, dict):
         raise SettingsError("expected a weights file, got other JSON", file=path)
-    return SavedWeights.parse(values, subject="the weights file", file=path)
+    return kind.parse(values, subject="the weights file", file=path)

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from llmexam.evaluation import grading
 from llmexam.evaluation.alignment import align_rankings, align_scores, require_answers
 from llmexam.evaluation.grading import Resampling, compare
 from llmexam.evaluation.metrics.registry import choice_metrics
 from llmexam.evaluation.rankings import Rankings
-from llmexam.evaluation.results import Comparison
+from llmexam.evaluation.results import Comparison, FullComparison
 from llmexam.exam.exam import Exam
 from llmexam.exam.scores import ScoreMatrix
 
@@ -57,6 +58,44 @@ def compare_results(
         name_a=name_a,
         name_b=name_b,
         resampling=Resampling(n_resamples, seed, level),
+    )
+
+
+def compare_fully(
+    exam: Exam,
+    a: Prediction,
+    b: Prediction,
+    *,
+    name_a: str,
+    name_b: str,
+    k: int,
+    resampling: Resampling,
+) -> FullComparison:
+    """Compare two solvers question by question, by each metric.
+
+    Args:
+        exam: The questions, with answers.
+        a: Scores or a submission.
+        b: Scores or a submission.
+        name_a: Name of the first.
+        name_b: Name of the second.
+        k: How many of the first options count, such as the k of MAP@k.
+        resampling: How intervals and p values are computed.
+
+    Raises:
+        ExamError: The exam is empty or a question has no answer.
+        ScoreError: Scores do not match the questions of the exam.
+        SubmissionError: Rankings do not match the questions of the exam.
+    """
+    require_answers(exam)
+    return grading.compare_fully(
+        choice_metrics(k),
+        exam,
+        rank(exam, a),
+        rank(exam, b),
+        name_a=name_a,
+        name_b=name_b,
+        resampling=resampling,
     )
 
 

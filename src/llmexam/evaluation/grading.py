@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from math import inf
-from typing import Protocol, TypeVar
+from typing import Any, Generic, Protocol, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,6 +23,7 @@ from llmexam.evaluation.results import (
     Diagnostics,
     Estimate,
     Evaluation,
+    FullComparison,
     MetricInfo,
     MetricResult,
     Slice,
@@ -244,38 +245,85 @@ def compare(
     Raises:
         ExamError: There are no items, or one has no answer.
     """
-    metric, every = metrics[0], [one.bounds for one in metrics]
-    values_a, values_b = (item_values(metrics, items, predictions) for predictions in (a, b))
-    differences = values_a[:, 0] - values_b[:, 0]
-    # The range of a difference of two values.
-    bounds = (metric.bounds[0] - metric.bounds[1], metric.bounds[1] - metric.bounds[0])
-    test = resampling.test(differences)
-    if differences.any():
-        difference = resampling.intervals(differences[:, None], [bounds])[0]
-    else:
-        # Both have equal values on every item, so there is nothing to resample.
-        difference = Estimate(value=0.0, low=0.0, high=0.0)
-    gains = differences if metric.higher_is_better else -differences
-    return Comparison(
-        metric=describe(metric),
-        name_a=name_a,
-        name_b=name_b,
-        n_items=len(differences),
+    pairs = _Pairs(metrics, items, a, b, name_a, name_b, resampling)
+    return Comparison(**pairs.by_metric(0))
+
+
+def compare_fully(
+    metrics: Sequence[Metric[Items, Predictions]],
+    items: Items,
+    a: Predictions,
+    b: Predictions,
+    *,
+    name_a: str,
+    name_b: str,
+    resampling: Resampling,
+    noun: str = "question",
+) -> FullComparison:
+    """Compare two predictions of the same items, paired, by each metric.
+
+    The arguments are those of `compare`, and what one item is called.
+
+    Raises:
+        ExamError: There are no items, or one has no answer.
+    """
+    pairs = _Pairs(metrics, items, a, b, name_a, name_b, resampling)
+    others = tuple(Comparison(**pairs.by_metric(n)) for n in range(1, len(metrics)))
+    return FullComparison(**pairs.by_metric(0), others=others, noun=noun)
+
+
+class _Pairs(Generic[Items, Predictions]):
+    """The values of two predictions, item by item."""
+
+    def __init__(
+        self,
+        metrics: Sequence[Metric[Items, Predictions]],
+        items: Items,
+        a: Predictions,
+        b: Predictions,
+        name_a: str,
+        name_b: str,
+        resampling: Resampling,
+    ) -> None:
+        self._metrics = metrics
+        self._names = {"name_a": name_a, "name_b": name_b}
+        self._resampling = resampling
+        self._a, self._b = (item_values(metrics, items, predictions) for predictions in (a, b))
         # Resampled with all metrics, as `grade` does, so that both show the same interval.
-        a=resampling.intervals(values_a, every)[0],
-        b=resampling.intervals(values_b, every)[0],
-        difference=difference,
-        p_value=test.p_value,
-        p_value_exact=test.exact,
-        n_better=int((gains > 0).sum()),
-        n_worse=int((gains < 0).sum()),
-        minimum_detectable_difference=minimum_detectable_difference(
-            spread(differences, bounds, resampling.clusters), len(differences)
-        ),
-        level=resampling.level,
-        n_resamples=resampling.n_resamples,
-        seed=resampling.seed,
-    )
+        every = [one.bounds for one in metrics]
+        self._means = [resampling.intervals(values, every) for values in (self._a, self._b)]
+
+    def by_metric(self, column: int) -> dict[str, Any]:
+        """Return the fields of the comparison by one of the metrics."""
+        metric, resampling = self._metrics[column], self._resampling
+        differences = self._a[:, column] - self._b[:, column]
+        # The range of a difference of two values.
+        bounds = (metric.bounds[0] - metric.bounds[1], metric.bounds[1] - metric.bounds[0])
+        test = resampling.test(differences)
+        if differences.any():
+            difference = resampling.intervals(differences[:, None], [bounds])[0]
+        else:
+            # Both have equal values on every item, so there is nothing to resample.
+            difference = Estimate(value=0.0, low=0.0, high=0.0)
+        gains = differences if metric.higher_is_better else -differences
+        return {
+            **self._names,
+            "metric": describe(metric),
+            "n_items": len(differences),
+            "a": self._means[0][column],
+            "b": self._means[1][column],
+            "difference": difference,
+            "p_value": test.p_value,
+            "p_value_exact": test.exact,
+            "n_better": int((gains > 0).sum()),
+            "n_worse": int((gains < 0).sum()),
+            "minimum_detectable_difference": minimum_detectable_difference(
+                spread(differences, bounds, resampling.clusters), len(differences)
+            ),
+            "level": resampling.level,
+            "n_resamples": resampling.n_resamples,
+            "seed": resampling.seed,
+        }
 
 
 def _expected_detectable_difference(

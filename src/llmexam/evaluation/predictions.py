@@ -29,7 +29,7 @@ def load_prediction(prediction: Prediction | str | Path, exam: Exam) -> Predicti
     return read_submission(path, exam)
 
 
-def name_prediction(prediction: Prediction | str | Path, otherwise: str = "prediction") -> str:
+def name_prediction(prediction: object, otherwise: str = "prediction") -> str:
     """Return the stem of a prediction's file, or `otherwise`."""
     return Path(prediction).stem if isinstance(prediction, str | Path) else otherwise
 

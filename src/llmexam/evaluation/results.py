@@ -243,6 +243,24 @@ class Comparison(Result):
         low, high = ends if self.metric.higher_is_better else (-ends[1], -ends[0])
         return self.name_a if low > 0 else self.name_b if high < 0 else None
 
+    @property
+    def n_ties(self) -> int:
+        """Number of items on which both do equally well."""
+        return self.n_items - self.n_better - self.n_worse
+
+
+class FullComparison(Comparison):
+    """Paired comparison by the primary metric, and by each of the others.
+
+    Attributes:
+        others: Comparisons by the other metrics. Their p values are not adjusted for the number of
+            metrics.
+        noun: What one item is called.
+    """
+
+    others: tuple[Comparison, ...] = ()
+    noun: str = "question"
+
 
 class SolverMetrics(Result):
     """Metrics of one solver of a run.

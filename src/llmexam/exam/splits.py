@@ -44,6 +44,35 @@ def split_exam(
         ExamError: The fractions are invalid, a key is unknown, or a part would be empty.
     """
     shares = dict(fractions) if fractions else {"train": 0.7, "dev": 0.15, "test": 0.15}
+    strata, groups = _labels(exam, stratify, group_by)
+    return deal_parts(strata, groups, shares, seed=seed, source=exam.source, noun="questions")
+
+
+def deal_parts(
+    strata: Sequence[str],
+    groups: Sequence[str],
+    shares: Mapping[str, float],
+    *,
+    seed: int,
+    source: str = "",
+    noun: str = "rows",
+) -> dict[str, Indices]:
+    """Split items of any task into named parts.
+
+    Args:
+        strata: A label for each item; each part gets its share of every label.
+        groups: A label for each item; items with equal labels stay together.
+        shares: Share of each part, above 0, adding up to 1.
+        seed: Random seed of the split.
+        source: The file of the items, for error texts.
+        noun: What the items are called there.
+
+    Returns:
+        The indices of each part's items, ascending.
+
+    Raises:
+        ExamError: The shares are invalid, or a part would be empty.
+    """
     if any(not share > 0 for share in shares.values()) or abs(sum(shares.values()) - 1) > 1e-6:
         raise ExamError(
             "expected positive shares that add up to 1, got "
@@ -51,12 +80,12 @@ def split_exam(
             field="split",
             hint="Write, for example, 0.7,0.15,0.15",
         )
-    parts = _deal(exam, np.array(list(shares.values())), seed, stratify, group_by)
+    parts = _deal(strata, groups, np.array(list(shares.values())), seed)
     for name, part in zip(shares, parts, strict=True):
         if not len(part):
             raise ExamError(
-                f"part '{name}' of {len(exam)} questions would be empty",
-                file=exam.source or None,
+                f"part '{name}' of {len(strata)} {noun} would be empty",
+                file=source or None,
                 hint="Increase its share, or use a grouping with smaller groups",
             )
     return dict(zip(shares, parts, strict=True))
@@ -85,18 +114,36 @@ def k_folds(
     Raises:
         ExamError: There are fewer questions or groups than folds, or a key is unknown.
     """
+    strata, groups = _labels(exam, stratify, group_by)
+    return deal_folds(strata, groups, n_folds, seed=seed, source=exam.source, noun="questions")
+
+
+def deal_folds(
+    strata: Sequence[str],
+    groups: Sequence[str],
+    n_folds: int,
+    *,
+    seed: int,
+    source: str = "",
+    noun: str = "rows",
+) -> tuple[Indices, ...]:
+    """Split items of any task into folds; the arguments are those of `deal_parts`.
+
+    Raises:
+        ExamError: There are fewer items or groups than folds.
+    """
     if n_folds < 2:
         raise ExamError(
             f"expected at least 2 folds, got {n_folds}", field="folds", hint="Use 2 or more"
         )
     parts = []
     # Checked first: a mistyped number could exceed the size limit of an array below.
-    if n_folds <= len(exam):
-        parts = _deal(exam, np.full(n_folds, 1 / n_folds), seed, stratify, group_by)
+    if n_folds <= len(strata):
+        parts = _deal(strata, groups, np.full(n_folds, 1 / n_folds), seed)
     if not parts or any(not len(part) for part in parts):
         raise ExamError(
-            f"cannot make {n_folds} folds of {len(exam)} questions",
-            file=exam.source or None,
+            f"cannot make {n_folds} folds of {len(strata)} {noun}",
+            file=source or None,
             field="folds",
             hint="Use fewer folds, or a grouping with smaller groups",
         )
@@ -119,17 +166,13 @@ def largest_remainder(shares: Sequence[float] | NDArray[np.float64], total: int)
 
 
 def _deal(
-    exam: Exam, shares: NDArray[np.float64], seed: int, stratify: str | None, group_by: str | None
+    stratum_of: Sequence[str], group_of: Sequence[str], shares: NDArray[np.float64], seed: int
 ) -> list[Indices]:
+    n = len(stratum_of)
     rng = np.random.default_rng(seed)
-    strata = _codes(_values(exam, stratify, "stratify"))
-    groups = (
-        _codes(_values(exam, group_by, "group_by"))
-        if group_by is not None
-        else np.arange(len(exam))
-    )
-    shuffled = rng.permutation(len(exam))
-    part_of = np.full(len(exam), -1, dtype=np.int64)
+    strata, groups = _codes(stratum_of), _codes(group_of)
+    shuffled = rng.permutation(n)
+    part_of = np.full(n, -1, dtype=np.int64)
     # [n_parts, n_strata]: how many questions of each stratum each part should have, and has.
     wanted = shares[:, None] * np.bincount(strata)[None, :]
     dealt = np.zeros_like(wanted)
@@ -185,6 +228,14 @@ def _deal_singles(
             part_of[i] = part
             due[part] -= 1
             room[part] -= 1
+
+
+def _labels(exam: Exam, stratify: str | None, group_by: str | None) -> tuple[list[str], list[str]]:
+    """Return stratum and group of each question."""
+    strata = _values(exam, stratify, "stratify")
+    if group_by is None:
+        return strata, [str(i) for i in range(len(exam))]
+    return strata, _values(exam, group_by, "group_by")
 
 
 def _codes(values: Sequence[str]) -> Indices:

@@ -38,18 +38,22 @@ class _Check:
 
 
 _CHECKS = {
-    "refusal": _Check("refusals", "warning", "begin by refusing the task"),
+    "refusal": _Check("refusals", "warning", "with a rewritten text that refuses the task"),
     "unchanged": _Check(
-        "unchanged texts", "warning", "have a rewritten text equal to the original"
+        "unchanged texts", "warning", "with a rewritten text equal to the original"
     ),
-    "preamble": _Check("preambles", "note", 'open with an answer such as "Sure, here is"'),
+    "preamble": _Check(
+        "preambles",
+        "note",
+        'with a rewritten text that opens with an answer such as "Sure, here is"',
+    ),
     "quoted": _Check(
-        "quoted answers", "warning", "have a prompt that quotes eight or more words of the rewrite"
+        "quoted answers", "warning", "with a prompt that quotes eight or more words of the rewrite"
     ),
-    "gibberish": _Check("sticky tokens", "warning", "have a prompt with tokens that say nothing"),
-    "repeated": _Check("repeated rows", "warning", "repeat both texts of an earlier row"),
+    "gibberish": _Check("sticky tokens", "warning", "with tokens in the prompt that say nothing"),
+    "repeated": _Check("repeated rows", "warning", "with both texts of an earlier row"),
     "same text, other prompt": _Check(
-        "ambiguous pairs", "warning", "have the texts of an earlier row with another prompt"
+        "ambiguous pairs", "warning", "with the texts of an earlier row and another prompt"
     ),
 }
 
@@ -115,7 +119,7 @@ def find_shared(items: RewriteExam, train: RewriteExam) -> list[Finding]:
             Finding(
                 "texts in training data",
                 "warning",
-                f"{plural(len(rows), 'row')} share a text with {train.source}",
+                f"{plural(len(rows), 'row')} with a text that is also in {train.source}",
                 rows,
             )
         )
@@ -130,7 +134,7 @@ def find_shared(items: RewriteExam, train: RewriteExam) -> list[Finding]:
                 Finding(
                     "prompts in training data",
                     "warning",
-                    f"{plural(len(rows), 'row')} have a prompt equal or near-equal to one of "
+                    f"{plural(len(rows), 'row')} with a prompt equal or near-equal to one of "
                     f"{train.source}: scores say little about new prompts",
                     rows,
                 )

@@ -59,10 +59,14 @@ class Recoverer(ABC):
     Attributes:
         settings_class: The class of its settings.
         is_fitted: Whether `fit` must be called before `recover`.
+        extra: The extra of llmexam that installs what it needs; empty for none.
+        package: The import name of the main package of that extra.
     """
 
     settings_class: ClassVar[type[Settings]] = Settings
     is_fitted: ClassVar[bool] = False
+    extra: ClassVar[str] = ""
+    package: ClassVar[str] = ""
 
     def __init__(self, settings: Settings | None = None, **values: Any) -> None:
         self.settings: Any = self.settings_class.take(settings, values, subject=type(self).__name__)

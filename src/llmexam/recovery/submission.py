@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 
-from llmexam.errors import SubmissionError
-from llmexam.exam.parsers.source import SourceFile
+from llmexam.errors import ExamError, SubmissionError
+from llmexam.exam.parsers.source import SourceFile, parse_json
 from llmexam.exam.writers import csv_text
+from llmexam.recovery.recognition import is_run_answers, is_separated_otherwise
 from llmexam.recovery.rewrites import RewriteExam
+from llmexam.recovery.wording import is_blank
 from llmexam.storage.atomic import write_text
 
 COLUMNS = ("id", "rewrite_prompt")
+# What pandas.read_csv takes for a missing value by default.
+_READ_AS_MISSING = frozenset(
+    {"#N/A", "#N/A N/A", "#NA", "-1.#IND", "-1.#QNAN", "-NaN", "-nan", "1.#IND", "1.#QNAN"}
+    | {"<NA>", "N/A", "NA", "NULL", "NaN", "None", "n/a", "nan", "null"}
+)
 
 
 def submission_text(ids: Sequence[str], prompts: Sequence[str]) -> str:
@@ -54,28 +61,143 @@ def read_submission(path: str | Path, exam: RewriteExam | None = None) -> dict[s
         SubmissionError: The file cannot be read, a column is missing, an id is unknown, missing or
             there twice, or a prompt is blank.
     """
-    source = SourceFile.load(path)
+    return _checked(_load(path, _csv_answers), exam, path)
+
+
+def read_prompts(path: str | Path, exam: RewriteExam | None = None) -> dict[str, str]:
+    """Read recovered prompts: a submission, or a file of answers in the folder of a run.
+
+    Args:
+        path: The file.
+        exam: If given, the file must have a prompt for each of its rows and no others.
+
+    Returns:
+        Prompts by id, in the order of the exam if one is given, else of the file.
+
+    Raises:
+        SubmissionError: The file cannot be read, an id is unknown, missing or there twice, or a
+            prompt is blank.
+    """
+    return _checked(_load(path, _any_answers), exam, path)
+
+
+def validate_submission(path: str | Path, exam: RewriteExam) -> dict[str, str]:
+    """Check that graders would accept a submission, and return it as `read_submission` does.
+
+    Raises:
+        SubmissionError: As `read_submission`, or a prompt is a text such as "NaN", which graders
+            that use pandas read as a missing value.
+    """
+    return _checked(_load(path, _csv_answers), exam, path, is_strict=True)
+
+
+def _load(
+    path: str | Path, read: Callable[[SourceFile], Iterable[tuple[str, str]]]
+) -> list[tuple[str, str]]:
+    """Return ids and prompts of a file; errors of any kind are errors of the submission."""
+    try:
+        found = list(read(SourceFile.load(path)))
+    except SubmissionError:
+        raise
+    except ExamError as error:
+        is_empty = error.message == "the file is empty"
+        hint = "Write a header and one row for each row of the exam" if is_empty else error.hint
+        raise SubmissionError(
+            error.message, file=path, row=error.row, field=error.field, hint=hint
+        ) from None
+    if not found:
+        raise SubmissionError(
+            "the file has no predictions", file=path, hint="Add rows below the header"
+        )
+    return found
+
+
+def _csv_answers(source: SourceFile) -> Iterator[tuple[str, str]]:
+    if source.is_parquet:
+        raise SubmissionError(
+            "expected CSV, got Parquet", file=source.path, hint="Export it as CSV"
+        )
+    header = source.csv_header
     for name in COLUMNS:
-        if name not in source.csv_header:
+        if name not in header:
             raise SubmissionError(
-                f"column '{name}' is missing; found: {', '.join(source.csv_header)}", file=path
+                f"column '{name}' is missing; found: {', '.join(header)}",
+                file=source.path,
+                field=name,
+                hint="Separate the columns by commas"
+                if is_separated_otherwise(header)
+                else "The format is id,rewrite_prompt",
             )
+    for row, record in enumerate(source.csv_records(), 1):
+        try:
+            cells = record.as_dict()
+        except ExamError as error:
+            raise SubmissionError(
+                error.message, file=source.path, row=row, hint=error.hint
+            ) from None
+        yield cells["id"], cells["rewrite_prompt"]
+
+
+def _any_answers(source: SourceFile) -> Iterator[tuple[str, str]]:
+    if source.is_parquet or not is_run_answers(source):
+        yield from _csv_answers(source)
+        return
+    found = parse_json(source.text, "the file")
+    answers = found.get("answers") if isinstance(found, dict) else None
+    if not isinstance(answers, list):
+        raise SubmissionError(
+            "expected a list 'answers', as in the folder of a run", file=source.path
+        )
+    for row, one in enumerate(answers, 1):
+        pair = (one.get("id"), one.get("answer")) if isinstance(one, dict) else (None, None)
+        if not all(isinstance(text, str) for text in pair):
+            raise SubmissionError("expected the texts 'id' and 'answer'", file=source.path, row=row)
+        yield str(pair[0]), str(pair[1])
+
+
+def _checked(
+    answers: Iterable[tuple[str, str]],
+    exam: RewriteExam | None,
+    path: str | Path,
+    *,
+    is_strict: bool = False,
+) -> dict[str, str]:
     known = set(exam.ids) if exam is not None else None
     found: dict[str, str] = {}
-    for row, record in enumerate(source.csv_records(), 1):
-        cells = record.as_dict()
-        one, prompt = cells["id"], cells["rewrite_prompt"]
-        if one in found:
-            raise SubmissionError(f"id '{one}' appears twice", file=path, row=row, field="id")
+    first: dict[str, int] = {}
+    for row, (one, prompt) in enumerate(answers, 1):
+        if not one.strip():
+            raise SubmissionError(
+                "the id is blank", file=path, row=row, field="id", hint="Use the ids of the exam"
+            )
+        if one in first:
+            raise SubmissionError(
+                f"id '{one}' appears twice, first in row {first[one]}",
+                file=path,
+                row=row,
+                field="id",
+                hint="Give each id once",
+            )
+        first[one] = row
         if known is not None and one not in known:
             raise SubmissionError(
                 f"the exam has no row with the id '{one}'",
                 file=path,
                 row=row,
                 field="id",
-                hint="Use the ids of the exam",
+                hint="Remove the spaces around it"
+                if one.strip() in known
+                else "Use the ids of the exam",
             )
         _require_prompt(prompt, row, path)
+        if is_strict and prompt.strip() in _READ_AS_MISSING:
+            raise SubmissionError(
+                f"graders that use pandas read the prompt '{prompt}' as a missing value",
+                file=path,
+                row=row,
+                field="rewrite_prompt",
+                hint="Give another text",
+            )
         found[one] = prompt
     if exam is None:
         return found
@@ -91,7 +213,7 @@ def read_submission(path: str | Path, exam: RewriteExam | None = None) -> dict[s
 
 
 def _require_prompt(prompt: str, row: int, path: str | Path | None = None) -> None:
-    if not prompt.strip():
+    if is_blank(prompt):
         raise SubmissionError(
             "the prompt is blank",
             file=path,

@@ -85,6 +85,15 @@ def clean_prompt(prompt: str, *, context: str = "") -> Cleaned:
     return Cleaned(" ".join(unique) if removed else prompt, tuple(removed), share)
 
 
+def is_blank(text: str) -> bool:
+    r"""Return whether a text has nothing to read: white space and invisible characters alone.
+
+    >>> is_blank(" \n\u200b"), is_blank("\u2026")
+    (True, False)
+    """
+    return not any(letter.isprintable() and not letter.isspace() for letter in text)
+
+
 def is_refusal(text: str) -> bool:
     """Return whether a rewritten text begins by refusing the task.
 

@@ -8,7 +8,13 @@ from rich.console import RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from llmexam.evaluation.results import ChoiceDiagnostics, Comparison, Estimate, Evaluation
+from llmexam.evaluation.results import (
+    ChoiceDiagnostics,
+    Comparison,
+    Estimate,
+    Evaluation,
+    FullComparison,
+)
 from llmexam.report.terminal_parts import plain_text
 
 
@@ -50,7 +56,7 @@ def evaluation_summary(
     return [*shown, plain_text(smallest)]
 
 
-def comparison_summary(result: Comparison) -> list[RenderableType]:
+def comparison_summary(result: FullComparison) -> list[RenderableType]:
     """Return the terminal output for a paired comparison."""
     table = Table("", result.metric.label, f"{result.level:.1%} interval")
     table.add_row(plain_text(result.name_a), *_cells(result.a))
@@ -61,14 +67,25 @@ def comparison_summary(result: Comparison) -> list[RenderableType]:
         table,
         Text(f"p value {result.p_value:.4g} (paired permutation test, {how})"),
         plain_text(
-            f"Of {result.n_items} questions, {result.name_a} is better on {result.n_better} and "
-            f"{result.name_b} on {result.n_worse}"
+            f"Of {result.n_items} {result.noun}s, {result.name_a} is better on {result.n_better} "
+            f"and {result.name_b} on {result.n_worse}; {result.n_ties} are ties"
         ),
         Text(
             "Minimum detectable difference with these pairs: "
             f"{result.minimum_detectable_difference:.4f}"
         ),
+        *([_by_metric(result.others)] if result.others else []),
     ]
+
+
+def _by_metric(comparisons: Sequence[Comparison]) -> Table:
+    """Return the differences by several metrics, with wins, ties and losses of the first."""
+    table = Table("other metrics", "difference", "interval", "p value", "better, equal, worse")
+    for one in comparisons:
+        counts = f"{one.n_better}, {one.n_ties}, {one.n_worse}"
+        cells = _cells(one.difference, sign="+")
+        table.add_row(plain_text(one.metric.label), *cells, f"{one.p_value:.4g}", counts)
+    return table
 
 
 def ensemble_table(

@@ -14,6 +14,7 @@ from llmexam.report.content import Items, Result, RunContent
 from llmexam.report.sections.registry import GENERAL_SECTIONS
 from llmexam.report.sections.section import Section
 from llmexam.stages.stage import Executor
+from llmexam.tasks.capabilities import Capabilities
 from llmexam.tasks.plan import RunPlan
 
 PlanT = TypeVar("PlanT", bound=RunPlan)
@@ -50,6 +51,7 @@ class Task(ABC, Generic[PlanT, ItemsT, ResultT]):
         folders: Folders of a run with a file for each solver, named after the solver; that of the
             answers first.
         noun: What one item is called in the report.
+        capabilities: What commands beside `run` can ask of it.
     """
 
     name: ClassVar[str]
@@ -57,6 +59,7 @@ class Task(ABC, Generic[PlanT, ItemsT, ResultT]):
     sections: ClassVar[Sequence[Section[Any]]] = GENERAL_SECTIONS
     folders: ClassVar[Sequence[str]]
     noun: ClassVar[str] = "item"
+    capabilities: ClassVar[Capabilities] = Capabilities()
 
     @abstractmethod
     def read(self, plan: PlanT) -> ItemsT:

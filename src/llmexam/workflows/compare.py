@@ -2,38 +2,55 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 
-from llmexam.evaluation.compare import Prediction, compare_results
-from llmexam.evaluation.predictions import load_prediction, name_prediction
-from llmexam.evaluation.results import Comparison
-from llmexam.exam.exam import Exam
-from llmexam.exam.loading import load_exam
+from llmexam.evaluation.predictions import name_prediction
+from llmexam.evaluation.results import FullComparison
+from llmexam.tasks.lookup import task_of_exam
+from llmexam.workflows.evaluate import (
+    AnyExam,
+    AnyPrediction,
+    file_of,
+    grader_of,
+    grading_options,
+)
+from llmexam.workflows.run.folder import answers_of
 
 
 def compare(
-    exam: Exam | str | Path,
-    a: Prediction | str | Path,
-    b: Prediction | str | Path,
+    exam: AnyExam,
+    a: AnyPrediction,
+    b: AnyPrediction,
     *,
     name_a: str | None = None,
     name_b: str | None = None,
+    task: str | None = None,
     format: str | None = None,
-    k: int = 3,
+    fields: Mapping[str, str] | None = None,
+    k: int | None = None,
+    embedder: str | None = None,
+    second_embedder: str | None = None,
     n_resamples: int = 10_000,
     seed: int = 0,
     level: float = 0.95,
-) -> Comparison:
-    """Return the difference of two predictions in the primary metric, with interval and test.
+) -> FullComparison:
+    """Return the difference of two predictions in each metric, with interval and test.
 
     Args:
-        exam: The questions, with answers, their file, or `bundled` for the sample.
-        a: A score matrix, rankings by question id, a score file or a submission.
+        exam: The questions or rewrites, with answers, their file, or `bundled` for the sample.
+        a: A score matrix, rankings or prompts by id, a score file, a submission, or the folder of
+            a run.
         b: Likewise; the two may be of different kinds.
         name_a: What to call the first; by default its file's name.
         name_b: What to call the second.
+        task: The exam's task, found out where it is not given.
         format: Format of the exam's file, found out where it is not given.
-        k: How many of the first options count, such as the k of MAP@k.
+        fields: Names of the exam's columns where they differ, for prompt recovery.
+        k: How many of the first options count, such as the k of MAP@k; 3 by default. For multiple
+            choice.
+        embedder: Embedder of the sharpened cosine, for prompt recovery.
+        second_embedder: Another embedder, likewise.
         n_resamples: Bootstrap resamples, and sign flips where they cannot all be counted.
         seed: Seed of both.
         level: Level of the intervals.
@@ -42,24 +59,32 @@ def compare(
         ExamError: The exam cannot be read or lacks answers.
         ScoreError: Scores cannot be read or are not those of the exam's questions.
         SubmissionError: The same of a submission.
+        SettingsError: An option is not one of the exam's task.
     """
-    questions = load_exam(exam, format)
-    called_a = name_a or name_prediction(a, "a")
-    called_b = name_b or name_prediction(b, "b")
-    if called_a == called_b and not (name_a or name_b):
-        # Files of one name in two folders: their paths tell them apart.
-        called_a, called_b = (
-            str(p) if isinstance(p, str | Path) else called
-            for p, called in ((a, called_a), (b, called_b))
-        )
-    return compare_results(
-        questions,
-        load_prediction(a, questions),
-        load_prediction(b, questions),
+    grader = grader_of(task_of_exam(exam, task), "compare")
+    called_a, called_b = name_both(a, b, name_a, name_b)
+    return grader.compare(
+        grader.load(file_of(exam, format, fields)),
+        answers_of(a),
+        answers_of(b),
         name_a=called_a,
         name_b=called_b,
-        k=k,
-        n_resamples=n_resamples,
         seed=seed,
         level=level,
+        options=grading_options(k, embedder, second_embedder, n_resamples),
+    )
+
+
+def name_both(
+    a: AnyPrediction, b: AnyPrediction, name_a: str | None = None, name_b: str | None = None
+) -> tuple[str, str]:
+    """Return what to call two predictions: the given names, or those of their files."""
+    called_a = name_a or name_prediction(a, "a")
+    called_b = name_b or name_prediction(b, "b")
+    if called_a != called_b or name_a or name_b:
+        return called_a, called_b
+    # Files of one name in two folders: their paths tell them apart.
+    return (
+        str(a) if isinstance(a, str | Path) else called_a,
+        str(b) if isinstance(b, str | Path) else called_b,
     )

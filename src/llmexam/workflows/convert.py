@@ -10,11 +10,10 @@ from typing import Any
 
 from llmexam.errors import ExamError
 from llmexam.exam.exam import Exam
-from llmexam.exam.loading import load_exam
-from llmexam.exam.splits import k_folds, split_exam
-from llmexam.exam.writers import WRITERS, what_is_lost, write_exam
+from llmexam.recovery.rewrites import RewriteExam
+from llmexam.tasks.capabilities import Converter, ExamFile
+from llmexam.tasks.lookup import capability, task_of_exam
 
-_FORM_OF_SUFFIX = {".csv": "kaggle", ".jsonl": "jsonl", ".json": "alpaca"}
 _PART_NAMES: dict[int, tuple[str, ...]] = {2: ("train", "test"), 3: ("train", "dev", "test")}
 
 
@@ -25,7 +24,7 @@ class WrittenPart:
     Attributes:
         name: Name of the part, or "all".
         path: The file.
-        n_questions: How many questions are in it.
+        n_questions: How many questions, or rows, are in it.
     """
 
     name: str
@@ -41,11 +40,13 @@ class ConvertResult:
         format: Name of the form.
         parts: The files.
         lost: What the exam had and the form cannot hold.
+        noun: What one item is called.
     """
 
     format: str
     parts: tuple[WrittenPart, ...]
     lost: tuple[str, ...]
+    noun: str = "question"
 
     def as_dict(self) -> dict[str, Any]:
         """Return the result as JSON-serialisable values."""
@@ -53,15 +54,17 @@ class ConvertResult:
 
 
 def convert_exam(
-    exam: str | Path | Exam,
+    exam: str | Path | Exam | RewriteExam,
     out: str | Path,
     *,
     to: str | None = None,
+    task: str | None = None,
     format: str | None = None,
+    fields: Mapping[str, str] | None = None,
     split: str | Sequence[float] | Mapping[str, float] | None = None,
     n_folds: int | None = None,
     seed: int = 0,
-    stratify: str | None = "answer",
+    stratify: str | None = None,
     group_by: str | None = None,
     force: bool = False,
 ) -> ConvertResult:
@@ -70,14 +73,18 @@ def convert_exam(
     Args:
         exam: An exam, the path of one, or `bundled` for the sample.
         out: The file; with `split` or `n_folds`, the parts' names go before its suffix.
-        to: Name of the form, a key of `WRITERS`; None takes it from the suffix of `out`.
+        to: Name of the form; None takes it from the suffix of `out`.
+        task: Task of the exam; None finds out.
         format: Name of the form of `exam` if it is a path; None finds out.
+        fields: Names of the exam's columns where they differ, for prompt recovery.
         split: Shares of the parts: "0.7,0.15,0.15" (train, dev, test), "0.8,0.2" (train, test),
             or with names, "train=0.8,test=0.2".
         n_folds: Number of folds; each file holds one fold.
         seed: Of the dealing.
-        stratify: "answer" or a metadata key: each part gets its share of every value.
-        group_by: "prompt" or a metadata key: questions that agree in it stay together.
+        stratify: "answer" or a metadata key: each part gets its share of every value; "none" for
+            nothing. By default the answer for multiple choice, and nothing for prompt recovery.
+        group_by: "prompt" or a metadata key: items that agree in it stay together. By default
+            nothing for multiple choice, and near-equal prompts for prompt recovery.
         force: Replace files that are there.
 
     Raises:
@@ -94,36 +101,43 @@ def convert_exam(
             hint="Give --split or --folds as well",
         )
     out = Path(out)
-    form = _form_for(out) if to is None else to
-    whole = load_exam(exam, format)
-    parts = {"all": whole}
+    converter: Converter[Any] = capability(
+        task_of_exam(exam, task), "converter", "`llmexam convert`"
+    )()
+    form = _form_for(out, converter) if to is None else to
+    read = ExamFile(exam, format, fields or {}) if isinstance(exam, str | Path) else exam
+    whole = converter.load(read)
+    parts: dict[str, Any] = {"all": whole}
     if split is not None:
-        indices = split_exam(whole, _shares(split), seed=seed, stratify=stratify, group_by=group_by)
-        parts = {name: whole.subset(list(places)) for name, places in indices.items()}
+        shares = _shares(split)
+        parts = dict(
+            converter.split(whole, shares, seed=seed, stratify=stratify, group_by=group_by)
+        )
     elif n_folds is not None:
-        folds = k_folds(whole, n_folds, seed=seed, stratify=stratify, group_by=group_by)
-        parts = {f"fold{i}": whole.subset(list(places)) for i, places in enumerate(folds, 1)}
+        folds = converter.folds(whole, n_folds, seed=seed, stratify=stratify, group_by=group_by)
+        parts = {f"fold{i}": fold for i, fold in enumerate(folds, 1)}
     paths = {
         name: out if part is whole else out.with_name(f"{out.stem}-{name}{out.suffix}")
         for name, part in parts.items()
     }
     _refuse_to_replace(paths.values(), force)
     for name, part in parts.items():
-        write_exam(paths[name], part, format=form)
+        converter.write(paths[name], part, form)
     return ConvertResult(
         form,
         tuple(WrittenPart(name, str(paths[name]), len(part)) for name, part in parts.items()),
-        what_is_lost(whole, form),
+        converter.lost(whole, form),
+        converter.noun,
     )
 
 
-def _form_for(out: Path) -> str:
-    form = _FORM_OF_SUFFIX.get(out.suffix.lower())
+def _form_for(out: Path, converter: Converter[Any]) -> str:
+    form = converter.suffixes.get(out.suffix.lower())
     if form is None:
         raise ExamError(
             f"cannot tell the format from the suffix '{out.suffix}'",
             file=out,
-            hint=f"Choose one with --to: {', '.join(WRITERS)}",
+            hint=f"Choose one with --to: {', '.join(converter.formats)}",
         )
     return form
 

@@ -9,8 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from llmexam.errors import ExamError, SettingsError
-from llmexam.evaluation.grading import evaluate
+from llmexam.errors import SettingsError
 from llmexam.evaluation.results import Evaluation
 from llmexam.recovery.embeddings import sharpen, text_vectors
 from llmexam.recovery.groups import grouped_folds, prompt_groups
@@ -19,16 +18,9 @@ from llmexam.recovery.phrase_search import SearchResult, SearchSettings, search_
 from llmexam.recovery.recoverer import Progress, Recovery, no_progress
 from llmexam.recovery.recoverers.registry import recoverer_class
 from llmexam.recovery.rewrites import RewriteExam
-from llmexam.recovery.submission import read_submission
 from llmexam.tasks.prompt_recovery.answers import Training, recover
-from llmexam.tasks.prompt_recovery.diagnostics import diagnostics_of
-from llmexam.tasks.prompt_recovery.grading import (
-    baselines_of,
-    label_rewrites,
-    metrics_of,
-    resampling_of,
-)
 from llmexam.tasks.prompt_recovery.plan import RecoveryGradingPlan, rewrites_path
+from llmexam.tasks.prompt_recovery.predictions import RecoveryGrader
 
 _N_PARTS = 5
 
@@ -124,24 +116,10 @@ def evaluate_prompts(
         ExamError: A prompt of the exam is not known.
         SubmissionError: The submission is not one of this exam.
     """
-    grading = grading or RecoveryGradingPlan()
     called = name or (Path(prompts).stem if isinstance(prompts, str | Path) else "prompts")
-    if isinstance(prompts, str | Path):
-        prompts = read_submission(prompts, exam)
-    missing = [one for one in exam.ids if one not in prompts]
-    if missing:
-        raise ExamError(f"no prompt was recovered for the row with id '{missing[0]}'")
-    texts = [prompts[one] for one in exam.ids]
-    resampling = resampling_of(exam, grading.n_resamples, seed, level)
-    return evaluate(
-        metrics_of(grading),
-        exam,
-        texts,
-        name=called,
-        baselines=baselines_of(grading, exam),
-        labellings=label_rewrites(exam),
-        resampling=resampling,
-        diagnostics=diagnostics_of(grading, exam, texts, resampling),
+    options = {} if grading is None else grading.model_dump(exclude_unset=True)
+    return RecoveryGrader().evaluate(
+        exam, prompts, name=called, seed=seed, level=level, options=options
     )
 
 

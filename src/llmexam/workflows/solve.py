@@ -22,6 +22,7 @@ from llmexam.solvers.registry import create_solver, solver_entries
 from llmexam.solvers.scoring import Progress
 from llmexam.solvers.scoring import solve as score_questions
 from llmexam.stages.code import code_hash
+from llmexam.tasks.lookup import require_default_task
 
 
 def solve(
@@ -79,6 +80,8 @@ def solve(
     found = {"index": list(map(str, indexes)), "k": k, "query_form": query_form, "given": given}
     plan = EvidencePlan.parse(found, subject="the evidence")
     check_model_is_used(indexes, index_model, field="index_model")
+    if format is None:
+        require_default_task(exam, "solve")
     asked = load_exam(exam, format)
     # How the passages of an exam in memory were found is not recorded.
     if indexes or not isinstance(exam, Exam):

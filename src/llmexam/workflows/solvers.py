@@ -1,67 +1,28 @@
-"""List the available solvers."""
+"""List the available solvers of all tasks."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from importlib.util import find_spec
-from typing import Any
+from collections.abc import Callable, Sequence
 
-from llmexam.errors import MissingDependencyError
-from llmexam.solvers.registry import solver_class, solver_entries
+from llmexam.tasks.capabilities import SolverInfo
+from llmexam.tasks.lookup import capabilities_of, capability, task_names
 
 
-@dataclass(frozen=True, slots=True)
-class SolverInfo:
-    """Name, description and requirements of a solver.
+def list_solvers(task: str | None = None) -> list[SolverInfo]:
+    """Return all solvers, built in and installed, by task and in the order of their names.
 
-    Attributes:
-        name: Its name.
-        summary: What it does, in one line.
-        uses_evidence: Whether it reads passages.
-        needs: The extra that installs what it needs, or empty.
-        ready: Whether that is installed.
-        origin: The distribution it comes from.
-        settings: From setting to its default and description; empty where it is not ready.
+    Args:
+        task: Only those of this task.
+
+    Raises:
+        SettingsError: There is no such task, or it does not list its solvers.
     """
-
-    name: str
-    summary: str
-    uses_evidence: bool
-    needs: str
-    ready: bool
-    origin: str
-    settings: dict[str, dict[str, Any]]
-
-
-def list_solvers() -> list[SolverInfo]:
-    """Return all solvers, built-in and from plug-ins, sorted by name."""
-    found = []
-    for name, entry in sorted(solver_entries().items()):
-        ready = not entry.package or find_spec(entry.package) is not None
-        found.append(
-            SolverInfo(
-                name=name,
-                summary=entry.summary,
-                uses_evidence=entry.uses_evidence,
-                needs=entry.extra,
-                ready=ready,
-                origin=entry.origin,
-                settings=_settings(name) if ready else {},
-            )
+    listing = [name for name in task_names() if capabilities_of(name).solvers]
+    wanted = listing if task is None else [task]
+    found: list[SolverInfo] = []
+    for name in wanted:
+        listed: Callable[[], Sequence[SolverInfo]] = capability(
+            name, "solvers", "`llmexam solvers`"
         )
+        found += listed()
     return found
-
-
-def _settings(name: str) -> dict[str, dict[str, Any]]:
-    try:
-        schema = solver_class(name).settings_class.model_json_schema()
-        defaults = solver_class(name).settings_class.model_construct().model_dump(mode="json")
-    except MissingDependencyError:
-        return {}
-    return {
-        key: {
-            "default": defaults.get(key),
-            "description": field.get("description", ""),
-        }
-        for key, field in schema.get("properties", {}).items()
-    }

@@ -15,6 +15,7 @@ from llmexam.recovery.recoverer import Recovery
 from llmexam.recovery.recoverers.baselines import Constant
 from llmexam.recovery.submission import read_submission
 from llmexam.sample import REWRITES_PATH
+from llmexam.tasks.prompt_recovery import task
 from llmexam.tasks.prompt_recovery.plan import RecoveryPlan
 from llmexam.tasks.prompt_recovery.rows import compared
 from llmexam.workflows.run.pipeline import run_plan
@@ -107,6 +108,21 @@ def test_training_rows_of_another_file(tmp_path):
     assert not (tmp_path / "out" / "metrics.json").exists()
     assert len((tmp_path / "out" / "submission.csv").read_text().splitlines()) == 21
     assert "40 of" in content.provenance["training rows"]
+
+
+def test_training_rows_are_read_once(tmp_path, monkeypatch):
+    split(tmp_path)
+    read = []
+    monkeypatch.setattr(
+        task,
+        "read_rewrites",
+        lambda paths, **how: read.extend(paths) or read_rewrites(paths, **how),
+    )
+    plan = {**PLAN, "exam": "test.csv", "train": "train.csv"}
+    del plan["folds"]
+    (tmp_path / "plan.yaml").write_text(yaml.safe_dump(plan))
+    run_plan(tmp_path / "plan.yaml", tmp_path / "out")
+    assert [path.name for path in read] == ["test.csv", "train.csv"]
 
 
 def test_leaks_to_training_rows_are_findings(tmp_path):

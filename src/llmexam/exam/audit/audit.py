@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from llmexam.errors import ExamError
-from llmexam.exam.audit import AuditResult, Finding, Overlap
+from llmexam.exam.audit import AuditResult, Overlap
 from llmexam.exam.audit.balance import check_balance, measure_balance
-from llmexam.exam.audit.finding import SEVERITIES, Rows, plural
+from llmexam.exam.audit.finding import SEVERITIES, Rows, invalid_rows
 from llmexam.exam.audit.overlap import find_in_exam, find_in_text, summarise
 from llmexam.exam.audit.repeats import check_near, check_repeats
 from llmexam.exam.audit.texts import check_texts
@@ -58,7 +58,7 @@ def audit_exam(
     near, overlaps = check_near(rows, file=name, threshold=near_threshold, seed=seed)
     balance = measure_balance(rows, seed=seed)
     findings = [
-        *_fault_findings(faults),
+        *invalid_rows(faults),
         *check_repeats(rows),
         *check_texts(rows),
         *check_balance(balance),
@@ -96,22 +96,6 @@ def _rows_of(
         return exam.source or "exam", exam.format, list(enumerate(exam, 1)), ()
     read = read_rows(exam_path(exam), format=format)
     return str(exam), read.format, read.rows, read.faults
-
-
-def _fault_findings(faults: Sequence[ExamError]) -> list[Finding]:
-    by_field: dict[str, list[ExamError]] = {}
-    for fault in faults:
-        by_field.setdefault(fault.field or "", []).append(fault)
-    return [
-        Finding(
-            "invalid rows",
-            "error",
-            f"{plural(len(found), 'invalid row')}{f' ({field})' if field else ''}; "
-            f"row {found[0].row}: {found[0].message}",
-            tuple(fault.row or 0 for fault in found),
-        )
-        for field, found in by_field.items()
-    ]
 
 
 def _overlaps_with(

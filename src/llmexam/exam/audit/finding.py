@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from llmexam.errors import ExamError
 from llmexam.exam.question import Question
 
 Rows = Sequence[tuple[int, Question]]
@@ -130,6 +131,19 @@ class AuditResult:
         """Whether nothing worse than a note was found."""
         return all(finding.severity == "note" for finding in self.findings)
 
+    @property
+    def headings(self) -> tuple[str, ...]:
+        """Lines about the exam as a whole: its size, and the distribution of answers."""
+        sizes = sorted({self.min_options, self.max_options})
+        size = (
+            f"{self.source}: {self.n_questions:,} questions, {self.n_answers:,} with answers, "
+            f"{' to '.join(map(str, sizes))} options, format '{self.format}'"
+        )
+        if not self.letters:
+            return (size,)
+        shares = "  ".join(f"{one.letter} {one.share:.1%}" for one in self.letters)
+        return size, f"Answers by letter: {shares}"
+
     def count(self, severity: str) -> int:
         """Return the number of findings of a severity."""
         return sum(finding.severity == severity for finding in self.findings)
@@ -146,6 +160,23 @@ def plural(n: int, word: str, words: str | None = None) -> str:
     ('1 question', '2 questions')
     """
     return f"{n:,} {word if n == 1 else words or word + 's'}"
+
+
+def invalid_rows(faults: Sequence[ExamError]) -> list[Finding]:
+    """Return a finding for each field with errors of single rows."""
+    by_field: dict[str, list[ExamError]] = {}
+    for fault in faults:
+        by_field.setdefault(fault.field or "", []).append(fault)
+    return [
+        Finding(
+            "invalid rows",
+            "error",
+            f"{plural(len(found), 'invalid row')}{f' ({field})' if field else ''}; "
+            f"row {found[0].row}: {found[0].message}",
+            tuple(fault.row or 0 for fault in found),
+        )
+        for field, found in by_field.items()
+    ]
 
 
 def pairs_text(pairs: Sequence[tuple[int, int]], n_shown: int = 5) -> str:

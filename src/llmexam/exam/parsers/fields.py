@@ -80,7 +80,7 @@ def id_of(record: Mapping[str, Any], row: int, name: str = "id") -> str:
         return str(value)
     text = checked_text(value, name)
     if not text.strip():
-        raise ExamError("is blank", field=name, hint="Give every question a unique id")
+        raise ExamError("the id is blank", field=name, hint="Give every record a unique id")
     return text
 
 

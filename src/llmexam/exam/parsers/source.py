@@ -136,18 +136,21 @@ class SourceFile:
         zero = self.data.find(b"\0")
         if zero >= 0:
             raise self.error(
-                f"expected a text file, got a NUL byte at byte offset {zero}",
-                hint="Give a text file",
+                f"expected a text file, got a NUL byte at byte offset {zero} "
+                f"(line {self._line_of(zero)})",
+                hint="Remove the byte, or give a text file",
             )
         try:
             return self.data.decode("utf-8").removeprefix("\ufeff")
         except UnicodeDecodeError as error:
-            line = self.data.count(b"\n", 0, error.start) + 1
             raise self.error(
                 f"expected UTF-8, got byte 0x{self.data[error.start]:02x} at byte "
-                f"offset {error.start} (line {line})",
+                f"offset {error.start} (line {self._line_of(error.start)})",
                 hint="Save it as UTF-8",
             ) from None
+
+    def _line_of(self, offset: int) -> int:
+        return self.data.count(b"\n", 0, offset) + 1
 
     def error(self, message: str, *, row: int | None = None, hint: str | None = None) -> ExamError:
         """Return an error that names this file."""

@@ -89,6 +89,8 @@ class Combination(Recoverer):
         combiner: What was chosen on folds of the training rows.
     """
 
+    extra = "encoders"
+    package = "torch"
     settings_class = CombinationSettings
     is_fitted = True
     _learned: bool = False

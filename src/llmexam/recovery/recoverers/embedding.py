@@ -17,6 +17,8 @@ class EmbeddingRecoverer(Recoverer):
     """Recovers rows in parts; its settings are `EmbedderSettings`."""
 
     is_fitted = True
+    extra = "encoders"
+    package = "torch"
 
     @property
     def vectors(self) -> TextVectors:

@@ -92,6 +92,8 @@ class LanguageModelSettings(GenerationSettings):
 class LanguageModelRecoverer(Recoverer):
     """Asks a local language model for the prompt of each row; its settings have a `model`."""
 
+    extra = "encoders"
+    package = "torch"
     settings_class: ClassVar[type[Settings]] = LanguageModelSettings
 
     @property

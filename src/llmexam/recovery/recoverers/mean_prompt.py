@@ -23,6 +23,8 @@ class MeanPrompt(Recoverer):
 
     settings_class = MeanPromptSettings
     is_fitted = True
+    extra = "encoders"
+    package = "torch"
     result: SearchResult | None = None
 
     @property

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-from importlib import import_module
-
-from llmexam.errors import SettingsError, nearest
-from llmexam.plugins import entry_points
+from llmexam.plugins import Registry
 from llmexam.recovery.recoverer import Recoverer
 
 ENTRY_POINT_GROUP = "llmexam.recoverers"
@@ -26,9 +23,17 @@ _BUILT_IN = {
 }
 
 
+_RECOVERERS = Registry(
+    "recoverer",
+    ENTRY_POINT_GROUP,
+    Recoverer,  # type: ignore[type-abstract]
+    _BUILT_IN,
+)
+
+
 def recoverer_names() -> tuple[str, ...]:
     """Return the names of all recoverers."""
-    return tuple(sorted(_targets()))
+    return _RECOVERERS.names()
 
 
 def recoverer_class(name: str) -> type[Recoverer]:
@@ -37,18 +42,4 @@ def recoverer_class(name: str) -> type[Recoverer]:
     Raises:
         SettingsError: There is no recoverer of this name, or it is not one.
     """
-    targets = _targets()
-    if name not in targets:
-        raise SettingsError(f"unknown recoverer '{name}'", hint=nearest(name, targets))
-    module, _, attribute = targets[name].partition(":")
-    found = getattr(import_module(module), attribute)
-    if not (isinstance(found, type) and issubclass(found, Recoverer)):
-        raise SettingsError(
-            f"expected a class derived from Recoverer for '{name}', got {targets[name]}"
-        )
-    return found
-
-
-def _targets() -> dict[str, str]:
-    outside = {point.name: point.value for point in entry_points(group=ENTRY_POINT_GROUP)}
-    return {**outside, **_BUILT_IN}
+    return _RECOVERERS.find(name)

@@ -88,6 +88,8 @@ class ServedLm(Recoverer):
         MissingDependencyError: The package openai is not installed.
     """
 
+    extra = "openai"
+    package = "openai"
     settings_class = ServedLmSettings
 
     def __init__(self, settings: Settings | None = None, **values: Any) -> None:

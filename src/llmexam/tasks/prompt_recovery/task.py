@@ -63,6 +63,10 @@ class PromptRecovery(TextTask[RecoveryPlan, RewriteExam]):
         PROVENANCE,
     )
 
+    def __init__(self) -> None:
+        # Training rows by what the plan says of them: every step of a run needs them.
+        self._training_rows: dict[str, RewriteExam] = {}
+
     def read(self, plan: RecoveryPlan) -> RewriteExam:
         """Return the rows of the plan's exam."""
         return _read(plan.exam)
@@ -73,7 +77,7 @@ class PromptRecovery(TextTask[RecoveryPlan, RewriteExam]):
         Raises:
             LlmExamError: What the run would fail on later.
         """
-        _training(plan, items)
+        self._training(plan, items)
         if items.is_labelled:
             embedders_of(plan.grading)
             likelihood_of(plan.grading)
@@ -83,7 +87,7 @@ class PromptRecovery(TextTask[RecoveryPlan, RewriteExam]):
         self, plan: RecoveryPlan, items: RewriteExam, stages: Executor
     ) -> tuple[Finding, ...]:
         """Return what is wrong or odd in the rows, and prompts and texts shared with training."""
-        train = None if plan.train is None else _read(plan.train)
+        train = self._train(plan)
         return stages.time("audit", lambda: audit_rewrites(items, against=train))
 
     def prepare(
@@ -91,8 +95,8 @@ class PromptRecovery(TextTask[RecoveryPlan, RewriteExam]):
     ) -> Prepared[RewriteExam]:
         """Return the rows as they are, and how recoverers are fitted, for the report."""
         sources = {"embedder": plan.evaluation.embedder}
-        if plan.train is not None:
-            train = _read(plan.train)
+        train = self._train(plan)
+        if train is not None:
             sources["training rows"] = f"{len(train):,} of {train.source}"
         if plan.folds is not None:
             n = int(folds_of(items, plan.folds).max()) + 1
@@ -103,7 +107,7 @@ class PromptRecovery(TextTask[RecoveryPlan, RewriteExam]):
         self, plan: RecoveryPlan, items: RewriteExam, stages: Executor, folder: Path
     ) -> list[TextResult]:
         """Return the prompts that each recoverer found, graded."""
-        training = _training(plan, items)
+        training = self._training(plan, items)
         found: list[TextResult] = []
         for planned in plan.recoverers:
             file = f"{self.folders[0]}/{planned.name}.json"
@@ -142,34 +146,40 @@ class PromptRecovery(TextTask[RecoveryPlan, RewriteExam]):
         """Write a CSV file with the columns id and rewrite_prompt."""
         write_submission(path, items.ids, final.texts)
 
+    def _train(self, plan: RecoveryPlan) -> RewriteExam | None:
+        """Return the training rows of the plan, read once."""
+        if plan.train is None:
+            return None
+        key = plan.train.model_dump_json()
+        if key not in self._training_rows:
+            self._training_rows[key] = _read(plan.train)
+        return self._training_rows[key]
 
-def _read(plan: RewritesPlan) -> RewriteExam:
-    return read_rewrites(plan.files, fields=plan.fields, format=plan.format)
+    def _training(self, plan: RecoveryPlan, items: RewriteExam) -> Training:
+        """Return what recoverers are fitted on.
 
-
-def _training(plan: RecoveryPlan, items: RewriteExam) -> Training:
-    """Return what recoverers are fitted on.
-
-    Raises:
-        ExamError: A file cannot be read, a prompt is not known, or folds cannot be made.
-    """
-    rows = None
-    if plan.train is not None:
-        rows = _read(plan.train)
-        if not rows.is_labelled:
+        Raises:
+            ExamError: A file cannot be read, a prompt is not known, or folds cannot be made.
+        """
+        rows = self._train(plan)
+        if rows is not None and not rows.is_labelled:
             raise ExamError(
                 "expected rows with known prompts",
                 file=rows.source,
                 field="rewrite_prompt",
                 hint="Give training files with a column rewrite_prompt",
             )
-    if plan.folds is None:
-        return Training(rows)
-    if not items.is_labelled:
-        raise ExamError(
-            "folds need an exam with known prompts",
-            file=items.source,
-            field="folds",
-            hint="Give `train` instead of `folds`",
-        )
-    return Training(rows, folds_of(items, plan.folds))
+        if plan.folds is None:
+            return Training(rows)
+        if not items.is_labelled:
+            raise ExamError(
+                "folds need an exam with known prompts",
+                file=items.source,
+                field="folds",
+                hint="Give `train` instead of `folds`",
+            )
+        return Training(rows, folds_of(items, plan.folds))
+
+
+def _read(plan: RewritesPlan) -> RewriteExam:
+    return read_rewrites(plan.files, fields=plan.fields, format=plan.format)

@@ -15,6 +15,7 @@ from llmexam.retrieval.search import attach_evidence, check_model_is_used
 from llmexam.solvers.cascade.certainty import most_asked
 from llmexam.solvers.protocol import Solver
 from llmexam.solvers.registry import create_solver
+from llmexam.tasks.lookup import require_default_task
 from llmexam.workflows.estimate.decoder import DecoderReads, predict_decoder
 from llmexam.workflows.estimate.prediction import (
     PROCESS,
@@ -72,6 +73,8 @@ def estimate_file(
     Raises:
         LlmExamError: The exam, the model or the settings cannot be used.
     """
+    if format is None:
+        require_default_task(exam, "estimate")
     limit_seconds = parse_duration(limit) if limit is not None else None
     made = create_solver(solver, settings)
     check_model_is_used(indexes, index_model, field="index_model")

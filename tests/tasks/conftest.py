@@ -27,7 +27,7 @@ def site(tmp_path_factory):
 def installed(site, monkeypatch):
     """Install the task; yields its name."""
     before = set(sys.modules)
-    monkeypatch.syspath_prepend(str(Path(__file__).parent))
+    monkeypatch.syspath_prepend(str(Path(__file__).parent / "toy"))
     monkeypatch.syspath_prepend(str(site))
     invalidate_caches()
     yield "one-word"

@@ -12,7 +12,7 @@ from llmexam.exam.question import Question
 from llmexam.exam.score_files import read_scores, write_scores
 from llmexam.exam.scores import ScoreMatrix
 from llmexam.exam.submission import read_submission
-from llmexam.workflows.ensemble import ensemble, load_members
+from llmexam.tasks.multiple_choice.ensembling import ensemble, load_members
 
 FITTED = EnsembleSettings(weights="fitted")
 

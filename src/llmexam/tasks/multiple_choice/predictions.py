@@ -1,0 +1,112 @@
+"""Grade and compare score files and submissions of multiple choice without a plan."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from llmexam.evaluation.compare import Prediction, compare_fully
+from llmexam.evaluation.evaluate import evaluate_rankings, evaluate_scores
+from llmexam.evaluation.grading import Resampling
+from llmexam.evaluation.predictions import load_prediction
+from llmexam.evaluation.results import Evaluation, FullComparison
+from llmexam.exam.exam import Exam
+from llmexam.exam.loading import load_exam
+from llmexam.exam.scores import ScoreMatrix
+from llmexam.exam.submission import validate_submission
+from llmexam.tasks.capabilities import ExamFile, Grader, Options
+from llmexam.tasks.multiple_choice.plan import EvaluationPlan
+
+
+class ChoiceGrader(Grader[Exam]):
+    """Grades score matrices, rankings by question id, score files and submissions."""
+
+    def load(self, exam: Exam | ExamFile) -> Exam:
+        """Return an exam unchanged, or read it.
+
+        Raises:
+            ExamError: The file cannot be read.
+            SettingsError: Columns are mapped.
+        """
+        if isinstance(exam, Exam):
+            return exam
+        return load_exam(exam.with_own_columns().path, exam.format)
+
+    def evaluate(
+        self,
+        items: Exam,
+        prediction: Prediction | str | Path,
+        *,
+        name: str,
+        seed: int,
+        level: float,
+        options: Options,
+    ) -> Evaluation:
+        """Return all metrics with intervals, baselines, slices and diagnostics.
+
+        Raises:
+            ExamError: The exam lacks answers.
+            ScoreError: The scores cannot be read or are not those of the exam's questions.
+            SubmissionError: The same of a submission.
+        """
+        predicted, plan = load_prediction(prediction, items), _grading(options)
+        if isinstance(predicted, ScoreMatrix):
+            return evaluate_scores(
+                items,
+                predicted,
+                name=name,
+                k=plan.k,
+                n_resamples=plan.n_resamples,
+                seed=seed,
+                level=level,
+            )
+        return evaluate_rankings(
+            items,
+            predicted,
+            name=name,
+            k=plan.k,
+            n_resamples=plan.n_resamples,
+            seed=seed,
+            level=level,
+        )
+
+    def compare(
+        self,
+        items: Exam,
+        a: Prediction | str | Path,
+        b: Prediction | str | Path,
+        *,
+        name_a: str,
+        name_b: str,
+        seed: int,
+        level: float,
+        options: Options,
+    ) -> FullComparison:
+        """Return the paired comparison of two predictions.
+
+        Raises:
+            ExamError: The exam lacks answers.
+            ScoreError: Scores cannot be read or are not those of the exam's questions.
+            SubmissionError: The same of a submission.
+        """
+        plan = _grading(options)
+        return compare_fully(
+            items,
+            load_prediction(a, items),
+            load_prediction(b, items),
+            name_a=name_a,
+            name_b=name_b,
+            k=plan.k,
+            resampling=Resampling(plan.n_resamples, seed, level),
+        )
+
+    def check(self, items: Exam, submission: str | Path, *, options: Options) -> int:
+        """Check that graders would accept a submission, and return how many predictions it has.
+
+        Raises:
+            SubmissionError: Something is wrong; names file, row and field.
+        """
+        return len(validate_submission(submission, items, k=_grading(options).k))
+
+
+def _grading(options: Options) -> EvaluationPlan:
+    return EvaluationPlan.parse(options, subject="the grading of multiple choice")
