@@ -49,8 +49,8 @@ class Agreement(Combiner):
     """
 
     mixture: Mixture | None = None
-    _TEMPERATURES = (0.01, 0.05, inf)
-    _TRUSTS = (0.0, 1.0, 2.0)
+    _TEMPERATURES: ClassVar[tuple[float, ...]] = (0.01, 0.05, inf)
+    _TRUSTS: ClassVar[tuple[float, ...]] = (0.0, 1.0, 2.0)
 
     def fit(self, answers: Answers, prompts: Sequence[str]) -> None:
         """Choose weights, temperature and trust from a grid."""

@@ -194,7 +194,7 @@ class _Choice:
         for fold in range(int(self.folds.max()) + 1):
             combiner, weights = self._combiner(names, np.flatnonzero(self.folds != fold))
             rows = np.flatnonzero(self.folds == fold)
-            answers = [[self.answers[name][row] for row in rows] for name in names]
+            answers = [[self.answers[name][row] for row in rows.tolist()] for name in names]
             for row, recovery in zip(rows, combiner.combine(answers), strict=True):
                 chosen[row] = recovery.text
             by_fold.append(weights)
@@ -211,7 +211,7 @@ class _Choice:
             total = sum(self.weights[name] for name in names)
             combiner.mixture = Mixture(tuple(self.weights[name] / total for name in names))
         else:
-            answers = [[self.answers[name][row] for row in rows] for name in names]
+            answers = [[self.answers[name][row] for row in rows.tolist()] for name in names]
             combiner.fit(answers, [self.prompts[row] for row in rows])
         assert combiner.mixture is not None
         return combiner, dict(zip(names, combiner.mixture.weights, strict=True))
