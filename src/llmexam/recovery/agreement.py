@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import combinations, pairwise
 from math import comb, inf
+from typing import ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
