@@ -110,7 +110,7 @@ def test_what_functions_return_is_exported() -> None:
         item = getattr(llmexam, name)
         if inspect.isfunction(item):
             returned |= _classes_in(typing.get_type_hints(item)["return"])
-    assert {llmexam.Evaluation, llmexam.Comparison, llmexam.ScoreMatrix} <= returned
+    assert {llmexam.Evaluation, llmexam.FullComparison, llmexam.ScoreMatrix} <= returned
     public = {getattr(llmexam, name) for name in llmexam.__all__}
     assert {one.__name__ for one in returned - public} == set()
 

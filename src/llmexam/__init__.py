@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from llmexam.ensemble.settings import EnsembleSettings
     from llmexam.errors import LlmExamError, SettingsError
     from llmexam.evaluation.metrics import Metric, RankMetric, map_at_k
-    from llmexam.evaluation.results import Comparison, Evaluation, MetricResult
+    from llmexam.evaluation.results import Comparison, Evaluation, FullComparison, MetricResult
     from llmexam.evidence.chunking import ChunkSettings
     from llmexam.evidence.corpus import CorpusSettings
     from llmexam.evidence.reranker import RerankerSettings
@@ -88,6 +88,7 @@ _HOMES = {
     "CausalLmSolver": "llmexam.solvers.causal_lm.solver",
     "ChunkSettings": "llmexam.evidence.chunking",
     "Comparison": "llmexam.evaluation.results",
+    "FullComparison": "llmexam.evaluation.results",
     "CorpusSettings": "llmexam.evidence.corpus",
     "CrossEncoderSolver": "llmexam.solvers.cross_encoder.solver",
     "DryRun": "llmexam.workflows.train.pipeline",
@@ -189,6 +190,7 @@ __all__ = [
     "Finding",
     "FirstSolver",
     "Forecast",
+    "FullComparison",
     "IndexSummary",
     "LexicalSolver",
     "LlmExamError",

@@ -6,7 +6,7 @@ import pytest
 
 from llmexam.recovery.embeddings import text_vectors
 
-TEXTS = ["The sea is calm.", "Rain.", "word " * 400]
+TEXTS = ["The sea is calm.", "Rain.", "word " * 300]
 # Embeds the texts; prints the number of forward passes, the vectors and which texts were cut.
 PROCESS = f"""
 import sys

@@ -8,17 +8,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from functools import lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal, TypeVar
+from typing import Literal, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
+from llmexam.lm.encoding.embedding import Embedder, load_embedder
 from llmexam.settings.base import Settings
 from llmexam.settings.kinds import CacheDir, ModelRef
-
-if TYPE_CHECKING:
-    from llmexam.lm.encoding.embedding import Embedder
 
 Floats = NDArray[np.float32]
 Number = TypeVar("Number", np.float32, np.float64)
@@ -107,8 +105,6 @@ def text_vectors(
 # Apart from `text_vectors`, so that calls with and without defaults share one embedder.
 @lru_cache(maxsize=4)
 def _shared(model: str, precision: EmbedderPrecision, cache_dir: Path | None) -> TextVectors:
-    from llmexam.lm.encoding.embedding import load_embedder
-
     return TextVectors(load_embedder(model, precision=precision, cache_dir=cache_dir))
 
 

@@ -136,7 +136,7 @@ def test_several_files_are_joined_and_repeats_left_out(tmp_path):
     assert len(exams.train) == 62
     messages = [one.message for one in exams.findings]
     assert "skipped 1 duplicate row" in messages
-    assert any("texts of an earlier row with another prompt" in one for one in messages)
+    assert any("the texts of an earlier row and another prompt" in one for one in messages)
 
 
 def test_rows_of_dev_are_refused_or_dropped(tmp_path):
@@ -161,8 +161,7 @@ def test_shared_prompts_are_told(tmp_path):
     dev = write_rows(tmp_path / "dev.csv", [("b", "Rain falls.", "Rain, o rain!", first.prompt)])
     exams = prepared(tmp_path, train="bundled", dev=dev)
     assert any(
-        one.message.startswith("dev: 1 row have a prompt equal or near-equal")
-        or one.message.startswith("dev: 1 row has a prompt equal or near-equal")
+        one.message.startswith("dev: 1 row with a prompt equal or near-equal")
         for one in exams.findings
     )
 

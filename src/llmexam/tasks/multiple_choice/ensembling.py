@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from rich.table import Table
+from rich.console import RenderableType
 
 from llmexam.ensemble.build import Ensemble, build_ensemble
 from llmexam.ensemble.gains import member_gains
@@ -52,7 +52,7 @@ class EnsembleOutcome:
     warning: str = ""
 
     @property
-    def table(self) -> Table:
+    def table(self) -> RenderableType:
         """The members with their weights and grades, for the terminal."""
         return ensemble_table(
             self.settings.method,

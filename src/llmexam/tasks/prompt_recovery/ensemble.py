@@ -11,7 +11,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
-from rich.table import Table
+from rich.console import RenderableType
 
 from llmexam.ensemble.combine import check_weights
 from llmexam.errors import SettingsError
@@ -81,7 +81,7 @@ class PromptEnsemble:
     warning: str = ""
 
     @property
-    def table(self) -> Table:
+    def table(self) -> RenderableType:
         """The members with their weights and grades, for the terminal."""
         return ensemble_table(
             "agreement",
