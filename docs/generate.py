@@ -396,7 +396,15 @@ _PUBLIC: Mapping[str, Sequence[str]] = {
         "validate_submission",
     ),
     "Ensembles": ("combine", "build_ensemble", "Ensemble", "EnsembleSettings"),
-    "Evaluation": ("evaluate", "compare", "map_at_k", "Evaluation", "MetricResult", "Comparison"),
+    "Evaluation": (
+        "evaluate",
+        "compare",
+        "map_at_k",
+        "Evaluation",
+        "MetricResult",
+        "Comparison",
+        "FullComparison",
+    ),
     "Runs and reports": ("run", "write_report", "RunContent"),
     "Prompt recovery": (
         "read_rewrites",
