@@ -13,6 +13,8 @@ Floats = NDArray[np.float32]
 
 OPENING = 200
 """Characters of the opening of a text, where its kind shows."""
+NO_WORDS = "none"
+"""What `new_words` returns if there are none."""
 _N_NEW_WORDS = 48
 _SHORTEST_WORD = 4
 _N_FORM = 5
@@ -61,7 +63,7 @@ def new_words(row: Rewrite) -> str:
         for word in dict.fromkeys(words_of(row.rewritten))
         if word not in known and len(word) >= _SHORTEST_WORD and not word.isdigit()
     ]
-    return " ".join(found[:_N_NEW_WORDS]) or "none"
+    return " ".join(found[:_N_NEW_WORDS]) or NO_WORDS
 
 
 def _form(text: str) -> NDArray[np.float64]:

@@ -3,13 +3,14 @@ import pytest
 
 from llmexam.recovery.embeddings import sharpen, text_vectors
 from llmexam.recovery.ranking import judges
+from llmexam.recovery.ranking.keywords import KeywordRule, with_keywords
 from llmexam.recovery.recoverers import bank_ranker
 from llmexam.recovery.recoverers.bank_ranker import BankRanker
 
 
 @pytest.fixture(scope="module")
 def fitted(sample):
-    recoverer = BankRanker(n_folds=3)
+    recoverer = BankRanker(n_folds=3, keywords=0)
     recoverer.fit(sample.subset(range(0, 60, 2)))
     return recoverer
 
@@ -24,7 +25,7 @@ def test_candidates_are_distinct_prompts_with_their_expected_scores(fitted, samp
 
 def test_weights_are_fitted_on_rows_that_the_search_did_not_see(fitted, sample):
     train = sample.subset(range(0, 60, 2))
-    held = list(fitted._held_out(train, lambda n_done, n_all: None))
+    held = list(fitted._held_out())
     assert sorted(i for one in held for i in one.items.ids) == sorted(train.ids)
     for one in held:
         own = set(one.items.prompts)
@@ -41,7 +42,7 @@ def test_weights_are_fitted_on_rows_that_the_search_did_not_see(fitted, sample):
 
 def test_pairs_for_a_cross_encoder_have_the_true_prompt_and_hard_negatives(fitted, sample):
     train = sample.subset(range(0, 60, 2))
-    pairs = fitted.training_pairs(train, n_negatives=3)
+    pairs = fitted.training_pairs(n_negatives=3)
     assert len(pairs["text"]) == len(pairs["prompt"]) == len(pairs["label"]) == 4 * len(train)
     prompt_of = {judges.pair_text(row): row.prompt for row in train}
     for i in range(0, len(pairs["text"]), 4):
@@ -79,7 +80,8 @@ def test_a_judge_that_knows_better_is_heard(sample, monkeypatch):
     oracle = Oracle(sample)
     monkeypatch.setattr(bank_ranker, "load_judges", lambda *models: [oracle])
     train, items = sample.subset(range(0, 60, 2)), sample.subset(range(1, 60, 2))
-    plain, judged = BankRanker(bank="bundled"), BankRanker(bank="bundled", n_judged=10)
+    plain = BankRanker(bank="bundled", keywords=0)
+    judged = BankRanker(bank="bundled", n_judged=10, keywords=0)
     judged.fit(train)
     with monkeypatch.context() as patch:
         patch.setattr(bank_ranker, "load_judges", lambda *models: [])
@@ -103,3 +105,19 @@ def test_models_are_part_of_the_hash(monkeypatch):
     plain = BankRanker()
     monkeypatch.setattr(judges, "resolve_model", lambda model: Folder())
     assert BankRanker(cross_encoder="x").weights_hash != plain.weights_hash
+
+
+def test_words_are_added_where_the_expected_score_is_low(fitted, sample):
+    train, items = sample.subset(range(0, 60, 2)), sample.subset(range(1, 30, 2))
+    chosen = BankRanker(n_folds=3)
+    chosen.fit(train)
+    assert fitted.keywords == KeywordRule()
+    assert chosen.keywords.n in {0, 4, 8, 16}
+    plain = fitted.recover(items)
+    scores = sorted(one.confidence for one in plain)
+    chosen.keywords = KeywordRule(4, limit=scores[5])
+    found = chosen.recover(items)
+    for one, before, row in zip(found, plain, items, strict=True):
+        low = before.confidence <= scores[5]
+        assert one.text == (with_keywords(before.text, row, 4) if low else before.text)
+        assert one.candidates == before.candidates

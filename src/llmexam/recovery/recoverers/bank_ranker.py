@@ -9,10 +9,10 @@ training rows, were neither fitted on nor in the bank.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import TypedDict
+from typing import Annotated, TypedDict
 
 import numpy as np
 from numpy.typing import NDArray
@@ -30,11 +30,13 @@ from llmexam.recovery.pair_kernel import PairKernel
 from llmexam.recovery.ranking.bank_search import PromptBank
 from llmexam.recovery.ranking.candidates import CandidateSearch
 from llmexam.recovery.ranking.judges import Judge, judges_hash, load_judges, pair_text
+from llmexam.recovery.ranking.keywords import KeywordRule, choose_rule
 from llmexam.recovery.ranking.rows import RowViews, StemWeights
 from llmexam.recovery.ranking.weights import CandidateWeights, judged_features
 from llmexam.recovery.recoverer import Candidate, Progress, Recovery, no_progress
 from llmexam.recovery.recoverers.embedding import EmbeddingRecoverer
-from llmexam.recovery.rewrites import RewriteExam
+from llmexam.recovery.rewrites import Rewrite, RewriteExam
+from llmexam.settings.base import OneOrMany
 from llmexam.settings.kinds import ModelRef
 from llmexam.storage.hashing import hash_json
 
@@ -42,6 +44,8 @@ Floats = NDArray[np.float32]
 Ints = NDArray[np.int64]
 _N_SHOWN = 8
 _SEED = 0
+# Held-out rows that the number of added words is chosen on; each is embedded for every choice.
+_N_TRIED = 500
 
 
 class PairColumns(TypedDict):
@@ -69,6 +73,13 @@ class BankRankerSettings(EstimateSettings):
         1500,
         ge=1,
         description="largest number of training rows whose candidates the weights are fitted on",
+    )
+    keywords: OneOrMany[Annotated[int, Field(ge=0, le=48)]] = Field(
+        (4, 8, 16),
+        min_length=1,
+        description="numbers of words of the rewritten text that may be added to prompts with a "
+        "low expected score; number and limit are chosen on inner folds. 0 answers with prompts "
+        "as they are",
     )
     cross_encoder: ModelRef | None = Field(
         None,
@@ -99,7 +110,11 @@ class _HeldOut:
 
 
 class BankRanker(EmbeddingRecoverer):
-    """Answers with the prompt of training rows or of a bank that has the best expected score."""
+    """Answers with the prompt of training rows or of a bank that has the best expected score.
+
+    Attributes:
+        keywords: How many words of the rewritten text are added, and where; set by `fit`.
+    """
 
     settings_class = BankRankerSettings
 
@@ -116,7 +131,11 @@ class BankRanker(EmbeddingRecoverer):
             ExamError: There are too few rows, or a prompt is not known.
         """
         vectors = self.vectors
-        rows = training_rows(train, self.settings)
+        rows = self._rows = training_rows(train, self.settings)
+        # Of all rows, as the bank has all their prompts.
+        self._group_of = dict(
+            zip(train.prompts, prompt_groups(train.prompts).tolist(), strict=True)
+        )
         self._kernel = PairKernel(rows, vectors, words=self.settings.words)
         self._views = RowViews.of(rows, self._kernel.train, vectors)
         self._targets = vectors.encode(rows.prompts)
@@ -125,20 +144,20 @@ class BankRanker(EmbeddingRecoverer):
         everything = np.arange(len(rows))
         self._search = self._search_of(everything, self._bank)
         self._first, self._second = CandidateWeights(), CandidateWeights()
-        self._fit_weights(rows, progress)
+        self.keywords = KeywordRule()
+        self._fit_weights(progress)
 
-    def training_pairs(self, train: RewriteExam, *, n_negatives: int = 7) -> PairColumns:
+    def training_pairs(self, n_negatives: int = 7) -> PairColumns:
         """Return pairs to train a cross-encoder on that tells which prompt explains a pair.
 
         The positive pair of a row has its true prompt. The hard negatives have the best
         candidates of a search that saw neither the row nor its prompt.
 
         Args:
-            train: The rows that this recoverer was fitted on.
-            n_negatives: Number of candidates for each row.
+            n_negatives: Number of candidates for each of the rows that the weights were fitted on.
         """
         columns: PairColumns = {"text": [], "prompt": [], "label": []}
-        for held in self._held_out(training_rows(train, self.settings), no_progress):
+        for held in self._held_out():
             values = self._first.predict(held.features)
             best = np.argsort(-values, axis=1, kind="stable")[:, :n_negatives]
             for i, row in enumerate(held.items):
@@ -155,11 +174,12 @@ class BankRanker(EmbeddingRecoverer):
         """Return a known prompt or one of the bank for each row."""
         views = RowViews.of(part, self._kernel.between(part), self.vectors)
         found = self._search.find(views)
-        places, values = found.places, self._first.predict(found.features)
-        if self._judges:
-            places, features = self._judge(part, self._bank, places, found.features)
-            values = self._second.predict(features)
-        return [self._recovery(*one) for one in zip(places, values, strict=True)]
+        places, values = self._ranked(part, self._bank, found.places, found.features)
+        recovered = [self._recovery(*one) for one in zip(places, values, strict=True)]
+        return [
+            replace(one, text=self.keywords.apply(one.text, row, one.confidence))
+            for one, row in zip(recovered, part, strict=True)
+        ]
 
     @cached_property
     def _judges(self) -> list[Judge]:
@@ -175,9 +195,9 @@ class BankRanker(EmbeddingRecoverer):
         weights = StemWeights(views)
         return CandidateSearch(bank, estimates, targets, weights, self.settings, self.settings.k)
 
-    def _fit_weights(self, rows: RewriteExam, progress: Progress) -> None:
+    def _fit_weights(self, progress: Progress) -> None:
         """Fit the weights on candidates of drawn rows, retrieved without the rows of their fold."""
-        held = list(self._held_out(rows, progress))
+        held = list(self._held_out(progress))
         if not held:
             return
         # A small bank has fewer candidates without the prompts of a fold.
@@ -195,18 +215,55 @@ class BankRanker(EmbeddingRecoverer):
             ]
             features = [found[:, :n] for _, found in judged]
             self._second.fit(np.concatenate(features), np.concatenate(scores))
+        self._choose_keywords(held)
 
-    def _held_out(self, rows: RewriteExam, progress: Progress) -> Iterator[_HeldOut]:
+    def _choose_keywords(self, held: Sequence[_HeldOut]) -> None:
+        """Choose which prompts get words, by those that are recovered for held-out rows."""
+        rows: list[Rewrite] = []
+        prompts: list[str] = []
+        expected: list[float] = []
+        for one in held:
+            places, values = self._ranked(one.items, one.bank, one.places, one.features)
+            best = places[np.arange(len(places)), values.argmax(axis=1)]
+            rows += one.items.rows
+            prompts += [one.bank.prompts[place] for place in best]
+            expected += values.max(axis=1).tolist()
+        # Some of each fold.
+        some = slice(None, None, max(1, len(rows) // _N_TRIED))
+        self.keywords = choose_rule(
+            replace(held[0].items, rows=tuple(rows[some])),
+            prompts[some],
+            np.array(expected[some], dtype=np.float32),
+            [n for n in self.settings.keywords if n],
+            self.vectors,
+        )
+
+    def _ranked(
+        self, items: RewriteExam, bank: PromptBank, places: Ints, features: Floats
+    ) -> tuple[Ints, Floats]:
+        """Return candidates of rows and their expected scores, each of shape `[n_rows, n]`."""
+        if not self._judges:
+            return places, self._first.predict(features)
+        places, features = self._judge(items, bank, places, features)
+        return places, self._second.predict(features)
+
+    def _held_out(self, progress: Progress = no_progress) -> Iterator[_HeldOut]:
         """Yield the candidates of drawn training rows, fold by fold."""
-        groups = prompt_groups(rows.prompts)
+        rows = self._rows
+        groups = np.array([self._group_of[prompt] for prompt in rows.prompts])
         n_folds = min(self.settings.n_folds, len(set(groups.tolist())))
-        folds = grouped_folds(groups, n_folds, seed=_SEED) if n_folds > 1 else np.zeros(len(rows))
+        if n_folds < 2:
+            return
+        folds = grouped_folds(groups, n_folds, seed=_SEED)
         drawn = np.random.default_rng(_SEED).permutation(len(rows))[: self.settings.n_fitted]
-        for fold in range(n_folds if n_folds > 1 else 0):
-            inside = np.flatnonzero(folds == fold)
-            held, train = np.intersect1d(inside, drawn), np.flatnonzero(folds != fold)
+        for fold in range(n_folds):
+            held = np.intersect1d(np.flatnonzero(folds == fold), drawn)
+            train = np.flatnonzero(folds != fold)
             if len(held):
-                bank = self._bank.without(frozenset(rows.prompts[i] for i in inside))
+                known = set(groups[train].tolist())
+                bank = self._bank.without(
+                    frozenset(p for p, group in self._group_of.items() if group not in known)
+                )
                 found = self._search_of(train, bank).find(self._views.take(held, train))
                 targets = self._targets[held]
                 scores = _scores(bank, found.places, targets)
@@ -219,7 +276,10 @@ class BankRanker(EmbeddingRecoverer):
     ) -> tuple[Ints, Floats]:
         """Return the best candidates by the first weights, and their features with the judges'."""
         values = self._first.predict(features)
-        best = np.argsort(-values, axis=1, kind="stable")[:, : self.settings.n_judged]
+        # A likely prompt is often near the expected vector too; it is judged once.
+        again = np.array([[place in own[:i] for i, place in enumerate(own)] for own in places])
+        order = np.where(again, -np.inf, values)
+        best = np.argsort(-order, axis=1, kind="stable")[:, : self.settings.n_judged]
         places = np.take_along_axis(places, best, axis=1)
         parts = [np.take_along_axis(features, best[:, :, None], axis=1)]
         parts.append(np.take_along_axis(values, best, axis=1)[:, :, None])
@@ -229,11 +289,10 @@ class BankRanker(EmbeddingRecoverer):
         return places, np.concatenate(parts, axis=2)
 
     def _recovery(self, places: Ints, values: Floats) -> Recovery:
-        order = np.argsort(-values, kind="stable")
-        # A likely prompt is often near the expected vector, so it may be there twice.
-        best = list({int(places[i]): float(values[i]) for i in order[::-1]}.items())[::-1]
-        best.sort(key=lambda one: -one[1])
-        candidates = [Candidate(self._bank.prompts[place], value) for place, value in best]
+        best: dict[int, float] = {}
+        for i in np.argsort(-values, kind="stable"):
+            best.setdefault(int(places[i]), float(values[i]))
+        candidates = [Candidate(self._bank.prompts[place], value) for place, value in best.items()]
         text, value = candidates[0].text, candidates[0].score
         return Recovery(text, tuple(candidates[:_N_SHOWN]), confidence=value)
 
