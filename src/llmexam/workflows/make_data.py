@@ -65,7 +65,7 @@ def make_data(
     made = make_rows(drawn, maker, preambles=parsed.preambles, progress=progress)
     if out is not None:
         write_text(out, rows_text(made.rows, Path(out).suffix))
-        write_json(yields_path(out), {"model": model, **made.yields.as_dict()})
+        write_json(yields_path(out), {"model": maker.name, **made.yields.as_dict()})
     return made
 
 

@@ -90,7 +90,8 @@ def test_data_by_a_local_model(lm_folder, files, tmp_path):
     assert made.yields.asked == 5
     assert made.yields.prompt_tokens == forecast.prompt_tokens
     assert all(row.metadata["source"] == "tiny-llama" for row in made.rows)
-    assert json.loads(yields_path(tmp_path / "made.csv").read_text())["asked"] == 5
+    written = json.loads(yields_path(tmp_path / "made.csv").read_text())
+    assert (written["model"], written["asked"]) == ("tiny-llama", 5)
 
 
 def test_what_a_local_model_cannot_do_is_told(make, files, lm_folder, tmp_path):
