@@ -1,9 +1,9 @@
 """A suffix that says nothing raises the score under one embedder, and not under another.
 
-Word pieces of the first embedder's vocabulary are appended to a constant prompt by a beam search
-that maximises the mean sharpened cosine to the prompts of half of the rows. Of the last beam, the
-suffix that is best for the predictions on these rows is taken. Both embedders then score the
-predictions with and without it on the other half, whose prompts are in other groups. Run:
+Word pieces of the first embedder's vocabulary that are no words of the rows are screened: those
+are kept that raise a constant prompt's mean sharpened cosine most. A greedy search then appends
+them to the predictions on a sample of half of the rows. Both embedders score the predictions with
+and without the suffix on the other half, whose prompts are in other groups. Run:
 
     python benchmarks/demo_gamed_metric.py triplets.csv --predictions mistral_guess \
         --first bundled --second FOLDER_OF_ANOTHER_EMBEDDER
@@ -16,6 +16,7 @@ import argparse
 import numpy as np
 
 from llmexam.evaluation.grading import Resampling
+from llmexam.exam.normalise import words_of
 from llmexam.recovery.embeddings import TextVectors, sharpen, text_vectors
 from llmexam.recovery.groups import grouped_folds, prompt_groups
 from llmexam.recovery.metrics.lift import COMMON
@@ -34,8 +35,9 @@ def main() -> None:
     parser.add_argument("--predictions", help="column of predictions; by default only a constant")
     parser.add_argument("--first", default="bundled", help="embedder that is gamed")
     parser.add_argument("--second", required=True, help="embedder that is not")
-    parser.add_argument("--pieces", type=int, default=1500, help="word pieces that are tried")
-    parser.add_argument("--words", type=int, default=4, help="largest number of appended pieces")
+    parser.add_argument("--pieces", type=int, default=40, help="word pieces that are kept")
+    parser.add_argument("--words", type=int, default=3, help="largest number of appended pieces")
+    parser.add_argument("--sample", type=int, default=40, help="rows that the search scores")
     parser.add_argument("--seed", type=int, default=0)
     given = parser.parse_args()
 
@@ -46,10 +48,12 @@ def main() -> None:
     held_out = exam.subset(np.flatnonzero(~is_searched).tolist())
     first, second = text_vectors(given.first), text_vectors(given.second)
 
-    pieces = odd_pieces(first, searched, given.pieces, given.seed)
-    beam = search(first, searched.prompts, pieces, given.words)
+    pieces = odd_pieces(first, exam)
     print(f"{len(pieces)} word pieces, {len(searched)} rows searched, {len(held_out)} held out")
-    suffix = max(beam, key=lambda one: _mean(first, searched, given.predictions, one))
+    kept = screen(first, searched.prompts, pieces, given.pieces)
+    drawn = np.random.default_rng(given.seed).permutation(len(searched))[: given.sample]
+    sample = searched.subset(sorted(drawn.tolist()))
+    suffix = search(first, sample, predictions(sample, given.predictions), kept, given.words)
     shown = clean_prompt(f"{CONSTANT} {suffix}").text
     print(f"suffix: {suffix!r}; cleaning leaves {shown!r}")
 
@@ -67,34 +71,40 @@ def main() -> None:
             )
 
 
-def odd_pieces(vectors: TextVectors, exam: RewriteExam, n: int, seed: int) -> list[str]:
-    """Return some continuations of words in the vocabulary that are no word of the rows."""
-    text = " ".join([*exam.originals, *exam.rewrittens, *exam.prompts]).lower()
-    known = set(text.split())
-    vocabulary = vectors.embedder._tokenizer.get_vocab()
-    found = sorted(
+def odd_pieces(vectors: TextVectors, exam: RewriteExam) -> list[str]:
+    """Return the continuations of words in the vocabulary that are no word of the rows."""
+    text = " ".join([*exam.originals, *exam.rewrittens, *exam.prompts])
+    known = set(words_of(text))
+    found = {
         piece.removeprefix("##")
-        for piece in vocabulary
+        for piece in vectors.embedder._tokenizer.get_vocab()
         if piece.startswith("##") and piece[2:].isascii() and piece[2:].isalpha()
-    )
-    odd = [piece for piece in found if len(piece) > 2 and piece not in known]
-    chosen = np.random.default_rng(seed).permutation(len(odd))[:n]
-    return [odd[i] for i in sorted(chosen.tolist())]
+    }
+    return sorted(piece for piece in found if len(piece) > 2 and piece not in known)
 
 
-def search(vectors: TextVectors, prompts: list[str], pieces: list[str], n_words: int) -> list[str]:
-    """Return the suffixes of a beam of 5, after each step, that raise the constant's mean most."""
-    truth = vectors.encode(prompts)
-    beam, kept = [""], list[str]()
+def screen(vectors: TextVectors, prompts: list[str], pieces: list[str], n: int) -> list[str]:
+    """Return the n pieces that raise the mean score of the constant most."""
+    encoded = vectors.embedder.encode([f"{CONSTANT} {piece}" for piece in pieces])
+    means = sharpen(encoded @ vectors.encode(prompts).T).mean(axis=1)
+    return [pieces[i] for i in np.argsort(-means, kind="stable")[:n]]
+
+
+def search(
+    vectors: TextVectors, exam: RewriteExam, texts: list[str], pieces: list[str], n_words: int
+) -> str:
+    """Return the suffix that a greedy search found, piece by piece."""
+    suffix = ""
+    print(f"{scores(vectors, exam.prompts, texts).mean():.4f}  without a suffix", flush=True)
     for _ in range(n_words):
-        suffixes = [f"{suffix} {piece}".strip() for suffix in beam for piece in pieces]
-        encoded = vectors.embedder.encode([f"{CONSTANT} {suffix}" for suffix in suffixes])
-        means = sharpen(encoded @ truth.T).mean(axis=1)
-        order = np.argsort(-means, kind="stable")[:5]
-        beam = [suffixes[i] for i in order]
-        kept += beam
-        print(f"{means[order[0]]:.4f}  {beam[0]}", flush=True)
-    return kept
+        options = [f"{suffix} {piece}".strip() for piece in pieces]
+        means = [
+            scores(vectors, exam.prompts, [f"{text} {option}" for text in texts]).mean()
+            for option in options
+        ]
+        suffix = options[int(np.argmax(means))]
+        print(f"{max(means):.4f}  {suffix}", flush=True)
+    return suffix
 
 
 def predictions(exam: RewriteExam, column: str | None) -> list[str]:
@@ -106,13 +116,6 @@ def scores(vectors: TextVectors, prompts: list[str], texts: list[str]) -> np.nda
     """Return the sharpened cosine of each row."""
     cosines = np.einsum("ij,ij->i", vectors.encode(texts), vectors.encode(prompts), dtype=float)
     return sharpen(cosines)
-
-
-def _mean(vectors: TextVectors, exam: RewriteExam, column: str | None, suffix: str) -> float:
-    # A sample: each suffix needs a forward pass for every row.
-    part = exam.subset(range(0, len(exam), max(1, len(exam) // 60)))
-    texts = [f"{text} {suffix}" for text in predictions(part, column)]
-    return float(scores(vectors, part.prompts, texts).mean())
 
 
 if __name__ == "__main__":
