@@ -40,6 +40,9 @@ if TYPE_CHECKING:
     from llmexam.recovery.making.rows import MadeData
     from llmexam.recovery.recoverer import Recoverer, Recovery
     from llmexam.recovery.rewrites import Rewrite, RewriteExam
+    from llmexam.recovery.submission import validate_submission as validate_prompts
+    from llmexam.recovery.submission import write_submission as write_prompts
+    from llmexam.recovery.writers import write_rewrites
     from llmexam.report.content import RunContent
     from llmexam.report.html import write_report
     from llmexam.retrieval.build import IndexSummary, build_index
@@ -63,8 +66,16 @@ if TYPE_CHECKING:
     from llmexam.solvers.ranker.solver import RankerSolver
     from llmexam.solvers.registry import create_solver
     from llmexam.solvers.served.solver import ServedSolver
+    from llmexam.tasks.capabilities import AuditReport
+    from llmexam.tasks.prompt_recovery.ensemble import (
+        AgreementSettings,
+        PromptEnsemble,
+        combine_prompts,
+    )
     from llmexam.tasks.task import Task
+    from llmexam.workflows.audit import audit
     from llmexam.workflows.compare import compare
+    from llmexam.workflows.compare_runs import compare_runs
     from llmexam.workflows.evaluate import evaluate
     from llmexam.workflows.make_data import forecast_data, make_data
     from llmexam.workflows.recover import (
@@ -81,6 +92,8 @@ if TYPE_CHECKING:
 
 # `module`, or `module:name` where the name there is another one.
 _HOMES = {
+    "AgreementSettings": "llmexam.tasks.prompt_recovery.ensemble",
+    "AuditReport": "llmexam.tasks.capabilities",
     "AuditResult": "llmexam.exam.audit.finding",
     "BaseSolver": "llmexam.solvers.protocol",
     "BiEncoderSolver": "llmexam.solvers.bi_encoder.solver",
@@ -100,6 +113,7 @@ _HOMES = {
     "Finding": "llmexam.exam.audit.finding",
     "FirstSolver": "llmexam.solvers.baselines.solver",
     "Forecast": "llmexam.recovery.making.maker",
+    "FullComparison": "llmexam.evaluation.results",
     "IndexSummary": "llmexam.retrieval.build",
     "LexicalSolver": "llmexam.solvers.lexical.solver",
     "LlmExamError": "llmexam.errors",
@@ -112,6 +126,7 @@ _HOMES = {
     "MultipleChoiceSolver": "llmexam.solvers.multiple_choice.solver",
     "OptionReason": "llmexam.solvers.protocol",
     "Passage": "llmexam.exam.question",
+    "PromptEnsemble": "llmexam.tasks.prompt_recovery.ensemble",
     "Question": "llmexam.exam.question",
     "RandomSolver": "llmexam.solvers.baselines.solver",
     "RankMetric": "llmexam.evaluation.metrics",
@@ -131,11 +146,14 @@ _HOMES = {
     "Support": "llmexam.solvers.protocol",
     "Task": "llmexam.tasks.task",
     "TrainingOutcome": "llmexam.workflows.train.pipeline",
+    "audit": "llmexam.workflows.audit",
     "audit_exam": "llmexam.exam.audit.audit",
     "build_ensemble": "llmexam.ensemble.build",
     "build_index": "llmexam.retrieval.build",
     "combine": "llmexam.ensemble.combine",
+    "combine_prompts": "llmexam.tasks.prompt_recovery.ensemble",
     "compare": "llmexam.workflows.compare",
+    "compare_runs": "llmexam.workflows.compare_runs",
     "create_solver": "llmexam.solvers.registry",
     "dry_run": "llmexam.workflows.train.pipeline",
     "evaluate": "llmexam.workflows.evaluate",
@@ -156,9 +174,12 @@ _HOMES = {
     "split_exam": "llmexam.exam.splits",
     "to_long": "llmexam.exam.writers",
     "train": "llmexam.workflows.train.pipeline:train_recipe",
+    "validate_prompts": "llmexam.recovery.submission:validate_submission",
     "validate_submission": "llmexam.exam.submission",
     "write_exam": "llmexam.exam.writers",
+    "write_prompts": "llmexam.recovery.submission:write_submission",
     "write_report": "llmexam.report.html",
+    "write_rewrites": "llmexam.recovery.writers",
     "write_scores": "llmexam.exam.score_files",
     "write_submission": "llmexam.exam.submission",
 }
@@ -172,6 +193,8 @@ _RENAMED = {
 }
 
 __all__ = [
+    "AgreementSettings",
+    "AuditReport",
     "AuditResult",
     "BaseSolver",
     "BiEncoderSolver",
@@ -203,6 +226,7 @@ __all__ = [
     "MultipleChoiceSolver",
     "OptionReason",
     "Passage",
+    "PromptEnsemble",
     "Question",
     "RandomSolver",
     "RankMetric",
@@ -223,11 +247,14 @@ __all__ = [
     "Task",
     "TrainingOutcome",
     "__version__",
+    "audit",
     "audit_exam",
     "build_ensemble",
     "build_index",
     "combine",
+    "combine_prompts",
     "compare",
+    "compare_runs",
     "create_solver",
     "dry_run",
     "evaluate",
@@ -248,9 +275,12 @@ __all__ = [
     "split_exam",
     "to_long",
     "train",
+    "validate_prompts",
     "validate_submission",
     "write_exam",
+    "write_prompts",
     "write_report",
+    "write_rewrites",
     "write_scores",
     "write_submission",
 ]

@@ -33,7 +33,9 @@ def test_both_scores_the_difference_and_the_test_are_shown(files):
     for text in ("good[b]", "1.0000", "difference", "0.5000", "p value 0.007812"):
         assert text in result.stdout
     assert "all sign flips" in result.stdout
-    assert "Of 8 questions, good[b] is better on 8 and bad on 0; 0 are ties" in result.stdout
+    assert (
+        "Of 8 questions, good[b] is better on 8 and bad on 0; they are equal on 0" in result.stdout
+    )
     assert "accuracy@3" in result.stdout
     assert "Minimum detectable difference" in result.stdout
 
@@ -80,7 +82,7 @@ def test_prompts_are_compared_by_every_metric_and_by_groups_of_prompts(prompts):
     # Two groups of prompts, of which one is a tie: flipping signs changes one sum only.
     assert (found.p_value, found.p_value_exact) == (1.0, True)
     shown = run(*prompts, *QUICK).stdout
-    assert "Of 3 rows, good is better on 2 and bad on 0; 1 are ties" in shown
+    assert "Of 3 rows, good is better on 2 and bad on 0; they are equal on 1" in shown
     assert "exact match" in shown
 
 

@@ -97,7 +97,8 @@ def evaluate(
         n_predictions = check_submission(
             exam, prediction, task=task, format=format, fields=fields, k=k
         )
-        typer.echo(f"{prediction}: {n_predictions} predictions, valid submission")
+        unit = "prediction" if n_predictions == 1 else "predictions"
+        typer.echo(f"{prediction}: {n_predictions} {unit}, valid submission")
         return
     result = evaluate_prediction(
         exam,

@@ -108,7 +108,7 @@ def evaluate(
     rows = load_rewrites(exam, parse_fields(field or []))
     if check:
         n = len(validate_submission(submission, rows))
-        typer.echo(f"{submission}: {n} prompts, valid submission")
+        typer.echo(f"{submission}: {n} prompt{'s' if n != 1 else ''}, valid submission")
         return
     grading = RecoveryGradingPlan(
         embedder=embedder, second_embedder=second_embedder, n_resamples=resamples

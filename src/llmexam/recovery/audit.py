@@ -50,6 +50,9 @@ _CHECKS = {
     "quoted": _Check(
         "quoted answers", "warning", "with a prompt that quotes eight or more words of the rewrite"
     ),
+    "quoted original": _Check(
+        "quoted originals", "note", "with a prompt that quotes eight or more words of the original"
+    ),
     "gibberish": _Check("sticky tokens", "warning", "with tokens in the prompt that say nothing"),
     "repeated": _Check("repeated rows", "warning", "with both texts of an earlier row"),
     "same text, other prompt": _Check(
@@ -85,6 +88,8 @@ def audit_rewrites(
             continue
         if _quotes(row.prompt, row.rewritten):
             rows["quoted"].append(number)
+        if _quotes(row.prompt, row.original):
+            rows["quoted original"].append(number)
         if clean_prompt(row.prompt, context=f"{row.original} {row.rewritten}").removed:
             rows["gibberish"].append(number)
     found = [
@@ -164,9 +169,9 @@ def _script_of_letter(letter: str) -> str:
     return next(known, "another script")
 
 
-def _quotes(prompt: str, rewritten: str) -> bool:
+def _quotes(prompt: str, quoted: str) -> bool:
     words = words_of(prompt)
-    text = f" {' '.join(words_of(rewritten))} "
+    text = f" {' '.join(words_of(quoted))} "
     spans = range(len(words) - _QUOTE_WORDS + 1)
     return any(f" {' '.join(words[i : i + _QUOTE_WORDS])} " in text for i in spans)
 

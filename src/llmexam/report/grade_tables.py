@@ -68,7 +68,7 @@ def comparison_summary(result: FullComparison) -> list[RenderableType]:
         Text(f"p value {result.p_value:.4g} (paired permutation test, {how})"),
         plain_text(
             f"Of {result.n_items} {result.noun}s, {result.name_a} is better on {result.n_better} "
-            f"and {result.name_b} on {result.n_worse}; {result.n_ties} are ties"
+            f"and {result.name_b} on {result.n_worse}; they are equal on {result.n_ties}"
         ),
         Text(
             "Minimum detectable difference with these pairs: "

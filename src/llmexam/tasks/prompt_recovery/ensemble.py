@@ -192,9 +192,9 @@ class _Choice:
         """Return the prompt of each row, chosen among some members, and their weights by fold."""
         chosen, by_fold = [""] * len(self.folds), []
         for fold in range(int(self.folds.max()) + 1):
-            combiner, weights = self._combiner(names, np.flatnonzero(self.folds != fold))
-            rows = np.flatnonzero(self.folds == fold)
-            answers = [[self.answers[name][row] for row in rows.tolist()] for name in names]
+            combiner, weights = self._combiner(names, np.flatnonzero(self.folds != fold).tolist())
+            rows = np.flatnonzero(self.folds == fold).tolist()
+            answers = [[self.answers[name][row] for row in rows] for name in names]
             for row, recovery in zip(rows, combiner.combine(answers), strict=True):
                 chosen[row] = recovery.text
             by_fold.append(weights)
@@ -202,9 +202,11 @@ class _Choice:
 
     def weights_of_all(self) -> dict[str, float]:
         """Return the weights fitted on all rows."""
-        return self._combiner(list(self.answers), np.arange(len(self.folds)))[1]
+        return self._combiner(list(self.answers), range(len(self.folds)))[1]
 
-    def _combiner(self, names: Sequence[str], rows: Ints) -> tuple[Agreement, dict[str, float]]:
+    def _combiner(
+        self, names: Sequence[str], rows: Sequence[int]
+    ) -> tuple[Agreement, dict[str, float]]:
         """Return what combines members, fitted on some rows or with the given weights."""
         combiner = _TextAgreement(self.vectors)
         if self.prompts is None:
