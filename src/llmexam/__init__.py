@@ -113,7 +113,6 @@ _HOMES = {
     "Finding": "llmexam.exam.audit.finding",
     "FirstSolver": "llmexam.solvers.baselines.solver",
     "Forecast": "llmexam.recovery.making.maker",
-    "FullComparison": "llmexam.evaluation.results",
     "IndexSummary": "llmexam.retrieval.build",
     "LexicalSolver": "llmexam.solvers.lexical.solver",
     "LlmExamError": "llmexam.errors",

@@ -213,7 +213,7 @@ class _Choice:
             total = sum(self.weights[name] for name in names)
             combiner.mixture = Mixture(tuple(self.weights[name] / total for name in names))
         else:
-            answers = [[self.answers[name][row] for row in rows.tolist()] for name in names]
+            answers = [[self.answers[name][row] for row in rows] for name in names]
             combiner.fit(answers, [self.prompts[row] for row in rows])
         assert combiner.mixture is not None
         return combiner, dict(zip(names, combiner.mixture.weights, strict=True))
