@@ -23,6 +23,7 @@ def test_all_callers_share_one_embedder_in_memory(tmp_path):
     assert text_vectors("bundled", cache_dir=tmp_path) is not text_vectors("bundled")
 
 
+@pytest.mark.slow
 def test_a_second_process_embeds_nothing(tmp_path):
     vectors = text_vectors("bundled", cache_dir=tmp_path)
     found = vectors.encode(TEXTS)

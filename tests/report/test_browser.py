@@ -133,12 +133,14 @@ def test_red_lines_and_the_metric_are_explained(visit, content):
     assert "the mean of 1 / rank of the right option" in page.locator(".score").inner_text()
 
 
+@pytest.mark.slow
 def test_a_long_table_of_questions_scrolls_inside_itself(visit, make_long):
     page = visit(make_long(510), 390)
     assert page.locator("table.rest tr").count() == 311
     assert overflow(page) <= 0
 
 
+@pytest.mark.slow
 def test_filters_show_the_questions_they_name(visit, content):
     page = visit(content)
     assert len(visible_rows(page)) == 6
@@ -152,6 +154,7 @@ def test_filters_show_the_questions_they_name(visit, content):
     assert len(visible_rows(page)) == 1
 
 
+@pytest.mark.slow
 def test_search_looks_into_closed_questions(visit, content):
     page = visit(content)
     page.get_by_role("searchbox").fill("BLUE")
@@ -163,6 +166,7 @@ def test_search_looks_into_closed_questions(visit, content):
     assert len(visible_rows(page)) == 6
 
 
+@pytest.mark.slow
 def test_a_link_to_a_question_opens_it(visit, content):
     page = visit(content)
     page.get_by_role("button", name="Right").click()

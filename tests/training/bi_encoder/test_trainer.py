@@ -61,13 +61,8 @@ def test_the_trainer_keeps_the_contract(tiny_base, tmp_path, make_exam):
     )
 
 
-@pytest.mark.parametrize(
-    ("loss", "n_epochs"),
-    [
-        pytest.param(loss, n, marks=[] if loss == "multiple-negatives" else pytest.mark.slow)
-        for loss, n in N_EPOCHS.items()
-    ],
-)
+@pytest.mark.slow
+@pytest.mark.parametrize(("loss", "n_epochs"), N_EPOCHS.items())
 def test_a_skill_is_learnt_and_served(tiny_base, tmp_path, make_exam, loss, n_epochs):
     exam, dev = make_exam(36), make_exam(24, seed=1)
     size = 12 if loss == "multiple-negatives" else 48

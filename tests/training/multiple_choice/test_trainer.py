@@ -98,6 +98,7 @@ def test_accumulation_changes_nothing(tmp_path, make_exam, settings_for, objecti
     )
 
 
+@pytest.mark.slow
 def test_a_skill_is_learned(trained, make_exam):
     curve = [p.values["dev_map_at_3"] for p in trained.curve if "dev_map_at_3" in p.values]
     assert curve[0] < 0.8

@@ -50,6 +50,7 @@ def test_it_satisfies_the_contract_of_trainers(settings_for, make_rewrites, tmp_
     assert done.card.metrics["after"]["dev_loss"] < done.card.metrics["before"]["dev_loss"]
 
 
+@pytest.mark.slow
 def test_a_tiny_model_learns_the_prompts(settings_for, make_rewrites, tmp_path):
     settings = settings_for(
         lora=None, n_epochs=4, learning_rate=1e-2, evaluate_every=100, dev_generated=24, seed=1

@@ -66,6 +66,7 @@ def prepared(folder, **values):
     return exams
 
 
+@pytest.mark.slow
 def test_a_recipe_becomes_a_recoverer(recipe, tmp_path):
     out = tmp_path / "out"
     path = recipe()
