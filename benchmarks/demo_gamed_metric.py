@@ -1,4 +1,4 @@
-"""A suffix that says nothing raises the score under one embedder, and not under another.
+"""Does a suffix that says nothing raise the score under one embedder, and not under another?
 
 Word pieces of the first embedder's vocabulary that are no words of the rows are screened: those
 are kept that raise a constant prompt's mean sharpened cosine most. A greedy search then appends
