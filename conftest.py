@@ -42,6 +42,7 @@ ROOMS = {
     "recovery/test_prompting.py": "encoders",
     "recovery/recoverers/test_combination.py": "encoders",
     "recovery/recoverers/test_contract.py": "encoders",
+    "recovery/recoverers/test_fine_tuned.py": "encoders",
     "recovery/recoverers/test_served.py": "openai",
     "recovery/ranking": "encoders",
     "recovery/recoverers/test_bank_ranker.py": "encoders",

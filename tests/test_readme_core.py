@@ -13,7 +13,7 @@ import pytest
 pytestmark = [pytest.mark.slow] if find_spec("torch") else []
 
 README = Path(__file__).resolve().parent.parent / "README.md"
-INTRODUCTION = "nothing but the core install"
+INTRODUCTION = "need only the core install"
 
 
 def core_commands():

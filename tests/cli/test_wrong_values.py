@@ -239,15 +239,19 @@ def test_no_wrong_value_ends_in_a_traceback(name):
     assert "\n".join(fault for fault in faults if fault) == ""
 
 
-# These load an embedding model even for the smallest input.
-NEED_ENCODERS = {"recover evaluate", "recover search-mean"}
+# These load an embedding model, or ask an endpoint, even for the smallest input.
+NEEDS = {
+    "recover evaluate": "encoders",
+    "recover make-data": "openai",
+    "recover search-mean": "encoders",
+}
 
 
 @pytest.mark.usefixtures("workplace")
 @pytest.mark.parametrize(
     "name",
     [
-        pytest.param(name, marks=[pytest.mark.needs("encoders")] * (name in NEED_ENCODERS))
+        pytest.param(name, marks=[pytest.mark.needs(NEEDS[name])] if name in NEEDS else [])
         for name in COMMANDS
         if name not in {"export", "train"}
     ],

@@ -19,8 +19,9 @@ from llmexam.errors import ModelError
 from llmexam.lm.decoder.attention import Block, Sight, seeing
 from llmexam.lm.decoder.batches import Tokens, Work, pad_lines, shared_prefix
 from llmexam.lm.decoder.model import Decoder
+from llmexam.lm.decoder.next_token import next_tokens
 from llmexam.lm.decoder.requests import Continuation
-from llmexam.lm.decoder.sampling import Sampling, next_tokens
+from llmexam.lm.decoder.sampling import Sampling
 from llmexam.lm.decoder.written import Written
 
 # Maximum memory of a batch's keys and values.

@@ -7,12 +7,11 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import Field
 
 from llmexam.errors import CacheError
-from llmexam.lm.decoder import Generated, Generator, Sampling, load_decoder
 from llmexam.lm.models.loading import load_tokenizer, resolve_model
 from llmexam.recovery.making.maker import Forecast, Made, MakingSettings, Progress
 from llmexam.recovery.making.pairs import Pair
@@ -22,6 +21,9 @@ from llmexam.settings.kinds import FolderReference, ModelRef, NotInKey
 from llmexam.solvers.served.replies import without_thoughts
 from llmexam.storage.answer_store import AnswerStore
 from llmexam.storage.hashing import hash_json
+
+if TYPE_CHECKING:
+    from llmexam.lm.decoder import Generated, Generator, Sampling
 
 # Texts that are generated and cached together; what an interrupt loses at most.
 _TOGETHER = 32
@@ -156,6 +158,8 @@ class LocalMaker:
         return str(self._usage)
 
     def _generator(self) -> Generator:
+        from llmexam.lm.decoder import Generator, load_decoder
+
         settings = self._settings
         decoder = load_decoder(settings.model, precision=settings.precision, device=settings.device)
         return Generator(decoder, n_tokens=settings.batch_tokens)
@@ -202,6 +206,8 @@ class LocalMaker:
 
     @property
     def _sampling(self) -> Sampling:
+        from llmexam.lm.decoder import Sampling
+
         settings = self._settings
         ends = (GEMMA_END,) if self._format == "gemma" else ()
         return Sampling(

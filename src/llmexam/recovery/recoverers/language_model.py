@@ -5,11 +5,10 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import Sequence
 from functools import lru_cache
-from typing import ClassVar, Literal, Self
+from typing import TYPE_CHECKING, ClassVar, Literal, Self
 
 from pydantic import Field, model_validator
 
-from llmexam.lm.decoder import Decoder, Generated, Generator, Sampling, load_decoder
 from llmexam.lm.models.loading import resolve_model
 from llmexam.recovery.consensus import agree, best_of
 from llmexam.recovery.embeddings import text_vectors
@@ -20,6 +19,9 @@ from llmexam.recovery.rewrites import RewriteExam
 from llmexam.settings.base import Settings
 from llmexam.settings.kinds import ModelRef
 from llmexam.storage.hashing import hash_json
+
+if TYPE_CHECKING:
+    from llmexam.lm.decoder import Decoder, Generated, Sampling
 
 # Rows whose prompts are tokenized and generated at a time; batches are made within them.
 _ROWS = 256
@@ -66,6 +68,8 @@ class GenerationSettings(Settings):
 
     def sampling(self, stop: tuple[str, ...]) -> Sampling:
         """Return how to choose tokens, with the texts that end an answer."""
+        from llmexam.lm.decoder import Sampling
+
         return Sampling(
             max_new_tokens=self.max_new_tokens,
             n=self.n_candidates,
@@ -122,6 +126,8 @@ class LanguageModelRecoverer(Recoverer):
 
     def recover(self, items: RewriteExam, progress: Progress = no_progress) -> Sequence[Recovery]:
         """Return one recovery for each row, in order."""
+        from llmexam.lm.decoder import Generator
+
         decoder = self.decoder()
         prompter = Prompter(decoder.tokenizer, self.prompting)
         generator = Generator(decoder, n_tokens=self.settings.batch_tokens)
@@ -171,4 +177,6 @@ def _load(
     precision: Literal["auto", "fp32", "bf16", "fp16", "int8", "nf4"],
     device: str,
 ) -> Decoder:
+    from llmexam.lm.decoder import load_decoder
+
     return load_decoder(model, precision=precision, device=device)
