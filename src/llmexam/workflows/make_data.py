@@ -8,6 +8,7 @@ from typing import Any
 
 from llmexam.recovery.bank import read_bank
 from llmexam.recovery.making.endpoint import EndpointMaker, EndpointMakerSettings
+from llmexam.recovery.making.local import LocalMaker, LocalMakerSettings
 from llmexam.recovery.making.maker import Forecast, Maker
 from llmexam.recovery.making.rows import (
     Drawn,
@@ -125,9 +126,6 @@ def _maker(values: Mapping[str, Any]) -> Maker:
                 values, subject="the endpoint", given_as="--set {key}={value}"
             )
         )
-    # Imported here, because an endpoint needs no torch.
-    from llmexam.recovery.making.local import LocalMaker, LocalMakerSettings
-
     return LocalMaker(
         LocalMakerSettings.parse(values, subject="the local model", given_as="--set {key}={value}")
     )
