@@ -96,7 +96,8 @@ class PromptEstimates:
 
     def direct(self, added: Floats) -> Floats:
         """Return what the rewrite added beyond what rewrites add on average, same shape."""
-        return added - self._centre
+        beyond: Floats = added - self._centre
+        return beyond
 
     def parts(self, similar: Floats, added: Floats) -> tuple[Floats, Floats]:
         """Return both estimates as vectors whose inner product with a prompt says how well it fits.
