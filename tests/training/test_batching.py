@@ -10,7 +10,7 @@ from llmexam.training.base.batching import BatchPlan
 LENGTHS = np.random.default_rng(0).integers(20, 400, size=203)
 
 
-def plan(batch_size, n_passes=1, n_processes=1, process=0, seed=0, epoch=0):
+def plan(batch_size, n_passes=1, n_processes=1, process=0, seed=0, epoch=0, **more):
     made = BatchPlan(
         LENGTHS,
         batch_size,
@@ -18,6 +18,7 @@ def plan(batch_size, n_passes=1, n_processes=1, process=0, seed=0, epoch=0):
         n_processes=n_processes,
         process=process,
         seed=seed,
+        **more,
     )
     made.set_epoch(epoch)
     return made
@@ -50,6 +51,14 @@ def test_questions_of_a_step_have_about_one_length():
     # Long and short steps come in turns, not one after the other.
     means = [LENGTHS[one].mean() for one in rows(plan(8))[:-1]]
     assert abs(np.corrcoef(means, range(len(means)))[0, 1]) < 0.5
+
+
+def test_with_buckets_of_one_step_a_step_is_a_random_draw():
+    steps = rows(plan(8, bucket_steps=1))[:-1]
+    spread = [np.ptp(LENGTHS[one]) for one in steps]
+    random = np.random.default_rng(0).permutation(LENGTHS)[:200].reshape(-1, 8)
+    assert np.mean(spread) == pytest.approx(np.ptp(random, axis=1).mean(), rel=0.2)
+    assert all((np.diff(LENGTHS[one]) <= 0).all() for one in steps)
 
 
 @pytest.mark.parametrize(

@@ -65,7 +65,7 @@ def test_templates_give_different_rewrites():
 
 @pytest.mark.slow
 def test_templated_prompts_are_recovered_exactly_on_new_texts(shared_models, tmp_path):
-    train = templated(240, seed=0)
+    train = templated(480, seed=0)
     held_out = templated(60, seed=1, taken=frozenset(train.originals))
     settings = RecovererTrainingSettings.parse(
         {
@@ -73,8 +73,7 @@ def test_templated_prompts_are_recovered_exactly_on_new_texts(shared_models, tmp
             "prompting": {"instructions": "Find the prompt."},
             "lora": {"r": 8, "alpha": 16},
             "learning_rate": 1e-3,
-            "batch_size": 10,
-            "log_every": 1,
+            "batch_size": 8,
             "device": "cpu",
         },
         subject="test",

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 # Questions are sorted by length within windows of this many steps. A full sort would repeat the
 # same steps in each epoch, and bias each gradient to one length.
-_BUCKET_STEPS = 16
+BUCKET_STEPS = 16
 
 
 class Draw(NamedTuple):
@@ -45,6 +45,8 @@ class BatchPlan:
         n_processes: Number of processes.
         process: Rank of this process.
         seed: Random seed of the order.
+        bucket_steps: Steps within whose questions those of similar length are chosen for one step;
+            with 1 a step is a random draw.
     """
 
     def __init__(
@@ -56,7 +58,9 @@ class BatchPlan:
         n_processes: int = 1,
         process: int = 0,
         seed: int = 0,
+        bucket_steps: int = BUCKET_STEPS,
     ) -> None:
+        self._bucket_steps = bucket_steps
         self._n_tokens = n_tokens
         self._batch_size = batch_size
         self._n_passes = n_passes
@@ -86,7 +90,7 @@ class BatchPlan:
         """
         draw = np.random.default_rng([self._seed, epoch])
         order = draw.permutation(len(self._n_tokens))
-        bucket = self._step_size * _BUCKET_STEPS
+        bucket = self._step_size * self._bucket_steps
         parts = [order[i : i + bucket] for i in range(0, len(order), bucket)]
         by_length = [part[np.argsort(-self._n_tokens[part], kind="stable")] for part in parts]
         in_order = np.concatenate(by_length) if by_length else order

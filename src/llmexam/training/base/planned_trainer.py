@@ -12,7 +12,7 @@ from torch import nn
 from torch.utils.data import DataLoader, Dataset
 
 from llmexam.training.base.arguments import training_arguments
-from llmexam.training.base.batching import BatchPlan, Draw
+from llmexam.training.base.batching import BUCKET_STEPS, BatchPlan, Draw
 from llmexam.training.base.losses import StepLoss
 from llmexam.training.settings import TrainingSettings
 
@@ -27,6 +27,7 @@ class PlannedTrainer(transformers.Trainer):
         n_tokens: Tokens of each question, shape `[n_questions]`.
         loss: The loss of a step. With it, the Trainer counts the labels of a whole step.
         optimiser: The optimiser; None if DeepSpeed creates it.
+        bucket_steps: As in `BatchPlan`.
         **overrides: Arguments of the Trainer that override ours.
     """
 
@@ -39,6 +40,7 @@ class PlannedTrainer(transformers.Trainer):
         n_tokens: Any,
         loss: StepLoss,
         optimiser: torch.optim.Optimizer | None,
+        bucket_steps: int = BUCKET_STEPS,
         **overrides: Any,
     ) -> None:
         arguments = training_arguments(
@@ -58,6 +60,7 @@ class PlannedTrainer(transformers.Trainer):
             n_processes=arguments.world_size,
             process=arguments.process_index,
             seed=settings.seed,
+            bucket_steps=bucket_steps,
         )
         self.add_callback(_PlanEpochs(self.plan, settings.gradient_accumulation))
 

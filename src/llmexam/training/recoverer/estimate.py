@@ -24,7 +24,7 @@ from llmexam.training.decoders.model import longest_input
 from llmexam.training.protocol import Estimate
 from llmexam.training.recoverer.examples import Examples
 from llmexam.training.recoverer.model import check_settings
-from llmexam.training.recoverer.rows import padding_share, split_by_tokens
+from llmexam.training.recoverer.rows import RANDOM_STEPS, padding_share, split_by_tokens
 from llmexam.training.recoverer.settings import RecovererTrainingSettings
 
 
@@ -100,6 +100,7 @@ def padding_of(examples: Examples, settings: RecovererTrainingSettings) -> float
         n_passes=settings.gradient_accumulation,
         n_processes=n_processes(),
         seed=settings.seed,
+        bucket_steps=RANDOM_STEPS,
     )
     batches = [[draw.row for draw in draws] for draws in plan]
     return padding_share(examples, batches, settings.tokens_per_pass)

@@ -17,7 +17,7 @@ from llmexam.training.base.planned_trainer import PlannedTrainer
 from llmexam.training.decoders.model import Trainee
 from llmexam.training.recoverer.examples import Examples
 from llmexam.training.recoverer.head import summed_loss
-from llmexam.training.recoverer.rows import collate, split_by_tokens
+from llmexam.training.recoverer.rows import RANDOM_STEPS, collate, split_by_tokens
 from llmexam.training.recoverer.settings import RecovererTrainingSettings
 
 
@@ -48,6 +48,7 @@ class PromptTrainer(PlannedTrainer):
             # Called by nothing; with it, the Trainer counts the labels of a whole step.
             loss=lambda *unused, **others: torch.zeros(()),
             optimiser=create_optimiser(trainee.model, settings, ()),
+            bucket_steps=RANDOM_STEPS,
             **overrides,
         )
         # Otherwise the Trainer passes the count to the model, which computes no loss.

@@ -12,6 +12,17 @@ from torch import Tensor
 from llmexam.training.base.losses import NO_LABEL
 from llmexam.training.recoverer.examples import Example, Examples
 
+RANDOM_STEPS = 1
+"""As `bucket_steps` of a plan: a step is a random draw of rows.
+
+How long a rewrite is depends on its prompt ("Keep only the first sentence."), so steps of rows of
+one length would have few prompts each, and the training would swing from one to the next.
+"""
+
+
+# A row that would bring the padding of a pass above the rest begins another pass.
+_LEAST_REAL = 0.9
+
 
 class Pass(TypedDict):
     """Inputs and targets of one forward pass.
@@ -30,23 +41,24 @@ class Pass(TypedDict):
 
 
 def split_by_tokens(n_tokens: Sequence[int], limit: int) -> list[range]:
-    """Return consecutive rows of each pass, as few passes as the limit allows.
+    """Return consecutive rows of each pass, within a limit of tokens and with little padding.
 
     Args:
-        n_tokens: Tokens of each row; similar lengths beside each other need little padding.
+        n_tokens: Tokens of each row, the longest first.
         limit: Most tokens of a pass, padding included; a longer row has a pass of its own.
 
-    >>> split_by_tokens([5, 4, 4, 9], 10)
-    [range(0, 2), range(2, 3), range(3, 4)]
+    >>> split_by_tokens([9, 9, 8, 8, 2], 20)
+    [range(0, 2), range(2, 4), range(4, 5)]
     """
     passes: list[range] = []
-    start = widest = 0
+    start = n_real = 0
     for row, n in enumerate(n_tokens):
-        if row > start and (row + 1 - start) * max(widest, n) > limit:
+        n_all = (row + 1 - start) * n_tokens[start]
+        if row > start and (n_all > limit or n_real + n < _LEAST_REAL * n_all):
             passes.append(range(start, row))
             start = row
-            widest = 0
-        widest = max(widest, n)
+            n_real = 0
+        n_real += n
     return [*passes, range(start, len(n_tokens))] if len(n_tokens) else passes
 
 
