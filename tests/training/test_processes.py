@@ -50,7 +50,7 @@ write_trained_model(
     card,
     curve=done.curve,
     best_step=done.best_step,
-    dev_scores=done.dev.scores,
+    dev_scores=done.dev.scores if done.dev else None,
 )
 """
 
