@@ -7,8 +7,8 @@ from torch import Tensor
 
 from llmexam.lm.decoder.sampling import Sampling
 
-# The likeliest tokens that top-p looks at before it sorts the whole vocabulary.
-_N_SORTED = 1024
+# How many of the likeliest tokens top-p looks at before it sorts the whole vocabulary.
+_N_SORTED = (1024, 16_384)
 
 
 def next_tokens(logits: Tensor, sampling: Sampling, uniform: Tensor) -> Tensor:
@@ -24,33 +24,39 @@ def next_tokens(logits: Tensor, sampling: Sampling, uniform: Tensor) -> Tensor:
     scaled = logits if sampling.temperature == 1 else logits / sampling.temperature
     if not sampling.top_k and sampling.top_p == 1:
         return _draw(torch.softmax(scaled, dim=1), uniform)
-    values, tokens = _likeliest(scaled, sampling)
-    shares = torch.softmax(values, dim=1)
-    if sampling.top_p < 1:
+    if sampling.top_k:
+        found = scaled.topk(min(sampling.top_k, scaled.shape[1]), dim=1)
+        shares = torch.softmax(found.values, dim=1)
+        return _draw_within(shares, found.indices, sampling.top_p, uniform)
+    return _draw_nucleus(scaled, sampling.top_p, uniform)
+
+
+def _draw_nucleus(scaled: Tensor, top_p: float, uniform: Tensor) -> Tensor:
+    """Draw from the likeliest tokens whose probabilities add up to `top_p`."""
+    uniform = uniform.to(scaled.device)
+    totals = scaled.logsumexp(dim=1, keepdim=True)
+    chosen = torch.empty(len(scaled), dtype=torch.long, device=scaled.device)
+    left = torch.arange(len(scaled), device=scaled.device)
+    # Sorting a vocabulary of 262,144 takes longer than the model, and few rows need all of it.
+    for size in (*(size for size in _N_SORTED if size < scaled.shape[1]), scaled.shape[1]):
+        found = scaled[left].topk(size, dim=1)
+        shares = (found.values - totals[left]).exp()
+        enough = (shares.sum(dim=1) >= top_p) | (size == scaled.shape[1])
+        rows = left[enough]
+        chosen[rows] = _draw_within(shares[enough], found.indices[enough], top_p, uniform[rows])
+        left = left[~enough]
+        if not len(left):
+            break
+    return chosen
+
+
+def _draw_within(shares: Tensor, tokens: Tensor, top_p: float, uniform: Tensor) -> Tensor:
+    """Draw a token of each row by its share, among the first ones that add up to `top_p`."""
+    if top_p < 1:
         # The token that passes the limit is kept, and always the first one.
         before = shares.cumsum(dim=1) - shares
-        shares = shares.masked_fill(before >= sampling.top_p, 0.0)
+        shares = shares.masked_fill(before >= top_p, 0.0)
     return tokens.gather(1, _draw(shares, uniform)[:, None])[:, 0]
-
-
-def _likeliest(scaled: Tensor, sampling: Sampling) -> tuple[Tensor, Tensor]:
-    """Return logits and ids of the likeliest tokens, sorted; enough of them for top-k and top-p."""
-    n_all = scaled.shape[1]
-    if sampling.top_k:
-        found = scaled.topk(min(sampling.top_k, n_all), dim=1)
-        return found.values, found.indices
-    # Sorting a vocabulary of 262,144 takes longer than the model; top-p needs few of its tokens.
-    found = scaled.topk(min(_N_SORTED, n_all), dim=1)
-    total = scaled.logsumexp(dim=1, keepdim=True)
-    if n_all > _N_SORTED and bool(
-        (((found.values - total).exp().sum(dim=1)) < sampling.top_p).any()
-    ):
-        values, tokens = scaled.sort(dim=1, descending=True, stable=True)
-        return values, tokens
-    # One more entry holds what the others are together, so that the shares stay those of all.
-    rest = (1 - (found.values - total).exp().sum(dim=1, keepdim=True)).clamp(min=0)
-    values = torch.cat([found.values, rest.log() + total], dim=1)
-    return values, torch.cat([found.indices, found.indices[:, :1]], dim=1)
 
 
 def _draw(shares: Tensor, uniform: Tensor) -> Tensor:
