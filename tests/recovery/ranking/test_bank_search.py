@@ -1,6 +1,8 @@
 import numpy as np
 import pytest
 
+from llmexam.evidence.index.dense import DenseSettings
+from llmexam.recovery.ranking import bank_search
 from llmexam.recovery.ranking.bank_search import PromptBank
 
 PROMPTS = ["Rewrite it as a sea shanty.", "Pirates!", "Make the text a pirate tale."]
@@ -37,3 +39,15 @@ def test_it_finds_what_brute_force_finds():
     found = PromptBank([f"prompt {i}" for i in range(500)], vectors).search(queries, 10)
     expected = np.argsort(-(queries @ vectors.T), axis=1)[:, :10]
     assert found.tolist() == expected.tolist()
+
+
+def test_a_large_bank_is_searched_in_lists(monkeypatch):
+    """All lists are visited here, so only the rounding to eight bits may change the order."""
+    monkeypatch.setattr(bank_search, "_LISTS", DenseSettings(flat_limit=100, n_probe=64))
+    rng = np.random.default_rng(0)
+    vectors = rng.normal(size=(2000, 16)).astype(np.float32)
+    queries = rng.normal(size=(40, 16)).astype(np.float32)
+    found = PromptBank([f"prompt {i}" for i in range(2000)], vectors).search(queries, 20)
+    expected = np.argsort(-(queries @ vectors.T), axis=1)[:, :20]
+    shared = [len(set(a) & set(b)) for a, b in zip(found, expected, strict=True)]
+    assert np.mean(shared) > 19

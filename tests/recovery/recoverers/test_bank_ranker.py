@@ -1,6 +1,9 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
+from llmexam.errors import ExamError
 from llmexam.recovery.embeddings import sharpen, text_vectors
 from llmexam.recovery.ranking import judges
 from llmexam.recovery.ranking.keywords import KeywordRule, with_keywords
@@ -50,6 +53,18 @@ def test_pairs_for_a_cross_encoder_have_the_true_prompt_and_hard_negatives(fitte
         assert pairs["prompt"][i] == prompt_of[pairs["text"][i]]
         assert pairs["prompt"][i] not in pairs["prompt"][i + 1 : i + 4]
         assert all(0 <= label < 1 for label in pairs["label"][i + 1 : i + 4])
+
+
+def test_inner_folds_leave_out_one_value_of_a_column(sample):
+    train = sample.subset(range(0, 60, 2))
+    rows = [replace(row, metadata={"half": "ab"[i % 2]}) for i, row in enumerate(train)]
+    halves = replace(train, rows=tuple(rows))
+    recoverer = BankRanker(folds_by="half", keywords=0)
+    recoverer.fit(halves)
+    held = list(recoverer._held_out())
+    assert [{row.metadata["half"] for row in one.items} for one in held] == [{"a"}, {"b"}]
+    with pytest.raises(ExamError, match="at least 2 values of 'source'"):
+        BankRanker(folds_by="source").fit(train)
 
 
 def test_one_group_of_prompts_leaves_the_choice_to_consensus(rewrites):

@@ -18,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
+from llmexam.errors import ExamError
 from llmexam.recovery.embeddings import sharpen
 from llmexam.recovery.estimates import (
     EstimateSettings,
@@ -68,6 +69,12 @@ class BankRankerSettings(EstimateSettings):
     k: int = Field(64, ge=2, le=1000, description="number of retrieved candidates")
     n_folds: int = Field(
         3, ge=2, le=20, description="number of inner folds that the ranker's weights are fitted on"
+    )
+    folds_by: str = Field(
+        "prompt",
+        description="how inner folds are made: `prompt` keeps near-equal prompts in one of "
+        "`n_folds`; the name of a column, such as `source`, leaves out one of its values at a "
+        "time. Use that where rows of another source are to be recovered",
     )
     n_fitted: int = Field(
         1500,
@@ -251,10 +258,10 @@ class BankRanker(EmbeddingRecoverer):
         """Yield the candidates of drawn training rows, fold by fold."""
         rows = self._rows
         groups = np.array([self._group_of[prompt] for prompt in rows.prompts])
-        n_folds = min(self.settings.n_folds, len(set(groups.tolist())))
-        if n_folds < 2:
+        folds = self._inner_folds(groups)
+        if not folds.any():
             return
-        folds = grouped_folds(groups, n_folds, seed=_SEED)
+        n_folds = int(folds.max()) + 1
         drawn = np.random.default_rng(_SEED).permutation(len(rows))[: self.settings.n_fitted]
         for fold in range(n_folds):
             held = np.intersect1d(np.flatnonzero(folds == fold), drawn)
@@ -270,6 +277,27 @@ class BankRanker(EmbeddingRecoverer):
                 items = rows.subset(held.tolist())
                 yield _HeldOut(items, bank, found.places, found.features, targets, scores)
             progress(fold + 1, n_folds)
+
+    def _inner_folds(self, groups: Ints) -> Ints:
+        """Return the inner fold of each row; all 0 if there is one group of prompts.
+
+        Raises:
+            ExamError: The column has fewer than two values.
+        """
+        if self.settings.folds_by == "prompt":
+            n_folds = min(self.settings.n_folds, len(set(groups.tolist())))
+            return grouped_folds(groups, n_folds, seed=_SEED) if n_folds > 1 else groups * 0
+        labels = [row.metadata.get(self.settings.folds_by, "") for row in self._rows]
+        values, folds = np.unique(labels, return_inverse=True)
+        if len(values) < 2:
+            raise ExamError(
+                f"expected training rows with at least 2 values of '{self.settings.folds_by}' to "
+                f"make inner folds by, got {len(values)}",
+                file=self._rows.source or None,
+                field="folds_by",
+                hint="Name a column of the training rows, or use `folds_by: prompt`",
+            )
+        return folds.astype(np.int64)
 
     def _judge(
         self, items: RewriteExam, bank: PromptBank, places: Ints, features: Floats
