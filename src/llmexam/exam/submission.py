@@ -154,14 +154,23 @@ def _records(source: SourceFile) -> Iterator[tuple[str, str]]:
             file=source.path,
             hint="Remove them",
         )
+    for cells in submission_cells(source):
+        yield cells["id"], cells["prediction"]
+
+
+def submission_cells(source: SourceFile) -> Iterator[dict[str, str]]:
+    """Yield the cells of each row of a submission by column, whatever the task.
+
+    Raises:
+        SubmissionError: A row has another number of cells than the header.
+    """
     for row, record in enumerate(source.csv_records(), 1):
         try:
-            cells = record.as_dict()
+            yield record.as_dict()
         except ExamError as error:
             raise SubmissionError(
                 error.message, file=source.path, row=row, hint=error.hint
             ) from None
-        yield cells["id"], cells["prediction"]
 
 
 def _indices(prediction: str, n_options: int, path: Path, row: int) -> tuple[int, ...]:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from llmexam.errors import ExamError, SubmissionError
 from llmexam.exam.parsers.source import SourceFile, parse_json
+from llmexam.exam.submission import submission_cells
 from llmexam.exam.writers import csv_text
 from llmexam.recovery.recognition import is_run_answers, is_separated_otherwise
 from llmexam.recovery.rewrites import RewriteExam
@@ -128,13 +129,7 @@ def _csv_answers(source: SourceFile) -> Iterator[tuple[str, str]]:
                 if is_separated_otherwise(header)
                 else "The format is id,rewrite_prompt",
             )
-    for row, record in enumerate(source.csv_records(), 1):
-        try:
-            cells = record.as_dict()
-        except ExamError as error:
-            raise SubmissionError(
-                error.message, file=source.path, row=row, hint=error.hint
-            ) from None
+    for cells in submission_cells(source):
         yield cells["id"], cells["rewrite_prompt"]
 
 
