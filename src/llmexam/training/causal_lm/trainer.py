@@ -20,7 +20,7 @@ from llmexam.training.causal_lm.model import (
 )
 from llmexam.training.causal_lm.settings import CausalLmTrainingSettings
 from llmexam.training.causal_lm.template import training_template
-from llmexam.training.decoders.adapters import stored_dtype
+from llmexam.training.decoders.adapters import weight_notes
 from llmexam.training.preflight import require_trainable
 from llmexam.training.protocol import Estimate
 
@@ -76,7 +76,10 @@ class CausalLmTrainer(QuestionTrainer[CausalLmTrainingSettings]):
             save=save,
             dev=graded,
             tokenizer=trainee.tokenizer,
-            notes=_notes(examples, settings, str(stored_dtype(trainee.source))),
+            notes=(
+                *_notes(examples),
+                *weight_notes(trainee.source, settings.quantise),
+            ),
         )
 
     def estimate(self, train: Exam) -> Estimate:
@@ -85,17 +88,8 @@ class CausalLmTrainer(QuestionTrainer[CausalLmTrainingSettings]):
         return estimate(train, self.settings)
 
 
-def _notes(examples: Examples, settings: CausalLmTrainingSettings, stored: str) -> tuple[str, ...]:
+def _notes(examples: Examples) -> tuple[str, ...]:
     notes = []
     if n_cut := int((examples.n_cut > 0).sum()):
         notes.append(f"the evidence of {n_cut} of {len(examples)} training questions was truncated")
-    if stored != "torch.float32":
-        notes.append(
-            f"weights are saved as {stored.removeprefix('torch.')}, the type of the base model"
-        )
-    if settings.quantise is not None:
-        notes.append(
-            "the adapters were trained and evaluated on weights quantized to "
-            f"{settings.quantise}, and merged into the original weights"
-        )
     return tuple(notes)

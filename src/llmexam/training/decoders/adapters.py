@@ -76,6 +76,26 @@ def save_merged(
     merged.save_pretrained(folder)
 
 
+def weight_notes(source: ModelFolder, quantise: str | None) -> tuple[str, ...]:
+    """Return what a person should know of how the weights are saved.
+
+    Args:
+        source: The base model.
+        quantise: What its weights were quantised to in training, or None.
+    """
+    notes = []
+    stored = stored_dtype(source)
+    if stored != torch.float32:
+        name = str(stored).removeprefix("torch.")
+        notes.append(f"weights are saved as {name}, the type of the base model")
+    if quantise is not None:
+        notes.append(
+            f"the adapters were trained and evaluated on weights quantized to {quantise}, and "
+            "merged into the original weights"
+        )
+    return tuple(notes)
+
+
 def stored_dtype(source: ModelFolder) -> torch.dtype:
     """Return the type of a model's weights on disk; float32 if the config has none."""
     config = source.read_json("config.json") or {}

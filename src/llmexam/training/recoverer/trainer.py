@@ -9,7 +9,7 @@ from llmexam.lm.models.loading import require_packages
 from llmexam.recovery.recoverers.fine_tuned import FAMILY
 from llmexam.recovery.rewrites import RewriteExam
 from llmexam.training.base.family import GradientTrainer, Prepared
-from llmexam.training.decoders.adapters import stored_dtype
+from llmexam.training.decoders.adapters import weight_notes
 from llmexam.training.protocol import Estimate
 from llmexam.training.recoverer.estimate import estimate, padding_of
 from llmexam.training.recoverer.examples import Examples
@@ -66,7 +66,10 @@ class RecovererTrainer(GradientTrainer[RecovererTrainingSettings, RewriteExam]):
             save=lambda place: save_trained(trainee, place),
             dev=graded,
             tokenizer=trainee.tokenizer,
-            notes=_notes(examples, settings, str(stored_dtype(trainee.source))),
+            notes=(
+                *_notes(examples, settings),
+                *weight_notes(trainee.source, settings.quantise),
+            ),
         )
 
     def estimate(self, train: RewriteExam) -> Estimate:
@@ -75,7 +78,7 @@ class RecovererTrainer(GradientTrainer[RecovererTrainingSettings, RewriteExam]):
         return estimate(train, self.settings)
 
 
-def _notes(examples: Examples, settings: RecovererTrainingSettings, stored: str) -> tuple[str, ...]:
+def _notes(examples: Examples, settings: RecovererTrainingSettings) -> tuple[str, ...]:
     n = len(examples)
     notes = [f"{padding_of(examples, settings):.1%} of the computed tokens are padding"]
     if n_cut := int((examples.texts_cut > 0).sum()):
@@ -84,13 +87,4 @@ def _notes(examples: Examples, settings: RecovererTrainingSettings, stored: str)
     if n_cut := examples.n_prompts_cut:
         limit = settings.max_prompt_tokens
         notes.append(f"the prompt of {n_cut} of {n} training rows was cut to {limit} tokens")
-    if stored != "torch.float32":
-        notes.append(
-            f"weights are saved as {stored.removeprefix('torch.')}, the type of the base model"
-        )
-    if settings.quantise is not None:
-        notes.append(
-            "the adapters were trained and evaluated on weights quantized to "
-            f"{settings.quantise}, and merged into the original weights"
-        )
     return tuple(notes)
