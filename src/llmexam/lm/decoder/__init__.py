@@ -28,7 +28,6 @@ if TYPE_CHECKING:
     from llmexam.lm.decoder.binary_head import ends_in_binary_head as ends_in_binary_head
     from llmexam.lm.decoder.binary_head import has_binary_head as has_binary_head
     from llmexam.lm.decoder.binary_head import require_binary_head as require_binary_head
-    from llmexam.lm.decoder.generation import Generated as Generated
     from llmexam.lm.decoder.generation import Generator as Generator
     from llmexam.lm.decoder.head import LOGIT_BYTES as LOGIT_BYTES
     from llmexam.lm.decoder.head import layer_bytes_per_token as layer_bytes_per_token
@@ -49,6 +48,7 @@ if TYPE_CHECKING:
     from llmexam.lm.decoder.sums import SumScorer as SumScorer
     from llmexam.lm.decoder.trie import TokenTrie as TokenTrie
     from llmexam.lm.decoder.trie import build_trie as build_trie
+    from llmexam.lm.decoder.written import Generated as Generated
 
 _NAMES = {
     "batches": ("count_work",),

@@ -8,8 +8,8 @@ top-p sorts only the likeliest tokens.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -18,11 +18,12 @@ from torch import Tensor
 from llmexam.errors import ModelError
 from llmexam.lm.decoder.attention import Block, Sight, seeing
 from llmexam.lm.decoder.batches import Tokens, Work, pad_lines, shared_prefix
+from llmexam.lm.decoder.head import TokenHead
 from llmexam.lm.decoder.model import Decoder
 from llmexam.lm.decoder.next_token import next_tokens
 from llmexam.lm.decoder.requests import Continuation
 from llmexam.lm.decoder.sampling import Sampling
-from llmexam.lm.decoder.written import Written
+from llmexam.lm.decoder.written import Generated, Written
 
 # Maximum memory of a batch's keys and values.
 _CACHE_BYTES = 1 << 30
@@ -30,24 +31,6 @@ _CACHE_BYTES = 1 << 30
 _LOGIT_BYTES = 64 << 20
 # A batch is packed again once more than this share of its rows has ended.
 _MOST_ENDED = 0.25
-
-
-@dataclass(frozen=True, slots=True)
-class Generated:
-    """A generated text.
-
-    Attributes:
-        text: The text, without special tokens and without the stop text that ended it.
-        tokens: Its token ids, with the end token or those of the stop text.
-        log_prob: Sum of the log-probabilities of its tokens under the model, in nats, whatever
-            the temperature and filters.
-        is_finished: Whether an end token or a stop text ended it, not the maximum length.
-    """
-
-    text: str
-    tokens: tuple[int, ...]
-    log_prob: float
-    is_finished: bool
 
 
 class Generator:
@@ -63,12 +46,13 @@ class Generator:
     """
 
     def __init__(self, decoder: Decoder, *, n_tokens: int = 8192) -> None:
-        if decoder.has_binary_head:
+        if not isinstance(decoder.head, TokenHead):
             raise ModelError(
                 "a model with a binary head cannot generate text",
                 hint="Give a causal language model",
             )
         self.decoder = decoder
+        self._head = decoder.head
         self.n_tokens = n_tokens
         self.work = Work()
         self._ends = _end_tokens(decoder)
@@ -95,38 +79,36 @@ class Generator:
         Raises:
             ModelError: A prompt and its new tokens exceed the context length, or it is empty.
         """
-        for prompt in prompts:
-            if not len(prompt):
+        asked = [tuple(map(int, prompt)) for prompt in prompts]
+        counts = Counter(asked)
+        for prompt in counts:
+            if not prompt:
                 raise ModelError("a prompt has no tokens")
             self.decoder.require_fits(len(prompt) + sampling.max_new_tokens)
         # The longest first: what needs most memory fails at once, and lengths of a batch are close.
-        unique = sorted({tuple(map(int, one)) for one in prompts}, key=lambda one: (-len(one), one))
-        counts = {prompt: 0 for prompt in unique}
-        for prompt in prompts:
-            counts[tuple(map(int, prompt))] += 1
+        alone: list[tuple[int, ...]] = []
+        together: list[tuple[int, ...]] = []
+        for prompt in sorted(counts, key=lambda one: (-len(one), one)):
+            (together if self._can_share(prompt, sampling) else alone).append(prompt)
         found: dict[tuple[int, ...], list[Generated]] = {}
         n_drawn = sampling.n if sampling.do_sample else 1
         with torch.inference_mode():
-            alone = [one for one in unique if not self._can_share(one, sampling)]
-            together = [one for one in unique if self._can_share(one, sampling)]
             prefix = shared_prefix([[Continuation((*one, one[-1]), len(one))] for one in together])
             earlier = self._prefix_block(prefix)
-            for batch in [
+            for part, shares in [
                 *((part, True) for part in self._batches(together, len(prefix), n_drawn, sampling)),
                 *(([one], False) for one in alone),
             ]:
-                part, shares = batch
                 written = Written(part, n_drawn, sampling, self.decoder.tokenizer, self._ends)
                 if shares:
                     self._generate_together(part, written, sampling, earlier, len(prefix))
                 else:
                     self._generate_alone(part[0], written, sampling)
                 for prompt, texts in zip(part, written.split(), strict=True):
-                    done = [Generated(*text) for text in texts]
-                    found[prompt] = done if sampling.do_sample else done * sampling.n
+                    found[prompt] = texts if sampling.do_sample else texts * sampling.n
                 if progress is not None:
                     progress(sum(counts[prompt] for prompt in part))
-        return [list(found[tuple(map(int, prompt))]) for prompt in prompts]
+        return [list(found[prompt]) for prompt in asked]
 
     def _can_share(self, prompt: tuple[int, ...], sampling: Sampling) -> bool:
         limit = self.decoder.rotations_change_at
@@ -186,16 +168,16 @@ class Generator:
         # All candidates of a prompt begin after the same state.
         rows = torch.arange(len(prompts), device=device).repeat_interleave(written.n)
         batch = _Candidates(trunk, written.n, n_prefix + last + 1, sampling.max_new_tokens)
-        drawn = self._choose(states, rows, written, batch.slots, sampling)
+        self._choose(states, rows, written, batch.slots, sampling)
         while batch.drop_ended(written):
             ids = torch.from_numpy(written.last[batch.slots]).to(device)[:, None]
             tokens = Tokens(ids, batch.places(written.step), n_real=batch.n_live)
             own = Block(tokens.places)
             blocks = (*earlier, batch.trunk, *batch.grown)
-            drawn = self._forward(tokens, Sight(blocks, own, keep=True))[:, 0]
+            states = self._forward(tokens, Sight(blocks, own, keep=True))[:, 0]
             batch.append(own)
             live = torch.from_numpy(np.flatnonzero(batch.is_live)).to(device)
-            self._choose(drawn, live, written, batch.slots[batch.is_live], sampling)
+            self._choose(states, live, written, batch.slots[batch.is_live], sampling)
 
     def _choose(
         self,
@@ -204,8 +186,8 @@ class Generator:
         written: Written,
         slots: np.ndarray[tuple[int], np.dtype[np.int64]],
         sampling: Sampling,
-    ) -> Tensor:
-        """Choose and write the next token of candidates; returns the tokens.
+    ) -> None:
+        """Choose and write the next token of candidates.
 
         Args:
             states: Last hidden states, shape `[n_states, hidden_size]`.
@@ -214,22 +196,19 @@ class Generator:
             slots: The candidates, shape `[n_candidates]`.
             sampling: How to choose.
         """
-        head = self.decoder.head
         uniform = torch.from_numpy(written.uniform(slots))
         tokens, log_probs = [], []
         for begin in range(0, len(slots), self._n_logits):
             part = slice(begin, begin + self._n_logits)
             needed, places = torch.unique_consecutive(rows[part], return_inverse=True)
-            logits = head.logits(states[needed])  # type: ignore[attr-defined]
+            logits = self._head.logits(states[needed])
             totals = logits.logsumexp(dim=1)
             if len(needed) < len(places):
                 logits, totals = logits[places], totals[places]
             chosen = next_tokens(logits, sampling, uniform[part])
             tokens.append(chosen)
             log_probs.append(logits.gather(1, chosen[:, None])[:, 0] - totals)
-        found = torch.cat(tokens)
-        written.write(slots, found.cpu().numpy(), torch.cat(log_probs).cpu().numpy())
-        return found
+        written.write(slots, torch.cat(tokens).cpu().numpy(), torch.cat(log_probs).cpu().numpy())
 
     def _generate_alone(
         self, prompt: tuple[int, ...], written: Written, sampling: Sampling

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -11,6 +12,24 @@ from numpy.typing import NDArray
 from llmexam.lm.decoder.sampling import Sampling, uniform_numbers
 
 Ints = NDArray[np.int64]
+
+
+@dataclass(frozen=True, slots=True)
+class Generated:
+    """A generated text.
+
+    Attributes:
+        text: The text, without special tokens and without the stop text that ended it.
+        tokens: Its token ids, with the end token or those of the stop text.
+        log_prob: Sum of the log-probabilities of its tokens under the model, in nats, whatever
+            the temperature and filters.
+        is_finished: Whether an end token or a stop text ended it, not the maximum length.
+    """
+
+    text: str
+    tokens: tuple[int, ...]
+    log_prob: float
+    is_finished: bool
 
 
 class Written:
@@ -91,11 +110,11 @@ class Written:
         text: str = self._tokenizer.decode(tokens, skip_special_tokens=skip_special_tokens)
         return text
 
-    def split(self) -> list[list[tuple[str, tuple[int, ...], float, bool]]]:
-        """Return text, tokens, log-probability and whether it is finished, by prompt."""
+    def split(self) -> list[list[Generated]]:
+        """Return the candidates of each prompt."""
         rows = []
         for slot, tokens in enumerate(self._tokens):
             text = self._stopped[slot] if slot in self._stopped else self._decode(tokens)
             finished = bool(self._is_finished[slot])
-            rows.append((text, tuple(tokens), float(self._log_probs[slot]), finished))
+            rows.append(Generated(text, tuple(tokens), float(self._log_probs[slot]), finished))
         return [rows[start : start + self.n] for start in range(0, len(rows), self.n)]
