@@ -13,6 +13,7 @@ from pydantic import Field
 
 from llmexam.errors import CacheError
 from llmexam.lm.models.loading import load_tokenizer, resolve_model
+from llmexam.recovery.decoding import DecodingSettings
 from llmexam.recovery.making.maker import Forecast, Made, MakingSettings, Progress
 from llmexam.recovery.making.pairs import Pair
 from llmexam.recovery.turns import GEMMA_END, SEPARATOR, Format, Turns
@@ -30,7 +31,7 @@ _TOGETHER = 32
 _PLAIN_LABEL = "Rewritten text:"
 
 
-class LocalMakerSettings(MakingSettings):
+class LocalMakerSettings(MakingSettings, DecodingSettings):
     """How a local language model is asked to rewrite texts."""
 
     model: ModelRef = Field(
@@ -46,21 +47,6 @@ class LocalMakerSettings(MakingSettings):
     max_new_tokens: int = Field(512, ge=1, description="longest answer, in tokens")
     do_sample: bool = Field(True, description="draw tokens; else take the likeliest one")
     temperature: float = Field(0.7, gt=0, description="divides the logits before drawing")
-    top_k: int = Field(0, ge=0, description="draw from this many likeliest tokens; 0 for all")
-    top_p: float = Field(
-        1.0,
-        gt=0,
-        le=1,
-        description="draw from the fewest likeliest tokens whose probabilities add up to this",
-    )
-    seed: int = Field(0, ge=0, lt=2**32, description="random seed of drawing tokens")
-    precision: Literal["auto", "fp32", "bf16", "fp16", "int8", "nf4"] = Field(
-        "auto",
-        description="numeric precision; 'auto' uses bf16 where it is fast; int8 and nf4 need "
-        "bitsandbytes",
-    )
-    device: str = Field("cpu", description="torch device, such as 'cpu' or 'cuda'")
-    batch_tokens: int = Field(8192, ge=1, description="prompt tokens per batch, padding included")
     cache_dir: Annotated[str, FolderReference(), NotInKey()] = Field(
         "~/.cache/llmexam/made",
         min_length=1,
@@ -206,19 +192,8 @@ class LocalMaker:
 
     @property
     def _sampling(self) -> Sampling:
-        from llmexam.lm.decoder import Sampling
-
-        settings = self._settings
         ends = (GEMMA_END,) if self._format == "gemma" else ()
-        return Sampling(
-            max_new_tokens=settings.max_new_tokens,
-            do_sample=settings.do_sample,
-            temperature=settings.temperature,
-            top_k=settings.top_k,
-            top_p=settings.top_p,
-            stop=(*settings.stop, *ends),
-            seed=settings.seed,
-        )
+        return self._settings.sampling((*self._settings.stop, *ends))
 
 
 def _made(ids: Sequence[int], written: Generated) -> Made:

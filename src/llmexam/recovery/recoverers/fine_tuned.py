@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 from pydantic import Field
 
 from llmexam.lm.models.card import read_card, read_card_values, require_family
 from llmexam.lm.models.loading import resolve_model
-from llmexam.recovery.prompting import Example, PromptingSettings
+from llmexam.recovery.prompting import PromptingSettings
 from llmexam.recovery.recoverers.language_model import GenerationSettings, LanguageModelRecoverer
-from llmexam.recovery.rewrites import RewriteExam
 from llmexam.settings.kinds import ModelRef
 from llmexam.storage.hashing import hash_json
 
@@ -47,7 +44,3 @@ class FineTunedLm(LanguageModelRecoverer):
         folder = resolve_model(self.settings.model).path
         card = require_family(folder, read_card(folder), FAMILY)
         return read_card_values(PromptingSettings, card.encoding, folder, field="encoding")
-
-    def shots(self, part: RewriteExam) -> Sequence[Sequence[Example]]:
-        """Return no examples: the model has learned what to do."""
-        return [()] * len(part)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from abc import abstractmethod
 from collections.abc import Sequence
 from functools import lru_cache
 from typing import TYPE_CHECKING, ClassVar, Literal, Self
@@ -11,44 +10,27 @@ from pydantic import Field, model_validator
 
 from llmexam.lm.models.loading import resolve_model
 from llmexam.recovery.consensus import agree, best_of
+from llmexam.recovery.decoding import DecodingSettings
 from llmexam.recovery.embeddings import text_vectors
 from llmexam.recovery.metrics.lift import COMMON
-from llmexam.recovery.prompting import Example, Prompter, PromptingSettings, bare_answer
-from llmexam.recovery.recoverer import Progress, Recoverer, Recovery, no_progress
+from llmexam.recovery.prompting import Prompter, PromptingSettings, bare_answer
+from llmexam.recovery.recoverer import Progress, Recovery, no_progress
+from llmexam.recovery.recoverers.asking import Asking
 from llmexam.recovery.rewrites import RewriteExam
 from llmexam.settings.base import Settings
 from llmexam.settings.kinds import ModelRef
-from llmexam.storage.hashing import hash_json
 
 if TYPE_CHECKING:
-    from llmexam.lm.decoder import Decoder, Generated, Sampling
+    from llmexam.lm.decoder import Decoder, Generated
 
 # Rows whose prompts are tokenized and generated at a time; batches are made within them.
 _ROWS = 256
 
 
-class GenerationSettings(Settings):
+class GenerationSettings(DecodingSettings):
     """How a local language model writes prompts, and how one of them is chosen."""
 
-    precision: Literal["auto", "fp32", "bf16", "fp16", "int8", "nf4"] = Field(
-        "auto",
-        description="numeric precision; 'auto' uses bf16 where it is fast; int8 and nf4 need "
-        "bitsandbytes",
-    )
-    device: str = Field("cpu", description="torch device, such as 'cpu' or 'cuda'")
-    batch_tokens: int = Field(8192, ge=1, description="prompt tokens per batch, padding included")
-    max_new_tokens: int = Field(48, ge=1, description="longest answer, in tokens")
     n_candidates: int = Field(1, ge=1, le=256, description="answers drawn for each row")
-    do_sample: bool = Field(False, description="draw tokens; else take the likeliest one")
-    temperature: float = Field(1.0, gt=0, description="divides the logits before drawing")
-    top_k: int = Field(0, ge=0, description="draw from this many likeliest tokens; 0 for all")
-    top_p: float = Field(
-        1.0,
-        gt=0,
-        le=1,
-        description="draw from the fewest likeliest tokens whose probabilities add up to this",
-    )
-    seed: int = Field(0, ge=0, lt=2**32, description="random seed")
     choose: Literal["consensus", "likelihood"] = Field(
         "consensus",
         description="choose the candidate most like all candidates, or the one with the highest "
@@ -66,21 +48,6 @@ class GenerationSettings(Settings):
             )
         return self
 
-    def sampling(self, stop: tuple[str, ...]) -> Sampling:
-        """Return how to choose tokens, with the texts that end an answer."""
-        from llmexam.lm.decoder import Sampling
-
-        return Sampling(
-            max_new_tokens=self.max_new_tokens,
-            n=self.n_candidates,
-            do_sample=self.do_sample,
-            temperature=self.temperature,
-            top_k=self.top_k,
-            top_p=self.top_p,
-            stop=stop,
-            seed=self.seed,
-        )
-
 
 class LanguageModelSettings(GenerationSettings):
     """Settings of recoverers that ask a local language model."""
@@ -93,7 +60,7 @@ class LanguageModelSettings(GenerationSettings):
     )
 
 
-class LanguageModelRecoverer(Recoverer):
+class LanguageModelRecoverer(Asking):
     """Asks a local language model for the prompt of each row; its settings have a `model`."""
 
     extra = "encoders"
@@ -101,17 +68,13 @@ class LanguageModelRecoverer(Recoverer):
     settings_class: ClassVar[type[Settings]] = LanguageModelSettings
 
     @property
-    def weights_hash(self) -> str:
-        """Hash of the model's files, and of the embedder where one decides the answers."""
-        parts = [resolve_model(self.settings.model).weights_hash]
-        if self._uses_embedder:
-            parts.append(text_vectors(self.settings.embedder).embedder.weights_hash)
-        return hash_json(parts)
+    def model_identity(self) -> str:
+        """Hash of the model's files."""
+        return resolve_model(self.settings.model).weights_hash
 
     @property
     def _uses_embedder(self) -> bool:
-        settings = self.settings
-        return bool(settings.n_candidates > 1 and settings.choose == "consensus")
+        return super()._uses_embedder and self.settings.choose == "consensus"
 
     @property
     def prompting(self) -> PromptingSettings:
@@ -131,7 +94,7 @@ class LanguageModelRecoverer(Recoverer):
         decoder = self.decoder()
         prompter = Prompter(decoder.tokenizer, self.prompting)
         generator = Generator(decoder, n_tokens=self.settings.batch_tokens)
-        sampling = self.settings.sampling(prompter.stop)
+        sampling = self.settings.sampling(prompter.stop, n=self.settings.n_candidates)
         found: list[Recovery] = []
         for start in range(0, len(items), _ROWS):
             part = items.subset(range(start, min(start + _ROWS, len(items))))
@@ -142,10 +105,6 @@ class LanguageModelRecoverer(Recoverer):
             found += [self._choose(texts) for texts in generator.generate(asked, sampling)]
             progress(len(found), len(items))
         return found
-
-    @abstractmethod
-    def shots(self, part: RewriteExam) -> Sequence[Sequence[Example]]:
-        """Return the few-shot examples of each row."""
 
     def _choose(self, texts: Sequence[Generated]) -> Recovery:
         answers = [answer_of(one.text) for one in texts]

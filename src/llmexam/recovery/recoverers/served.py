@@ -11,7 +11,7 @@ from pydantic import ConfigDict, Field, model_validator
 from llmexam.errors import MissingDependencyError
 from llmexam.recovery.consensus import agree
 from llmexam.recovery.embeddings import text_vectors
-from llmexam.recovery.examples import ExamplePool, ExampleSettings
+from llmexam.recovery.examples import ExampleSettings
 from llmexam.recovery.metrics.lift import COMMON
 from llmexam.recovery.prompting import (
     INSTRUCTIONS,
@@ -21,7 +21,8 @@ from llmexam.recovery.prompting import (
     one_line,
     question_of,
 )
-from llmexam.recovery.recoverer import Progress, Recoverer, Recovery, no_progress
+from llmexam.recovery.recoverer import Progress, Recovery, no_progress
+from llmexam.recovery.recoverers.asking import Asking, FewShot
 from llmexam.recovery.rewrites import Rewrite, RewriteExam
 from llmexam.recovery.wording import clean_prompt, has_preamble, is_refusal, without_preamble
 from llmexam.settings.base import Settings
@@ -33,7 +34,6 @@ from llmexam.solvers.served.endpoint import EndpointSettings
 from llmexam.solvers.served.replies import Reply, without_thoughts
 from llmexam.solvers.served.requests import Request, endpoint_request
 from llmexam.solvers.served.usage import Meter, Usage
-from llmexam.storage.hashing import hash_json
 
 _SEPARATOR = "\n\n"
 
@@ -77,7 +77,7 @@ class ServedLmSettings(EndpointSettings):
         return self
 
 
-class ServedLm(Recoverer):
+class ServedLm(Asking):
     """Asks an endpoint without examples; every answer is cached on disk.
 
     A request that the endpoint rejects, a refusal or a blank answer gives the `fallback`, which
@@ -101,16 +101,10 @@ class ServedLm(Recoverer):
         self._asker = Asker(self.settings, cache, self._meter, skips_refused=True)
 
     @property
-    def weights_hash(self) -> str:
-        """Hash of the model's name, and of the embedder where one decides the answers."""
-        parts = [self.settings.model]
-        if self._uses_embedder:
-            parts.append(text_vectors(self.settings.embedder).embedder.weights_hash)
-        return hash_json(parts)
-
-    @property
-    def _uses_embedder(self) -> bool:
-        return bool(self.settings.n_candidates > 1)
+    def model_identity(self) -> str:
+        """Name of the model."""
+        name: str = self.settings.model
+        return name
 
     def used(self) -> Usage:
         """Return requests, tokens and cost so far; cached answers are counted apart."""
@@ -139,10 +133,6 @@ class ServedLm(Recoverer):
             self._choose(row, replies[place * n : (place + 1) * n])
             for place, row in enumerate(items)
         ]
-
-    def shots(self, items: RewriteExam) -> Sequence[Sequence[Example]]:
-        """Return the few-shot examples of each row: none."""
-        return [()] * len(items)
 
     def _request(self, row: Rewrite, shots: Sequence[Example], draw: int) -> Request:
         settings = self.settings
@@ -190,30 +180,10 @@ class ServedFewShotSettings(ServedLmSettings, ExampleSettings):
     model_config = ConfigDict(hide_input_in_errors=True)
 
 
-class ServedFewShotLm(ServedLm):
+class ServedFewShotLm(FewShot, ServedLm):
     """Asks an endpoint with examples from training rows, each with another prompt."""
 
     settings_class = ServedFewShotSettings
-    is_fitted = True
-
-    @property
-    def _uses_embedder(self) -> bool:
-        return super()._uses_embedder or self.settings.shots == "nearest"
-
-    def fit(self, train: RewriteExam, progress: Progress = no_progress) -> None:
-        """Choose the examples, or embed what they are chosen by.
-
-        Raises:
-            ExamError: A prompt is not known, or there are too few distinct prompts.
-        """
-        settings = self.settings
-        self._pool = ExamplePool(
-            train, settings, embedder=settings.embedder, seed=settings.seed or 0
-        )
-
-    def shots(self, items: RewriteExam) -> Sequence[Sequence[Example]]:
-        """Return the examples of each row."""
-        return self._pool.choose(items)
 
 
 def prompt_in(answer: str, row: Rewrite) -> str:

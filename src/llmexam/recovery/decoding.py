@@ -1,0 +1,55 @@
+"""How a local language model generates, in recoverers and in the making of training data."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Literal
+
+from pydantic import Field
+
+from llmexam.settings.base import Settings
+
+if TYPE_CHECKING:
+    from llmexam.lm.decoder import Sampling
+
+
+class DecodingSettings(Settings):
+    """Precision, batches and sampling of a local language model."""
+
+    precision: Literal["auto", "fp32", "bf16", "fp16", "int8", "nf4"] = Field(
+        "auto",
+        description="numeric precision; 'auto' uses bf16 where it is fast; int8 and nf4 need "
+        "bitsandbytes",
+    )
+    device: str = Field("cpu", description="torch device, such as 'cpu' or 'cuda'")
+    batch_tokens: int = Field(8192, ge=1, description="prompt tokens per batch, padding included")
+    max_new_tokens: int = Field(48, ge=1, description="longest answer, in tokens")
+    do_sample: bool = Field(False, description="draw tokens; else take the likeliest one")
+    temperature: float = Field(1.0, gt=0, description="divides the logits before drawing")
+    top_k: int = Field(0, ge=0, description="draw from this many likeliest tokens; 0 for all")
+    top_p: float = Field(
+        1.0,
+        gt=0,
+        le=1,
+        description="draw from the fewest likeliest tokens whose probabilities add up to this",
+    )
+    seed: int = Field(0, ge=0, lt=2**32, description="random seed")
+
+    def sampling(self, stop: tuple[str, ...], *, n: int = 1) -> Sampling:
+        """Return how to choose tokens.
+
+        Args:
+            stop: Texts that end an answer.
+            n: Candidates for each prompt.
+        """
+        from llmexam.lm.decoder import Sampling
+
+        return Sampling(
+            max_new_tokens=self.max_new_tokens,
+            n=n,
+            do_sample=self.do_sample,
+            temperature=self.temperature,
+            top_k=self.top_k,
+            top_p=self.top_p,
+            stop=stop,
+            seed=self.seed,
+        )
