@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 
 # Tokens that competitors appended because an embedder likes them, and markup of tokenizers.
 _STICKY = frozenset({"lucrarea", "lucrari", "articolul", "textul", "imparatul", "unchemat"})
@@ -129,6 +130,7 @@ def _core(word: str) -> str:
     return word.strip(_EDGES).casefold()
 
 
+@lru_cache(maxsize=65_536)
 def _is_gibberish(word: str) -> bool:
     if not word:
         return False
