@@ -70,6 +70,7 @@ class OptionEvidence:
             for n in range(1, MAX_N + 1)
         ]
         self._found = find_grams(self.sentences, self._grams)
+        self._n_terms = sum(len(sentence.terms) for sentence in self.sentences)
         self._nearest, self._places = self._locate(prompt_weights, reach)
         self.sentence_support = np.zeros((len(self.options), len(self.sentences)))
         self.features = np.array(
@@ -86,7 +87,7 @@ class OptionEvidence:
 
     def _locate(
         self, prompt_weights: dict[str, float], reach: float
-    ) -> tuple[dict[str, float], dict[str, list[int]]]:
+    ) -> tuple[dict[str, float], dict[str, NDArray[np.int64]]]:
         """Return the maximum proximity and the positions of each term of the options."""
         near = proximity(self.sentences, prompt_weights, reach)
         nearest: dict[str, float] = {}
@@ -95,7 +96,7 @@ class OptionEvidence:
             if term in self._weights:
                 places.setdefault(term, []).append(place)
                 nearest[term] = max(nearest.get(term, 0.0), float(near[place]))
-        return nearest, places
+        return nearest, {term: np.array(where, np.int64) for term, where in places.items()}
 
     def _describe(self, index: int, option: Sequence[str]) -> list[float]:
         coverage = self._coverage(index, option)
@@ -134,11 +135,16 @@ class OptionEvidence:
     def _longest_run(self, option: Sequence[str]) -> float:
         """Return the largest weight of a run of terms that option and evidence share."""
         heaviest = 0.0
-        runs: dict[int, float] = {}
+        # Weight of the run that ends before each place of the evidence.
+        runs = np.zeros(self._n_terms + 1)
         for term in option:
-            weight = self._weights[term]
-            runs = {p: runs.get(p - 1, 0.0) + weight for p in self._places.get(term, ())}
-            heaviest = max(heaviest, max(runs.values(), default=0.0))
+            longer = np.zeros_like(runs)
+            where = self._places.get(term)
+            if where is not None:
+                ends = runs[where] + self._weights[term]
+                longer[where + 1] = ends
+                heaviest = max(heaviest, float(ends.max()))
+            runs = longer
         return heaviest
 
 
