@@ -13,7 +13,7 @@ def package(tmp_path, monkeypatch):
     """Return a function that writes modules into a package called llmexam, with a fresh cache."""
     monkeypatch.setattr(code, "_ROOT", tmp_path)
     cached = (
-        *(code._modules_behind, code._imports_of, code._file_of, code._hash),
+        *(code._code_hash, code._modules_behind, code._imports_of, code._file_of, code._hash),
         *(code._data_beside, code._all_modules),
     )
 
@@ -138,7 +138,7 @@ def test_modules_of_an_installed_package_count(tmp_path, monkeypatch):
     assert not [one for one in found if one.startswith("json")]
     before = code_hash("outside_package.solver")
     (room / "words.py").write_text("def split(): return 1\n")
-    for one in (code._modules_behind, code._imports_of, code._file_of, code._hash):
+    for one in (code._code_hash, code._modules_behind, code._imports_of, code._file_of, code._hash):
         one.cache_clear()
     assert code_hash("outside_package.solver") != before
     assert "outside_package" not in sys.modules

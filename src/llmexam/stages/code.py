@@ -26,6 +26,11 @@ def code_hash(*modules: str) -> str:
     Args:
         modules: Full names, such as `llmexam.solvers.lexical.solver`; all of llmexam if none.
     """
+    return _code_hash(modules)
+
+
+@cache
+def _code_hash(modules: tuple[str, ...]) -> str:
     names = modules_behind(modules) if modules else _all_modules()
     paths = {name: path for name in names if (path := _file_of(name)) is not None}
     data = {file for path in paths.values() for file in _data_beside(path)}
