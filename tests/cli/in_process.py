@@ -1,13 +1,18 @@
 """The command line in the process of the test."""
 
 import contextlib
+import functools
 import io
 import sys
 from types import SimpleNamespace
 
 import pytest
+import typer.main
 
 from llmexam.__main__ import main
+
+# Typer builds all commands anew at each call, which takes longer than most tests.
+typer.main.get_command = functools.cache(typer.main.get_command)
 
 
 def llmexam(*arguments, cwd="."):
