@@ -71,7 +71,6 @@ def test_the_bank_ranker_hears_both(cross_encoder, lm_folder, sample):
         likelihood_model=str(lm_folder),
         n_judged=3,
         n_fitted=6,
-        keywords=0,
     )
     recoverer.fit(sample.subset(range(12)))
     [found] = recoverer.recover(sample.subset([20]).without_prompts())

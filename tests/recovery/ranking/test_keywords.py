@@ -1,10 +1,9 @@
 from dataclasses import replace
-from math import inf
 
 import numpy as np
 import pytest
 
-from llmexam.recovery.ranking.keywords import KeywordRule, choose_rule, with_keywords
+from llmexam.recovery.ranking.keywords import KeywordChoice, with_keywords
 from llmexam.recovery.rewrites import Rewrite, RewriteExam
 
 ROW = Rewrite("1", "The sea is calm.", "O calm waters, gently rolling waters!", "waters gently")
@@ -33,24 +32,28 @@ def test_nothing_is_added_where_nothing_is_new():
     assert with_keywords("A poem.", unchanged, 5) == "A poem."
 
 
-def chosen(truths, expected, numbers=(1, 2, 3)):
+def fitted(numbers):
+    """A choice fitted on rows with the feature 1 whose prompts have two words of the row."""
+    truths = ["waters gently", "poem"] * 400
     rows = [replace(ROW, id=str(i), prompt=prompt) for i, prompt in enumerate(truths)]
-    values = np.array(expected, dtype=np.float32)
-    return choose_rule(RewriteExam(tuple(rows)), ["poem"] * len(rows), values, numbers, Bags())
+    features = np.array([[1.0], [0.0]] * 400, dtype=np.float32)
+    choice = KeywordChoice(numbers)
+    choice.fit(RewriteExam(tuple(rows)), ["poem"] * len(rows), features, Bags())
+    return choice
 
 
-def test_the_number_with_the_largest_gain_is_chosen():
-    """The true prompt has two of the new words; a third is noise."""
-    assert chosen(["waters gently"], [0.5]) == KeywordRule(2, inf)
-    assert chosen(["poem"], [0.5]) == KeywordRule()
+def test_rows_get_the_number_of_words_that_gains_most_on_rows_like_them():
+    """A third word is noise; and any word is where the prompt is known already."""
+    found = fitted([1, 2, 3]).choose(np.array([[1.0], [0.0]], dtype=np.float32))
+    assert found.tolist() == [2, 0]
 
 
-def test_words_are_added_up_to_the_expected_score_that_gains_most():
-    rule = chosen(["poem", "waters gently", "poem", "waters gently"], [0.4, 0.1, 0.3, 0.2])
-    assert rule == KeywordRule(2, pytest.approx(0.2))
-    assert rule.apply("poem", ROW, 0.2) == "poem waters gently"
-    assert rule.apply("poem", ROW, 0.25) == "poem"
+def test_one_number_may_be_given():
+    found = fitted([3]).choose(np.array([[1.0], [0.0]], dtype=np.float32))
+    assert found.tolist() == [3, 0]
 
 
-def test_no_numbers_add_nothing():
-    assert chosen(["waters gently"], [0.5], numbers=()) == KeywordRule()
+def test_without_numbers_or_rows_nothing_is_added():
+    features = np.ones((2, 1), dtype=np.float32)
+    assert fitted([0]).choose(features).tolist() == [0, 0]
+    assert KeywordChoice([4]).choose(features).tolist() == [0, 0]

@@ -6,14 +6,14 @@ import pytest
 from llmexam.errors import ExamError
 from llmexam.recovery.embeddings import sharpen, text_vectors
 from llmexam.recovery.ranking import judges
-from llmexam.recovery.ranking.keywords import KeywordRule, with_keywords
+from llmexam.recovery.ranking.keywords import with_keywords
 from llmexam.recovery.recoverers import bank_ranker
 from llmexam.recovery.recoverers.bank_ranker import BankRanker
 
 
 @pytest.fixture(scope="module")
 def fitted(sample):
-    recoverer = BankRanker(n_folds=3, keywords=0)
+    recoverer = BankRanker(n_folds=3)
     recoverer.fit(sample.subset(range(0, 60, 2)))
     return recoverer
 
@@ -59,7 +59,7 @@ def test_inner_folds_leave_out_one_value_of_a_column(sample):
     train = sample.subset(range(0, 60, 2))
     rows = [replace(row, metadata={"half": "ab"[i % 2]}) for i, row in enumerate(train)]
     halves = replace(train, rows=tuple(rows))
-    recoverer = BankRanker(folds_by="half", keywords=0)
+    recoverer = BankRanker(folds_by="half")
     recoverer.fit(halves)
     held = list(recoverer._held_out())
     assert [{row.metadata["half"] for row in one.items} for one in held] == [{"a"}, {"b"}]
@@ -95,8 +95,8 @@ def test_a_judge_that_knows_better_is_heard(sample, monkeypatch):
     oracle = Oracle(sample)
     monkeypatch.setattr(bank_ranker, "load_judges", lambda *models: [oracle])
     train, items = sample.subset(range(0, 60, 2)), sample.subset(range(1, 60, 2))
-    plain = BankRanker(bank="bundled", keywords=0)
-    judged = BankRanker(bank="bundled", n_judged=10, keywords=0)
+    plain = BankRanker(bank="bundled")
+    judged = BankRanker(bank="bundled", n_judged=10)
     judged.fit(train)
     with monkeypatch.context() as patch:
         patch.setattr(bank_ranker, "load_judges", lambda *models: [])
@@ -122,17 +122,13 @@ def test_models_are_part_of_the_hash(monkeypatch):
     assert BankRanker(cross_encoder="x").weights_hash != plain.weights_hash
 
 
-def test_words_are_added_where_the_expected_score_is_low(fitted, sample):
+def test_words_are_added_where_a_gain_is_expected(fitted, sample, monkeypatch):
     train, items = sample.subset(range(0, 60, 2)), sample.subset(range(1, 30, 2))
-    chosen = BankRanker(n_folds=3)
+    chosen = BankRanker(n_folds=3, keywords=(4, 8))
     chosen.fit(train)
-    assert fitted.keywords == KeywordRule()
-    assert chosen.keywords.n in {0, 4, 8, 16}
-    plain = fitted.recover(items)
-    scores = sorted(one.confidence for one in plain)
-    chosen.keywords = KeywordRule(4, limit=scores[5])
-    found = chosen.recover(items)
-    for one, before, row in zip(found, plain, items, strict=True):
-        low = before.confidence <= scores[5]
-        assert one.text == (with_keywords(before.text, row, 4) if low else before.text)
-        assert one.candidates == before.candidates
+    numbers = [0, 4, 8] * 5
+    monkeypatch.setattr(chosen.keywords, "choose", lambda features: np.array(numbers))
+    rows = zip(chosen.recover(items), fitted.recover(items), items, numbers, strict=True)
+    for one, plain, row, n in rows:
+        assert one.text == with_keywords(plain.text, row, n)
+        assert one.candidates == plain.candidates

@@ -9,8 +9,7 @@ serves the metric, not a reader.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from math import inf
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,23 +19,61 @@ from llmexam.recovery.features import NO_WORDS, new_words
 from llmexam.recovery.rewrites import Rewrite, RewriteExam
 
 Floats = NDArray[np.float32]
+# Penalties to choose from, for standardised features of several hundred rows.
+_ALPHAS = (100.0, 1000.0, 10_000.0, 100_000.0)
 
 
-@dataclass(frozen=True, slots=True)
-class KeywordRule:
-    """How many words are added, and to which prompts.
+class KeywordChoice:
+    """Chooses for each row how many words are added, by the gain that a ridge regression predicts.
 
-    Attributes:
-        n: Number of words.
-        limit: Largest expected score of prompts that they are added to.
+    Args:
+        numbers: Numbers of words to choose from; none are added until `fit`.
     """
 
-    n: int = 0
-    limit: float = -inf
+    def __init__(self, numbers: Sequence[int]) -> None:
+        self._numbers = np.array([0, *(n for n in numbers if n)], dtype=np.int64)
+        self._model: Any = None
 
-    def apply(self, prompt: str, row: Rewrite, expected: float) -> str:
-        """Return the prompt, with words of the row if its expected score is low."""
-        return with_keywords(prompt, row, self.n) if expected <= self.limit else prompt
+    def fit(
+        self, items: RewriteExam, prompts: Sequence[str], features: Floats, vectors: TextVectors
+    ) -> None:
+        """Fit on rows with known prompts.
+
+        Args:
+            items: The rows.
+            prompts: What was recovered for them without having seen them.
+            features: Features of the rows and of these prompts, shape `[n_rows, n_features]`.
+            vectors: The embedder of the score.
+        """
+        from sklearn.linear_model import RidgeCV  # type: ignore[import-untyped]
+        from sklearn.pipeline import make_pipeline  # type: ignore[import-untyped]
+        from sklearn.preprocessing import StandardScaler  # type: ignore[import-untyped]
+
+        if len(self._numbers) < 2:
+            return
+        truth = vectors.encode(items.prompts)
+        scores = []
+        for n in self._numbers:
+            pairs = zip(prompts, items, strict=True)
+            texts = [with_keywords(prompt, row, int(n)) for prompt, row in pairs]
+            cosines = np.einsum("ij,ij->i", vectors.encode(texts), truth)
+            scores.append(sharpen(cosines))
+        gains = np.stack(scores[1:], axis=1) - scores[0][:, None]
+        self._model = make_pipeline(StandardScaler(), RidgeCV(alphas=_ALPHAS))
+        self._model.fit(features, gains)
+
+    def choose(self, features: Floats) -> NDArray[np.int64]:
+        """Return the number of words for each row, 0 where no gain is predicted.
+
+        Args:
+            features: As in `fit`, shape `[n_rows, n_features]`.
+        """
+        if self._model is None:
+            return np.zeros(len(features), dtype=np.int64)
+        gains = np.asarray(self._model.predict(features)).reshape(len(features), -1)
+        best = np.where(gains.max(axis=1) > 0, 1 + gains.argmax(axis=1), 0)
+        chosen: NDArray[np.int64] = self._numbers[best]
+        return chosen
 
 
 def with_keywords(prompt: str, row: Rewrite, n: int) -> str:
@@ -49,39 +86,3 @@ def with_keywords(prompt: str, row: Rewrite, n: int) -> str:
     found = new_words(row)
     words = [] if found == NO_WORDS else found.split()[:n]
     return " ".join([prompt, *words])
-
-
-def choose_rule(
-    items: RewriteExam,
-    prompts: Sequence[str],
-    expected: Floats,
-    numbers: Sequence[int],
-    vectors: TextVectors,
-) -> KeywordRule:
-    """Return the rule with the largest gain on rows with known prompts; no words if none gains.
-
-    Args:
-        items: The rows.
-        prompts: What was recovered for them without having seen them.
-        expected: The expected scores of these prompts, shape `[n_rows]`.
-        numbers: Numbers of words to choose from.
-        vectors: The embedder of the score.
-    """
-    truth = vectors.encode(items.prompts)
-    order = np.argsort(expected, kind="stable")
-    plain = _scores(prompts, truth, vectors)
-    best, rule = 0.0, KeywordRule()
-    for n in numbers:
-        texts = [with_keywords(prompt, row, n) for prompt, row in zip(prompts, items, strict=True)]
-        # What is gained if words are added to the prompts with the lowest expected scores.
-        gains = np.cumsum((_scores(texts, truth, vectors) - plain)[order])
-        last = int(gains.argmax())
-        if gains[last] > best:
-            best = float(gains[last])
-            everywhere = last == len(order) - 1
-            rule = KeywordRule(n, inf if everywhere else float(expected[order[last]]))
-    return rule
-
-
-def _scores(texts: Sequence[str], truth: Floats, vectors: TextVectors) -> Floats:
-    return sharpen(np.einsum("ij,ij->i", vectors.encode(texts), truth))

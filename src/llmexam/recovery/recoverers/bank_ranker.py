@@ -31,7 +31,7 @@ from llmexam.recovery.pair_kernel import PairKernel
 from llmexam.recovery.ranking.bank_search import PromptBank
 from llmexam.recovery.ranking.candidates import CandidateSearch
 from llmexam.recovery.ranking.judges import Judge, judges_hash, load_judges, pair_text
-from llmexam.recovery.ranking.keywords import KeywordRule, choose_rule
+from llmexam.recovery.ranking.keywords import KeywordChoice, with_keywords
 from llmexam.recovery.ranking.rows import RowViews, StemWeights
 from llmexam.recovery.ranking.weights import CandidateWeights, judged_features
 from llmexam.recovery.recoverer import Candidate, Progress, Recovery, no_progress
@@ -45,8 +45,6 @@ Floats = NDArray[np.float32]
 Ints = NDArray[np.int64]
 _N_SHOWN = 8
 _SEED = 0
-# Held-out rows that the number of added words is chosen on; each is embedded for every choice.
-_N_TRIED = 500
 
 
 class PairColumns(TypedDict):
@@ -82,11 +80,11 @@ class BankRankerSettings(EstimateSettings):
         description="largest number of training rows whose candidates the weights are fitted on",
     )
     keywords: OneOrMany[Annotated[int, Field(ge=0, le=48)]] = Field(
-        (4, 8, 16),
+        (0,),
         min_length=1,
-        description="numbers of words of the rewritten text that may be added to prompts with a "
-        "low expected score; number and limit are chosen on inner folds. 0 answers with prompts "
-        "as they are",
+        description="numbers of words of the rewritten text that may be added to the prompt "
+        "where a gain is expected, as fitted on inner folds, such as [4, 8, 16]; with 0 alone, "
+        "answers are prompts as they are",
     )
     cross_encoder: ModelRef | None = Field(
         None,
@@ -110,10 +108,26 @@ class _HeldOut:
 
     items: RewriteExam
     bank: PromptBank
+    texts: Floats
     places: Ints
     features: Floats
     targets: Floats
     scores: Floats
+
+
+@dataclass(frozen=True)
+class _Ranked:
+    """Candidates of rows, their features and their expected scores."""
+
+    places: Ints
+    features: Floats
+    values: Floats
+
+    @property
+    def best_places(self) -> Ints:
+        """The place of the best candidate of each row, shape `[n_rows]`."""
+        chosen: Ints = self.places[np.arange(len(self.places)), self.values.argmax(axis=1)]
+        return chosen
 
 
 class BankRanker(EmbeddingRecoverer):
@@ -151,7 +165,7 @@ class BankRanker(EmbeddingRecoverer):
         everything = np.arange(len(rows))
         self._search = self._search_of(everything, self._bank)
         self._first, self._second = CandidateWeights(), CandidateWeights()
-        self.keywords = KeywordRule()
+        self.keywords = KeywordChoice(self.settings.keywords)
         self._fit_weights(progress)
 
     def training_pairs(self, n_negatives: int = 7) -> PairColumns:
@@ -181,11 +195,12 @@ class BankRanker(EmbeddingRecoverer):
         """Return a known prompt or one of the bank for each row."""
         views = RowViews.of(part, self._kernel.between(part), self.vectors)
         found = self._search.find(views)
-        places, values = self._ranked(part, self._bank, found.places, found.features)
-        recovered = [self._recovery(*one) for one in zip(places, values, strict=True)]
+        ranked = self._ranked(part, self._bank, found.places, found.features)
+        numbers = self.keywords.choose(_row_features(ranked, views.texts))
+        recovered = [self._recovery(*one) for one in zip(ranked.places, ranked.values, strict=True)]
         return [
-            replace(one, text=self.keywords.apply(one.text, row, one.confidence))
-            for one, row in zip(recovered, part, strict=True)
+            replace(one, text=with_keywords(one.text, row, int(n)))
+            for one, row, n in zip(recovered, part, numbers, strict=True)
         ]
 
     @cached_property
@@ -222,37 +237,29 @@ class BankRanker(EmbeddingRecoverer):
             ]
             features = [found[:, :n] for _, found in judged]
             self._second.fit(np.concatenate(features), np.concatenate(scores))
-        self._choose_keywords(held)
+        self._fit_keywords(held)
 
-    def _choose_keywords(self, held: Sequence[_HeldOut]) -> None:
-        """Choose which prompts get words, by those that are recovered for held-out rows."""
+    def _fit_keywords(self, held: Sequence[_HeldOut]) -> None:
+        """Fit which prompts get words on the prompts that are recovered for held-out rows."""
         rows: list[Rewrite] = []
         prompts: list[str] = []
-        expected: list[float] = []
+        features = []
         for one in held:
-            places, values = self._ranked(one.items, one.bank, one.places, one.features)
-            best = places[np.arange(len(places)), values.argmax(axis=1)]
+            ranked = self._ranked(one.items, one.bank, one.places, one.features)
             rows += one.items.rows
-            prompts += [one.bank.prompts[place] for place in best]
-            expected += values.max(axis=1).tolist()
-        # Some of each fold.
-        some = slice(None, None, max(1, len(rows) // _N_TRIED))
-        self.keywords = choose_rule(
-            replace(held[0].items, rows=tuple(rows[some])),
-            prompts[some],
-            np.array(expected[some], dtype=np.float32),
-            [n for n in self.settings.keywords if n],
-            self.vectors,
-        )
+            prompts += [one.bank.prompts[place] for place in ranked.best_places]
+            features.append(_row_features(ranked, one.texts))
+        items = replace(held[0].items, rows=tuple(rows))
+        self.keywords.fit(items, prompts, np.concatenate(features), self.vectors)
 
     def _ranked(
         self, items: RewriteExam, bank: PromptBank, places: Ints, features: Floats
-    ) -> tuple[Ints, Floats]:
-        """Return candidates of rows and their expected scores, each of shape `[n_rows, n]`."""
+    ) -> _Ranked:
+        """Return the candidates of rows with their expected scores."""
         if not self._judges:
-            return places, self._first.predict(features)
+            return _Ranked(places, features, self._first.predict(features))
         places, features = self._judge(items, bank, places, features)
-        return places, self._second.predict(features)
+        return _Ranked(places, features, self._second.predict(features))
 
     def _held_out(self, progress: Progress = no_progress) -> Iterator[_HeldOut]:
         """Yield the candidates of drawn training rows, fold by fold."""
@@ -271,11 +278,14 @@ class BankRanker(EmbeddingRecoverer):
                 bank = self._bank.without(
                     frozenset(p for p, group in self._group_of.items() if group not in known)
                 )
-                found = self._search_of(train, bank).find(self._views.take(held, train))
+                views = self._views.take(held, train)
+                found = self._search_of(train, bank).find(views)
                 targets = self._targets[held]
                 scores = _scores(bank, found.places, targets)
                 items = rows.subset(held.tolist())
-                yield _HeldOut(items, bank, found.places, found.features, targets, scores)
+                yield _HeldOut(
+                    items, bank, views.texts, found.places, found.features, targets, scores
+                )
             progress(fold + 1, n_folds)
 
     def _inner_folds(self, groups: Ints) -> Ints:
@@ -323,6 +333,19 @@ class BankRanker(EmbeddingRecoverer):
         candidates = [Candidate(self._bank.prompts[place], value) for place, value in best.items()]
         text, value = candidates[0].text, candidates[0].score
         return Recovery(text, tuple(candidates[:_N_SHOWN]), confidence=value)
+
+
+def _row_features(ranked: _Ranked, texts: Floats) -> Floats:
+    """Return what tells where words help: the best candidate's features and the row's texts.
+
+    Args:
+        ranked: The candidates.
+        texts: Vectors of the row's texts, shape `[4, n_rows, dim]`.
+    """
+    rows = np.arange(len(ranked.values))
+    best = ranked.values.argmax(axis=1)
+    own = [ranked.values[rows, best][:, None], ranked.features[rows, best]]
+    return np.concatenate([*own, *texts], axis=1)
 
 
 def _scores(bank: PromptBank, places: Ints, targets: Floats) -> Floats:
