@@ -174,6 +174,21 @@ def test_rows_without_prompts_are_refused(tmp_path):
         prepared(tmp_path, train=str(path))
 
 
+def test_columns_of_a_file_may_have_other_names(tmp_path):
+    path = tmp_path / "rows.jsonl"
+    row = {"id": "1", "before": "One.", "after": "Two.", "rewrite_prompt": "Count on."}
+    path.write_text(json.dumps(row))
+    names = {"original_text": "before", "rewritten_text": "after"}
+    [found] = prepared(tmp_path, train={"path": str(path), "fields": names}).train
+    assert (found.original, found.rewritten, found.prompt) == ("One.", "Two.", "Count on.")
+
+
+def test_columns_of_questions_have_fixed_names(tmp_path):
+    given = {"family": "ranker", "train": {"path": "bundled", "fields": {"prompt": "question"}}}
+    with pytest.raises(SettingsError, match="`fields` is for rewritten texts"):
+        parse_recipe({**given, "settings": {"members": ["lexical"]}}, base=tmp_path)
+
+
 @pytest.mark.parametrize(
     ("values", "text"),
     [

@@ -7,9 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Generic, TypeVar
 
-import numpy as np
-
-from llmexam.errors import ExamError, SettingsError
+from llmexam.errors import SettingsError
 from llmexam.evaluation.alignment import require_answers
 from llmexam.exam.audit import Finding
 from llmexam.exam.audit.finding import plural
@@ -31,6 +29,9 @@ from llmexam.stages.stage import Executor
 from llmexam.training.preflight import Checked, check_training_exam
 from llmexam.training.settings import TrainingSettings
 from llmexam.workflows.train.recipe import ExamFile, Recipe
+
+# Exams that were read, by file and format.
+Files = dict[tuple[Path, str | None], Exam]
 
 ItemsT = TypeVar("ItemsT", bound=Items)
 
@@ -79,7 +80,7 @@ def prepare_splits(
     """
     plan = recipes[0].evidence
     require_evidence(plan)
-    known: dict[ExamFile, Exam] = {}
+    known: Files = {}
     read = stages.time("read the exams", lambda: [read_exams(one, known) for one in recipes])
     checked = stages.time(
         "check the training questions",
@@ -103,7 +104,7 @@ def prepare_splits(
     return tuple(prepared)
 
 
-def read_exams(recipe: Recipe, known: dict[ExamFile, Exam] | None = None) -> dict[str, Exam]:
+def read_exams(recipe: Recipe, known: Files | None = None) -> dict[str, Exam]:
     """Return the exams of a recipe by name: train, dev, test, and those of `report_on`.
 
     Args:
@@ -178,21 +179,13 @@ def _check(recipe: Recipe, exams: Mapping[str, Exam]) -> Checked:
     )
 
 
-def _read(file: ExamFile, seed: int, known: dict[ExamFile, Exam]) -> Exam:
-    whole = file.model_copy(update={"n_questions": None})
-    if whole not in known:
-        known[whole] = read_exam(file.file, format=file.format)
-    exam = known[whole]
-    if file.n_questions is None:
-        return exam
-    if file.n_questions > len(exam):
-        raise ExamError(
-            f"expected at least {file.n_questions} questions, got {len(exam)}",
-            file=file.file,
-            field="n_questions",
-        )
-    drawn = np.random.default_rng(seed).permutation(len(exam))[: file.n_questions]
-    return exam.subset(sorted(drawn.tolist()))
+def _read(file: ExamFile, seed: int, known: Files) -> Exam:
+    place = (file.file, file.format)
+    if place not in known:
+        known[place] = read_exam(file.file, format=file.format)
+    exam = known[place]
+    drawn = file.draw(len(exam), "questions", seed)
+    return exam if drawn is None else exam.subset(drawn)
 
 
 def _one_origin(recipe: Recipe, exams: dict[str, Exam]) -> EvidenceOrigin:

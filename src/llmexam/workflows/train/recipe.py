@@ -6,10 +6,11 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
+import numpy as np
 import yaml
 from pydantic import Field, SerializeAsAny, ValidationInfo, field_validator, model_validator
 
-from llmexam.errors import SettingsError
+from llmexam.errors import ExamError, SettingsError
 from llmexam.retrieval.plan import EvidencePlan
 from llmexam.sample import exam_path
 from llmexam.settings.base import OneOrMany, Settings
@@ -31,6 +32,11 @@ class ExamFile(Settings):
         description="path of the exam file, or `bundled` for the sample exam"
     )
     format: str | None = Field(None, description="format of the file; auto-detected by default")
+    fields: dict[str, str] = Field(
+        {},
+        description="names of the columns of rewritten texts where they differ: "
+        "`original_text: text`",
+    )
     n_questions: int | None = Field(
         None,
         ge=1,
@@ -41,6 +47,27 @@ class ExamFile(Settings):
     def file(self) -> Path:
         """The file to read."""
         return exam_path(self.path)
+
+    def draw(self, n: int, noun: str, seed: int) -> list[int] | None:
+        """Return which of the file's items are drawn, ascending; None for all.
+
+        Args:
+            n: How many it has.
+            noun: What they are called, in the plural.
+            seed: Random seed.
+
+        Raises:
+            ExamError: It has fewer than `n_questions`.
+        """
+        if self.n_questions is None:
+            return None
+        if self.n_questions > n:
+            raise ExamError(
+                f"expected at least {self.n_questions} {noun}, got {n}",
+                file=self.path,
+                field="n_questions",
+            )
+        return sorted(np.random.default_rng(seed).permutation(n)[: self.n_questions].tolist())
 
 
 class Recipe(Settings):
@@ -138,6 +165,11 @@ class Recipe(Settings):
             )
         if trained_task(self.family) == "prompt-recovery":
             self._check_rewrites()
+        elif any(file.fields for file in self._files):
+            raise ValueError(
+                "`fields` is for rewritten texts; columns of multiple-choice exams have fixed "
+                "names. Rename the columns"
+            )
         if self.split_seeds:
             self._check_splits()
         if len(set(self.seeds)) < len(self.seeds):
@@ -149,6 +181,10 @@ class Recipe(Settings):
         if "seed" in self.settings.model_fields_set and self.seeds:
             raise ValueError("`seeds` is set, and `seed` in `settings` as well. Remove one of them")
         return self
+
+    @property
+    def _files(self) -> tuple[ExamFile, ...]:
+        return (*self.train, *self.report_on, *([self.dev] if self.dev is not None else []))
 
     def _check_rewrites(self) -> None:
         for name in ("folds", "report_on", "split_seeds"):

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import numpy as np
-
 from llmexam.errors import ExamError
 from llmexam.exam.audit import Finding
 from llmexam.exam.audit.finding import plural
@@ -57,7 +55,7 @@ def _read_parts(recipe: Recipe) -> tuple[RewriteExam, RewriteExam | None]:
 
 def _read(file: ExamFile, seed: int) -> RewriteExam:
     path = rewrites_path(file.path)
-    exam = read_rewrites(path, format=file.format)
+    exam = read_rewrites(path, fields=file.fields, format=file.format)
     if not exam.is_labelled:
         raise ExamError(
             "expected rows with known prompts, got none",
@@ -65,16 +63,8 @@ def _read(file: ExamFile, seed: int) -> RewriteExam:
             field="rewrite_prompt",
             hint="Add the column rewrite_prompt",
         )
-    if file.n_questions is None:
-        return exam
-    if file.n_questions > len(exam):
-        raise ExamError(
-            f"expected at least {file.n_questions} rows, got {len(exam)}",
-            file=path,
-            field="n_questions",
-        )
-    drawn = np.random.default_rng(seed).permutation(len(exam))[: file.n_questions]
-    return exam.subset(sorted(drawn.tolist()))
+    drawn = file.draw(len(exam), "rows", seed)
+    return exam if drawn is None else exam.subset(drawn)
 
 
 def _checked(
