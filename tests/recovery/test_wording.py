@@ -1,7 +1,13 @@
 import pytest
 
 from llmexam.recovery.bank import read_bank
-from llmexam.recovery.wording import clean_prompt, has_preamble, is_refusal, without_preamble
+from llmexam.recovery.wording import (
+    clean_prompt,
+    has_preamble,
+    is_refusal,
+    opens_with_refusal,
+    without_preamble,
+)
 
 
 @pytest.mark.parametrize(
@@ -32,6 +38,11 @@ def test_tokens_that_say_nothing_are_removed(prompt, cleaned):
         "Explain it to a 5-year-old \U0001f600",
         "\u041f\u0435\u0440\u0435\u043f\u0438\u0448\u0438 \u0442\u0435\u043a\u0441\u0442",
         "\u3053\u306e\u6587\u7ae0\u3092\u8a69\u306b\u3057\u3066\u304f\u3060\u3055\u3044",
+        "\u8bf7\u5c06\u8fd9\u6bb5\u6587\u5b57\u6539\u5199\u4e3a\u8bd7\u6b4c\uff0c\u8bed\u6c14\u8f7b\u677e\u3002",
+        "\u0915\u0935\u093f\u0924\u093e \u092e\u0947\u0902 \u0932\u093f\u0916\u0947\u0902",
+        "Re\u0301e\u0301cris ce texte de\u0301ja\u0300",
+        "Use a formal tone\u2014keep it brief.",
+        "End with #motivation, and write to bob.smith@example.com!",
     ],
 )
 def test_prompts_stay_as_they_are(prompt):
@@ -57,7 +68,10 @@ def test_few_real_prompts_change(shared_data):
     assert len(changed) < 0.01 * len(prompts)
 
 
-@pytest.mark.parametrize("text", ["I'm sorry, but I can't.", "As an AI, I have no view."])
+@pytest.mark.parametrize(
+    "text",
+    ["I'm sorry, but I can't.", "As an AI, I have no view.", "I\u2019m sorry, I can\u2019t help."],
+)
 def test_refusals(text):
     assert is_refusal(text)
 
@@ -85,3 +99,19 @@ def test_preambles(text):
 )
 def test_an_opening_ends_with_a_colon_or_a_blank_line(text, bare):
     assert without_preamble(text) == bare
+
+
+@pytest.mark.parametrize(
+    ("answer", "refuses"),
+    [
+        ("I\u2019m sorry, but I can\u2019t help with that.", True),
+        ("Sorry, but I cannot tell.", True),
+        ("As an AI language model, I do not know.", True),
+        ("Rewrite this as an AI assistant would.", False),
+        ("As an AI assistant, write a poem.", False),
+        ("Write it as if you are unable to provide details.", False),
+        ('Write a letter that opens with "I am sorry".', False),
+    ],
+)
+def test_a_prompt_may_ask_for_an_apology(answer, refuses):
+    assert opens_with_refusal(answer) == refuses

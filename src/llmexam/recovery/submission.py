@@ -11,15 +11,10 @@ from llmexam.exam.submission import submission_cells
 from llmexam.exam.writers import csv_text
 from llmexam.recovery.recognition import is_run_answers, is_separated_otherwise
 from llmexam.recovery.rewrites import RewriteExam
-from llmexam.recovery.wording import is_blank
+from llmexam.recovery.wording import READ_AS_MISSING, is_blank
 from llmexam.storage.atomic import write_text
 
 COLUMNS = ("id", "rewrite_prompt")
-# What pandas.read_csv takes for a missing value by default.
-_READ_AS_MISSING = frozenset(
-    {"#N/A", "#N/A N/A", "#NA", "-1.#IND", "-1.#QNAN", "-NaN", "-nan", "1.#IND", "1.#QNAN"}
-    | {"<NA>", "N/A", "NA", "NULL", "NaN", "None", "n/a", "nan", "null"}
-)
 
 
 def submission_text(ids: Sequence[str], prompts: Sequence[str]) -> str:
@@ -185,7 +180,7 @@ def _checked(
                 else "Use the ids of the exam",
             )
         _require_prompt(prompt, row, path)
-        if is_strict and prompt.strip() in _READ_AS_MISSING:
+        if is_strict and prompt.strip() in READ_AS_MISSING:
             raise SubmissionError(
                 f"graders that use pandas read the prompt '{prompt}' as a missing value",
                 file=path,

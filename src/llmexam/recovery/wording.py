@@ -19,13 +19,26 @@ _MARKUP = re.compile(
 _SPLIT = re.compile(r"\s+")
 _EDGES = ".,;:!?\"'()[]{}*_`~-\u2013\u2014\u2026\u201c\u201d\u2018\u2019"
 _ABBREVIATION = re.compile(r"[A-Z]{2,}s?$|[A-Z&.]+$")
-_JOINTS = re.compile(r"[-'\u2019/.&:,()]")
+_JOINTS = re.compile(r"[-'\u2019/.&:,;()]")
+# Hashtags, names of users and e-mail addresses.
+_ADDRESS = re.compile(r"[#@]\w+|[\w.+-]+@\w[\w.-]*")
+READ_AS_MISSING = frozenset(
+    {"#N/A", "#N/A N/A", "#NA", "-1.#IND", "-1.#QNAN", "-NaN", "-nan", "1.#IND", "1.#QNAN"}
+    | {"<NA>", "N/A", "NA", "NULL", "NaN", "None", "n/a", "nan", "null"}
+)
+"""What `pandas.read_csv` takes for a missing value by default."""
 # Numbers, with a unit or an ordinal ending, and names such as HTML5.
 _NUMBERED = re.compile(r"\d+\w{0,3}|[^\W\d_]+\d{1,2}")
 _MOST_REPEATED = 6
-_REFUSAL = re.compile(
-    r"\b(?:i(?:'m| am) (?:sorry|unable|not able)|i (?:cannot|can't|can not|am unable to)|"
-    r"as an ai\b|unable to (?:rewrite|provide|assist|fulfil))",
+_REFUSES = (
+    r"i(?:['\u2019]m| am) (?:sorry|unable|not able)|i (?:cannot|can['\u2019]t|can not)|"
+    r"unable to (?:rewrite|provide|assist|fulfil)"
+)
+_REFUSAL = re.compile(rf"\b(?:{_REFUSES}|as an ai\b)", re.IGNORECASE)
+# A prompt may ask for an apology; only the beginning of an answer tells that it is one.
+_REFUSING = re.compile(
+    rf"\W*(?:(?:sorry|unfortunately|apologies)\b\W*(?:but )?)?"
+    rf"(?:{_REFUSES}|as an ai\b[^.!?\n]*\bi (?:do not|don['\u2019]t|cannot|can['\u2019]t|am)\b)",
     re.IGNORECASE,
 )
 _PREAMBLE = re.compile(
@@ -104,6 +117,15 @@ def is_refusal(text: str) -> bool:
     return _REFUSAL.search(text[:_OPENING]) is not None
 
 
+def opens_with_refusal(answer: str) -> bool:
+    """Return whether an answer to a question for a prompt refuses it.
+
+    >>> opens_with_refusal("Sorry, I can't help."), opens_with_refusal("Say that you are sorry.")
+    (True, False)
+    """
+    return _REFUSING.match(answer) is not None
+
+
 def has_preamble(text: str) -> bool:
     """Return whether a rewritten text opens with an answer to the user, such as "Sure, here is".
 
@@ -138,11 +160,12 @@ def _is_gibberish(word: str) -> bool:
     if not letters:
         # Numbers and single signs are content; a run of mixed signs is not.
         return len(word) > 3 and not any(c.isdigit() for c in word)
+    # Other scripts join and mark their letters in many ways.
+    if not word.isascii() or _ADDRESS.fullmatch(word):
+        return False
     parts = [part for part in _JOINTS.split(word) if part]
     if not all(part.isalpha() or _NUMBERED.fullmatch(part) for part in parts):
         return len(word) > 4
-    if not word.isascii():
-        return False
     if not word.isalpha() or _ABBREVIATION.fullmatch(word):
         return False
     folded = word.casefold()

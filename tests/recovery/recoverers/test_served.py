@@ -222,7 +222,18 @@ def test_what_does_not_fit_is_refused(make, rewrites):
         ("Make it rhyme lucrarea</s>", "Make it rhyme"),
         ("Перепиши это.", "Перепиши это."),
         ("I cannot tell.", ""),
+        ("Sure, here is the prompt:", ""),
+        ("I\u2019m sorry, but I can\u2019t help with that.", ""),
+        ("Rewrite this as an AI assistant would.", "Rewrite this as an AI assistant would."),
+        ("\u200b", ""),
     ],
 )
 def test_the_prompt_in_an_answer(answer, prompt):
     assert prompt_in(answer, ROW) == prompt
+
+
+def test_answers_that_files_cannot_hold_are_mended(endpoint, make, rewrites, tmp_path):
+    endpoint.writes = lambda body: "Rewrite\0 it \ud83d now."
+    found = make().recover(rewrites.subset([0]))
+    assert [one.text for one in found] == ["Rewrite it ? now."]
+    assert [one.text for one in make().recover(rewrites.subset([0]))] == ["Rewrite it ? now."]

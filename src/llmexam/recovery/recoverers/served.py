@@ -24,7 +24,13 @@ from llmexam.recovery.prompting import (
 from llmexam.recovery.recoverer import Progress, Recovery, no_progress
 from llmexam.recovery.recoverers.asking import Asking, FewShot
 from llmexam.recovery.rewrites import Rewrite, RewriteExam
-from llmexam.recovery.wording import clean_prompt, has_preamble, is_refusal, without_preamble
+from llmexam.recovery.wording import (
+    clean_prompt,
+    has_preamble,
+    is_blank,
+    opens_with_refusal,
+    without_preamble,
+)
 from llmexam.settings.base import Settings
 from llmexam.settings.kinds import ModelRef
 from llmexam.solvers.prompts.wording import Shot, as_messages, as_text
@@ -197,10 +203,11 @@ def prompt_in(answer: str, row: Rewrite) -> str:
         row: The row; words of its texts are kept even if they look like gibberish.
     """
     text = without_thoughts(answer).strip()
-    if is_refusal(text):
+    if opens_with_refusal(text):
         return ""
-    if has_preamble(text):
-        text = without_preamble(text) or text
+    if has_preamble(text) and (bare := without_preamble(text)) is not None:
+        text = bare
     first = next((part for part in text.split("\n\n") if part.strip()), "")
     found = bare_answer(first)
-    return clean_prompt(found, context=f"{row.original} {row.rewritten}").text.strip()
+    cleaned = clean_prompt(found, context=f"{row.original} {row.rewritten}").text.strip()
+    return "" if is_blank(cleaned) else cleaned
