@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import pytest
 
 from llmexam.errors import ExamError
@@ -24,7 +26,8 @@ def test_what_is_written_is_read_back(tmp_path, name):
 
 
 def test_prompts_that_are_not_known_leave_no_column(tmp_path):
-    write_rewrites(tmp_path / "rows.csv", ROWS.without_prompts())
+    unknown = tuple(replace(row, prompt=None) for row in ROWS)
+    write_rewrites(tmp_path / "rows.csv", RewriteExam(unknown))
     header = (tmp_path / "rows.csv").read_text(encoding="utf-8").splitlines()[0]
     assert header == "id,original_text,rewritten_text,source"
 

@@ -111,6 +111,11 @@ class RewriteExam:
         return hash_json([[row.id, row.original, row.rewritten, row.prompt] for row in self.rows])
 
     @cached_property
+    def training_hash(self) -> str:
+        """SHA-256 of all that a recoverer may learn from: `content_hash` and other columns."""
+        return hash_json([self.content_hash, [dict(row.metadata) for row in self.rows]])
+
+    @cached_property
     def pairs_hash(self) -> str:
         """SHA-256 of what a recoverer sees: the texts without ids and prompts."""
         return hash_json([[row.original, row.rewritten] for row in self.rows])
@@ -120,8 +125,9 @@ class RewriteExam:
         return replace(self, rows=tuple(self.rows[int(i)] for i in indices))
 
     def without_prompts(self) -> RewriteExam:
-        """Return the rows as a recoverer sees them."""
-        return replace(self, rows=tuple(replace(row, prompt=None) for row in self.rows))
+        """Return the rows as a recoverer sees them: without prompts and other columns."""
+        rows = (replace(row, prompt=None, metadata={}) for row in self.rows)
+        return replace(self, rows=tuple(rows))
 
 
 def join(exams: Sequence[RewriteExam]) -> RewriteExam:

@@ -24,7 +24,14 @@ class RecovererSpec(SolverSpec):
 
     def keeping_vectors(self, folder: Path | None) -> Self:
         """Return it with a folder of vectors, if it takes one and has none of its own."""
-        if getattr(self.settings, "vector_cache", folder) is not None:
+        if folder is None:
             return self
-        settings = self.settings.model_copy(update={"vector_cache": folder})
+        changes: dict[str, object] = {}
+        if getattr(self.settings, "vector_cache", folder) is None:
+            changes["vector_cache"] = folder
+        if members := [
+            one for one in getattr(self.settings, "members", ()) if isinstance(one, RecovererSpec)
+        ]:
+            changes["members"] = tuple(one.keeping_vectors(folder) for one in members)
+        settings = self.settings.model_copy(update=changes)
         return self.model_copy(update={"settings": settings})

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -15,6 +15,7 @@ from llmexam.errors import ExamError, ScoreError
 from llmexam.recovery.groups import grouped_folds, prompt_groups
 from llmexam.recovery.recoverer import Candidate, Recoverer, Recovery
 from llmexam.recovery.rewrites import RewriteExam, join
+from llmexam.recovery.wording import READ_AS_MISSING, is_blank
 from llmexam.solvers.spec import SolverSpec
 from llmexam.stages.stage import Keyed, Stage, StageContext
 from llmexam.storage.atomic import write_json
@@ -79,10 +80,10 @@ def answer_stage(
     recoverer = kind(planned.settings)
     key = solver_key(planned, recoverer.weights_hash)
     fitted = kind.is_fitted
-    learned = training.rows.content_hash if fitted and training.rows is not None else None
+    learned = training.rows.training_hash if fitted and training.rows is not None else None
     folds = training.folds.tolist() if fitted and training.folds is not None else None
     # Prompts are part of the key only where something is learned from them.
-    rows = items.content_hash if folds is not None else [items.ids, items.pairs_hash]
+    rows = items.training_hash if folds is not None else [items.ids, items.pairs_hash]
     return Stage(
         name=f"recover with {planned.name}",
         function=_answer,
@@ -112,7 +113,33 @@ def recover(
         training: What it is fitted on; with folds, each row is recovered by one that has not
             seen its fold.
         progress: Called with how many rows are done, and how many there are.
+
+    Raises:
+        ScoreError: It gave no prompt for a row.
     """
+    found, recoverer = _recover(make, items, training, progress)
+    name = type(recoverer).__name__
+    if len(found) != len(items):
+        raise ScoreError(f"expected {len(items)} prompts from {name}, got {len(found)}")
+    for row, recovery in zip(items, found, strict=True):
+        if is_blank(recovery.text):
+            raise ScoreError(
+                f"expected a prompt from {name} for the row with id '{row.id}', got a blank one"
+            )
+    return [replace(one, text=_readable(one.text)) for one in found], recoverer
+
+
+def _readable(text: str) -> str:
+    """Return a prompt that graders do not take for a missing value: `None` becomes `None.`."""
+    return f"{text}." if text.strip() in READ_AS_MISSING else text
+
+
+def _recover(
+    make: Callable[[], Recoverer],
+    items: RewriteExam,
+    training: Training,
+    progress: Callable[[int, int], None],
+) -> tuple[list[Recovery], Recoverer]:
     unlabelled = items.without_prompts()
     recoverer = make()
     if not recoverer.is_fitted or training.folds is None:
@@ -142,16 +169,6 @@ def _answer(
     file: str,
 ) -> tuple[tuple[Recovery, ...], str]:
     found, recoverer = recover(make, items, training, context.advance)
-    if len(found) != len(items):
-        raise ScoreError(
-            f"expected {len(items)} prompts from {type(recoverer).__name__}, got {len(found)}"
-        )
-    for row, recovery in zip(items, found, strict=True):
-        if not recovery.text.strip():
-            raise ScoreError(
-                f"expected a prompt from {type(recoverer).__name__} for the row with id "
-                f"'{row.id}', got a blank one"
-            )
     usage = str(recoverer.used())
     folds = training.folds
     answers = [

@@ -11,6 +11,7 @@ from llmexam.evaluation.results import Evaluation, FullComparison
 from llmexam.recovery.parsing import read_rewrites
 from llmexam.recovery.rewrites import RewriteExam
 from llmexam.recovery.submission import read_prompts, validate_submission
+from llmexam.recovery.wording import is_blank
 from llmexam.tasks.capabilities import ExamFile, Grader, Options
 from llmexam.tasks.prompt_recovery.diagnostics import diagnostics_of
 from llmexam.tasks.prompt_recovery.grading import (
@@ -126,13 +127,22 @@ def load_prompts(prediction: Mapping[str, str] | str | Path, items: RewriteExam)
 
     Raises:
         SubmissionError: The file is not one of these rows.
-        ExamError: A row has no prompt.
+        ExamError: A row has no prompt or a blank one, or a prompt is of no row.
     """
     if isinstance(prediction, str | Path):
         return list(read_prompts(prediction, items).values())
     missing = next((one for one in items.ids if one not in prediction), None)
     if missing is not None:
         raise ExamError(f"no prompt was recovered for the row with id '{missing}'")
+    known = set(items.ids)
+    for one, prompt in prediction.items():
+        if one not in known:
+            raise ExamError(f"the exam has no row with the id '{one}'", hint="Remove its prompt")
+        if not isinstance(prompt, str) or is_blank(prompt):
+            raise ExamError(
+                f"expected a text as prompt of the row with id '{one}', got {prompt!r}",
+                hint="Give any text: graders refuse a blank one",
+            )
     return [prediction[one] for one in items.ids]
 
 

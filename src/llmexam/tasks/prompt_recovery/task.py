@@ -114,7 +114,7 @@ class PromptRecovery(TextTask[RecoveryPlan, RewriteExam]):
             recoveries, usage = stages.run(answer_stage(planned, items, training, file))
             texts = tuple(one.text for one in recoveries)
             evaluation = self.grade(plan, planned.name, items, texts, stages)
-            rows = row_grades(plan.evaluation, items, texts) if evaluation else None
+            rows = row_grades(plan.grading, items, texts) if evaluation else None
             found.append(RecoveryResult(planned.name, texts, evaluation, usage, recoveries, rows))
         return found
 
@@ -134,7 +134,7 @@ class PromptRecovery(TextTask[RecoveryPlan, RewriteExam]):
         self, plan: RecoveryPlan, items: RewriteExam, texts: Sequence[str]
     ) -> RecoveryDiagnostics:
         """Return what models truncate, and which facets are recovered."""
-        return diagnostics_of(plan.evaluation, items, texts, self.resampling(plan, items))
+        return diagnostics_of(plan.grading, items, texts, self.resampling(plan, items))
 
     def resampling(self, plan: RecoveryPlan, items: RewriteExam) -> Resampling:
         """Return intervals that resample whole groups of near-equal prompts."""
