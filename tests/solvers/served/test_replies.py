@@ -71,3 +71,8 @@ def test_an_answer_without_log_probabilities(logprobs):
 def test_what_is_no_answer(body):
     with pytest.raises(ValueError, match=r"expected a JSON object|the reply has no"):
         read_reply(body)
+
+
+def test_texts_that_files_cannot_hold_are_mended():
+    reply = read_reply({"choices": [{"message": {"content": "a\0b\ud83dc"}}]})
+    assert reply.text == "ab?c"

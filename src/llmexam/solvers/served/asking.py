@@ -263,7 +263,7 @@ class Asker:
         self._meter.usage.n_retries += answer.retries_taken
         try:
             return read_reply(json.loads(answer.text))
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             raise EndpointError(
                 f"{settings.base_url}, {request.subject}: {error}",
                 hint="Check base_url: the reply is not that of an OpenAI-compatible endpoint",

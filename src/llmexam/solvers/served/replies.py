@@ -66,13 +66,18 @@ def read_reply(body: Any) -> Reply:
     counted = body.get("usage")
     counts = counted if isinstance(counted, Mapping) else {}
     return Reply(
-        text=text if isinstance(text, str) else "",
+        text=_storable(text) if isinstance(text, str) else "",
         tokens=_choose_place(_places(choice.get("logprobs"))),
         prompt_tokens=_count(counts.get("prompt_tokens")),
         completion_tokens=_count(counts.get("completion_tokens")),
         model=str(body.get("model") or ""),
         finish=str(choice.get("finish_reason") or ""),
     )
+
+
+def _storable(text: str) -> str:
+    """Return a text that files can hold: without NUL, and with half surrogate pairs replaced."""
+    return text.replace("\0", "").encode("utf-8", "replace").decode()
 
 
 def without_thoughts(text: str) -> str:
