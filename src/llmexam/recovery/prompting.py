@@ -172,7 +172,7 @@ def bare_answer(text: str) -> str:
     >>> bare_answer('**Prompt:** "Rewrite this."')
     'Rewrite this.'
     """
-    found = one_line(text).replace("**", "")
+    found = one_line(text.replace("\0", "")).replace("**", "")
     if found.casefold().startswith(_ANSWER_LABEL):
         found = found[len(_ANSWER_LABEL) :].strip()
     if len(found) > 1 and (found[0], found[-1]) in _QUOTES:

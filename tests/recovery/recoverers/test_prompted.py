@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from llmexam.errors import ExamError, SettingsError
+from llmexam.errors import ExamError, ModelError, SettingsError
 from llmexam.lm.decoder import Generated
 from llmexam.recovery.recoverers.language_model import answer_of
 from llmexam.recovery.recoverers.prompted import FewShotLm, ZeroShotLm
@@ -58,6 +58,27 @@ def test_likelihood_takes_the_likeliest_token_by_token(lm_folder):
     found = recoverer._choose(texts)
     assert [one.text for one in found.candidates] == ["long", "short"]
     assert np.isnan(found.confidence)
+
+
+def test_blank_answers_have_no_say(lm_folder):
+    recoverer = ZeroShotLm(model=str(lm_folder), choose="likelihood", **DRAWN)
+    blank = [Generated(text, (1,), -0.01, True) for text in (" ", "\u200b")]
+    assert recoverer._choose([*blank, Generated(" A", (1,), -0.5, True)]).text == "A"
+    assert recoverer._choose(blank).text == "Improve the text to this."
+
+
+def test_equal_answers_have_the_score_of_the_likeliest(lm_folder):
+    recoverer = ZeroShotLm(model=str(lm_folder), choose="likelihood", **DRAWN)
+    scored = [("A", -0.5), ("B", -1.0), ("A\n", -10.0)]
+    found = recoverer._choose([Generated(text, (1,), score, True) for text, score in scored])
+    assert [(one.text, one.score) for one in found.candidates] == [("A", -0.5), ("B", -1.0)]
+
+
+def test_a_row_that_is_too_long_is_named_before_any_is_answered(lm_folder, rewrites, monkeypatch):
+    recoverer = ZeroShotLm(model=str(lm_folder), max_new_tokens=2000)
+    monkeypatch.setattr("llmexam.lm.decoder.Generator.generate", None)
+    with pytest.raises(ModelError, match=r"row with id '0': .*2000 new tokens.*max_text_tokens"):
+        recoverer.recover(rewrites)
 
 
 @pytest.mark.parametrize(

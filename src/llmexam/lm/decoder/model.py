@@ -111,6 +111,25 @@ class Decoder:
                 hint="Use less evidence or fewer examples",
             )
 
+    def require_room(self, n_prompt: int, n_new: int, *, subject: str, hint: str) -> None:
+        """Check that a prompt and the tokens generated after it fit the context length.
+
+        Args:
+            n_prompt: Tokens of the prompt.
+            n_new: Maximum new tokens.
+            subject: What the prompt is of, for the error.
+            hint: What to do about it.
+
+        Raises:
+            ModelError: They do not.
+        """
+        if self.longest is not None and n_prompt + n_new > self.longest:
+            raise ModelError(
+                f"{subject}: a prompt of {n_prompt} tokens and {n_new} new tokens exceed the "
+                f"model's context length of {self.longest}",
+                hint=hint,
+            )
+
     @property
     def shares(self) -> bool:
         """Whether requests may share tokens; tested once with a few tokens."""

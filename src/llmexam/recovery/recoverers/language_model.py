@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import lru_cache
+from math import inf
 from typing import TYPE_CHECKING, ClassVar, Literal, Self
 
 from pydantic import Field, model_validator
@@ -17,13 +18,14 @@ from llmexam.recovery.prompting import Prompter, PromptingSettings, bare_answer
 from llmexam.recovery.recoverer import Progress, Recovery, no_progress
 from llmexam.recovery.recoverers.asking import Asking
 from llmexam.recovery.rewrites import RewriteExam
+from llmexam.recovery.wording import is_blank
 from llmexam.settings.base import Settings
 from llmexam.settings.kinds import ModelRef
 
 if TYPE_CHECKING:
     from llmexam.lm.decoder import Decoder, Generated
 
-# Rows whose prompts are tokenized and generated at a time; batches are made within them.
+# Rows that are generated at a time; batches are made within them.
 _ROWS = 256
 
 
@@ -95,27 +97,41 @@ class LanguageModelRecoverer(Asking):
         prompter = Prompter(decoder.tokenizer, self.prompting)
         generator = Generator(decoder, n_tokens=self.settings.batch_tokens)
         sampling = self.settings.sampling(prompter.stop, n=self.settings.n_candidates)
+        prompts = [
+            prompter.encode(row.original, row.rewritten, shots)
+            for row, shots in zip(items, self.shots(items), strict=True)
+        ]
+        # Before anything is generated, which would be lost.
+        for row, prompt in zip(items, prompts, strict=True):
+            decoder.require_room(
+                len(prompt),
+                self.settings.max_new_tokens,
+                subject=f"the row with id '{row.id}'",
+                hint="Set a smaller prompting.max_text_tokens, n_shots or max_new_tokens",
+            )
         found: list[Recovery] = []
         for start in range(0, len(items), _ROWS):
-            part = items.subset(range(start, min(start + _ROWS, len(items))))
-            asked = [
-                prompter.encode(row.original, row.rewritten, shots)
-                for row, shots in zip(part, self.shots(part), strict=True)
-            ]
-            found += [self._choose(texts) for texts in generator.generate(asked, sampling)]
+            part = generator.generate(prompts[start : start + _ROWS], sampling)
+            found += [self._choose(texts) for texts in part]
             progress(len(found), len(items))
         return found
 
     def _choose(self, texts: Sequence[Generated]) -> Recovery:
-        answers = [answer_of(one.text) for one in texts]
-        if self.settings.choose == "consensus":
-            return agree(answers, text_vectors(self.settings.embedder))
-        scores = {
-            answer: one.log_prob / len(one.tokens)
-            for answer, one in zip(answers, texts, strict=True)
-        }
+        scores: dict[str, float] = {}
+        answers = []
+        for one in texts:
+            answer = bare_answer(one.text)
+            if is_blank(answer):
+                continue
+            answers.append(answer)
+            score = one.log_prob / len(one.tokens)
+            scores[answer] = max(score, scores.get(answer, -inf))
+        if not answers:
+            return Recovery(answer_of(""))
         if len(scores) == 1:
             return Recovery(answers[0])
+        if self.settings.choose == "consensus":
+            return agree(answers, text_vectors(self.settings.embedder))
         return best_of(list(scores), list(scores.values()), is_expected=False)
 
 
@@ -127,7 +143,8 @@ def answer_of(text: str) -> str:
     >>> answer_of(' Prompt: "Rewrite this." ')
     'Rewrite this.'
     """
-    return bare_answer(text) or COMMON[0]
+    answer = bare_answer(text)
+    return COMMON[0] if is_blank(answer) else answer
 
 
 @lru_cache(maxsize=1)
