@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from llmexam.errors import ExamError
 from llmexam.recovery.bank import read_bank
 from llmexam.recovery.making.endpoint import EndpointMaker, EndpointMakerSettings
 from llmexam.recovery.making.local import LocalMaker, LocalMakerSettings
@@ -56,7 +57,8 @@ def make_data(
         progress: Called with how many pairs are done, and how many there are.
 
     Raises:
-        ExamError: A file cannot be read, or there are too few texts and prompts.
+        ExamError: A file cannot be read, there are too few texts and prompts, or no answer was
+            kept for `out`.
         SettingsError: A setting is wrong.
         EndpointError: The endpoint failed; answers that came before are cached.
     """
@@ -65,8 +67,15 @@ def make_data(
     drawn, maker, parsed = _prepare(texts, prompts, model, base_url, settings, drawing, text_column)
     made = make_rows(drawn, maker, preambles=parsed.preambles, progress=progress)
     if out is not None:
-        write_text(out, rows_text(made.rows, Path(out).suffix))
         write_json(yields_path(out), {"model": maker.name, **made.yields.as_dict()})
+        if not made.rows:
+            raise ExamError(
+                f"none of {made.yields.asked} answers was kept, so no rows were written; "
+                f"{yields_path(out)} counts why",
+                file=out,
+                hint="Use another model, other prompts or other texts",
+            )
+        write_text(out, rows_text(made.rows, Path(out).suffix))
     return made
 
 

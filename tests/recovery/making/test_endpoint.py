@@ -39,6 +39,16 @@ def test_texts_are_rewritten_and_written(endpoint, make, tmp_path):
     assert "0 answers requested; 9 cached" in as_lines.usage
 
 
+def test_a_file_is_not_replaced_by_no_rows(endpoint, make, tmp_path):
+    out = tmp_path / "made.csv"
+    out.write_text("mine")
+    endpoint.writes = lambda body: "I\u2019m sorry, but I can\u2019t help with that."
+    with pytest.raises(ExamError, match=r"none of 9 answers was kept.*made.yield.json"):
+        make(out=out)
+    assert out.read_text() == "mine"
+    assert json.loads((tmp_path / "made.yield.json").read_text())["refused"] == 9
+
+
 def test_more_rows_go_on_from_fewer(endpoint, make, tmp_path):
     few = make(drawing={"n_rows": 6})
     many = make(drawing={"n_rows": 20})

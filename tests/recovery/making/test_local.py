@@ -2,7 +2,7 @@ import json
 
 import pytest
 
-from llmexam.errors import CacheError, ModelError, SettingsError
+from llmexam.errors import CacheError, ExamError, ModelError, SettingsError
 from llmexam.recovery.making.local import LocalMaker, LocalMakerSettings
 from llmexam.recovery.making.pairs import draw_pairs
 from llmexam.storage.answer_store import AnswerStore
@@ -86,16 +86,19 @@ def test_data_by_a_local_model(lm_folder, files, tmp_path):
     }
     forecast = forecast_data(*files, **arguments)
     assert (forecast.n_pairs, forecast.completion_tokens) == (5, 200)
-    made = make_data(*files, out=tmp_path / "made.csv", **arguments)
+    made = make_data(*files, **arguments)
     assert made.yields.asked == 5
     assert made.yields.prompt_tokens == forecast.prompt_tokens
     assert all(row.metadata["source"] == "tiny-llama" for row in made.rows)
+    # All answers of a model with random weights are cut off.
+    with pytest.raises(ExamError, match="none of 5 answers was kept"):
+        make_data(*files, out=tmp_path / "made.csv", **arguments)
     written = json.loads(yields_path(tmp_path / "made.csv").read_text())
     assert (written["model"], written["asked"]) == ("tiny-llama", 5)
 
 
 def test_what_a_local_model_cannot_do_is_told(make, files, lm_folder, tmp_path):
-    with pytest.raises(ModelError, match=r"more than the model's limit of 2048"):
+    with pytest.raises(ModelError, match=r"row 1: .* 5000 new tokens exceed .* 2048.*max_new"):
         make(max_new_tokens=5000).make(PAIRS, ignore)
     (tmp_path / "file").touch()
     with pytest.raises(CacheError, match=r"cannot write to the answer cache.*cache_dir"):

@@ -8,7 +8,7 @@ from typing import Literal
 from llmexam.exam.normalise import normalise
 from llmexam.recovery.making.maker import Made
 from llmexam.recovery.making.pairs import Pair
-from llmexam.recovery.wording import has_preamble, is_refusal, without_preamble
+from llmexam.recovery.wording import has_preamble, is_blank, is_refusal, without_preamble
 
 Verdict = Literal["kept", "refused", "blank", "cut", "preamble", "echoed", "duplicate"]
 Preambles = Literal["strip", "drop", "keep"]
@@ -53,7 +53,7 @@ class Filter:
             return Judged("refused")
         if made.is_cut:
             return Judged("cut")
-        if not text:
+        if is_blank(text):
             return Judged("blank")
         # A text that apologises is rewritten as one.
         if is_refusal(text) and not is_refusal(pair.text):
@@ -61,7 +61,7 @@ class Filter:
         is_stripped = False
         if self._preambles != "keep" and has_preamble(text) and not has_preamble(pair.text):
             bare = without_preamble(text) if self._preambles == "strip" else None
-            if not bare:
+            if bare is None or is_blank(bare):
                 return Judged("preamble")
             text, is_stripped = bare, True
         plain = normalise(text)

@@ -24,7 +24,7 @@ from llmexam.storage.answer_store import AnswerStore
 from llmexam.storage.hashing import hash_json
 
 if TYPE_CHECKING:
-    from llmexam.lm.decoder import Generated, Generator, Sampling
+    from llmexam.lm.decoder import Decoder, Generated, Generator, Sampling
 
 # Texts that are generated and cached together; what an interrupt loses at most.
 _TOGETHER = 32
@@ -121,6 +121,7 @@ class LocalMaker:
             if new:
                 if generator is None:
                     generator = self._generator()
+                    self._require_room(generator.decoder, pairs)
                 found |= self._generate(generator, new)
             self._usage.n_cached += len(part) - len(new)
             made += [found[self._key(ids)] for ids in part]
@@ -142,6 +143,15 @@ class LocalMaker:
     def used(self) -> str:
         """Return what was generated so far, as text."""
         return str(self._usage)
+
+    def _require_room(self, decoder: Decoder, pairs: Sequence[Pair]) -> None:
+        for pair in pairs:
+            decoder.require_room(
+                len(self._encode(pair)),
+                self._settings.max_new_tokens,
+                subject=f"row {pair.number}",
+                hint="Set a smaller max_characters or max_new_tokens",
+            )
 
     def _generator(self) -> Generator:
         from llmexam.lm.decoder import Generator, load_decoder
