@@ -11,10 +11,18 @@ _WORD = re.compile(r"\w+")
 def words_of(text: str) -> list[str]:
     """Return the words of a text: NFKC, case folded, runs of letters, digits and underscores.
 
-    >>> words_of("Is it H₂O, or not?")
-    ['is', 'it', 'h2o', 'or', 'not']
+    Marks that combine with a letter, such as vowel signs of Indic scripts, are part of the word.
+
+    >>> words_of("Is it H₂O, or not?"), len(words_of("कविता लिखें"))
+    (['is', 'it', 'h2o', 'or', 'not'], 2)
     """
-    return _WORD.findall(unicodedata.normalize("NFKC", text).casefold())
+    folded = unicodedata.normalize("NFKC", text).casefold()
+    if folded.isascii():
+        return _WORD.findall(folded)
+    marks = sorted(c for c in set(folded) if unicodedata.category(c) in ("Mn", "Mc"))
+    if not marks:
+        return _WORD.findall(folded)
+    return re.findall(rf"[\w{''.join(marks)}]+", folded)
 
 
 def normalise(text: str) -> str:
