@@ -69,3 +69,32 @@ def test_mistakes_are_named(arguments, message):
     done = llmexam(*arguments)
     assert isinstance(done.exception, LlmExamError)
     assert message in str(done.exception)
+
+
+def other_columns(path):
+    """Write the sample with another name of a column."""
+    text = REWRITES_PATH.read_text(encoding="utf-8")
+    path.write_text(text.replace("original_text", "before", 1), encoding="utf-8")
+    return path
+
+
+def test_columns_are_mapped_in_training_rows_too(tmp_path):
+    rows = other_columns(tmp_path / "rows.csv")
+    field = ("--field", "original_text=before")
+    arguments = ("predict", rows, "--train", rows, "--recoverer", "nearest-neighbours")
+    assert llmexam(*arguments, *field).exit_code == 0
+    few = ("--no-hold-out", "--set", "n_steps=1", "--set", "n_proposals=2")
+    assert llmexam("search-mean", rows, *field, *few).exit_code == 0
+
+
+def test_an_output_that_cannot_be_written_is_told_first(tmp_path, monkeypatch):
+    monkeypatch.setattr("llmexam.workflows.recover.recover_prompts", None)
+    done = llmexam("predict", "bundled", "--recoverer", "copy", "--out", tmp_path)
+    assert isinstance(done.exception, IsADirectoryError)
+
+
+def test_a_mean_prompt_of_one_group_needs_all_rows(tmp_path):
+    path = tmp_path / "rows.csv"
+    path.write_text("id,original_text,rewritten_text,rewrite_prompt\n1,One.,Two.,Count.\n")
+    done = llmexam("search-mean", path)
+    assert "--no-hold-out" in str(done.exception)

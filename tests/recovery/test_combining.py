@@ -135,3 +135,8 @@ def test_weights_lie_on_the_simplex(n):
     assert min(map(min, grid)) >= 0
     # Each member alone is among them.
     assert {tuple(row) for row in np.eye(n)} <= set(grid)
+
+
+def test_an_answer_with_added_words_is_a_candidate(vectors):
+    found = Agreement(vectors).combine([[answer("10", a0=0.9, a90=0.1)]])[0]
+    assert {one.text for one in found.candidates} == {"0", "10", "90"}

@@ -52,10 +52,15 @@ def predict(
     from llmexam.cli.options import parse_fields, parse_settings
     from llmexam.cli.progress import question_progress
     from llmexam.recovery.submission import submission_text, write_submission
+    from llmexam.storage.atomic import require_writable
     from llmexam.workflows.recover import load_rewrites, recover_prompts
 
-    rows = load_rewrites(exam, parse_fields(field or []))
-    known = load_rewrites(train) if train else None
+    fields = parse_fields(field or [])
+    rows = load_rewrites(exam, fields)
+    known = load_rewrites(train, fields) if train else None
+    if out is not None:
+        # Before the work, which would be lost.
+        require_writable(out)
     with question_progress(plain_console(stderr=True), f"{recoverer} recovers") as progress:
         found = recover_prompts(
             rows,
@@ -138,12 +143,13 @@ def search_mean(
             help="Hold out a fifth of the rows, with other prompts, and score the text on them.",
         ),
     ] = True,
+    field: Fields = None,
 ) -> None:
     """Search for a mean prompt: the text with the highest mean score over known prompts.
 
     Example: llmexam recover search-mean triplets.csv --set n_steps=30
     """
-    from llmexam.cli.options import parse_settings
+    from llmexam.cli.options import parse_fields, parse_settings
     from llmexam.recovery.phrase_search import SearchSettings
     from llmexam.workflows.recover import load_rewrites
     from llmexam.workflows.recover import search_mean as search
@@ -151,7 +157,8 @@ def search_mean(
     settings = SearchSettings.parse(
         parse_settings(set_ or []), subject="the search", given_as="--set {key}={value}"
     )
-    found = search(load_rewrites(exam), settings, embedder=embedder, hold_out=hold_out)
+    rows = load_rewrites(exam, parse_fields(field or []))
+    found = search(rows, settings, embedder=embedder, hold_out=hold_out)
     for step in found.search.steps:
         typer.echo(f"step {step.step:2}  {step.score:.4f}  {step.text}")
     typer.echo(f"{found.search.n_scored:,} texts scored on {found.n_rows:,} rows")

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from llmexam.recovery.combining import Answers, Combiner
 from llmexam.recovery.embeddings import TextVectors, sharpen
 from llmexam.recovery.recoverer import Candidate, Recovery
+from llmexam.recovery.wording import is_blank
 
 Floats = NDArray[np.float32]
 
@@ -174,9 +175,14 @@ def simplex_grid(n: int) -> list[tuple[float, ...]]:
 
 
 def _likely(recovery: Recovery) -> list[tuple[str, float]]:
-    """Return a member's candidates with their scores, or its answer alone."""
-    found = [(one.text, one.score) for one in recovery.candidates if one.text.strip()]
-    return found or [(recovery.text, 0.0)]
+    """Return a member's candidates with their scores, its answer among them.
+
+    An answer that is no candidate, such as one with added words, has the best one's score.
+    """
+    found = [(one.text, one.score) for one in recovery.candidates if not is_blank(one.text)]
+    if all(text != recovery.text for text, _ in found):
+        found.insert(0, (recovery.text, max((score for _, score in found), default=0.0)))
+    return found
 
 
 def _parts(n: int) -> Iterator[slice]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,6 +12,7 @@ from numpy.typing import NDArray
 from llmexam.exam.normalise import normalise
 from llmexam.recovery.bank import read_facets
 from llmexam.recovery.embeddings import TextVectors
+from llmexam.storage.hashing import hash_file
 
 Floats = NDArray[np.float32]
 
@@ -68,8 +70,6 @@ class FacetLabels:
         return found
 
 
-# Asked for each recoverer.
-@lru_cache(maxsize=4)
 def facet_labels(bank: str, vectors: TextVectors, threshold: float) -> FacetLabels:
     """Return the labels of a bank, read once.
 
@@ -81,4 +81,12 @@ def facet_labels(bank: str, vectors: TextVectors, threshold: float) -> FacetLabe
     Raises:
         ExamError: The file cannot be read, or has no labels.
     """
+    # The file may have changed since it was read.
+    version = hash_file(Path(bank)) if Path(bank).is_file() else ""
+    return _labels(bank, version, vectors, threshold)
+
+
+# Asked for each recoverer.
+@lru_cache(maxsize=4)
+def _labels(bank: str, version: str, vectors: TextVectors, threshold: float) -> FacetLabels:
     return FacetLabels(read_facets(bank), vectors, threshold=threshold)

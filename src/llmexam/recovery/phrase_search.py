@@ -106,7 +106,14 @@ def search_mean_prompt(
     score = _Score(prompts, vectors)
     phrases = frequent_phrases(prompts, settings.n_phrases)
     starts = [text for text in dict.fromkeys([*COMMON, *prompts]) if _fits(text, settings)]
-    beam = score.best(starts or [phrases[0]], settings.beam)
+    starts = starts or [text for text in phrases if _fits(text, settings)]
+    if not starts:
+        raise ExamError(
+            f"no phrase of the prompts has at most {settings.max_words} words",
+            field="max_words",
+            hint="Allow more words",
+        )
+    beam = score.best(starts, settings.beam)
     steps = [SearchStep(0, beam[0][1], beam[0][0], score.n_scored)]
     for step in range(1, settings.n_steps + 1):
         texts = propose([text for _, text in beam], phrases, settings, rng)

@@ -30,14 +30,7 @@ def atomic_path(path: str | Path) -> Iterator[Path]:
     Raises:
         OSError: A folder, a device or a pipe is there, which no file can replace.
     """
-    # Replacing a link such as /dev/stdout would break it for all other processes.
-    target = Path(path).resolve() if Path(path).is_symlink() else Path(path)
-    if target.is_dir():
-        raise IsADirectoryError(errno.EISDIR, "expected a file, got a folder", str(path))
-    if target.exists() and not target.is_file():
-        raise OSError(errno.EINVAL, "expected a file, got a device or a pipe", str(path))
-    target.parent.mkdir(parents=True, exist_ok=True)
-    temporary = target.with_name(f".{target.name}.{os.getpid()}.tmp")
+    target, temporary = _places(path)
     try:
         yield temporary
         sync_to_disk(temporary)
@@ -46,6 +39,29 @@ def atomic_path(path: str | Path) -> Iterator[Path]:
         sync_to_disk(target.parent)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def require_writable(path: str | Path) -> None:
+    """Raise what writing a file would raise, without writing it.
+
+    Raises:
+        OSError: The file cannot be written.
+    """
+    _, temporary = _places(path)
+    temporary.touch()
+    temporary.unlink()
+
+
+def _places(path: str | Path) -> tuple[Path, Path]:
+    """Return the file that is written in the end, and the temporary one beside it."""
+    # Replacing a link such as /dev/stdout would break it for all other processes.
+    target = Path(path).resolve() if Path(path).is_symlink() else Path(path)
+    if target.is_dir():
+        raise IsADirectoryError(errno.EISDIR, "expected a file, got a folder", str(path))
+    if target.exists() and not target.is_file():
+        raise OSError(errno.EINVAL, "expected a file, got a device or a pipe", str(path))
+    target.parent.mkdir(parents=True, exist_ok=True)
+    return target, target.with_name(f".{target.name}.{os.getpid()}.tmp")
 
 
 def write_text(path: str | Path, text: str) -> None:

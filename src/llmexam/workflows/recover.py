@@ -8,21 +8,23 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
-from llmexam.errors import SettingsError
+from llmexam.errors import ExamError, SettingsError
 from llmexam.evaluation.results import Evaluation
 from llmexam.recovery.embeddings import sharpen, text_vectors
-from llmexam.recovery.groups import grouped_folds, prompt_groups
+from llmexam.recovery.groups import grouped_split, prompt_groups
 from llmexam.recovery.parsing import read_rewrites
 from llmexam.recovery.phrase_search import SearchResult, SearchSettings, search_mean_prompt
 from llmexam.recovery.recoverer import Progress, Recovery, no_progress
 from llmexam.recovery.recoverers.registry import recoverer_class
-from llmexam.recovery.rewrites import RewriteExam
+from llmexam.recovery.rewrites import RewriteExam, join
+from llmexam.sample import BUNDLED
 from llmexam.tasks.prompt_recovery.answers import Training, recover
 from llmexam.tasks.prompt_recovery.plan import RecoveryGradingPlan, rewrites_path
 from llmexam.tasks.prompt_recovery.predictions import RecoveryGrader
 
-_N_PARTS = 5
+_SHARES = {"searched": 0.8, "held out": 0.2}
 
 
 @dataclass(frozen=True)
@@ -45,13 +47,17 @@ class MeanPromptResult:
 def load_rewrites(
     paths: str | Path | Sequence[str | Path], fields: Mapping[str, str] | None = None
 ) -> RewriteExam:
-    """Read files of rewrites; `bundled` is the sample.
+    """Read files of rewrites; `bundled` is the sample, whose columns have the usual names.
 
     Raises:
         ExamError: A file cannot be read.
     """
     several = [paths] if isinstance(paths, str | Path) else list(paths)
-    return read_rewrites([rewrites_path(path) for path in several], fields=fields)
+    read = [
+        read_rewrites(rewrites_path(path), fields=None if path == BUNDLED else fields)
+        for path in several
+    ]
+    return read[0] if len(read) == 1 else join(read)
 
 
 def recover_prompts(
@@ -148,7 +154,7 @@ def search_mean(
     prompts = np.array(exam.prompts, dtype=object)
     kept = np.zeros(len(prompts), dtype=bool)
     if hold_out:
-        kept = grouped_folds(prompt_groups(exam.prompts), _N_PARTS) == 0
+        kept[_held_out(exam)] = True
     found = search_mean_prompt(
         prompts[~kept].tolist(), vectors, settings or SearchSettings(), progress
     )
@@ -157,3 +163,15 @@ def search_mean(
         target = vectors.encode([found.text])[0]
         score = float(sharpen(vectors.encode(prompts[kept].tolist()) @ target).mean())
     return MeanPromptResult(found, score, int((~kept).sum()), int(kept.sum()))
+
+
+def _held_out(exam: RewriteExam) -> NDArray[np.int64]:
+    try:
+        return grouped_split(prompt_groups(exam.prompts), _SHARES)["held out"]
+    except ExamError:
+        raise ExamError(
+            "expected at least 2 groups of near-equal prompts, to hold out one of them",
+            file=exam.source or None,
+            field="rewrite_prompt",
+            hint="Give more rows, or hold out none: --no-hold-out",
+        ) from None

@@ -84,3 +84,11 @@ def test_banks_without_labels_are_told(tmp_path, text, message):
     path.write_text(text)
     with pytest.raises(ExamError, match=message):
         read_facets(path)
+
+
+def test_a_bank_that_has_changed_is_read_again(tmp_path):
+    vectors = TextVectors(CircleEmbedder())
+    bank = tmp_path / "bank.csv"
+    for tone in ("sad", "glad"):
+        bank.write_text(f"rewrite_prompt,tone\n0,{tone}\n")
+        assert facet_labels(str(bank), vectors, 0.9).of(["0"], "tone") == [tone]
