@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Literal
 
 import numpy as np
@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from llmexam.errors import ExamError
-from llmexam.recovery.embeddings import text_vectors
+from llmexam.recovery.embeddings import TextVectors
 from llmexam.recovery.prompting import Example
 from llmexam.recovery.rewrites import Rewrite, RewriteExam
 from llmexam.settings.base import Settings
@@ -33,7 +33,7 @@ class ExamplePool:
     Args:
         train: The rows.
         settings: How many examples, and which.
-        embedder: Embedder that finds the nearest rows.
+        vectors: Returns the embedder that finds the nearest rows; not called for random ones.
         seed: Random seed of random examples.
 
     Raises:
@@ -41,7 +41,12 @@ class ExamplePool:
     """
 
     def __init__(
-        self, train: RewriteExam, settings: ExampleSettings, *, embedder: str, seed: int
+        self,
+        train: RewriteExam,
+        settings: ExampleSettings,
+        *,
+        vectors: Callable[[], TextVectors],
+        seed: int,
     ) -> None:
         n_distinct = len(set(train.prompts))
         if n_distinct < settings.n_shots:
@@ -51,7 +56,7 @@ class ExamplePool:
                 hint="Set a smaller n_shots, or give more training rows",
             )
         self._n = settings.n_shots
-        self._embedder = embedder
+        self._vectors = vectors
         self._rows = list(train)
         self._fixed: list[Example] | None = None
         if settings.shots == "random":
@@ -68,7 +73,7 @@ class ExamplePool:
         return [self._distinct(np.argsort(-row, kind="stable"))[::-1] for row in similar]
 
     def _vectors_of(self, items: RewriteExam) -> NDArray[np.float32]:
-        vectors = text_vectors(self._embedder)
+        vectors = self._vectors()
         pairs = [vectors.encode(items.originals), vectors.encode(items.rewrittens)]
         return np.concatenate(pairs, axis=1)
 

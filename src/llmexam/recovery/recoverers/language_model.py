@@ -12,7 +12,7 @@ from pydantic import Field, model_validator
 from llmexam.lm.models.loading import resolve_model
 from llmexam.recovery.consensus import agree, best_of
 from llmexam.recovery.decoding import DecodingSettings
-from llmexam.recovery.embeddings import text_vectors
+from llmexam.recovery.embeddings import EmbedderSettings
 from llmexam.recovery.metrics.lift import COMMON
 from llmexam.recovery.prompting import Prompter, PromptingSettings, bare_answer
 from llmexam.recovery.recoverer import Progress, Recovery, no_progress
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 _ROWS = 256
 
 
-class GenerationSettings(DecodingSettings):
+class GenerationSettings(DecodingSettings, EmbedderSettings):
     """How a local language model writes prompts, and how one of them is chosen."""
 
     n_candidates: int = Field(1, ge=1, le=256, description="answers drawn for each row")
@@ -131,7 +131,7 @@ class LanguageModelRecoverer(Asking):
         if len(scores) == 1:
             return Recovery(answers[0])
         if self.settings.choose == "consensus":
-            return agree(answers, text_vectors(self.settings.embedder))
+            return agree(answers, self.vectors)
         return best_of(list(scores), list(scores.values()), is_expected=False)
 
 

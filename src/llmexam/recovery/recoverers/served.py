@@ -10,7 +10,7 @@ from pydantic import ConfigDict, Field, model_validator
 
 from llmexam.errors import MissingDependencyError
 from llmexam.recovery.consensus import agree
-from llmexam.recovery.embeddings import text_vectors
+from llmexam.recovery.embeddings import EmbedderSettings
 from llmexam.recovery.examples import ExampleSettings
 from llmexam.recovery.metrics.lift import COMMON
 from llmexam.recovery.prompting import (
@@ -44,7 +44,7 @@ from llmexam.solvers.served.usage import Meter, Usage
 _SEPARATOR = "\n\n"
 
 
-class ServedLmSettings(EndpointSettings):
+class ServedLmSettings(EndpointSettings, EmbedderSettings):
     """Settings of `served-lm`."""
 
     model_config = ConfigDict(hide_input_in_errors=True)
@@ -177,7 +177,7 @@ class ServedLm(Asking):
             return Recovery(self.settings.fallback)
         if len(set(answers)) == 1:
             return Recovery(answers[0])
-        return agree(answers, text_vectors(self.settings.embedder))
+        return agree(answers, self.vectors)
 
 
 class ServedFewShotSettings(ServedLmSettings, ExampleSettings):
