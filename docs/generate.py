@@ -241,7 +241,9 @@ def _shown(value: Any) -> str:
     if isinstance(value, bool):
         return f"`{str(value).lower()}`"
     if isinstance(value, list | tuple):
-        return f"`[{', '.join(map(str, value))}]`"
+        # A solver is shown as a plan names it.
+        names = [one.name if isinstance(one, SolverSpec) else str(one) for one in value]
+        return f"`[{', '.join(names)}]`"
     return f"`{value}`"
 
 
