@@ -244,7 +244,9 @@ def _shown(value: Any) -> str:
         # A solver is shown as a plan names it.
         names = [one.name if isinstance(one, SolverSpec) else str(one) for one in value]
         return f"`[{', '.join(names)}]`"
-    return f"`{value}`"
+    # A cell is one line.
+    shown = str(value).replace("\n", r"\n")
+    return f"`{shown}`"
 
 
 def render_formats() -> str:

@@ -21,16 +21,20 @@ class DecodingSettings(Settings):
         "bitsandbytes",
     )
     device: str = Field("cpu", description="torch device, such as 'cpu' or 'cuda'")
-    batch_tokens: int = Field(8192, ge=1, description="prompt tokens per batch, padding included")
-    max_new_tokens: int = Field(48, ge=1, description="longest answer, in tokens")
-    do_sample: bool = Field(False, description="draw tokens; else take the likeliest one")
-    temperature: float = Field(1.0, gt=0, description="divides the logits before drawing")
-    top_k: int = Field(0, ge=0, description="draw from this many likeliest tokens; 0 for all")
+    batch_tokens: int = Field(
+        8192,
+        ge=1,
+        description="maximum number of input tokens per batch, including padding",
+    )
+    max_new_tokens: int = Field(48, ge=1, description="maximum number of generated tokens")
+    do_sample: bool = Field(False, description="sample tokens; false: greedy decoding")
+    temperature: float = Field(1.0, gt=0, description="sampling temperature")
+    top_k: int = Field(0, ge=0, description="top-k sampling; 0 disables it")
     top_p: float = Field(
         1.0,
         gt=0,
         le=1,
-        description="draw from the fewest likeliest tokens whose probabilities add up to this",
+        description="nucleus (top-p) sampling; 1 disables it",
     )
     seed: int = Field(0, ge=0, lt=2**32, description="random seed")
 

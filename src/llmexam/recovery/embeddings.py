@@ -31,8 +31,8 @@ class EmbedderSettings(Settings):
     embedder: ModelRef = Field("bundled", description="embedder of texts and prompts")
     vector_cache: CacheDir | None = Field(
         None,
-        description="folder that keeps the vectors of texts across runs; the plan's `vector_cache` "
-        "by default",
+        description="folder that caches embeddings across runs; the plan's `vector_cache` by "
+        "default",
     )
 
 

@@ -36,21 +36,28 @@ class EstimateSettings(EmbedderSettings):
     )
     alpha: float = Field(6.0, gt=0, description="strength of the ridge penalty")
     words: float = Field(
-        2.0, ge=0, description="weight of TF-IDF similarities beside those of embeddings"
+        2.0,
+        ge=0,
+        description="weight of the TF-IDF kernels of the ridge regression, relative to the "
+        "embedding kernel",
     )
     direct: float = Field(
         0.3,
         ge=0,
         le=1,
-        description="weight of the direct estimate; 0 uses the regression alone, 1 none of it",
+        description="weight, from 0 to 1, of the embedding difference (rewritten text plus its new "
+        "words, minus the original) in the predicted embedding; the ridge regression has the rest",
     )
     temperature: float = Field(
-        0.25, gt=0, description="how fast probability falls with the estimate, in its deviations"
+        0.25,
+        gt=0,
+        description="softmax temperature that turns scores of prompts, in standard deviations over "
+        "the training prompts, into probabilities",
     )
     n_rows: int = Field(
         10_000,
         ge=2,
-        description="largest number of training rows of the regression; of more, some are drawn",
+        description="maximum number of training rows of the regression; more are subsampled",
     )
 
 

@@ -22,8 +22,8 @@ class ExampleSettings(Settings):
     n_shots: int = Field(4, ge=1, le=64, description="number of examples")
     shots: Literal["random", "nearest"] = Field(
         "random",
-        description="random: the same examples for every row, computed once for all; nearest: "
-        "for each row the training rows with the most similar texts, the most similar one last",
+        description="random: one random set of examples for all rows; nearest: the training rows "
+        "with the most similar texts, the most similar one last",
     )
 
 

@@ -44,9 +44,9 @@ class LocalMakerSettings(MakingSettings, DecodingSettings):
         "plain",
     )
     stop: OneOrMany[str] = Field((), description="texts that end an answer, beside end tokens")
-    max_new_tokens: int = Field(512, ge=1, description="longest answer, in tokens")
-    do_sample: bool = Field(True, description="draw tokens; else take the likeliest one")
-    temperature: float = Field(0.7, gt=0, description="divides the logits before drawing")
+    max_new_tokens: int = Field(512, ge=1, description="maximum number of generated tokens")
+    do_sample: bool = Field(True, description="sample tokens; false: greedy decoding")
+    temperature: float = Field(0.7, gt=0, description="sampling temperature")
     cache_dir: Annotated[str, FolderReference(), NotInKey()] = Field(
         "~/.cache/llmexam/made",
         min_length=1,

@@ -30,13 +30,13 @@ class CombinationSettings(EmbedderSettings):
         tuple(map(RecovererSpec.model_validate, ("regressor", "nearest-neighbours"))),
         min_length=2,
         description="the recoverers, as in the plan's `solvers`; for `gate` in the order in which "
-        "they are asked",
+        "they are tried",
     )
     mode: Literal["agree", "gate", "join"] = Field(
         "agree",
         description="agree: the candidate with the best weighted expected score over all members' "
-        "candidates; gate: the first member whose confidence reaches a threshold; join: the "
-        "members' texts one after the other, where that scores better",
+        "candidates; gate: the first member whose confidence reaches its fitted threshold; "
+        "join: the texts of the members that together score best, concatenated",
     )
     embedder: ModelRef = Field("bundled", description="embedder of the score that is fitted")
     folds: int = Field(

@@ -24,7 +24,7 @@ class FineTunedSettings(GenerationSettings):
 
 
 class FineTunedLm(LanguageModelRecoverer):
-    """Asks a fine-tuned language model as it was asked in training.
+    """Generates the prompt with a fine-tuned language model, with the template of its training.
 
     Raises:
         UntrainedModelError: The model was not trained with family `recoverer`.

@@ -32,14 +32,20 @@ _ROWS = 256
 class GenerationSettings(DecodingSettings, EmbedderSettings):
     """How a local language model writes prompts, and how one of them is chosen."""
 
-    n_candidates: int = Field(1, ge=1, le=256, description="answers drawn for each row")
+    n_candidates: int = Field(
+        1,
+        ge=1,
+        le=256,
+        description="number of sampled answers per row; more than 1 needs do_sample",
+    )
     choose: Literal["consensus", "likelihood"] = Field(
         "consensus",
-        description="choose the candidate most like all candidates, or the one with the highest "
-        "log-probability per token",
+        description="consensus: the candidate with the highest mean sharpened cosine to all "
+        "candidates; likelihood: the one with the highest log-probability per token",
     )
     embedder: ModelRef = Field(
-        "bundled", description="embedder of the consensus, and of nearest examples"
+        "bundled",
+        description="embedder that chooses among candidates and finds nearest examples",
     )
 
     @model_validator(mode="after")
@@ -58,7 +64,7 @@ class LanguageModelSettings(GenerationSettings):
         min_length=1, description="a local folder, or a Hugging Face model name"
     )
     prompting: PromptingSettings = Field(
-        default_factory=PromptingSettings, description="how the model is asked"
+        default_factory=PromptingSettings, description="prompt template"
     )
 
 

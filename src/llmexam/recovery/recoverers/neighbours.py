@@ -30,8 +30,8 @@ class NeighbourSettings(EmbedderSettings):
     )
     consensus: bool = Field(
         True,
-        description="choose the prompt with the best expected score over the neighbours, not the "
-        "nearest one's",
+        description="choose the prompt with the highest expected score (minimum Bayes risk); "
+        "false: the one with the largest total weight of its neighbours",
     )
 
 

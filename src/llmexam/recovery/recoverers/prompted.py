@@ -11,7 +11,7 @@ from llmexam.recovery.recoverers.language_model import (
 
 
 class ZeroShotLm(LanguageModelRecoverer):
-    """Asks a language model without examples."""
+    """Zero-shot prompting of a local language model."""
 
 
 class FewShotSettings(LanguageModelSettings, ExampleSettings):
@@ -19,6 +19,6 @@ class FewShotSettings(LanguageModelSettings, ExampleSettings):
 
 
 class FewShotLm(FewShot, LanguageModelRecoverer):
-    """Asks a language model with examples from training rows, each with another prompt."""
+    """Few-shot prompting of a local language model, with training rows of distinct prompts."""
 
     settings_class = FewShotSettings

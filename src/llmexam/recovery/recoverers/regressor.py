@@ -35,7 +35,7 @@ class RegressorSettings(EstimateSettings):
 
 
 class Regressor(EmbeddingRecoverer):
-    """Predicts the embedding of the prompt, and answers with the text that fits it best."""
+    """Answers with the training or bank prompt that best matches a predicted embedding."""
 
     settings_class = RegressorSettings
 

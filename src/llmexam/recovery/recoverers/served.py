@@ -63,7 +63,8 @@ class ServedLmSettings(EndpointSettings, EmbedderSettings):
         description="answers requested for each row; the one most like all of them is chosen",
     )
     embedder: ModelRef = Field(
-        "bundled", description="embedder of the consensus, and of nearest examples"
+        "bundled",
+        description="embedder that chooses among candidates and finds nearest examples",
     )
     fallback: str = Field(
         COMMON[0],
@@ -84,7 +85,7 @@ class ServedLmSettings(EndpointSettings, EmbedderSettings):
 
 
 class ServedLm(Asking):
-    """Asks an endpoint without examples; every answer is cached on disk.
+    """Zero-shot prompting of an endpoint; every answer is cached on disk.
 
     A request that the endpoint rejects, a refusal or a blank answer gives the `fallback`, which
     `used()` counts. Other failures of the endpoint are an error; answers that came before are
@@ -187,7 +188,7 @@ class ServedFewShotSettings(ServedLmSettings, ExampleSettings):
 
 
 class ServedFewShotLm(FewShot, ServedLm):
-    """Asks an endpoint with examples from training rows, each with another prompt."""
+    """Few-shot prompting of an endpoint, with training rows of distinct prompts."""
 
     settings_class = ServedFewShotSettings
 

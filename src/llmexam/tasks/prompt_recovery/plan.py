@@ -27,12 +27,10 @@ class RewritesPlan(ExamPlan):
     """Files of rewritten texts."""
 
     path: SampleOrPath = Field(description="CSV or JSON Lines file; `bundled` is the sample")
-    format: str | None = Field(
-        None, description="`csv` or `jsonl`; found out from the content by default"
-    )
+    format: str | None = Field(None, description="`csv` or `jsonl`; auto-detected by default")
     more: OneOrMany[SampleOrPath] = Field((), description="further files, read as one exam")
     fields: dict[str, str] = Field(
-        {}, description="names of the file's columns where they differ: `original_text: text`"
+        {}, description="maps a standard column name to the file's: `original_text: text`"
     )
 
     @property
@@ -66,13 +64,13 @@ class RecoveryGradingPlan(GradingPlan):
         description="embedder of the sharpened cosine; `bundled` works offline",
     )
     second_embedder: ModelRef | None = Field(
-        None, description="another embedder, to see what holds beside the first"
+        None, description="second embedder, to check that results do not depend on the first"
     )
     n_ranked: int = Field(
-        10, ge=2, le=1000, description="number of prompts that the true one is ranked among"
+        10, ge=2, le=1000, description="number of prompts in the ranking, including the true one"
     )
     precision: Literal["fp32", "bf16", "auto"] = Field(
-        "fp32", description="number type of embedders and language model"
+        "fp32", description="numeric precision of embedders and language model"
     )
     facet_bank: SampleOrPath | None = Field(
         None,
@@ -99,8 +97,8 @@ class RecoveryGradingPlan(GradingPlan):
     )
     vector_cache: CacheDir | None = Field(
         None,
-        description="folder that keeps the vectors of texts across runs; the plan's `vector_cache` "
-        "by default",
+        description="folder that caches embeddings across runs; the plan's `vector_cache` by "
+        "default",
     )
 
 
@@ -112,14 +110,13 @@ class RecoveryPlan(RunPlan):
         None, description="rows with known prompts to fit recoverers on"
     )
     folds: FoldsPlan | None = Field(
-        None, description="fit on the other folds of the exam, which has prompts"
+        None, description="cross-validation on the exam, which must have known prompts"
     )
     solvers: tuple[RecovererSpec, ...] = Field(min_length=1, description="the recoverers to run")
     evaluation: RecoveryGradingPlan = RecoveryGradingPlan()
     vector_cache: CacheDir | None = Field(
         None,
-        description="folder that keeps the vectors of texts across runs, for metrics and "
-        "recoverers; no result depends on it",
+        description="folder that caches embeddings across runs; does not affect results",
     )
 
     @property

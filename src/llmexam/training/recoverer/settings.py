@@ -15,11 +15,11 @@ from llmexam.training.settings import LoraSettings
 class RecovererTrainingSettings(DecoderTrainingSettings):
     """Settings of training family `recoverer`: supervised fine-tuning on the prompts."""
 
-    prompting: PromptingSettings = Field(
-        PromptingSettings(), description="how the model is asked for a prompt"
-    )
+    prompting: PromptingSettings = Field(PromptingSettings(), description="prompt template")
     max_prompt_tokens: int = Field(
-        128, ge=1, description="tokens that are learned of each prompt; the rest is cut off"
+        128,
+        ge=1,
+        description="maximum number of target tokens per row; longer prompts are truncated",
     )
     tokens_per_pass: int = Field(
         4096,

@@ -34,7 +34,7 @@ class ExamFile(Settings):
     format: str | None = Field(None, description="format of the file; auto-detected by default")
     fields: dict[str, str] = Field(
         {},
-        description="names of the columns of rewritten texts where they differ: "
+        description="maps a standard column name to the file's, for rewritten texts: "
         "`original_text: text`",
     )
     n_questions: int | None = Field(
