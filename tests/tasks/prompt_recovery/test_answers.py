@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 
+import numpy as np
 import pytest
 
 from llmexam.errors import LlmExamError, ScoreError
@@ -71,3 +72,18 @@ def test_prompts_in_memory_are_checked(changes, message):
     assert load_prompts(prompts, ROWS) == ["Count."] * 4
     with pytest.raises(LlmExamError, match=message):
         load_prompts(prompts | changes, ROWS)
+
+
+@pytest.mark.parametrize(("keeps_apart", "n_rows"), [(True, 4), (False, 6)])
+def test_training_rows_with_prompts_of_the_held_out_fold_are_left_out(keeps_apart, n_rows):
+    prompts = ["Write a poem.", "Shorten it.", "Translate it into French.", "Make a list."]
+    items = replace(
+        ROWS, rows=tuple(replace(row, prompt=p) for row, p in zip(ROWS, prompts, strict=True))
+    )
+    others = ["Write a poem!", "write a poem", "Explain it to a child."]
+    train = RewriteExam(tuple(Rewrite(f"t{i}", "One.", "Two.", p) for i, p in enumerate(others)))
+    training = Training(train, np.arange(4), keeps_apart)
+    found = training.of_fold(items, 0).prompts
+    assert len(found) == n_rows
+    assert ("Write a poem!" in found) is not keeps_apart
+    assert "Explain it to a child." in found

@@ -33,16 +33,26 @@ class Training:
         rows: Rows of other files; None without any.
         folds: The fold of each row of the exam, shape `[n_rows]`; None if the exam is no part of
             what is fitted on.
+        keeps_apart: Whether rows of other files whose prompts are near-equal to one of the fold
+            are left out, as folds by prompt promise.
     """
 
     rows: RewriteExam | None = None
     folds: Ints | None = None
+    keeps_apart: bool = False
 
     def of_fold(self, items: RewriteExam, fold: int) -> RewriteExam:
         """Return the rows that the recoverer of a fold is fitted on."""
         assert self.folds is not None
         others = items.subset(np.flatnonzero(self.folds != fold).tolist())
-        return others if self.rows is None else join([self.rows, others])
+        if self.rows is None:
+            return others
+        if not self.keeps_apart:
+            return join([self.rows, others])
+        groups = prompt_groups([*items.prompts, *self.rows.prompts])
+        held_out = groups[: len(items)][self.folds == fold]
+        apart = np.flatnonzero(~np.isin(groups[len(items) :], held_out))
+        return join([self.rows.subset(apart.tolist()), others])
 
 
 def folds_of(items: RewriteExam, plan: FoldsPlan) -> Ints:
@@ -90,7 +100,7 @@ def answer_stage(
         load=_load,
         inputs={
             "items": Keyed(items, rows),
-            "training": Keyed(training, [learned, folds]),
+            "training": Keyed(training, [learned, folds, training.keeps_apart]),
             "make": Keyed(lambda: kind(planned.settings), key),
             "file": Keyed(file, None),
         },

@@ -178,7 +178,7 @@ class PromptRecovery(TextTask[RecoveryPlan, RewriteExam]):
                 field="folds",
                 hint="Give `train` instead of `folds`",
             )
-        return Training(rows, folds_of(items, plan.folds))
+        return Training(rows, folds_of(items, plan.folds), plan.folds.by == "prompt")
 
 
 def _read(plan: RewritesPlan) -> RewriteExam:
