@@ -195,7 +195,7 @@ class BankRanker(EmbeddingRecoverer):
         """Return a known prompt or one of the bank for each row."""
         views = RowViews.of(part, self._kernel.between(part), self.vectors)
         found = self._search.find(views)
-        ranked = self._ranked(part, self._bank, found.places, found.features)
+        ranked = self._ranked(*self._seen(part, self._bank, found.places, found.features))
         numbers = self.keywords.choose(_row_features(ranked, views.texts))
         recovered = [self._recovery(*one) for one in zip(ranked.places, ranked.values, strict=True)]
         return [
@@ -228,38 +228,42 @@ class BankRanker(EmbeddingRecoverer):
             np.concatenate([one.features[:, :k] for one in held]),
             np.concatenate([one.scores[:, :k] for one in held]),
         )
+        seen = [self._seen(one.items, one.bank, one.places, one.features) for one in held]
         if self._judges:
-            judged = [self._judge(one.items, one.bank, one.places, one.features) for one in held]
             n = min(self.settings.n_judged, k)
             scores = [
                 _scores(own.bank, places, own.targets)[:, :n]
-                for own, (places, _) in zip(held, judged, strict=True)
+                for own, (places, _) in zip(held, seen, strict=True)
             ]
-            features = [found[:, :n] for _, found in judged]
+            features = [found[:, :n] for _, found in seen]
             self._second.fit(np.concatenate(features), np.concatenate(scores))
-        self._fit_keywords(held)
+        if any(self.settings.keywords):
+            self._fit_keywords(held, [self._ranked(*one) for one in seen])
 
-    def _fit_keywords(self, held: Sequence[_HeldOut]) -> None:
+    def _fit_keywords(self, held: Sequence[_HeldOut], ranking: Sequence[_Ranked]) -> None:
         """Fit which prompts get words on the prompts that are recovered for held-out rows."""
         rows: list[Rewrite] = []
         prompts: list[str] = []
         features = []
-        for one in held:
-            ranked = self._ranked(one.items, one.bank, one.places, one.features)
+        for one, ranked in zip(held, ranking, strict=True):
             rows += one.items.rows
             prompts += [one.bank.prompts[place] for place in ranked.best_places]
             features.append(_row_features(ranked, one.texts))
         items = replace(held[0].items, rows=tuple(rows))
         self.keywords.fit(items, prompts, np.concatenate(features), self.vectors)
 
-    def _ranked(
+    def _seen(
         self, items: RewriteExam, bank: PromptBank, places: Ints, features: Floats
-    ) -> _Ranked:
-        """Return the candidates of rows with their expected scores."""
+    ) -> tuple[Ints, Floats]:
+        """Return the candidates that are ranked, and their features with those of the models."""
         if not self._judges:
-            return _Ranked(places, features, self._first.predict(features))
-        places, features = self._judge(items, bank, places, features)
-        return _Ranked(places, features, self._second.predict(features))
+            return places, features
+        return self._judge(items, bank, places, features)
+
+    def _ranked(self, places: Ints, features: Floats) -> _Ranked:
+        """Return candidates with their expected scores."""
+        weights = self._second if self._judges else self._first
+        return _Ranked(places, features, weights.predict(features))
 
     def _held_out(self, progress: Progress = no_progress) -> Iterator[_HeldOut]:
         """Yield the candidates of drawn training rows, fold by fold."""
