@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from llmexam.errors import ExamError, ScoreError
 from llmexam.recovery.groups import grouped_folds, prompt_groups
-from llmexam.recovery.recoverer import Candidate, Recoverer, Recovery
+from llmexam.recovery.recoverer import Candidate, Progress, Recoverer, Recovery
 from llmexam.recovery.rewrites import RewriteExam, join
 from llmexam.recovery.wording import READ_AS_MISSING, is_blank
 from llmexam.solvers.spec import SolverSpec
@@ -92,6 +92,7 @@ def answer_stage(
     fitted = kind.is_fitted
     learned = training.rows.training_hash if fitted and training.rows is not None else None
     folds = training.folds.tolist() if fitted and training.folds is not None else None
+    apart = training.keeps_apart and learned is not None and folds is not None
     # Prompts are part of the key only where something is learned from them.
     rows = items.training_hash if folds is not None else [items.ids, items.pairs_hash]
     return Stage(
@@ -100,7 +101,7 @@ def answer_stage(
         load=_load,
         inputs={
             "items": Keyed(items, rows),
-            "training": Keyed(training, [learned, folds, training.keeps_apart]),
+            "training": Keyed(training, [learned, folds, apart]),
             "make": Keyed(lambda: kind(planned.settings), key),
             "file": Keyed(file, None),
         },
@@ -113,7 +114,7 @@ def recover(
     make: Callable[[], Recoverer],
     items: RewriteExam,
     training: Training,
-    progress: Callable[[int, int], None],
+    progress: Progress,
 ) -> tuple[list[Recovery], Recoverer]:
     """Return a recovery for each row, and the recoverer that made them.
 
@@ -127,8 +128,33 @@ def recover(
     Raises:
         ScoreError: It gave no prompt for a row.
     """
-    found, recoverer = _recover(make, items, training, progress)
-    name = type(recoverer).__name__
+    recoverer = make()
+    if recoverer.is_fitted and training.folds is not None:
+        found: Sequence[Recovery] = _recover_by_fold(recoverer, items, training, progress)
+    else:
+        if recoverer.is_fitted and training.rows is not None:
+            recoverer.fit(training.rows)
+        found = recoverer.recover(items.without_prompts(), progress)
+    _require_prompts(items, found, type(recoverer).__name__)
+    return [replace(one, text=_readable(one.text)) for one in found], recoverer
+
+
+def _recover_by_fold(
+    recoverer: Recoverer, items: RewriteExam, training: Training, progress: Progress
+) -> list[Recovery]:
+    assert training.folds is not None
+    unlabelled = items.without_prompts()
+    found: dict[int, Recovery] = {}
+    for fold in range(int(training.folds.max()) + 1):
+        rows = np.flatnonzero(training.folds == fold).tolist()
+        # The same one, so that its usage and its budget are those of all folds.
+        recoverer.fit(training.of_fold(items, fold))
+        found.update(zip(rows, recoverer.recover(unlabelled.subset(rows)), strict=True))
+        progress(len(found), len(items))
+    return [found[row] for row in range(len(items))]
+
+
+def _require_prompts(items: RewriteExam, found: Sequence[Recovery], name: str) -> None:
     if len(found) != len(items):
         raise ScoreError(f"expected {len(items)} prompts from {name}, got {len(found)}")
     for row, recovery in zip(items, found, strict=True):
@@ -136,38 +162,11 @@ def recover(
             raise ScoreError(
                 f"expected a prompt from {name} for the row with id '{row.id}', got a blank one"
             )
-    return [replace(one, text=_readable(one.text)) for one in found], recoverer
 
 
 def _readable(text: str) -> str:
     """Return a prompt that graders do not take for a missing value: `None` becomes `None.`."""
     return f"{text}." if text.strip() in READ_AS_MISSING else text
-
-
-def _recover(
-    make: Callable[[], Recoverer],
-    items: RewriteExam,
-    training: Training,
-    progress: Callable[[int, int], None],
-) -> tuple[list[Recovery], Recoverer]:
-    unlabelled = items.without_prompts()
-    recoverer = make()
-    if not recoverer.is_fitted or training.folds is None:
-        if recoverer.is_fitted and training.rows is not None:
-            recoverer.fit(training.rows)
-        return list(recoverer.recover(unlabelled, progress)), recoverer
-    found: list[Recovery | None] = [None] * len(items)
-    n_done = 0
-    for fold in range(int(training.folds.max()) + 1):
-        rows = np.flatnonzero(training.folds == fold)
-        # The same one, so that its usage and its budget are those of all folds.
-        recoverer.fit(training.of_fold(items, fold))
-        answered = recoverer.recover(unlabelled.subset(rows.tolist()))
-        for row, recovery in zip(rows, answered, strict=True):
-            found[row] = recovery
-        n_done += len(rows)
-        progress(n_done, len(items))
-    return [one for one in found if one is not None], recoverer
 
 
 def _answer(
