@@ -114,14 +114,15 @@ class LocalMaker:
             self._store.prepare()
         generator: Generator | None = None
         made: list[Made] = []
-        for start in range(0, len(pairs), _TOGETHER):
-            part = [self._encode(pair) for pair in pairs[start : start + _TOGETHER]]
+        encoded = [self._encode(pair) for pair in pairs]
+        for start in range(0, len(encoded), _TOGETHER):
+            part = encoded[start : start + _TOGETHER]
             found = self._cached(part)
             new = [ids for ids in part if self._key(ids) not in found]
             if new:
                 if generator is None:
                     generator = self._generator()
-                    self._require_room(generator.decoder, pairs)
+                    self._require_room(generator.decoder, pairs, encoded)
                 found |= self._generate(generator, new)
             self._usage.n_cached += len(part) - len(new)
             made += [found[self._key(ids)] for ids in part]
@@ -144,10 +145,12 @@ class LocalMaker:
         """Return what was generated so far, as text."""
         return str(self._usage)
 
-    def _require_room(self, decoder: Decoder, pairs: Sequence[Pair]) -> None:
-        for pair in pairs:
+    def _require_room(
+        self, decoder: Decoder, pairs: Sequence[Pair], encoded: Sequence[list[int]]
+    ) -> None:
+        for pair, ids in zip(pairs, encoded, strict=True):
             decoder.require_room(
-                len(self._encode(pair)),
+                len(ids),
                 self._settings.max_new_tokens,
                 subject=f"row {pair.number}",
                 hint="Set a smaller max_characters or max_new_tokens",
