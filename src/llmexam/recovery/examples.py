@@ -15,6 +15,9 @@ from llmexam.recovery.prompting import Example
 from llmexam.recovery.rewrites import Rewrite, RewriteExam
 from llmexam.settings.base import Settings
 
+# Rows of the similarity matrix computed at a time, to bound memory.
+_CHUNK = 256
+
 
 class ExampleSettings(Settings):
     """How many examples are shown, and which."""
@@ -68,9 +71,13 @@ class ExamplePool:
         """Return the examples of each row."""
         if self._fixed is not None:
             return [self._fixed] * len(part)
-        similar = self._vectors_of(part) @ self._keys.T
+        vectors = self._vectors_of(part)
         # The most similar example stands next to the question.
-        return [self._distinct(np.argsort(-row, kind="stable"))[::-1] for row in similar]
+        return [
+            self._distinct(np.argsort(-row, kind="stable"))[::-1]
+            for start in range(0, len(vectors), _CHUNK)
+            for row in vectors[start : start + _CHUNK] @ self._keys.T
+        ]
 
     def _vectors_of(self, items: RewriteExam) -> NDArray[np.float32]:
         vectors = self._vectors()
