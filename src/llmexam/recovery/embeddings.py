@@ -35,6 +35,11 @@ class EmbedderSettings(Settings):
         "default",
     )
 
+    @property
+    def vectors(self) -> TextVectors:
+        """Vectors of texts by the embedder, shared by all that name the same one."""
+        return text_vectors(self.embedder, cache_dir=self.vector_cache)
+
 
 class TextVectors:
     """Unit vectors of texts by one embedder, kept in memory.

@@ -5,7 +5,6 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import Sequence
 
-from llmexam.recovery.embeddings import TextVectors, text_vectors
 from llmexam.recovery.examples import ExamplePool
 from llmexam.recovery.prompting import Example
 from llmexam.recovery.recoverer import Progress, Recoverer, no_progress
@@ -26,13 +25,8 @@ class Asking(Recoverer):
         """Hash of the model, and of the embedder where one decides the answers."""
         parts = [self.model_identity]
         if self._uses_embedder:
-            parts.append(self.vectors.embedder.weights_hash)
+            parts.append(self.settings.vectors.embedder.weights_hash)
         return hash_json(parts)
-
-    @property
-    def vectors(self) -> TextVectors:
-        """The embedder of the consensus and of nearest examples."""
-        return text_vectors(self.settings.embedder, cache_dir=self.settings.vector_cache)
 
     @property
     def _uses_embedder(self) -> bool:
@@ -64,7 +58,7 @@ class FewShot(Asking):
         settings = self.settings
         # Endpoints may have no seed.
         self._pool = ExamplePool(
-            train, settings, vectors=lambda: self.vectors, seed=settings.seed or 0
+            train, settings, vectors=lambda: settings.vectors, seed=settings.seed or 0
         )
 
     def shots(self, items: RewriteExam) -> Sequence[Sequence[Example]]:

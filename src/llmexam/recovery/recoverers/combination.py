@@ -13,7 +13,7 @@ from pydantic import Field, model_validator
 from llmexam.errors import ExamError
 from llmexam.recovery.agreement import Agreement
 from llmexam.recovery.combining import Combiner, Gate, Join
-from llmexam.recovery.embeddings import EmbedderSettings, TextVectors, text_vectors
+from llmexam.recovery.embeddings import EmbedderSettings
 from llmexam.recovery.groups import grouped_folds, prompt_groups
 from llmexam.recovery.recoverer import Progress, Recoverer, Recovery, no_progress
 from llmexam.recovery.recoverers.spec import RecovererSpec
@@ -107,19 +107,15 @@ class Combination(Recoverer):
         )
 
     @property
-    def _vectors(self) -> TextVectors:
-        return text_vectors(self.settings.embedder, cache_dir=self.settings.vector_cache)
-
-    @property
     def weights_hash(self) -> str:
         """Hash of the embedder and of the models of the members."""
-        own = self._vectors.embedder.weights_hash
+        own = self.settings.vectors.embedder.weights_hash
         return hash_json([own, [member.weights_hash for member in self.members]])
 
     @cached_property
     def combiner(self) -> Combiner:
         """How answers are combined."""
-        vectors = self._vectors
+        vectors = self.settings.vectors
         if self.settings.mode == "join":
             return Join(vectors, max_tokens=self.settings.max_tokens)
         return Gate(vectors) if self.settings.mode == "gate" else Agreement(vectors)

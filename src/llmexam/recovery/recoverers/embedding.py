@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import Sequence
 
-from llmexam.recovery.embeddings import TextVectors, text_vectors
+from llmexam.recovery.embeddings import TextVectors
 from llmexam.recovery.recoverer import Progress, Recoverer, Recovery, no_progress
 from llmexam.recovery.rewrites import RewriteExam
 
@@ -23,7 +23,8 @@ class EmbeddingRecoverer(Recoverer):
     @property
     def vectors(self) -> TextVectors:
         """Vectors of texts by the embedder."""
-        return text_vectors(self.settings.embedder, cache_dir=self.settings.vector_cache)
+        found: TextVectors = self.settings.vectors
+        return found
 
     @property
     def weights_hash(self) -> str:

@@ -137,7 +137,7 @@ class LanguageModelRecoverer(Asking):
         if len(scores) == 1:
             return Recovery(answers[0])
         if self.settings.choose == "consensus":
-            return agree(answers, self.vectors)
+            return agree(answers, self.settings.vectors)
         return best_of(list(scores), list(scores.values()), is_expected=False)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from llmexam.recovery.embeddings import EmbedderSettings, TextVectors, text_vectors
+from llmexam.recovery.embeddings import EmbedderSettings
 from llmexam.recovery.phrase_search import SearchResult, SearchSettings, search_mean_prompt
 from llmexam.recovery.recoverer import Progress, Recoverer, Recovery, no_progress
 from llmexam.recovery.rewrites import RewriteExam
@@ -30,18 +30,16 @@ class MeanPrompt(Recoverer):
     @property
     def weights_hash(self) -> str:
         """Hash of the embedder."""
-        return self._vectors.embedder.weights_hash
+        found: str = self.settings.vectors.embedder.weights_hash
+        return found
 
     def fit(self, train: RewriteExam, progress: Progress = no_progress) -> None:
         """Search for the text on the prompts of the training rows."""
-        self.result = search_mean_prompt(train.prompts, self._vectors, self.settings, progress)
+        settings = self.settings
+        self.result = search_mean_prompt(train.prompts, settings.vectors, settings, progress)
 
     def recover(self, items: RewriteExam, progress: Progress = no_progress) -> Sequence[Recovery]:
         """Return the text for each row."""
         if self.result is None:
             raise RuntimeError("fit must be called before recover")
         return [Recovery(self.result.text, confidence=self.result.score)] * len(items)
-
-    @property
-    def _vectors(self) -> TextVectors:
-        return text_vectors(self.settings.embedder, cache_dir=self.settings.vector_cache)

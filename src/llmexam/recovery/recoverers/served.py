@@ -178,7 +178,7 @@ class ServedLm(Asking):
             return Recovery(self.settings.fallback)
         if len(set(answers)) == 1:
             return Recovery(answers[0])
-        return agree(answers, self.vectors)
+        return agree(answers, self.settings.vectors)
 
 
 class ServedFewShotSettings(ServedLmSettings, ExampleSettings):
