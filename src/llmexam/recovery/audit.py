@@ -170,10 +170,14 @@ def _script_of_letter(letter: str) -> str:
 
 
 def _quotes(prompt: str, quoted: str) -> bool:
-    words = words_of(prompt)
-    text = f" {' '.join(words_of(quoted))} "
-    spans = range(len(words) - _QUOTE_WORDS + 1)
-    return any(f" {' '.join(words[i : i + _QUOTE_WORDS])} " in text for i in spans)
+    spans = _word_spans(prompt)
+    return bool(spans) and not spans.isdisjoint(_word_spans(quoted))
+
+
+def _word_spans(text: str) -> set[tuple[str, ...]]:
+    """Return all spans of `_QUOTE_WORDS` consecutive words."""
+    words = words_of(text)
+    return set(zip(*(words[i:] for i in range(_QUOTE_WORDS)), strict=False))
 
 
 def _languages(items: RewriteExam) -> list[Finding]:

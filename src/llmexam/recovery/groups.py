@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from llmexam.errors import ExamError
 from llmexam.exam.normalise import normalise, words_of
+from llmexam.recovery.rewrites import RewriteExam
 
 Ints = NDArray[np.int64]
 
@@ -92,6 +93,15 @@ def grouped_folds(groups: Sequence[int] | Ints, n_folds: int, *, seed: int = 0) 
         fold_of[numbers[group]] = fold
         filled[fold] += sizes[group]
     return np.array([fold_of[group] for group in np.asarray(groups)], dtype=np.int64)
+
+
+def column_folds(items: RewriteExam, column: str) -> Ints:
+    """Return a fold for each value of a column, in the order of the values, shape `[n_rows]`.
+
+    All are 0 where rows do not differ in it, or there is no such column.
+    """
+    values = [row.metadata.get(column, "") for row in items]
+    return np.unique(values, return_inverse=True)[1].astype(np.int64)
 
 
 def grouped_split(

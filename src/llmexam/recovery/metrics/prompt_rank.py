@@ -23,7 +23,8 @@ class PromptRank:
 
     Args:
         vectors: The embedder.
-        n: Number of prompts to rank, the true one included.
+        n: Number of prompts to rank, the true one included; fewer where the exam has fewer
+            groups of near-equal prompts.
         seed: Seed of the draw.
     """
 
@@ -46,7 +47,8 @@ class PromptRank:
         """What it measures."""
         return (
             f"1 / rank of the true prompt among {self._n}, ranked by cosine similarity to the "
-            "recovered prompt; 0 below rank 3."
+            "recovered prompt; 0 below rank 3. Among fewer prompts where the exam has fewer groups "
+            "of near-equal ones."
         )
 
     def values(self, items: RewriteExam, predictions: Sequence[str], /) -> Floats:

@@ -26,7 +26,7 @@ from llmexam.recovery.estimates import (
     known_prompts,
     training_rows,
 )
-from llmexam.recovery.groups import grouped_folds, prompt_groups
+from llmexam.recovery.groups import column_folds, grouped_folds, prompt_groups
 from llmexam.recovery.pair_kernel import PairKernel
 from llmexam.recovery.ranking.bank_search import PromptBank
 from llmexam.recovery.ranking.candidates import CandidateSearch
@@ -301,17 +301,16 @@ class BankRanker(EmbeddingRecoverer):
         if self.settings.folds_by == "prompt":
             n_folds = min(self.settings.n_folds, len(set(groups.tolist())))
             return grouped_folds(groups, n_folds, seed=_SEED) if n_folds > 1 else groups * 0
-        labels = [row.metadata.get(self.settings.folds_by, "") for row in self._rows]
-        values, folds = np.unique(labels, return_inverse=True)
-        if len(values) < 2:
+        folds = column_folds(self._rows, self.settings.folds_by)
+        if not folds.any():
             raise ExamError(
                 f"expected training rows with at least 2 values of '{self.settings.folds_by}' to "
-                f"make inner folds by, got {len(values)}",
+                "make inner folds by, got one",
                 file=self._rows.source or None,
                 field="folds_by",
                 hint="Name a column of the training rows, or use `folds_by: prompt`",
             )
-        return folds.astype(np.int64)
+        return folds
 
     def _judge(
         self, items: RewriteExam, bank: PromptBank, places: Ints, features: Floats

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from llmexam.errors import ExamError, ScoreError
-from llmexam.recovery.groups import grouped_folds, prompt_groups
+from llmexam.recovery.groups import column_folds, grouped_folds, prompt_groups
 from llmexam.recovery.recoverer import Candidate, Progress, Recoverer, Recovery
 from llmexam.recovery.rewrites import RewriteExam, join
 from llmexam.recovery.wording import READ_AS_MISSING, is_blank
@@ -63,16 +63,15 @@ def folds_of(items: RewriteExam, plan: FoldsPlan) -> Ints:
     """
     if plan.by == "prompt":
         return grouped_folds(prompt_groups(items.prompts), plan.n, seed=plan.seed)
-    labels = [row.metadata.get(plan.by, "") for row in items]
-    values = {label: number for number, label in enumerate(sorted(set(labels)))}
-    if len(values) < 2:
+    folds = column_folds(items, plan.by)
+    if not folds.any():
         raise ExamError(
             f"expected a column '{plan.by}' with at least 2 values to make folds by",
             file=items.source,
             field="folds.by",
             hint="Name a column of the exam, or use `by: prompt`",
         )
-    return np.array([values[label] for label in labels], dtype=np.int64)
+    return folds
 
 
 def answer_stage(

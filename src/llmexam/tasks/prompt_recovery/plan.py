@@ -105,6 +105,10 @@ class RecoveryGradingPlan(GradingPlan):
 class RecoveryPlan(RunPlan):
     """The plan of a run that recovers prompts."""
 
+    task: str = Field(
+        "prompt-recovery",
+        description="kind of exam: multiple-choice, prompt-recovery, or the task of a plug-in",
+    )
     exam: RewritesPlan
     train: RewritesPlan | None = Field(
         None, description="rows with known prompts to fit recoverers on"

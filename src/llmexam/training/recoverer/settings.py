@@ -39,6 +39,10 @@ class RecovererTrainingSettings(DecoderTrainingSettings):
     n_epochs: float = Field(1.0, gt=0, description="number of epochs")
     batch_size: int = Field(8, ge=1, description="rows per batch and device")
     learning_rate: float = Field(2e-4, gt=0, description="peak learning rate")
+    head_learning_rate: float | None = Field(
+        None, gt=0, description="not supported: a recoverer has no new head"
+    )
+    label_smoothing: float = Field(0.0, ge=0, lt=1, description="not supported")
     schedule: Literal["linear", "cosine", "constant"] = Field(
         "cosine", description="learning rate schedule after the warm-up"
     )
