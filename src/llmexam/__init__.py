@@ -67,11 +67,8 @@ if TYPE_CHECKING:
     from llmexam.solvers.registry import create_solver
     from llmexam.solvers.served.solver import ServedSolver
     from llmexam.tasks.capabilities import AuditReport
-    from llmexam.tasks.prompt_recovery.ensemble import (
-        AgreementSettings,
-        PromptEnsemble,
-        combine_prompts,
-    )
+    from llmexam.tasks.prompt_recovery.choosing import AgreementSettings
+    from llmexam.tasks.prompt_recovery.ensemble import PromptEnsemble, combine_prompts
     from llmexam.tasks.task import Task
     from llmexam.workflows.audit import audit
     from llmexam.workflows.compare import compare
@@ -92,7 +89,7 @@ if TYPE_CHECKING:
 
 # `module`, or `module:name` where the name there is another one.
 _HOMES = {
-    "AgreementSettings": "llmexam.tasks.prompt_recovery.ensemble",
+    "AgreementSettings": "llmexam.tasks.prompt_recovery.choosing",
     "AuditReport": "llmexam.tasks.capabilities",
     "AuditResult": "llmexam.exam.audit.finding",
     "BaseSolver": "llmexam.solvers.protocol",

@@ -31,7 +31,8 @@ def ensemble(
         typer.Option(
             "--method",
             help="Combination method: mean-z (default), log-linear, mean-softmax, "
-            "max-probability, rank-fusion or vote.",
+            "max-probability, rank-fusion or vote; for prompt recovery: agreement (default) or "
+            "gate.",
             show_default=False,
         ),
     ] = None,
@@ -112,7 +113,8 @@ def ensemble(
         float | None,
         typer.Option(
             "--temperature",
-            help="Softmax temperature of mean-softmax and max-probability. Default: 1.",
+            help="Softmax temperature of mean-softmax and max-probability (default: 1), or of the "
+            "candidates of recovered prompts (default: 0, only the answer counts).",
         ),
     ] = None,
     folds: Annotated[
@@ -131,7 +133,8 @@ def ensemble(
     """Combine answers of several solvers into an ensemble, with equal, given or fitted weights.
 
     Scores are averaged. Of recovered prompts, the one with the best mean sharpened cosine to those
-    of all members is chosen for each row.
+    of all members is chosen for each row; with --method gate, that of the first member, in the
+    order given, whose confidence reaches its fitted threshold.
 
     The contribution of a member is the metric of the ensemble minus that of the ensemble without
     this member.
@@ -144,6 +147,9 @@ def ensemble(
     Example: llmexam ensemble test/a.parquet test/b.parquet --weights w.json --submission sub.csv
 
     Example: llmexam ensemble a.csv b.csv c.csv --exam rewrites.csv --fit --submission sub.csv
+
+    Example: llmexam ensemble runs/a/answers/fine-tuned.json runs/b/answers/regressor.json
+    --exam rewrites.csv --method gate --fit --out-weights gate.json
     """
     from llmexam.cli.options import parse_fields
     from llmexam.tasks.capabilities import CombineRequest, ExamFile

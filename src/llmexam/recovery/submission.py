@@ -4,15 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
+from typing import TypeVar
 
 from llmexam.errors import ExamError, SubmissionError
-from llmexam.exam.parsers.source import SourceFile, parse_json
+from llmexam.exam.parsers.source import SourceFile
 from llmexam.exam.submission import submission_cells
 from llmexam.exam.writers import csv_text
 from llmexam.recovery.recognition import is_run_answers, is_separated_otherwise
+from llmexam.recovery.recoverer import Recovery
 from llmexam.recovery.rewrites import RewriteExam
+from llmexam.recovery.run_answers import parse_answers
 from llmexam.recovery.wording import READ_AS_MISSING, is_blank
 from llmexam.storage.atomic import write_text
+
+Answer = TypeVar("Answer")
 
 COLUMNS = ("id", "rewrite_prompt")
 
@@ -74,7 +79,18 @@ def read_prompts(path: str | Path, exam: RewriteExam | None = None) -> dict[str,
         SubmissionError: The file cannot be read, an id is unknown, missing or there twice, or a
             prompt is blank.
     """
-    return _checked(_load(path, _any_answers), exam, path)
+    return {one: recovery.text for one, recovery in read_recoveries(path, exam).items()}
+
+
+def read_recoveries(path: str | Path, exam: RewriteExam | None = None) -> dict[str, Recovery]:
+    """Read recovered prompts as `read_prompts` does, with candidates and confidence if there.
+
+    Raises:
+        SubmissionError: As `read_prompts`.
+    """
+    found = dict(answers := _load(path, _any_answers))
+    prompts = _checked(((one, recovery.text) for one, recovery in answers), exam, path)
+    return {one: found[one] for one in prompts}
 
 
 def validate_submission(path: str | Path, exam: RewriteExam) -> dict[str, str]:
@@ -88,8 +104,8 @@ def validate_submission(path: str | Path, exam: RewriteExam) -> dict[str, str]:
 
 
 def _load(
-    path: str | Path, read: Callable[[SourceFile], Iterable[tuple[str, str]]]
-) -> list[tuple[str, str]]:
+    path: str | Path, read: Callable[[SourceFile], Iterable[tuple[str, Answer]]]
+) -> list[tuple[str, Answer]]:
     """Return ids and prompts of a file; errors of any kind are errors of the submission."""
     try:
         found = list(read(SourceFile.load(path)))
@@ -128,21 +144,12 @@ def _csv_answers(source: SourceFile) -> Iterator[tuple[str, str]]:
         yield cells["id"], cells["rewrite_prompt"]
 
 
-def _any_answers(source: SourceFile) -> Iterator[tuple[str, str]]:
-    if source.is_parquet or not is_run_answers(source):
-        yield from _csv_answers(source)
+def _any_answers(source: SourceFile) -> Iterator[tuple[str, Recovery]]:
+    if not source.is_parquet and is_run_answers(source):
+        yield from parse_answers(source.text, source.path)
         return
-    found = parse_json(source.text, "the file")
-    answers = found.get("answers") if isinstance(found, dict) else None
-    if not isinstance(answers, list):
-        raise SubmissionError(
-            "expected a list 'answers', as in the folder of a run", file=source.path
-        )
-    for row, one in enumerate(answers, 1):
-        pair = (one.get("id"), one.get("answer")) if isinstance(one, dict) else (None, None)
-        if not all(isinstance(text, str) for text in pair):
-            raise SubmissionError("expected the texts 'id' and 'answer'", file=source.path, row=row)
-        yield str(pair[0]), str(pair[1])
+    for one, prompt in _csv_answers(source):
+        yield one, Recovery(prompt)
 
 
 def _checked(

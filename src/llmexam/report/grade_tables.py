@@ -90,31 +90,34 @@ def _by_metric(comparisons: Sequence[Comparison]) -> Table:
 
 def ensemble_table(
     method: str,
-    weights: Mapping[str, float],
+    weights: Mapping[str, float | str],
     members: Sequence[Evaluation],
     combined: Evaluation | None,
     gains: Mapping[str, Comparison],
     *,
     out_of_fold: bool,
+    column: str = "weight",
 ) -> Table:
     """Return the members of an ensemble with weights and, if graded, scores and gains.
 
     Args:
         method: How the members are combined.
-        weights: The weight of each member.
+        weights: The weight of each member, or a word that says it.
         members: The grades of each; empty without answers.
         combined: The grades of the ensemble; None without answers.
         gains: The ensemble with each member against the ensemble without it.
         out_of_fold: Whether the ensemble is graded out of fold.
+        column: What the weights are.
     """
     graded = {member.name: member for member in members}
     columns = [combined.primary.label, "interval"] if combined else []
     columns += ["gain", "interval"] if gains else []
-    table = Table(method, "weight", *columns)
+    table = Table(method, column, *columns)
     for name, weight in weights.items():
         own = _cells(graded[name].primary.estimate) if name in graded else ()
         gain = _cells(gains[name].difference, sign="+") if name in gains else ()
-        table.add_row(plain_text(name), f"{weight:.4f}", *own, *gain)
+        shown = weight if isinstance(weight, str) else f"{weight:.4f}"
+        table.add_row(plain_text(name), shown, *own, *gain)
     if combined:
         table.add_section()
         label = "ensemble, out of fold" if out_of_fold else "ensemble"

@@ -67,6 +67,12 @@ def test_one_group_of_prompts_is_an_error(rewrites):
         Combination(members=MEMBERS).fit(rewrites.subset([0, 1]))
 
 
+def test_too_few_rows_for_a_member_on_folds_is_an_error(sample):
+    train = sample.subset([0, len(sample) - 1])
+    with pytest.raises(ExamError, match="member 'regressor' cannot be fitted without one of 2"):
+        Combination(members=["constant", "regressor"]).fit(train)
+
+
 def test_no_rows_have_no_answers(sample):
     combination = Combination(members=MEMBERS, mode="gate")
     combination.fit(sample.subset(range(12)))

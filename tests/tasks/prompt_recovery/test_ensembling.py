@@ -8,10 +8,13 @@ import pytest
 from llmexam.errors import ExamError, ScoreError, SettingsError, SubmissionError
 from llmexam.recovery.groups import grouped_folds, prompt_groups
 from llmexam.recovery.parsing import read_rewrites
+from llmexam.recovery.recoverer import Candidate, Recovery
+from llmexam.recovery.run_answers import write_answers
 from llmexam.recovery.submission import read_submission, write_submission
 from llmexam.sample import REWRITES_PATH
 from llmexam.tasks.capabilities import CombineRequest, ExamFile
-from llmexam.tasks.prompt_recovery.ensemble import AgreementSettings, combine_prompts
+from llmexam.tasks.prompt_recovery.choosing import AgreementSettings
+from llmexam.tasks.prompt_recovery.ensemble import combine_prompts
 from llmexam.tasks.prompt_recovery.ensembling import combine_files
 
 EXAM = read_rewrites(REWRITES_PATH)
@@ -105,6 +108,70 @@ def test_weights_are_saved_and_applied(files, tmp_path):
     assert combine_files(CombineRequest(files, weights_file=saved)).warning == ""
 
 
+# Sure and right on even groups, unsure and wrong on the others.
+SURE = [
+    Recovery(p, (), 0.9) if g % 2 == 0 else Recovery("Sing about the sea.", (), 0.1)
+    for p, g in zip(TRUE, GROUPS, strict=True)
+]
+
+
+def test_a_gate_asks_the_next_member_where_one_is_unsure(tmp_path):
+    answers, constant, saved = tmp_path / "sure.json", tmp_path / "rest.csv", tmp_path / "w.json"
+    write_answers(answers, EXAM.ids, SURE)
+    write_submission(constant, EXAM.ids, [CONSTANT] * 60)
+    files = [str(answers), str(constant)]
+    options = {**QUICK, "method": "gate"}
+    found = combine_files(
+        CombineRequest(files, exam=FILE, weights="fitted", out_weights=saved, options=options)
+    )
+    expected = [p if g % 2 == 0 else CONSTANT for p, g in zip(TRUE, GROUPS, strict=True)]
+    assert list(found.prompts) == expected
+    assert 0.1 < found.weights["sure"] <= 0.9
+    assert found.weights["rest"] == "always"
+    assert found.gains["sure"].difference.value > 0 < found.gains["rest"].difference.value
+    again = combine_files(
+        CombineRequest(files, weights_file=saved, options={"embedder": "bundled"})
+    )
+    assert again.prompts == found.prompts
+    with pytest.raises(SettingsError, match=r"weights file says how.*Leave out --trust"):
+        combine_files(CombineRequest(files, weights_file=saved, options={"trust": 1}))
+
+
+def test_candidates_of_files_of_answers_count_where_weights_are_fitted(tmp_path):
+    """Two members are wrong, but have considered the right prompt."""
+    members = {
+        name: [
+            Recovery(f"{name} {row}", (Candidate(f"{name} {row}", 0.4), Candidate(text, 0.4)), 0.3)
+            for row, text in enumerate(TRUE)
+        ]
+        for name in ("sea", "sky")
+    }
+    fitted = combine(members, exam=EXAM, weights="fitted")
+    assert fitted.temperature is None or fitted.temperature > 0
+    assert list(fitted.prompts) == TRUE
+    assert set(fitted.chosen) == {"sea"}
+    equal = combine(members)
+    assert set(equal.prompts) <= {one.text for own in members.values() for one in own}
+
+
+@pytest.mark.parametrize(
+    ("answer", "message"),
+    [
+        (
+            {"id": "1", "answer": "x", "candidates": [["y"]]},
+            r"row 1.*'candidates'.*\[text, score\]",
+        ),
+        ({"id": "1", "answer": "x", "confidence": "high"}, "row 1.*'confidence'.*number or null"),
+        ({"id": "1", "answer": None}, "row 1: expected the texts 'id' and 'answer'"),
+    ],
+)
+def test_a_damaged_file_of_answers_is_named(tmp_path, answer, message):
+    path = tmp_path / "a.json"
+    path.write_text(json.dumps({"answers": [answer]}))
+    with pytest.raises(SubmissionError, match=message):
+        combine_files(CombineRequest([str(path)], options=QUICK))
+
+
 @pytest.mark.parametrize(
     ("changes", "error", "message"),
     [
@@ -115,7 +182,13 @@ def test_weights_are_saved_and_applied(files, tmp_path):
             "are fitted on a grid. Give --fit",
         ),
         ({"weights": {"even": 1}}, SettingsError, "member 'constant' has no weight"),
-        ({"options": {"method": "vote"}}, SettingsError, "no setting 'method'"),
+        ({"options": {"method": "vote"}}, SettingsError, "'agreement' or 'gate'"),
+        ({"options": {"method": "gate"}}, SettingsError, "a gate needs thresholds"),
+        (
+            {"weights": "fitted", "exam": FILE, "options": {**QUICK, "trust": 1}},
+            SettingsError,
+            "`trust` is fitted with the weights",
+        ),
         ({"weights": "fitted", "exam": FILE, "options": {**QUICK, "n_folds": 90}}, ExamError, "90"),
         ({"out": "o.parquet"}, SettingsError, "prompts have no score file"),
         ({"out_weights": "w.json"}, SettingsError, "no fitted weights to write"),

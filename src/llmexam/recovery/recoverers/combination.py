@@ -139,11 +139,14 @@ class Combination(Recoverer):
         n_steps = (n_folds + 1) * len(self.settings.members)
         answers: list[list[Recovery]] = []
         unlabelled = train.without_prompts()
-        for number, member in enumerate(self.members):
+        for number, (spec, member) in enumerate(
+            zip(self.settings.members, self.members, strict=True)
+        ):
             found: dict[int, Recovery] = {}
             for fold in range(n_folds):
                 if member.is_fitted:
-                    member.fit(train.subset(np.flatnonzero(folds != fold).tolist()))
+                    others = train.subset(np.flatnonzero(folds != fold).tolist())
+                    _fit_apart(spec.name, member, others, n_folds, len(train))
                 rows = np.flatnonzero(folds == fold).tolist()
                 found |= zip(rows, member.recover(unlabelled.subset(rows)), strict=True)
                 progress(number * (n_folds + 1) + fold + 1, n_steps)
@@ -166,3 +169,23 @@ class Combination(Recoverer):
             answers.append(list(member.recover(items)))
             progress(number * len(items) // len(self.members), len(items))
         return self.combiner.combine(answers)
+
+
+def _fit_apart(
+    name: str, member: Recoverer, others: RewriteExam, n_folds: int, n_rows: int
+) -> None:
+    """Fit a member on the rows of all folds but one.
+
+    Raises:
+        ExamError: It cannot be fitted on them.
+    """
+    try:
+        member.fit(others)
+    except ExamError as error:
+        raise ExamError(
+            f"member '{name}' cannot be fitted without one of {n_folds} folds of the {n_rows} "
+            f"training rows: {error.message}",
+            file=error.file,
+            field=error.field,
+            hint="Give more training rows, or use one of the members alone",
+        ) from error

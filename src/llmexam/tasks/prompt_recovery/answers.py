@@ -2,23 +2,20 @@
 
 from __future__ import annotations
 
-import json
-import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from llmexam.errors import ExamError, ScoreError
 from llmexam.recovery.groups import column_folds, grouped_folds, prompt_groups
-from llmexam.recovery.recoverer import Candidate, Progress, Recoverer, Recovery
+from llmexam.recovery.recoverer import Progress, Recoverer, Recovery
 from llmexam.recovery.rewrites import RewriteExam, join
+from llmexam.recovery.run_answers import read_written, write_answers
 from llmexam.recovery.wording import READ_AS_MISSING, is_blank
 from llmexam.solvers.spec import SolverSpec
 from llmexam.stages.stage import Keyed, Stage, StageContext
-from llmexam.storage.atomic import write_json
 from llmexam.tasks.prompt_recovery.plan import FoldsPlan
 from llmexam.tasks.text import solver_key
 
@@ -178,33 +175,12 @@ def _answer(
 ) -> tuple[tuple[Recovery, ...], str]:
     found, recoverer = recover(make, items, training, context.advance)
     usage = str(recoverer.used())
-    folds = training.folds
-    answers = [
-        {
-            "id": row.id,
-            "answer": recovery.text,
-            "confidence": None if math.isnan(recovery.confidence) else recovery.confidence,
-            "candidates": [[one.text, one.score] for one in recovery.candidates],
-            "fold": None if folds is None else int(folds[number]),
-        }
-        for number, (row, recovery) in enumerate(zip(items, found, strict=True))
-    ]
-    write_json(context.folder / file, {"usage": usage, "answers": answers})
+    folds = None if training.folds is None else training.folds.tolist()
+    write_answers(context.folder / file, items.ids, found, usage=usage, folds=folds)
     return tuple(found), usage
 
 
 def _load(
     context: StageContext, *, file: str, **inputs: object
 ) -> tuple[tuple[Recovery, ...], str]:
-    found = json.loads((context.folder / file).read_text(encoding="utf-8"))
-    return tuple(_recovery(one) for one in found["answers"]), found["usage"]
-
-
-def _recovery(saved: dict[str, Any]) -> Recovery:
-    candidates: Sequence[Any] = saved["candidates"]
-    confidence = saved["confidence"]
-    return Recovery(
-        saved["answer"],
-        tuple(Candidate(text, score) for text, score in candidates),
-        float("nan") if confidence is None else confidence,
-    )
+    return read_written(context.folder / file)

@@ -11,17 +11,15 @@ from pydantic import Field
 
 from llmexam.ensemble.weights_file import load_weights
 from llmexam.errors import SettingsError, SubmissionError
+from llmexam.recovery.recoverer import Recovery
 from llmexam.recovery.rewrites import RewriteExam
-from llmexam.recovery.submission import read_prompts, write_submission
+from llmexam.recovery.submission import read_recoveries, write_submission
 from llmexam.settings.base import Settings
 from llmexam.settings.kinds import ModelRef
 from llmexam.storage.atomic import write_json
 from llmexam.tasks.capabilities import CombineRequest, name_members
-from llmexam.tasks.prompt_recovery.ensemble import (
-    AgreementSettings,
-    PromptEnsemble,
-    combine_prompts,
-)
+from llmexam.tasks.prompt_recovery.choosing import AgreementSettings, Method, Threshold
+from llmexam.tasks.prompt_recovery.ensemble import PromptEnsemble, combine_prompts
 from llmexam.tasks.prompt_recovery.predictions import load_rows
 
 _FITTED_HERE = (
@@ -36,13 +34,18 @@ class SavedAgreement(Settings):
     kind: Literal["llmexam prompt-recovery weights"] = Field(
         "llmexam prompt-recovery weights", description="kind of this file"
     )
-    weights: dict[str, float] = Field(description="weight of each member", min_length=1)
+    method: Method = Field("agreement", description="how the members are combined")
+    weights: dict[str, Threshold] = Field(
+        description="weight of each member, or its threshold in a gate", min_length=1
+    )
+    temperature: float | None = Field(0.0, ge=0, description="softmax temperature of candidates")
+    trust: float = Field(0.0, ge=0, description="power of the members' confidence")
     embedder: ModelRef = Field(description="embedder that they were fitted with")
     exam_hash: str = Field(
         "", description="content hash of the exam that the weights were fitted on"
     )
     n_rows: int = Field(0, ge=0, description="number of rows of that exam")
-    fold_weights: tuple[dict[str, float], ...] = Field(
+    fold_weights: tuple[dict[str, Threshold], ...] = Field(
         (), description="weights fitted without each fold, which show how stable they are"
     )
 
@@ -66,7 +69,7 @@ def combine_files(request: CombineRequest) -> PromptEnsemble:
             hint="Give --fit instead",
         )
     settings, saved = _settings(request)
-    if request.out_weights is not None and settings.weights != "fitted":
+    if request.out_weights is not None and not settings.is_fitted:
         raise SettingsError(
             "there are no fitted weights to write",
             file=request.out_weights,
@@ -80,7 +83,10 @@ def combine_files(request: CombineRequest) -> PromptEnsemble:
         found = replace(found, warning=_FITTED_HERE)
     if request.out_weights is not None and exam is not None:
         written = SavedAgreement(
+            method=settings.method,
             weights=found.weights,
+            temperature=found.temperature,
+            trust=found.trust,
             embedder=settings.embedder,
             exam_hash=exam.content_hash,
             n_rows=len(exam),
@@ -94,8 +100,8 @@ def combine_files(request: CombineRequest) -> PromptEnsemble:
 
 def read_members(
     files: Mapping[str, Path], exam: RewriteExam | None
-) -> tuple[tuple[str, ...], dict[str, list[str]]]:
-    """Return the ids of the rows, and the prompts of each member in their order.
+) -> tuple[tuple[str, ...], dict[str, list[Recovery]]]:
+    """Return the ids of the rows, and the recoveries of each member in their order.
 
     Args:
         files: Submissions, or files of answers of a run, by the name of the member.
@@ -104,7 +110,7 @@ def read_members(
     Raises:
         SubmissionError: A file cannot be read, or is not of the same rows.
     """
-    read = {name: read_prompts(path, exam) for name, path in files.items()}
+    read = {name: read_recoveries(path, exam) for name, path in files.items()}
     ids = tuple(next(iter(read.values())))
     for name, prompts in read.items():
         if set(prompts) != set(ids):
@@ -127,5 +133,14 @@ def _settings(request: CombineRequest) -> tuple[AgreementSettings, str]:
             values["weights"] = request.weights
         return AgreementSettings.parse(values, subject="the ensemble of prompts"), ""
     saved = load_weights(request.weights_file, SavedAgreement)
-    values = {"embedder": saved.embedder, **values, "weights": saved.weights}
+    for name in ("method", "temperature", "trust"):
+        if name in values:
+            raise SettingsError(
+                "the weights file says how prompts are combined",
+                file=request.weights_file,
+                field=name,
+                hint=f"Leave out --{name}",
+            )
+    saved_values = saved.model_dump(include={"embedder", "method", "temperature", "trust"})
+    values = {**saved_values, **values, "weights": saved.weights}
     return AgreementSettings.parse(values, subject="the ensemble of prompts"), saved.exam_hash

@@ -123,7 +123,7 @@ class PromptRecovery(TextTask[RecoveryPlan, RewriteExam]):
         return metrics_of(plan.grading)
 
     def baselines(self, plan: RecoveryPlan, items: RewriteExam) -> Mapping[str, Sequence[str]]:
-        """Return a copy of the original, the usual constant, and the best constant."""
+        """Return the usual constant, and the best constant."""
         return baselines_of(plan.grading, items)
 
     def labellings(self, items: RewriteExam) -> Iterable[Labelling]:
