@@ -101,6 +101,11 @@ class Recoverer(ABC):
         return ()
 
     @property
+    def seen_rows(self) -> frozenset[str]:
+        """Hashes of the rows that its models were trained on before: see `trained_rows`."""
+        return frozenset().union(*(member.seen_rows for member in self.members))
+
+    @property
     def weights_hash(self) -> str:
         """Hash of the models and files that results depend on beside settings and code."""
         return ""

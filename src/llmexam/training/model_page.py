@@ -14,14 +14,23 @@ _TASKS = {
     "cross-encoder": ("text-ranking", "sentence-transformers"),
     "multiple-choice": ("multiple-choice", "transformers"),
 }
-_TITLES = {"recoverer": "A recoverer of prompts"}
+_TITLES = {
+    "prompt-reranker": "A cross-encoder that reranks candidate prompts",
+    "recoverer": "A recoverer of prompts",
+}
 _LIMITS = {
+    "prompt-reranker": (
+        "It ranks the candidates that a search finds; it cannot tell that none led from one text "
+        "to the other.",
+        "Its scores for rows that it was trained on are too good: `bank-ranker` fits the weight of "
+        "its scores on other rows.",
+    ),
     "recoverer": (
         "It answers every pair of texts with one prompt, and cannot tell that no prompt would "
         "have led from one text to the other.",
         "Prompts unlike those it was trained on are recovered worse: grade it on prompts, and "
         "on a source, that it has not seen.",
-    )
+    ),
 }
 _LIMITS_OF_EXAMS = (
     "It ranks the options of a question; it cannot tell that no option is right.",
@@ -51,7 +60,7 @@ def model_page(card: ModelCard, notes: Sequence[str] = ()) -> str:
     base = f"Fine-tuned from `{card.base_model}` (weights `{card.base_weights_hash[:12]}`)"
     lines += [f"{base} with llmexam.", ""]
     lines += [*_section("Results", card.metrics)]
-    if card.family != "recoverer":
+    if card.family not in _TITLES:
         lines += _section("Evidence", card.evidence.model_dump())
     lines += [*_section("Data (content hashes)", card.data), *_section("Encoding", card.encoding)]
     lines += [*_section("Training", card.training), *_section("Versions", card.versions)]

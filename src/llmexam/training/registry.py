@@ -1,4 +1,4 @@
-"""Registry of trainers by family: a solver, `reranker`, or `recoverer`."""
+"""Registry of trainers by family: a solver, or what else a model is trained for."""
 
 from __future__ import annotations
 
@@ -43,6 +43,11 @@ _TRAINERS = {
     "multiple-choice": TrainerEntry(
         "llmexam.training.multiple_choice.trainer:MultipleChoiceTrainer",
         "llmexam.training.multiple_choice.settings:MultipleChoiceTrainingSettings",
+    ),
+    "prompt-reranker": TrainerEntry(
+        "llmexam.training.prompt_reranker.trainer:PromptRerankerTrainer",
+        "llmexam.training.prompt_reranker.settings:PromptRerankerTrainingSettings",
+        task="prompt-recovery",
     ),
     "recoverer": TrainerEntry(
         "llmexam.training.recoverer.trainer:RecovererTrainer",

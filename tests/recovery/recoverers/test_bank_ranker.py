@@ -43,18 +43,6 @@ def test_weights_are_fitted_on_rows_that_the_search_did_not_see(fitted, sample):
         )
 
 
-def test_pairs_for_a_cross_encoder_have_the_true_prompt_and_hard_negatives(fitted, sample):
-    train = sample.subset(range(0, 60, 2))
-    pairs = fitted.training_pairs(n_negatives=3)
-    assert len(pairs["text"]) == len(pairs["prompt"]) == len(pairs["label"]) == 4 * len(train)
-    prompt_of = {judges.pair_text(row): row.prompt for row in train}
-    for i in range(0, len(pairs["text"]), 4):
-        assert pairs["label"][i] == 1
-        assert pairs["prompt"][i] == prompt_of[pairs["text"][i]]
-        assert pairs["prompt"][i] not in pairs["prompt"][i + 1 : i + 4]
-        assert all(0 <= label < 1 for label in pairs["label"][i + 1 : i + 4])
-
-
 def test_inner_folds_leave_out_one_value_of_a_column(sample):
     train = sample.subset(range(0, 60, 2))
     rows = [replace(row, metadata={"half": "ab"[i % 2]}) for i, row in enumerate(train)]

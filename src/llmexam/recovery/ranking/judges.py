@@ -10,17 +10,32 @@ from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
+from pydantic import Field
 
+from llmexam.lm.models.card import read_card, read_card_values, require_family
 from llmexam.lm.models.loading import resolve_model
 from llmexam.lm.readers.pair_scoring import PairScorer, load_pair_scorer
 from llmexam.lm.readers.text_pairs import TextPair
 from llmexam.recovery.likelihood import rewrite_likelihood
 from llmexam.recovery.rewrites import Rewrite, RewriteExam
+from llmexam.settings.base import Settings
 
 Floats = NDArray[np.float32]
 _READ = 400
-_MAX_TOKENS = 256
+RERANKER_FAMILY = "prompt-reranker"
+"""What the card of a model says that was trained to rerank prompts."""
 _LIKELIHOOD_TOKENS = 96
+
+
+class PromptEncoding(Settings):
+    """Settings of how texts and prompt are turned into tokens."""
+
+    max_tokens: int = Field(
+        256,
+        ge=16,
+        le=8192,
+        description="longest pair of texts and prompt, in tokens; the texts are truncated",
+    )
 
 
 class Judge(Protocol):
@@ -48,10 +63,20 @@ class CrossEncoderJudge:
     Raises:
         MissingDependencyError: torch or transformers is not installed.
         ModelError: The model cannot be found or used.
+        UntrainedModelError: It was trained for something else.
     """
 
     def __init__(self, model: str) -> None:
-        self._scorer: PairScorer = load_pair_scorer(model, max_tokens=_MAX_TOKENS, precision="fp32")
+        folder = resolve_model(model).path
+        card = read_card(folder)
+        head, encoding = "native", PromptEncoding()
+        # A published cross-encoder has no card.
+        if card is not None:
+            head = require_family(folder, card, RERANKER_FAMILY).head
+            encoding = read_card_values(PromptEncoding, card.encoding, folder, field="encoding")
+        self._scorer: PairScorer = load_pair_scorer(
+            model, head=head, max_tokens=encoding.max_tokens, precision="fp32"
+        )
 
     def score(self, items: RewriteExam, prompts: Sequence[Sequence[str]]) -> Floats:
         """Return the model's output for each prompt of each row."""

@@ -12,16 +12,14 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Annotated, TypedDict
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import Field
 
 from llmexam.errors import ExamError
+from llmexam.lm.models.loading import resolve_model
 from llmexam.recovery.embeddings import sharpen
 from llmexam.recovery.estimates import (
-    EstimateSettings,
     PromptEstimates,
     known_prompts,
     training_rows,
@@ -30,76 +28,24 @@ from llmexam.recovery.groups import column_folds, grouped_folds, prompt_groups
 from llmexam.recovery.pair_kernel import PairKernel
 from llmexam.recovery.ranking.bank_search import PromptBank
 from llmexam.recovery.ranking.candidates import CandidateSearch
-from llmexam.recovery.ranking.judges import Judge, judges_hash, load_judges, pair_text
+from llmexam.recovery.ranking.judges import Judge, judges_hash, load_judges
 from llmexam.recovery.ranking.keywords import KeywordChoice, with_keywords
+from llmexam.recovery.ranking.prompt_lists import PromptList, prompt_lists
 from llmexam.recovery.ranking.rows import RowViews, StemWeights
+from llmexam.recovery.ranking.settings import BankRankerSettings
 from llmexam.recovery.ranking.weights import CandidateWeights, judged_features
 from llmexam.recovery.recoverer import Candidate, Progress, Recovery, no_progress
 from llmexam.recovery.recoverers.embedding import EmbeddingRecoverer
 from llmexam.recovery.rewrites import Rewrite, RewriteExam
-from llmexam.settings.base import OneOrMany
-from llmexam.settings.kinds import ModelRef
+from llmexam.recovery.trained_rows import row_hash, trained_rows
 from llmexam.storage.hashing import hash_json
 
 Floats = NDArray[np.float32]
 Ints = NDArray[np.int64]
 _N_SHOWN = 8
+# Rows without which weights of a model's scores say nothing.
+_LEAST = 10
 _SEED = 0
-
-
-class PairColumns(TypedDict):
-    """Columns of pairs for the trainer of cross-encoders of sentence-transformers.
-
-    Attributes:
-        text: What is read of both texts; see `pair_text`.
-        prompt: A prompt.
-        label: 1 for the true prompt; else the sharpened cosine to it, at least 0.
-    """
-
-    text: list[str]
-    prompt: list[str]
-    label: list[float]
-
-
-class BankRankerSettings(EstimateSettings):
-    """Settings of `bank-ranker`."""
-
-    k: int = Field(64, ge=2, le=1000, description="number of retrieved candidates")
-    n_folds: int = Field(
-        3, ge=2, le=20, description="number of inner folds that the ranker's weights are fitted on"
-    )
-    folds_by: str = Field(
-        "prompt",
-        description="how inner folds are made: `prompt` keeps near-equal prompts in one of "
-        "`n_folds`; the name of a column, such as `source`, leaves out one of its values at a "
-        "time. Use that where rows of another source are to be recovered",
-    )
-    n_fitted: int = Field(
-        1500,
-        ge=1,
-        description="largest number of training rows whose candidates the weights are fitted on",
-    )
-    keywords: OneOrMany[Annotated[int, Field(ge=0, le=48)]] = Field(
-        (0,),
-        min_length=1,
-        description="numbers of words of the rewritten text that may be added to the prompt "
-        "where a gain is expected, as fitted on inner folds, such as [4, 8, 16]; with 0 alone, "
-        "answers are prompts as they are",
-    )
-    cross_encoder: ModelRef | None = Field(
-        None,
-        description='cross-encoder trained for "does this prompt explain the pair?"; it reads '
-        "the beginnings of the rewritten and the original text as first text, the prompt as "
-        "second. `BankRanker.training_pairs` returns pairs to train one on",
-    )
-    likelihood_model: ModelRef | None = Field(
-        None,
-        description="causal language model whose log-likelihood of the rewritten text, given "
-        "the original and a candidate, is a feature",
-    )
-    n_judged: int = Field(
-        12, ge=2, le=1000, description="number of candidates that these models score"
-    )
 
 
 @dataclass(frozen=True)
@@ -145,6 +91,12 @@ class BankRanker(EmbeddingRecoverer):
         others = judges_hash([self.settings.cross_encoder, self.settings.likelihood_model])
         return hash_json([super().weights_hash, *others])
 
+    @property
+    def seen_rows(self) -> frozenset[str]:
+        """Hashes of the rows that the cross-encoder was trained on."""
+        model = self.settings.cross_encoder
+        return frozenset() if model is None else trained_rows(resolve_model(model).path)
+
     def fit(self, train: RewriteExam, progress: Progress = no_progress) -> None:
         """Fit the estimates on all rows, and the ranker's weights on inner folds of them.
 
@@ -168,28 +120,36 @@ class BankRanker(EmbeddingRecoverer):
         self.keywords = KeywordChoice(self.settings.keywords)
         self._fit_weights(progress)
 
-    def training_pairs(self, n_negatives: int = 7) -> PairColumns:
-        """Return pairs to train a cross-encoder on that tells which prompt explains a pair.
-
-        The positive pair of a row has its true prompt. The hard negatives have the best
-        candidates of a search that saw neither the row nor its prompt.
+    def training_lists(self, n_negatives: int) -> list[PromptList]:
+        """Return a list for each of the rows that the weights were fitted on.
 
         Args:
-            n_negatives: Number of candidates for each of the rows that the weights were fitted on.
+            n_negatives: Number of candidates beside the true prompt.
         """
-        columns: PairColumns = {"text": [], "prompt": [], "label": []}
-        for held in self._held_out():
-            values = self._first.predict(held.features)
-            best = np.argsort(-values, axis=1, kind="stable")[:, :n_negatives]
-            for i, row in enumerate(held.items):
-                prompts = [
-                    row.prompt or "",
-                    *(held.bank.prompts[held.places[i, j]] for j in best[i]),
-                ]
-                columns["text"] += [pair_text(row)] * len(prompts)
-                columns["prompt"] += prompts
-                columns["label"] += [1.0, *np.maximum(held.scores[i, best[i]], 0).tolist()]
-        return columns
+        return [
+            one
+            for held in self._held_out()
+            for one in self._lists(held.items, held.bank, held.places, held.features, n_negatives)
+        ]
+
+    def lists_for(self, items: RewriteExam, n_negatives: int) -> list[PromptList]:
+        """Return a list for each of other rows with known prompts.
+
+        Args:
+            items: The rows.
+            n_negatives: Number of candidates beside the true prompt.
+        """
+        views = RowViews.of(items, self._kernel.between(items), self.vectors)
+        found = self._search.find(views)
+        return self._lists(items, self._bank, found.places, found.features, n_negatives)
+
+    def _lists(
+        self, items: RewriteExam, bank: PromptBank, places: Ints, features: Floats, n: int
+    ) -> list[PromptList]:
+        scores = _scores(bank, places, self.vectors.encode(items.prompts))
+        values = self._first.predict(features)
+        found = [[bank.prompts[place] for place in own] for own in places]
+        return prompt_lists(items, found, scores, values, n)
 
     def recover_part(self, part: RewriteExam) -> list[Recovery]:
         """Return a known prompt or one of the bank for each row."""
@@ -273,7 +233,7 @@ class BankRanker(EmbeddingRecoverer):
         if not folds.any():
             return
         n_folds = int(folds.max()) + 1
-        drawn = np.random.default_rng(_SEED).permutation(len(rows))[: self.settings.n_fitted]
+        drawn = self._drawn()
         for fold in range(n_folds):
             held = np.intersect1d(np.flatnonzero(folds == fold), drawn)
             train = np.flatnonzero(folds != fold)
@@ -291,6 +251,27 @@ class BankRanker(EmbeddingRecoverer):
                     items, bank, views.texts, found.places, found.features, targets, scores
                 )
             progress(fold + 1, n_folds)
+
+    def _drawn(self) -> Ints:
+        """Return the rows that the weights are fitted on: none that the cross-encoder has seen.
+
+        Raises:
+            ExamError: There are too few others.
+        """
+        drawn = np.random.default_rng(_SEED).permutation(len(self._rows))
+        if seen := self.seen_rows:
+            is_new = np.array([row_hash(row) not in seen for row in self._rows])
+            drawn = drawn[is_new[drawn]]
+            if len(drawn) < _LEAST:
+                raise ExamError(
+                    f"the cross-encoder was trained on all but {len(drawn)} of the "
+                    f"{len(self._rows)} training rows; at least {_LEAST} others are needed to fit "
+                    "the weight of its scores",
+                    file=self._rows.source or None,
+                    field="cross_encoder",
+                    hint="Train the cross-encoder on a part of the rows",
+                )
+        return drawn[: self.settings.n_fitted]
 
     def _inner_folds(self, groups: Ints) -> Ints:
         """Return the inner fold of each row; all 0 if there is one group of prompts.

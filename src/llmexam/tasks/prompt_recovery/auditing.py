@@ -13,9 +13,10 @@ from llmexam.recovery.audit import audit_rewrites, find_shared, script_of
 from llmexam.recovery.groups import prompt_groups
 from llmexam.recovery.parsing import read_rewrites, read_rows
 from llmexam.recovery.rewrites import RewriteExam
+from llmexam.recovery.trained_rows import row_hash
 from llmexam.settings.base import Settings
 from llmexam.tasks.capabilities import ExamFile, Options
-from llmexam.tasks.prompt_recovery.plan import rewrites_path
+from llmexam.tasks.prompt_recovery.plan import RecoveryPlan, rewrites_path
 
 
 @dataclass(frozen=True)
@@ -111,3 +112,27 @@ def audit_file(file: ExamFile, *, against: Sequence[str | Path], options: Option
 
 def _n_groups(rows: RewriteExam) -> int:
     return len(set(prompt_groups(rows.prompts).tolist())) if rows.is_labelled else 0
+
+
+def seen_by_models(plan: RecoveryPlan, items: RewriteExam) -> list[Finding]:
+    """Return which rows the models of a plan's recoverers were trained on.
+
+    Args:
+        plan: The plan.
+        items: The rows of its exam.
+    """
+    found = []
+    for planned in plan.recoverers:
+        seen = planned.make().seen_rows
+        rows = tuple(number for number, row in enumerate(items, 1) if row_hash(row) in seen)
+        if rows:
+            found.append(
+                Finding(
+                    "training rows of a model",
+                    "warning",
+                    f"{plural(len(rows), 'row')} that the model of '{planned.name}' was trained "
+                    "on: its scores are too good",
+                    rows,
+                )
+            )
+    return found

@@ -26,6 +26,7 @@ from llmexam.report.sections.slices import SLICES
 from llmexam.report.sections.stages import STAGES
 from llmexam.stages.stage import Executor
 from llmexam.tasks.prompt_recovery.answers import Training, answer_stage, folds_of
+from llmexam.tasks.prompt_recovery.auditing import seen_by_models
 from llmexam.tasks.prompt_recovery.diagnostics import diagnostics_of, facets_of
 from llmexam.tasks.prompt_recovery.grading import (
     baselines_of,
@@ -88,7 +89,11 @@ class PromptRecovery(TextTask[RecoveryPlan, RewriteExam]):
     ) -> tuple[Finding, ...]:
         """Return what is wrong or odd in the rows, and prompts and texts shared with training."""
         train = self._train(plan)
-        return stages.time("audit", lambda: audit_rewrites(items, against=train))
+
+        def find() -> tuple[Finding, ...]:
+            return (*seen_by_models(plan, items), *audit_rewrites(items, against=train))
+
+        return stages.time("audit", find)
 
     def prepare(
         self, plan: RecoveryPlan, items: RewriteExam, stages: Executor, folder: Path

@@ -17,12 +17,12 @@ class PairList:
     Attributes:
         name: The question's id.
         pairs: What is read, right ones first.
-        labels: 1 for right ones, 0 for wrong ones.
+        labels: 1 for right ones, 0 for wrong ones; or how right each is, between 0 and 1.
     """
 
     name: str
     pairs: tuple[TextPair, ...]
-    labels: tuple[int, ...]
+    labels: tuple[float, ...]
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,6 +8,7 @@ from llmexam.errors import ExamError
 from llmexam.lm.models.loading import require_packages
 from llmexam.recovery.recoverers.fine_tuned import FAMILY
 from llmexam.recovery.rewrites import RewriteExam
+from llmexam.recovery.trained_rows import save_trained_rows
 from llmexam.training.base.family import GradientTrainer, Prepared
 from llmexam.training.decoders.adapters import weight_notes
 from llmexam.training.protocol import Estimate
@@ -53,6 +54,11 @@ class RecovererTrainer(GradientTrainer[RecovererTrainingSettings, RewriteExam]):
         trainee = load_trainee(settings)
         examples = Examples(train, settings, trainee.tokenizer, trainee.longest)
         trainer = PromptTrainer(trainee, examples, settings, folder)
+
+        def save(place: Path) -> None:
+            save_trained(trainee, place)
+            save_trained_rows(place, train)
+
         graded = None
         if dev is not None:
             graded = DevRewrites(dev, trainee, settings, trainer.compute_loss_context_manager)
@@ -63,7 +69,7 @@ class RecovererTrainer(GradientTrainer[RecovererTrainingSettings, RewriteExam]):
                 "family": FAMILY,
                 "encoding": settings.prompting.model_dump(mode="json"),
             },
-            save=lambda place: save_trained(trainee, place),
+            save=save,
             dev=graded,
             tokenizer=trainee.tokenizer,
             notes=(

@@ -1,0 +1,1 @@
+"""Training of cross-encoders that rerank candidate prompts."""

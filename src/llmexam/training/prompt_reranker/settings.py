@@ -1,0 +1,25 @@
+"""Settings of the training of cross-encoders that rerank candidate prompts."""
+
+from __future__ import annotations
+
+from pydantic import Field
+
+from llmexam.recovery.ranking.judges import PromptEncoding
+from llmexam.recovery.ranking.settings import BankRankerSettings
+from llmexam.training.pairs.settings import PairTrainingSettings
+
+
+class PromptRerankerTrainingSettings(PairTrainingSettings):
+    """Settings of training family `prompt-reranker`."""
+
+    encoding: PromptEncoding = Field(
+        PromptEncoding(), description="how texts and prompt are turned into tokens"
+    )
+    candidates: BankRankerSettings = Field(
+        BankRankerSettings(),
+        description="settings of `bank-ranker`, whose retrieved candidates are the negatives",
+    )
+    n_negatives: int = Field(5, ge=1, le=100, description="number of negative prompts per row")
+    batch_size: int = Field(
+        8, ge=1, description="rows per forward pass; pairs of texts and prompt with loss binary"
+    )

@@ -1,0 +1,3 @@
+"""The tiny encoder of families that are trained on pairs."""
+
+from tests.training.tiny_pairs import tiny_base  # noqa: F401

@@ -1,0 +1,173 @@
+"""A trained cross-encoder tells which prompt explains a pair; `bank-ranker` uses it."""
+
+import json
+import random
+from dataclasses import replace
+
+import pytest
+
+from llmexam.errors import ExamError, ModelError, UntrainedModelError
+from llmexam.lm.models.card import read_card, write_card
+from llmexam.recovery.recoverers.bank_ranker import BankRanker
+from llmexam.recovery.rewrites import Rewrite, RewriteExam
+from llmexam.recovery.trained_rows import FILE, row_hash, trained_rows
+from llmexam.tasks.prompt_recovery.auditing import seen_by_models
+from llmexam.tasks.prompt_recovery.plan import RecoveryPlan
+from llmexam.testing import check_trainer
+from llmexam.tracking.tracker import NoTracker
+from llmexam.training.registry import create_trainer
+
+FAST = {
+    "learning_rate": 3e-3,
+    "n_epochs": 1,
+    "device": "cpu",
+    "precision": "fp32",
+    "encoding": {"max_tokens": 64},
+    "n_negatives": 3,
+    "candidates": {"n_folds": 2},
+}
+MARKS = {"b0": "which is good", "b1": "b2 and c2", "b3": "c3 of c4 .", "b4": "b5 is b6"}
+
+
+def rewrites(n_rows, seed=0):
+    """Rows whose rewritten text has a mark, and prompts that name it."""
+    draw = random.Random(seed)
+    rows = []
+    for i in range(n_rows):
+        mark = draw.choice(sorted(MARKS))
+        words = [f"c{draw.randrange(8)}" for _ in range(4)]
+        rows.append(
+            Rewrite(
+                f"r{seed}-{i}",
+                " ".join(words),
+                f"{mark} {' '.join(draw.sample(words, 4))} {mark}",
+                f"{mark} {draw.choice(sorted(MARKS.values()))}",
+            )
+        )
+    return RewriteExam(tuple(rows), source=f"rows {seed}")
+
+
+def train(base, folder, items, dev=None, **settings):
+    trainer = create_trainer("prompt-reranker", {"model": str(base), **FAST, **settings})
+    return trainer.fit(items, dev, folder, card={}, tracker=NoTracker())
+
+
+@pytest.fixture(scope="module")
+def trained(tiny_base, tmp_path_factory):
+    """A model that was hardly trained, for what does not depend on that."""
+    folder = tmp_path_factory.mktemp("trained") / "model"
+    return train(tiny_base, folder, rewrites(60), max_steps=1)
+
+
+def test_it_satisfies_the_contract_of_trainers(tiny_base, tmp_path):
+    def make(**values):
+        values = {"checkpoint_every": 1, **values}
+        return create_trainer("prompt-reranker", {"model": str(tiny_base), **FAST, **values})
+
+    check_trainer(make, rewrites(24), rewrites(8, seed=1), tmp_path)
+
+
+@pytest.mark.slow
+def test_it_learns_which_prompt_explains_a_pair(tiny_base, tmp_path):
+    done = train(
+        tiny_base,
+        tmp_path / "model",
+        rewrites(300),
+        rewrites(100, seed=1),
+        n_epochs=30,
+        dropout=0.0,
+    )
+    metrics = read_card(done.folder).metrics
+    assert metrics["after"]["dev_mrr"] > metrics["before"]["dev_mrr"] + 0.1
+    assert metrics["after"]["dev_chosen"] > metrics["before"]["dev_chosen"]
+
+
+def test_its_card_and_rows_are_saved(trained):
+    assert trained.card.family == "prompt-reranker"
+    assert trained.card.encoding == {"max_tokens": 64}
+    assert trained_rows(trained.folder) == {row_hash(row) for row in rewrites(60)}
+    page = (trained.folder / "README.md").read_text()
+    assert "A cross-encoder that reranks candidate prompts" in page
+    assert "Evidence" not in page
+
+
+def test_bank_ranker_scores_candidates_with_it(trained):
+    rows, items = rewrites(40, seed=2), rewrites(10, seed=3).without_prompts()
+    ranker = BankRanker(n_folds=2, n_judged=3, cross_encoder=str(trained.folder))
+    ranker.fit(rows)
+    (judge,) = ranker._judges
+    asked = []
+    score = judge.score
+    judge.score = lambda items, prompts: (asked.append(prompts), score(items, prompts))[1]
+    found = ranker.recover(items)
+    (prompts,) = asked
+    assert all(len(own) == 3 for own in prompts)
+    assert all(one.text in own for one, own in zip(found, prompts, strict=True))
+
+
+def test_weights_are_fitted_on_rows_that_it_has_not_seen(trained, monkeypatch):
+    ranker = BankRanker(n_folds=2, cross_encoder=str(trained.folder))
+    both = RewriteExam((*rewrites(60).rows, *rewrites(30, seed=2).rows))
+    ranker.fit(both)
+    held = [row.id for one in ranker._held_out() for row in one.items]
+    assert sorted(held) == sorted(rewrites(30, seed=2).ids)
+    few = RewriteExam((*rewrites(60).rows, *rewrites(3, seed=2).rows))
+    with pytest.raises(ExamError, match="trained on all but 3 of the 63 training rows"):
+        ranker.fit(few)
+
+
+def test_rows_that_a_model_has_seen_are_a_finding(trained):
+    items = RewriteExam((*rewrites(5).rows, *rewrites(5, seed=4).rows))
+    plan = RecoveryPlan.parse(
+        {
+            "exam": "x.csv",
+            "folds": {"n": 2},
+            "solvers": [
+                "constant",
+                {
+                    "combination": {
+                        "members": [
+                            "regressor",
+                            {"solver": "bank-ranker", "cross_encoder": str(trained.folder)},
+                        ]
+                    }
+                },
+            ],
+        },
+        subject="plan",
+    )
+    (finding,) = seen_by_models(plan, items)
+    assert (finding.severity, finding.rows) == ("warning", (1, 2, 3, 4, 5))
+    assert "'combination' was trained on" in finding.message
+
+
+def test_lists_have_the_true_prompt_first_and_graded_negatives(trained):
+    ranker = BankRanker(n_folds=2)
+    ranker.fit(rewrites(40))
+    lists = ranker.training_lists(3)
+    assert sorted(one.row.id for one in lists) == sorted(rewrites(40).ids)
+    for one in [*lists, *ranker.lists_for(rewrites(10, seed=5), 3)]:
+        assert one.prompts[0] == one.row.prompt
+        assert one.labels[0] == 1
+        assert len(set(one.prompts)) == len(one.prompts) == 4
+        assert min(one.labels) >= 0
+
+
+def test_models_of_another_family_are_refused(trained, tmp_path):
+    card = read_card(trained.folder)
+    for file in trained.folder.iterdir():
+        if file.is_file():
+            (tmp_path / file.name).write_bytes(file.read_bytes())
+    write_card(tmp_path, card.model_copy(update={"family": "reranker"}))
+    ranker = BankRanker(n_folds=2, cross_encoder=str(tmp_path))
+    with pytest.raises(UntrainedModelError, match="'prompt-reranker', got one for 'reranker'"):
+        ranker.fit(rewrites(30, seed=2))
+    (tmp_path / FILE).write_text(json.dumps({"a": 1}))
+    with pytest.raises(ModelError, match="expected a list of hashes"):
+        ranker.fit(rewrites(30, seed=2))
+
+
+def test_rows_of_one_prompt_are_an_error(tiny_base, tmp_path):
+    same = tuple(replace(row, prompt="which is good") for row in rewrites(12))
+    with pytest.raises(ExamError, match="at least 2 groups of near-equal prompts"):
+        train(tiny_base, tmp_path / "model", RewriteExam(same))
