@@ -66,7 +66,8 @@ def changes(settings, above=()):
         if isinstance(value, BaseModel):
             yield from changes(value, (*above, name))
         elif (found := another(field.annotation, value)) is not None:
-            yield (*above, name), found
+            is_bare = isinstance(value, tuple) and not isinstance(found, tuple)
+            yield (*above, name), (found,) if is_bare else found
 
 
 def changed(settings, path, value):
