@@ -14,6 +14,8 @@ from llmexam.workflows.train.recipe import ExamFile, Recipe
 
 # What is said of the results; and files and evidence, of which the content is in the key.
 NOT_OF_A_RECIPE = {"title", "train", "dev", "report_on", "split_seeds", "settings", "evidence"}
+# Settings that change the time of a training and not its result.
+WITHOUT_EFFECT = {"vector_cache"}
 
 
 def exams(content="content", evidence="none"):
@@ -61,7 +63,7 @@ def changes(settings, above=()):
     """Yield the path of each simple setting, nested ones too, and another value of it."""
     for name, field in type(settings).model_fields.items():
         value = getattr(settings, name)
-        if value is PydanticUndefined:
+        if value is PydanticUndefined or name in WITHOUT_EFFECT:
             continue
         if isinstance(value, BaseModel):
             yield from changes(value, (*above, name))
