@@ -15,6 +15,7 @@ from llmexam.evaluation.results import (
     Evaluation,
     FullComparison,
 )
+from llmexam.report.formats import plural
 from llmexam.report.terminal_parts import plain_text
 
 
@@ -30,7 +31,7 @@ def evaluation_summary(
     """
     choice, primary = result.choice, result.primary
     shown: list[RenderableType] = [
-        plain_text(f"{result.name}: {result.n_items} {noun}s", "bold"),
+        plain_text(f"{result.name}: {plural(result.n_items, noun)}", "bold"),
         _scores(result),
     ]
     if choice:
@@ -50,8 +51,8 @@ def evaluation_summary(
     if result.n_truncated:
         shown.append(Text(f"Context was truncated for {result.n_truncated} questions"))
     smallest = (
-        f"Minimum detectable difference in {primary.label} with {result.n_items} "
-        f"{noun}s: {primary.minimum_detectable_difference:.4f}"
+        f"Minimum detectable difference in {primary.label} with {plural(result.n_items, noun)}: "
+        f"{primary.minimum_detectable_difference:.4f}"
     )
     return [*shown, plain_text(smallest)]
 
@@ -67,8 +68,9 @@ def comparison_summary(result: FullComparison) -> list[RenderableType]:
         table,
         Text(f"p value {result.p_value:.4g} (paired permutation test, {how})"),
         plain_text(
-            f"Of {result.n_items} {result.noun}s, {result.name_a} is better on {result.n_better} "
-            f"and {result.name_b} on {result.n_worse}; they are equal on {result.n_ties}"
+            f"Of {plural(result.n_items, result.noun)}, {result.name_a} is better on "
+            f"{result.n_better} and {result.name_b} on {result.n_worse}; they are equal on "
+            f"{result.n_ties}"
         ),
         Text(
             "Minimum detectable difference with these pairs: "
