@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from llmexam.recovery.consensus import Decoder, softmax
+from llmexam.recovery.consensus import Decoder, agree, softmax
 
 
 class Vectors:
@@ -15,6 +15,15 @@ class Vectors:
 def test_softmax_by_hand():
     found = softmax(np.array([[0.0, np.log(3)]], dtype=np.float32), 1.0)
     np.testing.assert_allclose(found, [[0.25, 0.75]], rtol=1e-6)
+
+
+def test_answers_that_agree_are_confident():
+    assert agree(["10", "10", "10"], Vectors()).confidence == 1
+    found = agree(["0", "0", "60"], Vectors())
+    # cos(60 degrees) cubed is 1/8.
+    assert (found.text, found.confidence) == ("0", pytest.approx((1 + 1 + 1 / 8) / 3))
+    assert [one.text for one in found.candidates] == ["0", "60"]
+    assert np.isnan(agree(["10"], Vectors()).confidence)
 
 
 def test_a_text_between_the_likely_ones_is_chosen():

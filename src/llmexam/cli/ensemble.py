@@ -41,7 +41,7 @@ def ensemble(
         typer.Option(
             "--weights",
             help="NAME=NUMBER for each member (repeatable, or separated by commas), or a "
-            "weights file. Defaults to equal weights.",
+            "weights file. Defaults to equal weights; a gate has no default.",
             show_default=False,
         ),
     ] = None,
@@ -49,8 +49,8 @@ def ensemble(
         bool,
         typer.Option(
             "--fit",
-            help="Fit weights on the answers of --exam: by maximum likelihood; for prompt recovery "
-            "the best of a grid. Results are out of fold.",
+            help="Fit weights, or the thresholds of a gate, on the answers of --exam: by maximum "
+            "likelihood; for prompt recovery the best of a grid. Results are out of fold.",
         ),
     ] = False,
     greedy: Annotated[
@@ -114,7 +114,7 @@ def ensemble(
         typer.Option(
             "--temperature",
             help="Softmax temperature of mean-softmax and max-probability (default: 1), or of the "
-            "candidates of recovered prompts (default: 0, only the answer counts).",
+            "candidates for a recovered prompt (default: 0, only the answer counts).",
         ),
     ] = None,
     folds: Annotated[
@@ -133,8 +133,8 @@ def ensemble(
     """Combine answers of several solvers into an ensemble, with equal, given or fitted weights.
 
     Scores are averaged. Of recovered prompts, the one with the best mean sharpened cosine to those
-    of all members is chosen for each row; with --method gate, that of the first member, in the
-    order given, whose confidence reaches its fitted threshold.
+    of all members is chosen for each row; with --method gate, the prompt of the first member, in
+    the order given, whose confidence reaches its fitted threshold.
 
     The contribution of a member is the metric of the ensemble minus that of the ensemble without
     this member.

@@ -29,14 +29,19 @@ def softmax(values: Floats, temperature: float) -> Floats:
 def agree(answers: Sequence[str], vectors: TextVectors) -> Recovery:
     """Return the answer with the highest mean sharpened cosine to all answers.
 
+    That mean is its confidence; a single answer has none.
+
     Args:
         answers: Several answers for one row, at least 1; an answer that is given twice counts
             twice.
         vectors: The embedder of the score.
     """
+    if len(answers) == 1:
+        return Recovery(answers[0])
     unique = list(dict.fromkeys(answers))
     if len(unique) == 1:
-        return Recovery(unique[0])
+        # Nothing to embed: the mean similarity of equal answers is 1.
+        return best_of(unique, [1.0], is_expected=True)
     cosines = vectors.encode(unique) @ vectors.encode(answers).T
     return best_of(unique, sharpen(cosines).mean(axis=1).tolist(), is_expected=True)
 

@@ -134,10 +134,10 @@ class LanguageModelRecoverer(Asking):
             scores[answer] = max(score, scores.get(answer, -inf))
         if not answers:
             return Recovery(answer_of(""))
+        if self.settings.choose == "consensus" and len(answers) > 1:
+            return agree(answers, self.settings.vectors)
         if len(scores) == 1:
             return Recovery(answers[0])
-        if self.settings.choose == "consensus":
-            return agree(answers, self.settings.vectors)
         return best_of(list(scores), list(scores.values()), is_expected=False)
 
 

@@ -176,7 +176,7 @@ class ServedLm(Asking):
         if not answers:
             self._meter.usage.n_fallback += 1
             return Recovery(self.settings.fallback)
-        if len(set(answers)) == 1:
+        if len(answers) == 1:
             return Recovery(answers[0])
         return agree(answers, self.settings.vectors)
 
