@@ -198,11 +198,11 @@ def ensemble(
     _show(outcome, written, plain_console(), plain_console(stderr=True))
 
 
-def _parse_weights(texts: Sequence[str]) -> tuple[dict[str, float], Path | None]:
-    """Tell weights from a weights file."""
+def _parse_weights(texts: Sequence[str]) -> tuple[dict[str, float | str], Path | None]:
+    """Tell weights from a weights file; the weight of a gate's member may be a word."""
     if len(texts) == 1 and ("=" not in texts[0] or Path(texts[0]).is_file()):
         return {}, Path(texts[0])
-    weights: dict[str, float] = {}
+    weights: dict[str, float | str] = {}
     for pair in (part.strip() for text in texts for part in text.split(",")):
         before, equals, number = pair.rpartition("=")
         name = before.strip()
@@ -212,6 +212,9 @@ def _parse_weights(texts: Sequence[str]) -> tuple[dict[str, float], Path | None]
             )
         if name in weights:
             raise SettingsError(f"two weights for '{name}'", field="--weights")
+        if number in ("always", "never"):
+            weights[name] = number
+            continue
         try:
             weights[name] = float(number)
         except ValueError:
@@ -225,8 +228,8 @@ _WEIGHTS_HINT = "Write --weights lexical=2,bi-encoder=1, or give one weights fil
 
 
 def _choose_weights(
-    given: dict[str, float], fit: bool, greedy: bool, weights_file: Path | None
-) -> dict[str, float] | str | None:
+    given: dict[str, float | str], fit: bool, greedy: bool, weights_file: Path | None
+) -> dict[str, float | str] | str | None:
     if fit and greedy:
         raise SettingsError("--fit and --greedy exclude each other", hint="Remove one of them")
     if (fit or greedy) and (given or weights_file):

@@ -31,7 +31,7 @@ class Mixture:
     Attributes:
         weights: Weight of each member; they add up to 1.
         temperature: Candidates of one member are weighted by a softmax of their scores with this
-            temperature; infinite weights all alike.
+            temperature; infinite weights all alike. With 0 only answers count and are chosen.
         trust: Power of a member's confidence in a row that its weight is multiplied by; 0 ignores
             confidence.
     """
@@ -51,7 +51,7 @@ class Agreement(Combiner):
     """
 
     mixture: Mixture | None = None
-    _TEMPERATURES: ClassVar[tuple[float, ...]] = (0.01, 0.05, inf)
+    _TEMPERATURES: ClassVar[tuple[float, ...]] = (0.0, 0.01, 0.05, inf)
     _TRUSTS: ClassVar[tuple[float, ...]] = (0.0, 1.0, 2.0)
 
     def fit(self, answers: Answers, prompts: Sequence[str]) -> None:
@@ -82,7 +82,9 @@ class Agreement(Combiner):
             table = _Table([member[rows] for member in answers], self.vectors)
             for texts, scores in zip(table.texts, table.expected(mixture), strict=True):
                 order = np.argsort(-scores[: len(texts)], kind="stable")[:_N_SHOWN]
-                candidates = tuple(Candidate(texts[i], float(scores[i])) for i in order)
+                candidates = tuple(
+                    Candidate(texts[i], float(scores[i])) for i in order if scores[i] > -inf
+                )
                 found.append(Recovery(candidates[0].text, candidates, candidates[0].score))
         return found
 
@@ -116,6 +118,10 @@ class _Table:
         self._is_padding = np.array(
             [[i >= len(texts) for i in range(width)] for texts in self.texts], dtype=bool
         ).reshape(n_rows, width)
+        self._is_no_answer = np.ones((n_rows, width), dtype=bool)
+        for own in answers:
+            for row, recovery in enumerate(own):
+                self._is_no_answer[row, self.texts[row].index(recovery.text)] = False
         self._places = places
         self._answers = answers
         self._by_temperature: dict[float, Floats] = {}
@@ -134,7 +140,7 @@ class _Table:
         weights = np.broadcast_to(weights, own.shape[:2])
         total = np.maximum(weights.sum(axis=0), 1e-9)
         scores: Floats = np.einsum("mn,mni->ni", weights / total, own)
-        scores[self._is_padding] = -np.inf
+        scores[self._is_padding if mixture.temperature else self._is_no_answer] = -np.inf
         return scores
 
     def _expected_by_member(self, temperature: float) -> Floats:
@@ -144,9 +150,13 @@ class _Table:
             probabilities = np.zeros(shape, dtype=np.float32)
             for member, answers in enumerate(self._answers):
                 for row, recovery in enumerate(answers):
+                    places = self._places[row][member]
+                    if not temperature:
+                        answer = self.texts[row].index(recovery.text)
+                        probabilities[member, row, answer] = 1
+                        continue
                     scores = np.array([score for _, score in _likely(recovery)])
                     shares = np.exp((scores - scores.max()) / temperature)
-                    places = self._places[row][member]
                     np.add.at(probabilities[member, row], places, shares / shares.sum())
             self._by_temperature[temperature] = np.einsum(
                 "nij,mnj->mni", self._similar, probabilities

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from llmexam.recovery.rewrites import RewriteExam
+from llmexam.recovery.trained_rows import TrainedRows
 from llmexam.settings.base import Settings
 from llmexam.solvers.protocol import NoUsage, Usage
 
@@ -101,9 +102,12 @@ class Recoverer(ABC):
         return ()
 
     @property
-    def seen_rows(self) -> frozenset[str]:
-        """Hashes of the rows that its models were trained on before: see `trained_rows`."""
-        return frozenset().union(*(member.seen_rows for member in self.members))
+    def seen_rows(self) -> TrainedRows:
+        """The rows that its models were trained on before."""
+        found = TrainedRows()
+        for member in self.members:
+            found |= member.seen_rows
+        return found
 
     @property
     def weights_hash(self) -> str:

@@ -13,6 +13,8 @@ from llmexam.exam.parsers.source import parse_json
 from llmexam.recovery.recoverer import Candidate, Recovery
 from llmexam.storage.atomic import write_json
 
+_LARGEST = 1e9
+
 
 def write_answers(
     path: Path,
@@ -77,7 +79,18 @@ def parse_answers(text: str, path: Path) -> Iterator[tuple[str, Recovery]]:
             raise SubmissionError(
                 "expected a list of [text, score]", file=path, row=row, field="candidates"
             )
+        _require_text([*pair, *(text for text, _ in candidates)], path, row)
         yield str(pair[0]), _recovery(one)
+
+
+def _require_text(texts: Sequence[Any], path: Path, row: int) -> None:
+    for text in texts:
+        try:
+            str(text).encode()
+        except UnicodeEncodeError:
+            raise SubmissionError(
+                "a text has half of a surrogate pair, which is no character", file=path, row=row
+            ) from None
 
 
 def _recovery(saved: dict[str, Any]) -> Recovery:
@@ -101,4 +114,6 @@ def _is_candidate(value: object) -> bool:
 def _is_number(value: object, *, or_none: bool = False) -> bool:
     if value is None:
         return or_none
-    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+    # Neither NaN nor a number beyond all scores, which arithmetic in 32 bits cannot hold.
+    is_number = isinstance(value, int | float) and not isinstance(value, bool)
+    return is_number and -_LARGEST <= value <= _LARGEST  # type: ignore[operator]

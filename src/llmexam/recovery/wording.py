@@ -99,6 +99,15 @@ def clean_prompt(prompt: str, *, context: str = "") -> Cleaned:
     return Cleaned(" ".join(unique) if removed else prompt, tuple(removed), share)
 
 
+def readable(prompt: str) -> str:
+    """Return a prompt that graders do not take for a missing value.
+
+    >>> readable("None"), readable("None of it.")
+    ('None.', 'None of it.')
+    """
+    return f"{prompt}." if prompt.strip() in READ_AS_MISSING else prompt
+
+
 def is_blank(text: str) -> bool:
     r"""Return whether a text has nothing to read: white space and invisible characters alone.
 

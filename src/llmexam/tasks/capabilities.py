@@ -197,7 +197,7 @@ class CombineRequest:
 
     members: Sequence[str]
     exam: ExamFile | None = None
-    weights: Mapping[str, float] | str | None = None
+    weights: Mapping[str, float | str] | str | None = None
     weights_file: Path | None = None
     out: Path | None = None
     out_weights: Path | None = None

@@ -6,7 +6,7 @@ from llmexam.errors import ModelError, SettingsError, UntrainedModelError
 from llmexam.lm.models.card import ModelCard, write_card
 from llmexam.recovery.recoverers.fine_tuned import FineTunedLm
 from llmexam.recovery.recoverers.prompted import ZeroShotLm
-from llmexam.recovery.trained_rows import row_hash, save_trained_rows
+from llmexam.recovery.trained_rows import TrainedRows, save_trained_rows
 from llmexam.testing import check_recoverer
 
 PROMPTING = {"format": "gemma", "instructions": "Which prompt?", "max_text_tokens": 32}
@@ -62,6 +62,6 @@ def test_other_models_are_refused(tuned, lm_folder, rewrites):
 
 def test_rows_of_its_training_are_known(tuned, rewrites):
     model = tuned()
-    assert FineTunedLm(model=model).seen_rows == frozenset()
-    save_trained_rows(Path(model), rewrites)
-    assert FineTunedLm(model=model).seen_rows == {row_hash(row) for row in rewrites}
+    assert FineTunedLm(model=model).seen_rows == TrainedRows()
+    save_trained_rows(Path(model), rewrites.rows)
+    assert FineTunedLm(model=model).seen_rows == TrainedRows.of(rewrites)

@@ -3,8 +3,15 @@ import json
 import pytest
 
 from llmexam.errors import ExamError, SettingsError
+from llmexam.recovery.parsing import read_rewrites
+from llmexam.recovery.recoverers.baselines import Constant
+from llmexam.recovery.trained_rows import TrainedRows
+from llmexam.sample import REWRITES_PATH
+from llmexam.stages.local import LocalExecutor
 from llmexam.tasks.capabilities import ExamFile
 from llmexam.tasks.prompt_recovery.auditing import audit_file
+from llmexam.tasks.prompt_recovery.plan import RecoveryPlan
+from llmexam.tasks.prompt_recovery.task import PromptRecovery
 
 HEADER = "id,original_text,rewritten_text,rewrite_prompt\n"
 EXAM = f"""{HEADER}1,The cat sat.,"I'm sorry, but I cannot do that.",Make it a poem.
@@ -77,3 +84,12 @@ def test_mistakes_are_named(exam, tmp_path):
         audit(exam, seed=1)
     with pytest.raises(ExamError, match=r"none\.csv"):
         audit(exam, [tmp_path / "none.csv"])
+
+
+def test_the_audit_of_a_run_names_rows_that_a_model_has_seen(monkeypatch, tmp_path):
+    items = read_rewrites(REWRITES_PATH)
+    monkeypatch.setattr(Constant, "seen_rows", TrainedRows.of(items.rows[:3]))
+    plan = RecoveryPlan.parse({"exam": "bundled", "solvers": ["constant"]}, subject="plan")
+    findings = PromptRecovery().audit(plan, items, LocalExecutor(tmp_path))
+    (found,) = [one for one in findings if one.check == "training rows of a model"]
+    assert found.rows == (1, 2, 3)

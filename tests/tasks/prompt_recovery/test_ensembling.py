@@ -133,6 +133,16 @@ def test_a_gate_asks_the_next_member_where_one_is_unsure(tmp_path):
         CombineRequest(files, weights_file=saved, options={"embedder": "bundled"})
     )
     assert again.prompts == found.prompts
+    swapped = combine_files(
+        CombineRequest(files[::-1], weights_file=saved, options={"embedder": "bundled"})
+    )
+    assert swapped.prompts == found.prompts
+    plain = tmp_path / "sure.csv"
+    write_submission(plain, EXAM.ids, [one.text for one in SURE])
+    with pytest.raises(SettingsError, match="member 'sure' has a threshold, but its answers have"):
+        combine_files(CombineRequest([str(plain), files[1]], weights_file=saved))
+    with pytest.raises(SettingsError, match="threshold for unknown member 'rest'"):
+        combine_files(CombineRequest(files[:1], weights_file=saved))
     with pytest.raises(SettingsError, match=r"weights file says how.*Leave out --trust"):
         combine_files(CombineRequest(files, weights_file=saved, options={"trust": 1}))
 
@@ -147,11 +157,39 @@ def test_candidates_of_files_of_answers_count_where_weights_are_fitted(tmp_path)
         for name in ("sea", "sky")
     }
     fitted = combine(members, exam=EXAM, weights="fitted")
-    assert fitted.temperature is None or fitted.temperature > 0
+    assert fitted.temperature != 0
     assert list(fitted.prompts) == TRUE
     assert set(fitted.chosen) == {"sea"}
     equal = combine(members)
     assert set(equal.prompts) <= {one.text for own in members.values() for one in own}
+
+
+def test_answers_alone_count_where_candidates_mislead():
+    """A member is right, and its candidates, near-equal to each other, are wrong."""
+    wrong = tuple(Candidate(f"Sing about the sea{mark}", 0.3) for mark in (".", "!", "?"))
+    right = {"right": [Recovery(text, wrong, 0.3) for text in TRUE], "rest": [CONSTANT] * 60}
+    found = combine(right, exam=EXAM, weights="fitted")
+    assert list(found.prompts) == TRUE
+    assert found.temperature == 0
+
+
+def test_a_chosen_candidate_is_none_that_graders_take_for_a_missing_value():
+    missing = [Recovery("Sing.", (Candidate("NaN", 0.9), Candidate("NaN ", 0.8)), 0.9)] * 60
+    settings = {"weights": {"a": 1, "b": 1}, "temperature": 0.1}
+    found = combine({"a": missing, "b": missing}, **settings)
+    assert set(found.prompts) == {"NaN."}
+
+
+@pytest.mark.parametrize(
+    ("members", "message"),
+    [
+        ({}, "no members"),
+        ({"a": ["x"]}, "expected 60 rows, as there are ids, got 1 of a"),
+    ],
+)
+def test_members_of_other_sizes_are_refused(members, message):
+    with pytest.raises(SettingsError, match=message):
+        combine(members)
 
 
 @pytest.mark.parametrize(
@@ -162,6 +200,8 @@ def test_candidates_of_files_of_answers_count_where_weights_are_fitted(tmp_path)
             r"row 1.*'candidates'.*\[text, score\]",
         ),
         ({"id": "1", "answer": "x", "confidence": "high"}, "row 1.*'confidence'.*number or null"),
+        ({"id": "1", "answer": "x", "confidence": 10**400}, "row 1.*'confidence'"),
+        ({"id": "1", "answer": "\ud83d"}, "row 1: a text has half of a surrogate pair"),
         ({"id": "1", "answer": None}, "row 1: expected the texts 'id' and 'answer'"),
     ],
 )
@@ -184,6 +224,12 @@ def test_a_damaged_file_of_answers_is_named(tmp_path, answer, message):
         ({"weights": {"even": 1}}, SettingsError, "member 'constant' has no weight"),
         ({"options": {"method": "vote"}}, SettingsError, "'agreement' or 'gate'"),
         ({"options": {"method": "gate"}}, SettingsError, "a gate needs thresholds"),
+        (
+            {"weights": {"constant": 1}, "options": {"method": "gate", "temperature": 1}},
+            SettingsError,
+            "`temperature` and `trust` belong to agreement",
+        ),
+        ({"weights": {"constant": float("nan")}}, SettingsError, "expected finite weights"),
         (
             {"weights": "fitted", "exam": FILE, "options": {**QUICK, "trust": 1}},
             SettingsError,

@@ -8,7 +8,7 @@ from torch.nn import functional as F  # noqa: N812
 from llmexam.errors import ExamError, ModelError, SettingsError
 from llmexam.lm.models.card import ModelCard, read_card
 from llmexam.recovery.prompting import Prompter, PromptingSettings
-from llmexam.recovery.trained_rows import row_hash, trained_rows
+from llmexam.recovery.trained_rows import TrainedRows, read_trained_rows
 from llmexam.testing import check_trainer
 from llmexam.tracking.tracker import NoTracker
 from llmexam.training.recoverer.examples import Examples
@@ -37,7 +37,7 @@ def test_it_satisfies_the_contract_of_trainers(settings_for, make_rewrites, tmp_
         accumulate={"batch_size": 8, "lora": {"r": 4, "alpha": 8}},
     )
     assert done.card.family == "recoverer"
-    assert trained_rows(done.folder) == {row_hash(row) for row in make_rewrites(32)}
+    assert read_trained_rows(done.folder) == TrainedRows.of(make_rewrites(32))
     assert read_card(done.folder).encoding == {
         "format": "plain",
         "instructions": "text",

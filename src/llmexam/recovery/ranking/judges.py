@@ -12,7 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
-from llmexam.lm.models.card import read_card, read_card_values, require_family
+from llmexam.errors import UntrainedModelError
+from llmexam.lm.models.card import read_card, read_card_values
 from llmexam.lm.models.loading import resolve_model
 from llmexam.lm.readers.pair_scoring import PairScorer, load_pair_scorer
 from llmexam.lm.readers.text_pairs import TextPair
@@ -72,7 +73,14 @@ class CrossEncoderJudge:
         head, encoding = "native", PromptEncoding()
         # A published cross-encoder has no card.
         if card is not None:
-            head = require_family(folder, card, RERANKER_FAMILY).head
+            if card.family != RERANKER_FAMILY:
+                raise UntrainedModelError(
+                    f"expected a model of family '{RERANKER_FAMILY}', got one of '{card.family}'",
+                    file=folder,
+                    field="cross_encoder",
+                    hint=f"Train one: llmexam train, with `family: {RERANKER_FAMILY}`",
+                )
+            head = card.head
             encoding = read_card_values(PromptEncoding, card.encoding, folder, field="encoding")
         self._scorer: PairScorer = load_pair_scorer(
             model, head=head, max_tokens=encoding.max_tokens, precision="fp32"

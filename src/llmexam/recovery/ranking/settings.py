@@ -11,8 +11,8 @@ from llmexam.settings.base import OneOrMany
 from llmexam.settings.kinds import ModelRef
 
 
-class BankRankerSettings(EstimateSettings):
-    """Settings of `bank-ranker`."""
+class CandidateSettings(EstimateSettings):
+    """Settings of how candidates are retrieved and ranked without models that read the texts."""
 
     k: int = Field(64, ge=2, le=1000, description="number of retrieved candidates")
     n_folds: int = Field(
@@ -29,6 +29,11 @@ class BankRankerSettings(EstimateSettings):
         ge=1,
         description="largest number of training rows whose candidates the weights are fitted on",
     )
+
+
+class BankRankerSettings(CandidateSettings):
+    """Settings of `bank-ranker`."""
+
     keywords: OneOrMany[Annotated[int, Field(ge=0, le=48)]] = Field(
         (0,),
         min_length=1,

@@ -37,14 +37,12 @@ from llmexam.recovery.ranking.weights import CandidateWeights, judged_features
 from llmexam.recovery.recoverer import Candidate, Progress, Recovery, no_progress
 from llmexam.recovery.recoverers.embedding import EmbeddingRecoverer
 from llmexam.recovery.rewrites import Rewrite, RewriteExam
-from llmexam.recovery.trained_rows import row_hash, trained_rows
+from llmexam.recovery.trained_rows import TrainedRows, read_trained_rows
 from llmexam.storage.hashing import hash_json
 
 Floats = NDArray[np.float32]
 Ints = NDArray[np.int64]
 _N_SHOWN = 8
-# Rows without which weights of a model's scores say nothing.
-_LEAST = 10
 _SEED = 0
 
 
@@ -92,10 +90,10 @@ class BankRanker(EmbeddingRecoverer):
         return hash_json([super().weights_hash, *others])
 
     @property
-    def seen_rows(self) -> frozenset[str]:
-        """Hashes of the rows that the cross-encoder was trained on."""
+    def seen_rows(self) -> TrainedRows:
+        """The rows that the cross-encoder was trained on."""
         model = self.settings.cross_encoder
-        return frozenset() if model is None else trained_rows(resolve_model(model).path)
+        return TrainedRows() if model is None else read_trained_rows(resolve_model(model).path)
 
     def fit(self, train: RewriteExam, progress: Progress = no_progress) -> None:
         """Fit the estimates on all rows, and the ranker's weights on inner folds of them.
@@ -103,6 +101,33 @@ class BankRanker(EmbeddingRecoverer):
         Raises:
             ExamError: There are too few rows, or a prompt is not known.
         """
+        self._learn(train)
+        self._fit_weights(list(self._held_out(progress)))
+
+    def fit_lists(
+        self, train: RewriteExam, n_negatives: int, progress: Progress = no_progress
+    ) -> list[PromptList]:
+        """Fit as `fit` does, and return a list for each row that the weights were fitted on.
+
+        Args:
+            train: The rows.
+            n_negatives: Number of candidates beside the true prompt.
+            progress: Called with how many steps are done, and how many there are.
+
+        Raises:
+            ExamError: There are too few rows, or a prompt is not known.
+        """
+        self._learn(train)
+        held = list(self._held_out(progress))
+        self._fit_weights(held)
+        return [
+            one
+            for own in held
+            for one in self._lists(own.items, own.bank, own.places, own.features, n_negatives)
+        ]
+
+    def _learn(self, train: RewriteExam) -> None:
+        """Fit the estimates on all rows."""
         vectors = self.vectors
         rows = self._rows = training_rows(train, self.settings)
         # Of all rows, as the bank has all their prompts.
@@ -118,19 +143,6 @@ class BankRanker(EmbeddingRecoverer):
         self._search = self._search_of(everything, self._bank)
         self._first, self._second = CandidateWeights(), CandidateWeights()
         self.keywords = KeywordChoice(self.settings.keywords)
-        self._fit_weights(progress)
-
-    def training_lists(self, n_negatives: int) -> list[PromptList]:
-        """Return a list for each of the rows that the weights were fitted on.
-
-        Args:
-            n_negatives: Number of candidates beside the true prompt.
-        """
-        return [
-            one
-            for held in self._held_out()
-            for one in self._lists(held.items, held.bank, held.places, held.features, n_negatives)
-        ]
 
     def lists_for(self, items: RewriteExam, n_negatives: int) -> list[PromptList]:
         """Return a list for each of other rows with known prompts.
@@ -177,9 +189,8 @@ class BankRanker(EmbeddingRecoverer):
         weights = StemWeights(views)
         return CandidateSearch(bank, estimates, targets, weights, self.settings, self.settings.k)
 
-    def _fit_weights(self, progress: Progress) -> None:
+    def _fit_weights(self, held: Sequence[_HeldOut]) -> None:
         """Fit the weights on candidates of drawn rows, retrieved without the rows of their fold."""
-        held = list(self._held_out(progress))
         if not held:
             return
         # A small bank has fewer candidates without the prompts of a fold.
@@ -259,19 +270,8 @@ class BankRanker(EmbeddingRecoverer):
             ExamError: There are too few others.
         """
         drawn = np.random.default_rng(_SEED).permutation(len(self._rows))
-        if seen := self.seen_rows:
-            is_new = np.array([row_hash(row) not in seen for row in self._rows])
-            drawn = drawn[is_new[drawn]]
-            if len(drawn) < _LEAST:
-                raise ExamError(
-                    f"the cross-encoder was trained on all but {len(drawn)} of the "
-                    f"{len(self._rows)} training rows; at least {_LEAST} others are needed to fit "
-                    "the weight of its scores",
-                    file=self._rows.source or None,
-                    field="cross_encoder",
-                    hint="Train the cross-encoder on a part of the rows",
-                )
-        return drawn[: self.settings.n_fitted]
+        new = self.seen_rows.unseen(self._rows, model="the cross-encoder", field="cross_encoder")
+        return drawn[np.isin(drawn, new)][: self.settings.n_fitted]
 
     def _inner_folds(self, groups: Ints) -> Ints:
         """Return the inner fold of each row; all 0 if there is one group of prompts.

@@ -151,7 +151,8 @@ class Combination(Recoverer):
                 found |= zip(rows, member.recover(unlabelled.subset(rows)), strict=True)
                 progress(number * (n_folds + 1) + fold + 1, n_steps)
             answers.append([found[row] for row in range(len(train))])
-        self.combiner.fit(answers, train.prompts)
+        new = self.seen_rows.unseen(train, model="a model of a member", field="members").tolist()
+        self.combiner.fit([[own[row] for row in new] for own in answers], train.subset(new).prompts)
         for member in self.members:
             if member.is_fitted:
                 member.fit(train)

@@ -8,7 +8,7 @@ from llmexam.lm.models.card import read_card, read_card_values, require_family
 from llmexam.lm.models.loading import resolve_model
 from llmexam.recovery.prompting import PromptingSettings
 from llmexam.recovery.recoverers.language_model import GenerationSettings, LanguageModelRecoverer
-from llmexam.recovery.trained_rows import trained_rows
+from llmexam.recovery.trained_rows import TrainedRows, read_trained_rows
 from llmexam.settings.kinds import ModelRef
 from llmexam.storage.hashing import hash_json
 
@@ -40,9 +40,9 @@ class FineTunedLm(LanguageModelRecoverer):
         return hash_json([super().weights_hash, self.prompting.model_dump(mode="json")])
 
     @property
-    def seen_rows(self) -> frozenset[str]:
-        """Hashes of the rows that the model was trained on."""
-        return trained_rows(resolve_model(self.settings.model).path)
+    def seen_rows(self) -> TrainedRows:
+        """The rows that the model was trained on."""
+        return read_trained_rows(resolve_model(self.settings.model).path)
 
     @property
     def prompting(self) -> PromptingSettings:

@@ -13,7 +13,7 @@ from llmexam.recovery.groups import column_folds, grouped_folds, prompt_groups
 from llmexam.recovery.recoverer import Progress, Recoverer, Recovery
 from llmexam.recovery.rewrites import RewriteExam, join
 from llmexam.recovery.run_answers import read_written, write_answers
-from llmexam.recovery.wording import READ_AS_MISSING, is_blank
+from llmexam.recovery.wording import is_blank, readable
 from llmexam.solvers.spec import SolverSpec
 from llmexam.stages.stage import Keyed, Stage, StageContext
 from llmexam.tasks.prompt_recovery.plan import FoldsPlan
@@ -132,7 +132,7 @@ def recover(
             recoverer.fit(training.rows)
         found = recoverer.recover(items.without_prompts(), progress)
     _require_prompts(items, found, type(recoverer).__name__)
-    return [replace(one, text=_readable(one.text)) for one in found], recoverer
+    return [replace(one, text=readable(one.text)) for one in found], recoverer
 
 
 def _recover_by_fold(
@@ -158,11 +158,6 @@ def _require_prompts(items: RewriteExam, found: Sequence[Recovery], name: str) -
             raise ScoreError(
                 f"expected a prompt from {name} for the row with id '{row.id}', got a blank one"
             )
-
-
-def _readable(text: str) -> str:
-    """Return a prompt that graders do not take for a missing value: `None` becomes `None.`."""
-    return f"{text}." if text.strip() in READ_AS_MISSING else text
 
 
 def _answer(

@@ -13,7 +13,6 @@ from llmexam.recovery.audit import audit_rewrites, find_shared, script_of
 from llmexam.recovery.groups import prompt_groups
 from llmexam.recovery.parsing import read_rewrites, read_rows
 from llmexam.recovery.rewrites import RewriteExam
-from llmexam.recovery.trained_rows import row_hash
 from llmexam.settings.base import Settings
 from llmexam.tasks.capabilities import ExamFile, Options
 from llmexam.tasks.prompt_recovery.plan import RecoveryPlan, rewrites_path
@@ -124,15 +123,26 @@ def seen_by_models(plan: RecoveryPlan, items: RewriteExam) -> list[Finding]:
     found = []
     for planned in plan.recoverers:
         seen = planned.make().seen_rows
-        rows = tuple(number for number, row in enumerate(items, 1) if row_hash(row) in seen)
+        rows = [number for number, row in enumerate(items, 1) if seen.has_pair(row)]
+        prompts = [number for number, row in enumerate(items, 1) if seen.has_prompt(row)]
+        what = f"that the model of '{planned.name}' was trained on"
         if rows:
             found.append(
                 Finding(
                     "training rows of a model",
                     "warning",
-                    f"{plural(len(rows), 'row')} that the model of '{planned.name}' was trained "
-                    "on: its scores are too good",
-                    rows,
+                    f"{plural(len(rows), 'row')} {what}: its scores are too good",
+                    tuple(rows),
+                )
+            )
+        if others := sorted(set(prompts) - set(rows)):
+            found.append(
+                Finding(
+                    "training prompts of a model",
+                    "warning",
+                    f"{plural(len(others), 'row')} with prompts {what}: its scores say little "
+                    "about new prompts",
+                    tuple(others),
                 )
             )
     return found

@@ -47,12 +47,15 @@ class AgreementSettings(Settings):
     temperature: float | None = Field(
         0.0,
         ge=0,
+        allow_inf_nan=False,
         description="candidates of a member are weighted by a softmax of their scores with this "
         "temperature; 0 uses only its answer, null weights all alike. Fitted with the weights",
     )
     trust: float = Field(
         0.0,
         ge=0,
+        le=100,
+        allow_inf_nan=False,
         description="power of a member's confidence in a row that its weight is multiplied by; "
         "fitted with the weights",
     )
@@ -76,17 +79,18 @@ class AgreementSettings(Settings):
     def _check_method(self) -> Self:
         if self.method == "gate" and self.weights == "equal":
             raise ValueError("a gate needs thresholds: fit them (--fit), or give a weights file")
-        texts = [one for one in self._numbers.values() if isinstance(one, str)]
+        values = list(self.weights.values()) if isinstance(self.weights, dict) else []
+        texts = [one for one in values if isinstance(one, str)]
         if self.method == "agreement" and texts:
             raise ValueError(f"expected a number as weight, got '{texts[0]}'")
+        if any(isinstance(one, float) and not np.isfinite(one) for one in values):
+            raise ValueError("expected finite weights")
+        if self.method == "gate" and (self.temperature or self.trust):
+            raise ValueError("`temperature` and `trust` belong to agreement: leave them out")
         fitted = {"temperature", "trust"} & self.model_fields_set
         if self.is_fitted and fitted:
             raise ValueError(f"`{min(fitted)}` is fitted with the weights: leave it out")
         return self
-
-    @property
-    def _numbers(self) -> Mapping[str, Threshold]:
-        return self.weights if isinstance(self.weights, dict) else {}
 
 
 @dataclass(frozen=True)
@@ -119,7 +123,7 @@ class Fitted:
         total = sum(map(_number, values))
         combiner.mixture = Mixture(
             tuple(_number(value) / total for value in values),
-            self.temperature or inf,
+            inf if self.temperature is None else self.temperature,
             self.trust,
         )
         return combiner
@@ -147,6 +151,9 @@ class Choice:
         """Return the recovery of each row, chosen among some members, and what chose by fold."""
         chosen: dict[int, Recovery] = {}
         by_fold = []
+        if self.settings.method == "gate" and isinstance(self.settings.weights, dict):
+            # Thresholds are worth nothing in another order than they were fitted in.
+            names = [name for name in self.settings.weights if name in names]
         for fold in range(int(self.folds.max()) + 1):
             fitted = self.fit(names, np.flatnonzero(self.folds != fold).tolist())
             rows = np.flatnonzero(self.folds == fold).tolist()
@@ -162,7 +169,7 @@ class Choice:
             given = settings.weights if isinstance(settings.weights, dict) else None
             if settings.method == "gate":
                 assert given is not None
-                return Fitted(_thresholds(names, given))
+                return Fitted(self._thresholds(names, given))
             numbers = {name: _number(one) for name, one in given.items()} if given else None
             weights = check_weights(list(self.answers), numbers)
             total = sum(weights[name] for name in names)
@@ -181,11 +188,38 @@ class Choice:
         temperature = None if mixture.temperature == inf else mixture.temperature
         return Fitted(dict(zip(names, mixture.weights, strict=True)), temperature, mixture.trust)
 
-    def _answers(self, names: Sequence[str], rows: Sequence[int]) -> list[list[Recovery]]:
-        found = [[self.answers[name][row] for row in rows] for name in names]
-        if self.prompts is None and self.settings.temperature == 0:
-            return [[Recovery(one.text, (), one.confidence) for one in own] for own in found]
+    def _thresholds(
+        self, names: Sequence[str], given: Mapping[str, Threshold]
+    ) -> dict[str, Threshold]:
+        """Return the thresholds of some members; the last one always answers.
+
+        Raises:
+            SettingsError: They are not those of the members, or one cannot be reached.
+        """
+        if different := set(given) ^ set(self.answers):
+            name = min(different)
+            is_member = name in self.answers
+            raise SettingsError(
+                f"member '{name}' has no threshold"
+                if is_member
+                else f"threshold for unknown member '{name}'",
+                field="weights",
+                hint="Give the members of the weights file, under the same names",
+            )
+        found = {**{name: given[name] for name in names}, names[-1]: "always"}
+        for name, threshold in found.items():
+            if not isinstance(threshold, str) and all(
+                np.isnan(one.confidence) for one in self.answers[name]
+            ):
+                raise SettingsError(
+                    f"member '{name}' has a threshold, but its answers have no confidence",
+                    field="weights",
+                    hint="Give its file of answers in the folder of a run, not a submission",
+                )
         return found
+
+    def _answers(self, names: Sequence[str], rows: Sequence[int]) -> list[list[Recovery]]:
+        return [[self.answers[name][row] for row in rows] for name in names]
 
 
 def folds_of_rows(settings: AgreementSettings, exam: RewriteExam | None, n_rows: int) -> Ints:
@@ -204,14 +238,6 @@ def folds_of_rows(settings: AgreementSettings, exam: RewriteExam | None, n_rows:
             hint="Give them with --exam, or use equal weights",
         )
     return grouped_folds(prompt_groups(exam.prompts), settings.n_folds, seed=settings.seed)
-
-
-def _thresholds(names: Sequence[str], given: Mapping[str, Threshold]) -> dict[str, Threshold]:
-    """Return the thresholds of some members; the last one always answers."""
-    for name in names:
-        if name not in given:
-            raise SettingsError(f"member '{name}' has no threshold", field="weights")
-    return {**{name: given[name] for name in names}, names[-1]: "always"}
 
 
 def _number(value: Threshold) -> float:

@@ -9,11 +9,13 @@ from typing import Any
 
 from rich.console import RenderableType
 
+from llmexam.errors import SettingsError
 from llmexam.evaluation.grading import compare, evaluate
 from llmexam.evaluation.results import Comparison, Evaluation
 from llmexam.recovery.embeddings import text_vectors
 from llmexam.recovery.recoverer import Recovery
 from llmexam.recovery.rewrites import RewriteExam
+from llmexam.recovery.wording import readable
 from llmexam.report.grade_tables import ensemble_table
 from llmexam.tasks.prompt_recovery.choosing import (
     AgreementSettings,
@@ -109,11 +111,13 @@ def combine_prompts(
 
     Raises:
         ExamError: Weights are to be fitted, and a prompt is not known or there are too few groups.
-        SettingsError: The weights do not match the members, or there is no exam to fit on.
+        SettingsError: There are no members, or not of as many rows as ids; the weights do not match
+            the members; or there is no exam to fit on.
         ModelError: The embedder cannot be loaded.
     """
     settings = settings or AgreementSettings()
     names = list(members)
+    _check_sizes(members, ids, exam)
     answers = {name: [_recovery(one) for one in own] for name, own in members.items()}
     choice = Choice(
         answers,
@@ -124,7 +128,9 @@ def combine_prompts(
     )
     chosen, by_fold = choice.among(names)
     found = choice.fit(names, range(len(ids))) if settings.is_fitted else by_fold[0]
-    prompts = [one.text for one in chosen]
+    sources = _sources([one.text for one in chosen], answers)
+    # A candidate may be a text that an answer never is, such as `None`.
+    prompts = [readable(one.text) for one in chosen]
     gains: dict[str, Comparison] = {}
     grading = _Grading(answers, settings, exam) if exam is not None and exam.is_labelled else None
     if grading is not None:
@@ -138,7 +144,7 @@ def combine_prompts(
     return PromptEnsemble(
         ids=tuple(ids),
         prompts=tuple(prompts),
-        chosen=tuple(_sources(prompts, answers)),
+        chosen=tuple(sources),
         settings=settings,
         weights=dict(found.weights),
         temperature=found.temperature,
@@ -148,6 +154,17 @@ def combine_prompts(
         evaluation=grading.evaluate(prompts) if grading is not None else None,
         gains=gains,
     )
+
+
+def _check_sizes(members: Members, ids: Sequence[str], exam: RewriteExam | None) -> None:
+    if not members:
+        raise SettingsError("no members to combine", hint="Give the answers of at least one")
+    sizes = {name: len(own) for name, own in members.items()}
+    if exam is not None:
+        sizes["the exam"] = len(exam)
+    for name, size in sizes.items():
+        if size != len(ids):
+            raise SettingsError(f"expected {len(ids)} rows, as there are ids, got {size} of {name}")
 
 
 def _recovery(one: str | Recovery) -> Recovery:

@@ -11,10 +11,11 @@ from typing import Any, ClassVar, Generic, TypeVar
 
 import transformers
 
-from llmexam.errors import MissingDependencyError
+from llmexam.errors import ExamError, MissingDependencyError, SettingsError
 from llmexam.exam.exam import Exam
 from llmexam.lm.models.card import ModelCard
 from llmexam.lm.models.loading import ModelFolder
+from llmexam.recovery.rewrites import RewriteExam
 from llmexam.tracking.tracker import Tracker
 from llmexam.training.base.arguments import training_device, training_precision
 from llmexam.training.base.dev_set import DevItems, Graded
@@ -65,6 +66,8 @@ class GradientTrainer(ABC, Generic[AnyTraining, AnyItems]):
     """Base class of gradient trainers; see `protocol.Trainer`."""
 
     settings_class: ClassVar[type[TrainingSettings]]
+    smooths_labels: ClassVar[bool] = False
+    """Whether the family's losses support label smoothing."""
 
     def __init__(self, settings: AnyTraining) -> None:
         self.settings = settings
@@ -92,9 +95,12 @@ class GradientTrainer(ABC, Generic[AnyTraining, AnyItems]):
 
         Raises:
             MissingDependencyError: A package that a setting needs is not installed.
-            SettingsError: The device is not available, or does not support the precision.
+            SettingsError: The device is not available or does not support the precision, or the
+            family has no label smoothing.
         """
         training_precision(self.settings.precision, training_device(self.settings.device))
+        if self.settings.label_smoothing and not self.smooths_labels:
+            raise SettingsError("is not supported by this family", field="label_smoothing")
         if self.settings.lora is not None and find_spec("peft") is None:
             raise MissingDependencyError("training with adapters", "peft", "train")
 
@@ -161,6 +167,16 @@ class QuestionTrainer(GradientTrainer[AnyTraining, Exam]):
         """Check that there are questions, all with answers if they are needed."""
         if self.needs_answers:
             require_trainable(items)
+
+
+class RewriteTrainer(GradientTrainer[AnyTraining, RewriteExam]):
+    """Base class of gradient trainers whose items are rewritten texts with known prompts."""
+
+    def require_usable(self, items: RewriteExam) -> None:
+        """Check that there are rows, all with known prompts."""
+        if not len(items):
+            raise ExamError("there are no training rows", file=items.source or None)
+        _ = items.prompts
 
 
 def _figures(made: Prepared, graded: Graded | None) -> dict[str, float]:

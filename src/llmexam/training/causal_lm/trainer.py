@@ -37,6 +37,7 @@ class CausalLmTrainer(QuestionTrainer[CausalLmTrainingSettings]):
     """
 
     settings_class = CausalLmTrainingSettings
+    smooths_labels = True
 
     def check_machine(self) -> None:
         """Check combinations of settings, and that needed packages are installed."""

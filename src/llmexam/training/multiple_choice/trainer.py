@@ -30,6 +30,7 @@ class MultipleChoiceTrainer(QuestionTrainer[MultipleChoiceTrainingSettings]):
     """
 
     settings_class = MultipleChoiceTrainingSettings
+    smooths_labels = True
 
     def prepare(self, train: Exam, dev: Exam | None, folder: Path, *, resume: bool) -> Prepared:
         """Return the reader, the tokens of the questions, and the scoring of dev questions."""

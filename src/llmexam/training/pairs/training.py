@@ -17,7 +17,7 @@ from sentence_transformers.cross_encoder import CrossEncoderTrainingArguments, l
 from llmexam.lm.encoding.batching import token_batches
 from llmexam.lm.readers.reader import Reader, TokenBatch
 from llmexam.training.base.arguments import training_device, training_precision
-from llmexam.training.base.dev_set import DevSet
+from llmexam.training.base.dev_set import DevItems
 from llmexam.training.base.family import Prepared
 from llmexam.training.base.library_trainer import SmallCheckpoints, library_arguments
 from llmexam.training.base.lora import merge_lora
@@ -53,7 +53,7 @@ def prepare(
     folder: Path,
     *,
     card: Mapping[str, Any],
-    dev: DevSet | None = None,
+    dev: DevItems | None = None,
     measure: Callable[[], dict[str, float]] = dict,
 ) -> Prepared:
     """Return model, data and loss for training on lists of pairs.
@@ -64,7 +64,7 @@ def prepare(
         settings: How to train.
         folder: The folder of the training.
         card: Fields of the card that the family knows.
-        dev: What to grade while training.
+        dev: What to grade while training, to choose the best step.
         measure: Measures the present weights; called before and after.
     """
     notes: tuple[str, ...] = ()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pydantic import Field
 
 from llmexam.recovery.ranking.judges import PromptEncoding
-from llmexam.recovery.ranking.settings import BankRankerSettings
+from llmexam.recovery.ranking.settings import CandidateSettings
 from llmexam.training.pairs.settings import PairTrainingSettings
 
 
@@ -15,9 +15,10 @@ class PromptRerankerTrainingSettings(PairTrainingSettings):
     encoding: PromptEncoding = Field(
         PromptEncoding(), description="how texts and prompt are turned into tokens"
     )
-    candidates: BankRankerSettings = Field(
-        BankRankerSettings(),
-        description="settings of `bank-ranker`, whose retrieved candidates are the negatives",
+    candidates: CandidateSettings = Field(
+        CandidateSettings(n_fitted=100_000),
+        description="settings of `bank-ranker`, whose retrieved candidates are the negatives; "
+        "`n_fitted` is the largest number of rows that are trained on",
     )
     n_negatives: int = Field(5, ge=1, le=100, description="number of negative prompts per row")
     batch_size: int = Field(

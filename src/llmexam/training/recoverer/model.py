@@ -30,8 +30,6 @@ def check_settings(settings: RecovererTrainingSettings) -> None:
         SettingsError: Settings are incompatible.
     """
     check_decoder_settings(settings)
-    if settings.label_smoothing:
-        raise SettingsError("is not supported by family 'recoverer'", field="label_smoothing")
     if settings.head_learning_rate is not None:
         raise SettingsError("a recoverer has no new head", field="head_learning_rate")
 

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from llmexam.errors import ExamError
 from llmexam.lm.models.loading import require_packages
 from llmexam.recovery.recoverers.fine_tuned import FAMILY
 from llmexam.recovery.rewrites import RewriteExam
 from llmexam.recovery.trained_rows import save_trained_rows
-from llmexam.training.base.family import GradientTrainer, Prepared
+from llmexam.training.base.family import Prepared, RewriteTrainer
 from llmexam.training.decoders.adapters import weight_notes
 from llmexam.training.protocol import Estimate
 from llmexam.training.recoverer.estimate import estimate, padding_of
@@ -20,7 +19,7 @@ from llmexam.training.recoverer.model import check_settings, load_trainee, save_
 from llmexam.training.recoverer.settings import RecovererTrainingSettings
 
 
-class RecovererTrainer(GradientTrainer[RecovererTrainingSettings, RewriteExam]):
+class RecovererTrainer(RewriteTrainer[RecovererTrainingSettings]):
     """Fine-tunes a decoder on rewrites with known prompts, whole or by adapters.
 
     The result loads as `model` of recoverer `fine-tuned`.
@@ -40,12 +39,6 @@ class RecovererTrainer(GradientTrainer[RecovererTrainingSettings, RewriteExam]):
         if self.settings.quantise is not None:
             require_packages(f"quantise '{self.settings.quantise}'", "bitsandbytes")
 
-    def require_usable(self, items: RewriteExam) -> None:
-        """Check that there are rows, all with known prompts."""
-        if not len(items):
-            raise ExamError("there are no training rows", file=items.source or None)
-        _ = items.prompts
-
     def prepare(
         self, train: RewriteExam, dev: RewriteExam | None, folder: Path, *, resume: bool
     ) -> Prepared:
@@ -57,7 +50,7 @@ class RecovererTrainer(GradientTrainer[RecovererTrainingSettings, RewriteExam]):
 
         def save(place: Path) -> None:
             save_trained(trainee, place)
-            save_trained_rows(place, train)
+            save_trained_rows(place, train.rows)
 
         graded = None
         if dev is not None:

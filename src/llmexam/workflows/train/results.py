@@ -35,11 +35,20 @@ _PROMPT_LOSS = MetricInfo(
     higher_is_better=False,
     bounds=(0.0, None),
 )
+_PROMPT_RANK = MetricInfo(
+    name="mrr",
+    label="MRR",
+    explanation="The mean reciprocal rank of the true prompt among the candidates of a dev row; it "
+    "selects the best step.",
+    higher_is_better=True,
+    bounds=(0.0, 1.0),
+)
+_METRICS = {"recoverer": _PROMPT_LOSS, "prompt-reranker": _PROMPT_RANK}
 
 
 def metric_of(recipe: Recipe) -> MetricInfo:
     """Return the metric that selects the best step of a training."""
-    return _PROMPT_LOSS if trained_task(recipe.family) == "prompt-recovery" else METRIC
+    return _METRICS.get(recipe.family, METRIC)
 
 
 def noun_of(recipe: Recipe) -> str:
