@@ -118,10 +118,13 @@ class _Table:
         self._is_padding = np.array(
             [[i >= len(texts) for i in range(width)] for texts in self.texts], dtype=bool
         ).reshape(n_rows, width)
+        # Places of the answers themselves, shape `[n_members, n_rows]`.
+        self._answer_places = np.array(
+            [[self.texts[row].index(one.text) for row, one in enumerate(own)] for own in answers],
+            dtype=np.int64,
+        )
         self._is_no_answer = np.ones((n_rows, width), dtype=bool)
-        for own in answers:
-            for row, recovery in enumerate(own):
-                self._is_no_answer[row, self.texts[row].index(recovery.text)] = False
+        self._is_no_answer[np.arange(n_rows), self._answer_places] = False
         self._places = places
         self._answers = answers
         self._by_temperature: dict[float, Floats] = {}
@@ -150,11 +153,10 @@ class _Table:
             probabilities = np.zeros(shape, dtype=np.float32)
             for member, answers in enumerate(self._answers):
                 for row, recovery in enumerate(answers):
-                    places = self._places[row][member]
                     if not temperature:
-                        answer = self.texts[row].index(recovery.text)
-                        probabilities[member, row, answer] = 1
+                        probabilities[member, row, self._answer_places[member, row]] = 1
                         continue
+                    places = self._places[row][member]
                     scores = np.array([score for _, score in _likely(recovery)])
                     shares = np.exp((scores - scores.max()) / temperature)
                     np.add.at(probabilities[member, row], places, shares / shares.sum())

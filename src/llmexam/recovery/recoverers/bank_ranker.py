@@ -101,8 +101,7 @@ class BankRanker(EmbeddingRecoverer):
         Raises:
             ExamError: There are too few rows, or a prompt is not known.
         """
-        self._learn(train)
-        self._fit_weights(list(self._held_out(progress)))
+        self._fit(train, progress)
 
     def fit_lists(
         self, train: RewriteExam, n_negatives: int, progress: Progress = no_progress
@@ -117,17 +116,14 @@ class BankRanker(EmbeddingRecoverer):
         Raises:
             ExamError: There are too few rows, or a prompt is not known.
         """
-        self._learn(train)
-        held = list(self._held_out(progress))
-        self._fit_weights(held)
         return [
             one
-            for own in held
+            for own in self._fit(train, progress)
             for one in self._lists(own.items, own.bank, own.places, own.features, n_negatives)
         ]
 
-    def _learn(self, train: RewriteExam) -> None:
-        """Fit the estimates on all rows."""
+    def _fit(self, train: RewriteExam, progress: Progress) -> Sequence[_HeldOut]:
+        """Fit estimates and weights, and return the candidates that the weights were fitted on."""
         vectors = self.vectors
         rows = self._rows = training_rows(train, self.settings)
         # Of all rows, as the bank has all their prompts.
@@ -143,6 +139,9 @@ class BankRanker(EmbeddingRecoverer):
         self._search = self._search_of(everything, self._bank)
         self._first, self._second = CandidateWeights(), CandidateWeights()
         self.keywords = KeywordChoice(self.settings.keywords)
+        held = list(self._held_out(progress))
+        self._fit_weights(held)
+        return held
 
     def lists_for(self, items: RewriteExam, n_negatives: int) -> list[PromptList]:
         """Return a list for each of other rows with known prompts.

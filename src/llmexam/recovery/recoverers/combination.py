@@ -134,6 +134,8 @@ class Combination(Recoverer):
                 f"weights on, got {n_groups}",
                 hint="Give more training rows, or use one of the members alone",
             )
+        # Before members are fitted, which may take hours.
+        new = self.seen_rows.unseen(train, model="a model of a member", field="members").tolist()
         n_folds = min(self.settings.folds, n_groups)
         folds = grouped_folds(groups, n_folds, seed=self.settings.seed)
         n_steps = (n_folds + 1) * len(self.settings.members)
@@ -151,7 +153,6 @@ class Combination(Recoverer):
                 found |= zip(rows, member.recover(unlabelled.subset(rows)), strict=True)
                 progress(number * (n_folds + 1) + fold + 1, n_steps)
             answers.append([found[row] for row in range(len(train))])
-        new = self.seen_rows.unseen(train, model="a model of a member", field="members").tolist()
         self.combiner.fit([[own[row] for row in new] for own in answers], train.subset(new).prompts)
         for member in self.members:
             if member.is_fitted:
