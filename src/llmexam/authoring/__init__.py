@@ -1,0 +1,1 @@
+"""Multiple-choice questions written from passages, checked, labelled and reported."""

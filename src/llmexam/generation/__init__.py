@@ -1,0 +1,1 @@
+"""Language models that write texts: one interface for local models and endpoints."""
