@@ -47,6 +47,9 @@ class BatchPlan:
         seed: Random seed of the order.
         bucket_steps: Steps within whose questions those of similar length are chosen for one step;
             with 1 a step is a random draw.
+        difficulty: Difficulty of each question, shape `[n_questions]`, for a curriculum.
+        n_ordered_epochs: Number of first epochs in order of difficulty. Within the steps of a
+            bucket, the order is random.
     """
 
     def __init__(
@@ -59,7 +62,11 @@ class BatchPlan:
         process: int = 0,
         seed: int = 0,
         bucket_steps: int = BUCKET_STEPS,
+        difficulty: NDArray[np.float64] | None = None,
+        n_ordered_epochs: int = 0,
     ) -> None:
+        self._difficulty = difficulty
+        self._n_ordered_epochs = n_ordered_epochs
         self._bucket_steps = bucket_steps
         self._n_tokens = n_tokens
         self._batch_size = batch_size
@@ -90,6 +97,9 @@ class BatchPlan:
         """
         draw = np.random.default_rng([self._seed, epoch])
         order = draw.permutation(len(self._n_tokens))
+        is_ordered = self._difficulty is not None and epoch < self._n_ordered_epochs
+        if self._difficulty is not None and is_ordered:
+            order = order[np.argsort(self._difficulty[order], kind="stable")]
         bucket = self._step_size * self._bucket_steps
         parts = [order[i : i + bucket] for i in range(0, len(order), bucket)]
         by_length = [part[np.argsort(-self._n_tokens[part], kind="stable")] for part in parts]
@@ -98,6 +108,13 @@ class BatchPlan:
             in_order[i : i + self._step_size] for i in range(0, len(in_order), self._step_size)
         ]
         n_whole = len(in_order) // self._step_size
+        if is_ordered:
+            firsts = range(0, n_whole, self._bucket_steps)
+            shuffled = [
+                first + draw.permutation(min(self._bucket_steps, n_whole - first))
+                for first in firsts
+            ]
+            return [steps[i] for part in shuffled for i in part] + steps[n_whole:]
         return [steps[i] for i in draw.permutation(n_whole)] + steps[n_whole:]
 
     @property

@@ -6,8 +6,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 import transformers
+from numpy.typing import NDArray
 from torch import nn
 from torch.utils.data import DataLoader, Dataset
 
@@ -28,6 +30,8 @@ class PlannedTrainer(transformers.Trainer):
         loss: The loss of a step. With it, the Trainer counts the labels of a whole step.
         optimiser: The optimiser; None if DeepSpeed creates it.
         bucket_steps: As in `BatchPlan`.
+        difficulty: As in `BatchPlan`.
+        n_ordered_epochs: As in `BatchPlan`.
         **overrides: Arguments of the Trainer that override ours.
     """
 
@@ -41,6 +45,8 @@ class PlannedTrainer(transformers.Trainer):
         loss: StepLoss,
         optimiser: torch.optim.Optimizer | None,
         bucket_steps: int = BUCKET_STEPS,
+        difficulty: NDArray[np.float64] | None = None,
+        n_ordered_epochs: int = 0,
         **overrides: Any,
     ) -> None:
         arguments = training_arguments(
@@ -61,6 +67,8 @@ class PlannedTrainer(transformers.Trainer):
             process=arguments.process_index,
             seed=settings.seed,
             bucket_steps=bucket_steps,
+            difficulty=difficulty,
+            n_ordered_epochs=n_ordered_epochs,
         )
         self.add_callback(_PlanEpochs(self.plan, settings.gradient_accumulation))
 

@@ -16,8 +16,10 @@ from llmexam.solvers.readers.encoding import EncodingSettings, encode_questions
 from llmexam.training.base.batching import Draw
 from llmexam.training.base.losses import NO_LABEL
 from llmexam.training.hard_negatives import hard_negatives
+from llmexam.training.multiple_choice.curriculum import difficulties
+from llmexam.training.multiple_choice.distillation import Teacher
 from llmexam.training.multiple_choice.settings import MultipleChoiceTrainingSettings
-from llmexam.training.multiple_choice.variation import vary
+from llmexam.training.multiple_choice.variation import Variation, vary
 from llmexam.training.preflight import require_trainable, without_repeats
 
 Tokens = tuple[NDArray[np.int32], NDArray[np.int8]]
@@ -104,6 +106,8 @@ class ChoiceData:
         answers: Indices of the right options, shape `[n_questions]`.
         read: Their options as tokens.
         bare: The same without evidence; None where evidence is never left out.
+        teacher: Soft labels; None without distillation.
+        difficulty: Difficulties for a curriculum, shape `[n_questions]`; None without one.
     """
 
     def __init__(
@@ -119,6 +123,12 @@ class ChoiceData:
         if settings.evidence_dropout and any(q.passages for q in self.questions):
             blind = [q.with_passages(()) for q in self.questions]
             self.bare = encode(blind, settings.encoding, tokenizer)
+        self.teacher = None
+        if settings.distillation is not None:
+            self.teacher = Teacher(self.questions, settings.distillation)
+        self.difficulty = None
+        if settings.curriculum is not None:
+            self.difficulty = difficulties(self.questions, settings.curriculum, self.read.n_tokens)
         self._settings = settings
 
     def __len__(self) -> int:
@@ -127,22 +137,26 @@ class ChoiceData:
     def collate(self, draws: Sequence[Draw]) -> dict[str, Any]:
         """Return the model inputs of one pass, with `labels`, shape `[n_questions]`."""
         tokens: list[Tokens] = []
-        counts, labels = [], []
+        orders, labels = [], []
         for draw in draws:
-            sequences, label = self._vary(draw)
+            how, sequences = self._vary(draw)
             tokens += sequences
-            counts.append(len(sequences))
-            labels.append(label if draw.counts else NO_LABEL)
-        return pack(tokens, counts) | {"labels": torch.tensor(labels)}
+            orders.append(how.order)
+            labels.append(how.answer if draw.counts else NO_LABEL)
+        inputs = pack(tokens, [len(order) for order in orders])
+        if self.teacher is not None:
+            soft = self.teacher.labels([draw.row for draw in draws], orders)
+            inputs["soft_labels"] = torch.from_numpy(soft)
+        return inputs | {"labels": torch.tensor(labels)}
 
-    def _vary(self, draw: Draw) -> tuple[list[Tokens], int]:
+    def _vary(self, draw: Draw) -> tuple[Variation, list[Tokens]]:
         n_options = int(self.read.n_options[draw.row])
         how = vary(
             n_options, int(self.answers[draw.row]), self._settings, epoch=draw.epoch, row=draw.row
         )
         source = self.read if how.with_evidence or self.bare is None else self.bare
         start = int(source.first[draw.row])
-        return [source.tokens(start + int(option)) for option in how.order], how.answer
+        return how, [source.tokens(start + int(option)) for option in how.order]
 
 
 def pack(tokens: Sequence[Tokens], n_options: Sequence[int]) -> dict[str, Any]:

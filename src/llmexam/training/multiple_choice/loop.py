@@ -15,6 +15,7 @@ from llmexam.training.base.planned_trainer import PlannedTrainer
 from llmexam.training.base.trainee import Trainee
 from llmexam.training.multiple_choice.adversarial import adversarial_pass
 from llmexam.training.multiple_choice.data import ChoiceData
+from llmexam.training.multiple_choice.distillation import distilled
 from llmexam.training.multiple_choice.model import ChoiceModel
 from llmexam.training.multiple_choice.settings import MultipleChoiceTrainingSettings
 
@@ -37,14 +38,19 @@ class ChoiceTrainer(PlannedTrainer):
         folder: Path,
     ) -> None:
         model = ChoiceModel(trainee.reader)
+        loss = choice_objective(settings.objective, settings.label_smoothing)
+        if settings.distillation is not None:
+            loss = distilled(loss, settings.distillation.weight)
         super().__init__(
             model,
             # Gradient checkpointing was enabled on the reader; its wrapper does not support it.
             settings.model_copy(update={"gradient_checkpointing": False}),
             folder,
             n_tokens=data.read.n_tokens,
-            loss=choice_objective(settings.objective, settings.label_smoothing),
+            loss=loss,
             optimiser=create_optimiser(model, settings, trainee.head_names),
+            difficulty=data.difficulty,
+            n_ordered_epochs=settings.curriculum.epochs if settings.curriculum else 0,
         )
         self._settings = settings
         self._data = data

@@ -40,6 +40,7 @@ class ChoiceModel(nn.Module):
         lengths: Sequence[int],
         cells: Tensor,
         shape: tuple[int, int],
+        soft_labels: Tensor | None = None,
     ) -> dict[str, Tensor]:
         """Return `logits`, float32, shape `[n_questions, n_options]`, -inf where there is none.
 
@@ -49,7 +50,9 @@ class ChoiceModel(nn.Module):
             lengths: Tokens of each option. Numbers, not a tensor: a GPU would be waited for.
             cells: Where each option stands in the flattened logits, shape `[n_sequences]`.
             shape: Shape of the logits.
+            soft_labels: Probabilities of a teacher, returned for the loss.
         """
         scores = self.reader(ids, types, lengths).float().squeeze(-1)
         rows = scores.new_full((shape[0] * shape[1],), -torch.inf)
-        return {"logits": rows.index_copy(0, cells, scores).view(*shape)}
+        outputs = {"logits": rows.index_copy(0, cells, scores).view(*shape)}
+        return outputs if soft_labels is None else outputs | {"soft_labels": soft_labels}

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from llmexam.lm.models.loading import BUNDLED
 from llmexam.settings.base import Settings
-from llmexam.settings.kinds import ModelRef
+from llmexam.settings.kinds import LocalPath, ModelRef
 from llmexam.solvers.readers.encoding import EncodingSettings
 from llmexam.training.hard_negatives import HardNegativeSettings
 from llmexam.training.settings import TrainingSettings
@@ -29,6 +29,34 @@ class AdversarialSettings(Settings):
         description="norm of the perturbation: for awp relative to each matrix, for fgm in all",
     )
     from_epoch: float = Field(1.0, ge=0, description="epochs before adversarial training starts")
+
+
+class DistillationSettings(Settings):
+    """Settings of knowledge distillation: soft labels of a teacher (arXiv 1503.02531)."""
+
+    scores: LocalPath = Field(
+        description="score file of the teacher on the training questions (.parquet), from `llmexam "
+        "solve` or out-of-fold scores of a training"
+    )
+    weight: float = Field(
+        0.5, gt=0, le=1, description="weight of the soft labels; the answers have the rest"
+    )
+    temperature: float = Field(
+        1.0, gt=0, description="the teacher's scores are divided by it before the softmax"
+    )
+
+
+class CurriculumSettings(Settings):
+    """Settings of a curriculum: easy questions first (arXiv 1904.03626)."""
+
+    by: str = Field(
+        "difficulty",
+        min_length=1,
+        description="metadata field with the difficulty of a question as a number, or `n_tokens`",
+    )
+    epochs: int = Field(
+        1, ge=1, description="number of epochs in order of difficulty; later ones are shuffled"
+    )
 
 
 class MultipleChoiceTrainingSettings(TrainingSettings):
@@ -76,9 +104,29 @@ class MultipleChoiceTrainingSettings(TrainingSettings):
     adversarial: AdversarialSettings | None = Field(
         None, description="adversarial training with a second forward and backward pass"
     )
+    distillation: DistillationSettings | None = Field(
+        None, description="knowledge distillation: scores of a larger model as soft labels"
+    )
+    curriculum: CurriculumSettings | None = Field(
+        None, description="curriculum: easy questions first"
+    )
+
+    @model_validator(mode="after")
+    def _check_distillation(self) -> Self:
+        if self.distillation is None:
+            return self
+        if self.objective == "binary":
+            raise ValueError("`distillation` needs `objective: softmax`")
+        if self.hard_negatives is not None:
+            raise ValueError(
+                "`distillation` and `hard_negatives` are both set, but the teacher has no scores "
+                "of added options. Remove one of them"
+            )
+        return self
 
     @property
     def starts_at_chance(self) -> bool:
         """Whether the loss with a new head starts at ln(n) for n options."""
         changes_options = self.drop_options > 0 or self.hard_negatives is not None
-        return self.objective == "softmax" and not changes_options
+        is_plain = self.objective == "softmax" and self.distillation is None
+        return is_plain and not changes_options
