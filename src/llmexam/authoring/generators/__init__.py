@@ -1,0 +1,1 @@
+"""Generators: each writes multiple-choice questions from passages in its own way."""
