@@ -1,0 +1,145 @@
+"""Write drafts from passages, shard by shard, in parallel, and check each question."""
+
+from __future__ import annotations
+
+from collections import Counter, deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import Future, ProcessPoolExecutor
+from dataclasses import dataclass
+from itertools import islice
+from multiprocessing import get_context
+from typing import Protocol
+
+from llmexam.authoring.drafts import Draft, DraftFolder, Shard
+from llmexam.authoring.generators.protocol import Generator, Request
+from llmexam.authoring.item import AuthoredItem, Source
+
+# Passages of a shard: what an interrupt loses at most, per process.
+SHARD_PASSAGES = 256
+
+Progress = Callable[[int, int | None], None]
+
+
+class ItemCheck(Protocol):
+    """A check that judges each question by itself."""
+
+    @property
+    def name(self) -> str:
+        """Name of the check."""
+        ...
+
+    def judge(self, items: Sequence[AuthoredItem]) -> list[str | None]:
+        """Return the reason to reject each question, or None."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Drafting:
+    """How drafts are written.
+
+    Attributes:
+        generator: Writes the questions; its `prepare` was called.
+        request: What it is asked for.
+        checks: Checks of single questions. Each judges all drafts, so that its own yield is known.
+        n_processes: Processes that share the work. The drafts do not depend on it.
+        n_wanted: Accepted drafts after which no further shard is written; None for all passages.
+    """
+
+    generator: Generator
+    request: Request
+    checks: Sequence[ItemCheck] = ()
+    n_processes: int = 1
+    n_wanted: int | None = None
+
+
+def write_drafts(
+    sources: Iterable[Source],
+    drafting: Drafting,
+    folder: DraftFolder,
+    *,
+    progress: Progress | None = None,
+) -> int:
+    """Write the drafts of all passages; shards that exist are kept. Returns the number of shards.
+
+    With `n_wanted`, shards are counted in order, so the result does not depend on the number of
+    processes, nor on interrupts.
+
+    Args:
+        sources: The passages, in the order of their shards.
+        drafting: Generator, request and checks.
+        folder: The folder of drafts.
+        progress: Called with the number of finished passages, and None as their total.
+    """
+    report = progress or (lambda n_done, n_all: None)
+    n_shards, n_passages, n_accepted = 0, 0, 0
+    for number, shard in enumerate(_shards(sources, drafting, folder)):
+        if not folder.has(number):
+            folder.write(number, shard)
+        n_shards = number + 1
+        n_passages += shard.n_passages
+        n_accepted += sum(not draft.rejections for draft in shard.drafts)
+        report(n_passages, None)
+        if drafting.n_wanted is not None and n_accepted >= drafting.n_wanted:
+            break
+    return n_shards
+
+
+def draft_shard(sources: Sequence[Source], drafting: Drafting) -> Shard:
+    """Return the drafts of some passages."""
+    written = list(drafting.generator.write(sources, drafting.request))
+    reasons: Counter[str] = Counter()
+    for one in written:
+        reasons.update(one.reasons)
+    items = [item for one in written for item in one.items]
+    rejections: list[dict[str, str]] = [{} for _ in items]
+    for check in drafting.checks:
+        for own, reason in zip(rejections, check.judge(items), strict=True):
+            if reason is not None:
+                own[check.name] = reason
+    drafts = tuple(Draft(item, own) for item, own in zip(items, rejections, strict=True))
+    return Shard(len(sources), drafts, reasons)
+
+
+def _shards(sources: Iterable[Source], drafting: Drafting, folder: DraftFolder) -> Iterator[Shard]:
+    """Yield the shards in order: those on disk, and new ones from this or other processes."""
+    stream = iter(sources)
+    parts = iter(lambda: tuple(islice(stream, SHARD_PASSAGES)), ())
+    if drafting.n_processes == 1:
+        for number, part in enumerate(parts):
+            yield folder.read(number) if folder.has(number) else draft_shard(part, drafting)
+        return
+    pool = ProcessPoolExecutor(
+        drafting.n_processes,
+        mp_context=get_context("spawn"),
+        initializer=_start_worker,
+        initargs=(drafting,),
+    )
+    waiting: deque[tuple[int, Future[Shard] | None]] = deque()
+    try:
+        for number, part in enumerate(parts):
+            known = folder.has(number)
+            waiting.append((number, None if known else pool.submit(_draft_in_worker, part)))
+            # Enough to keep all processes busy; more would only hold memory.
+            while len(waiting) > 2 * drafting.n_processes:
+                yield _result(folder, *waiting.popleft())
+        while waiting:
+            yield _result(folder, *waiting.popleft())
+    finally:
+        pool.shutdown(cancel_futures=True)
+
+
+def _result(folder: DraftFolder, number: int, future: Future[Shard] | None) -> Shard:
+    return folder.read(number) if future is None else future.result()
+
+
+_drafting_of_worker: Drafting | None = None
+
+
+def _start_worker(drafting: Drafting) -> None:
+    global _drafting_of_worker
+    _drafting_of_worker = drafting
+
+
+def _draft_in_worker(sources: Sequence[Source]) -> Shard:
+    assert _drafting_of_worker is not None
+    return draft_shard(sources, _drafting_of_worker)

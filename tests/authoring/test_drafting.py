@@ -1,0 +1,112 @@
+from pathlib import Path
+
+import pytest
+from tests.authoring.conftest import ColourCheck, LengthCheck
+
+from llmexam.authoring import drafting as module
+from llmexam.authoring.drafting import Drafting, write_drafts
+from llmexam.authoring.drafts import DraftFolder
+from llmexam.authoring.generators.protocol import Request
+from llmexam.authoring.sampling import sample_sources
+from llmexam.errors import RunError
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+REQUEST = Request(n_options=4)
+
+
+def files(folder):
+    return {path.name: path.read_bytes() for path in folder.iterdir()}
+
+
+def test_each_check_judges_every_draft(tmp_path, sources, generator):
+    drafting = Drafting(generator, REQUEST, [LengthCheck(), ColourCheck()])
+
+    n_shards = write_drafts(sources, drafting, folder := DraftFolder(tmp_path, "k"))
+
+    shards = list(folder.shards())
+    assert n_shards == len(shards) == 4
+    assert sum(shard.n_passages for shard in shards) == 1001
+    assert [dict(shard.reasons) for shard in shards] == [{}, {}, {}, {"no colour": 1}]
+    drafts = [draft for shard in shards for draft in shard.drafts]
+    assert len(drafts) == 1000
+    assert dict(drafts[0].rejections) == {"length": "too long"}
+    assert dict(drafts[6].rejections) == {"length": "too long", "colour": "is red"}
+    assert not drafts[2].rejections
+    assert drafts[2].item.distractor_notes == ("", "of alone", "of black", "of green")
+
+
+@pytest.mark.slow
+def test_processes_write_the_same_files(tmp_path, sources, generator, monkeypatch):
+    # Other processes import the generator of these tests.
+    monkeypatch.syspath_prepend(REPOSITORY)
+    for n_processes in (1, 2):
+        folder = DraftFolder(tmp_path / str(n_processes), "k")
+        checks = [LengthCheck(), ColourCheck()]
+        write_drafts(sources, Drafting(generator, REQUEST, checks, n_processes), folder)
+
+    assert files(tmp_path / "1") == files(tmp_path / "2")
+
+
+def test_an_interrupted_run_resumes(tmp_path, sources, generator, monkeypatch):
+    written = []
+    real = module.draft_shard
+
+    def dies(part, drafting):
+        if len(written) == 2:
+            raise KeyboardInterrupt
+        written.append(part[0].passage.id)
+        return real(part, drafting)
+
+    monkeypatch.setattr(module, "draft_shard", dies)
+    drafting = Drafting(generator, REQUEST, [ColourCheck()])
+    with pytest.raises(KeyboardInterrupt):
+        write_drafts(sources, drafting, DraftFolder(tmp_path / "a", "k"))
+    assert len(list(DraftFolder(tmp_path / "a", "k").shards())) == 2
+    monkeypatch.setattr(module, "draft_shard", real)
+    again = []
+    monkeypatch.setattr(
+        module, "draft_shard", lambda part, d: again.append(part[0].passage.id) or real(part, d)
+    )
+
+    write_drafts(sources, drafting, DraftFolder(tmp_path / "a", "k"))
+
+    assert again == ["p:512", "p:768"]
+    write_drafts(sources, drafting, DraftFolder(tmp_path / "b", "k"))
+    assert files(tmp_path / "a") == files(tmp_path / "b")
+
+
+def test_no_more_shards_than_wanted(tmp_path, sources, generator):
+    checks = [LengthCheck(), ColourCheck()]
+    drafting = Drafting(generator, REQUEST, checks, n_wanted=200)
+    folder = DraftFolder(tmp_path, "k")
+
+    assert write_drafts(sources, drafting, folder) == 2
+    assert sum(not d.rejections for shard in folder.shards() for d in shard.drafts) >= 200
+
+
+def test_drafts_of_other_settings_are_not_mixed(tmp_path, sources, generator):
+    write_drafts(sources, Drafting(generator, REQUEST), DraftFolder(tmp_path, "one"))
+
+    with pytest.raises(RunError, match="other passages or settings"):
+        DraftFolder(tmp_path, "two")
+
+    assert not list(DraftFolder(tmp_path, "two", overwrite=True).shards())
+
+
+def test_a_damaged_shard_is_named(tmp_path, sources, generator):
+    folder = DraftFolder(tmp_path, "k")
+    write_drafts(sources[:10], Drafting(generator, REQUEST), folder)
+    path = tmp_path / "drafts-00000.jsonl"
+    path.write_text("".join(path.read_text().splitlines(keepends=True)[:-1]))
+
+    with pytest.raises(RunError, match="expected 10 drafts, got 9"):
+        folder.read(0)
+
+
+def test_a_sample_does_not_depend_on_the_order(sources):
+    sample = sample_sources(sources, 50, seed=1)
+
+    assert sample_sources(reversed(sources), 50, seed=1) == sample
+    assert sample_sources(sources, 20, seed=1) == sample[:20]
+    assert sample_sources(sources, 50, seed=2) != sample
+    assert len(sample_sources(sources, 5000)) == len(sources)
