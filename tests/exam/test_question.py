@@ -1,3 +1,5 @@
+import pickle
+
 import pytest
 
 from llmexam.errors import ExamError
@@ -81,3 +83,12 @@ def test_other_texts_are_no_letters(letter, n):
 def test_other_numbers_have_no_letter(index):
     with pytest.raises(ExamError, match=f"expected an option index from 0 to 25, got {index}"):
         letter_of(index)
+
+
+@pytest.mark.parametrize("metadata", [None, {"source": "a"}])
+def test_a_question_can_be_sent_to_another_process(metadata):
+    passages = (Passage("Opal is a mineraloid.", "Opal"),)
+    more = {} if metadata is None else {"metadata": metadata}
+    question = Question("q", "What is opal?", ("a mineraloid", "a metal"), 0, passages, **more)
+
+    assert pickle.loads(pickle.dumps(question)) == question

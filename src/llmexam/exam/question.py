@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from types import MappingProxyType
+from typing import Any
 
 from llmexam.errors import ExamError
 from llmexam.exam.letters import MAX_OPTIONS, MIN_OPTIONS, letter_of
@@ -65,6 +66,11 @@ class Question:
                 f"question '{self.id}': expected an answer index from 0 to "
                 f"{len(self.options) - 1}, got {self.answer}"
             )
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        # A read-only view of a mapping cannot be pickled.
+        values = (self.id, self.prompt, self.options, self.answer, self.passages)
+        return Question, (*values, dict(self.metadata))
 
     @property
     def answer_letter(self) -> str | None:
