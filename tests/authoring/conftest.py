@@ -56,6 +56,7 @@ class LengthCheck:
 
     limit: int = 30
     name: str = "length"
+    rejects: bool = True
 
     def judge(self, items):
         return ["too long" if len(item.question.prompt) > self.limit else None for item in items]
@@ -67,6 +68,7 @@ class ColourCheck:
 
     colour: str = "red"
     name: str = "colour"
+    rejects: bool = True
 
     def judge(self, items):
         return [

@@ -19,7 +19,8 @@ def files(folder):
 
 
 def test_each_check_judges_every_draft(tmp_path, sources, generator):
-    drafting = Drafting(generator, REQUEST, [LengthCheck(), ColourCheck()])
+    flag = ColourCheck(name="blue", rejects=False)
+    drafting = Drafting(generator, REQUEST, [LengthCheck(), ColourCheck(), flag])
 
     n_shards = write_drafts(sources, drafting, folder := DraftFolder(tmp_path, "k"))
 
@@ -32,6 +33,7 @@ def test_each_check_judges_every_draft(tmp_path, sources, generator):
     assert dict(drafts[0].rejections) == {"length": "too long"}
     assert dict(drafts[6].rejections) == {"length": "too long", "colour": "is red"}
     assert not drafts[2].rejections
+    assert dict(drafts[1].flags) == {"blue": "is red"}
     assert drafts[2].item.distractor_notes == ("", "of alone", "of black", "of green")
 
 

@@ -8,29 +8,16 @@ from concurrent.futures import Future, ProcessPoolExecutor
 from dataclasses import dataclass
 from itertools import islice
 from multiprocessing import get_context
-from typing import Protocol
 
+from llmexam.authoring.checks.protocol import ItemCheck, run_checks
 from llmexam.authoring.drafts import Draft, DraftFolder, Shard
 from llmexam.authoring.generators.protocol import Generator, Request
-from llmexam.authoring.item import AuthoredItem, Source
+from llmexam.authoring.item import Source
 
 # Passages of a shard: what an interrupt loses at most, per process.
 SHARD_PASSAGES = 256
 
 Progress = Callable[[int, int | None], None]
-
-
-class ItemCheck(Protocol):
-    """A check that judges each question by itself."""
-
-    @property
-    def name(self) -> str:
-        """Name of the check."""
-        ...
-
-    def judge(self, items: Sequence[AuthoredItem]) -> list[str | None]:
-        """Return the reason to reject each question, or None."""
-        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,12 +78,8 @@ def draft_shard(sources: Sequence[Source], drafting: Drafting) -> Shard:
     for one in written:
         reasons.update(one.reasons)
     items = [item for one in written for item in one.items]
-    rejections: list[dict[str, str]] = [{} for _ in items]
-    for check in drafting.checks:
-        for own, reason in zip(rejections, check.judge(items), strict=True):
-            if reason is not None:
-                own[check.name] = reason
-    drafts = tuple(Draft(item, own) for item, own in zip(items, rejections, strict=True))
+    checked = run_checks(items, drafting.checks)
+    drafts = tuple(map(Draft, items, checked.rejections, checked.flags))
     return Shard(len(sources), drafts, reasons)
 
 

@@ -18,11 +18,12 @@ from llmexam.authoring.records import to_item, to_question
 from llmexam.errors import RunError
 from llmexam.exam.exam import Exam
 from llmexam.exam.parsers import read_exam
+from llmexam.exam.question import Question
 from llmexam.exam.writers import write_exam
 from llmexam.storage.atomic import write_json
 
 _KEY_FILE = "drafts.json"
-_FIELD = "rejections"
+_FIELDS = ("rejections", "flags")
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,10 +33,12 @@ class Draft:
     Attributes:
         item: The question.
         rejections: Reason of each check that rejects it, by the name of the check.
+        flags: The same of the checks that only flag questions for people.
     """
 
     item: AuthoredItem
     rejections: Mapping[str, str]
+    flags: Mapping[str, str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,18 +139,20 @@ class DraftFolder:
         return self._folder / f"drafts-{number:05}.json"
 
 
-def _to_question(draft: Draft) -> Any:
+def _to_question(draft: Draft) -> Question:
     question = to_question(draft.item)
-    if not draft.rejections:
-        return question
-    text = json.dumps(dict(draft.rejections), ensure_ascii=False)
-    return replace(question, metadata={**question.metadata, _FIELD: text})
+    notes = {
+        name: json.dumps(dict(reasons), ensure_ascii=False)
+        for name in _FIELDS
+        if (reasons := getattr(draft, name))
+    }
+    return replace(question, metadata={**question.metadata, **notes})
 
 
-def _to_draft(question: Any) -> Draft:
+def _to_draft(question: Question) -> Draft:
     metadata = dict(question.metadata)
-    rejections = json.loads(metadata.pop(_FIELD, "{}"))
-    return Draft(to_item(replace(question, metadata=metadata)), rejections)
+    rejections, flags = (json.loads(metadata.pop(name, "{}")) for name in _FIELDS)
+    return Draft(to_item(replace(question, metadata=metadata)), rejections, flags)
 
 
 def _read_json(path: Path) -> dict[str, Any] | None:
