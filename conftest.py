@@ -22,6 +22,7 @@ ROOT = Path(__file__).resolve().parent
 
 # Folders and files, relative to `tests/` or to `src/llmexam/`, and the extra they need.
 ROOMS = {
+    "collecting/apis": "collect",
     "lm": "encoders",
     "training": "train",
     "solvers/bi_encoder": "encoders",
@@ -32,6 +33,7 @@ ROOMS = {
     "solvers/served": "openai",
     "tracking": "track",
     "evidence/index/test_dense.py": "encoders",
+    "cli/test_collect_apis.py": "collect",
     "cli/test_recover.py": "encoders",
     "cli/test_train.py": "train",
     "recovery/making/test_endpoint.py": "openai",

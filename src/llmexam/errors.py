@@ -13,7 +13,7 @@ LlmExamError
 ├── RunError                a run folder cannot be used
 ├── CacheError              cached answers on disk cannot be used
 ├── ModelError              model weights cannot be used
-├── EndpointError           a request to a served model failed
+├── EndpointError           a request to a served model or a web API failed
 └── MissingDependencyError  an optional package is not installed
 
 The command line prints any of these as one line and exits with code 2. Other exceptions
@@ -114,7 +114,7 @@ class ModelError(LlmExamError):
 
 
 class EndpointError(LlmExamError):
-    """A request to a served model failed."""
+    """A request to a served model or a web API failed."""
 
 
 class MissingDependencyError(LlmExamError):

@@ -8,6 +8,7 @@ import typer
 
 from llmexam import __version__
 from llmexam.cli.audit import audit
+from llmexam.cli.collect import collect
 from llmexam.cli.compare import compare
 from llmexam.cli.convert import convert
 from llmexam.cli.doctor import doctor
@@ -73,6 +74,7 @@ for command in (
     doctor,
 ):
     app.command()(command)
+app.add_typer(collect)
 app.add_typer(recover)
 
 

@@ -1,0 +1,1 @@
+"""Texts from web APIs: MediaWiki, arXiv and OpenAlex, asked politely, cached and with licences."""
