@@ -172,7 +172,7 @@ def _parse(body: bytes) -> Any:
     # As a stream: feedparser opens texts that name a file or an address. Abstracts are plain text
     # with formulas, which its cleaning of HTML would damage.
     feed = feedparser.parse(io.BytesIO(body), sanitize_html=False, resolve_relative_uris=False)
-    if feed.bozo or not feed.version:
+    if feed.bozo or not feed.get("version"):
         raise TryAgainError(
             f"expected an Atom feed ({feed.get('bozo_exception', 'other content')})"
         )

@@ -75,6 +75,8 @@ class Transport:
             timeout=timeout,
             follow_redirects=False,
             trust_env=not is_loopback(address),
+            # Reading the certificates takes a tenth of a second; without TLS none are checked.
+            verify=not address.startswith("http:"),
         )
         # No API here needs cookies, and a server would recognize a session by them.
         self._http.cookies.jar.set_policy(DefaultCookiePolicy(allowed_domains=[]))
