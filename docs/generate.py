@@ -24,6 +24,11 @@ from typer.models import ArgumentInfo, OptionInfo
 
 import llmexam
 from llmexam.cli.app import app
+from llmexam.collecting.apis.settings import (
+    ArxivSettings,
+    MediaWikiSettings,
+    OpenAlexSettings,
+)
 from llmexam.evaluation import results
 from llmexam.evaluation.metrics import choice_metrics
 from llmexam.evidence.corpus import CorpusFormat
@@ -183,6 +188,13 @@ def render_settings() -> str:
     parts += _table(head, _setting_rows(EndpointMakerSettings))
     parts.append("\n## `recover make-data` with a local model\n\n")
     parts += _table(head, _setting_rows(LocalMakerSettings))
+    for command, kind in (
+        ("mediawiki", MediaWikiSettings),
+        ("arxiv", ArxivSettings),
+        ("openalex", OpenAlexSettings),
+    ):
+        parts.append(f"\n## `collect {command}`\n\n{_first_line(kind)}\n\n")
+        parts += _table(head, _setting_rows(kind))
     return "".join(parts)
 
 

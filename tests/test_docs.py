@@ -20,6 +20,7 @@ DOCS = REPOSITORY / "docs"
 HOW_TO = {
     "audit",
     "choose-and-tune-solvers",
+    "collect-from-apis",
     "combine",
     "decoders",
     "find-evidence",
