@@ -219,3 +219,13 @@ def test_formulas_are_kept_once(wiki, collect, rows) -> None:
 def test_titles_that_are_two_are_refused(server, collect) -> None:
     with pytest.raises(Exception, match=r"title without '\|'"):
         collect(title="Opal|Lens")
+
+
+def test_long_titles_are_split_over_several_requests(server, wiki, collect) -> None:
+    titles = ["\N{GREEK SMALL LETTER OMEGA}" * 100 + str(n) for n in range(20)]
+    wiki.pages = [WikiPage(n, title, "Text.") for n, title in enumerate(titles, 1)]
+    assert collect(title=titles).tally.n_used == 20
+    batches = [params["titles"].split("|") for params in server.params if "titles" in params]
+    assert [title for batch in batches for title in batch] == titles
+    # 606 characters each, and at most 4,000 in an address.
+    assert [len(batch) for batch in batches] == [6, 6, 6, 2]

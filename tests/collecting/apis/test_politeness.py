@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import threading
 from datetime import timedelta
 from email.utils import format_datetime
@@ -13,7 +14,7 @@ from api_server import Reply
 from fake_wiki import WikiPage
 from llmexam.collecting.apis.requests import Request
 from llmexam.collecting.apis.robots import Robots
-from llmexam.errors import CorpusError, EndpointError, SettingsError
+from llmexam.errors import CorpusError, EndpointError, MissingDependencyError, SettingsError
 from llmexam.workflows.collect_apis import collect_mediawiki
 
 LAGGED = {"error": {"code": "maxlag", "info": "Waiting for db1: 7 seconds lagged", "lag": 7}}
@@ -182,6 +183,21 @@ def test_a_response_without_end_is_refused(server, wiki, collect) -> None:
     with pytest.raises(EndpointError, match=r"larger than 0\.5 MB"):
         collect(title="Opal", max_response_mb=0.5)
     assert len(server.asked) == 1
+
+
+def test_a_response_that_drips_is_given_up(server, wiki, collect, clock) -> None:
+    server.script = [Reply(b" ", endless=True)]
+    server.before = lambda turn: clock.sleep(1000 if turn == 0 else 0)
+    done = collect(title="Opal")
+    assert (done.traffic.retried, done.n_documents) == (1, 2)
+
+
+@pytest.mark.parametrize("package", ["httpx", "feedparser"])
+def test_a_missing_package_is_named(server, wiki, collect_papers, monkeypatch, package) -> None:
+    monkeypatch.setitem(sys.modules, package, None)
+    with pytest.raises(MissingDependencyError, match=rf"'{package}'.*llmexam\[collect\]"):
+        collect_papers(query="x")
+    assert server.asked == []
 
 
 def test_a_small_response_that_unpacks_to_a_large_one_is_refused(server, wiki, collect) -> None:

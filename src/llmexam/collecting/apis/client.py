@@ -7,10 +7,10 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Self, TypeVar
 
-from llmexam import __version__
 from llmexam.collecting.apis.addresses import redirected
 from llmexam.collecting.apis.clock import Clock, SystemClock
 from llmexam.collecting.apis.requests import Request, Response, ResponseCache
@@ -98,7 +98,7 @@ class PoliteClient:
         self.settings = settings
         self.traffic = Traffic()
         self.clock = clock or SystemClock()
-        self._user_agent = f"llmexam/{__version__} ({settings.contact})"
+        self._user_agent = f"llmexam/{version('llmexam')} ({settings.contact})"
         self._headers = dict(headers or {})
         self._explain = explain
         self._cache = ResponseCache(cache)

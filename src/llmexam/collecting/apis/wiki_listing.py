@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import chain, islice
 from typing import Any, Literal
+from urllib.parse import quote
 
 from llmexam.collecting.apis.settings import MediaWikiSettings
 from llmexam.collecting.apis.tally import Tally
@@ -15,6 +16,8 @@ from llmexam.collecting.apis.wiki_query import WikiQuery
 # Limits of the API for users without further rights.
 _PAGES_PER_QUERY = 50
 _MEMBERS_PER_QUERY = 500
+# Servers refuse addresses of more than about 8,000 characters.
+_LONGEST_NAMES = 4000
 _HITS_PER_QUERY = 50
 _ARTICLES = 0
 _CATEGORIES = 14
@@ -170,6 +173,19 @@ def _by_id(api: str, id_: int) -> str:
 
 
 def _batches(names: Iterable[str]) -> Iterator[list[str]]:
-    rest = iter(names)
-    while batch := list(islice(rest, _PAGES_PER_QUERY)):
+    """Yield names in batches that fit in one query and in one address."""
+    batch: list[str] = []
+    length = 0
+    for name in names:
+        n_added = len(quote(f"|{name}", safe=""))
+        if batch and length + n_added > _LONGEST_NAMES:
+            yield batch
+            batch, length = [], 0
+        batch.append(name)
+        length += n_added
+        if len(batch) == _PAGES_PER_QUERY:
+            # At once, because asking for one more name may take a request.
+            yield batch
+            batch, length = [], 0
+    if batch:
         yield batch
