@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from llmexam.cli.options import (
+    ClusterBy,
     ExamFormat,
     Fields,
     GradingEmbedder,
@@ -16,6 +18,9 @@ from llmexam.cli.options import (
     TaskName,
 )
 from llmexam.errors import SettingsError
+
+if TYPE_CHECKING:
+    from llmexam.evaluation.results import ComparisonFamily
 
 _PREDICTION = (
     "A submission (CSV: id,prediction or id,rewrite_prompt), a score file (Parquet), or the folder "
@@ -28,14 +33,18 @@ def compare(
         Path,
         typer.Argument(
             help="Exam file with answers, or `bundled` for the sample exam. Leave it out to "
-            "compare the folders of two runs.",
+            "compare the folders of runs.",
             show_default=False,
         ),
     ],
     a: Annotated[Path, typer.Argument(help=_PREDICTION, show_default=False)],
-    b: Annotated[
-        Path | None,
-        typer.Argument(help="What to compare with, of the same kinds.", show_default=False),
+    others: Annotated[
+        list[Path] | None,
+        typer.Argument(
+            help="What to compare with, of the same kinds. With several, p values are adjusted "
+            "for their number.",
+            show_default=False,
+        ),
     ] = None,
     task: TaskName = None,
     k: GradingK = None,
@@ -57,65 +66,93 @@ def compare(
         float,
         typer.Option("--level", min=0.5, max=0.999, help="Confidence level of the intervals."),
     ] = 0.95,
+    cluster_by: ClusterBy = None,
+    margin: Annotated[
+        float | None,
+        typer.Option(
+            "--margin",
+            min=0.0001,
+            help="Difference that does not matter, such as 0.02: also test whether the first is no "
+            "worse than the others, or equivalent to them, within this margin.",
+            show_default=False,
+        ),
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
-    """Compare two predictions, or two runs, with a paired test.
+    """Compare predictions, or runs, with paired tests.
 
     Reports the difference in each metric with a paired bootstrap interval, and the p value of a
     paired permutation test: the probability of a difference this large if neither is better. For
     prompt recovery, groups of near-equal prompts are resampled as a whole.
 
-    The folders of two runs are compared on the exam, and with the evaluation settings, of the
-    first one.
+    If several others are given, the first one is compared with each of them, and p values are also
+    adjusted by the methods of Holm and of Benjamini and Hochberg.
+
+    The folders of runs are compared on the exam, and with the evaluation settings, of the first
+    one.
 
     Example: llmexam compare exam.csv lexical.parquet submission.csv
 
     Example: llmexam compare rewrites.csv a.csv b.csv --embedder bundled
 
-    Example: llmexam compare runs/first runs/second
+    Example: llmexam compare runs/first runs/second --margin 0.02
     """
-    from llmexam.cli.options import parse_fields
-
-    if b is None:
-        from llmexam.workflows.compare_runs import compare_runs
-
-        if task is not None or format is not None or field:
-            raise SettingsError(
-                "the folders of two runs say what their exam is",
-                hint="Remove --task, --format and --field, or name the exam",
-            )
-        result = compare_runs(
-            exam,
-            a,
-            k=k,
-            embedder=embedder,
-            second_embedder=second_embedder,
-            n_resamples=resamples,
-            seed=seed,
-            level=level,
-        )
-    else:
-        from llmexam.workflows.compare import compare as compare_predictions
-
-        result = compare_predictions(
-            exam,
-            a,
-            b,
-            task=task,
-            format=format,
-            fields=parse_fields(field or []),
-            k=k,
-            embedder=embedder,
-            second_embedder=second_embedder,
-            n_resamples=resamples,
-            seed=seed,
-            level=level,
-        )
+    options: dict[str, Any] = {
+        "k": k,
+        "embedder": embedder,
+        "second_embedder": second_embedder,
+        "n_resamples": resamples,
+        "seed": seed,
+        "level": level,
+        "cluster_by": cluster_by,
+        "margin": margin,
+    }
+    found = (
+        _compare_runs([exam, a, *(others or [])], options, task, format, field)
+        if not others or exam.is_dir()
+        else _compare_files(exam, [a, *others], options, task, format, field)
+    )
     if as_json:
-        typer.echo(result.model_dump_json(indent=2))
+        # One comparison has the layout that it had before there were several.
+        shown = found if len(found.comparisons) > 1 else found.comparisons[0]
+        typer.echo(shown.model_dump_json(indent=2))
         return
     from llmexam.cli.console import plain_console
-    from llmexam.report.grade_tables import comparison_summary
+    from llmexam.report.comparison_tables import family_summary
     from llmexam.report.terminal_parts import show
 
-    show(plain_console(), comparison_summary(result))
+    show(plain_console(), family_summary(found))
+
+
+def _compare_runs(
+    folders: Sequence[Path],
+    options: dict[str, Any],
+    task: str | None,
+    format: str | None,
+    field: list[str] | None,
+) -> ComparisonFamily:
+    from llmexam.workflows.compare_runs import compare_several_runs
+
+    if task is not None or format is not None or field:
+        raise SettingsError(
+            "the folders of runs say what their exam is",
+            hint="Remove --task, --format and --field, or name the exam",
+        )
+    return compare_several_runs(folders[0], folders[1:], **options)
+
+
+def _compare_files(
+    exam: Path,
+    predictions: Sequence[Path],
+    options: dict[str, Any],
+    task: str | None,
+    format: str | None,
+    field: list[str] | None,
+) -> ComparisonFamily:
+    from llmexam.cli.options import parse_fields
+    from llmexam.workflows.compare import compare_several
+
+    fields = parse_fields(field or [])
+    return compare_several(
+        exam, predictions[0], predictions[1:], task=task, format=format, fields=fields, **options
+    )

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from llmexam.cli.options import (
+    ClusterBy,
     ExamFormat,
     Fields,
     GradingEmbedder,
@@ -60,6 +61,7 @@ def evaluate(
         float,
         typer.Option("--level", min=0.5, max=0.999, help="Confidence level of the intervals."),
     ] = 0.95,
+    cluster_by: ClusterBy = None,
     slices: Annotated[
         bool,
         typer.Option(
@@ -78,7 +80,8 @@ def evaluate(
 ) -> None:
     """Grade a submission or a score file: metrics with confidence intervals and baselines.
 
-    Intervals are bootstrap intervals over questions. For a score file, calibration is reported as
+    Intervals are bootstrap intervals over questions, or over clusters of questions, such as those
+    of one source article. For a score file, calibration is reported as
     well, with a softmax temperature fitted out of fold.
 
     Prompts of rewritten texts (prompt recovery) are graded by sharpened cosine and other metrics;
@@ -113,6 +116,7 @@ def evaluate(
         n_resamples=resamples,
         seed=seed,
         level=level,
+        cluster_by=cluster_by,
     )
     if as_json:
         typer.echo(result.model_dump_json(indent=2))

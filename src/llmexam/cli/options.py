@@ -60,6 +60,17 @@ SecondEmbedder = Annotated[
         show_default=False,
     ),
 ]
+ClusterBy = Annotated[
+    str | None,
+    typer.Option(
+        "--cluster-by",
+        help="Which items are not independent and are resampled together: a metadata field, "
+        "`passage` (title of the first passage of the exam file), a CSV file with the columns id "
+        "and cluster, or `none`. Default: the field `cluster`, if most questions have it; for "
+        "prompt recovery, groups of near-equal prompts.",
+        show_default=False,
+    ),
+]
 Indexes = Annotated[
     list[Path] | None,
     typer.Option(

@@ -6,7 +6,9 @@ from collections.abc import Mapping
 
 from llmexam.ensemble.build import Ensemble, build_ensemble
 from llmexam.ensemble.settings import EnsembleSettings
+from llmexam.evaluation.clusters import AUTO
 from llmexam.evaluation.compare import compare_results
+from llmexam.evaluation.multiplicity import MEMBERS, adjust
 from llmexam.evaluation.results import Comparison
 from llmexam.exam.exam import Exam
 from llmexam.exam.scores import ScoreMatrix
@@ -21,6 +23,7 @@ def member_gains(
     k: int = 3,
     n_resamples: int = 10_000,
     seed: int = 0,
+    cluster_by: str = AUTO,
 ) -> dict[str, Comparison]:
     """Return the paired comparison of the ensemble with the ensemble without each member.
 
@@ -35,6 +38,7 @@ def member_gains(
         k: How many of the first options count, such as the k of MAP@k.
         n_resamples: Bootstrap resamples behind each interval.
         seed: Seed of the resampling.
+        cluster_by: Which questions are not independent: see `evaluation.clusters.cluster_exam`.
 
     Raises:
         ExamError: A question has no answer.
@@ -60,5 +64,6 @@ def member_gains(
             k=k,
             n_resamples=n_resamples,
             seed=seed,
+            cluster_by=cluster_by,
         )
-    return found
+    return dict(zip(found, adjust(list(found.values()), MEMBERS), strict=True))

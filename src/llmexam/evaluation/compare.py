@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from llmexam.evaluation import grading
 from llmexam.evaluation.alignment import align_rankings, align_scores, require_answers
+from llmexam.evaluation.clusters import AUTO, cluster_exam
 from llmexam.evaluation.grading import Resampling, compare
 from llmexam.evaluation.metrics.registry import choice_metrics
 from llmexam.evaluation.rankings import Rankings
@@ -27,6 +28,8 @@ def compare_results(
     n_resamples: int = 10_000,
     seed: int = 0,
     level: float = 0.95,
+    cluster_by: str = AUTO,
+    margin: float | None = None,
 ) -> Comparison:
     """Compare two solvers question by question, by the primary metric.
 
@@ -43,11 +46,14 @@ def compare_results(
         n_resamples: Bootstrap resamples, and sampled sign flips if there are too many to count.
         seed: Seed of both.
         level: Level of the intervals.
+        cluster_by: Which questions are not independent: see `clusters.cluster_exam`.
+        margin: Difference that does not matter, for a test of equivalence; None for no such test.
 
     Raises:
         ExamError: The exam is empty or a question has no answer.
         ScoreError: Scores do not match the questions of the exam.
         SubmissionError: Rankings do not match the questions of the exam.
+        SettingsError: The exam has no such clusters.
     """
     require_answers(exam)
     return compare(
@@ -57,7 +63,9 @@ def compare_results(
         rank(exam, b),
         name_a=name_a,
         name_b=name_b,
-        resampling=Resampling(n_resamples, seed, level),
+        resampling=Resampling(n_resamples, seed, level, margin=margin).by_clusters(
+            cluster_exam(exam, cluster_by)
+        ),
     )
 
 

@@ -6,6 +6,11 @@ from collections.abc import Mapping
 
 from pydantic import BaseModel, ConfigDict
 
+FEW_CLUSTERS = 20
+"""Below this number of clusters, intervals that resample them are too narrow."""
+ASSUMED_CORRELATION = 0.5
+"""Correlation of two results over the items, where it cannot be measured."""
+
 
 class Result(BaseModel):
     """The base of all results: frozen, and strict about the keys of `metrics.json`."""
@@ -28,6 +33,34 @@ class Estimate(Result):
 
     def __str__(self) -> str:
         return f"{self.value:.4f} ({self.low:.4f} to {self.high:.4f})"
+
+
+class ClusterInfo(Result):
+    """How items form clusters, and what that means for an interval.
+
+    Attributes:
+        by: Criterion of the clusters, such as the name of a metadata field.
+        n_clusters: Number of clusters.
+        largest: Number of items in the largest one.
+        design_effect: Variance of the mean with these clusters divided by its variance for
+            independent items (Kish, 1965). The interval is about its square root times as wide.
+            None if all values are equal.
+    """
+
+    by: str
+    n_clusters: int
+    largest: int
+    design_effect: float | None
+
+    @property
+    def widening(self) -> float | None:
+        """Width of the interval divided by its width for independent items, by standard errors."""
+        return None if self.design_effect is None else self.design_effect**0.5
+
+    @property
+    def is_few(self) -> bool:
+        """Whether there are too few clusters for an accurate interval."""
+        return self.n_clusters < FEW_CLUSTERS
 
 
 class MetricInfo(Result):
@@ -57,14 +90,19 @@ class MetricResult(MetricInfo):
         baselines: Values of predictions that do not read the items, by name. For multiple
             choice: `first` ranks A, B, C and so on; `longest` ranks by number of characters.
         minimum_detectable_difference: Difference to another result that a paired test on this
-            many items would find in 80 of 100 cases, if the two correlate by 0.5 over the items
-            and vary as much.
+            many items would find in 80 of 100 cases, if the two correlate by `correlation` over
+            the items and vary as much.
+        correlation: Correlation of two results over the items: 0.5 is assumed for one result
+            alone; the final result of a run has the median measured in its comparisons.
+        correlation_measured: Whether it was measured.
     """
 
     estimate: Estimate
     chance: float | None
     baselines: dict[str, float]
     minimum_detectable_difference: float
+    correlation: float = ASSUMED_CORRELATION
+    correlation_measured: bool = False
 
     @property
     def references(self) -> Mapping[str, float]:

@@ -8,6 +8,7 @@ import numpy as np
 
 from llmexam.evaluation.alignment import align_rankings, align_scores, require_answers
 from llmexam.evaluation.calibration import calibrate, out_of_fold_probabilities, risk_coverage
+from llmexam.evaluation.clusters import AUTO, cluster_exam
 from llmexam.evaluation.grading import Resampling, evaluate
 from llmexam.evaluation.metrics.registry import choice_metrics
 from llmexam.evaluation.rankings import Rankings, recall_by_letter
@@ -26,6 +27,7 @@ def evaluate_scores(
     n_resamples: int = 10_000,
     seed: int = 0,
     level: float = 0.95,
+    cluster_by: str = AUTO,
 ) -> Evaluation:
     """Grade a score matrix.
 
@@ -37,14 +39,16 @@ def evaluate_scores(
         n_resamples: Bootstrap resamples behind each interval.
         seed: Seed of the resampling and of the folds of the calibration.
         level: Level of the intervals.
+        cluster_by: Which questions are not independent: see `clusters.cluster_exam`.
 
     Raises:
         ExamError: The exam is empty or a question has no answer.
         ScoreError: The scores do not match the questions of the exam.
+        SettingsError: The exam has no such clusters.
     """
     require_answers(exam)
     scores = align_scores(exam, scores)
-    resampling = Resampling(n_resamples, seed, level)
+    resampling = Resampling(n_resamples, seed, level).by_clusters(cluster_exam(exam, cluster_by))
     answers = exam.answers
     probabilities = out_of_fold_probabilities(scores, answers, seed=seed)
     return _evaluate(
@@ -71,6 +75,7 @@ def evaluate_rankings(
     n_resamples: int = 10_000,
     seed: int = 0,
     level: float = 0.95,
+    cluster_by: str = AUTO,
 ) -> Evaluation:
     """Grade a submission: option indices by question id, best first, repeats as submitted.
 
@@ -80,11 +85,13 @@ def evaluate_rankings(
     Raises:
         ExamError: The exam is empty or a question has no answer.
         SubmissionError: The rankings do not match the questions of the exam.
+        SettingsError: The exam has no such clusters.
     """
     require_answers(exam)
     packed = align_rankings(exam, rankings)
     diagnostics = ChoiceDiagnostics(k=k, letters=_letters(exam, packed))
-    return _evaluate(exam, packed, name, Resampling(n_resamples, seed, level), diagnostics)
+    resampling = Resampling(n_resamples, seed, level).by_clusters(cluster_exam(exam, cluster_by))
+    return _evaluate(exam, packed, name, resampling, diagnostics)
 
 
 def baseline_rankings(exam: Exam) -> dict[str, Rankings]:

@@ -3,21 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
 from math import inf
 from typing import Any, Generic, Protocol, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-from llmexam.evaluation.bootstrap import (
-    cluster_sums,
-    mean_intervals,
-    minimum_detectable_difference,
-    spread,
-)
+from llmexam.evaluation.bootstrap import minimum_detectable_difference, spread
+from llmexam.evaluation.detectable import paired_correlation
 from llmexam.evaluation.metrics.metric import Metric, describe, item_values
-from llmexam.evaluation.permutation import PermutationTest, paired_permutation_test
+from llmexam.evaluation.resampling import Resampling as Resampling
 from llmexam.evaluation.results import (
     Comparison,
     Diagnostics,
@@ -49,55 +44,6 @@ class GradedItems(Protocol):
 
 
 Graded = TypeVar("Graded", bound=GradedItems)
-
-
-@dataclass(frozen=True, slots=True)
-class Resampling:
-    """Settings of confidence intervals.
-
-    Attributes:
-        n_resamples: Bootstrap resamples, and sampled sign flips if there are too many to count.
-        seed: Seed of both.
-        level: Level of the intervals.
-        clusters: Number of each item's cluster, if items are not independent; whole clusters are
-            then resampled, and their signs flipped.
-    """
-
-    n_resamples: int = 10_000
-    seed: int = 0
-    level: float = 0.95
-    clusters: NDArray[np.int64] | None = field(default=None, compare=False)
-
-    def intervals(
-        self,
-        values: Floats,
-        bounds: Sequence[tuple[float, float]] = ((0.0, 1.0),),
-        rows: NDArray[np.intp] | None = None,
-    ) -> list[Estimate]:
-        """Return the mean of each column of values with its interval.
-
-        Args:
-            values: One row per item, shape `[n_items, n_columns]`.
-            bounds: Smallest and largest possible value of each column.
-            rows: Indices of the items that the values belong to; all by default.
-        """
-        clusters = self.clusters
-        if clusters is not None and rows is not None:
-            clusters = clusters[rows]
-        return mean_intervals(
-            values,
-            n_resamples=self.n_resamples,
-            seed=self.seed,
-            level=self.level,
-            bounds=bounds,
-            clusters=clusters,
-        )
-
-    def test(self, differences: Floats) -> PermutationTest:
-        """Return the paired permutation test of differences, shape `[n_items]`."""
-        if self.clusters is not None:
-            differences = cluster_sums(differences[:, None], self.clusters)[:, 0]
-        return paired_permutation_test(differences, n_resamples=self.n_resamples, seed=self.seed)
 
 
 def evaluate(
@@ -136,6 +82,9 @@ def evaluate(
         labellings=labellings,
         resampling=resampling,
     )
+    clusters = None
+    if resampling.clusters is not None:
+        clusters = resampling.cluster_info(item_values(metrics[:1], items, predictions)[:, 0])
     return Evaluation(
         name=name,
         n_items=len(items),
@@ -147,6 +96,7 @@ def evaluate(
         n_truncated=n_truncated,
         exam_hash=items.content_hash,
         diagnostics=diagnostics,
+        clusters=clusters,
     )
 
 
@@ -323,6 +273,14 @@ class _Pairs(Generic[Items, Predictions]):
             "level": resampling.level,
             "n_resamples": resampling.n_resamples,
             "seed": resampling.seed,
+            "correlation": paired_correlation(self._a[:, column], self._b[:, column]),
+            "clusters": resampling.cluster_info(differences),
+            # The margin is a difference in the primary metric.
+            "equivalence": None
+            if column
+            else resampling.equivalence(
+                differences, bounds, higher_is_better=metric.higher_is_better
+            ),
         }
 
 

@@ -12,6 +12,7 @@ from llmexam.evaluation.diagnostics import Diagnostics as Diagnostics
 from llmexam.evaluation.diagnostics import FacetResult as FacetResult
 from llmexam.evaluation.diagnostics import RecoveryDiagnostics as RecoveryDiagnostics
 from llmexam.evaluation.diagnostics import TextTruncation as TextTruncation
+from llmexam.evaluation.estimates import ClusterInfo as ClusterInfo
 from llmexam.evaluation.estimates import Estimate as Estimate
 from llmexam.evaluation.estimates import MetricInfo as MetricInfo
 from llmexam.evaluation.estimates import MetricResult as MetricResult
@@ -135,6 +136,8 @@ class Evaluation(Result):
         n_truncated: Items whose evidence the solver truncated.
         exam_hash: Content hash of the exam.
         diagnostics: Results beside metrics; for multiple choice calibration and letters.
+        clusters: Clusters that the intervals resample as a whole, with the design effect of the
+            primary metric; None for independent items.
     """
 
     name: str
@@ -147,6 +150,7 @@ class Evaluation(Result):
     n_truncated: int = 0
     exam_hash: str
     diagnostics: SerializeAsAny[Diagnostics] | None = None
+    clusters: ClusterInfo | None = None
 
     @field_validator("diagnostics", mode="before")
     @classmethod
@@ -198,6 +202,48 @@ class PositionAudit(Result):
     n_questions: int
 
 
+class AdjustedP(Result):
+    """P value of a comparison, adjusted for the number of tests of its family.
+
+    Attributes:
+        holm: By Holm's method, which controls the probability of any false rejection.
+        benjamini_hochberg: By the method of Benjamini and Hochberg, which controls the expected
+            share of false rejections.
+        n_tests: Number of tests of the family.
+        family: What the tests have in common.
+    """
+
+    holm: float
+    benjamini_hochberg: float
+    n_tests: int
+    family: str
+
+
+EquivalenceVerdict = Literal["equivalent", "not worse", "worse", "undecided"]
+
+
+class Equivalence(Result):
+    """Whether the first of two results is as good as the second, up to a margin.
+
+    Attributes:
+        margin: Largest difference that does not matter.
+        alpha: Level of each of the two one-sided tests.
+        interval: The difference a - b with its interval of level 1 - 2 alpha, which decides.
+        verdict: `equivalent`: the interval is inside the margins; `not worse`: a is worse by less
+            than the margin, if at all; `worse`: a is worse by more than the margin; `undecided`.
+        n_for_not_worse: Items that show non-inferiority in 80 of 100 cases at this variance, if
+            both are equally good.
+        n_for_equivalence: The same for equivalence.
+    """
+
+    margin: float
+    alpha: float
+    interval: Estimate
+    verdict: EquivalenceVerdict
+    n_for_not_worse: int
+    n_for_equivalence: int
+
+
 class Comparison(Result):
     """Paired comparison of two results on the same items.
 
@@ -218,6 +264,12 @@ class Comparison(Result):
         level: Level of the intervals.
         n_resamples: Resamples of the bootstrap and of the permutation test.
         seed: Seed of both.
+        correlation: Correlation of the values of both over the items, which pairing makes use of;
+            None if one of them has equal values on all items.
+        clusters: Clusters that are resampled, and whose signs are flipped, as a whole, with the
+            design effect of the difference; None for independent items.
+        adjusted: P value adjusted for the number of comparisons; None for a single one.
+        equivalence: Non-inferiority and equivalence; None without a margin.
     """
 
     metric: MetricInfo
@@ -235,6 +287,10 @@ class Comparison(Result):
     level: float
     n_resamples: int
     seed: int
+    correlation: float | None = None
+    clusters: ClusterInfo | None = None
+    adjusted: AdjustedP | None = None
+    equivalence: Equivalence | None = None
 
     @property
     def winner(self) -> str | None:
@@ -260,6 +316,18 @@ class FullComparison(Comparison):
 
     others: tuple[Comparison, ...] = ()
     noun: str = "question"
+
+
+class ComparisonFamily(Result):
+    """Comparisons of one result with several others, with adjusted p values.
+
+    Attributes:
+        comparisons: The first result against each of the others.
+        family: What the adjusted p values account for.
+    """
+
+    comparisons: tuple[FullComparison, ...]
+    family: str
 
 
 class SolverMetrics(Result):

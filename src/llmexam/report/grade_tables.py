@@ -1,4 +1,4 @@
-"""Terminal tables of evaluations, comparisons and ensembles."""
+"""Terminal tables of evaluations and ensembles."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from llmexam.evaluation.results import (
     Comparison,
     Estimate,
     Evaluation,
-    FullComparison,
 )
 from llmexam.report.formats import plural
+from llmexam.report.statistics import cluster_notes, correlation_note
 from llmexam.report.terminal_parts import plain_text
 
 
@@ -52,42 +52,13 @@ def evaluation_summary(
         shown.append(Text(f"Context was truncated for {result.n_truncated} questions"))
     smallest = (
         f"Minimum detectable difference in {primary.label} with {plural(result.n_items, noun)}: "
-        f"{primary.minimum_detectable_difference:.4f}"
+        f"{primary.minimum_detectable_difference:.4f} ({correlation_note(primary)})"
     )
-    return [*shown, plain_text(smallest)]
-
-
-def comparison_summary(result: FullComparison) -> list[RenderableType]:
-    """Return the terminal output for a paired comparison."""
-    table = Table("", result.metric.label, f"{result.level:.1%} interval")
-    table.add_row(plain_text(result.name_a), *_cells(result.a))
-    table.add_row(plain_text(result.name_b), *_cells(result.b), end_section=True)
-    table.add_row("difference", *_cells(result.difference))
-    how = "all sign flips" if result.p_value_exact else f"{result.n_resamples} sign flips"
     return [
-        table,
-        Text(f"p value {result.p_value:.4g} (paired permutation test, {how})"),
-        plain_text(
-            f"Of {plural(result.n_items, result.noun)}, {result.name_a} is better on "
-            f"{result.n_better} and {result.name_b} on {result.n_worse}; they are equal on "
-            f"{result.n_ties}"
-        ),
-        Text(
-            "Minimum detectable difference with these pairs: "
-            f"{result.minimum_detectable_difference:.4f}"
-        ),
-        *([_by_metric(result.others)] if result.others else []),
+        *shown,
+        *(plain_text(note) for note in cluster_notes(result.clusters, noun)),
+        plain_text(smallest),
     ]
-
-
-def _by_metric(comparisons: Sequence[Comparison]) -> Table:
-    """Return the differences by several metrics, with wins, ties and losses of the first."""
-    table = Table("other metrics", "difference", "interval", "p value", "better, equal, worse")
-    for one in comparisons:
-        counts = f"{one.n_better}, {one.n_ties}, {one.n_worse}"
-        cells = _cells(one.difference, sign="+")
-        table.add_row(plain_text(one.metric.label), *cells, f"{one.p_value:.4g}", counts)
-    return table
 
 
 def ensemble_table(
@@ -116,21 +87,21 @@ def ensemble_table(
     columns += ["gain", "interval"] if gains else []
     table = Table(method, column, *columns)
     for name, weight in weights.items():
-        own = _cells(graded[name].primary.estimate) if name in graded else ()
-        gain = _cells(gains[name].difference, sign="+") if name in gains else ()
+        own = cells(graded[name].primary.estimate) if name in graded else ()
+        gain = cells(gains[name].difference, sign="+") if name in gains else ()
         shown = weight if isinstance(weight, str) else f"{weight:.4f}"
         table.add_row(plain_text(name), shown, *own, *gain)
     if combined:
         table.add_section()
         label = "ensemble, out of fold" if out_of_fold else "ensemble"
-        table.add_row(label, "", *_cells(combined.primary.estimate))
+        table.add_row(label, "", *cells(combined.primary.estimate))
     return table
 
 
 def _scores(result: Evaluation) -> Table:
     table = Table("", "score", f"{result.level:.1%} interval")
     for metric in result.metrics:
-        table.add_row(plain_text(metric.label), *_cells(metric.estimate))
+        table.add_row(plain_text(metric.label), *cells(metric.estimate))
     table.add_section()
     for name, value in result.primary.references.items():
         table.add_row(plain_text(f"{result.primary.label} of {name}"), f"{value:.4f}", "")
@@ -152,11 +123,12 @@ def _slices(result: Evaluation) -> Table:
         if previous and part.by != previous:
             table.add_section()
         by = part.by if part.by != previous else ""
-        table.add_row(plain_text(by), plain_text(part.value), str(part.n), *_cells(part.estimate))
+        table.add_row(plain_text(by), plain_text(part.value), str(part.n), *cells(part.estimate))
         previous = part.by
     return table
 
 
-def _cells(estimate: Estimate, sign: str = "") -> tuple[str, str]:
+def cells(estimate: Estimate, sign: str = "") -> tuple[str, str]:
+    """Return a value and its interval as texts."""
     low, high = f"{estimate.low:{sign}.4f}", f"{estimate.high:{sign}.4f}"
     return f"{estimate.value:{sign}.4f}", f"{low} to {high}"

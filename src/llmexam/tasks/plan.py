@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from pathlib import Path
 from string import ascii_letters, digits
-from typing import ClassVar, Self
+from typing import Annotated, ClassVar, Self
 
 from pydantic import Field, model_validator
 
 from llmexam.errors import nearest
+from llmexam.evaluation.clusters import AUTO, CLUSTER_SUFFIXES
 from llmexam.sample import exam_path
 from llmexam.settings.base import Settings
-from llmexam.settings.kinds import SampleOrPath
+from llmexam.settings.kinds import FileReference, SampleOrPath
 from llmexam.solvers.spec import SolverSpec
 
 # It becomes part of file names, which may have 255 bytes.
@@ -40,6 +41,19 @@ class GradingPlan(Settings):
 
     n_resamples: int = Field(
         10_000, ge=100, le=1_000_000, description="number of bootstrap resamples"
+    )
+    cluster_by: Annotated[str, FileReference(suffixes=CLUSTER_SUFFIXES)] = Field(
+        AUTO,
+        description="which items are not independent, so that intervals and tests resample them "
+        "together: a metadata field; `passage`, the title of the first passage given with the "
+        "question; a CSV file with the columns id and cluster; or `none`. `auto` uses the field "
+        "`cluster` if most questions have it, and groups of near-equal prompts for prompt recovery",
+    )
+    margin: float | None = Field(
+        None,
+        gt=0,
+        description="difference in the primary metric that does not matter: comparisons also test "
+        "whether the result is no worse, or equivalent, within this margin",
     )
 
 

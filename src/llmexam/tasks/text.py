@@ -18,6 +18,7 @@ from typing import Any, ClassVar, Protocol, TypeVar
 from llmexam.errors import ScoreError
 from llmexam.evaluation.grading import Resampling, compare, evaluate
 from llmexam.evaluation.metrics.metric import Metric
+from llmexam.evaluation.multiplicity import WITH_FINAL, adjust
 from llmexam.evaluation.results import Comparison, Diagnostics, Evaluation, SolverMetrics
 from llmexam.evaluation.slices import Labelling
 from llmexam.report.content import Items
@@ -133,7 +134,8 @@ class TextTask(Task[TextPlanT, TextItemsT, TextResult]):
 
     def resampling(self, plan: TextPlanT, items: TextItemsT) -> Resampling:
         """Return the settings of intervals; override this if items form clusters."""
-        return Resampling(plan.evaluation.n_resamples, plan.seed)
+        grading = plan.evaluation
+        return Resampling(grading.n_resamples, plan.seed, margin=grading.margin)
 
     def compare(
         self,
@@ -145,7 +147,7 @@ class TextTask(Task[TextPlanT, TextItemsT, TextResult]):
         """Return comparisons of the final result with each other solver."""
         if not items.is_labelled:
             return ()
-        return tuple(
+        found = [
             compare(
                 self.metrics(plan),
                 items,
@@ -157,7 +159,8 @@ class TextTask(Task[TextPlanT, TextItemsT, TextResult]):
             )
             for other in results
             if other.name != final.name
-        )
+        ]
+        return adjust(found, WITH_FINAL)
 
     def write_submission(
         self, plan: TextPlanT, items: TextItemsT, final: TextResult, path: Path

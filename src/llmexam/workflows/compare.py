@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
+from llmexam.evaluation.multiplicity import WITH_FIRST, adjust
 from llmexam.evaluation.predictions import name_prediction
-from llmexam.evaluation.results import FullComparison
+from llmexam.evaluation.results import ComparisonFamily, FullComparison
 from llmexam.tasks.lookup import task_of_exam
 from llmexam.workflows.evaluate import (
     AnyExam,
@@ -34,6 +36,8 @@ def compare(
     n_resamples: int = 10_000,
     seed: int = 0,
     level: float = 0.95,
+    cluster_by: str | None = None,
+    margin: float | None = None,
 ) -> FullComparison:
     """Return the difference of two predictions in each metric, with interval and test.
 
@@ -54,6 +58,8 @@ def compare(
         n_resamples: Bootstrap resamples, and sign flips where they cannot all be counted.
         seed: Seed of both.
         level: Level of the intervals.
+        cluster_by: Which items are not independent: see `evaluate`.
+        margin: Difference that does not matter, for a test of equivalence; None for no such test.
 
     Raises:
         ExamError: The exam cannot be read or lacks answers.
@@ -71,8 +77,29 @@ def compare(
         name_b=called_b,
         seed=seed,
         level=level,
-        options=grading_options(k, embedder, second_embedder, n_resamples),
+        options=grading_options(k, embedder, second_embedder, n_resamples, cluster_by, margin),
     )
+
+
+def compare_several(
+    exam: AnyExam, a: AnyPrediction, others: Sequence[AnyPrediction], **options: Any
+) -> ComparisonFamily:
+    """Return the comparisons of one prediction with several others, with adjusted p values.
+
+    Args:
+        exam: The questions or rewrites, with answers, their file, or `bundled` for the sample.
+        a: What is compared with each of the others.
+        others: The others.
+        **options: Arguments of `compare` that are the same for all.
+
+    Raises:
+        LlmExamError: What `compare` raises.
+    """
+    grader = grader_of(task_of_exam(exam, options.get("task")), "compare")
+    # Read once; the comparisons need no file then.
+    items = grader.load(file_of(exam, options.pop("format", None), options.pop("fields", None)))
+    found = [compare(items, a, other, **options) for other in others]
+    return ComparisonFamily(comparisons=adjust(found, WITH_FIRST), family=WITH_FIRST)
 
 
 def name_both(

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from llmexam.errors import RunError
-from llmexam.evaluation.results import FullComparison
+from llmexam.evaluation.multiplicity import WITH_FIRST, adjust
+from llmexam.evaluation.results import ComparisonFamily, FullComparison
 from llmexam.tasks.registry import task_of
 from llmexam.workflows.compare import name_both
 from llmexam.workflows.evaluate import grader_of, grading_options
@@ -23,6 +26,8 @@ def compare_runs(
     n_resamples: int | None = None,
     seed: int = 0,
     level: float = 0.95,
+    cluster_by: str | None = None,
+    margin: float | None = None,
 ) -> FullComparison:
     """Return the difference of the final results of two runs on one exam.
 
@@ -37,6 +42,9 @@ def compare_runs(
         n_resamples: Likewise.
         seed: Seed of the resampling.
         level: Level of the intervals.
+        cluster_by: Which items are not independent: as the first plan says by default.
+        margin: Difference that does not matter, for a test of equivalence; as the first plan says
+            by default.
 
     Raises:
         RunError: A folder is not one of a run, or the runs have other exams.
@@ -62,5 +70,26 @@ def compare_runs(
         name_b=called_b,
         seed=seed,
         level=level,
-        options={**planned, **grading_options(k, embedder, second_embedder, n_resamples)},
+        options={
+            **planned,
+            **grading_options(k, embedder, second_embedder, n_resamples, cluster_by, margin),
+        },
     )
+
+
+def compare_several_runs(
+    a: str | Path, others: Sequence[str | Path], **options: Any
+) -> ComparisonFamily:
+    """Return the comparisons of a run with several others, with adjusted p values.
+
+    Args:
+        a: The folder of a run.
+        others: The folders of others.
+        **options: Arguments of `compare_runs` that are the same for all.
+
+    Raises:
+        RunError: A folder is not one of a run, or the runs have other exams.
+        LlmExamError: What `compare` raises.
+    """
+    found = [compare_runs(a, other, **options) for other in others]
+    return ComparisonFamily(comparisons=adjust(found, WITH_FIRST), family=WITH_FIRST)

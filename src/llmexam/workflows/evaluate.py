@@ -33,6 +33,7 @@ def evaluate(
     n_resamples: int = 10_000,
     seed: int = 0,
     level: float = 0.95,
+    cluster_by: str | None = None,
 ) -> Evaluation:
     """Return all metrics with intervals, baselines, slices and diagnostics.
 
@@ -51,6 +52,9 @@ def evaluate(
         n_resamples: Bootstrap resamples behind each interval.
         seed: Seed of the resampling and of the folds of the calibration.
         level: Level of the intervals.
+        cluster_by: Which items are not independent: `none`, a metadata field, a CSV file with the
+            columns id and cluster, or for multiple choice `passage`. By default the metadata
+            field `cluster`, and groups of near-equal prompts for prompt recovery.
 
     Raises:
         ExamError: The exam cannot be read or lacks answers.
@@ -65,7 +69,7 @@ def evaluate(
         name=name or name_prediction(prediction),
         seed=seed,
         level=level,
-        options=grading_options(k, embedder, second_embedder, n_resamples),
+        options=grading_options(k, embedder, second_embedder, n_resamples, cluster_by),
     )
 
 
@@ -117,6 +121,8 @@ def grading_options(
     embedder: str | None = None,
     second_embedder: str | None = None,
     n_resamples: int | None = None,
+    cluster_by: str | None = None,
+    margin: float | None = None,
 ) -> dict[str, Any]:
     """Return the options that were given; each task knows some of them."""
     options = {
@@ -124,5 +130,7 @@ def grading_options(
         "embedder": embedder,
         "second_embedder": second_embedder,
         "n_resamples": n_resamples,
+        "cluster_by": cluster_by,
+        "margin": margin,
     }
     return {key: value for key, value in options.items() if value is not None}

@@ -5,12 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from markupsafe import Markup
-from rich.table import Table
+from rich.console import Group
 
 from llmexam.evaluation.results import Comparison
 from llmexam.report.formats import count, fixed, interval, p_value, percent, signed
 from llmexam.report.plots import axis_labels, axis_over, strip
 from llmexam.report.sections.section import ReportData, Section
+from llmexam.report.statistics import adjusted_note, equivalence_notes
 from llmexam.report.terminal_parts import plain_text, text_table
 
 
@@ -24,20 +25,24 @@ class ComparisonRow:
     interval: str
     strip: Markup
     p: str
+    holm: str
+    bh: str
     better: str
     worse: str
     detectable: str
     reading: str
+    notes: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class ComparisonsView:
-    """All comparisons; `axis` is drawn above them."""
+    """All comparisons; `axis` is drawn above them. `adjustment` is empty for a single one."""
 
     metric: str
     noun: str
     rows: tuple[ComparisonRow, ...]
     axis: Markup
+    adjustment: str
 
 
 def comparisons_view(data: ReportData) -> ComparisonsView | None:
@@ -61,23 +66,32 @@ def comparisons_view(data: ReportData) -> ComparisonsView | None:
                 interval(c.difference, with_sign=True),
                 drawing,
                 p_value(c.p_value),
+                p_value(c.adjusted.holm) if c.adjusted else "",
+                p_value(c.adjusted.benjamini_hochberg) if c.adjusted else "",
                 count(c.n_better),
                 count(c.n_worse),
                 fixed(c.minimum_detectable_difference),
                 _verdict(c),
+                tuple(equivalence_notes(c, data.content.noun)),
             )
         )
-    return ComparisonsView(data.metric, data.content.noun, tuple(rows), axis_labels(axis))
+    return ComparisonsView(
+        data.metric, data.content.noun, tuple(rows), axis_labels(axis), adjusted_note(comparisons)
+    )
 
 
 def _verdict(comparison: Comparison) -> str:
-    winner = comparison.winner
-    return "no significant difference" if winner is None else f"{winner} is better"
+    winner, adjusted = comparison.winner, comparison.adjusted
+    if winner is None:
+        return "no significant difference"
+    is_kept = adjusted is None or adjusted.holm <= 1 - comparison.level
+    return f"{winner} is better" + ("" if is_kept else ", but not significantly after Holm")
 
 
-def _summary(view: ComparisonsView) -> Table:
+def _summary(view: ComparisonsView) -> Group:
+    adjusted = ("Holm", "BH") if view.adjustment else ()
     table = text_table(
-        "Paired comparisons", "Pair", "Difference", "Interval", "p", "Better / worse"
+        "Paired comparisons", "Pair", "Difference", "Interval", "p", *adjusted, "Better / worse"
     )
     for row in view.rows:
         table.add_row(
@@ -85,9 +99,12 @@ def _summary(view: ComparisonsView) -> Table:
             row.difference,
             row.interval,
             row.p,
+            *((row.holm, row.bh) if adjusted else ()),
             f"{row.better} / {row.worse}",
         )
-    return table
+    notes = [view.adjustment] if view.adjustment else []
+    notes += [note for row in view.rows for note in row.notes]
+    return Group(table, *(plain_text(note) for note in notes))
 
 
 COMPARISONS = Section("comparisons", "Comparisons", comparisons_view, _summary)

@@ -12,11 +12,13 @@ from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
 
+from llmexam.evaluation.detectable import with_measured_correlation
 from llmexam.evaluation.results import Evaluation
 from llmexam.report.content import Fact
 from llmexam.report.formats import capital, clip, fixed, interval, listing, percent, plural
 from llmexam.report.plots import range_bar, told
 from llmexam.report.sections.section import ReportData, Section
+from llmexam.report.statistics import cluster_notes, correlation_note
 from llmexam.report.terminal_parts import plain_text
 
 _TITLE = 200
@@ -48,6 +50,7 @@ def view_headline(data: ReportData) -> Headline:
             else f"This exam has no {content.noun}s."
         )
         return Headline(title, "", "", "", "", "", Markup(""), (note,), content.facts)
+    evaluation = with_measured_correlation(evaluation, content.comparisons)
     primary, level = evaluation.primary, evaluation.level
     names = ", ".join(f"{name} {fixed(v)}" for name, v in primary.references.items())
     bar = range_bar(
@@ -102,8 +105,9 @@ def _reading(evaluation: Evaluation, noun: str) -> Iterator[str]:
     yield (
         f"With {plural(evaluation.n_items, noun)}, a paired test detects a difference "
         f"of {fixed(primary.minimum_detectable_difference)} to another solver with a "
-        "power of 80%; smaller differences may go unnoticed."
+        f"power of 80% ({correlation_note(primary)}); smaller differences may go unnoticed."
     )
+    yield from cluster_notes(evaluation.clusters, noun)
 
 
 def _baselines(names: Sequence[str], *, capital: bool = False) -> str:

@@ -10,6 +10,7 @@ from llmexam.ensemble.build import build_ensemble
 from llmexam.ensemble.gains import member_gains
 from llmexam.evaluation.compare import Prediction, compare_results
 from llmexam.evaluation.evaluate import evaluate_scores
+from llmexam.evaluation.multiplicity import WITH_FINAL, adjust
 from llmexam.evaluation.predictions import load_prediction, name_prediction
 from llmexam.evaluation.results import Comparison
 from llmexam.exam.exam import Exam
@@ -47,6 +48,7 @@ def finish(
             k=plan.evaluation.k,
             n_resamples=plan.evaluation.n_resamples,
             seed=plan.seed,
+            cluster_by=plan.evaluation.cluster_by,
         )
         evaluation = evaluate_scores(
             exam,
@@ -55,6 +57,7 @@ def finish(
             k=plan.evaluation.k,
             n_resamples=plan.evaluation.n_resamples,
             seed=plan.seed,
+            cluster_by=plan.evaluation.cluster_by,
         )
     weighted = [
         replace(m, weight=ensemble.weights.get(m.name), gain=gains.get(m.name)) for m in members
@@ -73,7 +76,7 @@ def compare_with(
     ]
     for path in plan.evaluation.compare:
         others.append((name_prediction(path), load_prediction(path, exam)))
-    return tuple(
+    found = [
         compare_results(
             exam,
             final.scores,
@@ -83,6 +86,9 @@ def compare_with(
             k=plan.evaluation.k,
             n_resamples=plan.evaluation.n_resamples,
             seed=plan.seed,
+            cluster_by=plan.evaluation.cluster_by,
+            margin=plan.evaluation.margin,
         )
         for name, other in others
-    )
+    ]
+    return adjust(found, WITH_FINAL)

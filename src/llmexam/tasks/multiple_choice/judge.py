@@ -86,6 +86,7 @@ def judge_solver(
             k=grading.k,
             n_resamples=grading.n_resamples,
             seed=plan.seed,
+            cluster_by=grading.cluster_by,
         ),
     )
     return SolverResult(

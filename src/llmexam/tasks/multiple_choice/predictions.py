@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from llmexam.evaluation.clusters import cluster_exam
 from llmexam.evaluation.compare import Prediction, compare_fully
 from llmexam.evaluation.evaluate import evaluate_rankings, evaluate_scores
 from llmexam.evaluation.grading import Resampling
@@ -58,6 +59,7 @@ class ChoiceGrader(Grader[Exam]):
                 n_resamples=plan.n_resamples,
                 seed=seed,
                 level=level,
+                cluster_by=plan.cluster_by,
             )
         return evaluate_rankings(
             items,
@@ -67,6 +69,7 @@ class ChoiceGrader(Grader[Exam]):
             n_resamples=plan.n_resamples,
             seed=seed,
             level=level,
+            cluster_by=plan.cluster_by,
         )
 
     def compare(
@@ -96,7 +99,9 @@ class ChoiceGrader(Grader[Exam]):
             name_a=name_a,
             name_b=name_b,
             k=plan.k,
-            resampling=Resampling(plan.n_resamples, seed, level),
+            resampling=Resampling(plan.n_resamples, seed, level, margin=plan.margin).by_clusters(
+                cluster_exam(items, plan.cluster_by)
+            ),
         )
 
     def check(self, items: Exam, submission: str | Path, *, options: Options) -> int:

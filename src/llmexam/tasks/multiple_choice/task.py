@@ -8,8 +8,9 @@ from typing import Any, ClassVar
 
 from pydantic import TypeAdapter
 
-from llmexam.errors import ExamError
+from llmexam.errors import ExamError, SettingsError
 from llmexam.evaluation.alignment import require_answers
+from llmexam.evaluation.clusters import PASSAGE, cluster_exam
 from llmexam.evaluation.predictions import load_prediction
 from llmexam.evaluation.results import Comparison
 from llmexam.exam.audit import Finding
@@ -59,6 +60,7 @@ class MultipleChoice(Task[Plan, Exam, SolverResult]):
         _audited_against(plan)
         for other in plan.evaluation.compare:
             load_prediction(other, items)
+        _check_clusters(plan, items)
         require_evidence(plan.evidence)
         made = [(one.name, create_solver(one.solver, one.settings)) for one in plan.solvers]
         check_evidence(made, plan.evidence, items)
@@ -121,6 +123,23 @@ class MultipleChoice(Task[Plan, Exam, SolverResult]):
     def content(self, **values: Any) -> ReportContent:
         """Return the content of the report."""
         return ReportContent(**values)
+
+
+def _check_clusters(plan: Plan, items: Exam) -> None:
+    """Check that the exam has the clusters of the plan.
+
+    Raises:
+        SettingsError: It has not, or the plan drops the passages that define them.
+        ExamError: The file of clusters cannot be read.
+    """
+    cluster_by = plan.evaluation.cluster_by
+    if cluster_by == PASSAGE and plan.evidence.given == "drop":
+        raise SettingsError(
+            "clusters by passage need the passages that the plan drops",
+            field="evaluation.cluster_by",
+            hint="Set `evidence.given` to keep or append, or cluster by a metadata field",
+        )
+    cluster_exam(items, cluster_by)
 
 
 def _audited_against(plan: Plan) -> list[str]:

@@ -71,7 +71,13 @@ def _facets(
         if not rows:
             continue
         known = items.subset(rows)
-        own = resampling_of(known, resampling.n_resamples, resampling.seed, resampling.level)
+        own = resampling_of(
+            known,
+            resampling.n_resamples,
+            resampling.seed,
+            resampling.level,
+            cluster_by=grading.cluster_by,
+        )
         result = grade(
             [metric],
             known,

@@ -11,6 +11,7 @@ from rich.console import RenderableType
 
 from llmexam.errors import SettingsError
 from llmexam.evaluation.grading import compare, evaluate
+from llmexam.evaluation.multiplicity import MEMBERS, adjust
 from llmexam.evaluation.results import Comparison, Evaluation
 from llmexam.recovery.embeddings import text_vectors
 from llmexam.recovery.recoverer import Recovery
@@ -141,6 +142,7 @@ def combine_prompts(
             if rest and (settings.is_fitted or is_possible):
                 without = [one.text for one in choice.among(rest)[0]]
                 gains[name] = grading.gain(prompts, name, without)
+        gains = dict(zip(gains, adjust(list(gains.values()), MEMBERS), strict=True))
     return PromptEnsemble(
         ids=tuple(ids),
         prompts=tuple(prompts),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 
+from llmexam.evaluation.clusters import AUTO, Clusters, cluster_items
 from llmexam.evaluation.grading import Resampling
 from llmexam.evaluation.metrics.metric import Metric
 from llmexam.evaluation.slices import SOURCE_KEYS, Labelling, largest_first, length_terciles
@@ -113,10 +114,39 @@ def label_rewrites(items: RewriteExam) -> Iterator[Labelling]:
 
 
 def resampling_of(
-    items: RewriteExam, n_resamples: int, seed: int, level: float = 0.95
+    items: RewriteExam,
+    n_resamples: int,
+    seed: int,
+    level: float = 0.95,
+    *,
+    cluster_by: str = AUTO,
+    margin: float | None = None,
 ) -> Resampling:
-    """Return intervals that resample whole groups of near-equal prompts."""
-    groups = prompt_groups(items.prompts)
+    """Return intervals that resample whole groups of near-equal prompts, or other clusters.
+
+    Args:
+        items: The rows, with known prompts.
+        n_resamples: Number of resamples.
+        seed: Random seed.
+        level: Level of the intervals.
+        cluster_by: `auto` for groups of near-equal prompts, `none`, a metadata field, or a file.
+        margin: Difference that does not matter, for comparisons.
+
+    Raises:
+        SettingsError: The rows have no such clusters.
+        ExamError: The file of clusters cannot be read.
+    """
+    clusters = cluster_items(
+        items.ids,
+        [row.metadata for row in items],
+        cluster_by,
+        source=items.source,
+        default=lambda: _prompt_clusters(items),
+    )
+    return Resampling(n_resamples, seed, level, margin=margin).by_clusters(clusters)
+
+
+def _prompt_clusters(items: RewriteExam) -> Clusters | None:
+    groups = Clusters("near-equal prompts", prompt_groups(items.prompts))
     # With one group for all rows there is nothing to resample.
-    clusters = groups if len(set(groups.tolist())) > 1 else None
-    return Resampling(n_resamples, seed, level, clusters)
+    return groups if groups.n > 1 else None

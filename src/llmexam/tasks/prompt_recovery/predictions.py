@@ -54,7 +54,7 @@ class RecoveryGrader(Grader[RewriteExam]):
         plan = _grading(options)
         require_prompts(items)
         texts = load_prompts(prediction, items)
-        resampling = resampling_of(items, plan.n_resamples, seed, level)
+        resampling = resampling_of(items, plan.n_resamples, seed, level, cluster_by=plan.cluster_by)
         return evaluate(
             metrics_of(plan),
             items,
@@ -95,7 +95,14 @@ class RecoveryGrader(Grader[RewriteExam]):
             second,
             name_a=name_a,
             name_b=name_b,
-            resampling=resampling_of(items, plan.n_resamples, seed, level),
+            resampling=resampling_of(
+                items,
+                plan.n_resamples,
+                seed,
+                level,
+                cluster_by=plan.cluster_by,
+                margin=plan.margin,
+            ),
             noun="row",
         )
 

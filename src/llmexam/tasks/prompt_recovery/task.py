@@ -142,8 +142,15 @@ class PromptRecovery(TextTask[RecoveryPlan, RewriteExam]):
         return diagnostics_of(plan.grading, items, texts, self.resampling(plan, items))
 
     def resampling(self, plan: RecoveryPlan, items: RewriteExam) -> Resampling:
-        """Return intervals that resample whole groups of near-equal prompts."""
-        return resampling_of(items, plan.evaluation.n_resamples, plan.seed)
+        """Return intervals that resample whole groups of near-equal prompts, or other clusters."""
+        grading = plan.evaluation
+        return resampling_of(
+            items,
+            grading.n_resamples,
+            plan.seed,
+            cluster_by=grading.cluster_by,
+            margin=grading.margin,
+        )
 
     def write_submission(
         self, plan: RecoveryPlan, items: RewriteExam, final: TextResult, path: Path

@@ -9,6 +9,7 @@ from typing import Any
 import yaml
 
 from llmexam.errors import RunError
+from llmexam.evaluation.detectable import with_measured_correlation
 from llmexam.evaluation.results import RunMetrics
 from llmexam.report.content import Result, RunContent
 from llmexam.report.html import write_report
@@ -187,7 +188,7 @@ def _write_metrics(path: Path, content: RunContent) -> None:
     if content.final.evaluation is None:
         return
     metrics = RunMetrics(
-        final=content.final.evaluation,
+        final=with_measured_correlation(content.final.evaluation, content.comparisons),
         solvers={result.name: result.metrics for result in content.solvers},
         comparisons=content.comparisons,
         command=content.command,

@@ -1,0 +1,76 @@
+"""Terminal tables of paired comparisons."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from rich.console import RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from llmexam.evaluation.results import Comparison, ComparisonFamily, FullComparison
+from llmexam.report.formats import plural
+from llmexam.report.grade_tables import cells
+from llmexam.report.statistics import adjusted_note, cluster_notes, equivalence_notes
+from llmexam.report.terminal_parts import plain_text
+
+
+def family_summary(result: ComparisonFamily) -> list[RenderableType]:
+    """Return the terminal output for one or several paired comparisons."""
+    shown = [part for one in result.comparisons for part in comparison_summary(one)]
+    if len(result.comparisons) < 2:
+        return shown
+    table = Table(
+        f"{result.comparisons[0].name_a} against", "difference", "interval", "p", "Holm", "BH"
+    )
+    for one in result.comparisons:
+        adjusted = one.adjusted
+        corrected = (adjusted.holm, adjusted.benjamini_hochberg) if adjusted else ()
+        table.add_row(
+            plain_text(one.name_b),
+            *cells(one.difference, sign="+"),
+            *(f"{p:.4g}" for p in (one.p_value, *corrected)),
+        )
+    return [*shown, table, plain_text(adjusted_note(result.comparisons))]
+
+
+def comparison_summary(result: FullComparison) -> list[RenderableType]:
+    """Return the terminal output for a paired comparison."""
+    table = Table("", result.metric.label, f"{result.level:.1%} interval")
+    table.add_row(plain_text(result.name_a), *cells(result.a))
+    table.add_row(plain_text(result.name_b), *cells(result.b), end_section=True)
+    table.add_row("difference", *cells(result.difference))
+    how = "all sign flips" if result.p_value_exact else f"{result.n_resamples} sign flips"
+    return [
+        table,
+        Text(f"p value {result.p_value:.4g} (paired permutation test, {how})"),
+        plain_text(
+            f"Of {plural(result.n_items, result.noun)}, {result.name_a} is better on "
+            f"{result.n_better} and {result.name_b} on {result.n_worse}; they are equal on "
+            f"{result.n_ties}"
+        ),
+        Text(
+            "Minimum detectable difference with these pairs: "
+            f"{result.minimum_detectable_difference:.4f}{_correlation(result)}"
+        ),
+        *(plain_text(note) for note in equivalence_notes(result, result.noun)),
+        *(plain_text(note) for note in cluster_notes(result.clusters, result.noun)),
+        *([_by_metric(result.others)] if result.others else []),
+    ]
+
+
+def _by_metric(comparisons: Sequence[Comparison]) -> Table:
+    """Return the differences by several metrics, with wins, ties and losses of the first."""
+    table = Table("other metrics", "difference", "interval", "p value", "better, equal, worse")
+    for one in comparisons:
+        counts = f"{one.n_better}, {one.n_ties}, {one.n_worse}"
+        shown = cells(one.difference, sign="+")
+        table.add_row(plain_text(one.metric.label), *shown, f"{one.p_value:.4g}", counts)
+    return table
+
+
+def _correlation(result: Comparison) -> str:
+    """Return the correlation that pairing made use of, in brackets."""
+    if result.correlation is None:
+        return ""
+    return f" (measured correlation {result.correlation:.2f})"
