@@ -27,6 +27,7 @@ CHANCES = {
 }
 SIZES = (20, 50, 100, 200)
 CORRELATION = 0.3
+CLUSTER_SIZES = (1, 5)
 N_RESAMPLES = 2000
 
 
@@ -75,7 +76,7 @@ def main() -> None:
     error = 100 * np.sqrt(0.95 * 0.05 / given.exams)
     print(f"coverage in %, {given.exams} exams; Monte-Carlo standard error {error:.1f} at 95 %")
     print("cluster  mean    n  " + "".join(f"{name:>12}" for name in METHODS))
-    for size in (1, 5):
+    for size in CLUSTER_SIZES:
         for mean, chances in CHANCES.items():
             for n in SIZES:
                 rng = np.random.default_rng([given.seed, size, int(100 * mean), n])

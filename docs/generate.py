@@ -299,10 +299,11 @@ def render_metrics() -> str:
         *_table(("name", "label", "what it measures"), metrics),
         f"\n`metrics.json` in the folder of a run is one `RunMetrics` object, schema version "
         f"{results.SCHEMA_VERSION}. `llmexam evaluate --json` prints an `Evaluation`, `llmexam "
-        "compare --json` a `Comparison`. In schema version 1, which had no `schema_version`, "
+        "compare --json` a `FullComparison`, or a `ComparisonFamily` if several results are "
+        "compared with the first. In schema version 1, which had no `schema_version`, "
         "metrics were keys of `Evaluation` (`map_at_k`, `accuracy`, `accuracy_at_k`).\n",
     ]
-    kinds: list[type[BaseModel]] = [results.RunMetrics]
+    kinds: list[type[BaseModel]] = [results.RunMetrics, results.ComparisonFamily]
     for kind in kinds:
         kinds += [other for other in dict.fromkeys(_models_of(kind)) if other not in kinds]
         texts = _attribute_texts(kind)

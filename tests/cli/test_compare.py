@@ -18,12 +18,16 @@ def run(*arguments):
 
 @pytest.fixture
 def files(tmp_path):
+    return write_files(tmp_path, 8)
+
+
+def write_files(tmp_path, n):
     exam = tmp_path / "exam.csv"
-    rows = [f"{i},Which {i}?,v,w,x,A" for i in range(8)]
+    rows = [f"{i},Which {i}?,v,w,x,A" for i in range(n)]
     exam.write_text("\n".join(["id,prompt,A,B,C,answer", *rows]) + "\n")
     good, bad = tmp_path / "good[b].csv", tmp_path / "bad.csv"
-    good.write_text("id,prediction\n" + "".join(f"{i},A B C\n" for i in range(8)))
-    bad.write_text("id,prediction\n" + "".join(f"{i},B A C\n" for i in range(8)))
+    good.write_text("id,prediction\n" + "".join(f"{i},A B C\n" for i in range(n)))
+    bad.write_text("id,prediction\n" + "".join(f"{i},B A C\n" for i in range(n)))
     return exam, good, bad
 
 
@@ -100,3 +104,41 @@ def test_two_runs_need_no_exam(tmp_path):
     assert "expected the folder of a run, which has a plan.yaml" in str(error)
     error = run(tmp_path, tmp_path, "--task", "prompt-recovery").exception
     assert "say what their exam is" in str(error)
+
+
+def test_several_results_get_adjusted_p_values(files):
+    exam, good, bad = files
+    found = json.loads(run(exam, good, bad, good, "--json").stdout)
+    assert found["family"] == "comparisons with the first result"
+    first, second = found["comparisons"]
+    assert (first["p_value"], second["p_value"]) == (pytest.approx(2 / 2**8), 1.0)
+    assert first["adjusted"]["holm"] == pytest.approx(4 / 2**8)
+    assert first["adjusted"]["n_tests"] == 2
+    shown = run(exam, good, bad, good).stdout
+    assert "Differences of good[b] to each other result on 8 questions" in shown
+    assert "adjusted for the 2 comparisons with the first result by MAP@3" in shown
+
+
+@pytest.mark.parametrize(
+    ("swapped", "verdict"),
+    [
+        (False, "good[b] is not worse than bad by more than 0.02"),
+        (True, "bad is worse than good[b] by more than 0.02"),
+    ],
+)
+def test_a_margin_adds_a_verdict(tmp_path, swapped, verdict):
+    exam, *both = files = write_files(tmp_path, 30)
+    shown = run(exam, *(reversed(both) if swapped else both), "--margin", 0.02).stdout
+    assert f"Margin 0.02: {verdict}" in " ".join(shown.split())
+    assert "Margin" not in run(*files).stdout
+
+
+def test_clusters_are_resampled_together(files, tmp_path):
+    clusters = tmp_path / "clusters.csv"
+    clusters.write_text("id,cluster\n" + "".join(f"{i},{i // 4}\n" for i in range(8)))
+    result = run(*files, "--cluster-by", clusters)
+    assert "p value 0.5 " in result.stdout
+    assert "Intervals resample 2 clusters by clusters.csv, the largest with 4" in result.stdout
+    assert "With fewer than 20 clusters" in result.stdout
+    wrong = run(*files, "--cluster-by", "article").exception
+    assert "no item has the metadata field 'article'" in str(wrong)

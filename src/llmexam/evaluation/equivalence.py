@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from math import ceil
+from math import ceil, log
 from statistics import NormalDist
 
 from llmexam.evaluation.results import Equivalence, EquivalenceVerdict, Estimate
@@ -70,15 +70,29 @@ def items_needed(
     return max(2, ceil(((normal.inv_cdf(1 - alpha) + reach) * sd / margin) ** 2))
 
 
-def identical_interval(n: int, alpha: float, reach: float) -> Estimate:
-    """Return the interval of a difference that is 0 on all items, of level 1 - 2 alpha.
+def judge_identical(n: int, margin: float, *, alpha: float, reach: float) -> Equivalence:
+    """Return whether two results that are equal on all items are equivalent.
 
     Resampling equal values gives no width. With n items alike, the share of items that differ is
     below 1 - alpha^(1 / n) with confidence 1 - alpha (Clopper and Pearson, 1934), and each
     differs by at most `reach`.
 
-    >>> round(identical_interval(200, 0.05, 1.0).high, 4)
+    Args:
+        n: How many independent items or clusters.
+        margin: Largest difference that does not matter.
+        alpha: Level of each one-sided test.
+        reach: Largest possible difference of an item.
+
+    >>> round(judge_identical(200, 0.02, alpha=0.05, reach=1.0).interval.high, 4)
     0.0149
     """
     half = reach * (1 - alpha ** (1 / n))
-    return Estimate(value=0.0, low=-half, high=half)
+    needed = max(2, ceil(log(alpha) / log(1 - margin / reach))) if margin < reach else 2
+    return Equivalence(
+        margin=margin,
+        alpha=alpha,
+        interval=Estimate(value=0.0, low=-half, high=half),
+        verdict="equivalent" if half < margin else "undecided",
+        n_for_not_worse=needed,
+        n_for_equivalence=needed,
+    )

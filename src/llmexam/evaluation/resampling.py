@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from llmexam.evaluation.bootstrap import cluster_sums, mean_intervals, spread, standard_error
 from llmexam.evaluation.clusters import Clusters
-from llmexam.evaluation.equivalence import identical_interval, judge_equivalence
+from llmexam.evaluation.equivalence import judge_equivalence, judge_identical
 from llmexam.evaluation.permutation import PermutationTest, paired_permutation_test
 from llmexam.evaluation.results import ClusterInfo, Equivalence, Estimate
 
@@ -114,7 +114,7 @@ class Resampling:
             (interval,) = inner.intervals(differences[:, None], [bounds])
         else:
             n = len(differences) if self.clusters is None else len(np.unique(self.clusters))
-            interval = identical_interval(n, alpha, bounds[1])
+            return judge_identical(n, self.margin, alpha=alpha, reach=bounds[1])
         return judge_equivalence(
             interval,
             self.margin,

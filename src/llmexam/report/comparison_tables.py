@@ -16,22 +16,31 @@ from llmexam.report.terminal_parts import plain_text
 
 
 def family_summary(result: ComparisonFamily) -> list[RenderableType]:
-    """Return the terminal output for one or several paired comparisons."""
-    shown = [part for one in result.comparisons for part in comparison_summary(one)]
-    if len(result.comparisons) < 2:
-        return shown
-    table = Table(
-        f"{result.comparisons[0].name_a} against", "difference", "interval", "p", "Holm", "BH"
-    )
+    """Return the terminal output for one paired comparison in full, or for several as a table."""
+    first = result.comparisons[0]
+    if len(result.comparisons) == 1:
+        return comparison_summary(first)
+    table = Table(first.metric.label, "value", "difference", "interval", "p", "Holm", "BH")
+    table.add_row(plain_text(first.name_a), f"{first.a.value:.4f}", end_section=True)
     for one in result.comparisons:
         adjusted = one.adjusted
         corrected = (adjusted.holm, adjusted.benjamini_hochberg) if adjusted else ()
         table.add_row(
             plain_text(one.name_b),
+            f"{one.b.value:.4f}",
             *cells(one.difference, sign="+"),
-            *(f"{p:.4g}" for p in (one.p_value, *corrected)),
+            *(f"{p:.2g}" for p in (one.p_value, *corrected)),
         )
-    return [*shown, table, plain_text(adjusted_note(result.comparisons))]
+    notes = [
+        f"Differences of {first.name_a} to each other result on {plural(first.n_items, first.noun)}"
+        f", with {first.level:.1%} intervals and p values of paired permutation tests.",
+        adjusted_note(result.comparisons),
+    ]
+    for one in result.comparisons:
+        notes += equivalence_notes(one, one.noun)
+    # The design effect is one of each difference; the clusters are the same.
+    notes += cluster_notes(first.clusters, first.noun)
+    return [table, *(plain_text(note) for note in notes)]
 
 
 def comparison_summary(result: FullComparison) -> list[RenderableType]:

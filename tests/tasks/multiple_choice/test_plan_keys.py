@@ -72,6 +72,8 @@ CHANGES = {
     "ensemble.rank_constant": (10.0, NO_STAGE),
     "final": ("a", NO_STAGE),
     "evaluation.n_resamples": (500, NO_STAGE),
+    "evaluation.cluster_by": ("none", NO_STAGE),
+    "evaluation.margin": (0.02, NO_STAGE),
     "evaluation.k": (2, {"rotate options for a", "rotate options for b"}),
     "evaluation.positions": (False, {"rotate options for a", "rotate options for b"}),
     "evaluation.compare": (["other.csv"], NO_STAGE),

@@ -1,8 +1,10 @@
 """The stages of the task beside those of its solvers."""
 
+import json
+
 import pytest
 
-from llmexam.errors import ExamError
+from llmexam.errors import ExamError, SettingsError
 from llmexam.stages.local import LocalExecutor
 from llmexam.tasks.multiple_choice.task import MultipleChoice
 from llmexam.workflows.run.plan import parse_plan
@@ -53,3 +55,33 @@ def test_the_bundled_exam_can_be_audited_against(audit):
 def test_a_file_to_audit_against_that_is_not_there_is_named(audit):
     with pytest.raises(ExamError, match=r"nowhere\.csv"):
         audit("id,prompt,A,B,note", audit_against=["nowhere.csv"])
+
+
+def test_clusters_that_the_exam_lacks_are_an_error_before_anything_runs(tmp_path):
+    passage = {"text": "Ice melts.", "title": "Ice"}
+    rows = [
+        {"id": str(i), "prompt": f"What melts at {i}?", "options": ["ice", "sand"], "answer": 0}
+        | ({"passages": [passage]} if i < 2 else {})
+        for i in range(4)
+    ]
+    (tmp_path / "exam.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+
+    def check(cluster_by, **evidence):
+        values = {
+            "exam": "exam.jsonl",
+            "solvers": ["first"],
+            "evaluation": {"cluster_by": cluster_by},
+            "evidence": evidence,
+        }
+        plan = parse_plan(values, base=tmp_path, file=None)
+        task = MultipleChoice()
+        task.check(plan, task.read(plan))
+
+    check("passage")
+    with pytest.raises(SettingsError, match="no item has the metadata field 'article'"):
+        check("article")
+    with pytest.raises(SettingsError, match="need the passages that the plan drops"):
+        check("passage", given="drop")
+    # A file starts at the folder of the plan.
+    (tmp_path / "clusters.csv").write_text("id,cluster\n0,a\n1,a\n")
+    check("clusters.csv")
