@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from string import ascii_letters, digits
 from typing import Annotated, ClassVar, Self
@@ -10,8 +11,9 @@ from pydantic import Field, model_validator
 
 from llmexam.errors import nearest
 from llmexam.evaluation.clusters import AUTO, CLUSTER_SUFFIXES
+from llmexam.exam.selection import matching_rows
 from llmexam.sample import exam_path
-from llmexam.settings.base import Settings
+from llmexam.settings.base import OneOrMany, Settings
 from llmexam.settings.kinds import FileReference, SampleOrPath
 from llmexam.solvers.spec import SolverSpec
 
@@ -29,6 +31,19 @@ class ExamPlan(Settings):
         description="path of the exam file, or `bundled` for the sample exam"
     )
     format: str | None = Field(None, description="format of the file; auto-detected by default")
+    where: dict[str, OneOrMany[str]] = Field(
+        {},
+        description="only the items with these values of metadata fields, one value or several: "
+        "`source: [sciq/train]`",
+    )
+
+    def select(self, metadata: Sequence[Mapping[str, str]]) -> list[int] | None:
+        """Return which of the file's items match `where`; None for all.
+
+        Raises:
+            ExamError: No item has one of the values.
+        """
+        return matching_rows(metadata, self.where, file=self.path)
 
     @property
     def file(self) -> Path:

@@ -35,6 +35,7 @@ CHANGES = {
     "exam.path": ("other.csv", {"audit", *SEARCH}),
     # A stage depends on what was read, whatever the format is called.
     "exam.format": ("kaggle", NO_STAGE),
+    "exam.where": ({"part": "b"}, {"audit", *SEARCH}),
     "evidence.corpus.path": ("other.jsonl", {*INDEXES, *SEARCH}),
     "evidence.corpus.format": ("jsonl", {*INDEXES, *SEARCH}),
     "evidence.corpus.fields": ({"text": "body"}, {*INDEXES, *SEARCH}),
@@ -110,9 +111,10 @@ class Recorder:
 
 @pytest.fixture
 def folder(tmp_path):
-    head = "id,prompt,A,B,answer\n"
-    (tmp_path / "exam.csv").write_text(head + "0,What melts?,salt,sand,A\n")
-    (tmp_path / "other.csv").write_text(head + "0,What burns?,salt,wood,B\n")
+    head = "id,prompt,A,B,answer,part\n"
+    rows = ["0,What melts?,salt,sand,A,a", "1,What melts at 0?,ice,sand,A,b"]
+    (tmp_path / "exam.csv").write_text(head + "\n".join(rows) + "\n")
+    (tmp_path / "other.csv").write_text(head + "0,What burns?,salt,wood,B,a\n")
     for name in ("corpus", "other"):
         document = {"id": "1", "text": f"Salt melts in {name}.", "body": "Sand does not."}
         (tmp_path / f"{name}.jsonl").write_text(json.dumps(document) + "\n")

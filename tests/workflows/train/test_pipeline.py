@@ -345,6 +345,23 @@ def test_files_are_joined_and_drawn_from(recipe, fake_family, tmp_path):
         train_recipe(recipe(train={"path": "other.jsonl", "n_questions": 21}), tmp_path / "new")
 
 
+def test_a_part_of_a_file_is_trained_on(recipe, fake_family, tmp_path):
+    rows = (tmp_path / "other.jsonl").read_text().splitlines()
+    parts = [
+        json.dumps({**json.loads(row), "source": "set/train" if i % 4 else "set/valid"})
+        for i, row in enumerate(rows)
+    ]
+    (tmp_path / "parts.jsonl").write_text("\n".join(parts) + "\n")
+    part = {"path": "parts.jsonl", "where": {"source": "set/train"}, "n_questions": 9}
+    train_recipe(recipe(train=part, report_on=[]), tmp_path / "out")
+    ((_, train, _),) = fake_family.fitted
+    assert len(train) == 9
+    assert {question.metadata["source"] for question in train} == {"set/train"}
+    part["n_questions"] = 16
+    with pytest.raises(ExamError, match="expected at least 16 questions, got 15"):
+        train_recipe(recipe(train=part, report_on=[]), tmp_path / "new")
+
+
 def test_the_tracker_is_told(recipe, tmp_path):
     pytest.importorskip("tensorboard")
     train_recipe(recipe(tracking={"to": "tensorboard"}), tmp_path / "out")

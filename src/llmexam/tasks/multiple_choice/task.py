@@ -47,7 +47,9 @@ class MultipleChoice(Task[Plan, Exam, SolverResult]):
 
     def read(self, plan: Plan) -> Exam:
         """Return the exam."""
-        return read_exam(plan.exam.file, format=plan.exam.format)
+        exam = read_exam(plan.exam.file, format=plan.exam.format)
+        rows = plan.exam.select([question.metadata for question in exam])
+        return exam if rows is None else exam.subset(rows)
 
     def check(self, plan: Plan, items: Exam) -> None:
         """Check files, indexes and solvers of the plan before anything runs.

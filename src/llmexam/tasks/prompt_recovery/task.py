@@ -194,4 +194,6 @@ class PromptRecovery(TextTask[RecoveryPlan, RewriteExam]):
 
 
 def _read(plan: RewritesPlan) -> RewriteExam:
-    return read_rewrites(plan.files, fields=plan.fields, format=plan.format)
+    exam = read_rewrites(plan.files, fields=plan.fields, format=plan.format)
+    rows = plan.select([row.metadata for row in exam])
+    return exam if rows is None else exam.subset(rows)

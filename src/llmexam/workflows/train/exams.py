@@ -184,7 +184,7 @@ def _read(file: ExamFile, seed: int, known: Files) -> Exam:
     if place not in known:
         known[place] = read_exam(file.file, format=file.format)
     exam = known[place]
-    drawn = file.draw(len(exam), "questions", seed)
+    drawn = file.select([question.metadata for question in exam], "questions", seed)
     return exam if drawn is None else exam.subset(drawn)
 
 

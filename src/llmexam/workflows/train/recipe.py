@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -11,6 +11,7 @@ import yaml
 from pydantic import Field, SerializeAsAny, ValidationInfo, field_validator, model_validator
 
 from llmexam.errors import ExamError, SettingsError
+from llmexam.exam.selection import matching_rows
 from llmexam.retrieval.plan import EvidencePlan
 from llmexam.sample import exam_path
 from llmexam.settings.base import OneOrMany, Settings
@@ -37,6 +38,11 @@ class ExamFile(Settings):
         description="maps a standard column name to the file's, for rewritten texts: "
         "`original_text: text`",
     )
+    where: dict[str, OneOrMany[str]] = Field(
+        {},
+        description="only the items with these values of metadata fields, one value or several: "
+        "`source: [sciq/train]`",
+    )
     n_questions: int | None = Field(
         None,
         ge=1,
@@ -48,26 +54,31 @@ class ExamFile(Settings):
         """The file to read."""
         return exam_path(self.path)
 
-    def draw(self, n: int, noun: str, seed: int) -> list[int] | None:
-        """Return which of the file's items are drawn, ascending; None for all.
+    def select(
+        self, metadata: Sequence[Mapping[str, str]], noun: str, seed: int
+    ) -> list[int] | None:
+        """Return which of the file's items are used, ascending; None for all.
 
         Args:
-            n: How many it has.
+            metadata: Metadata of each item.
             noun: What they are called, in the plural.
             seed: Random seed.
 
         Raises:
-            ExamError: It has fewer than `n_questions`.
+            ExamError: No item has a value of `where`, or there are fewer than `n_questions`.
         """
+        rows = matching_rows(metadata, self.where, file=self.path)
         if self.n_questions is None:
-            return None
+            return rows
+        n = len(metadata) if rows is None else len(rows)
         if self.n_questions > n:
             raise ExamError(
                 f"expected at least {self.n_questions} {noun}, got {n}",
                 file=self.path,
                 field="n_questions",
             )
-        return sorted(np.random.default_rng(seed).permutation(n)[: self.n_questions].tolist())
+        drawn = sorted(np.random.default_rng(seed).permutation(n)[: self.n_questions].tolist())
+        return drawn if rows is None else [rows[place] for place in drawn]
 
 
 class Recipe(Settings):

@@ -63,7 +63,7 @@ def _read(file: ExamFile, seed: int) -> RewriteExam:
             field="rewrite_prompt",
             hint="Add the column rewrite_prompt",
         )
-    drawn = file.draw(len(exam), "rows", seed)
+    drawn = file.select([row.metadata for row in exam], "rows", seed)
     return exam if drawn is None else exam.subset(drawn)
 
 
