@@ -89,18 +89,16 @@ def _verdict(comparison: Comparison) -> str:
 
 
 def _summary(view: ComparisonsView) -> Group:
-    adjusted = ("Holm", "BH") if view.adjustment else ()
-    table = text_table(
-        "Paired comparisons", "Pair", "Difference", "Interval", "p", *adjusted, "Better / worse"
-    )
+    # All three would not fit into 80 columns.
+    last = ("Holm", "BH") if view.adjustment else ("Better / worse",)
+    table = text_table("Paired comparisons", "Pair", "Difference", "Interval", "p", *last)
     for row in view.rows:
         table.add_row(
             plain_text(f"{row.name_a} - {row.name_b}"),
             row.difference,
             row.interval,
             row.p,
-            *((row.holm, row.bh) if adjusted else ()),
-            f"{row.better} / {row.worse}",
+            *((row.holm, row.bh) if view.adjustment else (f"{row.better} / {row.worse}",)),
         )
     notes = [view.adjustment] if view.adjustment else []
     notes += [note for row in view.rows for note in row.notes]
