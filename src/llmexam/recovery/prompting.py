@@ -13,7 +13,7 @@ from typing import Any
 from pydantic import Field
 
 from llmexam.errors import ModelError
-from llmexam.recovery.turns import GEMMA_END, Format, Turns
+from llmexam.generation.turns import GEMMA_END, Format, Turns
 from llmexam.settings.base import Settings
 from llmexam.solvers.prompts.wording import Message, Shot
 

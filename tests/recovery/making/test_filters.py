@@ -1,14 +1,14 @@
 import pytest
 
+from llmexam.generation.writer import WrittenText
 from llmexam.recovery.making.filters import Filter
-from llmexam.recovery.making.maker import Made
 from llmexam.recovery.making.pairs import Pair
 
 PAIR = Pair(1, "The sea is calm.", "Write a poem.")
 
 
 def judge(text, preambles="strip", pair=PAIR, **made):
-    return Filter(preambles).judge(pair, Made(text, **made))
+    return Filter(preambles).judge(pair, WrittenText(text, **made))
 
 
 @pytest.mark.parametrize(
@@ -51,6 +51,7 @@ def test_a_text_that_was_there_is_a_duplicate():
     others = [Pair(i, f"Text {i}", "Write a poem.") for i in range(3)]
     answers = ["O sea!", "o  sea", "O lake!"]
     found = [
-        judged.judge(pair, Made(text)).verdict for pair, text in zip(others, answers, strict=True)
+        judged.judge(pair, WrittenText(text)).verdict
+        for pair, text in zip(others, answers, strict=True)
     ]
     assert found == ["kept", "duplicate", "kept"]

@@ -67,13 +67,14 @@ def test_an_interrupted_run_ends_with_the_same_texts(make, monkeypatch):
     assert make("other").make(PAIRS, ignore) == whole
 
 
-def test_the_format_says_how_turns_are_written(make, lm_tokenizer):
+def test_the_format_says_how_turns_are_written(make):
     def asked(**settings):
-        return lm_tokenizer.decode(make(system="Do it.", **settings)._encode(PAIRS[0]))
+        maker = make(system="Do it.", **settings)
+        return maker.writer.prompt(maker.request(PAIRS[0]))
 
     message = f"{PAIRS[0].prompt}\n\n{PAIRS[0].text}"
     assert asked() == f"<|system|>Do it.\n<|user|>{message}\n<|assistant|>"
-    assert asked(format="plain") == f"<s>Do it.\n\n{message}\n\nRewritten text:"
+    assert asked(format="plain") == f"Do it.\n\n{message}\n\nRewritten text:"
     assert asked(format="gemma").endswith("<end_of_turn>\n<start_of_turn>model\n")
     assert asked(template="{text} -> {prompt}").count(f"{PAIRS[0].text} -> {PAIRS[0].prompt}") == 1
 

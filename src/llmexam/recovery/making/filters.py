@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from llmexam.exam.normalise import normalise
-from llmexam.recovery.making.maker import Made
+from llmexam.generation.writer import WrittenText
 from llmexam.recovery.making.pairs import Pair
 from llmexam.recovery.wording import has_preamble, is_blank, is_refusal, without_preamble
 
@@ -41,7 +41,7 @@ class Filter:
         self._preambles = preambles
         self._seen: set[str] = set()
 
-    def judge(self, pair: Pair, made: Made) -> Judged:
+    def judge(self, pair: Pair, made: WrittenText) -> Judged:
         """Return what an answer is worth.
 
         Args:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
 from pydantic import Field, field_validator
 
+from llmexam.generation.writer import Progress, TextRequest, TextWriter, WrittenText
 from llmexam.recovery.making.pairs import Pair
 from llmexam.settings.base import Settings
 
@@ -17,8 +18,7 @@ SYSTEM = (
     "an introduction or a comment."
 )
 _FIELD = re.compile(r"\{(prompt|text)\}")
-
-Progress = Callable[[int, int], None]
+_PLAIN_LABEL = "Rewritten text:"
 
 
 class MakingSettings(Settings):
@@ -47,27 +47,6 @@ class MakingSettings(Settings):
         """
         values = {"prompt": pair.prompt, "text": pair.text}
         return _FIELD.sub(lambda match: values[match[1]], self.template)
-
-
-@dataclass(frozen=True, slots=True)
-class Made:
-    """A model's answer.
-
-    Attributes:
-        text: The answer; empty without any.
-        is_cut: Whether the limit of new tokens ended it.
-        is_refused: Whether the endpoint rejected the request.
-        prompt_tokens: Tokens that were read; estimated where the endpoint does not count them.
-        completion_tokens: Tokens that were written; the limit where they are not counted.
-        cost: Price of these tokens.
-    """
-
-    text: str
-    is_cut: bool = False
-    is_refused: bool = False
-    prompt_tokens: int = 0
-    completion_tokens: int = 0
-    cost: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,7 +88,7 @@ class Maker(Protocol):
     name: str
     max_characters: int
 
-    def make(self, pairs: Sequence[Pair], progress: Progress) -> list[Made]:
+    def make(self, pairs: Sequence[Pair], progress: Progress) -> list[WrittenText]:
         """Return an answer for each pair, in order.
 
         Raises:
@@ -125,3 +104,53 @@ class Maker(Protocol):
     def used(self) -> str:
         """Return what was used so far beside time, as text."""
         ...
+
+
+class WriterMaker:
+    """Rewrites texts with a language model that writes texts.
+
+    Args:
+        settings: Wording and longest text.
+        writer: The language model.
+    """
+
+    def __init__(self, settings: MakingSettings, writer: TextWriter) -> None:
+        self.name = writer.name
+        self.max_characters = settings.max_characters
+        self.writer = writer
+        self._settings = settings
+
+    def make(self, pairs: Sequence[Pair], progress: Progress) -> list[WrittenText]:
+        """Return an answer for each pair: see `Maker`.
+
+        Raises:
+            EndpointError: The endpoint failed, the budget is used up, or the environment variable
+                of the key is not set.
+            ModelError: The model cannot be loaded, or a text is too long for it.
+            CacheError: The cache cannot be written to.
+        """
+        return self.writer.write([self.request(pair) for pair in pairs], progress)
+
+    def forecast(self, pairs: Sequence[Pair]) -> Forecast:
+        """Return what rewriting takes at most, without asking."""
+        found = self.writer.forecast([self.request(pair) for pair in pairs])
+        return Forecast(
+            n_pairs=found.n_requests,
+            n_cached=found.n_cached,
+            prompt_tokens=found.prompt_tokens,
+            completion_tokens=found.max_completion_tokens,
+            cost=found.max_cost,
+        )
+
+    def used(self) -> str:
+        """Return what was used so far beside time, as text."""
+        return self.writer.used()
+
+    def request(self, pair: Pair) -> TextRequest:
+        """Return what the model is asked for a pair."""
+        return TextRequest(
+            subject=f"row {pair.number}",
+            user=self._settings.message(pair),
+            system=self._settings.system,
+            cue=_PLAIN_LABEL,
+        )

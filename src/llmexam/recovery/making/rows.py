@@ -13,8 +13,9 @@ from pydantic import Field, model_validator
 
 from llmexam.errors import ExamError, SettingsError
 from llmexam.exam.writers import csv_text
+from llmexam.generation.writer import Progress, WrittenText
 from llmexam.recovery.making.filters import Filter, Judged, Preambles
-from llmexam.recovery.making.maker import Made, Maker, Progress
+from llmexam.recovery.making.maker import Maker
 from llmexam.recovery.making.pairs import Pair, draw_pairs
 from llmexam.recovery.making.yields import Yield
 from llmexam.recovery.rewrites import Rewrite
@@ -171,7 +172,7 @@ def rows_text(rows: Sequence[Rewrite], suffix: str) -> str:
     return "".join(f"{json.dumps(record, ensure_ascii=False)}\n" for record in records)
 
 
-def _yield(drawn: Drawn, made: Sequence[Made], judged: Sequence[Judged]) -> Yield:
+def _yield(drawn: Drawn, made: Sequence[WrittenText], judged: Sequence[Judged]) -> Yield:
     counts = Counter(one.verdict for one in judged)
     return Yield(
         n_texts=drawn.n_texts,

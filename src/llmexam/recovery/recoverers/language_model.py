@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, ClassVar, Literal, Self
 
 from pydantic import Field, model_validator
 
+from llmexam.generation.decoding import DecodingSettings
 from llmexam.lm.models.loading import resolve_model
 from llmexam.recovery.consensus import agree, best_of
-from llmexam.recovery.decoding import DecodingSettings
 from llmexam.recovery.embeddings import EmbedderSettings
 from llmexam.recovery.metrics.lift import COMMON
 from llmexam.recovery.prompting import Prompter, PromptingSettings, bare_answer

@@ -1,4 +1,4 @@
-"""How a local language model generates, in recoverers and in the making of training data."""
+"""Precision, batches and sampling of local language models that write texts."""
 
 from __future__ import annotations
 
