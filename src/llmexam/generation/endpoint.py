@@ -24,9 +24,12 @@ from llmexam.solvers.served.endpoint import EndpointSettings
 from llmexam.solvers.served.replies import Reply, without_thoughts
 from llmexam.solvers.served.requests import Request, endpoint_request
 from llmexam.solvers.served.usage import Meter
+from llmexam.storage.hashing import hash_json
 
 # English has about four bytes per token.
 _BYTES_A_TOKEN = 4
+# Settings that affect answers; further ones say how, and at what price, they are sent.
+_AFFECTING = ("model", "base_url", "endpoint", "temperature", "seed", "max_tokens", "extra_body")
 
 
 class EndpointWriterSettings(EndpointSettings):
@@ -61,6 +64,8 @@ class EndpointWriter:
             raise MissingDependencyError("asking an endpoint", "openai", "openai")
         self.name = settings.model
         self.format: Format = "chat" if settings.endpoint == "chat" else "plain"
+        own = settings.model_dump(mode="json", include=set(_AFFECTING))
+        self.version = hash_json(own)
         self._settings = settings
         self._meter = Meter(settings)
         cache = AnswerCache(settings.cache_dir)

@@ -88,6 +88,10 @@ class LocalWriter:
         self._store = AnswerStore(Path(settings.cache_dir).expanduser())
         self._generator: Generator | None = None
         self._usage = WritingUsage(0, 0, 0, 0)
+        own = settings.model_dump(
+            mode="json", include={*DecodingSettings.model_fields, "stop"} - {"batch_tokens"}
+        )
+        self.version = hash_json([self._folder.weights_hash, self.format, own])
         folder = Path(settings.model).expanduser()
         self.name = folder.absolute().name if folder.exists() else settings.model
 

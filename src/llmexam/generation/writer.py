@@ -117,10 +117,12 @@ class TextWriter(Protocol):
 
     Attributes:
         name: Name of the model.
+        version: Hash of the model and of the settings that affect its answers.
         format: How prompts are written: `chat`, `gemma`, or `plain` for base models.
     """
 
     name: str
+    version: str
     format: Format
 
     def write(self, requests: Sequence[TextRequest], progress: Progress) -> list[WrittenText]:

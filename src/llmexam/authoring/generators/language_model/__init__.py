@@ -1,0 +1,1 @@
+"""Questions written by language models: whole ones, or parts of questions of another generator."""
