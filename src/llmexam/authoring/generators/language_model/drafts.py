@@ -9,7 +9,8 @@ from typing import Literal
 
 from llmexam.authoring.generators.language_model.quotes import find_quote
 from llmexam.authoring.generators.language_model.replies import Option, Reply, without_letters
-from llmexam.exam.normalise import normalise
+from llmexam.exam.normalise import normalise, words_of
+from llmexam.solvers.lexical.analysis import stop_terms, terms_of
 
 Reason = Literal[
     "refused",
@@ -24,6 +25,7 @@ Reason = Literal[
     "names the passage",
     "copies the example",
     "gives the answer away",
+    "unrelated question",
     "repeated question",
 ]
 """Why a reply gives no question."""
@@ -35,6 +37,7 @@ _PASSAGE = re.compile(
     re.IGNORECASE,
 )
 _MAX_CHARACTERS = 400
+_MIN_WORDS = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +70,7 @@ def draft_of(
         n_options: Options that a question has; surplus wrong options are left out.
         examples: Questions and answers of the prompt's examples, which small models repeat.
     """
-    if problem := question_problem(reply.question, examples):
+    if problem := question_problem(reply.question, passage, examples):
         return problem
     if not reply.answer:
         return "no answer"
@@ -87,20 +90,24 @@ def draft_of(
     return Draft(reply.question, answer, chosen, quote, is_exact)
 
 
-def question_problem(question: str, examples: Sequence[str] = ()) -> Reason | None:
+def question_problem(question: str, passage: str, examples: Sequence[str] = ()) -> Reason | None:
     """Return why a text is no question for an exam, or None.
 
     Args:
         question: The text.
+        passage: The passage, or the quote that the question is about.
         examples: Texts of the prompt's examples.
     """
-    if len(question) < 8 or len(question) > _MAX_CHARACTERS:
+    words = words_of(question)
+    is_text = question.isprintable() and "\ufffd" not in question
+    if len(words) < _MIN_WORDS or len(question) > _MAX_CHARACTERS or not is_text:
         return "no question"
     if _PASSAGE.search(question):
         return "names the passage"
     if normalise(question) in {normalise(one) for one in examples}:
         return "copies the example"
-    return None
+    telling = set(terms_of(question)) - stop_terms()
+    return None if telling & set(terms_of(passage)) else "unrelated question"
 
 
 def choose_distractors(
@@ -117,9 +124,11 @@ def choose_distractors(
         The texts and notes, or `too few options` or `repeated option` if there are too few.
     """
     options = [one for one in wrong if one.text and len(one.text) <= _MAX_CHARACTERS]
-    by_text = {normalise(one.text): one for one in reversed(options)}
+    by_text: dict[str, Option] = {}
+    for one in options:
+        by_text.setdefault(normalise(one.text), one)
     by_text.pop(normalise(answer), None)
-    chosen = [one for one in options if by_text.get(normalise(one.text)) is one][: n_options - 1]
+    chosen = list(by_text.values())[: n_options - 1]
     if len(chosen) < n_options - 1:
         return "repeated option" if len(options) >= n_options - 1 else "too few options"
     return tuple((one.text, one.note) for one in chosen)

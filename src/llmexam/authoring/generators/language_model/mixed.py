@@ -158,7 +158,8 @@ class MixedGenerator:
         reply = completed(text, self._prompting, self._writer)
         if self._part == "stem":
             stem = read_stem(reply)
-            problem = stem_problem(stem, _answer(item), self._prompting.examples_of(item.style))
+            examples = self._prompting.examples_of(item.style)
+            problem = stem_problem(stem, _answer(item), item.quote, examples)
             if problem is not None:
                 return "cut off" if text.is_cut and problem == "no question" else problem
             return self._assembled(item, request, prompt=stem, distractors=_distractors(item))
@@ -207,15 +208,18 @@ def read_stem(text: str) -> str:
     return found[: found.index("?") + 1] if found else ""
 
 
-def stem_problem(stem: str, answer: str, examples: tuple[str, ...]) -> Reason | None:
+def stem_problem(
+    stem: str, answer: str, quote: str, examples: tuple[str, ...] = ()
+) -> Reason | None:
     """Return why a question text cannot be used for an answer, or None.
 
     Args:
         stem: The question text.
         answer: The right option.
+        quote: The text that answers the question.
         examples: Questions of the prompt's examples.
     """
-    if problem := question_problem(stem, examples):
+    if problem := question_problem(stem, quote, examples):
         return problem
     contained = f" {normalise(answer)} " in f" {normalise(stem)} "
     return "gives the answer away" if contained else None

@@ -31,9 +31,9 @@ _FIELD = re.compile(r"\{(n_wrong|style)\}")
 # Separates the examples of a plain prompt; a base model writes it where its answer ends.
 _END = "###"
 # Most tokens of a question, of quote, question and answer, and of an option with its note.
-_QUESTION_TOKENS = 60
-_HEAD_TOKENS = 170
-_OPTION_TOKENS = 45
+_QUESTION_TOKENS = 50
+_HEAD_TOKENS = 120
+_OPTION_TOKENS = 30
 
 
 class Example(Settings):

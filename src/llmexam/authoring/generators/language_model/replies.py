@@ -221,7 +221,7 @@ def without_letters(options: tuple[Option, ...]) -> tuple[Option, ...]:
 
 def _clean(text: str) -> str:
     """Return a text on one line, without markup and quotation marks around it."""
-    line = " ".join(text.split()).strip("*_ ")
+    line = " ".join(text.split()).strip("*_| ")
     while len(line) > 1 and (line[0], line[-1]) in _QUOTES:
         line = line[1:-1].strip()
     return line
