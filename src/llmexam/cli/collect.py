@@ -1,16 +1,18 @@
-"""`llmexam collect`: texts for a corpus."""
+"""`llmexam collect`: collect and clean the texts of a corpus."""
 
 from __future__ import annotations
 
 import typer
 
 from llmexam.cli.collect_apis import arxiv, mediawiki, openalex
+from llmexam.cli.collect_clean import clean
 
 collect = typer.Typer(
     name="collect",
-    help="Collect texts for a corpus, with their licence and source.",
+    help="Collect texts from Wikipedia dumps and web APIs, with their licence and source, and "
+    "clean a corpus.",
     no_args_is_help=True,
 )
 
-for command in (mediawiki, arxiv, openalex):
+for command in (mediawiki, arxiv, openalex, clean):
     collect.command(command.__name__)(command)

@@ -96,6 +96,24 @@ def read_corpus(
         CorpusError: A file is missing, cannot be decoded or parsed, lacks the text field, repeats
             an id, or no document has any text.
     """
+    for _, _, passage in read_rows(corpora, counts=counts):
+        yield passage
+
+
+def read_rows(
+    corpora: CorpusSettings | str | Path | Iterable[CorpusSettings | str | Path],
+    *,
+    counts: CorpusCounts | None = None,
+) -> Iterator[tuple[Path, int, Passage]]:
+    """Yield documents as `read_corpus` does, each with its file and its row in this file.
+
+    Args:
+        corpora: Files or folders, or settings for them.
+        counts: Filled in while documents are read.
+
+    Raises:
+        CorpusError: As `read_corpus`.
+    """
     counts = counts if counts is not None else CorpusCounts()
     if isinstance(corpora, CorpusSettings | str | Path):
         corpora = [corpora]
@@ -108,7 +126,8 @@ def read_corpus(
             for path, label in corpus_files(settings):
                 records = _records(path, label, settings)
                 with SeenKeys() as here:
-                    yield from _documents(records, path, label, everywhere, here, counts)
+                    for row, passage in _documents(records, path, label, everywhere, here, counts):
+                        yield path, row, passage
             if counts.n_documents == before:
                 raise CorpusError(
                     "no document contains text",
@@ -186,7 +205,7 @@ def _documents(
     everywhere: SeenKeys,
     here: SeenKeys,
     counts: CorpusCounts,
-) -> Iterator[Passage]:
+) -> Iterator[tuple[int, Passage]]:
     """Yield the records of one file as documents with ids that are unique in the corpus."""
     batch: list[tuple[int, Passage]] = []
     n_characters = 0
@@ -211,7 +230,7 @@ def _with_unique_ids(
     label: str,
     everywhere: SeenKeys,
     here: SeenKeys,
-) -> Iterator[Passage]:
+) -> Iterator[tuple[int, Passage]]:
     if not batch:
         return
     keys = hash_texts(passage.id for _, passage in batch)
@@ -226,10 +245,10 @@ def _with_unique_ids(
             hint="Give every document a unique id, or use another column as id",
         )
     free = everywhere.add(keys)
-    for (_, passage), is_free in zip(batch, free.tolist(), strict=True):
+    for (row, passage), is_free in zip(batch, free.tolist(), strict=True):
         id_ = passage.id
         while not is_free:
             # Two folders may hold files of the same name, so the prefixed id can be taken as well.
             id_ = f"{label}/{id_}"
             is_free = bool(everywhere.add(hash_texts([id_]))[0])
-        yield Passage(text=passage.text, title=passage.title, id=id_)
+        yield row, Passage(text=passage.text, title=passage.title, id=id_)

@@ -1,0 +1,84 @@
+"""Find passages that contain the questions of given exams, word by word or nearly."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from llmexam.collecting.cleaning.minhash import Keys, shingle_keys
+from llmexam.exam.audit.near import MIN_WORDS, SHINGLE_WORDS
+from llmexam.exam.loading import load_exam
+from llmexam.exam.normalise import words_of
+
+
+@dataclass(frozen=True, slots=True)
+class Quoted:
+    """A question that a passage contains.
+
+    Attributes:
+        question: Exam file and id of the question.
+        share: Share of the question's shingles that are in the passage.
+    """
+
+    question: str
+    share: float
+
+
+class ExamQuestions:
+    """The questions of exams, for search in passages.
+
+    A question with fewer than 5 words identifies nothing and is left out, as in `audit`; and so is
+    a text that several questions share, such as "Which of the following is true?".
+
+    Args:
+        exams: Exam files.
+        threshold: Share of a question's three-word shingles from which a passage contains it.
+    """
+
+    def __init__(self, exams: Sequence[Path], *, threshold: float) -> None:
+        self._threshold = threshold
+        named: dict[str, str] = {}
+        n_uses: Counter[str] = Counter()
+        for path in exams:
+            distinct = set()
+            for question in load_exam(path):
+                words = words_of(question.prompt)
+                if len(words) < MIN_WORDS:
+                    continue
+                prompt = " ".join(words)
+                named.setdefault(prompt, f"{path.name} {question.id}")
+                # The same question in another exam is still one question.
+                use = (prompt, frozenset(question.options))
+                if use not in distinct:
+                    distinct.add(use)
+            n_uses = n_uses | Counter(prompt for prompt, _ in distinct)
+        prompts = [prompt for prompt in named if n_uses[prompt] == 1]
+        self.n_shared = len(named) - len(prompts)
+        self._names = [named[prompt] for prompt in prompts]
+        keys, offsets = shingle_keys(prompts, SHINGLE_WORDS)
+        self._sizes: NDArray[np.int64] = np.diff(offsets)
+        self._questions: defaultdict[int, list[int]] = defaultdict(list)
+        for number, (start, end) in enumerate(zip(offsets[:-1], offsets[1:], strict=True)):
+            for key in keys[start:end].tolist():
+                self._questions[key].append(number)
+
+    def __len__(self) -> int:
+        return len(self._names)
+
+    def find(self, text: str) -> Quoted | None:
+        """Return the question of which a passage contains the most, or None."""
+        keys: Keys = shingle_keys([text], SHINGLE_WORDS)[0]
+        n_shared: Counter[int] = Counter()
+        for key in keys.tolist():
+            n_shared.update(self._questions.get(key, ()))
+        best: Quoted | None = None
+        for number in sorted(n_shared):
+            share = n_shared[number] / int(self._sizes[number])
+            if share >= self._threshold and (best is None or share > best.share):
+                best = Quoted(self._names[number], share)
+        return best

@@ -1,0 +1,70 @@
+"""Step `language`: keep documents in the wanted languages, identified by py3langid."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import Any
+
+from pydantic import Field
+
+from llmexam.collecting.cleaning.step import Cleaner, Outcome, Part, Step
+from llmexam.collecting.document import Document
+from llmexam.errors import MissingDependencyError, SettingsError, nearest
+from llmexam.settings.base import OneOrMany
+
+
+class LanguageStep(Step):
+    """Drops documents whose wanted languages are improbable in sum.
+
+    Formulas, names and lists make short texts uncertain, so these are kept.
+    """
+
+    keep: OneOrMany[str] = Field(default=("en",), description="ISO 639-1 codes of the languages")
+    min_confidence: float = Field(
+        default=0.5, ge=0, le=1, description="smallest probability of the wanted languages in sum"
+    )
+    min_words: int = Field(
+        default=10, ge=0, description="texts with fewer words are kept without identification"
+    )
+
+    def cleaner(self, part: Part) -> Cleaner:
+        """Return the cleaner."""
+        return _LanguageCleaner(self)
+
+    def check(self) -> None:
+        """Check that py3langid is installed and knows the languages."""
+        known = {language for language, _ in _identifier().rank("text")}
+        for language in self.keep:
+            if language not in known:
+                raise SettingsError(
+                    f"unknown language '{language}'", field="keep", hint=nearest(language, known)
+                )
+
+
+class _LanguageCleaner:
+    def __init__(self, step: LanguageStep) -> None:
+        self._step = step
+        self._keep = frozenset(step.keep)
+        self._identifier = _identifier()
+
+    def clean(self, document: Document, row: int) -> Outcome:
+        text = document.text
+        if len(text.split()) < self._step.min_words:
+            return Outcome(text)
+        best, probability = self._identifier.classify(text)
+        if best in self._keep and probability >= self._step.min_confidence:
+            return Outcome(text)
+        wanted = sum(p for language, p in self._identifier.rank(text) if language in self._keep)
+        if wanted >= self._step.min_confidence:
+            return Outcome(text)
+        return Outcome(text, dropped=f"language {best}", detail=f"{best} {probability:.2f}")
+
+
+@lru_cache(maxsize=1)
+def _identifier() -> Any:
+    """Return the language identifier; loading it takes a moment, so each process has one."""
+    try:
+        from py3langid.langid import MODEL_FILE, LanguageIdentifier
+    except ImportError:
+        raise MissingDependencyError("identifying languages", "py3langid", "collect") from None
+    return LanguageIdentifier.from_model_file(MODEL_FILE, norm_probs=True)
