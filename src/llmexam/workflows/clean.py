@@ -167,7 +167,7 @@ def dropped_path(out: str | Path) -> Path:
 
 
 def _corpus_key(settings: CorpusSettings) -> Any:
-    """Return what identifies a corpus: hashing hundreds of gigabytes would take longer than this."""
+    """Return what identifies a corpus; its files are not hashed, which would take too long."""
     stats = [(label, path.stat()) for path, label in corpus_files(settings)]
     return [
         dump_key(settings, without=("path",)),

@@ -139,7 +139,7 @@ class _BoilerplateCleaner:
                 return name
         if self._repeated:
             words = normalise(stripped)
-            if words.count(" ") + 1 >= self._min_words:
-                if int(hash_texts([words])[0]) in self._repeated:
-                    return "repeated lines"
+            is_long = words.count(" ") + 1 >= self._min_words
+            if is_long and int(hash_texts([words])[0]) in self._repeated:
+                return "repeated lines"
         return ""

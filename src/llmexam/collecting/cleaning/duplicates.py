@@ -55,7 +55,8 @@ class DuplicatesStep(CorpusStep):
         default=0.8,
         gt=0,
         le=1,
-        description="share of a question's three-word shingles from which a passage contains it",
+        description="share of a question's three-word shingles from which a passage contains it; "
+        "of questions with fewer than 12 words, a passage must contain all",
     )
     seed: int = Field(default=0, ge=0, description="random seed of the permutations")
 

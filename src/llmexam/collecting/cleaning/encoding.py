@@ -49,7 +49,9 @@ class EncodingStep(Step):
         description="Unicode normal form; NFKC and NFKD turn 10³ into 103, so use them for search "
         "only",
     )
-    ligatures: bool = Field(default=False, description="split ligatures such as ﬁ into letters")
+    ligatures: bool = Field(
+        default=False, description="split ligatures such as U+FB01 (fi) into letters"
+    )
     straight_quotes: bool = Field(default=False, description="replace typographic quotes")
     character_width: bool = Field(
         default=False, description="replace full-width Latin letters by usual ones"
@@ -87,14 +89,15 @@ class _EncodingCleaner:
         if not _SUSPECT.search(text):
             return Outcome(text)
         changes: dict[str, int] = {}
-        if self._removes_invisible:
-            text, n_removed = _INVISIBLE.subn("", text)
-            if n_removed:
-                changes["invisible characters"] = n_removed
         if self._has_guard:
             text = _ANGSTROM.sub(lambda match: f"{match['gap'] or ''}{_STAND_IN}", text)
         fixed = self._ftfy.fix_and_explain(text, self._config)
         text = fixed.text.replace(_STAND_IN, "Å") if self._has_guard else fixed.text
+        if self._removes_invisible:
+            # After ftfy: a soft hyphen may be the second half of mojibake, as in the one of í.
+            text, n_removed = _INVISIBLE.subn("", text)
+            if n_removed:
+                changes["invisible characters"] = n_removed
         for label in {_label(action, what) for action, what in fixed.explanation or ()}:
             changes[label] = 1
         return Outcome(text, dropped="" if text.strip() else "no text left", changes=changes)

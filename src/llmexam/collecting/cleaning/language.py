@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from functools import lru_cache
+from importlib import import_module
 from typing import Any
 
 from pydantic import Field
@@ -12,19 +14,30 @@ from llmexam.collecting.document import Document
 from llmexam.errors import MissingDependencyError, SettingsError, nearest
 from llmexam.settings.base import OneOrMany
 
+_ADDRESS = re.compile(r"\S*(?:://|www\.)\S*")
+_WORD = re.compile(r"[^\W\d_]{3,}")
+
 
 class LanguageStep(Step):
     """Drops documents whose wanted languages are improbable in sum.
 
-    Formulas, names and lists make short texts uncertain, so these are kept.
+    Texts of few letters, such as formulas and lists of names, are kept, because the identification
+    is not reliable for them.
     """
 
     keep: OneOrMany[str] = Field(default=("en",), description="ISO 639-1 codes of the languages")
     min_confidence: float = Field(
-        default=0.5, ge=0, le=1, description="smallest probability of the wanted languages in sum"
+        default=0.1,
+        ge=0,
+        le=1,
+        description="smallest probability of the wanted languages in sum; texts in other languages "
+        "are far below 0.001, lists of names and formulas often between 0.1 and 0.5",
     )
-    min_words: int = Field(
-        default=10, ge=0, description="texts with fewer words are kept without identification"
+    min_letters: int = Field(
+        default=50,
+        ge=0,
+        description="texts with fewer letters in words of three letters or more are kept without "
+        "identification",
     )
 
     def cleaner(self, part: Part) -> Cleaner:
@@ -49,7 +62,7 @@ class _LanguageCleaner:
 
     def clean(self, document: Document, row: int) -> Outcome:
         text = document.text
-        if len(text.split()) < self._step.min_words:
+        if sum(map(len, _WORD.findall(_ADDRESS.sub(" ", text)))) < self._step.min_letters:
             return Outcome(text)
         best, probability = self._identifier.classify(text)
         if best in self._keep and probability >= self._step.min_confidence:
@@ -64,7 +77,7 @@ class _LanguageCleaner:
 def _identifier() -> Any:
     """Return the language identifier; loading it takes a moment, so each process has one."""
     try:
-        from py3langid.langid import MODEL_FILE, LanguageIdentifier
+        module = import_module("py3langid.langid")
     except ImportError:
         raise MissingDependencyError("identifying languages", "py3langid", "collect") from None
-    return LanguageIdentifier.from_model_file(MODEL_FILE, norm_probs=True)
+    return module.LanguageIdentifier.from_model_file(module.MODEL_FILE, norm_probs=True)

@@ -283,8 +283,9 @@ def _pool(n_workers: int) -> Iterator[Submit]:
 
 
 def _run(function: Callable[..., None], *arguments: Any) -> Future[None]:
+    function(*arguments)
     future: Future[None] = Future()
-    future.set_result(function(*arguments))
+    future.set_result(None)
     return future
 
 

@@ -19,7 +19,9 @@ _EMAIL = re.compile(
     r"(?<![\w.+-])[A-Za-z0-9][\w.+%-]{0,63}@(?:[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?\.)+"
     r"[A-Za-z]{2,24}(?![\w@-])"
 )
-_URL = re.compile(r"(?:https?://|ftp://|www\.)[^\s<>\"“”]*[^\s<>\"“”.,;:!?)\]}'’]", re.IGNORECASE)
+_URL = re.compile(
+    r"(?:https?://|ftp://|www\.)[^\s<>\"]*[^\s<>\".,;:!?)\]}'\u2019\u201d]", re.IGNORECASE
+)
 _MANY_DIGITS = re.compile(r"\d[\d\u2010-\u2015\u00a0 ()./-]{5,}\d")
 _ANNOUNCED = re.compile(
     r"\b(?:tele?|phones?|telephones?|fax|mobile|cell|call|contact|dial|whatsapp|hotline|sms|text)\b"
@@ -28,7 +30,7 @@ _ANNOUNCED = re.compile(
 )
 _IDENTIFIER = re.compile(
     r"(?:\b(?:CAS|ISBN|ISSN|PMID|PMCID|DOI|ORCID|EC|RRID|UniProt|GenBank|RefSeq|accession|patent|"
-    r"catalog(?:ue)?|serial|arXiv)\b[\s.:#()\w-]{0,16}|[\d.,^_/×=−]\s?|[A-Za-z_]|10\.\d{4,9}/\S*)$",
+    r"catalog(?:ue)?|serial|arXiv)\b[\s.:#()\w-]{0,16}|[\d.,^_/=\u00d7\u2212]\s?|[A-Za-z_]|10\.\d{4,9}/\S*)$",
     re.IGNORECASE,
 )
 # Spaces also separate the digits of a constant, so they are no sign of a phone number.
@@ -125,7 +127,7 @@ def is_phone(before: str, number: str) -> bool:
         number: The number as written.
     """
     before = before[-40:]
-    if number.startswith(("+", "＋")):
+    if number.startswith(("+", "\uff0b")):
         return True
     if _ANNOUNCED.search(before):
         return True

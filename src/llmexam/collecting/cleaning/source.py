@@ -135,7 +135,7 @@ class _FurtherColumns:
             return self._read_jsonl(path)
         if kind == "csv" or (kind == "auto" and suffix in (".csv", ".tsv")):
             return self._read_csv(path)
-        return (one for one in ())
+        return _nothing()
 
     def _read_jsonl(self, path: Path) -> Iterator[tuple[int, dict[str, str]]]:
         with _open(path) as stream:
@@ -183,3 +183,7 @@ def _open(path: Path) -> IO[bytes]:
     if path.suffix == ".gz":
         return cast(IO[bytes], gzip.open(path))
     return path.open("rb")
+
+
+def _nothing() -> Iterator[tuple[int, dict[str, str]]]:
+    yield from ()
