@@ -56,7 +56,8 @@ RULES: dict[str, tuple[str, str]] = {
         "lines of a table of contents: `Measurement ..... 12`, `3.2 Orbits of Planets 57`",
         r"(?:table of contents|contents|list of (?:figures|tables)|index)$"
         r"|.{1,120}?(?:\.{3,}|(?: \.){3,}|…+|·{3,})\s*[ivxlc\d]+$"
-        rf"|(?:(?:chapter|section|appendix) {_N}|\d+(?:\.\d+)+) (?-i:[A-Z])[^.!?]{{2,80}} \d{{1,4}}$",
+        rf"|(?:(?:chapter|section|appendix) {_N}|\d+(?:\.\d+)+) "
+        r"(?-i:[A-Z])[^.!?]{2,80} \d{1,4}$",
     ),
     "empty": ("lines without a letter or digit", r"[\W_]+$"),
 }
