@@ -36,6 +36,10 @@ def clean(
             show_default=False,
         ),
     ] = None,
+    format: Annotated[
+        str,
+        typer.Option(help="Format of the files: jsonl, csv, parquet, text, markdown, or auto."),
+    ] = "auto",
     keep_dropped: Annotated[
         bool,
         typer.Option(
@@ -88,7 +92,9 @@ def clean(
         )
     fields = parse_fields(field or [])
     corpora = [
-        CorpusSettings.parse({"path": path, "fields": fields}, subject="the corpus")
+        CorpusSettings.parse(
+            {"path": path, "fields": fields, "format": format}, subject="the corpus"
+        )
         for path in corpus
     ]
     plan = read_plan(steps)
