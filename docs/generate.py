@@ -29,6 +29,8 @@ from llmexam.collecting.apis.settings import (
     MediaWikiSettings,
     OpenAlexSettings,
 )
+from llmexam.collecting.cleaning.plan import CleaningSettings
+from llmexam.collecting.cleaning.registry import step_class, step_names
 from llmexam.evaluation import results
 from llmexam.evaluation.metrics import choice_metrics
 from llmexam.evidence.corpus import CorpusFormat
@@ -195,6 +197,12 @@ def render_settings() -> str:
     ):
         parts.append(f"\n## `collect {command}`\n\n{_first_line(kind)}\n\n")
         parts += _table(head, _setting_rows(kind))
+    parts.append("\n## The file of `collect clean`\n\n")
+    parts += _table(head, _setting_rows(CleaningSettings))
+    for name in step_names():
+        step = step_class(name)
+        parts.append(f"\n## Cleaning step `{name}`\n\n{_first_line(step)}\n\n")
+        parts += _table(head, _setting_rows(step))
     return "".join(parts)
 
 

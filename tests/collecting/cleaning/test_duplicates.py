@@ -61,6 +61,14 @@ def test_few_pairs_are_compared(tmp_path: Path) -> None:
     assert len(found) <= one.n_compared < 2 * len(found)
 
 
+@pytest.mark.parametrize(
+    "texts", [[], ["one text alone"], ["two texts here", "with no common words"]]
+)
+def test_texts_without_any_candidate(tmp_path: Path, texts: list[str]) -> None:
+    one = search(tmp_path, texts, DuplicatesStep())
+    assert (one.exact(), one.near(0.8), one.n_compared) == ([], [], 0)
+
+
 def test_chains_of_similar_texts_are_not_followed(tmp_path: Path) -> None:
     words = [f"w{i}" for i in range(30)]
     # Each text differs from the one before by a few words, and the last from the first by most.

@@ -26,6 +26,8 @@ def key_ranges(
         sizes: Number of keys of each part.
         longest: Largest expected number of keys of a range; a range has 16 bytes per key.
     """
+    if not sizes:
+        return
     n_ranges = 1
     while sum(sizes) > n_ranges * longest:
         n_ranges *= 2

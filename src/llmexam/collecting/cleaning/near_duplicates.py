@@ -119,6 +119,8 @@ class DuplicateSearch:
                     numbers.append(np.full(len(group), n_groups, dtype=np.int64))
                     n_groups += 1
         members, groups = np.concatenate(documents), np.concatenate(numbers)
+        if not len(members):
+            return
         order = np.lexsort((groups, self._rank[members]))
         members, groups = members[order], groups[order]
         starts = np.flatnonzero(np.diff(members, prepend=-1))
