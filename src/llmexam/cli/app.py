@@ -76,6 +76,7 @@ for command in (
     app.command()(command)
 app.add_typer(collect)
 app.add_typer(recover)
+app.add_typer(collect)
 
 
 @app.command(

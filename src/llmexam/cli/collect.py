@@ -6,6 +6,7 @@ import typer
 
 from llmexam.cli.collect_apis import arxiv, mediawiki, openalex
 from llmexam.cli.collect_clean import clean
+from llmexam.cli.collect_wikipedia import wikipedia
 
 collect = typer.Typer(
     name="collect",
@@ -14,5 +15,5 @@ collect = typer.Typer(
     no_args_is_help=True,
 )
 
-for command in (mediawiki, arxiv, openalex, clean):
+for command in (wikipedia, mediawiki, arxiv, openalex, clean):
     collect.command(command.__name__)(command)

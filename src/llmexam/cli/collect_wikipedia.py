@@ -1,0 +1,98 @@
+"""`llmexam collect wikipedia`."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+def wikipedia(
+    dumps: Annotated[
+        list[Path],
+        typer.Argument(
+            help="MediaWiki XML exports, Enterprise HTML dumps or JSON of WikiExtractor, compressed or "
+            "not; or folders of them.",
+            show_default=False,
+        ),
+    ],
+    out: Annotated[Path, typer.Option(help="Folder of the corpus (Parquet files).")],
+    workers: Annotated[
+        int | None,
+        typer.Option(min=1, help="Processes that convert pages; one per core by default."),
+    ] = None,
+    category: Annotated[
+        list[str] | None,
+        typer.Option(help="Collect only pages in this category. Repeatable."),
+    ] = None,
+    titles: Annotated[
+        Path | None, typer.Option(help="File with one title per line: collect only these pages.")
+    ] = None,
+    keep: Annotated[
+        list[str] | None,
+        typer.Option(help="Keep `lists` or `disambiguations`, which are skipped. Repeatable."),
+    ] = None,
+    licence: Annotated[
+        str | None,
+        typer.Option(help="Licence of the texts; needed for wikis that are not of Wikimedia."),
+    ] = None,
+    set_: Annotated[
+        list[str] | None,
+        typer.Option("--set", help="Set a setting: --set per=article. Repeatable."),
+    ] = None,
+    overwrite: Annotated[
+        bool, typer.Option("--overwrite", help="Delete another collection in the folder.")
+    ] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """Collect the articles of dumps of Wikipedia and other wikis as a corpus.
+
+    An interrupted collection resumes. It exits with code 1 if a dump is damaged: the pages before
+    the damage and the other dumps are collected.
+
+    Example: llmexam collect wikipedia enwiki-pages-articles.xml.bz2 --out wiki
+    """
+    from llmexam.cli.console import plain_console
+    from llmexam.cli.interrupts import goes_on, telling_of_interrupts
+    from llmexam.cli.options import parse_settings
+    from llmexam.cli.progress import question_progress
+    from llmexam.collecting.wikipedia.settings import WikipediaSettings
+    from llmexam.machine import n_cores
+    from llmexam.workflows.collect import collect_wikipedia
+
+    given: dict[str, Any] = {
+        "category": category,
+        "titles": titles,
+        "keep": keep,
+        "licence": licence,
+        **parse_settings(set_ or []),
+    }
+    settings = WikipediaSettings.parse(
+        {key: value for key, value in given.items() if value is not None},
+        subject="collect wikipedia",
+        given_as="--set {key}={value}",
+    )
+    with (
+        telling_of_interrupts(goes_on(overwrite=overwrite)),
+        question_progress(plain_console(stderr=True), "reading dumps") as progress,
+    ):
+        found = collect_wikipedia(
+            dumps,
+            out,
+            settings,
+            n_workers=workers or n_cores(),
+            overwrite=overwrite,
+            progress=progress,
+        )
+    if as_json:
+        typer.echo(json.dumps(found.as_json(), ensure_ascii=False, allow_nan=False))
+    else:
+        from llmexam.collecting.wikipedia.summary import collection_lines
+
+        typer.echo("\n".join(collection_lines(found)))
+    for message in found.broken:
+        typer.echo(f"warning: {message}", err=True)
+    typer.echo(f"wrote {out}", err=True)
+    if found.broken:
+        raise typer.Exit(1)
