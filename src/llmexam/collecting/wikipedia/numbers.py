@@ -24,7 +24,13 @@ def find_numbers(text: str) -> Counter[str]:
     ['10', '1000', '2', '23', '6.022']
     """
     text = _SCRIPTS.sub(lambda m: f" {m[0].translate(_TO_ASCII)}", text)
-    return Counter(number.replace(",", "") for number in _NUMBER.findall(text))
+    return Counter(_normal(number) for number in _NUMBER.findall(text))
+
+
+def _normal(number: str) -> str:
+    """Return a number without commas; a day such as `02` is shown as 2."""
+    number = number.replace(",", "")
+    return number.lstrip("0") or "0" if number[0] == "0" and number.isdigit() else number
 
 
 def count_numbers(text: str) -> int:
@@ -33,8 +39,8 @@ def count_numbers(text: str) -> int:
 
 
 def squeeze(formula: str) -> str:
-    """Return a formula without white space, the form in which formulas are compared."""
-    return "".join(formula.split())
+    """Return a formula without white space and `\\displaystyle`, the form in which formulas are compared."""
+    return "".join(formula.replace("\\displaystyle", "").split())
 
 
 def lost_numbers(source: Counter[str], text: str) -> Counter[str]:

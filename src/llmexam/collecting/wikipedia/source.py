@@ -1,7 +1,7 @@
 """Numbers and formulas that the wikitext of a page shows: the yardstick of every conversion.
 
-Not counted: comments, references and reference templates, file links with their captions, categories,
-addresses and link targets, HTML and table attributes, names of templates and of their arguments,
+Not counted: comments, references, templates of references, notes, maintenance, navigation and images
+(`is_unshown`), file links with their captions, categories, addresses and link targets, HTML and table attributes, names of templates and of their arguments,
 layout arguments such as `image_size`, dates of maintenance tags, months in date templates (they are
 shown as words), the precision of `{{convert}}`, and graphics.
 """
@@ -15,8 +15,8 @@ from dataclasses import dataclass
 
 from llmexam.collecting.wikipedia.numbers import find_numbers, squeeze
 from llmexam.collecting.wikipedia.template_arguments import normal_name
-from llmexam.collecting.wikipedia.template_words import LAYOUT_LABEL
-from llmexam.collecting.wikipedia.templates import REFERENCES
+from llmexam.collecting.wikipedia.template_words import is_layout
+from llmexam.collecting.wikipedia.templates import is_unshown
 
 COMMENT = re.compile(r"<!--.*?(?:-->|\Z)", re.DOTALL)
 REF = re.compile(r"<ref\b[^>]*?(?:/>|>.*?(?:</ref\s*>|\Z))", re.DOTALL | re.IGNORECASE)
@@ -38,7 +38,7 @@ _LINK = re.compile(r"\[\[[^\[\]|]*\|([^\[\]]*)\]\]")
 _ADDRESS = re.compile(r"(?:https?|ftp)://[^\s\]|}<>]+|(?<=\[)//[^\s\]|}<>]+", re.IGNORECASE)
 TAG = re.compile(r"</?[a-zA-Z][^<>]*>")
 _ATTRIBUTES = re.compile(
-    r"(?<![\w|])(?:style|width|height|align|valign|colspan|rowspan|bgcolor|class|border|cellpadding"
+    r"(?<!\w)(?:style|width|height|align|valign|colspan|rowspan|bgcolor|class|border|cellpadding"
     r"|cellspacing|scope|id|color|nowrap|data-sort-value|title|dir|lang|rules)"
     r"\s*=\s*(?:\"[^\"\n]*\"|'[^'\n]*'|[^\s|!\"'}]+)",
     re.IGNORECASE,
@@ -46,12 +46,11 @@ _ATTRIBUTES = re.compile(
 _TABLE_LINE = re.compile(r"^[ :]*(?:\{\||\|-).*$", re.MULTILINE)
 _TEMPLATE = re.compile(r"\{\{((?:[^{}]|\{(?!\{)|\}(?!\}))*)\}\}")
 _MAINTENANCE_DATE = re.compile(r"\|\s*date\s*=\s*[A-Z]?[a-z]*\s*\d{4}\s*(?=[|}])")
-_PIXELS = re.compile(r"\b\d+(?:x\d+)?\s?px\b")
+_PIXELS = re.compile(r"\b\d+(?:x\d+)?\s?px\b|(?<!&)#[0-9A-Fa-f]{3,8}\b|\bscale:\d+")
 _DATE_NAME = re.compile(
     r"(?:birth|death|start|end|release|launch|published|opened|film|television)[ -]?date"
     r"|as of$|since$|dts$|bda$|dda$|dob$|release$"
 )
-_OPEN, _CLOSE = "\ue006", "\ue007"
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +72,7 @@ def count_source(wikitext: str) -> SourceCounts:
             formulas[squeezed] += 1
         return " "
 
-    text = FORMULA.sub(take, text)
+    text = FORMULA.sub(take, _FILE.sub(" ", text))
     text = _MAINTENANCE_DATE.sub("", _FILE.sub(" ", text))
     text = _ADDRESS.sub(" ", text)
     text = _LINK.sub(r"\1", text)
@@ -91,7 +90,7 @@ def _shown_arguments(match: re.Match[str]) -> str:
     """Return the shown values of a template's arguments, or nothing for a reference."""
     head, *parts = match[1].split("|")
     name = normal_name(head)
-    if REFERENCES.match(name) or name.startswith(("defaultsort", "displaytitle")):
+    if is_unshown(name):
         return " "
     # `{{formatnum:1234}}` has its value in its name.
     shown = [head.partition(":")[2]] if ":" in head else []
@@ -109,11 +108,12 @@ def _value(part: str) -> str | None:
     label, equals, value = part.partition("=")
     if not equals:
         return part
-    return None if LAYOUT_LABEL.fullmatch(label.strip()) else value
+    return None if is_layout(label) else value
 
 
 def _without_precision(parts: list[str]) -> list[str]:
     values = [part for part in parts if "=" not in part]
     while len(values) > 1 and re.fullmatch(r"\s*-?[0-9]+\s*", values[-1]):
         values.pop()
-    return values
+    # The powers of ten of unit codes such as `e6acre` are shown as words, those of `km2` raised.
+    return [re.sub(r"^\s*e(?:3|6|9|12)(?=[A-Za-z])", "", value) for value in values]

@@ -72,13 +72,19 @@ _UNITS = {
 }
 
 
+_POWERS = {"3": "thousand", "6": "million", "9": "billion", "12": "trillion"}
+
+
 def unit(text: str) -> str:
     """Return a unit code of `{{convert}}` or `{{val}}` as it is read.
 
-    >>> unit("km2"), unit("C"), unit("kg.m-3"), unit("sqmi")
-    ('km²', '°C', 'kg⋅m⁻³', 'sq mi')
+    >>> unit("km2"), unit("C"), unit("kg.m-3"), unit("e6acre")
+    ('km²', '°C', 'kg⋅m⁻³', 'million acre')
     """
     text = text.strip()
+    power = re.match(r"e(3|6|9|12)(?=[A-Za-z])", text)
+    if power:
+        return f"{_POWERS[power[1]]} {unit(text[power.end() :])}"
     found = _UNITS.get(text.lower())
     if found is not None:
         return found

@@ -114,13 +114,15 @@ def _rows(call: Call) -> str:
     rows = [
         f"{label.replace('_', ' ').strip()}: {' '.join(value.split())}"
         for label, value in call.named.items()
-        if value and not LAYOUT_LABEL.fullmatch(label)
+        if value and not is_layout(label)
     ]
     return "\n" + "\n".join(rows) + "\n" if rows else ""
 
 
 def _table_row(call: Call) -> str:
-    return "\n" + "; ".join(_rows(call).strip().splitlines()) + "\n" if call.named else _list(call)
+    """Return labelled values, and pairs of values without labels, in one line."""
+    pairs = [": ".join(call.positional[i : i + 2]) for i in range(0, len(call.positional), 2)]
+    return "\n" + "; ".join([*_rows(call).strip().splitlines(), *filter(None, pairs)]) + "\n"
 
 
 def at(place: int) -> Renderer:
@@ -137,12 +139,24 @@ def constant(text: str) -> Renderer:
     return lambda call: text
 
 
-LAYOUT_LABEL = re.compile(
-    r"(?i)[\w ]*(?:image|img|logo|map|flag|photo|picture|signature|width|size|colou?r|style|alt"
-    r"|upright|footnote|ref|caption|class|align|url|website|bgcolor|background|pushpin|coat|seal"
-    r"|module|embed|zoom|scale|border|frame|margin|padding|height|direction|columns?)s?[\w ]*"
+_LAYOUT = frozenset(
+    "image images img imagesize logo map mapsize flag photo picture signature size color colour style alt "
+    "upright footnote footnotes ref refs caption align url website bgcolor background pushpin coat seal "
+    "module embed zoom scale border frame margin padding direction titlestyle class id format float "
+    "bodystyle abovestyle pic image_size bg text-align valign col cols width".split()
 )
-"""Labels of arguments that hold layout, images or addresses."""
+_LAYOUT_ENDINGS = ("style", "size", "color", "colour", "caption", "align", "image", "width")
+
+
+def is_layout(label: str) -> bool:
+    """Return whether an argument holds layout, an image or an address, by its label.
+
+    >>> is_layout("image_size2"), is_layout("height"), is_layout("altitude")
+    (True, False, False)
+    """
+    words = [word for word in re.split(r"[\W\d_]+", label.lower()) if word]
+    return any(word in _LAYOUT or word.endswith(_LAYOUT_ENDINGS) for word in words)
+
 
 _SHOWN = (
     "small smaller smaller2 larger big bigger huge large nowrap nobr nobold noitalic nobreak center "
@@ -181,6 +195,18 @@ WORDS: Mapping[str, Renderer] = {
         ),
     ),
     **dict.fromkeys(("coord", "coordinates"), _coordinates),
+    **dict.fromkeys(
+        (
+            "columns-list",
+            "columns list",
+            "col list",
+            "multicol",
+            "div col list",
+            "hidden",
+            "collapsed",
+        ),
+        lambda call: call.get("content", "text", "list1") or _last(call),
+    ),
     "marriage": _marriage,
     **dict.fromkeys(
         (

@@ -15,6 +15,7 @@ import re
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import lru_cache
 
 from llmexam.collecting.wikipedia.numbers import count_numbers
 from llmexam.collecting.wikipedia.template_arguments import (
@@ -49,9 +50,9 @@ REFERENCES = re.compile(
 
 _SILENT = re.compile(
     r"(?:citation needed|cn$|fact$|clarify|when|who$|whom|which|by whom|what$|where$|why$|how$"
-    r"|dubious|vague|weasel|update|as of\?|verify|failed ver|not in cit|original research|or$"
+    r"|dubious|vague|weasel|update(?:$| )|as of\?|verify|failed ver|not in cit|original research|or$"
     r"|pov|npov|primary source|better source|unreliable|ambiguous|disputed|specify|lead"
-    r"|cleanup|unreferenced|refimprove|more |expand|multiple issues|tone|essay|context"
+    r"|cleanup|unreferenced|refimprove|more |expand|multiple issues|tone|essay-|context"
     r"|one source|no footnotes|orphan|merge|copy ?edit|advert|peacock|notability|globali"
     r"|inline"
     r"|use (?:dmy|mdy|british|american|australian|indian|canadian|oxford|hiberno|irish|new zealand|south)"
@@ -60,21 +61,33 @@ _SILENT = re.compile(
     r"|details|seealso|portal|commons|sister|wiktionary|wikibooks|wikiquote|wikinews"
     r"|wikivoyage|wikispecies|wikiversity|library resources|subject bar|navbox"
     r"|authority control|taxonbar|coord missing|toc|clear|-$|div col|colbegin|colend|col-"
-    r"|columns|cols|multicol|end|defaultsort|displaytitle|italic title|title|lowercase"
+    r"|cols$|multicol|end$|defaultsort|displaytitle|italic title|title$|lowercase"
     r"|featured|link (?:fa|ga)|persondata|anchor|anchors|flagicon|flagdeco|nomobile|collaps"
     r"|hidden begin|hidden end|no more links|wikipedia books|stub|.*-stub$|dis?ambig"
     r"|disambiguation|dab$|hndis|geodis|surname|given name|set index|r from|r to|redr|ipac-"
-    r"|respell|ipa-|audio|listen|image|multiple image|double image|wide image|triple image"
+    r"|respell|ipa-|audio|listen|image(?:$| )|multiple image|double image|wide image|triple image"
     r"|gallery|css image|external media|annotated image"
-    r"|s-(?:start|end|ttl|bef|aft|off|ppo|dip|aca|prec|hou|reg|break)|succession|wikiatlas"
+    r"|s-(?:start|end$|ttl|bef|aft|off|ppo|dip|aca|prec|hou|reg|break)|succession|wikiatlas"
     r"|geogroup|osmrelation|map caption|location map|inuse|under construction|!-!|interwiki"
     r"|legend begin|legend end|plainlist$|endplainlist|flatlist$|endflatlist|noref|sortable"
-    r"|jump|rtl|short pages|sources|attrib|source$|translated|notice|warning|skip to|expert"
+    r"|jump|rtl|short pages|sources$|attrib|source$|translated|skip to|expert"
     r"|good topic|sep$|wp |wikiproject|spoken|footer"
-    r"|.*(?:topics|navigation|footer|sidebar|series)$|nobots|bots|glossary|term$|defn|center$"
-    r"|familytree|chart|chart/|calculus$|angola|italictitle|unsigned|request|incomplete"
-    r"|missing|technical|jargon|buzz)"
+    r"|.*(?:topics|navigation|footer|sidebar|series)$|nobots|bots|glossary (?:begin|end)$|center$"
+    r"|italictitle|unsigned|requested|incomplete"
+    r"|missing (?:information|info)|technical|jargon|buzz)"
 )
+
+
+def is_unshown(name: str) -> bool:
+    """Return whether a template is a reference, a tag of maintenance, navigation or an image."""
+    if name in VALUES or name in WORDS:
+        return False
+    return _is_unshown(name)
+
+
+@lru_cache(maxsize=1 << 16)
+def _is_unshown(name: str) -> bool:
+    return bool(REFERENCES.match(name) or _SILENT.match(name))
 
 
 @dataclass
@@ -140,9 +153,9 @@ def _render(content: str, title: str, infoboxes: bool, dropped: Dropped) -> str:
     if renderer is not None:
         # No argument of these is another number than what they show.
         return renderer(parse_call(content))
-    if name.startswith(("infobox", "taxobox", "automatic taxobox")) or name.endswith(" infobox"):
+    if name.startswith(("infobox", "probability distribution")) or name.endswith("infobox"):
         return _infobox(parse_call(content), infoboxes, dropped, content)
-    if REFERENCES.match(name) or _SILENT.match(name):
+    if is_unshown(name):
         return ""
     dropped.note(name, content.partition("|")[2])
     return ""
