@@ -41,7 +41,7 @@ _FONT = re.compile(
 _FRACTION = re.compile(rf"\\[dt]?frac\s*{_BRACED}\s*{_BRACED}")
 _ROOT = re.compile(rf"\\sqrt\s*{_BRACED}")
 _SCRIPT = re.compile(rf"([_^])\s*(?:{_BRACED}|(\\?[^\s{{}}\\]))")
-_COMMAND = re.compile(r"\\([a-zA-Z]+)\s*")
+_COMMAND = re.compile(r"\\([a-zA-Z]+)")
 
 
 def raised(text: str) -> str:

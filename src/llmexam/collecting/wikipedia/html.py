@@ -140,7 +140,9 @@ def _break_lines(body: Any) -> None:
     for element in body.find_all("li"):
         element.insert(0, "- ")
     for element in body.find_all(_BLOCKS):
-        element.insert_before("\n")
+        before = element.find_previous_sibling()
+        if not (element.name == "dd" and before is not None and before.name == "dt"):
+            element.insert_before("\n")
         element.append("\n")
         if element.name == "p":
             element.append("\n")

@@ -85,9 +85,11 @@ def unit(text: str) -> str:
     power = re.match(r"e(3|6|9|12)(?=[A-Za-z])", text)
     if power:
         return f"{_POWERS[power[1]]} {unit(text[power.end() :])}"
-    found = _UNITS.get(text.lower())
-    if found is not None:
-        return found
+    return _UNITS.get(text.lower()) or symbol(text)
+
+
+def symbol(text: str) -> str:
+    """Return a unit with raised powers and dots; of `{{val|u=C}}`, C is the coulomb."""
     text = re.sub(r"(?<=[A-Za-z])([-−]?[0-9]+)(?![0-9A-Za-z])", lambda m: raised(m[1]), text)
     return re.sub(r"(?<=\w)[.*](?=[A-Za-zμ°])", "⋅", text).replace("⁻⁻", "⁻")
 
@@ -137,7 +139,7 @@ def val(call: Call) -> str:
         text = f"({text})" if rest else text
         text = f"{text} × 10{raised(exponent)}" if text else f"10{raised(exponent)}"
     units = [call.get("u", "ul", "up", "upl"), call.get("u2", "ul2", "up2", "upl2")]
-    shown = "/".join(unit(one) for one in units if one)
+    shown = "/".join(symbol(one.strip()) for one in units if one)
     text = call.get("p", "pre") + text + call.get("s", "suf", "end")
     return f"{text} {shown}".strip() if shown and shown[0] not in "%°′″" else text + shown
 
@@ -215,7 +217,7 @@ VALUES: Mapping[str, Renderer] = {
     "gaps": lambda call: (
         "\u2009".join(call.positional)
         + (f" × 10{raised(call.get('e'))}" if call.get("e") else "")
-        + (f" {unit(call.get('u'))}" if call.get("u") else "")
+        + (f" {symbol(call.get('u'))}" if call.get("u") else "")
     ),
     **dict.fromkeys(("simplenuclide", "simplenuclide2", "simplenuclide link"), nuclide),
     **dict.fromkeys(("nuclide", "physics particle", "subatomic particle", "particle"), isotope),
