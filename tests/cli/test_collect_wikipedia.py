@@ -13,7 +13,9 @@ PAGES = [
 
 def test_counts_and_losses_are_printed(tmp_path):
     (tmp_path / "dump.xml").write_text(dump_xml(PAGES))
-    done = llmexam("collect", "wikipedia", "dump.xml", "--out", "wiki", "--workers", 1, cwd=tmp_path)
+    done = llmexam(
+        "collect", "wikipedia", "dump.xml", "--out", "wiki", "--workers", 1, cwd=tmp_path
+    )
     assert (done.returncode, done.stderr) == (0, "wrote wiki\n")
     assert [" ".join(line.split()) for line in done.stdout.splitlines()] == [
         "2 pages read",

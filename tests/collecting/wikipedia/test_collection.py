@@ -26,7 +26,9 @@ from dump_text import dump_xml, page_xml
 
 NEON = page_xml(1, "Neon", "'''Neon''' boils at {{val|27.1|u=K}}.\n[[Category:Noble gases]]")
 ARGON = page_xml(
-    2, "Argon", "Argon is a gas.\n== Use ==\nLamps.\n== References ==\n1999\n[[category:noble_gases|A]]"
+    2,
+    "Argon",
+    "Argon is a gas.\n== Use ==\nLamps.\n== References ==\n1999\n[[category:noble_gases|A]]",
 )
 IRON = page_xml(3, "Iron", "Iron is a metal with 26 protons.\n[[Category:Metals]]")
 OTHERS = [
@@ -305,4 +307,3 @@ def test_real_dumps_keep_their_numbers(name, shared_data: Path, tmp_path):
     assert counts.per_thousand(counts.lost_numbers) < most_numbers
     assert counts.per_thousand(counts.lost_formulas) <= most_formulas
     assert len(list(read_corpus(tmp_path / "out"))) == counts.documents
-

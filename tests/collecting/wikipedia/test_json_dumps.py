@@ -79,7 +79,9 @@ def test_enterprise_dump(packed, tmp_path):
 
 
 def test_losses_of_html_are_counted():
-    _, source = html_to_sections("<p>5 <math alttext='x^2'></math></p><table><tr><td>7</td></tr></table>", SETTINGS)
+    _, source = html_to_sections(
+        "<p>5 <math alttext='x^2'></math></p><table><tr><td>7</td></tr></table>", SETTINGS
+    )
     assert source.numbers.keys() == {"5", "7"}
     assert source.formulas.keys() == {"x^2"}
 

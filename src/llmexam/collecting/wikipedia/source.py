@@ -35,7 +35,7 @@ _FILE = re.compile(
     re.IGNORECASE,
 )
 _LINK = re.compile(r"\[\[[^\[\]|]*\|([^\[\]]*)\]\]")
-_ADDRESS = re.compile(r"(?:https?|ftp)://[^\s\]|}<>]+|(?<=\[)//[^\s\]|}<>]+", re.IGNORECASE)
+_ADDRESS = re.compile(r"//[^\s\]|}<>]+")
 TAG = re.compile(r"</?[a-zA-Z][^<>]*>")
 _ATTRIBUTES = re.compile(
     r"(?<!\w)(?:style|width|height|align|valign|colspan|rowspan|bgcolor|class|border|cellpadding"
@@ -46,7 +46,10 @@ _ATTRIBUTES = re.compile(
 _TABLE_LINE = re.compile(r"^[ :]*(?:\{\||\|-).*$", re.MULTILINE)
 _TEMPLATE = re.compile(r"\{\{((?:[^{}]|\{(?!\{)|\}(?!\}))*)\}\}")
 _MAINTENANCE_DATE = re.compile(r"\|\s*date\s*=\s*[A-Z]?[a-z]*\s*\d{4}\s*(?=[|}])")
-_PIXELS = re.compile(r"\b\d+(?:x\d+)?\s?px\b|(?<!&)#[0-9A-Fa-f]{3,8}\b|\bscale:\d+")
+_PIXELS = re.compile(r"[0-9]+(?:x[0-9]+)?\s?px\b")
+_COLOUR = re.compile(r"#[0-9A-Fa-f]{3,8}\b")
+_SCALE = re.compile(r"scale:[0-9]+")
+_CELL_LINE = re.compile(r"^[ \t]*[|!][^\n]*=[^\n]*$", re.MULTILINE)
 _DATE_NAME = re.compile(
     r"(?:birth|death|start|end|release|launch|published|opened|film|television)[ -]?date"
     r"|as of$|since$|dts$|bda$|dda$|dob$|release$"
@@ -73,7 +76,7 @@ def count_source(wikitext: str) -> SourceCounts:
         return " "
 
     text = FORMULA.sub(take, _FILE.sub(" ", text))
-    text = _MAINTENANCE_DATE.sub("", _FILE.sub(" ", text))
+    text = _MAINTENANCE_DATE.sub("", text)
     text = _ADDRESS.sub(" ", text)
     text = _LINK.sub(r"\1", text)
     text = TAG.sub(" ", text)
@@ -82,8 +85,11 @@ def count_source(wikitext: str) -> SourceCounts:
         text, n_replaced = _TEMPLATE.subn(_shown_arguments, text)
         if not n_replaced:
             break
-    text = _ATTRIBUTES.sub(" ", _TABLE_LINE.sub(" ", text))
-    return SourceCounts(find_numbers(html.unescape(_PIXELS.sub(" ", text))), formulas)
+    text = _CELL_LINE.sub(lambda m: _ATTRIBUTES.sub(" ", m[0]), _TABLE_LINE.sub(" ", text))
+    text = html.unescape(text)
+    for pattern in (_PIXELS, _COLOUR, _SCALE):
+        text = pattern.sub(" ", text)
+    return SourceCounts(find_numbers(text), formulas)
 
 
 def _shown_arguments(match: re.Match[str]) -> str:

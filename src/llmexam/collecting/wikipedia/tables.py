@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass
 
 import wikitextparser
 
 _TABLE_EDGE = re.compile(r"^[ \t:*#]*(\{\|)|^[ \t]*(\|\})(?!\})", re.MULTILINE)
-_LARGEST = 400_000
+_MOST_CELLS = 2_000
+_SPAN = re.compile(r"(?:row|col)span\s*=\s*[\"']?\s*(?:[2-9]|1\d)", re.IGNORECASE)
+_HEADERS = re.compile(r"\|\||!!")
+_VALUES = re.compile(r"\|\|")
 _WIDEST_SPAN = re.compile(r"((?:col|row)span\s*=\s*[\"']?\s*)(\d{3,})", re.IGNORECASE)
 
 
@@ -46,76 +50,101 @@ def table_rows(table: str) -> str:
     if "{|" in inner:
         inner = replace_tables(inner)
         inner = re.sub(r"\n(?![|!])", " ", inner)
-    if len(inner) > _LARGEST:
-        return _plain_rows(inner)
-    # A span of thousands of cells would fill memory.
-    inner = _WIDEST_SPAN.sub(r"\g<1>99", inner)
-    parsed = wikitextparser.parse(f"{{|{inner}|}}").tables
-    if not parsed:
-        return _plain_rows(inner)
-    try:
-        cells = parsed[0].cells(span=True)
-    except (IndexError, ValueError, TypeError, AttributeError, RuntimeError):
-        # Found on malformed tables; their cells are kept without headers.
-        return _plain_rows(inner)
+    caption, cells = _simple_cells(inner)
+    # The library places cells that span rows or columns. Its time is quadratic in their number.
+    if _SPAN.search(inner) and sum(map(len, cells)) <= _MOST_CELLS:
+        # A span of thousands of cells would fill memory.
+        bounded = _WIDEST_SPAN.sub(r"\g<1>99", inner)
+        parsed = wikitextparser.parse("{|" + bounded + "|}").tables
+        try:
+            placed = parsed[0].cells(span=True) if parsed else []
+        except (IndexError, ValueError, TypeError, AttributeError, RuntimeError):
+            # It raises on some malformed tables; their cells are kept as they stand.
+            placed = []
+        if placed:
+            cells = [[_placed(cell) for cell in row] for row in placed]
     lines = _rows(cells)
-    caption = parsed[0].caption
-    if caption and caption.strip():
+    if caption.strip():
         lines.insert(0, _flat(caption))
     return "\n\n" + "\n".join(lines) + "\n\n"
 
 
-def _rows(cells: list[list[wikitextparser.Cell | None]]) -> list[str]:
+@dataclass(slots=True)
+class _Cell:
+    """A cell; the same object stands in all places that it spans, with one key."""
+
+    value: str
+    is_header: bool
+    key: tuple[int, int]
+
+
+def _placed(cell: wikitextparser.Cell | None) -> _Cell:
+    if cell is None:
+        return _Cell("", False, (-1, -1))
+    return _Cell(_flat(cell.value), bool(cell.is_header), cell.span)
+
+
+def _simple_cells(inner: str) -> tuple[str, list[list[_Cell]]]:
+    """Return the caption and the cells of a table, without regard to spans."""
+    caption, rows, row, last = "", list[list[_Cell]](), list[_Cell](), None
+    for line in inner.split("\n")[1:]:
+        line = line.strip()
+        if line.startswith("|-"):
+            if row:
+                rows.append(row)
+            row, last = [], None
+        elif line.startswith("|+"):
+            caption, last = line[2:].rpartition("|")[2], None
+        elif line[:1] in ("|", "!"):
+            is_header = line[0] == "!"
+            for part in (_HEADERS if is_header else _VALUES).split(line[1:]):
+                last = _Cell(_without_attributes(part), is_header, (len(rows), len(row)))
+                row.append(last)
+        elif last is not None:
+            last.value += f"\n{line}"
+        elif not row and not rows and line:
+            caption += f" {line}"
+    if row:
+        rows.append(row)
+    for one in (cell for row in rows for cell in row):
+        one.value = _flat(one.value)
+    return caption, rows
+
+
+def _without_attributes(cell: str) -> str:
+    attributes, pipe, value = cell.partition("|")
+    return value if pipe else attributes
+
+
+def _rows(cells: list[list[_Cell]]) -> list[str]:
     headers: list[str] = []
     lines = []
-    pending_headers = ""
+    pending = ""
     shown: set[int] = set()
     for row in cells:
-        values = [_flat(cell.value) if cell is not None else "" for cell in row]
-        is_header = [cell is not None and bool(cell.is_header) for cell in row]
         # A cell that spans several rows is shown in each; one that spans columns only once.
-        repeats = [i > 0 and row[i] is not None and row[i] is row[i - 1] for i in range(len(row))]
-        repeats = [r or _is_same(row, i) for i, r in enumerate(repeats)]
-        if all(h or not v for h, v in zip(is_header, values, strict=True)) and any(values):
-            if pending_headers:
-                lines.append(pending_headers)
-            headers = values
-            pending_headers = "; ".join(
-                value for value, again in zip(values, repeats, strict=True) if value and not again
-            )
+        values = [
+            "" if place and cell.key == row[place - 1].key else cell.value
+            for place, cell in enumerate(row)
+        ]
+        if any(values) and all(cell.is_header or not cell.value for cell in row):
+            lines += [pending] if pending else []
+            headers = [cell.value for cell in row]
+            pending, shown = "; ".join(value for value in values if value), set()
             continue
         parts = []
-        for place, (value, again) in enumerate(zip(values, repeats, strict=True)):
-            if not value or again:
+        for place, value in enumerate(values):
+            if not value:
                 continue
             header = headers[place] if place < len(headers) else ""
-            # A number in a header must be shown once, in whichever row comes first.
             parts.append(f"{header}: {value}" if header and header != value else value)
             shown.add(place)
         if parts:
             lines.append("; ".join(parts))
-            if shown.issuperset(i for i, h in enumerate(headers) if h):
-                pending_headers = ""
-    if pending_headers:
-        lines.append(pending_headers)
-    return lines
-
-
-def _is_same(row: list[wikitextparser.Cell | None], place: int) -> bool:
-    if place == 0:
-        return False
-    here, before = row[place], row[place - 1]
-    return here is not None and before is not None and here.span == before.span
-
-
-def _plain_rows(inner: str) -> str:
-    """Return the cells of a table that cannot be parsed, one row in a line, without attributes."""
-    lines = []
-    for row in re.split(r"^[ \t]*\|-.*$", inner, flags=re.MULTILINE):
-        cells = re.split(r"^[ \t]*[|!]\+?|\|\||!!", row, flags=re.MULTILINE)
-        shown = [_flat(cell.rpartition("|")[2]) for cell in cells]
-        lines.append("; ".join(cell for cell in shown if cell))
-    return "\n\n" + "\n".join(line for line in lines if line) + "\n\n"
+            # A header is shown with its cells; one that no cell shows gets a line of its own.
+            if shown.issuperset(place for place, header in enumerate(headers) if header):
+                pending = ""
+    return [*lines, pending] if pending else lines
 
 
 def _flat(cell: str) -> str:

@@ -31,8 +31,6 @@ from llmexam.collecting.wikipedia.template_words import WORDS, infobox_rows
 INFOBOX_START, INFOBOX_END = "\ue004", "\ue005"
 _INNERMOST = re.compile(r"\{\{((?:[^{}]|\{(?!\{)|\}(?!\}))*)\}\}")
 _DEEPEST = 40
-_BACK = str.maketrans({PIPE: "|", EQUALS: "="})
-_PROTECTED = str.maketrans({"|": PIPE, "=": EQUALS})
 
 REFERENCES = re.compile(
     r"(?:cite\b|citation(?! needed)\b|sfn|harv|efn|refn?\b|rp$|r$|isbn|issn|doi\b|oclc|pmid"
@@ -127,13 +125,17 @@ def expand_templates(text: str, title: str, *, infoboxes: bool, dropped: Dropped
         return text
 
     def replace(match: re.Match[str]) -> str:
-        return _render(match[1], title, infoboxes, dropped).translate(_PROTECTED)
+        return _protect(_render(match[1], title, infoboxes, dropped))
 
     for _ in range(_DEEPEST):
         text, n_replaced = _INNERMOST.subn(replace, text)
         if not n_replaced:
             break
-    return text.translate(_BACK)
+    return text.replace(PIPE, "|").replace(EQUALS, "=")
+
+
+def _protect(text: str) -> str:
+    return text.replace("|", PIPE).replace("=", EQUALS)
 
 
 def _render(content: str, title: str, infoboxes: bool, dropped: Dropped) -> str:
