@@ -13,7 +13,8 @@ import re
 from collections import Counter
 
 _NUMBER = re.compile(r"[0-9]+(?:[.,][0-9]+)*")
-_SCRIPTS = re.compile(r"[⁰¹²³⁴-⁹]+|[₀-₉]+")
+_SCRIPTS = re.compile(r"[⁰¹²³⁴-⁹₀-₉]+")
+_ONE_KIND = re.compile(r"[⁰¹²³⁴-⁹]+|[₀-₉]+")
 _TO_ASCII = str.maketrans("⁰¹²³⁴⁵⁶⁷⁸⁹₀₁₂₃₄₅₆₇₈₉", "01234567890123456789")
 
 
@@ -23,8 +24,14 @@ def find_numbers(text: str) -> Counter[str]:
     >>> sorted(find_numbers("6.022 × 10²³, 1,000 H₂O"))
     ['10', '1000', '2', '23', '6.022']
     """
-    text = _SCRIPTS.sub(lambda m: f" {m[0].translate(_TO_ASCII)}", text)
+    if not text.isascii():
+        text = _SCRIPTS.sub(_apart, text)
     return Counter(_normal(number) for number in _NUMBER.findall(text))
+
+
+def _apart(match: re.Match[str]) -> str:
+    """Return raised and lowered digits as numbers of their own."""
+    return _ONE_KIND.sub(lambda m: f" {m[0].translate(_TO_ASCII)}", match[0])
 
 
 def _normal(number: str) -> str:

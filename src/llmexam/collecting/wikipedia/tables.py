@@ -1,18 +1,18 @@
-"""Tables of wikitext as rows of text, by wikitextparser."""
+"""Tables of wikitext as rows of text.
+
+Cells are found in time linear in the table; wikitextparser needs time quadratic in their number.
+"""
 
 from __future__ import annotations
 
 import re
 from dataclasses import dataclass
 
-import wikitextparser
-
 _TABLE_EDGE = re.compile(r"^[ \t:*#]*(\{\|)|^[ \t]*(\|\})(?!\})", re.MULTILINE)
-_MOST_CELLS = 2_000
-_SPAN = re.compile(r"(?:row|col)span\s*=\s*[\"']?\s*(?:[2-9]|1\d)", re.IGNORECASE)
+_LARGEST_SPAN = 99
+_SPAN = re.compile(r"(row|col)span\s*=\s*[\"']?\s*(\d{1,9})", re.IGNORECASE)
 _HEADERS = re.compile(r"\|\||!!")
 _VALUES = re.compile(r"\|\|")
-_WIDEST_SPAN = re.compile(r"((?:col|row)span\s*=\s*[\"']?\s*)(\d{3,})", re.IGNORECASE)
 
 
 def replace_tables(text: str) -> str:
@@ -50,42 +50,25 @@ def table_rows(table: str) -> str:
     if "{|" in inner:
         inner = replace_tables(inner)
         inner = re.sub(r"\n(?![|!])", " ", inner)
-    caption, cells = _simple_cells(inner)
-    # The library places cells that span rows or columns. Its time is quadratic in their number.
-    if _SPAN.search(inner) and sum(map(len, cells)) <= _MOST_CELLS:
-        # A span of thousands of cells would fill memory.
-        bounded = _WIDEST_SPAN.sub(r"\g<1>99", inner)
-        parsed = wikitextparser.parse("{|" + bounded + "|}").tables
-        try:
-            placed = parsed[0].cells(span=True) if parsed else []
-        except (IndexError, ValueError, TypeError, AttributeError, RuntimeError):
-            # It raises on some malformed tables; their cells are kept as they stand.
-            placed = []
-        if placed:
-            cells = [[_placed(cell) for cell in row] for row in placed]
+    caption, cells = _cells(inner)
     lines = _rows(cells)
     if caption.strip():
         lines.insert(0, _flat(caption))
     return "\n\n" + "\n".join(lines) + "\n\n"
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class _Cell:
-    """A cell; the same object stands in all places that it spans, with one key."""
+    """A cell; the same object stands in all places that it spans."""
 
     value: str
     is_header: bool
-    key: tuple[int, int]
+    n_columns: int = 1
+    n_rows: int = 1
 
 
-def _placed(cell: wikitextparser.Cell | None) -> _Cell:
-    if cell is None:
-        return _Cell("", False, (-1, -1))
-    return _Cell(_flat(cell.value), bool(cell.is_header), cell.span)
-
-
-def _simple_cells(inner: str) -> tuple[str, list[list[_Cell]]]:
-    """Return the caption and the cells of a table, without regard to spans."""
+def _cells(inner: str) -> tuple[str, list[list[_Cell]]]:
+    """Return the caption of a table, and its cells in all places that they span."""
     caption, rows, row, last = "", list[list[_Cell]](), list[_Cell](), None
     for line in inner.split("\n")[1:]:
         line = line.strip()
@@ -98,7 +81,7 @@ def _simple_cells(inner: str) -> tuple[str, list[list[_Cell]]]:
         elif line[:1] in ("|", "!"):
             is_header = line[0] == "!"
             for part in (_HEADERS if is_header else _VALUES).split(line[1:]):
-                last = _Cell(_without_attributes(part), is_header, (len(rows), len(row)))
+                last = _cell(part, is_header)
                 row.append(last)
         elif last is not None:
             last.value += f"\n{line}"
@@ -108,12 +91,39 @@ def _simple_cells(inner: str) -> tuple[str, list[list[_Cell]]]:
         rows.append(row)
     for one in (cell for row in rows for cell in row):
         one.value = _flat(one.value)
-    return caption, rows
+    return caption, _placed(rows)
 
 
-def _without_attributes(cell: str) -> str:
-    attributes, pipe, value = cell.partition("|")
-    return value if pipe else attributes
+def _cell(text: str, is_header: bool) -> _Cell:
+    attributes, pipe, value = text.partition("|")
+    if not pipe:
+        return _Cell(text, is_header)
+    spans = {name.lower(): min(int(n), _LARGEST_SPAN) or 1 for name, n in _SPAN.findall(attributes)}
+    return _Cell(value, is_header, spans.get("col", 1), spans.get("row", 1))
+
+
+def _placed(rows: list[list[_Cell]]) -> list[list[_Cell]]:
+    """Return rows in which each cell stands in all places that it spans."""
+    placed: list[list[_Cell]] = []
+    # By column: a cell that reaches into later rows, and how many of them.
+    reaching: dict[int, tuple[_Cell, int]] = {}
+    for row in rows:
+        made: list[_Cell] = []
+        waiting = list(reversed(row))
+        while waiting or len(made) in reaching:
+            if len(made) in reaching:
+                cell, n_left = reaching.pop(len(made))
+                if n_left > 1:
+                    reaching[len(made)] = (cell, n_left - 1)
+                made.append(cell)
+                continue
+            cell = waiting.pop()
+            for _ in range(cell.n_columns):
+                if cell.n_rows > 1:
+                    reaching[len(made)] = (cell, cell.n_rows - 1)
+                made.append(cell)
+        placed.append(made)
+    return placed
 
 
 def _rows(cells: list[list[_Cell]]) -> list[str]:
@@ -124,8 +134,7 @@ def _rows(cells: list[list[_Cell]]) -> list[str]:
     for row in cells:
         # A cell that spans several rows is shown in each; one that spans columns only once.
         values = [
-            "" if place and cell.key == row[place - 1].key else cell.value
-            for place, cell in enumerate(row)
+            "" if place and cell is row[place - 1] else cell.value for place, cell in enumerate(row)
         ]
         if any(values) and all(cell.is_header or not cell.value for cell in row):
             lines += [pending] if pending else []

@@ -17,6 +17,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import lru_cache
 
+import wikitextparser
+
 from llmexam.collecting.wikipedia.numbers import count_numbers
 from llmexam.collecting.wikipedia.template_arguments import (
     EQUALS,
@@ -131,7 +133,17 @@ def expand_templates(text: str, title: str, *, infoboxes: bool, dropped: Dropped
         text, n_replaced = _INNERMOST.subn(replace, text)
         if not n_replaced:
             break
+    if "{{" in text and "}}" in text:
+        text = _expand_unbalanced(text, title, infoboxes, dropped)
     return text.replace(PIPE, "|").replace(EQUALS, "=")
+
+
+def _expand_unbalanced(text: str, title: str, infoboxes: bool, dropped: Dropped) -> str:
+    """Return a text without the templates that only a parser finds, among unpaired braces."""
+    parsed = wikitextparser.parse(text)
+    for template in reversed(parsed.templates):
+        template.string = _protect(_render(template.string[2:-2], title, infoboxes, dropped))
+    return str(parsed.string)
 
 
 def _protect(text: str) -> str:

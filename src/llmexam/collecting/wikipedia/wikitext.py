@@ -47,9 +47,10 @@ _QUOTES = re.compile(r"'{2,5}")
 _DEFINITION = re.compile(r"^;[ \t]*(.+?)(?:\n:[ \t]*|(?<=\S) : )(.+)$", re.MULTILINE)
 _BULLET = re.compile(r"^[*#:;]*[*#][ \t]*", re.MULTILINE)
 _INDENT = re.compile(r"^[:;]+[ \t]*", re.MULTILINE)
-_SPACES = re.compile(r"[ \t\xa0]+")
-_EMPTY_BRACKETS = re.compile(r" ?\((?:\s|[,;:](?![)\w]))*\)|(?<=\()\s*[,;]+\s*")
-_LINES = re.compile(r" *\n *")
+_SPACES = re.compile(r"[ \t\xa0]{2,}|[\t\xa0]")
+_EMPTY_BRACKETS = re.compile(r"\((?:\s|[,;:](?![)\w]))*\) ?")
+_EMPTY_START = re.compile(r"\(\s*[,;]+\s*")
+_LINES = re.compile(r" +\n *|\n +")
 _BLANK = re.compile(r"\n{3,}")
 
 
@@ -175,7 +176,7 @@ def _plain(text: str, kept: _Kept) -> str:
     # What was kept may have been kept in parts: `<pre>` around `<math>`.
     if _KEPT_START in text:
         text = kept.restore(text)
-    text = _EMPTY_BRACKETS.sub("", _SPACES.sub(" ", text))
+    text = _EMPTY_START.sub("(", _EMPTY_BRACKETS.sub("", _SPACES.sub(" ", text)))
     return _BLANK.sub("\n\n", _LINES.sub("\n", text)).strip()
 
 
