@@ -38,7 +38,8 @@ class DuplicatesCheck:
 
     def balance(self, items: Sequence[AuthoredItem]) -> Balanced:
         """Return the questions without later duplicates."""
-        kept, removed = list(items), {}
+        kept = list(items)
+        removed: dict[str, str] = {}
         while True:
             found = self._find(kept)
             if not found:

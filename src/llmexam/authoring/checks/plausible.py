@@ -10,21 +10,24 @@ from pydantic import Field
 
 from llmexam.authoring.item import AuthoredItem
 from llmexam.exam.audit.flaws import options as rules
-from llmexam.exam.audit.flaws.reading import Reading, normal, number_of
+from llmexam.exam.audit.flaws.reading import Reading, normal
+from llmexam.exam.wording import means_all, means_none
 from llmexam.settings.base import Settings
 
 _GRAM = 3
+# Longer options make statements, and good ones differ in a single word or in the order of words.
+_MAX_COMPARED = 40
 
 
 class PlausibleSettings(Settings):
     """Settings of check `plausible`."""
 
     max_similarity: float = Field(
-        0.95,
+        0.9,
         gt=0,
         le=1,
         description="largest similarity of a distractor to the right option: Dice coefficient of "
-        "character trigrams; numbers are not compared",
+        "character trigrams; numbers and texts of more than 40 characters are not compared",
     )
     max_length_ratio: float = Field(
         6.0,
@@ -57,10 +60,14 @@ class PlausibleCheck:
         if reading.key is None:
             return None
         for option in reading.distractors:
+            if means_all(option) or means_none(option):
+                continue
             ratio = _length_ratio(option, reading.key)
             if ratio > self.settings.max_length_ratio:
                 return f"'{_short(option)}' and the right option differ {ratio:.1f}-fold in length"
-            if number_of(option) is not None or any(map(str.isdigit, option + reading.key)):
+            if max(len(option), len(reading.key)) > _MAX_COMPARED:
+                continue
+            if any(map(str.isdigit, option + reading.key)):
                 continue
             similarity = _dice(_trigrams(option), _trigrams(reading.key))
             if similarity > self.settings.max_similarity:

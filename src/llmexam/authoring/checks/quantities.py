@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from functools import lru_cache
 
 from llmexam.exam.audit.flaws.reading import number_of
@@ -23,6 +24,7 @@ _UNITS: dict[str, tuple[str, float]] = {
     **{"ml": ("volume", 1e-3), "l": ("volume", 1.0), "liter": ("volume", 1.0)},
     **{"litre": ("volume", 1.0), "%": ("share", 0.01), "percent": ("share", 0.01)},
 }
+_FIGURES = re.compile(r"(\d+)(?:\.(\d+))?")
 _WORDS = {
     word: str(number)
     for number, word in enumerate(
@@ -31,27 +33,65 @@ _WORDS = {
 }
 
 
-@lru_cache(1 << 14)
-def quantity_of(text: str) -> tuple[float, str] | None:
-    """Return value and dimension of a quantity; the unit itself where it is not known.
+_MIN_DIGITS = 2
 
-    >>> quantity_of("2 km") == quantity_of("2,000 metres")
-    True
-    >>> quantity_of("two hours") == quantity_of("120 minutes")
-    True
+
+@lru_cache(1 << 14)
+def number_with_unit(text: str) -> tuple[float, str] | None:
+    """Return number and unit of a text; number words up to ten count.
+
+    >>> number_with_unit("two hours")
+    (2.0, 'hours')
     """
     first, _, rest = text.strip().partition(" ")
-    number = number_of(" ".join((_WORDS.get(first.casefold(), first), rest)))
-    if number is None:
-        return None
-    value, unit = number
-    known = _UNITS.get(unit) or _UNITS.get(unit.removesuffix("s"))
-    return (value, unit) if known is None else (value * known[1], known[0])
+    return number_of(" ".join((_WORDS.get(first.casefold(), first), rest)))
 
 
 def equal_quantities(a: str, b: str, tolerance: float) -> bool:
-    """Return whether two texts are quantities that differ by at most a relative tolerance."""
-    first, second = quantity_of(a), quantity_of(b)
-    if first is None or second is None or first[1] != second[1]:
+    """Return whether two texts are the same quantity.
+
+    With one unit, one number must be the other one rounded to fewer decimals: "3.14" and "3.1416",
+    but not "1987" and "1988". With different units of one dimension they may differ by a tolerance.
+
+    Args:
+        a: A text.
+        b: Another one.
+        tolerance: Relative difference after conversion of units.
+
+    >>> equal_quantities("2 km", "2,000 metres", 0.005), equal_quantities("2 km", "2 kg", 0.005)
+    (True, False)
+    """
+    first, second = number_with_unit(a), number_with_unit(b)
+    if first is None or second is None:
         return False
-    return math.isclose(first[0], second[0], rel_tol=max(tolerance, 1e-9))
+    if first[1].removesuffix("s") == second[1].removesuffix("s"):
+        return _rounds_to(a, first[0], b, second[0]) or _rounds_to(b, second[0], a, first[0])
+    one, other = _converted(*first), _converted(*second)
+    if one is None or other is None or one[1] != other[1]:
+        return False
+    return math.isclose(one[0], other[0], rel_tol=max(tolerance, 1e-9))
+
+
+def _converted(value: float, unit: str) -> tuple[float, str] | None:
+    """Return value in the base unit and dimension, or None for unknown units."""
+    known = _UNITS.get(unit) or _UNITS.get(unit.removesuffix("s"))
+    return None if known is None else (value * known[1], known[0])
+
+
+def _rounds_to(exact: str, value: float, rounded: str, target: float) -> bool:
+    """Return whether a number is equal to another one, or is rounded to it."""
+    if value == target:
+        return True
+    n_decimals, n_digits = _decimals(rounded)
+    # Rounding to one digit would make "3" and "3.4" equal, which are different answers.
+    if n_digits < _MIN_DIGITS or n_decimals == 0 or n_decimals >= _decimals(exact)[0]:
+        return False
+    return math.isclose(round(value, n_decimals), target)
+
+
+def _decimals(text: str) -> tuple[int, int]:
+    """Return the numbers of decimals and of digits of a number."""
+    found = _FIGURES.search(text.replace(",", ""))
+    if found is None:
+        return 0, 0
+    return len(found[2] or ""), len(found[1]) + len(found[2] or "")

@@ -8,7 +8,7 @@ from pydantic import Field
 
 from llmexam.authoring.checks.words import folded_words, is_about_others, sentence_terms, share
 from llmexam.authoring.item import AuthoredItem
-from llmexam.exam.audit.flaws.reading import content_terms, normal
+from llmexam.exam.audit.flaws.reading import content_terms, normal, word_set
 from llmexam.exam.question import Question
 from llmexam.settings.base import Settings
 
@@ -17,10 +17,10 @@ class SupportSettings(Settings):
     """Settings of check `support`."""
 
     min_key: float = Field(
-        0.5,
+        0.3,
         ge=0,
         le=1,
-        description="smallest share of the right option's words in one sentence of the passage",
+        description="smallest share of the right option's words in the passage",
     )
     max_ratio: float = Field(
         1.25,
@@ -62,14 +62,16 @@ class SupportCheck:
         prompt = content_terms(question.prompt)
         weights = [self._weight(share(prompt, sentence)) for sentence in sentences]
         found = [self._support(option, sentences, weights, question) for option in question.options]
-        coverage, key = found[question.answer]
+        coverage, _, key = found[question.answer]
         if coverage < self.settings.min_key:
-            return f"one sentence has {coverage:.0%} of the right option's words"
-        for index, (covered, support) in enumerate(found):
-            if index == question.answer or covered < 1:
+            return f"the passage has {coverage:.0%} of the right option's words"
+        for index, (_, in_sentence, support) in enumerate(found):
+            # "no" is a stop word, so "no energy" would have the support of "low energy".
+            option = question.options[index]
+            if index == question.answer or in_sentence < 1 or "no" in word_set(option):
                 continue
             if support > key * self.settings.max_ratio:
-                return f"the passage supports '{question.options[index]}' more"
+                return f"the passage supports '{option}' more"
         return None
 
     def _weight(self, prompt_share: float) -> float:
@@ -81,15 +83,16 @@ class SupportCheck:
         sentences: Sequence[frozenset[str]],
         weights: Sequence[float],
         question: Question,
-    ) -> tuple[float, float]:
-        """Return the largest coverage of an option by a sentence, and its largest support."""
+    ) -> tuple[float, float, float]:
+        """Return an option's coverage by the passage and by one sentence, and its support."""
         terms = content_terms(option)
         if not terms:
             # Signs and short numbers: anywhere in the passage, at the weight of the best sentence.
-            inside = any(
-                f" {normal(option)} " in folded_words(passage.text) for passage in question.passages
+            inside = float(
+                any(f" {normal(option)} " in folded_words(p.text) for p in question.passages)
             )
-            return float(inside), inside * max(weights, default=0.0)
+            return inside, inside, inside * max(weights, default=0.0)
         shares = [share(terms, sentence) for sentence in sentences]
         support = max((a * b for a, b in zip(shares, weights, strict=True)), default=0.0)
-        return max(shares, default=0.0), support
+        everything: frozenset[str] = frozenset().union(*sentences)
+        return share(terms, everything), max(shares, default=0.0), support

@@ -117,8 +117,11 @@ class TellsCheck:
         kept = np.ones(len(questions), dtype=bool)
         kept[list(gone)] = False
         before = dict(zip(names, credits.mean(axis=0).tolist(), strict=True))
+        before["chance"] = float(chance.mean())
+        if not gone:
+            return Balanced(tuple(items), {}, 0, before, before)
         after = dict(zip(names, credits[kept].mean(axis=0).tolist(), strict=True))
-        before["chance"], after["chance"] = float(chance.mean()), float(chance[kept].mean())
+        after["chance"] = float(chance[kept].mean())
         left = tuple(item for item in items if item.question.id not in removed)
         return Balanced(left, removed, 0, before, after)
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import re
 import unicodedata
 from functools import lru_cache
 
 from llmexam.evidence.sentences import split_sentences
 from llmexam.exam.audit.flaws.reading import content_terms
+from llmexam.exam.normalise import normalise
 from llmexam.exam.question import Question
 from llmexam.exam.wording import is_negated, means_all, means_none
 
@@ -38,8 +38,8 @@ def sentence_terms(text: str) -> tuple[frozenset[str], ...]:
 
 @lru_cache(_N_PASSAGES)
 def folded_words(text: str) -> str:
-    """Return the words of a text in lower case, with a space on each side."""
-    return f" {' '.join(re.findall(r'\w+', plain(text).casefold()))} "
+    """Return the words of a passage, with a space on each side."""
+    return f" {normalise(text)} "
 
 
 def share(terms: frozenset[str], within: frozenset[str]) -> float:

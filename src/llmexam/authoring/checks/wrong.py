@@ -26,7 +26,7 @@ class WrongSettings(Settings):
         0.005,
         ge=0,
         lt=1,
-        description="relative difference up to which two quantities of one unit count as equal",
+        description="relative difference up to which quantities of different units are equal",
     )
 
 

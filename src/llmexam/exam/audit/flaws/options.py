@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from itertools import pairwise
 
-from llmexam.exam.audit.flaws.reading import Reading, normal
+from llmexam.exam.audit.flaws.reading import Reading, normal, word_set
 from llmexam.exam.normalise import words_of
 from llmexam.exam.wording import means_all, means_none
 
@@ -16,10 +16,19 @@ _COMBINATION = re.compile(
 _BOTH_LETTERS = re.compile(
     r"\bboth \(?[A-E]\)? and \(?[A-E]\)?\b|\b[A-E] and [A-E] (?:only|both)\b"
 )
-_VAGUE = re.compile(
-    r"\b(?:often|usually|frequently|sometimes|occasionally|rarely|seldom|generally|mostly|"
-    r"commonly|in (?:many|most|some) cases)\b",
-    re.IGNORECASE,
+_VAGUE = frozenset(
+    {
+        "often",
+        "usually",
+        "frequently",
+        "sometimes",
+        "occasionally",
+        "rarely",
+        "seldom",
+        "generally",
+        "mostly",
+        "commonly",
+    }
 )
 _NUMBER_WORDS = frozenset(
     ["zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten"]
@@ -57,8 +66,8 @@ def k_type(reading: Reading) -> str | None:
 
 def vague_terms(reading: Reading) -> str | None:
     """Find words of vague frequency in options."""
-    found = next(filter(None, map(_VAGUE.search, reading.options)), None)
-    return f"an option has the vague term '{found[0].lower()}'" if found else None
+    found = {word for option in reading.options for word in word_set(option) & _VAGUE}
+    return f"an option has the vague term '{min(found)}'" if found else None
 
 
 def nested_options(reading: Reading) -> str | None:

@@ -28,7 +28,8 @@ _NUMBER = re.compile(
     r"[~≈<>]?\s*[$€£]?[-−+]?\s?\d[\d,]*(?:\.\d+)?(?:\s?[×x]\s?10\s?\^?[-−]?\d+)?"  # noqa: RUF001
 )
 _NUMERIC = re.compile(
-    rf"(?:about |approximately |around )?{_NUMBER.pattern}\s*(\D*)", re.IGNORECASE
+    rf"(?:about |approximately |around )?{_NUMBER.pattern}(?!(?:st|nd|rd|th)\b)\s*(\D*)",
+    re.IGNORECASE,
 )
 _MAX_UNIT_WORDS = 3
 
@@ -51,6 +52,12 @@ def content_terms(text: str) -> frozenset[str]:
 def normal(text: str) -> str:
     """Return the words of a text, joined by spaces."""
     return normalise(text)
+
+
+@lru_cache(_N_CACHED)
+def word_set(text: str) -> frozenset[str]:
+    """Return the different words of a text."""
+    return frozenset(normal(text).split())
 
 
 @lru_cache(_N_CACHED)
