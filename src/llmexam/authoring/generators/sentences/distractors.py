@@ -1,0 +1,196 @@
+"""Choose wrong options: of the kind of the answer, near it in the corpus, and not true."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from llmexam.authoring.generators.sentences.bank import (
+    Bank,
+    Term,
+    buckets,
+    form_kinds,
+)
+from llmexam.authoring.generators.sentences.words import WORD, content_stems, stem
+
+N_NEAREST = 80
+_TOO_NEAR = 0.97
+# Least similarity of terms that share a head noun, and of those that share an ending only.
+_FAR = 0.1
+_FAR_WEAK = 0.2
+
+
+@dataclass(frozen=True, slots=True)
+class Wrong:
+    """A wrong option.
+
+    Attributes:
+        text: The option.
+        note: Where it is from.
+        nearness: Similarity to the answer, from 0 to 1.
+    """
+
+    text: str
+    note: str
+    nearness: float
+
+
+@dataclass(frozen=True, slots=True)
+class Around:
+    """What a wrong term must not occur in.
+
+    Attributes:
+        passage: The passage, in lower case.
+        stems: Stems of the words of the passage.
+        specific: Buckets of the rare words of the question.
+    """
+
+    passage: str
+    stems: frozenset[str]
+    specific: frozenset[int]
+
+
+def specific_words(bank: Bank, text: str, n_words: int = 4) -> frozenset[int]:
+    """Return the buckets of the rarest content words of a text."""
+    words = sorted(set(buckets(text)), key=lambda word: (-float(bank.idf[word]), word))
+    return frozenset(words[:n_words])
+
+
+def surroundings(bank: Bank, passage: str, question: str) -> Around:
+    """Return what the wrong terms of a question must not occur in."""
+    lower = passage.lower()
+    stems = frozenset(stem(word) for word in WORD.findall(passage))
+    return Around(lower, stems, specific_words(bank, question))
+
+
+def wrong_terms(
+    bank: Bank,
+    answer: str,
+    plural: bool,
+    around: Around,
+    kinds: Iterable[str] = (),
+) -> list[tuple[float, Term]]:
+    """Return terms of the kind of the answer that the passage does not name, best first.
+
+    A term is left out if it occurs in the passage, shares all its words with the answer or
+    the other way round, is an abbreviation of it, or occurs somewhere in the corpus together
+    with the rare words of the question: it could then be right as well.
+
+    Args:
+        bank: Statistics of the corpus.
+        answer: The right term.
+        plural: Whether it is plural.
+        around: The passage and the question.
+        kinds: Kinds of the answer that its sentence tells.
+    """
+    known = bank.terms.get(answer.lower())
+    own_kinds = form_kinds(answer) | set(kinds) | (known.kinds if known else frozenset())
+    rows = [bank.by_kind[kind] for kind in sorted(own_kinds) if kind in bank.by_kind]
+    if not rows:
+        return []
+    found = np.unique(np.concatenate(rows))
+    center = bank.vectors[known.row] if known else bank.vector(buckets(around.passage))
+    near = bank.vectors[found] @ center
+    scored = []
+    for similarity, row in zip(near.tolist(), found.tolist(), strict=True):
+        term = bank.order[row]
+        strong = any(kind[0] in "ih" for kind in own_kinds & term.kinds)
+        if similarity > (_FAR if strong else _FAR_WEAK):
+            scored.append((0.5 * strong + similarity, similarity, term))
+    scored.sort(key=lambda one: (-one[0], one[2].text))
+    stems = tuple(stem(word) for word in WORD.findall(answer))
+    proper = not answer[0].islower()
+    kept = []
+    for _, similarity, term in scored[:N_NEAREST]:
+        if term.plural != plural or term.proper != proper:
+            continue
+        if similarity > _TOO_NEAR or not _lengths_fit(answer, term.text):
+            continue
+        if _same_thing(stems, term) or _occurs(term, around):
+            continue
+        if len(around.specific & term.words) > len(around.specific) // 2:
+            continue
+        kept.append((similarity, term))
+    return kept
+
+
+def _lengths_fit(answer: str, other: str) -> bool:
+    """Return whether two terms have about as many words and letters."""
+    return (
+        abs(answer.count(" ") - other.count(" ")) <= 1
+        and len(other) <= 2 * len(answer) + 4
+        and len(answer) <= 2 * len(other) + 4
+    )
+
+
+def _same_thing(stems: Sequence[str], term: Term) -> bool:
+    """Return whether one term contains the other, or abbreviates it."""
+    own, other = set(stems), set(term.stems)
+    if own <= other or other <= own:
+        return True
+    for short, long in ((stems, term.stems), (term.stems, stems)):
+        if len(short) == 1 and len(long) > 1 and short[0].startswith(
+            "".join(word[0] for word in long)
+        ):
+            return True
+    # Variants of one word: "oxidation" and "oxidizing agent", "fungus" and "fungi".
+    return any(
+        left[:5] == right[:5] and left != right and len(left) > 5
+        for left in own
+        for right in other
+    )
+
+
+def _occurs(term: Term, around: Around) -> bool:
+    """Return whether the passage names the term, in any form, or all words of it."""
+    return term.text.lower() in around.passage or set(term.stems) <= around.stems
+
+
+def draw(
+    candidates: Sequence[Wrong],
+    n_wanted: int,
+    length: int,
+    random_source: random.Random,
+    *,
+    clash: Callable[[Wrong, Wrong], bool] | None = None,
+) -> list[Wrong] | None:
+    """Return wrong options so that the rank of the answer by length is drawn evenly, or None.
+
+    Without this, answers are longer than wrong options, and the longest option can be guessed.
+
+    Args:
+        candidates: Wrong options, best first.
+        n_wanted: Number of options to return.
+        length: Length of the answer in characters.
+        random_source: Draws the rank, and which of the better candidates are taken.
+        clash: Whether two wrong options cannot be in one question.
+    """
+    pool: list[Wrong] = []
+    for one in candidates:
+        if not any(_alike(one.text, other.text) or (clash and clash(one, other)) for other in pool):
+            pool.append(one)
+        if len(pool) >= 4 * n_wanted:
+            break
+    if len(pool) < n_wanted:
+        return None
+    n_longer = random_source.randint(0, n_wanted)
+    longer = [one for one in pool if len(one.text) > length]
+    other = [one for one in pool if len(one.text) <= length]
+    n_longer = min(max(n_longer, n_wanted - len(other)), len(longer))
+    # Draw among the best: another seed gives other options of the same quality.
+    chosen = _sample(longer, n_longer, random_source)
+    return chosen + _sample(other, n_wanted - n_longer, random_source)
+
+
+def _sample(pool: Sequence[Wrong], n_wanted: int, random_source: random.Random) -> list[Wrong]:
+    return random_source.sample(pool[: 2 * n_wanted], n_wanted)
+
+
+def _alike(text: str, other: str) -> bool:
+    """Return whether two options say about the same: one contains the other's words."""
+    own, others = set(content_stems(text)), set(content_stems(other))
+    smaller = min(len(own), len(others))
+    return not smaller or len(own & others) > 0.6 * smaller and smaller == len(own & others) or len(own & others) > 0.8 * smaller

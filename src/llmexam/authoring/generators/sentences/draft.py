@@ -1,0 +1,44 @@
+"""A question before its options are put in order."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+
+from llmexam.authoring.generators.sentences.bank import Bank
+from llmexam.authoring.generators.sentences.distractors import Wrong
+from llmexam.authoring.generators.sentences.selection import Sentence
+from llmexam.authoring.item import Source, Style
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """A question with its answer and its wrong options."""
+
+    style: Style
+    prompt: str
+    answer: str
+    wrong: tuple[Wrong, ...]
+    quote: str
+    rarity: float
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """What the writers of all styles need for one sentence.
+
+    Attributes:
+        bank: Statistics of the corpus.
+        source: The passage.
+        sentence: The sentence to ask about.
+        n_wrong: Number of wrong options.
+        seed: Random seed.
+        reasons: Counts of the reasons why drafts were given up; writers add to it.
+    """
+
+    bank: Bank
+    source: Source
+    sentence: Sentence
+    n_wrong: int
+    seed: int
+    reasons: Counter[str]

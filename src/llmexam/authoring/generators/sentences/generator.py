@@ -1,0 +1,137 @@
+"""The generator `sentences`: from passages to questions by rules and corpus statistics."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
+
+from llmexam.authoring.generators.assembly import assemble
+from llmexam.authoring.generators.protocol import Request, Written
+from llmexam.authoring.generators.sentences.bank import Bank, build_bank
+from llmexam.authoring.generators.sentences.draft import Draft, Task
+from llmexam.authoring.generators.sentences.selection import clean_sentences
+from llmexam.authoring.generators.sentences.styles.blanks import write_blank
+from llmexam.authoring.generators.sentences.styles.meanings import (
+    write_meaning,
+    write_reason,
+    write_statement,
+)
+from llmexam.authoring.generators.sentences.styles.numbers import write_number, write_ratio
+from llmexam.authoring.generators.sentences.styles.terms import (
+    write_cause,
+    write_definition,
+    write_superlative,
+)
+from llmexam.authoring.item import AuthoredItem, Source, Style
+from llmexam.errors import LlmExamError
+
+WRITERS: dict[Style, tuple[Callable[[Task], Iterator[Draft]], ...]] = {
+    "definition": (write_definition, write_meaning),
+    "cause": (write_cause, write_reason),
+    "comparison": (write_ratio, write_superlative),
+    "number": (write_number,),
+    "statement": (write_statement,),
+    "cloze": (write_blank,),
+}
+"""The functions that write each style, in their order of preference."""
+
+
+class SentenceGenerator:
+    """Writes questions from sentences by rules, without a language model.
+
+    Sentences that are understood alone give the questions; wrong options are terms, meanings,
+    reasons and statements of other passages that are of the same kind as the answer.
+
+    Attributes:
+        name: `sentences`.
+        version: Version of the rules.
+    """
+
+    name = "sentences"
+    version = "1"
+
+    def __init__(self, max_sentences: int = 200_000) -> None:
+        """Make a generator.
+
+        Args:
+            max_sentences: Most sentences of the corpus to keep for wrong options.
+        """
+        self._max_sentences = max_sentences
+        self._bank: Bank | None = None
+
+    def prepare(self, corpus: Iterable[Source]) -> None:
+        """Collect terms, definitions and statistics of a corpus, which is read once."""
+        self._bank = build_bank(corpus, self._max_sentences)
+
+    def write(self, sources: Iterable[Source], request: Request) -> Iterator[Written]:
+        """Yield the questions of each source, in the order of the sources.
+
+        Raises:
+            LlmExamError: `prepare` was not called before.
+        """
+        if self._bank is None:
+            raise LlmExamError(
+                "expected a prepared generator, got one without a corpus",
+                hint="Call prepare with the sources of the corpus first",
+            )
+        for source in sources:
+            yield _write_passage(self._bank, source, request, self.name, self.version)
+
+
+def _write_passage(
+    bank: Bank, source: Source, request: Request, name: str, version: str
+) -> Written:
+    sentences, reasons = clean_sentences(source.passage.text)
+    tasks = [
+        Task(bank, source, sentence, request.n_options - 1, request.seed, reasons)
+        for sentence in sentences
+    ]
+    chosen: list[Draft] = []
+    for draft in _drafts(tasks, request.styles):
+        if any(draft.quote == other.quote or draft.prompt == other.prompt for other in chosen):
+            continue
+        chosen.append(draft)
+        if len(chosen) == request.per_passage:
+            break
+    if len(chosen) < request.per_passage:
+        reasons["passage has no more facts that the rules know"] += 1
+    items = tuple(_item(draft, source, request.seed, name, version) for draft in chosen)
+    return Written(source, items, reasons)
+
+
+def _drafts(tasks: list[Task], styles: tuple[Style, ...]) -> Iterator[Draft]:
+    """Yield drafts style by style: the first of each sentence before the second of any."""
+    for style in styles:
+        for writer in WRITERS[style]:
+            for task in tasks:
+                yield from writer(task)
+
+
+def _item(draft: Draft, source: Source, seed: int, name: str, version: str) -> AuthoredItem:
+    return assemble(
+        source,
+        style=draft.style,
+        prompt=draft.prompt,
+        answer=draft.answer,
+        distractors=[(one.text, one.note) for one in draft.wrong],
+        quote=draft.quote,
+        generator=name,
+        version=version,
+        seed=seed,
+        difficulty=estimate_difficulty(draft),
+    )
+
+
+_RAREST = 9.0
+
+
+def estimate_difficulty(draft: Draft) -> float:
+    """Return an estimate of difficulty from 0 to 1.
+
+    The sum of 0.2, half the mean similarity of the wrong options to the answer, and 0.3 times
+    the rarity of the words asked for (their inverse document frequency over 9, at most 1). It
+    ranks questions of one set; it is not a share of people who answer wrongly.
+    """
+    nearness = sum(min(max(one.nearness, 0.0), 1.0) for one in draft.wrong) / len(draft.wrong)
+    rarity = min(draft.rarity / _RAREST, 1.0)
+    return round(0.2 + 0.5 * nearness + 0.3 * rarity, 3)

@@ -1,0 +1,127 @@
+"""Choose sentences that can be understood without the text around them."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from dataclasses import dataclass
+
+from llmexam.authoring.generators.sentences.words import FUNCTION_WORDS, WORD
+from llmexam.evidence.sentences import split_sentences
+
+SHORTEST, LONGEST = 8, 40
+"""Fewest and most words of a sentence."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sentence:
+    """A sentence that is understood on its own.
+
+    Attributes:
+        quote: The sentence as it is in the passage.
+        text: The same without references in brackets, opening connectives and stray spaces.
+    """
+
+    quote: str
+    text: str
+
+
+_CONNECTIVE = re.compile(
+    r"(?:Thus|Therefore|Hence|However|Moreover|Furthermore|In addition|Additionally|In general|"
+    r"Generally|In fact|Indeed|Nevertheless|Finally|Of course|Today|Overall|In short|Typically|"
+    r"In particular|Simply put|By definition|Fortunately|Interestingly|Recall that|Note that|"
+    r"Remember that|Not surprisingly|More generally|In other words|Consequently),? "
+)
+_OPENING = re.compile(
+    r"(?:It|This|These|They|That|Those|He|She|His|Her|Its|Their|Such|Here|There|Another|Other|"
+    r"Others|And|But|Or|Nor|So|Yet|Then|Also|Named|First|Second|Third|Next|Instead|Likewise|"
+    r"Similarly|Conversely|Otherwise|One|Both|Each|Either|Neither|Now|Later|Earlier|Again|Still|"
+    r"For (?:example|instance|this|these|that)|As a (?:result|consequence)|On the other|"
+    r"In (?:this|these|that|those|such|contrast|both|each|our|another|other|the (?:same|case|"
+    r"previous|next|first|second|past|example|figure|following))|At (?:this|that|the same)|"
+    r"By (?:this|that|contrast)|Suppose|Consider|Imagine|Assume|Let|Note|Notice|Recall|"
+    r"Remember|Calculate|Determine|Find|Explain|Describe|Use|Using|Compare|Draw|Identify|List|"
+    r"Write|Give|Show|See|Check|Solve|Repeat|Discuss|Define|Name|Choose|Select|Match|Learn|State|"
+    r"What|Why|How|Which|Who|Where|Whose|Can|Could|Do|Does|Did|Is|Are|Was|Were|Has|Have|Will|"
+    r"Should|Would|Yes|No|Well|Perhaps|Like|Unfortunately)\b"
+)
+_ELSEWHERE = re.compile(
+    r"\b(?:[Ff]igures?|[Tt]ables?|[Ww]e|[Oo]ur|[Yy]ou|[Yy]our|[Uu]s|OpenStax|Strategy|Solution|Significance|Hint|[Tt]his|[Tt]hese|[Ee]quations?|[Cc]hapters?|[Ss]ections?|[Ee]xercises?|[Ee]xamples?"
+    r"|[Ll]earning|above|below|aforementioned|previous(?:ly)?|earlier|following|shown|here|"
+    r"former|latter|respectively|we|us|our|ours|you|your|yours|I|my|he|him|his|she|her|hers|"
+    r"this|these|such|[Ll]et|textbook|today|now|nowadays|recently|currently|so far|yesterday|"
+    r"tomorrow|ago|instructor|student|students|problem|just|module|unit \d|link|video|website|"
+    r"shall|homework|quiz|calculate|note that|recall|remember|imagine|suppose|"
+    r"discussed|mentioned|described|listed|illustrated|depicted|given by|etc|e\.g|i\.e|these|"
+    r"those(?! that| who| of| in| with)|(?:of|in|for|from|by|at|on|with) that|it|they|them|themselves|he|she|\d-year-old|patient|by contrast|too|another|other than|the other|in question)\b"
+)
+_SYMBOLS = re.compile(r"[=×→±√∑∫∂∆Δ^_<>≤≥≈∝·⋅|\\{}\[\]•°′″ℏ∞∙*#/]|\b[B-HJ-Zb-hj-z]\b(?![-.'’])")  # noqa: RUF001
+_SPLIT_NUMBER = re.compile(r"\d \d|\d [-−+]|[-−] \d| [-−–] |\d[−–] ")  # noqa: RUF001
+_SUBSCRIPT = re.compile(r"\b(?:[A-Z][a-z]?)+ ?\d? [\d+−-]")  # noqa: RUF001
+_BACKWARD = re.compile(
+    r"(?:For|In|At|On|By|With|During|After|Before|Over|From|To|Because|When|If|As|Although|While|"
+    r"Since|Unlike|\w+ing|\w+ed)\b[^.]*\b(?:its|their)\b"
+)
+_BRACKETS = re.compile(r" ?\([^()]*\)| ?\[[^\[\]]*\]")
+_SPACES = re.compile(r"\s+")
+_SPACE_BEFORE = re.compile(r" +([.,;:?!%’])")  # noqa: RUF001
+_INSIDE = re.compile(r"[?!:;…—]| - |\.\.")
+_DATED = re.compile(r"\b(?:in|since|by) (?:the )?(?:1[5-9]|20)\d\d")
+
+
+def tidy(text: str) -> str:
+    """Return a sentence without brackets, stray spaces and an opening connective."""
+    plain = _SPACE_BEFORE.sub(r"\1", _SPACES.sub(" ", _BRACKETS.sub("", text))).strip()
+    opening = _CONNECTIVE.match(plain)
+    if opening is not None and opening.end() < len(plain):
+        plain = plain[opening.end() :]
+        plain = plain[0].upper() + plain[1:]
+    return plain
+
+
+def reason_to_leave(sentence: Sentence) -> str | None:
+    """Return why a sentence cannot be used alone, or None if it can."""
+    text = sentence.text
+    n_words = text.count(" ") + 1
+    if not SHORTEST <= n_words <= LONGEST:
+        return "sentence too short or too long"
+    if not text.endswith(".") or not text[0].isupper():
+        return "not a full sentence"
+    if _OPENING.match(text):
+        return "sentence opens with a reference or a question"
+    if _ELSEWHERE.search(text):
+        return "sentence refers to text around it"
+    if _SYMBOLS.search(sentence.text) or _SPLIT_NUMBER.search(text):
+        return "sentence has formulas or symbols"
+    if _INSIDE.search(text[:-1]) or text.count('"') % 2 or text.count("“") != text.count("”"):
+        return "sentence has more than one part"
+    if _SUBSCRIPT.search(text):
+        return "sentence has formulas or symbols"
+    if _BACKWARD.match(text):
+        return "sentence refers to text around it"
+    if "(" in text or ")" in text:
+        return "sentence has more than one part"
+    words = [word.lower() for word in WORD.findall(text)]
+    if sum(word in FUNCTION_WORDS for word in words) < 2:
+        return "not a full sentence"
+    return None
+
+
+def clean_sentences(text: str) -> tuple[list[Sentence], Counter[str]]:
+    """Return the sentences of a passage that are understood alone, and why the others are not."""
+    kept: list[Sentence] = []
+    reasons: Counter[str] = Counter()
+    for start, end in split_sentences(text):
+        quote = text[start:end]
+        sentence = Sentence(quote, tidy(quote))
+        reason = reason_to_leave(sentence) if sentence.text else "not a full sentence"
+        if reason is None:
+            kept.append(sentence)
+        else:
+            reasons[reason] += 1
+    return kept, reasons
+
+
+def is_dated(text: str) -> bool:
+    """Return whether a sentence tells an event of a year, which is no general statement."""
+    return _DATED.search(text) is not None

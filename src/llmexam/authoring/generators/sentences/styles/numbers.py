@@ -1,0 +1,204 @@
+"""Questions whose options are numbers with a unit."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from llmexam.authoring.generators.assembly import stable_random
+from llmexam.authoring.generators.sentences.distractors import Wrong
+from llmexam.authoring.generators.sentences.draft import Draft, Task
+from llmexam.authoring.generators.sentences.selection import is_dated
+from llmexam.authoring.generators.sentences.styles.terms import mean_rarity
+from llmexam.authoring.generators.sentences.words import content_stems, lower_first
+
+_UNITS = (
+    r"(?:(?:square|cubic) )?(?:kilometers?|meters?|centimeters?|millimeters?|micrometers?|nanometers?|"
+    r"km|cm|mm|μm|nm|pm|miles?|feet|inches|light-years?|parsecs?|megaparsecs?|kilograms?|grams?|"
+    r"milligrams?|kg|mg|tons?|tonnes?|pounds?|seconds?|minutes?|hours?|days?|weeks?|months?|years?|"
+    r"kelvins?|K|°C|°F|degrees|joules?|kilojoules?|kJ|eV|MeV|GeV|keV|electron volts|calories|"
+    r"watts?|kilowatts?|megawatts?|volts?|amperes?|amps|ohms?|teslas?|hertz|Hz|kHz|MHz|GHz|"
+    r"newtons?|pascals?|atmospheres?|atm|mmHg|liters?|milliliters?|mL|moles?|percent|%|times|"
+    r"base pairs|bp|amino acids|nucleotides|chromosomes|genes|species|moons|satellites|"
+    r"protons|neutrons|electrons|people|cases|deaths|stars|galaxies|planets|asteroids|elements)"
+)
+_QUANTITY = re.compile(
+    r"(?<![\w.,-])(?P<number>\d{1,3}(?:,\d{3})+|\d+(?:\.\d+)?)"
+    rf"(?P<scale> (?:thousand|million|billion|trillion))? ?(?P<unit>{_UNITS})(?![\w/-]| (?:per|of arc))"
+)
+_ANY_NUMBER = re.compile(r"(?<![\w.-])\d[\d,.]*")
+_RANGE = re.compile(
+    r"\b(?:between|from)\b[^.]*\d.*\b(?:and|to)\b|\d (?:to|or|and) \d|\d[-–]\d|more than|less than|"  # noqa: RUF001
+    r"at least|up to|at most|over \d|fewer than|within|or more|or less|greater than|older than"
+)
+_LOCAL = re.compile(
+    r"\((?:a|b|c|i)\)|\b(?:Calculate|Strategy|Solution|Significance|Determine|Find the|What is|"
+    r"How (?:much|many|far|long|fast)|Suppose|Assume|Consider)\b"
+)
+_HOW = re.compile(
+    r"(?P<subject>[A-Z][^,]{2,60}?) (?P<verb>is|are) (?P<about>about |approximately |roughly |only )?"
+    r"(?P<quantity>[\d][\d,.]*(?: (?:thousand|million|billion|trillion))? ?\S+) "
+    r"(?P<word>thick|long|high|wide|deep|tall|old|across|in diameter|away)\b"
+)
+_RATIO = re.compile(
+    r"(?P<subject>[A-Z][^,]{2,60}?) (?P<verb>is|are) (?P<about>about |approximately |roughly )?"
+    r"(?P<number>\d[\d,.]*) times (?P<word>(?:more|less) \w+|\w+er|as \w+) (?P<than>than|as) "
+    r"(?P<other>[^,]+)\."
+)
+BLANK = "_____"
+
+
+@dataclass(frozen=True, slots=True)
+class Quantity:
+    """A number with its unit in a text.
+
+    Attributes:
+        start: Where it starts.
+        end: Where it ends.
+        number: The digits as written.
+        rest: Scale and unit as written, with the space before them.
+    """
+
+    start: int
+    end: int
+    number: str
+    rest: str
+
+    @property
+    def value(self) -> float:
+        """The number without its scale."""
+        return float(self.number.replace(",", ""))
+
+
+def find_quantity(text: str) -> Quantity | None:
+    """Return the quantity of a sentence that has exactly one number, or None."""
+    if len(_ANY_NUMBER.findall(text)) != 1 or _RANGE.search(text) or is_dated(text):
+        return None
+    match = _QUANTITY.search(text)
+    if match is None:
+        return None
+    rest = text[match.end("number") : match.end()]
+    return Quantity(match.start(), match.end(), match["number"], rest)
+
+
+def other_numbers(quantity: Quantity, n_wanted: int, seed: int, text: str) -> list[str] | None:
+    """Return other numbers in the format of a quantity, of a plausible magnitude.
+
+    They are the number times factors between 1/4 and 4, rounded to its significant digits. How
+    many of them are smaller is drawn evenly, so the rank of the answer tells nothing.
+
+    Args:
+        quantity: The right number.
+        n_wanted: Number of wrong numbers.
+        seed: Random seed.
+        text: The passage; numbers that it contains are left out.
+    """
+    value = quantity.value
+    if value <= 0 or (value < 3 and "." not in quantity.number and not quantity.rest.strip()):
+        return None
+    random_source = stable_random(seed, "numbers", text, quantity.number)
+    n_smaller = random_source.randint(0, n_wanted)
+    taken = {quantity.number, *(one.rstrip(".,") for one in _ANY_NUMBER.findall(text))}
+    limit = 100.0 if quantity.rest.strip() in ("percent", "%") else float("inf")
+    smaller = _series(quantity, [0.75, 0.5, 0.6, 0.35, 0.25, 0.85, 0.4, 0.15, 0.1, 0.2], taken, 0, limit)
+    larger = _series(quantity, [1.4, 2.0, 1.7, 3.0, 4.0, 1.2, 2.5, 5.0, 7.0, 10.0], taken, 0, limit)
+    n_smaller = min(max(n_smaller, n_wanted - len(larger)), len(smaller))
+    chosen = smaller[:n_smaller] + larger[: n_wanted - n_smaller]
+    return chosen if len(chosen) == n_wanted else None
+
+
+def _series(
+    quantity: Quantity, factors: list[float], taken: set[str], low: float, limit: float
+) -> list[str]:
+    found: list[str] = []
+    digits = quantity.number.replace(",", "")
+    decimals = len(digits.partition(".")[2])
+    plain = digits.replace(".", "").lstrip("0")
+    significant = max(len(plain.rstrip("0") if decimals == 0 else plain), 1)
+    for factor in factors:
+        value = quantity.value * factor
+        if decimals:
+            text = f"{value:.{decimals}f}"
+        else:
+            rounded = float(f"{value:.{significant}g}")
+            text = str(int(rounded)) if rounded == int(rounded) else str(int(round(rounded)))
+        number = float(text)
+        if not low < number <= limit or number == quantity.value:
+            continue
+        if "," in quantity.number and number >= 1000:
+            text = f"{int(number):,}"
+        is_one = quantity.rest.strip().endswith("s") and number == 1
+        if text in taken or text in found or is_one:
+            continue
+        found.append(text)
+    return found
+
+
+def write_number(task: Task) -> Iterator[Draft]:
+    """Yield a question for the number of a sentence."""
+    text = task.sentence.text
+    quantity = find_quantity(text)
+    if quantity is None:
+        return
+    if _LOCAL.search(task.source.passage.text):
+        task.reasons["number of an exercise"] += 1
+        return
+    if mean_rarity(task, text) < 3.0 or len(content_stems(text)) < 5:
+        task.reasons["question not specific"] += 1
+        return
+    prompt = _asked(task, text, quantity)
+    if prompt is None:
+        return
+    numbers = other_numbers(quantity, task.n_wrong, task.seed, task.source.passage.text)
+    if numbers is None:
+        task.reasons["too few plausible numbers"] += 1
+        return
+    note = f"number exchanged for {quantity.number}"
+    wrong = tuple(Wrong(f"{one}{quantity.rest}", note, 0.5) for one in numbers)
+    answer = f"{quantity.number}{quantity.rest}"
+    yield Draft("number", prompt, answer, wrong, task.sentence.quote, 5.0)
+
+
+def write_ratio(task: Task) -> Iterator[Draft]:
+    """Yield "About how many times larger than ... is ...?"."""
+    text = task.sentence.text
+    match = _RATIO.fullmatch(text)
+    quantity = find_quantity(text)
+    if match is None or quantity is None or _LOCAL.search(task.source.passage.text):
+        return
+    subject = _in_sentence(task, match["subject"])
+    numbers = other_numbers(quantity, task.n_wrong, task.seed, task.source.passage.text)
+    if numbers is None:
+        task.reasons["too few plausible numbers"] += 1
+        return
+    about = "About how" if match["about"] else "How"
+    prompt = (
+        f"{about} many times {match['word']} {match['than']} {match['other']} "
+        f"{match['verb']} {subject}?"
+    )
+    note = f"number exchanged for {quantity.number}"
+    wrong = tuple(Wrong(f"{one} times", note, 0.5) for one in numbers)
+    yield Draft("comparison", prompt, f"{quantity.number} times", wrong, task.sentence.quote, 5.0)
+
+
+def _asked(task: Task, text: str, quantity: Quantity) -> str | None:
+    """Return the question for a number, or None if the sentence does not allow one."""
+    how = _HOW.fullmatch(text.removesuffix("."))
+    if how is not None:
+        word = {"across": "wide", "away": "far away", "in diameter": ""}.get(how["word"], how["word"])
+        if word:
+            about = "Approximately how" if how["about"] else "How"
+            return f"{about} {word} {how['verb']} {_in_sentence(task, how['subject'])}?"
+    if quantity.start == 0:
+        return None
+    blanked = f"{text[: quantity.start]}{BLANK}{text[quantity.end :]}"
+    return f"Which value completes the statement “{blanked}”?"
+
+
+def _in_sentence(task: Task, phrase: str) -> str:
+    first = phrase.split(" ", 1)[0]
+    lowered = lower_first(phrase)
+    if lowered == phrase and first.lower() in task.bank.lower_case and first[1:].islower():
+        return phrase[0].lower() + phrase[1:]
+    return lowered
