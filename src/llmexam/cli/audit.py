@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from llmexam.cli.items import report_items
 from llmexam.cli.options import ExamFormat, Fields, TaskName
+from llmexam.errors import SettingsError
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -21,8 +23,11 @@ _N_ROWS_SHOWN = 8
 
 def audit(
     exam: Annotated[
-        Path,
-        typer.Argument(help="Exam file, or `bundled` for the sample exam.", show_default=False),
+        list[Path],
+        typer.Argument(
+            help="Exam file, or `bundled` for the sample exam. Several with --items.",
+            show_default=False,
+        ),
     ],
     against: Annotated[
         list[Path] | None,
@@ -56,6 +61,44 @@ def audit(
             show_default=False,
         ),
     ] = None,
+    items: Annotated[
+        bool,
+        typer.Option(
+            "--items",
+            help="Analyse the questions: difficulty, discrimination, use of the wrong options, "
+            "suspect keys, option tells, flaws. For multiple choice.",
+        ),
+    ] = False,
+    answers: Annotated[
+        list[Path] | None,
+        typer.Option(
+            help="With --items: answers of a solver (score file, submission or run folder). "
+            "Repeatable.",
+            show_default=False,
+        ),
+    ] = None,
+    solver: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="With --items: let this solver answer, with several settings. Repeatable. "
+            "Default without --answers: lexical, bi-encoder and longest.",
+            show_default=False,
+        ),
+    ] = None,
+    sample: Annotated[
+        int,
+        typer.Option(
+            min=0,
+            help="With --items: number of questions of an exam that --solver answers; 0 for all.",
+        ),
+    ] = 1_000,
+    suspects: Annotated[
+        int, typer.Option(min=0, help="With --items: number of suspect keys to list per exam.")
+    ] = 10,
+    report: Annotated[
+        Path | None,
+        typer.Option(help="With --items: HTML page to write.", show_default=False),
+    ] = None,
     strict: Annotated[
         bool, typer.Option("--strict", help="Exit with code 1 if there is an error or a warning.")
     ] = False,
@@ -74,18 +117,38 @@ def audit(
     Example: llmexam audit exam.csv --against train.csv --against prompts.yaml --strict
 
     Example: llmexam audit rewrites.csv --train triplets.csv
+
+    Example: llmexam audit exam.csv other.jsonl --items --report items.html
     """
+    given = {"near_threshold": near_threshold, "seed": seed}
+    options = {key: value for key, value in given.items() if value is not None}
+    if items:
+        is_clean = report_items(
+            exam,
+            answers=answers or (),
+            solvers=solver or (),
+            sample=sample,
+            report=report,
+            as_json=as_json,
+            n_suspects=suspects,
+            format=format,
+            against=against or (),
+            **options,
+        )
+        if strict and not is_clean:
+            raise typer.Exit(1)
+        return
+    _refuse_item_options(exam, answers=answers, solver=solver, report=report)
     from llmexam.cli.options import parse_fields
     from llmexam.workflows.audit import audit as audit_file
 
-    options = {"near_threshold": near_threshold, "seed": seed}
     result = audit_file(
-        exam,
+        exam[0],
         against=against or (),
         task=task,
         format=format,
         fields=parse_fields(field or []),
-        options={key: value for key, value in options.items() if value is not None},
+        options=options,
     )
     if as_json:
         typer.echo(json.dumps(result.as_dict(), ensure_ascii=False, allow_nan=False))
@@ -95,6 +158,15 @@ def audit(
         _show(result, plain_console())
     if strict and not result.is_clean:
         raise typer.Exit(1)
+
+
+def _refuse_item_options(exams: list[Path], **given: object) -> None:
+    """Raise an error if options of the item analysis are used without it."""
+    used = [f"--{name}" for name, value in given.items() if value]
+    if len(exams) > 1:
+        used.insert(0, "several exams")
+    if used:
+        raise SettingsError(f"{used[0]} needs --items", hint="Add --items, or audit one exam")
 
 
 def _show(result: AuditReport, console: Console) -> None:

@@ -1,0 +1,1 @@
+"""Item analysis of exam files: from files and names of solvers to a report."""
