@@ -23,6 +23,7 @@ ROOT = Path(__file__).resolve().parent
 # Folders and files, relative to `tests/` or to `src/llmexam/`, and the extra they need.
 ROOMS = {
     "collecting/apis": "collect",
+    "authoring/labelling/test_server.py": "serve",
     "lm": "encoders",
     "training": "train",
     "solvers/bi_encoder": "encoders",

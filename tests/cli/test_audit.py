@@ -5,7 +5,7 @@ import typer
 from typer.testing import CliRunner
 
 from llmexam.cli.audit import audit
-from llmexam.errors import ExamError
+from llmexam.errors import ExamError, SettingsError
 
 HEADER = "id,prompt,A,B,answer\n"
 app = typer.Typer()
@@ -95,3 +95,27 @@ def test_options_of_another_task_are_refused(rewrites):
     assert "has no setting 'near_threshold'" in str(
         run(rewrites, "--near-threshold", "0.5").exception
     )
+
+
+def test_items_of_several_exams_side_by_side(exam, tmp_path):
+    other = tmp_path / "other.csv"
+    other.write_text(HEADER + "0,Which is long?,a long option,x,A\n1,And this?,x,a long one,B\n")
+    page = tmp_path / "items.html"
+    result = run(other, exam, "--items", "--solver", "longest", "--report", page)
+    assert result.exit_code == 0, result.output
+    assert "longest option" in result.stdout
+    assert "exam" in result.stdout
+    assert page.read_text(encoding="utf-8").startswith("<!doctype html>")
+    result = run(other, "--items", "--solver", "longest", "--json", "--strict")
+    value = json.loads(result.stdout)
+    assert value["exams"][0]["tells"][0]["accuracy"]["value"] == 1.0
+    assert run(exam, "--items", "--solver", "longest", "--strict").exit_code == 1
+
+
+@pytest.mark.parametrize(
+    "arguments", [["--solver", "lexical"], ["--report", "x.html"], ["exam.csv"]]
+)
+def test_options_of_the_item_analysis_need_it(exam, arguments):
+    result = run(exam, *arguments)
+    assert isinstance(result.exception, SettingsError)
+    assert "--items" in str(result.exception)

@@ -111,14 +111,14 @@ class ItemAnalysis:
         n = len(self.raters)
         if n < MIN_RATERS:
             return (
-                f"{n} solver{'' if n == 1 else 's'} cannot show discrimination: give at least {MIN_RATERS}, "
-                "better 10 of different kinds.",
+                f"{n} solver{'' if n == 1 else 's'} cannot show discrimination: give at least "
+                f"{MIN_RATERS}, better 10 of different kinds.",
             )
         # A share of one half has the widest interval.
         half = (wilson_interval(0.5, n)[1] - wilson_interval(0.5, n)[0]) / 2
         found = [
-            f"{n} solvers, worth about {self.effective_raters:.1f} independent ones: the difficulty "
-            f"of a single question is known to ±{half:.2f} at best."
+            f"{n} solvers, worth about {self.effective_raters:.1f} independent ones: the "
+            f"difficulty of a single question is known to ±{half:.2f} at best."
         ]
         if self.smallest_p_value > ALPHA:
             found.append(

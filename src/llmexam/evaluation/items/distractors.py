@@ -35,7 +35,8 @@ class OptionUse:
     @property
     def weak(self) -> NDArray[np.bool_]:
         """Distractors that no solver chooses and with a mean probability below 0.05."""
-        return self.unchosen & (self.mass < LOW_MASS)
+        weak: NDArray[np.bool_] = self.unchosen & (self.mass < LOW_MASS)
+        return weak
 
     @property
     def n_distractors(self) -> int:

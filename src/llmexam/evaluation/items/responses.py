@@ -51,7 +51,8 @@ class Responses:
     @property
     def right(self) -> NDArray[np.float64]:
         """1 where a solver chose the right option, else 0, shape `[n_raters, n_questions]`."""
-        return (self.choices == self.answers).astype(np.float64)
+        right: NDArray[np.float64] = (self.choices == self.answers).astype(np.float64)
+        return right
 
     @property
     def n_raters(self) -> int:

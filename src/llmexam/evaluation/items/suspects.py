@@ -95,7 +95,8 @@ def vote_weights(responses: Responses) -> NDArray[np.float64]:
     """
     accuracy = responses.right.mean(axis=1).clip(1 - _CAP, _CAP)
     others = float(responses.n_options.mean()) - 1
-    return np.log(accuracy * others / (1 - accuracy)).clip(min=0.0)
+    weights: NDArray[np.float64] = np.log(accuracy * others / (1 - accuracy)).clip(min=0.0)
+    return weights
 
 
 def find_suspects(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -13,6 +12,7 @@ from llmexam.evaluation.items import ItemAnalysis
 from llmexam.evaluation.items.suspects import SuspectKey
 from llmexam.exam.letters import letter_of
 from llmexam.exam.question import Question
+from llmexam.exam.quotes import quote_pieces
 from llmexam.report.formats import clip, fixed, percent
 from llmexam.report.histogram import histogram
 from llmexam.report.items.content import ExamItems
@@ -112,25 +112,6 @@ def sample_views(exam: ExamItems, n: int) -> tuple[ItemView, ...]:
     n = min(n, size)
     places = [round(i * (size - 1) / max(n - 1, 1)) for i in range(n)]
     return tuple(_sample(exam, place + 1) for place in dict.fromkeys(places))
-
-
-def quote_pieces(text: str, quote: str) -> tuple[tuple[str, bool], ...]:
-    """Return a passage in pieces, with the quote apart; spacing and case may differ.
-
-    >>> quote_pieces("Bees make honey. Ants do not.", "make  honey")
-    (('Bees ', False), ('make honey', True), ('. Ants do not.', False))
-    """
-    words = quote.split()
-    pattern = r"\s+".join(map(re.escape, words))
-    found = re.search(pattern, text, re.IGNORECASE) if words else None
-    if found is None:
-        return ((text, False),)
-    pieces = (
-        (text[: found.start()], False),
-        (found[0], True),
-        (text[found.end() :], False),
-    )
-    return tuple(piece for piece in pieces if piece[0])
 
 
 def _sample(exam: ExamItems, row: int) -> ItemView:

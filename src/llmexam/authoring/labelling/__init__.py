@@ -1,0 +1,1 @@
+"""A page for people who accept, correct or reject questions, and the agreement between them."""

@@ -1,0 +1,69 @@
+"""Agreement between labellers, for the terminal."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from rich.console import RenderableType
+
+from llmexam.authoring.labelling.agreement import Agreement, PairAgreement
+from llmexam.report.formats import MISSING, clip, count, fixed, percent
+from llmexam.report.terminal_parts import plain_text, text_table
+
+_N_DISAGREEMENTS = 20
+_PROMPT = 80
+
+
+def agreement_tables(
+    result: Agreement, prompts: Mapping[str, str] | None = None
+) -> list[RenderableType]:
+    """Return the tables of an agreement.
+
+    Args:
+        result: The agreement.
+        prompts: Question text by id, for the list of disagreements.
+    """
+    parts: list[RenderableType] = []
+    decided = ", ".join(f"{name} {count(n)}" for name, n in result.n_decided.items())
+    parts.append(plain_text(f"decided: {decided}"))
+    table = text_table("Agreement of each pair", "pair", "n", "agree", "kappa", "95 % interval")
+    for pair in result.pairs:
+        ends = (
+            MISSING
+            if pair.low is None or pair.high is None
+            else f"{fixed(pair.low, 3)} to {fixed(pair.high, 3)}"
+        )
+        table.add_row(
+            plain_text(f"{pair.a} and {pair.b}"),
+            count(pair.n),
+            percent(pair.raw, 1),
+            fixed(pair.kappa, 3),
+            ends,
+        )
+    parts.append(table)
+    if len(result.labellers) > 2:
+        parts.append(plain_text(f"Krippendorff's alpha of all: {fixed(result.alpha, 3)}"))
+    for name, (n_right, n) in result.answers.items():
+        share = percent(n_right / n, 1)
+        parts.append(plain_text(f"blind answers of {name}: {n_right} of {n} are the key ({share})"))
+    for pair in result.pairs:
+        parts += _confusion(pair, prompts or {})
+    if not result.pairs:
+        parts.append(plain_text("No two labellers decided on the same question."))
+    return parts
+
+
+def _confusion(pair: PairAgreement, prompts: Mapping[str, str]) -> list[RenderableType]:
+    heads = [f"{pair.b}: {name}" for name in pair.categories]
+    table = text_table(f"Decisions of {pair.a} and {pair.b}", f"{pair.a}:", *heads)
+    for name, row in zip(pair.categories, pair.confusion, strict=True):
+        table.add_row(plain_text(name), *(count(n) for n in row))
+    parts: list[RenderableType] = [table]
+    if pair.disagreements:
+        parts.append(plain_text(f"{count(len(pair.disagreements))} disagreements:"))
+    for key in pair.disagreements[:_N_DISAGREEMENTS]:
+        text = clip(prompts.get(key, ""), _PROMPT)
+        parts.append(plain_text(f"- {key}{': ' if text else ''}{text}"))
+    if len(pair.disagreements) > _N_DISAGREEMENTS:
+        parts.append(plain_text("All of them: --json"))
+    return parts
