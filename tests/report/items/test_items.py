@@ -3,7 +3,6 @@
 from io import StringIO
 from pathlib import Path
 
-import numpy as np
 import pytest
 from rich.console import Console
 
@@ -36,13 +35,13 @@ def make_items(name="made", n=30, n_raters=6, *, flaws=True):
         for i in range(n)
     )
     exam = Exam(questions, source=f"{name}.jsonl", format="jsonl")
-    rng = np.random.default_rng(0)
     scores = {}
     for rater in range(n_raters):
-        rows = rng.random((n, 4))
-        rows[np.arange(n), exam.answers] += 0.4 + 0.1 * rater
-        rows[0] = [0, 0, 5, 0] if rater >= n_raters // 2 else [5, 0, 0, 0]
-        scores[f"solver {rater} {HOSTILE}"] = ScoreMatrix.from_rows(exam.ids, rows.tolist())
+        # The stronger half agree that the key of the first question is wrong.
+        chosen = [(q % 4 if q % (rater + 2) else q % 4 + 1) % 4 for q in range(n)]
+        chosen[0] = 2 if rater >= n_raters // 2 else 0
+        rows = [[0.1 * j + 2.0 * (j == one) for j in range(4)] for one in chosen]
+        scores[f"solver {rater} {HOSTILE}"] = ScoreMatrix.from_rows(exam.ids, rows)
     return ExamItems(
         name=name,
         exam=exam,

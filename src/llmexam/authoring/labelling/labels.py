@@ -136,7 +136,8 @@ def read_labels(path: str | Path) -> list[Label]:
     if not target.exists():
         return []
     try:
-        lines = target.read_bytes().decode("utf-8", "replace").splitlines()
+        # Not `splitlines`, which also splits at characters that JSON leaves in texts.
+        lines = target.read_bytes().decode("utf-8", "replace").split("\n")
     except OSError as error:
         raise ExamError(f"cannot read the labels: {error.strerror}", file=target) from None
     labels = []

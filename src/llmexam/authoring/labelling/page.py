@@ -12,7 +12,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from llmexam.authoring.labelling.labels import Label, Mended
-from llmexam.authoring.labelling.reasons import REASONS
+from llmexam.authoring.labelling.reasons import JUDGEMENTS, RULE_REASONS
 from llmexam.authoring.labelling.session import Session
 from llmexam.exam.letters import letter_of
 from llmexam.exam.question import Question
@@ -86,7 +86,9 @@ def render_question(
         chosen="" if chosen is None or hidden else letter_of(chosen),
         is_right=chosen is not None and chosen == question.answer,
         letters=[letter_of(i) for i in range(len(question.options))],
-        reasons=REASONS,
+        reasons=JUDGEMENTS,
+        rules=RULE_REASONS,
+        has_rules=any(name in RULE_REASONS for name in shown.reasons),
         passages=[(one.title, quote_pieces(one.text, quote)) for one in question.passages],
         next_place=session.next_place(place),
     )

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-REASONS: dict[str, str] = {
+from llmexam.exam.audit.flaws import RULES
+
+JUDGEMENTS: dict[str, str] = {
     "wrong-key": "the key is wrong",
     "several-right": "more than one option is right",
     "none-right": "no option is right",
@@ -15,4 +17,10 @@ REASONS: dict[str, str] = {
     "duplicate": "the question repeats another one",
     "other": "another reason (see the note)",
 }
-"""Names of reasons in the labels, and what the page calls them."""
+"""Reasons that only a reader can judge: names in the labels, and what the page calls them."""
+
+RULE_REASONS: dict[str, str] = {rule.id: rule.description for rule in RULES}
+"""Rules of item writing that a question may break."""
+
+REASONS: dict[str, str] = {**JUDGEMENTS, **RULE_REASONS}
+"""All reasons by name."""

@@ -30,7 +30,8 @@ class OptionUse:
     @property
     def unchosen(self) -> NDArray[np.bool_]:
         """Distractors that no solver chooses, shape `[n_questions, n_options]`."""
-        return self.is_distractor & (self.shares == 0)
+        unchosen: NDArray[np.bool_] = self.is_distractor & (self.shares == 0)
+        return unchosen
 
     @property
     def weak(self) -> NDArray[np.bool_]:

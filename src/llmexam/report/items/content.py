@@ -32,8 +32,8 @@ class ExamItems:
         audit: Its data audit.
         tells: Accuracy of choices that ignore the question.
         analysis: Item analysis of all questions or of a sample; None without solvers or answers.
-        flaws: From the name of an item-writing flaw to the rows where it was found; None if the
-            rules were not applied.
+        flaws: From the name of an item-writing rule to the rows that break it; None if the rules
+            were not applied.
         yields: Yield of each filter, for question sets that carry them.
         notes: Sentences for the reader, such as which solvers were left out.
     """

@@ -9,6 +9,7 @@ from llmexam.report.html import render_page
 from llmexam.report.items.content import ExamItems, ItemReport
 from llmexam.report.items.measures import measure_groups
 from llmexam.report.items.views import Chart, ItemView, charts_of, sample_views, suspect_view
+from llmexam.report.items.yields import Yields
 from llmexam.report.paths import without_folders
 from llmexam.report.plots import bar
 
@@ -83,24 +84,27 @@ def _view(place: int, exam: ExamItems) -> ExamView:
         suspects=tuple(suspect_view(exam, one) for one in suspects[:MOST_SUSPECTS]),
         n_suspects=len(suspects),
         samples=sample_views(exam, N_SAMPLES),
-        yields=tuple(
-            (
-                one.name,
-                count(one.rejected),
-                MISSING if one.rejected_alone is None else count(one.rejected_alone),
-                bar(
-                    one.rejected / found.generated if found.generated else 0.0,
-                    f"{one.name} rejected {count(one.rejected)} of {count(found.generated)}",
-                ),
-            )
-            for one in (found.filters if found else ())
-        ),
+        yields=_yields(found) if found else (),
         yield_line=""
         if found is None
         else f"{count(found.kept)} of {count(found.generated)} generated questions were kept.",
         shortfall=tuple(
             (name, str(value)) for name, value in (found.shortfall if found else {}).items()
         ),
+    )
+
+
+def _yields(found: Yields) -> tuple[tuple[str, str, str, object], ...]:
+    """Return name, rejected questions, those rejected by it alone, and a bar of each filter."""
+    n = max(found.generated, 1)
+    return tuple(
+        (
+            one.name,
+            count(one.rejected),
+            MISSING if one.rejected_alone is None else count(one.rejected_alone),
+            bar(one.rejected / n, f"{one.name} rejected {count(one.rejected)} of {count(n)}"),
+        )
+        for one in found.filters
     )
 
 

@@ -146,8 +146,10 @@ def _item(
         share, drawn = "", None
         if use is not None and place is not None:
             value, mass = float(use.shares[place, i]), float(use.mass[place, i])
-            share = f"{percent(value)} of solvers"
-            drawn = bar(value, f"chosen by {percent(value)}, probability {percent(mass)}")
+            share = percent(value)
+            drawn = bar(
+                value, f"chosen by {percent(value)} of the solvers, probability {percent(mass)}"
+            )
         options.append(
             OptionView(letter_of(i), text, i == question.answer, i == other, share, drawn)
         )

@@ -128,7 +128,9 @@ def answer(
             asked = exam.with_passages([q.passages[: variant.n_passages] for q in exam])
         solver = create_solver(variant.solver, variant.settings)
         name = f"{variant.name}, now" if variant.name in taken else variant.name
-        scores[name] = solve(asked, solver, progress=_named(progress, f"{exam.source}: {name}"))
+        label = f"{exam.source}: {name}" if exam.source else name
+        progress(label, 0, len(exam))
+        scores[name] = solve(asked, solver, progress=_named(progress, label))
         kinds[name] = variant.solver
     return scores, kinds
 

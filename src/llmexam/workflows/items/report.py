@@ -72,7 +72,7 @@ def analyse_items(
         notes = [f"{name} was left out: {reason}" for name, reason in missing.items()]
         responses: Responses | None = None
         if labelled:
-            kept = range(len(exam))
+            kept: Sequence[int] = range(len(exam))
             if variants and not own:
                 kept = _sampled(labelled, sample, seed)
             scores, kinds = answer(exam.subset(kept), variants, progress, taken=own)
