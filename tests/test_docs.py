@@ -26,6 +26,7 @@ HOW_TO = {
     "decoders",
     "find-evidence",
     "grade-and-compare",
+    "label-questions",
     "offline",
     "read-an-exam",
     "recover-prompts",

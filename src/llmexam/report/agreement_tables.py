@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from rich.console import RenderableType
 
 from llmexam.authoring.labelling.agreement import Agreement, PairAgreement
-from llmexam.report.formats import MISSING, clip, count, fixed, percent
+from llmexam.report.formats import MISSING, clip, count, fixed, percent, plural
 from llmexam.report.terminal_parts import plain_text, text_table
 
 _N_DISAGREEMENTS = 20
@@ -60,7 +60,7 @@ def _confusion(pair: PairAgreement, prompts: Mapping[str, str]) -> list[Renderab
         table.add_row(plain_text(name), *(count(n) for n in row))
     parts: list[RenderableType] = [table]
     if pair.disagreements:
-        parts.append(plain_text(f"{count(len(pair.disagreements))} disagreements:"))
+        parts.append(plain_text(f"{plural(len(pair.disagreements), 'disagreement')}:"))
     for key in pair.disagreements[:_N_DISAGREEMENTS]:
         text = clip(prompts.get(key, ""), _PROMPT)
         parts.append(plain_text(f"- {key}{': ' if text else ''}{text}"))

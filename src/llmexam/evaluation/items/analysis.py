@@ -102,8 +102,15 @@ class ItemAnalysis:
         return int((self.adjusted <= ALPHA).sum())
 
     def difficulty_interval(self, item: int) -> tuple[float, float]:
-        """Return Wilson's 95 % interval of a question's share of right solvers."""
-        return wilson_interval(float(self.difficulty[item]), max(len(self.raters), 1))
+        """Return Wilson's 95 % interval of a question's share of right solvers.
+
+        It is that of as many independent solvers as these are worth, rounded.
+        """
+        return wilson_interval(float(self.difficulty[item]), self._n_independent)
+
+    @property
+    def _n_independent(self) -> int:
+        return max(round(self.effective_raters), 1)
 
     @property
     def limits(self) -> tuple[str, ...]:
@@ -115,10 +122,10 @@ class ItemAnalysis:
                 f"{MIN_RATERS}, better 10 of different kinds.",
             )
         # A share of one half has the widest interval.
-        half = (wilson_interval(0.5, n)[1] - wilson_interval(0.5, n)[0]) / 2
+        low, high = wilson_interval(0.5, self._n_independent)
         found = [
-            f"{n} solvers, worth about {self.effective_raters:.1f} independent ones: the "
-            f"difficulty of a single question is known to ±{half:.2f} at best."
+            f"{n} solvers, worth about {self.effective_raters:.1f} independent ones: the 95 % "
+            f"interval of a single question's difficulty is up to {high - low:.2f} wide."
         ]
         if self.smallest_p_value > ALPHA:
             found.append(

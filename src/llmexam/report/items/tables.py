@@ -71,7 +71,7 @@ def _yields(exam: ExamItems) -> list[RenderableType]:
 
 def _flaws(report: ItemReport) -> Table:
     names = sorted({rule for exam in report.exams for rule in exam.flaws or ()})
-    table = text_table("Item-writing flaws: questions", "flaw", *(e.name for e in report.exams))
+    table = text_table("Item-writing flaws", "flaw", *(e.name for e in report.exams))
     for name in names:
         cells = [
             MISSING if exam.flaws is None else count(len(exam.flaws.get(name, ())))
