@@ -8,8 +8,8 @@ import typer
 
 from llmexam import __version__
 from llmexam.cli.audit import audit
-from llmexam.cli.collect import collect
 from llmexam.cli.author import author
+from llmexam.cli.collect import collect
 from llmexam.cli.compare import compare
 from llmexam.cli.convert import convert
 from llmexam.cli.doctor import doctor
@@ -78,7 +78,6 @@ for command in (
 app.add_typer(collect)
 app.add_typer(author)
 app.add_typer(recover)
-app.add_typer(collect)
 
 
 @app.command(

@@ -6,6 +6,7 @@ import typer
 
 from llmexam.cli.author_label import agreement, label
 from llmexam.cli.author_report import report
+from llmexam.cli.author_write import write
 
 author = typer.Typer(
     name="author",
@@ -14,6 +15,7 @@ author = typer.Typer(
     no_args_is_help=True,
 )
 
+author.command("write")(write)
 author.command("label")(label)
 author.command("agreement")(agreement)
 author.command("report")(report)

@@ -1,0 +1,137 @@
+"""`llmexam author write`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+
+def write(
+    corpus: Annotated[
+        list[Path] | None,
+        typer.Argument(
+            help="Files or folders of passages. They replace those of --settings.",
+            show_default=False,
+        ),
+    ] = None,
+    out: Annotated[
+        Path, typer.Option(help="Output file (.jsonl); its account is written beside it.")
+    ] = Path("questions.jsonl"),
+    settings: Annotated[
+        Path | None, typer.Option(help="YAML file of settings.", show_default=False)
+    ] = None,
+    questions: Annotated[
+        int | None,
+        typer.Option(min=1, help="Number of questions. By default all that the passages give."),
+    ] = None,
+    per_passage: Annotated[
+        int | None, typer.Option(min=1, help="Most questions from one passage. Defaults to 1.")
+    ] = None,
+    style: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="Kind of question: definition, cause, comparison, number, statement or cloze. "
+            "Repeatable; all by default."
+        ),
+    ] = None,
+    options: Annotated[
+        int | None, typer.Option(min=3, max=26, help="Options of a question. Defaults to 5.")
+    ] = None,
+    model: Annotated[
+        str | None,
+        typer.Option(
+            help="Language model that writes: its name at the endpoint; without --base-url a local "
+            "folder, a Hugging Face name or a GGUF file. By default, rules write the questions."
+        ),
+    ] = None,
+    base_url: Annotated[
+        str | None, typer.Option(help="Address of an OpenAI-compatible endpoint.")
+    ] = None,
+    against: Annotated[
+        list[Path] | None,
+        typer.Option(help="Exam whose questions must not be repeated. Repeatable."),
+    ] = None,
+    set_: Annotated[
+        list[str] | None,
+        typer.Option("--set", help="Set a setting: --set checks.tells=null. Repeatable."),
+    ] = None,
+    seed: Annotated[
+        int | None, typer.Option(min=0, help="Random seed. Defaults to 0.", show_default=False)
+    ] = None,
+    processes: Annotated[
+        int | None,
+        typer.Option(min=1, help="Processes that share the work of rules and checks."),
+    ] = None,
+    keep_rejected: Annotated[
+        bool,
+        typer.Option(
+            "--keep-rejected",
+            help="Also write the rejected questions with the reasons, to OUT.rejected.jsonl.",
+        ),
+    ] = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Only show what writing would take, and its cost.")
+    ] = False,
+    overwrite: Annotated[
+        bool, typer.Option("--overwrite", help="Delete drafts that other settings have written.")
+    ] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """Write multiple-choice questions from passages, check them, and count what each check rejects.
+
+    Drafts are stored in OUT.drafts as they are written: the same command resumes after an
+    interrupt.
+
+    Example: llmexam author write textbook.jsonl --questions 2000 --against exam.csv
+
+    Example: llmexam author write textbook.jsonl --model models/qwen --dry-run
+    """
+    import json
+
+    from llmexam.cli.console import plain_console
+    from llmexam.cli.interrupts import telling_of_interrupts
+    from llmexam.cli.options import parse_settings
+    from llmexam.cli.progress import question_progress
+    from llmexam.workflows.author import beside, forecast_questions, read_settings, write_questions
+
+    changes: dict[str, Any] = {
+        "corpus": [str(path) for path in corpus] if corpus else None,
+        "n_questions": questions,
+        "per_passage": per_passage,
+        "styles": style or None,
+        "n_options": options,
+        "seed": seed,
+        "n_processes": processes,
+        **_model(model, base_url),
+    }
+    if against:
+        changes["checks"] = {"overlap": {"against": [str(path) for path in against]}}
+    given = {key: value for key, value in changes.items() if value is not None}
+    chosen = read_settings(settings, given, parse_settings(set_ or []))
+    if dry_run:
+        typer.echo(str(forecast_questions(chosen)))
+        return
+    with (
+        telling_of_interrupts("drafts are stored; run the same command again to resume"),
+        question_progress(plain_console(stderr=True), "passages") as progress,
+    ):
+        found = write_questions(
+            chosen,
+            out,
+            overwrite=overwrite,
+            keep_rejected=keep_rejected,
+            progress=lambda n_done, n_all: progress(n_done, n_all or 0),
+        )
+    typer.echo(json.dumps(found.as_dict(), indent=2) if as_json else str(found))
+    if found.usage:
+        typer.echo(found.usage, err=True)
+    typer.echo(f"wrote {out} and {beside(out, '.report.json')}", err=True)
+
+
+def _model(model: str | None, base_url: str | None) -> dict[str, Any]:
+    if base_url is not None:
+        # Without a model, the settings say what is missing.
+        return {"endpoint": {"base_url": base_url} | ({"model": model} if model else {})}
+    return {"model": {"model": model}} if model else {}

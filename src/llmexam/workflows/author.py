@@ -1,0 +1,232 @@
+"""Write questions from a corpus: drafts, checks, and the finished set with its account."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from llmexam.authoring.checks.settings import SET_CHECKS, build_checks
+from llmexam.authoring.drafting import SHARD_PASSAGES, Drafting, Progress, write_drafts
+from llmexam.authoring.drafts import DraftFolder
+from llmexam.authoring.finishing import finish
+from llmexam.authoring.generators.building import build_generator
+from llmexam.authoring.item import AuthoredItem, Source
+from llmexam.authoring.records import to_question
+from llmexam.authoring.sampling import sample_sources
+from llmexam.authoring.settings import AuthoringSettings
+from llmexam.authoring.sources import read_sources
+from llmexam.authoring.summary import AuthoringSummary
+from llmexam.errors import ExamError
+from llmexam.exam.exam import Exam
+from llmexam.exam.writers import write_exam
+from llmexam.settings.walk import key_values, resolve_values
+from llmexam.settings.yaml_file import merge_changes, read_yaml_file
+from llmexam.stages.code import code_hash
+from llmexam.storage.atomic import require_writable, write_json
+from llmexam.storage.hashing import hash_json
+from llmexam.storage.locking import lock_folder
+
+if TYPE_CHECKING:
+    from llmexam.generation.writer import WritingForecast
+
+_CODE = ("llmexam.authoring.drafting", "llmexam.authoring.generators.building")
+
+
+@dataclass(frozen=True, slots=True)
+class AuthoringForecast:
+    """What writing would take.
+
+    Attributes:
+        n_passages: Number of passages.
+        n_clusters: Number of articles.
+        writing: Requests and tokens of the language model; None without one.
+    """
+
+    n_passages: int
+    n_clusters: int
+    writing: WritingForecast | None
+
+    def __str__(self) -> str:
+        """Return the forecast as text."""
+        lines = [f"{self.n_passages:,} passages of {self.n_clusters:,} articles"]
+        lines.append(str(self.writing) if self.writing else "no language model, no cost")
+        return "\n".join(lines)
+
+
+def read_settings(file: Path | None, *changes: Mapping[str, Any]) -> AuthoringSettings:
+    """Return the settings of a file with changes of the command line.
+
+    Args:
+        file: YAML file of settings; None for the defaults.
+        changes: Nested keys and values, in the order in which they are applied. Their paths are
+            relative to the working directory, those of the file to its folder.
+
+    Raises:
+        SettingsError: The file cannot be read, or a setting is wrong.
+    """
+    values: dict[str, Any] = {}
+    if file is not None:
+        values = read_yaml_file(file, kind="settings", keys="corpus and checks")
+        values = resolve_values(values, AuthoringSettings, file.parent)
+    for change in changes:
+        here = resolve_values(change, AuthoringSettings, Path.cwd())
+        values = merge_changes(values, here, AuthoringSettings)
+    return AuthoringSettings.parse(
+        values, subject="author write", file=file, given_as="--set {key}={value}"
+    )
+
+
+def forecast_questions(settings: AuthoringSettings) -> AuthoringForecast:
+    """Return what writing would take; no question is written, and no model is asked.
+
+    Raises:
+        LlmExamError: The corpus cannot be read, or a model cannot be found.
+    """
+    generator, _ = build_generator(settings)
+    clusters: set[str] = set()
+    n_passages = 0
+
+    def counted() -> Iterator[Source]:
+        nonlocal n_passages
+        for source in _sources(settings):
+            clusters.add(source.cluster)
+            n_passages += 1
+            yield source
+
+    forecast = getattr(generator, "forecast", None)
+    if forecast is None:
+        for _ in counted():
+            pass
+        return AuthoringForecast(n_passages, len(clusters), None)
+    generator.prepare(_corpus(settings))
+    writing = forecast(counted(), settings.request)
+    return AuthoringForecast(n_passages, len(clusters), writing)
+
+
+def write_questions(
+    settings: AuthoringSettings,
+    out: Path,
+    *,
+    overwrite: bool = False,
+    keep_rejected: bool = False,
+    progress: Progress | None = None,
+) -> AuthoringSummary:
+    """Write questions to a file, their account to `OUT.report.json`, and return the account.
+
+    Drafts are stored in the folder `OUT.drafts`, so an interrupted run resumes there.
+
+    Args:
+        settings: Corpus, generator and checks.
+        out: The file of questions (.jsonl).
+        overwrite: Delete drafts of other settings.
+        keep_rejected: Also write the rejected questions, with reasons, to `OUT.rejected.jsonl`.
+        progress: Called with the number of finished passages.
+
+    Raises:
+        ExamError: The name of the output is wrong, or not a single question is left.
+        RunError: The folder of drafts is in use, or has drafts of other settings.
+        LlmExamError: The corpus cannot be read, or a model or an exam cannot be found.
+    """
+    if out.suffix != ".jsonl":
+        raise ExamError(f"expected an output path that ends in .jsonl, got {out.name}", file=out)
+    require_writable(out)
+    checks = build_checks(settings.checks)
+    generator, writer = build_generator(settings)
+    key = _key(settings, generator.version)
+    with lock_folder(beside(out, ".drafts")) as place:
+        folder = DraftFolder(place, key, overwrite=overwrite)
+        generator.prepare(_corpus(settings))
+        n_shards = write_drafts(
+            _sources(settings),
+            Drafting(
+                generator,
+                settings.request,
+                checks.of_items,
+                settings.n_processes,
+                n_wanted=settings.n_questions,
+            ),
+            folder,
+            progress=progress,
+        )
+        names = [check.name for check in checks.of_items if check.rejects]
+        found = finish(
+            (folder.read(number) for number in range(n_shards)),
+            names,
+            checks.of_set,
+            settings.n_questions,
+        )
+        summary = AuthoringSummary(
+            found,
+            settings.n_questions,
+            n_shards,
+            key,
+            settings.model_dump(mode="json", exclude={"endpoint": {"api_key_env"}}),
+            writer.used() if writer is not None else "",
+        )
+        if keep_rejected:
+            _write_rejected(beside(out, ".rejected.jsonl"), folder, n_shards, found.removed)
+    write_json(beside(out, ".report.json"), summary.as_dict())
+    if not found.items:
+        raise ExamError(
+            f"no question is left of {found.n_drafts:,} from {found.n_passages:,} passages",
+            file=out,
+            hint=f"{beside(out, '.report.json').name} counts the reasons",
+        )
+    write_exam(out, Exam(tuple(to_question(item) for item in found.items)), format="jsonl")
+    return summary
+
+
+def beside(out: Path, suffix: str) -> Path:
+    """Return the path of a file or folder that belongs to an output."""
+    return out.with_name(out.name + suffix)
+
+
+def _corpus(settings: AuthoringSettings) -> Iterator[Source]:
+    return read_sources(settings.corpus, settings.cluster_by)
+
+
+def _sources(settings: AuthoringSettings) -> Iterator[Source]:
+    """Yield the passages to write from, in order."""
+    stream = _corpus(settings)
+    if settings.n_sampled is not None:
+        yield from sample_sources(stream, settings.n_sampled, settings.seed)
+    else:
+        yield from stream
+
+
+def _key(settings: AuthoringSettings, generator_version: str) -> str:
+    """Return a hash of all that the drafts depend on."""
+    values: dict[str, Any] = key_values(settings, str)
+    # Not the number of questions, but the number of passages decides what is drafted.
+    del values["n_questions"]
+    # The checks of the whole set run after the drafts; changing them keeps the drafts.
+    values["checks"] = {k: v for k, v in values["checks"].items() if k not in SET_CHECKS}
+    return hash_json(
+        [values, settings.n_sampled, generator_version, SHARD_PASSAGES, code_hash(*_CODE)]
+    )
+
+
+def _write_rejected(
+    path: Path,
+    folder: DraftFolder,
+    n_shards: int,
+    removed: tuple[tuple[AuthoredItem, str, str], ...],
+) -> None:
+    questions = []
+    for number in range(n_shards):
+        for draft in folder.read(number).drafts:
+            if draft.rejections:
+                question = to_question(draft.item)
+                reason = "; ".join(f"{name}: {text}" for name, text in draft.rejections.items())
+                questions.append(
+                    replace(question, metadata={**question.metadata, "rejected": reason})
+                )
+    for item, name, text in removed:
+        question = to_question(item)
+        questions.append(
+            replace(question, metadata={**question.metadata, "rejected": f"{name}: {text}"})
+        )
+    if questions:
+        write_exam(path, Exam(tuple(questions)), format="jsonl")
