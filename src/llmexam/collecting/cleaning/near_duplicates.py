@@ -41,8 +41,8 @@ class DuplicateSearch:
     Documents are visited in the order of preference. One is dropped if it has the same words as an
     earlier one, or is similar to one that is kept; so no chain of similar documents is followed.
 
-    Memory: 17 bytes per document, 16 per member of a band key that several documents share, and
-    what `key_ranges` needs. Everything else is read from disk.
+    Memory: 17 bytes per document, lists of the documents that share a band key, and what
+    `key_ranges` needs. Signatures and shingles are read from disk.
 
     Args:
         observed: Arrays `words` (key of all words), `lengths` (characters), `bands`, `shingles` and
