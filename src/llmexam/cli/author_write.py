@@ -97,7 +97,7 @@ def write(
     from llmexam.workflows.author import beside, forecast_questions, read_settings, write_questions
 
     changes: dict[str, Any] = {
-        "corpus": [str(path) for path in corpus] if corpus else None,
+        "corpus": [str(path.absolute()) for path in corpus] if corpus else None,
         "n_questions": questions,
         "per_passage": per_passage,
         "styles": style or None,
@@ -107,7 +107,7 @@ def write(
         **_model(model, base_url),
     }
     if against:
-        changes["checks"] = {"overlap": {"against": [str(path) for path in against]}}
+        changes["checks"] = {"overlap": {"against": [str(path.absolute()) for path in against]}}
     given = {key: value for key, value in changes.items() if value is not None}
     chosen = read_settings(settings, given, parse_settings(set_ or []))
     if dry_run:
@@ -134,4 +134,8 @@ def _model(model: str | None, base_url: str | None) -> dict[str, Any]:
     if base_url is not None:
         # Without a model, the settings say what is missing.
         return {"endpoint": {"base_url": base_url} | ({"model": model} if model else {})}
-    return {"model": {"model": model}} if model else {}
+    if not model:
+        return {}
+    from llmexam.settings.walk import resolve_model_name
+
+    return {"model": {"model": resolve_model_name(model, Path.cwd())}}

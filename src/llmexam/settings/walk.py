@@ -197,21 +197,7 @@ def resolve_references(settings: Model, base: Path) -> Model:
     Raises:
         SettingsError: A value cannot be a path.
     """
-    return change_references(settings, _resolver(base))
 
-
-def resolve_values(values: Mapping[str, Any], kind: type[BaseModel], base: Path) -> dict[str, Any]:
-    """Return partial settings with resolved paths and model folders: see `resolve_references`.
-
-    Args:
-        values: Keys and values that fit the class.
-        kind: The class of the settings.
-        base: The folder that they are relative to.
-    """
-    return change_values(values, kind, _resolver(base))
-
-
-def _resolver(base: Path) -> Change:
     def change(value: str, kind: Reference) -> str:
         if value == BUNDLED or not value.strip():
             return value
@@ -219,7 +205,7 @@ def _resolver(base: Path) -> Change:
             return resolve_model_name(value, base)
         return resolve_path(value, base)
 
-    return change
+    return change_references(settings, change)
 
 
 def resolve_path(path: str, base: Path) -> str:

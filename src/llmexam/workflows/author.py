@@ -21,7 +21,7 @@ from llmexam.authoring.summary import AuthoringSummary
 from llmexam.errors import ExamError
 from llmexam.exam.exam import Exam
 from llmexam.exam.writers import write_exam
-from llmexam.settings.walk import key_values, resolve_values
+from llmexam.settings.walk import key_values, resolve_references
 from llmexam.settings.yaml_file import merge_changes, read_yaml_file
 from llmexam.stages.code import code_hash
 from llmexam.storage.atomic import require_writable, write_json
@@ -60,8 +60,8 @@ def read_settings(file: Path | None, *changes: Mapping[str, Any]) -> AuthoringSe
 
     Args:
         file: YAML file of settings; None for the defaults.
-        changes: Nested keys and values, in the order in which they are applied. Their paths are
-            relative to the working directory, those of the file to its folder.
+        changes: Nested keys and values, in the order in which they are applied. Relative paths
+            are relative to the folder of the file, and without one to the working directory.
 
     Raises:
         SettingsError: The file cannot be read, or a setting is wrong.
@@ -69,13 +69,12 @@ def read_settings(file: Path | None, *changes: Mapping[str, Any]) -> AuthoringSe
     values: dict[str, Any] = {}
     if file is not None:
         values = read_yaml_file(file, kind="settings", keys="corpus and checks")
-        values = resolve_values(values, AuthoringSettings, file.parent)
     for change in changes:
-        here = resolve_values(change, AuthoringSettings, Path.cwd())
-        values = merge_changes(values, here, AuthoringSettings)
-    return AuthoringSettings.parse(
+        values = merge_changes(values, change, AuthoringSettings)
+    settings = AuthoringSettings.parse(
         values, subject="author write", file=file, given_as="--set {key}={value}"
     )
+    return resolve_references(settings, Path.cwd() if file is None else file.absolute().parent)
 
 
 def forecast_questions(settings: AuthoringSettings) -> AuthoringForecast:
