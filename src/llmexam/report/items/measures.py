@@ -108,6 +108,11 @@ def _of(write: Callable[[ItemAnalysis], str]) -> Write:
     return lambda exam: MISSING if exam.analysis is None else write(exam.analysis)
 
 
+def _of_defined(write: Callable[[ItemAnalysis], str]) -> Write:
+    """Return a dash where no question has a discrimination, as with two solvers."""
+    return _of(lambda found: write(found) if len(found.defined) else MISSING)
+
+
 def _mean(analysis: ItemAnalysis) -> str:
     return fixed(float(analysis.difficulty.mean()), 3)
 
@@ -178,17 +183,17 @@ _GROUPS: tuple[tuple[str, tuple[tuple[str, str, Write], ...]], ...] = (
             (
                 "negative discrimination",
                 "Of the questions with a defined discrimination.",
-                _of(lambda found: share(found.n_negative, len(found.defined))),
+                _of_defined(lambda found: share(found.n_negative, len(found.defined))),
             ),
             (
                 "negative, p ≤ 0.05",
                 "One-sided permutation test, one question at a time.",
-                _of(_suspects("negative discrimination")),
+                _of_defined(_suspects("negative discrimination")),
             ),
             (
                 "negative, adjusted",
                 "After control of the false discovery rate at 5 %.",
-                _of(lambda found: share(found.n_significant, found.n_items)),
+                _of_defined(lambda found: share(found.n_significant, found.n_items)),
             ),
             (
                 "strong solvers agree on another option",
