@@ -135,8 +135,8 @@ class ItemAnalysis:
         elif self.smallest_p_value * self.n_items > ALPHA:
             found.append(
                 f"With {n} solvers no p-value is below {self.smallest_p_value:.2g}; among "
-                f"{self.n_items:,} questions, low discriminations are hints to look at, and about "
-                f"{ALPHA * len(self.defined):.0f} of them would be below {ALPHA} by chance."
+                f"{self.n_items:,} questions, low discriminations are hints to look at: up to "
+                f"{ALPHA * len(self.defined):.0f} of them are below {ALPHA} by chance."
             )
         share = unseen_share(self.effective_raters)
         found.append(
