@@ -37,6 +37,8 @@ def test_a_draft_has_as_many_options_as_wanted():
         ({"question": ""}, "no question"),
         ({"question": "Why?" * 200}, "no question"),
         ({"question": "What does the passage say about ice?"}, "names the passage"),
+        ({"question": "Why does ice float on water?"}, "gives the answer away"),
+        ({"question": "What is the capital of France?"}, "unrelated question"),
         ({"answer": ""}, "no answer"),
         ({"answer": "B"}, "key is not an option"),
         ({"quote": ""}, "no quote"),

@@ -13,7 +13,8 @@ REQUEST = Request(n_options=3)
 
 
 def test_the_model_writes_the_question_of_another_generator(scripted, base, sources):
-    model = scripted(lambda request: "Question: Which solid is lighter than water? It is this.")
+    answers = iter(["Question: Which solid is lighter than water? It is this.", "Answer: The ice"])
+    model = scripted(lambda request: next(answers))
     generator = MixedGenerator(base, model, "stem")
     assert isinstance(generator, Generator)
     generator.prepare(sources)
@@ -30,7 +31,10 @@ def test_the_model_writes_the_question_of_another_generator(scripted, base, sour
     # Statements have the same question everywhere.
     assert iron.items == ()
     assert iron.reasons["statements have no question of their own"] == 1
-    assert len(model.asked) == 1
+    assert len(model.asked) == 2
+    assert model.asked[1].user.startswith(
+        "Sentence: Ice floats on water\nQuestion: Which solid is lighter than water?\n\n"
+    )
     assert "Sentence: Ice floats on water\nAnswer: Ice" in model.asked[0].user
 
 
@@ -50,7 +54,8 @@ def test_a_base_model_continues_the_label(scripted, base, sources):
     (ice,) = MixedGenerator(base, model, "distractors").write(sources[:1], REQUEST)
     assert set(ice.items[0].question.options) == {"Ice", "Lead", "Tin"}
     model = scripted(lambda request: "What floats there?", "plain")
-    (ice,) = MixedGenerator(base, model, "stem").write(sources[:1], REQUEST)
+    settings = LanguageModelSettings(round_trip=False)
+    (ice,) = MixedGenerator(base, model, "stem", settings).write(sources[:1], REQUEST)
     assert ice.items[0].question.prompt == "What floats there?"
     assert model.asked[0].user.endswith("Answer: Ice\nQuestion:")
     assert model.asked[0].stop == ("\n",)
@@ -78,6 +83,16 @@ def test_what_cannot_be_used_is_counted(scripted, base, sources, part, answer, r
     (ice,) = MixedGenerator(base, model, part, settings).write(sources[:1], REQUEST)
     assert (ice.items, ice.reasons) == ((), {"no number": 1, reason: 2})
     assert len(model.asked) == 2
+
+
+def test_a_question_that_the_model_answers_in_another_way_is_drawn_again(scripted, base, sources):
+    answers = iter(["What is water?", "A liquid", "What floats there?", "ice"])
+    model = scripted(lambda request: next(answers), "plain")
+    (ice,) = MixedGenerator(base, model, "stem").write(sources[:1], REQUEST)
+    assert ice.items[0].question.prompt == "What floats there?"
+    assert ice.reasons == {"no number": 1, "question has another answer": 1}
+    assert model.asked[1].user.endswith("Question: What is water?\nAnswer:")
+    assert [one.draw for one in model.asked] == [0, 0, 1, 1]
 
 
 def test_the_question_ends_at_its_question_mark():

@@ -26,6 +26,7 @@ Reason = Literal[
     "copies the example",
     "gives the answer away",
     "unrelated question",
+    "question has another answer",
     "repeated question",
 ]
 """Why a reply gives no question."""
@@ -78,6 +79,8 @@ def draft_of(
     if resolved is None:
         return "key is not an option"
     answer, wrong = resolved
+    if gives_away(reply.question, answer):
+        return "gives the answer away"
     chosen = choose_distractors(answer, wrong, n_options)
     if isinstance(chosen, str):
         return chosen
@@ -108,6 +111,16 @@ def question_problem(question: str, passage: str, examples: Sequence[str] = ()) 
         return "copies the example"
     telling = set(terms_of(question)) - stop_terms()
     return None if telling & set(terms_of(passage)) else "unrelated question"
+
+
+def gives_away(question: str, answer: str) -> bool:
+    """Return whether a question contains all terms of its answer, whatever their endings.
+
+    >>> gives_away("How long is a 5 kilometer road?", "5 kilometers")
+    True
+    """
+    key = set(terms_of(answer)) - stop_terms()
+    return bool(key) and key <= set(terms_of(question))
 
 
 def choose_distractors(

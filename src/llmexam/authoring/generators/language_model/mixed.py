@@ -8,7 +8,7 @@ else are those of the other generator, so the answer stays supported by the quot
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -16,6 +16,7 @@ from llmexam.authoring.generators.assembly import assemble
 from llmexam.authoring.generators.language_model.drafts import (
     Reason,
     choose_distractors,
+    gives_away,
     question_problem,
 )
 from llmexam.authoring.generators.language_model.generator import (
@@ -34,6 +35,10 @@ from llmexam.authoring.generators.protocol import Generator, Request, Written
 from llmexam.authoring.item import AuthoredItem, Source, Style
 from llmexam.exam.normalise import normalise
 from llmexam.generation.writer import TextRequest, TextWriter, WritingForecast, WrittenText
+from llmexam.solvers.lexical.analysis import stop_terms, terms_of
+
+# F1 of terms above which two answers are the same; two terms with one in common have 0.5.
+_SAME_ANSWER = 0.5
 
 WrittenPart = Literal["stem", "distractors"]
 
@@ -70,6 +75,7 @@ class MixedGenerator:
         self._part: WrittenPart = part
         self._settings = settings or LanguageModelSettings()
         self._prompting = Prompting(part)
+        self._answering = Prompting("answer")
 
     @property
     def name(self) -> str:
@@ -80,7 +86,9 @@ class MixedGenerator:
     def version(self) -> str:
         """Versions of the other generator and of the prompt."""
         own = version_of(self._prompting, self._writer, self._settings)
-        return f"{self._base.version}+{own}"
+        is_checked = self._part == "stem" and self._settings.round_trip
+        check = f"+{self._answering.version}" if is_checked else ""
+        return f"{self._base.version}+{own}{check}"
 
     def prepare(self, corpus: Iterable[Source]) -> None:
         """Let the other generator read the corpus."""
@@ -104,8 +112,13 @@ class MixedGenerator:
                     break
                 asked = [self._request(one, request, number) for one in unwritten]
                 texts = self._writer.write(asked, no_progress)
-                for task, text in zip(unwritten, texts, strict=True):
-                    found = self._read(task.item, text, request)
+                drafts = [
+                    self._read(task.item, text, request)
+                    for task, text in zip(unwritten, texts, strict=True)
+                ]
+                if self._part == "stem" and self._settings.round_trip:
+                    drafts = self._confirmed(drafts, [one.draw for one in asked])
+                for task, found in zip(unwritten, drafts, strict=True):
                     if isinstance(found, AuthoredItem):
                         task.new = found
                     else:
@@ -169,6 +182,38 @@ class MixedGenerator:
             return "cut off" if text.is_cut else chosen
         return self._assembled(item, request, prompt=item.question.prompt, distractors=chosen)
 
+    def _confirmed(
+        self, drafts: Sequence[AuthoredItem | Reason], draws: Sequence[int]
+    ) -> list[AuthoredItem | Reason]:
+        """Return drafts, without those that the model itself answers in another way."""
+        checked = [
+            (
+                item,
+                self._answering.request(
+                    item.quote,
+                    item.style,
+                    len(item.question.options),
+                    format=self._writer.format,
+                    subject=f"passage '{item.question.passages[0].id}'",
+                    draw=draw,
+                    question=item.question.prompt,
+                ),
+            )
+            for item, draw in zip(drafts, draws, strict=True)
+            if isinstance(item, AuthoredItem)
+        ]
+        texts = self._writer.write([asked for _, asked in checked], no_progress)
+        agrees = {
+            item.question.id: same_answer(read_answer(text.text), _answer(item))
+            for (item, _), text in zip(checked, texts, strict=True)
+        }
+        return [
+            "question has another answer"
+            if isinstance(one, AuthoredItem) and not agrees[one.question.id]
+            else one
+            for one in drafts
+        ]
+
     def _assembled(
         self,
         item: AuthoredItem,
@@ -221,8 +266,32 @@ def stem_problem(
     """
     if problem := question_problem(stem, quote, examples):
         return problem
-    contained = f" {normalise(answer)} " in f" {normalise(stem)} "
-    return "gives the answer away" if contained else None
+    return "gives the answer away" if gives_away(stem, answer) else None
+
+
+def read_answer(text: str) -> str:
+    r"""Return the first line of an answer, without its label.
+
+    >>> read_answer("Answer: 30 metres\nIt is long.")
+    '30 metres'
+    """
+    first = next((line for line in text.splitlines() if line.strip()), "")
+    return first.strip().removeprefix("Answer:").strip()
+
+
+def same_answer(answer: str, key: str) -> bool:
+    """Return whether an answer has the words of a key and few others.
+
+    Measured is the F1 score of their terms, as for answers in SQuAD, without stop words.
+
+    >>> same_answer("larger than 30 meters", "30 meters"), same_answer("10 meters", "30 meters")
+    (True, False)
+    """
+    given, wanted = (set(terms_of(text)) - stop_terms() for text in (answer, key))
+    if not wanted or not given:
+        return normalise(answer) == normalise(key)
+    f1 = 2 * len(given & wanted) / (len(given) + len(wanted))
+    return f1 > _SAME_ANSWER
 
 
 def _answer(item: AuthoredItem) -> str:

@@ -23,8 +23,8 @@ from llmexam.solvers.prompts.wording import Shot
 from llmexam.storage.hashing import hash_json
 from llmexam.storage.yaml_text import load_yaml
 
-Part = Literal["whole", "stem", "distractors"]
-"""What the model writes: the whole question, its question text only, or its wrong options only."""
+Part = Literal["whole", "stem", "distractors", "answer"]
+"""What the model writes: the whole question, or only its question text, wrong options or answer."""
 
 _FOLDER = "prompts"
 _FIELD = re.compile(r"\{(n_wrong|style)\}")
@@ -32,6 +32,7 @@ _FIELD = re.compile(r"\{(n_wrong|style)\}")
 _END = "###"
 # Most tokens of a question, of quote, question and answer, and of an option with its note.
 _QUESTION_TOKENS = 50
+_ANSWER_TOKENS = 25
 _HEAD_TOKENS = 120
 _OPTION_TOKENS = 30
 
@@ -64,6 +65,8 @@ class Example(Settings):
                 return f"Question: {self.question}"
             case "distractors":
                 return "\n".join(wrong)
+            case "answer":
+                return f"Answer: {self.answer}"
 
 
 class ExamplePassage(Settings):
@@ -153,7 +156,7 @@ class Prompting:
             return TextRequest(
                 subject,
                 text,
-                stop=("\n",) if self.part == "stem" else (_END, "\n\n"),
+                stop=("\n",) if self.part in ("stem", "answer") else (_END, "\n\n"),
                 max_new_tokens=self._limit(n_wrong),
                 draw=draw,
                 likely_answer=likely,
@@ -174,7 +177,8 @@ class Prompting:
     @property
     def cue(self) -> str:
         """The label that a plain prompt ends with, and that an answer lacks therefore."""
-        return {"whole": "Quote:", "stem": "Question:", "distractors": "Wrong:"}[self.part]
+        cues = {"whole": "Quote:", "stem": "Question:", "distractors": "Wrong:"}
+        return cues.get(self.part, "Answer:")
 
     def _limit(self, n_wrong: int) -> int:
         match self.part:
@@ -184,6 +188,8 @@ class Prompting:
                 return _QUESTION_TOKENS
             case "distractors":
                 return n_wrong * _OPTION_TOKENS
+            case "answer":
+                return _ANSWER_TOKENS
 
     def _source_of(self, one: ExamplePassage, style: Style) -> str:
         shown = one.passage if self._file.shows == "passage" else one.styles[style].quote
@@ -192,9 +198,9 @@ class Prompting:
     def _shown(self, given: str, question: str, answer: str) -> str:
         label = "Passage" if self._file.shows == "passage" else "Sentence"
         lines = [f"{label}: {' '.join(given.split())}"]
-        if self.part == "distractors":
+        if self.part in ("distractors", "answer"):
             lines.append(f"Question: {question}")
-        if self.part != "whole":
+        if self.part in ("distractors", "stem"):
             lines.append(f"Answer: {answer}")
         return "\n".join(lines)
 

@@ -23,6 +23,11 @@ class LanguageModelSettings(Settings):
     min_characters: int = Field(
         120, ge=0, description="shortest passage; shorter ones give no questions"
     )
+    round_trip: bool = Field(
+        True,
+        description="whether the model has to give the right option when it answers a question "
+        "that it wrote for a given answer; other questions are not used",
+    )
     together: int = Field(
         32, ge=1, description="passages whose requests are sent together; affects memory and speed"
     )
