@@ -105,4 +105,10 @@ def test_the_question_ends_at_its_question_mark():
 def test_a_forecast_asks_nothing(scripted, base, sources):
     model = scripted(lambda request: "")
     found = MixedGenerator(base, model, "stem").forecast(sources, REQUEST)
-    assert (found.n_requests, model.asked) == (1, [])
+    # The question, and its answer by the model.
+    assert (found.n_requests, model.asked) == (2, [])
+    settings = LanguageModelSettings(round_trip=False)
+    plain = MixedGenerator(base, model, "stem", settings)
+    assert plain.forecast(sources, REQUEST).n_requests == 1
+    assert MixedGenerator(base, model, "distractors").forecast(sources, REQUEST).n_requests == 3
+    assert plain.version != MixedGenerator(base, model, "stem").version

@@ -86,8 +86,7 @@ class MixedGenerator:
     def version(self) -> str:
         """Versions of the other generator and of the prompt."""
         own = version_of(self._prompting, self._writer, self._settings)
-        is_checked = self._part == "stem" and self._settings.round_trip
-        check = f"+{self._answering.version}" if is_checked else ""
+        check = f"+{self._answering.version}" if self._checks else ""
         return f"{self._base.version}+{own}{check}"
 
     def prepare(self, corpus: Iterable[Source]) -> None:
@@ -116,7 +115,7 @@ class MixedGenerator:
                     self._read(task.item, text, request)
                     for task, text in zip(unwritten, texts, strict=True)
                 ]
-                if self._part == "stem" and self._settings.round_trip:
+                if self._checks:
                     drafts = self._confirmed(drafts, [one.draw for one in asked])
                 for task, found in zip(unwritten, drafts, strict=True):
                     if isinstance(found, AuthoredItem):
@@ -133,11 +132,18 @@ class MixedGenerator:
         for part in in_parts(self._base.write(sources, request), self._settings.together):
             tasks = self._tasks(part, [Counter() for _ in part])
             asked = [self._request(one, request, 0) for one in tasks]
+            if self._checks:
+                # With the questions of the other generator in place of those to be written.
+                asked += [self._answering_request(one.item, 0) for one in tasks]
             if asked:
                 total = add_forecasts(
                     total, self._writer.forecast(asked), n_draws=self._settings.max_draws
                 )
         return total
+
+    @property
+    def _checks(self) -> bool:
+        return self._part == "stem" and self._settings.round_trip
 
     def _tasks(self, part: tuple[Written, ...], reasons: list[Counter[str]]) -> list[_Task]:
         tasks = []
@@ -187,21 +193,12 @@ class MixedGenerator:
     ) -> list[AuthoredItem | Reason]:
         """Return drafts, without those that the model itself answers in another way."""
         checked = [
-            (
-                item,
-                self._answering.request(
-                    item.quote,
-                    item.style,
-                    len(item.question.options),
-                    format=self._writer.format,
-                    subject=f"passage '{item.question.passages[0].id}'",
-                    draw=draw,
-                    question=item.question.prompt,
-                ),
-            )
+            (item, self._answering_request(item, draw))
             for item, draw in zip(drafts, draws, strict=True)
             if isinstance(item, AuthoredItem)
         ]
+        if not checked:
+            return list(drafts)
         texts = self._writer.write([asked for _, asked in checked], no_progress)
         agrees = {
             item.question.id: same_answer(read_answer(text.text), _answer(item))
@@ -213,6 +210,17 @@ class MixedGenerator:
             else one
             for one in drafts
         ]
+
+    def _answering_request(self, item: AuthoredItem, draw: int) -> TextRequest:
+        return self._answering.request(
+            item.quote,
+            item.style,
+            len(item.question.options),
+            format=self._writer.format,
+            subject=f"passage '{item.question.passages[0].id}'",
+            draw=draw,
+            question=item.question.prompt,
+        )
 
     def _assembled(
         self,
