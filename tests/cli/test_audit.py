@@ -119,3 +119,13 @@ def test_options_of_the_item_analysis_need_it(exam, arguments):
     result = run(exam, *arguments)
     assert isinstance(result.exception, SettingsError)
     assert "--items" in str(result.exception)
+
+
+def test_flaws_are_reported_on_request(tmp_path, rewrites):
+    path = tmp_path / "flawed.csv"
+    path.write_text(HEADER.replace("B,", "B,C,") + "0,What is green?,grass,sky,all of these,A\n")
+    assert "all-of-the-above" not in run(path, "--json").stdout
+    found = json.loads(run(path, "--flaws", "--json").stdout)["findings"]
+    (one,) = [finding for finding in found if finding["check"] == "flaw: all-of-the-above"]
+    assert (one["severity"], one["rows"]) == ("warning", [1])
+    assert "has no setting 'flaws'" in str(run(rewrites, "--flaws").exception)

@@ -42,6 +42,14 @@ def audit(
     task: TaskName = None,
     format: ExamFormat = None,
     field: Fields = None,
+    flaws: Annotated[
+        bool,
+        typer.Option(
+            "--flaws",
+            help="Also report breaches of item-writing rules, such as absolute terms in wrong "
+            "options only. For multiple choice.",
+        ),
+    ] = False,
     near_threshold: Annotated[
         float | None,
         typer.Option(
@@ -116,6 +124,8 @@ def audit(
 
     Example: llmexam audit exam.csv --against train.csv --against prompts.yaml --strict
 
+    Example: llmexam audit exam.csv --flaws
+
     Example: llmexam audit rewrites.csv --train triplets.csv
 
     Example: llmexam audit exam.csv other.jsonl --items --report items.html
@@ -142,6 +152,7 @@ def audit(
     from llmexam.cli.options import parse_fields
     from llmexam.workflows.audit import audit as audit_file
 
+    options |= {"flaws": True} if flaws else {}
     result = audit_file(
         exam[0],
         against=against or (),

@@ -9,6 +9,7 @@ from llmexam.errors import ExamError
 from llmexam.exam.audit import AuditResult, Overlap
 from llmexam.exam.audit.balance import check_balance, measure_balance
 from llmexam.exam.audit.finding import SEVERITIES, Rows, invalid_rows
+from llmexam.exam.audit.flaws import check_flaws
 from llmexam.exam.audit.overlap import find_in_exam, find_in_text, summarise
 from llmexam.exam.audit.repeats import check_near, check_repeats
 from llmexam.exam.audit.texts import check_texts
@@ -30,6 +31,7 @@ def audit_exam(
     format: str | None = None,
     near_threshold: float = 0.7,
     seed: int = 0,
+    flaws: bool = False,
 ) -> AuditResult:
     """Check an exam for invalid data, duplicates, biases and overlap with other files.
 
@@ -44,6 +46,7 @@ def audit_exam(
         near_threshold: Jaccard similarity of three-word shingles, above 0 and up to 1, from which
             two prompts are near duplicates.
         seed: Random seed of the simulation and of the MinHash permutations.
+        flaws: Whether to report breaches of item-writing rules too.
 
     Raises:
         ExamError: A whole file is unreadable, or the threshold is out of range.
@@ -63,6 +66,7 @@ def audit_exam(
         *check_texts(rows),
         *check_balance(balance),
         *near,
+        *(check_flaws(rows) if flaws else ()),
     ]
     names = []
     for other in against:

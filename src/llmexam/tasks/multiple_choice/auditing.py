@@ -21,6 +21,7 @@ class ChoiceAuditSettings(Settings):
         description="Jaccard similarity of word trigrams from which prompts are near duplicates",
     )
     seed: int = Field(0, ge=0, description="random seed of the simulations")
+    flaws: bool = Field(False, description="also report breaches of item-writing rules")
 
 
 def audit_file(file: ExamFile, *, against: Sequence[str | Path], options: Options) -> AuditResult:
@@ -37,4 +38,5 @@ def audit_file(file: ExamFile, *, against: Sequence[str | Path], options: Option
         format=file.format,
         near_threshold=settings.near_threshold,
         seed=settings.seed,
+        flaws=settings.flaws,
     )
