@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import Counter, defaultdict
+from collections.abc import Mapping, Sequence
+from math import ceil
 
 from pydantic import Field
 
 from llmexam.authoring.checks.protocol import Balanced
 from llmexam.authoring.item import AuthoredItem
-from llmexam.exam.audit.near import PromptIndex
+from llmexam.exam.audit.near import MIN_WORDS, jaccard, shingles
 from llmexam.exam.normalise import normalise
 from llmexam.exam.question import Question
 from llmexam.settings.base import Settings
@@ -37,37 +39,52 @@ class DuplicatesCheck:
         self.settings = settings or DuplicatesSettings()
 
     def balance(self, items: Sequence[AuthoredItem]) -> Balanced:
-        """Return the questions without later duplicates."""
-        kept = list(items)
+        """Return the questions without later duplicates of kept ones."""
+        texts = [shingles(item.question.prompt) for item in items]
+        counts = Counter(shingle for text in texts for shingle in text)
+        # Kept rows by the rarest shingles of their prompts, and by the whole prompt.
+        index: defaultdict[str, list[int]] = defaultdict(list)
         removed: dict[str, str] = {}
-        while True:
-            found = self._find(kept)
-            if not found:
-                break
-            removed |= found
-            kept = [item for item in kept if item.question.id not in found]
-            # `nearest` finds one match only: another one may be left.
-        return Balanced(tuple(kept), removed)
+        for row, (item, text) in enumerate(zip(items, texts, strict=True)):
+            rarest = self._rarest(item, text, counts)
+            candidates = sorted({other for name in rarest for other in index[name]})
+            twin = next((o for o in candidates if self._is_twin(items, texts, row, o)), None)
+            if twin is not None:
+                removed[item.question.id] = f"duplicate of '{items[twin].question.id}'"
+                continue
+            for name in rarest:
+                index[name].append(row)
+        kept = tuple(item for item in items if item.question.id not in removed)
+        return Balanced(kept, removed)
 
-    def _find(self, items: Sequence[AuthoredItem]) -> dict[str, str]:
-        rows = [(row, item.question) for row, item in enumerate(items)]
-        index = PromptIndex(rows, threshold=self.settings.threshold, seed=0)
-        found: dict[str, str] = {}
-        for row, question in rows:
-            earlier = self._earlier(index, row, question)
-            if earlier is not None and items[earlier].question.id not in found:
-                found[question.id] = f"duplicate of '{items[earlier].question.id}'"
-        return found
+    def _rarest(
+        self, item: AuthoredItem, text: frozenset[str], counts: Mapping[str, int]
+    ) -> list[str]:
+        """Return shingles of which two prompts that are alike have at least one in common.
 
-    def _earlier(self, index: PromptIndex, row: int, question: Question) -> int | None:
-        options = _options(question)
-        for other_row, other in index.same_prompt(question):
-            if other_row < row and (self.settings.remove_similar or options & _options(other)):
-                return other_row
-        near = index.nearest(question, skip_same_prompt=True)
-        if near is None or near[0] >= row:
-            return None
-        return near[0] if near[1] == "near duplicate" or self.settings.remove_similar else None
+        Two sets of Jaccard similarity t share t * n shingles of a set of n, so at least one of
+        its n - ceil(t * n) + 1 rarest ones (the prefix filter of set similarity joins).
+        """
+        prompt = normalise(item.question.prompt)
+        if len(prompt.split()) < MIN_WORDS:
+            # Prompts of a few words are similar by chance: only equal ones are found.
+            return [prompt]
+        # Tolerance: 0.7 * 10 is slightly more than 7.
+        n_rarest = len(text) - ceil(self.settings.threshold * len(text) - 1e-9) + 1
+        return sorted(text, key=lambda shingle: (counts[shingle], shingle))[:n_rarest]
+
+    def _is_twin(
+        self,
+        items: Sequence[AuthoredItem],
+        texts: Sequence[frozenset[str]],
+        row: int,
+        other: int,
+    ) -> bool:
+        if jaccard(texts[row], texts[other]) < self.settings.threshold:
+            return False
+        if self.settings.remove_similar:
+            return True
+        return bool(_options(items[row].question) & _options(items[other].question))
 
 
 def _options(question: Question) -> set[str]:

@@ -58,11 +58,11 @@ class ChecksSettings(Settings):
     duplicates: DuplicatesSettings | None = Field(
         DuplicatesSettings(), description="near duplicates within the set"
     )
-    tells: TellsSettings | None = Field(
-        TellsSettings(), description="answers that can be guessed without the passage"
-    )
     letters: LettersSettings | None = Field(
         LettersSettings(), description="right options that prefer a position"
+    )
+    tells: TellsSettings | None = Field(
+        TellsSettings(), description="answers that can be guessed without the passage"
     )
 
 
@@ -81,10 +81,13 @@ ITEM_CHECKS: dict[str, Any] = {
 
 SET_CHECKS: dict[str, Any] = {
     "duplicates": DuplicatesCheck,
-    "tells": TellsCheck,
     "letters": LettersCheck,
+    "tells": TellsCheck,
 }
-"""Checks of the whole set by name, in the order in which they run."""
+"""Checks of the whole set by name, in the order in which they run.
+
+Positions are spread before `tells`, which would remove questions for a preferred position.
+"""
 
 
 @dataclass(frozen=True, slots=True)

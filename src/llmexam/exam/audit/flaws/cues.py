@@ -111,13 +111,15 @@ def convergence(reading: Reading) -> str | None:
         return None
     terms = [content_terms(option) for option in reading.options]
     having = Counter(term for own in terms for term in own)
-    everywhere = {term for term, count in having.items() if count == len(terms)}
-    scores = [sum(having[term] - 1 for term in own - everywhere) for own in terms]
     at = reading.question.answer
     assert at is not None
+    shared = [term for term in terms[at] if 1 < having[term] < len(terms)]
+    if len(shared) < _MIN_SHARED:
+        return None
+    everywhere = {term for term, count in having.items() if count == len(terms)}
+    scores = [sum(having[term] - 1 for term in own - everywhere) for own in terms]
     others = max(score for index, score in enumerate(scores) if index != at)
-    shared = [term for term in terms[at] - everywhere if having[term] > 1]
-    if len(shared) < _MIN_SHARED or scores[at] < CONVERGENCE_RATIO * others:
+    if scores[at] < CONVERGENCE_RATIO * others:
         return None
     return f"the right option shares most words with the others: {', '.join(sorted(shared))}"
 

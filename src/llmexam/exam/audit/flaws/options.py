@@ -6,7 +6,6 @@ import re
 from itertools import pairwise
 
 from llmexam.exam.audit.flaws.reading import Reading, normal, word_set
-from llmexam.exam.normalise import words_of
 from llmexam.exam.wording import means_all, means_none
 
 _COMBINATION = re.compile(
@@ -111,7 +110,7 @@ def lost_sequence(reading: Reading) -> str | None:
 
 def repeated_start(reading: Reading) -> str | None:
     """Find the same words at the start of all options."""
-    words = [words_of(option) for option in reading.options]
+    words = [normal(option).split() for option in reading.options]
     n_same = 0
     for column in zip(*words, strict=False):
         if len(set(column)) > 1:
