@@ -145,3 +145,43 @@ def tally(rejections: Iterable[Mapping[str, str]], names: Sequence[str]) -> tupl
         if len(at) == 1:
             n_only[first] += 1
     return tuple(map(Yield, names, n_judged, n_rejected, n_alone, n_only))
+
+
+@dataclass(frozen=True, slots=True)
+class SetYield:
+    """What one check of the whole set did.
+
+    Attributes:
+        name: Name of the check.
+        n_given: Questions that the checks before it kept.
+        n_alone: How many of all questions it removes when it runs alone.
+        result: What it did to the questions given.
+    """
+
+    name: str
+    n_given: int
+    n_alone: int
+    result: Balanced
+
+
+def run_set_checks(
+    items: Sequence[AuthoredItem], checks: Sequence[SetCheck]
+) -> tuple[tuple[AuthoredItem, ...], tuple[SetYield, ...]]:
+    """Apply checks of the whole set one after the other, and each alone to all questions.
+
+    Args:
+        items: The questions.
+        checks: The checks, in order.
+
+    Returns:
+        The questions that are kept, and one entry per check.
+    """
+    left = tuple(items)
+    yields: list[SetYield] = []
+    for check in checks:
+        result = check.balance(left)
+        # The first check has run alone already.
+        alone = result if not yields else check.balance(items)
+        yields.append(SetYield(check.name, len(left), len(alone.removed), result))
+        left = result.items
+    return left, tuple(yields)
