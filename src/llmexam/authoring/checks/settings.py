@@ -10,6 +10,7 @@ from pydantic import Field
 from llmexam.authoring.checks.duplicates import DuplicatesCheck, DuplicatesSettings
 from llmexam.authoring.checks.flaws import FlawsCheck, FlawsSettings
 from llmexam.authoring.checks.letters import LettersCheck, LettersSettings
+from llmexam.authoring.checks.meaning import MeaningCheck, MeaningSettings
 from llmexam.authoring.checks.options import OptionsCheck, OptionsSettings
 from llmexam.authoring.checks.overlap import OverlapCheck, OverlapSettings
 from llmexam.authoring.checks.plausible import PlausibleCheck, PlausibleSettings
@@ -49,6 +50,9 @@ class ChecksSettings(Settings):
     overlap: OverlapSettings | None = Field(
         OverlapSettings(), description="questions of other exams"
     )
+    meaning: MeaningSettings | None = Field(
+        None, description="distractors of unrelated or equal meaning, by embeddings"
+    )
     readers: ReadersSettings | None = Field(
         ReadersSettings(), description="questions that solvers answer wrongly with the passage"
     )
@@ -74,6 +78,7 @@ ITEM_CHECKS: dict[str, Any] = {
     "support": SupportCheck,
     "flaws": FlawsCheck,
     "overlap": OverlapCheck,
+    "meaning": MeaningCheck,
     "readers": ReadersCheck,
     "reference": ReferenceCheck,
 }
