@@ -9,6 +9,7 @@ from pydantic import Field
 
 from llmexam.authoring.item import AuthoredItem
 from llmexam.evidence.encoder import Encoder
+from llmexam.lm.encoding.embedding import load_embedder
 from llmexam.settings.base import Settings
 from llmexam.settings.kinds import ModelRef
 
@@ -31,8 +32,8 @@ class MeaningSettings(Settings):
 class MeaningCheck:
     """Rejects questions with a distractor of unrelated or of the same meaning.
 
-    It suits terms and short phrases. Statements that differ in one word have a cosine near 1, however
-    different they are. Needs the extra `encoders`.
+    It suits terms and short phrases. Statements that differ in one word have a cosine near 1, even
+    if they contradict each other. Needs the extra `encoders`.
     """
 
     name = "meaning"
@@ -75,7 +76,5 @@ class MeaningCheck:
 
     def _load(self) -> Encoder:
         if self._encoder is None:
-            from llmexam.lm.encoding.embedding import load_embedder
-
             self._encoder = load_embedder(self.settings.model)
         return self._encoder
