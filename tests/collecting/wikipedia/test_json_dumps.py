@@ -1,5 +1,7 @@
 """Enterprise HTML dumps and JSON of WikiExtractor."""
 
+# ruff: noqa: RUF001, E501
+
 import gzip
 import io
 import json
@@ -59,7 +61,7 @@ def test_enterprise_dump(packed, tmp_path):
     lead, infobox, use = rows(tmp_path / "out")
     assert (lead["id"], lead["revision"], lead["licence"]) == ("enwiki:21:0", "77", "CC BY-SA 4.0")
     assert lead["url"] == "https://en.wikipedia.org/w/index.php?title=Neon&oldid=77"
-    assert lead["text"] == "Neon boils at 27.1 K.\nIt is 3.5×10⁻² and Ne₂."  # noqa: RUF001
+    assert lead["text"] == "Neon boils at 27.1 K.\nIt is 3.5×10⁻² and Ne₂."
     assert infobox["text"] == "Mass: 20.18 u"
     assert use["section"] == "Use"
     assert use["text"].split("\n") == [

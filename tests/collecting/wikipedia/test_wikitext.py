@@ -1,5 +1,7 @@
 """Wikitext to text: exact outputs for samples, and no crash on any text."""
 
+# ruff: noqa: RUF001, E501
+
 from collections import Counter
 
 import pytest

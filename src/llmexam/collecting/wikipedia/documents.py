@@ -21,8 +21,9 @@ _REDIRECT = re.compile(
     r"\s*#\s*(?:redirect|weiterleitung|redirection|redirección)\b", re.IGNORECASE
 )
 _DISAMBIGUATION = re.compile(
-    r"\{\{\s*(?:(?:\w+ )?dis?ambig(?:uation)?(?: page| cleanup)?|dab|hndis|human name disambiguation"
-    r"|geodis|numberdis|letter-number combination disambiguation|schooldis|roaddis|hospitaldis"
+    r"\{\{\s*(?:(?:\w+ )?dis?ambig(?:uation)?(?: page| cleanup)?|dab|hndis"
+    r"|human name disambiguation|geodis|numberdis"
+    r"|letter-number combination disambiguation|schooldis|roaddis|hospitaldis"
     r"|mathdab|airport disambiguation|begriffsklärung|homonymie)\s*(?:\||\}\})",
     re.IGNORECASE,
 )

@@ -1,7 +1,7 @@
 """Formulas and raised or lowered characters as text."""
 
 # Minus signs, dashes and multiplication signs are the subject of this module.
-# ruff: noqa: RUF001, RUF002
+# ruff: noqa: RUF001
 
 from __future__ import annotations
 
@@ -78,9 +78,9 @@ def tidy_tex(tex: str) -> str:
 
 
 def tex_to_unicode(tex: str) -> str:
-    """Return TeX as plain characters as far as they exist; other commands stay.
+    r"""Return TeX as plain characters as far as they exist; other commands stay.
 
-    >>> tex_to_unicode(r"E = \\frac{1}{2} m v^2 \\leq \\hbar\\omega_{max}")
+    >>> tex_to_unicode(r"E = \frac{1}{2} m v^2 \leq \hbar\omega_{max}")
     'E = 1/2 m v² ≤ ħω_(max)'
     """
     text = _STYLE.sub(" ", tex)

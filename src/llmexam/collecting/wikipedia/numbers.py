@@ -5,7 +5,7 @@ subscript starts a number of its own, so that `10<sup>23</sup>` and `10²³` bot
 """
 
 # Minus signs, dashes and multiplication signs are the subject of this module.
-# ruff: noqa: RUF001, RUF002
+# ruff: noqa: RUF002
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def count_numbers(text: str) -> int:
 
 
 def squeeze(formula: str) -> str:
-    """Return a formula without white space and `\\displaystyle`, the form in which formulas are compared."""
+    """Return a formula as it is compared: without white space and the layout of displays."""
     return "".join(formula.replace("\\displaystyle", "").split())
 
 

@@ -128,7 +128,7 @@ def _json_kind(start: bytes, path: Path) -> DumpKind:
 
 @contextmanager
 def open_binary(path: Path) -> Iterator[tuple[IO[bytes], IO[bytes]]]:
-    """Yield the decompressed stream of a file, and the file below it, whose position is progress."""
+    """Yield the decompressed stream of a file, and the file itself, whose position is progress."""
     with path.open("rb") as file:
         magic = file.read(6)
         file.seek(0)

@@ -1,9 +1,10 @@
 """Numbers and formulas that the wikitext of a page shows: the yardstick of every conversion.
 
-Not counted: comments, references, templates of references, notes, maintenance, navigation and images
-(`is_unshown`), file links with their captions, categories, addresses and link targets, HTML and table attributes, names of templates and of their arguments,
-layout arguments such as `image_size`, dates of maintenance tags, months in date templates (they are
-shown as words), the precision of `{{convert}}`, and graphics.
+Not counted: comments, references, templates of references, notes, maintenance, navigation and
+images (`is_unshown`), file links with their captions, categories, addresses and link targets,
+HTML and table attributes, names of templates and of their arguments, layout arguments such as
+`image_size`, dates of maintenance tags, months in date templates (they are shown as words), the
+precision of `{{convert}}`, and graphics.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Templates that show numbers, units and formulas."""
 
 # Minus signs, dashes and multiplication signs are the subject of this module.
-# ruff: noqa: RUF001, RUF002
+# ruff: noqa: RUF001
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """Templates that show words, dates, lists and layout."""
 
 # Minus signs, dashes and multiplication signs are the subject of this module.
-# ruff: noqa: RUF001, RUF002
+# ruff: noqa: RUF001
 
 from __future__ import annotations
 
@@ -139,12 +139,14 @@ def constant(text: str) -> Renderer:
     return lambda call: text
 
 
-_LAYOUT = frozenset(
-    "image images img imagesize logo map mapsize flag photo picture signature size color colour style alt "
-    "upright footnote footnotes ref refs caption align url website bgcolor background pushpin coat seal "
-    "module embed zoom scale border frame margin padding direction titlestyle class id format float "
-    "bodystyle abovestyle pic image_size bg text-align valign col cols width".split()
+_LAYOUT_WORDS = (
+    "image images img imagesize logo map mapsize flag photo picture signature size color "
+    "colour style alt upright footnote footnotes ref refs caption align url website bgcolor "
+    "background pushpin coat seal module embed zoom scale border frame margin padding "
+    "direction titlestyle class id format float bodystyle abovestyle pic image_size bg "
+    "text-align valign col cols width "
 )
+_LAYOUT = frozenset(_LAYOUT_WORDS.split())
 _LAYOUT_ENDINGS = ("style", "size", "color", "colour", "caption", "align", "image", "width")
 
 
@@ -159,16 +161,18 @@ def is_layout(label: str) -> bool:
 
 
 _SHOWN = (
-    "small smaller smaller2 larger big bigger huge large nowrap nobr nobold noitalic nobreak center "
-    "resize lower keypress key press kbd code mono monospace tt strong em emph strong underline u i b "
-    "italic bold abbr tooltip abbrlink vanchor visible+anchor sc smallcaps small+caps var mvar math "
-    "bigmath mathcal longitem poem block+indent quote+box white color box box+text nowiki noprint "
-    "hidden text vec gaelic flag flagu flagcountry flaglist flagdeco noflag ill interlanguage+link "
-    "link-interwiki interlanguage+link+multi oeis oeis2c ipa ipa2 ipaslink ipa+link linktext wikt "
-    "wikt-lang nom won sic typo not+a+typo proper+name ship hms uss sclass native+phrase date "
-    "start+year vr c. sfrac. script asterisk ubl. nobots stack anchor+text blue red green n/a2 "
-    "cite-inline pagename visible not-a-typo nbsp+text audio pronunciation transliteration. notatypo "
-    "yesno tmath imath unichar char quote-inline inline+quote' self-published' lc uc ucfirst lcfirst "
+    "small smaller smaller2 larger big bigger huge large nowrap nobr nobold noitalic "
+    "nobreak center resize lower keypress key press kbd code mono monospace tt strong em "
+    "emph strong underline u i b italic bold abbr tooltip abbrlink vanchor visible+anchor "
+    "sc smallcaps small+caps var mvar math bigmath mathcal longitem poem block+indent "
+    "quote+box white color box box+text nowiki noprint hidden text vec gaelic flag flagu "
+    "flagcountry flaglist flagdeco noflag ill interlanguage+link link-interwiki "
+    "interlanguage+link+multi oeis oeis2c ipa ipa2 ipaslink ipa+link linktext wikt wikt- "
+    "lang nom won sic typo not+a+typo proper+name ship hms uss sclass native+phrase date "
+    "start+year vr c. sfrac. script asterisk ubl. nobots stack anchor+text blue red green "
+    "n/a2 cite-inline pagename visible not-a-typo nbsp+text audio pronunciation "
+    "transliteration. notatypo yesno tmath imath unichar char quote-inline inline+quote' "
+    "self-published' lc uc ucfirst lcfirst "
 )
 _DATES = (
     "birth date;birth date and age;birth year and age;death date;death year;start date;end date"

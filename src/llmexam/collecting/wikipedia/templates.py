@@ -50,12 +50,13 @@ REFERENCES = re.compile(
 
 _SILENT = re.compile(
     r"(?:citation needed|cn$|fact$|clarify|when|who$|whom|which|by whom|what$|where$|why$|how$"
-    r"|dubious|vague|weasel|update(?:$| )|as of\?|verify|failed ver|not in cit|original research|or$"
-    r"|pov|npov|primary source|better source|unreliable|ambiguous|disputed|specify|lead"
+    r"|dubious|vague|weasel|update(?:$| )|as of\?|verify|failed ver|not in cit|original research"
+    r"|or$|pov|npov|primary source|better source|unreliable|ambiguous|disputed|specify|lead"
     r"|cleanup|unreferenced|refimprove|more |expand|multiple issues|tone|essay-|context"
     r"|one source|no footnotes|orphan|merge|copy ?edit|advert|peacock|notability|globali"
     r"|inline"
-    r"|use (?:dmy|mdy|british|american|australian|indian|canadian|oxford|hiberno|irish|new zealand|south)"
+    r"|use (?:dmy|mdy|british|american|australian|indian|canadian|oxford|hiberno|irish"
+    r"|new zealand|south)"
     r"|engvar|short description|pp-|pp$|good article|featured|protected|redirect|about|other "
     r"|otheruses|for$|for |distinguish|not to be|hatnote|main$|main |see$|see also|further"
     r"|details|seealso|portal|commons|sister|wiktionary|wikibooks|wikiquote|wikinews"
