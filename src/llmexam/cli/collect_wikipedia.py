@@ -8,12 +8,13 @@ from typing import Annotated, Any
 
 import typer
 
+
 def wikipedia(
     dumps: Annotated[
         list[Path],
         typer.Argument(
-            help="MediaWiki XML exports, Enterprise HTML dumps or JSON of WikiExtractor, compressed or "
-            "not; or folders of them.",
+            help="MediaWiki XML exports, Enterprise HTML dumps or JSON of WikiExtractor, "
+            "compressed or not; or folders of them.",
             show_default=False,
         ),
     ],
