@@ -31,6 +31,7 @@ from llmexam.collecting.apis.settings import (
 )
 from llmexam.collecting.cleaning.plan import CleaningSettings
 from llmexam.collecting.cleaning.registry import step_class, step_names
+from llmexam.collecting.wikipedia.settings import WikipediaSettings
 from llmexam.evaluation import results
 from llmexam.evaluation.metrics import choice_metrics
 from llmexam.evidence.corpus import CorpusFormat
@@ -191,6 +192,7 @@ def render_settings() -> str:
     parts.append("\n## `recover make-data` with a local model\n\n")
     parts += _table(head, _setting_rows(LocalMakerSettings))
     for command, kind in (
+        ("wikipedia", WikipediaSettings),
         ("mediawiki", MediaWikiSettings),
         ("arxiv", ArxivSettings),
         ("openalex", OpenAlexSettings),

@@ -13,7 +13,12 @@ from llmexam.errors import MissingDependencyError
 if TYPE_CHECKING:
     from llmexam.collecting.wikipedia.collection import Collection
 
-_NEEDED = {"mwxml": "mwxml", "wikitextparser": "wikitextparser", "bs4": "beautifulsoup4"}
+_NEEDED = {
+    "mwxml": "mwxml",
+    "wikitextparser": "wikitextparser",
+    "bs4": "beautifulsoup4",
+    "lxml": "lxml",
+}
 
 
 def collect_wikipedia(
