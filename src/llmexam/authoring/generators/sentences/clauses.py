@@ -12,6 +12,7 @@ from llmexam.authoring.generators.sentences.words import (
     SINGULAR_VERBS,
     is_plural,
     stem,
+    word_set,
 )
 
 LONGEST_TERM = 4
@@ -56,6 +57,8 @@ def is_term(words: list[str]) -> bool:
         if word[0].isdigit():
             return False
     head = words[-1]
+    if head.lower() in _BAD_LAST:
+        return False
     if len(head) < 3 or stem(head) in GENERIC_NOUNS or head.lower() in GENERIC_NOUNS:
         return False
     if head.lower().endswith(("ing", "ed", "ous", "ful", "able", "ible", "ical", "ive")):
@@ -63,13 +66,31 @@ def is_term(words: list[str]) -> bool:
     return stem(words[0]) not in _BAD_FIRST
 
 
-_NOUNS_LIKE_VERBS = frozenset("wing ring spring lightning bearing string sling seed reed".split())
-_BAD_FIRST = frozenset(
-    "same different new resulting first second third final main major important particular entire "
-    "whole actual good better best large larger small smaller great greater higher lower modern "
-    "early earlier later recent typical ordinary common possible likely unknown given remaining "
-    "simple original own famous next last only additional average total usual general similar "
-    "former latter single above term result early many most few".split()
+_NOUNS_LIKE_VERBS = word_set(
+    """
+    wing ring spring lightning bearing string sling seed reed
+    """
+)
+_BAD_LAST = word_set(
+    """
+    shorter longer larger smaller greater higher lower necessary deep parallel perpendicular
+    bound apart alone similar equal present responsible far further late later believe free
+    """
+)
+_BAD_FIRST = word_set(
+    """
+    same different new resulting first second third final main major important particular
+    entire whole actual good better best large larger small smaller great greater higher
+    lower modern early earlier later recent typical ordinary common possible likely unknown
+    given remaining simple original own famous next last only additional average total usual
+    general similar low high increased decreased increasing decreasing initial severe mild
+    strong weak close direct top bottom upper left right human real true false slow fast
+    long short heavy heavier lighter hot cold warm bright brighter dim certain numerous
+    multiple old young big tiny huge full individual external internal acting applied live
+    following additional overall outer inner appropriate available known relative
+    corresponding approximate net fluid hypothetical top former latter single above term
+    result early many most few
+    """
 )
 
 
@@ -97,7 +118,9 @@ def parse_clause(text: str, lower_case: frozenset[str] | None = None) -> Clause 
             if not modifier:
                 return None
             verb = words[n_words + len(modifier)]
-        elif verb not in _VERBS or (n_words < len(words) - 2 and _goes_on(verb, words[n_words + 1])):
+        elif verb not in _VERBS or (
+            n_words < len(words) - 2 and _goes_on(verb, words[n_words + 1])
+        ):
             continue
         subject = words[:n_words]
         if not is_term(subject):
@@ -138,7 +161,11 @@ _CERTAIN_VERBS = SINGULAR_VERBS - {"forms", "works", "stores", "uses", "starts",
     "can",
     "may",
 }
-_CLAUSE_STARTS = frozenset("that which who whom whose when where if because it they we and".split())
+_CLAUSE_STARTS = word_set(
+    """
+    that which who whom whose when where if because it they we and
+    """
+)
 _VERBS = SINGULAR_VERBS | PLURAL_VERBS | MODALS
 # Nouns that are also verbs: "a flow meter is" must not end at "flow".
 _NOUN_VERBS = frozenset(PLURAL_VERBS - {"are", "have", "were"})
@@ -155,11 +182,61 @@ def _agrees(verb: str, plural: bool) -> bool:
     return verb in PLURAL_VERBS if plural else verb in SINGULAR_VERBS
 
 
-_MASS_ENDINGS = (
-    "tion sion ity ism ics ology ance ence ment ness ase ose itis osis emia gen ium ine ide ate ite "
-    "ysis asis ship age ure ics graphy metry scopy sis ia us oxide um energy light water air heat "
-    "gas matter power radiation current blood mass sound dust gold iron ice steel".split()
-)
+_MASS_ENDINGS = [
+    "tion",
+    "sion",
+    "ity",
+    "ism",
+    "ics",
+    "ology",
+    "ance",
+    "ence",
+    "ment",
+    "ness",
+    "ase",
+    "ose",
+    "itis",
+    "osis",
+    "emia",
+    "gen",
+    "ium",
+    "ine",
+    "ide",
+    "ate",
+    "ite",
+    "ysis",
+    "asis",
+    "ship",
+    "age",
+    "ure",
+    "ics",
+    "graphy",
+    "metry",
+    "scopy",
+    "sis",
+    "ia",
+    "us",
+    "oxide",
+    "um",
+    "energy",
+    "light",
+    "water",
+    "air",
+    "heat",
+    "gas",
+    "matter",
+    "power",
+    "radiation",
+    "current",
+    "blood",
+    "mass",
+    "sound",
+    "dust",
+    "gold",
+    "iron",
+    "ice",
+    "steel",
+]
 
 
 def _is_mass(word: str) -> bool:
@@ -172,8 +249,10 @@ def lowered(term: str, lower_case: frozenset[str] | None) -> str:
     first = term.split(" ", 1)[0]
     if any(sign.isupper() or sign.isdigit() for sign in first[1:]):
         return term
-    if lower_case is not None and first.lower() not in lower_case and (
-        first.lower() not in FUNCTION_WORDS
+    if (
+        lower_case is not None
+        and first.lower() not in lower_case
+        and (first.lower() not in FUNCTION_WORDS)
     ):
         return term
     return term[0].lower() + term[1:]

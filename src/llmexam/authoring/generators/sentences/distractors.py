@@ -8,19 +8,18 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from llmexam.authoring.generators.sentences.bank import (
-    Bank,
-    Term,
-    buckets,
-    form_kinds,
-)
+from llmexam.authoring.generators.sentences.bank import Bank
+from llmexam.authoring.generators.sentences.terms import Term, buckets, form_kinds
 from llmexam.authoring.generators.sentences.words import WORD, content_stems, stem
 
 N_NEAREST = 80
-_TOO_NEAR = 0.97
+_TOO_NEAR = 0.995
 # Least similarity of terms that share a head noun, and of those that share an ending only.
-_FAR = 0.1
-_FAR_WEAK = 0.2
+_FAR = 0.35
+_FAR_WEAK = 0.55
+_FAR_ANY = 0.75
+# Below this, a term occurs in texts on every subject and is no good option.
+_LEAST_FOCUS = 0.4
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +71,10 @@ def wrong_terms(
     plural: bool,
     around: Around,
     kinds: Iterable[str] = (),
+    *,
+    any_kind: bool = False,
+    most_together: int = 1,
+    same_head: bool = True,
 ) -> list[tuple[float, Term]]:
     """Return terms of the kind of the answer that the passage does not name, best first.
 
@@ -85,23 +88,38 @@ def wrong_terms(
         plural: Whether it is plural.
         around: The passage and the question.
         kinds: Kinds of the answer that its sentence tells.
+        any_kind: Also take terms of other kinds that are on the same subject.
+        same_head: Also take terms with the head noun of the answer, even if it is a common word:
+            "sound waves" beside "light waves".
+        most_together: Most rare words of the question that may occur beside a wrong term.
     """
     known = bank.terms.get(answer.lower())
     own_kinds = form_kinds(answer) | set(kinds) | (known.kinds if known else frozenset())
     rows = [bank.by_kind[kind] for kind in sorted(own_kinds) if kind in bank.by_kind]
+    center = bank.vectors[known.row] if known else bank.vector(buckets(around.passage))
+    if any_kind:
+        near = bank.vectors @ center
+        found = np.argsort(-near, kind="stable")[:N_NEAREST]
+        rows.append(found)
     if not rows:
         return []
     found = np.unique(np.concatenate(rows))
-    center = bank.vectors[known.row] if known else bank.vector(buckets(around.passage))
     near = bank.vectors[found] @ center
     scored = []
     for similarity, row in zip(near.tolist(), found.tolist(), strict=True):
         term = bank.order[row]
-        strong = any(kind[0] in "ih" for kind in own_kinds & term.kinds)
-        if similarity > (_FAR if strong else _FAR_WEAK):
-            scored.append((0.5 * strong + similarity, similarity, term))
+        shared = own_kinds & term.kinds
+        strong = any(kind[0] in "ih" for kind in shared)
+        least = (
+            _FAR if strong else _FAR_WEAK if any(kind[0] in "eu" for kind in shared) else _FAR_ANY
+        )
+        if similarity > least and term.focus > _LEAST_FOCUS:
+            bonus = 0.3 * strong + 0.2 * sum(kind[0] in "eu" for kind in shared)
+            bonus += 0.1 * term.defined + 0.1 * (term.text.count(" ") == answer.count(" "))
+            scored.append((bonus + similarity, similarity, term))
     scored.sort(key=lambda one: (-one[0], one[2].text))
     stems = tuple(stem(word) for word in WORD.findall(answer))
+    common_head = not same_head and _is_common(bank, answer.split(" ")[-1])
     proper = not answer[0].islower()
     kept = []
     for _, similarity, term in scored[:N_NEAREST]:
@@ -109,12 +127,24 @@ def wrong_terms(
             continue
         if similarity > _TOO_NEAR or not _lengths_fit(answer, term.text):
             continue
+        if common_head and stems and term.stems[-1:] == stems[-1:]:
+            continue
         if _same_thing(stems, term) or _occurs(term, around):
             continue
-        if len(around.specific & term.words) > len(around.specific) // 2:
+        if len(around.specific & bank.words_beside(term)) > most_together:
             continue
         kept.append((similarity, term))
     return kept
+
+
+_COMMON = 0.008
+
+
+def _is_common(bank: Bank, head: str) -> bool:
+    """Return whether a head noun is in many passages, so that its kinds often fit equally well."""
+    found = [bank.terms.get(form) for form in (head.lower(), stem(head))]
+    mentions = max((len(term.mentions) for term in found if term is not None), default=0)
+    return mentions > _COMMON * max(len(bank.passages), 1)
 
 
 def _lengths_fit(answer: str, other: str) -> bool:
@@ -132,15 +162,15 @@ def _same_thing(stems: Sequence[str], term: Term) -> bool:
     if own <= other or other <= own:
         return True
     for short, long in ((stems, term.stems), (term.stems, stems)):
-        if len(short) == 1 and len(long) > 1 and short[0].startswith(
-            "".join(word[0] for word in long)
+        if (
+            len(short) == 1
+            and len(long) > 1
+            and short[0].startswith("".join(word[0] for word in long))
         ):
             return True
     # Variants of one word: "oxidation" and "oxidizing agent", "fungus" and "fungi".
     return any(
-        left[:5] == right[:5] and left != right and len(left) > 5
-        for left in own
-        for right in other
+        left[:5] == right[:5] and left != right and len(left) > 5 for left in own for right in other
     )
 
 
@@ -172,7 +202,7 @@ def draw(
     for one in candidates:
         if not any(_alike(one.text, other.text) or (clash and clash(one, other)) for other in pool):
             pool.append(one)
-        if len(pool) >= 4 * n_wanted:
+        if len(pool) >= 2 * n_wanted + 4:
             break
     if len(pool) < n_wanted:
         return None
@@ -186,11 +216,15 @@ def draw(
 
 
 def _sample(pool: Sequence[Wrong], n_wanted: int, random_source: random.Random) -> list[Wrong]:
-    return random_source.sample(pool[: 2 * n_wanted], n_wanted)
+    return random_source.sample(pool[: n_wanted + 2], n_wanted)
 
 
 def _alike(text: str, other: str) -> bool:
     """Return whether two options say about the same: one contains the other's words."""
     own, others = set(content_stems(text)), set(content_stems(other))
     smaller = min(len(own), len(others))
-    return not smaller or len(own & others) > 0.6 * smaller and smaller == len(own & others) or len(own & others) > 0.8 * smaller
+    return (
+        not smaller
+        or (len(own & others) > 0.6 * smaller and smaller == len(own & others))
+        or len(own & others) > 0.8 * smaller
+    )

@@ -11,6 +11,7 @@ from llmexam.authoring.generators.sentences.words import (
     PRONOUNS,
     is_plural,
     stem,
+    word_set,
 )
 
 
@@ -67,18 +68,27 @@ _MEANS = re.compile(
     r"(?:(?:A|An|The) )?(?P<term>[^,]+?) (?:refers to|(?P<verb>is|are) defined as) "
     r"(?P<meaning>(?:a|an|the) [^,]+)\."
 )
+_APPOSED = re.compile(
+    r"(?P<meaning>[A-Z][^,]+?), (?:called|known as|termed) (?:(?:a|an|the) )?(?P<term>[^,.]+?), "
+    r"(?P<verb>is|are|can|may|has|have|was|were|\w+s?)\b.*\."
+)
 _RESTRICTED = re.compile(
     r" (?:that|which|who|whose|where|of|in|for|from|between|used|by|with|to|made|formed|caused|"
     r"composed|consisting|containing|produced|having|at|on) "
 )
-_TAIL = re.compile(r",? (?:and|but|so|because|whereas|while|although|since) .*|, which .*")
+_TAIL = re.compile(
+    r",? (?:but|so|because|whereas|while|although|since) .*|, (?:and|which) .*|"
+    r" and (?:is|are|can|has|have|was|were|may) .*"
+)
 _NOT_A_MEANING = re.compile(
     r"(?:the|a|an) (?:same|most|least|only|first|second|third|main|primary|major|result|reason|key|"
     r"example|case|one|way|good|great|very|few|little|lot|number of|function of|best|critical|"
     r"important|common|common|consequence|product of|topic|subject|problem|basis|fact|idea|"
     r"challenge|matter|more|less|\w+est|\w+er than|slightly|much|bit|focus|source|sum of|"
     r"promising|useful|familiar|popular|strong|simple|direct|excellent|relatively|next|answer|"
-    r"reverse|opposite|magnitude|cause|ones?|member|distance|situation|quantity|gas at|kind of|emitter|structure designed|similar)\b"
+    r"reverse|opposite|magnitude|cause|ones?|member|distance|situation|quantity|"
+    r"gas at|kind of|part|alternative|generally|commonly|cause of|emitter|"
+    r"structure designed|similar)\b"
 )
 _LINKED = re.compile(
     r"\b(?:it|they|them|its|their|there|one|ones|itself|not|no|as well|also|either|neither|both)\b"
@@ -87,7 +97,7 @@ _LINKED = re.compile(
 
 def find_definition(text: str, lower_case: frozenset[str]) -> Definition | None:
     """Return the definition that a sentence gives, or None."""
-    called = _CALLED.fullmatch(text)
+    called = _CALLED.fullmatch(text) or _APPOSED.fullmatch(text)
     if called is not None:
         return _from_called(called, lower_case)
     means = _MEANS.fullmatch(text)
@@ -120,16 +130,18 @@ def _plural_noun_first(meaning: str) -> bool:
 
 def _from_called(match: re.Match[str], lower_case: frozenset[str]) -> Definition | None:
     words = match["term"].split(" ")
-    plural = match["verb"] == "are"
-    if not is_term(words) or is_plural(words[-1]) != plural:
+    plural = is_plural(words[-1])
+    if not is_term(words) or match["verb"] == ("is" if plural else "are"):
         return None
     meaning = lowered(match["meaning"], lower_case)
     if re.search(r"\b(?:is|are|was|were|has|have)\b", meaning.split(" that ")[0].split(" who ")[0]):
-        return None if " which " not in meaning and " when " not in meaning else None
+        return None
     return _definition(" ".join(words), plural, meaning)
 
 
 def _definition(term: str, plural: bool, meaning: str) -> Definition | None:
+    if meaning.split(" ")[-1].lower() in FUNCTION_WORDS or meaning.endswith("-"):
+        return None
     n_words = meaning.count(" ") + 1
     if not 5 <= n_words <= 25 or not _RESTRICTED.search(meaning):
         return None
@@ -140,8 +152,16 @@ def _definition(term: str, plural: bool, meaning: str) -> Definition | None:
     return Definition(term, plural, meaning, _kind(meaning))
 
 
-_PARTICIPLES = frozenset("made left capable found known able built left sent seen given".split())
-_KINDS = frozenset("type kind form class group measure member set family".split())
+_PARTICIPLES = word_set(
+    """
+    made left capable found known able built left sent seen given
+    """
+)
+_KINDS = word_set(
+    """
+    type kind form class group measure member set family
+    """
+)
 
 
 def _kind(meaning: str) -> str:
@@ -169,7 +189,7 @@ def _kind(meaning: str) -> str:
 
 _WEAK_REASON = re.compile(
     r"\b(?:only|simply|just|mainly|probably|primarily|partly|largely|precisely|perhaps|mostly|"
-    r"because|not|likely|part|be|especially|particularly|and|but|or|also|when|if)$"
+    r"because|not|likely|part|be|especially|particularly|is|are|was|were|and|but|or|also|when|if)$"
 )
 
 
@@ -186,10 +206,12 @@ def find_reason(text: str, lower_case: frozenset[str]) -> Reason | None:
         fact = lowered(fact.removesuffix(","), lower_case)
     if _WEAK_REASON.search(fact) or fact.count(",") or reason.count(",") > 0:
         return None
-    if _LINKED.search(fact) or _LINKED.search(reason) or "," in fact:
+    if _LINKED.search(fact) or _LINKED.search(reason.replace("their", "").replace("its", "")):
         return None
     first = reason.split(" ", 1)[0].lower()
     if first in PRONOUNS or first in ("that", "in", "when", "if", "at", "some", "by", "without"):
+        return None
+    if "reason" in fact or "purpose" in fact:
         return None
     n_words = (fact.count(" ") + 1, reason.count(" ") + 1)
     if not (5 <= n_words[0] <= 25 and 5 <= n_words[1] <= 22):
@@ -199,7 +221,11 @@ def find_reason(text: str, lower_case: frozenset[str]) -> Reason | None:
     return Reason(fact, reason)
 
 
-_EFFECT_VERBS = frozenset("causes cause leads lead results result produces produce prevents prevent".split())
+_EFFECT_VERBS = word_set(
+    """
+    causes cause leads lead results result produces produce prevents prevent
+    """
+)
 _CAUSED = re.compile(
     r"(?P<effect>[A-Z][^,]+?) (?P<verb>is|are) caused by (?:(?P<article>a|an|the) )?"
     r"(?P<term>[^,]+?)\."
@@ -230,7 +256,9 @@ def find_cause(text: str, lower_case: frozenset[str]) -> Cause | None:
         verb = f"{verb} {following}"
     elif verb not in _EFFECT_VERBS:
         return None
-    if "lead" in verb and not effect.startswith("to ") or "result" in verb and not effect.startswith("in "):
+    if ("lead" in verb and not effect.startswith("to ")) or (
+        "result" in verb and not effect.startswith("in ")
+    ):
         return None
     effect = _TAIL.sub("", effect, count=1)
     if "," in effect or effect.count(" ") < 3 or _LINKED.search(effect):
@@ -245,7 +273,11 @@ _SUPERLATIVE = re.compile(
 
 def find_superlative(clause: Clause) -> str | None:
     """Return the rest of a sentence such as `X is the largest planet of ...`, or None."""
-    if clause.modifier or clause.verb not in ("is", "are") or _SUPERLATIVE.match(clause.rest) is None:
+    if (
+        clause.modifier
+        or clause.verb not in ("is", "are")
+        or _SUPERLATIVE.match(clause.rest) is None
+    ):
         return None
     rest = _TAIL.sub("", clause.rest.removesuffix("."), count=1)
     if "," in rest or rest.count(" ") < 3 or _LINKED.search(rest):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 
 from llmexam.authoring.generators.assembly import assemble
@@ -16,7 +15,12 @@ from llmexam.authoring.generators.sentences.styles.meanings import (
     write_reason,
     write_statement,
 )
-from llmexam.authoring.generators.sentences.styles.numbers import write_number, write_ratio
+from llmexam.authoring.generators.sentences.styles.numbers import (
+    write_count,
+    write_number,
+    write_ratio,
+    write_year,
+)
 from llmexam.authoring.generators.sentences.styles.terms import (
     write_cause,
     write_definition,
@@ -29,7 +33,7 @@ WRITERS: dict[Style, tuple[Callable[[Task], Iterator[Draft]], ...]] = {
     "definition": (write_definition, write_meaning),
     "cause": (write_cause, write_reason),
     "comparison": (write_ratio, write_superlative),
-    "number": (write_number,),
+    "number": (write_number, write_count, write_year),
     "statement": (write_statement,),
     "cloze": (write_blank,),
 }

@@ -43,30 +43,55 @@ _OPENING = re.compile(
     r"Remember|Calculate|Determine|Find|Explain|Describe|Use|Using|Compare|Draw|Identify|List|"
     r"Write|Give|Show|See|Check|Solve|Repeat|Discuss|Define|Name|Choose|Select|Match|Learn|State|"
     r"What|Why|How|Which|Who|Where|Whose|Can|Could|Do|Does|Did|Is|Are|Was|Were|Has|Have|Will|"
+    r"The (?:other|resulting|actual|first|second|last|next|two|three|four|five)|"
     r"Should|Would|Yes|No|Well|Perhaps|Like|Unfortunately)\b"
 )
 _ELSEWHERE = re.compile(
-    r"\b(?:[Ff]igures?|[Tt]ables?|[Ww]e|[Oo]ur|[Yy]ou|[Yy]our|[Uu]s|OpenStax|Strategy|Solution|Significance|Hint|[Tt]his|[Tt]hese|[Ee]quations?|[Cc]hapters?|[Ss]ections?|[Ee]xercises?|[Ee]xamples?"
+    r"\b(?:[Ff]igures?|[Tt]ables?|[Ww]e|[Oo]ur|[Yy]ou|[Yy]our|[Uu]s|OpenStax|"
+    r"Strategy|Solution|Significance|Hint|[Tt]his|[Tt]hese|[Ee]quations?|"
+    r"[Cc]hapters?|[Ss]ections?|[Ee]xercises?|[Ee]xamples?"
     r"|[Ll]earning|above|below|aforementioned|previous(?:ly)?|earlier|following|shown|here|"
     r"former|latter|respectively|we|us|our|ours|you|your|yours|I|my|he|him|his|she|her|hers|"
     r"this|these|such|[Ll]et|textbook|today|now|nowadays|recently|currently|so far|yesterday|"
     r"tomorrow|ago|instructor|student|students|problem|just|module|unit \d|link|video|website|"
     r"shall|homework|quiz|calculate|note that|recall|remember|imagine|suppose|"
-    r"discussed|mentioned|described|listed|illustrated|depicted|given by|etc|e\.g|i\.e|these|"
-    r"those(?! that| who| of| in| with)|(?:of|in|for|from|by|at|on|with) that|it|they|them|themselves|he|she|\d-year-old|patient|by contrast|too|another|other than|the other|in question)\b"
+    r"resulting|discussed|mentioned|described|listed|illustrated|depicted|"
+    r"given by|etc|e\.g|i\.e|these|"
+    r"those(?! that| who| of| in| with)|(?:of|in|for|from|by|at|on|with) that|it|"
+    r"they|them|themselves|he|she|\d-year-old|patients?|by contrast|too|another|"
+    r"other than|the other|in question)\b"
 )
 _SYMBOLS = re.compile(r"[=×→±√∑∫∂∆Δ^_<>≤≥≈∝·⋅|\\{}\[\]•°′″ℏ∞∙*#/]|\b[B-HJ-Zb-hj-z]\b(?![-.'’])")  # noqa: RUF001
-_SPLIT_NUMBER = re.compile(r"\d \d|\d [-−+]|[-−] \d| [-−–] |\d[−–] ")  # noqa: RUF001
+_SPLIT_NUMBER = re.compile(r"\d \d|\d [-−–+]|[-−] \d| [-−–] |\d[−–] ")  # noqa: RUF001
 _SUBSCRIPT = re.compile(r"\b(?:[A-Z][a-z]?)+ ?\d? [\d+−-]")  # noqa: RUF001
 _BACKWARD = re.compile(
     r"(?:For|In|At|On|By|With|During|After|Before|Over|From|To|Because|When|If|As|Although|While|"
-    r"Since|Unlike|\w+ing|\w+ed)\b[^.]*\b(?:its|their)\b"
+    r"Since|Unlike|Due|\w+ing|\w+ed)\b[^.]*\b(?:its|their)\b"
+)
+# "The disease" of a sentence is one that the text told of before; "the Sun" is not.
+_POINTING = re.compile(
+    r"\b[Tt]he (?!(?:universe|body|heart|brain|sky|skin|blood|lungs?|liver|atmosphere|environment|"
+    r"air|ocean|oceans|retina|cornea|kidneys?|stomach|intestines?|nucleus|cytoplasm|world|bladder|"
+    r"mouth|nose|eyes?|throat|ground|surface|equator|seasons?|tides?|planets|stars|galaxies|"
+    r"halogens|colon|skull|spine|spleen|pancreas|esophagus|trachea|uterus|placenta|genome|ribosome|"
+    r"bloodstream|host|center|outside|inside|rest|time|way|speed|number|CNS|presence|"
+    r"same|most|least|first|second|third|only|ability|need|production|use|formation|\w+est)\b)"
+    r"[a-z][\w-]*(?= (?:is|are|was|were|has|have|had|can|may|will|would|could|also|and|or|but|by|"
+    r"then|does|do|to|as|because|when|with|at|for|from|into|on|during|through|"
+    r"after|before|if)\b|[.,])"
 )
 _BRACKETS = re.compile(r" ?\([^()]*\)| ?\[[^\[\]]*\]")
 _SPACES = re.compile(r"\s+")
 _SPACE_BEFORE = re.compile(r" +([.,;:?!%’])")  # noqa: RUF001
 _INSIDE = re.compile(r"[?!:;…—]| - |\.\.")
-_DATED = re.compile(r"\b(?:in|since|by) (?:the )?(?:1[5-9]|20)\d\d")
+# A heading that runs into its text, and a sentence with a reference cut out.
+_HEADING = re.compile(
+    r"\w+ing (?:\w+ ){0,3}?[A-Z]\w+ (?:\w+ ){0,2}?[A-Z]|(?:[A-Z][a-z]+ ){2,}(?:The|A|An|In) "
+)
+_BROKEN = re.compile(
+    r"\. [a-z]|\b(?:in|of|by|to|the|a|an|with|for|from|at|on|and|or|as|see|is|are|that)\.$|^\W"
+)
+_PERSON = re.compile(r"\b(?:[Hh]e|[Ss]he|[Hh]is|[Hh]ers?|him|himself|herself|\d-year-old)\b")
 
 
 def tidy(text: str) -> str:
@@ -97,10 +122,12 @@ def reason_to_leave(sentence: Sentence) -> str | None:
         return "sentence has more than one part"
     if _SUBSCRIPT.search(text):
         return "sentence has formulas or symbols"
-    if _BACKWARD.match(text):
+    if _BACKWARD.match(text) or _POINTING.search(text) or " do so" in text:
         return "sentence refers to text around it"
     if "(" in text or ")" in text:
         return "sentence has more than one part"
+    if _HEADING.match(text) or _BROKEN.search(text):
+        return "not a full sentence"
     words = [word.lower() for word in WORD.findall(text)]
     if sum(word in FUNCTION_WORDS for word in words) < 2:
         return "not a full sentence"
@@ -111,6 +138,8 @@ def clean_sentences(text: str) -> tuple[list[Sentence], Counter[str]]:
     """Return the sentences of a passage that are understood alone, and why the others are not."""
     kept: list[Sentence] = []
     reasons: Counter[str] = Counter()
+    if tells_of_a_person(text):
+        return kept, Counter({"passage tells of a person": 1})
     for start, end in split_sentences(text):
         quote = text[start:end]
         sentence = Sentence(quote, tidy(quote))
@@ -122,6 +151,6 @@ def clean_sentences(text: str) -> tuple[list[Sentence], Counter[str]]:
     return kept, reasons
 
 
-def is_dated(text: str) -> bool:
-    """Return whether a sentence tells an event of a year, which is no general statement."""
-    return _DATED.search(text) is not None
+def tells_of_a_person(text: str) -> bool:
+    """Return whether a passage is about a person: its sentences are no general statements."""
+    return _PERSON.search(text) is not None

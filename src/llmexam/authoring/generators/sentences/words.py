@@ -7,59 +7,76 @@ from functools import lru_cache
 
 WORD = re.compile(r"[A-Za-z0-9α-ωΑ-Ω]+(?:[-'’][A-Za-z0-9α-ωΑ-Ω]+)*")  # noqa: RUF001
 
-DETERMINERS = frozenset(
-    "a an the this that these those my your his her its our their some any no each every either "
-    "neither both all many much few several most more less fewer another other such what which "
-    "whose one two three four five six seven eight nine ten certain various enough".split()
+
+def word_set(text: str) -> frozenset[str]:
+    """Return the words of a text as a set."""
+    return frozenset(text.split())
+
+
+DETERMINERS = word_set(
+    """
+    a an the this that these those my your his her its our their some any no each every
+    either neither both all many much few several most more less fewer another other such
+    what which whose one two three four five six seven eight nine ten certain various enough
+    """
 )
-PREPOSITIONS = frozenset(
-    "of in on at by for with from to into onto upon about above across after against along amid "
-    "among around as before behind below beneath beside between beyond despite down during except "
-    "inside like near off out outside over past per since through throughout toward towards under "
-    "underneath unlike until up via within without than".split()
+PREPOSITIONS = word_set(
+    """
+    of in on at by for with from to into onto upon about above across after against along
+    amid among around as before behind below beneath beside between beyond despite down
+    during except inside like near off out outside over past per since through throughout
+    toward towards under underneath unlike until up via within without than
+    """
 )
-CONJUNCTIONS = frozenset(
-    "and or but nor so yet because although though while whereas if when where whether that which "
-    "who whom whose once unless why how".split()
+CONJUNCTIONS = word_set(
+    """
+    and or but nor so yet because although though while whereas if when where whether that
+    which who whom whose once unless why how
+    """
 )
-PRONOUNS = frozenset(
-    "i we you he she it they me us him them one ones something anything nothing everything someone "
-    "everyone anyone itself themselves himself herself ourselves who whom".split()
+PRONOUNS = word_set(
+    """
+    i we you he she it they me us him them one ones something anything nothing everything
+    someone everyone anyone itself themselves himself herself ourselves who whom
+    """
 )
-AUXILIARIES = frozenset(
-    "is are was were be been being am has have had do does did can could may might must shall "
-    "should will would cannot".split()
+AUXILIARIES = word_set(
+    """
+    is are was were be been being am has have had do does did can could may might must shall
+    should will would cannot
+    """
 )
-_ADVERBS = frozenset(
-    "not also only very often always never usually sometimes just even still already again then "
-    "there here now however therefore thus hence too almost quite rather perhaps together first "
-    "second third last next today far ever instead".split()
+_ADVERBS = word_set(
+    """
+    not also only very often always never usually sometimes just even still already again
+    then there here now however therefore thus hence too almost quite rather perhaps
+    together first second third last next today far ever instead
+    """
 )
-FUNCTION_WORDS = (
-    DETERMINERS | PREPOSITIONS | CONJUNCTIONS | PRONOUNS | AUXILIARIES | _ADVERBS
-)
+FUNCTION_WORDS = DETERMINERS | PREPOSITIONS | CONJUNCTIONS | PRONOUNS | AUXILIARIES | _ADVERBS
 
 _VERB_TEXT = """
-    absorb accelerate act affect allow appear attack attract balance become begin belong bind block
-    break bring carry catalyze cause change collide combine come comprise conduct consist contain
-    contribute convert cover create decay decrease depend describe destroy detect determine develop
-    differ diffuse disappear dissolve divide eject emit enable encode enter equal exert exist expand
-    explain expose express extend fall feed fight flow follow form fuse generate give grow happen
-    help hold ignite include increase indicate infect inhibit interact involve invade keep kill know
-    lack last lead lie live lose maintain make mean measure migrate move need obey occupy occur
-    offer orbit originate oscillate oxidize pass penetrate perform persist play possess predict
-    prevent prey produce promote protect prove provide pull push radiate range reach react receive
-    recognize reduce refer reflect release remain remove replace replicate represent require
-    resemble resist respond result retain reveal revolve rise rotate secrete serve show shrink split
-    spread stain start stimulate stop store suggest supply support surround survive take tend
-    adhere aggregate assist attach boil burn circle circulate colonize compete compress confirm
-    contract cool cross cycle defend degrade demonstrate deposit derive detach differentiate dominate
-    drive eliminate encounter engulf enhance erode escape establish evaporate evolve ferment float freeze
-    germinate harm heat host imply impose induce initiate inject link lower melt mediate mimic neutralize
-    permit possess precipitate preserve process propagate protrude raise recover regulate relate release rely repel
-    reproduce reside restore secure sense separate share slow specify stabilize strengthen strike suffer surround
-    switch target tell trap trigger undergo unite weaken
-    transfer transmit transport travel turn undergo use utilize vary vibrate work yield
+    absorb accelerate act adhere affect aggregate allow appear assist attach attack attract
+    balance become begin belong bind block boil break bring burn carry catalyze cause change
+    circle circulate collide colonize combine come compete compress comprise conduct confirm
+    consist contain contract contribute convert cool cover create cross cycle decay decrease
+    defend degrade demonstrate depend deposit derive describe destroy detach detect determine
+    develop differ differentiate diffuse disappear dissolve divide dominate drive eject
+    eliminate emit enable encode encounter engulf enhance enter equal erode escape establish
+    evaporate evolve exert exist expand explain expose express extend fall feed ferment fight
+    float flow follow form freeze fuse generate germinate give grow happen harm heat help hold
+    host ignite imply impose include increase indicate induce infect inhibit initiate inject
+    interact invade involve keep kill know lack last lead lie link live lose lower maintain make
+    mean measure mediate melt migrate mimic move need neutralize obey occupy occur offer orbit
+    originate oscillate oxidize pass penetrate perform permit persist play possess precipitate
+    predict preserve prevent prey process produce promote propagate protect protrude prove
+    provide pull push radiate raise range reach react receive recognize recover reduce refer
+    reflect regulate relate release rely remain remove repel replace replicate represent
+    reproduce require resemble reside resist respond restore result retain reveal revolve rise
+    rotate secrete secure sense separate serve share show shrink slow specify split spread
+    stabilize stain start stimulate stop store strengthen strike suffer suggest supply support
+    surround survive switch take target tell tend transfer transmit transport trap travel
+    trigger turn undergo unite use utilize vary vibrate weaken work yield
 """
 _VERB_STEMS = _VERB_TEXT.split()
 
@@ -77,43 +94,52 @@ PLURAL_VERBS = frozenset(_VERB_STEMS) | {"are", "have", "were"}
 MODALS = frozenset({"can", "may", "cannot"})
 
 # Nouns that name a role in a text and not a thing that a question can ask for.
-GENERIC_NOUNS = frozenset(
+GENERIC_NOUNS = word_set(
     """
-    ability account addition advantage aim amount analogy analysis answer application approach area
-    argument aspect assumption attempt author basis beginning behavior benefit bit body book branch
-    calculation case category cause chance change chapter character characteristic choice class
-    combination comparison concept conclusion condition consequence consideration context
-    contribution
-    course criterion data day debate decade definition degree description detail development diagram
-    difference difficulty direction disadvantage discovery discussion distance distinction effect
-    effort end event evidence example exception exercise existence expectation experience experiment
-    explanation expression extent fact factor feature figure finding form formula function goal
-    group half history hope hypothesis idea illustration image importance information instance
-    interest interpretation issue item kind knowledge lack law lesson level life line link list
-    location look lot majority man matter means measurement mechanism member method model moment
-    month name nature need number object observation one option order origin other outcome page pair
-    paper part pattern people percentage person phenomenon picture piece place plan point position
-    possibility possible presence principle problem procedure process product project property
-    proof proportion purpose quantity question range rate reader reason region relation relationship
-    requirement research result role rule sample scenario scene science scientist section
-    sense sequence series set shape side sign significance similarity situation size solution sort
-    source space stage statement step story strategy structure student study subject substance
-    success suggestion summary system table task technique term test text theme theory thing thought
-    time title topic total treatment trend truth type unit use user value variable variation variety
-    version view way week woman word work world worker writer year researcher key goal team
-    doctor physician patient nurse child mother father family friend car ball block box
-    """.split()
+    ability account addition advantage aim amount analogy analysis answer application
+    approach area argument aspect assumption attempt author basis beginning behavior benefit
+    bit body book branch calculation case category cause chance change chapter character
+    characteristic choice class combination comparison concept conclusion condition
+    consequence consideration context contribution course criterion data day debate decade
+    definition degree description detail development diagram difference difficulty direction
+    disadvantage discovery discussion distance distinction effect effort end event evidence
+    example exception exercise existence expectation experience experiment explanation
+    expression extent fact factor feature figure finding form formula function goal group
+    half history hope hypothesis idea illustration image importance information instance
+    interest interpretation issue item kind knowledge lack law lesson level life line link
+    list location look lot majority man matter means measurement mechanism member method
+    model moment month name nature need number object observation one option order origin
+    other outcome page pair paper part pattern people percentage person phenomenon picture
+    piece place plan point position possibility possible presence principle problem
+    procedure process product project property proof proportion purpose quantity question
+    range rate reader reason region relation relationship requirement research result role
+    rule sample scenario scene science scientist section sense sequence series set shape
+    side sign significance similarity situation size solution sort source space stage
+    statement step story strategy structure student study subject substance success
+    suggestion summary system table task technique term test text theme theory thing thought
+    time title topic total treatment trend truth type unit use user value variable variation
+    variety version view way week woman word work world worker writer year researcher key
+    goal team agent use meaning term kind sort doctor physician patient nurse child mother
+    father family friend car ball block box
+    """
 )
 
-_PLURAL_FORMS = frozenset(
-    "bacteria protozoa fungi algae data media mitochondria spectra nuclei stimuli phenomena criteria "
-    "people mice feet teeth children men women archaea flagella cilia genera species loci foci radii "
-    "larvae antennae vertebrae novae supernovae nebulae maria strata quanta momenta hyphae cocci "
-    "bacilli spirochetes helminths viruses taxa alveoli villi nova ova mycelia sporangia maxima "
-    "minima vacuolae cysts phyla septa axes bases vortices vertices matrices apices".split()
+_PLURAL_FORMS = word_set(
+    """
+    bacteria protozoa fungi algae data media mitochondria spectra nuclei stimuli phenomena
+    criteria people mice feet teeth children men women archaea flagella cilia genera species
+    loci foci radii larvae antennae vertebrae novae supernovae nebulae maria strata quanta
+    momenta hyphae cocci bacilli spirochetes helminths viruses taxa alveoli villi nova ova
+    mycelia sporangia maxima minima vacuolae cysts phyla septa axes bases vortices vertices
+    matrices apices
+    """
 )
 _SINGULAR_ENDINGS = ("ss", "us", "is", "ics", "as", "os", "ys")
-_SINGULAR_FORMS = frozenset("lens gas mass diabetes series rabies mars herpes ebola nova".split())
+_SINGULAR_FORMS = word_set(
+    """
+    lens gas mass diabetes series rabies mars herpes ebola nova
+    """
+)
 
 
 def is_plural(word: str) -> bool:

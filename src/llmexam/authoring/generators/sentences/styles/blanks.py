@@ -5,11 +5,11 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from llmexam.authoring.generators.sentences.bank import Term, buckets
 from llmexam.authoring.generators.sentences.clauses import is_term
 from llmexam.authoring.generators.sentences.draft import Draft, Task
 from llmexam.authoring.generators.sentences.styles.numbers import BLANK
 from llmexam.authoring.generators.sentences.styles.terms import term_drafts
+from llmexam.authoring.generators.sentences.terms import Term, buckets
 from llmexam.authoring.generators.sentences.words import (
     AUXILIARIES,
     CONJUNCTIONS,
@@ -26,7 +26,11 @@ _AFTER = PREPOSITIONS | CONJUNCTIONS | AUXILIARIES | SINGULAR_VERBS
 _TOKEN = re.compile(r"[^ ]+")
 _MOST_BLANKS = 2
 # How strongly the words of the sentence must point to the term.
-_LEAST_FIT = 0.12
+_LEAST_FIT = 0.4
+# Terms that occur in texts on every subject fit into too many sentences.
+_LEAST_FOCUS = 0.45
+_LEAST_MENTIONS = 3
+_LARGEST_SHARE = 0.015
 
 
 def write_blank(task: Task) -> Iterator[Draft]:
@@ -38,7 +42,7 @@ def write_blank(task: Task) -> Iterator[Draft]:
         if set(content_stems(term.text)) & set(content_stems(rest)):
             continue
         fit = float(task.bank.vectors[term.row] @ task.bank.vector(sorted(set(buckets(rest)))))
-        if fit >= _LEAST_FIT:
+        if fit >= _LEAST_FIT and _is_specific(task, term):
             found.append((-fit, start, end, term))
     if not found:
         return
@@ -49,6 +53,12 @@ def write_blank(task: Task) -> Iterator[Draft]:
             yield draft
         if n_yielded >= _MOST_BLANKS:
             return
+
+
+def _is_specific(task: Task, term: Term) -> bool:
+    """Return whether a term belongs to one subject and is not in every other passage."""
+    most = max(30, _LARGEST_SHARE * len(task.bank.passages))
+    return term.focus >= _LEAST_FOCUS and _LEAST_MENTIONS <= len(term.mentions) <= most
 
 
 def _blank(task: Task, text: str, start: int, end: int, term: Term) -> Iterator[Draft]:

@@ -8,21 +8,23 @@ import numpy as np
 from numpy.typing import NDArray
 
 from llmexam.authoring.generators.assembly import stable_random
-from llmexam.authoring.generators.sentences.bank import Statement, Term, bucket, buckets
 from llmexam.authoring.generators.sentences.clauses import Clause, parse_clause
 from llmexam.authoring.generators.sentences.distractors import Wrong, draw, specific_words
 from llmexam.authoring.generators.sentences.draft import Draft, Task
 from llmexam.authoring.generators.sentences.facts import find_definition, find_reason
+from llmexam.authoring.generators.sentences.terms import Statement, Term, bucket, buckets
 from llmexam.authoring.generators.sentences.words import (
-    AUXILIARIES,
+    MODALS,
     content_stems,
     indefinite_article,
     upper_first,
+    word_set,
 )
 from llmexam.authoring.item import Style
 
-_NEAREST = 200
-_LEAST_SIMILARITY = 0.15
+_NEAREST = 300
+_LEAST_SIMILARITY = 0.5
+_LEAST_SIMILARITY_OF_CLAUSES = 0.35
 # Least rarity of the words of a wrong clause: vague ones could be true.
 _LEAST_RARITY = 4.0
 
@@ -74,6 +76,11 @@ def write_reason(task: Task) -> Iterator[Draft]:
             continue
         note = f"reason for another fact, in {one.origin}"
         wrong.append((similarity, Wrong(f"{upper_first(other.reason)}.", note, similarity)))
+    for similarity, one in _ranked(task, task.bank.short_facts, found.reason):
+        if not _fits(task, one, one.text, found.reason, found.fact):
+            continue
+        note = f"true of something else, in {one.origin}"
+        wrong.append((similarity - 0.2, Wrong(one.text, note, similarity)))
     prompt = f"Which of the following explains why {found.fact}?"
     yield from _clause_drafts(task, "cause", prompt, f"{upper_first(found.reason)}.", wrong)
 
@@ -82,14 +89,16 @@ def write_statement(task: Task) -> Iterator[Draft]:
     """Yield "Which of the following statements about ... is true?"."""
     text = task.sentence.text
     clause = parse_clause(text, task.bank.lower_case)
-    if clause is None or clause.rest.count(" ") < 4 or _is_vague(clause):
+    if clause is None or clause.modifier or not 4 <= clause.rest.count(" ") <= 24:
+        return
+    if _is_vague(clause):
         return
     term = task.bank.terms.get(clause.term.lower())
     if term is None:
         task.reasons["subject not a term of the corpus"] += 1
         return
     subject = upper_first(clause.subject)
-    own = frozenset(term.words) | frozenset(buckets(task.source.passage.text))
+    own = task.bank.words_beside(term) | frozenset(buckets(task.source.passage.text))
     wrong = []
     near = task.bank.vectors[term.row]
     for other_term, similarity in _siblings(task, term, near, clause):
@@ -97,7 +106,7 @@ def write_statement(task: Task) -> Iterator[Draft]:
             other = one.clause
             if other is None or other.plural != clause.plural or _is_vague(other) or other.modifier:
                 continue
-            if not _verbs_match(clause.verb, other.verb):
+            if not _verbs_match(clause, other):
                 continue
             specific = specific_words(task.bank, other.rest, 3)
             # The rare words of the predicate must never occur with the subject: then the
@@ -130,7 +139,11 @@ def _siblings(
         term = bank.subjects[index]
         if similarities[index] < _LEAST_SIMILARITY:
             break
-        if term.proper == known.proper and term.plural == clause.plural and term.text.lower() != clause.term.lower():
+        if (
+            term.proper == known.proper
+            and term.plural == clause.plural
+            and term.text.lower() != clause.term.lower()
+        ):
             result.append((term.text.lower(), float(similarities[index])))
     return result
 
@@ -145,11 +158,23 @@ def _is_vague(clause: Clause) -> bool:
     return any(word in _POINTING for word in words) or words[0] in ("not", "also", "no")
 
 
-_POINTING = frozenset("it they them its their itself themselves both also too many other".split())
+_POINTING = word_set(
+    """
+    it they them its their itself themselves both also too many other
+    """
+)
 
 
-def _verbs_match(verb: str, other: str) -> bool:
-    return (verb in AUXILIARIES) == (other in AUXILIARIES) or verb == other
+def _verbs_match(clause: Clause, other: Clause) -> bool:
+    """Return whether two predicates are of one kind: what a thing is, is like, or does."""
+    return _predicate(clause) == _predicate(other)
+
+
+def _predicate(clause: Clause) -> str:
+    if clause.verb in ("is", "are"):
+        first = clause.rest.split(" ", 1)[0]
+        return "is a thing" if first in ("a", "an", "the", "one") else "is so"
+    return "modal" if clause.verb in MODALS else "does"
 
 
 def _opening(meaning: str) -> str:
@@ -162,11 +187,13 @@ def _ranked(
 ) -> Iterator[tuple[float, Statement]]:
     """Yield the statements of other passages nearest in their words, best first."""
     bank = task.bank
-    similarities = bank.matrix_of(statements) @ bank.vector(sorted(set(buckets(task.source.passage.text))))
+    similarities = bank.matrix_of(statements) @ bank.vector(
+        sorted(set(buckets(task.source.passage.text)))
+    )
     order = np.argsort(-similarities, kind="stable")
     for index in order[:_NEAREST].tolist():
         one = statements[index]
-        if similarities[index] < _LEAST_SIMILARITY:
+        if similarities[index] < _LEAST_SIMILARITY_OF_CLAUSES:
             break
         if one.text not in task.source.passage.text and one.text != task.sentence.text:
             yield float(similarities[index]), one
@@ -174,7 +201,7 @@ def _ranked(
 
 def _fits(task: Task, one: Statement, text: str, answer: str, subject: str) -> bool:
     """Return whether a clause can be a wrong option: about as long, of words not in the passage."""
-    if not 0.5 * len(answer) <= len(text) <= 2.0 * len(answer):
+    if not 0.4 * len(answer) <= len(text) <= 2.5 * len(answer):
         return False
     own = set(buckets(task.source.passage.text))
     if specific_words(task.bank, text, 3) & own:
@@ -183,7 +210,7 @@ def _fits(task: Task, one: Statement, text: str, answer: str, subject: str) -> b
         return False
     term = task.bank.terms.get(subject.lower())
     specific = specific_words(task.bank, text, 2)
-    return term is None or not specific & term.words
+    return term is None or not specific & task.bank.words_beside(term)
 
 
 def _clause_drafts(

@@ -9,12 +9,12 @@ from dataclasses import dataclass
 from llmexam.authoring.generators.assembly import stable_random
 from llmexam.authoring.generators.sentences.distractors import Wrong
 from llmexam.authoring.generators.sentences.draft import Draft, Task
-from llmexam.authoring.generators.sentences.selection import is_dated
 from llmexam.authoring.generators.sentences.styles.terms import mean_rarity
 from llmexam.authoring.generators.sentences.words import content_stems, lower_first
 
 _UNITS = (
-    r"(?:(?:square|cubic) )?(?:kilometers?|meters?|centimeters?|millimeters?|micrometers?|nanometers?|"
+    r"(?:(?:square|cubic) )?(?:kilometers?|meters?|centimeters?|millimeters?|"
+    r"micrometers?|nanometers?|"
     r"km|cm|mm|μm|nm|pm|miles?|feet|inches|light-years?|parsecs?|megaparsecs?|kilograms?|grams?|"
     r"milligrams?|kg|mg|tons?|tonnes?|pounds?|seconds?|minutes?|hours?|days?|weeks?|months?|years?|"
     r"kelvins?|K|°C|°F|degrees|joules?|kilojoules?|kJ|eV|MeV|GeV|keV|electron volts|calories|"
@@ -25,19 +25,47 @@ _UNITS = (
 )
 _QUANTITY = re.compile(
     r"(?<![\w.,-])(?P<number>\d{1,3}(?:,\d{3})+|\d+(?:\.\d+)?)"
-    rf"(?P<scale> (?:thousand|million|billion|trillion))? ?(?P<unit>{_UNITS})(?![\w/-]| (?:per|of arc))"
+    rf"(?P<scale> (?:thousand|million|billion|"
+    rf"trillion))? ?(?P<unit>{_UNITS})(?![\w/-]| (?:per|of arc))"
 )
 _ANY_NUMBER = re.compile(r"(?<![\w.-])\d[\d,.]*")
 _RANGE = re.compile(
     r"\b(?:between|from)\b[^.]*\d.*\b(?:and|to)\b|\d (?:to|or|and) \d|\d[-–]\d|more than|less than|"  # noqa: RUF001
-    r"at least|up to|at most|over \d|fewer than|within|or more|or less|greater than|older than"
+    r"[Aa]t least|[Ss]everal|[Uu]p to|at most|[Oo]ver \d|fewer than|within|(?:and|"
+    r"or) (?:larger|smaller|older|more|less|higher|lower)|than \d|~|, or \d|"
+    r"or greater|or more|or less|greater than|older than"
+)
+_MOST_NUMBERS = 3
+_COUNTS = [
+    "two",
+    "three",
+    "four",
+    "five",
+    "six",
+    "seven",
+    "eight",
+    "nine",
+    "ten",
+    "eleven",
+    "twelve",
+]
+_COUNTED = re.compile(
+    rf"(?<!the )(?<!same )(?<!these )(?<!first )(?<!last )(?<!or )(?<!and )(?<!to )(?<!one of )"
+    rf"\b(?P<number>{'|'.join(_COUNTS[1:])}) (?P<noun>(?:[a-z][a-z-]+ ){{0,3}}?[a-z-]+s)\b"
+)
+_YEAR = re.compile(r"(?<=\b[Ii]n )(?P<number>1[6-9]\d\d|20[0-2]\d)(?![\d\w-])")
+_LABEL = re.compile(
+    r"\b(?:group|groups|type|stage|class|level|period|number|version|vitamin|"
+    r"phase|grade|Apollo)s? $",
+    re.IGNORECASE,
 )
 _LOCAL = re.compile(
     r"\((?:a|b|c|i)\)|\b(?:Calculate|Strategy|Solution|Significance|Determine|Find the|What is|"
     r"How (?:much|many|far|long|fast)|Suppose|Assume|Consider)\b"
 )
 _HOW = re.compile(
-    r"(?P<subject>[A-Z][^,]{2,60}?) (?P<verb>is|are) (?P<about>about |approximately |roughly |only )?"
+    r"(?P<subject>[A-Z][^,]{2,60}?) (?P<verb>is|are) (?P<about>about |"
+    r"approximately |roughly |only )?"
     r"(?P<quantity>[\d][\d,.]*(?: (?:thousand|million|billion|trillion))? ?\S+) "
     r"(?P<word>thick|long|high|wide|deep|tall|old|across|in diameter|away)\b"
 )
@@ -72,11 +100,17 @@ class Quantity:
 
 
 def find_quantity(text: str) -> Quantity | None:
-    """Return the quantity of a sentence that has exactly one number, or None."""
-    if len(_ANY_NUMBER.findall(text)) != 1 or _RANGE.search(text) or is_dated(text):
+    """Return the last quantity of a sentence, or None.
+
+    A sentence with several quantities of one unit, more than three numbers, or a range is left out.
+    """
+    if len(_ANY_NUMBER.findall(text)) > _MOST_NUMBERS or _RANGE.search(text):
         return None
-    match = _QUANTITY.search(text)
-    if match is None:
+    found = list(_QUANTITY.finditer(text))
+    if not found or len({one["unit"].removesuffix("s") for one in found}) < len(found):
+        return None
+    match = found[-1]
+    if _LABEL.search(text[: match.start()]):
         return None
     rest = text[match.end("number") : match.end()]
     return Quantity(match.start(), match.end(), match["number"], rest)
@@ -95,13 +129,15 @@ def other_numbers(quantity: Quantity, n_wanted: int, seed: int, text: str) -> li
         text: The passage; numbers that it contains are left out.
     """
     value = quantity.value
-    if value <= 0 or (value < 3 and "." not in quantity.number and not quantity.rest.strip()):
+    if value <= 0 or value == 1:
         return None
     random_source = stable_random(seed, "numbers", text, quantity.number)
     n_smaller = random_source.randint(0, n_wanted)
     taken = {quantity.number, *(one.rstrip(".,") for one in _ANY_NUMBER.findall(text))}
     limit = 100.0 if quantity.rest.strip() in ("percent", "%") else float("inf")
-    smaller = _series(quantity, [0.75, 0.5, 0.6, 0.35, 0.25, 0.85, 0.4, 0.15, 0.1, 0.2], taken, 0, limit)
+    smaller = _series(
+        quantity, [0.75, 0.5, 0.6, 0.35, 0.25, 0.85, 0.4, 0.15, 0.1, 0.2], taken, 0, limit
+    )
     larger = _series(quantity, [1.4, 2.0, 1.7, 3.0, 4.0, 1.2, 2.5, 5.0, 7.0, 10.0], taken, 0, limit)
     n_smaller = min(max(n_smaller, n_wanted - len(larger)), len(smaller))
     chosen = smaller[:n_smaller] + larger[: n_wanted - n_smaller]
@@ -122,7 +158,7 @@ def _series(
             text = f"{value:.{decimals}f}"
         else:
             rounded = float(f"{value:.{significant}g}")
-            text = str(int(rounded)) if rounded == int(rounded) else str(int(round(rounded)))
+            text = str(int(rounded)) if rounded == int(rounded) else str(round(rounded))
         number = float(text)
         if not low < number <= limit or number == quantity.value:
             continue
@@ -160,12 +196,78 @@ def write_number(task: Task) -> Iterator[Draft]:
     yield Draft("number", prompt, answer, wrong, task.sentence.quote, 5.0)
 
 
+def write_count(task: Task) -> Iterator[Draft]:
+    """Yield a question for a number word: "composed of _____ nucleotides"."""
+    text = task.sentence.text
+    found = _COUNTED.search(text)
+    words = text.lower().replace(".", "").split(" ")
+    if found is None or found.start() == 0 or sum(word in _COUNTS for word in words) != 1:
+        return
+    if _RANGE.search(text) or _LOCAL.search(task.source.passage.text) or " one " in text:
+        return
+    if mean_rarity(task, text) < _LEAST_RARITY_OF_COUNTS or _ANY_NUMBER.search(text):
+        return
+    place = _COUNTS.index(found["number"])
+    lowest = max(0, place - task.n_wrong)
+    first = stable_random(task.seed, "count", text).randint(lowest, place)
+    chosen = [one for one in _COUNTS[first : first + task.n_wrong + 1] if one != found["number"]]
+    if len(chosen) < task.n_wrong:
+        task.reasons["too few plausible numbers"] += 1
+        return
+    prompt = (
+        f"Which number completes the statement “{text[: found.start('number')]}{BLANK}"
+        f"{text[found.end('number') :]}”?"
+    )
+    note = f"number exchanged for {found['number']}"
+    wrong = tuple(Wrong(one, note, 0.5) for one in chosen)
+    yield Draft("number", prompt, found["number"], wrong, task.sentence.quote, 4.0)
+
+
+def write_year(task: Task) -> Iterator[Draft]:
+    """Yield a question for the year of an event."""
+    text = task.sentence.text
+    if len(_ANY_NUMBER.findall(text)) != 1 or len(content_stems(text)) < 6:
+        return
+    found = _YEAR.search(text)
+    if found is None:
+        return
+    year = int(found["number"])
+    random_source = stable_random(task.seed, "year", text)
+    step = (
+        random_source.choice([4, 6, 7, 9, 11, 13])
+        if year < 1950
+        else random_source.choice([3, 4, 5])
+    )
+    first = year - step * random_source.randint(0, task.n_wrong)
+    # No option lies in the future of the text.
+    first = min(first, max(year, _LATEST) - step * task.n_wrong)
+    first -= (first - year) % step
+    chosen = [
+        str(one) for one in range(first, first + step * (task.n_wrong + 1), step) if one != year
+    ]
+    if len(chosen) != task.n_wrong or any(one in task.source.passage.text for one in chosen):
+        task.reasons["too few plausible numbers"] += 1
+        return
+    prompt = (
+        f"Which year completes the statement “{text[: found.start()]}{BLANK}{text[found.end() :]}”?"
+    )
+    note = f"year exchanged for {year}"
+    wrong = tuple(Wrong(one, note, 0.5) for one in chosen)
+    yield Draft("number", prompt, str(year), wrong, task.sentence.quote, 5.0)
+
+
+_LEAST_RARITY_OF_COUNTS = 4.5
+_LATEST = 2020
+
+
 def write_ratio(task: Task) -> Iterator[Draft]:
     """Yield "About how many times larger than ... is ...?"."""
     text = task.sentence.text
     match = _RATIO.fullmatch(text)
     quantity = find_quantity(text)
     if match is None or quantity is None or _LOCAL.search(task.source.passage.text):
+        return
+    if re.search(r"\b(?:that|can|which|is|are|was)\b", match["subject"]):
         return
     subject = _in_sentence(task, match["subject"])
     numbers = other_numbers(quantity, task.n_wrong, task.seed, task.source.passage.text)
@@ -186,7 +288,9 @@ def _asked(task: Task, text: str, quantity: Quantity) -> str | None:
     """Return the question for a number, or None if the sentence does not allow one."""
     how = _HOW.fullmatch(text.removesuffix("."))
     if how is not None:
-        word = {"across": "wide", "away": "far away", "in diameter": ""}.get(how["word"], how["word"])
+        word = {"across": "wide", "away": "far away", "in diameter": ""}.get(
+            how["word"], how["word"]
+        )
         if word:
             about = "Approximately how" if how["about"] else "How"
             return f"{about} {word} {how['verb']} {_in_sentence(task, how['subject'])}?"

@@ -112,7 +112,16 @@ def term_drafts(
         task.reasons["question not specific"] += 1
         return
     around = surroundings(task.bank, task.source.passage.text, prompt)
-    found = wrong_terms(task.bank, answer, plural, around, kinds)
+    found = wrong_terms(
+        task.bank,
+        answer,
+        plural,
+        around,
+        kinds,
+        any_kind=style != "cloze",
+        same_head=style != "cloze",
+        most_together=0 if style == "cloze" else 1,
+    )
     shared = set(content_stems(prompt)) & set(content_stems(answer))
     wrong = []
     for similarity, term in found:
