@@ -49,7 +49,8 @@ class Bank:
         reasons: Statements with a reason.
         short_facts: Short statements that give neither a definition nor a reason.
         lower_case: Words that are written in lower case in the middle of sentences.
-        idf: float32 `[n_buckets]`, the inverse document frequency of the words of a bucket.
+        idf: float32 `[n_buckets]`, the inverse document frequency of the words of a bucket,
+            from 0 (in all passages) to 1 (in none).
     """
 
     terms: dict[str, Term]
@@ -146,7 +147,8 @@ def build_bank(
             found = _Found(sentence.text, origin, source.cluster)
             _keep(sample, (key, n_passages, found), max_sentences)
     lower_case = frozenset(word for word, count in lower.items() if count >= upper[word])
-    idf = np.log((n_passages + 1) / (frequency + 1)).astype(np.float32)
+    idf = np.log((n_passages + 1) / (frequency + 1)) / np.log(n_passages + 2)
+    idf = np.maximum(idf, 0.0).astype(np.float32)
     kept_sentences = [
         one for *_, one in sorted(sample, key=lambda one: (-one[0], one[2].text, one[2].origin))
     ]

@@ -126,16 +126,12 @@ def _item(draft: Draft, source: Source, seed: int, name: str, version: str) -> A
     )
 
 
-_RAREST = 9.0
-
-
 def estimate_difficulty(draft: Draft) -> float:
     """Return an estimate of difficulty from 0 to 1.
 
     The sum of 0.2, half the mean similarity of the wrong options to the answer, and 0.3 times
-    the rarity of the words asked for (their inverse document frequency over 9, at most 1). It
-    ranks questions of one set; it is not a share of people who answer wrongly.
+    the rarity of the words asked for (their scaled inverse document frequency). It ranks the
+    questions of one set; it is not the share of people who answer wrongly.
     """
     nearness = sum(min(max(one.nearness, 0.0), 1.0) for one in draft.wrong) / len(draft.wrong)
-    rarity = min(draft.rarity / _RAREST, 1.0)
-    return round(0.2 + 0.5 * nearness + 0.3 * rarity, 3)
+    return round(0.2 + 0.5 * nearness + 0.3 * min(draft.rarity, 1.0), 3)

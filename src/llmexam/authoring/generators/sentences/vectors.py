@@ -65,7 +65,8 @@ def fit_space(passages: Sequence[NDArray[np.int32]], idf: NDArray[np.float32]) -
         idf: Inverse document frequency of each bucket.
     """
     rows = [np.unique(words) for words in passages]
-    n_dimensions = min(N_DIMENSIONS, max(len(rows), 1))
+    # A space with as many dimensions as passages would not bring related texts together.
+    n_dimensions = min(N_DIMENSIONS, max(len(rows) // 6, 2))
     words = np.random.default_rng(0).standard_normal((len(idf), n_dimensions)).astype(np.float32)
     for _ in range(_N_ITERATIONS):
         words = _orthonormal(_transposed_times(rows, idf, _orthonormal(_times(rows, idf, words))))

@@ -26,7 +26,7 @@ _NEAREST = 300
 _LEAST_SIMILARITY = 0.5
 _LEAST_SIMILARITY_OF_CLAUSES = 0.35
 # Least rarity of the words of a wrong clause: vague ones could be true.
-_LEAST_RARITY = 4.0
+_LEAST_RARITY = 0.4
 
 
 def write_meaning(task: Task) -> Iterator[Draft]:

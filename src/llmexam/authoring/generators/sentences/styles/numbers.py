@@ -180,7 +180,7 @@ def write_number(task: Task) -> Iterator[Draft]:
     if _LOCAL.search(task.source.passage.text):
         task.reasons["number of an exercise"] += 1
         return
-    if mean_rarity(task, text) < 3.0 or len(content_stems(text)) < 5:
+    if mean_rarity(task, text) < 0.3 or len(content_stems(text)) < 5:
         task.reasons["question not specific"] += 1
         return
     prompt = _asked(task, text, quantity)
@@ -193,7 +193,7 @@ def write_number(task: Task) -> Iterator[Draft]:
     note = f"number exchanged for {quantity.number}"
     wrong = tuple(Wrong(f"{one}{quantity.rest}", note, 0.5) for one in numbers)
     answer = f"{quantity.number}{quantity.rest}"
-    yield Draft("number", prompt, answer, wrong, task.sentence.quote, 5.0)
+    yield Draft("number", prompt, answer, wrong, task.sentence.quote, 0.5)
 
 
 def write_count(task: Task) -> Iterator[Draft]:
@@ -220,7 +220,7 @@ def write_count(task: Task) -> Iterator[Draft]:
     )
     note = f"number exchanged for {found['number']}"
     wrong = tuple(Wrong(one, note, 0.5) for one in chosen)
-    yield Draft("number", prompt, found["number"], wrong, task.sentence.quote, 4.0)
+    yield Draft("number", prompt, found["number"], wrong, task.sentence.quote, 0.5)
 
 
 def write_year(task: Task) -> Iterator[Draft]:
@@ -253,10 +253,10 @@ def write_year(task: Task) -> Iterator[Draft]:
     )
     note = f"year exchanged for {year}"
     wrong = tuple(Wrong(one, note, 0.5) for one in chosen)
-    yield Draft("number", prompt, str(year), wrong, task.sentence.quote, 5.0)
+    yield Draft("number", prompt, str(year), wrong, task.sentence.quote, 0.5)
 
 
-_LEAST_RARITY_OF_COUNTS = 4.5
+_LEAST_RARITY_OF_COUNTS = 0.45
 _LATEST = 2020
 
 
@@ -281,7 +281,7 @@ def write_ratio(task: Task) -> Iterator[Draft]:
     )
     note = f"number exchanged for {quantity.number}"
     wrong = tuple(Wrong(f"{one} times", note, 0.5) for one in numbers)
-    yield Draft("comparison", prompt, f"{quantity.number} times", wrong, task.sentence.quote, 5.0)
+    yield Draft("comparison", prompt, f"{quantity.number} times", wrong, task.sentence.quote, 0.5)
 
 
 def _asked(task: Task, text: str, quantity: Quantity) -> str | None:

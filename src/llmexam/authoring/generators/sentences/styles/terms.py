@@ -27,7 +27,7 @@ from llmexam.authoring.generators.sentences.words import (
 from llmexam.authoring.item import Style
 
 # Below this mean rarity of the words of a question, many terms would fit.
-_LEAST_RARITY = 2.5
+_LEAST_RARITY = 0.25
 
 
 def write_definition(task: Task) -> Iterator[Draft]:
