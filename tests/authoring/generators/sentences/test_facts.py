@@ -11,7 +11,7 @@ from llmexam.authoring.generators.sentences.facts import (
     find_superlative,
 )
 
-LOWER = frozenset(["wet", "wool", "brimmeter", "inflammation", "gums", "swelling", "cold", "water", "erosion"])
+LOWER = frozenset(["wet", "wool", "brimmeter", "inflammation", "gums", "swelling", "erosion"])
 
 
 @pytest.mark.parametrize(
@@ -72,9 +72,8 @@ def test_a_cause_in_both_voices():
     assert find_cause("Erosion causes the loss of fertile soil in dry valleys.", LOWER) == Cause(
         "erosion", "", False, "causes", "the loss of fertile soil in dry valleys"
     )
-    assert find_cause("Swelling of the leaf pores is caused by cold water.", LOWER) == Cause(
-        "cold water", "", False, "causes", "swelling of the leaf pores"
-    ) or find_cause("Swelling of the leaf pores is caused by erosion.", LOWER) == Cause(
+    passive = "Swelling of the leaf pores is caused by erosion."
+    assert find_cause(passive, LOWER) == Cause(
         "erosion", "", False, "causes", "swelling of the leaf pores"
     )
 

@@ -58,7 +58,7 @@ _ELSEWHERE = re.compile(
     r"resulting|discussed|mentioned|described|listed|illustrated|depicted|"
     r"given by|etc|e\.g|i\.e|these|"
     r"those(?! that| who| of| in| with)|(?:of|in|for|from|by|at|on|with) that|it|"
-    r"they|them|themselves|he|she|\d-year-old|patients?|by contrast|too|another|"
+    r"they|he|she|\d-year-old|patients?|by contrast|too|another|"
     r"other than|the other|in question)\b"
 )
 _SYMBOLS = re.compile(r"[=×→±√∑∫∂∆Δ^_<>≤≥≈∝·⋅|\\{}\[\]•°′″ℏ∞∙*#/]|\b[B-HJ-Zb-hj-z]\b(?![-.'’])")  # noqa: RUF001
@@ -66,7 +66,7 @@ _SPLIT_NUMBER = re.compile(r"\d \d|\d [-−–+]|[-−] \d| [-−–] |\d[−–
 _SUBSCRIPT = re.compile(r"\b(?:[A-Z][a-z]?)+ ?\d? [\d+−-]")  # noqa: RUF001
 _BACKWARD = re.compile(
     r"(?:For|In|At|On|By|With|During|After|Before|Over|From|To|Because|When|If|As|Although|While|"
-    r"Since|Unlike|Due|\w+ing|\w+ed)\b[^.]*\b(?:its|their)\b"
+    r"Since|Unlike|Due|\w+ing|\w+ed)\b[^.]*\b(?:its|their|them)\b"
 )
 # "The disease" of a sentence is one that the text told of before; "the Sun" is not.
 _POINTING = re.compile(
@@ -80,6 +80,8 @@ _POINTING = re.compile(
     r"then|does|do|to|as|because|when|with|at|for|from|into|on|during|through|"
     r"after|before|if)\b|[.,])"
 )
+# A pronoun so early that nothing in the sentence can be meant by it.
+_EARLY = re.compile(r".{0,40}\b(?:it|they|them|themselves)\b")
 _BRACKETS = re.compile(r" ?\([^()]*\)| ?\[[^\[\]]*\]")
 _SPACES = re.compile(r"\s+")
 _SPACE_BEFORE = re.compile(r" +([.,;:?!%’])")  # noqa: RUF001
@@ -122,7 +124,7 @@ def reason_to_leave(sentence: Sentence) -> str | None:
         return "sentence has more than one part"
     if _SUBSCRIPT.search(text):
         return "sentence has formulas or symbols"
-    if _BACKWARD.match(text) or _POINTING.search(text) or " do so" in text:
+    if _BACKWARD.match(text) or _EARLY.match(text) or _POINTING.search(text) or " do so" in text:
         return "sentence refers to text around it"
     if "(" in text or ")" in text:
         return "sentence has more than one part"

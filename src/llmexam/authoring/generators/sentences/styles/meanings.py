@@ -12,7 +12,7 @@ from llmexam.authoring.generators.sentences.clauses import Clause, parse_clause
 from llmexam.authoring.generators.sentences.distractors import Wrong, draw, specific_words
 from llmexam.authoring.generators.sentences.draft import Draft, Task
 from llmexam.authoring.generators.sentences.facts import find_definition, find_reason
-from llmexam.authoring.generators.sentences.terms import Statement, Term, bucket, buckets
+from llmexam.authoring.generators.sentences.terms import Statement, bucket, buckets
 from llmexam.authoring.generators.sentences.words import (
     MODALS,
     content_stems,
@@ -94,14 +94,14 @@ def write_statement(task: Task) -> Iterator[Draft]:
     if _is_vague(clause):
         return
     term = task.bank.terms.get(clause.term.lower())
-    if term is None:
-        task.reasons["subject not a term of the corpus"] += 1
-        return
     subject = upper_first(clause.subject)
-    own = task.bank.words_beside(term) | frozenset(buckets(task.source.passage.text))
+    own = frozenset(buckets(task.source.passage.text))
+    near = task.bank.vector(sorted(own))
+    if term is not None:
+        own |= task.bank.words_beside(term)
+        near = task.bank.vectors[term.row]
     wrong = []
-    near = task.bank.vectors[term.row]
-    for other_term, similarity in _siblings(task, term, near, clause):
+    for other_term, similarity in _siblings(task, near, clause):
         for one in task.bank.by_term[other_term]:
             other = one.clause
             if other is None or other.plural != clause.plural or _is_vague(other) or other.modifier:
@@ -127,9 +127,7 @@ def write_statement(task: Task) -> Iterator[Draft]:
     yield from _clause_drafts(task, "statement", prompt, answer, wrong)
 
 
-def _siblings(
-    task: Task, known: Term, near: NDArray[np.float32], clause: Clause
-) -> list[tuple[str, float]]:
+def _siblings(task: Task, near: NDArray[np.float32], clause: Clause) -> list[tuple[str, float]]:
     """Return other terms of the same kinds with their similarity, best first."""
     bank = task.bank
     similarities = bank.subject_vectors @ near
@@ -140,7 +138,7 @@ def _siblings(
         if similarities[index] < _LEAST_SIMILARITY:
             break
         if (
-            term.proper == known.proper
+            term.proper == (not clause.term[0].islower())
             and term.plural == clause.plural
             and term.text.lower() != clause.term.lower()
         ):
