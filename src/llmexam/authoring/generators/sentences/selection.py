@@ -52,13 +52,13 @@ _ELSEWHERE = re.compile(
     r"[Cc]hapters?|[Ss]ections?|[Ee]xercises?|[Ee]xamples?"
     r"|[Ll]earning|above|below|aforementioned|previous(?:ly)?|earlier|following|shown|here|"
     r"former|latter|respectively|we|us|our|ours|you|your|yours|I|my|he|him|his|she|her|hers|"
-    r"this|these|such|[Ll]et|textbook|today|now|nowadays|recently|currently|so far|yesterday|"
+    r"this|these|such(?! as)|[Ll]et|textbook|today|now|nowadays|recently|currently|so far|yesterday|"
     r"tomorrow|ago|instructor|student|students|problem|just|module|unit \d|link|video|website|"
     r"shall|homework|quiz|calculate|note that|recall|remember|imagine|suppose|"
     r"resulting|discussed|mentioned|described|listed|illustrated|depicted|"
     r"given by|etc|e\.g|i\.e|these|"
-    r"those(?! that| who| of| in| with)|(?:of|in|for|from|by|at|on|with) that|it|"
-    r"they|he|she|\d-year-old|patients?|by contrast|too|another|"
+    r"those(?! that| who| of| in| with)|(?:of|in|for|from|by|at|on|with) that|"
+    r"he|she|\d-year-old|patients?|by contrast|too|another|"
     r"other than|the other|in question)\b"
 )
 _SYMBOLS = re.compile(r"[=×→±√∑∫∂∆Δ^_<>≤≥≈∝·⋅|\\{}\[\]•°′″ℏ∞∙*#/]|\b[B-HJ-Zb-hj-z]\b(?![-.'’])")  # noqa: RUF001
