@@ -79,6 +79,7 @@ _BAD_LAST = word_set(
 )
 _BAD_FIRST = word_set(
     """
+    drug element causing containing using producing including called known bacterium fungus
     same different new resulting first second third final main major important particular
     entire whole actual good better best large larger small smaller great greater higher
     lower modern early earlier later recent typical ordinary common possible likely unknown

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from llmexam.authoring.generators.sentences.bank import Bank
 from llmexam.authoring.generators.sentences.terms import Term, buckets, form_kinds
@@ -17,7 +18,8 @@ _TOO_NEAR = 0.995
 # Least similarity of terms that share a head noun, and of those that share an ending only.
 _FAR = 0.35
 _FAR_WEAK = 0.55
-_FAR_ANY = 0.75
+# Names and acronyms are of one kind only if they are on one subject.
+_FAR_NAMES = 0.75
 # Below this, a term occurs in texts on every subject and is no good option.
 _LEAST_FOCUS = 0.4
 
@@ -72,7 +74,6 @@ def wrong_terms(
     around: Around,
     kinds: Iterable[str] = (),
     *,
-    any_kind: bool = False,
     most_together: int = 1,
     same_head: bool = True,
 ) -> list[tuple[float, Term]]:
@@ -88,36 +89,21 @@ def wrong_terms(
         plural: Whether it is plural.
         around: The passage and the question.
         kinds: Kinds of the answer that its sentence tells.
-        any_kind: Also take terms of other kinds that are on the same subject.
         same_head: Also take terms with the head noun of the answer, even if it is a common word:
             "sound waves" beside "light waves".
         most_together: Most rare words of the question that may occur beside a wrong term.
     """
     known = bank.terms.get(answer.lower())
-    own_kinds = form_kinds(answer) | set(kinds) | (known.kinds if known else frozenset())
+    own_kinds = frozenset(form_kinds(answer)) | set(kinds)
+    if known is not None:
+        own_kinds |= known.kinds
     rows = [bank.by_kind[kind] for kind in sorted(own_kinds) if kind in bank.by_kind]
     center = bank.vectors[known.row] if known else bank.vector(buckets(around.passage))
-    if any_kind:
-        near = bank.vectors @ center
-        found = np.argsort(-near, kind="stable")[:N_NEAREST]
-        rows.append(found)
     if not rows:
         return []
     found = np.unique(np.concatenate(rows))
     near = bank.vectors[found] @ center
-    scored = []
-    for similarity, row in zip(near.tolist(), found.tolist(), strict=True):
-        term = bank.order[row]
-        shared = own_kinds & term.kinds
-        strong = any(kind[0] in "ih" for kind in shared)
-        least = (
-            _FAR if strong else _FAR_WEAK if any(kind[0] in "eu" for kind in shared) else _FAR_ANY
-        )
-        if similarity > least and term.focus > _LEAST_FOCUS:
-            bonus = 0.3 * strong + 0.2 * sum(kind[0] in "eu" for kind in shared)
-            bonus += 0.1 * term.defined + 0.1 * (term.text.count(" ") == answer.count(" "))
-            scored.append((bonus + similarity, similarity, term))
-    scored.sort(key=lambda one: (-one[0], one[2].text))
+    scored = _score(bank, found, near.tolist(), own_kinds, answer)
     stems = tuple(stem(word) for word in WORD.findall(answer))
     common_head = not same_head and _is_common(bank, answer.split(" ")[-1])
     proper = not answer[0].islower()
@@ -145,6 +131,34 @@ def _is_common(bank: Bank, head: str) -> bool:
     found = [bank.terms.get(form) for form in (head.lower(), stem(head))]
     mentions = max((len(term.mentions) for term in found if term is not None), default=0)
     return mentions > _COMMON * max(len(bank.passages), 1)
+
+
+def _score(
+    bank: Bank,
+    found: NDArray[np.int64],
+    near: list[float],
+    own_kinds: frozenset[str],
+    answer: str,
+) -> list[tuple[float, float, Term]]:
+    """Return score, similarity and term of the rows that are near enough, best first."""
+    scored = []
+    for similarity, row in zip(near, found.tolist(), strict=True):
+        term = bank.order[row]
+        shared = own_kinds & term.kinds
+        strong = any(kind[0] in "ih" for kind in shared)
+        if similarity > _least_similarity(shared) and term.focus > _LEAST_FOCUS:
+            bonus = 0.3 * strong + 0.2 * sum(kind[0] in "eu" for kind in shared)
+            bonus += 0.1 * term.defined + 0.1 * (term.text.count(" ") == answer.count(" "))
+            scored.append((bonus + similarity, similarity, term))
+    scored.sort(key=lambda one: (-one[0], one[2].text))
+    return scored
+
+
+def _least_similarity(shared: frozenset[str]) -> float:
+    """Return how near two terms must be that share these kinds."""
+    if any(kind[0] in "ih" for kind in shared):
+        return _FAR
+    return _FAR_WEAK if any(kind[0] in "eu" for kind in shared) else _FAR_NAMES
 
 
 def _lengths_fit(answer: str, other: str) -> bool:

@@ -118,9 +118,8 @@ def term_drafts(
         plural,
         around,
         kinds,
-        any_kind=style != "cloze",
         same_head=style != "cloze",
-        most_together=0 if style == "cloze" else 1,
+        most_together=0 if style == "cloze" else 2,
     )
     shared = set(content_stems(prompt)) & set(content_stems(answer))
     wrong = []
