@@ -10,9 +10,10 @@ import typer
 
 def write(
     corpus: Annotated[
-        list[Path] | None,
+        list[str] | None,
         typer.Argument(
-            help="Files or folders of passages. They replace those of --settings.",
+            help="Files or folders of passages, or `bundled` for the sample corpus. They replace "
+            "those of --settings.",
             show_default=False,
         ),
     ] = None,
@@ -94,10 +95,11 @@ def write(
     from llmexam.cli.interrupts import telling_of_interrupts
     from llmexam.cli.options import parse_settings
     from llmexam.cli.progress import question_progress
+    from llmexam.sample import corpus_path
     from llmexam.workflows.author import beside, forecast_questions, read_settings, write_questions
 
     changes: dict[str, Any] = {
-        "corpus": [str(path.absolute()) for path in corpus] if corpus else None,
+        "corpus": [str(corpus_path(path).absolute()) for path in corpus or ()] or None,
         "n_questions": questions,
         "per_passage": per_passage,
         "styles": style or None,

@@ -1,0 +1,93 @@
+"""`llmexam author write` on the bundled corpus, with the rules."""
+
+import json
+
+import pytest
+from typer.testing import CliRunner
+
+from llmexam.cli.app import app
+from llmexam.errors import LlmExamError
+from llmexam.exam.parsers import read_exam
+
+
+def run(*arguments):
+    return CliRunner().invoke(app, ["author", "write", *map(str, arguments)])
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory):
+    out = tmp_path_factory.mktemp("made") / "made.jsonl"
+    result = run("bundled", "--out", out, "--per-passage", 2, "--keep-rejected")
+    assert result.exit_code == 0, result.output
+    return out, result.stdout
+
+
+def test_each_question_is_supported_by_its_quote(made):
+    out, printed = made
+    exam = read_exam(out)
+    assert len(exam) >= 10
+    assert f"{len(exam)}  kept" in " ".join(printed.split(" "))
+    for question in exam:
+        (passage,) = question.passages
+        assert question.metadata["quote"] in passage.text
+        assert len(set(question.options)) == 5
+        notes = json.loads(question.metadata["option_notes"])
+        assert [not note for note in notes].index(True) == question.answer
+        assert all(note for place, note in enumerate(notes) if place != question.answer)
+
+
+def test_the_same_command_gives_the_same_file(made, tmp_path):
+    out, _ = made
+    again = tmp_path / "made.jsonl"
+    result = run("bundled", "--out", again, "--per-passage", 2, "--json")
+    assert again.read_bytes() == out.read_bytes()
+    assert json.loads(result.stdout)["kept"] == len(read_exam(out))
+
+
+def test_a_dry_run_shows_the_cost_and_writes_nothing(tmp_path):
+    result = run("bundled", "--out", tmp_path / "made.jsonl", "--dry-run")
+    assert "410 passages" in result.stdout
+    assert "no cost" in result.stdout
+    assert not list(tmp_path.iterdir())
+
+
+def test_options_reach_the_settings(tmp_path):
+    out = tmp_path / "made.jsonl"
+    result = run(
+        "bundled", "--out", out, "--options", 3, "--style", "number", "--questions", 5, "--seed", 2
+    )
+    assert result.exit_code == 0, result.output
+    exam = read_exam(out)
+    assert len(exam) == 5
+    assert {len(question.options) for question in exam} == {3}
+    assert {question.metadata["style"] for question in exam} == {"number"}
+
+
+def test_questions_of_other_exams_are_not_repeated(made, tmp_path):
+    out, _ = made
+    known = tmp_path / "known.jsonl"
+    known.write_bytes(out.read_bytes())
+    again = tmp_path / "again.jsonl"
+    result = run("bundled", "--out", again, "--per-passage", 2, "--against", known)
+    assert isinstance(result.exception, LlmExamError)
+    assert "no question is left" in str(result.exception)
+    account = json.loads((tmp_path / "again.jsonl.report.json").read_text())
+    (overlap,) = [one for one in account["filters"] if one["name"] == "overlap"]
+    assert overlap["rejected"] >= len(read_exam(out))
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        ((), "corpus"),
+        (("none.jsonl",), "none.jsonl"),
+        (("bundled", "--set", "n_option=3"), "n_options"),
+        (("bundled", "--style", "poem"), "poem"),
+        (("bundled", "--settings", "none.yaml"), "none.yaml"),
+        (("bundled", "--base-url", "https://127.0.0.1/v1"), "model"),
+    ],
+)
+def test_wrong_input_is_explained(tmp_path, arguments, words):
+    result = run(*arguments, "--out", tmp_path / "made.jsonl")
+    assert isinstance(result.exception, LlmExamError)
+    assert words in str(result.exception)
