@@ -277,13 +277,13 @@ def test_reading_holds_one_page_at_a_time(tmp_path):
 @pytest.mark.slow
 def test_memory_does_not_grow_with_the_dump(tmp_path):
     peaks = []
-    text = "Some words with {{val|5|u=m}}. " * 60
-    for n_pages in (1000, 8000):
+    text = "Some words with {{val|5|u=m}}. " * 20
+    for n_pages in (300, 1500):
         path = tmp_path / f"{n_pages}.xml.bz2"
         with bz2.open(path, "wt", compresslevel=1) as file:
             file.write(dump_xml([page_xml(i, f"P {i}", text) for i in range(n_pages)]))
         tracemalloc.start()
-        collect_dumps([path], tmp_path / str(n_pages), WikipediaSettings(pages_per_shard=200))
+        collect_dumps([path], tmp_path / str(n_pages), WikipediaSettings(pages_per_shard=100))
         peaks.append(tracemalloc.get_traced_memory()[1])
         tracemalloc.stop()
     assert peaks[1] < peaks[0] * 1.3
