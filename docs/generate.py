@@ -23,6 +23,7 @@ from pydantic_core import PydanticUndefined
 from typer.models import ArgumentInfo, OptionInfo
 
 import llmexam
+from llmexam.authoring.settings import AuthoringSettings
 from llmexam.cli.app import app
 from llmexam.collecting.apis.settings import (
     ArxivSettings,
@@ -199,6 +200,8 @@ def render_settings() -> str:
     ):
         parts.append(f"\n## `collect {command}`\n\n{_first_line(kind)}\n\n")
         parts += _table(head, _setting_rows(kind))
+    parts.append(f"\n## `author write`\n\n{_first_line(AuthoringSettings)}\n\n")
+    parts += _table(head, _setting_rows(AuthoringSettings))
     parts.append("\n## The file of `collect clean`\n\n")
     parts += _table(head, _setting_rows(CleaningSettings))
     for name in step_names():

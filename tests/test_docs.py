@@ -34,6 +34,7 @@ HOW_TO = {
     "train",
     "write-a-solver",
     "write-a-task",
+    "write-questions",
 }
 _LINK = re.compile(r"\[[^\]]*\]\(([^)\s]+)\)")
 BLOCKS = {name_of(page): blocks_of(page) for page in PAGES}
