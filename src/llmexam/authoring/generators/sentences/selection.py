@@ -6,7 +6,7 @@ import re
 from collections import Counter
 from dataclasses import dataclass
 
-from llmexam.authoring.generators.sentences.words import FUNCTION_WORDS, WORD
+from llmexam.authoring.generators.sentences.words import FUNCTION_WORDS, WORD, word_set
 from llmexam.evidence.sentences import split_sentences
 
 SHORTEST, LONGEST = 8, 40
@@ -46,21 +46,40 @@ _OPENING = re.compile(
     r"The (?:other|resulting|actual|first|second|last|next|two|three|four|five)|"
     r"Should|Would|Yes|No|Well|Perhaps|Like|Unfortunately)\b"
 )
-_ELSEWHERE = re.compile(
-    r"\b(?:[Ff]igures?|[Tt]ables?|[Ww]e|[Oo]ur|[Yy]ou|[Yy]our|[Uu]s|OpenStax|"
-    r"Strategy|Solution|Significance|Hint|[Tt]his|[Tt]hese|[Ee]quations?|"
-    r"[Cc]hapters?|[Ss]ections?|[Ee]xercises?|[Ee]xamples?"
-    r"|[Ll]earning|above|below|aforementioned|previous(?:ly)?|earlier|following|shown|here|"
-    r"former|latter|respectively|we|us|our|ours|you|your|yours|I|my|he|him|his|she|her|hers|"
-    r"this|these|such(?! as)|[Ll]et|textbook|today|now|nowadays|recently|currently|so far|"
-    r"yesterday|"
-    r"tomorrow|ago|instructor|student|students|problem|just|module|unit \d|link|video|website|"
-    r"shall|homework|quiz|calculate|note that|recall|remember|imagine|suppose|"
-    r"resulting|discussed|mentioned|described|listed|illustrated|depicted|"
-    r"given by|etc|e\.g|i\.e|these|"
-    r"those(?! that| who| of| in| with)|(?:of|in|for|from|by|at|on|with) that|"
-    r"he|she|\d-year-old|patients?|by contrast|too|another|"
-    r"other than|the other|in question)\b"
+_ELSEWHERE = word_set(
+    """
+    Chapter Chapters Equation Equations Example Examples Exercise Exercises Figure Figures
+    Hint I Learning Let OpenStax Our Section Sections Significance Solution Strategy Table
+    Tables These This Us We You Your above aforementioned ago another below calculate
+    chapter chapters currently depicted described discussed earlier equation equations etc
+    example examples exercise exercises figure figures following former he her here hers him
+    his homework illustrated imagine instructor just latter learning let link listed
+    mentioned module my now nowadays our ours problem quiz recall recently remember
+    respectively resulting section sections shall she shown student students suppose table
+    tables textbook these this today tomorrow too us video we website yesterday you your
+    yours
+    """
+)
+_LETTERS = re.compile(r"\w+")
+_ELSEWHERE_PHRASES = re.compile(
+    r"\b(?:"
+    r"previous(?:ly)?|"
+    r"such(?! as)|"
+    r"so far|"
+    r"unit \d|"
+    r"note that|"
+    r"given by|"
+    r"e\.g|"
+    r"i\.e|"
+    r"those(?! that| who| of| in| with)|"
+    r"(?:of|in|for|from|by|at|on|with) that|"
+    r"\d-year-old|"
+    r"patients?|"
+    r"by contrast|"
+    r"other than|"
+    r"the other|"
+    r"in question"
+    r")\b"
 )
 _SYMBOLS = re.compile(r"[=×→±√∑∫∂∆Δ^_<>≤≥≈∝·⋅|\\{}\[\]•°′″ℏ∞∙*#/]|\b[B-HJ-Zb-hj-z]\b(?![-.'’])")  # noqa: RUF001
 _SPLIT_NUMBER = re.compile(r"\d \d|\d [-−–+]|[-−] \d| [-−–] |\d[−–] ")  # noqa: RUF001
@@ -117,7 +136,7 @@ def reason_to_leave(sentence: Sentence) -> str | None:
         return "not a full sentence"
     if _OPENING.match(text):
         return "sentence opens with a reference or a question"
-    if _ELSEWHERE.search(text):
+    if not _ELSEWHERE.isdisjoint(_LETTERS.findall(text)) or _ELSEWHERE_PHRASES.search(text):
         return "sentence refers to text around it"
     if _SYMBOLS.search(sentence.text) or _SPLIT_NUMBER.search(text):
         return "sentence has formulas or symbols"
