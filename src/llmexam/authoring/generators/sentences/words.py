@@ -59,24 +59,24 @@ _VERB_TEXT = """
     absorb accelerate act adhere affect aggregate allow appear assist attach attack attract
     balance become begin belong bind block boil break bring burn carry catalyze cause change
     circle circulate collide colonize combine come compete compress comprise conduct confirm
-    consist contain contract contribute convert cool cover create cross cycle decay decrease
+    consist contain contract contribute convert cool cover create cycle decay decrease
     defend degrade demonstrate depend deposit derive describe destroy detach detect determine
     develop differ differentiate diffuse disappear dissolve divide dominate drive eject
     eliminate emit enable encode encounter engulf enhance enter equal erode escape establish
     evaporate evolve exert exist expand explain expose express extend fall feed ferment fight
     float flow follow form freeze fuse generate germinate give grow happen harm heat help hold
-    host ignite imply impose include increase indicate induce infect inhibit initiate inject
-    interact invade involve keep kill know lack last lead lie link live lose lower maintain make
+     ignite imply impose include increase indicate induce infect inhibit initiate inject
+    interact invade involve keep kill know lack last lead lie live lose maintain make
     mean measure mediate melt migrate mimic move need neutralize obey occupy occur offer orbit
     originate oscillate oxidize pass penetrate perform permit persist play possess precipitate
-    predict preserve prevent prey process produce promote propagate protect protrude prove
+    predict preserve prevent prey produce promote propagate protect protrude prove
     provide pull push radiate raise range reach react receive recognize recover reduce refer
     reflect regulate relate release rely remain remove repel replace replicate represent
     reproduce require resemble reside resist respond restore result retain reveal revolve rise
-    rotate secrete secure sense separate serve share show shrink slow specify split spread
-    stabilize stain start stimulate stop store strengthen strike suffer suggest supply support
-    surround survive switch take target tell tend transfer transmit transport trap travel
-    trigger turn undergo unite use utilize vary vibrate weaken work yield
+    rotate secrete secure separate serve show shrink slow specify split spread
+    stabilize stain start stimulate stop store strengthen suffer suggest supply support
+    surround survive switch take tell tend transfer transmit transport travel
+     turn undergo unite use utilize vary vibrate weaken work yield
 """
 _VERB_STEMS = _VERB_TEXT.split()
 
