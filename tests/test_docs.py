@@ -21,6 +21,7 @@ HOW_TO = {
     "audit",
     "choose-and-tune-solvers",
     "collect-from-apis",
+    "collect-texts",
     "clean-a-corpus",
     "combine",
     "decoders",

