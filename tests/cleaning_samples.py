@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+import os
 import random
+import signal
 from pathlib import Path
 
 from llmexam.collecting.cleaning.plan import parse_plan
-from llmexam.collecting.cleaning.step import Outcome, Part
+from llmexam.collecting.cleaning.step import Cleaner, Outcome, Part, Step
 from llmexam.collecting.document import Document
 
 
@@ -20,6 +22,14 @@ def clean_text(step: str, text: str, *, section: str = "", **settings: object) -
     (one,) = parse_plan({"steps": [{step: settings}]}).steps
     one.check()
     return one.cleaner(Part(0)).clean(document(text, section=section), 0)
+
+
+class KillingStep(Step):
+    """Kills the process that uses it, as the system does for lack of memory."""
+
+    def cleaner(self, part: Part) -> Cleaner:
+        os.kill(os.getpid(), signal.SIGKILL)
+        raise AssertionError
 
 
 def made_texts(n: int, *, seed: int = 0) -> list[str]:

@@ -2,21 +2,29 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
+import os
 import signal
 import subprocess
 import sys
+import threading
 import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future
+from contextlib import contextmanager
 from pathlib import Path
 
 import pyarrow.parquet as pq
 import pytest
 
-from cleaning_samples import made_texts, write_corpus
+from cleaning_samples import KillingStep, made_texts, write_corpus
 from llmexam.collecting.cleaning import passes as passes_module
+from llmexam.collecting.cleaning import source as source_module
 from llmexam.collecting.cleaning.plan import CleaningPlan, parse_plan
 from llmexam.errors import CorpusError, RunError
 from llmexam.evidence.corpus import CorpusSettings, read_corpus
+from llmexam.workflows import clean as clean_module
 from llmexam.workflows.clean import CleaningReport, clean_corpus, dropped_path
 
 STEPS = ["sections", {"boilerplate": {"repeated_in": 10}}, "length", "duplicates"]
@@ -196,6 +204,95 @@ def test_a_folder_with_other_files_is_left_alone(corpus: Path, tmp_path: Path) -
         clean(corpus, out, overwrite=True)
     with pytest.raises(RunError, match="inside the corpus"):
         clean_corpus([tmp_path], plan(), out=tmp_path / "new", n_workers=1)
+
+
+def test_files_of_another_program_are_not_deleted(corpus: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    out.mkdir()
+    mine = out / "part-00000.parquet"
+    for name, content in (("part-00000.parquet", b"mine"), ("report.json", b"{}")):
+        (out / name).write_bytes(content)
+        with pytest.raises(RunError, match=r"contains 'part-00000\.parquet', which is no part"):
+            clean(corpus, out, overwrite=True)
+    assert mine.read_bytes() == b"mine"
+
+
+def test_a_result_is_not_its_own_input(corpus: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    clean(corpus, out)
+    before = content(out)
+    with pytest.raises(RunError, match=r"contains 'part-00000\.parquet' of the corpus"):
+        clean_corpus([out / "part-00000.parquet"], plan(), out=out, n_workers=1, overwrite=True)
+    assert content(out) == before
+
+
+def test_content_and_code_decide_whether_a_result_is_reused(
+    corpus: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    out = tmp_path / "out"
+    first = clean(corpus, out)
+    stat, text = corpus.stat(), corpus.read_bytes()
+    # Of the same size and date, as some programs leave it.
+    corpus.write_bytes(text.replace(b"footer", b"header"))
+    os.utime(corpus, ns=(stat.st_atime_ns, stat.st_mtime_ns))
+    with pytest.raises(RunError, match="another corpus"):
+        clean(corpus, out)
+    corpus.write_bytes(text)
+    assert clean(corpus, out) == first
+    monkeypatch.setattr(clean_module, "code_hash", lambda *modules: "another version")
+    with pytest.raises(RunError, match="another version of llmexam"):
+        clean(corpus, out)
+
+
+def test_a_killed_worker_is_an_error_of_one_line(corpus: Path, tmp_path: Path) -> None:
+    deadly = dataclasses.replace(plan(), steps=(KillingStep(),), names=("killing",))
+    with pytest.raises(RunError, match=r"a worker process was killed.*fewer --workers"):
+        clean_corpus([corpus], deadly, out=tmp_path / "out", n_workers=2)
+
+
+def test_waiting_parts_are_bounded_by_the_processes(
+    corpus: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    submitted: list[Future[None]] = []
+    most = 0
+
+    @contextmanager
+    def pool(n_workers: int) -> Iterator[object]:
+        def submit(function: Callable[..., None], *arguments: object) -> Future[None]:
+            nonlocal most
+            submitted.append(Future())
+            most = max(most, sum(not one.done() for one in submitted))
+            threading.Timer(0.01, finish, (submitted[-1], function, *arguments)).start()
+            return submitted[-1]
+
+        def finish(future: Future[None], function: Callable[..., None], *rest: object) -> None:
+            function(*rest)
+            future.set_result(None)
+
+        yield submit
+
+    monkeypatch.setattr(passes_module, "_pool", pool)
+    monkeypatch.setattr(os, "cpu_count", lambda: 64)
+    short = plan(steps=["length"], documents_per_file=10)
+    clean_corpus([corpus], short, out=tmp_path / "out", n_workers=1)
+    assert most == 2
+
+
+def test_files_of_a_folder_are_listed_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = tmp_path / "in"
+    folder.mkdir()
+    for number in range(8):
+        write_corpus(folder / f"{number}.jsonl", made_texts(5))
+    listed: list[CorpusSettings] = []
+    real = source_module.corpus_files
+
+    def count(settings: CorpusSettings) -> list[tuple[Path, str]]:
+        listed.append(settings)
+        return real(settings)
+
+    monkeypatch.setattr(source_module, "corpus_files", count)
+    clean_corpus([folder], plan(), out=tmp_path / "out", n_workers=1)
+    assert len(listed) == 1
 
 
 def test_a_sample_is_drawn_by_seed(corpus: Path) -> None:

@@ -8,6 +8,7 @@ import tempfile
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -26,8 +27,9 @@ from llmexam.errors import RunError
 from llmexam.evidence.corpus import CorpusCounts, CorpusSettings, corpus_files
 from llmexam.machine import n_cores
 from llmexam.settings.walk import dump_key
+from llmexam.stages.code import code_hash
 from llmexam.storage.atomic import write_json
-from llmexam.storage.hashing import hash_json
+from llmexam.storage.hashing import hash_file, hash_json
 from llmexam.storage.locking import lock_folder
 
 _REPORT = "report.json"
@@ -118,6 +120,9 @@ def clean_corpus(
     key = hash_json(
         {
             "plan": plan.key(),
+            "code": code_hash(__name__, *sorted({type(step).__module__ for step in plan.steps})),
+            # After `check`, all of them are installed.
+            "packages": sorted((name, version(name)) for name in plan.packages),
             "corpora": [_corpus_key(one) for one in settings],
             "sample": None if sample is None else [sample, seed],
             "keep_dropped": keep_dropped,
@@ -129,7 +134,7 @@ def clean_corpus(
         else:
             folder = Path(out)
             _require_apart(folder, settings)
-            _require_own(folder)
+            _require_own(folder, settings)
             stack.enter_context(lock_folder(folder))
             finished = _open_finished(folder, key, overwrite=overwrite)
             if finished is not None:
@@ -167,11 +172,10 @@ def dropped_path(out: str | Path) -> Path:
 
 
 def _corpus_key(settings: CorpusSettings) -> Any:
-    """Return what identifies a corpus; its files are not hashed, which would take too long."""
-    stats = [(label, path.stat()) for path, label in corpus_files(settings)]
+    """Return what identifies a corpus: how it is read, and the names and contents of its files."""
     return [
         dump_key(settings, without=("path",)),
-        [[label, stat.st_size, stat.st_mtime_ns] for label, stat in stats],
+        [[label, hash_file(path)] for path, label in corpus_files(settings)],
     ]
 
 
@@ -185,17 +189,35 @@ def _require_apart(folder: Path, corpora: Sequence[CorpusSettings]) -> None:
             )
 
 
-def _require_own(folder: Path) -> None:
-    """Check that a folder is new, or contains only what this command writes."""
+def _require_own(folder: Path, corpora: Sequence[CorpusSettings]) -> None:
+    """Check that a folder is new, or contains only what this command wrote."""
     if folder.exists() and not folder.is_dir():
         raise RunError("expected a folder, got a file", file=folder)
+    sources = {path.resolve() for one in corpora for path, _ in corpus_files(one)}
+    # Other programs give their files the same names, so the names alone prove nothing.
+    is_own = (folder / _WORK).is_dir() or _is_report(folder / _REPORT)
     for path in sorted(folder.iterdir()) if folder.exists() else ():
-        if path.name not in _OWN and not path.match("part-*.parquet"):
+        if path.resolve() in sources:
+            raise RunError(
+                f"the output folder contains '{path.name}' of the corpus",
+                file=folder,
+                hint="Choose another folder for --out",
+            )
+        is_known = path.name in _OWN or path.match("part-*.parquet")
+        if path.name != ".lock" and not (is_known and is_own):
             raise RunError(
                 f"the folder contains '{path.name}', which is no part of a cleaned corpus",
                 file=folder,
                 hint="Choose another folder for --out",
             )
+
+
+def _is_report(path: Path) -> bool:
+    try:
+        values = json.loads(path.read_text("utf-8"))
+    except (OSError, ValueError):
+        return False
+    return isinstance(values, dict) and {"key", "steps"} <= values.keys()
 
 
 def _open_finished(folder: Path, key: str, *, overwrite: bool) -> CleaningReport | None:
@@ -212,8 +234,8 @@ def _open_finished(folder: Path, key: str, *, overwrite: bool) -> CleaningReport
         values = {}
     if not overwrite:
         raise RunError(
-            "the folder contains a corpus that was cleaned with other settings, or from another "
-            "corpus",
+            "the folder contains a corpus that was cleaned with other settings, from another "
+            "corpus, or by another version of llmexam",
             file=folder,
             hint="Use --overwrite to replace it, or choose another folder",
         )

@@ -34,6 +34,8 @@ _LABELS = {
 class EncodingStep(Step):
     """Repairs characters. The defaults keep superscripts, µ, ligatures and typographic quotes."""
 
+    packages = ("ftfy",)
+
     mojibake: bool = Field(
         default=True, description="repair UTF-8 that was decoded in another encoding"
     )

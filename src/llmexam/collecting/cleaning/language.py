@@ -25,6 +25,8 @@ class LanguageStep(Step):
     is not reliable for them.
     """
 
+    packages = ("py3langid",)
+
     keep: OneOrMany[str] = Field(default=("en",), description="ISO 639-1 codes of the languages")
     min_confidence: float = Field(
         default=0.1,

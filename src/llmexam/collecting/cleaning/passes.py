@@ -9,9 +9,11 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import signal
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import pairwise
@@ -35,6 +37,7 @@ from llmexam.collecting.cleaning.parts import (
 from llmexam.collecting.cleaning.plan import CleaningPlan
 from llmexam.collecting.cleaning.step import CorpusStep, Observed, Part, Step
 from llmexam.collecting.document import Document
+from llmexam.errors import RunError
 from llmexam.evidence.corpus import CorpusCounts
 from llmexam.storage.atomic import atomic_path, write_json
 
@@ -139,13 +142,14 @@ def run_passes(
         progress: Called with the name of a pass, and its parts that are done and in all.
     """
     read_file = passes[0].folder / "read.json"
+    n_waiting = 2 * n_workers
     with _pool(n_workers) as submit:
         for one in passes:
             one.folder.mkdir(parents=True, exist_ok=True)
             if one.index == 0:
                 # A finished first pass need not read the corpus again.
                 if not read_file.exists():
-                    n_parts = _apply(one, enumerate(parts()), submit, progress, None)
+                    n_parts = _apply(one, enumerate(parts()), submit, n_waiting, progress, None)
                     found = {"n_parts": n_parts, "n_blank": counts.n_blank}
                     write_json(read_file, {**found, "n_documents": counts.n_documents})
                 read = ReadCounts(**json.loads(read_file.read_text("utf-8")))
@@ -154,7 +158,7 @@ def run_passes(
             before = passes[one.index - 1]
             _decide(one, before, n_parts, progress)
             sources = ((part, part_file(before.folder, part)) for part in range(n_parts))
-            _apply(one, sources, submit, progress, n_parts)
+            _apply(one, sources, submit, n_waiting, progress, n_parts)
             _free(before)
     return read
 
@@ -163,6 +167,7 @@ def _apply(
     one: Pass,
     sources: Iterable[tuple[int, Columns | Path]],
     submit: Submit,
+    n_waiting: int,
     progress: Progress,
     n_parts: int | None,
 ) -> int:
@@ -176,7 +181,7 @@ def _apply(
             n_done += 1
             continue
         waiting.add(submit(clean_part, one, part, source))
-        if len(waiting) >= 2 * (os.cpu_count() or 1):
+        if len(waiting) >= n_waiting:
             done, waiting = wait(waiting, return_when=FIRST_COMPLETED)
             n_done += _finish(done)
             progress(name, n_done, n_parts)
@@ -274,10 +279,16 @@ def _pool(n_workers: int) -> Iterator[Submit]:
         yield _run
         return
     executor = ProcessPoolExecutor(
-        n_workers, mp_context=get_context("spawn"), initializer=_end_with_parent
+        n_workers, mp_context=get_context("spawn"), initializer=_start_worker
     )
     try:
         yield executor.submit
+    except BrokenProcessPool:
+        raise RunError(
+            "a worker process was killed, perhaps for lack of memory",
+            hint="Run the same command again to resume, with fewer --workers or a smaller "
+            "documents_per_file",
+        ) from None
     finally:
         executor.shutdown(cancel_futures=True)
 
@@ -289,8 +300,10 @@ def _run(function: Callable[..., None], *arguments: Any) -> Future[None]:
     return future
 
 
-def _end_with_parent() -> None:
-    """End this process when its parent is killed, which no signal reports."""
+def _start_worker() -> None:
+    """Ignore Ctrl-C, and end this process when its parent is killed, which no signal reports."""
+    # Ctrl-C goes to all processes of a terminal; the main process ends the others.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
     parent = parent_process()
     assert parent is not None
 

@@ -44,6 +44,8 @@ class PersonalDataStep(Step):
     grouped as there, and is either punctuated like one or announced by a word such as "phone".
     """
 
+    packages = ("phonenumberslite",)
+
     emails: Action = Field(default="replace", description="what to do with e-mail addresses")
     phones: Action = Field(default="replace", description="what to do with phone numbers")
     urls: Action = Field(default="keep", description="what to do with web addresses")

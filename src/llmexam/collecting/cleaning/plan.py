@@ -56,7 +56,7 @@ class CleaningPlan:
     documents_per_file: int = 5000
 
     def key(self) -> dict[str, Any]:
-        """Return all that affects the result, as JSON values."""
+        """Return the settings that affect the result, as JSON values."""
         return {
             "steps": [
                 [name, key_values(step, str)]
@@ -65,6 +65,11 @@ class CleaningPlan:
             "columns": list(self.columns),
             "documents_per_file": self.documents_per_file,
         }
+
+    @property
+    def packages(self) -> frozenset[str]:
+        """Distributions beside llmexam whose version affects the result."""
+        return frozenset(name for step in self.steps for name in step.packages)
 
     def check(self) -> None:
         """Check files and packages that the steps need.

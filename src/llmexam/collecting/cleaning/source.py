@@ -68,12 +68,12 @@ def _documents(
     here: Path | None = None
     further: _FurtherColumns | None = None
     seen: set[str] = set()
+    formats = {path: one.format for one in reversed(corpora) for path, _ in corpus_files(one)}
     for path, row, passage in read_rows(corpora, counts=counts):
         if path != here or further is None:
             if further is not None:
                 further.close()
-            kinds = [one.format for one in corpora if path in dict(corpus_files(one))]
-            here, further = path, _FurtherColumns(path, kinds[0], names)
+            here, further = path, _FurtherColumns(path, formats[path], names)
         values = further.at(row)
         seen.update(name for name in required if name in values)
         yield {

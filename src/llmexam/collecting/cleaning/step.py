@@ -6,7 +6,7 @@ from abc import abstractmethod
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Protocol
+from typing import ClassVar, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -62,7 +62,13 @@ class Part:
 
 
 class Step(Settings):
-    """Settings of a cleaning step. A step that treats each document alone derives from this."""
+    """Settings of a cleaning step. A step that treats each document alone derives from this.
+
+    Attributes:
+        packages: Distributions beside llmexam whose version affects the result.
+    """
+
+    packages: ClassVar[tuple[str, ...]] = ()
 
     @abstractmethod
     def cleaner(self, part: Part) -> Cleaner:
