@@ -19,9 +19,11 @@ def lock_folder(folder: str | Path) -> Iterator[Path]:
         folder: The folder, made where it is missing.
 
     Raises:
-        RunError: Another process holds it.
+        RunError: Another process holds it, or a file is in its place.
     """
     path = Path(folder)
+    if path.exists() and not path.is_dir():
+        raise RunError("expected a folder, got a file", file=path)
     path.mkdir(parents=True, exist_ok=True)
     lock = FileLock(path / ".lock")
     try:

@@ -15,7 +15,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from dump_text import dump_xml, page_xml
-from llmexam.collecting.wikipedia import shards
+from llmexam.collecting.wikipedia import opening, shards
 from llmexam.collecting.wikipedia.collection import MANIFEST, collect_dumps
 from llmexam.collecting.wikipedia.opening import find_dumps
 from llmexam.collecting.wikipedia.reading import read_pages
@@ -144,7 +144,7 @@ def test_xml_that_is_not_well_formed_names_the_page_and_other_parts_go_on(write_
     found = collect_dumps([broken, other], tmp_path / "out", PLAIN)
     (message,) = found.broken
     assert message.startswith(f"{broken}: broken at page 2 'Argon', after 'Neon'")
-    assert "Its first 1 pages were read" in message
+    assert "Pages read before it: 1" in message
     assert [row["title"] for row in rows(tmp_path / "out")] == ["Neon", "Zinc"]
 
 
@@ -167,17 +167,23 @@ def test_an_unknown_host_needs_a_licence(write_dump, tmp_path):
     dump = write_dump([NEON], base="https://wiki.example.com/wiki/Main_Page")
     with pytest.raises(CorpusError, match=r"licence of texts from wiki\.example\.com is unknown"):
         collect_dumps([dump], tmp_path / "out", PLAIN)
-    collect_dumps([dump], tmp_path / "out", WikipediaSettings(licence="CC0 1.0"), overwrite=True)
+    # Nothing was collected, so the folder can be used at once.
+    collect_dumps([dump], tmp_path / "out", WikipediaSettings(licence="CC0 1.0"))
     (row,) = rows(tmp_path / "out")
     assert row["licence"] == "CC0 1.0"
     assert row["url"] == "https://wiki.example.com/wiki/Neon?oldid=1001"
 
 
 def test_other_files_are_refused(tmp_path):
-    for content in ("a,b\n1,2\n", '{"a": 1}\n', ""):
+    for content, message in (
+        ("a,b\n1,2\n", "expected"),
+        ('{"a": 1}\n', "expected"),
+        ("<html><body>1</body></html>", "expected a MediaWiki XML export"),
+        ("", "is empty"),
+    ):
         path = tmp_path / "other"
         path.write_text(content)
-        with pytest.raises(CorpusError, match="expected"):
+        with pytest.raises(CorpusError, match=message):
             collect_dumps([path], tmp_path / "out", PLAIN)
     with pytest.raises(CorpusError, match="not found"):
         collect_dumps([tmp_path / "nothing"], tmp_path / "out", PLAIN)
@@ -201,8 +207,29 @@ def test_changed_settings_and_inputs_are_refused_or_recomputed(write_dump, tmp_p
 def test_a_folder_with_other_files_is_left_alone(write_dump, tmp_path):
     (tmp_path / "out").mkdir()
     (tmp_path / "out" / "notes.txt").write_text("mine")
+    dump = write_dump([NEON])
     with pytest.raises(RunError, match="other files"):
-        collect_dumps([write_dump([NEON])], tmp_path / "out", PLAIN, overwrite=True)
+        collect_dumps([dump], tmp_path / "out", PLAIN, overwrite=True)
+    with pytest.raises(RunError, match="expected a folder, got a file"):
+        collect_dumps([dump], tmp_path / "out" / "notes.txt", PLAIN)
+    # Other commands write manifests of their own.
+    (tmp_path / "index").mkdir()
+    (tmp_path / "index" / MANIFEST).write_text('{"key": "1"}')
+    with pytest.raises(RunError, match="other files"):
+        collect_dumps([dump], tmp_path / "index", PLAIN, overwrite=True)
+    assert (tmp_path / "index" / MANIFEST).exists()
+
+
+def test_a_page_without_end_breaks_the_dump(write_dump, tmp_path, monkeypatch):
+    monkeypatch.setattr(opening, "_MOST_BYTES", 1 << 20)
+    endless = page_xml(2, "Endless", "a" * (2 << 20))
+    dumps = [write_dump([NEON, endless], "a.xml"), tmp_path / "b.jsonl"]
+    record = {"id": "3", "url": "https://en.wikipedia.org/wiki?curid=3", "title": "Tin"}
+    lines = [json.dumps({**record, "text": text}) for text in ("Tin.", "a" * (2 << 20))]
+    dumps[1].write_text("\n".join(lines))
+    found = collect_dumps(dumps, tmp_path / "out", PLAIN)
+    assert ["a page of more than 1 MB" in message for message in found.broken] == [True, True]
+    assert [row["title"] for row in rows(tmp_path / "out")] == ["Neon", "Tin"]
 
 
 def test_a_page_that_fails_is_counted_and_the_rest_is_kept(write_dump, tmp_path, monkeypatch):

@@ -88,11 +88,19 @@ def test_losses_of_html_are_counted():
     assert source.formulas.keys() == {"x^2"}
 
 
-def test_a_broken_line_keeps_those_before(tmp_path):
+@pytest.mark.parametrize(
+    ("line", "problem"),
+    [
+        (b'{"name": "Half\n', "invalid JSON: Invalid control character"),
+        (b"[1]\n", "expected a JSON object, got list"),
+        (b'{"name": "Argon"}\n', "expected a JSON object with the key 'url'"),
+    ],
+)
+def test_a_broken_line_keeps_those_before(line, problem, tmp_path):
     path = tmp_path / "dump.ndjson"
-    path.write_bytes(LINE + b'{"name": "Half\n')
+    path.write_bytes(LINE + line)
     found = collect_dumps([path], tmp_path / "out", SETTINGS)
-    assert "broken at page 2, after 'Neon': invalid line" in found.broken[0]
+    assert f"broken at page 2, after 'Neon': {problem}" in found.broken[0]
     assert len(rows(tmp_path / "out")) == 3
 
 

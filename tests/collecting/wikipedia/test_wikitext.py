@@ -2,13 +2,16 @@
 
 # ruff: noqa: RUF001, E501
 
+import signal
 from collections import Counter
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from llmexam.collecting.wikipedia.documents import PageConverter
 from llmexam.collecting.wikipedia.numbers import find_numbers, lost_numbers
+from llmexam.collecting.wikipedia.page import Counts, Page
 from llmexam.collecting.wikipedia.settings import WikipediaSettings
 from llmexam.collecting.wikipedia.source import count_source
 from llmexam.collecting.wikipedia.templates import Dropped
@@ -186,3 +189,39 @@ def test_any_wikitext_is_converted(text):
     assert all(section.text for section in found)
     assert not any(0xE000 <= ord(c) <= 0xE01F for section in found for c in section.text)
     count_source(text)
+
+
+@pytest.mark.parametrize(
+    ("start", "unit"),
+    [
+        ("", "1"),
+        ("[[", " "),
+        ("[[", "//"),
+        ("[http://a ", " "),
+        ("|date=", " "),
+        ("= a", " "),
+        ("", "<ref "),
+        ("", "<math "),
+        ("", "<pre "),
+        ("", "{|\n"),
+    ],
+)
+def test_a_hostile_page_ends(start, unit):
+    """Patterns of quadratic time take minutes to hours for each of these pages."""
+    page = Page("T", "1", "1", start + unit * (200_000 // len(unit)), "wikitext", "u", "l", "s")
+
+    def hang(*details):
+        pytest.fail("the conversion takes more than 30 seconds of processor time")
+
+    before = signal.signal(signal.SIGVTALRM, hang)
+    signal.setitimer(signal.ITIMER_VIRTUAL, 30)
+    try:
+        PageConverter(SETTINGS).convert(page, Counts())
+    finally:
+        signal.setitimer(signal.ITIMER_VIRTUAL, 0)
+        signal.signal(signal.SIGVTALRM, before)
+
+
+def test_deeply_nested_tables_keep_their_cells():
+    nested = "\n".join(["{|", "| 1"] * 30 + ["|}"] * 30)
+    assert plain(nested).count("1") == 30

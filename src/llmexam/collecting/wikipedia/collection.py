@@ -217,12 +217,15 @@ def _prepare(
         try:
             found = json.loads(manifest.read_text(encoding="utf-8"))
         except ValueError:
-            found = {}
-    if found is None:
+            found = None
+    is_own = isinstance(found, dict) and {"key", "is_complete"} <= found.keys()
+    # Nothing is lost with a manifest alone: the first page of a dump may have stopped a collection.
+    is_empty = is_own and not found["is_complete"] and not any(folder.glob("pages-*.parquet"))
+    if not is_own:
         if any(not name.startswith(".") for name in names):
             raise RunError("the folder holds other files", file=folder, hint="Choose another --out")
-    elif not isinstance(found, dict) or found.get("key") != key:
-        if not overwrite:
+    elif found["key"] != key:
+        if not overwrite and not is_empty:
             raise RunError(
                 "the folder holds a collection from other dumps, or with other settings or another "
                 "version of llmexam",

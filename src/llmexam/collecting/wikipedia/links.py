@@ -6,7 +6,7 @@ import re
 
 _INNERMOST = re.compile(r"\[\[([^\[\]]*(?:\[[^\[\]]*\][^\[\]]*)*)\]\]")
 _EXTERNAL = re.compile(
-    r"\[(?:(?:https?|ftp|irc|news|mailto):|//)[^\s\[\]]*[ \t]*([^\[\]\n]*)\]", re.IGNORECASE
+    r"\[(?:(?:https?|ftp|irc|news|mailto):|//)[^\s\[\]]*+[ \t]*+([^\[\]\n]*+)\]", re.IGNORECASE
 )
 _FILE = re.compile(r"\s*(?:file|image|media|datei|bild|fichier|archivo|imagen)\s*:", re.IGNORECASE)
 _CATEGORY = re.compile(

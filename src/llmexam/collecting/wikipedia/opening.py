@@ -18,6 +18,10 @@ from llmexam.errors import CorpusError
 
 DumpKind = Literal["xml", "enterprise", "extractor"]
 _HEAD = 1 << 16
+# MediaWiki limits a page to 2 MB of wikitext; its HTML is larger. A small compressed file can
+# expand to any size, and a page is held in memory.
+_MOST_BYTES = 1 << 28
+_TOO_LARGE = "a page of more than {:,} MB"
 BROKEN_STREAM = (EOFError, OSError, zlib.error, tarfile.TarError)
 """What a damaged or truncated compressed file raises while it is read."""
 
@@ -39,10 +43,23 @@ class Steady:
 
     def __init__(self, stream: IO[bytes]) -> None:
         self._stream = cast("io.BufferedReader", stream)
+        self._n_bytes = 0
 
     def read(self, size: int = -1) -> bytes:
-        """Return at most `size` bytes, from one read of the stream below."""
-        return self._stream.read1(size if size > 0 else _HEAD)
+        """Return at most `size` bytes, from one read of the stream below.
+
+        Raises:
+            ValueError: More than 256 MB were read since the last call of `start_page`.
+        """
+        found = self._stream.read1(size if size > 0 else _HEAD)
+        self._n_bytes += len(found)
+        if self._n_bytes > _MOST_BYTES:
+            raise ValueError(_TOO_LARGE.format(_MOST_BYTES >> 20))
+        return found
+
+    def start_page(self) -> None:
+        """Count the bytes of the next page or revision from 0."""
+        self._n_bytes = 0
 
 
 def find_dumps(paths: list[Path]) -> list[DumpFile]:
@@ -97,7 +114,9 @@ def detect(path: Path) -> DumpFile:
     if is_tar:
         return DumpFile(path, "enterprise", is_tar=True)
     start = head.removeprefix(b"\xef\xbb\xbf").lstrip()
-    if start.startswith(b"<"):
+    if not start:
+        raise CorpusError("the file is empty", file=path, hint="Download it again")
+    if start.startswith(b"<") and b"<mediawiki" in start:
         return DumpFile(path, "xml")
     if start.startswith(b"{"):
         return DumpFile(path, _json_kind(start, path))
@@ -145,7 +164,7 @@ def open_lines(dump: DumpFile) -> Iterator[tuple[Iterator[bytes], IO[bytes]]]:
     """Yield the lines of a file, or of all members of a tar archive, and the file below."""
     with open_binary(dump.path) as (stream, file):
         if not dump.is_tar:
-            yield iter(stream), file
+            yield _lines(stream), file
             return
         with tarfile.open(fileobj=stream, mode="r|") as archive:
             yield _member_lines(archive), file
@@ -155,4 +174,11 @@ def _member_lines(archive: tarfile.TarFile) -> Iterator[bytes]:
     for member in archive:
         inner = archive.extractfile(member) if member.isfile() else None
         if inner is not None:
-            yield from inner
+            yield from _lines(inner)
+
+
+def _lines(stream: IO[bytes]) -> Iterator[bytes]:
+    while line := stream.readline(_MOST_BYTES + 1):
+        if len(line) > _MOST_BYTES:
+            raise ValueError(_TOO_LARGE.format(_MOST_BYTES >> 20))
+        yield line

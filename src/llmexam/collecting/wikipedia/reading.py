@@ -55,7 +55,8 @@ def _read_xml(dump: DumpFile, licence: str | None, tell: Position) -> Iterator[P
     malformed = (ParseError, MalformedXML, AssertionError, ValueError, TypeError, StopIteration)
     with open_binary(dump.path) as (stream, file):
         try:
-            root = ElementIterator.from_file(Steady(stream))
+            steady = Steady(stream)
+            root = ElementIterator.from_file(steady)
             if root.tag != "mediawiki":
                 raise ParseError(f"expected the element <mediawiki>, got <{root.tag}>")
             export = mwxml.Dump.from_element(root)
@@ -64,7 +65,7 @@ def _read_xml(dump: DumpFile, licence: str | None, tell: Position) -> Iterator[P
             )
             for item in export.pages:
                 place.title = item.title or ""
-                page = _last_revision(item, site)
+                page = _last_revision(item, site, steady)
                 place.finish()
                 yield page
                 # The parser keeps an empty element of each page that it has read.
@@ -99,7 +100,7 @@ class _Place:
         return BrokenDumpError(
             f"broken at {where}: {problem}",
             file=dump.path,
-            hint=f"Its first {self.n_read:,} pages were read. Download the file again for the rest",
+            hint=f"Pages read before it: {self.n_read:,}. Download the file again for the rest",
         )
 
 
@@ -110,10 +111,12 @@ def _archive_problem(error: Exception) -> str:
     return f"truncated or damaged archive: {error}"
 
 
-def _last_revision(item: Any, site: Site) -> Page:
+def _last_revision(item: Any, site: Site, steady: Steady) -> Page:
     """Return the page with its last revision; a dump of histories holds several."""
     revision_id, text, order = "", "", ""
+    steady.start_page()
     for revision in item:
+        steady.start_page()
         when = str(revision.timestamp or "")
         if when >= order:
             order, revision_id, text = when, str(revision.id or ""), revision.text or ""
@@ -140,7 +143,10 @@ def _read_json(dump: DumpFile, licence: str | None, tell: Position) -> Iterator[
             for line in lines:
                 if line.isspace():
                     continue
-                page = make(json.loads(line), licence, dump)
+                record = json.loads(line)
+                if not isinstance(record, dict):
+                    raise ValueError(f"expected a JSON object, got {type(record).__name__}")
+                page = make(record, licence, dump)
                 place.title = page.title
                 place.finish()
                 yield page
@@ -149,8 +155,14 @@ def _read_json(dump: DumpFile, licence: str | None, tell: Position) -> Iterator[
         problem = _archive_problem(error)
     except CorpusError:
         raise
-    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
-        problem = f"invalid line: {type(error).__name__}: {error}"
+    except KeyError as error:
+        problem = f"expected a JSON object with the key {error}"
+    except json.JSONDecodeError as error:
+        problem = f"invalid JSON: {error}"
+    except ValueError as error:
+        problem = str(error)
+    except (TypeError, AttributeError, RecursionError) as error:
+        problem = f"unexpected content: {error}"
     else:
         return
     raise place.broken(dump, problem)

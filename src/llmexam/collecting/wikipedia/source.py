@@ -20,18 +20,18 @@ from llmexam.collecting.wikipedia.template_words import is_layout
 from llmexam.collecting.wikipedia.templates import is_unshown
 
 COMMENT = re.compile(r"<!--.*?(?:-->|\Z)", re.DOTALL)
-REF = re.compile(r"<ref\b[^>]*?(?:/>|>.*?(?:</ref\s*>|\Z))", re.DOTALL | re.IGNORECASE)
+REF = re.compile(r"<ref\b[^<>]*?(?:/>|>.*?(?:</ref\s*>|\Z))", re.DOTALL | re.IGNORECASE)
 GRAPHIC = re.compile(
-    r"<(timeline|score|imagemap|gallery|templatestyles|graph|mapframe|hiero|section)\b[^>]*?"
+    r"<(timeline|score|imagemap|gallery|templatestyles|graph|mapframe|hiero|section)\b[^<>]*?"
     r"(?:/>|>.*?(?:</\1\s*>|\Z))",
     re.DOTALL | re.IGNORECASE,
 )
 FORMULA = re.compile(
-    r"<(math|chem|ce)\b(?:\s[^>]*)?(?<!/)>(.*?)(?:</\1\s*>|\Z)", re.DOTALL | re.IGNORECASE
+    r"<(math|chem|ce)\b(?:\s[^<>]*)?(?<!/)>(.*?)(?:</\1\s*>|\Z)", re.DOTALL | re.IGNORECASE
 )
-HEADING = re.compile(r"^(={1,6})[ \t]*(.+?)[ \t]*\1[ \t]*$", re.MULTILINE)
+HEADING = re.compile(r"^(={1,6})(.+?)\1[ \t]*$", re.MULTILINE)
 _FILE = re.compile(
-    r"\[\[\s*:?\s*(?:file|image|media|category|datei|fichier|archivo|bild|kategorie|[a-z]{2,3}(?:-[a-z]+)?)"
+    r"\[\[\s*+(?::\s*+)?(?:file|image|media|category|datei|fichier|archivo|bild|kategorie|[a-z]{2,3}(?:-[a-z]+)?)"
     r"\s*:(?:[^\[\]]|\[\[[^\[\]]*\]\]|\[[^\[\]]*\])*\]\]",
     re.IGNORECASE,
 )
@@ -46,8 +46,8 @@ _ATTRIBUTES = re.compile(
 )
 _TABLE_LINE = re.compile(r"^[ :]*(?:\{\||\|-).*$", re.MULTILINE)
 _TEMPLATE = re.compile(r"\{\{((?:[^{}]|\{(?!\{)|\}(?!\}))*)\}\}")
-_MAINTENANCE_DATE = re.compile(r"\|\s*date\s*=\s*[A-Z]?[a-z]*\s*\d{4}\s*(?=[|}])")
-_PIXELS = re.compile(r"[0-9]+(?:x[0-9]+)?\s?px\b")
+_MAINTENANCE_DATE = re.compile(r"\|\s*date\s*=\s*+[A-Z]?[a-z]*\s*+\d{4}\s*(?=[|}])")
+_PIXELS = re.compile(r"(?<![0-9])[0-9]++(?:x[0-9]+)?\s?px\b")
 _COLOUR = re.compile(r"#[0-9A-Fa-f]{3,8}\b")
 _SCALE = re.compile(r"scale:[0-9]+")
 _CELL_LINE = re.compile(r"^[ \t]*[|!][^\n]*=[^\n]*$", re.MULTILINE)

@@ -9,19 +9,27 @@ import re
 from dataclasses import dataclass
 
 _TABLE_EDGE = re.compile(r"^[ \t:*#]*(\{\|)|^[ \t]*(\|\})(?!\})", re.MULTILINE)
+_EDGES = re.compile(r"\{\||\|\}")
 _LARGEST_SPAN = 99
+_DEEPEST = 8
 _SPAN = re.compile(r"(row|col)span\s*=\s*[\"']?\s*(\d{1,9})", re.IGNORECASE)
 _HEADERS = re.compile(r"\|\||!!")
 _VALUES = re.compile(r"\|\|")
 
 
-def replace_tables(text: str) -> str:
+def replace_tables(text: str, depth: int = 0) -> str:
     """Return a wikitext with its tables as one line per row; a table within a cell is one line.
 
     Cells are written as `header: cell` and joined by `; `.
+
+    Args:
+        text: Wikitext with its templates and links replaced.
+        depth: Number of tables that contain the text. From 8, tables are text.
     """
     if "{|" not in text:
         return text
+    if depth >= _DEEPEST:
+        return _EDGES.sub(" ", text)
     parts: list[str] = []
     opened: list[int] = []
     position = 0
@@ -34,21 +42,21 @@ def replace_tables(text: str) -> str:
         elif opened:
             opened.pop()
             if not opened:
-                parts.append(table_rows(text[position : match.end(2)]))
+                parts.append(table_rows(text[position : match.end(2)], depth))
                 position = match.end(2)
     if opened:
         # Never closed: MediaWiki closes it at the end of the page.
-        parts.append(table_rows(text[position:] + "\n|}"))
+        parts.append(table_rows(text[position:] + "\n|}", depth))
         position = len(text)
     parts.append(text[position:])
     return "".join(parts)
 
 
-def table_rows(table: str) -> str:
+def table_rows(table: str, depth: int = 0) -> str:
     """Return the rows of one table as lines, its caption first."""
     inner = table[2:-2]
     if "{|" in inner:
-        inner = replace_tables(inner)
+        inner = replace_tables(inner, depth + 1)
         inner = re.sub(r"\n(?![|!])", " ", inner)
     caption, cells = _cells(inner)
     lines = _rows(cells)

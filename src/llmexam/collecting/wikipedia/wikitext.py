@@ -31,10 +31,10 @@ _BACK = str.maketrans("".join(chr(0xE010 + i) for i in range(10)), "0123456789")
 _KEPT = re.compile(f"{_KEPT_START}([{chr(0xE010)}-{chr(0xE019)}]+){_KEPT_END}")
 _PRIVATE = re.compile("[\ue000-\ue01f]")
 _VERBATIM = re.compile(
-    r"<(nowiki|pre|syntaxhighlight|source)\b[^>]*?(?:/>|>(.*?)(?:</\1\s*>|\Z))",
+    r"<(nowiki|pre|syntaxhighlight|source)\b[^<>]*?(?:/>|>(.*?)(?:</\1\s*>|\Z))",
     re.DOTALL | re.IGNORECASE,
 )
-_GALLERY = re.compile(r"<gallery\b[^>]*>(.*?)(?:</gallery\s*>|\Z)", re.DOTALL | re.IGNORECASE)
+_GALLERY = re.compile(r"<gallery\b[^<>]*>(.*?)(?:</gallery\s*>|\Z)", re.DOTALL | re.IGNORECASE)
 _SCRIPT = re.compile(r"<(sup|sub)\b[^<>]*>([^<>]*)</\1\s*>", re.IGNORECASE)
 _BREAK = re.compile(r"<br\b[^<>]*>|<hr\b[^<>]*>", re.IGNORECASE)
 _ITEM = re.compile(r"<li\b[^<>]*>", re.IGNORECASE)
