@@ -123,6 +123,7 @@ def test_every_format_of_a_corpus(corpus: Path, tmp_path: Path, kind: str) -> No
     assert sum(1 for _ in read_corpus(out)) == report.n_kept
 
 
+@pytest.mark.slow
 def test_the_same_result_with_processes(corpus: Path, tmp_path: Path) -> None:
     alone, together = tmp_path / "alone", tmp_path / "together"
     clean(corpus, alone)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -20,6 +21,19 @@ from llmexam.workflows.collect_apis import (
 
 CONTACT = "me@example.org"
 Collect = Callable[..., Collection]
+
+
+@pytest.fixture(autouse=True)
+def _unsynced_cache(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let the cache of responses not wait for the disk, which takes most of the time of a test."""
+    real = sqlite3.connect
+
+    def connect(*arguments: Any, **options: Any) -> sqlite3.Connection:
+        connection = real(*arguments, **options)
+        connection.execute("PRAGMA synchronous = OFF")
+        return connection
+
+    monkeypatch.setattr(sqlite3, "connect", connect)
 
 
 @pytest.fixture

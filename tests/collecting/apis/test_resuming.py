@@ -52,6 +52,7 @@ def test_a_failed_collection_repeats_only_what_failed(server, many, collect, out
     assert [row["page_id"] for row in rows()] == [str(n) for n in range(1, 13)]
 
 
+@pytest.mark.slow
 def test_a_killed_collection_goes_on_without_repeating_a_request(server, many, out, rows) -> None:
     held = threading.Event()
     reached = threading.Event()
