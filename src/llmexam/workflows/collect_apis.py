@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
+from itertools import chain
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -12,7 +13,6 @@ from llmexam.collecting.apis import arxiv, mediawiki, openalex, wiki_query
 from llmexam.collecting.apis.client import PoliteClient, Traffic
 from llmexam.collecting.apis.clock import Clock
 from llmexam.collecting.apis.licences import AcceptedLicences
-from llmexam.collecting.apis.parquet_file import write_documents
 from llmexam.collecting.apis.settings import (
     ApiSettings,
     ArxivSettings,
@@ -20,6 +20,7 @@ from llmexam.collecting.apis.settings import (
     OpenAlexSettings,
 )
 from llmexam.collecting.apis.tally import Tally
+from llmexam.collecting.corpus_files import in_parts, write_columns
 from llmexam.collecting.document import Document
 from llmexam.errors import CorpusError
 from llmexam.storage.atomic import require_writable, write_json
@@ -209,7 +210,14 @@ class _Job:
         )
 
     def write(self, client: PoliteClient, documents: Iterator[Document]) -> Collection:
-        n = write_documents(self.out, self._shown(documents), why_none=self._why_none)
+        parts = in_parts(self._shown(documents))
+        first = next(parts, None)
+        if first is None:
+            raise CorpusError(
+                f"no document was collected, so no file was written ({self._why_none()})",
+                file=self.out,
+            )
+        n = write_columns(self.out, chain([first], parts))
         done = Collection(self.out, n, client.traffic, self.tally, self.settings)
         write_json(report_path(self.out), done.as_dict())
         return done

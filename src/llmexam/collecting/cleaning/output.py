@@ -5,12 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-import pyarrow as pa
-import pyarrow.parquet as pq
-
-from llmexam.collecting.cleaning.parts import n_rows, part_file, read_part, write_part
+from llmexam.collecting.cleaning.parts import n_rows, part_file, read_part
 from llmexam.collecting.cleaning.passes import Pass
-from llmexam.storage.atomic import atomic_path
+from llmexam.collecting.corpus_files import Columns, write_columns
 
 _ALWAYS = ("id", "title", "text")
 
@@ -27,26 +24,19 @@ def write_corpus(passes: Sequence[Pass], n_parts: int, folder: Path) -> None:
     for part in range(n_parts):
         columns = read_part(part_file(last.folder, part))
         if n_rows(columns) or (part == n_parts - 1 and number == 0):
-            chosen = {name: values for name, values in columns.items() if name in wanted}
-            write_part(folder / f"part-{number:05}.parquet", chosen)
+            write_columns(folder / f"part-{number:05}.parquet", [_chosen(columns, wanted)])
             number += 1
 
 
 def write_dropped(passes: Sequence[Pass], n_parts: int, path: Path) -> None:
     """Write the dropped documents of all passes to one file, in the order of the passes."""
     wanted = {*_columns(passes[0], n_parts), "step", "reason", "detail"}
-    with atomic_path(path) as temporary:
-        writer: pq.ParquetWriter | None = None
-        for one in passes:
-            for part in range(n_parts):
-                columns = read_part(one.dropped_file(part))
-                chosen = {name: values for name, values in columns.items() if name in wanted}
-                table = pa.table({k: pa.array(v, pa.string()) for k, v in chosen.items()})
-                if writer is None:
-                    writer = pq.ParquetWriter(temporary, table.schema, compression="zstd")
-                writer.write_table(table)
-        if writer is not None:
-            writer.close()
+    files = (one.dropped_file(part) for one in passes for part in range(n_parts))
+    write_columns(path, (_chosen(read_part(file), wanted) for file in files))
+
+
+def _chosen(columns: Columns, wanted: set[str]) -> Columns:
+    return {name: values for name, values in columns.items() if name in wanted}
 
 
 def _columns(first: Pass, n_parts: int) -> set[str]:

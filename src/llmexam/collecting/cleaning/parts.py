@@ -3,32 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import fields
 from pathlib import Path
 
-import pyarrow as pa
 import pyarrow.parquet as pq
 
-from llmexam.collecting.document import Document
-from llmexam.storage.atomic import atomic_path
-
-Columns = dict[str, list[str]]
-"""Columns of documents: lists of the same length, one text for each document."""
-
-DOCUMENT_COLUMNS = tuple(field.name for field in fields(Document))
+from llmexam.collecting.corpus_files import Columns
 
 
 def part_file(folder: Path, part: int) -> Path:
     """Return the path of a part; its suffix keeps unfinished work from being read as a corpus."""
     return folder / f"{part:06}.part"
-
-
-def write_part(path: Path, columns: Mapping[str, Sequence[str]]) -> None:
-    """Write columns as a Parquet file, atomically."""
-    schema = pa.schema([(name, pa.string()) for name in columns])
-    table = pa.table({name: pa.array(values, pa.string()) for name, values in columns.items()})
-    with atomic_path(path) as temporary:
-        pq.write_table(table.cast(schema), temporary, compression="zstd")
 
 
 def read_part(path: Path) -> Columns:

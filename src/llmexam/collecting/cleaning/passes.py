@@ -25,17 +25,10 @@ from typing import Any
 import numpy as np
 
 from llmexam.collecting.cleaning.counts import StepCounts
-from llmexam.collecting.cleaning.parts import (
-    DOCUMENT_COLUMNS,
-    Columns,
-    n_rows,
-    part_file,
-    read_part,
-    select,
-    write_part,
-)
+from llmexam.collecting.cleaning.parts import n_rows, part_file, read_part, select
 from llmexam.collecting.cleaning.plan import CleaningPlan
 from llmexam.collecting.cleaning.step import CorpusStep, Observed, Part, Step
+from llmexam.collecting.corpus_files import DOCUMENT_COLUMNS, Columns, write_columns
 from llmexam.collecting.document import Document
 from llmexam.errors import RunError
 from llmexam.evidence.corpus import CorpusCounts
@@ -230,7 +223,7 @@ def clean_part(one: Pass, part: int, source: Columns | Path) -> None:
     if one.keeps_dropped:
         _write_dropped(one.dropped_file(part), columns, sorted(dropped))
     result = select(columns, rows)
-    write_part(part_file(one.folder, part), result)
+    write_columns(part_file(one.folder, part), [result])
     if one.observer is not None:
         for name, values in one.observer.observe(result["text"]).items():
             with (
@@ -247,7 +240,7 @@ def _write_dropped(
     found = select(columns, [row for row, *_ in dropped])
     for place, name in enumerate(("step", "reason", "detail"), 1):
         found[name] = [str(one[place]) for one in dropped]
-    write_part(path, found)
+    write_columns(path, [found])
 
 
 def _decide(one: Pass, before: Pass, n_parts: int, progress: Progress) -> None:

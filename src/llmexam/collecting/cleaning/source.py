@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import IO, Any, cast
 
-from llmexam.collecting.cleaning.parts import DOCUMENT_COLUMNS, Columns
+from llmexam.collecting.corpus_files import DOCUMENT_COLUMNS, Columns, storable
 from llmexam.errors import CorpusError, nearest
 from llmexam.evidence.corpus import CorpusCounts, CorpusSettings, corpus_files, read_rows
 
@@ -174,8 +174,7 @@ class _FurtherColumns:
 
 def _as_text(value: Any) -> str:
     if isinstance(value, str):
-        # JSON may hold half of a surrogate pair, which no file can.
-        return value.encode("utf-8", "replace").decode("utf-8")
+        return storable(value)
     return json.dumps(value, ensure_ascii=False, default=str)
 
 

@@ -3,20 +3,18 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, fields
 from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from llmexam.collecting.corpus_files import columns_of, write_columns
 from llmexam.collecting.document import Document
 from llmexam.collecting.wikipedia.documents import PageConverter
 from llmexam.collecting.wikipedia.page import Counts, Page
 from llmexam.errors import RunError
-from llmexam.storage.atomic import atomic_path
 
-COLUMNS = [one.name for one in fields(Document)]
-_KEY, _COUNTS = b"llmexam.key", b"llmexam.counts"
+_KEY, _COUNTS = "llmexam.key", "llmexam.counts"
 _MOST_FAILED = 20
 
 
@@ -48,27 +46,9 @@ def write_shard(path: Path, pages: list[Page], converter: PageConverter, key: st
         counts.add(part)
         documents += made
     counts.failed_titles = counts.failed_titles[:_MOST_FAILED]
-    _write(path, documents, counts, key)
+    metadata = {_KEY: key, _COUNTS: json.dumps(counts.as_json())}
+    write_columns(path, [columns_of(documents)], metadata)
     return counts
-
-
-def _write(path: Path, documents: list[Document], counts: Counts, key: str) -> None:
-    schema = pa.schema(
-        [(name, pa.string()) for name in COLUMNS],
-        metadata={
-            _KEY: key.encode(),
-            _COUNTS: json.dumps(counts.as_json(), ensure_ascii=False).encode(),
-        },
-    )
-    rows = [{name: _encodable(value) for name, value in asdict(d).items()} for d in documents]
-    table = pa.Table.from_pylist(rows, schema=schema)
-    with atomic_path(path) as temporary:
-        pq.write_table(table, temporary, compression="zstd")
-
-
-def _encodable(text: str) -> str:
-    # JSON and character references can hold lone surrogates, which UTF-8 cannot encode.
-    return text.encode("utf-8", "replace").decode("utf-8")
 
 
 def read_counts(path: Path, key: str) -> Counts | None:
@@ -81,14 +61,14 @@ def read_counts(path: Path, key: str) -> Counts | None:
         return None
     try:
         metadata = pq.read_schema(path).metadata or {}
-        counts = Counts.from_json(json.loads(metadata[_COUNTS]))
+        counts = Counts.from_json(json.loads(metadata[_COUNTS.encode()]))
     except (pa.ArrowException, KeyError, ValueError, TypeError) as error:
         raise RunError(
             f"is not a shard of a collection: {error}",
             file=path,
             hint="Delete this file, or choose another folder",
         ) from None
-    if metadata[_KEY] != key.encode():
+    if metadata[_KEY.encode()] != key.encode():
         raise RunError(
             "was collected from other dumps or with other settings",
             file=path,
