@@ -82,7 +82,9 @@ def test_attribution_and_chosen_columns_are_kept(corpus: Path, tmp_path: Path) -
     clean_corpus([corpus], plan(), out=tmp_path / "other", n_workers=1)
     names = pq.read_schema(tmp_path / "other" / "part-00000.parquet").names
     assert names == ["id", "title", "text", "licence"]
-    with pytest.raises(CorpusError, match=r"field 'boook': no document has this column"):
+    with pytest.raises(
+        CorpusError, match=r"'boook': no document has this column. Did you mean 'book'"
+    ):
         clean_corpus([corpus], plan(columns=["boook"]), n_workers=1)
 
 

@@ -88,6 +88,16 @@ def test_losses_of_html_are_counted():
     assert source.formulas.keys() == {"x^2"}
 
 
+def test_half_of_a_surrogate_pair_is_replaced(tmp_path):
+    wikitext = "Neon {{odd \ud800|5}} \ud800 boils."
+    record = {**RECORD, "name": "Ne\ud800", "article_body": {"wikitext": wikitext}}
+    path = tmp_path / "dump.ndjson"
+    path.write_text(json.dumps(record))
+    collect_dumps([path], tmp_path / "out", SETTINGS)
+    (row,) = rows(tmp_path / "out")
+    assert (row["title"], row["text"]) == ("Ne?", "Neon ? boils.")
+
+
 @pytest.mark.parametrize(
     ("line", "problem"),
     [

@@ -68,12 +68,13 @@ def _documents(
     here: Path | None = None
     further: _FurtherColumns | None = None
     seen: set[str] = set()
+    present: set[str] = set()
     formats = {path: one.format for one in reversed(corpora) for path, _ in corpus_files(one)}
     for path, row, passage in read_rows(corpora, counts=counts):
         if path != here or further is None:
             if further is not None:
                 further.close()
-            here, further = path, _FurtherColumns(path, formats[path], names)
+            here, further = path, _FurtherColumns(path, formats[path], names, present)
         values = further.at(row)
         seen.update(name for name in required if name in values)
         yield {
@@ -90,7 +91,7 @@ def _documents(
                 "no document has this column",
                 file=corpora[0].path,
                 field=name,
-                hint=nearest(name, DOCUMENT_COLUMNS),
+                hint=nearest(name, sorted(present)),
             )
 
 
@@ -107,10 +108,18 @@ def _draw(documents: Iterator[dict[str, str]], n: int, seed: int) -> list[dict[s
 
 
 class _FurtherColumns:
-    """Columns of a file that `read_corpus` does not return, read row by row beside it."""
+    """Columns of a file that `read_corpus` does not return, read row by row beside it.
 
-    def __init__(self, path: Path, kind: str, names: Sequence[str]) -> None:
+    Args:
+        path: The file.
+        kind: Its format.
+        names: The columns to read.
+        present: Filled in with the columns of the first row.
+    """
+
+    def __init__(self, path: Path, kind: str, names: Sequence[str], present: set[str]) -> None:
         self._names = frozenset(names)
+        self._present, self._is_first = present, True
         self._rows = self._open(path, kind)
         self._row, self._values = 0, cast(dict[str, str], {})
 
@@ -157,6 +166,7 @@ class _FurtherColumns:
         import pyarrow.parquet as pq
 
         with pq.ParquetFile(path) as file:
+            self._present.update(file.schema_arrow.names)
             present = sorted(self._names.intersection(file.schema_arrow.names))
             row = 0
             for batch in file.iter_batches(batch_size=1024, columns=present) if present else ():
@@ -165,6 +175,9 @@ class _FurtherColumns:
                     yield row, self._chosen(record)
 
     def _chosen(self, record: Mapping[str, Any]) -> dict[str, str]:
+        if self._is_first:
+            self._present.update(record)
+            self._is_first = False
         return {
             name: _as_text(value)
             for name, value in record.items()

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 from xml.etree.ElementTree import ParseError
 
+from llmexam.collecting.corpus_files import storable
 from llmexam.collecting.wikipedia.opening import (
     BROKEN_STREAM,
     DumpFile,
@@ -178,12 +179,12 @@ def _enterprise_page(record: dict[str, Any], licence: str | None, dump: DumpFile
     body = record.get("article_body") or {}
     is_html = bool(body.get("html"))
     return Page(
-        title=str(record["name"]),
+        title=storable(str(record["name"])),
         page_id=str(record["identifier"]),
         revision=revision,
-        content=str(body.get("html") or body.get("wikitext") or ""),
+        content=storable(str(body.get("html") or body.get("wikitext") or "")),
         kind="html" if is_html else "wikitext",
-        url=site.url(str(record["name"]), revision) if revision else url,
+        url=site.url(storable(str(record["name"])), revision) if revision else url,
         licence=site.licence,
         source=name,
         namespace=int((record.get("namespace") or {}).get("identifier") or 0),
@@ -205,12 +206,12 @@ def _extractor_page(record: dict[str, Any], licence: str | None, dump: DumpFile)
     url = str(record.get("url") or "")
     site = make_site(url, source_name(url), licence, str(dump.path))
     revision = str(record.get("revid") or "")
-    title = str(record["title"])
+    title = storable(str(record["title"]))
     return Page(
         title=title,
         page_id=str(record["id"]),
         revision=revision,
-        content=str(record["text"]),
+        content=storable(str(record["text"])),
         kind="text",
         # WikiExtractor's address is that of the page; the revision is known all the same.
         url=site.url(title, revision) if revision and "/" in url else url,
