@@ -4,9 +4,9 @@ import pytest
 from tests.authoring.conftest import ColourCheck, LengthCheck
 
 from llmexam.authoring import drafting as module
-from llmexam.authoring.drafting import Drafting, write_drafts
+from llmexam.authoring.drafting import Drafting, draft_shard, write_drafts
 from llmexam.authoring.drafts import DraftFolder
-from llmexam.authoring.generators.protocol import Request
+from llmexam.authoring.generators.protocol import Request, Written
 from llmexam.authoring.sampling import sample_sources
 from llmexam.errors import RunError
 
@@ -77,13 +77,55 @@ def test_an_interrupted_run_resumes(tmp_path, sources, generator, monkeypatch):
     assert files(tmp_path / "a") == files(tmp_path / "b")
 
 
-def test_no_more_shards_than_wanted(tmp_path, sources, generator):
-    checks = [LengthCheck(), ColourCheck()]
-    drafting = Drafting(generator, REQUEST, checks, n_wanted=200)
-    folder = DraftFolder(tmp_path, "k")
+def test_no_more_shards_than_are_enough(tmp_path, sources, generator):
+    drafting = Drafting(generator, REQUEST, [LengthCheck(), ColourCheck()])
+    folder, seen = DraftFolder(tmp_path, "k"), []
 
-    assert write_drafts(sources, drafting, folder) == 2
-    assert sum(not d.rejections for shard in folder.shards() for d in shard.drafts) >= 200
+    def is_enough(n_shards, n_accepted):
+        seen.append((n_shards, n_accepted))
+        return n_accepted >= 200
+
+    assert write_drafts(sources, drafting, folder, is_enough=is_enough) == 2
+    accepted = [sum(not d.rejections for d in shard.drafts) for shard in folder.shards()]
+    assert seen == [(1, accepted[0]), (2, sum(accepted))]
+    assert seen[-1][1] >= 200
+
+
+def test_the_last_shard_of_a_smaller_sample_is_written_again(tmp_path, sources, generator):
+    drafting = Drafting(generator, REQUEST)
+    small, both = DraftFolder(tmp_path / "small", "k"), DraftFolder(tmp_path / "both", "k")
+    write_drafts(sources[:300], drafting, small)
+    write_drafts(sources, drafting, both)
+    write_drafts(sources[:300], drafting, both)
+    assert [both.read(number) for number in range(2)] == list(small.shards())
+
+    write_drafts(sources, drafting, small)
+
+    assert [shard.n_passages for shard in small.shards()] == [256, 256, 256, 233]
+    assert sum(len(shard.drafts) for shard in small.shards()) == 1000
+
+
+def test_of_equal_drafts_one_is_kept_and_counted(sources, generator):
+    class Twice:
+        name, version = "twice", "1"
+
+        def write(self, sources, request):
+            for one in generator.write(sources, request):
+                yield Written(one.source, one.items * 2, one.reasons)
+
+    shard = draft_shard(sources[:3], Drafting(Twice(), REQUEST))
+
+    assert len(shard.drafts) == 3
+    assert shard.reasons == {"repeated question": 3}
+
+
+def test_a_folder_without_drafts_takes_other_settings(tmp_path, sources, generator):
+    DraftFolder(tmp_path, "one")
+
+    write_drafts(sources[:10], Drafting(generator, REQUEST), DraftFolder(tmp_path, "two"))
+
+    with pytest.raises(RunError, match="other passages or settings"):
+        DraftFolder(tmp_path, "one")
 
 
 def test_drafts_of_other_settings_are_not_mixed(tmp_path, sources, generator):

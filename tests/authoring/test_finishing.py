@@ -6,7 +6,7 @@ from tests.authoring.conftest import ColourCheck, LengthCheck
 
 from llmexam.authoring.checks.protocol import Balanced, Yield
 from llmexam.authoring.drafting import Drafting, draft_shard
-from llmexam.authoring.finishing import finish, in_turn
+from llmexam.authoring.finishing import Goal, finish, in_turn
 from llmexam.authoring.generators.protocol import Request
 
 
@@ -71,3 +71,63 @@ def test_styles_take_turns(shards):
     assert Counter(item.style for item in in_turn(mixed, 50)) == {"cause": 10, "number": 40}
     chosen = in_turn(mixed, 30)
     assert chosen == [item for item in mixed if item in chosen]
+
+
+@dataclass
+class FirstOption:
+    """Removes all questions with a colour if they are more than a third of the set."""
+
+    colour: str = "blue"
+    name: str = "first option"
+
+    def balance(self, items):
+        has = [item.question.options[0] == self.colour for item in items]
+        share = sum(has) / len(items)
+        kept = (
+            items if share <= 1 / 3 else [i for i, own in zip(items, has, strict=True) if not own]
+        )
+        removed = {i.question.id: "too many" for i in items if i not in kept}
+        after = sum(i.question.options[0] == self.colour for i in kept) / len(kept)
+        return Balanced(tuple(kept), removed, 0, {"share": share}, {"share": after})
+
+
+def test_chosen_questions_pass_the_set_checks_by_themselves(shards):
+    # Together a quarter is blue; styles in turn choose more blue ones.
+    blue = [
+        replace(shard, drafts=tuple(_styled(draft) for draft in shard.drafts)) for shard in shards
+    ]
+
+    found = finish(blue, ["length", "colour"], [FirstOption()], n_wanted=100)
+
+    share = sum(item.question.options[0] == "blue" for item in found.items) / len(found.items)
+    (step,) = found.steps
+    assert len(found.items) == 100
+    assert share <= 1 / 3
+    assert step.before["share"] == pytest.approx(0.25, abs=0.01)
+    assert step.after["share"] == share
+    assert step.n_removed == len(found.removed) > 0
+    assert found.n_spare == 533 - len(found.removed) - 100
+
+
+def _styled(draft):
+    style = "number" if draft.item.question.options[0] == "blue" else "cause"
+    return replace(draft, item=replace(draft.item, style=style))
+
+
+def test_a_goal_finishes_again_after_more_drafts(shards):
+    finished = []
+
+    def finish_shards(n):
+        finished.append(n)
+        return finish(shards[:n], ["length", "colour"], [OnePerCluster()], n_wanted=60)
+
+    goal = Goal(60, finish_shards)
+
+    assert not goal.is_reached(1, 53)  # fewer drafts than wanted questions: not finished at all
+    assert finished == []
+    assert not goal.is_reached(1, 70)  # 10 articles of the first shard
+    assert goal.found is None
+    assert not goal.is_reached(2, 76)  # grew by less than a tenth
+    assert finished == [1]
+    assert goal.is_reached(2, 533)
+    assert len(goal.found.items) == 60

@@ -1,8 +1,11 @@
 import json
+from dataclasses import replace
 
 import pytest
 from tests.authoring.conftest import COLOURS, ColourGenerator
 
+from llmexam.authoring import drafting
+from llmexam.authoring.checks.protocol import Balanced
 from llmexam.authoring.records import to_item
 from llmexam.authoring.settings import AuthoringSettings
 from llmexam.errors import ExamError, LlmExamError, RunError, SettingsError
@@ -75,6 +78,75 @@ def test_a_wanted_number_is_drawn_at_random(tmp_path, settings):
     assert summary.n_missing == 0
     of = [{q.passages[0].id for q in read_exam(path)} for path in (first, second)]
     assert of[0] != of[1]
+
+
+class FirstOfCluster:
+    """Keeps one question of each article."""
+
+    name = "one per article"
+
+    def balance(self, items):
+        first = {}
+        for item in items:
+            first.setdefault(item.cluster, item)
+        removed = {i.question.id: "not the first" for i in items if first[i.cluster] is not i}
+        return Balanced(tuple(first.values()), removed)
+
+
+def test_drafting_goes_on_until_the_finished_set_is_large_enough(tmp_path, settings, monkeypatch):
+    real = author.build_checks
+    monkeypatch.setattr(
+        author, "build_checks", lambda own: replace(real(own), of_set=(FirstOfCluster(),))
+    )
+    monkeypatch.setattr(author, "SHARD_PASSAGES", 64)
+    monkeypatch.setattr(drafting, "SHARD_PASSAGES", 64)
+
+    # 64 passages suffice for 58 drafts, but not for 58 of the 60 articles.
+    summary = write_questions(settings(n_questions=58), tmp_path / "made.jsonl")
+
+    assert len(read_exam(tmp_path / "made.jsonl")) == 58
+    assert summary.n_missing == 0
+    assert 1 < summary.n_shards < 10
+    again = write_questions(settings(n_questions=58), tmp_path / "again.jsonl")
+    assert again.n_shards == summary.n_shards
+
+
+def test_more_questions_reuse_the_drafts(tmp_path, settings, colours, monkeypatch):
+    out = tmp_path / "made.jsonl"
+    write_questions(settings(n_questions=280, n_passages=300), out)
+    written = []
+    real = drafting.draft_shard
+    monkeypatch.setattr(
+        drafting, "draft_shard", lambda part, own: written.append(len(part)) or real(part, own)
+    )
+
+    write_questions(settings(n_questions=520, n_passages=600), out)
+
+    assert written == [256, 88]
+    write_questions(settings(n_questions=520, n_passages=600), tmp_path / "whole.jsonl")
+    assert out.read_bytes() == (tmp_path / "whole.jsonl").read_bytes()
+
+
+def test_the_key_of_drafts_changes_with_what_affects_them(tmp_path, settings, monkeypatch):
+    solvers = {"readers": {"solvers": [{"solver": "bi-encoder", "model": str(tmp_path / "m")}]}}
+    (tmp_path / "m").mkdir()
+    (tmp_path / "m" / "config.json").write_text("{}")
+
+    def key(**values):
+        return author._key(settings(**values), "1")
+
+    before = key(checks=solvers)
+    assert key(checks=solvers) == before
+    assert key(checks=solvers, n_processes=2) == before
+    (tmp_path / "m" / "config.json").write_text('{"a": 1}')
+    assert key(checks=solvers) != before
+    assert key(seed=1) != key()
+    assert key(n_questions=10) != key()
+    assert key(n_questions=10) == key(n_questions=20)
+    seen = []
+    monkeypatch.setattr(author, "code_hash", lambda *names: seen.append(names) or "")
+    key(checks={"readers": {"solvers": "lexical"}})
+    assert "llmexam.solvers.lexical.solver" in seen[0]
 
 
 def test_a_shortfall_is_explained(tmp_path, settings):

@@ -12,12 +12,13 @@ from multiprocessing import get_context
 from llmexam.authoring.checks.protocol import ItemCheck, run_checks
 from llmexam.authoring.drafts import Draft, DraftFolder, Shard
 from llmexam.authoring.generators.protocol import Generator, Request
-from llmexam.authoring.item import Source
+from llmexam.authoring.item import AuthoredItem, Source
 
 # Passages of a shard: what an interrupt loses at most, per process.
 SHARD_PASSAGES = 256
 
 Progress = Callable[[int, int | None], None]
+IsEnough = Callable[[int, int], bool]
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,14 +30,12 @@ class Drafting:
         request: What it is asked for.
         checks: Checks of single questions. Each judges all drafts, so that its own yield is known.
         n_processes: Processes that share the work. The drafts do not depend on it.
-        n_wanted: Accepted drafts after which no further shard is written; None for all passages.
     """
 
     generator: Generator
     request: Request
     checks: Sequence[ItemCheck] = ()
     n_processes: int = 1
-    n_wanted: int | None = None
 
 
 def write_drafts(
@@ -44,40 +43,48 @@ def write_drafts(
     drafting: Drafting,
     folder: DraftFolder,
     *,
+    is_enough: IsEnough | None = None,
     progress: Progress | None = None,
 ) -> int:
     """Write the drafts of all passages; shards that exist are kept. Returns the number of shards.
 
-    With `n_wanted`, shards are counted in order, so the result does not depend on the number of
-    processes, nor on interrupts.
+    Shards are counted in order, so the result does not depend on the number of processes, nor on
+    interrupts.
 
     Args:
         sources: The passages, in the order of their shards.
         drafting: Generator, request and checks.
         folder: The folder of drafts.
+        is_enough: Called after each shard with the number of shards and of accepted drafts so far;
+            no further shard is written once it returns True. By default all passages are used.
         progress: Called with the number of finished passages, and None as their total.
     """
     report = progress or (lambda n_done, n_all: None)
     n_shards, n_passages, n_accepted = 0, 0, 0
     for number, shard in enumerate(_shards(sources, drafting, folder)):
-        if not folder.has(number):
+        if not folder.has(number, shard.n_passages):
             folder.write(number, shard)
         n_shards = number + 1
         n_passages += shard.n_passages
         n_accepted += sum(not draft.rejections for draft in shard.drafts)
         report(n_passages, None)
-        if drafting.n_wanted is not None and n_accepted >= drafting.n_wanted:
+        if is_enough is not None and is_enough(n_shards, n_accepted):
             break
     return n_shards
 
 
 def draft_shard(sources: Sequence[Source], drafting: Drafting) -> Shard:
-    """Return the drafts of some passages."""
-    written = list(drafting.generator.write(sources, drafting.request))
+    """Return the drafts of some passages; of drafts with equal ids only the first is kept."""
     reasons: Counter[str] = Counter()
-    for one in written:
+    unique: dict[str, AuthoredItem] = {}
+    for one in drafting.generator.write(sources, drafting.request):
         reasons.update(one.reasons)
-    items = [item for one in written for item in one.items]
+        for item in one.items:
+            if item.question.id in unique:
+                reasons["repeated question"] += 1
+            else:
+                unique[item.question.id] = item
+    items = list(unique.values())
     checked = run_checks(items, drafting.checks)
     drafts = tuple(map(Draft, items, checked.rejections, checked.flags))
     return Shard(len(sources), drafts, reasons)
@@ -89,7 +96,8 @@ def _shards(sources: Iterable[Source], drafting: Drafting, folder: DraftFolder) 
     parts = iter(lambda: tuple(islice(stream, SHARD_PASSAGES)), ())
     if drafting.n_processes == 1:
         for number, part in enumerate(parts):
-            yield folder.read(number) if folder.has(number) else draft_shard(part, drafting)
+            known = folder.has(number, len(part))
+            yield folder.read(number) if known else draft_shard(part, drafting)
         return
     pool = ProcessPoolExecutor(
         drafting.n_processes,
@@ -100,7 +108,7 @@ def _shards(sources: Iterable[Source], drafting: Drafting, folder: DraftFolder) 
     waiting: deque[tuple[int, Future[Shard] | None]] = deque()
     try:
         for number, part in enumerate(parts):
-            known = folder.has(number)
+            known = folder.has(number, len(part))
             waiting.append((number, None if known else pool.submit(_draft_in_worker, part)))
             # Enough to keep all processes busy; more would only hold memory.
             while len(waiting) > 2 * drafting.n_processes:

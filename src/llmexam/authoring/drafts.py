@@ -73,7 +73,8 @@ class DraftFolder:
         folder.mkdir(parents=True, exist_ok=True)
         known = _read_json(folder / _KEY_FILE)
         if known is not None and known.get("key") != key:
-            if not overwrite:
+            # Without a shard, such as after an error of the first one, nothing would be lost.
+            if not overwrite and any(folder.glob("drafts-*.json")):
                 raise RunError(
                     "the folder has drafts that were written with other passages or settings",
                     file=folder,
@@ -87,12 +88,24 @@ class DraftFolder:
                 old.unlink()
             write_json(folder / _KEY_FILE, {"key": key})
 
-    def has(self, number: int) -> bool:
-        """Return whether a shard is complete."""
-        return self._counts_file(number).is_file()
+    def has(self, number: int, n_passages: int | None = None) -> bool:
+        """Return whether a shard is complete.
+
+        Args:
+            number: Number of the shard.
+            n_passages: Its number of passages. The last shard of a sample has fewer than the same
+                shard of a larger sample, which is therefore another one.
+        """
+        if n_passages is None:
+            return self._counts_file(number).is_file()
+        counts = _read_json(self._counts_file(number))
+        return counts is not None and counts.get("n_passages") == n_passages
 
     def write(self, number: int, shard: Shard) -> None:
-        """Write a shard, atomically."""
+        """Write a shard, atomically; an earlier shard of this number is replaced."""
+        # Without counts a shard is missing, so an interrupt leaves no parts of two shards.
+        self._counts_file(number).unlink(missing_ok=True)
+        self._exam_file(number).unlink(missing_ok=True)
         if shard.drafts:
             questions = tuple(_to_question(draft) for draft in shard.drafts)
             write_exam(self._exam_file(number), Exam(questions), format="jsonl")

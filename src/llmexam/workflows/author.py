@@ -7,10 +7,12 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from llmexam.authoring.checks.settings import SET_CHECKS, build_checks
+from pydantic import BaseModel
+
+from llmexam.authoring.checks.settings import ITEM_CHECKS, SET_CHECKS, build_checks
 from llmexam.authoring.drafting import SHARD_PASSAGES, Drafting, Progress, write_drafts
 from llmexam.authoring.drafts import DraftFolder
-from llmexam.authoring.finishing import finish
+from llmexam.authoring.finishing import Finished, Goal, finish
 from llmexam.authoring.generators.building import build_generator
 from llmexam.authoring.item import AuthoredItem, Source
 from llmexam.authoring.records import to_question
@@ -21,8 +23,11 @@ from llmexam.authoring.summary import AuthoringSummary
 from llmexam.errors import ExamError
 from llmexam.exam.exam import Exam
 from llmexam.exam.writers import write_exam
+from llmexam.lm.models.loading import identify_model
 from llmexam.settings.walk import key_values, resolve_references
 from llmexam.settings.yaml_file import merge_changes, read_yaml_file
+from llmexam.solvers.registry import solver_class
+from llmexam.solvers.spec import SolverSpec
 from llmexam.stages.code import code_hash
 from llmexam.storage.atomic import require_writable, write_json
 from llmexam.storage.hashing import hash_json
@@ -31,7 +36,11 @@ from llmexam.storage.locking import lock_folder
 if TYPE_CHECKING:
     from llmexam.generation.writer import WritingForecast
 
-_CODE = ("llmexam.authoring.drafting", "llmexam.authoring.generators.building")
+_CODE = (
+    "llmexam.authoring.drafting",
+    "llmexam.authoring.generators.building",
+    "llmexam.authoring.sampling",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,25 +146,21 @@ def write_questions(
     with lock_folder(beside(out, ".drafts")) as place:
         folder = DraftFolder(place, key, overwrite=overwrite)
         generator.prepare(_corpus(settings))
+        names = [check.name for check in checks.of_items if check.rejects]
+
+        def finish_shards(n: int) -> Finished:
+            shards = (folder.read(number) for number in range(n))
+            return finish(shards, names, checks.of_set, settings.n_questions)
+
+        goal = None if settings.n_questions is None else Goal(settings.n_questions, finish_shards)
         n_shards = write_drafts(
             _sources(settings),
-            Drafting(
-                generator,
-                settings.request,
-                checks.of_items,
-                settings.n_processes,
-                n_wanted=settings.n_questions,
-            ),
+            Drafting(generator, settings.request, checks.of_items, settings.n_processes),
             folder,
+            is_enough=goal.is_reached if goal else None,
             progress=progress,
         )
-        names = [check.name for check in checks.of_items if check.rejects]
-        found = finish(
-            (folder.read(number) for number in range(n_shards)),
-            names,
-            checks.of_set,
-            settings.n_questions,
-        )
+        found = (goal.found if goal else None) or finish_shards(n_shards)
         summary = AuthoringSummary(
             found,
             settings.n_questions,
@@ -196,15 +201,37 @@ def _sources(settings: AuthoringSettings) -> Iterator[Source]:
 
 
 def _key(settings: AuthoringSettings, generator_version: str) -> str:
-    """Return a hash of all that the drafts depend on."""
-    values: dict[str, Any] = key_values(settings, str)
-    # Not the number of questions, but the number of passages decides what is drafted.
-    del values["n_questions"]
+    """Return a hash of all that a shard of drafts depends on."""
+    values: dict[str, Any] = key_values(settings, identify_model)
+    # A larger sample starts with the passages of a smaller one, so their shards are the same.
+    del values["n_questions"], values["n_passages"]
     # The checks of the whole set run after the drafts; changing them keeps the drafts.
     values["checks"] = {k: v for k, v in values["checks"].items() if k not in SET_CHECKS}
+    checks = [getattr(settings.checks, name) for name in ITEM_CHECKS]
+    modules = {solver_class(spec.solver).__module__ for spec in _solvers_in(checks)}
     return hash_json(
-        [values, settings.n_sampled, generator_version, SHARD_PASSAGES, code_hash(*_CODE)]
+        [
+            values,
+            settings.n_sampled is None,
+            generator_version,
+            SHARD_PASSAGES,
+            # Solvers are imported by their names, so that no import leads to them.
+            code_hash(*_CODE, *sorted(modules)),
+        ]
     )
+
+
+def _solvers_in(value: object) -> Iterator[SolverSpec]:
+    """Yield the solvers in settings, and those that solvers consist of."""
+    if isinstance(value, SolverSpec):
+        yield value
+    if isinstance(value, BaseModel):
+        value = [getattr(value, name) for name in type(value).model_fields]
+    if isinstance(value, Mapping):
+        value = list(value.values())
+    if isinstance(value, tuple | list):
+        for one in value:
+            yield from _solvers_in(one)
 
 
 def _write_rejected(
