@@ -33,3 +33,31 @@ def test_the_article_of_a_passage(corpus, cluster_by, clusters):
 
     assert [source.cluster for source in sources] == clusters
     assert [source.passage.text for source in sources] == [row["text"] for row in ROWS]
+
+
+def written(path, rows):
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    return path
+
+
+def test_rows_without_ids_are_not_one_article(tmp_path):
+    rows = [{"text": "One."}, {"text": "Two.", "title": "Two"}, {"text": "Three."}]
+    path = written(tmp_path / "book.jsonl", rows)
+
+    assert [source.cluster for source in read_sources([path])] == ["book:1", "Two", "book:3"]
+
+
+def test_the_name_of_a_file_before_repeated_ids_is_no_article(tmp_path):
+    rows = [{"id": str(i), "text": f"Text {i}."} for i in range(3)]
+    first, second = (written(tmp_path / name, rows) for name in ("a.jsonl", "b.jsonl"))
+
+    sources = list(read_sources([first, second]))
+
+    assert [source.passage.id for source in sources] == ["0", "1", "2", "b/0", "b/1", "b/2"]
+    assert [source.cluster for source in sources] == ["0", "1", "2", "b/0", "b/1", "b/2"]
+
+
+def test_paragraphs_of_a_text_file_are_one_article(tmp_path):
+    (tmp_path / "opal.txt").write_text("Opal is a mineraloid.\n\nIt holds water.\n")
+
+    assert {source.cluster for source in read_sources([tmp_path / "opal.txt"])} == {"opal"}

@@ -263,3 +263,15 @@ def test_a_person_labels_with_the_keyboard(start, exam, labels, width):
     decisions = [one["decision"] for one in lines if one["kind"] == "decision"]
     assert decisions == ["accept", "reject", "mend"]
     assert lines[-1]["mended"]["prompt"].startswith("ReWhich gas")
+
+
+def test_a_decision_that_cannot_be_stored_is_shown_as_such(start, session, labels):
+    page = start(session)
+    page.enter()
+    labels.mkdir()
+
+    status, text, _ = page.ask("POST", "/q/0/decide", form_of(session.exam[0], decision="accept"))
+
+    assert status == 422
+    assert "cannot write the labels" in text
+    assert not session.decisions

@@ -161,3 +161,25 @@ def test_a_label_is_the_same_after_writing_and_reading(labels):
     )
     append_label(labels, label)
     assert read_labels(labels) == [label]
+
+
+def test_labels_that_cannot_be_written_are_an_error_before_labelling(exam, tmp_path):
+    (tmp_path / "file").write_text("")
+
+    with pytest.raises(ExamError, match="cannot write the labels") as caught:
+        Session.resume(exam, tmp_path / "file" / "labels.jsonl", "ann", blind=False)
+
+    assert "--labels" in caught.value.hint
+
+
+def test_a_link_to_the_labels_shares_their_lock(exam, labels, tmp_path):
+    labels.write_text("")
+    link = tmp_path / "other" / "link.jsonl"
+    link.parent.mkdir()
+    link.symlink_to(labels)
+
+    Session.resume(exam, link, "ann", blind=False).decide(0, {"decision": "accept"})
+
+    assert link.is_symlink()
+    assert [label.id for label in read_labels(labels)] == ["q0"]
+    assert [path.name for path in link.parent.iterdir()] == ["link.jsonl"]

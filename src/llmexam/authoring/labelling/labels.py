@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, BinaryIO, Literal
 
 from filelock import FileLock, Timeout
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
@@ -14,6 +15,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 from llmexam.authoring.labelling.reasons import REASONS
 from llmexam.errors import ExamError
 from llmexam.exam.letters import MAX_OPTIONS, MIN_OPTIONS
+from llmexam.storage.atomic import require_writable
 
 Decision = Literal["accept", "mend", "reject"]
 DECISIONS: tuple[Decision, ...] = ("accept", "mend", "reject")
@@ -102,26 +104,58 @@ def append_label(path: str | Path, label: Label) -> None:
     so that it does not swallow the new one.
 
     Raises:
-        ExamError: Another process holds the file for too long.
+        ExamError: The file cannot be written, or another process holds it for too long.
     """
-    target = Path(path)
-    target.parent.mkdir(parents=True, exist_ok=True)
     line = json.dumps(label.model_dump(mode="json", exclude_none=True), ensure_ascii=False) + "\n"
+    with _opened(path) as stream:
+        size = stream.seek(0, os.SEEK_END)
+        if size:
+            stream.seek(-1, os.SEEK_END)
+            if stream.read(1) != b"\n":
+                stream.write(b"\n")
+        stream.write(line.encode("utf-8"))
+        stream.flush()
+        os.fsync(stream.fileno())
+
+
+def require_appendable(path: str | Path) -> None:
+    """Check that labels can be appended to a file, without writing to it.
+
+    Raises:
+        ExamError: The file cannot be written, or another process holds it for too long.
+    """
+    if Path(path).exists():
+        with _opened(path):
+            return
+    try:
+        require_writable(path)
+    except OSError as error:
+        raise _not_writable(path, error) from None
+
+
+@contextmanager
+def _opened(path: str | Path) -> Iterator[BinaryIO]:
+    # The file that a link leads to, so that all who write to it share one lock.
+    target = Path(path).resolve()
     lock = FileLock(target.with_name(f".{target.name}.lock"))
     try:
+        target.parent.mkdir(parents=True, exist_ok=True)
         with lock.acquire(timeout=_LOCK_SECONDS), target.open("a+b") as stream:
-            size = stream.seek(0, os.SEEK_END)
-            if size:
-                stream.seek(-1, os.SEEK_END)
-                if stream.read(1) != b"\n":
-                    stream.write(b"\n")
-            stream.write(line.encode("utf-8"))
-            stream.flush()
-            os.fsync(stream.fileno())
+            yield stream
     except Timeout:
         raise ExamError(
-            "another process is writing to the labels", file=target, hint="Try again"
+            "another process is writing to the labels", file=path, hint="Try again"
         ) from None
+    except OSError as error:
+        raise _not_writable(path, error) from None
+
+
+def _not_writable(path: str | Path, error: OSError) -> ExamError:
+    return ExamError(
+        f"cannot write the labels: {error.strerror or error}",
+        file=path,
+        hint="Choose another --labels file, or free some space",
+    )
 
 
 def read_labels(path: str | Path) -> list[Label]:

@@ -16,6 +16,7 @@ from llmexam.authoring.labelling.labels import (
     first_answers,
     last_decisions,
     read_labels,
+    require_appendable,
 )
 from llmexam.errors import ExamError, SettingsError
 from llmexam.exam.exam import Exam
@@ -48,7 +49,7 @@ class Session:
         """Return a session with what this labeller decided earlier.
 
         Raises:
-            ExamError: The labels cannot be read, or are of other questions.
+            ExamError: The labels cannot be read or written, or are of other questions.
             SettingsError: The name is blank or too long.
         """
         name = labeller.strip()
@@ -68,6 +69,7 @@ class Session:
                 file=labels,
                 hint="Label the changed questions into a new file",
             )
+        require_appendable(labels)
         decisions = last_decisions(found).get(name, {})
         answers = first_answers(found).get(name, {})
         return cls(exam, Path(labels), name, blind, dict(decisions), dict(answers))
