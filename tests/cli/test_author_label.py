@@ -64,7 +64,7 @@ def test_bad_input_is_one_line(questions, tmp_path):
     labels = tmp_path / "labels.jsonl"
     for arguments, message in (
         (["label", questions, "--labels", labels], "--labeller"),
-        (["label", questions, "--labels", labels, "--export", tmp_path / "o"], "file not found"),
+        (["label", questions, "--labels", labels, "--export", tmp_path / "o.jsonl"], "file not found"),
         (["agreement", labels], "file not found"),
     ):
         result = llmexam("author", *arguments)
@@ -96,3 +96,33 @@ def test_the_command_serves_until_it_is_interrupted(questions, tmp_path):
     assert token
     assert token not in err
     assert not Path(tmp_path / "labels.jsonl").exists()
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("out.csv", "ends in .jsonl"),
+        ("questions.jsonl", "overwrite its own input"),
+        ("labels.jsonl", "overwrite its own input"),
+    ],
+)
+def test_an_export_overwrites_nothing(questions, tmp_path, name, message):
+    labels = tmp_path / "labels.jsonl"
+    decide(labels, questions, ann=["accept"])
+    before = {path.name: path.read_bytes() for path in (questions, labels)}
+
+    result = llmexam("author", "label", questions, "--labels", labels, "--export", tmp_path / name)
+
+    assert result.returncode == 2
+    assert message in result.stderr
+    assert {path.name: path.read_bytes() for path in (questions, labels)} == before
+    assert not (tmp_path / "out.csv").exists()
+
+
+def test_a_text_is_no_file_of_labels(tmp_path):
+    (tmp_path / "notes.txt").write_text("Some notes.\nNo labels.\n")
+
+    result = llmexam("author", "agreement", tmp_path / "notes.txt")
+
+    assert result.returncode == 2
+    assert "expected labels" in result.stderr

@@ -5,7 +5,7 @@ import pytest
 
 from llmexam.errors import ExamError, SettingsError
 from llmexam.evaluation.bootstrap import standard_error, t_interval, t_quantile
-from llmexam.evaluation.clusters import Clusters, cluster_exam
+from llmexam.evaluation.clusters import Clusters, cluster_exam, cluster_items
 from llmexam.evaluation.compare import compare_results
 from llmexam.evaluation.evaluate import evaluate_rankings
 from llmexam.evaluation.grading import Resampling
@@ -138,3 +138,35 @@ def test_grades_and_comparisons_use_the_clusters():
     assert found.clusters is not None
     assert found.clusters.by == "cluster"
     assert compare_results(exam, right, wrong, cluster_by="none").clusters is None
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("id,cluster\nq7,x\nq8,y\n", "no id of the 3 items has a cluster"),
+        ("id,cluster\nq0,x\nq1,y\nq0,y\n", "row 3 field 'cluster': 'q0' is in two clusters"),
+        ("id,group\nq0,x\n", "expected the columns id and cluster"),
+    ],
+)
+def test_a_file_that_assigns_no_clusters_is_refused(tmp_path, text, message):
+    path = tmp_path / "clusters.csv"
+    path.write_text(text)
+
+    with pytest.raises(ExamError, match=message):
+        cluster_items(["q0", "q1", "q2"], [{}] * 3, str(path))
+
+
+def test_a_missing_file_is_named_without_its_error_number(tmp_path):
+    with pytest.raises(ExamError, match="No such file") as caught:
+        cluster_items(["q0"], [{}], str(tmp_path / "none.csv"))
+
+    assert "Errno" not in str(caught.value)
+
+
+def test_ids_without_a_row_are_clusters_of_their_own(tmp_path):
+    path = tmp_path / "clusters.csv"
+    path.write_text("id,cluster\nq0,x\nq0,x\nq1,x\n")
+
+    found = cluster_items(["q0", "q1", "q2"], [{}] * 3, str(path))
+
+    assert found.numbers.tolist() == [0, 0, 1]

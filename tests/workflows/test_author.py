@@ -80,6 +80,27 @@ def test_a_wanted_number_is_drawn_at_random(tmp_path, settings):
     assert of[0] != of[1]
 
 
+def test_a_shortfall_of_the_sample_says_how_to_draw_more(tmp_path, settings):
+    summary = write_questions(
+        settings(n_questions=100, n_passages=50), tmp_path / "made.jsonl"
+    )
+
+    assert "All 50 drawn passages were used. Set a larger n_passages." in str(summary)
+    assert 50 in summary.as_dict()["shortfall"].values()
+    whole = write_questions(settings(n_questions=601), tmp_path / "whole.jsonl")
+    assert "drawn passages" not in str(whole)
+
+
+def test_a_missing_exam_is_an_error_before_drafting(tmp_path, settings, colours):
+    chosen = settings(checks={"overlap": {"against": str(tmp_path / "none.csv")}})
+
+    with pytest.raises(ExamError, match=r"none\.csv: file not found"):
+        write_questions(chosen, tmp_path / "made.jsonl")
+
+    assert not colours
+    assert not (tmp_path / "made.jsonl.drafts").exists()
+
+
 class FirstOfCluster:
     """Keeps one question of each article."""
 

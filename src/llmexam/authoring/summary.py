@@ -23,6 +23,7 @@ class AuthoringSummary:
         key: Hash of the passages, the settings and the code.
         settings: The settings as they are in a file.
         usage: What the language model used; empty without one.
+        n_sampled: Passages that were drawn at random at most; None for all passages.
     """
 
     finished: Finished
@@ -31,11 +32,17 @@ class AuthoringSummary:
     key: str
     settings: Mapping[str, Any]
     usage: str = ""
+    n_sampled: int | None = None
 
     @property
     def n_missing(self) -> int:
         """Wanted questions that there are too few of."""
         return max(0, (self.n_wanted or 0) - len(self.finished.items))
+
+    @property
+    def is_sample_used_up(self) -> bool:
+        """Whether questions are missing although the corpus may have further passages."""
+        return self.n_missing > 0 and self.finished.n_passages == self.n_sampled
 
     @property
     def shortfall(self) -> dict[str, int]:
@@ -46,6 +53,8 @@ class AuthoringSummary:
         lost = {f"rejected by check {y.name}": y.n_rejected for y in found.yields}
         lost |= {f"removed by set check {step.name}": step.n_removed for step in found.steps}
         lost |= {f"generator: {reason}": n for reason, n in found.reasons.items()}
+        if self.is_sample_used_up:
+            lost["passages drawn (setting n_passages), all used"] = found.n_passages
         return {"wanted and not written": self.n_missing} | {k: n for k, n in lost.items() if n}
 
     def as_dict(self) -> dict[str, Any]:
@@ -103,6 +112,8 @@ class AuthoringSummary:
             yield f"{self.n_missing:8,}  fewer than wanted. Most frequent reasons of the generator:"
             for reason, n in list(found.reasons.items())[:_SHOWN_REASONS]:
                 yield f"{n:8,}  - {reason}"
+        if self.is_sample_used_up:
+            yield f"All {self.n_sampled:,} drawn passages were used. Set a larger n_passages."
 
 
 def _measures(step: Any) -> str:

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from llmexam.errors import SettingsError
+from llmexam.errors import ExamError, SettingsError
 
 
 def label(
@@ -54,6 +54,7 @@ def label(
         from llmexam.authoring.labelling.labels import read_all
         from llmexam.exam.writers import write_exam
 
+        _check_export(export, questions, labels)
         accepted = accepted_exam(exam, read_all([labels]))
         write_exam(export, accepted, format="jsonl")
         typer.echo(f"wrote {export}: {len(accepted)} of {len(exam)} questions")
@@ -69,6 +70,23 @@ def label(
     typer.echo(f"{session.n_done} of {len(exam)} questions decided by {session.labeller}")
     serve(session, port=port, tell=lambda url: typer.echo(f"open {url}\nend with Ctrl-C"))
     typer.echo(f"{session.n_done} of {len(exam)} questions decided; labels: {labels}")
+
+
+def _check_export(export: Path, *inputs: Path) -> None:
+    """Check that an export is a JSON Lines file and overwrites nothing that it is made of."""
+    if export.suffix != ".jsonl":
+        raise ExamError(
+            f"expected an output path that ends in .jsonl, got {export.name}",
+            file=export,
+            hint="`llmexam convert` writes other formats",
+        )
+    for path in inputs:
+        if export.resolve() == path.resolve():
+            raise ExamError(
+                "the export would overwrite its own input",
+                file=export,
+                hint="Give another file to --export",
+            )
 
 
 def agreement(

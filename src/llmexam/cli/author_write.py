@@ -95,6 +95,7 @@ def write(
     from llmexam.cli.interrupts import telling_of_interrupts
     from llmexam.cli.options import parse_settings
     from llmexam.cli.progress import question_progress
+    from llmexam.errors import SettingsError
     from llmexam.sample import corpus_path
     from llmexam.workflows.author import beside, forecast_questions, read_settings, write_questions
 
@@ -110,6 +111,14 @@ def write(
     }
     if against:
         changes["checks"] = {"overlap": {"against": [str(path.absolute()) for path in against]}}
+    if not corpus and settings is None and not set_:
+        raise SettingsError(
+            "expected files or folders of passages, got none",
+            field="corpus",
+            hint="Name them as arguments, or in the file of --settings; `bundled` is the sample",
+        )
+    if base_url is not None and not model and settings is None and not set_:
+        raise SettingsError("--base-url needs --model with the name of the model there")
     given = {key: value for key, value in changes.items() if value is not None}
     chosen = read_settings(settings, given, parse_settings(set_ or []))
     if dry_run:

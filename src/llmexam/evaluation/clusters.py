@@ -99,6 +99,13 @@ def cluster_items(
         return default() if default is not None else _automatic(metadata)
     if cluster_by.endswith(CLUSTER_SUFFIXES):
         given = _read_clusters(Path(cluster_by))
+        if not any(given.get(one) for one in ids):
+            raise ExamError(
+                f"no id of the {len(ids):,} items has a cluster in this file",
+                file=cluster_by,
+                field="id",
+                hint="Give a file with the ids of the exam",
+            )
         return _required([given.get(one, "") for one in ids], Path(cluster_by).name, source)
     labels = [fields.get(cluster_by, "").strip() for fields in metadata]
     if not any(labels):
@@ -159,10 +166,21 @@ def _read_clusters(path: Path) -> dict[str, str]:
                     file=path,
                     hint=f"Add the column {sorted(missing)[0]}",
                 )
-            return {row["id"] or "": (row[CLUSTER_KEY] or "").strip() for row in rows}
+            found: dict[str, str] = {}
+            for number, row in enumerate(rows, 1):
+                id_, cluster = row["id"] or "", (row[CLUSTER_KEY] or "").strip()
+                if found.setdefault(id_, cluster) != cluster:
+                    raise ExamError(
+                        f"'{id_}' is in two clusters, '{found[id_]}' and '{cluster}'",
+                        file=path,
+                        row=number,
+                        field=CLUSTER_KEY,
+                        hint="Remove one of the two rows",
+                    )
+            return found
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise ExamError(
-            f"cannot read the clusters: {error}",
+            f"cannot read the clusters: {getattr(error, 'strerror', None) or error}",
             file=path,
             hint="Give a CSV file in UTF-8 with the columns id and cluster",
         ) from None

@@ -168,6 +168,7 @@ def write_questions(
             key,
             settings.model_dump(mode="json", exclude={"endpoint": {"api_key_env"}}),
             writer.used() if writer is not None else "",
+            settings.n_sampled,
         )
         if keep_rejected:
             _write_rejected(beside(out, ".rejected.jsonl"), folder, n_shards, found.removed)

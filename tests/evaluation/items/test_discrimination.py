@@ -5,7 +5,6 @@ import pytest
 
 from llmexam.evaluation.items.discrimination import (
     MOST_COUNTED,
-    adjust_p_values,
     effective_raters,
     negative_p_values,
     point_biserial,
@@ -76,13 +75,6 @@ def test_the_smallest_p_value_is_reached_and_not_undercut():
     assert smallest_p_value(10) == pytest.approx(1 / 252)
     found = negative_p_values(LADDER, rest_scores(LADDER))
     assert found.min() >= smallest_p_value(5) - 1e-12
-
-
-def test_adjusted_p_values_are_monotone_and_not_smaller():
-    values = np.array([0.001, 0.2, 0.03, 0.03, 0.9])
-    adjusted = adjust_p_values(values)
-    assert (adjusted >= values - 1e-12).all()
-    assert adjusted.tolist() == pytest.approx([0.005, 0.25, 0.05, 0.05, 0.9])
 
 
 def test_copies_of_a_solver_are_worth_one():

@@ -36,14 +36,22 @@ class OverlapSettings(Settings):
 
 
 class OverlapCheck:
-    """Rejects questions that another exam contains, exactly or as near duplicates."""
+    """Rejects questions that another exam contains, exactly or as near duplicates.
+
+    Args:
+        settings: The exams, which are read at once, and what counts as a near duplicate.
+
+    Raises:
+        ExamError: An exam cannot be read.
+    """
 
     name = "overlap"
     rejects = True
 
     def __init__(self, settings: OverlapSettings | None = None) -> None:
         self.settings = settings or OverlapSettings()
-        self._indexes: list[tuple[str, PromptIndex]] | None = None
+        # At once, so that a wrong path is an error before questions are written.
+        self._indexes: list[tuple[str, PromptIndex]] | None = self._read()
 
     def __getstate__(self) -> dict[str, Any]:
         """Return the state without the indexes, which are built again from the files."""
@@ -52,8 +60,11 @@ class OverlapCheck:
     def judge(self, items: Sequence[AuthoredItem]) -> list[str | None]:
         """Return why each question should be rejected, or None."""
         if self._indexes is None:
-            self._indexes = [(Path(path).name, self._index(path)) for path in self.settings.against]
+            self._indexes = self._read()
         return [self._judge(item.question, self._indexes) for item in items]
+
+    def _read(self) -> list[tuple[str, PromptIndex]]:
+        return [(Path(path).name, self._index(path)) for path in self.settings.against]
 
     def _index(self, path: str) -> PromptIndex:
         rows = read_rows(exam_path(path)).rows

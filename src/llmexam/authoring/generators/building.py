@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 from llmexam.authoring.generators.protocol import Generator
 from llmexam.authoring.generators.sentences.generator import SentenceGenerator
 from llmexam.authoring.settings import AuthoringSettings
+from llmexam.generation.endpoint import EndpointWriter
+from llmexam.generation.local import LocalWriter
 
 if TYPE_CHECKING:
     from llmexam.generation.writer import TextWriter
@@ -36,11 +38,7 @@ def build_generator(settings: AuthoringSettings) -> tuple[Generator, TextWriter 
 
 def _writer(settings: AuthoringSettings) -> TextWriter | None:
     if settings.model is not None:
-        from llmexam.generation.local import LocalWriter
-
         return LocalWriter(settings.model)
     if settings.endpoint is not None:
-        from llmexam.generation.endpoint import EndpointWriter
-
         return EndpointWriter(settings.endpoint)
     return None

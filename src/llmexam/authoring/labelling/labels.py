@@ -164,7 +164,7 @@ def read_labels(path: str | Path) -> list[Label]:
     A line that is cut short, because the machine stopped while it was written, is skipped.
 
     Raises:
-        ExamError: A line is not a label.
+        ExamError: A line is not a label, or the file has texts but no label.
     """
     target = Path(path)
     if not target.exists():
@@ -174,7 +174,8 @@ def read_labels(path: str | Path) -> list[Label]:
         lines = target.read_bytes().decode("utf-8", "replace").split("\n")
     except OSError as error:
         raise ExamError(f"cannot read the labels: {error.strerror}", file=target) from None
-    labels = []
+    labels: list[Label] = []
+    n_torn = 0
     for row, line in enumerate(lines, 1):
         if not line.strip():
             continue
@@ -182,6 +183,7 @@ def read_labels(path: str | Path) -> list[Label]:
             value = json.loads(line)
         except ValueError:
             # A torn line; a new label starts on a line of its own.
+            n_torn += 1
             continue
         try:
             labels.append(Label.model_validate(value))
@@ -194,6 +196,12 @@ def read_labels(path: str | Path) -> list[Label]:
                 field=".".join(map(str, first["loc"])) or None,
                 hint="Give a file written by `llmexam author label`",
             ) from None
+    if n_torn > 1 and not labels:
+        raise ExamError(
+            "expected labels, got lines that are not JSON",
+            file=target,
+            hint="Give a file written by `llmexam author label`",
+        )
     return labels
 
 

@@ -10,7 +10,6 @@ from numpy.typing import NDArray
 
 from llmexam.evaluation.bootstrap import wilson_interval
 from llmexam.evaluation.items.discrimination import (
-    adjust_p_values,
     effective_raters,
     negative_p_values,
     point_biserial,
@@ -25,6 +24,7 @@ from llmexam.evaluation.items.suspects import (
     find_suspects,
     strong_raters,
 )
+from llmexam.evaluation.multiplicity import benjamini_hochberg
 
 ALPHA = 0.05
 MIN_RATERS = 3
@@ -227,7 +227,7 @@ def analyse(responses: Responses, *, seed: int = 0) -> ItemAnalysis:
         raters.append(Rater(name, accuracy, low, high, is_strong))
     adjusted = np.ones(n_items)
     defined = np.isfinite(discrimination)
-    adjusted[defined] = adjust_p_values(p_values[defined])
+    adjusted[defined] = benjamini_hochberg(p_values[defined].tolist())
     return ItemAnalysis(
         responses=responses,
         raters=tuple(raters),

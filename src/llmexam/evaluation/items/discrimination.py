@@ -103,20 +103,6 @@ def smallest_p_value(n_raters: int) -> float:
     return 1 / n if n <= MOST_COUNTED else 1 / (1 + MOST_COUNTED)
 
 
-def adjust_p_values(values: Floats) -> Floats:
-    """Return p-values that control the false discovery rate (Benjamini and Hochberg, 1995).
-
-    >>> adjust_p_values(np.array([0.01, 0.04, 0.03])).round(3).tolist()
-    [0.03, 0.04, 0.04]
-    """
-    n = len(values)
-    order = np.argsort(values)
-    scaled = values[order] * n / np.arange(1, n + 1)
-    adjusted = np.empty(n)
-    adjusted[order] = np.minimum.accumulate(scaled[::-1])[::-1].clip(max=1.0)
-    return adjusted
-
-
 def effective_raters(right: Floats) -> float:
     """Return how many independent solvers these are worth: R / (1 + (R - 1) r).
 

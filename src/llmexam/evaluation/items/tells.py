@@ -8,11 +8,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from llmexam.evaluation.bootstrap import mean_intervals
+from llmexam.evaluation.clusters import CLUSTER_KEY
 from llmexam.evaluation.results import Estimate
 from llmexam.exam.question import Question
-
-CLUSTER = "cluster"
-"""Key of the metadata with the id of a question's article; its questions are not independent."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +53,7 @@ def option_tells(questions: Sequence[Question], *, seed: int = 0) -> tuple[Tell,
     answered = [question for question in questions if question.answer is not None]
     if not answered:
         return ()
-    names = [question.metadata.get(CLUSTER, "") for question in answered]
+    names = [question.metadata.get(CLUSTER_KEY, "") for question in answered]
     clusters = np.unique(names, return_inverse=True)[1].ravel() if all(names) else None
     if clusters is not None and clusters.max() == 0:
         clusters = None
