@@ -1,6 +1,9 @@
 """`llmexam author write` on the bundled corpus, with the rules."""
 
 import json
+import subprocess
+import sys
+import time
 
 import pytest
 from typer.testing import CliRunner
@@ -8,6 +11,7 @@ from typer.testing import CliRunner
 from llmexam.cli.app import app
 from llmexam.errors import LlmExamError
 from llmexam.exam.parsers import read_exam
+from llmexam.sample import corpus_path
 
 
 def run(*arguments):
@@ -91,3 +95,33 @@ def test_wrong_input_is_explained(tmp_path, arguments, words):
     result = run(*arguments, "--out", tmp_path / "made.jsonl")
     assert isinstance(result.exception, LlmExamError)
     assert words in str(result.exception)
+
+
+@pytest.mark.slow
+def test_a_killed_run_resumes_with_the_same_result(tmp_path):
+    passages = [json.loads(line) for line in corpus_path("bundled").read_text().splitlines()]
+    corpus = tmp_path / "corpus.jsonl"
+    with corpus.open("w", encoding="utf-8") as file:
+        for copy in range(4):
+            for one in passages:
+                # Other years in each copy, so that its questions are no duplicates.
+                text = one["text"].replace("19", f"1{copy}")
+                file.write(json.dumps({**one, "id": f"{one['id']}-{copy}", "text": text}) + "\n")
+    whole, out = tmp_path / "whole.jsonl", tmp_path / "made.jsonl"
+    assert run(corpus, "--out", whole).exit_code == 0
+    command = [sys.executable, "-m", "llmexam", "author", "write", corpus, "--out", out]
+    drafts = tmp_path / "made.jsonl.drafts"
+
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    while not (drafts / "drafts-00001.json").exists() and process.poll() is None:
+        time.sleep(0.002)
+    process.kill()
+
+    assert process.wait() < 0
+    assert not out.exists()
+    n_shards = len(list((tmp_path / "whole.jsonl.drafts").glob("drafts-*.json")))
+    stored = {path: path.stat().st_mtime_ns for path in drafts.glob("drafts-*.json")}
+    assert 2 <= len(stored) < n_shards
+    subprocess.run(command, check=True, capture_output=True)
+    assert out.read_bytes() == whole.read_bytes()
+    assert {path: path.stat().st_mtime_ns for path in stored} == stored

@@ -257,3 +257,6 @@ def _write_rejected(
         )
     if questions:
         write_exam(path, Exam(tuple(questions)), format="jsonl")
+    else:
+        # Of an earlier run.
+        path.unlink(missing_ok=True)
