@@ -64,7 +64,10 @@ def test_bad_input_is_one_line(questions, tmp_path):
     labels = tmp_path / "labels.jsonl"
     for arguments, message in (
         (["label", questions, "--labels", labels], "--labeller"),
-        (["label", questions, "--labels", labels, "--export", tmp_path / "o.jsonl"], "file not found"),
+        (
+            ["label", questions, "--labels", labels, "--export", tmp_path / "o.jsonl"],
+            "file not found",
+        ),
         (["agreement", labels], "file not found"),
     ):
         result = llmexam("author", *arguments)

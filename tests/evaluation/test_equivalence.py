@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from llmexam.errors import SettingsError
 from llmexam.evaluation.equivalence import items_needed, judge_equivalence
 from llmexam.evaluation.grading import Resampling
 from llmexam.evaluation.results import Estimate
@@ -75,3 +76,10 @@ def test_a_true_difference_at_the_margin_is_rarely_called_equivalent():
         hits += found.verdict in ("equivalent", "not worse")
     # 5 % of 200, with three binomial standard errors.
     assert hits <= 10 + 10
+
+
+def test_a_level_without_a_one_sided_test_is_an_error():
+    resampling = Resampling(level=0.5, margin=0.02)
+
+    with pytest.raises(SettingsError, match=r"above 0\.5 for tests with a margin"):
+        resampling.equivalence(np.array([0.0, 1.0]), BOUNDS, higher_is_better=True)

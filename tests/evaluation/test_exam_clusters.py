@@ -102,6 +102,9 @@ def test_cluster_robust_standard_error_is_the_formula_of_liang_and_zeger():
 def test_t_quantiles_agree_with_tables():
     for df, expected in ((5, 2.571), (9, 2.262), (19, 2.093), (120, 1.980)):
         assert t_quantile(0.975, df) == pytest.approx(expected, abs=0.002)
+    for df, expected in ((1, 12.706), (2, 4.303), (3, 3.182), (4, 2.776)):
+        assert t_quantile(0.975, df) == pytest.approx(expected, abs=0.004)
+        assert t_quantile(0.025, df) == pytest.approx(-expected, abs=0.004)
     low, high = t_interval(np.array([0.0, 1.0] * 10))
     assert (high - low) / 2 == pytest.approx(2.093 * np.sqrt(1 / 4 / 19), abs=0.001)
 

@@ -81,9 +81,7 @@ def test_a_wanted_number_is_drawn_at_random(tmp_path, settings):
 
 
 def test_a_shortfall_of_the_sample_says_how_to_draw_more(tmp_path, settings):
-    summary = write_questions(
-        settings(n_questions=100, n_passages=50), tmp_path / "made.jsonl"
-    )
+    summary = write_questions(settings(n_questions=100, n_passages=50), tmp_path / "made.jsonl")
 
     assert "All 50 drawn passages were used. Set a larger n_passages." in str(summary)
     assert 50 in summary.as_dict()["shortfall"].values()

@@ -33,7 +33,9 @@ def read_sources(
     Raises:
         CorpusError: A corpus cannot be read.
     """
-    sources = [c if isinstance(c, CorpusSettings) else CorpusSettings(path=Path(c)) for c in corpora]
+    sources = [
+        c if isinstance(c, CorpusSettings) else CorpusSettings(path=Path(c)) for c in corpora
+    ]
     labels = {
         path: (label, _is_table(path, settings))
         for settings in sources

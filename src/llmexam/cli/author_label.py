@@ -125,7 +125,8 @@ def agreement(
     exam = None if questions is None else load_exam(questions)
     known = exam or ()
     keys = {one.id: one.answer for one in known if one.answer is not None}
-    result = measure_agreement(read_all(labels), keys=keys, usable=usable, seed=seed)
+    hashes = None if exam is None else dict(zip(exam.ids, exam.question_hashes, strict=True))
+    result = measure_agreement(read_all(labels), keys=keys, hashes=hashes, usable=usable, seed=seed)
     if as_json:
         typer.echo(json.dumps(result.as_dict(), ensure_ascii=False, allow_nan=False))
         return

@@ -9,6 +9,7 @@ from typing import Self
 import numpy as np
 from numpy.typing import NDArray
 
+from llmexam.errors import SettingsError
 from llmexam.evaluation.bootstrap import cluster_sums, mean_intervals, spread, standard_error
 from llmexam.evaluation.clusters import Clusters
 from llmexam.evaluation.equivalence import judge_equivalence, judge_identical
@@ -104,10 +105,18 @@ class Resampling:
             differences: Differences a - b, one per item.
             bounds: Smallest and largest possible difference of an item.
             higher_is_better: Whether larger values of the metric are better.
+
+        Raises:
+            SettingsError: The level of the intervals is 0.5 or less.
         """
         if self.margin is None:
             return None
         alpha = 1 - self.level
+        if alpha >= 0.5:
+            raise SettingsError(
+                f"expected a level above 0.5 for tests with a margin, got {self.level}",
+                hint="The usual value is 0.95",
+            )
         if differences.any():
             # Each one-sided test has level alpha, so both ends together leave out twice as much.
             inner = replace(self, level=1 - 2 * alpha)

@@ -130,3 +130,13 @@ def test_blind_answers_are_compared_with_the_key():
 def test_one_labeller_is_an_error():
     with pytest.raises(ExamError, match="at least two labellers, got 1"):
         measure_agreement(decided("a", ["accept"]))
+
+
+def test_labels_of_other_versions_of_a_question_are_not_compared():
+    first, second = decided("a", ["accept", "reject"]), decided("b", ["accept", "accept"])
+    other = [label.model_copy(update={"question": "other"}) for label in second]
+
+    with pytest.raises(ExamError, match="'q0' changed since 'b' labelled it"):
+        measure_agreement([*first, *other])
+    with pytest.raises(ExamError, match="'q0' changed since 'a' labelled it"):
+        measure_agreement([*first, *second], hashes={"q0": "new"})

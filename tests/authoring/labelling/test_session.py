@@ -105,7 +105,7 @@ def test_a_blind_session_hides_the_key_until_the_first_answer(exam, labels):
 def test_questions_that_changed_and_bad_names_are_errors(session, exam, labels):
     session.decide(1, {"decision": "accept"})
     changed = Exam((exam[0], replace(exam[1], prompt="Another?")))
-    with pytest.raises(ExamError, match="'q1' changed since"):
+    with pytest.raises(ExamError, match="'q1' changed since 'ann' labelled it"):
         Session.resume(changed, labels, "bob", blind=False)
     with pytest.raises(ExamError, match="'q1' changed since 'ann'"):
         accepted_exam(changed, read_labels(labels))

@@ -15,6 +15,7 @@ from llmexam.authoring.labelling.labels import (
     Label,
     first_answers,
     last_decisions,
+    require_questions,
 )
 from llmexam.errors import ExamError
 
@@ -80,6 +81,7 @@ def measure_agreement(
     labels: Iterable[Label],
     *,
     keys: Mapping[str, int] | None = None,
+    hashes: Mapping[str, str] | None = None,
     usable: bool = False,
     n_resamples: int = N_RESAMPLES,
     seed: int = 0,
@@ -89,14 +91,17 @@ def measure_agreement(
     Args:
         labels: Labels of at least two labellers.
         keys: Right option of each question by id, for the share of right blind answers.
+        hashes: Hash of each question by id, to check that the labels are of these questions.
         usable: Compare only whether a question is kept (accepted or corrected) or rejected.
         n_resamples: Bootstrap resamples of the questions.
         seed: Random seed of the bootstrap.
 
     Raises:
-        ExamError: There are fewer than two labellers.
+        ExamError: There are fewer than two labellers, or they labelled different versions of a
+            question.
     """
     found = list(labels)
+    require_questions(found, hashes)
     decisions = {
         name: {key: _category(label, usable) for key, label in decided.items()}
         for name, decided in sorted(last_decisions(found).items())

@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import replace
 
-from llmexam.authoring.labelling.labels import Label, last_decisions
-from llmexam.errors import ExamError
+from llmexam.authoring.labelling.labels import Label, last_decisions, require_questions
 from llmexam.exam.exam import Exam
 from llmexam.exam.question import Question
 
@@ -26,19 +25,15 @@ def accepted_exam(exam: Exam, labels: Iterable[Label]) -> Exam:
         ExamError: A label is of another version of its question.
     """
     by_id: dict[str, list[Label]] = {}
-    for decided in last_decisions(labels).values():
+    given = list(labels)
+    hashes = dict(zip(exam.ids, exam.question_hashes, strict=True))
+    require_questions(given, hashes, file=exam.source or None)
+    for decided in last_decisions(given).values():
         for label in decided.values():
             by_id.setdefault(label.id, []).append(label)
     kept = []
-    for question, content in zip(exam, exam.question_hashes, strict=True):
+    for question in exam:
         found = by_id.get(question.id, [])
-        for label in found:
-            if label.question != content:
-                raise ExamError(
-                    f"question '{question.id}' changed since '{label.labeller}' labelled it",
-                    file=exam.source or None,
-                    hint="Give the questions as they were labelled",
-                )
         n_kept = sum(label.decision != "reject" for label in found)
         if n_kept > len(found) - n_kept:
             kept.append(_labelled(question, found))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, BinaryIO, Literal
@@ -203,6 +203,33 @@ def read_labels(path: str | Path) -> list[Label]:
             hint="Give a file written by `llmexam author label`",
         )
     return labels
+
+
+def require_questions(
+    labels: Iterable[Label],
+    hashes: Mapping[str, str] | None = None,
+    *,
+    file: str | Path | None = None,
+) -> None:
+    """Check that labels are of the same versions of their questions.
+
+    Args:
+        labels: The labels.
+        hashes: Hash of each question by id, if the questions are known; others may have labels.
+        file: File for the error.
+
+    Raises:
+        ExamError: A question changed after it was labelled.
+    """
+    known = dict(hashes or {})
+    for label in labels:
+        if known.setdefault(label.id, label.question) != label.question:
+            raise ExamError(
+                f"question '{label.id}' changed since '{label.labeller}' labelled it",
+                file=file,
+                hint="Give the questions as they were labelled, or label the changed ones into a "
+                "new file",
+            )
 
 
 def last_decisions(labels: Iterable[Label]) -> dict[str, dict[str, Label]]:

@@ -17,6 +17,7 @@ from llmexam.authoring.labelling.labels import (
     last_decisions,
     read_labels,
     require_appendable,
+    require_questions,
 )
 from llmexam.errors import ExamError, SettingsError
 from llmexam.exam.exam import Exam
@@ -62,13 +63,7 @@ class Session:
             raise ExamError("there are no questions to label", file=exam.source or None)
         found = read_labels(labels)
         hashes = dict(zip(exam.ids, exam.question_hashes, strict=True))
-        changed = [one.id for one in found if hashes.get(one.id, one.question) != one.question]
-        if changed:
-            raise ExamError(
-                f"question '{changed[0]}' changed since it was labelled",
-                file=labels,
-                hint="Label the changed questions into a new file",
-            )
+        require_questions(found, hashes, file=labels)
         require_appendable(labels)
         decisions = last_decisions(found).get(name, {})
         answers = first_answers(found).get(name, {})

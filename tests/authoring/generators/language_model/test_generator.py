@@ -176,3 +176,12 @@ def test_a_forecast_asks_nothing(scripted, sources):
     assert (found.n_requests, found.prompt_tokens, found.completion_tokens) == (4, 400, 40)
     assert (found.max_completion_tokens, found.cost, found.max_cost) == (240, 4.0, 24.0)
     assert "4 requests" in str(found)
+
+
+def test_half_a_character_at_the_end_of_an_answer_is_left_out(scripted, sources):
+    model = scripted(lambda request: f"{reply(request)} \ud83d")
+
+    ice, *_ = LanguageModelGenerator(model).write(iter(sources), REQUEST)
+
+    (item,) = ice.items
+    assert "It boils" in item.question.options

@@ -85,3 +85,9 @@ def test_missing_fields_stay_empty():
     assert read_reply("Question: Why?\nWrong: |\nWrong:") == Reply(question="Why?")
     assert read_reply('{"question": "Why?", "distractors": "none"}') == Reply(question="Why?")
     assert read_reply('{"question": "Why?", "answer": ["So"]}').answer == "So"
+
+
+def test_half_a_character_is_left_out():
+    found = read_reply('{"question": "What is \\ud83d here?", "answer": "ice"}')
+
+    assert found.question == "What is here?"

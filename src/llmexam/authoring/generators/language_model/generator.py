@@ -11,7 +11,7 @@ from typing import TypeVar
 from llmexam.authoring.generators.assembly import assemble, stable_random
 from llmexam.authoring.generators.language_model.drafts import Draft, Reason, draft_of
 from llmexam.authoring.generators.language_model.prompting import Prompting
-from llmexam.authoring.generators.language_model.replies import read_reply
+from llmexam.authoring.generators.language_model.replies import read_reply, without_surrogates
 from llmexam.authoring.generators.language_model.settings import LanguageModelSettings
 from llmexam.authoring.generators.protocol import Request, Written
 from llmexam.authoring.item import AuthoredItem, Source, Style
@@ -235,9 +235,10 @@ def draw_of(request: Request, number: int) -> int:
 
 def completed(text: WrittenText, prompting: Prompting, writer: TextWriter) -> str:
     """Return an answer with the label that a plain prompt ends with."""
-    if writer.format != "plain" or not text.text.strip():
-        return text.text
-    return f"{prompting.cue} {text.text}"
+    answer = without_surrogates(text.text)
+    if writer.format != "plain" or not answer.strip():
+        return answer
+    return f"{prompting.cue} {answer}"
 
 
 def add_forecasts(

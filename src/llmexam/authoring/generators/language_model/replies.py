@@ -219,9 +219,18 @@ def without_letters(options: tuple[Option, ...]) -> tuple[Option, ...]:
     )
 
 
+def without_surrogates(text: str) -> str:
+    r"""Return a text without lone surrogates, such as of a character that was cut in two.
+
+    >>> without_surrogates("ice \ud83d")
+    'ice '
+    """
+    return text.encode("utf-8", "ignore").decode("utf-8")
+
+
 def _clean(text: str) -> str:
     """Return a text on one line, without markup and quotation marks around it."""
-    line = " ".join(text.split()).strip("*_| ")
+    line = " ".join(without_surrogates(text).split()).strip("*_| ")
     while len(line) > 1 and (line[0], line[-1]) in _QUOTES:
         line = line[1:-1].strip()
     return line
