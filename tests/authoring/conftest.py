@@ -1,5 +1,6 @@
 """A generator with fixed rules, and passages for it."""
 
+import os
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
@@ -75,6 +76,17 @@ class ColourCheck:
             f"is {self.colour}" if item.question.options[0] == self.colour else None
             for item in items
         ]
+
+
+@dataclass
+class DyingCheck:
+    """Ends the process that judges, as the system does for lack of memory."""
+
+    name: str = "dying"
+    rejects: bool = True
+
+    def judge(self, items):
+        os._exit(9)
 
 
 COLOURS = ("green", "red", "blue", "white", "black")

@@ -1,7 +1,7 @@
 from pathlib import Path
 
 import pytest
-from tests.authoring.conftest import ColourCheck, LengthCheck
+from tests.authoring.conftest import ColourCheck, DyingCheck, LengthCheck
 
 from llmexam.authoring import drafting as module
 from llmexam.authoring.drafting import Drafting, draft_shard, write_drafts
@@ -47,6 +47,17 @@ def test_processes_write_the_same_files(tmp_path, sources, generator, monkeypatc
         write_drafts(sources, Drafting(generator, REQUEST, checks, n_processes), folder)
 
     assert files(tmp_path / "1") == files(tmp_path / "2")
+
+
+@pytest.mark.slow
+def test_a_process_that_ends_is_explained(tmp_path, sources, generator, monkeypatch):
+    monkeypatch.syspath_prepend(REPOSITORY)
+    drafting = Drafting(generator, REQUEST, [DyingCheck()], n_processes=2)
+
+    with pytest.raises(RunError, match="ended unexpectedly") as caught:
+        write_drafts(sources[:10], drafting, DraftFolder(tmp_path, "k"))
+
+    assert "fewer --processes" in caught.value.hint
 
 
 def test_an_interrupted_run_resumes(tmp_path, sources, generator, monkeypatch):

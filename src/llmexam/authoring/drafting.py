@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter, deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
 from itertools import islice
 from multiprocessing import get_context
@@ -13,6 +14,7 @@ from llmexam.authoring.checks.protocol import ItemCheck, run_checks
 from llmexam.authoring.drafts import Draft, DraftFolder, Shard
 from llmexam.authoring.generators.protocol import Generator, Request
 from llmexam.authoring.item import AuthoredItem, Source
+from llmexam.errors import RunError
 
 # Passages of a shard: what an interrupt loses at most, per process.
 SHARD_PASSAGES = 256
@@ -120,7 +122,15 @@ def _shards(sources: Iterable[Source], drafting: Drafting, folder: DraftFolder) 
 
 
 def _result(folder: DraftFolder, number: int, future: Future[Shard] | None) -> Shard:
-    return folder.read(number) if future is None else future.result()
+    if future is None:
+        return folder.read(number)
+    try:
+        return future.result()
+    except BrokenProcessPool:
+        raise RunError(
+            "a process that wrote drafts has ended unexpectedly, perhaps for lack of memory",
+            hint="Run the same command again with fewer --processes: finished drafts are kept",
+        ) from None
 
 
 _drafting_of_worker: Drafting | None = None

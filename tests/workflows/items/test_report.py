@@ -116,3 +116,13 @@ def test_yields_are_read_from_the_file_beside_the_questions(exam, tmp_path):
     side.write_text('{"generated": -1, "kept": 0}')
     with pytest.raises(ExamError, match=r"metals.report.json field 'generated'"):
         analyse_items([exam], solvers=["longest"])
+
+
+def test_a_damaged_account_is_an_error_before_solvers_answer(exam):
+    (exam.parent / "metals.jsonl.report.json").write_text("{")
+    done = []
+
+    with pytest.raises(ExamError, match=r"metals\.jsonl\.report\.json"):
+        analyse_items([exam], solvers=["longest"], progress=lambda *one: done.append(one))
+
+    assert not done

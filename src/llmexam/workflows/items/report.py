@@ -63,8 +63,10 @@ def analyse_items(
     variants, missing = ((), {}) if files and not solvers else panel_of(names)
     loaded = [_load(exam, format) for exam in exams]
     given = match_answers(loaded, files)
+    # Before the solvers answer, because a damaged file is an error.
+    yields = [None if isinstance(exam, Exam) else read_yields(exam) for exam in exams]
     found = []
-    for exam, path, own in zip(loaded, exams, given, strict=True):
+    for exam, path, own, its_yields in zip(loaded, exams, given, yields, strict=True):
         audit = audit_exam(
             exam, against=against, near_threshold=near_threshold, seed=seed, format=format
         )
@@ -93,7 +95,7 @@ def analyse_items(
                 tells=option_tells(exam.questions, seed=seed),
                 analysis=analyse(responses, seed=seed) if responses and enough else None,
                 flaws=flaws_of(exam),
-                yields=None if isinstance(path, Exam) else read_yields(path),
+                yields=its_yields,
                 notes=tuple(notes),
             )
         )
