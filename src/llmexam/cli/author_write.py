@@ -18,17 +18,21 @@ def write(
         ),
     ] = None,
     out: Annotated[
-        Path, typer.Option(help="Output file (.jsonl); its account is written beside it.")
+        Path,
+        typer.Option(help="Output file (.jsonl). The counts are written to OUT.report.json."),
     ] = Path("questions.jsonl"),
     settings: Annotated[
         Path | None, typer.Option(help="YAML file of settings.", show_default=False)
     ] = None,
     questions: Annotated[
         int | None,
-        typer.Option(min=1, help="Number of questions. By default all that the passages give."),
+        typer.Option(
+            min=1, help="Number of questions to write; all that the passages give by default."
+        ),
     ] = None,
     per_passage: Annotated[
-        int | None, typer.Option(min=1, help="Most questions from one passage. Defaults to 1.")
+        int | None,
+        typer.Option(min=1, help="Maximum number of questions per passage. Defaults to 1."),
     ] = None,
     style: Annotated[
         list[str] | None,
@@ -38,7 +42,8 @@ def write(
         ),
     ] = None,
     options: Annotated[
-        int | None, typer.Option(min=3, max=26, help="Options of a question. Defaults to 5.")
+        int | None,
+        typer.Option(min=3, max=26, help="Number of options per question. Defaults to 5."),
     ] = None,
     model: Annotated[
         str | None,
@@ -73,17 +78,21 @@ def write(
         ),
     ] = False,
     dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Only show what writing would take, and its cost.")
+        bool,
+        typer.Option(
+            "--dry-run", help="Show passages, requests, tokens and cost, and write nothing."
+        ),
     ] = False,
     overwrite: Annotated[
-        bool, typer.Option("--overwrite", help="Delete drafts that other settings have written.")
+        bool,
+        typer.Option("--overwrite", help="Delete drafts that were written with other settings."),
     ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """Write multiple-choice questions from passages, check them, and count what each check rejects.
 
-    Drafts are stored in OUT.drafts as they are written: the same command resumes after an
-    interrupt.
+    Drafts are stored in OUT.drafts as they are written. After an interrupt, the same command
+    resumes. With --questions, passages are drafted until the checked set has this number.
 
     Example: llmexam author write textbook.jsonl --questions 2000 --against exam.csv
 
