@@ -102,18 +102,21 @@ def test_no_more_shards_than_are_enough(tmp_path, sources, generator):
     assert seen[-1][1] >= 200
 
 
-def test_the_last_shard_of_a_smaller_sample_is_written_again(tmp_path, sources, generator):
+def test_the_last_shard_of_a_smaller_sample_is_written_again(
+    tmp_path, sources, generator, monkeypatch
+):
+    monkeypatch.setattr(module, "SHARD_PASSAGES", 20)
     drafting = Drafting(generator, REQUEST)
     small, both = DraftFolder(tmp_path / "small", "k"), DraftFolder(tmp_path / "both", "k")
-    write_drafts(sources[:300], drafting, small)
-    write_drafts(sources, drafting, both)
-    write_drafts(sources[:300], drafting, both)
+    write_drafts(sources[:30], drafting, small)
+    write_drafts(sources[:50], drafting, both)
+    write_drafts(sources[:30], drafting, both)
     assert [both.read(number) for number in range(2)] == list(small.shards())
 
-    write_drafts(sources, drafting, small)
+    write_drafts(sources[:50], drafting, small)
 
-    assert [shard.n_passages for shard in small.shards()] == [256, 256, 256, 233]
-    assert sum(len(shard.drafts) for shard in small.shards()) == 1000
+    assert [shard.n_passages for shard in small.shards()] == [20, 20, 10]
+    assert sum(len(shard.drafts) for shard in small.shards()) == 50
 
 
 def test_of_equal_drafts_one_is_kept_and_counted(sources, generator):

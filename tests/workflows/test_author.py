@@ -130,19 +130,20 @@ def test_drafting_goes_on_until_the_finished_set_is_large_enough(tmp_path, setti
     assert again.n_shards == summary.n_shards
 
 
-def test_more_questions_reuse_the_drafts(tmp_path, settings, colours, monkeypatch):
+def test_more_questions_reuse_the_drafts(tmp_path, settings, monkeypatch):
+    monkeypatch.setattr(drafting, "SHARD_PASSAGES", 64)
     out = tmp_path / "made.jsonl"
-    write_questions(settings(n_questions=280, n_passages=300), out)
+    write_questions(settings(n_questions=70, n_passages=75), out)
     written = []
     real = drafting.draft_shard
     monkeypatch.setattr(
         drafting, "draft_shard", lambda part, own: written.append(len(part)) or real(part, own)
     )
 
-    write_questions(settings(n_questions=520, n_passages=600), out)
+    write_questions(settings(n_questions=130, n_passages=150), out)
 
-    assert written == [256, 88]
-    write_questions(settings(n_questions=520, n_passages=600), tmp_path / "whole.jsonl")
+    assert written == [64, 22]
+    write_questions(settings(n_questions=130, n_passages=150), tmp_path / "whole.jsonl")
     assert out.read_bytes() == (tmp_path / "whole.jsonl").read_bytes()
 
 

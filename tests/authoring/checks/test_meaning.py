@@ -9,6 +9,7 @@ from llmexam.authoring.checks.meaning import MeaningCheck, MeaningSettings
 pytestmark = pytest.mark.needs("encoders")
 
 
+@pytest.mark.slow
 def test_rejects_equal_and_unrelated_meaning(make):
     check = MeaningCheck(MeaningSettings(min_cosine=0.2, max_cosine=0.8))
     good = make(options=("oxygen", "nitrogen", "hydrogen"))
