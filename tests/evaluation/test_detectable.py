@@ -45,4 +45,4 @@ def test_equal_and_constant_results_measure_nothing(results):
 
 
 def test_correlation_of_opposites():
-    assert paired_correlation(np.array([0.0, 1.0]), np.array([1.0, 0.0])) == -1.0
+    assert paired_correlation(np.array([0.0, 1.0]), np.array([1.0, 0.0])) == pytest.approx(-1)

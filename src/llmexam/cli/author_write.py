@@ -106,7 +106,13 @@ def write(
     from llmexam.cli.progress import question_progress
     from llmexam.errors import SettingsError
     from llmexam.sample import corpus_path
-    from llmexam.workflows.author import beside, forecast_questions, read_settings, write_questions
+    from llmexam.workflows.author import (
+        beside,
+        check_output,
+        forecast_questions,
+        read_settings,
+        write_questions,
+    )
 
     changes: dict[str, Any] = {
         "corpus": [str(corpus_path(path).absolute()) for path in corpus or ()] or None,
@@ -128,6 +134,9 @@ def write(
         )
     if base_url is not None and not model and settings is None and not set_:
         raise SettingsError("--base-url needs --model with the name of the model there")
+    if model is not None and not model.strip():
+        raise SettingsError("expected the name of a model, got none", field="--model")
+    check_output(out)
     given = {key: value for key, value in changes.items() if value is not None}
     chosen = read_settings(settings, given, parse_settings(set_ or []))
     if dry_run:

@@ -64,7 +64,7 @@ def clean(
     ] = False,
     workers: Annotated[
         int | None,
-        typer.Option(min=1, help="Number of processes. Default: the number of cores."),
+        typer.Option(min=1, max=256, help="Number of processes. Default: the number of cores."),
     ] = None,
     overwrite: Annotated[
         bool, typer.Option("--overwrite", help="Replace the corpus in the output folder.")

@@ -22,8 +22,10 @@ from llmexam.authoring.sources import read_sources
 from llmexam.authoring.summary import AuthoringSummary
 from llmexam.errors import ExamError
 from llmexam.exam.exam import Exam
+from llmexam.exam.parsers import read_rows
 from llmexam.exam.writers import write_exam
 from llmexam.lm.models.loading import identify_model
+from llmexam.sample import exam_path
 from llmexam.settings.walk import key_values, resolve_references
 from llmexam.settings.yaml_file import merge_changes, read_yaml_file
 from llmexam.solvers.registry import solver_class
@@ -86,12 +88,23 @@ def read_settings(file: Path | None, *changes: Mapping[str, Any]) -> AuthoringSe
     return resolve_references(settings, Path.cwd() if file is None else file.absolute().parent)
 
 
+def check_output(out: Path) -> None:
+    """Check the suffix of the file of questions.
+
+    Raises:
+        ExamError: It is not .jsonl.
+    """
+    if out.suffix != ".jsonl":
+        raise ExamError(f"expected an output path that ends in .jsonl, got {out.name}", file=out)
+
+
 def forecast_questions(settings: AuthoringSettings) -> AuthoringForecast:
     """Return what writing would take; no question is written, and no model is asked.
 
     Raises:
         LlmExamError: The corpus cannot be read, or a model cannot be found.
     """
+    _check_exams(settings)
     generator, _ = build_generator(settings)
     clusters: set[str] = set()
     n_passages = 0
@@ -137,9 +150,9 @@ def write_questions(
         RunError: The folder of drafts is in use, or has drafts of other settings.
         LlmExamError: The corpus cannot be read, or a model or an exam cannot be found.
     """
-    if out.suffix != ".jsonl":
-        raise ExamError(f"expected an output path that ends in .jsonl, got {out.name}", file=out)
+    check_output(out)
     require_writable(out)
+    _check_exams(settings)
     checks = build_checks(settings.checks)
     generator, writer = build_generator(settings)
     key = _key(settings, generator.version)
@@ -186,6 +199,13 @@ def write_questions(
 def beside(out: Path, suffix: str) -> Path:
     """Return the path of a file or folder that belongs to an output."""
     return out.with_name(out.name + suffix)
+
+
+def _check_exams(settings: AuthoringSettings) -> None:
+    """Read the exams of the checks now, so that a mistake does not show after the work."""
+    overlap = settings.checks.overlap
+    for path in overlap.against if overlap is not None else ():
+        read_rows(exam_path(path))
 
 
 def _corpus(settings: AuthoringSettings) -> Iterator[Source]:

@@ -44,6 +44,7 @@ class WikipediaSettings(Settings):
     )
     licence: str | None = Field(
         default=None,
+        min_length=1,
         description="licence of the texts; CC BY-SA 4.0 for wikis of Wikimedia, needed for others",
     )
     min_characters: int = Field(
