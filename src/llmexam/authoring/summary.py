@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from llmexam.authoring.finishing import Finished
+from llmexam.authoring.finishing import Finished, SetStep
 
 # Reasons of a generator that are printed; all are in the file.
 _SHOWN_REASONS = 6
@@ -100,7 +100,13 @@ class AuthoringSummary:
         for one in found.yields:
             yield f"{one.n_rejected:8,}  {one.n_alone:7,}  {one.n_only:7,}  {one.name}"
         for step in found.steps:
-            yield f"{step.n_removed:8,}  {'':7}  {'':7}  {step.name} (whole set){_measures(step)}"
+            changed = f", {step.n_changed:,} changed" if step.n_changed else ""
+            yield f"{step.n_removed:8,}  {'':7}  {'':7}  {step.name} (whole set{changed})"
+        measures = [line for step in found.steps for line in _measures(step)]
+        if measures:
+            yield ""
+            yield f"{'before':>8}  {'after':>7}  {'':7}  measures of the whole set"
+        yield from measures
         yield ""
         if found.n_spare:
             yield f"{found.n_spare:8,}  more than wanted"
@@ -116,11 +122,7 @@ class AuthoringSummary:
             yield f"All {self.n_sampled:,} drawn passages were used. Set a larger n_passages."
 
 
-def _measures(step: Any) -> str:
-    parts = [
-        f"{name} {value:.3g} before, {step.after[name]:.3g} after"
-        for name, value in step.before.items()
-        if name in step.after
-    ]
-    parts += [f"{step.n_changed:,} changed"] if step.n_changed else []
-    return f": {'; '.join(parts)}" if parts else ""
+def _measures(step: SetStep) -> Iterator[str]:
+    for name, value in step.before.items():
+        if name in step.after:
+            yield f"{value:8.3f}  {step.after[name]:7.3f}  {'':7}  {step.name}: {name}"
