@@ -6,9 +6,10 @@ import torch
 import transformers
 
 from llmexam.lm.decoder import model as room
-from llmexam.lm.decoder.model import load_decoder
+from llmexam.lm.decoder.model import Decoder, load_decoder
 from llmexam.lm.decoder.requests import Continuation
 from llmexam.lm.decoder.scorer import LikelihoodScorer
+from llmexam.lm.models.loading import resolve_model
 
 pytestmark = [
     pytest.mark.needs("llm"),
@@ -47,6 +48,12 @@ def folder(request, tmp_path_factory):
 def fp32(monkeypatch):
     """States have 32 bits, so that what is left is what the rounding did."""
     monkeypatch.setattr(room, "choose_dtype", lambda precision, device: torch.float32)
+
+
+def load_rounded(folder, precision):
+    """Load with bitsandbytes: on a CPU, training does so in 8 bits, and `load_decoder` does not."""
+    model = room._load(resolve_model(str(folder)), precision, torch.device("cpu"))
+    return Decoder(model, None, quantised=precision)
 
 
 def make_groups():
@@ -107,7 +114,7 @@ def unrounded(folder, decoder):
 # Random weights are the worst case: nothing in them is said twice.
 @pytest.mark.parametrize(("precision", "mean", "most"), [("int8", 0.02, 0.1), ("nf4", 0.4, 1.5)])
 def test_scores_are_those_of_the_rounded_weights(folder, precision, mean, most):
-    decoder = load_decoder(str(folder), precision=precision)
+    decoder = load_rounded(folder, precision)
     groups = make_groups()
     expected = plain(unrounded(folder, decoder), groups)
     for n_tokens in (1, 40, 4096):
@@ -123,7 +130,7 @@ def test_scores_are_those_of_the_rounded_weights(folder, precision, mean, most):
 
 @pytest.mark.parametrize("precision", ["int8", "nf4"])
 def test_tokens_are_shared(folder, precision, caplog):
-    decoder = load_decoder(str(folder), precision=precision)
+    decoder = load_rounded(folder, precision)
     assert decoder.shares
     assert decoder.computes == f"float32 {precision}"
     groups = make_groups()
@@ -139,7 +146,7 @@ def test_tokens_are_shared(folder, precision, caplog):
 @pytest.mark.parametrize("precision", ["int8", "nf4"])
 def test_products_have_the_type_of_the_states(folder, precision, monkeypatch):
     monkeypatch.setattr(room, "choose_dtype", lambda precision, device: torch.bfloat16)
-    decoder = load_decoder(str(folder), precision=precision)
+    decoder = load_rounded(folder, precision)
     layer = decoder.model.model.layers[0].mlp.up_proj
     if precision == "nf4":
         assert layer.compute_dtype == torch.bfloat16

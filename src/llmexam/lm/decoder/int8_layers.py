@@ -19,6 +19,8 @@ from llmexam.lm.encoding.int8_linear import Int8Weight, has_wide_sums, require_o
 
 _ZERO, _LARGEST = 128, 127
 _SMALLEST = 1e-12
+# Numbers that are quantised at a time, so that intermediate results stay in the processor's cache.
+_CHUNK = 1 << 18
 # Largest codes of weights, with and without 32-bit sums of products.
 _WIDE, _NARROW = 127, 63
 
@@ -106,11 +108,22 @@ def quantise_tokens(hidden: Tensor) -> tuple[Tensor, Tensor]:
     Args:
         hidden: Shape `[n_tokens, n_in]`.
     """
-    steps = hidden.abs().amax(-1, keepdim=True).div_(_LARGEST).clamp_min_(_SMALLEST)
-    # A full row, because torch adds a scalar more slowly. The extra half step turns the
-    # truncation of the integer conversion into rounding.
-    shift = torch.full((hidden.shape[1],), _ZERO + 0.5)
-    return torch.addcmul(shift, hidden, steps.reciprocal()).to(torch.uint8), steps
+    n_tokens, n_in = hidden.shape
+    codes = torch.empty(hidden.shape, dtype=torch.int8)
+    steps = torch.empty(n_tokens, 1)
+    n_rows = max(1, min(n_tokens, _CHUNK // n_in))
+    buffer = torch.empty(n_rows, n_in)
+    for begin in range(0, n_tokens, n_rows):
+        rows = slice(begin, begin + n_rows)
+        some, step = hidden[rows], steps[rows]
+        scaled = buffer[: len(some)]
+        torch.abs(some, out=scaled)
+        torch.amax(scaled, -1, keepdim=True, out=step)
+        step.div_(_LARGEST).clamp_min_(_SMALLEST)
+        torch.mul(some, step.reciprocal(), out=scaled)
+        codes[rows] = scaled.round_()
+    # The same as adding 128. torch converts to int8 faster than to uint8.
+    return codes.view(torch.uint8).bitwise_xor_(_ZERO), steps
 
 
 def _require_linear_layers(model: Any) -> None:

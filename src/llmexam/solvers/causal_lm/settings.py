@@ -47,8 +47,8 @@ class CausalLmSettings(Settings):
     chat: bool = Field(False, description="apply the model's chat template to the prompt")
     precision: Literal["auto", "fp32", "bf16", "fp16", "int8", "nf4"] = Field(
         "auto",
-        description="numeric precision; 'auto' uses bf16 where it is fast; int8 and nf4 need "
-        "bitsandbytes",
+        description="numeric precision; 'auto' uses bf16 where it is fast. int8 is faster than "
+        "fp32 on CPUs without fast bf16, and less exact. nf4, and int8 on GPUs, need bitsandbytes",
     )
     device: str = Field("cpu", description="torch device, such as 'cpu' or 'cuda'")
     max_tokens: int | None = Field(
