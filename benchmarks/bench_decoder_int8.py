@@ -1,13 +1,13 @@
 """Compare decoder scoring in int8 on the CPU with fp32: CPU time, agreement and MAP@3.
 
-    python benchmarks/bench_decoder_int8.py                         # random weights, sizes of Gemma 3
+    python benchmarks/bench_decoder_int8.py
     python benchmarks/bench_decoder_int8.py --size qwen2.5-1.5b --layers 4
     python benchmarks/bench_decoder_int8.py --model FOLDER --data train.csv --limit 60
 
 Both score the same questions in one process, a few at a time in turns, so that other load slows
-both. CPU time of the process counts. With random weights only times are meaningful, and
-`--layers` limits memory: layers have equal sizes. `--model` is a local folder. The table of
-operators shows what share of the time each kind of operator takes.
+both. CPU time of the process counts. Without `--model`, weights are random, and only times are
+meaningful; `--layers` limits memory, and layers have equal sizes. `--model` is a local folder. The
+shares of time are those of kinds of operators.
 """
 
 from __future__ import annotations

@@ -115,18 +115,18 @@ class TestProducts:
     @pytest.mark.parametrize("bias", [True, False])
     def test_codes_of_inputs_and_weights_are_multiplied_exactly(self, bias):
         torch.manual_seed(0)
-        linear = torch.nn.Linear(96, 40, bias=bias)
+        linear = torch.nn.Linear(64, 40, bias=bias)
         linear.weight.data *= torch.rand(40, 1)
-        hidden = torch.randn(2, 7, 96) * 10 ** torch.linspace(-3, 2, 7)[:, None]
+        hidden = torch.randn(2, 7, 64) * 10 ** torch.linspace(-3, 2, 7)[:, None]
         layer = Int8Layer(linear, 63, int8_layers._Inputs(), torch.nn.Module())
         with torch.inference_mode():
             found = layer(hidden)
-            codes, steps = quantise_tokens(hidden.reshape(14, 96))
+            codes, steps = quantise_tokens(hidden.reshape(14, 64))
             inputs = (codes.float() - 128) * steps
             expected = torch.nn.functional.linear(inputs, rebuilt(linear.weight, 63), linear.bias)
         np.testing.assert_allclose(found.reshape(14, 40), expected, rtol=1e-4, atol=1e-5)
         # Rounding to the nearest code, never further than half a step (and fp32's precision).
-        assert ((inputs - hidden.reshape(14, 96)).abs() <= 0.501 * steps).all()
+        assert ((inputs - hidden.reshape(14, 64)).abs() <= 0.501 * steps).all()
 
     def test_the_largest_codes_do_not_overflow(self):
         largest = 127 if int8_layers.has_wide_sums() else 63
@@ -141,6 +141,20 @@ class TestProducts:
             torch.nn.Linear(8, 4, bias=False), 63, int8_layers._Inputs(), torch.nn.Module()
         )
         np.testing.assert_array_equal(layer(torch.zeros(3, 8)), np.zeros((3, 4)))
+
+    def test_an_outlier_costs_its_own_block_of_a_wide_input_only(self):
+        torch.manual_seed(0)
+        linear = torch.nn.Linear(256, 32, bias=False)
+        layer = Int8Layer(linear, 63, int8_layers._Inputs(), torch.nn.Module(), 1)
+        hidden = torch.randn(8, 256)
+        hidden[:, 3] = 1000.0
+        # Without weights on the block of the outlier, nothing is left of it.
+        linear.weight.data[:, :64] = 0
+        apart = Int8Layer(linear, 63, int8_layers._Inputs(), torch.nn.Module(), 4)
+        with torch.inference_mode():
+            exact = linear(hidden)
+            assert (apart(hidden) - exact).abs().max() < 0.05 * exact.abs().max()
+            assert (layer(hidden) - exact).abs().max() > exact.abs().max()
 
     def test_a_token_does_not_depend_on_others(self):
         torch.manual_seed(0)
@@ -161,8 +175,9 @@ class TestProducts:
         monkeypatch.setattr(int8_layers, "quantise_tokens", counted)
         with torch.inference_mode():
             decoders["int8"].model(input_ids=torch.tensor([[1, 2, 3]]), use_cache=False)
-        # Queries, keys and values together, the two of the gated MLP together; and the head.
-        assert len(calls) == 2 * 4 + 1
+        # Queries, keys and values together, the two of the gated MLP together, four blocks of its
+        # last projection; and the head.
+        assert len(calls) == 2 * (1 + 1 + 1 + 4) + 1
 
 
 class TestScores:

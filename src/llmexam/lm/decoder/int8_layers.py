@@ -4,6 +4,9 @@ Weights have one scale per output, inputs one per token, so a token's result doe
 the others. Without VNNI, processors add pairs of products in 16 bits, which overflow for codes of
 8 bits, so weights get 7 bits there: halving the precision of the inputs instead changes
 log-likelihoods about twice as much (docs/log.md), because inputs have outliers.
+
+The inputs of the last projection of an MLP have the largest outliers, products of an activation and
+a gate. They are divided into blocks with a scale each, so that an outlier costs its own block only.
 """
 
 from __future__ import annotations
@@ -19,6 +22,8 @@ from llmexam.lm.encoding.int8_linear import Int8Weight, has_wide_sums, require_o
 
 _ZERO, _LARGEST = 128, 127
 _SMALLEST = 1e-12
+# Blocks of inputs of an MLP's last projection.
+_BLOCKS = 4
 # Numbers that are quantised at a time, so that intermediate results stay in the processor's cache.
 _CHUNK = 1 << 18
 # Largest codes of weights, with and without 32-bit sums of products.
@@ -46,11 +51,12 @@ def quantise_layers(model: Any) -> None:
     require_onednn()
     largest = _WIDE if has_wide_sums() else _NARROW
     _require_linear_layers(model)
-    inputs = _Inputs()
+    inputs, width = _Inputs(), model.config.get_text_config().hidden_size
     for parent in list(model.modules()):
         for name, layer in list(parent.named_children()):
             if type(layer) is torch.nn.Linear and name != HEAD_NAME:
-                setattr(parent, name, Int8Layer(layer, largest, inputs, parent))
+                n_blocks = _BLOCKS if _ends_mlp(layer, width) else 1
+                setattr(parent, name, Int8Layer(layer, largest, inputs, parent, n_blocks))
     _require_runs(model)
 
 
@@ -62,23 +68,38 @@ class Int8Layer(torch.nn.Module):
         largest: Largest code of its weights.
         inputs: The quantiser of inputs, common to the layers of a model.
         parent: The module that has the layer.
+        n_blocks: Blocks of inputs with a scale of their own.
     """
 
     def __init__(
-        self, linear: torch.nn.Linear, largest: int, inputs: _Inputs, parent: torch.nn.Module
+        self,
+        linear: torch.nn.Linear,
+        largest: int,
+        inputs: _Inputs,
+        parent: torch.nn.Module,
+        n_blocks: int = 1,
     ) -> None:
         super().__init__()
         self.in_features, self.out_features = linear.in_features, linear.out_features
         self.bias = None if linear.bias is None else linear.bias.detach()
-        self._weight = Int8Weight(linear.weight.detach(), largest)
+        # Packing needs contiguous blocks.
+        self._weights = [
+            Int8Weight(block.contiguous(), largest)
+            for block in linear.weight.detach().tensor_split(n_blocks, dim=1)
+        ]
         self._inputs, self._parent = inputs, id(parent)
 
     def forward(self, hidden: Tensor) -> Tensor:
         """Return the product and bias, shape `[..., n_out]`."""
-        codes, steps = self._inputs.quantise(hidden, self._parent)
-        out = self._weight.product(codes, _ZERO)
-        # In place: another tensor of this size takes longer than the arithmetic.
-        out = out.mul_(steps) if self.bias is None else torch.addcmul(self.bias, out, steps)
+        parts = self._inputs.quantise(hidden, self._parent, len(self._weights))
+        out: Tensor | None = None
+        for weight, (codes, steps) in zip(self._weights, parts, strict=True):
+            product = weight.product(codes, _ZERO)
+            # In place: another tensor of this size takes longer than the arithmetic.
+            out = product.mul_(steps) if out is None else out.addcmul_(product, steps)
+        assert out is not None
+        if self.bias is not None:
+            out.add_(self.bias)
         return out.view(*hidden.shape[:-1], self.out_features)
 
 
@@ -90,15 +111,16 @@ class _Inputs:
 
     def __init__(self) -> None:
         # One tuple, so that threads read a consistent state.
-        self._last: tuple[int, Tensor, tuple[Tensor, Tensor]] | None = None
+        self._last: tuple[tuple[int, int], Tensor, list[tuple[Tensor, Tensor]]] | None = None
 
-    def quantise(self, hidden: Tensor, parent: int) -> tuple[Tensor, Tensor]:
-        """Return codes `[n_tokens, n_in]` and the step of each token, `[n_tokens, 1]`."""
+    def quantise(self, hidden: Tensor, parent: int, n_blocks: int) -> list[tuple[Tensor, Tensor]]:
+        """Return codes `[n_tokens, n_in]` and steps `[n_tokens, 1]` of each block of inputs."""
         last = self._last
-        if last is not None and last[0] == parent and last[1] is hidden:
+        if last is not None and last[0] == (parent, n_blocks) and last[1] is hidden:
             return last[2]
-        found = quantise_tokens(hidden.reshape(-1, hidden.shape[-1]))
-        self._last = (parent, hidden, found)
+        rows = hidden.reshape(-1, hidden.shape[-1])
+        found = [quantise_tokens(block) for block in rows.tensor_split(n_blocks, dim=1)]
+        self._last = ((parent, n_blocks), hidden, found)
         return found
 
 
@@ -124,6 +146,11 @@ def quantise_tokens(hidden: Tensor) -> tuple[Tensor, Tensor]:
         codes[rows] = scaled.round_()
     # The same as adding 128. torch converts to int8 faster than to uint8.
     return codes.view(torch.uint8).bitwise_xor_(_ZERO), steps
+
+
+def _ends_mlp(layer: torch.nn.Linear, width: int) -> bool:
+    """Return whether a layer projects many inputs to states, as the last one of an MLP."""
+    return layer.out_features == width and layer.in_features >= 2 * width
 
 
 def _require_linear_layers(model: Any) -> None:
