@@ -5,22 +5,36 @@ from __future__ import annotations
 import heapq
 import zlib
 from collections import Counter, defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
+from itertools import count
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from llmexam.authoring.generators.sentences.abbreviations import (
+    find_abbreviations,
+    initials_of,
+)
 from llmexam.authoring.generators.sentences.clauses import parse_clause
+from llmexam.authoring.generators.sentences.exchanges import find_exchanges
 from llmexam.authoring.generators.sentences.facts import (
     find_definition,
     find_reason,
 )
+from llmexam.authoring.generators.sentences.falsehoods import Falsehood, falsify
+from llmexam.authoring.generators.sentences.naming import find_glosses, find_name
 from llmexam.authoring.generators.sentences.phrases import PhraseCounts
-from llmexam.authoring.generators.sentences.selection import clean_sentences, tells_of_a_person
+from llmexam.authoring.generators.sentences.quantities import find_quantity
+from llmexam.authoring.generators.sentences.selection import (
+    all_sentences,
+    clean_sentences,
+    tells_of_a_person,
+)
 from llmexam.authoring.generators.sentences.terms import (
     N_BUCKETS,
+    Explained,
     PassageWords,
     Statement,
     Term,
@@ -28,6 +42,7 @@ from llmexam.authoring.generators.sentences.terms import (
     add_phrases,
     buckets,
     collect_terms,
+    explain,
 )
 from llmexam.authoring.generators.sentences.vectors import Space, fit_space, normalise
 from llmexam.authoring.generators.sentences.words import WORD
@@ -47,6 +62,10 @@ class Bank:
         by_term: Statements whose subject, or defined term, is the term (in lower case).
         definitions: Statements that define a term.
         reasons: Statements with a reason.
+        falsehoods: Sentences that an exchange has made false, with their vectors.
+        explained: Terms that a sentence explains, with the vectors of the explanations.
+        abbreviations: Abbreviations that have one expansion in the corpus.
+        initials: Words of the expansions of abbreviations, by what they have in common.
         short_facts: Short statements that give neither a definition nor a reason.
         lower_case: Words that are written in lower case in the middle of sentences.
         idf: float32 `[n_buckets]`, the inverse document frequency of the words of a bucket,
@@ -66,6 +85,12 @@ class Bank:
     passages: list[NDArray[np.int32]]
     space: Space
     short_facts: list[Statement]
+    falsehoods: list[Falsehood]
+    falsehood_vectors: NDArray[np.float32]
+    explained: list[Explained]
+    explained_vectors: NDArray[np.float32]
+    abbreviations: frozenset[str]
+    initials: dict[tuple[str, bool, bool, str], list[str]]
     subjects: list[Term]
     subject_vectors: NDArray[np.float32]
     matrices: dict[int, NDArray[np.float32]] = field(default_factory=dict)
@@ -105,6 +130,15 @@ class _Found:
     cluster: str
 
 
+@dataclass(frozen=True, slots=True)
+class _Notion:
+    """A term and what explains it, or an abbreviation and its words, which has no origin."""
+
+    term: str
+    meaning: str
+    origin: str
+
+
 def build_bank(
     corpus: Iterable[Source], max_sentences: int = 200_000, max_passages: int = 100_000
 ) -> Bank:
@@ -125,6 +159,8 @@ def build_bank(
     sample: list[tuple[int, int, _Found]] = []
     passages: list[tuple[int, int, PassageWords]] = []
     phrases = PhraseCounts()
+    notions: list[tuple[int, int, _Notion]] = []
+    numbers = count()
     n_passages = 0
     for n_passages, source in enumerate(corpus, start=1):
         text = source.passage.text
@@ -137,7 +173,7 @@ def build_bank(
         origin = f"passage {source.passage.id}{title}"
         _keep(
             passages,
-            (-zlib.crc32(text.encode()), n_passages, PassageWords(words, origin, source.cluster)),
+            (-zlib.crc32(text.encode()), next(numbers), PassageWords(words, origin, source.cluster)),
             max_passages,
         )
         for sentence in clean_sentences(text)[0]:
@@ -145,7 +181,10 @@ def build_bank(
                 continue
             key = -zlib.crc32(sentence.text.encode())
             found = _Found(sentence.text, origin, source.cluster)
-            _keep(sample, (key, n_passages, found), max_sentences)
+            _keep(sample, (key, next(numbers), found), max_sentences)
+        for explained in _notions(text, origin):
+            key = -zlib.crc32(repr(explained).encode())
+            _keep(notions, (key, next(numbers), explained), max_sentences)
     lower_case = frozenset(word for word, count in lower.items() if count >= upper[word])
     idf = np.log((n_passages + 1) / (frequency + 1)) / np.log(n_passages + 2)
     idf = np.maximum(idf, 0.0).astype(np.float32)
@@ -153,7 +192,19 @@ def build_bank(
         one for *_, one in sorted(sample, key=lambda one: (-one[0], one[2].text, one[2].origin))
     ]
     kept = [one for *_, one in sorted(passages, key=lambda one: (-one[0], one[2].origin))]
-    return _finish(kept_sentences, kept, phrases, lower_case, idf)
+    found_notions = [one for *_, one in sorted(notions, key=lambda one: (-one[0], repr(one[2])))]
+    return _finish(kept_sentences, kept, phrases, lower_case, idf, found_notions)
+
+
+def _notions(text: str, origin: str) -> Iterator[_Notion]:
+    """Yield the explained terms and the abbreviations of a passage."""
+    if tells_of_a_person(text) or ("(" not in text and ", a" not in text and ", the" not in text):
+        return
+    for sentence in all_sentences(text):
+        for gloss in find_glosses(sentence.text):
+            yield _Notion(gloss.term, gloss.meaning, origin)
+        for found in find_abbreviations(sentence.text):
+            yield _Notion(found.short, " ".join(found.words), "")
 
 
 def _keep(heap: list[Any], entry: tuple[int, int, Any], most: int) -> None:
@@ -173,10 +224,13 @@ _NO_CASE: frozenset[str] = frozenset()
 
 
 def _is_useful(text: str) -> bool:
-    return (
+    return bool(
         parse_clause(text) is not None
         or find_definition(text, _NO_CASE) is not None
         or find_reason(text, _NO_CASE) is not None
+        or find_name(text) is not None
+        or find_exchanges(text)
+        or find_quantity(text) is not None
     )
 
 
@@ -186,6 +240,7 @@ def _finish(
     phrases: PhraseCounts,
     lower_case: frozenset[str],
     idf: NDArray[np.float32],
+    notions: list[_Notion],
 ) -> Bank:
     statements = []
     seen: set[str] = set()
@@ -222,7 +277,14 @@ def _finish(
         rows.append(vector)
     vectors = np.array(rows, dtype=np.float32).reshape(len(order), space.words.shape[1])
     subjects = [term for term in order if term.text.lower() in by_term]
-    return Bank(
+    falsehoods = [
+        found
+        for one in statements
+        if (found := falsify(one.text, one.origin, idf, lower_case)) is not None
+    ]
+    explained = _explained(statements, notions)
+    expansions = _expansions(notions, lower_case)
+    bank = Bank(
         terms=terms,
         order=order,
         by_kind={kind: np.array(rows, dtype=np.int64) for kind, rows in by_kind.items()},
@@ -236,9 +298,54 @@ def _finish(
         idf=idf,
         passages=words,
         space=space,
+        falsehoods=falsehoods,
+        falsehood_vectors=np.zeros((0, space.words.shape[1]), dtype=np.float32),
+        explained=explained,
+        explained_vectors=np.zeros((0, space.words.shape[1]), dtype=np.float32),
+        abbreviations=frozenset(expansions),
+        initials=initials_of(list(expansions.values())),
         subjects=subjects,
         subject_vectors=vectors[[term.row for term in subjects]],
     )
+    bank.falsehood_vectors = _vectors(bank, [one.words for one in falsehoods])
+    bank.explained_vectors = _vectors(bank, [one.words for one in explained])
+    return bank
+
+
+def _vectors(bank: Bank, rows: list[frozenset[int]]) -> NDArray[np.float32]:
+    vectors = [bank.vector(sorted(words)) for words in rows]
+    return np.array(vectors, dtype=np.float32).reshape(len(rows), bank.space.words.shape[1])
+
+
+def _explained(statements: list[Statement], notions: list[_Notion]) -> list[Explained]:
+    """Return terms with their explanations: from names, definitions and glosses."""
+    found = [
+        explain(one.term, "", one.meaning, one.origin) for one in notions if one.origin
+    ]
+    for one in statements:
+        name = find_name(one.text)
+        if name is not None:
+            found.append(explain(name.term, name.article, one.text, one.origin))
+        elif one.definition is not None:
+            found.append(explain(one.definition.term, "", one.definition.meaning, one.origin))
+    return sorted(found, key=lambda one: (one.term.lower(), one.explanation, one.origin))
+
+
+def _expansions(
+    notions: list[_Notion], lower_case: frozenset[str]
+) -> dict[str, list[str]]:
+    """Return the words of the abbreviations that the corpus uses for one thing only."""
+    found: dict[str, set[str]] = defaultdict(set)
+    for one in notions:
+        if not one.origin:
+            found[one.term].add(one.meaning.lower().removesuffix("s"))
+    return {
+        short: [
+            word if word in lower_case else word.capitalize() for word in min(own).split(" ")
+        ]
+        for short, own in sorted(found.items())
+        if len(own) == 1
+    }
 
 
 def _is_short_fact(one: Statement) -> bool:

@@ -115,7 +115,7 @@ def wrong_terms(
             continue
         if common_head and stems and term.stems[-1:] == stems[-1:]:
             continue
-        if _same_thing(stems, term) or _occurs(term, around):
+        if same_thing(stems, term.stems) or occurs(term.text, term.stems, around):
             continue
         if len(around.specific & bank.words_beside(term)) > most_together:
             continue
@@ -170,12 +170,12 @@ def _lengths_fit(answer: str, other: str) -> bool:
     )
 
 
-def _same_thing(stems: Sequence[str], term: Term) -> bool:
+def same_thing(stems: Sequence[str], others: Sequence[str]) -> bool:
     """Return whether one term contains the other, or abbreviates it."""
-    own, other = set(stems), set(term.stems)
+    own, other = set(stems), set(others)
     if own <= other or other <= own:
         return True
-    for short, long in ((stems, term.stems), (term.stems, stems)):
+    for short, long in ((stems, others), (others, stems)):
         if (
             len(short) == 1
             and len(long) > 1
@@ -188,9 +188,9 @@ def _same_thing(stems: Sequence[str], term: Term) -> bool:
     )
 
 
-def _occurs(term: Term, around: Around) -> bool:
-    """Return whether the passage names the term, in any form, or all words of it."""
-    return term.text.lower() in around.passage or set(term.stems) <= around.stems
+def occurs(text: str, stems: Sequence[str], around: Around) -> bool:
+    """Return whether the passage names a term, in any form, or all words of it."""
+    return text.lower() in around.passage or set(stems) <= around.stems
 
 
 def draw(

@@ -8,13 +8,16 @@ from llmexam.authoring.generators.assembly import assemble
 from llmexam.authoring.generators.protocol import Request, Written
 from llmexam.authoring.generators.sentences.bank import Bank, build_bank
 from llmexam.authoring.generators.sentences.draft import Draft, Task
-from llmexam.authoring.generators.sentences.selection import clean_sentences
-from llmexam.authoring.generators.sentences.styles.blanks import write_blank
-from llmexam.authoring.generators.sentences.styles.meanings import (
-    write_meaning,
-    write_reason,
-    write_statement,
+from llmexam.authoring.generators.sentences.selection import (
+    Sentence,
+    all_sentences,
+    clean_sentences,
+    tells_of_a_person,
 )
+from llmexam.authoring.generators.sentences.styles.abbreviations import write_abbreviation
+from llmexam.authoring.generators.sentences.styles.exchanged import write_statement
+from llmexam.authoring.generators.sentences.styles.meanings import write_meaning, write_reason
+from llmexam.authoring.generators.sentences.styles.names import write_gloss, write_name
 from llmexam.authoring.generators.sentences.styles.numbers import (
     write_count,
     write_number,
@@ -35,9 +38,13 @@ WRITERS: dict[Style, tuple[Callable[[Task], Iterator[Draft]], ...]] = {
     "comparison": (write_ratio, write_superlative),
     "number": (write_number, write_count, write_year),
     "statement": (write_statement,),
-    "cloze": (write_blank,),
+    "cloze": (write_name,),
 }
 """The functions that write each style, in their order of preference."""
+WRITERS_OF_ANY: dict[Style, tuple[Callable[[Task], Iterator[Draft]], ...]] = {
+    "definition": (write_gloss, write_abbreviation),
+}
+"""Functions that need a part of a sentence only, so that the rest may refer to its context."""
 
 
 class SentenceGenerator:
@@ -52,7 +59,7 @@ class SentenceGenerator:
     """
 
     name = "sentences"
-    version = "1"
+    version = "2"
 
     def __init__(self, max_sentences: int = 200_000) -> None:
         """Make a generator.
@@ -90,9 +97,13 @@ def _write_passage(
         Task(bank, source, sentence, request.n_options - 1, request.seed, reasons)
         for sentence in sentences
     ]
+    every = [
+        Task(bank, source, sentence, request.n_options - 1, request.seed, reasons)
+        for sentence in _with_parts(source.passage.text)
+    ]
     chosen: list[Draft] = []
-    for draft in _drafts(tasks, request.styles):
-        if any(draft.quote == other.quote or draft.prompt == other.prompt for other in chosen):
+    for draft in _drafts(tasks, every, request.styles):
+        if any(_repeats(draft, other) for other in chosen):
             continue
         chosen.append(draft)
         if len(chosen) == request.per_passage:
@@ -103,11 +114,30 @@ def _write_passage(
     return Written(source, items, reasons)
 
 
-def _drafts(tasks: list[Task], styles: tuple[Style, ...]) -> Iterator[Draft]:
+def _with_parts(text: str) -> list[Sentence]:
+    """Return the sentences that may explain a term in commas or brackets."""
+    if tells_of_a_person(text):
+        return []
+    return [one for one in all_sentences(text) if "(" in one.text or "," in one.text]
+
+
+def _repeats(draft: Draft, other: Draft) -> bool:
+    """Return whether two drafts ask the same, or in one style on one sentence."""
+    if draft.prompt == other.prompt:
+        return draft.answer == other.answer
+    return draft.quote == other.quote and draft.style == other.style
+
+
+def _drafts(
+    tasks: list[Task], every: list[Task], styles: tuple[Style, ...]
+) -> Iterator[Draft]:
     """Yield drafts style by style: the first of each sentence before the second of any."""
     for style in styles:
         for writer in WRITERS[style]:
             for task in tasks:
+                yield from writer(task)
+        for writer in WRITERS_OF_ANY.get(style, ()):
+            for task in every:
                 yield from writer(task)
 
 

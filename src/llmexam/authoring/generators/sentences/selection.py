@@ -50,13 +50,13 @@ _ELSEWHERE = word_set(
     """
     Chapter Chapters Equation Equations Example Examples Exercise Exercises Figure Figures
     Hint I Learning Let OpenStax Our Section Sections Significance Solution Strategy Table
-    Tables These This Us We You Your above aforementioned ago another below calculate
+    Tables These This Us We You Your above aforementioned ago below calculate
     chapter chapters currently depicted described discussed earlier equation equations etc
     example examples exercise exercises figure figures following former he her here hers him
     his homework illustrated imagine instructor just latter learning let link listed
     mentioned module my now nowadays our ours problem quiz recall recently remember
-    respectively resulting section sections shall she shown student students suppose table
-    tables textbook these this today tomorrow too us video we website yesterday you your
+    respectively section sections shall she shown student students suppose table
+    tables textbook these this today tomorrow us video we website yesterday you your
     yours
     """
 )
@@ -86,7 +86,7 @@ _SPLIT_NUMBER = re.compile(r"\d \d|\d [-−–+]|[-−] \d| [-−–] |\d[−–
 _SUBSCRIPT = re.compile(r"\b(?:[A-Z][a-z]?)+ ?\d? [\d+−-]")  # noqa: RUF001
 _BACKWARD = re.compile(
     r"(?:For|In|At|On|By|With|During|After|Before|Over|From|To|Because|When|If|As|Although|While|"
-    r"Since|Unlike|Due|\w+ing|\w+ed)\b[^.]*\b(?:its|their|them)\b"
+    r"Since|Unlike|Due|\w+ing|\w+ed)\b[^.,]*(?:, )?\b(?:its|their|them)\b"
 )
 # "The disease" of a sentence is one that the text told of before; "the Sun" is not.
 _POINTING = re.compile(
@@ -100,11 +100,15 @@ _POINTING = re.compile(
     r"then|does|do|to|as|because|when|with|at|for|from|into|on|during|through|"
     r"after|before|if)\b|[.,])"
 )
+# "Our Galaxy" is known without a text.
+_OURS = re.compile(r"\b[Oo]ur (?=(?:own )?(?:Sun|Galaxy|Moon|Milky|[Ss]olar [Ss]ystem|planet|universe)\b)")
 # A pronoun so early that nothing in the sentence can be meant by it.
 _EARLY = re.compile(r".{0,40}\b(?:it|they|them|themselves)\b")
 _BRACKETS = re.compile(r" ?\([^()]*\)| ?\[[^\[\]]*\]")
 _SPACES = re.compile(r"\s+")
-_SPACE_BEFORE = re.compile(r" +([.,;:?!%’])")  # noqa: RUF001
+# A plural ending that markup has cut off: "electron s".
+_CUT_PLURAL = re.compile(r"(?<=[a-z]{3}) s(?=[ .,;)])")
+_SPACE_BEFORE = re.compile(r" +([.,;:?!%’)])")  # noqa: RUF001
 _INSIDE = re.compile(r"[?!:;…—]| - |\.\.")
 # A heading that runs into its text, and a sentence with a reference cut out.
 _HEADING = re.compile(
@@ -118,12 +122,18 @@ _PERSON = re.compile(r"\b(?:[Hh]e|[Ss]he|[Hh]is|[Hh]ers?|him|himself|herself|\d-
 
 def tidy(text: str) -> str:
     """Return a sentence without brackets, stray spaces and an opening connective."""
-    plain = _SPACE_BEFORE.sub(r"\1", _SPACES.sub(" ", _BRACKETS.sub("", text))).strip()
+    plain = with_spaces_mended(_BRACKETS.sub("", text))
     opening = _CONNECTIVE.match(plain)
     if opening is not None and opening.end() < len(plain):
         plain = plain[opening.end() :]
         plain = plain[0].upper() + plain[1:]
     return plain
+
+
+def with_spaces_mended(text: str) -> str:
+    """Return a text with single spaces, none of them before a mark or a plural ending."""
+    plain = _SPACE_BEFORE.sub(r"\1", _SPACES.sub(" ", text)).strip()
+    return _CUT_PLURAL.sub("s", plain)
 
 
 def reason_to_leave(sentence: Sentence) -> str | None:
@@ -136,7 +146,7 @@ def reason_to_leave(sentence: Sentence) -> str | None:
         return "not a full sentence"
     if _OPENING.match(text):
         return "sentence opens with a reference or a question"
-    if not _ELSEWHERE.isdisjoint(_LETTERS.findall(text)) or _ELSEWHERE_PHRASES.search(text):
+    if not _ELSEWHERE.isdisjoint(_LETTERS.findall(_OURS.sub("", text))) or _ELSEWHERE_PHRASES.search(text):
         return "sentence refers to text around it"
     if _SYMBOLS.search(sentence.text) or _SPLIT_NUMBER.search(text):
         return "sentence has formulas or symbols"
@@ -171,6 +181,12 @@ def clean_sentences(text: str) -> tuple[list[Sentence], Counter[str]]:
         else:
             reasons[reason] += 1
     return kept, reasons
+
+
+def all_sentences(text: str) -> list[Sentence]:
+    """Return all sentences of a passage, with brackets, whether or not they are understood alone."""
+    spans = split_sentences(text)
+    return [Sentence(text[start:end], with_spaces_mended(text[start:end])) for start, end in spans]
 
 
 def tells_of_a_person(text: str) -> bool:

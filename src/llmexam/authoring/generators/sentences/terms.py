@@ -79,6 +79,41 @@ class Statement:
     words: frozenset[int]
 
 
+@dataclass(frozen=True, slots=True)
+class Explained:
+    """A term that a sentence of the corpus explains.
+
+    Attributes:
+        term: The term.
+        plural: Whether it is plural.
+        article: Its article in the sentence: `a`, `the` or empty.
+        stems: Stems of its words.
+        words: Buckets of the words that explain it.
+        explanation: The words that explain it.
+        origin: The passage, as a note tells it.
+    """
+
+    term: str
+    plural: bool
+    article: str
+    stems: tuple[str, ...]
+    words: frozenset[int]
+    explanation: str
+    origin: str
+
+    def text_of_answer(self, answer: str) -> bool:
+        """Return whether the explanation names another term: "a kind of ..."."""
+        return answer.lower() in self.explanation.lower()
+
+
+def explain(term: str, article: str, explanation: str, origin: str) -> Explained:
+    """Return a term with its explanation."""
+    own = tuple(stem(word) for word in WORD.findall(term))
+    words = frozenset(buckets(explanation)) - {bucket(one) for one in own}
+    plural = is_plural(term.split(" ")[-1])
+    return Explained(term, plural, article.replace("an", "a"), own, words, explanation, origin)
+
+
 @dataclass(slots=True)
 class PassageWords:
     """The words of a passage of the sample."""

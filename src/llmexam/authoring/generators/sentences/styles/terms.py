@@ -35,7 +35,7 @@ def write_definition(task: Task) -> Iterator[Draft]:
     found = find_definition(task.sentence.text, task.bank.lower_case)
     if found is None:
         return
-    if _has_tell(found.term, found.meaning):
+    if has_tell(found.term, found.meaning):
         task.reasons["the question contains the answer"] += 1
         return
     kinds = [f"is a {found.kind}"] if found.kind else []
@@ -54,7 +54,7 @@ def write_cause(task: Task) -> Iterator[Draft]:
     found = find_cause(task.sentence.text, task.bank.lower_case)
     if found is None:
         return
-    if _has_tell(found.term, found.effect):
+    if has_tell(found.term, found.effect):
         task.reasons["the question contains the answer"] += 1
         return
     yield from term_drafts(
@@ -73,7 +73,7 @@ def write_superlative(task: Task) -> Iterator[Draft]:
     rest = find_superlative(clause) if clause is not None else None
     if clause is None or rest is None:
         return
-    if _has_tell(clause.term, rest):
+    if has_tell(clause.term, rest):
         task.reasons["the question contains the answer"] += 1
         return
     yield from term_drafts(
@@ -156,7 +156,7 @@ def _option(term: str, article: str) -> str:
     return f"{article} {term}" if article else term
 
 
-def _has_tell(answer: str, question: str) -> bool:
+def has_tell(answer: str, question: str) -> bool:
     """Return whether the question contains all words of the answer, or its rarest one."""
     own, other = set(content_stems(answer)), set(content_stems(question))
     if own & other:

@@ -1,0 +1,68 @@
+"""Questions for the term that a text names or explains."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from llmexam.authoring.generators.assembly import stable_random
+from llmexam.authoring.generators.sentences.distractors import draw, surroundings
+from llmexam.authoring.generators.sentences.draft import Draft, Task
+from llmexam.authoring.generators.sentences.explained import Wanted, explained_terms
+from llmexam.authoring.generators.sentences.naming import find_glosses, find_name
+from llmexam.authoring.generators.sentences.styles.numbers import BLANK
+from llmexam.authoring.generators.sentences.styles.terms import has_tell, mean_rarity
+from llmexam.authoring.generators.sentences.terms import buckets
+from llmexam.authoring.generators.sentences.words import is_plural
+from llmexam.authoring.item import Style
+
+# Below this mean rarity of the words of a question, many terms would fit.
+_LEAST_RARITY = 0.35
+
+
+def write_name(task: Task) -> Iterator[Draft]:
+    """Yield "Which term completes the statement ...?" for a sentence that names a term."""
+    text = task.sentence.text
+    found = find_name(text)
+    if found is None:
+        return
+    before = re.sub(r"\b([Aa])n? $", r"\1(n) ", text[: found.start])
+    after = text[found.end :]
+    if has_tell(found.term, before + after):
+        task.reasons["the question contains the answer"] += 1
+        return
+    wanted = Wanted(
+        found.term,
+        found.plural,
+        found.article.replace("an", "a"),
+        frozenset(buckets(before + after)),
+    )
+    prompt = f"Which term completes the statement “{before}{BLANK}{after}”?"
+    yield from explained_drafts(task, "cloze", prompt, wanted)
+
+
+def write_gloss(task: Task) -> Iterator[Draft]:
+    """Yield "Which term refers to ...?" for terms that stand beside their explanation."""
+    for gloss in find_glosses(task.sentence.text):
+        if has_tell(gloss.term, gloss.meaning):
+            continue
+        plural = is_plural(gloss.term.split(" ")[-1])
+        wanted = Wanted(gloss.term, plural, None, frozenset(buckets(gloss.meaning)))
+        prompt = f"Which term refers to {gloss.meaning}?"
+        yield from explained_drafts(task, "definition", prompt, wanted)
+
+
+def explained_drafts(task: Task, style: Style, prompt: str, wanted: Wanted) -> Iterator[Draft]:
+    """Yield the question with explained terms as wrong options, if enough are found."""
+    rarity = mean_rarity(task, prompt)
+    if rarity < _LEAST_RARITY:
+        task.reasons["question not specific"] += 1
+        return
+    around = surroundings(task.bank, task.source.passage.text, prompt)
+    wrong = explained_terms(task.bank, wanted, around)
+    random_source = stable_random(task.seed, "names", prompt, wanted.term)
+    chosen = draw(wrong, task.n_wrong, len(wanted.term), random_source)
+    if chosen is None:
+        task.reasons["too few distractors of the same kind"] += 1
+        return
+    yield Draft(style, prompt, wanted.term, tuple(chosen), task.sentence.quote, rarity)
