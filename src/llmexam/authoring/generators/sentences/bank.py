@@ -18,13 +18,20 @@ from llmexam.authoring.generators.sentences.abbreviations import (
     initials_of,
 )
 from llmexam.authoring.generators.sentences.clauses import parse_clause
-from llmexam.authoring.generators.sentences.exchanges import find_exchanges
+from llmexam.authoring.generators.sentences.exchanges import Exchange, find_exchanges
+from llmexam.authoring.generators.sentences.explained import Wanted, explained_terms
 from llmexam.authoring.generators.sentences.facts import (
     find_definition,
     find_reason,
 )
-from llmexam.authoring.generators.sentences.falsehoods import Falsehood, falsify
+from llmexam.authoring.generators.sentences.falsehoods import (
+    Falsehood,
+    falsify,
+    is_standalone,
+    part_of,
+)
 from llmexam.authoring.generators.sentences.naming import find_glosses, find_name
+from llmexam.authoring.generators.sentences.options import Around
 from llmexam.authoring.generators.sentences.phrases import PhraseCounts
 from llmexam.authoring.generators.sentences.quantities import find_quantity
 from llmexam.authoring.generators.sentences.selection import (
@@ -90,7 +97,7 @@ class Bank:
     explained: list[Explained]
     explained_vectors: NDArray[np.float32]
     abbreviations: frozenset[str]
-    initials: dict[tuple[str, bool, bool, str], list[str]]
+    initials: dict[tuple[str, bool, str], list[str]]
     subjects: list[Term]
     subject_vectors: NDArray[np.float32]
     matrices: dict[int, NDArray[np.float32]] = field(default_factory=dict)
@@ -162,7 +169,8 @@ def build_bank(
     notions: list[tuple[int, int, _Notion]] = []
     numbers = count()
     n_passages = 0
-    for n_passages, source in enumerate(corpus, start=1):
+    for source in corpus:
+        n_passages += 1
         text = source.passage.text
         words = np.array(buckets(text), dtype=np.int32)
         frequency[np.unique(words)] += 1
@@ -173,7 +181,11 @@ def build_bank(
         origin = f"passage {source.passage.id}{title}"
         _keep(
             passages,
-            (-zlib.crc32(text.encode()), next(numbers), PassageWords(words, origin, source.cluster)),
+            (
+                -zlib.crc32(text.encode()),
+                next(numbers),
+                PassageWords(words, origin, source.cluster),
+            ),
             max_passages,
         )
         for sentence in clean_sentences(text)[0]:
@@ -278,9 +290,9 @@ def _finish(
     vectors = np.array(rows, dtype=np.float32).reshape(len(order), space.words.shape[1])
     subjects = [term for term in order if term.text.lower() in by_term]
     falsehoods = [
-        found
+        false
         for one in statements
-        if (found := falsify(one.text, one.origin, idf, lower_case)) is not None
+        if (false := falsify(one.text, one.origin, _title_of(one), idf, lower_case)) is not None
     ]
     explained = _explained(statements, notions)
     expansions = _expansions(notions, lower_case)
@@ -303,13 +315,18 @@ def _finish(
         explained=explained,
         explained_vectors=np.zeros((0, space.words.shape[1]), dtype=np.float32),
         abbreviations=frozenset(expansions),
-        initials=initials_of(list(expansions.values())),
+        initials=initials_of([*expansions.values(), *_words_of_terms(terms)]),
         subjects=subjects,
         subject_vectors=vectors[[term.row for term in subjects]],
     )
-    bank.falsehood_vectors = _vectors(bank, [one.words for one in falsehoods])
     bank.explained_vectors = _vectors(bank, [one.words for one in explained])
+    bank.falsehoods += other_names(bank, statements)
+    bank.falsehood_vectors = _vectors(bank, [one.words for one in bank.falsehoods])
     return bank
+
+
+def _title_of(one: Statement) -> str:
+    return one.origin.partition(" (")[2].removesuffix(")")
 
 
 def _vectors(bank: Bank, rows: list[frozenset[int]]) -> NDArray[np.float32]:
@@ -317,11 +334,43 @@ def _vectors(bank: Bank, rows: list[frozenset[int]]) -> NDArray[np.float32]:
     return np.array(vectors, dtype=np.float32).reshape(len(rows), bank.space.words.shape[1])
 
 
+def other_names(bank: Bank, statements: list[Statement]) -> list[Falsehood]:
+    """Return false forms of the sentences that name a term: with the term for something else."""
+    found = []
+    for one in statements:
+        name = find_name(one.text)
+        if name is None or not is_standalone(one.text, bank.idf, bank.lower_case):
+            continue
+        rest = one.text[: name.start] + one.text[name.end :]
+        wanted = Wanted(
+            name.term, name.plural, name.article.replace("an", "a"), frozenset(buckets(rest))
+        )
+        others = explained_terms(
+            bank.explained,
+            bank.explained_vectors,
+            bank.vector(sorted(wanted.words)),
+            wanted,
+            Around(one.text.lower(), frozenset(), frozenset()),
+        )
+        if others:
+            exchange = Exchange(name.start, name.end, others[0].text, "name")
+            note = f"{exchange.note(one.text)} in {one.origin}"
+            found.append(
+                Falsehood(
+                    exchange.apply(one.text),
+                    note,
+                    one.text,
+                    _title_of(one),
+                    frozenset(buckets(one.text)),
+                    part_of(one.text),
+                )
+            )
+    return found
+
+
 def _explained(statements: list[Statement], notions: list[_Notion]) -> list[Explained]:
     """Return terms with their explanations: from names, definitions and glosses."""
-    found = [
-        explain(one.term, "", one.meaning, one.origin) for one in notions if one.origin
-    ]
+    found = [explain(one.term, "", one.meaning, one.origin) for one in notions if one.origin]
     for one in statements:
         name = find_name(one.text)
         if name is not None:
@@ -331,21 +380,26 @@ def _explained(statements: list[Statement], notions: list[_Notion]) -> list[Expl
     return sorted(found, key=lambda one: (one.term.lower(), one.explanation, one.origin))
 
 
-def _expansions(
-    notions: list[_Notion], lower_case: frozenset[str]
-) -> dict[str, list[str]]:
+def _expansions(notions: list[_Notion], lower_case: frozenset[str]) -> dict[str, list[str]]:
     """Return the words of the abbreviations that the corpus uses for one thing only."""
     found: dict[str, set[str]] = defaultdict(set)
     for one in notions:
         if not one.origin:
-            found[one.term].add(one.meaning.lower().removesuffix("s"))
+            found[one.term].add(one.meaning.lower())
     return {
-        short: [
-            word if word in lower_case else word.capitalize() for word in min(own).split(" ")
-        ]
+        short: [word for word in min(own).split(" ") if word in lower_case]
         for short, own in sorted(found.items())
-        if len(own) == 1
+        if len({one.removesuffix("s") for one in own}) == 1
     }
+
+
+def _words_of_terms(terms: dict[str, Term]) -> list[list[str]]:
+    """Return the words of terms of several words that are no names."""
+    return [
+        term.text.split(" ")
+        for term in terms.values()
+        if " " in term.text and term.text.islower() and len(term.mentions) > 1
+    ]
 
 
 def _is_short_fact(one: Statement) -> bool:

@@ -6,7 +6,7 @@ from collections import Counter
 from dataclasses import dataclass
 
 from llmexam.authoring.generators.sentences.bank import Bank
-from llmexam.authoring.generators.sentences.distractors import Wrong
+from llmexam.authoring.generators.sentences.options import Wrong
 from llmexam.authoring.generators.sentences.selection import Sentence
 from llmexam.authoring.item import Source, Style
 

@@ -5,14 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
-from llmexam.authoring.generators.sentences.bank import Bank
-from llmexam.authoring.generators.sentences.distractors import Around, Wrong, occurs, same_thing
+from llmexam.authoring.generators.sentences.options import Around, Wrong, occurs, same_thing
 from llmexam.authoring.generators.sentences.terms import Explained, form_kinds
 from llmexam.authoring.generators.sentences.words import WORD, stem
 
 _NEAREST = 250
-_LEAST_SIMILARITY = 0.3
+_LEAST_SIMILARITY = 0.36
 # Two explanations with more of their words in common may be of one thing.
 _MOST_SHARED = 0.5
 _POOL = 14
@@ -35,26 +35,32 @@ class Wanted:
     words: frozenset[int]
 
 
-def explained_terms(bank: Bank, wanted: Wanted, around: Around) -> list[Wrong]:
+def explained_terms(
+    explained: list[Explained],
+    vectors: NDArray[np.float32],
+    near: NDArray[np.float32],
+    wanted: Wanted,
+    around: Around,
+) -> list[Wrong]:
     """Return terms with an explanation of their own that differs from that of the answer.
 
     A term is left out if the passage names it, if it contains the answer or the other way round,
     or if the words of the two explanations are much the same.
 
     Args:
-        bank: Statistics of the corpus.
+        explained: The terms that the corpus explains.
+        vectors: Vectors of their explanations.
+        near: Vector of the words that explain the answer.
         wanted: The answer and its explanation.
         around: The passage.
     """
-    if not bank.explained:
-        return []
-    similarities = bank.explained_vectors @ bank.vector(sorted(wanted.words))
+    similarities = vectors @ near
     stems = tuple(stem(word) for word in WORD.findall(wanted.term))
     kinds = form_kinds(wanted.term)
     taken: set[str] = {wanted.term.lower()}
     found: list[tuple[float, Wrong]] = []
     for index in np.argsort(-similarities, kind="stable")[:_NEAREST].tolist():
-        one = bank.explained[index]
+        one = explained[index]
         similarity = float(similarities[index])
         if similarity < _LEAST_SIMILARITY:
             break
@@ -82,6 +88,9 @@ def _is_alike(one: Explained, wanted: Wanted) -> bool:
     if one.plural != wanted.plural or one.term[0].islower() != wanted.term[0].islower():
         return False
     if wanted.article is not None and one.article != wanted.article:
+        return False
+    # A molecular orbital and an atomic one can have one explanation.
+    if one.stems[-1:] == (stem(wanted.term.split(" ")[-1]),):
         return False
     if abs(one.term.count(" ") - wanted.term.count(" ")) > 1:
         return False

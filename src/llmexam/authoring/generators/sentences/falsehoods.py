@@ -30,6 +30,7 @@ class Falsehood:
         text: The sentence after the exchange.
         note: What was exchanged, and the passage of the true sentence.
         true: The true sentence.
+        title: Title of its passage.
         words: Buckets of its words.
         part: Part of the pool that it belongs to.
     """
@@ -37,11 +38,12 @@ class Falsehood:
     text: str
     note: str
     true: str
+    title: str
     words: frozenset[int]
     part: int
 
 
-N_PARTS = 6
+N_PARTS = 10
 
 
 def part_of(text: str) -> int:
@@ -53,7 +55,7 @@ def part_of(text: str) -> int:
 
 
 def falsify(
-    text: str, origin: str, idf: NDArray[np.float32], lower_case: frozenset[str]
+    text: str, origin: str, title: str, idf: NDArray[np.float32], lower_case: frozenset[str]
 ) -> Falsehood | None:
     """Return a sentence made false by its most certain exchange, or None if there is none."""
     if not is_standalone(text, idf, lower_case):
@@ -63,8 +65,10 @@ def falsify(
         return None
     chosen = exchanges[0]
     false = chosen.apply(text)
+    if _ABSOLUTE.search(false):
+        return None
     note = f"{chosen.note(text)} in {origin}"
-    return Falsehood(false, note, text, frozenset(buckets(text)), part_of(text))
+    return Falsehood(false, note, text, title, frozenset(buckets(text)), part_of(text))
 
 
 def _other_number(text: str) -> list[Exchange]:
@@ -85,6 +89,12 @@ def _other_number(text: str) -> list[Exchange]:
     return [Exchange(quantity.start, quantity.start + len(quantity.number), number, "number")]
 
 
+# Words that mark a statement as false for people who know how tests are written.
+_ABSOLUTE = re.compile(
+    r"\b(?:always|never|only|completely|entirely|solely|exclusively|absolutely|totally|impossible|"
+    r"everyone|everything|everywhere|nothing|nobody|hardly)\b",
+    re.IGNORECASE,
+)
 _UNSURE_NUMBER = re.compile(
     r"\b(?:may|might|can|could|would|some|if|suppose|several|between|varies|sometimes|example)\b"
 )
@@ -92,7 +102,8 @@ _LEAST_RARITY = 0.42
 _LEAST_SPECIFIC = 2
 _FINITE = SINGULAR_VERBS | PLURAL_VERBS | AUXILIARIES
 _WEAK_OPENING = re.compile(
-    r"(?:In (?:one|late|early|addition|reality|practice|order|most cases|general|many|some|a |the )|"
+    r"(?:In (?:one|late|early|addition|reality|practice|order|most cases|general|many|some|a |"
+    r"the )|"
     r"To |For |After all|As |If |With |Without |Once|Even|Just|Only|Among|Most of|All of|Some|"
     r"Several|Many|A (?:series|handy|few|number|second|third|similar|good|further|more|common|"
     r"\w+ (?:page|site|video|website))|An (?:information|example|\w+ page)|"
@@ -109,8 +120,15 @@ _VAGUE_SUBJECT = re.compile(
 _VAGUE = re.compile(
     r"\b(?:this|these|also|additional|too|itself|themselves|latter|former|likewise|similarly|"
     r"however|therefore|thus|again|hence|our|we|us|else|elsewhere|there|here|now|so|today|"
-    r"example|relevant|certain|above|respectively|experiment|video|click|page|link|author)\b"
+    r"example|relevant|certain|above|"
+    r"their discover\w+|of their|of its|companion|itself|"
+    r"follow|faraway|respectively|experiment|video|click|page|link|author)\b"
 )
+
+
+def points_elsewhere(text: str) -> bool:
+    """Return whether a sentence speaks of a thing that other sentences introduce."""
+    return bool(_VAGUE_SUBJECT.match(text) or _VAGUE.search(text))
 
 
 def is_standalone(text: str, idf: NDArray[np.float32], lower_case: frozenset[str]) -> bool:
@@ -119,7 +137,7 @@ def is_standalone(text: str, idf: NDArray[np.float32], lower_case: frozenset[str
     It has a finite verb, no word that points to other sentences, and a rare word or a name before
     its verb.
     """
-    if _WEAK_OPENING.match(text) or _VAGUE_SUBJECT.match(text) or _VAGUE.search(text):
+    if _WEAK_OPENING.match(text) or points_elsewhere(text):
         return False
     words = WORD.findall(text)
     if len(words) > 32:
@@ -129,7 +147,8 @@ def is_standalone(text: str, idf: NDArray[np.float32], lower_case: frozenset[str
         return False
     subject = words[:verb]
     names = sum(
-        word[0].isupper() and (place > 0 or word.lower() not in lower_case)
+        word[0].isupper()
+        and (place > 0 or word.lower() not in lower_case)
         and word.lower() not in FUNCTION_WORDS
         for place, word in enumerate(subject)
     )

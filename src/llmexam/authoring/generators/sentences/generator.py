@@ -17,7 +17,11 @@ from llmexam.authoring.generators.sentences.selection import (
 from llmexam.authoring.generators.sentences.styles.abbreviations import write_abbreviation
 from llmexam.authoring.generators.sentences.styles.exchanged import write_statement
 from llmexam.authoring.generators.sentences.styles.meanings import write_meaning, write_reason
-from llmexam.authoring.generators.sentences.styles.names import write_gloss, write_name
+from llmexam.authoring.generators.sentences.styles.names import (
+    write_definition,
+    write_gloss,
+    write_name,
+)
 from llmexam.authoring.generators.sentences.styles.numbers import (
     write_count,
     write_number,
@@ -26,14 +30,13 @@ from llmexam.authoring.generators.sentences.styles.numbers import (
 )
 from llmexam.authoring.generators.sentences.styles.terms import (
     write_cause,
-    write_definition,
     write_superlative,
 )
 from llmexam.authoring.item import AuthoredItem, Source, Style
 from llmexam.errors import LlmExamError
 
 WRITERS: dict[Style, tuple[Callable[[Task], Iterator[Draft]], ...]] = {
-    "definition": (write_definition, write_meaning),
+    "definition": (write_meaning, write_definition),
     "cause": (write_cause, write_reason),
     "comparison": (write_ratio, write_superlative),
     "number": (write_number, write_count, write_year),
@@ -128,9 +131,7 @@ def _repeats(draft: Draft, other: Draft) -> bool:
     return draft.quote == other.quote and draft.style == other.style
 
 
-def _drafts(
-    tasks: list[Task], every: list[Task], styles: tuple[Style, ...]
-) -> Iterator[Draft]:
+def _drafts(tasks: list[Task], every: list[Task], styles: tuple[Style, ...]) -> Iterator[Draft]:
     """Yield drafts style by style: the first of each sentence before the second of any."""
     for style in styles:
         for writer in WRITERS[style]:

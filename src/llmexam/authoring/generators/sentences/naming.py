@@ -1,4 +1,4 @@
-"""Find the terms that a text names or explains: "a layer called the dermis", "loiasis, a disease"."""
+"""Find terms that a text names or explains: "a layer called the dermis", "loiasis, a disease"."""
 
 from __future__ import annotations
 
@@ -35,17 +35,20 @@ class Name:
 
 
 _NAMED = re.compile(
-    r"\b(?:called|known as|termed|referred to as) (?:(?P<article>a|an|the) )?"
+    r"(?<!-)\b(?:called|known as|termed|referred to as) (?:(?P<article>a|an|the) )?"
     r"(?P<phrase>[A-Za-z][\w’'-]*(?: [A-Za-z][\w’'-]*){0,6})(?P<after>[.,]?)"  # noqa: RUF001
 )
 # "formerly called" and "also called" name a second term for a thing that is named beside it.
 _SECOND = re.compile(
     r"\b(?:formerly|previously|originally|once|so|also|sometimes|informally|initially|"
-    r"variously|better|well|was|were|not|be|alternatively|he|they|she|generally|then)$"
+    r"variously|better|well|was|were|not|be|alternatively|he|they|-|what is|she|generally|then)$"
 )
 _LONGEST = 4
 _VERBS = SINGULAR_VERBS | PLURAL_VERBS
-_SYNONYM = re.compile(r"^,? (?:or|and)\b|^,? (?:also|sometimes|abbreviated|because|after|named|for)\b")
+_BOUNDARIES = FUNCTION_WORDS | {"due", "owing", "according", "located", "produced", "using"}
+_SYNONYM = re.compile(
+    r"^,? (?:or|and)\b|^,? (?:also|sometimes|abbreviated|because|after|named|for)\b"
+)
 
 
 def find_name(text: str) -> Name | None:
@@ -58,7 +61,10 @@ def find_name(text: str) -> Name | None:
         return None
     words: list[str] = []
     for word in match["phrase"].split(" "):
-        if word.lower() in FUNCTION_WORDS or (words and word in _VERBS):
+        if word.lower() in _BOUNDARIES or (words and word in SINGULAR_VERBS):
+            break
+        # "antibodies bind" ends before its verb, "lateral flow tests" has none.
+        if words and word in PLURAL_VERBS and is_plural(words[-1]):
             break
         words.append(word)
     start = match.start("phrase")
@@ -84,18 +90,34 @@ class Gloss:
     meaning: str
 
 
-_TERM = r"(?P<term>[A-Za-z][\w’'-]*(?: [A-Za-z][\w’'-]*){0,2})"  # noqa: RUF001
-_APPOSED = re.compile(
-    rf"{_TERM}, (?P<meaning>(?:a|an|the) [a-z][^,.;:()]{{20,140}}?)(?=\.$|, (?:which|who|and|is|are|can|was|were|has|have|may)\b)"
+_MEANING = (
+    r"(?P<meaning>(?:an?|the (?:study|science|ability|transfer|release|loss|removal|movement|use)) "
+    r"[a-z][^(),.;:=]{15,140}?)"
 )
-_BRACKETED = re.compile(rf"{_TERM} \((?P<meaning>(?:a|an|the) [a-z][^(),;:.=]{{20,140}})\)")
+# The term stands before: it is looked for only where a meaning is found.
+_APPOSED = re.compile(
+    rf", {_MEANING}(?=\.$|, (?:which|who|and|is|are|can|was|were|has|have|may)\b)"
+)
+_BRACKETED = re.compile(rf" \({_MEANING}\)")
+_BEFORE = re.compile(r"[A-Za-z][\w’'-]*(?: [A-Za-z][\w’'-]*){0,3}$")  # noqa: RUF001
+_LONGEST_BEFORE = 60
 _UNFIT = re.compile(
     r"\b(?:it|its|they|their|them|this|these|those|we|you|our|your|such|he|she|his|her|same|"
     r"above|below|here|one of|first|second|other|another|shown|example|most|least|only|term|"
-    r"process|concept|name|word|result|fact|case|figure|problem|number|lot|few|is|are|was|were)\b"
+    r"concept|name|word|result|fact|case|figure|problem|number|lot|few|is|are|was|were|component|"
+    r"member|key|common|situation|large|small|part|good|similar|more|less|well-known|famous|"
+    r"feature|way|thing|very|great|topic|subject|issue|question|possible|major|important|simple|"
+    r"measurement|graph|also|consequence|property|factor|condition where|quantity|total)\b"
 )
-_OF = re.compile(
-    r"\b(?:that|which|who|whose|of|in|for|from|between|used|by|with|to|caused|containing|where)\b"
+_LINK = re.compile(
+    r" (?:that|which|who|whose|of|in|for|from|between|used|by|with|caused|containing|where|"
+    r"produced|found|located|characterized|consisting|made|composed|endemic|designed) "
+)
+_MOST_BEFORE_LINK = 4
+_INTRODUCES = re.compile(
+    r"(?:In|When|As|For|With|At|On|By|After|Before|During|Unlike|Like|From|Since|Although|To|Under|"
+    r"If|While|Because|Through|Without|Instead|Among|Given|Once|Using|Within|Over|Until|Where|"
+    r"Near|Despite|Here|Thus|However|\w+ing|\w+ly)\b[^,]*$"
 )
 
 
@@ -103,25 +125,47 @@ def find_glosses(text: str) -> Iterator[Gloss]:
     """Yield terms with the noun phrases that explain them, in commas or in brackets."""
     for pattern in (_BRACKETED, _APPOSED):
         for match in pattern.finditer(text):
-            term = _last_term(match["term"])
             meaning = match["meaning"]
-            if not term or _UNFIT.search(meaning) or _OF.search(meaning) is None:
+            if not _is_meaning(meaning):
                 continue
-            if not 5 <= meaning.count(" ") + 1 <= 22 or re.search(r"\d|[A-Z]\b", meaning):
-                continue
-            if meaning.split(" ")[-1].lower() in FUNCTION_WORDS:
-                continue
-            yield Gloss(term, meaning)
+            before = text[: match.start()]
+            phrase = _BEFORE.search(before[-_LONGEST_BEFORE:])
+            term = _last_term(phrase[0]) if phrase is not None else ""
+            # After an opening phrase, a comma starts the main clause and no explanation.
+            if term and not (pattern is _APPOSED and _INTRODUCES.match(before)):
+                yield Gloss(term, meaning)
+
+
+def _is_meaning(meaning: str) -> bool:
+    """Return whether a text is a noun phrase that tells enough about a thing to name it."""
+    link = _LINK.search(meaning)
+    if link is None or meaning[: link.start()].count(" ") > _MOST_BEFORE_LINK:
+        return False
+    if _UNFIT.search(meaning) or re.search(r"\d|\b[A-Z]\b", meaning):
+        return False
+    if any(word in _VERBS for word in meaning[: link.start()].split(" ")[2:]):
+        return False
+    if meaning.split(" ")[-1].lower() in FUNCTION_WORDS:
+        return False
+    return 5 <= meaning.count(" ") + 1 <= 22
+
+
+_LONGEST_GLOSSED = 3
 
 
 def _last_term(phrase: str) -> str:
     """Return the words at the end of a phrase that can be a term, or an empty text."""
     words = phrase.split(" ")
-    for first in range(len(words)):
+    for first in range(max(len(words) - _LONGEST_GLOSSED, 1), len(words)):
         if any(word.lower() in FUNCTION_WORDS for word in words[first:]):
             continue
         own = words[first:]
+        if own[0] in _VERBS:
+            continue
         before = words[first - 1] if first else ""
+        # In "evaporation of water, a slow process", the process is not water.
+        if before in ("of", "in", "for", "with", "by", "from"):
+            return ""
         # Without a word that ends before it, part of a longer phrase would be taken for the term.
         if (before.lower() in FUNCTION_WORDS or before in _VERBS) and is_term(own):
             return " ".join(own)

@@ -8,15 +8,17 @@ from dataclasses import dataclass
 from llmexam.authoring.generators.assembly import stable_random
 
 _UNITS = (
-    r"(?:(?:square|cubic) )?(?:kilometers?|meters?|centimeters?|millimeters?|"
-    r"micrometers?|nanometers?|"
-    r"km|cm|mm|μm|nm|pm|miles?|feet|inches|light-years?|parsecs?|megaparsecs?|kilograms?|grams?|"
-    r"milligrams?|kg|mg|tons?|tonnes?|pounds?|seconds?|minutes?|hours?|days?|weeks?|months?|years?|"
-    r"kelvins?|K|degrees Celsius|degrees Fahrenheit|degrees C|°C|°F|degrees|joules?|kilojoules?|kJ|eV|MeV|GeV|keV|electron volts|calories|"
-    r"watts?|kilowatts?|megawatts?|volts?|amperes?|amps|ohms?|teslas?|hertz|Hz|kHz|MHz|GHz|"
-    r"newtons?|pascals?|atmospheres?|atm|mmHg|liters?|milliliters?|mL|moles?|percent|%|times|"
-    r"base pairs|bp|amino acids|nucleotides|chromosomes|genes|species|moons|satellites|"
-    r"protons|neutrons|electrons|valence electrons|atoms|carbon atoms|orbitals|bonds|ions|molecules|dollars|countries|craters|bacteria|viruses|proteins|codons|centuries|decades|revolutions|orbits|people|cases|deaths|stars|galaxies|planets|asteroids|elements)"
+    r"(?:(?:square|cubic) )?(?:kilometers?|meters?|centimeters?|millimeters?|micrometers?|"
+    r"nanometers?|km|cm|mm|μm|nm|pm|miles?|feet|inches|light-years?|parsecs?|megaparsecs?|"
+    r"kilograms?|grams?|milligrams?|kg|mg|tons?|tonnes?|pounds?|seconds?|minutes?|hours?|days?|"
+    r"weeks?|months?|years?|kelvins?|K|degrees Celsius|degrees Fahrenheit|degrees C|°C|°F|"
+    r"degrees|joules?|kilojoules?|kJ|eV|MeV|GeV|keV|electron volts|calories|watts?|kilowatts?|"
+    r"megawatts?|volts?|amperes?|amps|ohms?|teslas?|hertz|Hz|kHz|MHz|GHz|newtons?|pascals?|"
+    r"atmospheres?|atm|mmHg|liters?|milliliters?|mL|moles?|percent|%|times|base pairs|bp|"
+    r"amino acids|nucleotides|chromosomes|genes|species|moons|satellites|protons|neutrons|"
+    r"electrons|valence electrons|atoms|carbon atoms|orbitals|bonds|ions|molecules|dollars|"
+    r"countries|craters|bacteria|viruses|proteins|codons|centuries|decades|revolutions|orbits|"
+    r"people|cases|deaths|stars|galaxies|planets|asteroids|elements)"
 )
 _QUANTITY = re.compile(
     r"(?<![\w.,-])(?P<number>\d{1,3}(?:,\d{3})+|\d+(?:\.\d+)?)"

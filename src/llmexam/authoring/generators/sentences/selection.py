@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from llmexam.authoring.generators.sentences.words import FUNCTION_WORDS, WORD, word_set
 from llmexam.evidence.sentences import split_sentences
 
-SHORTEST, LONGEST = 8, 40
+SHORTEST, LONGEST = 7, 40
 """Fewest and most words of a sentence."""
 
 
@@ -101,7 +101,9 @@ _POINTING = re.compile(
     r"after|before|if)\b|[.,])"
 )
 # "Our Galaxy" is known without a text.
-_OURS = re.compile(r"\b[Oo]ur (?=(?:own )?(?:Sun|Galaxy|Moon|Milky|[Ss]olar [Ss]ystem|planet|universe)\b)")
+_OURS = re.compile(
+    r"\b[Oo]ur (?=(?:own )?(?:Sun|Galaxy|Moon|Milky|[Ss]olar [Ss]ystem|planet|universe)\b)"
+)
 # A pronoun so early that nothing in the sentence can be meant by it.
 _EARLY = re.compile(r".{0,40}\b(?:it|they|them|themselves)\b")
 _BRACKETS = re.compile(r" ?\([^()]*\)| ?\[[^\[\]]*\]")
@@ -114,8 +116,13 @@ _INSIDE = re.compile(r"[?!:;…—]| - |\.\.")
 _HEADING = re.compile(
     r"\w+ing (?:\w+ ){0,3}?[A-Z]\w+ (?:\w+ ){0,2}?[A-Z]|(?:[A-Z][a-z]+ ){2,}(?:The|A|An|In) "
 )
+# A heading or a title of an exercise before an article with a capital: "Atomic Radius The edge".
+_GLUED = re.compile(
+    r"(?<![Tt]ype)(?<![Gg]roup)(?<![Vv]itamin)(?<!epatitis)(?<!nfluenza)(?<!lass)(?<!egion)"
+    r"[\w)] (?:A|An|The|It|This|In|What|How|Many|Consider|Suppose) (?=[a-z])|Part \d"
+)
 _BROKEN = re.compile(
-    r"\. [a-z]|\b(?:in|of|by|to|the|a|an|with|for|from|at|on|and|or|as|see|is|are|that)\.$|^\W"
+    r",\.|\. [a-z]|\b(?:in|of|by|to|the|a|an|with|for|from|at|on|and|or|as|see|is|are|that)\.$|^\W"
 )
 _PERSON = re.compile(r"\b(?:[Hh]e|[Ss]he|[Hh]is|[Hh]ers?|him|himself|herself|\d-year-old)\b")
 
@@ -146,7 +153,9 @@ def reason_to_leave(sentence: Sentence) -> str | None:
         return "not a full sentence"
     if _OPENING.match(text):
         return "sentence opens with a reference or a question"
-    if not _ELSEWHERE.isdisjoint(_LETTERS.findall(_OURS.sub("", text))) or _ELSEWHERE_PHRASES.search(text):
+    if not _ELSEWHERE.isdisjoint(
+        _LETTERS.findall(_OURS.sub("", text))
+    ) or _ELSEWHERE_PHRASES.search(text):
         return "sentence refers to text around it"
     if _SYMBOLS.search(sentence.text) or _SPLIT_NUMBER.search(text):
         return "sentence has formulas or symbols"
@@ -158,7 +167,7 @@ def reason_to_leave(sentence: Sentence) -> str | None:
         return "sentence refers to text around it"
     if "(" in text or ")" in text:
         return "sentence has more than one part"
-    if _HEADING.match(text) or _BROKEN.search(text):
+    if _HEADING.match(text) or _GLUED.search(text) or _BROKEN.search(text):
         return "not a full sentence"
     words = [word.lower() for word in WORD.findall(text)]
     if sum(word in FUNCTION_WORDS for word in words) < 2:
@@ -184,7 +193,7 @@ def clean_sentences(text: str) -> tuple[list[Sentence], Counter[str]]:
 
 
 def all_sentences(text: str) -> list[Sentence]:
-    """Return all sentences of a passage, with brackets, whether or not they are understood alone."""
+    """Return all sentences of a passage, with brackets, also those that need their context."""
     spans = split_sentences(text)
     return [Sentence(text[start:end], with_spaces_mended(text[start:end])) for start, end in spans]
 

@@ -15,7 +15,11 @@ from llmexam.authoring.generators.sentences.exchanges.opposites import (
     RELATIONS,
     SUPERLATIVES,
 )
-from llmexam.authoring.generators.sentences.words import PLURAL_VERBS, SINGULAR_VERBS
+from llmexam.authoring.generators.sentences.words import (
+    PLURAL_VERBS,
+    SINGULAR_VERBS,
+    is_plural,
+)
 
 
 def _any_of(words: dict[str, str]) -> str:
@@ -27,9 +31,12 @@ _HEDGED = re.compile(
     r"\b(?:may|might|could|would|should|sometimes|occasionally|perhaps|possibly|probably|either|"
     r"neither|nor|unless|until|suggests?|suggested|thought|think|believed?|hypothes\w+|appears?|"
     r"seems?|seemed|if|whether|depending|except|even|hardly|barely|rather|instead|"
-    r"claimed|proposed|in (?:theory|principle)|try|tried|attempt\w*|expected|more or less|no longer|not only)\b"
+    r"claimed|proposed|in (?:theory|principle)|try|tried|attempt\w*|expected|"
+    r"more or less|no longer|not only)\b"
 )
-_DENIED = re.compile(r"\b(?:not|no|never|cannot|without|[Nn]one|[Nn]othing|few|[Nn]o|[Aa]ll but)\b|n['’]t\b")  # noqa: RUF001
+_DENIED = re.compile(
+    r"\b(?:not|no|never|cannot|without|[Nn]one|[Nn]othing|few|[Nn]o|[Aa]ll but)\b|n['’]t\b"  # noqa: RUF001
+)
 # A clause that restricts what is spoken about: its opposite may be true of other things.
 _RESTRICTED = re.compile(
     r"\b(?:that|which|who|whose|whom|where|when|while|whereas|because|since|as|how|why|than|although|"
@@ -37,12 +44,15 @@ _RESTRICTED = re.compile(
     r"others|many|various|can|only)\b",
     re.IGNORECASE,
 )
-_ADVERB = r"(?:(?:\w+ly|much|far|even|always|very|so|quite|also|often|almost|still|usually|a lot|" \
+_ADVERB = (
+    r"(?:(?:\w+ly|much|far|even|always|very|so|quite|also|often|almost|still|usually|a lot|"
     r"somewhat|about|now|both|all|more|most|too|extremely) ){0,2}"
+)
 _BE = r"(?:is|are|was|were|remains?|becomes?|became)"
 _COMPARISON = re.compile(
     rf"\b(?:{_BE}|has|have|had|\w+s?|occurs?|moves?|travels?) (?:an? )?(?:\w+ly |about |at least |"
-    rf"\d[\d,.]* times |many times |several times |much |far |a little |slightly |somewhat |even ){{0,2}}"
+    rf"\d[\d,.]* times |many times |"
+    rf"several times |much |far |a little |slightly |somewhat |even ){{0,2}}"
     rf"(?P<word>{_any_of(COMPARATIVES)})\b(?P<rest>(?: [\w-]+){{0,3}}) than\b"
 )
 _DIRECTION_WORD = re.compile(
@@ -60,7 +70,8 @@ _HAVING = re.compile(
 _AMOUNT = re.compile(rf"(?<!most )(?<!more )(?<!very )(?<!too )\b(?P<word>{_any_of(AMOUNTS)})\b")
 _FIRST_AMOUNT = re.compile(rf"(?P<word>{_any_of(FIRST_AMOUNTS)})\b(?! (?:important|likely|often))")
 _SUPERLATIVE = re.compile(
-    rf"\b[Tt]he (?:single |second |third |very )?(?P<word>{_any_of(SUPERLATIVES)})\b(?! (?:of the time|part))"
+    rf"\b[Tt]he (?:single |second |third |very )?(?P<word>{_any_of(SUPERLATIVES)})\b"
+    r"(?! (?:of the time|part))"
 )
 _RELATION = re.compile(rf"\b(?P<word>{_any_of(RELATIONS)})\b(?!-)")
 _NOT = re.compile(
@@ -135,11 +146,16 @@ def _comparisons(text: str) -> Iterator[Exchange]:
 def _first_amounts(text: str) -> Iterator[Exchange]:
     match = _FIRST_AMOUNT.match(text)
     if match is not None and _NO_AMOUNT.match(text) is None:
+        following = text[match.end() :].split(" ")[1:4]
+        # "Few" needs a plural: "Most of the salt" and "Most matter" stay.
+        if not any(is_plural(word) for word in following):
+            return
         yield _exchange(match, FIRST_AMOUNTS, "amount")
 
 
 _NO_AMOUNT = re.compile(
-    r"(?:Most|All|Few) (?:of|in|if|at|\w+ly|other|two|three|four|five|the)\b|(?:Nearly|Almost) all the\b"
+    r"(?:Most|All|Few) (?:of|in|if|at|\w+ly|other|two|three|four|five|the)\b|"
+    r"(?:Nearly|Almost) all the\b"
 )
 
 
@@ -204,7 +220,9 @@ def _properties(text: str) -> Iterator[Exchange]:
             continue
         if new.startswith("different") and "ly " in text[match.start() : match.start("word")]:
             continue
-        if re.match(r" (?:enough|in that|as|compared|only|when|at|during|until)\b", text[match.end() :]):
+        if re.match(
+            r" (?:enough|in that|as|compared|only|when|at|during|until)\b", text[match.end() :]
+        ):
             continue
         if text[match.end() :].startswith(" phosphatase"):
             continue
@@ -233,7 +251,12 @@ def _denials(text: str) -> Iterator[Exchange]:
     if len(_DENIED.findall(text)) != 1:
         return
     match = _NOT.search(text)
-    if match is None or match["verb"] in _AFTER_NOT or _CONTRAST.search(text) or not _is_stated(text, match.start()):
+    if (
+        match is None
+        or match["verb"] in _AFTER_NOT
+        or _CONTRAST.search(text)
+        or not _is_stated(text, match.start())
+    ):
         return
     if _NEGATIVE_SCOPE.search(text[match.end() :]):
         return
@@ -243,7 +266,9 @@ def _denials(text: str) -> Iterator[Exchange]:
     if be == "do":
         new = verb
     elif be == "does":
-        new = next((one for one in (f"{verb}s", f"{verb}es", f"{verb[:-1]}ies") if one in _VERBS), "")
+        new = next(
+            (one for one in (f"{verb}s", f"{verb}es", f"{verb[:-1]}ies") if one in _VERBS), ""
+        )
         new = "has" if verb == "have" else new
         if not new:
             return

@@ -5,10 +5,14 @@ from __future__ import annotations
 import random
 from collections.abc import Iterator, Sequence
 
+import numpy as np
+from numpy.typing import NDArray
+
 from llmexam.authoring.generators.assembly import stable_random
 from llmexam.authoring.generators.sentences.abbreviations import find_abbreviations, word_key
-from llmexam.authoring.generators.sentences.distractors import Wrong
 from llmexam.authoring.generators.sentences.draft import Draft, Task
+from llmexam.authoring.generators.sentences.options import Wrong
+from llmexam.authoring.generators.sentences.terms import bucket
 from llmexam.authoring.generators.sentences.words import FUNCTION_WORDS, stem
 
 _NOTE = "other words with the same initials"
@@ -24,7 +28,8 @@ def write_abbreviation(task: Task) -> Iterator[Draft]:
     for found in find_abbreviations(task.sentence.text):
         if found.short not in task.bank.abbreviations:
             continue
-        words = [_plain(task, word) for word in found.words]
+        titled = all(word[0].isupper() for word in found.words if len(word) > 3)
+        words = [word if titled else _plain(task, word) for word in found.words]
         words[-1] = _singular(words[-1]) if task.sentence.text[found.end - 2] == "s" else words[-1]
         random_source = stable_random(task.seed, "abbreviation", found.short, *words)
         wrong = _others(task, words, random_source)
@@ -55,15 +60,20 @@ def _others(task: Task, words: Sequence[str], random_source: random.Random) -> l
     """Return wrong expansions in random order, or None if there are too few."""
     places = [place for place, word in enumerate(words) if word.lower() not in FUNCTION_WORDS]
     choices: dict[int, list[str]] = {}
+    titled = all(words[place][0].isupper() for place in places)
+    near = task.bank.vector(sorted({bucket(stem(words[place])) for place in places}))
     for place in places:
         key = word_key(words[place], is_last=place == len(words) - 1)
         own = stem(words[place])[:4]
         pool = [
-            word
+            word.capitalize() if titled else word
             for word in task.bank.initials.get(key, ())
             if stem(word)[:4] != own and 0.4 < len(word) / len(words[place]) < 2.5
         ]
+        # The nearest in meaning, so that wrong options are on the subject.
+        pool.sort(key=lambda word: (-_nearness(task, word, near), word))
         if pool:
+            pool = pool[:_N_CHOICES]
             choices[place] = random_source.sample(pool, min(2, len(pool)))
     if len(choices) < 2:
         return None
@@ -82,6 +92,13 @@ def _others(task: Task, words: Sequence[str], random_source: random.Random) -> l
         if len(found) == task.n_wrong:
             return found
     return None
+
+
+_N_CHOICES = 5
+
+
+def _nearness(task: Task, word: str, near: NDArray[np.float32]) -> float:
+    return float(task.bank.space.words[bucket(stem(word))] @ near)
 
 
 def _patterns(n_places: int, sizes: Sequence[int]) -> list[tuple[int, ...]]:

@@ -7,15 +7,15 @@ from collections.abc import Iterator
 import numpy as np
 
 from llmexam.authoring.generators.assembly import stable_random
-from llmexam.authoring.generators.sentences.distractors import Wrong, draw
 from llmexam.authoring.generators.sentences.draft import Draft, Task
 from llmexam.authoring.generators.sentences.falsehoods import Falsehood, is_standalone, part_of
+from llmexam.authoring.generators.sentences.options import Wrong, draw
 from llmexam.authoring.generators.sentences.terms import bucket, buckets
 from llmexam.authoring.generators.sentences.words import content_stems, word_set
 
 _NEAREST = 400
-_LEAST_SIMILARITY = 0.4
-_POOL = 40
+_LEAST_SIMILARITY = 0.35
+_POOL = 24
 _GENERIC_TITLES = word_set(
     """
     introduction preface summary conclusion glossary appendix exercises problems references
@@ -35,17 +35,19 @@ def write_statement(task: Task) -> Iterator[Draft]:
     if not is_standalone(text, task.bank.idf, task.bank.lower_case):
         return
     part = part_of(text)
-    words = sorted(set(buckets(text)))
-    wrong = []
+    words = frozenset(buckets(text))
+    wrong: list[Wrong] = []
+    titles: dict[str, str] = {}
     for similarity, one in _nearest(task):
         if one.part != part or one.true in task.source.passage.text:
             continue
         if not 0.55 * len(text) <= len(one.text) <= 1.8 * len(text):
             continue
-        shared = len(one.words & set(words))
+        shared = len(one.words & words)
         if shared > 0.5 * min(len(words), len(one.words)):
             continue
         wrong.append(Wrong(one.text, one.note, similarity))
+        titles[one.text] = one.title
         if len(wrong) == _POOL:
             break
     random_source = stable_random(task.seed, "exchanged", text)
@@ -53,10 +55,11 @@ def write_statement(task: Task) -> Iterator[Draft]:
     if chosen is None:
         task.reasons["too few false statements on the subject"] += 1
         return
+    # The title is that of any option, so that the words it has in common with one tell nothing.
+    own = task.source.passage.title
+    title = random_source.choice([own, *(titles[one.text] for one in chosen)])
     rarity = max((float(task.bank.idf[bucket(one)]) for one in content_stems(text)), default=0.0)
-    yield Draft(
-        "statement", _prompt(task), text, tuple(chosen), task.sentence.quote, rarity
-    )
+    yield Draft("statement", _prompt(title), text, tuple(chosen), task.sentence.quote, rarity)
 
 
 def _same_exchange(one: Wrong, other: Wrong) -> bool:
@@ -64,12 +67,11 @@ def _same_exchange(one: Wrong, other: Wrong) -> bool:
     return one.note.split("' for '", 1)[0] == other.note.split("' for '", 1)[0]
 
 
-def _prompt(task: Task) -> str:
-    title = task.source.passage.title.strip()
+def _prompt(title: str) -> str:
     words = title.split(" ")
     if not title or not 1 <= len(words) <= 9 or words[0].lower() in _GENERIC_TITLES:
         return "Which of the following statements is true?"
-    return f"Which of the following statements on “{title}” and related subjects is true?"
+    return f"Which of the following statements on “{title}” or related subjects is true?"
 
 
 def _nearest(task: Task) -> Iterator[tuple[float, Falsehood]]:

@@ -6,10 +6,13 @@ import re
 from collections.abc import Iterator
 
 from llmexam.authoring.generators.assembly import stable_random
-from llmexam.authoring.generators.sentences.distractors import draw, surroundings
+from llmexam.authoring.generators.sentences.distractors import surroundings
 from llmexam.authoring.generators.sentences.draft import Draft, Task
 from llmexam.authoring.generators.sentences.explained import Wanted, explained_terms
+from llmexam.authoring.generators.sentences.facts import find_definition
+from llmexam.authoring.generators.sentences.falsehoods import points_elsewhere
 from llmexam.authoring.generators.sentences.naming import find_glosses, find_name
+from llmexam.authoring.generators.sentences.options import draw
 from llmexam.authoring.generators.sentences.styles.numbers import BLANK
 from llmexam.authoring.generators.sentences.styles.terms import has_tell, mean_rarity
 from llmexam.authoring.generators.sentences.terms import buckets
@@ -24,7 +27,7 @@ def write_name(task: Task) -> Iterator[Draft]:
     """Yield "Which term completes the statement ...?" for a sentence that names a term."""
     text = task.sentence.text
     found = find_name(text)
-    if found is None:
+    if found is None or points_elsewhere(text):
         return
     before = re.sub(r"\b([Aa])n? $", r"\1(n) ", text[: found.start])
     after = text[found.end :]
@@ -52,6 +55,19 @@ def write_gloss(task: Task) -> Iterator[Draft]:
         yield from explained_drafts(task, "definition", prompt, wanted)
 
 
+def write_definition(task: Task) -> Iterator[Draft]:
+    """Yield "Which term refers to ...?" for a sentence that defines a term."""
+    found = find_definition(task.sentence.text, task.bank.lower_case)
+    if found is None:
+        return
+    if has_tell(found.term, found.meaning):
+        task.reasons["the question contains the answer"] += 1
+        return
+    wanted = Wanted(found.term, found.plural, None, frozenset(buckets(found.meaning)))
+    prompt = f"Which term refers to {found.meaning}?"
+    yield from explained_drafts(task, "definition", prompt, wanted)
+
+
 def explained_drafts(task: Task, style: Style, prompt: str, wanted: Wanted) -> Iterator[Draft]:
     """Yield the question with explained terms as wrong options, if enough are found."""
     rarity = mean_rarity(task, prompt)
@@ -59,7 +75,11 @@ def explained_drafts(task: Task, style: Style, prompt: str, wanted: Wanted) -> I
         task.reasons["question not specific"] += 1
         return
     around = surroundings(task.bank, task.source.passage.text, prompt)
-    wrong = explained_terms(task.bank, wanted, around)
+    bank = task.bank
+    # The words of the passage bring terms of its subject, those of the sentence of its kind.
+    passage = bank.vector(sorted(set(buckets(task.source.passage.text))))
+    near = 0.5 * (passage + bank.vector(sorted(wanted.words)))
+    wrong = explained_terms(bank.explained, bank.explained_vectors, near, wanted, around)
     random_source = stable_random(task.seed, "names", prompt, wanted.term)
     chosen = draw(wrong, task.n_wrong, len(wanted.term), random_source)
     if chosen is None:

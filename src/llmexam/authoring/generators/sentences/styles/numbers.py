@@ -6,8 +6,9 @@ import re
 from collections.abc import Iterator
 
 from llmexam.authoring.generators.assembly import stable_random
-from llmexam.authoring.generators.sentences.distractors import Wrong
 from llmexam.authoring.generators.sentences.draft import Draft, Task
+from llmexam.authoring.generators.sentences.falsehoods import points_elsewhere
+from llmexam.authoring.generators.sentences.options import Wrong
 from llmexam.authoring.generators.sentences.quantities import (
     ANY_NUMBER,
     RANGE,
@@ -16,6 +17,7 @@ from llmexam.authoring.generators.sentences.quantities import (
     other_numbers,
 )
 from llmexam.authoring.generators.sentences.styles.terms import mean_rarity
+from llmexam.authoring.generators.sentences.terms import bucket
 from llmexam.authoring.generators.sentences.words import content_stems, lower_first
 
 _COUNTS = [
@@ -35,7 +37,10 @@ _COUNTED = re.compile(
     rf"(?<!the )(?<!same )(?<!these )(?<!first )(?<!last )(?<!or )(?<!and )(?<!to )(?<!one of )"
     rf"\b(?P<number>{'|'.join(_COUNTS[1:])}) (?P<noun>(?:[a-z][a-z-]+ ){{0,3}}?[a-z-]+s)\b"
 )
-_YEAR = re.compile(r"(?:\b[Ii]n|\b[Ss]ince|\bin early|\bin late|\b[Uu]ntil|\b[Bb]y|\bof|\bfrom|\d,) (?P<number>1[6-9]\d\d|20[0-2]\d)(?![\d\w-])")
+_YEAR = re.compile(
+    r"(?:\b[Ii]n|\b[Ss]ince|\bin early|\bin late|\b[Uu]ntil|\b[Bb]y|\bof|\bfrom|\d,) "
+    r"(?P<number>1[6-9]\d\d|20[0-2]\d)(?![\d\w-])"
+)
 _LOCAL = re.compile(
     r"\((?:a|b|c|i)\)|\b(?:Calculate|Strategy|Solution|Significance|Determine|Find the|What is|"
     r"How (?:much|many|far|long|fast)|Suppose|Assume|Consider)\b"
@@ -58,7 +63,7 @@ def write_number(task: Task) -> Iterator[Draft]:
     """Yield a question for the number of a sentence."""
     text = task.sentence.text
     quantity = find_quantity(text)
-    if quantity is None:
+    if quantity is None or _is_unclear(task, text) or _REPEATED.match(text[quantity.end :]):
         return
     if _LOCAL.search(task.source.passage.text):
         task.reasons["number of an exercise"] += 1
@@ -82,7 +87,7 @@ def write_number(task: Task) -> Iterator[Draft]:
 def write_count(task: Task) -> Iterator[Draft]:
     """Yield a question for a number word: "composed of _____ nucleotides"."""
     text = task.sentence.text
-    found = _COUNTED.search(text)
+    found = None if _is_unclear(task, text) else _COUNTED.search(text)
     words = text.lower().replace(".", "").split(" ")
     if found is None or found.start() == 0 or sum(word in _COUNTS for word in words) != 1:
         return
@@ -111,7 +116,7 @@ def write_year(task: Task) -> Iterator[Draft]:
     text = task.sentence.text
     if len(ANY_NUMBER.findall(text)) != 1 or len(content_stems(text)) < 6:
         return
-    found = _YEAR.search(text)
+    found = None if _is_unclear(task, text) else _YEAR.search(text)
     if found is None:
         return
     year = int(found["number"])
@@ -138,6 +143,20 @@ def write_year(task: Task) -> Iterator[Draft]:
     note = f"year exchanged for {year}"
     wrong = tuple(Wrong(one, note, 0.5) for one in chosen)
     yield Draft("number", prompt, str(year), wrong, task.sentence.quote, 0.5)
+
+
+# The same quantity in another unit: "0.514 nm or 5.14 Å".
+_REPEATED = re.compile(r",? or [\d.]")
+_LEAST_RARE, _LEAST_RARE_WORDS = 0.42, 2
+
+
+def _is_unclear(task: Task, text: str) -> bool:
+    """Return whether a sentence does not tell alone what its number is of."""
+    if points_elsewhere(text):
+        return True
+    idf = task.bank.idf
+    rare = {one for one in content_stems(text) if float(idf[bucket(one)]) >= _LEAST_RARE}
+    return len(rare) < _LEAST_RARE_WORDS
 
 
 _LEAST_RARITY_OF_COUNTS = 0.45

@@ -7,8 +7,6 @@ from collections.abc import Iterable, Iterator
 from llmexam.authoring.generators.assembly import stable_random
 from llmexam.authoring.generators.sentences.clauses import parse_clause
 from llmexam.authoring.generators.sentences.distractors import (
-    Wrong,
-    draw,
     specific_words,
     surroundings,
     wrong_terms,
@@ -16,9 +14,9 @@ from llmexam.authoring.generators.sentences.distractors import (
 from llmexam.authoring.generators.sentences.draft import Draft, Task
 from llmexam.authoring.generators.sentences.facts import (
     find_cause,
-    find_definition,
     find_superlative,
 )
+from llmexam.authoring.generators.sentences.options import Wrong, draw
 from llmexam.authoring.generators.sentences.words import (
     content_stems,
     indefinite_article,
@@ -28,25 +26,6 @@ from llmexam.authoring.item import Style
 
 # Below this mean rarity of the words of a question, many terms would fit.
 _LEAST_RARITY = 0.25
-
-
-def write_definition(task: Task) -> Iterator[Draft]:
-    """Yield "Which term refers to ...?" for a sentence that defines a term."""
-    found = find_definition(task.sentence.text, task.bank.lower_case)
-    if found is None:
-        return
-    if has_tell(found.term, found.meaning):
-        task.reasons["the question contains the answer"] += 1
-        return
-    kinds = [f"is a {found.kind}"] if found.kind else []
-    yield from term_drafts(
-        task,
-        "definition",
-        f"Which term refers to {found.meaning}?",
-        found.term,
-        found.plural,
-        kinds=kinds,
-    )
 
 
 def write_cause(task: Task) -> Iterator[Draft]:
