@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from llmexam.authoring.generators.sentences.styles.numbers import find_quantity, other_numbers
+from llmexam.authoring.generators.sentences.quantities import find_quantity, other_numbers
 
 
 @pytest.mark.parametrize(

@@ -107,7 +107,9 @@ _UNFIT = re.compile(
     r"concept|name|word|result|fact|case|figure|problem|number|lot|few|is|are|was|were|component|"
     r"member|key|common|situation|large|small|part|good|similar|more|less|well-known|famous|"
     r"feature|way|thing|very|great|topic|subject|issue|question|possible|major|important|simple|"
-    r"measurement|graph|also|consequence|property|factor|condition where|quantity|total)\b"
+    r"measurement|graph|also|consequence|property|factor|matter|step|area|revolution|"
+    r"region|would|will|had|requirement|extends|process|can become|critical|condition where|"
+    r"quantity|total)\b"
 )
 _LINK = re.compile(
     r" (?:that|which|who|whose|of|in|for|from|between|used|by|with|caused|containing|where|"
@@ -160,14 +162,13 @@ def _last_term(phrase: str) -> str:
         if any(word.lower() in FUNCTION_WORDS for word in words[first:]):
             continue
         own = words[first:]
-        if own[0] in _VERBS:
+        if own[0] in _VERBS or own[0].endswith("ing"):
             continue
         before = words[first - 1] if first else ""
         # In "evaporation of water, a slow process", the process is not water.
-        if before in ("of", "in", "for", "with", "by", "from"):
+        if before == "of":
             return ""
         # Without a word that ends before it, part of a longer phrase would be taken for the term.
         if (before.lower() in FUNCTION_WORDS or before in _VERBS) and is_term(own):
             return " ".join(own)
-        return ""
     return ""

@@ -51,6 +51,8 @@ def write_statement(task: Task) -> Iterator[Draft]:
         if len(wrong) == _POOL:
             break
     random_source = stable_random(task.seed, "exchanged", text)
+    # All are near enough: in random order, few questions share an option.
+    random_source.shuffle(wrong)
     chosen = draw(wrong, task.n_wrong, len(text), random_source, clash=_same_exchange)
     if chosen is None:
         task.reasons["too few false statements on the subject"] += 1
