@@ -4,7 +4,8 @@
 
 All times are CPU seconds of one process. `prepare` reads the corpus once and is shown apart, since
 it is needed once for any number of questions. Each style is then asked for alone, and all styles
-together.
+together. The checks of single questions then judge all questions. With --processes, passages are
+drafted and checked by several processes, and the time on the clock is shown.
 """
 
 from __future__ import annotations
@@ -14,12 +15,19 @@ import resource
 import time
 from collections import Counter
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
+from llmexam.authoring.checks.protocol import run_checks
+from llmexam.authoring.checks.settings import build_checks
+from llmexam.authoring.drafting import Drafting, write_drafts
+from llmexam.authoring.drafts import DraftFolder
 from llmexam.authoring.generators.protocol import STYLES, Request
 from llmexam.authoring.generators.sentences import SentenceGenerator
 from llmexam.authoring.item import AuthoredItem, Source, Style
 from llmexam.evidence.corpus import read_corpus
 from llmexam.sample import CORPUS_PATH
+
+PER_PASSAGE = 8
 
 
 def read_sources(paths: list[Path]) -> list[Source]:
@@ -29,9 +37,9 @@ def read_sources(paths: list[Path]) -> list[Source]:
 
 def measure(
     generator: SentenceGenerator, sources: list[Source], styles: tuple[Style, ...], label: str
-) -> None:
-    """Print the yield and the speed for a choice of styles."""
-    request = Request(per_passage=5, styles=styles)
+) -> list[AuthoredItem]:
+    """Print the yield and the speed for a choice of styles, and return the questions."""
+    request = Request(per_passage=PER_PASSAGE, styles=styles)
     reasons: Counter[str] = Counter()
     items: list[AuthoredItem] = []
     start = time.process_time()
@@ -50,6 +58,34 @@ def measure(
         print("\nwhy there are no more:")
         for reason, count in reasons.most_common():
             print(f"{count:>9} {reason}")
+    return items
+
+
+def measure_checks(items: list[AuthoredItem]) -> None:
+    """Print the CPU time of the checks of single questions."""
+    start = time.process_time()
+    checked = run_checks(items, build_checks().of_items)
+    seconds = time.process_time() - start
+    n_accepted = sum(not one for one in checked.rejections)
+    print(f"\nchecks: {n_accepted} of {len(items)} accepted, {seconds:.1f} s of CPU time")
+
+
+def measure_processes(
+    generator: SentenceGenerator, sources: list[Source], n_processes: int
+) -> None:
+    """Print the time on the clock of drafting and checking by several processes."""
+    request = Request(per_passage=PER_PASSAGE, styles=STYLES)
+    drafting = Drafting(generator, request, build_checks().of_items, n_processes)
+    with TemporaryDirectory() as name:
+        folder = DraftFolder(Path(name), "bench")
+        start = time.perf_counter()
+        write_drafts(sources, drafting, folder)
+        seconds = time.perf_counter() - start
+        n_drafts = sum(len(shard.drafts) for shard in folder.shards())
+    print(
+        f"{n_processes} processes: {n_drafts} questions written and checked in {seconds:.1f} s, "
+        f"{n_drafts / seconds:.0f} a second"
+    )
 
 
 def is_longest(item: AuthoredItem) -> bool:
@@ -63,6 +99,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--corpus", type=Path, action="append", help="corpus file or folder")
     parser.add_argument("--passages", type=int, default=0, help="most passages to write from")
+    parser.add_argument("--processes", type=int, default=0, help="also measure this many processes")
     arguments = parser.parse_args()
     sources = read_sources(arguments.corpus or [CORPUS_PATH])
     generator = SentenceGenerator()
@@ -78,7 +115,9 @@ def main() -> None:
     )
     for style in STYLES:
         measure(generator, sources, (style,), style)
-    measure(generator, sources, STYLES, "all")
+    measure_checks(measure(generator, sources, STYLES, "all"))
+    if arguments.processes:
+        measure_processes(generator, sources, arguments.processes)
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     print(f"\npeak memory {peak:.0f} MB")
 

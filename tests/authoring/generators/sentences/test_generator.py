@@ -112,3 +112,34 @@ def test_every_question_has_a_quote_one_answer_and_different_options(
             assert item.distractor_notes.count("") == 1
             assert item.distractor_notes[question.answer] == ""
             assert 0 <= item.difficulty <= 1
+
+
+STATEMENTS = [
+    "Marsh wool is heavier than mountain cotton spun by shepherds.",
+    "Bog cotton usually covers mountain slopes above the shepherds.",
+    "Marsh moss is the heaviest plant that mountain shepherds harvest.",
+    "Lichen crust increases the acidity of mountain wool in the marsh.",
+    "Heather honey contains pollen and marsh salt that shepherds trade.",
+    "Juniper resin is an important medicine for marsh sheep and shepherds.",
+    "Sundew leaves usually trap mountain flies that bother marsh sheep.",
+    "Gorse thickets rarely shelter mountain sheep from storms of the marsh.",
+]
+
+
+def test_false_statements_are_exchanged_sentences_of_other_passages(monkeypatch, sources):
+    monkeypatch.setattr("llmexam.authoring.generators.sentences.falsehoods.N_PARTS", 1)
+    own = [Source(Passage(text, id=f"s{n}"), f"s{n}") for n, text in enumerate(STATEMENTS)]
+    made = SentenceGenerator()
+    made.prepare([*own, *sources])
+    items = [i for one in written(made, own, styles=("statement",), n_options=3) for i in one.items]
+    assert items
+    for item in items:
+        answer = item.question.options[item.question.answer]
+        assert answer in STATEMENTS
+        assert item.question.prompt == "Which of the following statements is true?"
+        wrong = [option for option in item.question.options if option != answer]
+        assert not set(wrong) & set(STATEMENTS)
+        notes = [note for note in item.distractor_notes if note]
+        assert all("' for '" in note and " in passage s" in note for note in notes)
+        # No word is put into two options: it would mark them as false.
+        assert len({note.split("' for '")[0] for note in notes}) == len(notes)
