@@ -72,15 +72,15 @@ def falsify(
 
 
 def _other_number(text: str) -> list[Exchange]:
-    """Return an exchange of the only quantity of a sentence for one of another magnitude."""
+    """Return an exchange of the only quantity of a sentence for another if it is a share."""
     quantity = find_quantity(text)
     if quantity is None or _UNSURE_NUMBER.search(text):
         return []
     value = quantity.value
-    is_share = quantity.rest.strip() in ("percent", "%")
-    factor = 0.2 if value > 20 or (is_share and value > 5) else 10.0
-    if is_share and value <= 5:
-        factor = 10.0
+    # Of other quantities, exercises have some that are true of their setting only.
+    if quantity.rest.strip() not in ("percent", "%"):
+        return []
+    factor = 0.2 if value > 5 else 10.0
     new = value * factor
     decimals = len(quantity.number.partition(".")[2])
     number = f"{new:.{decimals}f}" if decimals else f"{int(float(f'{new:.2g}')):,}"
@@ -104,7 +104,7 @@ _FINITE = SINGULAR_VERBS | PLURAL_VERBS | AUXILIARIES
 _WEAK_OPENING = re.compile(
     r"(?:In (?:one|late|early|addition|reality|practice|order|most cases|general|many|some|a |"
     r"the )|"
-    r"To |For |After all|As |If |With |Without |Once|Even|Just|Only|Among|Most of|All of|Some|"
+    r"Similar |Given |Another |A (?:particular|rapid|competing)|To |For |After all|As |If |With |Without |Once|Even|Just|Only|Among|Most of|All of|Some|"
     r"Several|Many|A (?:series|handy|few|number|second|third|similar|good|further|more|common|"
     r"\w+ (?:page|site|video|website))|An (?:information|example|\w+ page)|"
     r"Additional|Infections? |Treatment|Symptoms|Signs|Diagnosis|Patients|Individuals|People|"
@@ -122,7 +122,9 @@ _VAGUE = re.compile(
     r"however|therefore|thus|again|hence|our|we|us|else|elsewhere|there|here|now|so|today|"
     r"example|relevant|certain|above|"
     r"their discover\w+|of their|of its|companion|itself|"
-    r"follow|faraway|respectively|experiment|video|click|page|link|author)\b"
+    r"follow|faraway|respectively|experiment|video|click|page|link|author|the (?:material|"
+    r"measurement|deposit|sample|species|student|object|system shown|competing)|all three|all four"
+    r")\b"
 )
 
 

@@ -121,8 +121,12 @@ _GLUED = re.compile(
     r"(?<![Tt]ype)(?<![Gg]roup)(?<![Vv]itamin)(?<!epatitis)(?<!nfluenza)(?<!lass)(?<!egion)"
     r"[\w)] (?:A|An|The|It|This|In|What|How|Many|Consider|Suppose) (?=[a-z])|Part \d"
 )
+_CONNECTED = r"(?:(?:of|for|and|in|the|to|on|with|using|by|from) )+"
+_TITLED = re.compile(
+    rf"[A-Z][\w-]+ {_CONNECTED}[A-Z][\w-]+ [A-Z][a-z]|(?:[A-Z][\w-]+ ){{2,}}{_CONNECTED}[A-Z][a-z]"
+)
 _BROKEN = re.compile(
-    r",\.|\. [a-z]|\b(?:in|of|by|to|the|a|an|with|for|from|at|on|and|or|as|see|is|are|that)\.$|^\W"
+    r",\.|\b(?:in|of|by|from|with|at|for) (?:is|are|was|were|bears|shows|has|have)\b|\. [a-z]|\b(?:in|of|by|to|the|a|an|with|for|from|at|on|and|or|as|see|is|are|that)\.$|^\W"
 )
 _PERSON = re.compile(r"\b(?:[Hh]e|[Ss]he|[Hh]is|[Hh]ers?|him|himself|herself|\d-year-old)\b")
 
@@ -167,7 +171,7 @@ def reason_to_leave(sentence: Sentence) -> str | None:
         return "sentence refers to text around it"
     if "(" in text or ")" in text:
         return "sentence has more than one part"
-    if _HEADING.match(text) or _GLUED.search(text) or _BROKEN.search(text):
+    if _HEADING.match(text) or _TITLED.match(text) or _GLUED.search(text) or _BROKEN.search(text):
         return "not a full sentence"
     words = [word.lower() for word in WORD.findall(text)]
     if sum(word in FUNCTION_WORDS for word in words) < 2:

@@ -40,7 +40,7 @@ DIRECTIONS = _pairs(
     attracts | repels; attract | repel; attracted | repelled; expands | contracts
     expand | contract; expanding | contracting; accelerates | slows; strengthens | weakens
     strengthen | weaken; inhibits | promotes; inhibit | promote; lengthens | shortens
-    lengthen | shorten; raises | lowers; raise | lower
+    lengthen | shorten
     """
 ) | _pairs(
     """
@@ -48,7 +48,7 @@ DIRECTIONS = _pairs(
     prevents | promotes; prevent | promote; suppresses | stimulates; suppress | stimulate
     stimulates | inhibits; stimulate | inhibit; enhances | reduces; enhance | reduce
     reduces | increases; reduce | increase; decelerates | accelerates; lowers | raises
-    lower | raise; improves | worsens; improve | worsen
+    lower | raise; 
     """,
     both=False,
 )

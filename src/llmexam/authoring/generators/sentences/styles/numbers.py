@@ -147,12 +147,16 @@ def write_year(task: Task) -> Iterator[Draft]:
 
 # The same quantity in another unit: "0.514 nm or 5.14 Å".
 _REPEATED = re.compile(r",? or [\d.]")
+_UNCLEAR = re.compile(
+    r"(?:If|Given|By comparison|A competing|Similar)\b|(?:About|Nearly|Over|Almost) [\d.,]+ [\w ]{3,20} "
+    r"(?:is|are|was|were|have) "
+)
 _LEAST_RARE, _LEAST_RARE_WORDS = 0.42, 2
 
 
 def _is_unclear(task: Task, text: str) -> bool:
     """Return whether a sentence does not tell alone what its number is of."""
-    if points_elsewhere(text):
+    if points_elsewhere(text) or _UNCLEAR.match(text):
         return True
     idf = task.bank.idf
     rare = {one for one in content_stems(text) if float(idf[bucket(one)]) >= _LEAST_RARE}
