@@ -5,7 +5,7 @@ from __future__ import annotations
 import heapq
 import zlib
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from itertools import count
 from typing import Any
@@ -14,7 +14,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from llmexam.authoring.generators.sentences.abbreviations import (
-    find_abbreviations,
     initials_of,
 )
 from llmexam.authoring.generators.sentences.clauses import parse_clause
@@ -30,12 +29,18 @@ from llmexam.authoring.generators.sentences.falsehoods import (
     is_standalone,
     part_of,
 )
-from llmexam.authoring.generators.sentences.naming import find_glosses, find_name
+from llmexam.authoring.generators.sentences.naming import find_name
+from llmexam.authoring.generators.sentences.notions import (
+    Notion,
+    expansions_of,
+    explained_terms_of,
+    find_notions,
+    words_of_terms,
+)
 from llmexam.authoring.generators.sentences.options import Around
 from llmexam.authoring.generators.sentences.phrases import PhraseCounts
 from llmexam.authoring.generators.sentences.quantities import find_quantity
 from llmexam.authoring.generators.sentences.selection import (
-    all_sentences,
     clean_sentences,
     tells_of_a_person,
 )
@@ -49,7 +54,6 @@ from llmexam.authoring.generators.sentences.terms import (
     add_phrases,
     buckets,
     collect_terms,
-    explain,
 )
 from llmexam.authoring.generators.sentences.vectors import Space, fit_space, normalise
 from llmexam.authoring.generators.sentences.words import WORD
@@ -137,15 +141,6 @@ class _Found:
     cluster: str
 
 
-@dataclass(frozen=True, slots=True)
-class _Notion:
-    """A term and what explains it, or an abbreviation and its words, which has no origin."""
-
-    term: str
-    meaning: str
-    origin: str
-
-
 def build_bank(
     corpus: Iterable[Source], max_sentences: int = 200_000, max_passages: int = 100_000
 ) -> Bank:
@@ -166,7 +161,7 @@ def build_bank(
     sample: list[tuple[int, int, _Found]] = []
     passages: list[tuple[int, int, PassageWords]] = []
     phrases = PhraseCounts()
-    notions: list[tuple[int, int, _Notion]] = []
+    notions: list[tuple[int, int, Notion]] = []
     numbers = count()
     n_passages = 0
     for source in corpus:
@@ -194,7 +189,7 @@ def build_bank(
             key = -zlib.crc32(sentence.text.encode())
             found = _Found(sentence.text, origin, source.cluster)
             _keep(sample, (key, next(numbers), found), max_sentences)
-        for explained in _notions(text, origin):
+        for explained in find_notions(text, origin):
             key = -zlib.crc32(repr(explained).encode())
             _keep(notions, (key, next(numbers), explained), max_sentences)
     lower_case = frozenset(word for word, count in lower.items() if count >= upper[word])
@@ -206,17 +201,6 @@ def build_bank(
     kept = [one for *_, one in sorted(passages, key=lambda one: (-one[0], one[2].origin))]
     found_notions = [one for *_, one in sorted(notions, key=lambda one: (-one[0], repr(one[2])))]
     return _finish(kept_sentences, kept, phrases, lower_case, idf, found_notions)
-
-
-def _notions(text: str, origin: str) -> Iterator[_Notion]:
-    """Yield the explained terms and the abbreviations of a passage."""
-    if tells_of_a_person(text) or ("(" not in text and ", a" not in text and ", the" not in text):
-        return
-    for sentence in all_sentences(text):
-        for gloss in find_glosses(sentence.text):
-            yield _Notion(gloss.term, gloss.meaning, origin)
-        for found in find_abbreviations(sentence.text):
-            yield _Notion(found.short, " ".join(found.words), "")
 
 
 def _keep(heap: list[Any], entry: tuple[int, int, Any], most: int) -> None:
@@ -252,7 +236,7 @@ def _finish(
     phrases: PhraseCounts,
     lower_case: frozenset[str],
     idf: NDArray[np.float32],
-    notions: list[_Notion],
+    notions: list[Notion],
 ) -> Bank:
     statements = []
     seen: set[str] = set()
@@ -294,8 +278,8 @@ def _finish(
         for one in statements
         if (false := falsify(one.text, one.origin, _title_of(one), idf, lower_case)) is not None
     ]
-    explained = _explained(statements, notions)
-    expansions = _expansions(notions, lower_case)
+    explained = explained_terms_of(statements, notions)
+    expansions = expansions_of(notions, lower_case)
     bank = Bank(
         terms=terms,
         order=order,
@@ -315,7 +299,7 @@ def _finish(
         explained=explained,
         explained_vectors=np.zeros((0, space.words.shape[1]), dtype=np.float32),
         abbreviations=frozenset(expansions),
-        initials=initials_of([*expansions.values(), *_words_of_terms(terms)]),
+        initials=initials_of([*expansions.values(), *words_of_terms(terms)]),
         subjects=subjects,
         subject_vectors=vectors[[term.row for term in subjects]],
     )
@@ -366,40 +350,6 @@ def other_names(bank: Bank, statements: list[Statement]) -> list[Falsehood]:
                 )
             )
     return found
-
-
-def _explained(statements: list[Statement], notions: list[_Notion]) -> list[Explained]:
-    """Return terms with their explanations: from names, definitions and glosses."""
-    found = [explain(one.term, "", one.meaning, one.origin) for one in notions if one.origin]
-    for one in statements:
-        name = find_name(one.text)
-        if name is not None:
-            found.append(explain(name.term, name.article, one.text, one.origin))
-        elif one.definition is not None:
-            found.append(explain(one.definition.term, "", one.definition.meaning, one.origin))
-    return sorted(found, key=lambda one: (one.term.lower(), one.explanation, one.origin))
-
-
-def _expansions(notions: list[_Notion], lower_case: frozenset[str]) -> dict[str, list[str]]:
-    """Return the words of the abbreviations that the corpus uses for one thing only."""
-    found: dict[str, set[str]] = defaultdict(set)
-    for one in notions:
-        if not one.origin:
-            found[one.term].add(one.meaning.lower())
-    return {
-        short: [word for word in min(own).split(" ") if word in lower_case]
-        for short, own in sorted(found.items())
-        if len({one.removesuffix("s") for one in own}) == 1
-    }
-
-
-def _words_of_terms(terms: dict[str, Term]) -> list[list[str]]:
-    """Return the words of terms of several words that are no names."""
-    return [
-        term.text.split(" ")
-        for term in terms.values()
-        if " " in term.text and term.text.islower() and len(term.mentions) > 1
-    ]
 
 
 def _is_short_fact(one: Statement) -> bool:

@@ -104,7 +104,8 @@ _FINITE = SINGULAR_VERBS | PLURAL_VERBS | AUXILIARIES
 _WEAK_OPENING = re.compile(
     r"(?:In (?:one|late|early|addition|reality|practice|order|most cases|general|many|some|a |"
     r"the )|"
-    r"Similar |Given |Another |A (?:particular|rapid|competing)|To |For |After all|As |If |With |Without |Once|Even|Just|Only|Among|Most of|All of|Some|"
+    r"Similar |Given |Another |A (?:particular|rapid|competing)|To |For |After all|As |"
+    r"If |With |Without |Once|Even|Just|Only|Among|Most of|All of|Some|"
     r"Several|Many|A (?:series|handy|few|number|second|third|similar|good|further|more|common|"
     r"\w+ (?:page|site|video|website))|An (?:information|example|\w+ page)|"
     r"Additional|Infections? |Treatment|Symptoms|Signs|Diagnosis|Patients|Individuals|People|"
@@ -122,7 +123,8 @@ _VAGUE = re.compile(
     r"however|therefore|thus|again|hence|our|we|us|else|elsewhere|there|here|now|so|today|"
     r"example|relevant|certain|above|"
     r"their discover\w+|of their|of its|companion|itself|"
-    r"follow|faraway|respectively|experiment|video|click|page|link|author|the (?:material|"
+    r"follow|faraway|respectively|experiment|video|click|page|link|author|the (?:"
+    r"material|"
     r"measurement|deposit|sample|species|student|object|system shown|competing)|all three|all four"
     r")\b"
 )

@@ -48,7 +48,7 @@ DIRECTIONS = _pairs(
     prevents | promotes; prevent | promote; suppresses | stimulates; suppress | stimulate
     stimulates | inhibits; stimulate | inhibit; enhances | reduces; enhance | reduce
     reduces | increases; reduce | increase; decelerates | accelerates; lowers | raises
-    lower | raise; 
+    lower | raise
     """,
     both=False,
 )

@@ -148,7 +148,8 @@ def write_year(task: Task) -> Iterator[Draft]:
 # The same quantity in another unit: "0.514 nm or 5.14 Å".
 _REPEATED = re.compile(r",? or [\d.]")
 _UNCLEAR = re.compile(
-    r"(?:If|Given|By comparison|A competing|Similar)\b|(?:About|Nearly|Over|Almost) [\d.,]+ [\w ]{3,20} "
+    r"(?:If|Given|By comparison|A competing|Similar)\b|"
+    r"(?:About|Nearly|Over|Almost) [\d.,]+ [\w ]{3,20} "
     r"(?:is|are|was|were|have) "
 )
 _LEAST_RARE, _LEAST_RARE_WORDS = 0.42, 2
