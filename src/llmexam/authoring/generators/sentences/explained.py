@@ -71,7 +71,7 @@ def explained_terms(
         shared = len(one.words & wanted.words)
         if shared > _MOST_SHARED * min(len(one.words), len(wanted.words)):
             continue
-        if shared and one.text_of_answer(wanted.term):
+        if one.names(wanted.term):
             continue
         taken.add(one.term.lower())
         bonus = 0.15 * bool(kinds & form_kinds(one.term))

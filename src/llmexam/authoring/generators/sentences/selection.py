@@ -126,7 +126,8 @@ _TITLED = re.compile(
     rf"[A-Z][\w-]+ {_CONNECTED}[A-Z][\w-]+ [A-Z][a-z]|(?:[A-Z][\w-]+ ){{2,}}{_CONNECTED}[A-Z][a-z]"
 )
 _BROKEN = re.compile(
-    r",\.|\b(?:in|of|by|from|with|at|for) (?:is|are|was|were|bears|shows|has|have)\b|"
+    r",\.|\b(?:in|of|by|from|with|at|for) (?:is|are|was|were|bears|shows|resembles|contains|has|"
+    r"have)\b|"
     r"\. [a-z]|\b(?:in|of|by|to|the|a|an|with|for|from|at|on|and|or|as|see|is|are|that)\.$|^\W"
 )
 _PERSON = re.compile(r"\b(?:[Hh]e|[Ss]he|[Hh]is|[Hh]ers?|him|himself|herself|\d-year-old)\b")

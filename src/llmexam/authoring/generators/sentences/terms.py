@@ -101,7 +101,7 @@ class Explained:
     explanation: str
     origin: str
 
-    def text_of_answer(self, answer: str) -> bool:
+    def names(self, answer: str) -> bool:
         """Return whether the explanation names another term: "a kind of ..."."""
         return answer.lower() in self.explanation.lower()
 
