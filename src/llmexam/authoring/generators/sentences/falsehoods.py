@@ -125,7 +125,8 @@ _VAGUE = re.compile(
     r"their discover\w+|of their|of its|companion|itself|"
     r"follow|faraway|respectively|experiment|video|click|page|link|author|the (?:"
     r"material|"
-    r"measurement|deposit|sample|species|student|object|system shown|competing)|[Aa]ll (?:two|three|four|five)|"
+    r"measurement|deposit|sample|species|student|object|system shown|competing)|"
+    r"[Aa]ll (?:two|three|four|five)|"
     r"equally|[Mm]ost (?:are|have|were)|the liquid"
     r")\b"
 )
