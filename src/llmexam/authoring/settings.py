@@ -22,6 +22,8 @@ Written = Literal["questions", "stems", "distractors"]
 
 # Passages to read per wanted question, where nothing else limits them.
 _PASSAGES_PER_QUESTION = 20
+RELIABLE_STYLES: tuple[Style, ...] = ("definition", "number", "cloze")
+"""Styles that rules write by default: at least nine of ten questions pass a strict reading."""
 
 
 class AuthoringSettings(Settings):
@@ -49,8 +51,11 @@ class AuthoringSettings(Settings):
         "of `n_questions`",
     )
     per_passage: int = Field(1, ge=1, le=100, description="most questions from one passage")
-    styles: OneOrMany[Style] = Field(
-        STYLES, min_length=1, description="kinds of questions, the preferred ones first"
+    styles: OneOrMany[Style] | None = Field(
+        None,
+        description="kinds of questions, the preferred ones first. Defaults to all if a language "
+        "model writes the questions, and else to those that rules write reliably: definition, "
+        "number and cloze",
     )
     n_options: int = Field(5, ge=3, le=MAX_OPTIONS, description="options of a question")
     seed: int = Field(0, ge=0, lt=2**31, description="random seed")
@@ -83,7 +88,11 @@ class AuthoringSettings(Settings):
 
     @field_validator("styles")
     @classmethod
-    def _check_styles(cls, styles: tuple[Style, ...]) -> tuple[Style, ...]:
+    def _check_styles(cls, styles: tuple[Style, ...] | None) -> tuple[Style, ...] | None:
+        if styles is None:
+            return None
+        if not styles:
+            raise ValueError("expected at least one style, got none")
         if len(set(styles)) < len(styles):
             raise ValueError(f"a style is given twice: {', '.join(styles)}")
         return styles
@@ -108,7 +117,9 @@ class AuthoringSettings(Settings):
     @property
     def request(self) -> Request:
         """What the generator is asked for."""
-        return Request(self.per_passage, self.styles, self.n_options, self.seed)
+        by_rules = self.writes != "questions" or not self.uses_language_model
+        styles = self.styles or (RELIABLE_STYLES if by_rules else STYLES)
+        return Request(self.per_passage, styles, self.n_options, self.seed)
 
     @property
     def n_sampled(self) -> int | None:

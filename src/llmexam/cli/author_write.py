@@ -38,7 +38,7 @@ def write(
         list[str] | None,
         typer.Option(
             help="Kind of question: definition, cause, comparison, number, statement or cloze. "
-            "Repeatable; all by default."
+            "Repeatable. Defaults to all with --model, else to definition, number and cloze."
         ),
     ] = None,
     options: Annotated[

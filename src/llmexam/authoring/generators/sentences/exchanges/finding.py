@@ -50,7 +50,8 @@ _ADVERB = (
 )
 _BE = r"(?:is|are|was|were|remains?|becomes?|became)"
 _COMPARISON = re.compile(
-    rf"\b(?:{_BE}|has|have|had|\w+s?|occurs?|moves?|travels?) (?:an? )?(?:\w+ly |about |at least |"
+    rf"\b(?:{_BE}|has|have|had|occurs?|moves?|travels?|lives?|acts?|grows?) "
+    rf"(?:an? )?(?:\w+ly |about |at least |"
     rf"\d[\d,.]* times |many times |"
     rf"several times |much |far |a little |slightly |somewhat |even ){{0,2}}"
     rf"(?P<word>{_any_of(COMPARATIVES)})\b(?P<rest>(?: [\w-]+){{0,3}}) than\b"

@@ -97,8 +97,7 @@ def term_drafts(
         plural,
         around,
         kinds,
-        same_head=style != "cloze",
-        most_together=0 if style == "cloze" else 2,
+        most_together=2,
     )
     shared = set(content_stems(prompt)) & set(content_stems(answer))
     wrong = []
