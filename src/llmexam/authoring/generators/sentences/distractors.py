@@ -44,7 +44,6 @@ def wrong_terms(
     kinds: Iterable[str] = (),
     *,
     most_together: int = 1,
-    same_head: bool = True,
 ) -> list[tuple[float, Term]]:
     """Return terms of the kind of the answer that the passage does not name, best first.
 
@@ -58,8 +57,6 @@ def wrong_terms(
         plural: Whether it is plural.
         around: The passage and the question.
         kinds: Kinds of the answer that its sentence tells.
-        same_head: Also take terms with the head noun of the answer, even if it is a common word:
-            "sound waves" beside "light waves".
         most_together: Most rare words of the question that may occur beside a wrong term.
     """
     known = bank.terms.get(answer.lower())
@@ -74,7 +71,6 @@ def wrong_terms(
     near = bank.vectors[found] @ center
     scored = _score(bank, found, near.tolist(), own_kinds, answer)
     stems = tuple(stem(word) for word in WORD.findall(answer))
-    common_head = not same_head and _is_common(bank, answer.split(" ")[-1])
     proper = not answer[0].islower()
     kept = []
     for _, similarity, term in scored[:N_NEAREST]:
@@ -82,24 +78,12 @@ def wrong_terms(
             continue
         if similarity > _TOO_NEAR or not _lengths_fit(answer, term.text):
             continue
-        if common_head and stems and term.stems[-1:] == stems[-1:]:
-            continue
         if same_thing(stems, term.stems) or occurs(term.text, term.stems, around):
             continue
         if len(around.specific & bank.words_beside(term)) > most_together:
             continue
         kept.append((similarity, term))
     return kept
-
-
-_COMMON = 0.008
-
-
-def _is_common(bank: Bank, head: str) -> bool:
-    """Return whether a head noun is in many passages, so that its kinds often fit equally well."""
-    found = [bank.terms.get(form) for form in (head.lower(), stem(head))]
-    mentions = max((len(term.mentions) for term in found if term is not None), default=0)
-    return mentions > _COMMON * max(len(bank.passages), 1)
 
 
 def _score(
