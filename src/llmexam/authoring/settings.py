@@ -23,7 +23,7 @@ Written = Literal["questions", "stems", "distractors"]
 # Passages to read per wanted question, where nothing else limits them.
 _PASSAGES_PER_QUESTION = 20
 RELIABLE_STYLES: tuple[Style, ...] = ("definition", "number", "cloze")
-"""Styles that rules write by default: at least nine of ten questions pass a strict reading."""
+"""Styles that rules write by default; the other styles fail a strict reading more often."""
 
 
 class AuthoringSettings(Settings):
@@ -54,7 +54,7 @@ class AuthoringSettings(Settings):
     styles: OneOrMany[Style] | None = Field(
         None,
         description="kinds of questions, the preferred ones first. Defaults to all if a language "
-        "model writes the questions, and else to those that rules write reliably: definition, "
+        "model writes the questions, and else to those that rules write best: definition, "
         "number and cloze",
     )
     n_options: int = Field(5, ge=3, le=MAX_OPTIONS, description="options of a question")
