@@ -37,6 +37,7 @@ def test_a_second_process_embeds_nothing(tmp_path):
     assert cut == "[False, False, True]"
 
 
+@pytest.mark.slow
 def test_a_killed_process_leaves_what_it_finished(tmp_path):
     """Only the window that was being embedded is computed again."""
     vectors = text_vectors("bundled", cache_dir=tmp_path)

@@ -44,7 +44,7 @@ def by_all_pairs(texts: list[str], threshold: float) -> list[tuple[int, int]]:
     return dropped
 
 
-@pytest.mark.parametrize("threshold", [0.5, 0.8])
+@pytest.mark.parametrize("threshold", [pytest.param(0.5, marks=pytest.mark.slow), 0.8])
 def test_near_duplicates_are_those_of_all_pairs(tmp_path: Path, threshold: float) -> None:
     texts = made_texts(150)
     found = search(tmp_path, texts, DuplicatesStep(threshold=threshold)).near(threshold)

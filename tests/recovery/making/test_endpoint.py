@@ -198,7 +198,8 @@ def test_a_forecast_asks_nothing(endpoint, files, make, tmp_path):
 RUN = "from llmexam.__main__ import main; main()"
 
 
-@pytest.mark.parametrize("suffix", [".csv", pytest.param(".jsonl", marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("suffix", [".csv", ".jsonl"])
 def test_a_killed_command_goes_on_and_ends_with_the_same_bytes(endpoint, make, tmp_path, suffix):
     stuck, go_on = threading.Semaphore(0), threading.Event()
 

@@ -67,6 +67,7 @@ def test_question_and_evidence_are_read_once(judge, tokenizer):
     assert work.tokens < sum(map(len, ids)) / 2
 
 
+@pytest.mark.slow
 def test_it_keeps_the_contract(judge):
     check_solver(lambda: solver(judge), tolerance=1e-4)
     assert solver(judge).order_invariant

@@ -41,7 +41,7 @@ def serve(folder, **settings):
 @pytest.mark.parametrize(
     ("loss", "head"),
     [
-        ("listnet", "native"),
+        pytest.param("listnet", "native", marks=pytest.mark.slow),
         *(
             pytest.param(loss, "mean", marks=pytest.mark.slow)
             for loss in ("binary", "lambda", "plistmle")

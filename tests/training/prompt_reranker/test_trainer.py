@@ -60,6 +60,7 @@ def trained(tiny_base, tmp_path_factory):
     return train(tiny_base, folder, rewrites(60), max_steps=1)
 
 
+@pytest.mark.slow
 def test_it_satisfies_the_contract_of_trainers(tiny_base, tmp_path):
     def make(**values):
         values = {"checkpoint_every": 1, **values}

@@ -101,7 +101,10 @@ def test_an_example_is_the_question_and_the_prompt_with_its_end(settings_for, ma
         assert trainee.tokenizer.decode(one.targets).split() == [*row.prompt.split(), "</s>"]
 
 
-@pytest.mark.parametrize("limit", [1, 60, 10_000])
+@pytest.mark.parametrize(
+    "limit",
+    [pytest.param(1, marks=pytest.mark.slow), 60, pytest.param(10_000, marks=pytest.mark.slow)],
+)
 def test_passes_of_fewer_tokens_take_the_same_steps(settings_for, make_rewrites, tmp_path, limit):
     curves = []
     for tokens_per_pass in (10_000, limit):
