@@ -286,8 +286,9 @@ def test_no_wrong_value_ends_in_a_traceback(name):
     assert "\n".join(fault for fault in faults if fault) == ""
 
 
-# These load an embedding model, or ask an endpoint, even for the smallest input.
+# These load an embedding model, read a dump or ask an endpoint, even for the smallest input.
 NEEDS = {
+    "collect wikipedia": "wiki",
     "recover evaluate": "encoders",
     "recover make-data": "openai",
     "recover search-mean": "encoders",
