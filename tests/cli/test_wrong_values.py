@@ -65,7 +65,9 @@ OPTIONS = {
     "author report": ["--out", "items.html", "--solver", "first"],
     "author write": ["--dry-run"],
     "collect arxiv": ["--ids", "2202.12139", "--out", "arxiv.parquet", *ASKED],
-    "collect clean": ["--steps", "clean.yaml", "--out", "cleaned", "--overwrite"],
+    "collect clean": [
+        *("--steps", "clean.yaml", "--out", "cleaned", "--overwrite", "--workers", "1"),
+    ],
     "collect mediawiki": ["--title", "Opal", "--out", "wiki.parquet", *ASKED],
     "collect openalex": ["--search", "opal", "--out", "openalex.parquet", *ASKED],
     "collect wikipedia": [
