@@ -261,20 +261,14 @@ def _write_rejected(
     n_shards: int,
     removed: tuple[tuple[AuthoredItem, str, str], ...],
 ) -> None:
+    drafts = [draft for number in range(n_shards) for draft in folder.read(number).drafts]
+    rejected = [(one.item, one.rejections) for one in drafts if one.rejections]
+    rejected += [(item, {name: text}) for item, name, text in removed]
     questions = []
-    for number in range(n_shards):
-        for draft in folder.read(number).drafts:
-            if draft.rejections:
-                question = to_question(draft.item)
-                reason = "; ".join(f"{name}: {text}" for name, text in draft.rejections.items())
-                questions.append(
-                    replace(question, metadata={**question.metadata, "rejected": reason})
-                )
-    for item, name, text in removed:
+    for item, reasons in rejected:
         question = to_question(item)
-        questions.append(
-            replace(question, metadata={**question.metadata, "rejected": f"{name}: {text}"})
-        )
+        reason = "; ".join(f"{name}: {text}" for name, text in reasons.items())
+        questions.append(replace(question, metadata={**question.metadata, "rejected": reason}))
     if questions:
         write_exam(path, Exam(tuple(questions)), format="jsonl")
     else:

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from llmexam.errors import ScoreError
+from llmexam.evaluation.calibration import softmax
 from llmexam.exam.question import Question
 from llmexam.exam.score_files import read_scores
 from llmexam.training.base.losses import StepLoss
@@ -33,11 +34,12 @@ class Teacher:
 
     def __init__(self, questions: Sequence[Question], settings: DistillationSettings) -> None:
         scores, _ = read_scores(settings.scores)
+        shares = softmax(scores, settings.temperature).astype(np.float32)
         rows = {question_id: row for row, question_id in enumerate(scores.question_ids)}
         self._shares: list[NDArray[np.float32] | None] = []
         for question in questions:
             row = rows.get(question.id)
-            own = None if row is None else scores.values[row][scores.present[row]]
+            own = None if row is None else shares[row][scores.present[row]]
             if own is not None and len(own) != len(question.options):
                 raise ScoreError(
                     f"expected {len(question.options)} scores of question '{question.id}', got "
@@ -45,7 +47,7 @@ class Teacher:
                     file=settings.scores,
                     hint="Score the training questions again with `llmexam solve`",
                 )
-            self._shares.append(None if own is None else _softmax(own / settings.temperature))
+            self._shares.append(own)
         self.n_known = sum(share is not None for share in self._shares)
         if not self.n_known:
             raise ScoreError(
@@ -100,9 +102,3 @@ def distilled(loss: StepLoss, weight: float) -> StepLoss:
         return total
 
     return mixed
-
-
-def _softmax(scores: NDArray[Any]) -> NDArray[np.float32]:
-    shares = np.exp(scores - scores.max())
-    result: NDArray[np.float32] = (shares / shares.sum()).astype(np.float32)
-    return result
