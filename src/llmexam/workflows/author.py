@@ -14,6 +14,7 @@ from llmexam.authoring.drafting import SHARD_PASSAGES, Drafting, Progress, write
 from llmexam.authoring.drafts import DraftFolder
 from llmexam.authoring.finishing import Finished, Goal, finish
 from llmexam.authoring.generators.building import build_generator
+from llmexam.authoring.generators.protocol import Forecaster
 from llmexam.authoring.item import AuthoredItem, Source
 from llmexam.authoring.records import to_question
 from llmexam.authoring.sampling import sample_sources
@@ -116,13 +117,12 @@ def forecast_questions(settings: AuthoringSettings) -> AuthoringForecast:
             n_passages += 1
             yield source
 
-    forecast = getattr(generator, "forecast", None)
-    if forecast is None:
+    if not isinstance(generator, Forecaster):
         for _ in counted():
             pass
         return AuthoringForecast(n_passages, len(clusters), None)
     generator.prepare(_corpus(settings))
-    writing = forecast(counted(), settings.request)
+    writing = generator.forecast(counted(), settings.request)
     return AuthoringForecast(n_passages, len(clusters), writing)
 
 

@@ -5,7 +5,6 @@ from llmexam.authoring.checks.protocol import (
     SetCheck,
     Yield,
     run_checks,
-    run_set_checks,
     tally,
 )
 from llmexam.authoring.checks.settings import ITEM_CHECKS, SET_CHECKS, ChecksSettings, build_checks
@@ -70,19 +69,3 @@ def test_null_leaves_a_check_out():
 
 def test_a_good_question_passes_every_check(make):
     assert run_checks([make()], build_checks().of_items).kept == (make(),)
-
-
-def test_set_checks_run_in_order_and_alone(make):
-    options = [("alpha", "beta", "gamma")] * 60
-    items = [make(f"What is number {i}?", own, 0, id=f"q{i}") for i, own in enumerate(options)]
-    twins = [make("What is number 0?", ("alpha", "x", "y"), 0, id=f"twin{i}") for i in range(2)]
-    kept, yields = run_set_checks([*items, *twins], build_checks().of_set)
-    assert [one.name for one in yields] == ["duplicates", "letters", "tells"]
-    assert [one.n_given for one in yields] == [62, 60, 60]
-    duplicates, letters, tells = yields
-    assert set(duplicates.result.removed) == {"twin0", "twin1"}
-    assert letters.result.n_changed == 40
-    # After the positions are spread, the first option is no tell; alone it is one.
-    assert "first" not in " ".join(tells.result.removed.values())
-    assert tells.n_alone > len(tells.result.removed)
-    assert len(kept) == 60 - len(tells.result.removed)

@@ -132,6 +132,16 @@ class TestDuplicates:
         strict = DuplicatesCheck(DuplicatesSettings(remove_similar=True))
         assert set(strict.balance(items).removed) == {"b"}
 
+    def test_a_wrong_option_in_common_is_not_enough(self, make):
+        prompt = "Which statement about opal is true?"
+        wrong = "Opal is harder than diamond."
+        items = [
+            make(prompt, ("Opal holds water.", wrong, "Opal is a metal."), 0, id="a"),
+            make(prompt, (wrong, "Opal is hydrated silica.", "Opal melts in snow."), 1, id="b"),
+            make(prompt, ("Opal is iron.", "Opal is salt.", "Opal holds water."), 0, id="c"),
+        ]
+        assert DuplicatesCheck().balance(items).removed == {"c": "duplicate of 'a'"}
+
     def test_chains_leave_no_pair(self, make):
         words = [f"word{i}" for i in range(12)]
         items = [make(" ".join(words[i:]) + " " + "x " * i, id=f"q{i}") for i in range(5)]

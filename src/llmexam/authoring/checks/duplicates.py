@@ -26,12 +26,19 @@ class DuplicatesSettings(Settings):
         description="Jaccard similarity of word trigrams from which prompts are near duplicates",
     )
     remove_similar: bool = Field(
-        False, description="also remove near-equal prompts that share no option"
+        False,
+        description="also remove questions of near-equal prompts where neither right option is "
+        "an option of the other",
     )
 
 
 class DuplicatesCheck:
-    """Removes questions with the prompt of an earlier one, or nearly, and an option in common."""
+    """Removes questions that ask what an earlier one asks.
+
+    Their prompts are equal or nearly, and the right option of one is an option of the other. A
+    wrong option in common is not enough: questions "Which statement is true?" share their whole
+    prompt, and may share a wrong statement, but each has a right statement of its own.
+    """
 
     name = "duplicates"
 
@@ -84,8 +91,14 @@ class DuplicatesCheck:
             return False
         if self.settings.remove_similar:
             return True
-        return bool(_options(items[row].question) & _options(items[other].question))
+        one, two = items[row].question, items[other].question
+        return bool(_key(one) & _options(two) or _key(two) & _options(one))
 
 
 def _options(question: Question) -> set[str]:
-    return {text for option in question.options if (text := normalise(option))}
+    return {normalise(option) for option in question.options} - {""}
+
+
+def _key(question: Question) -> set[str]:
+    answer = question.answer
+    return set() if answer is None else {normalise(question.options[answer])} - {""}

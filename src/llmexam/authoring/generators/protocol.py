@@ -10,6 +10,7 @@ from typing import Protocol, get_args, runtime_checkable
 from llmexam.authoring.item import AuthoredItem, Source, Style
 from llmexam.errors import SettingsError
 from llmexam.exam.letters import MAX_OPTIONS
+from llmexam.generation.writer import WritingForecast
 
 STYLES: tuple[Style, ...] = get_args(Style)
 """All styles, in their order of preference."""
@@ -106,4 +107,13 @@ class Generator(Protocol):
         stops in the middle has complete results of every source that was yielded. A source that
         gives no question is yielded with its reasons, so the iteration always ends.
         """
+        ...
+
+
+@runtime_checkable
+class Forecaster(Generator, Protocol):
+    """A generator that asks a language model, and can tell beforehand what that takes."""
+
+    def forecast(self, sources: Iterable[Source], request: Request) -> WritingForecast:
+        """Return what writing takes, without asking the model. Call `prepare` first."""
         ...
