@@ -33,16 +33,20 @@ def test_all_is_the_homes_and_the_version() -> None:
     assert llmexam.__all__ == sorted(llmexam.__all__)
 
 
-@pytest.mark.parametrize("name", HOMES)
-def test_a_home_has_its_name(name: str) -> None:
-    module, _, attribute = HOMES[name].partition(":")
-    assert getattr(llmexam, name) is getattr(import_module(module), attribute or name)
+def test_a_home_has_its_name() -> None:
+    for name, home in HOMES.items():
+        module, _, attribute = home.partition(":")
+        assert getattr(llmexam, name) is getattr(import_module(module), attribute or name), name
 
 
-@pytest.mark.parametrize("name", HOMES)
-def test_a_public_name_is_documented_and_typed(name: str) -> None:
+def test_public_names_are_documented_and_typed() -> None:
+    for name in HOMES:
+        check_documented(name)
+
+
+def check_documented(name: str) -> None:
     item = getattr(llmexam, name)
-    assert item.__module__.startswith("llmexam.")
+    assert item.__module__.startswith("llmexam."), name
     doc = item.__doc__
     assert doc, name
     first = doc.splitlines()[0]
@@ -50,10 +54,10 @@ def test_a_public_name_is_documented_and_typed(name: str) -> None:
     assert first.endswith((".", ":")), first
     if inspect.isfunction(item):
         annotated = set(item.__annotations__)
-        assert annotated == {*inspect.signature(item).parameters, "return"}
+        assert annotated == {*inspect.signature(item).parameters, "return"}, name
     elif not issubclass(item, BaseException):
         methods = [m for key, m in vars(item).items() if not key.startswith("_") and callable(m)]
-        assert all(inspect.getdoc(method) for method in methods)
+        assert all(inspect.getdoc(method) for method in methods), name
 
 
 def test_type_checkers_see_the_same_names() -> None:
