@@ -58,11 +58,11 @@ def test_a_dry_run_shows_the_cost_and_writes_nothing(tmp_path):
 def test_options_reach_the_settings(tmp_path):
     out = tmp_path / "made.jsonl"
     result = run(
-        "bundled", "--out", out, "--options", 3, "--style", "number", "--questions", 5, "--seed", 2
+        "bundled", "--out", out, "--options", 3, "--style", "number", "--questions", 3, "--seed", 2
     )
     assert result.exit_code == 0, result.output
     exam = read_exam(out)
-    assert len(exam) == 5
+    assert len(exam) == 3
     assert {len(question.options) for question in exam} == {3}
     assert {question.metadata["style"] for question in exam} == {"number"}
 

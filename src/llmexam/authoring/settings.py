@@ -21,7 +21,9 @@ from llmexam.settings.kinds import NotInKey
 Written = Literal["questions", "stems", "distractors"]
 
 # Passages to read per wanted question, where nothing else limits them.
-_PASSAGES_PER_QUESTION = 20
+_PASSAGES_BY_MODELS = 20
+# Rules find a question in one of about 90 passages of a textbook, and reading more costs little.
+_PASSAGES_BY_RULES = 200
 RELIABLE_STYLES: tuple[Style, ...] = ("definition", "number", "cloze")
 """Styles that rules write by default; the other styles fail a strict reading more often."""
 
@@ -47,8 +49,8 @@ class AuthoringSettings(Settings):
     n_passages: int | None = Field(
         None,
         ge=1,
-        description="number of passages to draw at random. Defaults to all, or to 20 per question "
-        "of `n_questions`",
+        description="number of passages to draw at random. Defaults to all, or per question of "
+        "`n_questions` to 20 with a language model and 200 by rules",
     )
     per_passage: int = Field(1, ge=1, le=100, description="most questions from one passage")
     styles: OneOrMany[Style] | None = Field(
@@ -126,4 +128,5 @@ class AuthoringSettings(Settings):
         """Number of passages to draw; None for all, in their order."""
         if self.n_passages is not None or self.n_questions is None:
             return self.n_passages
-        return self.n_questions * _PASSAGES_PER_QUESTION
+        by_rules = not self.uses_language_model
+        return self.n_questions * (_PASSAGES_BY_RULES if by_rules else _PASSAGES_BY_MODELS)

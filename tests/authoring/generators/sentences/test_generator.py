@@ -6,6 +6,7 @@ from hypothesis import strategies as st
 
 from llmexam.authoring.generators.protocol import STYLES, Request
 from llmexam.authoring.generators.sentences import SentenceGenerator
+from llmexam.authoring.generators.sentences.styles.terms import has_tell
 from llmexam.authoring.item import Source
 from llmexam.errors import LlmExamError
 from llmexam.exam.question import Passage
@@ -15,24 +16,38 @@ def written(generator, sources, **values):
     return list(generator.write(sources, Request(**values)))
 
 
-def test_a_meaning_is_asked_word_by_word(generator, sources):
+def test_a_term_is_asked_with_terms_of_one_sort(generator, sources):
     ((item,),) = [
         one.items for one in written(generator, sources[3:4], styles=("definition",), n_options=4)
     ]
-    assert item.question.prompt == "What is Tarnitis?"
-    answer = item.question.options[item.question.answer]
-    assert answer == (
-        "An inflammation of the gill plates that weakens trout in shallow mountain lakes"
+    assert item.question.prompt == (
+        "Which term refers to an inflammation of the gill plates that weakens trout in shallow "
+        "mountain lakes?"
     )
-    assert item.quote == f"Tarnitis is {answer[0].lower()}{answer[1:]}."
-    assert all(
-        option.startswith(("An inflammation of the ", "A device that "))
-        for option in item.question.options
-    )
+    options = item.question.options
+    assert options[item.question.answer] == "Tarnitis"
+    # Devices such as the brimmeter are explained as well, and are no diseases.
+    assert set(options) < {
+        "Tarnitis",
+        "Barrowitis",
+        "Lindenitis",
+        "Corvitis",
+        "Ferritis",
+        "Velnitis",
+    }
+    assert item.quote == sources[3].passage.text.partition(". ")[0] + "."
     others = [note for note in item.distractor_notes if note]
     assert len(others) == 3
-    assert all(note.startswith("meaning of '") and "in passage p" in note for note in others)
+    assert all(note.startswith("term for something else in passage p") for note in others)
     assert (item.style, item.cluster, item.generator) == ("definition", "c1", "sentences")
+
+
+def test_a_question_that_shares_a_root_with_its_answer_is_left_out():
+    assert has_tell("hemagglutination", "Agglutination of cells is called")
+    assert has_tell("mutagens", "a substance that causes mutagenesis")
+    assert has_tell("ion", "an ion of salt")
+    assert has_tell("cations", "positive ions")
+    assert not has_tell("granite", "a rock of the crust")
 
 
 def test_a_number_is_asked_word_by_word(generator, sources):

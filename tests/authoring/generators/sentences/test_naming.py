@@ -1,6 +1,5 @@
 import pytest
 
-from llmexam.authoring.generators.sentences.abbreviations import find_abbreviations
 from llmexam.authoring.generators.sentences.naming import Gloss, find_glosses, find_name
 
 
@@ -52,11 +51,3 @@ def test_second_names_and_synonyms_are_left_out(text):
 )
 def test_glosses(text, glosses):
     assert list(find_glosses(text)) == glosses
-
-
-def test_an_abbreviation_and_its_words():
-    text = "Walkers use the marsh depth gauge (MDG) in all months."
-    (found,) = find_abbreviations(text)
-    assert (found.short, found.words) == ("MDG", ("marsh", "depth", "gauge"))
-    assert text[found.start : found.end] == "marsh depth gauge (MDG)"
-    assert list(find_abbreviations("Walkers use the wet stick (MDG) in winter.")) == []

@@ -13,9 +13,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from llmexam.authoring.generators.sentences.abbreviations import (
-    initials_of,
-)
 from llmexam.authoring.generators.sentences.clauses import parse_clause
 from llmexam.authoring.generators.sentences.exchanges import Exchange, find_exchanges
 from llmexam.authoring.generators.sentences.explained import Wanted, explained_terms
@@ -32,10 +29,8 @@ from llmexam.authoring.generators.sentences.falsehoods import (
 from llmexam.authoring.generators.sentences.naming import find_name
 from llmexam.authoring.generators.sentences.notions import (
     Notion,
-    expansions_of,
     explained_terms_of,
     find_notions,
-    words_of_terms,
 )
 from llmexam.authoring.generators.sentences.options import Around
 from llmexam.authoring.generators.sentences.phrases import PhraseCounts
@@ -44,6 +39,7 @@ from llmexam.authoring.generators.sentences.selection import (
     clean_sentences,
     tells_of_a_person,
 )
+from llmexam.authoring.generators.sentences.senses import sense_of
 from llmexam.authoring.generators.sentences.terms import (
     N_BUCKETS,
     Explained,
@@ -75,8 +71,6 @@ class Bank:
         reasons: Statements with a reason.
         falsehoods: Sentences that an exchange has made false, with their vectors.
         explained: Terms that a sentence explains, with the vectors of the explanations.
-        abbreviations: Abbreviations that have one expansion in the corpus.
-        initials: Words of the expansions of abbreviations, by what they have in common.
         short_facts: Short statements that give neither a definition nor a reason.
         lower_case: Words that are written in lower case in the middle of sentences.
         idf: float32 `[n_buckets]`, the inverse document frequency of the words of a bucket,
@@ -100,8 +94,6 @@ class Bank:
     falsehood_vectors: NDArray[np.float32]
     explained: list[Explained]
     explained_vectors: NDArray[np.float32]
-    abbreviations: frozenset[str]
-    initials: dict[tuple[str, bool, str], list[str]]
     subjects: list[Term]
     subject_vectors: NDArray[np.float32]
     matrices: dict[int, NDArray[np.float32]] = field(default_factory=dict)
@@ -279,7 +271,6 @@ def _finish(
         if (false := falsify(one.text, one.origin, _title_of(one), idf, lower_case)) is not None
     ]
     explained = explained_terms_of(statements, notions)
-    expansions = expansions_of(notions, lower_case)
     bank = Bank(
         terms=terms,
         order=order,
@@ -298,8 +289,6 @@ def _finish(
         falsehood_vectors=np.zeros((0, space.words.shape[1]), dtype=np.float32),
         explained=explained,
         explained_vectors=np.zeros((0, space.words.shape[1]), dtype=np.float32),
-        abbreviations=frozenset(expansions),
-        initials=initials_of([*expansions.values(), *words_of_terms(terms)]),
         subjects=subjects,
         subject_vectors=vectors[[term.row for term in subjects]],
     )
@@ -327,7 +316,11 @@ def other_names(bank: Bank, statements: list[Statement]) -> list[Falsehood]:
             continue
         rest = one.text[: name.start] + one.text[name.end :]
         wanted = Wanted(
-            name.term, name.plural, name.article.replace("an", "a"), frozenset(buckets(rest))
+            name.term,
+            name.plural,
+            name.article.replace("an", "a"),
+            frozenset(buckets(rest)),
+            sense_of(name.term, one.text),
         )
         others = explained_terms(
             bank.explained,

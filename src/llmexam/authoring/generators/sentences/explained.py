@@ -11,8 +11,8 @@ from llmexam.authoring.generators.sentences.options import Around, Wrong, occurs
 from llmexam.authoring.generators.sentences.terms import Explained, form_kinds
 from llmexam.authoring.generators.sentences.words import WORD, stem
 
-_NEAREST = 250
-_LEAST_SIMILARITY = 0.36
+_NEAREST = 600
+_LEAST_SIMILARITY = 0.3
 # Two explanations with more of their words in common may be of one thing.
 _MOST_SHARED = 0.5
 _POOL = 14
@@ -27,12 +27,14 @@ class Wanted:
         plural: Whether it is plural.
         article: `a`, `the` or empty; None if the question does not show it.
         words: Buckets of the words that explain it.
+        sense: What sort of thing it names.
     """
 
     term: str
     plural: bool
     article: str | None
     words: frozenset[int]
+    sense: str
 
 
 def explained_terms(
@@ -44,8 +46,8 @@ def explained_terms(
 ) -> list[Wrong]:
     """Return terms with an explanation of their own that differs from that of the answer.
 
-    A term is left out if the passage names it, if it contains the answer or the other way round,
-    or if the words of the two explanations are much the same.
+    A term is left out if it names another sort of thing, if the passage names it, if it contains
+    the answer or the other way round, or if the words of the two explanations are much the same.
 
     Args:
         explained: The terms that the corpus explains.
@@ -84,7 +86,9 @@ def explained_terms(
 
 
 def _is_alike(one: Explained, wanted: Wanted) -> bool:
-    """Return whether a term has the form of the answer."""
+    """Return whether a term is of the sort and of the form of the answer."""
+    if one.sense != wanted.sense:
+        return False
     if one.plural != wanted.plural or one.term[0].islower() != wanted.term[0].islower():
         return False
     if wanted.article is not None and one.article != wanted.article:

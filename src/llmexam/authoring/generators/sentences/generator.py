@@ -14,19 +14,16 @@ from llmexam.authoring.generators.sentences.selection import (
     clean_sentences,
     tells_of_a_person,
 )
-from llmexam.authoring.generators.sentences.styles.abbreviations import write_abbreviation
 from llmexam.authoring.generators.sentences.styles.exchanged import write_statement
-from llmexam.authoring.generators.sentences.styles.meanings import write_meaning, write_reason
+from llmexam.authoring.generators.sentences.styles.meanings import write_reason
 from llmexam.authoring.generators.sentences.styles.names import (
     write_definition,
     write_gloss,
     write_name,
 )
 from llmexam.authoring.generators.sentences.styles.numbers import (
-    write_count,
     write_number,
     write_ratio,
-    write_year,
 )
 from llmexam.authoring.generators.sentences.styles.terms import (
     write_cause,
@@ -36,16 +33,16 @@ from llmexam.authoring.item import AuthoredItem, Source, Style
 from llmexam.errors import LlmExamError
 
 WRITERS: dict[Style, tuple[Callable[[Task], Iterator[Draft]], ...]] = {
-    "definition": (write_meaning, write_definition),
+    "definition": (write_definition,),
     "cause": (write_cause, write_reason),
     "comparison": (write_ratio, write_superlative),
-    "number": (write_number, write_count, write_year),
+    "number": (write_number,),
     "statement": (write_statement,),
     "cloze": (write_name,),
 }
 """The functions that write each style, in their order of preference."""
 WRITERS_OF_ANY: dict[Style, tuple[Callable[[Task], Iterator[Draft]], ...]] = {
-    "definition": (write_gloss, write_abbreviation),
+    "definition": (write_gloss,),
 }
 """Functions that need a part of a sentence only, so that the rest may refer to its context."""
 
@@ -62,7 +59,7 @@ class SentenceGenerator:
     """
 
     name = "sentences"
-    version = "2"
+    version = "3"
 
     def __init__(self, max_sentences: int = 200_000) -> None:
         """Make a generator.

@@ -16,9 +16,8 @@ _UNITS = (
     r"megawatts?|volts?|amperes?|amps|ohms?|teslas?|hertz|Hz|kHz|MHz|GHz|newtons?|pascals?|"
     r"atmospheres?|atm|mmHg|liters?|milliliters?|mL|moles?|percent|%|times|base pairs|bp|"
     r"amino acids|nucleotides|chromosomes|genes|species|moons|satellites|protons|neutrons|"
-    r"electrons|valence electrons|atoms|carbon atoms|orbitals|bonds|ions|molecules|dollars|"
-    r"countries|craters|bacteria|viruses|proteins|codons|centuries|decades|revolutions|orbits|"
-    r"people|cases|deaths|stars|galaxies|planets|asteroids|elements)"
+    r"electrons|valence electrons|atoms|carbon atoms|orbitals|bonds|ions|molecules|codons|"
+    r"centuries|decades|revolutions|elements)"
 )
 _QUANTITY = re.compile(
     r"(?<![\w.,-])(?P<number>\d{1,3}(?:,\d{3})+|\d+(?:\.\d+)?)"

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from llmexam.authoring.generators.sentences.clauses import Clause
 from llmexam.authoring.generators.sentences.facts import Definition, Reason
 from llmexam.authoring.generators.sentences.phrases import PhraseCounts
+from llmexam.authoring.generators.sentences.senses import sense_of
 from llmexam.authoring.generators.sentences.words import WORD, content_stems, is_plural, stem
 
 N_BUCKETS = 1 << 16
@@ -91,6 +92,7 @@ class Explained:
         words: Buckets of the words that explain it.
         explanation: The words that explain it.
         origin: The passage, as a note tells it.
+        sense: What sort of thing it names; empty if that is not known.
     """
 
     term: str
@@ -100,6 +102,7 @@ class Explained:
     words: frozenset[int]
     explanation: str
     origin: str
+    sense: str
 
     def names(self, answer: str) -> bool:
         """Return whether the explanation names another term: "a kind of ..."."""
@@ -111,7 +114,9 @@ def explain(term: str, article: str, explanation: str, origin: str) -> Explained
     own = tuple(stem(word) for word in WORD.findall(term))
     words = frozenset(buckets(explanation)) - {bucket(one) for one in own}
     plural = is_plural(term.split(" ")[-1])
-    return Explained(term, plural, article.replace("an", "a"), own, words, explanation, origin)
+    sense = sense_of(term, explanation)
+    article = article.replace("an", "a")
+    return Explained(term, plural, article, own, words, explanation, origin, sense)
 
 
 @dataclass(slots=True)

@@ -1,4 +1,4 @@
-"""Questions whose options are clauses: meanings, reasons and statements."""
+"""Questions whose options are reasons."""
 
 from __future__ import annotations
 
@@ -9,12 +9,11 @@ import numpy as np
 from llmexam.authoring.generators.assembly import stable_random
 from llmexam.authoring.generators.sentences.distractors import specific_words
 from llmexam.authoring.generators.sentences.draft import Draft, Task
-from llmexam.authoring.generators.sentences.facts import find_definition, find_reason
+from llmexam.authoring.generators.sentences.facts import find_reason
 from llmexam.authoring.generators.sentences.options import Wrong, draw
 from llmexam.authoring.generators.sentences.terms import Statement, bucket, buckets
 from llmexam.authoring.generators.sentences.words import (
     content_stems,
-    indefinite_article,
     upper_first,
 )
 from llmexam.authoring.item import Style
@@ -24,38 +23,6 @@ _LEAST_SIMILARITY = 0.5
 _LEAST_SIMILARITY_OF_CLAUSES = 0.35
 # Least rarity of the words of a wrong clause: vague ones could be true.
 _LEAST_RARITY = 0.5
-
-
-def write_meaning(task: Task) -> Iterator[Draft]:
-    """Yield "What is ...?" with meanings as options."""
-    found = find_definition(task.sentence.text, task.bank.lower_case)
-    if found is None:
-        return
-    term = task.bank.terms.get(found.term.lower())
-    if set(content_stems(found.term)) & set(content_stems(found.meaning)):
-        task.reasons["the question contains the answer"] += 1
-        return
-    opening = _opening(found.meaning)
-    wrong = []
-    for similarity, one in _ranked(task, task.bank.definitions, found.meaning):
-        other = one.definition
-        if other is None or other.plural != found.plural or _opening(other.meaning) != opening:
-            continue
-        if not _fits(task, one, other.meaning, found.meaning, found.term):
-            continue
-        if set(content_stems(other.term)) & set(content_stems(found.term + " " + other.meaning)):
-            continue
-        bonus = 1.0 if other.kind == found.kind else 0.0
-        note = f"meaning of '{other.term}' in {one.origin}"
-        wrong.append((similarity + bonus, Wrong(upper_first(other.meaning), note, similarity)))
-    article = term.article if term and not found.plural else ""
-    subject = found.term
-    if article == "a":
-        subject = f"{indefinite_article(found.term)} {found.term}"
-    elif article == "the":
-        subject = f"the {found.term}"
-    prompt = f"What {'are' if found.plural else 'is'} {subject}?"
-    yield from _clause_drafts(task, "definition", prompt, upper_first(found.meaning), wrong)
 
 
 def write_reason(task: Task) -> Iterator[Draft]:
@@ -80,11 +47,6 @@ def write_reason(task: Task) -> Iterator[Draft]:
         wrong.append((similarity - 0.2, Wrong(one.text, note, similarity)))
     prompt = f"Which of the following explains why {found.fact}?"
     yield from _clause_drafts(task, "cause", prompt, f"{upper_first(found.reason)}.", wrong)
-
-
-def _opening(meaning: str) -> str:
-    first = meaning.split(" ", 1)[0]
-    return first.replace("an", "a") if first in ("a", "an", "the") else ""
 
 
 def _ranked(

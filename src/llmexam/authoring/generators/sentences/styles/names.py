@@ -13,6 +13,7 @@ from llmexam.authoring.generators.sentences.facts import find_definition
 from llmexam.authoring.generators.sentences.falsehoods import points_elsewhere
 from llmexam.authoring.generators.sentences.naming import find_glosses, find_name
 from llmexam.authoring.generators.sentences.options import draw
+from llmexam.authoring.generators.sentences.senses import head_of, sense_of
 from llmexam.authoring.generators.sentences.styles.numbers import BLANK
 from llmexam.authoring.generators.sentences.styles.terms import has_tell, mean_rarity
 from llmexam.authoring.generators.sentences.terms import buckets
@@ -21,6 +22,9 @@ from llmexam.authoring.item import Style
 
 # Below this mean rarity of the words of a question, many terms would fit.
 _LEAST_RARITY = 0.35
+# With fewer content words, an explanation fits many terms: "a property of mass".
+_FEWEST_WORDS = 4
+_ONE_OF_SEVERAL = re.compile(r"\b(?:third|fourth|fifth|alternative|built-in)\b")
 
 
 def write_name(task: Task) -> Iterator[Draft]:
@@ -28,6 +32,9 @@ def write_name(task: Task) -> Iterator[Draft]:
     text = task.sentence.text
     found = find_name(text)
     if found is None or points_elsewhere(text):
+        return
+    if is_plural(head_of(text)) != found.plural:
+        task.reasons["number of the term is not clear"] += 1
         return
     before = re.sub(r"\b([Aa])n? $", r"\1(n) ", text[: found.start])
     after = text[found.end :]
@@ -39,6 +46,7 @@ def write_name(task: Task) -> Iterator[Draft]:
         found.plural,
         found.article.replace("an", "a"),
         frozenset(buckets(before + after)),
+        sense_of(found.term, text),
     )
     prompt = f"Which term completes the statement “{before}{BLANK}{after}”?"
     yield from explained_drafts(task, "cloze", prompt, wanted)
@@ -50,7 +58,13 @@ def write_gloss(task: Task) -> Iterator[Draft]:
         if has_tell(gloss.term, gloss.meaning):
             continue
         plural = is_plural(gloss.term.split(" ")[-1])
-        wanted = Wanted(gloss.term, plural, None, frozenset(buckets(gloss.meaning)))
+        wanted = Wanted(
+            gloss.term,
+            plural,
+            None,
+            frozenset(buckets(gloss.meaning)),
+            sense_of(gloss.term, gloss.meaning),
+        )
         prompt = f"Which term refers to {gloss.meaning}?"
         yield from explained_drafts(task, "definition", prompt, wanted)
 
@@ -63,15 +77,28 @@ def write_definition(task: Task) -> Iterator[Draft]:
     if has_tell(found.term, found.meaning):
         task.reasons["the question contains the answer"] += 1
         return
-    wanted = Wanted(found.term, found.plural, None, frozenset(buckets(found.meaning)))
+    wanted = Wanted(
+        found.term,
+        found.plural,
+        None,
+        frozenset(buckets(found.meaning)),
+        sense_of(found.term, found.meaning),
+    )
     prompt = f"Which term refers to {found.meaning}?"
     yield from explained_drafts(task, "definition", prompt, wanted)
 
 
 def explained_drafts(task: Task, style: Style, prompt: str, wanted: Wanted) -> Iterator[Draft]:
     """Yield the question with explained terms as wrong options, if enough are found."""
+    if not wanted.sense:
+        task.reasons["sort of thing not known"] += 1
+        return
     rarity = mean_rarity(task, prompt)
-    if rarity < _LEAST_RARITY:
+    if (
+        rarity < _LEAST_RARITY
+        or len(wanted.words) < _FEWEST_WORDS
+        or _ONE_OF_SEVERAL.search(prompt)
+    ):
         task.reasons["question not specific"] += 1
         return
     around = surroundings(task.bank, task.source.passage.text, prompt)

@@ -5,13 +5,10 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from llmexam.authoring.generators.assembly import stable_random
 from llmexam.authoring.generators.sentences.draft import Draft, Task
 from llmexam.authoring.generators.sentences.falsehoods import points_elsewhere
 from llmexam.authoring.generators.sentences.options import Wrong
 from llmexam.authoring.generators.sentences.quantities import (
-    ANY_NUMBER,
-    RANGE,
     Quantity,
     find_quantity,
     other_numbers,
@@ -20,27 +17,6 @@ from llmexam.authoring.generators.sentences.styles.terms import mean_rarity
 from llmexam.authoring.generators.sentences.terms import bucket
 from llmexam.authoring.generators.sentences.words import content_stems, lower_first
 
-_COUNTS = [
-    "two",
-    "three",
-    "four",
-    "five",
-    "six",
-    "seven",
-    "eight",
-    "nine",
-    "ten",
-    "eleven",
-    "twelve",
-]
-_COUNTED = re.compile(
-    rf"(?<!the )(?<!same )(?<!these )(?<!first )(?<!last )(?<!or )(?<!and )(?<!to )(?<!one of )"
-    rf"\b(?P<number>{'|'.join(_COUNTS[1:])}) (?P<noun>(?:[a-z][a-z-]+ ){{0,3}}?[a-z-]+s)\b"
-)
-_YEAR = re.compile(
-    r"(?:\b[Ii]n|\b[Ss]ince|\bin early|\bin late|\b[Uu]ntil|\b[Bb]y|\bof|\bfrom|\d,) "
-    r"(?P<number>1[6-9]\d\d|20[0-2]\d)(?![\d\w-])"
-)
 _LOCAL = re.compile(
     r"\((?:a|b|c|i)\)|\b(?:Calculate|Strategy|Solution|Significance|Determine|Find the|What is|"
     r"How (?:much|many|far|long|fast)|Suppose|Assume|Consider)\b"
@@ -84,67 +60,6 @@ def write_number(task: Task) -> Iterator[Draft]:
     yield Draft("number", prompt, answer, wrong, task.sentence.quote, 0.5)
 
 
-def write_count(task: Task) -> Iterator[Draft]:
-    """Yield a question for a number word: "composed of _____ nucleotides"."""
-    text = task.sentence.text
-    found = None if _is_unclear(task, text) else _COUNTED.search(text)
-    words = text.lower().replace(".", "").split(" ")
-    if found is None or found.start() == 0 or sum(word in _COUNTS for word in words) != 1:
-        return
-    if RANGE.search(text) or _LOCAL.search(task.source.passage.text) or " one " in text:
-        return
-    if mean_rarity(task, text) < _LEAST_RARITY_OF_COUNTS or ANY_NUMBER.search(text):
-        return
-    place = _COUNTS.index(found["number"])
-    lowest = max(0, place - task.n_wrong)
-    first = stable_random(task.seed, "count", text).randint(lowest, place)
-    chosen = [one for one in _COUNTS[first : first + task.n_wrong + 1] if one != found["number"]]
-    if len(chosen) < task.n_wrong:
-        task.reasons["too few plausible numbers"] += 1
-        return
-    prompt = (
-        f"Which number completes the statement “{text[: found.start('number')]}{BLANK}"
-        f"{text[found.end('number') :]}”?"
-    )
-    note = f"number exchanged for {found['number']}"
-    wrong = tuple(Wrong(one, note, 0.5) for one in chosen)
-    yield Draft("number", prompt, found["number"], wrong, task.sentence.quote, 0.5)
-
-
-def write_year(task: Task) -> Iterator[Draft]:
-    """Yield a question for the year of an event."""
-    text = task.sentence.text
-    if len(ANY_NUMBER.findall(text)) != 1 or len(content_stems(text)) < 6:
-        return
-    found = None if _is_unclear(task, text) else _YEAR.search(text)
-    if found is None:
-        return
-    year = int(found["number"])
-    random_source = stable_random(task.seed, "year", text)
-    step = (
-        random_source.choice([4, 6, 7, 9, 11, 13])
-        if year < 1950
-        else random_source.choice([3, 4, 5])
-    )
-    first = year - step * random_source.randint(0, task.n_wrong)
-    # No option lies in the future of the text.
-    first = min(first, max(year, _LATEST) - step * task.n_wrong)
-    first -= (first - year) % step
-    chosen = [
-        str(one) for one in range(first, first + step * (task.n_wrong + 1), step) if one != year
-    ]
-    if len(chosen) != task.n_wrong or any(one in task.source.passage.text for one in chosen):
-        task.reasons["too few plausible numbers"] += 1
-        return
-    prompt = (
-        f"Which year completes the statement “{text[: found.start('number')]}{BLANK}"
-        f"{text[found.end('number') :]}”?"
-    )
-    note = f"year exchanged for {year}"
-    wrong = tuple(Wrong(one, note, 0.5) for one in chosen)
-    yield Draft("number", prompt, str(year), wrong, task.sentence.quote, 0.5)
-
-
 # The same quantity in another unit: "0.514 nm or 5.14 Å".
 _REPEATED = re.compile(r",? or [\d.]")
 _UNCLEAR = re.compile(
@@ -152,20 +67,23 @@ _UNCLEAR = re.compile(
     r"(?:About|Nearly|Over|Almost) [\d.,]+ [\w ]{3,20} "
     r"(?:is|are|was|were|have) "
 )
+# Numbers of a project, a machine or a story tell little about their subject.
+_PASSING = re.compile(
+    r"\b(?:telescopes?|spacecraft|landers?|probes?|missions?|observed|worldwide|launched|"
+    r"[Aa]ccelerator|scientists?|proposed|test strip|estimated|explosion|built|completed|"
+    r"completion|the size of|away from|each year|tons|they|them|[Ee]ven|similar|"
+    r"the (?:main|merger|organism|planet|secondary|disease|first \w+ of)|highly)\b"
+)
 _LEAST_RARE, _LEAST_RARE_WORDS = 0.42, 2
 
 
 def _is_unclear(task: Task, text: str) -> bool:
     """Return whether a sentence does not tell alone what its number is of."""
-    if points_elsewhere(text) or _UNCLEAR.match(text):
+    if points_elsewhere(text) or _UNCLEAR.match(text) or _PASSING.search(text):
         return True
     idf = task.bank.idf
     rare = {one for one in content_stems(text) if float(idf[bucket(one)]) >= _LEAST_RARE}
     return len(rare) < _LEAST_RARE_WORDS
-
-
-_LEAST_RARITY_OF_COUNTS = 0.45
-_LATEST = 2020
 
 
 def write_ratio(task: Task) -> Iterator[Draft]:
@@ -195,7 +113,7 @@ def write_ratio(task: Task) -> Iterator[Draft]:
 def _asked(task: Task, text: str, quantity: Quantity) -> str | None:
     """Return the question for a number, or None if the sentence does not allow one."""
     how = _HOW.fullmatch(text.removesuffix("."))
-    if how is not None:
+    if how is not None and not how["subject"].endswith((" that", " which")):
         word = {"across": "wide", "away": "far away", "in diameter": ""}.get(
             how["word"], how["word"]
         )

@@ -135,8 +135,18 @@ def _option(term: str, article: str) -> str:
 
 
 def has_tell(answer: str, question: str) -> bool:
-    """Return whether the question contains all words of the answer, or its rarest one."""
+    """Return whether the question and the answer share a word, or a root: "mutagen", "mutation"."""
     own, other = set(content_stems(answer)), set(content_stems(question))
-    if own & other:
-        return True
-    return any(left[:5] == right[:5] for left in own for right in other if len(left) > 5)
+    return any(_share_root(left, right) for left in own for right in other)
+
+
+_SHORTEST_ROOT = 3
+
+
+def _share_root(left: str, right: str) -> bool:
+    short, long = sorted((left, right), key=len)
+    if len(short) < _SHORTEST_ROOT:
+        return short == long
+    # "Ions" and "anions", "agglutination" and "hemagglutination"; the ending of a stem may differ.
+    part = short[: max(_SHORTEST_ROOT, len(short) - 2)]
+    return short[:4] == long[:4] or part in long or long.endswith(short)
