@@ -51,6 +51,7 @@ for room in ("llmexam.cli", "llmexam.workflows"):
 """
 
 
+@pytest.mark.slow
 def test_commands_and_workflows_import_without_posix_modules():
     done = subprocess.run(
         [sys.executable, "-c", HIDE_AND_IMPORT, ",".join(POSIX_MODULES)],

@@ -169,6 +169,7 @@ def test_an_argument_that_is_not_utf8_is_named(tmp_path):
     fails_in_one_line("solve", "caf\udce9.csv", named="in UTF-8", cwd=tmp_path)
 
 
+@pytest.mark.slow
 def test_a_terminal_that_is_not_utf8_shows_what_it_can(tmp_path):
     (tmp_path / "\u03bd.jsonl").write_text('{"prompt": "p", "options": ["a", "b"]}')
     done = subprocess.run(

@@ -98,6 +98,7 @@ def test_help_has_no_text_that_rich_would_drop():
     assert [text for text in texts if TAG.search(text or "")] == []
 
 
+@pytest.mark.slow
 def test_every_console_and_column_prints_plain_text():
     """Markup is switched off where text is printed, so that no caller must think of it."""
     faults = []

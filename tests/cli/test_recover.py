@@ -78,6 +78,7 @@ def other_columns(path):
     return path
 
 
+@pytest.mark.slow
 def test_columns_are_mapped_in_training_rows_too(tmp_path):
     rows = other_columns(tmp_path / "rows.csv")
     field = ("--field", "original_text=before")

@@ -31,6 +31,7 @@ def test_runs_of_multiple_choice(tmp_path):
     assert compare_runs(first, longest, k=3).metric.name == "map_at_3"
 
 
+@pytest.mark.slow
 @pytest.mark.needs("encoders")
 def test_runs_of_prompt_recovery(tmp_path):
     constant = run(tmp_path / "constant", RECOVERY, solvers=["constant"])

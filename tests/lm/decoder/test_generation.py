@@ -64,6 +64,7 @@ def test_log_probabilities_are_those_of_the_tokens(llama):
             assert one.log_prob == pytest.approx(wanted, abs=1e-3)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["llama", "gemma3", "bloom"])
 def test_a_text_depends_on_neither_the_batch_nor_the_number_of_candidates(make_decoder, name):
     decoder = make_decoder(name)

@@ -54,7 +54,7 @@ def n_distinct(groups, n_prefix):
 
 
 @pytest.mark.parametrize("name", SHARING + NOT_SHARING)
-@pytest.mark.parametrize("n_tokens", [1, 64, 4096])
+@pytest.mark.parametrize("n_tokens", [pytest.param(1, marks=pytest.mark.slow), 64, 4096])
 def test_every_architecture_says_what_it_says_alone(make_decoder, name, n_tokens):
     decoder = make_decoder(name)
     groups = make_groups()

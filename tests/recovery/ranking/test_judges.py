@@ -65,6 +65,7 @@ def test_only_named_models_are_loaded(lm_folder):
     assert len(judges_hash([None, str(lm_folder)])[0]) == 64
 
 
+@pytest.mark.slow
 def test_the_bank_ranker_hears_both(cross_encoder, lm_folder, sample):
     recoverer = BankRanker(
         cross_encoder=cross_encoder,

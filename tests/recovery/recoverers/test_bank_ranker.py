@@ -78,6 +78,7 @@ class Oracle:
         return np.einsum("ikj,ij->ik", found, self.vectors.encode(truth))
 
 
+@pytest.mark.slow
 def test_a_judge_that_knows_better_is_heard(sample, monkeypatch):
     """The choice is then the best of the candidates that the judge saw."""
     oracle = Oracle(sample)

@@ -49,6 +49,7 @@ class TestSearch:
         settings = SearchSettings(**{"n_steps": 2, "n_proposals": 120, **values})
         return search_mean_prompt(prompts, vectors, settings), vectors
 
+    @pytest.mark.slow
     def test_the_score_is_that_of_the_text_and_never_falls(self, sample):
         prompts = sample.prompts[:10]
         found, vectors = self.search(prompts)
@@ -60,6 +61,7 @@ class TestSearch:
         assert found.score > scores[0]
         assert found.n_scored <= 10 + 5 + 2 * 120
 
+    @pytest.mark.slow
     def test_the_seed_decides(self, sample):
         first, _ = self.search(sample.prompts[:10], seed=1, n_steps=1)
         again, _ = self.search(sample.prompts[:10], seed=1, n_steps=1)

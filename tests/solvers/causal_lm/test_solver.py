@@ -232,6 +232,7 @@ def test_what_says_nothing_is_asked_once(folder, tmp_path, settings):
     assert not np.allclose(bare.values, together.values, atol=1e-3)
 
 
+@pytest.mark.slow
 def test_streamed_layers_answer_alike_and_read_the_weights_once_for_an_exam(folder):
     one = solver(folder, streamed=True)
     whole = solver(folder)

@@ -61,6 +61,7 @@ def test_a_run_pays_each_request_once_and_shows_what_it_used(endpoint, plan, tmp
     assert not any(b"sk-very-secret" in path.read_bytes() for path in files)
 
 
+@pytest.mark.slow
 def test_the_command_tells_what_was_used(endpoint, tmp_path):
     from typer.testing import CliRunner
 

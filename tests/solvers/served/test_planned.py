@@ -102,6 +102,7 @@ def test_a_cost_over_the_budget_does_not_fit(make, max_cost, fits):
     assert found.fits == fits
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("part", "fits"), [(0.9, False), (1.1, True)])
 def test_what_is_kept_counts_in_the_budget(make, tmp_path, part, fits):
     elsewhere = make(cache_dir=str(tmp_path / "elsewhere"), **PRICES)

@@ -41,6 +41,7 @@ def served(folder, exam):
     )
 
 
+@pytest.mark.slow
 def test_the_trainer_keeps_the_contract(tiny_base, tmp_path, make_exam):
     def make(**changes):
         small = {"n_epochs": 2, "log_every": 1, "seed": 5, "checkpoint_every": 2}

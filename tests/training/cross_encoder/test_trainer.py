@@ -63,6 +63,7 @@ def test_a_skill_is_learnt_and_served(tiny_base, tmp_path, make_exam, loss, head
     assert (done.card.family, done.card.head) == ("cross-encoder", head)
 
 
+@pytest.mark.slow
 def test_the_trainer_keeps_the_contract(tiny_base, tmp_path, make_exam):
     def make(**changes):
         small = {"n_epochs": 2, "log_every": 1, "seed": 5, "checkpoint_every": 2}

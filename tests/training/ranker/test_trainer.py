@@ -64,6 +64,7 @@ def test_what_is_served_is_what_was_trained(exam, tmp_path):
     )
 
 
+@pytest.mark.slow
 def test_the_card_says_what_it_is_made_of(exam, tmp_path):
     done = train(exam, tmp_path, member_gains=True)
     card = read_card(tmp_path)

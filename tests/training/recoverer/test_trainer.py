@@ -24,6 +24,7 @@ def fit(settings, train, dev, folder, **more):
     return RecovererTrainer(settings).fit(train, dev, folder, card={}, tracker=NoTracker(), **more)
 
 
+@pytest.mark.slow
 def test_it_satisfies_the_contract_of_trainers(settings_for, make_rewrites, tmp_path):
     def make(**values):
         values = {"checkpoint_every": 2, "n_epochs": 2, "evaluate_every": 3, **values}

@@ -187,6 +187,7 @@ def test_rounds_that_differ_are_the_spread(reads, questions):
     assert found.moving.likely == pytest.approx(1.25 * seconds)
 
 
+@pytest.mark.slow
 def test_it_plans_for_an_exam_of_another_size(reads, questions):
     slow = Slow(reads)
     found = predict_decoder(questions, slow, n_questions=700, clock=lambda: slow.now)
@@ -197,6 +198,7 @@ def test_it_plans_for_an_exam_of_another_size(reads, questions):
     assert found.seconds.likely == pytest.approx(40 + 11 * 3 + n_tokens / 100)
 
 
+@pytest.mark.slow
 def test_prompts_without_content_grow_with_the_exam_as_far_as_they_differ(folder, questions):
     def counted(n, n_questions=None, **asked):
         model = DecoderReads({"model": str(folder), "precision": "fp32", **asked})

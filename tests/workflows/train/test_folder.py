@@ -56,6 +56,7 @@ def content(folder: Path):
     }
 
 
+@pytest.mark.slow
 def test_trainings_and_runs_leave_one_anothers_folders_alone(tmp_path, write, trained):
     recipe, plan = write("recipe.yaml", RECIPE), write("plan.yaml", PLAN)
     shutil.copytree(trained, tmp_path / "training")

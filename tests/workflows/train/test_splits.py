@@ -134,6 +134,7 @@ def test_a_stopped_split_goes_on_and_the_others_are_kept(recipe, fake_family, tm
     assert len(fake_family.fitted) == 2
 
 
+@pytest.mark.slow
 def test_weights_are_kept_of_the_first_split_only(recipe, tmp_path):
     out = tmp_path / "out"
     train_recipe(recipe(split_seeds=[4, 2], seeds=[8, 9]), out)
@@ -156,6 +157,7 @@ def test_evidence_is_found_once_for_all_splits(recipe, fake_family, tmp_path):
     assert dev.content_hash == dev_alone.content_hash
 
 
+@pytest.mark.slow
 def test_the_page_tells_means_splits_and_what_the_interval_is_of(recipe, tmp_path):
     done = train_recipe(recipe(split_seeds=[1, 2, 3]), tmp_path / "out")
     page = (tmp_path / "out" / "training.html").read_text()
