@@ -58,7 +58,7 @@ from llmexam.authoring.item import Source
 
 @dataclass(slots=True)
 class Bank:
-    """Terms, definitions, reasons and statements of a corpus, with vectors of terms.
+    """Terms, explanations, reasons and statements of a corpus, with vectors of terms.
 
     Attributes:
         terms: By their text in lower case.
@@ -67,7 +67,6 @@ class Bank:
         vectors: float32 `[n_terms, n_dimensions]`, of length 1.
         statements: All sampled statements.
         by_term: Statements whose subject, or defined term, is the term (in lower case).
-        definitions: Statements that define a term.
         reasons: Statements with a reason.
         falsehoods: Sentences that an exchange has made false, with their vectors.
         explained: Terms that a sentence explains, with the vectors of the explanations.
@@ -83,7 +82,6 @@ class Bank:
     vectors: NDArray[np.float32]
     statements: list[Statement]
     by_term: dict[str, list[Statement]]
-    definitions: list[Statement]
     reasons: list[Statement]
     lower_case: frozenset[str]
     idf: NDArray[np.float32]
@@ -100,7 +98,7 @@ class Bank:
     beside: dict[int, frozenset[int]] = field(default_factory=dict)
 
     def matrix_of(self, statements: list[Statement]) -> NDArray[np.float32]:
-        """Return the vectors of `definitions` or `reasons`, computed at the first call."""
+        """Return the vectors of `reasons` or `short_facts`, computed at the first call."""
         found = self.matrices.get(id(statements))
         if found is None:
             rows = [self.vector(sorted(one.words)) for one in statements]
@@ -278,7 +276,6 @@ def _finish(
         vectors=vectors,
         statements=statements,
         by_term=by_term,
-        definitions=[one for one in statements if one.definition is not None],
         reasons=[one for one in statements if one.reason is not None],
         short_facts=[one for one in statements if _is_short_fact(one)],
         lower_case=lower_case,

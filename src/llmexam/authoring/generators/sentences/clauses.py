@@ -168,8 +168,6 @@ _CLAUSE_STARTS = word_set(
     """
 )
 _VERBS = SINGULAR_VERBS | PLURAL_VERBS | MODALS
-# Nouns that are also verbs: "a flow meter is" must not end at "flow".
-_NOUN_VERBS = frozenset(PLURAL_VERBS - {"are", "have", "were"})
 
 
 def _goes_on(verb: str, following: str) -> bool:

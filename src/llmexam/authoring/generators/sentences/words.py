@@ -197,11 +197,6 @@ def upper_first(text: str) -> str:
     return text[:1].upper() + text[1:]
 
 
-def with_article(term: str) -> str:
-    """Return a term after `a` or `an`."""
-    return f"{indefinite_article(term)} {term}"
-
-
 def indefinite_article(term: str) -> str:
     """Return `an` before a vowel sound, else `a`."""
     lower = term.lower()

@@ -19,8 +19,7 @@ from llmexam.authoring.generators.sentences.words import (
 from llmexam.authoring.item import Style
 
 _NEAREST = 300
-_LEAST_SIMILARITY = 0.5
-_LEAST_SIMILARITY_OF_CLAUSES = 0.35
+_LEAST_SIMILARITY = 0.35
 # Least rarity of the words of a wrong clause: vague ones could be true.
 _LEAST_RARITY = 0.5
 
@@ -60,7 +59,7 @@ def _ranked(
     order = np.argsort(-similarities, kind="stable")
     for index in order[:_NEAREST].tolist():
         one = statements[index]
-        if similarities[index] < _LEAST_SIMILARITY_OF_CLAUSES:
+        if similarities[index] < _LEAST_SIMILARITY:
             break
         if one.text not in task.source.passage.text and one.text != task.sentence.text:
             yield float(similarities[index]), one
