@@ -49,8 +49,8 @@ class AuthoringSettings(Settings):
     n_passages: int | None = Field(
         None,
         ge=1,
-        description="number of passages to draw at random. Defaults to all, or per question of "
-        "`n_questions` to 20 with a language model and 200 by rules",
+        description="number of passages to draw at random. Defaults to all; with `n_questions`, to "
+        "20 per question if a language model writes whole questions, and else to 200",
     )
     per_passage: int = Field(1, ge=1, le=100, description="most questions from one passage")
     styles: OneOrMany[Style] | None = Field(
@@ -119,8 +119,7 @@ class AuthoringSettings(Settings):
     @property
     def request(self) -> Request:
         """What the generator is asked for."""
-        by_rules = self.writes != "questions" or not self.uses_language_model
-        styles = self.styles or (RELIABLE_STYLES if by_rules else STYLES)
+        styles = self.styles or (RELIABLE_STYLES if self._by_rules else STYLES)
         return Request(self.per_passage, styles, self.n_options, self.seed)
 
     @property
@@ -128,5 +127,9 @@ class AuthoringSettings(Settings):
         """Number of passages to draw; None for all, in their order."""
         if self.n_passages is not None or self.n_questions is None:
             return self.n_passages
-        by_rules = not self.uses_language_model
-        return self.n_questions * (_PASSAGES_BY_RULES if by_rules else _PASSAGES_BY_MODELS)
+        return self.n_questions * (_PASSAGES_BY_RULES if self._by_rules else _PASSAGES_BY_MODELS)
+
+    @property
+    def _by_rules(self) -> bool:
+        """Whether rules choose what is asked."""
+        return self.writes != "questions" or not self.uses_language_model

@@ -48,6 +48,7 @@ def test_a_question_that_shares_a_root_with_its_answer_is_left_out():
     assert has_tell("ion", "an ion of salt")
     assert has_tell("cations", "positive ions")
     assert not has_tell("granite", "a rock of the crust")
+    assert not has_tell("rock", "a process of form")
 
 
 def test_a_number_is_asked_word_by_word(generator, sources):

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-
 import numpy as np
 from numpy.typing import NDArray
 
@@ -41,7 +39,6 @@ def wrong_terms(
     answer: str,
     plural: bool,
     around: Around,
-    kinds: Iterable[str] = (),
     *,
     most_together: int = 1,
 ) -> list[tuple[float, Term]]:
@@ -56,11 +53,10 @@ def wrong_terms(
         answer: The right term.
         plural: Whether it is plural.
         around: The passage and the question.
-        kinds: Kinds of the answer that its sentence tells.
         most_together: Most rare words of the question that may occur beside a wrong term.
     """
     known = bank.terms.get(answer.lower())
-    own_kinds = frozenset(form_kinds(answer)) | set(kinds)
+    own_kinds = frozenset(form_kinds(answer))
     if known is not None:
         own_kinds |= known.kinds
     rows = [bank.by_kind[kind] for kind in sorted(own_kinds) if kind in bank.by_kind]

@@ -56,6 +56,8 @@ def explained_terms(
         wanted: The answer and its explanation.
         around: The passage.
     """
+    if not wanted.sense:
+        return []
     similarities = vectors @ near
     stems = tuple(stem(word) for word in WORD.findall(wanted.term))
     kinds = form_kinds(wanted.term)

@@ -15,7 +15,6 @@ from llmexam.authoring.generators.sentences.selection import (
     tells_of_a_person,
 )
 from llmexam.authoring.generators.sentences.styles.exchanged import write_statement
-from llmexam.authoring.generators.sentences.styles.meanings import write_reason
 from llmexam.authoring.generators.sentences.styles.names import (
     write_definition,
     write_gloss,
@@ -25,6 +24,7 @@ from llmexam.authoring.generators.sentences.styles.numbers import (
     write_number,
     write_ratio,
 )
+from llmexam.authoring.generators.sentences.styles.reasons import write_reason
 from llmexam.authoring.generators.sentences.styles.terms import (
     write_cause,
     write_superlative,
@@ -50,8 +50,8 @@ WRITERS_OF_ANY: dict[Style, tuple[Callable[[Task], Iterator[Draft]], ...]] = {
 class SentenceGenerator:
     """Writes questions from sentences by rules, without a language model.
 
-    Sentences that are understood alone give the questions; wrong options are terms, meanings,
-    reasons and statements of other passages that are of the same kind as the answer.
+    Sentences that are understood alone give the questions. Wrong options are terms of the same sort
+    from other passages, other numbers, reasons for other facts, and false statements.
 
     Attributes:
         name: `sentences`.

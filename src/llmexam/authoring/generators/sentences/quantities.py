@@ -10,7 +10,7 @@ from llmexam.authoring.generators.assembly import stable_random
 _UNITS = (
     r"(?:(?:square|cubic) )?(?:kilometers?|meters?|centimeters?|millimeters?|micrometers?|"
     r"nanometers?|km|cm|mm|μm|nm|pm|miles?|feet|inches|light-years?|parsecs?|megaparsecs?|"
-    r"kilograms?|grams?|milligrams?|kg|mg|tons?|tonnes?|pounds?|seconds?|minutes?|hours?|days?|"
+    r"kilograms?|grams?|milligrams?|kg|mg|pounds?|seconds?|minutes?|hours?|days?|"
     r"weeks?|months?|years?|kelvins?|K|degrees Celsius|degrees Fahrenheit|degrees C|°C|°F|"
     r"degrees|joules?|kilojoules?|kJ|eV|MeV|GeV|keV|electron volts|calories|watts?|kilowatts?|"
     r"megawatts?|volts?|amperes?|amps|ohms?|teslas?|hertz|Hz|kHz|MHz|GHz|newtons?|pascals?|"
@@ -24,8 +24,8 @@ _QUANTITY = re.compile(
     rf"(?P<scale> (?:thousand|million|billion|"
     rf"trillion))? ?(?P<unit>{_UNITS})(?![\w/-]| (?:per|of arc))"
 )
-ANY_NUMBER = re.compile(r"(?<![\w.-])\d[\d,.]*")
-RANGE = re.compile(
+_ANY_NUMBER = re.compile(r"(?<![\w.-])\d[\d,.]*")
+_RANGE = re.compile(
     r"\b(?:between|from)\b[^.]*\d.*\b(?:and|to)\b|\d (?:to|or|and) \d|\d[-–]\d|more than|less than|"  # noqa: RUF001
     r"[Aa]t least|[Ss]everal|[Uu]p to|at most|[Oo]ver \d|fewer than|within|(?:and|"
     r"or) (?:larger|smaller|older|more|less|higher|lower)|than \d|~|, or \d|"
@@ -66,7 +66,7 @@ def find_quantity(text: str) -> Quantity | None:
 
     A sentence with several quantities of one unit, more than three numbers, or a range is left out.
     """
-    if len(ANY_NUMBER.findall(text)) > _MOST_NUMBERS or RANGE.search(text):
+    if len(_ANY_NUMBER.findall(text)) > _MOST_NUMBERS or _RANGE.search(text):
         return None
     found = list(_QUANTITY.finditer(text))
     if not found or len({one["unit"].removesuffix("s") for one in found}) < len(found):
@@ -95,7 +95,7 @@ def other_numbers(quantity: Quantity, n_wanted: int, seed: int, text: str) -> li
         return None
     random_source = stable_random(seed, "numbers", text, quantity.number)
     n_smaller = random_source.randint(0, n_wanted)
-    taken = {quantity.number, *(one.rstrip(".,") for one in ANY_NUMBER.findall(text))}
+    taken = {quantity.number, *(one.rstrip(".,") for one in _ANY_NUMBER.findall(text))}
     limit = 100.0 if quantity.rest.strip() in ("percent", "%") else float("inf")
     smaller = _series(
         quantity, [0.75, 0.5, 0.6, 0.35, 0.25, 0.85, 0.4, 0.15, 0.1, 0.2], taken, 0, limit

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 
-from llmexam.authoring.generators.sentences.words import word_set
+from llmexam.authoring.generators.sentences.words import is_plural, word_set
 
 _HEADS = {
     "process": word_set(
@@ -50,7 +50,7 @@ _HEADS = {
     ),
     "enzyme": word_set("enzyme enzymes"),
     "drug": word_set("drug drugs antibiotic antibiotics medication medicine vaccine disinfectant"),
-    "cell": word_set("cells"),
+    "cell": word_set("cell cells"),
     "substance": word_set(
         """
         compound compounds molecule molecules substance substances acid acids salt salts solution
@@ -69,7 +69,7 @@ _HEADS = {
     "device": word_set(
         "device devices instrument instruments machine machines apparatus meter circuit circuits "
         "telescope telescopes detector detectors tool tools lens lenses engine lamp box ampule "
-        "battery cell container system array"
+        "battery container system array"
     ),
     "structure": word_set(
         """
@@ -95,20 +95,33 @@ _HEADS = {
 _SENSE_OF = {head: sense for sense, heads in _HEADS.items() for head in heads}
 
 _ENDINGS = (
-    (re.compile(r"(?:itis|emia|iasis|algia|oma|pathy)$"), "condition"),
-    (re.compile(r"(?<!dise)(?<!ph)ases?$"), "enzyme"),
+    (re.compile(r"(?:itis|emia|iasis|algia|(?<!str)oma|pathy)$"), "condition"),
+    (re.compile(r"(?<!dise)(?<!ph)(?<!\bb)(?<!\bg)(?<!\bc)(?<!ele)(?<!cre)ases?$"), "enzyme"),
     (re.compile(r"ology$|nomy$"), "field"),
-    (re.compile(r"(?:scope|meter|graph)s?$"), "device"),
+    (
+        re.compile(
+            r"(?:scope|(?<!dia)(?<!para)(?<!peri)(?<!kilo)(?<!centi)(?<!milli)meter|graph)s?$"
+        ),
+        "device",
+    ),
 )
-_NAMED = re.compile(r",?(?P<verb> (?:is|are))? (?:called|known as|termed|referred to as) ")
+_NAMED = re.compile(
+    r",?(?P<verb> (?:is|are)(?: often| \w+ly)?)? (?:called|known as|termed|referred to as) "
+)
+# "In chemistry, ..." and "When atoms share electrons, ..." stand before the subject.
+_OPENING = re.compile(
+    r"(?:In|When|As|For|With|At|On|By|After|Before|During|If|While|Because|Through|From)\b[^,]*, "
+)
 _LINK = re.compile(
     r",| (?:that|which|who|whose|of|in|for|from|between|used|by|with|caused|containing|where|"
     r"produced|found|located|characterized|consisting|made|composed|to|on|at|when|as|and|or|is|are|"
     r"was|were|can|has|have|endemic|designed|needed|required|such|capable|living|connected|within|"
     r"outside|inside|without|whereby|necessary|along|through|during|associated|resulting|formed|"
     r"emitted|grown|isolated|closest|corresponding|around|after|before|into|than|surrounding|"
-    r"seen|involved)\b"
+    r"seen|involved|causing|having|lacking|using|involving|requiring|affecting|over|per|toward|under|"
+    r"above|below|across|among|near|against)\b"
 )
+_RELATIVE = re.compile(r",? (?:that|which)$")
 # The noun after "of" tells what these are of.
 _EMPTY = word_set(
     "type types kind kinds form forms group groups class series set sets family member members "
@@ -134,9 +147,24 @@ def head_of(explanation: str) -> str:
     named = _NAMED.search(explanation)
     if named is None:
         return _head(explanation)
+    before = explanation[: named.start()]
+    link = _RELATIVE.search(before) if named["verb"] else None
+    if not named["verb"] or link is not None:
+        return (before[: link.start()] if link else before).rsplit(" ", 1)[-1]
+    return _head(_OPENING.sub("", before, count=1))
+
+
+def is_named_plural(sentence: str) -> bool | None:
+    """Return whether a sentence speaks of several things that it names, or None if unknown.
+
+    "Groups of cells are called tissues" tells it by its verb, "cells called neurons" by its noun.
+    """
+    named = _NAMED.search(sentence)
+    if named is None:
+        return None
     if named["verb"]:
-        return _head(explanation[: named.start()])
-    return explanation[: named.start()].rsplit(" ", 1)[-1]
+        return named["verb"].startswith(" are")
+    return is_plural(sentence[: named.start()].rsplit(" ", 1)[-1])
 
 
 def _head(phrase: str) -> str:

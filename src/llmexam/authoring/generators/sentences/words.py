@@ -131,7 +131,7 @@ _PLURAL_FORMS = word_set(
     loci foci radii larvae antennae vertebrae novae supernovae nebulae maria strata quanta
     momenta hyphae cocci bacilli spirochetes helminths viruses taxa alveoli villi nova ova
     mycelia sporangia maxima minima vacuolae cysts phyla septa axes bases vortices vertices
-    matrices apices syncytia endothelia epithelia cristae cysticerci villi cilia flagella
+    matrices apices syncytia endothelia epithelia cristae cysticerci
     """
 )
 _SINGULAR_ENDINGS = ("ss", "us", "is", "ics", "as", "os", "ys")

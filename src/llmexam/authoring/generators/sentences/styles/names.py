@@ -13,7 +13,7 @@ from llmexam.authoring.generators.sentences.facts import find_definition
 from llmexam.authoring.generators.sentences.falsehoods import points_elsewhere
 from llmexam.authoring.generators.sentences.naming import find_glosses, find_name
 from llmexam.authoring.generators.sentences.options import draw
-from llmexam.authoring.generators.sentences.senses import head_of, sense_of
+from llmexam.authoring.generators.sentences.senses import is_named_plural, sense_of
 from llmexam.authoring.generators.sentences.styles.numbers import BLANK
 from llmexam.authoring.generators.sentences.styles.terms import has_tell, mean_rarity
 from llmexam.authoring.generators.sentences.terms import buckets
@@ -33,7 +33,7 @@ def write_name(task: Task) -> Iterator[Draft]:
     found = find_name(text)
     if found is None or points_elsewhere(text):
         return
-    if is_plural(head_of(text)) != found.plural:
+    if is_named_plural(text) != found.plural:
         task.reasons["number of the term is not clear"] += 1
         return
     before = re.sub(r"\b([Aa])n? $", r"\1(n) ", text[: found.start])

@@ -70,16 +70,22 @@ _UNCLEAR = re.compile(
 # Numbers of a project, a machine or a story tell little about their subject.
 _PASSING = re.compile(
     r"\b(?:telescopes?|spacecraft|landers?|probes?|missions?|observed|worldwide|launched|"
-    r"[Aa]ccelerator|scientists?|proposed|test strip|estimated|explosion|built|completed|"
-    r"completion|the size of|away from|each year|tons|they|them|[Ee]ven|similar|"
-    r"the (?:main|merger|organism|planet|secondary|disease|first \w+ of)|highly)\b"
+    r"[Aa]ccelerator|scientists?|proposed|test strip|explosion|built|completed|completion|"
+    r"the size of|away from|each year)\b"
+)
+# A sentence that needs its context, or whose number is rough.
+_VAGUE = re.compile(
+    r"\b(?:they|them|[Ee]ven|similar|highly|estimated|"
+    r"the (?:main|merger|organism|planet|secondary|disease|first \w+ of))\b"
 )
 _LEAST_RARE, _LEAST_RARE_WORDS = 0.42, 2
 
 
 def _is_unclear(task: Task, text: str) -> bool:
     """Return whether a sentence does not tell alone what its number is of."""
-    if points_elsewhere(text) or _UNCLEAR.match(text) or _PASSING.search(text):
+    if points_elsewhere(text) or _UNCLEAR.match(text):
+        return True
+    if _PASSING.search(text) or _VAGUE.search(text):
         return True
     idf = task.bank.idf
     rare = {one for one in content_stems(text) if float(idf[bucket(one)]) >= _LEAST_RARE}

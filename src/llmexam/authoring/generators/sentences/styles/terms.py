@@ -1,8 +1,8 @@
-"""Questions whose options are terms: definitions, causes and superlatives."""
+"""Questions whose options are terms: causes and superlatives."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 
 from llmexam.authoring.generators.assembly import stable_random
 from llmexam.authoring.generators.sentences.clauses import parse_clause
@@ -72,7 +72,6 @@ def term_drafts(
     answer: str,
     plural: bool,
     *,
-    kinds: Iterable[str] = (),
     article: str = "",
 ) -> Iterator[Draft]:
     """Yield the question with wrong terms, if enough of them are found.
@@ -83,7 +82,6 @@ def term_drafts(
         prompt: The question.
         answer: The right term.
         plural: Whether it is plural.
-        kinds: Kinds of the answer that its sentence tells.
         article: Article of the answer in the sentence; all options get one of its kind.
     """
     rarity = mean_rarity(task, prompt)
@@ -91,20 +89,13 @@ def term_drafts(
         task.reasons["question not specific"] += 1
         return
     around = surroundings(task.bank, task.source.passage.text, prompt)
-    found = wrong_terms(
-        task.bank,
-        answer,
-        plural,
-        around,
-        kinds,
-        most_together=2,
-    )
+    found = wrong_terms(task.bank, answer, plural, around, most_together=2)
     shared = set(content_stems(prompt)) & set(content_stems(answer))
     wrong = []
     for similarity, term in found:
         if shared and not shared <= set(term.stems):
             continue
-        if style in ("cause", "comparison") and not _articles_match(article, term.article):
+        if not _articles_match(article, term.article):
             continue
         wrong.append(Wrong(_option(term.text, article), f"term of {term.origin}", similarity))
     option = _option(answer, article)
@@ -140,13 +131,16 @@ def has_tell(answer: str, question: str) -> bool:
     return any(_share_root(left, right) for left in own for right in other)
 
 
-_SHORTEST_ROOT = 3
+_SHORTEST_ROOT = 4
+_LONGEST_PREFIX = 3
 
 
 def _share_root(left: str, right: str) -> bool:
     short, long = sorted((left, right), key=len)
-    if len(short) < _SHORTEST_ROOT:
-        return short == long
-    # "Ions" and "anions", "agglutination" and "hemagglutination"; the ending of a stem may differ.
-    part = short[: max(_SHORTEST_ROOT, len(short) - 2)]
-    return short[:4] == long[:4] or part in long or long.endswith(short)
+    if len(short) <= _SHORTEST_ROOT:
+        # "Ion" is in "anion", and not in "station".
+        return long.endswith(short) and len(long) - len(short) <= _LONGEST_PREFIX
+    if short[:_SHORTEST_ROOT] == long[:_SHORTEST_ROOT]:
+        return True
+    # "Agglutination" and "hemagglutination"; the ending of a stem may differ.
+    return short[: max(_SHORTEST_ROOT + 1, len(short) - 2)] in long

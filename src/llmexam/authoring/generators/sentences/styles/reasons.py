@@ -16,7 +16,6 @@ from llmexam.authoring.generators.sentences.words import (
     content_stems,
     upper_first,
 )
-from llmexam.authoring.item import Style
 
 _NEAREST = 300
 _LEAST_SIMILARITY = 0.35
@@ -33,24 +32,22 @@ def write_reason(task: Task) -> Iterator[Draft]:
         task.reasons["the question contains the answer"] += 1
         return
     wrong = []
-    for similarity, one in _ranked(task, task.bank.reasons, found.reason):
+    for similarity, one in _ranked(task, task.bank.reasons):
         other = one.reason
-        if other is None or not _fits(task, one, other.reason, found.reason, found.fact):
+        if other is None or not _fits(task, other.reason, found.reason, found.fact):
             continue
         note = f"reason for another fact, in {one.origin}"
         wrong.append((similarity, Wrong(f"{upper_first(other.reason)}.", note, similarity)))
-    for similarity, one in _ranked(task, task.bank.short_facts, found.reason):
-        if not _fits(task, one, one.text, found.reason, found.fact):
+    for similarity, one in _ranked(task, task.bank.short_facts):
+        if not _fits(task, one.text, found.reason, found.fact):
             continue
         note = f"true of something else, in {one.origin}"
         wrong.append((similarity - 0.2, Wrong(one.text, note, similarity)))
     prompt = f"Which of the following explains why {found.fact}?"
-    yield from _clause_drafts(task, "cause", prompt, f"{upper_first(found.reason)}.", wrong)
+    yield from _drafts(task, prompt, f"{upper_first(found.reason)}.", wrong)
 
 
-def _ranked(
-    task: Task, statements: list[Statement], text: str
-) -> Iterator[tuple[float, Statement]]:
+def _ranked(task: Task, statements: list[Statement]) -> Iterator[tuple[float, Statement]]:
     """Yield the statements of other passages nearest in their words, best first."""
     bank = task.bank
     similarities = bank.matrix_of(statements) @ bank.vector(
@@ -65,24 +62,21 @@ def _ranked(
             yield float(similarities[index]), one
 
 
-def _fits(task: Task, one: Statement, text: str, answer: str, subject: str) -> bool:
+def _fits(task: Task, text: str, answer: str, fact: str) -> bool:
     """Return whether a clause can be a wrong option: about as long, of words not in the passage."""
     if not 0.4 * len(answer) <= len(text) <= 2.5 * len(answer):
         return False
-    own = set(buckets(task.source.passage.text))
-    if specific_words(task.bank, text, 3) & own:
-        return False
-    if set(content_stems(text)) & set(content_stems(subject)):
-        return False
-    term = task.bank.terms.get(subject.lower())
     specific = specific_words(task.bank, text, 3)
-    if sum(float(task.bank.idf[word]) for word in specific) < _LEAST_RARITY * len(specific):
+    if specific & set(buckets(task.source.passage.text)):
         return False
-    return term is None or not specific & task.bank.words_beside(term)
+    if set(content_stems(text)) & set(content_stems(fact)):
+        return False
+    rarity = sum(float(task.bank.idf[word]) for word in specific)
+    return rarity >= _LEAST_RARITY * len(specific)
 
 
-def _clause_drafts(
-    task: Task, style: Style, prompt: str, answer: str, wrong: list[tuple[float, Wrong]]
+def _drafts(
+    task: Task, prompt: str, answer: str, wrong: list[tuple[float, Wrong]]
 ) -> Iterator[Draft]:
     wrong.sort(key=lambda one: (-one[0], one[1].text))
     options = [one for _, one in wrong if one.text != answer]
@@ -92,4 +86,4 @@ def _clause_drafts(
         task.reasons["too few distractors of the same kind"] += 1
         return
     rarity = max((float(task.bank.idf[bucket(one)]) for one in content_stems(answer)), default=0.0)
-    yield Draft(style, prompt, answer, tuple(chosen), task.sentence.quote, rarity)
+    yield Draft("cause", prompt, answer, tuple(chosen), task.sentence.quote, rarity)
