@@ -99,6 +99,7 @@ def test_a_wrong_option_exits_with_2():
     assert "--nonsense" in done.stderr
 
 
+@pytest.mark.slow
 def test_a_full_disk_is_one_clear_line():
     with open("/dev/full", "w") as full:  # noqa: PTH123
         done = llmexam_process("solve", "bundled", "--solver", "first", stdout=full)
@@ -107,6 +108,7 @@ def test_a_full_disk_is_one_clear_line():
     assert "Traceback" not in done.stderr
 
 
+@pytest.mark.slow
 def test_a_reader_that_goes_away_is_no_error():
     command = f"{sys.executable} -m llmexam solve bundled --solver first | head -n 1"
     done = subprocess.run(command, shell=True, capture_output=True, text=True, check=False)

@@ -40,6 +40,7 @@ def test_each_question_is_supported_by_its_quote(made):
         assert all(note for place, note in enumerate(notes) if place != question.answer)
 
 
+@pytest.mark.slow
 def test_the_same_command_gives_the_same_file(made, tmp_path):
     out, _ = made
     again = tmp_path / "made.jsonl"

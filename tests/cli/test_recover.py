@@ -32,6 +32,7 @@ def test_a_prediction_is_checked_and_graded(tmp_path):
     assert "lift over the best constant" in shown
 
 
+@pytest.mark.slow
 def test_a_recoverer_learns_from_other_rows(tmp_path):
     few = tmp_path / "few.csv"
     with (

@@ -188,6 +188,7 @@ def test_the_page_works_without_scripts(visit, content):
     assert page.locator("#q-1 .evidence").is_visible()
 
 
+@pytest.mark.slow
 def test_text_stands_out_from_its_ground(visit, content):
     """Contrast of all text against the ground it stands on is 4.5 to 1 or more (WCAG 2.2 AA)."""
     page = visit(content)

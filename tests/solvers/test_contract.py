@@ -17,7 +17,13 @@ TOLERANCE = {"bi-encoder": 5e-3}
 
 # Those that are nothing without a model that was trained for them are checked beside their trainer.
 READY = [
-    pytest.param(name, marks=[pytest.mark.needs(entry.extra)] if entry.extra else [])
+    pytest.param(
+        name,
+        marks=[
+            *([pytest.mark.needs(entry.extra)] if entry.extra else []),
+            *([pytest.mark.slow] if name == "bi-encoder" else []),
+        ],
+    )
     for name, entry in sorted(solver_entries().items())
     if not any(f.is_required() for f in solver_class(name).settings_class.model_fields.values())
 ]

@@ -183,7 +183,7 @@ PIECES = st.sampled_from(
 
 
 @given(st.lists(PIECES, max_size=40).map("".join) | st.text(max_size=60))
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=10, deadline=None)
 def test_any_wikitext_is_converted(text):
     found = wikitext_to_sections(text, "A", SETTINGS, Dropped())
     assert all(section.text for section in found)

@@ -15,7 +15,14 @@ SETTINGS = {
 ASK_A_MODEL = {"few-shot-lm", "fine-tuned", "served-few-shot-lm", "served-lm", "zero-shot-lm"}
 
 
-@pytest.mark.parametrize("name", sorted(set(recoverer_names()) - ASK_A_MODEL))
+@pytest.mark.parametrize(
+    "name",
+    [
+        # The search takes seconds; `TestSearch` checks its parts.
+        pytest.param(name, marks=pytest.mark.slow if name == "mean-prompt" else ())
+        for name in sorted(set(recoverer_names()) - ASK_A_MODEL)
+    ],
+)
 def test_every_recoverer_keeps_the_contract(name, sample):
     kind = recoverer_class(name)
     train, items = sample.subset(range(0, 24, 2)), sample.subset(range(1, 10, 2))

@@ -33,6 +33,7 @@ def plan(endpoint, tmp_path):
     return path
 
 
+@pytest.mark.slow
 def test_a_run_pays_each_request_once_and_shows_what_it_used(endpoint, plan, tmp_path, monkeypatch):
     # A training of the served model's name, which has nothing to do with it.
     for base in (tmp_path, tmp_path / "elsewhere"):

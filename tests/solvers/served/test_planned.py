@@ -27,6 +27,7 @@ def counting(endpoint):
     endpoint.tokens_of = lambda prompt: 20 + len(prompt.encode()) // 4
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("settings", [{"rotations": 1}, {"rotations": 3, "answers": "ranking"}])
 def test_requests_tokens_and_cost_are_those_of_the_run(endpoint, make, settings):
     found = predict(EXAM.questions, make(**settings, **PRICES), name="openai")

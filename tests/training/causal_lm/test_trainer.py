@@ -136,6 +136,7 @@ def test_the_trainer_keeps_the_contract(tmp_path, make_exam, settings_for):
     )
 
 
+@pytest.mark.slow
 def test_a_skill_is_learned_in_seconds(trained, make_exam):
     dev = make_exam(60, seed=1)
     scores = solver_for(trained).score(dev.questions)

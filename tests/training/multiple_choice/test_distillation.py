@@ -118,6 +118,7 @@ def test_what_does_not_fit_together_is_an_error(other, message):
         create_trainer("multiple-choice", given)
 
 
+@pytest.mark.slow
 def test_accumulation_changes_nothing(tmp_path, make_exam, settings_for, scores_of):
     exam = make_exam(45)
     # Some questions have no teacher.

@@ -225,6 +225,7 @@ def test_an_interrupted_run_goes_on_where_it_was(folder, monkeypatch):
     assert (folder / "out" / "submission.csv").exists()
 
 
+@pytest.mark.slow
 def test_a_killed_run_goes_on_and_leaves_no_lock(folder):
     """SIGKILL while the second solver is being scored: the first one's scores are kept."""
     code = (

@@ -86,6 +86,7 @@ def test_members_that_cannot_be_used_are_refused_before_evidence_is_found(tmp_pa
     assert not (tmp_path / "second" / "evidence.jsonl").exists()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "recipe",
     [

@@ -145,6 +145,7 @@ def test_weights_are_kept_of_the_first_split_only(recipe, tmp_path):
     assert (out / "split-2" / "scores" / "test-seed-8.parquet").exists()
 
 
+@pytest.mark.slow
 def test_evidence_is_found_once_for_all_splits(recipe, fake_family, tmp_path):
     out = tmp_path / "out"
     train_recipe(recipe(split_seeds=[1, 2], evidence={"corpus": "bundled", "k": 2}), out)
