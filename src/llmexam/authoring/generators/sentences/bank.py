@@ -65,8 +65,6 @@ class Bank:
         order: The terms in the order of the rows of `vectors`.
         by_kind: Rows of the terms of a kind.
         vectors: float32 `[n_terms, n_dimensions]`, of length 1.
-        statements: All sampled statements.
-        by_term: Statements whose subject, or defined term, is the term (in lower case).
         reasons: Statements with a reason.
         falsehoods: Sentences that an exchange has made false, with their vectors.
         explained: Terms that a sentence explains, with the vectors of the explanations.
@@ -80,8 +78,6 @@ class Bank:
     order: list[Term]
     by_kind: dict[str, NDArray[np.int64]]
     vectors: NDArray[np.float32]
-    statements: list[Statement]
-    by_term: dict[str, list[Statement]]
     reasons: list[Statement]
     lower_case: frozenset[str]
     idf: NDArray[np.float32]
@@ -92,8 +88,6 @@ class Bank:
     falsehood_vectors: NDArray[np.float32]
     explained: list[Explained]
     explained_vectors: NDArray[np.float32]
-    subjects: list[Term]
-    subject_vectors: NDArray[np.float32]
     matrices: dict[int, NDArray[np.float32]] = field(default_factory=dict)
     beside: dict[int, frozenset[int]] = field(default_factory=dict)
 
@@ -246,7 +240,7 @@ def _finish(
                 words=frozenset(buckets(text)),
             )
         )
-    terms, by_term = collect_terms(statements)
+    terms = collect_terms(statements)
     add_phrases(terms, phrases, lower_case)
     add_mentions(terms, passages)
     order = sorted(terms.values(), key=lambda term: term.text)
@@ -262,7 +256,6 @@ def _finish(
         vector, term.focus = space.term(term.mentions)
         rows.append(vector)
     vectors = np.array(rows, dtype=np.float32).reshape(len(order), space.words.shape[1])
-    subjects = [term for term in order if term.text.lower() in by_term]
     falsehoods = [
         false
         for one in statements
@@ -274,8 +267,6 @@ def _finish(
         order=order,
         by_kind={kind: np.array(rows, dtype=np.int64) for kind, rows in by_kind.items()},
         vectors=vectors,
-        statements=statements,
-        by_term=by_term,
         reasons=[one for one in statements if one.reason is not None],
         short_facts=[one for one in statements if _is_short_fact(one)],
         lower_case=lower_case,
@@ -286,8 +277,6 @@ def _finish(
         falsehood_vectors=np.zeros((0, space.words.shape[1]), dtype=np.float32),
         explained=explained,
         explained_vectors=np.zeros((0, space.words.shape[1]), dtype=np.float32),
-        subjects=subjects,
-        subject_vectors=vectors[[term.row for term in subjects]],
     )
     bank.explained_vectors = _vectors(bank, [one.words for one in explained])
     bank.falsehoods += other_names(bank, statements)

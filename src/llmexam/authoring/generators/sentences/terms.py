@@ -128,12 +128,9 @@ class PassageWords:
     cluster: str
 
 
-def collect_terms(
-    statements: list[Statement],
-) -> tuple[dict[str, Term], dict[str, list[Statement]]]:
-    """Return the terms that subjects and definitions name, and the statements on each."""
+def collect_terms(statements: list[Statement]) -> dict[str, Term]:
+    """Return the terms that subjects and definitions name."""
     terms: dict[str, Term] = {}
-    by_term: dict[str, list[Statement]] = defaultdict(list)
     articles: dict[str, Counter[str]] = defaultdict(Counter)
     kinds: dict[str, set[str]] = defaultdict(set)
     where: dict[str, set[str]] = defaultdict(set)
@@ -155,14 +152,12 @@ def collect_terms(
             term.defined |= one.definition is not None and one.definition.term.lower() == name
             where[name].add(one.origin)
             term.clusters.add(one.cluster)
-            by_term[name].append(one)
     for name, term in terms.items():
         term.n_passages = len(where[name])
         counts = articles[name]
         term.article = min(counts, key=lambda one: (-counts[one], one)) if counts else ""
         term.kinds = frozenset(kinds[name] | form_kinds(term.text))
-    kept = {name: term for name, term in terms.items() if term.defined or term.n_passages >= 2}
-    return kept, by_term
+    return {name: term for name, term in terms.items() if term.defined or term.n_passages >= 2}
 
 
 def add_phrases(terms: dict[str, Term], phrases: PhraseCounts, lower_case: frozenset[str]) -> None:

@@ -55,18 +55,9 @@ def write_name(task: Task) -> Iterator[Draft]:
 def write_gloss(task: Task) -> Iterator[Draft]:
     """Yield "Which term refers to ...?" for terms that stand beside their explanation."""
     for gloss in find_glosses(task.sentence.text):
-        if has_tell(gloss.term, gloss.meaning):
-            continue
-        plural = is_plural(gloss.term.split(" ")[-1])
-        wanted = Wanted(
-            gloss.term,
-            plural,
-            None,
-            frozenset(buckets(gloss.meaning)),
-            sense_of(gloss.term, gloss.meaning),
-        )
-        prompt = f"Which term refers to {gloss.meaning}?"
-        yield from explained_drafts(task, "definition", prompt, wanted)
+        if not has_tell(gloss.term, gloss.meaning):
+            plural = is_plural(gloss.term.split(" ")[-1])
+            yield from _term_of_meaning(task, gloss.term, plural, gloss.meaning)
 
 
 def write_definition(task: Task) -> Iterator[Draft]:
@@ -77,15 +68,13 @@ def write_definition(task: Task) -> Iterator[Draft]:
     if has_tell(found.term, found.meaning):
         task.reasons["the question contains the answer"] += 1
         return
-    wanted = Wanted(
-        found.term,
-        found.plural,
-        None,
-        frozenset(buckets(found.meaning)),
-        sense_of(found.term, found.meaning),
-    )
-    prompt = f"Which term refers to {found.meaning}?"
-    yield from explained_drafts(task, "definition", prompt, wanted)
+    yield from _term_of_meaning(task, found.term, found.plural, found.meaning)
+
+
+def _term_of_meaning(task: Task, term: str, plural: bool, meaning: str) -> Iterator[Draft]:
+    words = frozenset(buckets(meaning))
+    wanted = Wanted(term, plural, None, words, sense_of(term, meaning))
+    yield from explained_drafts(task, "definition", f"Which term refers to {meaning}?", wanted)
 
 
 def explained_drafts(task: Task, style: Style, prompt: str, wanted: Wanted) -> Iterator[Draft]:
