@@ -138,3 +138,9 @@ def test_the_page_fits_its_window_and_opens_by_keyboard(report, tmp_path, width)
         assert page.locator(unnamed).count() == 0
         browser.close()
     assert troubles == []
+
+
+def test_names_of_flaws_stay_readable_beside_long_names_of_exams():
+    exams = tuple(make_items(f"an_exam_whose_name_is_very_long_{i}") for i in range(5))
+    text = printed(item_tables(ItemReport(exams, {"seed": "0"})), width=80)
+    assert "negated" in text.split("Item-writing flaws")[1].split("prompt")[0]

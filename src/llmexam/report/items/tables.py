@@ -40,10 +40,7 @@ def item_tables(report: ItemReport, *, n_suspects: int = 10) -> list[RenderableT
 
 
 def _measures(report: ItemReport) -> Table:
-    table = Table(box=box.SIMPLE_HEAD, header_style="bold", pad_edge=False)
-    table.add_column("", overflow="fold", min_width=12, max_width=30)
-    for exam in report.exams:
-        table.add_column(plain_text(exam.name), justify="right", overflow="fold", min_width=8)
+    table = _table_of_exams("", report)
     for group in measure_groups(report):
         table.add_row(plain_text(group.title, "bold"), *[""] * len(report.exams))
         for measure in group.measures:
@@ -52,6 +49,15 @@ def _measures(report: ItemReport) -> Table:
             )
     table.caption = Text("* the 95 % interval does not contain chance", style="dim")
     table.caption_justify = "left"
+    return table
+
+
+def _table_of_exams(names: str, report: ItemReport) -> Table:
+    """Return a table with a column per exam; long names of exams are folded, so that all fit."""
+    table = Table(box=box.SIMPLE_HEAD, header_style="bold", pad_edge=False)
+    table.add_column(names, overflow="fold", min_width=12, max_width=30)
+    for exam in report.exams:
+        table.add_column(plain_text(exam.name), justify="right", overflow="fold", min_width=8)
     return table
 
 
@@ -71,7 +77,8 @@ def _yields(exam: ExamItems) -> list[RenderableType]:
 
 def _flaws(report: ItemReport) -> Table:
     names = sorted({rule for exam in report.exams for rule in exam.flaws or ()})
-    table = text_table("Item-writing flaws", "flaw", *(e.name for e in report.exams))
+    table = _table_of_exams("flaw", report)
+    table.title, table.title_justify = Text("Item-writing flaws", style="bold"), "left"
     for name in names:
         cells = [
             MISSING if exam.flaws is None else count(len(exam.flaws.get(name, ())))

@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass
 
+import numpy as np
+from numpy.typing import NDArray
+
 from llmexam.authoring.generators.sentences.bank import Bank
 from llmexam.authoring.generators.sentences.options import Wrong
 from llmexam.authoring.generators.sentences.selection import Sentence
@@ -30,6 +33,8 @@ class Task:
     Attributes:
         bank: Statistics of the corpus.
         source: The passage.
+        words: Buckets of the words of the passage.
+        vector: The vector of the passage, made once for all its sentences.
         sentence: The sentence to ask about.
         n_wrong: Number of wrong options.
         seed: Random seed.
@@ -38,6 +43,8 @@ class Task:
 
     bank: Bank
     source: Source
+    words: frozenset[int]
+    vector: NDArray[np.float32]
     sentence: Sentence
     n_wrong: int
     seed: int

@@ -29,6 +29,7 @@ from llmexam.authoring.generators.sentences.styles.terms import (
     write_cause,
     write_superlative,
 )
+from llmexam.authoring.generators.sentences.terms import buckets
 from llmexam.authoring.item import AuthoredItem, Source, Style
 from llmexam.errors import LlmExamError
 
@@ -93,14 +94,16 @@ def _write_passage(
     bank: Bank, source: Source, request: Request, name: str, version: str
 ) -> Written:
     sentences, reasons = clean_sentences(source.passage.text)
-    tasks = [
-        Task(bank, source, sentence, request.n_options - 1, request.seed, reasons)
-        for sentence in sentences
-    ]
-    every = [
-        Task(bank, source, sentence, request.n_options - 1, request.seed, reasons)
-        for sentence in _with_parts(source.passage.text)
-    ]
+    words = frozenset(buckets(source.passage.text))
+    vector = bank.vector(sorted(words))
+    n_wrong = request.n_options - 1
+
+    def tasks_of(these: list[Sentence]) -> list[Task]:
+        return [
+            Task(bank, source, words, vector, one, n_wrong, request.seed, reasons) for one in these
+        ]
+
+    tasks, every = tasks_of(sentences), tasks_of(_with_parts(source.passage.text))
     chosen: list[Draft] = []
     for draft in _drafts(tasks, every, request.styles):
         if any(_repeats(draft, other) for other in chosen):

@@ -80,8 +80,7 @@ def _nearest(task: Task) -> Iterator[tuple[float, Falsehood]]:
     bank = task.bank
     if not bank.falsehoods:
         return
-    own = bank.vector(sorted(set(buckets(task.source.passage.text))))
-    similarities = bank.falsehood_vectors @ own
+    similarities = bank.falsehood_vectors @ task.vector
     for index in np.argsort(-similarities, kind="stable")[:_NEAREST].tolist():
         if similarities[index] < _LEAST_SIMILARITY:
             return

@@ -93,8 +93,7 @@ def explained_drafts(task: Task, style: Style, prompt: str, wanted: Wanted) -> I
     around = surroundings(task.bank, task.source.passage.text, prompt)
     bank = task.bank
     # The words of the passage bring terms of its subject, those of the sentence of its kind.
-    passage = bank.vector(sorted(set(buckets(task.source.passage.text))))
-    near = 0.5 * (passage + bank.vector(sorted(wanted.words)))
+    near = 0.5 * (task.vector + bank.vector(sorted(wanted.words)))
     wrong = explained_terms(bank.explained, bank.explained_vectors, near, wanted, around)
     random_source = stable_random(task.seed, "names", prompt, wanted.term)
     chosen = draw(wrong, task.n_wrong, len(wanted.term), random_source)

@@ -11,7 +11,7 @@ from llmexam.authoring.generators.sentences.distractors import specific_words
 from llmexam.authoring.generators.sentences.draft import Draft, Task
 from llmexam.authoring.generators.sentences.facts import find_reason
 from llmexam.authoring.generators.sentences.options import Wrong, draw
-from llmexam.authoring.generators.sentences.terms import Statement, bucket, buckets
+from llmexam.authoring.generators.sentences.terms import Statement, bucket
 from llmexam.authoring.generators.sentences.words import (
     content_stems,
     upper_first,
@@ -49,10 +49,7 @@ def write_reason(task: Task) -> Iterator[Draft]:
 
 def _ranked(task: Task, statements: list[Statement]) -> Iterator[tuple[float, Statement]]:
     """Yield the statements of other passages nearest in their words, best first."""
-    bank = task.bank
-    similarities = bank.matrix_of(statements) @ bank.vector(
-        sorted(set(buckets(task.source.passage.text)))
-    )
+    similarities = task.bank.matrix_of(statements) @ task.vector
     order = np.argsort(-similarities, kind="stable")
     for index in order[:_NEAREST].tolist():
         one = statements[index]
@@ -67,7 +64,7 @@ def _fits(task: Task, text: str, answer: str, fact: str) -> bool:
     if not 0.4 * len(answer) <= len(text) <= 2.5 * len(answer):
         return False
     specific = specific_words(task.bank, text, 3)
-    if specific & set(buckets(task.source.passage.text)):
+    if specific & task.words:
         return False
     if set(content_stems(text)) & set(content_stems(fact)):
         return False
