@@ -6,6 +6,8 @@ BIN := $(VENV)/bin
 CORE := .venv-core
 # The CPU build of torch; an unpinned `torch` may install gigabytes of CUDA libraries.
 TORCH ?= torch==2.13.0
+# KerasHub declares tensorflow-text, several gigabytes that it does not need with torch and JAX.
+KERAS_HUB ?= keras-hub==0.32.0
 # One worker per core; a file's tests run in one worker, so that its models are trained once.
 PYTEST_ARGS ?= -n auto --dist loadfile --no-loadscope-reorder
 
@@ -19,7 +21,8 @@ $(VENV)/.installed: pyproject.toml
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "llmexam needs Python 3.11 or newer: make PYTHON=python3.12 ...")'
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check $(TORCH)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[encoders,train,llm,openai,track,export,collect,serve,dev]'
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[encoders,train,llm,openai,track,export,collect,serve,keras-jax,dev]'
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps $(KERAS_HUB)
 	touch $@
 
 demo: $(VENV)/.installed ## Install, then run the bundled exam and write its report

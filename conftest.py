@@ -25,6 +25,7 @@ ROOMS = {
     "collecting/apis": "collect",
     "authoring/labelling/test_server.py": "serve",
     "lm": "encoders",
+    "lm/keras_models": "keras",
     "training": "train",
     "solvers/bi_encoder": "encoders",
     "solvers/causal_lm": "encoders",

@@ -1,0 +1,1 @@
+"""Keras models: KerasHub backbones on torch, JAX or TensorFlow, in the format of Hugging Face."""
