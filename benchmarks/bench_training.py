@@ -34,7 +34,7 @@ from llmexam.training.multiple_choice.data import ChoiceData
 from llmexam.training.multiple_choice.loop import ChoiceTrainer
 from llmexam.training.multiple_choice.model import load_trainee
 from llmexam.training.multiple_choice.settings import MultipleChoiceTrainingSettings
-from llmexam.training.multiple_choice.variation import vary
+from llmexam.training.variation import vary
 
 N_WARM = 1
 

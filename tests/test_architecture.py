@@ -39,6 +39,8 @@ HEAVY = frozenset(
         "transformers",
         # Its names are loaded when they are first used, and then torch with them.
         "llmexam.lm.decoder",
+        # Imports Keras, and so settles its backend.
+        "llmexam.lm.keras_models.session",
     }
 )
 """What a function-level import may keep out of a program's start."""

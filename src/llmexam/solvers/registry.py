@@ -74,6 +74,13 @@ _BUILT_IN: dict[str, SolverEntry] = {
         extra="encoders",
         package="torch",
     ),
+    "keras-choice": SolverEntry(
+        "llmexam.solvers.keras_choice.solver:KerasChoiceSolver",
+        "trained multiple-choice encoder, run by Keras on torch, JAX or TensorFlow",
+        uses_evidence=True,
+        extra="keras",
+        package="keras",
+    ),
     "multiple-choice": SolverEntry(
         "llmexam.solvers.multiple_choice.solver:MultipleChoiceSolver",
         "trained multiple-choice encoder that reads each option with its own evidence",

@@ -40,6 +40,10 @@ _TRAINERS = {
         "llmexam.training.cross_encoder.trainer:CrossEncoderTrainer",
         "llmexam.training.cross_encoder.settings:CrossEncoderTrainingSettings",
     ),
+    "keras-choice": TrainerEntry(
+        "llmexam.training.keras_choice.trainer:KerasChoiceTrainer",
+        "llmexam.training.keras_choice.settings:KerasChoiceTrainingSettings",
+    ),
     "multiple-choice": TrainerEntry(
         "llmexam.training.multiple_choice.trainer:MultipleChoiceTrainer",
         "llmexam.training.multiple_choice.settings:MultipleChoiceTrainingSettings",

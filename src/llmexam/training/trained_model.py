@@ -22,7 +22,17 @@ from llmexam.training.protocol import CurvePoint, TrainedModel
 _RESULT_FILE = "training.json"
 _SCORES_FILE = "dev_scores.json"
 _NEW = ".model.new"
-_PACKAGES = ("llmexam", "torch", "transformers", "sentence-transformers", "peft", "lightgbm")
+_PACKAGES = (
+    "llmexam",
+    "torch",
+    "transformers",
+    "sentence-transformers",
+    "peft",
+    "lightgbm",
+    "keras",
+    "keras-hub",
+    "jax",
+)
 _PICKLED = frozenset({".bin", ".pt", ".pth", ".pkl", ".ckpt"})
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,15 +17,37 @@ from llmexam.storage.hashing import hash_json
 from llmexam.storage.vector_cache import VectorCache
 
 if TYPE_CHECKING:
-    from llmexam.lm.readers.exported_engine import ExportedEngine
     from llmexam.lm.readers.heads import HeadKind, Task
     from llmexam.lm.readers.reader import Encoded
-    from llmexam.lm.readers.torch_engine import TorchEngine
 
 Progress = Callable[[int, int], None]
 
 # Sequences between two stores into the cache: a kill loses no more than these.
 _STORE_EVERY = 512
+
+
+class Engine(Protocol):
+    """Interface of what computes the logits of a batch.
+
+    Attributes:
+        name: Runtime and precision, such as `torch-fp32`.
+        pads: Whether batches are padded to the longest sequence.
+        batch_tokens: Fastest number of tokens per batch, with padding.
+        n_outputs: Logits of a sequence.
+        max_tokens: Context length in tokens; None without a limit.
+    """
+
+    name: str
+    pads: bool
+    batch_tokens: int
+    n_outputs: int
+    max_tokens: int | None
+
+    def __call__(
+        self, ids: Sequence[Sequence[int]], types: Sequence[Sequence[int]]
+    ) -> NDArray[np.float32]:
+        """Return logits, shape `[n_sequences, n_outputs]`."""
+        ...
 
 
 class SequenceScorer:
@@ -47,7 +69,7 @@ class SequenceScorer:
 
     def __init__(
         self,
-        engine: TorchEngine | ExportedEngine,
+        engine: Engine,
         folder: ModelFolder,
         head: str,
         cache_dir: Path | None = None,
@@ -173,7 +195,7 @@ def load_sequence_scorer(
             head.
     """
     cache = Path(cache_dir) if cache_dir else None
-    engine: TorchEngine | ExportedEngine
+    engine: Engine
     card = exported_card(folder)
     if card is not None:
         engine = load_exported_engine(folder, card, head=head, task=task)

@@ -29,7 +29,7 @@ from llmexam.training.base.checkpoints import (
 from llmexam.training.base.dev_set import LOSS, DevItems, Graded
 from llmexam.training.base.processes import is_first_process, wait_for_all
 from llmexam.training.base.random_state import undisturbed
-from llmexam.training.base.weights import Average, BestWeights
+from llmexam.training.base.weights import Average, WeightAverage, WeightStore
 from llmexam.training.curve_file import CURVE_FILE, read_curve_file
 from llmexam.training.dev_metric import PREFIX
 from llmexam.training.protocol import CurvePoint
@@ -171,10 +171,10 @@ class DevGrading(transformers.TrainerCallback, ExportableState):
         dev: DevItems,
         settings: TrainingSettings,
         *,
-        best: BestWeights,
+        best: WeightStore,
         recorder: CurveRecorder,
         folder: Path,
-        average: Average | None = None,
+        average: WeightAverage | None = None,
     ) -> None:
         self._dev = dev
         self._settings = settings

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
+from typing import Protocol
 
 import torch
 from safetensors.torch import load_file, save_file
@@ -57,6 +58,26 @@ def load_weights(path: Path, weights: Mapping[str, Tensor]) -> None:
 def _copy(source: Mapping[str, Tensor], target: Mapping[str, Tensor]) -> None:
     for name, weight in target.items():
         weight.copy_(source[name].to(weight.device))
+
+
+class WeightStore(Protocol):
+    """Interface of a store of the best weights so far."""
+
+    def save(self, step: int) -> None:
+        """Save the model's current weights as those of a step."""
+        ...
+
+    def prune(self, needed: Iterable[int]) -> None:
+        """Delete the weights of all other steps."""
+        ...
+
+
+class WeightAverage(Protocol):
+    """Interface of a moving average of the weights."""
+
+    def applied(self) -> AbstractContextManager[None]:
+        """Set the model's weights to the average within the `with` block."""
+        ...
 
 
 class BestWeights:

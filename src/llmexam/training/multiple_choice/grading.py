@@ -10,8 +10,9 @@ from llmexam.exam.scores import ScoreMatrix
 from llmexam.lm.encoding.batching import token_batches
 from llmexam.training.base.arguments import training_device, training_precision
 from llmexam.training.base.trainee import Trainee
-from llmexam.training.multiple_choice.data import encode, pack
+from llmexam.training.multiple_choice.data import pack
 from llmexam.training.multiple_choice.settings import MultipleChoiceTrainingSettings
+from llmexam.training.option_sequences import encode
 
 # Tokens of one pass: enough for all cores, and small enough for their caches.
 _BATCH_TOKENS = 2048

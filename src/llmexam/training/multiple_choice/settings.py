@@ -85,6 +85,13 @@ class MultipleChoiceTrainingSettings(TrainingSettings):
         "exam; shuffled: a new random order in each epoch; rotated: a new random rotation in each "
         "epoch",
     )
+    shuffle_probability: float = Field(
+        1.0,
+        ge=0,
+        le=1,
+        description="probability that the options of a question are shuffled or rotated in an "
+        "epoch",
+    )
     drop_options: float = Field(
         0.0,
         ge=0,

@@ -4,7 +4,7 @@ import pytest
 pytest.importorskip("torch")
 
 from llmexam.training.multiple_choice.settings import MultipleChoiceTrainingSettings
-from llmexam.training.multiple_choice.variation import vary
+from llmexam.training.variation import vary
 
 
 def drawn(n=400, n_options=5, answer=3, **values):

@@ -3,14 +3,36 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from llmexam.training.multiple_choice.settings import MultipleChoiceTrainingSettings
-
 # A question needs at least two options.
 _FEWEST_OPTIONS = 2
+
+
+class VariationSettings(Protocol):
+    """Settings of the variation.
+
+    Attributes:
+        option_order: Whether the options are kept in order, shuffled or rotated.
+        shuffle_probability: Probability that they are, where the order is not kept.
+        drop_options: Probability of dropping a wrong option.
+        evidence_dropout: Probability of dropping the evidence.
+        seed: Random seed.
+    """
+
+    @property
+    def option_order(self) -> Literal["kept", "shuffled", "rotated"]: ...  # noqa: D102
+    @property
+    def shuffle_probability(self) -> float: ...  # noqa: D102
+    @property
+    def drop_options(self) -> float: ...  # noqa: D102
+    @property
+    def evidence_dropout(self) -> float: ...  # noqa: D102
+    @property
+    def seed(self) -> int: ...  # noqa: D102
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +53,7 @@ class Variation:
 def vary(
     n_options: int,
     answer: int,
-    settings: MultipleChoiceTrainingSettings,
+    settings: VariationSettings,
     *,
     epoch: int,
     row: int,
@@ -41,7 +63,7 @@ def vary(
     Args:
         n_options: How many options it has.
         answer: Index of the right one, which always stays.
-        settings: `option_order`, `drop_options`, `evidence_dropout` and `seed`.
+        settings: What is varied, how often, and the seed.
         epoch: Passes over all questions before this one.
         row: Index of the question.
     """
@@ -49,9 +71,13 @@ def vary(
     order = np.arange(n_options)
     if settings.drop_options:
         order = _keep(order, answer, draw.random(n_options), settings.drop_options)
-    if settings.option_order == "shuffled":
+    # No number is drawn for a probability of 1, so that such trainings stay as they were.
+    changes = settings.shuffle_probability >= 1 or bool(
+        draw.random() < settings.shuffle_probability
+    )
+    if settings.option_order == "shuffled" and changes:
         order = draw.permutation(order)
-    elif settings.option_order == "rotated":
+    elif settings.option_order == "rotated" and changes:
         order = np.roll(order, int(draw.integers(len(order))))
     place = int(np.flatnonzero(order == answer)[0])
     with_evidence = not settings.evidence_dropout or bool(

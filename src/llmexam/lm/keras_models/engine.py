@@ -1,0 +1,110 @@
+"""Logits of a batch by Keras, on any backend.
+
+This module imports Keras; see `session`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import AbstractContextManager, nullcontext
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from llmexam.errors import ModelError
+from llmexam.lm.keras_models.arrays import predicted
+from llmexam.lm.keras_models.reader import KerasReader, load_keras_reader
+from llmexam.lm.keras_models.session import keras
+from llmexam.lm.models.loading import ModelFolder
+from llmexam.lm.readers.heads import HeadKind
+
+_BATCH_TOKENS = 2048
+# Lengths of the compiled programs are multiples of this.
+_LENGTH_MULTIPLE = 32
+
+
+class KerasEngine:
+    """Runs a Keras reader on sequences; an engine of `SequenceScorer`.
+
+    Args:
+        reader: The reader, with weights of the compute type.
+        name: Backend and number type, such as `keras-jax-fp32`.
+        device: `cpu` or `cuda`.
+    """
+
+    pads = True
+    batch_tokens = _BATCH_TOKENS
+    n_outputs = 1
+
+    def __init__(self, reader: KerasReader, name: str, device: str) -> None:
+        self.name = name
+        self.max_tokens = reader.max_tokens
+        self._reader = reader
+        self._device = device
+        inputs = {name: keras.Input((None,), dtype="int32", name=name) for name in reader.inputs}
+        logits = reader.head(reader.backbone(inputs), inputs["padding_mask"])
+        self._model = keras.Model(inputs, logits)
+
+    def __call__(
+        self, ids: Sequence[Sequence[int]], types: Sequence[Sequence[int]]
+    ) -> NDArray[np.float32]:
+        """Return logits, shape `[n_sequences, 1]`."""
+        longest = max(len(one) for one in ids)
+        n_rows = len(ids)
+        if keras.backend.backend() != "torch":
+            # A few shapes only, because each one is compiled.
+            longest = -(-longest // _LENGTH_MULTIPLE) * _LENGTH_MULTIPLE
+            if self.max_tokens is not None:
+                longest = min(longest, self.max_tokens)
+            n_rows = max(n_rows, _BATCH_TOKENS // longest)
+        tokens = np.full((n_rows, longest), self._reader.pad_id, dtype=np.int32)
+        kinds = np.zeros((n_rows, longest), dtype=np.int32)
+        mask = np.zeros((n_rows, longest), dtype=np.int32)
+        mask[:, 0] = 1
+        for row, (own, types_of_own) in enumerate(zip(ids, types, strict=True)):
+            tokens[row, : len(own)] = own
+            kinds[row, : len(own)] = types_of_own
+            mask[row, : len(own)] = 1
+        every = {"token_ids": tokens, "segment_ids": kinds, "padding_mask": mask}
+        with keras_device(self._device):
+            found = predicted(self._model, {n: every[n] for n in self._reader.inputs})
+        return found[: len(ids)]
+
+
+def load_keras_engine(
+    folder: ModelFolder,
+    *,
+    head: HeadKind,
+    precision: Literal["auto", "fp32", "bf16", "int8"],
+    device: str,
+) -> KerasEngine:
+    """Return the engine of a trained reader.
+
+    Raises:
+        ModelError: The model is unusable or has no trained head, or the precision is int8.
+    """
+    if precision == "int8":
+        raise ModelError(
+            "precision int8 is not supported by Keras",
+            file=folder.path,
+            hint="Use solver multiple-choice, which reads the same folder",
+        )
+    dtype = "bfloat16" if precision == "bf16" else "float32"
+    with keras_device(device):
+        reader = load_keras_reader(folder, head=head, new_head=False, dtype=dtype)
+        name = f"keras-{keras.backend.backend()}-{'bf16' if precision == 'bf16' else 'fp32'}"
+        return KerasEngine(reader, name, device)
+
+
+def keras_device(device: str) -> AbstractContextManager[Any]:
+    """Return the context in which variables and operations are on a device.
+
+    Args:
+        device: `cpu`, `cuda`, or `auto` for what the backend prefers, a GPU if it finds one.
+    """
+    if device == "auto":
+        return nullcontext()
+    # torch takes `cpu:0` for another device than `cpu`, and copies parameters to it as tensors.
+    cpu = "cpu" if keras.backend.backend() == "torch" else "cpu:0"
+    return keras.device("gpu:0" if device.startswith("cuda") else cpu)  # type: ignore[no-any-return]

@@ -1,0 +1,1 @@
+"""Solver `keras-choice`: a multiple-choice reader run by Keras."""

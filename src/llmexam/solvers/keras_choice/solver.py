@@ -1,0 +1,68 @@
+"""Solver `keras-choice`: a trained reader scores each option, run by Keras on any backend."""
+
+from __future__ import annotations
+
+from functools import cached_property
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import Field
+
+from llmexam.lm.keras_models.backend import choose_backend, import_keras, require_backend
+from llmexam.lm.readers.sequence_scoring import SequenceScorer
+from llmexam.solvers.readers.solver import OptionReader, OptionReaderSettings
+
+
+class KerasChoiceSettings(OptionReaderSettings):
+    """Settings of solver `keras-choice`."""
+
+    backend: Literal["auto", "torch", "jax", "tensorflow"] = Field(
+        "auto",
+        description="backend of Keras. auto: the environment variable KERAS_BACKEND, else torch",
+    )
+
+
+class KerasChoiceSolver(OptionReader):
+    """Scores options by the logits of a trained multiple-choice reader, with Keras.
+
+    It reads what the families `keras-choice` and `multiple-choice` train. Their folder has the
+    format of Hugging Face, so that solver `multiple-choice` reads it too, and is the faster one on
+    a CPU.
+
+    Raises:
+        SettingsError: Keras runs on another backend in this process already.
+        MissingDependencyError: Keras, KerasHub or the backend is not installed.
+    """
+
+    settings_class = KerasChoiceSettings
+    settings: KerasChoiceSettings
+    family = "multiple-choice"
+    task = "multiple-choice"
+
+    def __init__(self, settings: KerasChoiceSettings | None = None, **values: object) -> None:
+        super().__init__(settings, **values)
+        require_backend(choose_backend(self.settings.backend))
+
+    @cached_property
+    def _scorer(self) -> SequenceScorer:
+        settings = self.settings
+        import_keras(settings.backend)
+        # Imports Keras, so it must come after the choice of its backend.
+        from llmexam.lm.keras_models.engine import load_keras_engine
+
+        head = "mean" if self._card.head == "mean" else "native"
+        engine = load_keras_engine(
+            self._folder,
+            head="mean" if head == "mean" else "native",
+            precision=settings.precision,
+            device=settings.device,
+        )
+        return SequenceScorer(
+            engine, self._folder, head, Path(settings.cache_dir) if settings.cache_dir else None
+        )
+
+    def _notes(self, logits: NDArray[np.float64]) -> list[str]:
+        shares = np.exp(logits - logits.max())
+        return [f"probability {share:.2f}" for share in shares / shares.sum()]

@@ -1,0 +1,1 @@
+"""Train a multiple-choice reader with Keras."""

@@ -1,0 +1,142 @@
+"""Train a multiple-choice reader with Keras."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from llmexam.errors import ModelError
+from llmexam.exam.exam import Exam
+from llmexam.lm.keras_models.backend import import_keras
+from llmexam.lm.keras_models.reader import (
+    KerasReader,
+    load_keras_reader,
+    save_keras_reader,
+)
+from llmexam.lm.models.loading import load_tokenizer, resolve_model
+from llmexam.training.base.dev_set import DevSet
+from llmexam.training.base.estimate import count_steps
+from llmexam.training.keras_base.family import KerasTrainer, Prepared
+from llmexam.training.keras_choice.diagram import draw_model
+from llmexam.training.keras_choice.settings import KerasChoiceTrainingSettings
+from llmexam.training.preflight import require_trainable
+from llmexam.training.protocol import Estimate
+
+if TYPE_CHECKING:
+    from llmexam.training.keras_choice.data import ChoiceBatches
+
+_TYPE_PROBLEM = "expected encoding.max_tokens of at most {limit}, the model's limit, got {asked}"
+
+
+class KerasChoiceTrainer(KerasTrainer[KerasChoiceTrainingSettings, Exam]):
+    """Trains an encoder of KerasHub to score each option, read with its evidence.
+
+    The result has the format of Hugging Face: it loads as `model` of the solvers `multiple-choice`
+    and `keras-choice`, and in transformers.
+
+    Raises:
+        ExamError: A question has no answer.
+        ModelError: The weights cannot be found or used.
+        SettingsError: A setting does not fit the model or the machine.
+    """
+
+    settings_class = KerasChoiceTrainingSettings
+
+    def require_usable(self, items: Exam) -> None:
+        """Check that there are questions, all with answers."""
+        require_trainable(items)
+
+    def prepare(self, train: Exam, dev: Exam | None, n_steps: int | None) -> Prepared:
+        """Return the compiled model, the batches, and the scoring of dev questions."""
+        from llmexam.lm.keras_models.choice_model import choice_loss, choice_model
+        from llmexam.training.keras_base.optimiser import create_optimiser, freeze
+        from llmexam.training.keras_base.placement import dtype_policy
+        from llmexam.training.keras_choice.data import ChoiceBatches
+        from llmexam.training.keras_choice.grading import DevScorer
+
+        settings = self.settings
+        source = resolve_model(settings.model)
+        reader = load_keras_reader(
+            source,
+            head=settings.head,
+            dropout=settings.dropout,
+            seed=settings.seed,
+            dtype=dtype_policy(settings),
+        )
+        asked, limit = settings.encoding.max_tokens, reader.max_tokens
+        if limit is not None and asked > limit:
+            raise ModelError(
+                _TYPE_PROBLEM.format(limit=limit, asked=asked),
+                file=source.path,
+                hint=f"Set encoding.max_tokens to {limit} or less",
+            )
+        tokenizer = load_tokenizer(source)
+        data = ChoiceBatches(train, settings, tokenizer, reader)
+        steps = n_steps or count_steps(len(data), settings)[0]
+        freeze(reader.backbone, settings)
+        if settings.lora_rank is not None:
+            reader.backbone.enable_lora(settings.lora_rank)
+        model = choice_model(reader)
+        new = reader.head.trainable_variables if reader.new_head else []
+        model.compile(
+            optimizer=create_optimiser(model, settings, steps, new),
+            loss=choice_loss(settings.label_smoothing),
+            jit_compile=import_keras(settings.backend).backend.backend() == "jax",
+        )
+        graded = None
+        if dev is not None:
+            graded = DevSet(dev, DevScorer(dev, model, reader, settings, tokenizer).score)
+        return Prepared(
+            model,
+            lambda first: data.batches(first, steps),
+            data,
+            source,
+            card={
+                # What the solver of this name reads; the training says that it was Keras.
+                "family": "multiple-choice",
+                "head": settings.head,
+                "encoding": settings.encoding.model_dump(mode="json"),
+            },
+            save=lambda folder: _save(reader, model, folder),
+            dev=graded,
+            grade_before=not reader.new_head,
+            merge=lambda: _merge(reader.backbone) if settings.lora_rank is not None else None,
+            tokenizer=tokenizer,
+            notes=_notes(train, data),
+        )
+
+    def estimate(self, train: Exam) -> Estimate:
+        """Return an estimate of the training's cost, from the data and a few timed steps."""
+        import_keras(self.settings.backend)
+        from llmexam.training.keras_choice.estimate import estimate
+
+        self.require_usable(train)
+        return estimate(self, train)
+
+
+def _save(reader: KerasReader, model: Any, folder: Path) -> None:
+    save_keras_reader(reader, folder)
+    draw_model(model, reader, folder / "model.png")
+
+
+def _merge(backbone: Any) -> None:
+    """Add the adapters to the kernels, and remove them."""
+    for layer in backbone._flatten_layers(include_self=False):
+        if getattr(layer, "lora_enabled", False):
+            kernel = layer.kernel
+            layer.lora_enabled = False
+            layer._kernel.assign(kernel)
+
+
+def _notes(train: Exam, data: ChoiceBatches) -> tuple[str, ...]:
+    notes = []
+    read = data.read
+    if (n_cut := int(read.truncated.sum())) > 0:
+        share = read.n_cut.sum() / max(1, read.n_first.sum())
+        notes.append(
+            f"evidence of {n_cut} of {len(data)} training questions was truncated "
+            f"({share:.0%} of its tokens)"
+        )
+    if len(data) < len(train):
+        notes.append(f"{len(train) - len(data)} duplicate training questions were skipped")
+    return tuple(notes)
