@@ -26,6 +26,9 @@ ROOMS = {
     "authoring/labelling/test_server.py": "serve",
     "lm": "encoders",
     "lm/keras_models": "keras",
+    "solvers/keras_choice": "keras",
+    "training/keras_base": "keras",
+    "training/keras_choice": "keras",
     "training": "train",
     "solvers/bi_encoder": "encoders",
     "solvers/causal_lm": "encoders",
@@ -104,8 +107,8 @@ def pytest_collect_file(
     found = yield
     if (skipped := _skipped(file_path, parent)) is not None:
         return [skipped]
-    if file_path.is_relative_to(ROOT / "tests"):
-        # Tests have no examples in docstrings, and looking for them takes seconds.
+    if file_path.is_relative_to(ROOT / "tests") or not _has_examples(file_path):
+        # Tests have no examples in docstrings, and looking for them imports the module.
         return [one for one in found if not isinstance(one, DoctestModule)]
     return found
 
@@ -115,6 +118,10 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
     for marker in item.iter_markers("needs"):
         if reason := _missing(marker.args[0]):
             pytest.skip(reason)
+
+
+def _has_examples(path: Path) -> bool:
+    return path.suffix == ".py" and ">>> " in path.read_text(encoding="utf-8")
 
 
 def _skipped(path: Path, parent: pytest.Collector) -> pytest.Collector | None:
