@@ -17,6 +17,7 @@ import numpy as np
 from llmexam.errors import ModelError
 from llmexam.lm.keras_models.activations import activation_of
 from llmexam.lm.keras_models.backend import import_keras
+from llmexam.lm.keras_models.fused_layers import use_fused_layers
 from llmexam.lm.keras_models.heads import draw_linear, mean_head, native_head
 from llmexam.lm.keras_models.weights.architecture import Architecture
 from llmexam.lm.keras_models.weights.bert import Bert
@@ -84,6 +85,11 @@ class KerasReader:
         return tuple(self.backbone.input)
 
     @property
+    def layers(self) -> list[Any]:
+        """The encoder's layers, from the first to the last, for example to freeze some."""
+        return list(self.core.transformer_layers)
+
+    @property
     def max_tokens(self) -> int | None:
         """Context length in tokens; None without a limit."""
         return ARCHITECTURES[self.architecture].max_tokens(self.facts)
@@ -125,6 +131,7 @@ def load_keras_reader(
     rates = family.rates(facts) if dropout is None else Rates(dropout, dropout)
     with open_weights(folder) as files:
         core = family.build(facts, rates, dtype)
+        use_fused_layers(core)
         used = read_entries(family.body(core, facts), files, family.prefix)
         _refuse_rest(files, used, family)
         if head == "mean":

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from llmexam.lm.keras_models.activations import activation_of
+from llmexam.lm.keras_models.relative_attention import share_relative_embeddings
 from llmexam.lm.keras_models.weights.architecture import Architecture, HeadPlan
 from llmexam.lm.keras_models.weights.bert import sizes
 from llmexam.lm.keras_models.weights.entries import Entry, norm, same
@@ -51,6 +52,7 @@ class Deberta(Architecture):
         activation = activation_of(config, "hidden_act")
         set_embeddings(backbone, rates, epsilon)
         backbone.relative_embeddings.layer_norm.epsilon = epsilon
+        share_relative_embeddings(backbone)
         for layer in backbone.transformer_layers:
             attention = layer._self_attention_layer
             attention._position_dropout_layer.rate = rates.hidden

@@ -100,7 +100,7 @@ def _positions(backbone: Any, n_reserved: int) -> Entry:
     def to_file(value: Array) -> tuple[Array, ...]:
         reserved = np.zeros((n_reserved, value.shape[1]), dtype=value.dtype)
         types = np.zeros((1, value.shape[1]), dtype=value.dtype)
-        return np.concatenate([reserved, value]), types
+        return np.vstack([reserved, value]), types
 
     names = ("embeddings.position_embeddings.weight", "embeddings.token_type_embeddings.weight")
     return Entry(variable, names, True, to_keras, to_file)
