@@ -121,7 +121,7 @@ def test_electra_without_projection_and_activation(folder_of):
 @pytest.mark.parametrize(
     "families",
     [
-        {"bert": "mean", "deberta-v2": "native"},
+        {"bert": "mean"},
         pytest.param(dict.fromkeys(CONFIGS, "native"), marks=pytest.mark.slow),
     ],
 )
@@ -239,6 +239,15 @@ def test_adapters_are_merged_when_saved(folder_of, tmp_path, family):
     assert not np.allclose(before, after, atol=1e-3)
     again = saved(reader, tmp_path / "saved")
     np.testing.assert_allclose(torch_logits(again, "mean", batch), after, atol=1e-5)
+
+
+@pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
+def test_quantized_weights_are_not_saved(folder_of, tmp_path):
+    reader = load_keras_reader(folder_of(), head="mean")
+    reader.backbone.token_embedding.quantize("int8")
+    with pytest.raises(ModelError, match="'token_embedding' has int8"):
+        save_keras_reader(reader, tmp_path / "saved")
+    assert not (tmp_path / "saved").exists()
 
 
 @pytest.mark.parametrize("head", HEADS)

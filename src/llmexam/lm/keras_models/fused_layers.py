@@ -34,7 +34,7 @@ def _fused_classes() -> dict[type, Any]:
 
 
 def _dense(keras: Any) -> Any:
-    class Dense(keras.layers.Dense):  # type: ignore[misc,name-defined]
+    class Dense(keras.layers.Dense):  # type: ignore[misc]
         """A dense layer that adds its bias in the matrix product."""
 
         @staticmethod
@@ -51,7 +51,7 @@ def _dense(keras: Any) -> Any:
 
 
 def _einsum_dense(keras: Any) -> Any:
-    class EinsumDense(keras.layers.EinsumDense):  # type: ignore[misc,name-defined]
+    class EinsumDense(keras.layers.EinsumDense):  # type: ignore[misc]
         """A dense layer over several axes that is one matrix product."""
 
         @staticmethod
@@ -80,7 +80,7 @@ def _attention(keras: Any) -> Any:
     ops = keras.ops
     on_torch = keras.backend.backend() == "torch"
 
-    class MultiHeadAttention(keras.layers.MultiHeadAttention):  # type: ignore[misc,name-defined]
+    class MultiHeadAttention(keras.layers.MultiHeadAttention):  # type: ignore[misc]
         """Attention by the backend's fused function, unless dropout is to be drawn."""
 
         @staticmethod
@@ -129,7 +129,7 @@ def _linear(keras: Any, inputs: Any, kernel: Any, bias: Any, n_inputs: int) -> A
     outputs = kernel.shape[n_inputs:]
     matrix = kernel.flatten(0, n_inputs - 1).flatten(1)
     flat = linear(inputs.flatten(-n_inputs), matrix.t(), bias.flatten())
-    return flat if len(outputs) == 1 else flat.unflatten(-1, outputs)
+    return flat if len(outputs) == 1 else flat.reshape(*inputs.shape[:-n_inputs], *outputs)
 
 
 def _torch_attention(query: Any, key: Any, value: Any, mask: Any, scale: float) -> Any:

@@ -147,7 +147,11 @@ def save_keras_reader(reader: KerasReader, folder: Path) -> None:
 
     The tokenizer is not written. Adapters of LoRA are merged. Files are written one by one, so
     write to a new folder and rename it when it is complete.
+
+    Raises:
+        ModelError: The weights are quantized.
     """
+    _refuse_quantized(reader)
     folder.mkdir(parents=True, exist_ok=True)
     family = ARCHITECTURES[reader.architecture]
     entries = family.body(reader.core, reader.facts)
@@ -188,6 +192,17 @@ def _refuse_rest(files: TensorFiles, used: set[str], family: Architecture) -> No
                 file=files.path(name),
                 hint="Use the torch solver multiple-choice for this model",
             )
+
+
+def _refuse_quantized(reader: KerasReader) -> None:
+    for model in (reader.core, reader.head):
+        for layer in model._flatten_layers():
+            if layer.quantization_mode is not None:
+                raise ModelError(
+                    f"expected weights in floating point, but layer '{layer.name}' has "
+                    f"{layer.quantization_mode}",
+                    hint="Save the model before it is quantized",
+                )
 
 
 def _vectors_only(core: Any) -> Any:

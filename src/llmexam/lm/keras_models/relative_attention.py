@@ -22,13 +22,13 @@ def share_relative_embeddings(backbone: Any) -> None:
     if keras.backend.backend() == "tensorflow":
         # Its `einsum` does not broadcast.
         return
-    layers = [backbone.relative_embeddings]
+    # Keras would track an ordinary assignment as a new layer.
+    embedding = backbone.relative_embeddings
+    object.__setattr__(embedding, "__class__", _embedding(embedding.__class__))
     if keras.backend.backend() == "torch":
-        layers += [layer._self_attention_layer for layer in backbone.transformer_layers]
-    for place, layer in enumerate(layers):
-        faster = _embedding(type(layer)) if place == 0 else _attention(type(layer))
-        # Keras would track an assignment as a new layer.
-        object.__setattr__(layer, "__class__", faster)
+        for layer in backbone.transformer_layers:
+            attention = layer._self_attention_layer
+            object.__setattr__(attention, "__class__", _attention(attention.__class__))
 
 
 @cache

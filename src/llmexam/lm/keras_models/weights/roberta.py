@@ -94,8 +94,8 @@ def _positions(backbone: Any, n_reserved: int) -> Entry:
     variable = backbone.embeddings.position_embedding.position_embeddings
 
     def to_keras(positions: Array, types: Array) -> Array:
-        summed: Array = positions[n_reserved:] + types[0]
-        return summed
+        value: Array = positions[n_reserved:] + types[0]
+        return value
 
     def to_file(value: Array) -> tuple[Array, ...]:
         reserved = np.zeros((n_reserved, value.shape[1]), dtype=value.dtype)
