@@ -208,4 +208,18 @@ def _adamw(factors: Mapping[int, float]) -> type[Any]:
                     list(gradients), list(variables), learning_rate * factor
                 )
 
+        def _apply_weight_decay(self, variables: Sequence[Any]) -> None:
+            # Weight decay is in proportion to the learning rate of the variable, as in torch.
+            groups: dict[float, list[Any]] = {}
+            for variable in variables:
+                if self._use_weight_decay(variable):
+                    groups.setdefault(factors.get(id(variable), 1.0), []).append(variable)
+            decay = self.weight_decay
+            try:
+                for factor, own in groups.items():
+                    self.weight_decay = decay * factor
+                    super()._apply_weight_decay(own)
+            finally:
+                self.weight_decay = decay
+
     return LayeredAdamW
