@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from safetensors import SafetensorError
 from safetensors.numpy import load_file, save_file
 
 from llmexam.errors import RunError
@@ -35,7 +36,7 @@ def load_variables(path: Path, variables: Sequence[Any]) -> None:
     """
     try:
         found = load_file(path)
-    except (OSError, ValueError) as error:
+    except (OSError, SafetensorError) as error:
         raise RunError(f"cannot read the weights: {error}", file=path) from None
     named = dict(_named(variables))
     if found.keys() != named.keys() or any(
