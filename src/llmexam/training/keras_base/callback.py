@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import shutil
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -113,7 +114,7 @@ class TrainingCallback(keras.callbacks.Callback):  # type: ignore[misc]
         saves = self._is_due(self._settings.checkpoint_every)
         every = self._settings.log_every
         if self.step % every == 0 or self.step == 1 or is_last or saves:
-            self._log(float((logs or {})["loss"]))
+            self._log(logs or {})
         self._bar.advance(self.step)
         if self._grading is not None and (grades or is_last):
             synchronise(self.model)
@@ -130,8 +131,9 @@ class TrainingCallback(keras.callbacks.Callback):  # type: ignore[misc]
     def _is_due(self, every: int | None) -> bool:
         return self.step % (every or self._schedule.per_epoch) == 0
 
-    def _log(self, loss: float) -> None:
-        """Record the mean loss since the last point."""
+    def _log(self, logs: Mapping[str, Any]) -> None:
+        """Record the mean loss since the last point, and the other metrics of the model."""
+        loss = float(logs["loss"])
         if not math.isfinite(loss):
             raise ModelError(
                 f"the loss at step {self.step} is {loss}",
@@ -140,9 +142,12 @@ class TrainingCallback(keras.callbacks.Callback):  # type: ignore[misc]
         synchronise(self.model)
         # That of the step which was just taken.
         n_passes = (self.step - 1) * self._schedule.n_passes
-        rate = float(learning_rate_at(self.model.optimizer, n_passes))
-        seconds = time.perf_counter() - self._began
-        self._recorder.add(self.step, {"loss": loss, "learning_rate": rate, "seconds": seconds})
+        values = {
+            **{name: float(value) for name, value in logs.items()},
+            "learning_rate": float(learning_rate_at(self.model.optimizer, n_passes)),
+            "seconds": time.perf_counter() - self._began,
+        }
+        self._recorder.add(self.step, values)
         self._bar.show(loss)
         self.model.reset_metrics()
 

@@ -69,9 +69,10 @@ def _timed(model: object, data: ChoiceBatches, batch_size: int) -> tuple[float, 
         inputs, labels, weights = data.batch(draws, batch_size / len(draws))
         for _ in range(2):
             began = time.perf_counter()
-            losses.append(
-                float(model.train_on_batch(inputs, labels, weights))  # type: ignore[attr-defined]
+            told = model.train_on_batch(  # type: ignore[attr-defined]
+                inputs, labels, weights, return_dict=True
             )
+            losses.append(float(told["loss"]))
             took = time.perf_counter() - began
         seconds.append(took)
         peak = max(peak, psutil.Process().memory_info().rss)

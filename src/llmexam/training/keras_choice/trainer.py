@@ -53,6 +53,7 @@ class KerasChoiceTrainer(KerasTrainer[KerasChoiceTrainingSettings, Exam]):
         from llmexam.training.keras_base.placement import dtype_policy
         from llmexam.training.keras_choice.data import ChoiceBatches
         from llmexam.training.keras_choice.grading import DevScorer
+        from llmexam.training.keras_choice.metrics import MapAtK
 
         settings = self.settings
         source = resolve_model(settings.model)
@@ -81,6 +82,7 @@ class KerasChoiceTrainer(KerasTrainer[KerasChoiceTrainingSettings, Exam]):
         model.compile(
             optimizer=create_optimiser(model, settings, steps, new),
             loss=choice_loss(settings.label_smoothing),
+            weighted_metrics=[MapAtK(3)],
             jit_compile=import_keras(settings.backend).backend.backend() == "jax",
         )
         graded = None
