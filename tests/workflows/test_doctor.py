@@ -1,16 +1,19 @@
 """What `llmexam doctor` says of an installation, whatever is installed here."""
 
+import subprocess
+import sys
 from importlib.metadata import requires
 
 import pytest
 from typer.testing import CliRunner
 
 from llmexam.cli.app import app
+from llmexam.lm.keras_models import backend
 from llmexam.workflows import doctor
 from llmexam.workflows.doctor import examine, packages_by_extra
 
 EXTRAS = ["encoders", "train", "llm", "deepspeed", "gemma", "openai", "track", "export"]
-EXTRAS += ["wiki", "collect", "serve"]
+EXTRAS += ["wiki", "collect", "serve", "keras", "keras-jax"]
 
 
 @pytest.fixture
@@ -37,7 +40,7 @@ def test_a_core_install_has_one_line_per_extra(core_only, monkeypatch):
     monkeypatch.setenv("COLUMNS", "80")
     done = CliRunner().invoke(app, ["doctor"])
     lines = done.stdout.splitlines()
-    assert len(lines) == len({line.split()[0] for line in lines}) <= 18
+    assert len(lines) == len({line.split()[0] for line in lines}) <= 20
     by_subject = {line.split()[0]: line for line in lines}
     for extra in EXTRAS:
         assert " missing " in by_subject[extra]
@@ -67,3 +70,42 @@ def test_a_missing_core_package_is_a_problem(core_only, monkeypatch):
     monkeypatch.setattr(doctor, "_version_of", lambda package: None)
     core = next(check for check in examine() if check.subject == "core")
     assert (core.verdict, core.install) == ("problem", "pip install llmexam")
+
+
+def with_specs(monkeypatch, *names):
+    """Let these packages be installed, and no others, of those that are looked for."""
+    for module in (doctor, backend):
+        monkeypatch.setattr(module, "find_spec", lambda name: object() if name in names else None)
+
+
+def keras_line():
+    return next((check for check in examine() if check.subject == "Keras backends"), None)
+
+
+def test_the_backends_of_keras_are_listed(monkeypatch):
+    with_specs(monkeypatch, "keras", "keras_hub", "torch", "jax")
+    assert (keras_line().verdict, keras_line().sentence) == ("ok", "torch, jax")
+    with_specs(monkeypatch, "keras", "keras_hub", "torch")
+    assert keras_line().sentence == "torch"
+    with_specs(monkeypatch, "keras", "keras_hub")
+    assert keras_line().verdict == "missing"
+    with_specs(monkeypatch, "torch", "jax")
+    assert keras_line() is None
+
+
+def test_a_missing_keras_hub_has_a_command_of_its_own(monkeypatch):
+    with_specs(monkeypatch, "keras", "torch")
+    assert keras_line().verdict == "missing"
+    assert keras_line().sentence == (
+        "keras-hub not installed. Unavailable: `family: keras-choice`; solver keras-choice. "
+        "Install: pip install --no-deps keras-hub"
+    )
+
+
+def test_heavy_packages_are_not_imported():
+    code = (
+        "import sys; from llmexam.workflows.doctor import examine; examine(); "
+        "print({'keras', 'jax', 'torch'} & set(sys.modules))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
+    assert done.stdout.strip() == "set()"

