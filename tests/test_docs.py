@@ -27,6 +27,7 @@ HOW_TO = {
     "decoders",
     "find-evidence",
     "grade-and-compare",
+    "keras",
     "label-questions",
     "offline",
     "read-an-exam",
@@ -63,10 +64,11 @@ NEEDS = {
     "README.md": ("encoders",),
     "docs/how-to/choose-and-tune-solvers.md": ("encoders",),
     "docs/how-to/decoders.md": ("encoders", "openai"),
+    "docs/how-to/keras.md": ("keras",),
     "docs/how-to/recover-prompts.md": ("encoders",),
     "docs/how-to/train.md": ("train",),
     # The list of solvers and that of packages show all of them.
-    "docs/tutorial.md": ("llm", "openai", "track", "export"),
+    "docs/tutorial.md": ("llm", "openai", "track", "export", "keras"),
 }
 
 
