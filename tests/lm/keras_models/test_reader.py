@@ -197,13 +197,6 @@ def test_dropout_is_drawn_in_training_only(folder_of, family):
 def test_each_dropout_has_the_rate_of_the_configuration(folder_of, family):
     own = {"hidden_dropout_prob": 0.0, "attention_probs_dropout_prob": 0.4}
     reader = load_keras_reader(folder_of(family, "native", **own), head="native")
-    rates = {
-        layer.name: layer.rate
-        for model in (reader.backbone, reader.head)
-        for layer in model._flatten_layers()
-        if type(layer).__name__ == "Dropout"
-    }
-    assert sorted(rates.values()).count(0.4) == 1 or set(rates.values()) == {0.0, 0.4}
     for layer in reader.layers:
         attention = layer._self_attention_layer
         drawn = getattr(attention, "_attn_dropout_layer", None) or attention._dropout_layer
