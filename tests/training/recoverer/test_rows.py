@@ -2,8 +2,8 @@ import numpy as np
 import pytest
 
 from llmexam.training.base.losses import NO_LABEL
-from llmexam.training.recoverer.examples import Example
 from llmexam.training.recoverer.rows import collate, split_by_tokens
+from llmexam.training.rewrites.examples import Example
 
 
 @pytest.mark.parametrize("limit", [1, 300, 1000, 10**6])

@@ -11,13 +11,13 @@ from llmexam.recovery.prompting import Prompter, PromptingSettings
 from llmexam.recovery.trained_rows import TrainedRows, read_trained_rows
 from llmexam.testing import check_trainer
 from llmexam.tracking.tracker import NoTracker
-from llmexam.training.recoverer.examples import Examples
 from llmexam.training.recoverer.grading import DevRewrites
 from llmexam.training.recoverer.head import summed_loss
 from llmexam.training.recoverer.loop import PromptTrainer
 from llmexam.training.recoverer.model import load_trainee
 from llmexam.training.recoverer.rows import collate
 from llmexam.training.recoverer.trainer import RecovererTrainer
+from llmexam.training.rewrites.examples import Examples
 
 
 def fit(settings, train, dev, folder, **more):

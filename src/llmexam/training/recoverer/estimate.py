@@ -22,10 +22,11 @@ from llmexam.training.decoders.cost import (
 from llmexam.training.decoders.memory import memory, model_shape, n_trained
 from llmexam.training.decoders.model import longest_input
 from llmexam.training.protocol import Estimate
-from llmexam.training.recoverer.examples import Examples
 from llmexam.training.recoverer.model import check_settings
-from llmexam.training.recoverer.rows import RANDOM_STEPS, padding_share, split_by_tokens
+from llmexam.training.recoverer.rows import padding_share, split_by_tokens
 from llmexam.training.recoverer.settings import RecovererTrainingSettings
+from llmexam.training.rewrites.examples import Examples
+from llmexam.training.rewrites.grading import RANDOM_STEPS
 
 
 def estimate(train: RewriteExam, settings: RecovererTrainingSettings) -> Estimate:

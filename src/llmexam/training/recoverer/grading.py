@@ -4,32 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
 
 import numpy as np
 import torch
 
 from llmexam.lm.decoder import Decoder, Generator, Sampling
-from llmexam.recovery.embeddings import text_vectors
-from llmexam.recovery.metrics.sharpened_cosine import SharpenedCosine
-from llmexam.recovery.metrics.text_match import ExactMatch
 from llmexam.recovery.prompting import Prompter
 from llmexam.recovery.recoverers.language_model import answer_of
 from llmexam.recovery.rewrites import RewriteExam
 from llmexam.training.base.dev_set import Graded
 from llmexam.training.decoders.model import Trainee
-from llmexam.training.recoverer.examples import Examples
 from llmexam.training.recoverer.head import summed_loss
 from llmexam.training.recoverer.rows import collate, on_device, split_by_tokens
 from llmexam.training.recoverer.settings import RecovererTrainingSettings
-
-
-@dataclass(frozen=True, slots=True)
-class LossMetric:
-    """The loss as the metric that selects the best step."""
-
-    name: str = "loss"
-    higher_is_better: bool = False
+from llmexam.training.rewrites.examples import Examples
+from llmexam.training.rewrites.grading import LossMetric, drawn_rows, score_prompts
 
 
 class DevRewrites:
@@ -59,8 +48,7 @@ class DevRewrites:
         self._order = np.argsort(-self._examples.n_tokens, kind="stable").tolist()
         # Whether the model can share prefixes, tested when it first generates.
         self._shares: bool | None = None
-        drawn = np.random.default_rng(settings.seed).permutation(len(items))
-        self._sample = items.subset(sorted(drawn[: settings.dev_generated].tolist()))
+        self._sample = drawn_rows(items, settings.dev_generated, settings.seed)
 
     @torch.no_grad()
     def grade(self) -> Graded:
@@ -93,5 +81,4 @@ class DevRewrites:
         sampling = Sampling(int(self._examples.n_targets.max()), stop=prompter.stop)
         asked = [prompter.encode(row.original, row.rewritten) for row in self._sample]
         found = [answer_of(texts[0].text) for texts in generator.generate(asked, sampling)]
-        metrics = (SharpenedCosine(text_vectors(self._settings.embedder)), ExactMatch())
-        return {one.name: float(one.values(self._sample, found).mean()) for one in metrics}
+        return score_prompts(self._sample, found, self._settings.embedder)

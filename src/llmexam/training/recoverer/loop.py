@@ -15,10 +15,11 @@ from llmexam.training.base.losses import NO_LABEL
 from llmexam.training.base.optimiser import create_optimiser
 from llmexam.training.base.planned_trainer import PlannedTrainer
 from llmexam.training.decoders.model import Trainee
-from llmexam.training.recoverer.examples import Examples
 from llmexam.training.recoverer.head import summed_loss
-from llmexam.training.recoverer.rows import RANDOM_STEPS, collate, split_by_tokens
+from llmexam.training.recoverer.rows import collate, split_by_tokens
 from llmexam.training.recoverer.settings import RecovererTrainingSettings
+from llmexam.training.rewrites.examples import Examples
+from llmexam.training.rewrites.grading import RANDOM_STEPS
 
 
 class PromptTrainer(PlannedTrainer):

@@ -10,15 +10,7 @@ import torch
 from torch import Tensor
 
 from llmexam.training.base.losses import NO_LABEL
-from llmexam.training.recoverer.examples import Example, Examples
-
-RANDOM_STEPS = 1
-"""As `bucket_steps` of a plan: a step is a random draw of rows.
-
-How long a rewrite is depends on its prompt ("Keep only the first sentence."), so steps of rows of
-one length would have few prompts each, and the training would swing from one to the next.
-"""
-
+from llmexam.training.rewrites.examples import Example, Examples
 
 # A row that would bring the padding of a pass above the rest begins another pass.
 _LEAST_REAL = 0.9

@@ -12,11 +12,11 @@ from llmexam.training.base.family import Prepared, RewriteTrainer
 from llmexam.training.decoders.adapters import weight_notes
 from llmexam.training.protocol import Estimate
 from llmexam.training.recoverer.estimate import estimate, padding_of
-from llmexam.training.recoverer.examples import Examples
 from llmexam.training.recoverer.grading import DevRewrites
 from llmexam.training.recoverer.loop import PromptTrainer
 from llmexam.training.recoverer.model import check_settings, load_trainee, save_trained
 from llmexam.training.recoverer.settings import RecovererTrainingSettings
+from llmexam.training.rewrites.examples import Examples, cut_notes
 
 
 class RecovererTrainer(RewriteTrainer[RecovererTrainingSettings]):
@@ -78,12 +78,5 @@ class RecovererTrainer(RewriteTrainer[RecovererTrainingSettings]):
 
 
 def _notes(examples: Examples, settings: RecovererTrainingSettings) -> tuple[str, ...]:
-    n = len(examples)
-    notes = [f"{padding_of(examples, settings):.1%} of the computed tokens are padding"]
-    if n_cut := int((examples.texts_cut > 0).sum()):
-        limit = settings.prompting.max_text_tokens
-        notes.append(f"a text of {n_cut} of {n} training rows was cut to {limit} tokens")
-    if n_cut := examples.n_prompts_cut:
-        limit = settings.max_prompt_tokens
-        notes.append(f"the prompt of {n_cut} of {n} training rows was cut to {limit} tokens")
-    return tuple(notes)
+    padding = padding_of(examples, settings)
+    return (f"{padding:.1%} of the computed tokens are padding", *cut_notes(examples, settings))

@@ -4,17 +4,31 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from llmexam.errors import ModelError
-from llmexam.recovery.prompting import Prompter
+from llmexam.recovery.prompting import Prompter, PromptingSettings
 from llmexam.recovery.rewrites import RewriteExam
-from llmexam.training.recoverer.settings import RecovererTrainingSettings
 
 Ints = NDArray[np.int64]
+
+
+class AnswerSettings(Protocol):
+    """What is needed of the settings of a family.
+
+    Attributes:
+        prompting: Prompt template.
+        max_prompt_tokens: Maximum number of target tokens per row.
+    """
+
+    @property
+    def prompting(self) -> PromptingSettings: ...  # noqa: D102 - described above
+
+    @property
+    def max_prompt_tokens(self) -> int: ...  # noqa: D102 - described above
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +77,7 @@ class Examples(Sequence[Example]):
     def __init__(
         self,
         items: RewriteExam,
-        settings: RecovererTrainingSettings,
+        settings: AnswerSettings,
         tokenizer: Any,
         longest: int | None,
     ) -> None:
@@ -96,3 +110,16 @@ class Examples(Sequence[Example]):
 
     def __getitem__(self, row: Any) -> Any:
         return self._examples[row]
+
+
+def cut_notes(examples: Examples, settings: AnswerSettings) -> tuple[str, ...]:
+    """Return how many texts and prompts of the training rows are cut, for the user."""
+    n = len(examples)
+    notes = []
+    if n_cut := int((examples.texts_cut > 0).sum()):
+        limit = settings.prompting.max_text_tokens
+        notes.append(f"a text of {n_cut} of {n} training rows was cut to {limit} tokens")
+    if n_cut := examples.n_prompts_cut:
+        limit = settings.max_prompt_tokens
+        notes.append(f"the prompt of {n_cut} of {n} training rows was cut to {limit} tokens")
+    return tuple(notes)

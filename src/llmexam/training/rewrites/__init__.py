@@ -1,0 +1,1 @@
+"""What families share that learn to write the prompts of rewrites: examples and grading."""
