@@ -44,6 +44,11 @@ _TRAINERS = {
         "llmexam.training.keras_choice.trainer:KerasChoiceTrainer",
         "llmexam.training.keras_choice.settings:KerasChoiceTrainingSettings",
     ),
+    "keras-recoverer": TrainerEntry(
+        "llmexam.training.keras_recoverer.trainer:KerasRecovererTrainer",
+        "llmexam.training.keras_recoverer.settings:KerasRecovererTrainingSettings",
+        task="prompt-recovery",
+    ),
     "multiple-choice": TrainerEntry(
         "llmexam.training.multiple_choice.trainer:MultipleChoiceTrainer",
         "llmexam.training.multiple_choice.settings:MultipleChoiceTrainingSettings",

@@ -43,7 +43,11 @@ _PROMPT_RANK = MetricInfo(
     higher_is_better=True,
     bounds=(0.0, 1.0),
 )
-_METRICS = {"recoverer": _PROMPT_LOSS, "prompt-reranker": _PROMPT_RANK}
+_METRICS = {
+    "keras-recoverer": _PROMPT_LOSS,
+    "recoverer": _PROMPT_LOSS,
+    "prompt-reranker": _PROMPT_RANK,
+}
 
 
 def metric_of(recipe: Recipe) -> MetricInfo:

@@ -1,0 +1,1 @@
+"""Fine-tune decoders with Keras for recoverer `fine-tuned`."""
