@@ -41,4 +41,5 @@ def test_it_is_the_published_training_and_dry_runs_for_gemma_2b(
     }
     found = dry_run(RECIPE, tmp_path / "out", changes=changes).estimate
     assert "2,506,172,416, frozen; adapters of rank 4" in found.details["weights"]
-    assert 10_000 < found.peak_mb < 12_000
+    # The weights alone take 10 GB in 32 bits.
+    assert 10_000 < found.peak_mb < 13_000
