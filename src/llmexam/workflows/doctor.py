@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Literal
 
 from llmexam.errors import LlmExamError
+from llmexam.lm.keras_models.backend import installed_backends
 from llmexam.machine import n_cores
 
 Verdict = Literal["ok", "missing", "problem"]
@@ -210,7 +211,6 @@ def _keras() -> Iterator[Check]:
             install="pip install --no-deps keras-hub",
         )
         return
-    from llmexam.lm.keras_models.backend import installed_backends
 
     found = installed_backends()
     detail = ", ".join(found) or "neither torch nor jax is installed"

@@ -214,7 +214,7 @@ def _adamw(factors: Mapping[int, float]) -> type[Any]:
             for variable in variables:
                 if self._use_weight_decay(variable):
                     groups.setdefault(factors.get(id(variable), 1.0), []).append(variable)
-            decay = self.weight_decay
+            decay: float = self.weight_decay  # type: ignore[has-type]
             try:
                 for factor, own in groups.items():
                     self.weight_decay = decay * factor
