@@ -175,16 +175,17 @@ from llmexam.tracking.tracker import NoTracker
 values, rows, folder = json.loads(sys.argv[1]), json.loads(sys.argv[2]), Path(sys.argv[3])
 settings = KerasRecovererTrainingSettings.parse(values, subject="test")
 items = RewriteExam(tuple(Rewrite(*one) for one in rows), source="rows")
-done = KerasRecovererTrainer(settings).fit(items, items, folder, card={}, tracker=NoTracker())
-print(json.dumps([[point.values["loss"] for point in done.curve], done.card.metrics, done.notes]))
+done = KerasRecovererTrainer(settings).fit(items, None, folder, card={}, tracker=NoTracker())
+print(json.dumps([[point.values["loss"] for point in done.curve], done.notes]))
 """
 
 
+@pytest.mark.slow
 def test_jax_takes_the_same_steps(settings_for, make_rewrites, tmp_path):
     pytest.importorskip("jax")
     settings = settings_for(length_multiple=64, max_steps=3)
     rows = make_rewrites(12)
-    done = fit(settings, rows, rows, tmp_path / "torch")
+    done = fit(settings, rows, None, tmp_path / "torch")
     values = {**settings.model_dump(mode="json"), "backend": "jax"}
     told = [[row.id, row.original, row.rewritten, row.prompt] for row in rows]
     ran = subprocess.run(
@@ -195,19 +196,16 @@ def test_jax_takes_the_same_steps(settings_for, make_rewrites, tmp_path):
         check=False,
     )
     assert ran.returncode == 0, ran.stderr
-    losses, metrics, notes = json.loads(ran.stdout.splitlines()[-1])
+    losses, notes = json.loads(ran.stdout.splitlines()[-1])
     np.testing.assert_allclose(losses, [p.values["loss"] for p in done.curve], rtol=1e-4)
-    assert metrics["after"]["dev_loss"] == pytest.approx(
-        done.card.metrics["after"]["dev_loss"], rel=1e-4
-    )
-    loss = true_loss(tmp_path / "jax", rows, settings)
-    assert metrics["after"]["dev_loss"] == pytest.approx(loss, rel=1e-4)
+    found = [true_loss(tmp_path / name, rows, settings) for name in ("torch", "jax")]
+    assert found[1] == pytest.approx(found[0], rel=1e-4)
     assert "for 1 shapes of batches" in notes[-1]
 
 
 @pytest.mark.slow
 def test_other_decoders_are_trained(settings_for, make_rewrites, base_folder, tmp_path):
-    for kind in ("gemma", "qwen2", "gpt2"):
+    for kind in ("gemma", "mistral", "gpt2"):
         folder = save_tiny(tmp_path / kind, kind, tokenizer=word_tokenizer())
         settings = settings_for(model=str(folder), max_steps=4)
         dev = make_rewrites(8, seed=1)
