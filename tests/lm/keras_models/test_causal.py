@@ -60,7 +60,7 @@ def differences(decoder, wanted, rows=ROWS):
     ("kind", "values"),
     [
         ("gemma", {}),
-        pytest.param("gemma2", {"rms_norm_eps": 1e-5}, marks=pytest.mark.slow),
+        pytest.param("gemma2", {}, marks=pytest.mark.slow),
         ("gemma3", {"num_hidden_layers": 7}),
         ("gpt2", {}),
         pytest.param("llama", {"rms_norm_eps": 1e-3}, marks=pytest.mark.slow),
@@ -182,6 +182,7 @@ def test_unknown_layers_and_quantised_models_get_no_adapters(gemma3):
         ("gemma3", {"layer_types": ["full_attention"] * 2}, "layer_types"),
         ("gemma3", {"attention_bias": True}, "attention_bias"),
         ("gemma", {"rope_parameters": {"rope_type": "default", "rope_theta": 5.0}}, "rope_theta"),
+        ("gemma2", {"rms_norm_eps": 1e-5}, "rms_norm_eps"),
         ("gpt2", {"n_inner": 20}, "n_inner"),
         ("mistral", {"tie_word_embeddings": True}, "tie_word_embeddings"),
         ("llama", {"head_dim": 16}, "head_dim"),

@@ -43,14 +43,16 @@ class _Kind:
 
 _EPSILON = {"layer_norm_epsilon": "rms_norm_eps"}
 _GEMMA = {
+    # The backbone passes another one to the last norm only.
+    "rms_norm_eps": (1e-6,),
     "rope_theta": (10_000.0,),
     "hidden_activation": (*_GELU, None),
     "attention_bias": (False,),
 }
 _QWEN = {"hidden_act": ("silu",), "use_sliding_window": (False,)}
 _KINDS = {
-    "gemma": _Kind("GemmaCausalLM", _GEMMA, _EPSILON),
-    "gemma2": _Kind("GemmaCausalLM", _GEMMA, _EPSILON),
+    "gemma": _Kind("GemmaCausalLM", _GEMMA),
+    "gemma2": _Kind("GemmaCausalLM", _GEMMA),
     "gemma3_text": _Kind(
         "Gemma3CausalLM",
         {
