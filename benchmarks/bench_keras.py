@@ -194,6 +194,8 @@ def trainer_training(batch_size: int, max_tokens: int, backend: str) -> Callable
     from llmexam.training.multiple_choice.settings import MultipleChoiceTrainingSettings
 
     class Watch(transformers.TrainerCallback):
+        """Times the steps."""
+
         def __init__(self) -> None:
             self.clock = Clock()
 
@@ -238,6 +240,8 @@ def keras_training(batch_size: int, max_tokens: int, backend: str) -> Callable[.
     from llmexam.training.keras_choice.trainer import KerasChoiceTrainer
 
     class Watch(keras.callbacks.Callback):  # type: ignore[misc,name-defined]
+        """Times the steps."""
+
         def __init__(self) -> None:
             super().__init__()
             self.clock = Clock()
@@ -280,13 +284,16 @@ class Clock:
         self.loss = 0.0
 
     def start(self) -> None:
+        """Start the clock at the first step."""
         self._began = self._began or (time.perf_counter(), time.process_time())
 
     def stop(self) -> None:
+        """Keep the time of a step's end."""
         self._ended = (time.perf_counter(), time.process_time())
 
     @property
     def told(self) -> dict[str, Any]:
+        """What a process answers."""
         assert self._began is not None
         seconds, busy = (end - start for start, end in zip(self._began, self._ended, strict=True))
         return {"seconds": seconds, "busy": busy, "loss": self.loss, "compiled": [0, 0.0]}

@@ -189,12 +189,20 @@ print(json.dumps({
 """
 
 
+# Compiling takes most of the time of these tests, and fast programs are not worth it.
+ON_JAX = {
+    "KERAS_BACKEND": "jax",
+    "JAX_PLATFORMS": "cpu",
+    "JAX_DISABLE_MOST_OPTIMIZATIONS": "1",
+}
+
+
 def on_jax(exam, folder, other, settings, **environment):
     path = folder.with_suffix(".jsonl")
     write_exam(path, exam, format="jsonl")
     found = subprocess.run(
         [sys.executable, "-c", JAX, str(path), str(folder), str(other), json.dumps(settings)],
-        env={**os.environ, "KERAS_BACKEND": "jax", "JAX_PLATFORMS": "cpu", **environment},
+        env={**os.environ, **ON_JAX, **environment},
         capture_output=True,
         text=True,
         check=False,
