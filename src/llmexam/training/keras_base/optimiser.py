@@ -195,6 +195,8 @@ def _adamw(factors: Mapping[int, float]) -> type[Any]:
     class LayeredAdamW(base):  # type: ignore[misc,valid-type]
         """AdamW with a learning rate for each group of variables."""
 
+        weight_decay: float
+
         def _backend_update_step(
             self, grads: Sequence[Any], trainable_variables: Sequence[Any], learning_rate: Any
         ) -> None:
