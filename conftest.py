@@ -29,6 +29,7 @@ ROOMS = {
     "solvers/keras_choice": "keras",
     "training/keras_base": "keras",
     "training/keras_choice": "keras",
+    "training/keras_recoverer": "keras",
     "training": "train",
     "solvers/bi_encoder": "encoders",
     "solvers/causal_lm": "encoders",

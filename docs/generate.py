@@ -414,6 +414,7 @@ _PUBLIC: Mapping[str, Sequence[str]] = {
         "BiEncoderSolver",
         "CrossEncoderSolver",
         "MultipleChoiceSolver",
+        "KerasChoiceSolver",
         "RankerSolver",
         "CausalLmSolver",
         "ServedSolver",

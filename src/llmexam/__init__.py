@@ -53,6 +53,7 @@ if TYPE_CHECKING:
     from llmexam.solvers.cascade.solver import CascadeSolver
     from llmexam.solvers.causal_lm.solver import CausalLmSolver
     from llmexam.solvers.cross_encoder.solver import CrossEncoderSolver
+    from llmexam.solvers.keras_choice.solver import KerasChoiceSolver
     from llmexam.solvers.lexical.solver import LexicalSolver
     from llmexam.solvers.multiple_choice.solver import MultipleChoiceSolver
     from llmexam.solvers.protocol import (
@@ -119,6 +120,7 @@ _HOMES = {
     "MeanPromptResult": "llmexam.workflows.recover",
     "Metric": "llmexam.evaluation.metrics",
     "MetricResult": "llmexam.evaluation.results",
+    "KerasChoiceSolver": "llmexam.solvers.keras_choice.solver",
     "MultipleChoiceSolver": "llmexam.solvers.multiple_choice.solver",
     "OptionReason": "llmexam.solvers.protocol",
     "Passage": "llmexam.exam.question",
@@ -211,6 +213,7 @@ __all__ = [
     "Forecast",
     "FullComparison",
     "IndexSummary",
+    "KerasChoiceSolver",
     "LexicalSolver",
     "LlmExamError",
     "LongRow",

@@ -2,6 +2,7 @@ import json
 import os
 import subprocess
 import sys
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -9,6 +10,7 @@ import torch
 import transformers
 
 from llmexam.errors import ModelError, SettingsError
+from llmexam.exam.exam import Exam
 from llmexam.exam.writers import write_exam
 from llmexam.lm.models.loading import load_tokenizer, resolve_model
 from llmexam.solvers.readers.encoding import EncodingSettings, encode_questions
@@ -140,6 +142,32 @@ def test_adapters_are_merged(tmp_path, make_exam, settings_for):
     )
     by_torch = torch_solver(trained.folder).score(dev.questions).values
     np.testing.assert_allclose(trained.dev_scores.values, by_torch, atol=2e-5)
+
+
+def test_only_adapters_and_the_head_are_trained(make_exam, settings_for):
+    trainer = create_trainer("keras-choice", settings_for(lora_rank=2).model_dump())
+    model = trainer.prepare(make_exam(16), None, None).model
+    names = {one.name for one in model.trainable_variables if "lora" not in one.name}
+    paths = {one.path for one in model.trainable_variables if "lora" not in one.name}
+    assert names == {"kernel", "bias"}
+    assert len(paths) == 2  # those of the head
+
+
+def test_the_order_of_options_changes_nothing(tmp_path, make_exam, settings_for):
+    # Each option is read alone, so no reader can learn that the answer is always A.
+    exam = make_exam(32)
+    biased = Exam(
+        tuple(replace(q, options=(q.options[q.answer], *_others(q)), answer=0) for q in exam)
+    )
+    curves = []
+    for order in ("kept", "shuffled"):
+        values = {"option_order": order, "n_epochs": 1, "dropout": 0.0}
+        curves.append(losses(fit(settings_for(**values), biased, None, tmp_path / order)))
+    np.testing.assert_allclose(curves[0], curves[1], rtol=1e-4)
+
+
+def _others(question):
+    return [text for i, text in enumerate(question.options) if i != question.answer]
 
 
 def test_the_result_keeps_the_contract_of_solvers(tmp_path, make_exam, settings_for):

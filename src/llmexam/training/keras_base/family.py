@@ -163,7 +163,8 @@ class KerasTrainer(ABC, Generic[AnyTraining, AnyItems]):
             if compiled.n:
                 notes.append(
                     f"{compiled.n} programs compiled in {compiled.seconds:.1f} s, for "
-                    f"{len(compiled.shapes)} shapes of batches"
+                    f"batches of {len(compiled.shapes)} "
+                    f"{'shape' if len(compiled.shapes) == 1 else 'shapes'}"
                 )
             return write_trained_model(
                 folder,

@@ -216,7 +216,7 @@ def _adamw(factors: Mapping[int, float]) -> type[Any]:
             for variable in variables:
                 if self._use_weight_decay(variable):
                     groups.setdefault(factors.get(id(variable), 1.0), []).append(variable)
-            decay: float = self.weight_decay  # type: ignore[has-type]
+            decay: float = self.weight_decay
             try:
                 for factor, own in groups.items():
                     self.weight_decay = decay * factor

@@ -76,7 +76,7 @@ class KerasChoiceTrainer(KerasTrainer[KerasChoiceTrainingSettings, Exam]):
         steps = n_steps or count_steps(len(data), settings)[0]
         freeze(reader.backbone, settings)
         if settings.lora_rank is not None:
-            reader.backbone.enable_lora(settings.lora_rank)
+            _add_lora(reader.backbone, settings.lora_rank)
         model = choice_model(reader)
         new = reader.head.trainable_variables if reader.new_head else []
         model.compile(
@@ -121,13 +121,26 @@ def _save(reader: KerasReader, model: Any, folder: Path) -> None:
     draw_model(model, reader, folder / "model.png")
 
 
+def _add_lora(backbone: Any, rank: int) -> None:
+    """Add adapters, which are then the only weights of the encoder that are trained."""
+    backbone.enable_lora(rank)
+    for layer in _adapted(backbone):
+        # Keras leaves the biases of these layers trainable.
+        if layer.bias is not None:
+            layer.bias.trainable = False
+
+
+def _adapted(backbone: Any) -> list[Any]:
+    layers = backbone._flatten_layers(include_self=False)
+    return [layer for layer in layers if getattr(layer, "lora_enabled", False)]
+
+
 def _merge(backbone: Any) -> None:
     """Add the adapters to the kernels, and remove them."""
-    for layer in backbone._flatten_layers(include_self=False):
-        if getattr(layer, "lora_enabled", False):
-            kernel = layer.kernel
-            layer.lora_enabled = False
-            layer._kernel.assign(kernel)
+    for layer in _adapted(backbone):
+        kernel = layer.kernel
+        layer.lora_enabled = False
+        layer._kernel.assign(kernel)
 
 
 def _notes(train: Exam, data: ChoiceBatches) -> tuple[str, ...]:

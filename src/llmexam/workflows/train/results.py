@@ -19,6 +19,7 @@ from llmexam.exam.exam import Exam
 from llmexam.exam.scores import ScoreMatrix
 from llmexam.solvers.registry import create_solver
 from llmexam.training.folds import score_with
+from llmexam.training.keras_base.settings import KerasTrainingSettings
 from llmexam.training.ranker.settings import RankerTrainingSettings
 from llmexam.training.registry import trained_task
 from llmexam.training.settings import TrainingSettings
@@ -103,6 +104,9 @@ def serving_settings(recipe: Recipe) -> dict[str, Any]:
         }
     if not isinstance(recipe.settings, TrainingSettings):
         return {}
+    if isinstance(recipe.settings, KerasTrainingSettings):
+        # A process has one backend of Keras, so the scores before the training need it too.
+        return {"device": recipe.settings.device, "backend": recipe.settings.backend}
     from llmexam.training.base.arguments import training_device
 
     return {"device": training_device(recipe.settings.device)}
