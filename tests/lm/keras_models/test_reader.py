@@ -118,13 +118,8 @@ def test_electra_without_projection_and_activation(folder_of):
     np.testing.assert_allclose(keras_logits(reader, batch), expected, atol=1e-5)
 
 
-@pytest.mark.parametrize(
-    "families",
-    [
-        {"bert": "mean"},
-        pytest.param(dict.fromkeys(CONFIGS, "native"), marks=pytest.mark.slow),
-    ],
-)
+@pytest.mark.slow
+@pytest.mark.parametrize("families", [{"bert": "mean"}, dict.fromkeys(CONFIGS, "native")])
 def test_jax_gives_the_logits_of_torch(folder_of, tmp_path, families):
     wanted, folders = {}, []
     for family, head in families.items():

@@ -46,6 +46,8 @@ def another(annotation, value):
         return value + 1
     if get_origin(annotation) is Literal:
         return next(one for one in get_args(annotation) if one != value)
+    if value is None and get_origin(annotation) is tuple:
+        return (another(get_args(annotation)[0], None),)
     parts = [part for part in get_args(annotation) if get_origin(part) is Literal]
     if isinstance(value, str):
         # One of some values, or a list of texts.
