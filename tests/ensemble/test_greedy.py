@@ -70,6 +70,7 @@ def test_scales_do_not_matter_where_scores_are_added():
     assert scaled.ranking.tolist() == plain.ranking.tolist()
 
 
+@pytest.mark.slow
 def test_scores_never_saw_their_own_fold():
     """Each question combined by hand with weights selected on all others of the other folds."""
     exam, members = make(n=30, strong=1.5, weak=1.0)
@@ -95,6 +96,7 @@ def test_noise_members_bring_nothing_out_of_fold():
     )
 
 
+@pytest.mark.slow
 def test_selection_of_noise_alone_earns_chance():
     exam, members = make(n=1200, seed=6, **{f"noise{i}": 0.0 for i in range(5)})
     found = fit_out_of_fold(members, exam, GREEDY)

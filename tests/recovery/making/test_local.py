@@ -39,6 +39,7 @@ def test_texts_follow_the_seed_and_are_cached(make):
     assert make(max_new_tokens=7).forecast(PAIRS).n_cached == 0
 
 
+@pytest.mark.slow
 def test_an_interrupted_run_ends_with_the_same_texts(make, monkeypatch):
     whole = make("whole").make(PAIRS, ignore)
 

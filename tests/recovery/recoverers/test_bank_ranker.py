@@ -18,6 +18,7 @@ def fitted(sample):
     return recoverer
 
 
+@pytest.mark.slow
 def test_candidates_are_distinct_prompts_with_their_expected_scores(fitted, sample):
     for one in fitted.recover(sample.subset(range(1, 20, 2))):
         texts = [candidate.text for candidate in one.candidates]

@@ -7,6 +7,7 @@ from llmexam.testing import check_recoverer
 MEMBERS = ["nearest-neighbours", {"constant": {"text": "Rewrite this as a poem."}}]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("mode", ["gate", "join"])
 def test_every_mode_keeps_the_contract(mode, sample):
     train, items = sample.subset(range(0, 60, 2)), sample.subset(range(1, 20, 2))

@@ -61,6 +61,7 @@ def test_loss_and_gradients_are_those_of_trl(tmp_path, make_exam, settings_for):
     assert torch.isfinite(loss)
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore::FutureWarning", "ignore::DeprecationWarning")
 @pytest.mark.parametrize("lora", [None, {"r": 4}], ids=["full", "lora"])
 def test_a_whole_training_is_that_of_trl(tmp_path, make_exam, settings_for, lora):

@@ -95,6 +95,7 @@ def test_the_adapters_beside_it_give_the_same_logits(trained, base_folder):
     )
 
 
+@pytest.mark.slow
 def test_a_killed_training_ends_with_the_same_weights(trained, tmp_path):
     done, settings, rows, dev = trained
     check_resume(lambda: KerasRecovererTrainer(settings), rows, dev, tmp_path / "killed", done)
