@@ -15,13 +15,13 @@ from llmexam.lm.keras_models.session import keras
 from llmexam.training.base.arguments import training_device, training_precision
 from llmexam.training.keras_base.settings import KerasTrainingSettings
 
-# Layers whose kernels are split over the devices: query, key, value and the first feedforward
-# layer by columns, the embeddings by words.
-_SPLIT = (
-    r".*(token_embedding|embeddings).*/embeddings",
-    r".*(query|key|value).*/kernel",
-    r".*feedforward_intermediate.*/kernel",
-)
+# What is split over the devices, by path, and along which dimension: embeddings by columns, and the
+# inner dimension of the feedforward layers, as these are most of the weights.
+_SPLIT = {
+    r".*(token_embedding|embeddings).*/embeddings": (None, "model"),
+    r".*feedforward_intermediate.*/kernel": (None, "model"),
+    r".*feedforward_output.*/kernel": ("model", None),
+}
 
 
 def dtype_policy(settings: KerasTrainingSettings) -> str:
@@ -67,6 +67,6 @@ def _distribution(parallel: str, devices: list[str]) -> Any:
         return found.DataParallel(devices=devices, auto_shard_dataset=False)
     mesh = found.DeviceMesh((1, len(devices)), ("batch", "model"), devices)
     layout = found.LayoutMap(mesh)
-    for pattern in _SPLIT:
-        layout[pattern] = ("model",) if "embeddings" in pattern else (None, "model")
+    for pattern, dimensions in _SPLIT.items():
+        layout[pattern] = dimensions
     return found.ModelParallel(layout_map=layout, batch_dim_name="batch", auto_shard_dataset=False)

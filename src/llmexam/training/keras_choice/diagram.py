@@ -29,7 +29,7 @@ def model_parts(model: Any, reader: KerasReader) -> list[tuple[str, str]]:
         ("inputs", f"{inputs}\n[questions, options, tokens]"),
         ("options as sequences", "[questions * options, tokens]"),
         (
-            type(backbone).__name__,
+            type(reader.core).__name__,
             f"shared by all options; {n_weights:,} weights, {n_trained:,} trained",
         ),
         (f"head '{reader.head_kind}'", f"one logit for each sequence; {n_head:,} weights"),
