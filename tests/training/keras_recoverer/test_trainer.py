@@ -201,7 +201,7 @@ def test_jax_takes_the_same_steps(settings_for, make_rewrites, tmp_path):
     np.testing.assert_allclose(losses, [p.values["loss"] for p in done.curve], rtol=1e-4)
     found = [true_loss(tmp_path / name, rows, settings) for name in ("torch", "jax")]
     assert found[1] == pytest.approx(found[0], rel=1e-4)
-    assert "for 1 shapes of batches" in notes[-1]
+    assert "for batches of 1 shape" in notes[-1]
 
 
 @pytest.mark.slow
