@@ -133,3 +133,34 @@ def test_what_cannot_be_frozen_is_an_error(optimiser, tiny, keras, settings_for)
     plain.trainable = False
     with pytest.raises(SettingsError, match="nothing to train"):
         optimiser.create_optimiser(plain, settings_for(), 10)
+
+
+@pytest.mark.parametrize("n_passes", [1, 3])
+def test_the_average_is_that_of_the_torch_families(keras, optimiser, settings_for, n_passes):
+    from llmexam.training.base.weights import Average
+
+    settings = settings_for(
+        ema_decay=0.9, gradient_accumulation=n_passes, weight_decay=0.0, schedule="constant"
+    )
+    model = keras.Sequential([keras.Input((3,)), keras.layers.Dense(2, use_bias=False)])
+    ours = optimiser.create_optimiser(model, settings, N_STEPS)
+    ours.build(model.trainable_variables)
+    module = torch.nn.Linear(2, 3, bias=False)
+    theirs = None
+    draw = np.random.default_rng(0)
+    for step in range(1, 8):
+        for _ in range(n_passes):
+            gradient = keras.ops.convert_to_tensor(draw.normal(size=(3, 2)).astype("float32"))
+            with torch.no_grad():
+                ours.apply([gradient])
+        with torch.no_grad():
+            module.weight.copy_(torch.from_numpy(numpy_array(model.trainable_variables[0])))
+        if theirs is None:
+            # Keras's begins with the weights after the first step.
+            theirs = Average(module, 0.9)
+        else:
+            theirs.update(step)
+        (average,) = ours._model_variables_moving_average
+        np.testing.assert_allclose(
+            numpy_array(average), theirs.weights["weight"].numpy(), atol=1e-6
+        )

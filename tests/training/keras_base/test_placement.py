@@ -23,7 +23,7 @@ def test_one_device_needs_no_distribution(placement, keras, settings_for):
 
 
 def test_one_device_cannot_share_the_work(placement, monkeypatch, keras, settings_for):
-    monkeypatch.setattr(keras.distribution, "list_devices", lambda: ["cpu:0"])
+    monkeypatch.setattr(keras.distribution, "list_devices", lambda _=None: ["cpu:0"])
     for parallel in ("data", "model"):
         with (
             pytest.raises(SettingsError, match=r"needs several devices.*XLA_FLAGS"),
@@ -33,7 +33,9 @@ def test_one_device_cannot_share_the_work(placement, monkeypatch, keras, setting
 
 
 def test_the_batch_must_be_divisible_among_the_devices(placement, monkeypatch, keras, settings_for):
-    monkeypatch.setattr(keras.distribution, "list_devices", lambda: ["cpu:0", "cpu:1", "cpu:2"])
+    monkeypatch.setattr(
+        keras.distribution, "list_devices", lambda _=None: ["cpu:0", "cpu:1", "cpu:2"]
+    )
     with (
         pytest.raises(SettingsError, match="expected a multiple of the 3 devices, got 16"),
         placement.placed(settings_for(parallel="data", batch_size=16)),

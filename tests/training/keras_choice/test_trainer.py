@@ -181,6 +181,7 @@ def test_what_a_machine_lacks_is_said(make_exam, settings_for):
     for values, told in (
         ({"backend": "jax"}, "already runs on torch"),
         ({"parallel": "data"}, "expected backend jax"),
+        ({"lora_rank": 2, "freeze_layers": 1}, "cannot be combined with `lora_rank`"),
     ):
         with pytest.raises(SettingsError, match=told):
             create_trainer("keras-choice", settings_for(**values).model_dump()).check_machine()

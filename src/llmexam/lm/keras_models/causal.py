@@ -227,7 +227,9 @@ def _require_kind(source: ModelFolder, config: Mapping[str, Any]) -> _Kind:
         width = config["hidden_size"] // config["num_attention_heads"]
         checks["head_dim"] = lambda: config["head_dim"] == width
     if name != "gemma3_text":
-        rope_type = (config.get("rope_scaling") or rope).get("rope_type", "default")
+        scaling = config.get("rope_scaling") or rope
+        # Older configurations name it `type`.
+        rope_type = scaling.get("rope_type", scaling.get("type", "default"))
         checks["rope_type"] = lambda: rope_type == "default"
     for key, is_known in checks.items():
         if not is_known():

@@ -12,7 +12,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from llmexam.errors import ModelError
+from llmexam.errors import ModelError, SettingsError
 from llmexam.lm.keras_models.arrays import predicted
 from llmexam.lm.keras_models.reader import KerasReader, load_keras_reader
 from llmexam.lm.keras_models.session import keras
@@ -107,4 +107,13 @@ def keras_device(device: str) -> AbstractContextManager[Any]:
         return nullcontext()
     # torch takes `cpu:0` for another device than `cpu`, and copies parameters to it as tensors.
     cpu = "cpu" if keras.backend.backend() == "torch" else "cpu:0"
-    return keras.device("gpu:0" if device.startswith("cuda") else cpu)  # type: ignore[no-any-return]
+    try:
+        found: AbstractContextManager[Any] = keras.device(
+            "gpu:0" if device.startswith("cuda") else cpu
+        )
+    except (RuntimeError, ValueError) as error:
+        raise SettingsError(
+            f"device '{device}' is set, but {keras.backend.backend()} has none: {error}",
+            field="device",
+        ) from None
+    return found

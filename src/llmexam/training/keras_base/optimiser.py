@@ -189,10 +189,32 @@ def _adamw(factors: Mapping[int, float]) -> type[Any]:
     """Return the class AdamW, or one that multiplies the learning rates of some variables."""
     # On torch this is a class of its own, which updates all variables at once.
     base = type(keras.optimizers.AdamW())
-    if not factors:
-        return base
 
-    class LayeredAdamW(base):  # type: ignore[misc,valid-type]
+    class AveragedAdamW(base):  # type: ignore[misc,valid-type]
+        """AdamW whose moving average is that of the torch families: by steps, with a warm-up."""
+
+        def _update_model_variables_moving_average(
+            self, trainable_variables: Sequence[Any]
+        ) -> None:
+            # Keras updates it at each pass of gradient accumulation, with a constant decay.
+            ops = keras.ops
+            n_passes = self.gradient_accumulation_steps or 1
+            n_done = self._iterations + 1
+            step = ops.cast(n_done // n_passes, "float32")
+            decay = ops.minimum(self.ema_momentum, (1.0 + step) / (10.0 + step))
+            # It begins with the weights after the first step.
+            decay = ops.where(step <= 1.0, 0.0, decay)
+            decay = ops.where(n_done % n_passes == 0, decay, 1.0)
+            for variable, average in zip(
+                trainable_variables, self._model_variables_moving_average, strict=True
+            ):
+                if average is not None:
+                    average.assign(decay * average + (1.0 - decay) * variable)
+
+    if not factors:
+        return AveragedAdamW
+
+    class LayeredAdamW(AveragedAdamW):
         """AdamW with a learning rate for each group of variables."""
 
         weight_decay: float

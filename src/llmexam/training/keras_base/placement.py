@@ -19,14 +19,18 @@ from llmexam.training.keras_base.settings import KerasTrainingSettings
 # inner dimension of the feedforward layers, as these are most of the weights.
 _SPLIT = {
     r".*(token_embedding|embeddings).*/embeddings": (None, "model"),
-    r".*feedforward_intermediate.*/kernel": (None, "model"),
-    r".*feedforward_output.*/kernel": ("model", None),
+    r".*(feedforward_intermediate|feedforward_gate|ffw_gating).*/kernel": (None, "model"),
+    r".*(feedforward_output|ffw_linear).*/kernel": ("model", None),
 }
 
 
 def dtype_policy(settings: KerasTrainingSettings) -> str:
     """Return the name of the Keras dtype policy: weights are float32, arithmetic may be bf16."""
-    device = training_device(settings.device) if keras.backend.backend() == "torch" else "cpu"
+    backend = keras.backend.backend()
+    if backend != "torch" and settings.precision == "auto" and not _computes_on_cpu():
+        # What is fast there is not known, so the user decides.
+        return "float32"
+    device = training_device(settings.device) if backend == "torch" else "cpu"
     return {"bf16": "mixed_bfloat16"}.get(training_precision(settings.precision, device), "float32")
 
 
@@ -41,7 +45,8 @@ def placed(settings: KerasTrainingSettings) -> Iterator[None]:
         with keras_device(settings.device):
             yield
         return
-    devices = keras.distribution.list_devices()
+    kind = {"cpu": "cpu", "cuda": "gpu"}.get(settings.device)
+    devices = keras.distribution.list_devices(kind)
     if len(devices) < 2:
         raise SettingsError(
             f"`parallel: {settings.parallel}` needs several devices, and JAX finds one",
@@ -59,6 +64,10 @@ def placed(settings: KerasTrainingSettings) -> Iterator[None]:
         yield
     finally:
         keras.distribution.set_distribution(before)
+
+
+def _computes_on_cpu() -> bool:
+    return all(name.startswith("cpu") for name in keras.distribution.list_devices())
 
 
 def _distribution(parallel: str, devices: list[str]) -> Any:

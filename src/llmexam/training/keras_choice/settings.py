@@ -19,7 +19,7 @@ class KerasChoiceTrainingSettings(KerasTrainingSettings):
         BUNDLED,
         min_length=1,
         description="model to start from: 'bundled', a local folder, or a Hugging Face model name; "
-        "BERT, RoBERTa, DeBERTa-v3 or ELECTRA",
+        "BERT, RoBERTa, XLM-RoBERTa, DeBERTa-v3, ELECTRA or DistilBERT",
     )
     encoding: EncodingSettings = Field(
         EncodingSettings(), description="how a question is turned into tokens"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from llmexam.errors import ModelError
+from llmexam.errors import ModelError, SettingsError
 from llmexam.exam.exam import Exam
 from llmexam.lm.keras_models.backend import import_keras
 from llmexam.lm.keras_models.reader import (
@@ -41,6 +41,20 @@ class KerasChoiceTrainer(KerasTrainer[KerasChoiceTrainingSettings, Exam]):
     """
 
     settings_class = KerasChoiceTrainingSettings
+
+    def check_machine(self) -> None:
+        """Check packages, backend, device, precision, and that the settings fit each other.
+
+        Raises:
+            MissingDependencyError: Keras, KerasHub or the backend is not installed.
+            SettingsError: Something is not available, or two settings contradict each other.
+        """
+        super().check_machine()
+        if self.settings.lora_rank is not None and self.settings.freeze_layers:
+            raise SettingsError(
+                "cannot be combined with `lora_rank`, which freezes all layers already",
+                field="freeze_layers",
+            )
 
     def require_usable(self, items: Exam) -> None:
         """Check that there are questions, all with answers."""
@@ -78,9 +92,8 @@ class KerasChoiceTrainer(KerasTrainer[KerasChoiceTrainingSettings, Exam]):
         if settings.lora_rank is not None:
             _add_lora(reader.backbone, settings.lora_rank)
         model = choice_model(reader)
-        new = reader.head.trainable_variables if reader.new_head else []
         model.compile(
-            optimizer=create_optimiser(model, settings, steps, new),
+            optimizer=create_optimiser(model, settings, steps, reader.head.trainable_variables),
             loss=choice_loss(settings.label_smoothing),
             weighted_metrics=[MapAtK(3)],
             jit_compile=import_keras(settings.backend).backend.backend() == "jax",
@@ -137,10 +150,13 @@ def _adapted(backbone: Any) -> list[Any]:
 
 def _merge(backbone: Any) -> None:
     """Add the adapters to the kernels, and remove them."""
+    ops = import_keras().ops
     for layer in _adapted(backbone):
-        kernel = layer.kernel
+        # In float32: the property `kernel` has the type of the arithmetic, which may be bf16.
+        delta = ops.matmul(layer.lora_kernel_a, layer.lora_kernel_b)
+        scale = layer.lora_alpha / layer.lora_rank
+        layer._kernel.assign(layer._kernel + scale * delta)
         layer.lora_enabled = False
-        layer._kernel.assign(kernel)
 
 
 def _notes(train: Exam, data: ChoiceBatches) -> tuple[str, ...]:

@@ -51,15 +51,15 @@ class KerasRecovererTrainer(KerasTrainer[KerasRecovererTrainingSettings, Rewrite
         for name in ("label_smoothing", "head_learning_rate"):
             if getattr(settings, name):
                 raise SettingsError("is not supported by this family", field=name)
-        if settings.lora_rank is not None and (
-            settings.freeze_layers or settings.freeze_embeddings
-        ):
-            raise SettingsError(
-                "cannot be combined with `lora_rank`, which freezes all weights already",
-                field="freeze_layers",
-            )
-        if settings.lora_rank is None and (settings.lora_alpha or settings.lora_layers):
-            raise SettingsError("needs adapters", field="lora_alpha", hint="Set `lora_rank`")
+        for name in ("freeze_layers", "freeze_embeddings"):
+            if settings.lora_rank is not None and getattr(settings, name):
+                raise SettingsError(
+                    "cannot be combined with `lora_rank`, which freezes all weights already",
+                    field=name,
+                )
+        for name in ("lora_alpha", "lora_layers"):
+            if settings.lora_rank is None and getattr(settings, name):
+                raise SettingsError("needs adapters", field=name, hint="Set `lora_rank`")
 
     def prepare(self, train: RewriteExam, dev: RewriteExam | None, n_steps: int | None) -> Prepared:
         """Return the compiled model, the batches, and the grading of dev rows."""
