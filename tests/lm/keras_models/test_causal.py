@@ -287,6 +287,13 @@ def test_jax_computes_the_same_from_the_same_adapters(tmp_path):
     assert json.loads(done.stdout.splitlines()[-1]) == wanted
 
 
+def test_a_text_ends_with_the_context(tmp_path):
+    decoder = load(save_tiny(tmp_path / "base", "gpt2", n_positions=16))
+    long, short = KerasGenerator(decoder).generate([list(range(1, 15)), [1, 2]], 8)
+    assert len(long) == 2
+    assert len(short) == 8
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("name", ["gemma-3-270m", "qwen2.5-coder-0.5b"])
 def test_real_models_equal_transformers(shared_models, name):

@@ -37,6 +37,7 @@ class KerasGenerator:
         from keras_hub import samplers
 
         self._task = decoder.task
+        self._longest = decoder.longest
         self._stop_ids = tuple(stop_ids)
         self._pad_id = pad_id
         self._multiple = multiple
@@ -54,7 +55,7 @@ class KerasGenerator:
 
         Args:
             prompts: Token ids of each prompt.
-            max_new_tokens: Most new tokens of a prompt.
+            max_new_tokens: Most new tokens of a prompt; fewer where the context of the model ends.
 
         Raises:
             SettingsError: A prompt is empty.
@@ -67,7 +68,11 @@ class KerasGenerator:
             raise SettingsError("expected prompts with tokens, got an empty one")
         longest = max(map(len, prompts)) + max_new_tokens
         rows = [list(prompt) for prompt in prompts]
-        inputs = padded(rows, -(-longest // self._multiple) * self._multiple, pad_id=self._pad_id)
+        width = -(-longest // self._multiple) * self._multiple
+        if self._longest is not None:
+            # A text ends where the context does.
+            width = min(width, self._longest)
+        inputs = padded(rows, width, pad_id=self._pad_id)
         # The samplers tell prompts from the rest by a boolean mask. The method `generate` of
         # Gemma 3 fails without a preprocessor of images.
         mask = inputs["padding_mask"].astype(bool)
