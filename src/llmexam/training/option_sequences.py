@@ -88,5 +88,25 @@ def encode(questions: Sequence[Question], settings: EncodingSettings, tokenizer:
     )
 
 
+def reading_notes(read: Sequences, n_given: int) -> tuple[str, ...]:
+    """Return what a person should know of the training questions: truncation and duplicates.
+
+    Args:
+        read: The questions that are trained on.
+        n_given: Number of questions with their duplicates.
+    """
+    notes = []
+    n_questions = len(read.n_options)
+    if (n_cut := int(read.truncated.sum())) > 0:
+        share = read.n_cut.sum() / max(1, read.n_first.sum())
+        notes.append(
+            f"evidence of {n_cut} of {n_questions} training questions was truncated "
+            f"({share:.0%} of its tokens)"
+        )
+    if n_questions < n_given:
+        notes.append(f"{n_given - n_questions} duplicate training questions were skipped")
+    return tuple(notes)
+
+
 def _sums(counts: Sequence[int]) -> NDArray[np.int64]:
     return np.concatenate([[0], np.cumsum(counts, dtype=np.int64)])

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from llmexam.errors import ModelError, SettingsError
 from llmexam.lm.keras_models.arrays import predicted
+from llmexam.lm.keras_models.choice_model import padded_options
 from llmexam.lm.keras_models.reader import KerasReader, load_keras_reader
 from llmexam.lm.keras_models.session import keras
 from llmexam.lm.models.loading import ModelFolder
@@ -58,17 +59,19 @@ class KerasEngine:
             if self.max_tokens is not None:
                 longest = min(longest, self.max_tokens)
             n_rows = max(n_rows, _BATCH_TOKENS // longest)
-        tokens = np.full((n_rows, longest), self._reader.pad_id, dtype=np.int32)
-        kinds = np.zeros((n_rows, longest), dtype=np.int32)
-        mask = np.zeros((n_rows, longest), dtype=np.int32)
-        mask[:, 0] = 1
-        for row, (own, types_of_own) in enumerate(zip(ids, types, strict=True)):
-            tokens[row, : len(own)] = own
-            kinds[row, : len(own)] = types_of_own
-            mask[row, : len(own)] = 1
-        every = {"token_ids": tokens, "segment_ids": kinds, "padding_mask": mask}
+        inputs = padded_options(
+            [
+                [(np.array(own, dtype=np.int32), np.array(kinds, dtype=np.int8))]
+                for own, kinds in zip(ids, types, strict=True)
+            ],
+            self._reader.inputs,
+            n_questions=n_rows,
+            n_options=1,
+            n_tokens=longest,
+            pad_id=self._reader.pad_id,
+        )
         with keras_device(self._device):
-            found = predicted(self._model, {n: every[n] for n in self._reader.inputs})
+            found = predicted(self._model, {n: inputs[n][:, 0] for n in self._reader.inputs})
         return found[: len(ids)]
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from functools import cached_property
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,7 +12,11 @@ from pydantic import Field
 
 from llmexam.lm.keras_models.backend import choose_backend, import_keras, require_backend
 from llmexam.lm.readers.sequence_scoring import SequenceScorer
+from llmexam.solvers.readers.reasons import probability_notes
 from llmexam.solvers.readers.solver import OptionReader, OptionReaderSettings
+
+if TYPE_CHECKING:
+    from llmexam.lm.readers.heads import HeadKind
 
 
 class KerasChoiceSettings(OptionReaderSettings):
@@ -52,10 +56,10 @@ class KerasChoiceSolver(OptionReader):
         # Imports Keras, so it must come after the choice of its backend.
         from llmexam.lm.keras_models.engine import load_keras_engine
 
-        head = "mean" if self._card.head == "mean" else "native"
+        head: HeadKind = "mean" if self._card.head == "mean" else "native"
         engine = load_keras_engine(
             self._folder,
-            head="mean" if head == "mean" else "native",
+            head=head,
             precision=settings.precision,
             device=settings.device,
         )
@@ -64,5 +68,4 @@ class KerasChoiceSolver(OptionReader):
         )
 
     def _notes(self, logits: NDArray[np.float64]) -> list[str]:
-        shares = np.exp(logits - logits.max())
-        return [f"probability {share:.2f}" for share in shares / shares.sum()]
+        return probability_notes(logits)

@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from llmexam.exam.wording import follow_wording
+from llmexam.solvers.readers.reasons import probability_notes
 from llmexam.solvers.readers.solver import OptionReader, OptionReaderSettings, Read
 
 
@@ -34,5 +35,4 @@ class MultipleChoiceSolver(OptionReader):
         return follow_wording(read.question, read.logits) if asked else read.logits
 
     def _notes(self, logits: NDArray[np.float64]) -> list[str]:
-        shares = np.exp(logits - logits.max())
-        return [f"probability {share:.2f}" for share in shares / shares.sum()]
+        return probability_notes(logits)

@@ -4,12 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+import numpy as np
+from numpy.typing import NDArray
+
 from llmexam.evidence.selection import Sentence, SentenceSelector
 from llmexam.exam.normalise import words_of
 from llmexam.exam.question import Question
 from llmexam.lm.readers.text_pairs import EncodedPair
 from llmexam.solvers.protocol import Explanation, OptionReason, Support
 from llmexam.solvers.readers.encoding import EncodedQuestion, EncodingSettings
+
+
+def probability_notes(logits: NDArray[np.float64]) -> list[str]:
+    """Return the softmax of a question's logits as text, for each option."""
+    shares = np.exp(logits - logits.max())
+    return [f"probability {share:.2f}" for share in shares / shares.sum()]
 
 
 def explain_question(

@@ -72,6 +72,14 @@ class DevItems(Protocol):
         ...
 
 
+def named_grades(dev: DevItems | None, graded: Graded | None) -> dict[str, float]:
+    """Return the grades of the dev items for a card; empty without any."""
+    if dev is None or graded is None:
+        return {}
+    found = {f"{PREFIX}{dev.metric.name}": graded.value}
+    return found | {f"{PREFIX}{name}": value for name, value in graded.further.items()}
+
+
 @dataclass(frozen=True, slots=True)
 class DevSet:
     """The questions that select the best step; see `DevItems`.

@@ -18,11 +18,10 @@ from llmexam.lm.models.loading import ModelFolder
 from llmexam.recovery.rewrites import RewriteExam
 from llmexam.tracking.tracker import Tracker
 from llmexam.training.base.arguments import training_device, training_precision
-from llmexam.training.base.dev_set import DevItems, Graded
+from llmexam.training.base.dev_set import DevItems, named_grades
 from llmexam.training.base.loop import run_training
 from llmexam.training.base.processes import is_first_process
 from llmexam.training.base.random_state import undisturbed
-from llmexam.training.dev_metric import PREFIX
 from llmexam.training.preflight import require_trainable
 from llmexam.training.protocol import Estimate, TrainedModel, TrainingItems
 from llmexam.training.settings import TrainingSettings
@@ -130,12 +129,14 @@ class GradientTrainer(ABC, Generic[AnyTraining, AnyItems]):
         if is_first_process():
             with undisturbed():
                 graded = made.dev.grade() if made.dev and made.grade_before else None
-                before = _figures(made, graded)
+                before = {**named_grades(made.dev, graded), **made.measure()}
         trained = run_training(
             made.trainer, folder, settings, tracker=tracker, dev=made.dev, resume=resume
         )
         made.merge()
-        after = _figures(made, trained.dev) if is_first_process() else {}
+        after: dict[str, float] = {}
+        if is_first_process():
+            after = {**named_grades(made.dev, trained.dev), **made.measure()}
         training = settings.model_dump(mode="json")
         known = {
             "base_model": settings.model,
@@ -177,12 +178,3 @@ class RewriteTrainer(GradientTrainer[AnyTraining, RewriteExam]):
         if not len(items):
             raise ExamError("there are no training rows", file=items.source or None)
         _ = items.prompts
-
-
-def _figures(made: Prepared, graded: Graded | None) -> dict[str, float]:
-    """Return the metric of the dev items, and the family's further metrics."""
-    found: dict[str, float] = {}
-    if made.dev is not None and graded is not None:
-        found = {f"{PREFIX}{made.dev.metric.name}": graded.value}
-        found |= {f"{PREFIX}{name}": value for name, value in graded.further.items()}
-    return {**found, **made.measure()}

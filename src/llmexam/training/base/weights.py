@@ -80,24 +80,46 @@ class WeightAverage(Protocol):
         ...
 
 
-class BestWeights:
-    """Store of the best weights so far, one file per best step.
+class StepFiles:
+    """Files of the best weights so far, one per best step, in `folder/best`.
 
     A file stays as long as a checkpoint refers to its step, so that a resumed training finds the
     weights of its checkpoint.
 
     Args:
+        folder: The training folder.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder / BEST_FOLDER
+
+    def prune(self, needed: Iterable[int]) -> None:
+        """Delete the weights of all other steps."""
+        keep = {self.path(step) for step in needed}
+        for path in self._folder.glob("*.safetensors"):
+            if path not in keep:
+                path.unlink(missing_ok=True)
+
+    def path(self, step: int) -> Path:
+        """Return the file of a step."""
+        return self._folder / f"step-{step}.safetensors"
+
+
+class BestWeights(StepFiles):
+    """Store of the best weights so far.
+
+    Args:
         model: The trained model.
-        folder: The training folder; the files are in `folder/best`.
+        folder: The training folder.
     """
 
     def __init__(self, model: nn.Module, folder: Path) -> None:
+        super().__init__(folder)
         self._model = model
-        self._folder = folder / BEST_FOLDER
 
     def save(self, step: int) -> None:
         """Save the model's current weights as those of a step."""
-        save_weights(self._path(step), trained_weights(self._model))
+        save_weights(self.path(step), trained_weights(self._model))
 
     def load(self, step: int) -> None:
         """Load the weights of a step into the model.
@@ -105,17 +127,7 @@ class BestWeights:
         Raises:
             RunError: There are none.
         """
-        load_weights(self._path(step), trained_weights(self._model))
-
-    def prune(self, needed: Iterable[int]) -> None:
-        """Delete the weights of all other steps."""
-        keep = {self._path(step) for step in needed}
-        for path in self._folder.glob("*.safetensors"):
-            if path not in keep:
-                path.unlink(missing_ok=True)
-
-    def _path(self, step: int) -> Path:
-        return self._folder / f"step-{step}.safetensors"
+        load_weights(self.path(step), trained_weights(self._model))
 
 
 class Average:

@@ -17,9 +17,8 @@ from llmexam.lm.models.card import ModelCard
 from llmexam.lm.models.loading import ModelFolder
 from llmexam.tracking.tracker import Tracker
 from llmexam.training.base.arguments import training_device, training_precision
-from llmexam.training.base.dev_set import DevItems, Graded
+from llmexam.training.base.dev_set import DevItems, named_grades
 from llmexam.training.base.estimate import count_steps
-from llmexam.training.dev_metric import PREFIX
 from llmexam.training.keras_base.settings import KerasTrainingSettings
 from llmexam.training.protocol import Estimate, TrainedModel, TrainingItems
 from llmexam.training.trained_model import read_trained_model, write_trained_model
@@ -149,7 +148,10 @@ class KerasTrainer(ABC, Generic[AnyTraining, AnyItems]):
                 resume=resume,
             )
             made.merge()
-            figures = {"before": _figures(made, before), "after": _figures(made, trained.dev)}
+            figures = {
+                "before": named_grades(made.dev, before),
+                "after": named_grades(made.dev, trained.dev),
+            }
             known = {
                 "base_model": settings.model,
                 "base_weights_hash": made.source.weights_hash,
@@ -176,11 +178,3 @@ class KerasTrainer(ABC, Generic[AnyTraining, AnyItems]):
                 dev_scores=trained.dev.scores if trained.dev else None,
                 notes=(*made.notes, *notes),
             )
-
-
-def _figures(made: Prepared, graded: Graded | None) -> dict[str, float]:
-    """Return the metric of the dev items, and further ones."""
-    if made.dev is None or graded is None:
-        return {}
-    found = {f"{PREFIX}{made.dev.metric.name}": graded.value}
-    return found | {f"{PREFIX}{name}": value for name, value in graded.further.items()}

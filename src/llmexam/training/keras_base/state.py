@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -14,7 +14,7 @@ from safetensors.numpy import load_file, save_file
 from llmexam.errors import RunError
 from llmexam.lm.keras_models.arrays import numpy_array
 from llmexam.storage.atomic import atomic_path
-from llmexam.training.base.checkpoints import BEST_FOLDER
+from llmexam.training.base.weights import StepFiles
 
 _CPU = "cpu"
 
@@ -83,25 +83,21 @@ def synchronise(model: Any) -> None:
         model.jax_state_sync()
 
 
-class BestVariables:
-    """Store of the best weights so far, one file per best step.
-
-    A file stays as long as a checkpoint refers to its step, so that a resumed training finds the
-    weights of its checkpoint.
+class BestVariables(StepFiles):
+    """Store of the best weights so far.
 
     Args:
         model: The trained model.
-        folder: The training folder; the files are in `folder/best`.
+        folder: The training folder.
     """
 
     def __init__(self, model: Any, folder: Path) -> None:
+        super().__init__(folder)
         self._model = model
-        self._folder = folder / BEST_FOLDER
 
     def save(self, step: int) -> None:
         """Save the model's current weights as those of a step."""
-        self._folder.mkdir(parents=True, exist_ok=True)
-        save_variables(self._path(step), self._model.trainable_variables)
+        save_variables(self.path(step), self._model.trainable_variables)
 
     def load(self, step: int) -> None:
         """Load the weights of a step into the model.
@@ -109,17 +105,7 @@ class BestVariables:
         Raises:
             RunError: There are none.
         """
-        load_variables(self._path(step), self._model.trainable_variables)
-
-    def prune(self, needed: Iterable[int]) -> None:
-        """Delete the weights of all other steps."""
-        keep = {self._path(step) for step in needed}
-        for path in self._folder.glob("*.safetensors"):
-            if path not in keep:
-                path.unlink(missing_ok=True)
-
-    def _path(self, step: int) -> Path:
-        return self._folder / f"step-{step}.safetensors"
+        load_variables(self.path(step), self._model.trainable_variables)
 
 
 class KerasAverage:

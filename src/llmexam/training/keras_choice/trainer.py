@@ -19,11 +19,12 @@ from llmexam.training.base.estimate import count_steps
 from llmexam.training.keras_base.family import KerasTrainer, Prepared
 from llmexam.training.keras_choice.diagram import draw_model
 from llmexam.training.keras_choice.settings import KerasChoiceTrainingSettings
+from llmexam.training.option_sequences import reading_notes
 from llmexam.training.preflight import require_trainable
 from llmexam.training.protocol import Estimate
 
 if TYPE_CHECKING:
-    from llmexam.training.keras_choice.data import ChoiceBatches
+    pass
 
 _TYPE_PROBLEM = "expected encoding.max_tokens of at most {limit}, the model's limit, got {asked}"
 
@@ -117,7 +118,7 @@ class KerasChoiceTrainer(KerasTrainer[KerasChoiceTrainingSettings, Exam]):
             grade_before=not reader.new_head,
             merge=lambda: _merge(reader.backbone) if settings.lora_rank is not None else None,
             tokenizer=tokenizer,
-            notes=_notes(train, data),
+            notes=reading_notes(data.read, len(train)),
         )
 
     def estimate(self, train: Exam) -> Estimate:
@@ -157,17 +158,3 @@ def _merge(backbone: Any) -> None:
         scale = layer.lora_alpha / layer.lora_rank
         layer._kernel.assign(layer._kernel + scale * delta)
         layer.lora_enabled = False
-
-
-def _notes(train: Exam, data: ChoiceBatches) -> tuple[str, ...]:
-    notes = []
-    read = data.read
-    if (n_cut := int(read.truncated.sum())) > 0:
-        share = read.n_cut.sum() / max(1, read.n_first.sum())
-        notes.append(
-            f"evidence of {n_cut} of {len(data)} training questions was truncated "
-            f"({share:.0%} of its tokens)"
-        )
-    if len(data) < len(train):
-        notes.append(f"{len(train) - len(data)} duplicate training questions were skipped")
-    return tuple(notes)

@@ -14,6 +14,7 @@ from llmexam.training.multiple_choice.grading import DevScorer
 from llmexam.training.multiple_choice.loop import ChoiceTrainer
 from llmexam.training.multiple_choice.model import load_trainee
 from llmexam.training.multiple_choice.settings import MultipleChoiceTrainingSettings
+from llmexam.training.option_sequences import reading_notes
 from llmexam.training.preflight import require_trainable
 from llmexam.training.protocol import Estimate
 
@@ -54,24 +55,10 @@ class MultipleChoiceTrainer(QuestionTrainer[MultipleChoiceTrainingSettings]):
             grade_before=not trainee.new_head,
             merge=lambda: merge_lora(trainee.reader),
             tokenizer=trainee.tokenizer,
-            notes=_notes(train, data),
+            notes=reading_notes(data.read, len(train)),
         )
 
     def estimate(self, train: Exam) -> Estimate:
         """Return an estimate of the training's cost, from the data and a few timed steps."""
         require_trainable(train)
         return estimate(train, self.settings)
-
-
-def _notes(train: Exam, data: ChoiceData) -> tuple[str, ...]:
-    notes = []
-    read = data.read
-    if (n_cut := int(read.truncated.sum())) > 0:
-        share = read.n_cut.sum() / max(1, read.n_first.sum())
-        notes.append(
-            f"evidence of {n_cut} of {len(data)} training questions was truncated "
-            f"({share:.0%} of its tokens)"
-        )
-    if len(data) < len(train):
-        notes.append(f"{len(train) - len(data)} duplicate training questions were skipped")
-    return tuple(notes)
