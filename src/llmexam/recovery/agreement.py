@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from llmexam.recovery.combining import Answers, Combiner
+from llmexam.recovery.consensus import best_first, first_best
 from llmexam.recovery.embeddings import TextVectors, sharpen
 from llmexam.recovery.recoverer import Candidate, Recovery
 from llmexam.recovery.wording import is_blank
@@ -68,7 +69,7 @@ class Agreement(Combiner):
             table = _Table([member[rows] for member in answers], self.vectors)
             rewards = table.rewards(truth[rows])
             for number, option in enumerate(options):
-                best = table.expected(option).argmax(axis=1)
+                best = first_best(table.expected(option))
                 totals[number] += rewards[np.arange(len(best)), best].sum()
         # The first of equal ones, so that weights do not depend on rounding.
         self.mixture = options[int(np.argmax(np.round(totals / max(len(prompts), 1), 6)))]
@@ -81,7 +82,7 @@ class Agreement(Combiner):
         for rows in _parts(len(answers[0])):
             table = _Table([member[rows] for member in answers], self.vectors)
             for texts, scores in zip(table.texts, table.expected(mixture), strict=True):
-                order = np.argsort(-scores[: len(texts)], kind="stable")[:_N_SHOWN]
+                order = best_first(scores[: len(texts)])[:_N_SHOWN]
                 candidates = tuple(
                     Candidate(texts[i], float(scores[i])) for i in order if scores[i] > -inf
                 )

@@ -16,6 +16,8 @@ from llmexam.recovery.recoverer import Candidate, Recovery
 
 Floats = NDArray[np.float32]
 _N_SHOWN = 8
+# Scores that differ by less are equal but for rounding.
+_EQUAL = 1e-6
 
 
 def softmax(values: Floats, temperature: float) -> Floats:
@@ -24,6 +26,36 @@ def softmax(values: Floats, temperature: float) -> Floats:
     weights: Floats = np.exp(scaled, dtype=np.float32)
     weights /= weights.sum(axis=1, keepdims=True)
     return weights
+
+
+def best_first(scores: Sequence[float] | Floats) -> NDArray[np.int64]:
+    """Return the places of scores, highest first; nearly equal ones keep their order.
+
+    Scores that differ by less than 1e-6 count as equal: sums in fp32 differ by that from processor
+    to processor, and with the other texts of a batch, so they must not decide a tie.
+
+    >>> best_first([0.5, 0.7, 0.70000001]).tolist()
+    [1, 2, 0]
+    """
+    values = np.asarray(scores, dtype=np.float64)
+    order = np.argsort(-values, kind="stable")
+    with np.errstate(invalid="ignore"):
+        # Two that are minus infinity differ by NaN, which is no step.
+        steps = -np.diff(values[order]) >= _EQUAL
+    level = np.concatenate([[0], np.cumsum(steps)])[: len(order)]
+    found: NDArray[np.int64] = order[np.lexsort((order, level))]
+    return found
+
+
+def first_best(scores: Floats) -> NDArray[np.int64]:
+    """Return the place of the best score in each row: the first of nearly equal ones.
+
+    >>> first_best(np.array([[0.5, 0.7, 0.70000001]], dtype=np.float32)).tolist()
+    [1]
+    """
+    best = scores.max(axis=1, keepdims=True)
+    found: NDArray[np.int64] = (scores >= best - _EQUAL).argmax(axis=1)
+    return found
 
 
 def agree(answers: Sequence[str], vectors: TextVectors) -> Recovery:
@@ -54,7 +86,7 @@ def best_of(texts: Sequence[str], scores: Sequence[float], *, is_expected: bool)
         scores: The score of each, higher is better.
         is_expected: Whether scores are expected sharpened cosines, and so a confidence.
     """
-    order = np.argsort(-np.asarray(scores), kind="stable")
+    order = best_first(scores)
     candidates = tuple(Candidate(texts[i], float(scores[i])) for i in order)
     confidence = candidates[0].score if is_expected else float("nan")
     return Recovery(candidates[0].text, candidates, confidence)
@@ -104,7 +136,8 @@ class Decoder:
             weights = own[likely] / own[likely].sum()
             places = _largest(row, self._n_candidates) if consensus else likely
             scores = weights @ sharpen(self.prompt_vectors[likely] @ self.prompt_vectors[places].T)
-            order = np.argsort(-(scores if consensus else own[places]), kind="stable")
+            # Probabilities are not rounded: those of rare prompts differ beyond six decimals.
+            order = best_first(scores) if consensus else np.argsort(-own[places], kind="stable")
             found.append(
                 Recovery(
                     self._texts[places[order[0]]],

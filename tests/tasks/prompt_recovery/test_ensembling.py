@@ -79,7 +79,8 @@ def test_fitted_weights_are_out_of_fold():
     )
     chosen = np.array(misled.chosen)
     assert set(chosen[folds == 0]) == {"all"}
-    assert misled.fold_weights[0]["all"] > 0.5
+    # At one half, the tie goes to the first member.
+    assert misled.fold_weights[0]["all"] >= 0.5
 
 
 def test_given_weights_and_files(files, tmp_path):
