@@ -77,6 +77,16 @@ def compare(
             show_default=False,
         ),
     ] = None,
+    flips: Annotated[
+        int,
+        typer.Option(
+            "--flips",
+            min=0,
+            max=10_000,
+            help="For multiple choice, show up to this many questions that only one of two answers "
+            "right, each way, with both rankings and the first passage. --json contains all.",
+        ),
+    ] = 0,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """Compare predictions, or runs, with paired tests.
@@ -91,7 +101,7 @@ def compare(
     The folders of runs are compared on the exam, and with the evaluation settings, of the first
     one.
 
-    Example: llmexam compare exam.csv lexical.parquet submission.csv
+    Example: llmexam compare exam.csv lexical.parquet submission.csv --flips 5
 
     Example: llmexam compare rewrites.csv a.csv b.csv --embedder bundled
 
@@ -118,10 +128,14 @@ def compare(
         typer.echo(shown.model_dump_json(indent=2))
         return
     from llmexam.cli.console import plain_console
-    from llmexam.report.comparison_tables import family_summary
+    from llmexam.report.comparison_tables import family_summary, flip_list
     from llmexam.report.terminal_parts import show
 
-    show(plain_console(), family_summary(found))
+    console = plain_console()
+    show(console, family_summary(found))
+    if flips:
+        for one in found.comparisons:
+            show(console, flip_list(one, flips))
 
 
 def _compare_runs(

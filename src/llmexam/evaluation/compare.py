@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from llmexam.evaluation import grading
 from llmexam.evaluation.alignment import align_rankings, align_scores, require_answers
 from llmexam.evaluation.clusters import AUTO, cluster_exam
+from llmexam.evaluation.flips import find_flips
 from llmexam.evaluation.grading import Resampling, compare
 from llmexam.evaluation.metrics.registry import choice_metrics
 from llmexam.evaluation.rankings import Rankings
@@ -96,15 +97,17 @@ def compare_fully(
         SubmissionError: Rankings do not match the questions of the exam.
     """
     require_answers(exam)
-    return grading.compare_fully(
+    rankings_a, rankings_b = rank(exam, a), rank(exam, b)
+    found = grading.compare_fully(
         choice_metrics(k),
         exam,
-        rank(exam, a),
-        rank(exam, b),
+        rankings_a,
+        rankings_b,
         name_a=name_a,
         name_b=name_b,
         resampling=resampling,
     )
+    return found.model_copy(update={"flips": find_flips(exam, rankings_a, rankings_b, k)})
 
 
 def rank(exam: Exam, prediction: Prediction) -> Rankings:

@@ -305,6 +305,33 @@ class Comparison(Result):
         return self.n_items - self.n_better - self.n_worse
 
 
+class Flip(Result):
+    """Question whose first choice is right in one of two results and wrong in the other.
+
+    Attributes:
+        id: The question.
+        prompt: Its text.
+        options: Its options.
+        answer: Letters of its right options, such as "B".
+        right: Which of the two is right: `a` or `b`.
+        ranking_a: Letters that the first result ranks, best first, such as "B A D"; empty where it
+            gives no answer.
+        ranking_b: Those of the second.
+        evidence_a: Passages that the first result was given, best first.
+        evidence_b: Those of the second.
+    """
+
+    id: str
+    prompt: str
+    options: tuple[str, ...]
+    answer: str
+    right: Literal["a", "b"]
+    ranking_a: str
+    ranking_b: str
+    evidence_a: tuple[str, ...] = ()
+    evidence_b: tuple[str, ...] = ()
+
+
 class FullComparison(Comparison):
     """Paired comparison by the primary metric, and by each of the others.
 
@@ -312,10 +339,12 @@ class FullComparison(Comparison):
         others: Comparisons by the other metrics. Their p values are not adjusted for the number of
             metrics.
         noun: What one item is called.
+        flips: For multiple choice, the questions whose first choice is right in one result only.
     """
 
     others: tuple[Comparison, ...] = ()
     noun: str = "question"
+    flips: tuple[Flip, ...] = ()
 
 
 class ComparisonFamily(Result):

@@ -8,7 +8,8 @@ from rich.console import RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from llmexam.evaluation.results import Comparison, ComparisonFamily, FullComparison
+from llmexam.evaluation.results import Comparison, ComparisonFamily, Flip, FullComparison
+from llmexam.exam.letters import letter_of
 from llmexam.report.formats import plural
 from llmexam.report.grade_tables import cells
 from llmexam.report.statistics import adjusted_note, cluster_notes, equivalence_notes
@@ -66,6 +67,53 @@ def comparison_summary(result: FullComparison) -> list[RenderableType]:
         *(plain_text(note) for note in cluster_notes(result.clusters, result.noun)),
         *([_by_metric(result.others)] if result.others else []),
     ]
+
+
+def flip_list(result: FullComparison, limit: int) -> list[RenderableType]:
+    """Return the questions that only one of two results answers right, for the terminal.
+
+    Args:
+        result: The comparison.
+        limit: How many to show of each side.
+    """
+    parts: list[RenderableType] = []
+    sides = (("a", result.name_a, result.name_b), ("b", result.name_b, result.name_a))
+    for side, right, wrong in sides:
+        flips = [flip for flip in result.flips if flip.right == side]
+        more = f", the first {limit} shown" if len(flips) > limit else ""
+        parts.append(
+            plain_text(f"Right in {right}, wrong in {wrong}: {len(flips)}{more}", style="bold")
+        )
+        for flip in flips[:limit]:
+            parts += _flip_lines(flip, result)
+    return parts
+
+
+def _flip_lines(flip: Flip, result: FullComparison) -> list[RenderableType]:
+    lines = [f"{flip.id}  {_excerpt(flip.prompt)}"]
+    lines += [
+        f"  {letter_of(place)}{'*' if letter_of(place) in flip.answer.split() else ' '} "
+        f"{_excerpt(option)}"
+        for place, option in enumerate(flip.options)
+    ]
+    lines += [
+        f"  {name}: {ranking or 'no answer'}"
+        for name, ranking in ((result.name_a, flip.ranking_a), (result.name_b, flip.ranking_b))
+    ]
+    if flip.evidence_a == flip.evidence_b:
+        lines += [f"  evidence: {_excerpt(text)}" for text in flip.evidence_a[:1]]
+    else:
+        both = ((result.name_a, flip.evidence_a), (result.name_b, flip.evidence_b))
+        lines += [
+            f"  evidence of {name}: {_excerpt(passages[0]) if passages else 'none'}"
+            for name, passages in both
+        ]
+    return [plain_text(line) for line in lines]
+
+
+def _excerpt(text: str, length: int = 100) -> str:
+    joined = " ".join(text.split())
+    return joined if len(joined) <= length else joined[: length - 3].rstrip() + "..."
 
 
 def _by_metric(comparisons: Sequence[Comparison]) -> Table:

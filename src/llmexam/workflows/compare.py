@@ -17,7 +17,7 @@ from llmexam.workflows.evaluate import (
     grader_of,
     grading_options,
 )
-from llmexam.workflows.run.folder import answers_of
+from llmexam.workflows.run.folder import answers_of, with_evidence_of
 
 
 def compare(
@@ -69,7 +69,7 @@ def compare(
     """
     grader = grader_of(task_of_exam(exam, task), "compare")
     called_a, called_b = name_both(a, b, name_a, name_b)
-    return grader.compare(
+    found = grader.compare(
         grader.load(file_of(exam, format, fields)),
         answers_of(a),
         answers_of(b),
@@ -79,6 +79,7 @@ def compare(
         level=level,
         options=grading_options(k, embedder, second_embedder, n_resamples, cluster_by, margin),
     )
+    return with_evidence_of(found, a, b)
 
 
 def compare_several(

@@ -12,7 +12,7 @@ from llmexam.evaluation.results import ComparisonFamily, FullComparison
 from llmexam.tasks.registry import task_of
 from llmexam.workflows.compare import name_both
 from llmexam.workflows.evaluate import grader_of, grading_options
-from llmexam.workflows.run.folder import PLAN_FILE, answers_of, file_in
+from llmexam.workflows.run.folder import PLAN_FILE, answers_of, file_in, with_evidence_of
 from llmexam.workflows.run.plan import read_plan
 
 
@@ -62,7 +62,7 @@ def compare_runs(
     grader = grader_of(plan.task, "compare")
     called_a, called_b = name_both(a, b)
     planned = plan.evaluation.model_dump(exclude_unset=True)
-    return grader.compare(
+    found = grader.compare(
         items,
         answers_of(a),
         answers_of(b),
@@ -75,6 +75,7 @@ def compare_runs(
             **grading_options(k, embedder, second_embedder, n_resamples, cluster_by, margin),
         },
     )
+    return with_evidence_of(found, a, b)
 
 
 def compare_several_runs(
