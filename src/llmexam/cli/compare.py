@@ -14,6 +14,7 @@ from llmexam.cli.options import (
     Fields,
     GradingEmbedder,
     GradingK,
+    LoggedValues,
     SecondEmbedder,
     TaskName,
 )
@@ -23,8 +24,8 @@ if TYPE_CHECKING:
     from llmexam.evaluation.results import ComparisonFamily
 
 _PREDICTION = (
-    "A submission (CSV: id,prediction or id,rewrite_prompt), a score file (Parquet), or the folder "
-    "of a run."
+    "A submission (CSV: id,prediction or id,rewrite_prompt), a score file (Parquet), the folder of "
+    "a run, or a log of lm-evaluation-harness, inspect_ai, HELM or an OpenAI batch."
 )
 
 
@@ -33,7 +34,7 @@ def compare(
         Path,
         typer.Argument(
             help="Exam file with answers, or `bundled` for the sample exam. Leave it out to "
-            "compare the folders of runs.",
+            "compare the folders of runs, or logs of other harnesses.",
             show_default=False,
         ),
     ],
@@ -87,6 +88,7 @@ def compare(
             "right, each way, with both rankings and the first passage. --json contains all.",
         ),
     ] = 0,
+    logged_values: LoggedValues = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """Compare predictions, or runs, with paired tests.
@@ -105,7 +107,11 @@ def compare(
 
     Example: llmexam compare rewrites.csv a.csv b.csv --embedder bundled
 
+    Logs of other harnesses are compared on the questions that both answer.
+
     Example: llmexam compare runs/first runs/second --margin 0.02
+
+    Example: llmexam compare first.eval second.eval --flips 5
     """
     options: dict[str, Any] = {
         "k": k,
@@ -117,11 +123,17 @@ def compare(
         "cluster_by": cluster_by,
         "margin": margin,
     }
-    found = (
-        _compare_runs([exam, a, *(others or [])], options, task, format, field)
-        if not others or exam.is_dir()
-        else _compare_files(exam, [a, *others], options, task, format, field)
-    )
+    from llmexam.harness.reading import is_log
+
+    rest = others or []
+    if is_log(exam) and all(map(is_log, [a, *rest])):
+        found = _compare_logs([exam, a, *rest], {**options, "logged_values": logged_values})
+    elif logged_values:
+        raise SettingsError("only logs have logged values", field="--logged-values", file=exam)
+    elif not rest or exam.is_dir():
+        found = _compare_runs([exam, a, *rest], options, task, format, field)
+    else:
+        found = _compare_files(exam, [a, *rest], options, task, format, field)
     if as_json:
         # One comparison has the layout that it had before there were several.
         shown = found if len(found.comparisons) > 1 else found.comparisons[0]
@@ -136,6 +148,16 @@ def compare(
     if flips:
         for one in found.comparisons:
             show(console, flip_list(one, flips))
+
+
+def _compare_logs(logs: Sequence[Path], options: dict[str, Any]) -> ComparisonFamily:
+    from llmexam.workflows.harness_logs import compare_logs, notes_of
+
+    for note in notes_of(logs):
+        typer.echo(f"note: {note}", err=True)
+    # Options of prompt recovery do not apply.
+    known = {key: value for key, value in options.items() if "embedder" not in key}
+    return compare_logs(logs[0], logs[1:], **known)
 
 
 def _compare_runs(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -13,26 +13,34 @@ from llmexam.cli.options import (
     Fields,
     GradingEmbedder,
     GradingK,
+    LoggedValues,
     SecondEmbedder,
     TaskName,
 )
+from llmexam.errors import SettingsError
+
+if TYPE_CHECKING:
+    from llmexam.evaluation.results import Evaluation
 
 
 def evaluate(
     exam: Annotated[
         Path,
         typer.Argument(
-            help="Exam file with answers, or `bundled` for the sample exam.", show_default=False
-        ),
-    ],
-    prediction: Annotated[
-        Path,
-        typer.Argument(
-            help="Submission (CSV: id,prediction or id,rewrite_prompt), score file (Parquet), or "
-            "the folder of a run.",
+            help="Exam file with answers, or `bundled` for the sample exam. Or a log of another "
+            "harness, which is graded by its own questions if no prediction is given.",
             show_default=False,
         ),
     ],
+    prediction: Annotated[
+        Path | None,
+        typer.Argument(
+            help="Submission (CSV: id,prediction or id,rewrite_prompt), score file (Parquet), the "
+            "folder of a run, or a log of lm-evaluation-harness, inspect_ai, HELM or an OpenAI "
+            "batch.",
+            show_default=False,
+        ),
+    ] = None,
     task: TaskName = None,
     k: GradingK = None,
     embedder: GradingEmbedder = None,
@@ -76,6 +84,7 @@ def evaluate(
             help="Only validate the format of the submission; needs no answers.",
         ),
     ] = False,
+    logged_values: LoggedValues = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """Grade a submission or a score file: metrics with confidence intervals and baselines.
@@ -89,35 +98,50 @@ def evaluate(
 
     Example: llmexam evaluate exam.csv submission.csv
 
+    A log of another harness is graded by its own questions: multiple choice by these metrics,
+    other tasks by the values that the harness gave each question.
+
     Example: llmexam evaluate rewrites.csv submission.csv --check
+
+    Example: llmexam evaluate samples_arc_easy_2026-01-01T10-00-00.000000.jsonl
     """
     from llmexam.cli.options import parse_fields
     from llmexam.workflows.evaluate import check_submission
     from llmexam.workflows.evaluate import evaluate as evaluate_prediction
 
     fields = parse_fields(field or [])
-    if check:
+    options: dict[str, Any] = {
+        "name": name,
+        "k": k,
+        "n_resamples": resamples,
+        "seed": seed,
+        "level": level,
+        "cluster_by": cluster_by,
+    }
+    if prediction is None:
+        result = _evaluate_log(exam, logged_values, options)
+    elif logged_values:
+        raise SettingsError(
+            "logged values need no exam", field="--logged-values", hint=f"Leave out {exam}"
+        )
+    elif check:
         n_predictions = check_submission(
             exam, prediction, task=task, format=format, fields=fields, k=k
         )
         unit = "prediction" if n_predictions == 1 else "predictions"
         typer.echo(f"{prediction}: {n_predictions} {unit}, valid submission")
         return
-    result = evaluate_prediction(
-        exam,
-        prediction,
-        name=name,
-        task=task,
-        format=format,
-        fields=fields,
-        k=k,
-        embedder=embedder,
-        second_embedder=second_embedder,
-        n_resamples=resamples,
-        seed=seed,
-        level=level,
-        cluster_by=cluster_by,
-    )
+    else:
+        result = evaluate_prediction(
+            exam,
+            prediction,
+            task=task,
+            format=format,
+            fields=fields,
+            embedder=embedder,
+            second_embedder=second_embedder,
+            **options,
+        )
     if as_json:
         typer.echo(result.model_dump_json(indent=2))
         return
@@ -128,3 +152,19 @@ def evaluate(
 
     noun = capabilities_of(task_of_exam(exam, task)).noun
     show(plain_console(), evaluation_summary(result, slices=slices, noun=noun))
+
+
+def _evaluate_log(path: Path, logged_values: bool, options: dict[str, Any]) -> Evaluation:
+    from llmexam.harness.reading import is_log
+    from llmexam.workflows.harness_logs import evaluate_log, notes_of
+
+    if not is_log(path):
+        raise SettingsError(
+            "expected a prediction to grade",
+            file=path,
+            hint="Give a submission, a score file or the folder of a run after the exam. Without "
+            "one, the file must be a log of another harness",
+        )
+    for note in notes_of([path]):
+        typer.echo(f"note: {note}", err=True)
+    return evaluate_log(path, logged_values=logged_values, **options)

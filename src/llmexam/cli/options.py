@@ -60,6 +60,14 @@ SecondEmbedder = Annotated[
         show_default=False,
     ),
 ]
+LoggedValues = Annotated[
+    bool,
+    typer.Option(
+        "--logged-values",
+        help="For logs of other harnesses: use the values that the harness gave each question, "
+        "such as acc_norm, instead of ranking the options.",
+    ),
+]
 ClusterBy = Annotated[
     str | None,
     typer.Option(

@@ -12,6 +12,7 @@ from typing import Any
 
 from llmexam.errors import SettingsError
 from llmexam.exam.parsers.source import SourceFile
+from llmexam.harness.reading import is_log
 from llmexam.plugins import Registry, load
 from llmexam.sample import BUNDLED
 from llmexam.tasks.capabilities import Capabilities
@@ -142,6 +143,8 @@ def task_of_answers(path: str | Path) -> str:
 
 
 def _recognised(path: str | Path, part: str) -> str:
+    if is_log(path):
+        return DEFAULT_TASK
     source = SourceFile.load(path)
     for task, parts in _CAPABILITIES.items():
         target = getattr(parts, part)

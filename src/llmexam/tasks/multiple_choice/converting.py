@@ -9,6 +9,8 @@ from llmexam.exam.exam import Exam
 from llmexam.exam.loading import load_exam
 from llmexam.exam.splits import k_folds, split_exam
 from llmexam.exam.writers import WRITERS, what_is_lost, write_exam
+from llmexam.harness.exams import exam_of
+from llmexam.harness.reading import is_log, read_log
 from llmexam.tasks.capabilities import Converter, ExamFile
 
 _STRATA = "answer"
@@ -25,6 +27,8 @@ class ChoiceConverter(Converter[Exam]):
         """Return an exam unchanged, or read it."""
         if isinstance(exam, Exam):
             return exam
+        if is_log(exam.path):
+            return exam_of(read_log(exam.path))
         return load_exam(exam.with_own_columns().path, exam.format)
 
     def split(

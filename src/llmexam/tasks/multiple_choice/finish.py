@@ -11,10 +11,11 @@ from llmexam.ensemble.gains import member_gains
 from llmexam.evaluation.compare import Prediction, compare_results
 from llmexam.evaluation.evaluate import evaluate_scores
 from llmexam.evaluation.multiplicity import WITH_FINAL, adjust
-from llmexam.evaluation.predictions import load_prediction, name_prediction
+from llmexam.evaluation.predictions import name_prediction
 from llmexam.evaluation.results import Comparison
 from llmexam.exam.exam import Exam
 from llmexam.exam.score_files import write_scores
+from llmexam.harness.exams import load_answers
 from llmexam.report.content import SolverResult
 from llmexam.stages.code import code_hash
 from llmexam.tasks.multiple_choice.plan import ENSEMBLE_NAME, Plan
@@ -75,7 +76,7 @@ def compare_with(
         (member.name, member.scores) for member in members if member.name != final.name
     ]
     for path in plan.evaluation.compare:
-        others.append((name_prediction(path), load_prediction(path, exam)))
+        others.append((name_prediction(path), load_answers(path, exam)))
     found = [
         compare_results(
             exam,

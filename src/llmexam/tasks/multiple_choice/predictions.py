@@ -1,4 +1,4 @@
-"""Grade and compare score files and submissions of multiple choice without a plan."""
+"""Grade and compare files of answers to multiple choice without a plan."""
 
 from __future__ import annotations
 
@@ -8,18 +8,19 @@ from llmexam.evaluation.clusters import cluster_exam
 from llmexam.evaluation.compare import Prediction, compare_fully
 from llmexam.evaluation.evaluate import evaluate_rankings, evaluate_scores
 from llmexam.evaluation.grading import Resampling
-from llmexam.evaluation.predictions import load_prediction
 from llmexam.evaluation.results import Evaluation, FullComparison
 from llmexam.exam.exam import Exam
 from llmexam.exam.loading import load_exam
 from llmexam.exam.scores import ScoreMatrix
 from llmexam.exam.submission import validate_submission
+from llmexam.harness.exams import exam_of, load_answers
+from llmexam.harness.reading import is_log, read_log
 from llmexam.tasks.capabilities import ExamFile, Grader, Options
 from llmexam.tasks.multiple_choice.plan import EvaluationPlan
 
 
 class ChoiceGrader(Grader[Exam]):
-    """Grades score matrices, rankings by question id, score files and submissions."""
+    """Grades score matrices, rankings by question id, score files, submissions and logs."""
 
     def load(self, exam: Exam | ExamFile) -> Exam:
         """Return an exam unchanged, or read it.
@@ -30,6 +31,8 @@ class ChoiceGrader(Grader[Exam]):
         """
         if isinstance(exam, Exam):
             return exam
+        if is_log(exam.path):
+            return exam_of(read_log(exam.path))
         return load_exam(exam.with_own_columns().path, exam.format)
 
     def evaluate(
@@ -49,7 +52,7 @@ class ChoiceGrader(Grader[Exam]):
             ScoreError: The scores cannot be read or are not those of the exam's questions.
             SubmissionError: The same of a submission.
         """
-        predicted, plan = load_prediction(prediction, items), _grading(options)
+        predicted, plan = load_answers(prediction, items), _grading(options)
         if isinstance(predicted, ScoreMatrix):
             return evaluate_scores(
                 items,
@@ -94,8 +97,8 @@ class ChoiceGrader(Grader[Exam]):
         plan = _grading(options)
         return compare_fully(
             items,
-            load_prediction(a, items),
-            load_prediction(b, items),
+            load_answers(a, items),
+            load_answers(b, items),
             name_a=name_a,
             name_b=name_b,
             k=plan.k,

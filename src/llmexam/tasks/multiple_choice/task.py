@@ -11,13 +11,13 @@ from pydantic import TypeAdapter
 from llmexam.errors import ExamError, SettingsError
 from llmexam.evaluation.alignment import require_answers
 from llmexam.evaluation.clusters import PASSAGE, cluster_exam
-from llmexam.evaluation.predictions import load_prediction
 from llmexam.evaluation.results import Comparison
 from llmexam.exam.audit import Finding
 from llmexam.exam.audit.audit import audit_exam
 from llmexam.exam.exam import Exam
 from llmexam.exam.parsers import read_exam
 from llmexam.exam.submission import write_submission
+from llmexam.harness.exams import load_answers
 from llmexam.report.content import ReportContent, SolverResult
 from llmexam.report.sections.registry import CHOICE_SECTIONS
 from llmexam.retrieval.gather import gather_evidence, missing_evidence, require_evidence
@@ -61,7 +61,7 @@ class MultipleChoice(Task[Plan, Exam, SolverResult]):
             require_answers(items)
         _audited_against(plan)
         for other in plan.evaluation.compare:
-            load_prediction(other, items)
+            load_answers(other, items)
         _check_clusters(plan, items)
         require_evidence(plan.evidence)
         made = [(one.name, create_solver(one.solver, one.settings)) for one in plan.solvers]

@@ -7,9 +7,9 @@ from pathlib import Path
 
 from llmexam.errors import ScoreError, SubmissionError
 from llmexam.evaluation.items.responses import Prediction
-from llmexam.evaluation.predictions import load_prediction
 from llmexam.exam.exam import Exam
 from llmexam.exam.scores import ScoreMatrix
+from llmexam.harness.exams import load_answers
 
 
 def answer_files(given: Sequence[str | Path]) -> dict[str, Path]:
@@ -77,7 +77,7 @@ def match_answers(exams: Sequence[Exam], files: Mapping[str, Path]) -> list[dict
 
 
 def _load(path: Path, exam: Exam) -> Prediction | None:
-    loaded = load_prediction(path, exam)
+    loaded = load_answers(path, exam)
     if isinstance(loaded, ScoreMatrix) and set(loaded.question_ids) != set(exam.ids):
         return None
     return loaded

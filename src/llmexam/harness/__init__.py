@@ -1,0 +1,1 @@
+"""Logs of other evaluation harnesses: their questions, answers and values."""

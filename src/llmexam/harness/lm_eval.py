@@ -1,0 +1,193 @@
+"""Samples of lm-evaluation-harness: `samples_<task>_<time>.jsonl` of `--log_samples`."""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from llmexam.errors import ExamError
+from llmexam.exam.letters import letter_of
+from llmexam.harness.fields import number_of, order_of, text_or_json
+from llmexam.harness.log import HarnessLog, LoggedAnswer
+from llmexam.solvers.served.answers import parse_answer
+
+NAME = "lm-evaluation-harness"
+_FILE = re.compile(r"samples_(?P<task>.+?)_(?P<time>\d{4}-\d\d-\d\dT[\d.-]+)$")
+# Keys of a document that may hold its options, and its question.
+_OPTIONS = ("choices", "options", "endings", "answers")
+_PROMPTS = ("question", "prompt", "query", "ctx", "input", "problem", "sentence")
+
+
+def looks_like(record: Mapping[str, Any]) -> bool:
+    """Return whether a JSON line is a sample of this harness."""
+    return "doc_id" in record and "doc" in record and ("resps" in record or "target" in record)
+
+
+def read(path: Path, records: Iterable[tuple[int, Mapping[str, Any]]]) -> HarnessLog:
+    """Return the log of a task.
+
+    A task with several filters has a line for each question and filter; the first filter is read.
+
+    Args:
+        path: The file.
+        records: Number and content of its lines.
+
+    Raises:
+        ExamError: A line is not a sample.
+    """
+    answers: dict[str, LoggedAnswer] = {}
+    filters: dict[str, int] = {}
+    for line, record in records:
+        if not looks_like(record):
+            raise ExamError("expected a sample with doc_id, doc and target", file=path, row=line)
+        used = str(record.get("filter", "none"))
+        filters[used] = filters.get(used, 0) + 1
+        if used == next(iter(filters)):
+            one = _answer(record, path, line)
+            if one.id in answers:
+                raise ExamError(f"duplicate doc_id '{one.id}'", file=path, row=line, field="doc_id")
+            answers[one.id] = one
+    named = _FILE.match(path.stem)
+    chosen, *others = filters or ["none"]
+    notes = [f"read filter {chosen}; left out {', '.join(others)}"] if others else []
+    return HarnessLog(
+        path=path,
+        harness=NAME,
+        model=_model(path, named["time"] if named else ""),
+        task=named["task"] if named else "",
+        answers=tuple(answers.values()),
+        notes=tuple(notes),
+    )
+
+
+def _answer(record: Mapping[str, Any], path: Path, line: int) -> LoggedAnswer:
+    doc = record["doc"] if isinstance(record["doc"], Mapping) else {}
+    responses = record.get("filtered_resps", record.get("resps"))
+    responses = responses if isinstance(responses, list) else []
+    continuations = _continuations(record.get("arguments"))
+    scores = _scores(responses)
+    options = _options_of(doc, continuations if scores else ())
+    if len(scores) != len(options):
+        # One request for each pair of context and option, as in Winogrande, is not this form.
+        scores = ()
+    values = {
+        str(name): number
+        for name in _metrics(record)
+        if (number := number_of(record.get(name))) is not None
+    }
+    reply = responses[0] if len(responses) == 1 and isinstance(responses[0], str) else ""
+    ranking = (
+        order_of(scores)
+        if scores
+        else parse_answer(reply, options).order
+        if options and reply
+        else ()
+    )
+    return LoggedAnswer(
+        id=str(record["doc_id"]),
+        prompt=_prompt_of(doc, record.get("arguments")),
+        options=options,
+        right=_right(record.get("target"), doc, options),
+        ranking=ranking,
+        scores=scores,
+        values=values,
+        reply=reply,
+    )
+
+
+def _metrics(record: Mapping[str, Any]) -> Sequence[Any]:
+    """Return the names of metrics; older logs do not list them, so all numbers count."""
+    listed = record.get("metrics")
+    if isinstance(listed, list):
+        return listed
+    return [
+        key
+        for key, value in record.items()
+        if key not in ("doc_id", "target") and isinstance(value, int | float)
+    ]
+
+
+def _scores(responses: Sequence[Any]) -> tuple[float, ...]:
+    """Return the log-likelihood of each option; empty for generated texts."""
+    found = []
+    for response in responses:
+        first = response[0] if isinstance(response, list) and response else None
+        # Unfiltered responses have one more level.
+        if isinstance(first, list) and first:
+            first = first[0]
+        # A probability of zero is written as -inf.
+        score = -math.inf if first in ("-inf", -math.inf) else number_of(first)
+        if score is None or len(responses) < 2:
+            return ()
+        found.append(score)
+    return tuple(found)
+
+
+def _continuations(arguments: Any) -> tuple[str, ...]:
+    """Return the texts whose likelihood was asked for."""
+    if isinstance(arguments, Mapping):
+        pairs = [list(one.values()) for one in arguments.values() if isinstance(one, Mapping)]
+    elif isinstance(arguments, list):
+        pairs = [one for one in arguments if isinstance(one, list)]
+    else:
+        return ()
+    return tuple(pair[1].strip() for pair in pairs if len(pair) > 1 and isinstance(pair[1], str))
+
+
+def _options_of(doc: Mapping[str, Any], continuations: Sequence[str]) -> tuple[str, ...]:
+    """Return the options of the document, else the texts that were scored."""
+    for key in _OPTIONS:
+        value = doc.get(key)
+        if isinstance(value, Mapping) and isinstance(value.get("text"), list):
+            value = value["text"]
+        elif isinstance(value, Mapping):
+            value = list(value.values())
+        is_list = isinstance(value, list) and all(isinstance(one, str) for one in value)
+        if is_list and len(value) > 1 and len(value) == (len(continuations) or len(value)):
+            return tuple(value)
+    return tuple(continuations)
+
+
+def _prompt_of(doc: Mapping[str, Any], arguments: Any) -> str:
+    for key in _PROMPTS:
+        if isinstance(doc.get(key), str):
+            return str(doc[key])
+    if isinstance(arguments, Mapping):
+        first = next(iter(arguments.values()), {})
+        return str(first.get("arg_0", "")) if isinstance(first, Mapping) else ""
+    if isinstance(arguments, list) and arguments and isinstance(arguments[0], list):
+        return str(arguments[0][0]) if arguments[0] else ""
+    return text_or_json(doc)
+
+
+def _right(target: Any, doc: Mapping[str, Any], options: Sequence[str]) -> tuple[int, ...]:
+    """Return the right options by index, letter or text of the target."""
+    if not options:
+        return ()
+    letters = {letter_of(place): place for place in range(len(options))}
+    for given in (target, doc.get("answerKey"), doc.get("answer"), doc.get("label")):
+        text = str(given).strip()
+        if text in options:
+            return (list(options).index(text),)
+        if text in letters:
+            return (letters[text],)
+        if text.isdecimal() and int(text) < len(options):
+            return (int(text),)
+    return ()
+
+
+def _model(path: Path, time: str) -> str:
+    """Return the model's name from the results beside the samples, else of their folder."""
+    results = path.parent / f"results_{time}.json"
+    if time and results.is_file():
+        try:
+            found = json.loads(results.read_bytes())
+        except ValueError:
+            found = {}
+        if isinstance(found, dict) and isinstance(found.get("model_name"), str):
+            return str(found["model_name"])
+    return path.parent.name.replace("__", "/") if "__" in path.parent.name else ""
