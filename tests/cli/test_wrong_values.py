@@ -19,9 +19,10 @@ from typer.models import ArgumentInfo
 
 from llmexam.cli.app import app
 from llmexam.exam.parsers import read_exam
+from llmexam.workflows.evaluate import evaluate
 
 COMMANDS = {
-    command.callback.__name__: command.callback
+    command.callback.__name__.replace("_", "-"): command.callback
     for command in app.registered_commands
     if not command.hidden
 }
@@ -44,6 +45,7 @@ EXAMPLES = {
     "plan": "plan.yaml",
     "recipe": "recipe.yaml",
     "corpora": "corpus.jsonl",
+    "source": "metrics.json",
 }
 # The same for the commands of a group.
 GROUP_EXAMPLES = {
@@ -85,6 +87,9 @@ OPTIONS = {
     "estimate": ["--solver", "first", "--sample", "1"],
     "evaluate": ["--resamples", "100"],
     "export": ["--to", "onnx-int8", "--out", "new"],
+    "export-results": [
+        *("--to", "every-eval-ever", "--model", "m", "--out", "record.json", "--force"),
+    ],
     "index": ["--out", "new-index"],
     "recover make-data": [
         *("--model", "m", "--base-url", "http://127.0.0.1:9/v1", "--out", "made.csv"),
@@ -138,6 +143,8 @@ FREE_TEXT = {("evaluate", "name"), ("search", "queries"), ("recover make-data", 
 # The working directory is a folder of score files.
 FREE_TEXT |= {("author report", "answers"), ("author label", "labeller")}
 FREE_TEXT |= {("collect wikipedia", "licence")}
+_NAMES = ("model", "hub_dataset", "split", "revision", "organization", "url", "metric", "task_id")
+FREE_TEXT |= {("export-results", name) for name in _NAMES}
 
 
 @dataclass(frozen=True)
@@ -271,6 +278,8 @@ def workplace(tmp_path_factory):
     ):
         code, errors, unexpected = call(arguments)
         assert (code, unexpected) == (0, None), errors
+    grades = evaluate("exam.jsonl", "scores.parquet", n_resamples=100)
+    (folder / "metrics.json").write_text(grades.model_dump_json())
     yield folder
     monkeypatch.undo()
     os.chdir(here)

@@ -17,6 +17,7 @@ from llmexam.cli.ensemble import ensemble
 from llmexam.cli.estimate import estimate
 from llmexam.cli.evaluate import evaluate
 from llmexam.cli.export import export
+from llmexam.cli.export_results import export_results
 from llmexam.cli.index import index
 from llmexam.cli.recover import recover
 from llmexam.cli.run import run
@@ -71,6 +72,7 @@ for command in (
     compare,
     convert,
     export,
+    export_results,
     solvers,
     doctor,
 ):

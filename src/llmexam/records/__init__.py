@@ -1,0 +1,1 @@
+"""Results as records in formats of other projects."""
