@@ -141,15 +141,20 @@ def _continuations(arguments: Any) -> tuple[str, ...]:
 def _options_of(doc: Mapping[str, Any], continuations: Sequence[str]) -> tuple[str, ...]:
     """Return the options of the document, else the texts that were scored."""
     for key in _OPTIONS:
-        value = doc.get(key)
-        if isinstance(value, Mapping) and isinstance(value.get("text"), list):
-            value = value["text"]
-        elif isinstance(value, Mapping):
-            value = list(value.values())
-        is_list = isinstance(value, list) and all(isinstance(one, str) for one in value)
-        if is_list and len(value) > 1 and len(value) == (len(continuations) or len(value)):
-            return tuple(value)
+        found = _texts(doc.get(key))
+        if len(found) > 1 and len(found) == (len(continuations) or len(found)):
+            return found
     return tuple(continuations)
+
+
+def _texts(value: Any) -> tuple[str, ...]:
+    """Return the texts of a list, of an object, or of the object's own list; empty for others."""
+    if isinstance(value, Mapping):
+        inner = value.get("text")
+        value = inner if isinstance(inner, list) else list(value.values())
+    if isinstance(value, list) and all(isinstance(one, str) for one in value):
+        return tuple(value)
+    return ()
 
 
 def _prompt_of(doc: Mapping[str, Any], arguments: Any) -> str:
@@ -157,7 +162,7 @@ def _prompt_of(doc: Mapping[str, Any], arguments: Any) -> str:
         if isinstance(doc.get(key), str):
             return str(doc[key])
     if isinstance(arguments, Mapping):
-        first = next(iter(arguments.values()), {})
+        first: Any = next(iter(arguments.values()), {})
         return str(first.get("arg_0", "")) if isinstance(first, Mapping) else ""
     if isinstance(arguments, list) and arguments and isinstance(arguments[0], list):
         return str(arguments[0][0]) if arguments[0] else ""
