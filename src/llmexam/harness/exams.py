@@ -63,13 +63,22 @@ def predictions_of(log: HarnessLog, exam: Exam) -> ScoreMatrix | dict[str, Seque
     Raises:
         SubmissionError: A question of the exam is not in the log, or has other options there.
     """
-    found = [_match(question, one, log) for question, one in _pairs(log, exam)]
+    found = answers_by_question(log, exam)
     if all(one.scores for one in found):
         rows = [np.array(one.scores, dtype=np.float32) for one in found]
         # A likelihood of zero is a score, but not a number that scores may hold.
         finite = [np.where(np.isneginf(row), np.float32(-1e30), row) for row in rows]
         return ScoreMatrix.from_rows(exam.ids, finite)
     return {question.id: one.ranking for question, one in zip(exam, found, strict=True)}
+
+
+def answers_by_question(log: HarnessLog, exam: Exam) -> list[LoggedAnswer]:
+    """Return the answer to each question of an exam, with its options in the exam's order.
+
+    Raises:
+        SubmissionError: A question of the exam is not in the log, or has other options there.
+    """
+    return [_match(question, one, log) for question, one in _pairs(log, exam)]
 
 
 def _pairs(log: HarnessLog, exam: Exam) -> list[tuple[Question, LoggedAnswer]]:
@@ -121,6 +130,7 @@ def _match(question: Question, answer: LoggedAnswer, log: HarnessLog) -> LoggedA
         answer.id,
         ranking=tuple(place[index] for index in answer.ranking),
         scores=tuple(scores),
+        reply=answer.reply,
     )
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from llmexam import __version__
 from llmexam.evaluation.results import MetricResult
 from llmexam.records.result import RecordedResult
 
@@ -30,7 +29,7 @@ def to_text(result: RecordedResult) -> str:
         },
         "eval_library": {
             "name": "llmexam",
-            "version": __version__,
+            "version": result.version,
             "additional_details": dict(result.details),
         },
         "model_info": {"name": result.model, "id": result.model},

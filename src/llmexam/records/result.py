@@ -23,6 +23,7 @@ class RecordedResult:
         when: When it was graded.
         command: The command that made it; empty if unknown.
         content_hash: SHA-256 of the file of metrics.
+        version: Version of llmexam.
         is_hub_dataset: Whether `dataset` is the name of a dataset on the Hugging Face Hub.
         revision: Revision of that dataset; empty if unknown.
         split: Split of the dataset, such as `test`; empty if unknown.
@@ -39,6 +40,7 @@ class RecordedResult:
     when: datetime
     command: str
     content_hash: str
+    version: str
     is_hub_dataset: bool = False
     revision: str = ""
     split: str = ""

@@ -55,6 +55,10 @@ _BUILT_IN: dict[str, SolverEntry] = {
         "llmexam.solvers.baselines.solver:LongestSolver",
         "longest option first: measures option-length bias",
     ),
+    "answers": SolverEntry(
+        "llmexam.harness.answers.solver:AnswersSolver",
+        "answers of a file: scores, a submission, or a log of another harness",
+    ),
     "lexical": SolverEntry(
         "llmexam.solvers.lexical.solver:LexicalSolver",
         "lexical overlap of each option with the retrieved passages",

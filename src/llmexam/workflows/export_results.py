@@ -10,6 +10,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from llmexam import __version__
 from llmexam.errors import RunError, SettingsError, nearest
 from llmexam.evaluation.results import Evaluation
 from llmexam.records.every_eval_ever import to_text
@@ -81,6 +82,7 @@ def export_results(
         when=_date(facts.get("date", ""), file),
         command=facts.get("command", ""),
         content_hash=hash_file(file),
+        version=__version__,
         is_hub_dataset=bool(hub_dataset),
         revision=revision,
         split=split,

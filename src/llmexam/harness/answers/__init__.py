@@ -1,0 +1,1 @@
+"""The solver whose answers are those of a file."""
