@@ -11,6 +11,7 @@ import sys
 
 from llmexam.cli.interrupts import INTERRUPTED, end_interrupted
 from llmexam.errors import LlmExamError
+from llmexam.machine import mark_as_command
 
 _LONGEST = 2000
 
@@ -18,6 +19,7 @@ _LONGEST = 2000
 def main() -> None:
     """Run the command line; errors that a user can fix are printed as one line on stderr."""
     _prepare_streams()
+    mark_as_command()
     bad = next((argument for argument in sys.argv[1:] if not _is_utf8(argument)), None)
     if bad is not None:
         _fail(f"expected an argument in UTF-8, got {bad!r}: rename the file")

@@ -18,6 +18,20 @@ def n_cores() -> int:
     return os.cpu_count() or 1
 
 
+_is_command = False
+
+
+def mark_as_command() -> None:
+    """Note that this process was started by `llmexam` or `python -m llmexam`."""
+    global _is_command
+    _is_command = True
+
+
+def started_as_command() -> bool:
+    """Return whether this process runs a command of llmexam, and not a script of the user."""
+    return _is_command
+
+
 def peak_memory_mb() -> float:
     """Return the peak resident memory of this process, in MB (10^6 bytes)."""
     if sys.platform == "win32":

@@ -39,6 +39,16 @@ def solve(
     format: Annotated[
         str | None, typer.Option(help="Format of the exam file; auto-detected by default.")
     ] = None,
+    workers: Annotated[
+        int | None,
+        typer.Option(
+            min=1,
+            max=256,
+            help="Number of processes of solvers that use one core, such as lexical. Defaults to "
+            "the number of cores for large exams.",
+            show_default=False,
+        ),
+    ] = None,
 ) -> None:
     """Score an exam with one solver.
 
@@ -73,6 +83,7 @@ def solve(
             out=out,
             submission=submission,
             progress=progress,
+            workers=workers,
             warn=lambda message: typer.echo(f"warning: {message}", err=True),
             tell=lambda message: typer.echo(f"{solver}: {message}", err=True),
         )

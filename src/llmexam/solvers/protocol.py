@@ -84,6 +84,8 @@ class SolverDescription:
         has_features: Whether `features` is implemented.
         costs_money: Whether answers may be billed.
         cost: Model for estimates of time, memory and cost.
+        one_core: Whether a call uses one core and scores depend on nothing but settings and
+            questions, so that several processes score faster.
     """
 
     order_invariant: bool = False
@@ -95,6 +97,7 @@ class SolverDescription:
     has_features: bool = False
     costs_money: bool = False
     cost: Cost = "timed"
+    one_core: bool = False
 
 
 @runtime_checkable
@@ -254,6 +257,11 @@ class BaseSolver:
         """Model for estimates of time, memory and cost."""
         return "timed"
 
+    @property
+    def one_core(self) -> bool:
+        """Whether several processes score faster than one."""
+        return False
+
     def describe(self) -> SolverDescription:
         """Return the solver's declared capabilities."""
         return SolverDescription(
@@ -266,6 +274,7 @@ class BaseSolver:
             has_features=self.has_features,
             costs_money=self.costs_money,
             cost=self.cost,
+            one_core=self.one_core,
         )
 
     def used(self) -> Usage:

@@ -10,6 +10,7 @@ from llmexam.exam.exam import Exam
 from llmexam.exam.question import Question
 from llmexam.exam.scores import ScoreMatrix
 from llmexam.settings.base import Settings
+from llmexam.solvers.processes import choose_workers, score_in_processes
 from llmexam.solvers.protocol import Solver
 from llmexam.solvers.registry import create_solver
 
@@ -26,6 +27,7 @@ def solve(
     settings: Mapping[str, Any] | Settings | None = None,
     *,
     progress: Progress | None = None,
+    workers: int | None = None,
 ) -> ScoreMatrix:
     """Return a solver's scores for all questions of an exam.
 
@@ -34,19 +36,29 @@ def solve(
         solver: A solver, or the name of one.
         settings: Settings, where a name is given.
         progress: Called with the number of questions scored so far, and the total.
+        workers: Processes of solvers that use one core, such as `lexical`; None for all cores
+            where that is faster. A script that sets it must start below
+            `if __name__ == "__main__"`.
 
     Raises:
         SettingsError: The name or a setting is wrong.
         MissingDependencyError: A package the solver needs is not installed.
         ScoreError: The solver returned invalid scores.
+        RunError: A process was killed.
     """
     made = create_solver(solver, settings) if isinstance(solver, str) else solver
     name = solver if isinstance(solver, str) else type(solver).__name__
     parts = []
     n_done = 0
     size = len(exam) if made.describe().whole_exam else QUESTIONS_A_CALL
-    for batch in _batches(exam.questions, size):
-        scores = made.score(batch)
+    batches = list(_batches(exam.questions, size))
+    n_workers = choose_workers(made, len(exam), workers)
+    found = (
+        score_in_processes(made, batches, n_workers)
+        if n_workers > 1
+        else (made.score(batch) for batch in batches)
+    )
+    for batch, scores in zip(batches, found, strict=True):
         _check(scores, batch, name)
         parts.append(scores)
         n_done += len(batch)

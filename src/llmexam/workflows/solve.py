@@ -39,6 +39,7 @@ def solve(
     out: str | Path | None = None,
     submission: str | Path | None = None,
     progress: Progress | None = None,
+    workers: int | None = None,
     warn: Callable[[str], None] = lambda message: None,
     tell: Callable[[str], None] = lambda message: None,
 ) -> ScoreMatrix:
@@ -58,6 +59,8 @@ def solve(
         out: File for the scores (`.parquet`).
         submission: File for the ranked answers (`.csv`).
         progress: Called with the number of questions scored so far, and of all.
+        workers: Processes of solvers that use one core, such as `lexical`; None for all cores
+            where that is faster.
         warn: Called with warnings, such as that questions have no evidence.
         tell: Called with the usage, such as tokens and cost, if there is any.
 
@@ -99,7 +102,7 @@ def solve(
         asked = asked.without_passages()
     for finding in missing_evidence(asked, [name]) if name in solver_entries() else ():
         warn(finding.message)
-    scores = score_questions(asked, solver, progress=progress)
+    scores = score_questions(asked, solver, progress=progress, workers=workers)
     usage = str(solver.used())
     if usage:
         tell(usage)

@@ -94,6 +94,7 @@ class LexicalSolver(BaseSolver):
     settings: LexicalSettings
     order_invariant = True
     has_features = True
+    one_core = True
 
     def __init__(self, settings: LexicalSettings | None = None, **values: Any) -> None:
         super().__init__(settings, **values)
