@@ -86,6 +86,7 @@ class SolverDescription:
         cost: Model for estimates of time, memory and cost.
         one_core: Whether a call uses one core and scores depend on nothing but settings and
             questions, so that several processes score faster.
+        reads_passages: Whether passages of the questions are used, if its family uses any.
     """
 
     order_invariant: bool = False
@@ -98,6 +99,7 @@ class SolverDescription:
     costs_money: bool = False
     cost: Cost = "timed"
     one_core: bool = False
+    reads_passages: bool = True
 
 
 @runtime_checkable
@@ -243,6 +245,11 @@ class BaseSolver:
         return False
 
     @property
+    def reads_passages(self) -> bool:
+        """Whether passages of the questions are used, if its family uses any."""
+        return True
+
+    @property
     def has_features(self) -> bool:
         """Whether `features` is implemented."""
         return False
@@ -275,6 +282,7 @@ class BaseSolver:
             costs_money=self.costs_money,
             cost=self.cost,
             one_core=self.one_core,
+            reads_passages=self.reads_passages,
         )
 
     def used(self) -> Usage:

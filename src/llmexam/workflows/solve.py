@@ -100,7 +100,8 @@ def solve(
         )
     elif plan.given == "drop":
         asked = asked.without_passages()
-    for finding in missing_evidence(asked, [name]) if name in solver_entries() else ():
+    reads = name in solver_entries() and solver.describe().reads_passages
+    for finding in missing_evidence(asked, [name] if reads else []):
         warn(finding.message)
     scores = score_questions(asked, solver, progress=progress, workers=workers)
     usage = str(solver.used())

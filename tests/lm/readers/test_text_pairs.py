@@ -1,6 +1,7 @@
 """Two texts become the tokens that the tokenizer itself would join, cut where it may be cut."""
 
 import pytest
+from tokenizers import Tokenizer, models, pre_tokenizers, trainers
 
 from llmexam.errors import ModelError
 from llmexam.lm.readers.text_pairs import TextPair, encode_pairs
@@ -41,3 +42,19 @@ def test_equal_pairs_are_encoded_once(tokenizer):
 def test_too_few_tokens_are_refused(tokenizer):
     with pytest.raises(ModelError, match="large enough"):
         encode_pairs(PAIRS, tokenizer, 4)
+
+
+def test_a_tokenizer_without_separators_puts_a_line_break_between():
+    made = Tokenizer(models.BPE())
+    made.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    made.train_from_iterator(
+        ["a"],
+        trainers.BpeTrainer(
+            initial_alphabet=pre_tokenizers.ByteLevel.alphabet(), show_progress=False
+        ),
+    )
+    transformers = pytest.importorskip("transformers")
+    tokenizer = transformers.PreTrainedTokenizerFast(tokenizer_object=made)
+    (found,) = encode_pairs([TextPair("some evidence", "which one")], tokenizer, 16)
+    assert found.ids == tokenizer("some e\nwhich one")["input_ids"]
+    assert found.n_cut == 7

@@ -13,6 +13,7 @@ from llmexam.lm.models.card import ModelCard, write_card
 from llmexam.lm.models.loading import load_tokenizer, resolve_model
 from llmexam.lm.readers.heads import MeanHead
 from llmexam.solvers.registry import create_solver
+from llmexam.workflows.solve import solve
 
 ENCODING = {"max_tokens": 48}
 
@@ -59,6 +60,15 @@ def test_explanations_give_probabilities(folder_of, make_exam):  # noqa: F811
     (reason,) = solver_of(folder_of()).explain(make_exam(1).questions)
     shares = [float(option.note.split()[1]) for option in reason.options]
     assert sum(shares) == pytest.approx(1, abs=0.03)
+
+
+@pytest.mark.parametrize("evidence", ["none", "sentences"])
+def test_only_readers_of_evidence_miss_it(folder_of, make_exam, evidence):  # noqa: F811
+    folder = folder_of(encoding={**ENCODING, "evidence": evidence})
+    heard = []
+    settings = {"model": str(folder), "precision": "fp32"}
+    solve(make_exam(2).without_passages(), "keras-choice", settings, warn=heard.append)
+    assert len(heard) == (evidence == "sentences")
 
 
 def test_int8_is_refused(folder_of, make_exam):  # noqa: F811

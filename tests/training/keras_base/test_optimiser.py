@@ -2,6 +2,8 @@ import numpy as np
 import pytest
 import torch
 import transformers
+from tests.lm.keras_models.conftest import folder_of  # noqa: F401
+from tests.tiny_gemma import save_tiny
 
 from llmexam.errors import SettingsError
 from llmexam.lm.keras_models.arrays import numpy_array
@@ -120,6 +122,33 @@ def test_frozen_layers_are_not_trained(optimiser, tiny, settings_for):
     assert paths
     assert not [path for path in paths if "token_embedding" in path or "layer_0/" in path]
     assert [path for path in paths if "layer_1/" in path]
+
+
+def test_an_output_layer_beside_the_embeddings_is_trained(keras, optimiser, settings_for, tmp_path):
+    from llmexam.lm.keras_models.causal import load_keras_decoder
+    from llmexam.lm.models.loading import resolve_model
+
+    folder = save_tiny(tmp_path, "llama", tie_word_embeddings=False)
+    backbone = load_keras_decoder(resolve_model(str(folder))).backbone
+    optimiser.freeze(backbone, settings_for(freeze_embeddings=True))
+    embedding = backbone.token_embedding
+    assert not embedding.embeddings.trainable
+    assert [id(one) for one in embedding.trainable_weights] == [id(embedding.reverse_embeddings)]
+
+
+def test_the_projection_of_electra_is_trained(
+    keras,
+    optimiser,
+    settings_for,
+    folder_of,  # noqa: F811
+):
+    from llmexam.lm.keras_models.reader import load_keras_reader
+
+    reader = load_keras_reader(folder_of("electra"), head="mean")
+    optimiser.freeze(reader.backbone, settings_for(freeze_embeddings=True))
+    frozen = [one for one in reader.backbone.layers if one.weights and not one.trainable_weights]
+    assert frozen
+    assert not [one.name for one in frozen if "projection" in one.name]
 
 
 def test_what_cannot_be_frozen_is_an_error(optimiser, tiny, keras, settings_for):

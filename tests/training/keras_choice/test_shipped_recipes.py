@@ -18,6 +18,8 @@ def test_the_published_recipe_runs_offline():
     assert (settings.option_order, settings.shuffle_probability) == ("shuffled", 0.5)
     assert (settings.label_smoothing, settings.encoding.max_tokens) == (0.02, 200)
     assert settings.encoding.evidence == "none"
+    # So there is no warning that the questions have no passages.
+    assert not settings.reads_passages
 
 
 def test_the_published_start_is_what_the_recipe_says():

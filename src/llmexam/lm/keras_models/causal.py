@@ -142,6 +142,7 @@ def load_keras_decoder(
     backend: Backend | Literal["auto"] = "auto",
     dtype: DtypePolicy = "float32",
     dropout: float | None = None,
+    spare: tuple[str, ...] = (),
 ) -> KerasDecoder:
     """Load a decoder.
 
@@ -151,6 +152,7 @@ def load_keras_decoder(
         dtype: Dtype policy of Keras: `bfloat16` also rounds the weights, the mixed policies only
             the arithmetic.
         dropout: Dropout probability; None keeps the model's own.
+        spare: Names of tensors that the decoder does not need, such as those of a head.
 
     Raises:
         MissingDependencyError: Keras, KerasHub or the backend is not installed.
@@ -175,7 +177,7 @@ def load_keras_decoder(
         raise ModelError(
             f"KerasHub cannot load the model: {reason}", file=source.path, hint=_TORCH_FAMILIES
         ) from error
-    ports = port_weights(source, loader, backbone)
+    ports = port_weights(source, loader, backbone, spare)
     task = getattr(keras_hub.models, kind.task)(backbone=backbone, preprocessor=None)
     return KerasDecoder(source, task, ports)
 
@@ -185,6 +187,11 @@ def longest_input(source: ModelFolder) -> int | None:
     config = source.read_json("config.json") or {}
     found = config.get("max_position_embeddings") or config.get("n_positions")
     return int(found) if found else None
+
+
+def is_keras_decoder(source: ModelFolder) -> bool:
+    """Return whether the config of a model has one of `CAUSAL_TYPES`."""
+    return (source.read_json("config.json") or {}).get("model_type") in CAUSAL_TYPES
 
 
 def require_keras_decoder(source: ModelFolder) -> None:

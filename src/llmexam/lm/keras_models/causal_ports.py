@@ -8,7 +8,8 @@ and Gemma 2 as Gemma.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
+from collections.abc import Set as AbstractSet
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -90,13 +91,16 @@ class _Recorder:
         keras_variable.assign(np.asarray(value))
 
 
-def port_weights(source: ModelFolder, loader: Any, backbone: Any) -> tuple[Port, ...]:
+def port_weights(
+    source: ModelFolder, loader: Any, backbone: Any, spare: tuple[str, ...] = ()
+) -> tuple[Port, ...]:
     """Assign the weights of a folder to a backbone, and return where each one is.
 
     Args:
         source: The Hugging Face folder.
         loader: KerasHub's loader of this folder.
         backbone: The backbone, without weights.
+        spare: Names of tensors that the backbone has no place for.
 
     Raises:
         ModelError: A weight is missing, has another shape, or has no place in the backbone.
@@ -111,7 +115,7 @@ def port_weights(source: ModelFolder, loader: Any, backbone: Any) -> tuple[Port,
             Port(port.variable, files.get_prefixed_key(port.tensor, names), port.hook)
             for port in recorder.ports
         )
-    _require_all(source, backbone, ports, names)
+    _require_all(source, backbone, ports, names.keys() - set(spare))
     return ports
 
 
@@ -127,13 +131,13 @@ def tensor_files(source: ModelFolder) -> dict[str, str]:
 
 
 def _require_all(
-    source: ModelFolder, backbone: Any, ports: tuple[Port, ...], names: Mapping[str, str]
+    source: ModelFolder, backbone: Any, ports: tuple[Port, ...], names: AbstractSet[str]
 ) -> None:
     """Check that all tensors are used, and all variables filled."""
     used = {port.tensor for port in ports}
     # Tied heads are stored twice in some folders; the others are masks and not trained.
-    spare = ("lm_head.weight", ".attn.bias", ".attn.masked_bias", ".rotary_emb.inv_freq")
-    unused = sorted(name for name in set(names) - used if not name.endswith(spare))
+    unneeded = ("lm_head.weight", ".attn.bias", ".attn.masked_bias", ".rotary_emb.inv_freq")
+    unused = sorted(name for name in names - used if not name.endswith(unneeded))
     if unused:
         raise ModelError(
             f"KerasHub's model has no place for weight '{unused[0]}'",

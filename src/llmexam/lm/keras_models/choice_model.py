@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from llmexam.lm.keras_models.reader import KerasReader
+from llmexam.lm.keras_models.sequence_model import SequenceModel
 from llmexam.lm.keras_models.session import keras
 
 ops = keras.ops
@@ -47,7 +47,7 @@ class UnfoldOptions(keras.layers.Layer):  # type: ignore[misc]
         return option_mask_shape
 
 
-def choice_model(reader: KerasReader) -> Any:
+def choice_model(reader: SequenceModel) -> Any:
     """Return a functional Keras model with one logit for each option.
 
     Its inputs are those of the backbone (`token_ids`, `padding_mask`, for some `segment_ids`),

@@ -15,10 +15,11 @@ from numpy.typing import NDArray
 from llmexam.errors import ModelError, SettingsError
 from llmexam.lm.keras_models.arrays import predicted
 from llmexam.lm.keras_models.choice_model import padded_options
-from llmexam.lm.keras_models.reader import KerasReader, load_keras_reader
+from llmexam.lm.keras_models.decoder_reader import load_decoder_reader, require_head_kind
+from llmexam.lm.keras_models.reader import load_keras_reader
+from llmexam.lm.keras_models.sequence_model import KerasHead, SequenceModel
 from llmexam.lm.keras_models.session import keras
 from llmexam.lm.models.loading import ModelFolder
-from llmexam.lm.readers.heads import HeadKind
 
 _BATCH_TOKENS = 2048
 # Lengths of the compiled programs are multiples of this.
@@ -38,7 +39,7 @@ class KerasEngine:
     batch_tokens = _BATCH_TOKENS
     n_outputs = 1
 
-    def __init__(self, reader: KerasReader, name: str, device: str) -> None:
+    def __init__(self, reader: SequenceModel, name: str, device: str) -> None:
         self.name = name
         self.max_tokens = reader.max_tokens
         self._reader = reader
@@ -78,7 +79,7 @@ class KerasEngine:
 def load_keras_engine(
     folder: ModelFolder,
     *,
-    head: HeadKind,
+    head: KerasHead,
     precision: Literal["auto", "fp32", "bf16", "int8"],
     device: str,
 ) -> KerasEngine:
@@ -91,11 +92,18 @@ def load_keras_engine(
         raise ModelError(
             "precision int8 is not supported by Keras",
             file=folder.path,
-            hint="Use solver multiple-choice, which reads the same folder",
+            hint="Use precision fp32 or bf16"
+            if head == "last"
+            else "Use solver multiple-choice, which reads the same folder",
         )
+    require_head_kind(folder, head)
     dtype = "bfloat16" if precision == "bf16" else "float32"
     with keras_device(device):
-        reader = load_keras_reader(folder, head=head, new_head=False, dtype=dtype)
+        reader: SequenceModel
+        if head == "last":
+            reader = load_decoder_reader(folder, new_head=False, dtype=dtype)
+        else:
+            reader = load_keras_reader(folder, head=head, new_head=False, dtype=dtype)
         name = f"keras-{keras.backend.backend()}-{'bf16' if precision == 'bf16' else 'fp32'}"
         return KerasEngine(reader, name, device)
 

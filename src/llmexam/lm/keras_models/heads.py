@@ -43,6 +43,15 @@ def native_head(
     )
 
 
+def last_head(dim: int) -> Any:
+    """Return a new layer: one logit from the last token, in float32, as transformers' classifiers.
+
+    Args:
+        dim: Width of the token vectors.
+    """
+    return _layers()[2](dim, dtype="float32", name="last_head")
+
+
 def draw_linear(layer: Any, generator: np.random.Generator, spread: float = _SPREAD) -> None:
     """Initialise a dense layer from a generator: weights from a normal distribution, bias 0.
 
@@ -54,12 +63,16 @@ def draw_linear(layer: Any, generator: np.random.Generator, spread: float = _SPR
 
 
 @cache
-def _layers() -> tuple[Any, Any]:
+def _layers() -> tuple[Any, Any, Any]:
     keras = import_keras()
     ops = keras.ops
 
-    def dense(dim: int, units: int, name: str, activation: Any = None) -> Any:
-        layer = keras.layers.Dense(units, activation=activation, dtype="float32", name=name)
+    def dense(
+        dim: int, units: int, name: str, activation: Any = None, *, use_bias: bool = True
+    ) -> Any:
+        layer = keras.layers.Dense(
+            units, activation=activation, use_bias=use_bias, dtype="float32", name=name
+        )
         layer.build((None, dim))
         return layer
 
@@ -96,4 +109,19 @@ def _layers() -> tuple[Any, Any]:
             first = self.before(vectors[:, 0], training=training)
             return self.output_dense(self.after(self.dense(first), training=training))
 
-    return MeanHead, FirstTokenHead
+    class LastTokenHead(keras.layers.Layer):  # type: ignore[misc,name-defined]
+        """A linear layer without bias over the last token's vector."""
+
+        def __init__(self, dim: int, **options: Any) -> None:
+            super().__init__(**options)
+            self.score = dense(dim, 1, "score", use_bias=False)
+            self.built = True
+
+        def call(self, vectors: Any, padding_mask: Any) -> Any:
+            """Return logits, `[n_sequences, n_tokens, dim]` -> `[n_sequences, 1]`."""
+            n_tokens = ops.sum(ops.cast(padding_mask, "int32"), axis=1)
+            # A sequence of padding alone, which fills up a batch, has no last token.
+            at = ops.reshape(ops.maximum(n_tokens - 1, 0), (-1, 1, 1))
+            return self.score(ops.squeeze(ops.take_along_axis(vectors, at, axis=1), 1))
+
+    return MeanHead, FirstTokenHead, LastTokenHead

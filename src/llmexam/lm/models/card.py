@@ -62,7 +62,7 @@ class ModelCard(Settings):
     head: str = Field(
         "native",
         description="`native`: the head of the model class; `mean`: a layer over the mean of the "
-        "token embeddings",
+        "token embeddings; `last`: a layer over the last token of a decoder",
     )
     encoding: dict[str, Any] = Field({}, description="how a question is turned into tokens")
     evidence: EvidenceOrigin = EvidenceOrigin(source="none")

@@ -94,7 +94,7 @@ def encode_pairs(
 
 @dataclass(frozen=True, slots=True)
 class PairFrame:
-    """The special tokens around and between two texts, and the types of all tokens."""
+    """The tokens around and between two texts, and the types of all tokens."""
 
     before: tuple[int, ...]
     between: tuple[int, ...]
@@ -103,7 +103,7 @@ class PairFrame:
 
     @property
     def n_tokens(self) -> int:
-        """Number of special tokens per pair."""
+        """Number of these tokens per pair."""
         return len(self.before) + len(self.between) + len(self.after)
 
     def join(self, first: list[int], second: list[int]) -> tuple[list[int], list[int]]:
@@ -116,11 +116,15 @@ class PairFrame:
 def pair_frame(tokenizer: Any) -> PairFrame:
     """Return a tokenizer's special tokens of a pair, inferred from an example.
 
+    Tokenizers of decoders may have none between the texts: they get a line break.
+
     Raises:
-        ModelError: The tokenizer changes texts in pairs.
+        ModelError: The tokenizer changes texts in pairs, or makes no tokens of a letter.
     """
     first = tokenizer("a", add_special_tokens=False)["input_ids"]
     second = tokenizer("b", add_special_tokens=False)["input_ids"]
+    if not first or not second:
+        raise ModelError("the tokenizer makes no tokens of the letters 'a' and 'b'")
     # Inferred, because architectures differ: BERT has one separator between texts, RoBERTa two.
     joined = tokenizer("a", "b", return_token_type_ids=True)
     ids, types = list(joined["input_ids"]), list(joined["token_type_ids"])
@@ -128,9 +132,8 @@ def pair_frame(tokenizer: Any) -> PairFrame:
     middle = start + len(first)
     later = _find(ids, second, middle)
     end = later + len(second)
-    return PairFrame(
-        tuple(ids[:start]), tuple(ids[middle:later]), tuple(ids[end:]), int(types[later])
-    )
+    between = ids[middle:later] or tokenizer("\n", add_special_tokens=False)["input_ids"]
+    return PairFrame(tuple(ids[:start]), tuple(between), tuple(ids[end:]), int(types[later]))
 
 
 def _find(ids: list[int], part: list[int], start: int) -> int:

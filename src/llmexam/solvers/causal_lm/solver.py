@@ -77,6 +77,11 @@ class CausalLmSolver(BaseSolver):
         return not shows_places(self._asking)
 
     @property
+    def reads_passages(self) -> bool:
+        """Whether the prompt has passages of the question."""
+        return self.settings.passages > 0
+
+    @property
     def whole_exam(self) -> bool:
         """Whether one call should get all questions: with streaming, a call reads all weights."""
         return self.settings.streamed

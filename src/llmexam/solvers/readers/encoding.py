@@ -46,6 +46,11 @@ class EncodingSettings(Settings):
         description="largest number of sentences per option, with evidence: sentences",
     )
 
+    @property
+    def reads_passages(self) -> bool:
+        """Whether passages of the questions are used."""
+        return self.evidence != "none"
+
 
 def option_pairs(question: Question, settings: EncodingSettings) -> list[TextPair]:
     """Return one pair of texts per option, in the options' order."""

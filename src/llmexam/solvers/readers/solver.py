@@ -149,7 +149,12 @@ class OptionReader(BaseSolver):
             SettingsError: The model was not trained for this solver.
             ModelError: The model cannot be found.
         """
-        return None if self._encoding.evidence == "none" else self._card.evidence
+        return self._card.evidence if self.reads_passages else None
+
+    @property
+    def reads_passages(self) -> bool:
+        """Whether the model was trained to read passages."""
+        return self._encoding.reads_passages
 
     def _judge(self, read: Read) -> NDArray[np.float64]:
         """Return the scores of a question's options from their logits."""

@@ -90,7 +90,9 @@ class MultipleChoice(Task[Plan, Exam, SolverResult]):
     def prepare(self, plan: Plan, items: Exam, stages: Executor, folder: Path) -> Prepared[Exam]:
         """Return the exam with its evidence."""
         found, sources = gather_evidence(plan.evidence, items, stages, folder)
-        return Prepared(found, sources, missing_evidence(found, [s.solver for s in plan.solvers]))
+        made = [(one.solver, create_solver(one.solver, one.settings)) for one in plan.solvers]
+        readers = [name for name, solver in made if solver.describe().reads_passages]
+        return Prepared(found, sources, missing_evidence(found, readers))
 
     def answer(
         self, plan: Plan, items: Exam, stages: Executor, folder: Path

@@ -14,3 +14,8 @@ class CrossEncoderTrainingSettings(PairTrainingSettings):
     encoding: CrossEncoderEncoding = Field(
         CrossEncoderEncoding(), description="how a question is turned into tokens"
     )
+
+    @property
+    def reads_passages(self) -> bool:
+        """Whether passages of the questions are used."""
+        return self.encoding.reads_passages

@@ -146,10 +146,10 @@ def freeze(backbone: Any, settings: KerasTrainingSettings) -> None:
         found = _LAYER.search(layer.name)
         if found:
             layers[int(found.group(1))] = layer
-        elif "embedding" in layer.name:
+        elif "embedding" in layer.name and "projection" not in layer.name:
             n_embeddings += 1
             if settings.freeze_embeddings:
-                layer.trainable = False
+                _freeze_embedding(layer)
     if settings.freeze_embeddings and not n_embeddings:
         raise SettingsError("cannot find the embeddings of this model", field="freeze_embeddings")
     if settings.freeze_layers > len(layers):
@@ -160,6 +160,16 @@ def freeze(backbone: Any, settings: KerasTrainingSettings) -> None:
     for number, layer in layers.items():
         if number < settings.freeze_layers:
             layer.trainable = False
+
+
+def _freeze_embedding(layer: Any) -> None:
+    """Freeze an embedding, but not the untied output layer that KerasHub keeps in it."""
+    if getattr(layer, "tie_weights", True):
+        layer.trainable = False
+        return
+    for variable in layer.weights:
+        if variable is not layer.reverse_embeddings:
+            variable.trainable = False
 
 
 def _factors(

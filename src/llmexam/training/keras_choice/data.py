@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from llmexam.exam.exam import Exam
 from llmexam.lm.keras_models.choice_model import padded_options
-from llmexam.lm.keras_models.reader import KerasReader
+from llmexam.lm.keras_models.sequence_model import SequenceModel
 from llmexam.training.base.batching import BatchPlan, Draw
 from llmexam.training.keras_base.passes import padded_length, passes
 from llmexam.training.keras_choice.settings import KerasChoiceTrainingSettings
@@ -37,7 +37,11 @@ class ChoiceBatches:
     """
 
     def __init__(
-        self, exam: Exam, settings: KerasChoiceTrainingSettings, tokenizer: Any, reader: KerasReader
+        self,
+        exam: Exam,
+        settings: KerasChoiceTrainingSettings,
+        tokenizer: Any,
+        reader: SequenceModel,
     ) -> None:
         used = without_repeats(exam) if settings.drop_repeats else exam
         self._settings = settings

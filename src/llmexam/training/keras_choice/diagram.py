@@ -7,13 +7,13 @@ from typing import Any
 
 import numpy as np
 
-from llmexam.lm.keras_models.reader import KerasReader
+from llmexam.lm.keras_models.sequence_model import SequenceModel
 from llmexam.storage.atomic import atomic_path
 
 _WIDTH, _HEIGHT, _GAP = 4.4, 0.74, 0.42
 
 
-def model_parts(model: Any, reader: KerasReader) -> list[tuple[str, str]]:
+def model_parts(model: Any, reader: SequenceModel) -> list[tuple[str, str]]:
     """Return the parts of a choice model from input to output, as names and descriptions.
 
     Args:
@@ -38,7 +38,7 @@ def model_parts(model: Any, reader: KerasReader) -> list[tuple[str, str]]:
     ]
 
 
-def draw_model(model: Any, reader: KerasReader, path: Path) -> None:
+def draw_model(model: Any, reader: SequenceModel, path: Path) -> None:
     """Write the picture of a choice model as PNG; without matplotlib, nothing is written.
 
     Args:

@@ -10,7 +10,7 @@ from llmexam.exam.exam import Exam
 from llmexam.exam.scores import ScoreMatrix
 from llmexam.lm.keras_models.arrays import predicted
 from llmexam.lm.keras_models.choice_model import padded_options
-from llmexam.lm.keras_models.reader import KerasReader
+from llmexam.lm.keras_models.sequence_model import SequenceModel
 from llmexam.training.keras_base.passes import padded_length
 from llmexam.training.keras_choice.settings import KerasChoiceTrainingSettings
 from llmexam.training.option_sequences import encode
@@ -31,7 +31,7 @@ class DevScorer:
         self,
         dev: Exam,
         model: Any,
-        reader: KerasReader,
+        reader: SequenceModel,
         settings: KerasChoiceTrainingSettings,
         tokenizer: Any,
     ) -> None:

@@ -19,15 +19,17 @@ class KerasChoiceTrainingSettings(KerasTrainingSettings):
         BUNDLED,
         min_length=1,
         description="model to start from: 'bundled', a local folder, or a Hugging Face model name; "
-        "BERT, RoBERTa, XLM-RoBERTa, DeBERTa-v3, ELECTRA or DistilBERT",
+        "BERT, RoBERTa, XLM-RoBERTa, DeBERTa-v3, ELECTRA or DistilBERT, or with `head: last` a "
+        "decoder: Gemma, Gemma 2 or 3, GPT-2, Llama, Mistral, Qwen2 or Qwen3",
     )
     encoding: EncodingSettings = Field(
         EncodingSettings(), description="how a question is turned into tokens"
     )
-    head: Literal["mean", "native"] = Field(
+    head: Literal["mean", "native", "last"] = Field(
         "mean",
         description="classification head. mean: one linear layer over the mean of the token "
-        "embeddings; native: the head of transformers' multiple-choice model, over the first token",
+        "embeddings; native: the head of transformers' multiple-choice model, over the first "
+        "token; last: one linear layer over the last token, for decoders",
     )
     option_order: Literal["kept", "shuffled", "rotated"] = Field(
         "shuffled",
@@ -60,6 +62,11 @@ class KerasChoiceTrainingSettings(KerasTrainingSettings):
         description="train LoRA adapters of this rank in the attention layers instead of all "
         "weights; merged at the end of training",
     )
+
+    @property
+    def reads_passages(self) -> bool:
+        """Whether passages of the questions are used."""
+        return self.encoding.reads_passages
 
     @property
     def starts_at_chance(self) -> bool:

@@ -5,15 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from llmexam.errors import ModelError, SettingsError
+from llmexam.errors import SettingsError
 from llmexam.exam.exam import Exam
 from llmexam.lm.keras_models.backend import import_keras
-from llmexam.lm.keras_models.reader import (
-    KerasReader,
-    load_keras_reader,
-    save_keras_reader,
-)
-from llmexam.lm.models.loading import load_tokenizer, resolve_model
 from llmexam.training.base.dev_set import DevSet
 from llmexam.training.base.estimate import count_steps
 from llmexam.training.keras_base.family import KerasTrainer, Prepared
@@ -24,16 +18,14 @@ from llmexam.training.preflight import require_trainable
 from llmexam.training.protocol import Estimate
 
 if TYPE_CHECKING:
-    pass
-
-_TYPE_PROBLEM = "expected encoding.max_tokens of at most {limit}, the model's limit, got {asked}"
+    from llmexam.training.keras_choice.trainee import ChoiceTrainee
 
 
 class KerasChoiceTrainer(KerasTrainer[KerasChoiceTrainingSettings, Exam]):
-    """Trains an encoder of KerasHub to score each option, read with its evidence.
+    """Trains an encoder or a decoder of KerasHub to score each option, read with its evidence.
 
-    The result has the format of Hugging Face: it loads as `model` of the solvers `multiple-choice`
-    and `keras-choice`, and in transformers.
+    The result has the format of Hugging Face: it loads as `model` of the solver `keras-choice`,
+    that of an encoder also of `multiple-choice`, and in transformers.
 
     Raises:
         ExamError: A question has no answer.
@@ -64,34 +56,17 @@ class KerasChoiceTrainer(KerasTrainer[KerasChoiceTrainingSettings, Exam]):
     def prepare(self, train: Exam, dev: Exam | None, n_steps: int | None) -> Prepared:
         """Return the compiled model, the batches, and the scoring of dev questions."""
         from llmexam.lm.keras_models.choice_model import choice_loss, choice_model
-        from llmexam.training.keras_base.optimiser import create_optimiser, freeze
-        from llmexam.training.keras_base.placement import dtype_policy
+        from llmexam.training.keras_base.optimiser import create_optimiser
         from llmexam.training.keras_choice.data import ChoiceBatches
         from llmexam.training.keras_choice.grading import DevScorer
         from llmexam.training.keras_choice.metrics import MapAtK
+        from llmexam.training.keras_choice.trainee import load_trainee
 
         settings = self.settings
-        source = resolve_model(settings.model)
-        reader = load_keras_reader(
-            source,
-            head=settings.head,
-            dropout=settings.dropout,
-            seed=settings.seed,
-            dtype=dtype_policy(settings),
-        )
-        asked, limit = settings.encoding.max_tokens, reader.max_tokens
-        if limit is not None and asked > limit:
-            raise ModelError(
-                _TYPE_PROBLEM.format(limit=limit, asked=asked),
-                file=source.path,
-                hint=f"Set encoding.max_tokens to {limit} or less",
-            )
-        tokenizer = load_tokenizer(source)
+        trainee = load_trainee(settings)
+        reader, tokenizer = trainee.reader, trainee.tokenizer
         data = ChoiceBatches(train, settings, tokenizer, reader)
         steps = n_steps or count_steps(len(data), settings)[0]
-        freeze(reader.backbone, settings)
-        if settings.lora_rank is not None:
-            _add_lora(reader.backbone, settings.lora_rank)
         model = choice_model(reader)
         model.compile(
             optimizer=create_optimiser(model, settings, steps, reader.head.trainable_variables),
@@ -106,17 +81,16 @@ class KerasChoiceTrainer(KerasTrainer[KerasChoiceTrainingSettings, Exam]):
             model,
             lambda first: data.batches(first, steps),
             data,
-            source,
+            trainee.source,
             card={
-                # What the solver of this name reads; the training says that it was Keras.
-                "family": "multiple-choice",
+                "family": trainee.family,
                 "head": settings.head,
                 "encoding": settings.encoding.model_dump(mode="json"),
             },
-            save=lambda folder: _save(reader, model, folder),
+            save=lambda folder: _save(trainee, model, folder),
             dev=graded,
             grade_before=not reader.new_head,
-            merge=lambda: _merge(reader.backbone) if settings.lora_rank is not None else None,
+            merge=trainee.merge,
             tokenizer=tokenizer,
             notes=reading_notes(data.read, len(train)),
         )
@@ -130,31 +104,6 @@ class KerasChoiceTrainer(KerasTrainer[KerasChoiceTrainingSettings, Exam]):
         return estimate(self, train)
 
 
-def _save(reader: KerasReader, model: Any, folder: Path) -> None:
-    save_keras_reader(reader, folder)
-    draw_model(model, reader, folder / "model.png")
-
-
-def _add_lora(backbone: Any, rank: int) -> None:
-    """Add adapters, which are then the only weights of the encoder that are trained."""
-    backbone.enable_lora(rank)
-    for layer in _adapted(backbone):
-        # Keras leaves the biases of these layers trainable.
-        if layer.bias is not None:
-            layer.bias.trainable = False
-
-
-def _adapted(backbone: Any) -> list[Any]:
-    layers = backbone._flatten_layers(include_self=False)
-    return [layer for layer in layers if getattr(layer, "lora_enabled", False)]
-
-
-def _merge(backbone: Any) -> None:
-    """Add the adapters to the kernels, and remove them."""
-    ops = import_keras().ops
-    for layer in _adapted(backbone):
-        # In float32: the property `kernel` has the type of the arithmetic, which may be bf16.
-        delta = ops.matmul(layer.lora_kernel_a, layer.lora_kernel_b)
-        scale = layer.lora_alpha / layer.lora_rank
-        layer._kernel.assign(layer._kernel + scale * delta)
-        layer.lora_enabled = False
+def _save(trainee: ChoiceTrainee, model: Any, folder: Path) -> None:
+    trainee.save(folder)
+    draw_model(model, trainee.reader, folder / "model.png")

@@ -137,3 +137,8 @@ class MultipleChoiceTrainingSettings(TrainingSettings):
         changes_options = self.drop_options > 0 or self.hard_negatives is not None
         is_plain = self.objective == "softmax" and self.distillation is None
         return is_plain and not changes_options
+
+    @property
+    def reads_passages(self) -> bool:
+        """Whether passages of the questions are used."""
+        return self.encoding.reads_passages
