@@ -20,11 +20,13 @@ class TrainerEntry:
         target: The trainer, which imports what it trains with.
         settings: Its settings, which import neither torch nor lightgbm.
         task: The task whose items it is trained on.
+        solver: The solver that reads its models, if its name is another one than the family's.
     """
 
     target: str
     settings: str
     task: Literal["multiple-choice", "prompt-recovery"] = "multiple-choice"
+    solver: str | None = None
 
 
 _TRAINERS = {
@@ -43,6 +45,11 @@ _TRAINERS = {
     "keras-choice": TrainerEntry(
         "llmexam.training.keras_choice.trainer:KerasChoiceTrainer",
         "llmexam.training.keras_choice.settings:KerasChoiceTrainingSettings",
+    ),
+    "keras-letters": TrainerEntry(
+        "llmexam.training.keras_letters.trainer:KerasLettersTrainer",
+        "llmexam.training.keras_letters.settings:KerasLettersTrainingSettings",
+        solver="causal-lm",
     ),
     "keras-recoverer": TrainerEntry(
         "llmexam.training.keras_recoverer.trainer:KerasRecovererTrainer",
@@ -96,6 +103,15 @@ def trained_task(family: str) -> str:
         SettingsError: There is no such family.
     """
     return _entry(family).task
+
+
+def trained_solver(family: str) -> str:
+    """Return the name of the solver that reads the models of a family, if there is one.
+
+    Raises:
+        SettingsError: There is no such family.
+    """
+    return _entry(family).solver or family
 
 
 def trainer_class(family: str) -> TrainerClass:

@@ -240,6 +240,10 @@ def test_greedy_texts_equal_those_of_transformers_and_sampled_ones_follow_the_se
         for seed in (0, 0, 1)
     ]
     assert drawn[0] == drawn[1] != drawn[2]
+    again = KerasGenerator(decoder, top_k=20, seed=0, multiple=8)
+    assert again.generate(rows, 4) == drawn[0] != again.generate(rows, 4)
+    again.restart()
+    assert again.generate(rows, 4) == drawn[0]
     assert made.generate([], 4) == []
     with pytest.raises(SettingsError, match="an empty one"):
         made.generate([[]], 4)

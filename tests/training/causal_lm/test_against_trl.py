@@ -6,11 +6,11 @@ import torch
 
 from llmexam.tracking.tracker import NoTracker
 from llmexam.training.base.loop import run_training
-from llmexam.training.causal_lm.examples import ExampleMaker, Examples
 from llmexam.training.causal_lm.loop import DecoderTrainer
 from llmexam.training.causal_lm.model import load_trainee
 from llmexam.training.causal_lm.objective import total_loss
 from llmexam.training.causal_lm.rows import collate
+from llmexam.training.prompts.examples import ExampleMaker, Examples
 
 trl = pytest.importorskip("trl")
 

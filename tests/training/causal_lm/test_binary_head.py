@@ -14,7 +14,6 @@ from llmexam.testing import check_resume
 from llmexam.tracking.tracker import NoTracker
 from llmexam.training.causal_lm.binary_head import load_with_head, score_every_token
 from llmexam.training.causal_lm.estimate import estimate
-from llmexam.training.causal_lm.examples import ExampleMaker, Examples
 from llmexam.training.causal_lm.grading import DevScorer
 from llmexam.training.causal_lm.loop import DecoderTrainer
 from llmexam.training.causal_lm.model import load_trainee
@@ -22,6 +21,7 @@ from llmexam.training.causal_lm.objective import head_logits, total_loss
 from llmexam.training.causal_lm.rows import collate
 from llmexam.training.decoders.cost import find_shape
 from llmexam.training.decoders.memory import memory, model_shape, n_trained
+from llmexam.training.prompts.examples import ExampleMaker, Examples
 from llmexam.training.registry import create_trainer
 
 
@@ -121,7 +121,7 @@ def classifier(kind):
 
 
 def make_examples():
-    from llmexam.training.causal_lm.examples import Example, Part
+    from llmexam.training.prompts.examples import Example, Part
 
     draw = np.random.default_rng(0)
     made = []

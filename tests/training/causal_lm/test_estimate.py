@@ -8,10 +8,10 @@ import transformers
 
 from llmexam.errors import ModelError
 from llmexam.training.causal_lm.estimate import estimate
-from llmexam.training.causal_lm.examples import ExampleMaker, Examples
 from llmexam.training.causal_lm.model import load_trainee
 from llmexam.training.decoders.cost import find_shape, flops_per_token
 from llmexam.training.decoders.memory import Shape, memory, model_shape, n_trained
+from llmexam.training.prompts.examples import ExampleMaker, Examples
 from llmexam.workflows.train.recipe import read_recipe
 
 RECIPE = Path(__file__).parents[3] / "recipes" / "llama2_13b_sft.yaml"

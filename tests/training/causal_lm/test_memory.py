@@ -10,9 +10,9 @@ from torch.utils._pytree import tree_iter
 from torch.utils.weak import WeakIdKeyDictionary
 
 from llmexam.training.causal_lm.estimate import estimate
-from llmexam.training.causal_lm.examples import ExampleMaker, Examples
 from llmexam.training.causal_lm.loop import DecoderTrainer
 from llmexam.training.causal_lm.model import load_trainee
+from llmexam.training.prompts.examples import ExampleMaker, Examples
 
 
 class Held(TorchDispatchMode):

@@ -5,9 +5,9 @@ import transformers
 
 from llmexam.lm.decoder.probe import plain_answers
 from llmexam.lm.decoder.requests import Continuation
-from llmexam.training.causal_lm.examples import Example, Part, count_tokens
 from llmexam.training.causal_lm.objective import log_probs, option_scores, total_loss
 from llmexam.training.causal_lm.rows import collate
+from llmexam.training.prompts.examples import Example, Part, count_tokens
 
 SIZES = {"vocab_size": 50, "hidden_size": 16, "num_hidden_layers": 2, "num_attention_heads": 2}
 MORE = {**SIZES, "intermediate_size": 32, "num_key_value_heads": 1, "max_position_embeddings": 64}

@@ -16,10 +16,10 @@ from llmexam.tracking.tracker import NoTracker
 from llmexam.training.base.dev_set import DevSet
 from llmexam.training.base.loop import run_training
 from llmexam.training.base.progress import ProgressBar
-from llmexam.training.causal_lm.examples import ExampleMaker, Examples
 from llmexam.training.causal_lm.grading import DevScorer
 from llmexam.training.causal_lm.loop import DecoderTrainer
 from llmexam.training.causal_lm.model import load_trainee, save_trained
+from llmexam.training.prompts.examples import ExampleMaker, Examples
 from llmexam.training.registry import create_trainer
 
 CHANCE = 11 / 30

@@ -12,6 +12,7 @@ from tests.training.tiny_rewrites import word_tokenizer
 
 from llmexam.errors import ExamError, ModelError, SettingsError
 from llmexam.lm.keras_models.causal import load_keras_decoder
+from llmexam.lm.keras_models.causal_generation import KerasGenerator
 from llmexam.lm.keras_models.causal_lora import ADAPTER_FILE, load_lora
 from llmexam.lm.models.loading import load_tokenizer, resolve_model
 from llmexam.recovery.recoverers.fine_tuned import FineTunedLm
@@ -131,6 +132,24 @@ def test_all_weights_are_trained_without_adapters(
     loss = done.card.metrics["after"]["dev_loss"]
     assert loss == pytest.approx(true_loss(done.folder, dev, settings), rel=1e-5)
     assert not (done.folder / ADAPTER_FILE).exists()
+
+
+def test_all_evaluations_use_one_generator(settings_for, make_rewrites, monkeypatch):
+    # JAX would compile each new one.
+    made = []
+
+    class Counted(KerasGenerator):
+        def __init__(self, *args, **values):
+            super().__init__(*args, **values)
+            made.append(self)
+
+    monkeypatch.setattr("llmexam.training.keras_recoverer.grading.KerasGenerator", Counted)
+    settings = settings_for(dev_generated=3, top_k=4)
+    dev = KerasRecovererTrainer(settings).prepare(make_rewrites(4), make_rewrites(6, 1), 1).dev
+    first, second = dev.grade(), dev.grade()
+    assert len(made) == 1
+    # With the same random numbers.
+    assert first.further == second.further
 
 
 def test_bad_settings_and_rows_are_refused(settings_for, make_rewrites, tmp_path):

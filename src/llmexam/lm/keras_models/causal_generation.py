@@ -34,6 +34,7 @@ class KerasGenerator:
         pad_id: int = 0,
         multiple: int = 32,
     ) -> None:
+        from keras import ops
         from keras_hub import samplers
 
         self._task = decoder.task
@@ -41,14 +42,19 @@ class KerasGenerator:
         self._stop_ids = tuple(stop_ids)
         self._pad_id = pad_id
         self._multiple = multiple
-        self._task.compile(
-            optimizer=None,
-            loss=None,
-            sampler=samplers.GreedySampler()
+        self._sampler = (
+            samplers.GreedySampler()
             if top_k is None
-            else samplers.TopKSampler(k=top_k, seed=seed, temperature=temperature),
+            else samplers.TopKSampler(k=top_k, seed=seed, temperature=temperature)
         )
+        self._first_state = [np.array(ops.convert_to_numpy(one)) for one in self._sampler.variables]
+        self._task.compile(optimizer=None, loss=None, sampler=self._sampler)
         self._step = self._task.make_generate_function()
+
+    def restart(self) -> None:
+        """Draw the numbers of a new generator with this seed, without compiling again."""
+        for variable, value in zip(self._sampler.variables, self._first_state, strict=True):
+            variable.assign(value)
 
     def generate(self, prompts: Sequence[Sequence[int]], max_new_tokens: int) -> list[list[int]]:
         """Return the new tokens of each prompt of one batch.

@@ -13,7 +13,6 @@ from llmexam.training.base.estimate import count_steps
 from llmexam.training.base.processes import n_processes
 from llmexam.training.causal_lm.binary_head import require_objective
 from llmexam.training.causal_lm.deepspeed import read_deepspeed_config
-from llmexam.training.causal_lm.examples import ExampleMaker, Examples
 from llmexam.training.causal_lm.model import check_settings
 from llmexam.training.causal_lm.settings import CausalLmTrainingSettings
 from llmexam.training.decoders.cost import (
@@ -25,6 +24,7 @@ from llmexam.training.decoders.cost import (
 )
 from llmexam.training.decoders.memory import Memory, Shape, memory, model_shape, n_trained
 from llmexam.training.decoders.model import longest_input
+from llmexam.training.prompts.examples import ExampleMaker, Examples
 from llmexam.training.protocol import Estimate
 
 _COUNTS = (1, 2, 4, 8)

@@ -15,9 +15,9 @@ from llmexam.solvers.prompts.template import PromptTemplate, read_template
 from llmexam.training.base import dev_set
 from llmexam.training.base.arguments import training_device, training_precision
 from llmexam.training.base.dev_set import DevLoss
-from llmexam.training.causal_lm.examples import asking_for, prompter_for
 from llmexam.training.causal_lm.model import Trainee
 from llmexam.training.causal_lm.settings import CausalLmTrainingSettings
+from llmexam.training.prompts.examples import asking_for, prompter_for
 
 
 class DevScorer:

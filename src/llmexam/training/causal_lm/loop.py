@@ -14,11 +14,11 @@ from llmexam.training.base.losses import NO_LABEL
 from llmexam.training.base.optimiser import create_optimiser
 from llmexam.training.base.planned_trainer import PlannedTrainer
 from llmexam.training.causal_lm.deepspeed import deepspeed_config
-from llmexam.training.causal_lm.examples import Examples
 from llmexam.training.causal_lm.model import Trainee
 from llmexam.training.causal_lm.objective import total_loss
 from llmexam.training.causal_lm.rows import collate
 from llmexam.training.causal_lm.settings import CausalLmTrainingSettings
+from llmexam.training.prompts.examples import Examples
 
 
 class DecoderTrainer(PlannedTrainer):

@@ -28,7 +28,6 @@ from llmexam.training.causal_lm.binary_head import (
     score_every_token,
     set_padding,
 )
-from llmexam.training.causal_lm.examples import Example, Part
 from llmexam.training.causal_lm.objective import head_logits, log_probs
 from llmexam.training.causal_lm.rows import collate
 from llmexam.training.causal_lm.settings import CausalLmTrainingSettings
@@ -42,6 +41,7 @@ from llmexam.training.decoders.model import (
     longest_input,
     padding_id,
 )
+from llmexam.training.prompts.examples import Example, Part
 
 _TRUNK, _BRANCHES = 6, (3, 2, 4)
 

@@ -16,7 +16,7 @@ from torch import Tensor
 
 from llmexam.lm.decoder import TokenTrie, build_trie
 from llmexam.training.base.losses import NO_LABEL
-from llmexam.training.causal_lm.examples import Example, Part
+from llmexam.training.prompts.examples import Example, Part
 
 
 def collate(

@@ -6,35 +6,9 @@ from typing import Literal
 
 from pydantic import Field
 
-from llmexam.settings.base import Settings
-from llmexam.settings.kinds import JsonOrName, TemplateRef
+from llmexam.settings.kinds import JsonOrName
 from llmexam.training.decoders.settings import DecoderTrainingSettings
-
-Objective = Literal["answer", "option-likelihood", "binary", "binary-head"]
-
-
-class PromptSettings(Settings):
-    """Prompt settings, with the keys and meaning of the solver's."""
-
-    template: TemplateRef = Field(
-        "alpaca",
-        min_length=1,
-        description="prompt template: its name, or the path of your own YAML file",
-    )
-    passages: int = Field(
-        5, ge=0, description="passages per question in the prompt, best first (top-k)"
-    )
-    chat: bool = Field(False, description="apply the model's chat template to the prompt")
-    norm: Literal["sum", "token", "byte"] = Field(
-        "byte",
-        description="templates of mode options: length normalization of the log-likelihood (sum, "
-        "per token or per byte)",
-    )
-    max_tokens: int | None = Field(
-        1024,
-        ge=16,
-        description="longest prompt, in tokens; longer ones lose text from their passages first",
-    )
+from llmexam.training.prompts.settings import Objective, PromptSettings
 
 
 class CausalLmTrainingSettings(DecoderTrainingSettings):

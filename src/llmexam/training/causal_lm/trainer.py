@@ -10,7 +10,6 @@ from llmexam.training.base.dev_set import DevSet
 from llmexam.training.base.family import Prepared, QuestionTrainer
 from llmexam.training.causal_lm.deepspeed import deepspeed_config
 from llmexam.training.causal_lm.estimate import estimate
-from llmexam.training.causal_lm.examples import ExampleMaker, Examples
 from llmexam.training.causal_lm.grading import DevScorer, dev_loss
 from llmexam.training.causal_lm.loop import DecoderTrainer
 from llmexam.training.causal_lm.model import (
@@ -19,9 +18,10 @@ from llmexam.training.causal_lm.model import (
     save_trained,
 )
 from llmexam.training.causal_lm.settings import CausalLmTrainingSettings
-from llmexam.training.causal_lm.template import training_template
 from llmexam.training.decoders.adapters import weight_notes
 from llmexam.training.preflight import require_trainable
+from llmexam.training.prompts.examples import ExampleMaker, Examples
+from llmexam.training.prompts.template import training_template
 from llmexam.training.protocol import Estimate
 
 

@@ -28,7 +28,7 @@ from llmexam.training.base.processes import is_first_process, wait_for_all
 from llmexam.training.folds import out_of_fold_metadata, score_with, train_folds
 from llmexam.training.preflight import check_first_loss, check_stuck
 from llmexam.training.protocol import TrainedModel
-from llmexam.training.registry import create_trainer
+from llmexam.training.registry import create_trainer, trained_solver
 from llmexam.training.settings import TrainingSettings
 from llmexam.training.trained_model import package_versions, read_trained_model, update_card
 from llmexam.workflows.provenance import describe_run
@@ -97,7 +97,7 @@ class OneTraining:
     @property
     def answered(self) -> dict[str, Exam]:
         """The exams that are graded; none for a model that is not a solver."""
-        return self.exams.graded if self.recipe.family in solver_entries() else {}
+        return self.exams.graded if trained_solver(self.recipe.family) in solver_entries() else {}
 
     def named(self, stage: str) -> str:
         """Return the name of one of its stages."""
@@ -171,10 +171,11 @@ def _train_and_grade(one: OneTraining, stages: Executor) -> dict[str, Any]:
         "provenance": {**describe_run(exams.train), **exams.sources},
         "versions": package_versions(),
     }
+    solver = trained_solver(recipe.family)
     for run, scores in after.items():
         for name, matrix in scores.items():
             stem = name if len(after) == 1 else f"{name}-{run}"
-            write_scores(folder / "scores" / f"{stem}.parquet", matrix, {"solver": recipe.family})
+            write_scores(folder / "scores" / f"{stem}.parquet", matrix, {"solver": solver})
     _complete_cards(one, trained, before, after)
     write_text(folder / "training.html", training_page(results, trained))
     return results
@@ -227,7 +228,7 @@ def _train(
             exams.train,
             recipe.folds or 2,
             folder / "folds",
-            score=score_with(recipe.family, serving_settings(recipe)),
+            score=score_with(trained_solver(recipe.family), serving_settings(recipe)),
             card=card,
             dev=exams.dev,
             seed=recipe.split_seed,
@@ -262,7 +263,8 @@ def _grade_folds(
 ) -> dict[str, Any] | None:
     if scores is None:
         return None
-    write_scores(folder / "oof.parquet", scores, out_of_fold_metadata(recipe.family, exams.train))
+    metadata = out_of_fold_metadata(trained_solver(recipe.family), exams.train)
+    write_scores(folder / "oof.parquet", scores, metadata)
     return grade_scores(recipe, exams.train, scores, "out of fold")
 
 

@@ -21,7 +21,7 @@ from llmexam.solvers.registry import create_solver
 from llmexam.training.folds import score_with
 from llmexam.training.keras_base.settings import KerasTrainingSettings
 from llmexam.training.ranker.settings import RankerTrainingSettings
-from llmexam.training.registry import trained_task
+from llmexam.training.registry import trained_solver, trained_task
 from llmexam.training.settings import TrainingSettings
 from llmexam.workflows.train.recipe import Recipe
 
@@ -73,16 +73,17 @@ def score_before(recipe: Recipe, exams: Mapping[str, Exam]) -> dict[str, ScoreMa
     settings = recipe.settings
     if not isinstance(settings, TrainingSettings) or not exams:
         return {}
+    solver = trained_solver(recipe.family)
     try:
-        solver = create_solver(recipe.family, {**serving_settings(recipe), "model": settings.model})
-        return {name: solver.score(list(exam)) for name, exam in exams.items()}
+        made = create_solver(solver, {**serving_settings(recipe), "model": settings.model})
+        return {name: made.score(list(exam)) for name, exam in exams.items()}
     except UntrainedModelError:
         return {}
 
 
 def score_after(recipe: Recipe, model: Path, exams: Mapping[str, Exam]) -> dict[str, ScoreMatrix]:
     """Return the scores of a trained model by exam, computed as in a run."""
-    score = score_with(recipe.family, serving_settings(recipe))
+    score = score_with(trained_solver(recipe.family), serving_settings(recipe))
     return {name: score(model, exam) for name, exam in exams.items()}
 
 
@@ -104,7 +105,9 @@ def serving_settings(recipe: Recipe) -> dict[str, Any]:
         }
     if not isinstance(recipe.settings, TrainingSettings):
         return {}
-    if isinstance(recipe.settings, KerasTrainingSettings):
+    # Models of other Keras families are read by a solver that uses torch.
+    by_keras = trained_solver(recipe.family) == recipe.family
+    if isinstance(recipe.settings, KerasTrainingSettings) and by_keras:
         # A process has one backend of Keras, so the scores before the training need it too.
         return {"device": recipe.settings.device, "backend": recipe.settings.backend}
     from llmexam.training.base.arguments import training_device

@@ -15,7 +15,7 @@ from llmexam.solvers.causal_lm.asking import Asking, asking_of
 from llmexam.solvers.causal_lm.checks import require_telling
 from llmexam.solvers.causal_lm.prompting import Prompted, Prompter
 from llmexam.solvers.prompts.template import PromptTemplate, read_template
-from llmexam.training.causal_lm.settings import CausalLmTrainingSettings, PromptSettings
+from llmexam.training.prompts.settings import ExampleSettings, PromptSettings
 
 # Template modes that each objective supports.
 _MODES = {
@@ -81,7 +81,7 @@ class ExampleMaker:
 
     def __init__(
         self,
-        settings: CausalLmTrainingSettings,
+        settings: ExampleSettings,
         tokenizer: Any,
         longest: int | None,
         template: PromptTemplate | None = None,
@@ -142,7 +142,7 @@ class Examples:
         n_cut: Truncated tokens of each question's context, shape `[n_questions]`.
     """
 
-    def __init__(self, exam: Exam, settings: CausalLmTrainingSettings, maker: ExampleMaker) -> None:
+    def __init__(self, exam: Exam, settings: ExampleSettings, maker: ExampleMaker) -> None:
         self._questions = exam.questions
         self._settings = settings
         self._maker = maker
@@ -202,7 +202,7 @@ def _verdicts(asked: list[Prompted]) -> list[Part]:
     ]
 
 
-def _require_mode(settings: CausalLmTrainingSettings, template: PromptTemplate) -> None:
+def _require_mode(settings: ExampleSettings, template: PromptTemplate) -> None:
     modes = _MODES[settings.objective]
     if template.mode not in modes:
         raise SettingsError(

@@ -1,0 +1,1 @@
+"""What Keras families share that train decoders: settings, batches, model, adapters, estimate."""

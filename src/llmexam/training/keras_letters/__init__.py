@@ -1,0 +1,1 @@
+"""Train a decoder to answer with letters, with Keras."""
