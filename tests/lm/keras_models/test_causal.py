@@ -264,6 +264,10 @@ decoder = load_keras_decoder(resolve_model(base), backend="jax")
 load_lora(decoder, Path(adapters))
 np.savez(out + ".npz", *decoder.logits(rows))
 export_decoder(decoder, Path(out))
+drawing = KerasGenerator(decoder, top_k=20, multiple=8)
+first = drawing.generate(rows, 3)
+drawing.restart()
+assert drawing.generate(rows, 3) == first
 print(json.dumps(KerasGenerator(decoder, multiple=8).generate(rows, 3)))
 """
 
