@@ -34,6 +34,18 @@ def test_the_charts_are_drawings_with_all_points():
     assert points[0][1] < points[1][1] < points[2][1]  # down the page as the loss falls
 
 
+def test_a_metric_of_the_training_batches_is_beside_that_of_the_dev_set():
+    # Of Keras readers.
+    both = [CurvePoint(p.step, {**p.values, "map_at_3": 0.1 * p.step}) for p in CURVE]
+    charts = dict(curve_charts(both))
+    assert list(charts) == ["Loss", "MAP@3", "Learning rate"]
+    told = ElementTree.fromstring(charts["MAP@3"]).get("aria-label")
+    assert "train from 0.1 at step 1" in told
+    assert "dev from 0.5 at step 2" in told
+    alone = [CurvePoint(1, {"loss": 1.0, "map_at_3": 0.5, "seconds": 2.0})]
+    assert [name for name, _ in curve_charts(alone)] == ["Loss", "MAP@3 of the training batches"]
+
+
 def test_what_was_not_measured_is_not_drawn():
     assert [name for name, _ in curve_charts(CURVE[:1])] == ["Loss", "Learning rate"]
     assert "<circle" in curve_charts(CURVE[:1])[0][1]

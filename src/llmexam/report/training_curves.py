@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -70,15 +70,25 @@ _Line = tuple[str, list[tuple[float, float]]]
 def _layout(curve: Sequence[CurvePoint]) -> list[tuple[str, list[tuple[str, str]]]]:
     """Return the title of each panel, and the values that it shows: name and what it is called."""
     names = dict.fromkeys(name for point in curve for name in point.values)
-    metrics = [name for name in names if name.startswith(PREFIX) and name != _DEV_LOSS]
+    metrics = dict.fromkeys(
+        name.removeprefix(PREFIX)
+        for name in names
+        if name != _DEV_LOSS and (name.startswith(PREFIX) or metric_label(name) != name)
+    )
     return [
         ("Loss", [("loss", "train"), (_DEV_LOSS, "dev")]),
-        *(
-            (f"{_label(name.removeprefix(PREFIX))} of the dev set", [(name, "dev")])
-            for name in metrics
-        ),
+        *(_metric_panel(name, names) for name in metrics),
         ("Learning rate", [("learning_rate", "learning rate")]),
     ]
+
+
+def _metric_panel(name: str, names: Container[str]) -> tuple[str, list[tuple[str, str]]]:
+    """Return the panel of a metric of the dev set, of the training batches, or of both."""
+    lines = [(name, "train"), (f"{PREFIX}{name}", "dev")]
+    found = [(own, label) for own, label in lines if own in names]
+    whose = {"train": " of the training batches", "dev": " of the dev set"}
+    title = _label(name) + (whose[found[0][1]] if len(found) == 1 else "")
+    return title, found
 
 
 def _label(name: str) -> str:
