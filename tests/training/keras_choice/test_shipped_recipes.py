@@ -41,3 +41,10 @@ def test_the_open_book_recipe_differs_in_the_family_only():
     assert {"encoding", "learning_rate", "option_order", "seed"} <= shared
     values = [one.settings.model_dump(include=shared) for one in (torch, keras)]
     assert values[0] == values[1]
+
+
+def test_the_recipe_of_gemma_reads_with_adapters():
+    recipe = read_recipe(RECIPES / "keras_gemma_choice.yaml")
+    settings = recipe.settings
+    assert (recipe.family, settings.head, settings.lora_rank) == ("keras-choice", "last", 4)
+    assert settings.reads_passages

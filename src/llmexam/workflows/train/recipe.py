@@ -86,8 +86,8 @@ class Recipe(Settings):
 
     title: Annotated[str, NotInKey()] = Field("", description="title of the results")
     family: str = Field(
-        description="training family: the solver that the model is for, `reranker`, or "
-        "`recoverer` for prompt recovery"
+        description="training family: the solver that the model is for, `reranker`, "
+        "`keras-letters` for solver `causal-lm`, or `recoverer` for prompt recovery"
     )
     train: OneOrMany[ExamFile] = Field(min_length=1, description="exam files to train on")
     dev: ExamFile | None = Field(
