@@ -6,6 +6,7 @@ run on Linux, macOS and Windows alike.
 
 from __future__ import annotations
 
+import ctypes
 import os
 import sys
 from pathlib import Path
@@ -43,6 +44,37 @@ def peak_memory_mb() -> float:
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     # macOS counts bytes, Linux counts units of 1024 bytes.
     return peak / 1e6 if sys.platform == "darwin" else peak * 1024 / 1e6
+
+
+def is_running(pid: int, *, since: float) -> bool:
+    """Return whether a process runs that already ran at a time, in seconds since 1970.
+
+    Numbers of processes are used again, so a process that began later is another one.
+    """
+    import psutil
+
+    try:
+        # The time of a start is derived from that of the boot, which clock changes shift.
+        return bool(psutil.Process(pid).create_time() <= since + 60.0)
+    except psutil.AccessDenied:
+        return True
+    except (psutil.Error, OSError, ValueError, OverflowError):
+        return False
+
+
+def exchange_paths(one: Path, other: Path) -> bool:
+    """Exchange two files or folders in one atomic step, if the system can.
+
+    Returns:
+        Whether they were exchanged. If not, nothing has changed.
+    """
+    if not sys.platform.startswith("linux"):
+        return False
+    library = ctypes.CDLL(None, use_errno=True)
+    if not hasattr(library, "renameat2"):
+        return False
+    here, exchange = -100, 2  # AT_FDCWD, RENAME_EXCHANGE
+    return bool(library.renameat2(here, os.fsencode(one), here, os.fsencode(other), exchange) == 0)
 
 
 def sync_to_disk(path: Path) -> None:

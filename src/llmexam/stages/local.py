@@ -18,6 +18,7 @@ from llmexam.stages.record import StageRecord
 from llmexam.stages.stage import Announce, Result, Stage, StageContext
 from llmexam.storage.atomic import write_json
 from llmexam.storage.hashing import hash_file
+from llmexam.storage.temporary import is_temporary
 
 
 class LocalExecutor:
@@ -108,6 +109,6 @@ class LocalExecutor:
             parts = sorted(p for p in path.rglob("*") if p.is_file()) if path.is_dir() else [path]
             # Readers create lock files, so these are no part of the result.
             for part in parts:
-                if not part.name.endswith(".lock"):
+                if not part.name.endswith(".lock") and not is_temporary(part):
                     found[part.relative_to(self._folder).as_posix()] = hash_file(part)
         return found

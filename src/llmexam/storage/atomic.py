@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import errno
 import json
-import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from llmexam.machine import sync_to_disk
+from llmexam.storage.temporary import temporary_beside
 
 
 @contextmanager
@@ -18,7 +18,7 @@ def atomic_path(path: str | Path) -> Iterator[Path]:
     """Yield a temporary path beside `path`; it is renamed on success and deleted on failure.
 
     The temporary file is in the same folder, because a rename is only atomic within one file
-    system.
+    system. If the process is killed, the next writer into that folder deletes it.
 
     Args:
         path: Where the file shall end up. Missing parent folders are made; a link stays one, and
@@ -61,7 +61,7 @@ def _places(path: str | Path) -> tuple[Path, Path]:
     if target.exists() and not target.is_file():
         raise OSError(errno.EINVAL, "expected a file, got a device or a pipe", str(path))
     target.parent.mkdir(parents=True, exist_ok=True)
-    return target, target.with_name(f".{target.name}.{os.getpid()}.tmp")
+    return target, temporary_beside(target)
 
 
 def write_text(path: str | Path, text: str) -> None:

@@ -7,6 +7,8 @@ import json
 from pathlib import Path
 from typing import Any
 
+from llmexam.storage.temporary import is_temporary
+
 
 def hash_file(path: str | Path) -> str:
     """Return the SHA-256 of a file's bytes, 64 hexadecimal digits. Reads it as a stream."""
@@ -18,7 +20,11 @@ def hash_folder(folder: Path) -> str:
     """Return the SHA-256 of all files in a folder and their relative paths, without lock files."""
     files = sorted(path for path in folder.rglob("*") if path.is_file())
     return hash_json(
-        [[f.relative_to(folder).as_posix(), hash_file(f)] for f in files if f.suffix != ".lock"]
+        [
+            [f.relative_to(folder).as_posix(), hash_file(f)]
+            for f in files
+            if f.suffix != ".lock" and not is_temporary(f)
+        ]
     )
 
 

@@ -9,17 +9,20 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 from llmexam.errors import RunError
+from llmexam.storage.temporary import clear_leftovers
 
 
 @contextmanager
 def lock_folder(folder: str | Path) -> Iterator[Path]:
     """Lock a folder for this process; the system releases the lock even after a kill.
 
+    Temporary files that killed processes left in it are deleted.
+
     Args:
         folder: The folder, made where it is missing.
 
     Raises:
-        RunError: Another process holds it, or a file is in its place.
+        RunError: Another process holds it, a file is in its place, or the file system has no locks.
     """
     path = Path(folder)
     if path.exists() and not path.is_dir():
@@ -34,7 +37,18 @@ def lock_folder(folder: str | Path) -> Iterator[Path]:
             file=path,
             hint="Wait until it ends, stop it, or choose another folder",
         ) from None
+    except (OSError, NotImplementedError) as error:
+        # With a file name, the error says what the user may not do.
+        if getattr(error, "filename", None) is not None:
+            raise
+        reason = getattr(error, "strerror", None) or error
+        raise RunError(
+            f"the folder cannot be locked: {reason}",
+            file=path,
+            hint="Choose a folder on a file system with locks (flock), such as a local disk",
+        ) from None
     try:
+        clear_leftovers(path, deep=True)
         yield path
     finally:
         lock.release()

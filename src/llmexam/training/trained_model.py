@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import shutil
 from collections.abc import Callable, Sequence
 from importlib.metadata import PackageNotFoundError, version
@@ -14,6 +13,7 @@ from llmexam.errors import ModelError, RunError
 from llmexam.exam.scores import ScoreMatrix
 from llmexam.lm.models.card import CARD_FILE, ModelCard, read_card, write_card
 from llmexam.storage.atomic import write_json, write_text
+from llmexam.storage.permissions import open_to_readers
 from llmexam.training.base.checkpoints import BEST_FOLDER, CHECKPOINT_FOLDER
 from llmexam.training.base.processes import is_first_process
 from llmexam.training.model_page import model_page
@@ -87,7 +87,7 @@ def _write(model: TrainedModel, save: Callable[[Path], None], tokenizer: Any) ->
     _write_result(new, model)
     write_text(new / "README.md", model_page(card, model.notes))
     write_card(new, card)
-    _open_to_readers(new)
+    open_to_readers(new)
     for path in sorted(new.iterdir(), key=lambda one: one.name == CARD_FILE):
         target = folder / path.name
         if target.is_dir():
@@ -138,15 +138,6 @@ def package_versions() -> dict[str, str]:
         except PackageNotFoundError:
             continue
     return found
-
-
-def _open_to_readers(folder: Path) -> None:
-    """Give files the rights that new files have here; safetensors keeps its own to their owner."""
-    mask = os.umask(0)
-    os.umask(mask)
-    for path in folder.rglob("*"):
-        if path.is_file():
-            path.chmod(0o666 & ~mask)
 
 
 def _write_result(folder: Path, model: TrainedModel) -> None:

@@ -31,6 +31,7 @@ from llmexam.stages.code import code_hash
 from llmexam.storage.atomic import write_json
 from llmexam.storage.hashing import hash_file, hash_json
 from llmexam.storage.locking import lock_folder
+from llmexam.storage.temporary import is_temporary
 
 _REPORT = "report.json"
 _WORK = ".work"
@@ -204,7 +205,7 @@ def _require_own(folder: Path, corpora: Sequence[CorpusSettings]) -> None:
                 hint="Choose another folder for --out",
             )
         is_known = path.name in _OWN or path.match("part-*.parquet")
-        if path.name != ".lock" and not (is_known and is_own):
+        if path.name != ".lock" and not is_temporary(path) and not (is_known and is_own):
             raise RunError(
                 f"the folder contains '{path.name}', which is no part of a cleaned corpus",
                 file=folder,

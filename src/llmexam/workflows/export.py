@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 import time
 from collections.abc import Sequence
@@ -24,6 +23,7 @@ from llmexam.lm.models.card import CARD_FILE, ModelCard, read_card, write_card
 from llmexam.lm.models.loading import ModelFolder, load_tokenizer, require_packages, resolve_model
 from llmexam.lm.readers.exported_engine import ExportBackend
 from llmexam.solvers.registry import create_solver
+from llmexam.storage.temporary import temporary_beside
 
 _TASKS = {"multiple-choice": "multiple-choice", "cross-encoder": "classification"}
 
@@ -94,7 +94,7 @@ def export_model(model: str, out: Path, *, to: str, n_questions: int = 40) -> Ex
         raise SettingsError("output folder exists already", file=out, hint="Choose a new folder")
     # An empty folder is replaced, and a link to one stays.
     out = out.resolve()
-    temporary = out.with_name(f".{out.name}.{os.getpid()}.tmp")
+    temporary = temporary_beside(out)
     try:
         _write(source, card, to, temporary)
         # Compared before it takes its name, so that a folder that is there can be loaded.

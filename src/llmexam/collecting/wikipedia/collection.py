@@ -235,9 +235,6 @@ def _prepare(
         _delete(folder)
     elif overwrite:
         _delete(folder)
-    # Left by a process that was killed.
-    for path in folder.glob(".*.tmp"):
-        path.unlink(missing_ok=True)
     if not manifest.exists():
         write_json(manifest, {"key": key, "is_complete": False})
 

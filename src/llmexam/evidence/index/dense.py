@@ -21,7 +21,7 @@ from llmexam.errors import (
     MissingDependencyError,
 )
 from llmexam.evidence.encoder import Encoder
-from llmexam.evidence.index.files import REBUILD, built_folder, held_for_writing, index_hash
+from llmexam.evidence.index.files import REBUILD, held_for_writing, index_hash
 from llmexam.evidence.index.manifest import (
     EncoderRecord,
     Manifest,
@@ -31,6 +31,7 @@ from llmexam.evidence.index.manifest import (
 )
 from llmexam.evidence.index.passage_store import PassageStore, document_of
 from llmexam.evidence.index.passages_hash import PassagesHash
+from llmexam.evidence.index.replacement import built_folder
 from llmexam.exam.question import Passage
 from llmexam.settings.base import Settings
 from llmexam.storage.atomic import atomic_path

@@ -1,32 +1,24 @@
-"""Index folders: atomic replacement, a lock for one writer, and checks for damaged files."""
+"""Index folders: a lock for one writer, the hash of the contents, and checks for damaged files."""
 
 from __future__ import annotations
 
 import json
 import os
-import re
-import shutil
 import zlib
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from llmexam.errors import CorruptIndexError, EvidenceIndexError, RunError
-from llmexam.evidence.index.manifest import FILE_NAME, read_manifest
-from llmexam.machine import sync_to_disk
+from llmexam.evidence.index.manifest import read_manifest
 from llmexam.storage.hashing import hash_file, hash_json
 from llmexam.storage.locking import lock_folder
+from llmexam.storage.temporary import clear_leftovers, is_temporary
 
-_LOCK = ".lock"
+LOCK = ".lock"
 # The last four bytes of every tantivy file. The four bytes before them are the length of a JSON
 # footer, which holds the CRC-32 of the file's contents.
 _MAGIC = (1337).to_bytes(4, "little")
-_OWN_FILE = re.compile(
-    # Files of both kinds of index, with the temporary names that `atomic_path` and tantivy use.
-    r"(manifest\.json|(tantivy/)?\.[^/]*(lock|tmp[^/]*))"
-    r"|(vectors(-\d+\.faiss|\.f32)|passages\.sqlite(-journal|-wal|-shm)?)"
-    r"|tantivy/(meta\.json|\.managed\.json|[0-9a-f]{32}(\.\d+)?\.[a-z]+)"
-)
 # Checksums of files up to this size take a fraction of a second; of larger files only the footer
 # is checked.
 _CHECKED_BYTES = 256_000_000
@@ -49,7 +41,15 @@ def held_for_writing(folder: Path) -> Iterator[None]:
                 file=folder,
                 hint="Wait until it ends, or stop it",
             ) from None
+        _clear_after_a_kill(folder)
         yield
+
+
+def _clear_after_a_kill(folder: Path) -> None:
+    """Delete the temporary files of killed writers; the caller holds the lock."""
+    clear_leftovers(folder, deep=True)
+    for path in folder.glob("tantivy/.tmp*"):
+        path.unlink(missing_ok=True)
 
 
 def index_hash(folder: str | Path) -> str:
@@ -65,36 +65,13 @@ def index_hash(folder: str | Path) -> str:
     manifest = read_manifest(path)
     if manifest.passages_hash:
         return manifest.content_hash
-    files = sorted(f for f in path.rglob("*") if f.is_file() and not f.name.endswith(_LOCK))
+    files = sorted(f for f in path.rglob("*") if f.is_file() and not is_passing(f))
     return hash_json([[f.relative_to(path).as_posix(), hash_file(f)] for f in files])
 
 
-@contextmanager
-def built_folder(folder: str | Path) -> Iterator[Path]:
-    """Yield an empty folder that replaces `folder` on success and is deleted on failure.
-
-    Leftovers of a killed process are deleted first. If `folder` is a symbolic link, the link
-    stays and its target is replaced.
-
-    Raises:
-        EvidenceIndexError: `folder` is something other than an index, or another process builds it.
-    """
-    target = Path(folder).resolve()
-    temporary, old = (target.with_name(f".{target.name}.{kind}") for kind in ("building", "old"))
-    for path in (target, temporary, old):
-        _require_index_or_nothing(path)
-    with ExitStack() as held:
-        if target.exists():
-            held.enter_context(held_for_writing(target))
-        held.enter_context(held_for_writing(temporary))
-        try:
-            _clear(temporary)
-            yield temporary
-            _sync(temporary)
-            _put_in_place(temporary, target, old)
-        finally:
-            if temporary.exists():
-                shutil.rmtree(temporary, ignore_errors=True)
+def is_passing(path: Path) -> bool:
+    """Return whether a file of an index is a lock or a temporary file."""
+    return path.name.endswith(LOCK) or path.name.startswith(".tmp") or is_temporary(path)
 
 
 def damage(data: Path) -> CorruptIndexError | None:
@@ -156,55 +133,3 @@ def _corrupt(path: Path, what: str) -> CorruptIndexError:
 
 
 REBUILD = "Build the index again"
-
-
-def _clear(folder: Path) -> None:
-    for entry in folder.iterdir():
-        if entry.name == _LOCK:
-            continue
-        if entry.is_dir():
-            shutil.rmtree(entry)
-        else:
-            entry.unlink()
-
-
-def _sync(folder: Path) -> None:
-    for root, _, files in os.walk(folder):
-        for path in (Path(root), *(Path(root) / name for name in files if name != _LOCK)):
-            sync_to_disk(path)
-
-
-def _require_index_or_nothing(folder: Path) -> None:
-    """Check that a folder to be replaced holds only files of an index.
-
-    Raises:
-        EvidenceIndexError: It is a file, or a folder that holds something else.
-    """
-    if not folder.exists():
-        return
-    if not folder.is_dir():
-        raise EvidenceIndexError("expected a folder as output, got a file", file=folder)
-    names = {
-        path.relative_to(folder).as_posix()
-        for path in folder.rglob("*")
-        if path.is_symlink() or not path.is_dir()
-    }
-    foreign = sorted(name for name in names if not _OWN_FILE.fullmatch(name))
-    # Many programs write a `manifest.json`, so that file alone does not prove an index.
-    if not foreign and names - {_LOCK} == {FILE_NAME}:
-        foreign = [FILE_NAME]
-    if foreign:
-        raise EvidenceIndexError(
-            f"the folder contains files that are not of an index: {foreign[0]}",
-            file=folder,
-            hint="Choose another folder, or move these files away",
-        )
-
-
-def _put_in_place(temporary: Path, target: Path, old: Path) -> None:
-    # `rename` cannot replace a folder that is not empty, so the old one is moved away first.
-    if target.exists():
-        shutil.rmtree(old, ignore_errors=True)
-        target.replace(old)
-    temporary.replace(target)
-    shutil.rmtree(old, ignore_errors=True)

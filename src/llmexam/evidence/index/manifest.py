@@ -10,6 +10,7 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from llmexam.errors import CorruptIndexError, EvidenceIndexError, IndexMismatchError
+from llmexam.evidence.index.recovery import recover_replaced
 from llmexam.storage.atomic import write_json
 from llmexam.storage.hashing import hash_json
 
@@ -112,6 +113,8 @@ def read_manifest(folder: str | Path) -> Manifest:
         IndexMismatchError: It was written in another version of the layout.
     """
     path = Path(folder) / FILE_NAME
+    if not path.is_file():
+        recover_replaced(folder, FILE_NAME)
     if not path.is_file():
         raise EvidenceIndexError(
             "not an index: it has no manifest.json",

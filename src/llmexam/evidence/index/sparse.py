@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from itertools import islice
 from pathlib import Path
 from typing import Self
 
@@ -20,22 +20,19 @@ from llmexam.evidence.index.analysis import (
     choose_terms,
     worth_per_occurrence,
 )
-from llmexam.evidence.index.files import (
-    REBUILD,
-    built_folder,
-    damage,
-    held_for_writing,
-    index_hash,
-)
+from llmexam.evidence.index.files import REBUILD, damage, index_hash
 from llmexam.evidence.index.manifest import Manifest, Source, check_manifest, read_manifest
 from llmexam.evidence.index.passage_store import document_of
 from llmexam.evidence.index.passages_hash import PassagesHash
+from llmexam.evidence.index.replacement import built_folder
+from llmexam.evidence.index.tantivy_files import ANALYZER, linked_elsewhere, open_data
 from llmexam.evidence.index.writer import IndexWriter, writing
 from llmexam.exam.question import Passage
 from llmexam.machine import n_cores
 from llmexam.settings.base import Settings
 
-_ANALYZER = "llmexam_en"
+_LOG = logging.getLogger(__name__)
+
 _DATA = "tantivy"
 
 _Address = tuple[int, int]
@@ -46,9 +43,6 @@ class SparseSettings(Settings):
     """Settings of the writer of a sparse index."""
 
     heap_mb: int = Field(default=96, ge=15, description="memory of the index writer, in MB")
-    commit_every: int = Field(
-        default=100_000, ge=1, description="number of passages between two commits to disk"
-    )
 
 
 class SparseIndex:
@@ -103,7 +97,7 @@ class SparseIndex:
             data = temporary / _DATA
             data.mkdir()
             index = tantivy.Index(_schema(), path=str(data))
-            index.register_tokenizer(_ANALYZER, build_analyzer(stop_words=False))
+            index.register_tokenizer(ANALYZER, build_analyzer(stop_words=False))
             with writing(index, data, heap_mb=settings.heap_mb) as writer:
                 n_passages = 0
                 hashed = PassagesHash()
@@ -138,10 +132,21 @@ class SparseIndex:
         problem = damage(path / _DATA)
         if problem is not None:
             raise problem
+        if not manifest.passages_hash and manifest.format > 1:
+            _LOG.warning(
+                "%s: adding to this index was interrupted, and it may hold only a part; %s",
+                path,
+                "add the same files once more, or build it again",
+            )
         with _as_corrupt(path):
-            index = tantivy.Index.open(str(path / _DATA))
-            index.register_tokenizer(_ANALYZER, build_analyzer(stop_words=False))
-            return cls(path, manifest, index)
+            try:
+                return cls(path, manifest, open_data(path / _DATA))
+            except ValueError as error:
+                if "Lockfile" not in str(error):
+                    raise
+                # Every reader of tantivy takes a lock in the folder: not in a read-only one.
+                with linked_elsewhere(path / _DATA) as data:
+                    return cls(path, manifest, open_data(data))
 
     def add(
         self,
@@ -152,24 +157,18 @@ class SparseIndex:
     ) -> int:
         """Add passages and return how many; documents that exist already are replaced.
 
-        There is a commit every `commit_every` passages: if the process is killed, the index stays
-        usable and has all passages up to the last commit.
+        The index changes in one step at the end: after a failure or a kill it is as before.
         """
-        settings = settings or SparseSettings()
         n_added = 0
-        with self._changing(settings, sources) as (writer, hashed):
-            stream = hashed.read(passages)
-            document = None
-            while batch := list(islice(stream, min(settings.commit_every, 1000))):
-                for passage in batch:
-                    belongs_to = passage.id if self._is_whole else document_of(passage.id)
-                    if belongs_to != document:
-                        document = belongs_to
-                        self._delete_document(writer, document)
-                    writer.add(_document(passage))
-                n_added += len(batch)
-                if n_added % settings.commit_every < len(batch):
-                    writer.commit()
+        document = None
+        with self._changing(settings or SparseSettings(), sources) as (writer, hashed):
+            for passage in hashed.read(passages):
+                belongs_to = passage.id if self._is_whole else document_of(passage.id)
+                if belongs_to != document:
+                    document = belongs_to
+                    self._delete_document(writer, document)
+                writer.add(_document(passage))
+                n_added += 1
         return n_added
 
     def delete(self, ids: Iterable[str]) -> int:
@@ -279,20 +278,29 @@ class SparseIndex:
     def _changing(
         self, settings: SparseSettings, sources: Sequence[Source]
     ) -> Iterator[tuple[IndexWriter, PassagesHash]]:
-        """Lock the index, yield a writer and a hash, and write the manifest at the end."""
-        data = self.folder / _DATA
-        with held_for_writing(self.folder):
-            # Another process may have changed the index since it was opened.
-            self.manifest = read_manifest(self.folder)
-            hashed = PassagesHash(index_hash(self.folder))
-            # Commits before a failure stay on disk and would leave a stale hash; the empty one
-            # makes `index_hash` read the files instead.
-            self._write_manifest((), passages_hash="")
-            with writing(self._index, data, heap_mb=settings.heap_mb) as writer:
-                yield writer, hashed
-                writer.finish()
+        """Lock the index, yield a writer and a hash for a copy, and put the copy in its place."""
+        before = self.manifest, self._index
+        try:
+            with built_folder(self.folder, from_present=True) as copy:
+                # Another process may have changed the index since it was opened.
+                self.manifest = read_manifest(copy)
+                hashed = PassagesHash(index_hash(copy))
+                with _as_corrupt(self.folder):
+                    self._index = open_data(copy / _DATA)
+                self._refresh()
+                with writing(self._index, copy / _DATA, heap_mb=settings.heap_mb) as writer:
+                    yield writer, hashed
+                    writer.finish()
+                self._refresh()
+                self.manifest = self.manifest.changed(len(self), sources, hashed.hexdigest())
+                self.manifest.write(copy)
+        except BaseException:
+            self.manifest, self._index = before
             self._refresh()
-            self._write_manifest(sources, passages_hash=hashed.hexdigest())
+            raise
+        with _as_corrupt(self.folder):
+            self._index = open_data(self.folder / _DATA)
+            self._refresh()
 
     def _refresh(self) -> None:
         self._index.reload()
@@ -301,10 +309,6 @@ class SparseIndex:
         self._statistics: dict[str, tuple[int, float]] = {}
         self._terms: dict[str, tantivy.Query] = {}
 
-    def _write_manifest(self, sources: Sequence[Source], *, passages_hash: str) -> None:
-        self.manifest = self.manifest.changed(len(self), sources, passages_hash)
-        self.manifest.write(self.folder)
-
 
 def _schema() -> tantivy.Schema:
     # Title and text share one stored field, separated by the first line break: searching one
@@ -312,7 +316,7 @@ def _schema() -> tantivy.Schema:
     return (
         tantivy.SchemaBuilder()
         .add_text_field("id", stored=True, tokenizer_name="raw", index_option="basic")
-        .add_text_field("passage", stored=True, tokenizer_name=_ANALYZER, index_option="freq")
+        .add_text_field("passage", stored=True, tokenizer_name=ANALYZER, index_option="freq")
         .build()
     )
 

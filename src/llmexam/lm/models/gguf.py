@@ -20,6 +20,7 @@ from filelock import FileLock
 from llmexam.errors import MissingDependencyError, ModelError
 from llmexam.storage.atomic import atomic_path
 from llmexam.storage.hashing import hash_file
+from llmexam.storage.temporary import temporary_beside
 
 GEMMA = "gemma-270m"
 _EXTRA = "gemma"
@@ -130,7 +131,7 @@ def _converted(path: Path, sha256: str) -> Path:
         if target.is_dir():
             return target
         _LOG.info("converting %s once into %s", path.name, target)
-        temporary = target.with_name(f".{target.name}.{os.getpid()}.tmp")
+        temporary = temporary_beside(target)
         try:
             _convert(path, temporary)
             temporary.rename(target)

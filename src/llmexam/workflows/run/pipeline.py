@@ -19,6 +19,7 @@ from llmexam.stages.stage import Announce, Executor
 from llmexam.storage.atomic import write_json, write_text
 from llmexam.storage.hashing import hash_file
 from llmexam.storage.locking import lock_folder
+from llmexam.storage.temporary import is_temporary
 from llmexam.tasks.plan import RunPlan
 from llmexam.tasks.registry import task_of
 from llmexam.tasks.task import Task
@@ -155,7 +156,7 @@ def _require_run_folder(path: Path, own: Sequence[str]) -> None:
             "expected a folder, got a file", file=path, hint="Choose a folder for the run"
         )
     if path.is_dir():
-        names = {entry.name for entry in path.iterdir()} - {".lock"}
+        names = {entry.name for entry in path.iterdir() if not is_temporary(entry)} - {".lock"}
         # A run that was stopped early has no records yet, but nothing of others either.
         is_run = RUN_FILE in names or has_stage_records(path) or names <= set(own)
         # A training finds evidence by the same stages, and keeps scores in the same place.
@@ -207,7 +208,7 @@ def _record(content: RunContent, stages: Executor, folder: Path, task: AnyTask) 
         *(
             path.relative_to(folder).as_posix()
             for path in (folder / task.folders[0]).iterdir()
-            if path.stem in solvers and path.is_file()
+            if path.stem in solvers and path.is_file() and not is_temporary(path)
         ),
     ]
     return {

@@ -11,6 +11,7 @@ from typing import Any
 from llmexam.errors import RunError
 from llmexam.evaluation.results import SCHEMA_VERSION
 from llmexam.storage.atomic import write_json
+from llmexam.storage.temporary import is_temporary
 from llmexam.training.base.checkpoints import BEST_FOLDER, CHECKPOINT_FOLDER
 from llmexam.workflows.own_files import has_stage_records, read_object, refuse_links
 from llmexam.workflows.run.pipeline import RUN_FILE, TRAINING_MARK
@@ -55,7 +56,7 @@ def require_training_folder(path: Path) -> None:
             "expected a folder, got a file", file=path, hint="Choose another output folder"
         )
     if path.is_dir():
-        names = {entry.name for entry in path.iterdir()} - {".lock"}
+        names = {entry.name for entry in path.iterdir() if not is_temporary(entry)} - {".lock"}
         # A folder in which only a dry run was made has found evidence, and its records.
         is_training = TRAINING_MARK in names or has_stage_records(path)
         if names and (RUN_FILE in names or not (is_training or names <= {"stages", "index"})):

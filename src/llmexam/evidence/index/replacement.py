@@ -1,0 +1,127 @@
+"""Atomic replacement of index folders."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+
+from llmexam.errors import EvidenceIndexError
+from llmexam.evidence.index.files import LOCK, held_for_writing, is_passing
+from llmexam.evidence.index.manifest import FILE_NAME
+from llmexam.evidence.index.recovery import recover_replaced, replaced_path
+from llmexam.machine import exchange_paths, sync_to_disk
+from llmexam.storage.permissions import open_to_readers
+
+_OWN_FILE = re.compile(
+    # Files of both kinds of index, with the temporary names that `atomic_path` and tantivy use.
+    r"(manifest\.json|(tantivy/)?\.[^/]*(lock|tmp[^/]*))"
+    r"|(vectors(-\d+\.faiss|\.f32)|passages\.sqlite(-journal|-wal|-shm)?)"
+    r"|tantivy/(meta\.json|\.managed\.json|[0-9a-f]{32}(\.\d+)?\.[a-z]+)"
+)
+
+
+@contextmanager
+def built_folder(folder: str | Path, *, from_present: bool = False) -> Iterator[Path]:
+    """Yield a folder that replaces `folder` on success and is deleted on failure.
+
+    Leftovers of a killed process are deleted first. If `folder` is a symbolic link, the link
+    stays and its target is replaced.
+
+    Args:
+        folder: The index that is replaced, if there is one.
+        from_present: Whether the yielded folder has the files of the present index, as hard
+            links: a change must replace files, and not write into them. Otherwise it is empty.
+
+    Raises:
+        EvidenceIndexError: `folder` is something other than an index, or another process builds it.
+    """
+    recover_replaced(folder, FILE_NAME)
+    target = Path(folder).resolve()
+    temporary, old = target.with_name(f".{target.name}.building"), replaced_path(target)
+    for path in (temporary, old) if from_present else (target, temporary, old):
+        _require_index_or_nothing(path)
+    with ExitStack() as held:
+        if target.exists():
+            held.enter_context(held_for_writing(target))
+        held.enter_context(held_for_writing(temporary))
+        try:
+            _clear(temporary)
+            if from_present:
+                _link_files(target, temporary)
+            yield temporary
+            open_to_readers(temporary)
+            _sync(temporary)
+            _put_in_place(temporary, target, old)
+        finally:
+            if temporary.exists():
+                shutil.rmtree(temporary, ignore_errors=True)
+
+
+def _link_files(source: Path, target: Path) -> None:
+    for path in sorted(source.rglob("*")):
+        place = target / path.relative_to(source)
+        if path.is_dir() and not path.is_symlink():
+            place.mkdir(exist_ok=True)
+        elif not is_passing(path):
+            try:
+                os.link(path, place, follow_symlinks=False)
+            except OSError:  # a file system without hard links
+                shutil.copy2(path, place, follow_symlinks=False)
+
+
+def _clear(folder: Path) -> None:
+    for entry in folder.iterdir():
+        if entry.name == LOCK:
+            continue
+        if entry.is_dir():
+            shutil.rmtree(entry)
+        else:
+            entry.unlink()
+
+
+def _sync(folder: Path) -> None:
+    for root, _, files in os.walk(folder):
+        for path in (Path(root), *(Path(root) / name for name in files if name != LOCK)):
+            sync_to_disk(path)
+
+
+def _require_index_or_nothing(folder: Path) -> None:
+    """Check that a folder to be replaced holds only files of an index.
+
+    Raises:
+        EvidenceIndexError: It is a file, or a folder that holds something else.
+    """
+    if not folder.exists():
+        return
+    if not folder.is_dir():
+        raise EvidenceIndexError("expected a folder as output, got a file", file=folder)
+    names = {
+        path.relative_to(folder).as_posix()
+        for path in folder.rglob("*")
+        if path.is_symlink() or not path.is_dir()
+    }
+    foreign = sorted(name for name in names if not _OWN_FILE.fullmatch(name))
+    # Many programs write a `manifest.json`, so that file alone does not prove an index.
+    if not foreign and names - {LOCK} == {FILE_NAME}:
+        foreign = [FILE_NAME]
+    if foreign:
+        raise EvidenceIndexError(
+            f"the folder contains files that are not of an index: {foreign[0]}",
+            file=folder,
+            hint="Choose another folder, or move these files away",
+        )
+
+
+def _put_in_place(temporary: Path, target: Path, old: Path) -> None:
+    if target.exists() and not exchange_paths(temporary, target):
+        # `rename` cannot replace a folder that is not empty, so the old one is moved away first.
+        # After a kill between the two, `recover_replaced` moves it back.
+        shutil.rmtree(old, ignore_errors=True)
+        target.replace(old)
+    if not target.exists():
+        temporary.replace(target)
+    shutil.rmtree(old, ignore_errors=True)
