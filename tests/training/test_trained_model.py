@@ -6,7 +6,12 @@ from llmexam.errors import ModelError
 from llmexam.exam.scores import ScoreMatrix
 from llmexam.lm.models.card import ModelCard
 from llmexam.training.protocol import CurvePoint
-from llmexam.training.trained_model import read_trained_model, update_card, write_trained_model
+from llmexam.training.trained_model import (
+    finished_model,
+    read_trained_model,
+    update_card,
+    write_trained_model,
+)
 
 
 def card(**values):
@@ -63,6 +68,16 @@ def test_a_kill_before_the_card_leaves_no_checkpoint(tiny, tmp_path, monkeypatch
     finish(tiny, tmp_path)
     assert read_trained_model(tmp_path) is not None
     assert not (tmp_path / "checkpoints").exists()
+
+
+def test_a_kill_after_the_card_leaves_no_state(tiny, tmp_path, monkeypatch):
+    finish(tiny, tmp_path)
+    before = sorted(tmp_path.iterdir())
+    for name in ("checkpoints/checkpoint-1", "best", ".model.new"):
+        (tmp_path / name).mkdir(parents=True)
+        (tmp_path / name / "model.safetensors").write_bytes(b"x")
+    assert finished_model(tmp_path) is not None
+    assert sorted(tmp_path.iterdir()) == before
 
 
 def test_pickled_weights_are_not_given_away(tmp_path):

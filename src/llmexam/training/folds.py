@@ -20,7 +20,7 @@ from llmexam.storage.hashing import hash_json
 from llmexam.tracking.tracker import NoTracker
 from llmexam.training.base.processes import is_first_process, wait_for_all
 from llmexam.training.protocol import TrainedModel, Trainer
-from llmexam.training.trained_model import read_trained_model
+from llmexam.training.trained_model import finished_model
 
 _SCORES_FILE = "out_of_fold.parquet"
 QUESTIONS_KEY = "questions"
@@ -86,7 +86,7 @@ def train_folds(
         place = folder / f"fold-{number}"
         # The card records the training data of this fold's model only.
         seen = {**card.get("data", {}), "train": train.content_hash}
-        model = read_trained_model(place) or make_trainer(number).fit(
+        model = finished_model(place) or make_trainer(number).fit(
             train, dev, place, card={**card, "data": seen}, tracker=NoTracker()
         )
         wait_for_all()  # the first process has written the model by now

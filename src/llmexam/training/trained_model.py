@@ -93,9 +93,28 @@ def _write(model: TrainedModel, save: Callable[[Path], None], tokenizer: Any) ->
         if target.is_dir():
             shutil.rmtree(target)
         path.replace(target)
-    shutil.rmtree(new)
-    for name in (CHECKPOINT_FOLDER, BEST_FOLDER):
+    _clear_state(folder)
+
+
+def _clear_state(folder: Path) -> None:
+    """Delete what only an unfinished training needs."""
+    for name in (_NEW, CHECKPOINT_FOLDER, BEST_FOLDER):
         shutil.rmtree(folder / name, ignore_errors=True)
+
+
+def finished_model(folder: Path) -> TrainedModel | None:
+    """Return the trained model of a folder to go on with, or None if the training is unfinished.
+
+    A process that was killed after it wrote the card may have left checkpoints, which are deleted.
+
+    Raises:
+        ModelError: The card is damaged.
+        RunError: What lies beside it is damaged.
+    """
+    found = read_trained_model(folder)
+    if found is not None and is_first_process():
+        _clear_state(folder)
+    return found
 
 
 def read_trained_model(folder: Path) -> TrainedModel | None:

@@ -490,3 +490,15 @@ class TestLossesOfASoftmax:
             (tmp_path / "body" / "llmexam.json").unlink()
         assert self.findings(tmp_path, "body") == ([] if trained else ["first loss"])
         assert self.findings(tmp_path, "body", hard_negatives={"n": 2}) == []
+
+
+def test_a_training_killed_after_its_card_gets_its_curves(recipe, fake_family, tmp_path):
+    out = tmp_path / "out"
+    train_recipe(recipe(), out)
+    for name in ("results.json", "model/curves.png"):
+        (out / name).unlink()
+    (out / "model" / "best").mkdir()
+    train_recipe(recipe(), out)
+    assert len(fake_family.fitted) == 1
+    assert (out / "model" / "curves.png").is_file()
+    assert not (out / "model" / "best").exists()

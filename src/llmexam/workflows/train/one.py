@@ -30,7 +30,7 @@ from llmexam.training.preflight import check_first_loss, check_stuck
 from llmexam.training.protocol import TrainedModel
 from llmexam.training.registry import create_trainer, trained_solver
 from llmexam.training.settings import TrainingSettings
-from llmexam.training.trained_model import package_versions, read_trained_model, update_card
+from llmexam.training.trained_model import package_versions, finished_model, update_card
 from llmexam.workflows.provenance import describe_run
 from llmexam.workflows.train.exams import TrainingExams
 from llmexam.workflows.train.folder import (
@@ -215,9 +215,12 @@ def _train(
         trained[name] = stages.time(
             one.named(f"train {name}"),
             lambda name=name, settings=settings: (  # type: ignore[misc]
-                read_trained_model(folder / name) or _fit(one, name, settings, card)
+                finished_model(folder / name) or _fit(one, name, settings, card)
             ),
         )
+        # A process that was killed after the card had no time to draw.
+        if not (folder / name / _CURVES).is_file():
+            _draw_curves(one, name, trained[name])
     if recipe.folds is None:
         return trained, None
     settings = recipe.runs[0][1]
@@ -249,13 +252,20 @@ def _fit(one: OneTraining, name: str, settings: Settings, card: dict[str, Any]) 
         checkpoint = create_trainer(recipe.family, settings).fit(
             exams.train, exams.dev, folder, card=card, tracker=tracker
         )
-        if checkpoint.curve and is_first_process():
-            write_curves(folder / _CURVES, checkpoint.curve, recipe.title)
+        if _draw_curves(one, name, checkpoint):
             tracker.add_file(folder / _CURVES)
     finally:
         tracker.finish()
     wait_for_all()  # whoever goes on may read the model
     return checkpoint
+
+
+def _draw_curves(one: OneTraining, name: str, trained: TrainedModel) -> bool:
+    """Draw the curves of a model, in the first process; return whether it has any."""
+    if not trained.curve or not is_first_process():
+        return False
+    write_curves(one.folder / name / _CURVES, trained.curve, one.recipe.title)
+    return True
 
 
 def _grade_folds(
