@@ -30,7 +30,7 @@ from llmexam.training.preflight import check_first_loss, check_stuck
 from llmexam.training.protocol import TrainedModel
 from llmexam.training.registry import create_trainer, trained_solver
 from llmexam.training.settings import TrainingSettings
-from llmexam.training.trained_model import package_versions, finished_model, update_card
+from llmexam.training.trained_model import finished_model, package_versions, update_card
 from llmexam.workflows.provenance import describe_run
 from llmexam.workflows.train.exams import TrainingExams
 from llmexam.workflows.train.folder import (
