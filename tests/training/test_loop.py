@@ -90,6 +90,20 @@ def test_a_state_killed_half_way_is_not_resumed(tiny, tmp_path):
     assert newest_checkpoint(tmp_path) is None
 
 
+@pytest.mark.parametrize("place", ["optimizer.pt", "../../best/*.safetensors"])
+def test_a_damaged_state_of_the_right_size_is_not_resumed(tiny, tmp_path, caplog, place):
+    settings = tiny.settings(checkpoint_every=2, evaluate_every=2)
+    with pytest.raises(Killed):
+        go(tiny, tmp_path, settings, kill=5)
+    older, newer = complete_checkpoints(tmp_path)
+    damaged = sorted(newer.glob(place))[-1]
+    content = bytearray(damaged.read_bytes())
+    content[len(content) // 2] ^= 1
+    damaged.write_bytes(content)
+    assert newest_checkpoint(tmp_path) in (older, None)
+    assert f"{damaged.name} is damaged; training resumes from" in caplog.text
+
+
 def test_a_training_that_had_ended_is_not_trained_on(tiny, tmp_path):
     settings = tiny.settings(evaluate_every=1, patience=2, n_epochs=6, learning_rate=1e-9)
     first, model = go(tiny, tmp_path, settings)
