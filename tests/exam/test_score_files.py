@@ -120,3 +120,30 @@ def test_a_name_of_another_form_is_refused(tmp_path):
     assert not list(tmp_path.iterdir())
     for name in ("scores", "scores.parquet", "odd.name"):
         write_scores(tmp_path / name, scores)
+
+
+def test_every_flipped_bit_is_found_or_harmless(tmp_path):
+    path = tmp_path / "s.parquet"
+    scores = ScoreMatrix.from_rows(["a", "b"], [[1, 2, 3], [4, 5]], [False, True])
+    metadata = {"solver": "lexical", "exam_hash": "0" * 64}
+    write_scores(path, scores, metadata)
+    content = path.read_bytes()
+    for place in range(0, 8 * len(content), 5):
+        changed = bytearray(content)
+        changed[place // 8] ^= 1 << place % 8
+        path.write_bytes(changed)
+        try:
+            found, told = read_scores(path)
+        except ScoreError:
+            continue
+        assert found.question_ids == scores.question_ids
+        np.testing.assert_array_equal(found.values, scores.values)
+        np.testing.assert_array_equal(found.truncated, scores.truncated)
+        assert told == metadata
+
+
+def test_a_file_without_a_checksum_is_read(tmp_path):
+    path = tmp_path / "s.parquet"
+    write_scores(path, ScoreMatrix.from_rows(["a"], [[1, 2]]))
+    pq.write_table(pq.read_table(path).replace_schema_metadata(None), path)
+    assert read_scores(path)[1] == {}

@@ -1,7 +1,9 @@
+import hashlib
 import signal
 import sqlite3
 import subprocess
 import sys
+from contextlib import closing
 
 import pytest
 
@@ -127,3 +129,36 @@ def test_the_oldest_go_when_it_grows_too_large(tmp_path):
     assert 50 <= len(found) < 150
     assert list(found) == keys[-len(found) :] or set(found) == set(keys[-len(found) :])
     assert (tmp_path / FILE).stat().st_size < 150_000
+
+
+def flip(path, content):
+    """Flip one bit of the only place where a content stands in a file."""
+    whole = bytearray(path.read_bytes())
+    whole[whole.index(content) + len(content) // 2] ^= 1
+    path.write_bytes(whole)
+
+
+def test_a_flipped_bit_makes_a_value_missing(tmp_path, caplog):
+    store = AnswerStore(tmp_path)
+    store.put({b"a": b"one value", b"b": b"another"})
+    flip(store.path, b"one value")
+    assert store.get([b"a", b"b"]) == {b"b": b"another"}
+    assert "1 cached values are damaged" in caplog.text
+    store.put({b"a": b"one value"})
+    assert store.get([b"a"]) == {b"a": b"one value"}
+
+
+def test_a_file_without_checksums_is_read_and_gets_them(tmp_path):
+    with closing(sqlite3.connect(tmp_path / FILE)) as connection, connection:
+        connection.executescript(
+            "CREATE TABLE answer (number INTEGER PRIMARY KEY, key BLOB NOT NULL UNIQUE,"
+            " value BLOB NOT NULL); PRAGMA user_version = 1;"
+        )
+        hash_ = hashlib.blake2b(b"a", digest_size=16).digest()
+        connection.execute("INSERT INTO answer (key, value) VALUES (?, ?)", (hash_, b"old"))
+    store = AnswerStore(tmp_path)
+    assert store.get([b"a"]) == {b"a": b"old"}
+    store.put({b"b": b"new value"})
+    assert store.get([b"a", b"b"]) == {b"a": b"old", b"b": b"new value"}
+    flip(store.path, b"new value")
+    assert store.get([b"a", b"b"]) == {b"a": b"old"}

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
+import os
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -13,6 +15,7 @@ import pyarrow.parquet as pq
 from llmexam.errors import ScoreError
 from llmexam.exam.scores import ScoreMatrix
 from llmexam.storage.atomic import atomic_path
+from llmexam.storage.hashing import hash_json
 
 _SCHEMA = pa.schema(
     [
@@ -22,6 +25,8 @@ _SCHEMA = pa.schema(
     ]
 )
 _METADATA_KEY = b"llmexam"
+# Pages have checksums of their own, but not their headers and the footer.
+_CHECKSUM_KEY = b"llmexam.checksum"
 
 
 # Suffixes of other formats, which would make other programs misread the file.
@@ -71,9 +76,12 @@ def write_scores(
     offsets = np.concatenate([[0], np.cumsum(scores.n_options)]).astype(np.int32)
     lists = pa.ListArray.from_arrays(offsets, pa.array(scores.values[scores.present]))
     text = json.dumps(dict(metadata or {}), ensure_ascii=False, sort_keys=True)
+    checksum = _checksum(scores, metadata or {})
     table = pa.Table.from_arrays(
         [pa.array(scores.question_ids, pa.string()), lists, pa.array(scores.truncated)],
-        schema=_SCHEMA.with_metadata({_METADATA_KEY: text.encode("utf-8")}),
+        schema=_SCHEMA.with_metadata(
+            {_METADATA_KEY: text.encode("utf-8"), _CHECKSUM_KEY: checksum.encode("utf-8")}
+        ),
     )
     with atomic_path(path) as temporary:
         pq.write_table(table, temporary, compression="zstd", write_page_checksum=True)
@@ -97,8 +105,9 @@ def read_scores(path: str | Path) -> tuple[ScoreMatrix, dict[str, str]]:
             path, partitioning=None, memory_map=False, page_checksum_verification=True
         )
         columns = ", ".join(f"{field.name} ({field.type})" for field in table.schema)
-        metadata = json.loads((table.schema.metadata or {}).get(_METADATA_KEY, b"{}"))
-    except (pa.ArrowException, OSError, ValueError) as error:
+        found = table.schema.metadata or {}
+        metadata = json.loads(found.get(_METADATA_KEY, b"{}"))
+    except (pa.ArrowException, OSError, ValueError, RecursionError) as error:
         raise ScoreError(
             f"expected a Parquet file: {str(error).splitlines()[0]}",
             file=path,
@@ -119,4 +128,31 @@ def read_scores(path: str | Path) -> tuple[ScoreMatrix, dict[str, str]]:
     except (ScoreError, ValueError, TypeError) as error:
         message = error.message if isinstance(error, ScoreError) else str(error)
         raise ScoreError(message, file=path, hint="Write it again with `llmexam solve`") from None
-    return scores, {str(key): str(value) for key, value in metadata.items()}
+    told = {str(key): str(value) for key, value in metadata.items()}
+    expected = found.get(_CHECKSUM_KEY)
+    is_lost = expected is None and _CHECKSUM_KEY in _footer(path)
+    if is_lost or expected not in (None, _checksum(scores, told).encode("utf-8")):
+        raise ScoreError(
+            "the file is damaged, or was changed after it was written: checksum mismatch",
+            file=path,
+            hint="Write it again with `llmexam solve`",
+        )
+    return scores, told
+
+
+def _footer(path: Path) -> bytes:
+    """Return the footer of a Parquet file: damage can hide keys that are there from its reader."""
+    with path.open("rb") as stream:
+        size = stream.seek(0, os.SEEK_END)
+        stream.seek(max(0, size - 8))
+        length = int.from_bytes(stream.read(4), "little")
+        stream.seek(max(0, size - 8 - length))
+        return stream.read(length)
+
+
+def _checksum(scores: ScoreMatrix, metadata: Mapping[str, str]) -> str:
+    digest = hashlib.sha256(hash_json([list(scores.question_ids), dict(metadata)]).encode())
+    for array in (scores.n_options.astype("<i8"), scores.truncated):
+        digest.update(np.ascontiguousarray(array).tobytes())
+    digest.update(scores.values[scores.present].astype("<f4").tobytes())
+    return digest.hexdigest()[:16]

@@ -8,20 +8,26 @@ folders that several machines share.
 from __future__ import annotations
 
 import hashlib
+import logging
 import sqlite3
+import zlib
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 
 from llmexam.errors import CacheError
+
+_LOG = logging.getLogger(__name__)
 
 FILE = "answers.sqlite"
 _VERSION = 1
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS answer (
-    number INTEGER PRIMARY KEY, key BLOB NOT NULL UNIQUE, value BLOB NOT NULL
+    number INTEGER PRIMARY KEY, key BLOB NOT NULL UNIQUE, value BLOB NOT NULL, checksum INTEGER
 )
 """
+# Earlier versions of llmexam wrote no checksums, and write none into this column.
+_ADD_CHECKSUM = "ALTER TABLE answer ADD COLUMN checksum INTEGER"
 _KEY_BYTES = 16
 # SQLite before 3.32 takes no more parameters in one statement.
 _MOST_PARAMETERS = 999
@@ -33,6 +39,9 @@ _SHARE_KEPT = 0.9
 
 class AnswerStore:
     """Values by key; the first value of a key is never replaced.
+
+    Every value has a checksum. One that does not fit its checksum is deleted, as if it had never
+    been cached, and the log tells of it.
 
     Args:
         folder: Where the file is; made by `prepare` and the first `put`.
@@ -60,19 +69,37 @@ class AnswerStore:
     def get(self, keys: Sequence[bytes]) -> dict[bytes, bytes]:
         """Return the values of the keys that are cached."""
         found: dict[bytes, bytes] = {}
+        damaged: list[bytes] = []
         by_hash = {_hash(key): key for key in keys}
         hashes = list(by_hash)
         with self._open() as connection:
             if connection is None:
                 return {}
+            checksum = "checksum" if _has_checksums(connection) else "NULL"
             for begin in range(0, len(hashes), _MOST_PARAMETERS):
                 some = hashes[begin : begin + _MOST_PARAMETERS]
                 marks = ",".join("?" * len(some))
                 rows = connection.execute(
-                    f"SELECT key, value FROM answer WHERE key IN ({marks})", some
+                    f"SELECT key, value, {checksum} FROM answer WHERE key IN ({marks})", some
                 )
-                found.update((by_hash[hash_], value) for hash_, value in rows)
+                for hash_, value, expected in rows:
+                    if expected is None or expected == _checksum(hash_, value):
+                        found[by_hash[hash_]] = value
+                    else:
+                        damaged.append(hash_)
+        if damaged:
+            self._drop_damaged(damaged)
         return found
+
+    def _drop_damaged(self, hashes: list[bytes]) -> None:
+        _LOG.warning(
+            "%s: %d cached values are damaged and are computed or requested again",
+            self.path,
+            len(hashes),
+        )
+        # Where nothing can be written, they are damaged the next time, too.
+        with suppress(OSError), self._change() as connection:
+            connection.executemany("DELETE FROM answer WHERE key = ?", [(one,) for one in hashes])
 
     def put(self, entries: Mapping[bytes, bytes]) -> None:
         """Add entries, all or none; after this returns, they survive a power failure.
@@ -85,8 +112,11 @@ class AnswerStore:
         self.path.parent.mkdir(parents=True, exist_ok=True)
         with self._change() as connection:
             connection.executemany(
-                "INSERT OR IGNORE INTO answer (key, value) VALUES (?, ?)",
-                ((_hash(key), value) for key, value in entries.items()),
+                "INSERT OR IGNORE INTO answer (key, value, checksum) VALUES (?, ?, ?)",
+                (
+                    (hash_, value, _checksum(hash_, value))
+                    for hash_, value in ((_hash(key), value) for key, value in entries.items())
+                ),
             )
             self._drop_oldest(connection)
 
@@ -123,6 +153,8 @@ class AnswerStore:
                 if not self._version(connection):
                     connection.execute(_SCHEMA)
                     connection.execute(f"PRAGMA user_version = {_VERSION}")
+                elif not _has_checksums(connection):
+                    connection.execute(_ADD_CHECKSUM)
                 yield connection
 
     @contextmanager
@@ -152,6 +184,15 @@ class AnswerStore:
                 hint="Choose another cache_dir, or delete this file",
             )
         return version
+
+
+def _has_checksums(connection: sqlite3.Connection) -> bool:
+    columns = connection.execute("PRAGMA table_info(answer)").fetchall()
+    return any(column[1] == "checksum" for column in columns)
+
+
+def _checksum(hash_: bytes, value: bytes) -> int:
+    return zlib.crc32(value, zlib.crc32(hash_))
 
 
 def _hash(key: bytes) -> bytes:
