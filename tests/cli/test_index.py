@@ -6,7 +6,7 @@ import typer
 from typer.testing import CliRunner
 
 from llmexam.cli.index import index
-from llmexam.errors import CorpusError, SettingsError
+from llmexam.errors import CorpusError, CorruptIndexError, SettingsError
 
 app = typer.Typer()
 app.command()(index)
@@ -70,3 +70,15 @@ def test_errors_reach_the_top(
     assert isinstance(result.exception, error)
     assert match in str(result.exception)
     assert not (tmp_path / "i").exists()
+
+
+def test_verify_reads_an_index_and_names_damage(corpus: Path, tmp_path: Path):
+    out = tmp_path / "i"
+    assert run(corpus, "--out", out).exit_code == 0
+    told = run("--verify", "--out", out)
+    assert (told.exit_code, told.stdout) == (0, f"{out}: 2 passages, no damage found\n")
+    assert json.loads(run("--verify", "--out", out, "--json").stdout) == {"n_passages": 2}
+    assert isinstance(run(corpus, "--verify", "--out", out).exception, SettingsError)
+    (file,) = (out / "tantivy").glob("*.idx")
+    file.write_bytes(file.read_bytes()[:-1] + b"x")
+    assert isinstance(run("--verify", "--out", out).exception, CorruptIndexError)

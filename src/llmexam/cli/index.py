@@ -89,9 +89,16 @@ def index(
             show_default=False,
         ),
     ] = None,
+    verify: Annotated[
+        bool,
+        typer.Option(
+            "--verify",
+            help="Only check every byte of the index in --out against its checksums.",
+        ),
+    ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
-    """Build a search index of a corpus, add to it, or delete from it.
+    """Build a search index of a corpus, add to it, delete from it, or verify it.
 
     Documents are split into passages of whole sentences, and duplicate passages are dropped. An
     existing index in the output folder is replaced when the new one is complete.
@@ -102,6 +109,16 @@ def index(
 
     if out is None:
         raise SettingsError("--out is missing", hint="Give the output folder of the index")
+    if verify:
+        if corpora or add or delete_ids is not None:
+            raise SettingsError("--verify cannot be combined with a corpus, --add or --delete-ids")
+        n_passages = workflow.verify_index(out)
+        typer.echo(
+            json.dumps({"n_passages": n_passages})
+            if as_json
+            else f"{out}: {n_passages:,} passages, no damage found"
+        )
+        return
     if delete_ids is not None:
         if corpora or add:
             raise SettingsError("--delete-ids cannot be combined with a corpus or --add")

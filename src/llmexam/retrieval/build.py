@@ -17,10 +17,12 @@ from llmexam.evidence.chunking import (
 from llmexam.evidence.corpus import CorpusCounts, CorpusSettings, corpus_files, read_corpus
 from llmexam.evidence.encoder import Encoder
 from llmexam.evidence.index.manifest import Manifest, Source, read_manifest
-from llmexam.evidence.index.opening import create_index, open_index
+from llmexam.evidence.index.opening import create_index, open_index, verify_index
 from llmexam.exam.question import Passage
 from llmexam.sample import corpus_path
 from llmexam.storage.hashing import hash_file
+
+__all__ = ["verify_index"]
 
 Corpora = Iterable[CorpusSettings | str | Path]
 Progress = Callable[[int], None]

@@ -1,7 +1,9 @@
 import signal
+import sqlite3
 import subprocess
 import sys
 from collections.abc import Iterator, Sequence
+from contextlib import closing
 from pathlib import Path
 from zlib import crc32
 
@@ -16,7 +18,7 @@ from llmexam.errors import (
 )
 from llmexam.evidence.index.dense import DenseIndex, DenseSettings
 from llmexam.evidence.index.files import index_hash
-from llmexam.evidence.index.opening import open_index
+from llmexam.evidence.index.opening import open_index, verify_index
 from llmexam.exam.question import Passage
 
 pytest.importorskip("faiss")
@@ -269,3 +271,45 @@ def test_a_folder_with_files_of_the_user_is_not_replaced(index: DenseIndex):
     with pytest.raises(EvidenceIndexError, match=r"files that are not of an index: my_notes\.md"):
         DenseIndex.build(index.folder, PASSAGES, HashEncoder())
     assert (index.folder / "my_notes.md").read_text() == "mine"
+
+
+def test_every_damaged_byte_of_the_vectors_is_found(index: DenseIndex):
+    file = index.folder / "vectors-0.faiss"
+    content = file.read_bytes()
+    for place in range(0, len(content), 13):
+        file.write_bytes(content[:place] + bytes([content[place] ^ 4]) + content[place + 1 :])
+        with pytest.raises(CorruptIndexError, match="damaged"):
+            DenseIndex.open(index.folder, HashEncoder())
+    with pytest.raises(CorruptIndexError, match="damaged"):
+        verify_index(index.folder)
+
+
+def test_a_damaged_text_or_number_of_a_passage_is_found(index: DenseIndex):
+    file = index.folder / "passages.sqlite"
+    content = file.read_bytes()
+    place = content.index(b"Whales swim")
+    file.write_bytes(content.replace(b"Whales swim", b"Whales swin"))
+    opened = DenseIndex.open(index.folder, HashEncoder())
+    with pytest.raises(CorruptIndexError, match="checksum"):
+        opened.search(["animals whales swim"], 1)
+    with pytest.raises(CorruptIndexError, match="checksum"):
+        verify_index(index.folder)
+    # A cell of a table begins with its length and its number; the fourth passage has number 3.
+    header = content.rindex(b"\x03\x07", 0, place)
+    file.write_bytes(content[:header] + b"\x13" + content[header + 1 :])
+    with pytest.raises(CorruptIndexError, match=r"missing|checksum"):
+        DenseIndex.open(index.folder, HashEncoder()).search(["animals whales swim"], 1)
+    file.write_bytes(content)
+    assert verify_index(index.folder) == 4
+
+
+def test_an_index_without_checksums_is_searched_and_gets_them(index: DenseIndex):
+    with closing(sqlite3.connect(index.folder / "passages.sqlite")) as connection, connection:
+        connection.execute("ALTER TABLE passage DROP COLUMN checksum")
+        connection.execute("ALTER TABLE vectors DROP COLUMN checksums")
+    old = DenseIndex.open(index.folder, HashEncoder())
+    assert ids(old.search(["animals whales swim"], 1)) == [["whale#0"]]
+    old.add([Passage("Tin melts.", "", "tin#0")])
+    again = DenseIndex.open(index.folder, HashEncoder())
+    assert ids(again.search(["animals whales swim", "tin melts"], 1)) == [["whale#0"], ["tin#0"]]
+    assert verify_index(index.folder) == 5

@@ -1,6 +1,7 @@
 import errno
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -15,6 +16,7 @@ from llmexam.errors import CorruptIndexError, EvidenceIndexError, IndexMismatchE
 from llmexam.evidence.index import replacement, sparse
 from llmexam.evidence.index.analysis import SearchSettings
 from llmexam.evidence.index.files import held_for_writing, index_hash
+from llmexam.evidence.index.opening import verify_index
 from llmexam.evidence.index.sparse import SparseIndex, _as_corrupt
 from llmexam.evidence.index.writer import IndexWriter
 from llmexam.exam.question import Passage
@@ -157,6 +159,7 @@ def test_foreign_folders_are_left_alone(tmp_path: Path):
 
 KILLED = """
 import os, signal, sys
+from llmexam.evidence.index.opening import verify_index
 from llmexam.evidence.index.sparse import SparseIndex, SparseSettings
 from llmexam.exam.question import Passage
 
@@ -269,6 +272,7 @@ def test_an_index_in_a_place_without_locks_is_searched(
 
 HOLDER = """
 import sys
+from llmexam.evidence.index.opening import verify_index
 from llmexam.evidence.index.sparse import SparseIndex
 from llmexam.exam.question import Passage
 
@@ -399,6 +403,29 @@ def test_ids_with_numbers_are_documents_of_their_own_where_none_was_cut(tmp_path
 
 def test_more_passages_can_be_asked_for_than_any_memory_holds(index: SparseIndex):
     assert len(index.search(["gold iron whale"], 2**63)[0]) == 4
+
+
+@pytest.mark.parametrize("name", ["tantivy/meta.json", "checksums.json"])
+def test_a_changed_digit_in_a_list_is_found(index: SparseIndex, name: str):
+    path = index.folder / name
+    path.write_text(re.sub(r"\d", lambda digit: str(9 - int(digit[0])), path.read_text(), count=1))
+    with pytest.raises(CorruptIndexError, match="changed"):
+        SparseIndex.open(index.folder)
+
+
+def test_large_files_are_checked_whole_when_asked(index: SparseIndex, monkeypatch):
+    monkeypatch.setattr("llmexam.storage.checksums._WHOLE_BYTES", 0)
+    monkeypatch.setattr("llmexam.storage.checksums.BLOCK_BYTES", 2)
+    monkeypatch.setattr("llmexam.storage.checksums._N_SAMPLED", 2)
+    index.add([Passage("Tin.", "", "tin")])
+    (file, *_) = (index.folder / "tantivy").glob("*.store")
+    content = bytearray(file.read_bytes())
+    content[9] ^= 1
+    file.unlink()
+    file.write_bytes(content)
+    assert len(SparseIndex.open(index.folder)) == 5
+    with pytest.raises(CorruptIndexError, match="store"):
+        verify_index(index.folder)
 
 
 @pytest.mark.parametrize("suffix", ["store", "term", "idx", "fieldnorm", "pos", "fast"])
@@ -554,6 +581,7 @@ def test_an_index_with_a_link_inside_is_not_replaced(index: SparseIndex, tmp_pat
 READ_ONLY = 'mount --bind "$1" "$1" && mount -o remount,ro,bind "$1" && "$2" -c "$3" "$1"'
 SEARCHED = """
 import sys
+from llmexam.evidence.index.opening import verify_index
 from llmexam.evidence.index.sparse import SparseIndex
 print(SparseIndex.open(sys.argv[1]).search(["whale"], 1)[0][0].id)
 """

@@ -29,12 +29,13 @@ from llmexam.evidence.index.manifest import (
     check_manifest,
     read_manifest,
 )
-from llmexam.evidence.index.passage_store import PassageStore, document_of
+from llmexam.evidence.index.passage_store import PassageStore, VectorsFile, document_of
 from llmexam.evidence.index.passages_hash import PassagesHash
 from llmexam.evidence.index.replacement import built_folder
 from llmexam.exam.question import Passage
 from llmexam.settings.base import Settings
 from llmexam.storage.atomic import atomic_path
+from llmexam.storage.checksums import block_checksums, changed_block
 
 _SEED = 20230711
 # faiss recommends 39 to 256 training points per list and warns about fewer.
@@ -64,11 +65,14 @@ class DenseIndex:
         manifest: What it was built from.
     """
 
-    def __init__(self, folder: Path, manifest: Manifest, encoder: Encoder, vectors: Any) -> None:
+    def __init__(
+        self, folder: Path, manifest: Manifest, encoder: Encoder, vectors: Any, name: str
+    ) -> None:
         self.folder = folder
         self.manifest = manifest
         self._encoder = encoder
         self._vectors = vectors
+        self._name = name
 
     def __len__(self) -> int:
         return int(self._vectors.ntotal)
@@ -167,11 +171,10 @@ class DenseIndex:
             path,
         )
         with PassageStore.open(path) as store:
-            name, n_bytes = store.vectors
+            recorded = store.vectors
             n_passages = len(store)
-        file = path / name
-        if not file.is_file() or file.stat().st_size != n_bytes:
-            raise CorruptIndexError("the vectors are missing or truncated", file=file, hint=REBUILD)
+        file = path / recorded.name
+        _check_vectors(file, recorded)
         try:
             index = faiss.read_index(str(file))
         except RuntimeError:
@@ -185,7 +188,7 @@ class DenseIndex:
         # Flat indexes compare with every vector and have no `nprobe`.
         if hasattr(index, "nprobe"):
             index.nprobe = (settings or DenseSettings()).n_probe
-        return cls(path, manifest, encoder, index)
+        return cls(path, manifest, encoder, index, recorded.name)
 
     def search(self, queries: Sequence[str], k: int) -> list[list[Passage]]:
         """Return the k nearest passages for every query, best first, with cosine similarities.
@@ -201,7 +204,11 @@ class DenseIndex:
         scores, numbers = self._vectors.search(np.ascontiguousarray(wanted), min(k, len(self)))
         with PassageStore.open(self.folder) as store:
             # faiss fills up with -1 where the visited lists hold fewer than k vectors.
-            texts = store.get(np.unique(numbers[numbers >= 0]).tolist())
+            wanted_numbers = np.unique(numbers[numbers >= 0]).tolist()
+            texts = store.get(wanted_numbers)
+            if len(texts) < len(wanted_numbers) and store.vectors.name == self._name:
+                # Another process may have deleted passages; its vectors have another name.
+                raise CorruptIndexError("passages are missing", file=self.folder, hint=REBUILD)
         return [
             [
                 replace(texts[number], score=score)
@@ -210,6 +217,23 @@ class DenseIndex:
             ]
             for of_query, of_score in zip(numbers.tolist(), scores.tolist(), strict=True)
         ]
+
+    @classmethod
+    def verify(cls, folder: str | Path) -> int:
+        """Check all bytes of an index, and return the number of its passages.
+
+        Raises:
+            EvidenceIndexError: The folder is not an index.
+            CorruptIndexError: A file is damaged or missing.
+        """
+        path = Path(folder)
+        read_manifest(path)
+        with PassageStore.open(path) as store:
+            store.verify()
+            recorded = store.vectors
+            n_passages = len(store)
+        _check_vectors(path / recorded.name, recorded, whole=True)
+        return n_passages
 
     def add(
         self,
@@ -270,15 +294,18 @@ class DenseIndex:
             before.changed(len(self), (), passages_hash="").write(self.folder)
             try:
                 with PassageStore.open(self.folder) as store:
-                    old, _ = store.vectors
+                    old = store.vectors.name
                     yield store, hashed
-                    store.vectors = _write_vectors(self.folder, self._vectors, _number_of(old) + 1)
+                    written = _write_vectors(self.folder, self._vectors, _number_of(old) + 1)
+                    store.vectors = written
                     n_passages = len(store)
             except BaseException:
                 # The vectors in memory have the changes already; the store on disk rolled back.
-                self._vectors = type(self).open(self.folder, self._encoder)._vectors
+                on_disk = type(self).open(self.folder, self._encoder)
+                self._vectors, self._name = on_disk._vectors, on_disk._name
                 before.write(self.folder)
                 raise
+            self._name = written.name
             (self.folder / old).unlink(missing_ok=True)
             self.manifest = before.changed(n_passages, sources, hashed.hexdigest())
             self.manifest.write(self.folder)
@@ -345,16 +372,24 @@ def index_vectors(vectors: NDArray[np.float32], settings: DenseSettings) -> Any:
     return index
 
 
-def _write_vectors(folder: Path, index: Any, number: int) -> tuple[str, int]:
+def _write_vectors(folder: Path, index: Any, number: int) -> VectorsFile:
     # A new name for every version: the store's transaction decides which file is valid.
-    name = f"vectors-{number}.faiss"
-    with atomic_path(folder / name) as temporary:
+    path = folder / f"vectors-{number}.faiss"
+    with atomic_path(path) as temporary:
         try:
             _faiss().write_index(index, str(temporary))
         except RuntimeError as error:
             # faiss raises RuntimeError for a full disk; the caller expects an OSError with ENOSPC.
-            raise OSError(errno.ENOSPC, f"cannot be written: {error}", str(folder / name)) from None
-    return name, (folder / name).stat().st_size
+            raise OSError(errno.ENOSPC, f"cannot be written: {error}", str(path)) from None
+    return VectorsFile(path.name, path.stat().st_size, tuple(block_checksums(path)))
+
+
+def _check_vectors(path: Path, recorded: VectorsFile, *, whole: bool = False) -> None:
+    if not path.is_file() or path.stat().st_size != recorded.n_bytes:
+        raise CorruptIndexError("the vectors are missing or truncated", file=path, hint=REBUILD)
+    blocks = recorded.checksums
+    if blocks is not None and changed_block(path, blocks, whole=whole) is not None:
+        raise CorruptIndexError("the vectors are damaged", file=path, hint=REBUILD)
 
 
 def _number_of(name: str) -> int:

@@ -74,11 +74,14 @@ def is_passing(path: Path) -> bool:
     return path.name.endswith(LOCK) or path.name.startswith(".tmp") or is_temporary(path)
 
 
-def damage(data: Path) -> CorruptIndexError | None:
+def damage(data: Path, *, checked_bytes: int = _CHECKED_BYTES) -> CorruptIndexError | None:
     """Return the first fault in the files of a tantivy index as an error, or None.
 
-    The list of segments and the footer of each file show missing, truncated and zeroed files;
-    the checksum is compared for files of up to 256 MB.
+    The list of segments and the footer of each file show missing, truncated and zeroed files.
+
+    Args:
+        data: The folder of the tantivy index.
+        checked_bytes: Size of the largest file whose checksum is compared.
     """
     meta = data / "meta.json"
     try:
@@ -96,12 +99,12 @@ def damage(data: Path) -> CorruptIndexError | None:
     for file in sorted(present):
         if (data / file).is_dir():
             return _corrupt(data / file, "is a folder")
-        if file.partition(".")[0] in names and not _is_sound(data / file):
+        if file.partition(".")[0] in names and not _is_sound(data / file, checked_bytes):
             return _corrupt(data / file, "is truncated or overwritten")
     return None
 
 
-def _is_sound(path: Path) -> bool:
+def _is_sound(path: Path, checked_bytes: int) -> bool:
     with path.open("rb") as stream:
         size = stream.seek(0, os.SEEK_END)
         if size < 8:
@@ -112,7 +115,7 @@ def _is_sound(path: Path) -> bool:
         n_left = size - 8 - length
         if tail[4:] != _MAGIC or n_left < 0:
             return False
-        if size > _CHECKED_BYTES:
+        if size > checked_bytes:
             return True
         stream.seek(n_left)
         try:

@@ -39,7 +39,8 @@ class IndexKind:
 
     Attributes:
         target: `module:Class`, imported only when an index is built or opened. The class has the
-            methods `build` and `open` of `SparseIndex`, or of `DenseIndex` if it uses a model.
+            methods `build`, `open` and `verify` of `SparseIndex`, or of `DenseIndex` if it uses a
+            model.
         uses_model: Whether it holds vectors of a bi-encoder, which `build` and `open` then get.
     """
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from llmexam.errors import CorruptIndexError, EvidenceIndexError, SettingsError
 from llmexam.evidence.encoder import Encoder
 from llmexam.evidence.index.files import REBUILD
-from llmexam.evidence.index.kinds import INDEX_KINDS, EvidenceIndex
+from llmexam.evidence.index.kinds import INDEX_KINDS, EvidenceIndex, IndexKind
 from llmexam.evidence.index.manifest import FILE_NAME, Manifest, Source, read_manifest
 from llmexam.exam.question import Passage
 from llmexam.lm.encoding.embedding import load_embedder
@@ -78,6 +78,28 @@ def open_index(
         MissingDependencyError: The index is dense and the extra `encoders` is not installed.
     """
     manifest = read_manifest(folder)
+    kind = _kind_of(manifest, folder)
+    encoders = []
+    if kind.uses_model:
+        encoders = [encoder or load_embedder(_model_of(manifest, folder, model))]
+    index: EvidenceIndex = kind.index_class.open(folder, *encoders)
+    return index
+
+
+def verify_index(folder: str | Path) -> int:
+    """Check all bytes of an index, and return the number of its passages.
+
+    Opening an index checks large files by a sample; this reads them whole. Indexes of earlier
+    versions of llmexam have fewer checksums.
+
+    Raises:
+        EvidenceIndexError: The folder is not an index.
+        CorruptIndexError: A file is damaged or missing.
+    """
+    return int(_kind_of(read_manifest(folder), folder).index_class.verify(folder))
+
+
+def _kind_of(manifest: Manifest, folder: str | Path) -> IndexKind:
     kind = INDEX_KINDS.get(manifest.kind)
     if kind is None:
         raise CorruptIndexError(
@@ -86,11 +108,7 @@ def open_index(
             field="kind",
             hint=REBUILD,
         )
-    encoders = []
-    if kind.uses_model:
-        encoders = [encoder or load_embedder(_model_of(manifest, folder, model))]
-    index: EvidenceIndex = kind.index_class.open(folder, *encoders)
-    return index
+    return kind
 
 
 def _model_of(manifest: Manifest, folder: str | Path, given: str | None) -> str:

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import sqlite3
+import zlib
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing, contextmanager
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from llmexam.errors import CorruptIndexError
 from llmexam.exam.question import Passage
@@ -13,10 +16,13 @@ from llmexam.exam.question import Passage
 _FILE = "passages.sqlite"
 _SCHEMA = """
 CREATE TABLE passage (
-    number INTEGER PRIMARY KEY AUTOINCREMENT, id TEXT, document TEXT, title TEXT, text TEXT
+    number INTEGER PRIMARY KEY AUTOINCREMENT, id TEXT, document TEXT, title TEXT, text TEXT,
+    checksum INTEGER
 );
-CREATE TABLE vectors (file TEXT, n_bytes INTEGER);
+CREATE TABLE vectors (file TEXT, n_bytes INTEGER, checksums TEXT);
 """
+# Columns that stores of earlier versions of llmexam lack.
+_ADDED = {"passage": "checksum INTEGER", "vectors": "checksums TEXT"}
 _INDEXES = """
 CREATE INDEX IF NOT EXISTS passage_id ON passage (id);
 CREATE INDEX IF NOT EXISTS passage_document ON passage (document);
@@ -34,6 +40,21 @@ def document_of(id_: str) -> str:
     """
     document, mark, number = id_.rpartition("#")
     return document if mark and number.isdigit() else id_
+
+
+@dataclass(frozen=True)
+class VectorsFile:
+    """The file with the vectors of the passages.
+
+    Attributes:
+        name: Its name in the folder.
+        n_bytes: Its size.
+        checksums: Of its blocks (see `block_checksums`); None where none were recorded.
+    """
+
+    name: str
+    n_bytes: int
+    checksums: tuple[int, ...] | None
 
 
 class PassageStore:
@@ -86,12 +107,24 @@ class PassageStore:
         last = self._connection.execute(
             "SELECT seq FROM sqlite_sequence WHERE name = 'passage'"
         ).fetchone()
-        rows = [
-            (number, p.id, p.id if whole else document_of(p.id), " ".join(p.title.split()), p.text)
-            for number, p in enumerate(passages, 0 if last is None else int(last[0]) + 1)
-        ]
-        self._connection.executemany("INSERT INTO passage VALUES (?, ?, ?, ?, ?)", rows)
+        self._add_columns()
+        rows = []
+        for number, p in enumerate(passages, 0 if last is None else int(last[0]) + 1):
+            document, title = p.id if whole else document_of(p.id), " ".join(p.title.split())
+            checksum = _checksum(number, p.id, title, p.text)
+            rows.append((number, p.id, document, title, p.text, checksum))
+        self._connection.executemany("INSERT INTO passage VALUES (?, ?, ?, ?, ?, ?)", rows)
         return [row[0] for row in rows]
+
+    def _has_checksums(self, table: str) -> bool:
+        added = _ADDED[table].partition(" ")[0]
+        columns = self._connection.execute(f"PRAGMA table_info({table})").fetchall()
+        return any(column[1] == added for column in columns)
+
+    def _add_columns(self) -> None:
+        for table, column in _ADDED.items():
+            if not self._has_checksums(table):
+                self._connection.execute(f"ALTER TABLE {table} ADD COLUMN {column}")
 
     def remove_documents(self, ids: Iterable[str]) -> list[int]:
         """Delete all passages of documents; return their numbers."""
@@ -123,25 +156,66 @@ class PassageStore:
             self._connection.execute(statement)
 
     def get(self, numbers: Sequence[int]) -> dict[int, Passage]:
-        """Return the passages with these numbers."""
+        """Return the passages with these numbers.
+
+        Raises:
+            sqlite3.DatabaseError: A passage does not fit its checksum; `open` tells of damage.
+        """
         found = {}
+        checksum = "checksum" if self._has_checksums("passage") else "NULL"
         for number in numbers:
             row = self._connection.execute(
-                "SELECT id, title, text FROM passage WHERE number = ?", (number,)
+                f"SELECT number, id, title, text, {checksum} FROM passage WHERE number = ?",
+                (number,),
             ).fetchone()
             if row is not None:
-                found[number] = Passage(text=row[2], title=row[1], id=row[0])
+                _require_sound(row)
+                found[number] = Passage(text=row[3], title=row[2], id=row[1])
         return found
 
+    def verify(self) -> None:
+        """Check the structure of the file, and every passage.
+
+        Raises:
+            sqlite3.DatabaseError: Something is damaged; `open` tells of it.
+        """
+        (told,) = self._connection.execute("PRAGMA integrity_check(1)").fetchone()
+        if told != "ok":
+            raise sqlite3.DatabaseError(str(told))
+        checksum = "checksum" if self._has_checksums("passage") else "NULL"
+        for row in self._connection.execute(
+            f"SELECT number, id, title, text, {checksum} FROM passage"
+        ):
+            _require_sound(row)
+
     @property
-    def vectors(self) -> tuple[str, int]:
-        """Name and size in bytes of the file with the vectors of these passages."""
-        row = self._connection.execute("SELECT file, n_bytes FROM vectors").fetchone()
+    def vectors(self) -> VectorsFile:
+        """The file with the vectors of these passages."""
+        checksums = "checksums" if self._has_checksums("vectors") else "NULL"
+        row = self._connection.execute(f"SELECT file, n_bytes, {checksums} FROM vectors").fetchone()
         if row is None:
             raise sqlite3.DatabaseError("it contains no vector file name")
-        return str(row[0]), int(row[1])
+        try:
+            blocks = None if row[2] is None else tuple(int(part) for part in row[2].split())
+            return VectorsFile(str(row[0]), int(row[1]), blocks)
+        except (ValueError, TypeError, AttributeError):
+            raise sqlite3.DatabaseError("the record of the vectors is damaged") from None
 
     @vectors.setter
-    def vectors(self, value: tuple[str, int]) -> None:
+    def vectors(self, value: VectorsFile) -> None:
+        self._add_columns()
+        blocks = None if value.checksums is None else " ".join(map(str, value.checksums))
         self._connection.execute("DELETE FROM vectors")
-        self._connection.execute("INSERT INTO vectors VALUES (?, ?)", value)
+        self._connection.execute(
+            "INSERT INTO vectors VALUES (?, ?, ?)", (value.name, value.n_bytes, blocks)
+        )
+
+
+def _require_sound(row: tuple[Any, ...]) -> None:
+    *content, expected = row
+    if expected is not None and expected != _checksum(*content):
+        raise sqlite3.DatabaseError(f"passage {content[0]} does not fit its checksum")
+
+
+def _checksum(*content: object) -> int:
+    return zlib.crc32(repr(content).encode("utf-8", "surrogatepass"))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import sys
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -20,6 +21,7 @@ from llmexam.evidence.index.analysis import (
     choose_terms,
     worth_per_occurrence,
 )
+from llmexam.evidence.index.checksums import check_checksums, write_checksums
 from llmexam.evidence.index.files import REBUILD, damage, index_hash
 from llmexam.evidence.index.manifest import Manifest, Source, check_manifest, read_manifest
 from llmexam.evidence.index.passage_store import document_of
@@ -115,6 +117,7 @@ class SparseIndex:
                 n_passages=n_passages,
                 passages_hash=hashed.hexdigest(),
             ).write(temporary)
+            write_checksums(temporary)
         return cls.open(folder)
 
     @classmethod
@@ -129,9 +132,7 @@ class SparseIndex:
         path = Path(folder)
         manifest = read_manifest(path)
         check_manifest(manifest, {"kind": "sparse", "analysis": dict(ANALYSIS)}, path)
-        problem = damage(path / _DATA)
-        if problem is not None:
-            raise problem
+        _check_files(path)
         if not manifest.passages_hash and manifest.format > 1:
             _LOG.warning(
                 "%s: adding to this index was interrupted, and it may hold only a part; %s",
@@ -183,6 +184,17 @@ class SparseIndex:
                 if not self._delete_document(writer, id_):
                     writer.delete("id", id_)
         return n_before - len(self)
+
+    @classmethod
+    def verify(cls, folder: str | Path) -> int:
+        """Check all bytes of an index, and return the number of its passages.
+
+        Raises:
+            EvidenceIndexError: The folder is not an index, or it cannot be used.
+            CorruptIndexError: A file is damaged or missing.
+        """
+        _check_files(Path(folder), whole=True)
+        return len(cls.open(folder))
 
     def search(
         self, queries: Sequence[str], k: int, settings: SearchSettings | None = None
@@ -294,6 +306,7 @@ class SparseIndex:
                 self._refresh()
                 self.manifest = self.manifest.changed(len(self), sources, hashed.hexdigest())
                 self.manifest.write(copy)
+                write_checksums(copy)
         except BaseException:
             self.manifest, self._index = before
             self._refresh()
@@ -319,6 +332,17 @@ def _schema() -> tantivy.Schema:
         .add_text_field("passage", stored=True, tokenizer_name=ANALYZER, index_option="freq")
         .build()
     )
+
+
+def _check_files(folder: Path, *, whole: bool = False) -> None:
+    """Check the files of an index, in little time unless `whole`."""
+    has_checksums = check_checksums(folder, whole=whole)
+    limits: dict[str, int] = {}
+    if whole or has_checksums:
+        limits["checked_bytes"] = sys.maxsize if whole else 0
+    problem = damage(folder / _DATA, **limits)
+    if problem is not None:
+        raise problem
 
 
 def _document(passage: Passage) -> tantivy.Document:

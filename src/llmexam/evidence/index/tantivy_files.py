@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import shutil
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from tempfile import TemporaryDirectory
+from tempfile import mkdtemp
 
 import tantivy
 
@@ -15,12 +16,15 @@ from llmexam.evidence.index.analysis import build_analyzer
 ANALYZER = "llmexam_en"
 """Name under which the analysis of passages is registered, which the files contain."""
 
+_N_ATTEMPTS = 50
 _COPIED = ("meta.json", ".managed.json")
 
 
 def open_data(data: Path) -> tantivy.Index:
-    """Open a tantivy index; this does not take its lock yet, but its first searcher does."""
+    """Open a tantivy index, which takes its lock for readers for a moment."""
     index = tantivy.Index.open(str(data))
+    # Otherwise a thread watches the folder and takes the lock again at any time.
+    index.config_reader("manual")
     index.register_tokenizer(ANALYZER, build_analyzer(stop_words=False))
     return index
 
@@ -31,11 +35,19 @@ def linked_elsewhere(data: Path) -> Iterator[Path]:
 
     A searcher that was opened in it has mapped all files, and can be used after its deletion.
     """
-    with TemporaryDirectory(prefix="llmexam-index-") as temporary:
+    temporary = Path(mkdtemp(prefix="llmexam-index-"))
+    try:
         for path in data.resolve().iterdir():
-            place = Path(temporary) / path.name
+            place = temporary / path.name
             if path.name in _COPIED:
                 shutil.copyfile(path, place)
             elif not path.name.startswith("."):
                 place.symlink_to(path)
-        yield Path(temporary)
+        yield temporary
+    finally:
+        # A thread of tantivy may still create its lock file while the folder is deleted.
+        for _ in range(_N_ATTEMPTS):
+            shutil.rmtree(temporary, ignore_errors=True)
+            if not temporary.exists():
+                break
+            time.sleep(0.02)
