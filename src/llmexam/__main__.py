@@ -1,19 +1,30 @@
 """The `llmexam` command.
 
-Exit code 0 means success, 1 a failed check, 2 bad input, 130 that it was interrupted.
+Exit code 0 means success, 1 a failed check, 2 bad input, 130 that it was interrupted, 141 that the
+reader of its output went away.
 """
 
 from __future__ import annotations
 
 import errno
 import io
+import os
 import sys
+from typing import NoReturn
 
 from llmexam.cli.interrupts import INTERRUPTED, end_interrupted
 from llmexam.errors import LlmExamError
 from llmexam.machine import mark_as_command
 
 _LONGEST = 2000
+# 128 and the number of SIGPIPE, as shells report it for other commands.
+_CLOSED_PIPE = 141
+_OUT_OF_MEMORY = ("out of memory", "can't allocate memory", "not enough memory")
+_FULL = {
+    errno.ENOSPC: "no space left on the disk",
+    errno.EDQUOT: "disk quota exceeded",
+    errno.EFBIG: "the file is too large for this disk, or for the limit of this process",
+}
 
 
 def main() -> None:
@@ -30,30 +41,44 @@ def main() -> None:
         # typer makes a code of an interrupt, and is silent.
         if code == INTERRUPTED:
             end_interrupted()
+        sys.stdout.flush()
         sys.exit(code)
+    except SystemExit as end:
+        # typer makes code 1 of a closed pipe, which would mean a failed check.
+        if isinstance(end.__context__, BrokenPipeError):
+            _end_quietly()
+        raise
     except LlmExamError as error:
         _fail(str(error))
     except OSError as error:
-        if error.errno == errno.ENOSPC:
-            _fail(
-                f"no space left on the disk: {error.filename or 'a file'} was not "
-                "written. Free some space"
-            )
-        if isinstance(error, BrokenPipeError):
-            # The reader of our output went away (`llmexam search ... | head`): no error.
-            sys.stderr.close()
-            sys.exit(0)
-        # What the system refuses about a file is the user's to mend; the rest is a bug.
-        if error.filename is None:
-            raise
-        _fail(f"{error.filename}: {error.strerror}")
+        _end_after(error)
     except KeyboardInterrupt:
         end_interrupted()
     except MemoryError as error:
-        _fail(f"out of memory: {error or 'use smaller batches'}")
+        _fail(f"out of memory: {str(error) or 'use smaller batches, or a machine with more of it'}")
     except Exception as error:
         _tell_usage(error)
+        # torch has no common class for these.
+        if any(sign in str(error) for sign in _OUT_OF_MEMORY):
+            _fail(f"out of memory: {str(error).splitlines()[0]}")
         raise
+
+
+def _end_after(error: OSError) -> NoReturn:
+    """End after an error of the system, in one line: what it refuses is the user's to mend."""
+    if isinstance(error, BrokenPipeError):
+        _end_quietly()
+    if error.errno in _FULL:
+        what = error.filename or "a file"
+        _fail(f"{_FULL[error.errno]}: {what} was not written. Free some space")
+    _fail(f"{error.filename}: {error.strerror}" if error.filename else str(error))
+
+
+def _end_quietly() -> NoReturn:
+    """End the process as if the system had ended it because no one reads its output."""
+    # Python would try to write the rest when it ends.
+    os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+    sys.exit(_CLOSED_PIPE)
 
 
 def _tell_usage(error: Exception) -> None:

@@ -1,7 +1,9 @@
 """The command line as a user meets it: in this process, or in one of its own where it matters."""
 
+import errno
 import json
 import os
+import re
 import subprocess
 import sys
 
@@ -114,6 +116,44 @@ def test_a_reader_that_goes_away_is_no_error():
     done = subprocess.run(command, shell=True, capture_output=True, text=True, check=False)
     assert done.stdout == "id,prediction\n"
     assert done.stderr == ""
+
+
+@pytest.mark.parametrize("arguments", [("solvers",), ("--help",), ("audit", "bundled", "--strict")])
+def test_output_that_no_one_reads_is_no_failed_check(arguments):
+    end, start = os.pipe()
+    os.close(end)
+    with os.fdopen(start, "wb") as closed:
+        done = llmexam_process(*arguments, stdout=closed)
+    assert (done.returncode, done.stderr) == (141, "")
+
+
+@pytest.mark.parametrize(
+    ("error", "told"),
+    [
+        (
+            OSError(errno.EDQUOT, "Disk quota exceeded"),
+            "disk quota exceeded: a file was not written",
+        ),
+        (OSError(errno.EFBIG, "File too large", "x"), "file is too large.* x was not written"),
+        (OSError(errno.EIO, "Input/output error", "x"), "error: x: Input/output error"),
+        (OSError("x: disk I/O error"), "error: x: disk I/O error"),
+        (OSError(errno.ENOLCK, "No locks available"), "No locks available"),
+        (MemoryError(), "out of memory: use smaller batches"),
+        (
+            RuntimeError("DefaultCPUAllocator: can't allocate memory: 1 TB\nmore"),
+            "of memory.* 1 TB$",
+        ),
+    ],
+)
+def test_errors_without_a_file_are_one_line(monkeypatch, error, told):
+    def fail(**_):
+        raise error
+
+    monkeypatch.setattr("llmexam.cli.app.app", fail)
+    done = llmexam("solvers")
+    assert done.returncode == 2
+    assert re.search(told, done.stderr.removesuffix("\n"))
+    assert done.stderr.count("\n") == 1
 
 
 def test_solvers_are_listed_with_their_settings():

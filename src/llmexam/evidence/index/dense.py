@@ -36,6 +36,7 @@ from llmexam.exam.question import Passage
 from llmexam.settings.base import Settings
 from llmexam.storage.atomic import atomic_path
 from llmexam.storage.checksums import block_checksums, changed_block
+from llmexam.storage.disk_errors import disk_error
 
 _SEED = 20230711
 # faiss recommends 39 to 256 training points per list and warns about fewer.
@@ -379,8 +380,9 @@ def _write_vectors(folder: Path, index: Any, number: int) -> VectorsFile:
         try:
             _faiss().write_index(index, str(temporary))
         except RuntimeError as error:
-            # faiss raises RuntimeError for a full disk; the caller expects an OSError with ENOSPC.
-            raise OSError(errno.ENOSPC, f"cannot be written: {error}", str(path)) from None
+            # faiss raises RuntimeError for a full disk, too.
+            reason = disk_error(str(error), path)
+            raise reason or OSError(errno.EIO, f"cannot be written: {error}", str(path)) from None
     return VectorsFile(path.name, path.stat().st_size, tuple(block_checksums(path)))
 
 

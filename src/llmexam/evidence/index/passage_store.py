@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import sqlite3
 import zlib
 from collections.abc import Iterable, Iterator, Sequence
@@ -23,6 +24,13 @@ CREATE TABLE vectors (file TEXT, n_bytes INTEGER, checksums TEXT);
 """
 # Columns that stores of earlier versions of llmexam lack.
 _ADDED = {"passage": "checksum INTEGER", "vectors": "checksums TEXT"}
+_DISK_ERRORS = (
+    sqlite3.SQLITE_FULL,
+    sqlite3.SQLITE_READONLY,
+    sqlite3.SQLITE_CANTOPEN,
+    sqlite3.SQLITE_IOERR_WRITE,
+    sqlite3.SQLITE_IOERR_FSYNC,
+)
 _INDEXES = """
 CREATE INDEX IF NOT EXISTS passage_id ON passage (id);
 CREATE INDEX IF NOT EXISTS passage_document ON passage (document);
@@ -70,8 +78,10 @@ class PassageStore:
     @classmethod
     def create(cls, folder: Path) -> None:
         """Create an empty store in a folder."""
-        with closing(sqlite3.connect(folder / _FILE)) as connection:
-            connection.executescript(_SCHEMA)
+        path = folder / _FILE
+        path.touch()
+        with cls.open(folder) as store:
+            store._connection.executescript(_SCHEMA)
 
     @classmethod
     @contextmanager
@@ -88,6 +98,9 @@ class PassageStore:
             with closing(sqlite3.connect(path)) as connection, connection:
                 yield cls(connection)
         except sqlite3.DatabaseError as error:
+            if getattr(error, "sqlite_errorcode", None) in _DISK_ERRORS:
+                number = errno.ENOSPC if "full" in str(error) else errno.EIO
+                raise OSError(number, str(error), str(path)) from None
             raise CorruptIndexError(
                 f"cannot read the passages: {error}", file=path, hint="Build the index again"
             ) from None

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import errno
-import os
-import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -13,8 +10,7 @@ from typing import TypeVar
 import tantivy
 
 from llmexam.errors import EvidenceIndexError
-
-_LITTLE = 32_000_000
+from llmexam.storage.disk_errors import disk_error
 
 T = TypeVar("T")
 
@@ -44,15 +40,19 @@ class IndexWriter:
         self._run(self._writer.wait_merging_threads)
 
     def _run(self, work: Callable[[], T]) -> T:
-        try:
-            return work()
-        except ValueError as error:
-            # tantivy reports that a thread died, but not the reason.
-            if shutil.disk_usage(self._folder).free < _LITTLE:
-                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(self._folder)) from None
-            raise EvidenceIndexError(
-                f"cannot write the index: {str(error).splitlines()[0]}", file=self._folder
-            ) from None
+        return _told(work, self._folder)
+
+
+def _told(work: Callable[[], T], folder: Path) -> T:
+    try:
+        return work()
+    except (ValueError, OSError) as error:
+        # tantivy may report that a thread died, but not the reason.
+        reason = disk_error(str(error), folder)
+        if reason is not None:
+            raise reason from None
+        first = (str(error) or type(error).__name__).splitlines()[0]
+        raise EvidenceIndexError(f"cannot write the index: {first}", file=folder) from None
 
 
 @contextmanager
@@ -66,7 +66,7 @@ def writing(index: tantivy.Index, folder: Path, *, heap_mb: int) -> Iterator[Ind
     """
     # One thread: creating documents in Python takes longer than indexing them, and documents
     # then stay in corpus order, which breaks ties between equal scores.
-    writer = index.writer(heap_mb * 1_000_000, 1)
+    writer = _told(lambda: index.writer(heap_mb * 1_000_000, 1), folder)
     try:
         yield IndexWriter(writer, folder)
     except BaseException:
