@@ -1,5 +1,6 @@
 import gzip
 import json
+import time
 from pathlib import Path
 
 import pyarrow as pa
@@ -287,3 +288,17 @@ def test_a_number_of_thousands_of_digits_is_no_traceback(tmp_path: Path):
     path = write(tmp_path / "c.jsonl", '{"text": "a", "n": ' + "9" * 5000 + "}")
     with pytest.raises(CorpusError, match="row 1"):
         read(path)
+
+
+@pytest.mark.parametrize("line", ["# a" + " " * 100_000 + "b", "#" * 100_000, "# " * 50_000])
+def test_long_headings_take_no_time(tmp_path: Path, line: str):
+    (tmp_path / "a.md").write_text(f"{line}\ntext\n")
+    start = time.monotonic()
+    assert len(list(read_corpus(tmp_path / "a.md"))) == 1
+    assert time.monotonic() - start < 1
+
+
+def test_a_closing_mark_of_a_heading_is_set_apart(tmp_path: Path):
+    (tmp_path / "a.md").write_text("# C#\nA language.\n## Music ##\nNotes.\n## ##\nNothing.\n")
+    titles = [document.title for document in read_corpus(tmp_path / "a.md")]
+    assert titles == ["C#", "C# > Music", "C# >"]

@@ -25,6 +25,14 @@ def test_a_merged_key_may_be_set_anew():
         ("a: 2020-13-45", "month"),
         ("a: " + "9" * 5000, "4300"),
         ("[" * 1200, "recursion"),
+        ("a: &a [*a]", "alias contains itself"),
+        ("a: &a {b: *a}", "alias contains itself"),
+        (
+            "x0: &x0 [1]\n"
+            + "".join(f"x{i + 1}: &x{i + 1} [{', '.join([f'*x{i}'] * 9)}]\n" for i in range(9)),
+            "more than 100,000 values",
+        ),
+        ('a: "\\uD800"', "lone surrogate"),
         ("!!python/object/apply:os.system ['true']", "could not determine a constructor"),
     ],
 )

@@ -6,7 +6,6 @@ import csv
 import gzip
 import io
 import json
-import re
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -26,7 +25,6 @@ _USUAL: dict[str, tuple[str, ...]] = {
 }
 # A longer block at the start of a Markdown file is treated as text, not as front matter.
 _LONGEST_FRONT_MATTER = 100_000
-_HEADING = re.compile(r"(#{1,6})\s+(.*?)\s*#*\s*$")
 
 
 def read_jsonl(path: Path, fields: Mapping[str, str]) -> Iterator[Record]:
@@ -198,20 +196,30 @@ def read_markdown(path: Path, name: str) -> Iterator[Record]:
         if stripped.startswith(("```", "~~~")):
             # Inside a fenced code block, `#` starts a comment of the code, not a heading.
             fence = "" if fence and stripped.startswith(fence) else fence or stripped[:3]
-        match = None if fence else _HEADING.match(line)
-        if match is None:
+        heading = None if fence else _heading(line)
+        if heading is None:
             lines.append(line)
             continue
         if any(not one.isspace() for one in lines):
             yield record()
             row += 1
-        level = len(match[1])
-        headings = [(depth, text) for depth, text in headings if depth < level]
-        headings.append((level, match[2]))
+        headings = [(depth, text) for depth, text in headings if depth < heading[0]]
+        headings.append(heading)
         lines = []
     # A file without text counts as one blank document.
     if row == 1 or any(not one.isspace() for one in lines):
         yield record()
+
+
+def _heading(line: str) -> tuple[int, str] | None:
+    """Return level and text of a Markdown heading, without its closing marks, or None."""
+    level = len(line) - len(line.lstrip("#"))
+    if not 1 <= level <= 6 or not line[level : level + 1].isspace():
+        return None
+    text = line[level:].strip()
+    bare = text.rstrip("#")
+    # The closing marks are set apart: `# C#` is about C#.
+    return level, bare.rstrip() if not bare or bare[-1].isspace() else text
 
 
 def _open(path: Path) -> IO[bytes]:

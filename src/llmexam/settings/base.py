@@ -6,6 +6,7 @@ spelled and checked in one place.
 
 from __future__ import annotations
 
+import reprlib
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal, Self, TypeVar, get_args, get_origin
@@ -15,6 +16,10 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, ValidationError, mo
 from llmexam.errors import SettingsError, nearest
 
 Item = TypeVar("Item")
+
+# `repr` alone takes minutes for values that contain each other many times.
+_SHORT = reprlib.Repr()
+_SHORT.maxlevel, _SHORT.maxstring, _SHORT.maxother, _SHORT.maxlong = 3, 80, 80, 80
 
 
 def _as_list(value: Any) -> Any:
@@ -163,8 +168,7 @@ def _explain(
     message = first["msg"].removeprefix("Value error, ").replace("valid tuple", "valid list")
     # Our own checks say what they found.
     if first["type"] != "value_error":
-        value = repr(first.get("input"))
-        message += f", got {value if len(value) <= 80 else value[:77] + '...'}"
+        message += f", got {_SHORT.repr(first.get('input'))}"
     return SettingsError(f"{subject}: {message}", file=file, field=field)
 
 

@@ -9,6 +9,9 @@ import yaml
 
 from llmexam.errors import SettingsError
 
+MOST_VALUES = 100_000
+"""The most values of a YAML text, each alias counted with all that it stands for."""
+
 
 def load_yaml(text: str, *, file: str | Path | None = None) -> Any:
     """Return the value of a YAML text, of plain types only.
@@ -18,10 +21,17 @@ def load_yaml(text: str, *, file: str | Path | None = None) -> Any:
         file: The file it came from, for error texts.
 
     Raises:
-        SettingsError: It is not YAML, a value cannot be, or a mapping has a key twice.
+        SettingsError: It is not YAML, a value cannot be, a mapping has a key twice, an alias
+            contains itself, or aliases make the text much larger than it is.
     """
+    loader = None
     try:
-        return yaml.load(text, _Loader)
+        loader = _Loader(text)
+        node = loader.get_single_node()
+        if node is None:
+            return None
+        _check(node)
+        return loader.construct_document(node)
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         line = f", line {mark.line + 1}" if mark else ""
@@ -30,6 +40,59 @@ def load_yaml(text: str, *, file: str | Path | None = None) -> Any:
     except (ValueError, RecursionError) as error:
         # Dates that are none, numbers of thousands of digits, thousands of brackets.
         raise SettingsError(f"invalid YAML: {error}", file=file) from None
+    finally:
+        if loader is not None:
+            loader.dispose()
+
+
+def _check(root: yaml.Node) -> None:
+    """Check the values of a YAML text before they are made.
+
+    Raises:
+        yaml.MarkedYAMLError: A text has a lone surrogate, an alias contains itself, or there are
+            too many values when every alias is counted with all that it stands for.
+    """
+    sizes: dict[int, int | None] = {}
+    # Depth first, without recursion: a node's size is known after those of its children.
+    waiting = [(root, False)]
+    while waiting:
+        node, is_left = waiting.pop()
+        children = _children(node)
+        if is_left:
+            size = 1 + sum(sizes[id(child)] or 0 for child in children)
+            if size > MOST_VALUES:
+                raise _problem(
+                    f"with its aliases it has more than {MOST_VALUES:,} values", root.start_mark
+                )
+            sizes[id(node)] = size
+            continue
+        if id(node) in sizes:
+            if sizes[id(node)] is None:
+                raise _problem("an alias contains itself", node.start_mark)
+            continue
+        if isinstance(node, yaml.ScalarNode) and not _is_text(node.value):
+            raise _problem("a text has an incomplete character (lone surrogate)", node.start_mark)
+        sizes[id(node)] = None
+        waiting.append((node, True))
+        waiting += [(child, False) for child in children]
+
+
+def _children(node: yaml.Node) -> list[yaml.Node]:
+    if isinstance(node, yaml.MappingNode):
+        return [one for pair in node.value for one in pair]
+    return list(node.value) if isinstance(node, yaml.SequenceNode) else []
+
+
+def _is_text(value: str) -> bool:
+    try:
+        value.encode("utf-8")
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def _problem(problem: str, mark: yaml.Mark) -> yaml.MarkedYAMLError:
+    return yaml.MarkedYAMLError(None, None, problem, mark)
 
 
 class _Loader(yaml.SafeLoader):

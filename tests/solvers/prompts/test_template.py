@@ -57,7 +57,7 @@ def test_a_template_of_ones_own(tmp_path):
         ("mode: options\nquestion: '{{ 1 / 0 }}'\nanswer: a\n", "division by zero"),
         (
             "mode: options\nquestion: q\nanswer: '{% for i in range(10**9) %}a{% endfor %}'\n",
-            "field 'answer': template cannot be rendered: Range too big",
+            "field 'answer': template cannot be rendered: a number is larger than 1,000,000",
         ),
         ("mode: options\nquestion: '{{ prompt.__class__.__mro__ }}'\nanswer: a\n", "unsafe"),
     ],

@@ -14,7 +14,8 @@ from llmexam.collecting.document import Document
 from llmexam.errors import MissingDependencyError, SettingsError, nearest
 from llmexam.settings.base import OneOrMany
 
-_ADDRESS = re.compile(r"\S*(?:://|www\.)\S*")
+# From the beginning of a word on: text without spaces is read once.
+_ADDRESS = re.compile(r"(?<!\S)\S*(?:://|www\.)\S*")
 _WORD = re.compile(r"[^\W\d_]{3,}")
 
 

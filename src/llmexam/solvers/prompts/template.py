@@ -14,7 +14,7 @@ from llmexam.settings.base import Settings
 from llmexam.storage.yaml_text import load_yaml
 
 if TYPE_CHECKING:
-    from jinja2 import Template
+    from llmexam.solvers.prompts.sandbox import CountedTemplate
 
 Mode = Literal["letters", "options", "yes-no", "pairs", "binary-head"]
 _FOLDER = "templates"
@@ -167,12 +167,7 @@ def parse_template(text: str, file: str) -> PromptTemplate:
 
 
 @lru_cache(maxsize=64)
-def _compile(text: str) -> Template:
-    from jinja2 import StrictUndefined
-    from jinja2.sandbox import ImmutableSandboxedEnvironment
+def _compile(text: str) -> CountedTemplate:
+    from llmexam.solvers.prompts.sandbox import compile_template
 
-    # Templates are untrusted, so the sandbox allows no calls and no changes.
-    environment = ImmutableSandboxedEnvironment(
-        undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True, autoescape=False
-    )
-    return environment.from_string(text)
+    return compile_template(text)

@@ -10,21 +10,24 @@ import json
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any
 
-_FENCE = re.compile(r"^\s*(?:```|~~~)\w*\s*$", re.MULTILINE)
+_FENCE = re.compile(r"^[ \t]*(?:```|~~~)\w*[ \t]*$", re.MULTILINE)
 _TRAILING_COMMA = re.compile(r",(\s*[}\]])")
-_MARKUP = re.compile(r"^[\s>#*_-]+|[*_]+(?=:)|(?<=:)[*_]+")
+_MARKUP = re.compile(r"^[\s>#*_-]+|(?<![*_])[*_]+(?=:)|(?<=:)[*_]+")
 _LABEL = re.compile(
     r"(quote|evidence|question|stem|correct answer|right answer|answer|key|"
-    r"wrong(?: (?:answer|option))?|distractor|option|note)\s*(\d{1,2}|[A-Z])?\s*[:.)]\s*(.*)",
+    r"wrong(?: (?:answer|option))?|distractor|option|note)\s*(?:(\d{1,2}|[A-Z])\s*)?[:.)]\s*(.*)",
     re.IGNORECASE | re.DOTALL,
 )
 _LETTERED = re.compile(r"\(?([A-Z]|\d{1,2})[).:]\s+(\S.*)", re.DOTALL)
 # A single letter with a full stop may be a name, such as that of a species.
 _SURE_LETTER = re.compile(r"(?:\([A-Z]\)|[A-Z]\))\s+(\S.*)", re.DOTALL)
-_BAR = re.compile(r"\s+\|\s+|\s*\|\s+")
+_BAR = re.compile(r"(?<!\s)\s*\|\s+")
 _QUOTES = {('"', '"'), ("'", "'"), ("\u201c", "\u201d"), ("\u2018", "\u2019"), ("`", "`")}
+# Each takes as long as the rest of the reply is.
+_MOST_OBJECTS = 100
 _NAMES = {
     "quote": ("quote", "evidence", "support", "supporting_quote", "sentence"),
     "question": ("question", "stem", "prompt"),
@@ -87,7 +90,7 @@ def read_reply(text: str) -> Reply:
 
 def _json_object(text: str) -> Mapping[str, Any] | None:
     decoder = json.JSONDecoder(strict=False)
-    for start in (one.start() for one in re.finditer(r"\{", text)):
+    for start in islice((one.start() for one in re.finditer(r"\{", text)), _MOST_OBJECTS):
         for candidate in (text[start:], _TRAILING_COMMA.sub(r"\1", text[start:])):
             try:
                 found, _ = decoder.raw_decode(candidate)

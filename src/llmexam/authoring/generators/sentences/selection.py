@@ -62,6 +62,8 @@ _ELSEWHERE = word_set(
     yours
     """
 )
+# Longer ones are tables or text without punctuation, and take the rules much time.
+_LONGEST = 1500
 _LETTERS = re.compile(r"\w+")
 _ELSEWHERE_PHRASES = re.compile(
     r"\b(?:"
@@ -193,6 +195,9 @@ def clean_sentences(text: str) -> tuple[list[Sentence], Counter[str]]:
         return kept, Counter({"passage tells of a person": 1})
     for start, end in split_sentences(text):
         quote = text[start:end]
+        if len(quote) > _LONGEST:
+            reasons["not a full sentence"] += 1
+            continue
         sentence = Sentence(quote, tidy(quote))
         reason = reason_to_leave(sentence) if sentence.text else "not a full sentence"
         if reason is None:
@@ -205,7 +210,11 @@ def clean_sentences(text: str) -> tuple[list[Sentence], Counter[str]]:
 def all_sentences(text: str) -> list[Sentence]:
     """Return all sentences of a passage, with brackets, also those that need their context."""
     spans = split_sentences(text)
-    return [Sentence(text[start:end], with_spaces_mended(text[start:end])) for start, end in spans]
+    return [
+        Sentence(text[start:end], with_spaces_mended(text[start:end]))
+        for start, end in spans
+        if end - start <= _LONGEST
+    ]
 
 
 def tells_of_a_person(text: str) -> bool:

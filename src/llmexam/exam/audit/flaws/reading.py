@@ -32,6 +32,7 @@ _NUMERIC = re.compile(
     re.IGNORECASE,
 )
 _MAX_UNIT_WORDS = 3
+_LONGEST_QUANTITY = 300
 
 
 @lru_cache(_N_CACHED)
@@ -67,6 +68,8 @@ def number_of(text: str) -> tuple[float, str] | None:
     >>> number_of("about 1,500 km"), number_of("5 of the planets of the system")
     ((1500.0, 'km'), None)
     """
+    if len(text) > _LONGEST_QUANTITY:
+        return None
     found = _NUMERIC.fullmatch(text.strip().rstrip("."))
     if found is None or len(found[1].split()) > _MAX_UNIT_WORDS:
         return None
