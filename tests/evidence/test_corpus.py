@@ -1,6 +1,9 @@
 import gzip
 import json
 import time
+import tracemalloc
+from contextlib import suppress
+from itertools import islice
 from pathlib import Path
 
 import pyarrow as pa
@@ -302,3 +305,54 @@ def test_a_closing_mark_of_a_heading_is_set_apart(tmp_path: Path):
     (tmp_path / "a.md").write_text("# C#\nA language.\n## Music ##\nNotes.\n## ##\nNothing.\n")
     titles = [document.title for document in read_corpus(tmp_path / "a.md")]
     assert titles == ["C#", "C# > Music", "C# >"]
+
+
+def test_hidden_files_and_folders_are_left_out(tmp_path: Path):
+    for name in ("notes/a.txt", ".git/logs.txt", "notes/.cache/b.txt", ".draft.txt"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        write(tmp_path / name, "Seen." if name == "notes/a.txt" else "Hidden.")
+    assert [one.text for one in read(tmp_path)] == ["Seen."]
+
+
+@pytest.mark.parametrize("name", ["a.jsonl", "a.csv", "a.txt", "a.md", "a.jsonl.gz"])
+def test_a_record_that_is_too_long_is_told_with_its_setting(tmp_path: Path, name: str):
+    line = b'{"text": "' + b"x " * 700_000 + b'"}\n'
+    content = b'text\n"' + b"x\n" * 700_000 + b'"\n' if ".csv" in name else line
+    content = b"a line\n" * 200_000 if name in ("a.txt", "a.md") else content
+    path = write(tmp_path / name, gzip.compress(content) if name.endswith(".gz") else content)
+    with pytest.raises(CorpusError, match="max_record_mb"):
+        read(path, max_record_mb=1)
+    assert len(read(path)) == 1
+
+
+def test_a_small_packed_file_that_expands_much_is_told(tmp_path: Path, monkeypatch):
+    monkeypatch.setattr("llmexam.evidence.packed._FREE_BYTES", 1_000_000)
+    path = write(tmp_path / "a.jsonl.gz", gzip.compress(b'{"text": "word"}\n' * 200_000))
+    with pytest.raises(CorpusError, match="max_expansion"):
+        read(path, max_expansion=20)
+
+
+def test_repeated_long_texts_of_a_parquet_file_are_held_once(tmp_path: Path):
+    path = tmp_path / "a.parquet"
+    pq.write_table(pa.table({"text": ["x" * 1_000_000] * 1000}), path)
+    assert path.stat().st_size < 5_000_000
+    tracemalloc.start()
+    n = sum(len(passage.text) for passage in islice(read_corpus(path), 60))
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert n == 60_000_000
+    assert peak < 150_000_000
+
+
+@pytest.mark.parametrize("place", [0.2, 0.5, 0.9, 0.99])
+def test_a_damaged_parquet_file_is_one_error(tmp_path: Path, place: float):
+    path = tmp_path / "a.parquet"
+    pq.write_table(pa.table({"text": [f"text {i}" for i in range(2000)]}), path)
+    content = bytearray(path.read_bytes())
+    for number in range(25):
+        changed = content.copy()
+        at = int(place * len(content)) + number
+        changed[min(at, len(content) - 1)] ^= 0xFF
+        path.write_bytes(changed)
+        with suppress(CorpusError):
+            read(path)

@@ -16,6 +16,7 @@ from pydantic import Field, field_validator
 from llmexam.errors import CorpusError, nearest
 from llmexam.evidence import corpus_formats
 from llmexam.evidence.corpus_formats import Record
+from llmexam.evidence.packed import Bounds
 from llmexam.evidence.seen import SeenKeys, hash_texts
 from llmexam.exam.question import Passage
 from llmexam.settings.base import Settings
@@ -44,7 +45,8 @@ class CorpusSettings(Settings):
     shorthand = "path"
 
     path: LocalPath = Field(
-        description="a file, or a folder that is searched for files in known formats"
+        description="a file, or a folder that is searched for files in known formats, hidden ones "
+        "aside"
     )
     format: CorpusFormat = Field(
         default="auto", description="format of the files; auto uses their suffix"
@@ -53,6 +55,15 @@ class CorpusSettings(Settings):
         default_factory=dict,
         description="names of the columns or keys that hold `text`, `title` and `id`, if they "
         "differ",
+    )
+
+    max_record_mb: int = Field(
+        default=256, ge=1, description="largest line or record that is read, in MB"
+    )
+    max_expansion: int = Field(
+        default=200,
+        ge=1,
+        description="largest ratio of unpacked to packed size of a packed file of over 256 MB",
     )
 
     @field_validator("fields")
@@ -149,7 +160,11 @@ def corpus_files(settings: CorpusSettings) -> list[tuple[Path, str]]:
     if not path.is_dir():
         raise CorpusError("file or folder not found", file=path)
     wanted = {s for s, f in _SUFFIXES.items() if settings.format in ("auto", f)}
-    files = sorted(p for p in path.rglob("*") if p.is_file() and _suffix(p) in wanted)
+    files = sorted(
+        file
+        for file in path.rglob("*")
+        if _suffix(file) in wanted and not _is_hidden(file.relative_to(path)) and file.is_file()
+    )
     if not files:
         raise CorpusError(
             "the folder contains no file in a known format",
@@ -157,6 +172,11 @@ def corpus_files(settings: CorpusSettings) -> list[tuple[Path, str]]:
             hint=f"Known suffixes: {' '.join(sorted(wanted))}",
         )
     return [(file, file.relative_to(path).as_posix()) for file in files]
+
+
+def _is_hidden(path: Path) -> bool:
+    """Return whether a file or a folder above it is hidden, as `.git` is."""
+    return any(part.startswith(".") for part in path.parts)
 
 
 def _suffix(path: Path) -> str:
@@ -174,18 +194,19 @@ def _records(path: Path, label: str, settings: CorpusSettings) -> Iterator[Recor
                 hint=f"Set the format: {', '.join(sorted(set(_SUFFIXES.values())))}",
             )
         kind = found
+    bounds = Bounds(path, settings.max_record_mb, settings.max_expansion)
     try:
         match kind:
             case "jsonl":
-                yield from corpus_formats.read_jsonl(path, settings.fields)
+                yield from corpus_formats.read_jsonl(path, settings.fields, bounds)
             case "csv":
-                yield from corpus_formats.read_csv(path, settings.fields)
+                yield from corpus_formats.read_csv(path, settings.fields, bounds)
             case "parquet":
-                yield from corpus_formats.read_parquet(path, settings.fields)
+                yield from corpus_formats.read_parquet(path, settings.fields, bounds)
             case "text":
-                yield from corpus_formats.read_text(path)
+                yield from corpus_formats.read_text(path, bounds)
             case _:
-                yield from corpus_formats.read_markdown(path, Path(label).stem)
+                yield from corpus_formats.read_markdown(path, Path(label).stem, bounds)
     except UnicodeDecodeError as error:
         raise CorpusError(
             f"expected UTF-8 text, got byte {error.object[error.start]:#04x}",

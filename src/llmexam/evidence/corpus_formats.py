@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import csv
-import gzip
-import io
 import json
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import IO, Any, cast
+from typing import Any
 
 import yaml
 
 from llmexam.errors import CorpusError, nearest
+from llmexam.evidence.packed import Bounds, open_bytes, open_text
 
 Record = tuple[int, tuple[str, str, str]]
 
@@ -23,14 +22,16 @@ _USUAL: dict[str, tuple[str, ...]] = {
     "title": ("title", "headline"),
     "id": ("id", "_id", "pid", "docid", "doc_id", "passage_id"),
 }
+# In bytes; a thousand such texts are converted at a time.
+_LONG_TEXT = 50_000
 # A longer block at the start of a Markdown file is treated as text, not as front matter.
 _LONGEST_FRONT_MATTER = 100_000
 
 
-def read_jsonl(path: Path, fields: Mapping[str, str]) -> Iterator[Record]:
+def read_jsonl(path: Path, fields: Mapping[str, str], bounds: Bounds) -> Iterator[Record]:
     """Read one JSON object per line; blank lines are skipped, rows are line numbers."""
     never_seen = set(fields)
-    with _open(path) as stream:
+    with open_bytes(path, bounds) as stream:
         row = 0
         for row, line in enumerate(stream, 1):
             if line.isspace():
@@ -92,12 +93,12 @@ def _check_characters(values: Sequence[str], path: Path, row: int) -> None:
             ) from None
 
 
-def read_csv(path: Path, fields: Mapping[str, str]) -> Iterator[Record]:
+def read_csv(path: Path, fields: Mapping[str, str], bounds: Bounds) -> Iterator[Record]:
     """Read a CSV file with a header row (tabs instead of commas in `.tsv`)."""
     # The csv module rejects fields over 128 KiB by default; documents may be longer.
-    csv.field_size_limit(min(sys.maxsize, 2**31 - 1))
+    csv.field_size_limit(min(bounds.record_bytes, sys.maxsize, 2**31 - 1))
     tabs = ".tsv" in path.suffixes
-    with _open_text(path, newline="") as text:
+    with open_text(path, bounds, newline="") as text:
         rows = csv.reader(text, delimiter="\t" if tabs else ",", strict=True)
         row = 0
         try:
@@ -130,6 +131,8 @@ def read_csv(path: Path, fields: Mapping[str, str]) -> Iterator[Record]:
                 )
                 yield row, (id_.strip(), title, body)
         except csv.Error as error:
+            if "field larger" in str(error):
+                raise bounds.too_long(row + 1) from None
             raise CorpusError(
                 f"invalid CSV: {error}",
                 file=path,
@@ -138,60 +141,93 @@ def read_csv(path: Path, fields: Mapping[str, str]) -> Iterator[Record]:
             ) from None
 
 
-def read_parquet(path: Path, fields: Mapping[str, str]) -> Iterator[Record]:
+def read_parquet(path: Path, fields: Mapping[str, str], bounds: Bounds) -> Iterator[Record]:
     """Read a Parquet file, a thousand rows at a time."""
     import pyarrow as pa
     import pyarrow.parquet as pq
 
     try:
         file = pq.ParquetFile(path)
-    except pa.ArrowException as error:
-        raise CorpusError(f"expected a Parquet file: {error}", file=path) from None
-    with file:
         schema = file.schema_arrow.names
-        names = {field: _pick(field, fields, schema, path, None) for field in _USUAL}
-        columns = sorted({name for name in names.values() if name is not None})
-        row = 0
-        try:
+    except (pa.ArrowException, OSError, ValueError) as error:
+        raise CorpusError(
+            f"expected a Parquet file: {_first_line(error)}", file=path, hint="Download it again"
+        ) from None
+    names = {field: _pick(field, fields, schema, path, None) for field in _USUAL}
+    columns = sorted({name for name in names.values() if name is not None})
+    row = 0
+    try:
+        # Repeated texts stay single in memory: a small file may hold one a million times.
+        texts = [name for name in columns if _is_text(file.schema_arrow.field(name).type)]
+        with pq.ParquetFile(path, read_dictionary=texts) as file:
             for batch in file.iter_batches(batch_size=1024, columns=columns):
-                for record in batch.to_pylist():
+                for record in _records(batch):
                     row += 1
-                    yield row, _values(record, names, path, row)
-        except (pa.ArrowException, OSError) as error:
-            raise CorpusError(
-                f"is a damaged Parquet file: {str(error).splitlines()[0]}",
-                file=path,
-                row=row + 1,
-                hint="Download it again",
-            ) from None
+                    values = _values(record, names, path, row)
+                    if max(map(len, values)) > bounds.record_bytes:
+                        raise bounds.too_long(row)
+                    yield row, values
+    except (pa.ArrowException, OSError, ValueError, IndexError) as error:
+        raise CorpusError(
+            f"is a damaged Parquet file: {_first_line(error)}",
+            file=path,
+            row=row + 1,
+            hint="Download it again",
+        ) from None
 
 
-def read_text(path: Path) -> Iterator[Record]:
+def _records(batch: Any) -> Iterator[dict[str, Any]]:
+    """Yield the rows of a batch; long texts one at a time, for they may all be the same one."""
+    import pyarrow.compute as pc
+
+    packed = [column for column in batch.columns if hasattr(column, "dictionary")]
+    longest = max(
+        (pc.max(pc.binary_length(column.dictionary)).as_py() or 0 for column in packed), default=0
+    )
+    if longest <= _LONG_TEXT:
+        yield from batch.to_pylist()
+        return
+    for place in range(len(batch)):
+        yield {name: batch[name][place].as_py() for name in batch.schema.names}
+
+
+def _is_text(kind: Any) -> bool:
+    import pyarrow as pa
+
+    return bool(pa.types.is_string(kind) or pa.types.is_binary(kind))
+
+
+def _first_line(error: BaseException) -> str:
+    return (str(error).strip() or type(error).__name__).splitlines()[0]
+
+
+def read_text(path: Path, bounds: Bounds) -> Iterator[Record]:
     """Read paragraphs separated by blank lines; the row is the number of the paragraph."""
     row = 0
-    for row, paragraph in enumerate(_paragraphs(path), 1):
+    for row, paragraph in enumerate(_paragraphs(path, bounds), 1):
         yield row, ("", "", paragraph)
     if row == 0:
         raise CorpusError("the file contains no text", file=path)
 
 
-def read_markdown(path: Path, name: str) -> Iterator[Record]:
+def read_markdown(path: Path, name: str, bounds: Bounds) -> Iterator[Record]:
     """Read one document per section; its title is the path of headings above it.
 
     Args:
         path: The file.
         name: Title of text that stands before the first heading.
+        bounds: Bounds on what is read from it.
     """
     headings: list[tuple[int, str]] = []
     lines: list[str] = []
     fence = ""
-    row = 1
+    row, size = 1, 0
 
     def record() -> Record:
         title = " > ".join(heading for _, heading in headings) or name
         return row, ("", title, "".join(lines).strip())
 
-    for line in _markdown_lines(path):
+    for line in _markdown_lines(path, bounds):
         stripped = line.lstrip()
         if stripped.startswith(("```", "~~~")):
             # Inside a fenced code block, `#` starts a comment of the code, not a heading.
@@ -199,13 +235,16 @@ def read_markdown(path: Path, name: str) -> Iterator[Record]:
         heading = None if fence else _heading(line)
         if heading is None:
             lines.append(line)
+            size += len(line)
+            if size > bounds.record_bytes:
+                raise bounds.too_long(row)
             continue
         if any(not one.isspace() for one in lines):
             yield record()
             row += 1
         headings = [(depth, text) for depth, text in headings if depth < heading[0]]
         headings.append(heading)
-        lines = []
+        lines, size = [], 0
     # A file without text counts as one blank document.
     if row == 1 or any(not one.isspace() for one in lines):
         yield record()
@@ -222,49 +261,30 @@ def _heading(line: str) -> tuple[int, str] | None:
     return level, bare.rstrip() if not bare or bare[-1].isspace() else text
 
 
-def _open(path: Path) -> IO[bytes]:
-    if path.stat().st_size == 0:
-        raise CorpusError("the file is empty", file=path)
-    is_packed = path.suffix == ".gz"
-    stream = cast(IO[bytes], gzip.open(path)) if is_packed else path.open("rb")  # noqa: SIM115
-    try:
-        start = cast(io.BufferedReader, stream).peek(1)
-        if b"\0" in start:
-            raise CorpusError(
-                "expected UTF-8 text, got NUL characters (a binary file?)",
-                file=path,
-                hint="Give a text file in UTF-8",
-            )
-    except BaseException:
-        stream.close()
-        raise
-    return stream
-
-
-def _open_text(path: Path, newline: str | None = None) -> IO[str]:
-    return io.TextIOWrapper(_open(path), encoding="utf-8-sig", newline=newline)
-
-
-def _paragraphs(path: Path) -> Iterator[str]:
-    with _open_text(path) as stream:
+def _paragraphs(path: Path, bounds: Bounds) -> Iterator[str]:
+    with open_text(path, bounds) as stream:
         lines: list[str] = []
+        size = 0
         for line in stream:
             if not line.isspace():
                 lines.append(line)
+                size += len(line)
+                if size > bounds.record_bytes:
+                    raise bounds.too_long()
             elif lines:
                 yield "".join(lines).strip()
-                lines = []
+                lines, size = [], 0
         if lines:
             yield "".join(lines).strip()
 
 
-def _markdown_lines(path: Path) -> Iterator[str]:
+def _markdown_lines(path: Path, bounds: Bounds) -> Iterator[str]:
     """Yield the lines of a Markdown file without its YAML front matter.
 
     Front matter is a YAML mapping between a first line `---` and a line `---` or `...`. Without
     that second line, or with other things in between, it is text that begins with a rule.
     """
-    with _open_text(path) as stream:
+    with open_text(path, bounds) as stream:
         first = next(stream, "")
         front = [first]
         if first.rstrip() == "---":
