@@ -340,3 +340,10 @@ def test_a_missing_prediction_is_explained(tmp_path):
     assert found.returncode == 2
     assert "expected a prediction to grade" in found.stderr
     assert "leave" in llmexam("evaluate", exam, exam, "--logged-values").stderr.lower()
+
+
+def test_logs_of_one_model_are_called_by_their_tasks(lm_eval):
+    other = lm_eval.with_name(lm_eval.name.replace("metals", "letters"))
+    other.write_bytes(lm_eval.read_bytes())
+    found = json.loads(llmexam("compare", lm_eval, other, "--json").stdout)
+    assert (found["name_a"], found["name_b"]) == ("metals", "letters")

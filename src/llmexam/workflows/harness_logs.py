@@ -129,5 +129,12 @@ def name_of(log: HarnessLog) -> str:
 
 
 def _names(a: HarnessLog, b: HarnessLog) -> tuple[str, str]:
-    first, second = name_of(a), name_of(b)
-    return (first, second) if first != second else (str(a.path), str(b.path))
+    """Return what tells two logs apart: models, else tasks, else files, else paths."""
+    for first, second in (
+        (name_of(a), name_of(b)),
+        (a.task, b.task),
+        (a.path.stem, b.path.stem),
+    ):
+        if first and second and first != second:
+            return first, second
+    return str(a.path), str(b.path)
