@@ -34,7 +34,7 @@ from llmexam.collecting.cleaning.plan import CleaningSettings
 from llmexam.collecting.cleaning.registry import step_class, step_names
 from llmexam.collecting.wikipedia.settings import WikipediaSettings
 from llmexam.evaluation import results
-from llmexam.evaluation.metrics import choice_metrics
+from llmexam.evaluation.metrics import ExactSet, choice_metrics
 from llmexam.evidence.corpus import CorpusFormat
 from llmexam.exam.parsers.formats import FORMATS
 from llmexam.exam.writers import WRITERS
@@ -302,7 +302,8 @@ def render_formats() -> str:
 def render_metrics() -> str:
     """Return the metrics, and every key of `metrics.json`."""
     metrics = [
-        (f"`{metric.name}`", metric.label, metric.explanation) for metric in choice_metrics()
+        (f"`{metric.name}`", metric.label, metric.explanation)
+        for metric in (*choice_metrics(), ExactSet())
     ]
     parts = [
         "# Metrics and `metrics.json`\n\n",

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -184,3 +186,18 @@ def test_what_cannot_be_fitted():
         fit_out_of_fold(members, unlabelled)
     with pytest.raises(ScoreError, match="do not belong to this exam"):
         fit_out_of_fold(members, exam.subset([0, 1]))
+
+
+def test_a_second_right_option_is_no_wrong_one():
+    exam, members = make()
+    questions = [q for q in exam if q.answer < 4]
+    one = Exam(tuple(questions))
+    # Beside the answer, E is right, and the strong member likes it better still.
+    two = Exam(tuple(replace(q, right=(q.answer, 4)) for q in questions))
+    at = [i for i, q in enumerate(exam) if q.answer < 4]
+    strong, noise = members["strong"].subset(at), members["noise"].subset(at)
+    strong.values[:, 4] += 4
+    pair = {"strong": strong, "noise": noise}
+    settings = EnsembleSettings(method="log-linear")
+    by_one, by_two = (fit_out_of_fold(pair, exam, settings).weights for exam in (one, two))
+    assert by_two["strong"] > by_one["strong"] + 0.1

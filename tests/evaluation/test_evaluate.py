@@ -167,3 +167,29 @@ def test_always_the_longest_option_on_the_official_questions(shared_data):
     # 86 questions have options of equal length. Our tie rule favours no place, so its figure is
     # one draw from orders whose mean is 0.574 with sd 0.007.
     assert baseline(exam, "longest") == pytest.approx(0.574, abs=0.022)
+
+
+def test_several_right_options_are_graded_in_all_parts():
+    exam = Exam(
+        (
+            Question("1", "Which?", ("aa", "b", "c"), 0, right=(0, 2)),
+            Question("2", "Which?", ("a", "b", "c"), 1),
+        )
+    )
+    scores = ScoreMatrix.from_rows(exam.ids, [[1.0, 0.0, 2.0], [0.0, 3.0, 1.0]])
+    found = evaluate_scores(exam, scores, name="s", n_resamples=100)
+    values = {one.name: one.estimate.value for one in found.metrics}
+    assert values == {"map_at_3": 1, "accuracy": 1, "accuracy_at_3": 1, "exact_set": 1}
+    chance = {one.name: one.chance for one in found.metrics}
+    assert chance["accuracy"] == pytest.approx((2 / 3 + 1 / 3) / 2)
+    assert chance["exact_set"] == pytest.approx(1 / 3)
+    # "aa" is the longest of the first question, and right; its other right option is C.
+    assert found.metrics[1].baselines["longest"] >= 0.5
+    letters = {
+        one.letter: (one.n_answers, one.n_chosen, one.recall) for one in found.choice.letters
+    }
+    assert letters == {"A": (0, 0, None), "B": (1, 1, 1.0), "C": (1, 1, 1.0)}
+    assert all(point.risk == 0 for point in found.choice.risk_coverage)
+    sliced = {(one.by, one.value) for one in found.slices}
+    assert ("right option", "several") in sliced
+    assert ("number of right options", "2") in sliced

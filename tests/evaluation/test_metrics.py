@@ -1,4 +1,5 @@
 from importlib.metadata import EntryPoint
+from itertools import permutations
 
 import numpy as np
 import pytest
@@ -9,10 +10,12 @@ from llmexam.errors import ExamError, SettingsError
 from llmexam.evaluation.metrics import (
     Accuracy,
     AccuracyAtK,
+    ExactSet,
     MAPAtK,
     RankMetric,
     choice_metric,
     choice_metrics,
+    exam_metrics,
     map_at_k,
     registry,
 )
@@ -218,3 +221,60 @@ def test_an_installed_package_may_bring_a_metric(monkeypatch, make_exam):
     assert isinstance(choice_metric("mrr"), ReciprocalRank)
     values = choice_metric("mrr").values(make_exam([D], n_options=4), np.array([[A, B, C, D]]))
     assert values.tolist() == [0.25]
+
+
+def exam_of(*questions):
+    """An exam of questions given as number of options and right ones."""
+    return Exam(
+        tuple(
+            Question(str(i), "?", tuple("abcdef"[:n]), right[0], right=right if right[1:] else ())
+            for i, (n, right) in enumerate(questions)
+        )
+    )
+
+
+@pytest.mark.parametrize(
+    ("ranking", "precision", "first", "exact"),
+    [
+        ([A, C, B], 1, 1, 1),
+        ([C, A, B], 1, 1, 1),
+        ([A, B, C], (1 + 2 / 3) / 2, 1, 0),
+        ([B, A, C], (1 / 2 + 2 / 3) / 2, 0, 0),
+        ([B, A, D], (1 / 2) / 2, 0, 0),
+        ([D, B, A], (1 / 3) / 2, 0, 0),
+        ([B, D, A, C], (1 / 3) / 2, 0, 0),  # the fourth place does not count
+        ([A], 1 / 2, 1, 0),
+        ([A, A, C], (1 + 2 / 3) / 2, 1, 0),  # a repeat takes up a rank
+        ([], 0, 0, 0),
+    ],
+)
+def test_two_right_options_of_four_by_hand(ranking, precision, first, exact):
+    exam = exam_of((4, (A, C)))
+    packed = pack_rankings([ranking])
+    assert MAPAtK(3).values(exam, packed).tolist() == [pytest.approx(precision)]
+    assert Accuracy().values(exam, packed).tolist() == [first]
+    assert ExactSet().values(exam, packed).tolist() == [exact]
+
+
+@pytest.mark.parametrize(("n", "m"), [(n, m) for n in (2, 3, 4, 5, 6) for m in range(1, n + 1)])
+@pytest.mark.parametrize(
+    "metric", [MAPAtK(1), MAPAtK(3), MAPAtK(5), Accuracy(), AccuracyAtK(2), ExactSet()]
+)
+def test_chance_is_the_mean_over_all_orders(metric, n, m):
+    exam = exam_of((n, tuple(range(m))))
+    orders = np.array(list(permutations(range(n))))
+    each = [metric.values(exam, order[None])[0] for order in orders]
+    assert metric.chance(exam)[0] == pytest.approx(np.mean(each))
+
+
+def test_exact_set_is_a_metric_only_where_a_question_has_several_right_options():
+    assert [m.name for m in exam_metrics(exam_of((4, (1,))))] == [m.name for m in choice_metrics()]
+    assert exam_metrics(exam_of((4, (1,)), (4, (1, 2))))[-1].name == "exact_set"
+    assert metric_label("exact_set") == "exact set"
+
+
+def test_one_right_option_is_graded_as_before_beside_several():
+    exam = exam_of((4, (1,)), (3, (0, 2)), (5, (4,)))
+    rankings = pack_rankings([[0, 1, 2], [2, 0, 1], [3, 2, 1, 0, 4]])
+    assert MAPAtK(3).values(exam, rankings).tolist() == [0.5, 1.0, 0.0]
+    assert ExactSet().values(exam, rankings).tolist() == [0.0, 1.0, 0.0]

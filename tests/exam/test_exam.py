@@ -97,3 +97,19 @@ def test_evidence_is_replaced_question_by_question():
     assert not any(question.passages for question in found.without_passages())
     with pytest.raises(ValueError, match="shorter"):
         EXAM.with_passages([[]])
+
+
+def test_several_right_options_are_in_mask_hash_and_subset():
+    several = Question("3", "Which melt?", ("ice", "sand", "wax"), 0, right=(0, 2))
+    exam = Exam((ONE, several, TWO))
+    assert exam.has_several_right
+    assert not EXAM.has_several_right
+    assert exam.answers.tolist() == [2, 0, -1]
+    assert exam.is_right.tolist() == [
+        [False, False, True],
+        [True, False, True],
+        [False, False, False],
+    ]
+    assert exam.right_mask(4)[1].tolist() == [True, False, True, False]
+    assert exam.subset([1])[0].right == (0, 2)
+    assert exam.content_hash != Exam((ONE, replace(several, right=()), TWO)).content_hash

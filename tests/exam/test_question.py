@@ -92,3 +92,40 @@ def test_a_question_can_be_sent_to_another_process(metadata):
     question = Question("q", "What is opal?", ("a mineraloid", "a metal"), 0, passages, **more)
 
     assert pickle.loads(pickle.dumps(question)) == question
+
+
+def several(*right):
+    return Question("q", "Which?", tuple("abcde"), right[0], right=right)
+
+
+@pytest.mark.parametrize(
+    ("answer", "right", "message"),
+    [
+        (1, (1,), "two or more different right options in ascending order"),
+        (1, (1, 1), "two or more different right options"),
+        (0, (2, 0), "in ascending order"),
+        (1, (1, 5), "right options from 0 to 4"),
+        (2, (1, 2), r"the first right option \(1\) as the answer, got 2"),
+        (None, (1, 2), "as the answer, got None"),
+    ],
+)
+def test_several_right_options_that_contradict_themselves_are_an_error(answer, right, message):
+    with pytest.raises(ExamError, match=message):
+        Question("q", "Which?", tuple("abcde"), answer, right=right)
+
+
+def test_all_right_options_move_with_their_texts():
+    moved = several(1, 4).with_option_order((4, 3, 2, 1, 0))
+    assert (moved.answer, moved.right) == (0, (0, 3))
+    assert [moved.options[i] for i in moved.right_options] == ["e", "b"]
+    assert question().with_option_order((1, 0, 2)).right == ()
+
+
+def test_right_options_and_letters_of_one_several_and_none():
+    assert (several(0, 2).right_options, several(0, 2).right_letters) == ((0, 2), "A, C")
+    assert (question(answer=1).right_options, question(answer=1).right_letters) == ((1,), "B")
+    assert (question(answer=None).right_options, question(answer=None).right_letters) == ((), "")
+
+
+def test_several_right_options_are_pickled():
+    assert pickle.loads(pickle.dumps(several(1, 3))) == several(1, 3)

@@ -181,3 +181,26 @@ def test_long_form_has_a_row_an_option(tmp_path):
     assert rows[0] == ["id", "prompt", "option", "label"]
     assert rows[2] == ["a", "p", "y", "1"]
     assert len(rows) == 6
+
+
+SEVERAL = Exam(
+    (
+        Question("1", "Which melt?", ("ice", "sand", "wax"), 0, right=(0, 2)),
+        Question("2", "What burns?", ("wood", "sand"), 0),
+    )
+)
+
+
+def test_several_right_options_are_written_and_read_again(tmp_path):
+    write_exam(tmp_path / "exam.jsonl", SEVERAL, format="jsonl")
+    assert read_exam(tmp_path / "exam.jsonl").questions == SEVERAL.questions
+    assert [row.label for row in to_long(SEVERAL)] == [1, 0, 1, 1, 0]
+
+
+@pytest.mark.parametrize("format", ["kaggle", "alpaca"])
+def test_formats_of_one_answer_refuse_several(tmp_path, format):
+    path = tmp_path / "exam"
+    exam = SEVERAL.subset([0])
+    with pytest.raises(ExamError, match=r"'1' has several right options \(A, C\), which"):
+        write_exam(path, exam, format=format)
+    assert not path.exists()

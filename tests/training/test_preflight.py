@@ -7,6 +7,7 @@ import torch
 from llmexam.errors import ExamError, ModelError
 from llmexam.exam.exam import Exam
 from llmexam.exam.question import Passage, Question
+from llmexam.training.one_right import with_one_right
 from llmexam.training.preflight import (
     check_evidence_cut,
     check_first_loss,
@@ -148,3 +149,22 @@ def test_cut_evidence_is_told():
     assert check_evidence_cut(0.0, 0, 10) is None
     assert check_evidence_cut(0.1, 3, 10).severity == "note"
     assert check_evidence_cut(0.9, 3, 10).severity == "warning"
+
+
+def test_several_right_options_are_told_and_trained_on_by_their_first():
+    several = Question("s", "Which melt?", ("sand", "ice", "wax", "tin"), 1, right=(1, 2, 3))
+    all_right = Question("a", "Which burn?", ("wood", "coal"), 0, right=(0, 1))
+    single = Question("o", "Which flows?", ("water", "rock"), 0)
+    exam = Exam((several, all_right, single))
+    checked = check_training_exam(exam, {})
+    assert checked.train.ids == exam.ids
+    (finding,) = [one for one in checked.findings if one.check == "several right options"]
+    assert finding.rows == (1, 2)
+    used = with_one_right(checked.train)
+    assert [(q.id, q.options, q.answer, q.right) for q in used] == [
+        ("s", ("sand", "ice"), 1, ()),
+        ("o", ("water", "rock"), 0, ()),
+    ]
+    assert with_one_right(Exam((single,))) == Exam((single,))
+    with pytest.raises(ExamError, match="no training question has a wrong option"):
+        with_one_right(Exam((all_right,)))

@@ -61,7 +61,8 @@ def fit_out_of_fold(
     require_answers(exam)
     members = {name: align_scores(exam, matrix) for name, matrix in align_members(matrices).items()}
     answers = exam.answers
-    points = _points(members, chosen)
+    # Other right options are no wrong ones: weights are fitted to the first of them.
+    points = np.where(_is_other_right(exam, members), -np.inf, _points(members, chosen))
     find = _finder(chosen)
     folds = k_folds(exam, chosen.n_folds, seed=chosen.seed)
     names = sorted(members)
@@ -79,6 +80,14 @@ def fit_out_of_fold(
         fold_weights=tuple(fold_weights),
         scores=ScoreMatrix.concatenate(parts).subset(order),
     )
+
+
+def _is_other_right(exam: Exam, members: Mapping[str, ScoreMatrix]) -> NDArray[np.bool_]:
+    """Return whether each option is right besides the first right one."""
+    found: NDArray[np.bool_] = np.zeros(next(iter(members.values())).values.shape, dtype=bool)
+    for row, question in enumerate(exam):
+        found[row, list(question.right[1:])] = True
+    return found
 
 
 def _finder(settings: EnsembleSettings) -> Callable[[Floats, NDArray[np.int64]], Floats]:

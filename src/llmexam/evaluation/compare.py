@@ -9,7 +9,7 @@ from llmexam.evaluation.alignment import align_rankings, align_scores, require_a
 from llmexam.evaluation.clusters import AUTO, cluster_exam
 from llmexam.evaluation.flips import find_flips
 from llmexam.evaluation.grading import Resampling, compare
-from llmexam.evaluation.metrics.registry import choice_metrics
+from llmexam.evaluation.metrics.registry import exam_metrics
 from llmexam.evaluation.rankings import Rankings
 from llmexam.evaluation.results import Comparison, FullComparison
 from llmexam.exam.exam import Exam
@@ -58,7 +58,7 @@ def compare_results(
     """
     require_answers(exam)
     return compare(
-        choice_metrics(k),
+        exam_metrics(exam, k),
         exam,
         rank(exam, a),
         rank(exam, b),
@@ -99,7 +99,7 @@ def compare_fully(
     require_answers(exam)
     rankings_a, rankings_b = rank(exam, a), rank(exam, b)
     found = grading.compare_fully(
-        choice_metrics(k),
+        exam_metrics(exam, k),
         exam,
         rankings_a,
         rankings_b,

@@ -10,8 +10,8 @@ from llmexam.evaluation.alignment import align_rankings, align_scores, require_a
 from llmexam.evaluation.calibration import calibrate, out_of_fold_probabilities, risk_coverage
 from llmexam.evaluation.clusters import AUTO, cluster_exam
 from llmexam.evaluation.grading import Resampling, evaluate
-from llmexam.evaluation.metrics.registry import choice_metrics
-from llmexam.evaluation.rankings import Rankings, recall_by_letter
+from llmexam.evaluation.metrics.registry import exam_metrics
+from llmexam.evaluation.rankings import Rankings, best_right, recall_by_letter
 from llmexam.evaluation.results import ChoiceDiagnostics, Evaluation, LetterRecall
 from llmexam.evaluation.slices import label_questions
 from llmexam.exam.exam import Exam
@@ -49,7 +49,8 @@ def evaluate_scores(
     require_answers(exam)
     scores = align_scores(exam, scores)
     resampling = Resampling(n_resamples, seed, level).by_clusters(cluster_exam(exam, cluster_by))
-    answers = exam.answers
+    # Of several right options, the one that the solver ranks best is its answer.
+    answers = best_right(scores.ranking, exam.is_right, exam.answers)
     probabilities = out_of_fold_probabilities(scores, answers, seed=seed)
     return _evaluate(
         exam,
@@ -121,7 +122,7 @@ def _evaluate(
     n_truncated: int = 0,
 ) -> Evaluation:
     return evaluate(
-        choice_metrics(diagnostics.k),
+        exam_metrics(exam, diagnostics.k),
         exam,
         rankings,
         name=name,
@@ -135,4 +136,6 @@ def _evaluate(
 
 def _letters(exam: Exam, rankings: Rankings) -> tuple[LetterRecall, ...]:
     most_options = max(len(question.options) for question in exam)
-    return recall_by_letter(rankings, exam.answers, most_options)
+    return recall_by_letter(
+        rankings, best_right(rankings, exam.is_right, exam.answers), most_options
+    )

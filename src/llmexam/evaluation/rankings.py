@@ -57,6 +57,45 @@ def right_ranks(rankings: Rankings, answers: Answers) -> NDArray[np.float64]:
     return np.where(hits.any(axis=1), hits.argmax(axis=1) + 1.0, np.inf)
 
 
+def ranks_of_all_right(rankings: Rankings, is_right: NDArray[np.bool_]) -> NDArray[np.float64]:
+    """Return the first ranks of all right options, ascending; infinity where one is not ranked.
+
+    Args:
+        rankings: Option indices, best first, shape `[n_questions, n_ranked]`.
+        is_right: Whether each option is right, shape `[n_questions, n_options]`.
+
+    Returns:
+        Ranks from 1, shape `[n_questions, n_options]`; infinity behind the last right option.
+
+    >>> right = np.array([[True, False, True]])
+    >>> ranks_of_all_right(pack_rankings([[2, 1]]), right).tolist()
+    [[1.0, inf, inf]]
+    """
+    ranks = np.full(is_right.shape, np.inf)
+    # From the last rank to the first, so that the first of repeated letters counts.
+    for place in range(rankings.shape[1] - 1, -1, -1):
+        rows = np.flatnonzero(rankings[:, place] >= 0)
+        ranks[rows, rankings[rows, place]] = place + 1
+    return np.sort(np.where(is_right, ranks, np.inf), axis=1)
+
+
+def best_right(rankings: Rankings, is_right: NDArray[np.bool_], answers: Answers) -> Answers:
+    """Return the right option of each question that was ranked best.
+
+    Args:
+        rankings: Option indices, best first, shape `[n_questions, n_ranked]`.
+        is_right: Whether each option is right, shape `[n_questions, n_options]`.
+        answers: The first right option of each question, taken where none was ranked.
+    """
+    found = answers.copy()
+    rows = np.flatnonzero(is_right.sum(axis=1) > 1)
+    for place in range(rankings.shape[1] - 1, -1, -1):
+        named = rankings[rows, place]
+        hit = (named >= 0) & is_right[rows, np.maximum(named, 0)]
+        found[rows[hit]] = named[hit]
+    return found
+
+
 def recall_by_letter(
     rankings: Rankings, answers: Answers, n_options: int
 ) -> tuple[LetterRecall, ...]:

@@ -70,8 +70,11 @@ def label_questions(exam: Exam) -> Iterator[Labelling]:
             break
     yield "options", [(f"{len(q.options):02d}", str(len(q.options))) for q in exam]
     yield "passages", [("0", "with") if q.passages else ("1", "without") for q in exam]
-    letters = [letter_of(q.answer or 0) for q in exam]
+    letters = ["several" if q.right else letter_of(q.answer or 0) for q in exam]
     yield "right option", [(letter, letter) for letter in letters]
+    if exam.has_several_right:
+        counts = [len(question.right_options) for question in exam]
+        yield "number of right options", [(f"{n:02d}", str(n)) for n in counts]
 
 
 def length_terciles(lengths: list[int]) -> Labels:

@@ -59,10 +59,35 @@ class Exam:
 
     @property
     def answers(self) -> NDArray[np.int64]:
-        """Indices of the right options, shape `[n_questions]`; -1 if unlabelled."""
+        """Indices of the (first) right options, shape `[n_questions]`; -1 if unlabelled."""
         return np.array(
             [-1 if q.answer is None else q.answer for q in self.questions], dtype=np.int64
         )
+
+    @property
+    def has_several_right(self) -> bool:
+        """Whether a question has several right options."""
+        return any(question.right for question in self.questions)
+
+    @cached_property
+    def is_right(self) -> NDArray[np.bool_]:
+        """Whether each option is right, shape `[n_questions, n_options]`."""
+        return self.right_mask(max((len(q.options) for q in self.questions), default=0))
+
+    def right_mask(self, width: int) -> NDArray[np.bool_]:
+        """Return whether each option is right, shape `[n_questions, width]`.
+
+        Args:
+            width: Number of columns, at least the number of options of the longest question.
+        """
+        mask = np.zeros((len(self.questions), width), dtype=bool)
+        answers = self.answers
+        rows = np.flatnonzero(answers >= 0)
+        mask[rows, answers[rows]] = True
+        for row, question in enumerate(self.questions):
+            if question.right:
+                mask[row, list(question.right)] = True
+        return mask
 
     @property
     def is_labelled(self) -> bool:
@@ -80,6 +105,8 @@ class Exam:
                     list(q.options),
                     q.answer,
                     [[p.id, p.title, p.text] for p in q.passages],
+                    # Only where there are several, so that other exams keep their hashes.
+                    *([list(q.right)] if q.right else []),
                 ]
                 for q in self.questions
             ]

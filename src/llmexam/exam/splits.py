@@ -247,7 +247,7 @@ def _values(exam: Exam, key: str | None, field: str) -> list[str]:
     if key is None:
         return [""] * len(exam)
     if key == "answer":
-        return [question.answer_letter or "" for question in exam]
+        return [question.right_letters for question in exam]
     if key == "prompt":
         return [normalise(question.prompt) for question in exam]
     keys = {name for question in exam for name in question.metadata}

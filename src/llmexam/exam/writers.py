@@ -70,6 +70,20 @@ def what_is_lost(exam: Exam, format: str) -> tuple[str, ...]:
     return tuple(name for name, is_lost in parts.items() if is_lost)
 
 
+def _require_one_right(exam: Exam) -> None:
+    several = [(row, question) for row, question in enumerate(exam, 1) if question.right]
+    if several:
+        row, question = several[0]
+        raise ExamError(
+            f"question '{question.id}' has several right options ({question.right_letters}), "
+            "which this format cannot store",
+            file=exam.source or None,
+            row=row,
+            field="answer",
+            hint="Use --to jsonl, which stores all of them",
+        )
+
+
 def to_long(exam: Exam) -> list[LongRow]:
     """Return an exam in long format: one row per option.
 
@@ -87,7 +101,7 @@ def to_long(exam: Exam) -> list[LongRow]:
                 hint="Remove questions without answers",
             )
         rows += [
-            LongRow(question.id, question.prompt, option, int(i == question.answer))
+            LongRow(question.id, question.prompt, option, int(i in question.right_options))
             for i, option in enumerate(question.options)
         ]
     return rows
@@ -113,6 +127,7 @@ def csv_text(header: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:
 
 
 def _kaggle(exam: Exam) -> str:
+    _require_one_right(exam)
     counts = {len(question.options) for question in exam}
     if len(counts) > 1:
         raise ExamError(
@@ -164,7 +179,7 @@ def _jsonl_record(question: Question) -> dict[str, Any]:
         "id": question.id,
         "prompt": question.prompt,
         "options": list(question.options),
-        "answer": question.answer_letter,
+        "answer": [letter_of(i) for i in question.right] or question.answer_letter,
     }
     if question.passages:
         record["passages"] = [
@@ -182,6 +197,7 @@ def _jsonl_record(question: Question) -> dict[str, Any]:
 
 
 def _alpaca(exam: Exam) -> str:
+    _require_one_right(exam)
     records = []
     for row, question in enumerate(exam, 1):
         text = render_input(question.prompt, question.options)

@@ -100,7 +100,7 @@ def _snippet(question: Question, found: Sequence[tuple[int, Support]]) -> Snippe
     pieces = [Segment(before, "around"), *marked(sentence, terms), Segment(after, "around")]
     return Snippet(
         letters=tuple(letter_of(option) for option in options),
-        for_answer=question.answer == options[0],
+        for_answer=options[0] in question.right_options,
         source=clip(passage.title, _TITLE) or f"Passage {first.passage + 1}",
         segments=tuple(piece for piece in pieces if piece.text),
     )

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from llmexam.evaluation.alignment import align_scores
 from llmexam.evaluation.calibration import softmax
+from llmexam.evaluation.rankings import best_right
 from llmexam.exam.exam import Exam
 from llmexam.report.content import SolverResult
 
@@ -20,10 +21,12 @@ class Grades:
     Attributes:
         ranking: Option indices, best first, shape `[n_questions, n_options]`, -1 behind the last.
         probabilities: Same shape; None where no temperature was fitted.
-        answer_rank: Rank of the right option from 1, shape `[n_questions]`; 0 where not known.
+        answer_rank: Rank of the right option from 1, shape `[n_questions]`; the best of several, 0
+            where not known.
         lead: What the first choice has over the second, shape `[n_questions]`: in probability
             where there is one, else in score.
-        answer_margin: What the right option has over the best other, likewise; 0 where not known.
+        answer_margin: What the best right option has over the best wrong one, likewise; 0 where
+            not known, or where no option is wrong.
         uncertain: Whether the lead is among the smallest quarter, shape `[n_questions]`.
         tied: Whether all options have the same score, shape `[n_questions]`.
         tied_first: Whether the right option has the same score as the first choice, and is not
@@ -56,15 +59,19 @@ def grade(exam: Exam, final: SolverResult) -> Grades:
         return Grades(scores.ranking, None, none, np.zeros(0), np.zeros(0), no, no, no)
     values = scores.values.astype(np.float64) if probabilities is None else probabilities
     keyed = np.where(scores.present, values, -np.inf)
-    ranking, answers = scores.ranking, exam.answers
+    ranking = scores.ranking
+    answers = best_right(ranking, exam.is_right, exam.answers)
     # A question has two options or more, so there always is a second.
     best, second = ranking[:, 0], ranking[:, 1]
     rows = np.arange(n)
     lead = keyed[rows, best] - keyed[rows, second]
     known = answers >= 0
     answer_rank = np.where(known, (ranking == answers[:, None]).argmax(axis=1) + 1, 0)
-    rival = np.where(best == answers, second, best)
-    margin = np.where(known, keyed[rows, np.maximum(answers, 0)] - keyed[rows, rival], 0.0)
+    is_wrong = scores.present & ~exam.right_mask(keyed.shape[1])
+    rival = np.where(is_wrong, keyed, -np.inf).max(axis=1)
+    graded = known & np.isfinite(rival)
+    margin = np.zeros(n)
+    margin[graded] = keyed[rows, np.maximum(answers, 0)][graded] - rival[graded]
     uncertain = np.zeros(n, dtype=bool)
     uncertain[np.argsort(lead, kind="stable")[: n // 4]] = True
     # Compared by score, because different probabilities may be rounded to equal ones.

@@ -125,7 +125,7 @@ class QuestionViews:
             tied=bool(self._grades.tied[row]),
             options=self._options(row, question, explanation),
             letters=tuple(letter_of(i) for i in range(len(question.options))),
-            answer_letter=question.answer_letter or "",
+            answer_letter=question.right_letters,
             ranks=tuple(
                 RankRow(name, _ranks(scores, row, len(question.options)))
                 for name, scores in self._scores
@@ -148,7 +148,7 @@ class QuestionViews:
             outcome=outcome,
             uncertain=bool(self._grades.uncertain[row]),
             ranked=" ".join(letter_of(i) for i in chosen),
-            answer_letter=question.answer_letter or "",
+            answer_letter=question.right_letters,
             detail=self._detail(row, question),
             in_full=in_full,
         )
@@ -178,15 +178,16 @@ class QuestionViews:
             return "not scored"
         shares = self._grades.probabilities
         if self._grades.tied[row]:
-            known = "" if question.answer is None else f", right is {letter_of(question.answer)}"
+            known = "" if question.answer is None else f", right is {question.right_letters}"
             return f"all options have the same score{known}"
         parts = [f"chose {letter_of(order[0])}"]
         if shares is not None:
             parts[0] += f" at {self._certainty(row, order[0])}"
-        if question.answer is not None and question.answer != order[0]:
-            parts.append(f"right is {letter_of(question.answer)}")
+        if question.answer is not None and order[0] not in question.right_options:
+            parts.append(f"right is {question.right_letters}")
             if shares is not None:
-                parts[1] += f" at {self._certainty(row, question.answer)}"
+                best = next(i for i in order if i in question.right_options)
+                parts[1] += f" at {self._certainty(row, best)}"
             else:
                 parts[1] += f", {fixed(-float(self._grades.answer_margin[row]))} lower"
         return ", ".join(parts)
@@ -202,7 +203,7 @@ class QuestionViews:
                 rank=rank,
                 letter=letter_of(i),
                 text=clip(question.options[i], _OPTION),
-                is_answer=i == question.answer,
+                is_answer=i in question.right_options,
                 certainty=self._certainty(row, i),
                 bar=None
                 if shares is None

@@ -53,15 +53,16 @@ def sort_by_words(
     if question.answer is None:
         return SortedPassages((), ())
     own = _own_words(question)
-    if not own[question.answer]:
+    if not any(own[i] for i in question.right_options):
         return SortedPassages((), ())
     good: list[Passage] = []
     bad: list[Passage] = []
     for passage in passages:
         words = _stems(f"{passage.title} {passage.text}")
         covers = [len(of_option & words) / max(1, len(of_option)) for of_option in own]
-        right = covers.pop(question.answer)
-        if right >= min_cover and right - max(covers, default=0.0) >= min_lead:
+        right = max(covers[i] for i in question.right_options)
+        wrong = [cover for i, cover in enumerate(covers) if i not in question.right_options]
+        if right >= min_cover and right - max(wrong, default=0.0) >= min_lead:
             good.append(passage)
         elif right < _LITTLE_COVER:
             bad.append(passage)

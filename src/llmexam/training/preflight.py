@@ -16,6 +16,7 @@ from llmexam.exam.audit.overlap import find_in_exam
 from llmexam.exam.audit.repeats import check_repeats, options_key
 from llmexam.exam.exam import Exam
 from llmexam.exam.normalise import normalise
+from llmexam.training.one_right import one_right_finding
 from llmexam.training.protocol import CurvePoint
 
 NEAR_THRESHOLD = 0.7
@@ -83,6 +84,7 @@ def check_training_exam(
         raise ExamError("no training questions remain", file=train.source or None)
     findings += check_balance(measure_balance(kept, seed=seed))
     clean = train.subset([row - 1 for row, _ in kept])
+    findings += one_right_finding(clean)
     return Checked(clean, tuple(findings), len(repeated), len(leaking))
 
 
@@ -209,11 +211,11 @@ def check_stuck(curve: Sequence[CurvePoint], n_options: Sequence[int]) -> Findin
 
 def _repeated(rows: Rows) -> set[int]:
     """Return the rows that say what an earlier one says: prompt, options and answer."""
-    seen: set[tuple[str, tuple[str, ...], str]] = set()
+    seen: set[tuple[str, tuple[str, ...], tuple[str, ...]]] = set()
     repeated = set()
     for row, question in rows:
-        answer = question.options[question.answer or 0]
-        key = (normalise(question.prompt), options_key(question), " ".join(answer.split()))
+        right = sorted(" ".join(question.options[i].split()) for i in question.right_options)
+        key = (normalise(question.prompt), options_key(question), tuple(right))
         if key in seen:
             repeated.add(row)
         seen.add(key)

@@ -84,3 +84,28 @@ def test_without_answers_there_is_nothing_to_say():
     assert (balance.letters, balance.skew_p_value, balance.leak) == ((), None, None)
     assert list(check_balance(balance)) == []
     assert measure_balance([]).leak is None
+
+
+def several(n, *right, options=("aa", "bb", "cc", "dd")):
+    return [(i, Question(str(i), "p", options, right[0], right=right)) for i in range(1, n + 1)]
+
+
+@pytest.mark.parametrize("n", [60, 200])  # drawn one by one, and by the normal limit
+def test_letters_of_several_right_options_count_all_of_them(n):
+    shares, p_value = letter_shares(several(n, 0, 1))
+    assert [(one.n_answers, one.share, one.expected) for one in shares] == [
+        (n, 0.5, 0.25),
+        (n, 0.5, 0.25),
+        (0, 0.0, 0.25),
+        (0, 0.0, 0.25),
+    ]
+    assert p_value < 0.001
+    even = several(n // 2, 0, 1) + several(n // 2, 2, 3)
+    assert letter_shares(even)[1] == 1.0
+
+
+def test_the_longest_option_among_several_right_ones():
+    leak = measure_balance(several(40, 0, 2, options=("a" * 9, "b", "c" * 8, "d"))).leak
+    assert (leak.map_at_3, leak.accuracy, leak.chance_accuracy) == (1.0, 1.0, 0.5)
+    # By hand: P(1) = 1/2, then (1 + 1/3) / 2 / 2 and (1 + 2/3) / 3 / 2 of the two ranks behind.
+    assert leak.chance_map_at_3 == pytest.approx((1 + 2 / 3 + 5 / 9) / 4)

@@ -81,3 +81,26 @@ def test_faults_name_line_row_and_field(write, bad, field, words):
 def test_a_blank_context_beside_passages_is_no_fault(write):
     exam = read_exam(write(line(passages=["a"], context=" ")))
     assert [passage.text for passage in exam[0].passages] == ["a"]
+
+
+@pytest.mark.parametrize(
+    ("given", "answer", "right"),
+    [(["C", "A"], 0, (0, 2)), ([2, 1], 1, (1, 2)), (["b"], 1, ()), (["B", 0], 0, (0, 1))],
+)
+def test_a_list_names_all_right_options(write, given, answer, right):
+    question = read_exam(write(line(options=["x", "y", "z"], answer=given)))[0]
+    assert (question.answer, question.right) == (answer, right)
+
+
+@pytest.mark.parametrize(
+    ("given", "words"),
+    [
+        ([], "expected the letters of the right options"),
+        ([None], "expected the letters of the right options"),
+        (["A", "a"], "names an option twice: A, A"),
+        (["A", "C"], "of A-B, got 'C'"),
+    ],
+)
+def test_a_list_that_names_no_options_is_an_error(write, given, words):
+    with pytest.raises(ExamError, match=words):
+        read_exam(write(line(answer=given)))

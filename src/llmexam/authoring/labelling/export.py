@@ -57,4 +57,6 @@ def _labelled(question: Question, labels: list[Label]) -> Question:
         options=mended.options,
         answer=mended.answer,
         metadata=metadata,
+        # The form shows one key, so a corrected question has one right option.
+        right=(),
     )

@@ -84,7 +84,7 @@ def render_question(
         problem=problem,
         decided=decided,
         chosen="" if chosen is None or hidden else letter_of(chosen),
-        is_right=chosen is not None and chosen == question.answer,
+        is_right=chosen is not None and chosen in question.right_options,
         letters=[letter_of(i) for i in range(len(question.options))],
         reasons=JUDGEMENTS,
         rules=RULE_REASONS,

@@ -239,7 +239,7 @@ def analyse(responses: Responses, *, seed: int = 0) -> ItemAnalysis:
         suspects=find_suspects(responses, use, discrimination, p_values, strong=strong),
         effective_raters=effective_raters(right),
         smallest_p_value=smallest_p_value(len(right)),
-        chance=float((1 / responses.n_options).mean()),
+        chance=responses.chance,
     )
 
 

@@ -54,7 +54,7 @@ def option_use(responses: Responses) -> OptionUse:
     return OptionUse(
         shares=shares,
         mass=responses.probabilities.sum(axis=0) / n,
-        is_distractor=present & (places != responses.answers[:, None]),
+        is_distractor=present & ~responses.is_right,
     )
 
 

@@ -31,7 +31,8 @@ class Responses:
             gave none.
         probabilities: Probability of each option, float64, shape `[n_raters, n_questions,
             n_options]`; a first choice without scores has probability 1.
-        answers: Index of the right option, int64, shape `[n_questions]`.
+        answers: Index of the right option, int64, shape `[n_questions]`; the first of several.
+        is_right: Whether each option is right, bool, shape `[n_questions, n_options]`.
         n_options: Number of options, int64, shape `[n_questions]`.
         rows: Row of each question in its file, from 1.
         ids: Id of each question.
@@ -43,6 +44,7 @@ class Responses:
     choices: NDArray[np.int64]
     probabilities: NDArray[np.float64]
     answers: NDArray[np.int64]
+    is_right: NDArray[np.bool_]
     n_options: NDArray[np.int64]
     rows: tuple[int, ...]
     ids: tuple[str, ...]
@@ -50,9 +52,15 @@ class Responses:
 
     @property
     def right(self) -> NDArray[np.float64]:
-        """1 where a solver chose the right option, else 0, shape `[n_raters, n_questions]`."""
-        right: NDArray[np.float64] = (self.choices == self.answers).astype(np.float64)
+        """1 where a solver chose a right option, else 0, shape `[n_raters, n_questions]`."""
+        hits = self.is_right[np.arange(len(self.answers)), np.maximum(self.choices, 0)]
+        right: NDArray[np.float64] = (hits & (self.choices >= 0)).astype(np.float64)
         return right
+
+    @property
+    def chance(self) -> float:
+        """Expected accuracy of random choices."""
+        return float((self.is_right.sum(axis=1) / self.n_options).mean())
 
     @property
     def n_raters(self) -> int:
@@ -92,7 +100,7 @@ def read_responses(
             file=exam.source or None,
             field="answer",
         )
-    answers = exam.answers[kept]
+    answers, is_right = exam.answers[kept], exam.subset(kept).is_right
     n_options = np.array([len(exam[i].options) for i in kept], dtype=np.int64)
     names: list[str] = []
     choices: list[NDArray[np.int64]] = []
@@ -124,6 +132,7 @@ def read_responses(
         choices=np.array(choices, dtype=np.int64).reshape(shape),
         probabilities=np.array(probabilities, dtype=np.float64).reshape(*shape, n_options.max()),
         answers=answers,
+        is_right=is_right,
         n_options=n_options,
         rows=tuple(i + 1 if rows is None else rows[i] for i in kept),
         ids=tuple(exam[i].id for i in kept),

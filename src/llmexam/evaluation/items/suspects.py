@@ -71,7 +71,7 @@ def strong_raters(responses: Responses, *, level: float = 0.95) -> tuple[int, ..
         Their places.
     """
     right = responses.right
-    chance = float((1 / responses.n_options).mean())
+    chance = responses.chance
     best: dict[str, tuple[float, int]] = {}
     for i, group in enumerate(responses.groups):
         found = (float(right[i].mean()), -i)
@@ -130,8 +130,8 @@ def find_suspects(
             reasons.append("agreement")
         if negative[i]:
             reasons.append("negative discrimination")
-        votes = responses.choices[:, i]
-        balance = weights @ ((votes == other).astype(float) - (votes == responses.answers[i]))
+        votes, right = responses.choices[:, i], responses.right[:, i]
+        balance = weights @ ((votes == other).astype(float) - right)
         group = list(strong) or list(range(responses.n_raters))
         found.append(
             SuspectKey(
@@ -140,7 +140,7 @@ def find_suspects(
                 answer=int(responses.answers[i]),
                 other=other,
                 reasons=tuple(reasons),
-                n_right=int((votes == responses.answers[i]).sum()),
+                n_right=int(right.sum()),
                 n_other=int((votes == other).sum()),
                 n_raters=responses.n_raters,
                 discrimination=float(discrimination[i]),
@@ -159,5 +159,6 @@ def _agreed_other(responses: Responses, strong: Sequence[int]) -> NDArray[np.int
         return none
     votes = responses.choices[list(strong)]
     first = votes[0]
-    agree = (votes == first).all(axis=0) & (first >= 0) & (first != responses.answers)
+    is_wrong = responses.right[strong[0]] == 0
+    agree = (votes == first).all(axis=0) & (first >= 0) & is_wrong
     return np.where(agree, first, none)

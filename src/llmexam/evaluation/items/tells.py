@@ -57,7 +57,7 @@ def option_tells(questions: Sequence[Question], *, seed: int = 0) -> tuple[Tell,
     clusters = np.unique(names, return_inverse=True)[1].ravel() if all(names) else None
     if clusters is not None and clusters.max() == 0:
         clusters = None
-    chance = float(np.mean([1 / len(question.options) for question in answered]))
+    chance = float(np.mean([len(q.right_options) / len(q.options) for q in answered]))
     found = []
     for name, measure in _LENGTHS.items():
         values = np.array([_points(question, measure(question.options)) for question in answered])
@@ -68,4 +68,4 @@ def option_tells(questions: Sequence[Question], *, seed: int = 0) -> tuple[Tell,
 
 def _points(question: Question, values: Sequence[int]) -> float:
     best = [i for i, value in enumerate(values) if value == max(values)]
-    return 1 / len(best) if question.answer in best else 0.0
+    return len({*best} & {*question.right_options}) / len(best)

@@ -10,7 +10,7 @@ from llmexam.evaluation.metrics.ranked import RankMetric
 
 
 class AccuracyAtK(RankMetric):
-    """The share of questions whose right option is among the first k.
+    """The share of questions with a right option among the first k.
 
     Args:
         k: How many of the first options count, at least 1.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+from numpy.typing import NDArray
 
 from llmexam.errors import SettingsError
 from llmexam.evaluation.metrics.metric import Floats
@@ -16,6 +17,11 @@ class MAPAtK(RankMetric):
     A question has one right option, so its average precision is 1 / rank of that option, or 0
     if it is not among the first k. "A A A" gives 1 where A is right, "B A A" gives 1/2 and
     "B B A" gives 1/3.
+
+    With m right options, it is the standard average precision at k: the sum, over the first k
+    ranks that hold a right option, of the share of right options up to there, divided by
+    min(k, m). If A and C are right, "A C B" gives (1/1 + 2/2) / 2 = 1, "A B C" gives
+    (1/1 + 2/3) / 2 = 5/6 and "B A D" gives (1/2) / 2 = 1/4.
 
     Args:
         k: How many of the first options count, at least 1.
@@ -41,6 +47,30 @@ class MAPAtK(RankMetric):
         [1.0, 0.5, 0.0, 0.0]
         """
         return np.where(ranks <= self.k, 1 / ranks, 0.0)
+
+    def at_ranks(self, ranks: Floats, n_right: NDArray[np.int64], /) -> Floats:
+        """Return the average precision at k of questions with several right options.
+
+        >>> MAPAtK(3).at_ranks(np.array([[1.0, 3.0, np.inf]]), np.array([2])).round(4).tolist()
+        [0.8333]
+        """
+        precision = np.arange(1, ranks.shape[1] + 1) / ranks
+        found: Floats = np.where(ranks <= self.k, precision, 0.0).sum(axis=1)
+        return found / np.minimum(self.k, n_right)
+
+    def chance_of_several(self, n_options: int, n_right: int) -> float:
+        """Return the expected average precision at k under a random order.
+
+        Of n options m are right. Rank i holds one of them with probability m / n, and then
+        (i - 1) (m - 1) / (n - 1) of the ranks before it are expected to hold others.
+
+        >>> round(MAPAtK(3).chance_of_several(4, 2), 4)
+        0.5694
+        """
+        n, m = n_options, n_right
+        ranks = np.arange(1, min(self.k, n) + 1)
+        precision = (1 + (ranks - 1) * (m - 1) / (n - 1)) / ranks
+        return float(m / n * precision.sum() / min(self.k, m))
 
 
 def map_at_k(rankings: Rankings, answers: Answers, *, k: int = 3) -> float:

@@ -8,7 +8,9 @@ from llmexam.errors import SettingsError, nearest
 from llmexam.evaluation.metrics.accuracy import Accuracy
 from llmexam.evaluation.metrics.accuracy_at_k import AccuracyAtK
 from llmexam.evaluation.metrics.average_precision import MAPAtK
+from llmexam.evaluation.metrics.exact_set import ExactSet
 from llmexam.evaluation.metrics.ranked import RankMetric
+from llmexam.exam.exam import Exam
 from llmexam.plugins import entry_points
 
 ENTRY_POINT_GROUP = "llmexam.choice_metrics"
@@ -35,6 +37,17 @@ def choice_metrics(k: int = 3) -> tuple[RankMetric, ...]:
     return tuple(make(k) for make in _factories().values())
 
 
+def exam_metrics(exam: Exam, k: int = 3) -> tuple[RankMetric, ...]:
+    """Return the metrics that an exam is graded by: all, and exact set where it says more.
+
+    Exact set equals accuracy unless a question has several right options.
+
+    Raises:
+        SettingsError: k is less than 1.
+    """
+    return (*choice_metrics(k), ExactSet()) if exam.has_several_right else choice_metrics(k)
+
+
 def choice_metric(name: str, k: int = 3) -> RankMetric:
     """Return the metric that is registered under a name, such as "map".
 
@@ -55,7 +68,8 @@ def metric_label(name: str) -> str:
     """
     _, _, k = name.rpartition("_at_")
     metrics = choice_metrics(int(k)) if k.isdecimal() and int(k) else choice_metrics()
-    return next((metric.label for metric in metrics if metric.name == name), name)
+    every = (*metrics, ExactSet())
+    return next((metric.label for metric in every if metric.name == name), name)
 
 
 def _factories() -> dict[str, Callable[[int], RankMetric]]:

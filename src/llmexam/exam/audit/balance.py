@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -9,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from llmexam.exam.audit.finding import Finding, LengthLeak, LetterShare, Rows
+from llmexam.exam.audit.precision import K, average_precision, random_precision
 from llmexam.exam.letters import letter_of
 from llmexam.exam.scores import ScoreMatrix
 
@@ -16,6 +18,8 @@ N_SIMULATIONS = 10_000
 SKEW_LEVEL = 0.01
 _Z_CLEAR = 3.0
 _MIN_EXCESS = 0.05
+# Questions with several right options up to which each is drawn; more take too long.
+_MAX_DRAWN = 100
 
 
 def letter_shares(rows: Rows, *, seed: int = 0) -> tuple[tuple[LetterShare, ...], float | None]:
@@ -23,7 +27,8 @@ def letter_shares(rows: Rows, *, seed: int = 0) -> tuple[tuple[LetterShare, ...]
 
     The p-value compares Pearson's statistic, sum of (found - expected)^2 / expected, with its
     distribution in 10,000 simulated exams of the same option counts and uniformly random
-    answers, so it is valid for small exams and mixed option counts too.
+    answers, so it is valid for small exams and mixed option counts too. All right options of a
+    question count.
 
     Args:
         rows: The questions; those without answers are left out.
@@ -35,26 +40,55 @@ def letter_shares(rows: Rows, *, seed: int = 0) -> tuple[tuple[LetterShare, ...]
     answered = [question for _, question in rows if question.answer is not None]
     if not answered:
         return (), None
-    sizes = np.array([len(question.options) for question in answered])
-    n_places = int(sizes.max())
-    found = np.bincount([question.answer or 0 for question in answered], minlength=n_places)
+    kinds = Counter((len(question.options), len(question.right_options)) for question in answered)
+    n_places = max(size for size, _ in kinds)
+    right = [place for question in answered for place in question.right_options]
+    found = np.bincount(right, minlength=n_places)
     expected = np.zeros(n_places)
     simulated = np.zeros((N_SIMULATIONS, n_places))
     rng = np.random.default_rng(seed)
-    for size, count in zip(*np.unique(sizes, return_counts=True), strict=True):
-        expected[:size] += count / size
-        simulated[:, :size] += rng.multinomial(count, np.full(size, 1 / size), N_SIMULATIONS)
+    for (size, n_right), count in sorted(kinds.items()):
+        expected[:size] += count * n_right / size
+        simulated[:, :size] += _random_counts(size, n_right, count, rng)
     statistic = ((found - expected) ** 2 / expected).sum()
     by_chance = ((simulated - expected) ** 2 / expected).sum(axis=1)
     # Tolerance for sums that differ only by the order of addition.
     p_value = (1 + int((by_chance >= statistic - 1e-9).sum())) / (1 + N_SIMULATIONS)
     shares = tuple(
-        LetterShare(
-            letter_of(i), int(found[i]), found[i] / len(answered), expected[i] / len(answered)
-        )
+        LetterShare(letter_of(i), int(found[i]), found[i] / len(right), expected[i] / len(right))
         for i in range(n_places)
     )
     return shares, p_value
+
+
+def _random_counts(
+    size: int, n_right: int, count: int, rng: np.random.Generator
+) -> NDArray[np.float64]:
+    """Return how often each place is right in simulated exams, `[N_SIMULATIONS, size]`.
+
+    Args:
+        size: Options of each question.
+        n_right: Right options of each question.
+        count: Number of questions.
+        rng: Source of random numbers.
+    """
+    if n_right == 1:
+        drawn: NDArray[np.float64] = rng.multinomial(
+            count, np.full(size, 1 / size), N_SIMULATIONS
+        ).astype(np.float64)
+        return drawn
+    if count <= _MAX_DRAWN:
+        counts = np.zeros((N_SIMULATIONS, size))
+        for _ in range(count):
+            order = rng.random((N_SIMULATIONS, size)).argsort(axis=1)
+            counts += order < n_right
+        return counts
+    # The normal limit: drawing without replacement has this variance, and counts add up.
+    noise = rng.standard_normal((N_SIMULATIONS, size))
+    noise -= noise.mean(axis=1, keepdims=True)
+    variance = count * n_right * (size - n_right) / (size * max(size - 1, 1))
+    limit: NDArray[np.float64] = count * n_right / size + np.sqrt(variance) * noise
+    return limit
 
 
 @dataclass(frozen=True)
@@ -89,9 +123,7 @@ def measure_balance(rows: Rows, *, seed: int = 0) -> Balance:
     if gains is None:
         return Balance(letters, p_value, None, False)
     points, chance, hits, chance_hits = gains
-    # Each rank has probability 1/n: squares of 1, 1/2 and 1/3 for AP@3, and of 1 for accuracy.
-    n_ranked = np.minimum(np.rint(1 / chance_hits).astype(np.int64), 3)
-    squares = np.array([0, 1, 1.25, 49 / 36])[n_ranked] * chance_hits
+    squares = _squares(rows)
     return Balance(
         letters,
         p_value,
@@ -144,13 +176,24 @@ def _gains(rows: Rows) -> _Gains | None:
         [question.id for question in answered],
         [[len(option) for option in question.options] for question in answered],
     )
-    answers = np.array([question.answer for question in answered])
-    rank = (scores.ranking == answers[:, None]).argmax(axis=1) + 1
-    points = np.where(rank <= 3, 1 / rank, 0.0)
-    sizes = scores.n_options
-    # A random ranking puts the answer at each rank with probability 1/n.
-    chance = np.array([0, 1, 1.5, 11 / 6])[np.minimum(sizes, 3)] / sizes
-    return points, chance, (rank == 1).astype(np.float64), 1 / sizes
+    points, hits = np.zeros(len(answered)), np.zeros(len(answered))
+    for row, (question, order) in enumerate(zip(answered, scores.ranking, strict=True)):
+        is_right = np.isin(order[:K], question.right_options)
+        points[row] = average_precision(is_right, len(question.right_options))
+        hits[row] = is_right[0]
+    sizes = [(len(question.options), len(question.right_options)) for question in answered]
+    chance = np.array([random_precision(*size)[0] for size in sizes])
+    return points, chance, hits, np.array([n_right / n for n, n_right in sizes])
+
+
+def _squares(rows: Rows) -> NDArray[np.float64]:
+    return np.array(
+        [
+            random_precision(len(question.options), len(question.right_options))[1]
+            for _, question in rows
+            if question.answer is not None
+        ]
+    )
 
 
 def _clearly_above(

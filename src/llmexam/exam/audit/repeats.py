@@ -149,8 +149,9 @@ def _differs(question: Question, first: Question) -> bool:
     return options_key(question) != options_key(first)
 
 
-def _answer_text(question: Question) -> str | None:
-    return None if question.answer is None else " ".join(question.options[question.answer].split())
+def _answer_text(question: Question) -> tuple[str, ...] | None:
+    right = (" ".join(question.options[i].split()) for i in question.right_options)
+    return tuple(sorted(right)) or None
 
 
 def _rows_of(pairs: Sequence[tuple[int, int]]) -> tuple[int, ...]:

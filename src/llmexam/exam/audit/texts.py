@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from difflib import get_close_matches
 
 from llmexam.exam.audit.finding import Finding, Rows, plural
-from llmexam.exam.letters import letter_of
 from llmexam.exam.normalise import normalise
 from llmexam.exam.question import Question
 
@@ -37,7 +36,7 @@ def _blanks(rows: Rows) -> Iterator[Finding]:
             tuple(prompts),
         )
     blank = [(row, q, [i for i, o in enumerate(q.options) if not o.strip()]) for row, q in rows]
-    answers = [row for row, question, places in blank if question.answer in places]
+    answers = [row for row, question, places in blank if {*question.right_options} & {*places}]
     others = [row for row, _, places in blank if places and row not in set(answers)]
     if answers:
         yield Finding(
@@ -61,7 +60,7 @@ def _repeated_options(rows: Rows) -> Iterator[Finding]:
     for row, question in rows:
         texts = [_face(option) for option in question.options]
         repeated = {text for text in texts if text and texts.count(text) > 1}
-        if question.answer is not None and texts[question.answer] in repeated:
+        if any(texts[i] in repeated for i in question.right_options):
             right.append(row)
         elif repeated:
             wrong.append(row)
@@ -173,9 +172,11 @@ def _answers_in_prompts(rows: Rows) -> Iterator[Finding]:
             continue
         prompt = f" {normalise(question.prompt)} "
         inside = [i for i, o in enumerate(question.options) if f" {normalise(o)} " in prompt]
-        answer = question.options[question.answer]
-        if inside == [question.answer] and len(answer.strip()) >= _MIN_LEAK_CHARACTERS:
-            found.append((row, letter_of(question.answer)))
+        answers = [question.options[i].strip() for i in question.right_options]
+        if tuple(inside) == question.right_options and (
+            min(map(len, answers)) >= _MIN_LEAK_CHARACTERS
+        ):
+            found.append((row, question.right_letters))
     if found:
         row, letter = found[0]
         yield Finding(

@@ -103,6 +103,32 @@ def answer_index(value: Any, n_options: int, name: str = "answer") -> int | None
     return answer_letter(checked_text(value, name), n_options, name)
 
 
+def answer_indices(value: Any, n_options: int, name: str = "answer") -> tuple[int, ...]:
+    """Return all right options, given as `answer_index` takes one, or as a list of such.
+
+    Raises:
+        ExamError: The list is empty or names an option twice, or an entry is not an option.
+    """
+    if not isinstance(value, list):
+        found = answer_index(value, n_options, name)
+        return () if found is None else (found,)
+    indices = [answer_index(one, n_options, f"{name}[{i}]") for i, one in enumerate(value)]
+    known = tuple(one for one in indices if one is not None)
+    if not known or len(known) < len(indices):
+        raise ExamError(
+            "expected the letters of the right options in the list",
+            field=name,
+            hint='Write a list such as ["A", "C"], or null where the answer is not known',
+        )
+    if len(set(known)) < len(known):
+        raise ExamError(
+            f"the list names an option twice: {', '.join(letter_of(i) for i in known)}",
+            field=name,
+            hint="Name each right option once",
+        )
+    return known
+
+
 def answer_letter(text: str, n_options: int, name: str = "answer") -> int:
     """Return the index of an answer given as a letter.
 

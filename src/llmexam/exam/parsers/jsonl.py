@@ -1,9 +1,9 @@
 """The native format, which stores all fields of a question: JSON Lines, one question per line.
 
-`{"id", "prompt", "options": [...], "answer": letter | index | null,
+`{"id", "prompt", "options": [...], "answer": letter | index | list | null,
 "passages": [{"text", "title", "id", "score"}], "metadata": {...}}`. Only `prompt` and `options`
-are required; a passage may be a plain text; a `context` text is split into passages; other keys
-become metadata.
+are required; a list of letters or indices as answer names all right options; a passage may be a
+plain text; a `context` text is split into passages; other keys become metadata.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from typing import Any
 from llmexam.errors import ExamError
 from llmexam.exam.context import split_context
 from llmexam.exam.parsers.fields import (
-    answer_index,
+    answer_indices,
     checked_text,
     id_of,
     list_of,
@@ -24,7 +24,7 @@ from llmexam.exam.parsers.fields import (
     texts_of,
 )
 from llmexam.exam.parsers.source import JsonLine, SourceFile
-from llmexam.exam.question import Passage, Question
+from llmexam.exam.question import Passage, Question, split_right
 
 _KNOWN = frozenset({"id", "prompt", "options", "answer", "passages", "context", "metadata"})
 
@@ -63,13 +63,15 @@ def to_question(line: JsonLine, row: int) -> Question:
     metadata = record.get("metadata") or {}
     if not isinstance(metadata, dict):
         raise ExamError("expected an object", field="metadata", hint="Write it as {...}")
+    answer, right = split_right(answer_indices(record.get("answer"), len(options)))
     return Question(
         id=id_of(record, row),
         prompt=text_of(record, "prompt"),
         options=options,
-        answer=answer_index(record.get("answer"), len(options)),
+        answer=answer,
         passages=passages,
         metadata={**metadata_of(record, _KNOWN), **metadata_of(metadata, ())},
+        right=right,
     )
 
 

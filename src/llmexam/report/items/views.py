@@ -151,7 +151,7 @@ def _item(
                 value, f"chosen by {percent(value)} of the solvers, probability {percent(mass)}"
             )
         options.append(
-            OptionView(letter_of(i), text, i == question.answer, i == other, share, drawn)
+            OptionView(letter_of(i), text, i in question.right_options, i == other, share, drawn)
         )
     quote = question.metadata.get("quote", "")
     return ItemView(

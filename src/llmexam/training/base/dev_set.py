@@ -20,16 +20,20 @@ DevLoss = Callable[[ScoreMatrix, Exam], float]
 
 
 def choice_loss(scores: ScoreMatrix, exam: Exam) -> float:
-    """Return the mean cross-entropy of a softmax over each question's scores."""
+    """Return the mean cross-entropy of a softmax over each question's scores.
+
+    The probabilities of several right options add up.
+    """
     values = np.where(scores.present, scores.values.astype(np.float64), -np.inf)
     values -= values.max(axis=1, keepdims=True)
     logs = values - np.log(np.exp(values).sum(axis=1, keepdims=True))
-    return float(-logs[np.arange(len(exam)), exam.answers].mean())
+    right = np.where(exam.right_mask(values.shape[1]), logs, -np.inf)
+    return float(-np.logaddexp.reduce(right, axis=1).mean())
 
 
 def binary_loss(scores: ScoreMatrix, exam: Exam) -> float:
     """Return the mean over questions of the mean binary cross-entropy of options."""
-    right = np.arange(scores.values.shape[1]) == exam.answers[:, None]
+    right = exam.right_mask(scores.values.shape[1])
     signed = np.where(right, scores.values, -scores.values).astype(np.float64)
     each = np.where(scores.present, np.logaddexp(0.0, -signed), 0.0)
     return float((each.sum(axis=1) / scores.n_options).mean())

@@ -22,6 +22,7 @@ from llmexam.training.base.dev_set import DevItems, named_grades
 from llmexam.training.base.loop import run_training
 from llmexam.training.base.processes import is_first_process
 from llmexam.training.base.random_state import undisturbed
+from llmexam.training.one_right import with_one_right
 from llmexam.training.preflight import require_trainable
 from llmexam.training.protocol import Estimate, TrainedModel, TrainingItems
 from llmexam.training.settings import TrainingSettings
@@ -79,6 +80,10 @@ class GradientTrainer(ABC, Generic[AnyTraining, AnyItems]):
             ExamError: They cannot.
         """
 
+    def to_train_on(self, items: AnyItems) -> AnyItems:
+        """Return training items in the form that the losses of the family need."""
+        return items
+
     @abstractmethod
     def prepare(
         self, train: AnyItems, dev: AnyItems | None, folder: Path, *, resume: bool
@@ -124,7 +129,7 @@ class GradientTrainer(ABC, Generic[AnyTraining, AnyItems]):
                 self.require_usable(items)
         settings = self.settings
         transformers.set_seed(settings.seed)
-        made = self.prepare(train, dev, folder, resume=resume)
+        made = self.prepare(self.to_train_on(train), dev, folder, resume=resume)
         before: dict[str, float] = {}
         if is_first_process():
             with undisturbed():
@@ -168,6 +173,10 @@ class QuestionTrainer(GradientTrainer[AnyTraining, Exam]):
         """Check that there are questions, all with answers if they are needed."""
         if self.needs_answers:
             require_trainable(items)
+
+    def to_train_on(self, items: Exam) -> Exam:
+        """Return the questions with one right option each."""
+        return with_one_right(items)
 
 
 class RewriteTrainer(GradientTrainer[AnyTraining, RewriteExam]):

@@ -53,7 +53,7 @@ def contrasts(
     """
     found = []
     for place, question in enumerate(questions):
-        wrong = [o for i, o in enumerate(question.options) if i != question.answer]
+        wrong = [o for i, o in enumerate(question.options) if i not in question.right_options]
         wrong = [option for option in wrong if _states_something(option)][: settings.n_wrong]
         wrong += more[place] if more else ()
         right = "" if question.answer is None else question.options[question.answer]

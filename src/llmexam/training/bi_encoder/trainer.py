@@ -88,7 +88,7 @@ def _threshold_figures(
     evaluator = BinaryClassificationEvaluator(
         sentences1=[query + prompt for prompt, options in texts for _ in options],
         sentences2=[passage + option for _, options in texts for option in options],
-        labels=[int(i == q.answer) for q in dev for i in range(len(q.options))],
+        labels=[int(i in q.right_options) for q in dev for i in range(len(q.options))],
         similarity_fn_names=["cosine"],
         write_csv=False,
     )

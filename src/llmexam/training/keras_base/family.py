@@ -75,6 +75,10 @@ class KerasTrainer(ABC, Generic[AnyTraining, AnyItems]):
             ExamError: They cannot.
         """
 
+    def to_train_on(self, items: AnyItems) -> AnyItems:
+        """Return training items in the form that the losses of the family need."""
+        return items
+
     @abstractmethod
     def prepare(self, train: AnyItems, dev: AnyItems | None, n_steps: int | None) -> Prepared:
         """Return model, batches and card fields of a training.
@@ -133,7 +137,7 @@ class KerasTrainer(ABC, Generic[AnyTraining, AnyItems]):
 
         keras.utils.set_random_seed(settings.seed)
         with placed(settings):
-            made = self.prepare(train, dev, None)
+            made = self.prepare(self.to_train_on(train), dev, None)
             before = made.dev.grade() if made.dev and made.grade_before else None
             n_steps, per_epoch = count_steps(len(made.rows), settings)
             trained = run_training(

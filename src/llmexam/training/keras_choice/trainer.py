@@ -13,6 +13,7 @@ from llmexam.training.base.estimate import count_steps
 from llmexam.training.keras_base.family import KerasTrainer, Prepared
 from llmexam.training.keras_choice.diagram import draw_model
 from llmexam.training.keras_choice.settings import KerasChoiceTrainingSettings
+from llmexam.training.one_right import with_one_right
 from llmexam.training.option_sequences import reading_notes
 from llmexam.training.preflight import require_trainable
 from llmexam.training.protocol import Estimate
@@ -52,6 +53,10 @@ class KerasChoiceTrainer(KerasTrainer[KerasChoiceTrainingSettings, Exam]):
     def require_usable(self, items: Exam) -> None:
         """Check that there are questions, all with answers."""
         require_trainable(items)
+
+    def to_train_on(self, items: Exam) -> Exam:
+        """Return the questions with one right option each."""
+        return with_one_right(items)
 
     def prepare(self, train: Exam, dev: Exam | None, n_steps: int | None) -> Prepared:
         """Return the compiled model, the batches, and the scoring of dev questions."""

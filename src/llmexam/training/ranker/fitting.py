@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from llmexam.errors import ExamError
 from llmexam.evaluation.metrics.registry import choice_metrics
 from llmexam.exam.exam import Exam
 from llmexam.exam.scores import ScoreMatrix
@@ -62,14 +63,26 @@ def right_rows(exam: Exam, table: OptionRows) -> list[int]:
 def fit_ranker(exam: Exam, table: OptionRows, settings: RankerTrainingSettings) -> Fitted:
     """Fit a ranker; open hyperparameters are tuned by cross-validation grouped by prompt.
 
+    Questions with several right options are left out of the fit.
+
     Args:
         exam: The questions, with answers.
         table: Their rows.
         settings: How to train.
 
     Raises:
-        ExamError: There are fewer prompts than folds.
+        ExamError: There are fewer prompts than folds, or every question has several right options.
     """
+    if exam.has_several_right:
+        single = [i for i, question in enumerate(exam) if not question.right]
+        if not single:
+            raise ExamError(
+                "every training question has several right options, which a ranker cannot be "
+                "fitted to",
+                file=exam.source or None,
+                hint="Train on questions with one right option",
+            )
+        exam, table = exam.subset(single), table.subset(single)
     right = right_rows(exam, table)
     ridge, texts, n_rounds, losses = None, None, settings.n_rounds, np.zeros(0)
     logit, trees = None, None
