@@ -23,12 +23,16 @@ class Exam:
         source: Path of the file they were read from, or a name for it.
         format: Name of the format of that file, or empty.
         source_hash: SHA-256 of that file's bytes, or empty.
+        notes: What the user should know about how the file was read.
+        n_skipped: Number of faulty rows that were left out.
     """
 
     questions: tuple[Question, ...]
     source: str = ""
     format: str = ""
     source_hash: str = ""
+    notes: tuple[str, ...] = ()
+    n_skipped: int = 0
 
     def __post_init__(self) -> None:
         first_row: dict[str, int] = {}

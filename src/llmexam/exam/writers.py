@@ -128,20 +128,18 @@ def csv_text(header: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:
 
 def _kaggle(exam: Exam) -> str:
     _require_one_right(exam)
-    counts = {len(question.options) for question in exam}
-    if len(counts) > 1:
-        raise ExamError(
-            f"expected the same number of options in all questions, got {min(counts)} "
-            f"to {max(counts)}: this format has one column per option",
-            hint="Use --to jsonl",
-        )
-    letters = [letter_of(i) for i in range(counts.pop())]
+    for row, question in enumerate(exam, 1):
+        if not question.options[-1].strip():
+            raise ExamError(
+                f"the last option of question '{question.id}' is blank: in this format, blank "
+                "cells at the end are no options",
+                file=exam.source or None,
+                row=row,
+                hint="Use --to jsonl",
+            )
+    n_options = max(len(question.options) for question in exam)
+    letters = [letter_of(i) for i in range(n_options)]
     some_answer = any(question.answer is not None for question in exam)
-    if some_answer and not exam.is_labelled:
-        raise ExamError(
-            "some questions have answers and others have none",
-            hint="Use --to jsonl, or remove the questions without answers",
-        )
     has_context = any(question.passages for question in exam)
     keys = list(dict.fromkeys(key for question in exam for key in question.metadata))
     fixed = ["id", "prompt", *letters]
@@ -151,6 +149,7 @@ def _kaggle(exam: Exam) -> str:
 
     def cells(question: Question) -> list[str]:
         row = [question.id, question.prompt, *question.options]
+        row += [""] * (n_options - len(question.options))
         row += [question.answer_letter or ""] if some_answer else []
         row += [join_context(question.passages)] if has_context else []
         return row + [question.metadata.get(key, "") for key in keys]

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from llmexam.errors import SettingsError
+from llmexam.exam.parsers.files import exam_files
 from llmexam.exam.parsers.source import SourceFile
 from llmexam.harness.reading import is_log
 from llmexam.plugins import Registry, load
@@ -145,7 +146,10 @@ def task_of_answers(path: str | Path) -> str:
 def _recognised(path: str | Path, part: str) -> str:
     if is_log(path):
         return DEFAULT_TASK
-    source = SourceFile.load(path)
+    source = SourceFile.load(exam_files(path)[0], is_strict=False)
+    if source.is_zip:
+        # An Excel workbook; other tasks read text.
+        return DEFAULT_TASK
     for task, parts in _CAPABILITIES.items():
         target = getattr(parts, part)
         if target and load(target)(source):

@@ -24,16 +24,17 @@ def checks(result):
 
 
 def test_what_the_reader_refuses_becomes_findings_with_file_rows(write):
-    text = HEADER + "0,What is it?,x,y,z,F\n0,Why?,x,y,,A\n0,When?,x,y,z,B\n1,p,x\n2,q,x,y,z,\n"
+    text = HEADER + "0,What is it?,x,y,z,F\n0,Why?,x,,y,A\n0,When?,x,y,z,B\n1,p,x\n2,q,x,y,z,\n"
     result = audit_exam(write(text))
     assert checks(result) == [
-        ("invalid rows", "error", (1, 5)),
+        ("invalid rows", "error", (1,)),
         ("invalid rows", "error", (4,)),
         ("repeated ids", "error", (2, 3)),
         ("blank options", "warning", (2,)),
+        ("missing answers", "warning", (5,)),
     ]
     assert "expected an answer of A-C, got 'F'" in result.findings[0].message
-    assert result.n_questions == 2
+    assert result.n_questions == 3
     assert not result.is_clean
 
 

@@ -56,7 +56,7 @@ def test_texts_may_hold_line_breaks_and_markers():
 @pytest.mark.parametrize(
     ("content", "words"),
     [
-        ([record("A", "What?\nA:x\nB:y")], "expected 'Question:'"),
+        ([record("A", "What?")], "expected 'Question:'"),
         ([record("A", "Question: p\nA:x")], "at least two lines"),
         ([{"instruction": "i", "output": "A"}], "'input' is missing"),
         ([1], "expected a JSON object"),

@@ -61,7 +61,6 @@ def test_a_field_of_30_mb_is_read(write):
     ("text", "row", "field", "words"),
     [
         (HEADER + "0,p,x,y,z,A\n1,p,x,y,z,F\n", 2, "answer", "of A-C, got 'F'"),
-        (HEADER + "0,p,x,y,z,\n", 1, "answer", "blank"),
         (HEADER + "0,p,x,y,z,A\n0,q,x,y,z,A\n", 2, "id", "duplicate id '0', first used in row 1"),
         (HEADER + "0,p,x,y,A\n", 1, None, "expected 6 cells as in the header, got 5"),
         (HEADER + "0,p,x,y,z,w,A\n", 1, None, "expected 6 cells as in the header, got 7"),

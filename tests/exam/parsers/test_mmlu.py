@@ -31,8 +31,7 @@ def test_one_row_without_a_letter_is_not_taken_for_the_original_form(write):
     ("text", "words"),
     [
         ("question,choice0,choice1,answer\np,x,y,2\n", "index from 0 to 1, got 2"),
-        ("question,choice0,choice1,answer\np,x,y,\n", "blank"),
-        ("question,choice0,choice2,answer\np,x,y,0\n", "column 'choice1' is missing"),
+        ("question,choice0,choice1,choice3,answer\np,x,y,z,0\n", "column 'choice2' is missing"),
     ],
 )
 def test_faults(write, text, words):

@@ -109,7 +109,7 @@ def _overlaps_with(
         name = other.source or "exam"
         others: Rows = list(enumerate(other, 1))
         return name, find_in_exam(rows, others, file=name, threshold=threshold, seed=seed)
-    source = SourceFile.load(other)
+    source = SourceFile.load(other, is_strict=False)
     if _is_plain_text(source):
         return str(other), find_in_text(rows, source.text, file=str(other))
     others = read_rows(source).rows

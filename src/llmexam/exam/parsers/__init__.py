@@ -2,6 +2,23 @@
 
 from __future__ import annotations
 
-from llmexam.exam.parsers.formats import FORMATS, ExamFormat, detect_format, read_exam, read_rows
+from llmexam.exam.parsers.formats import FORMATS, detect_format
+from llmexam.exam.parsers.options import ReadOptions
+from llmexam.exam.parsers.reading import (
+    RowsRead,
+    read_exam,
+    read_exam_with,
+    read_rows,
+    read_rows_with,
+)
 
-__all__ = ["FORMATS", "ExamFormat", "detect_format", "read_exam", "read_rows"]
+__all__ = [
+    "FORMATS",
+    "ReadOptions",
+    "RowsRead",
+    "detect_format",
+    "read_exam",
+    "read_exam_with",
+    "read_rows",
+    "read_rows_with",
+]

@@ -12,66 +12,16 @@ The output is the letter of the answer, or the letter with its text; blank witho
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from string import ascii_uppercase
-from typing import Any
 
 from llmexam.errors import ExamError
 from llmexam.exam.letters import MIN_OPTIONS, letter_of
-from llmexam.exam.parsers.fields import id_of, metadata_of, text_of
-from llmexam.exam.parsers.source import JsonLine, SourceFile, parse_json
-from llmexam.exam.question import Question
 
 INSTRUCTION = (
     "The following is a multiple choice question, answer to the best of your capabilities."
 )
-_KNOWN = frozenset({"id", "instruction", "input", "output"})
 _LETTER_FIRST = re.compile(r"\(?([A-Z])\s*[).:]")
-
-
-def looks_like(source: SourceFile) -> bool:
-    """Return whether the first record has an instruction, or the file is a JSON list."""
-    is_list = source.text.lstrip()[:1] == "["
-    return is_list or {"instruction", "output"} <= source.first_json.keys()
-
-
-def records(source: SourceFile) -> Iterator[JsonLine | dict[str, Any]]:
-    """Return the records.
-
-    Raises:
-        ExamError: The list is not valid JSON.
-    """
-    if source.text.lstrip()[:1] != "[":
-        return source.json_lines()
-    try:
-        values = parse_json(source.text, "the list")
-    except ExamError as error:
-        raise source.error(error.message, hint=error.hint) from None
-    return iter(values)
-
-
-def to_question(record: JsonLine | dict[str, Any], row: int) -> Question:
-    """Return the question in one record.
-
-    Raises:
-        ExamError: The record is not a valid question.
-    """
-    if isinstance(record, JsonLine):
-        record = record.as_dict()
-    if not isinstance(record, dict):
-        raise ExamError("expected a JSON object", hint="Write a list of {...}")
-    text_of(record, "instruction")
-    prompt, options = parse_input(text_of(record, "input"))
-    metadata = metadata_of(record, _KNOWN)
-    if record["instruction"] != INSTRUCTION:
-        metadata["instruction"] = record["instruction"]
-    return Question(
-        id=id_of(record, row),
-        prompt=prompt,
-        options=options,
-        answer=_parse_output(text_of(record, "output"), options),
-        metadata=metadata,
-    )
 
 
 def render_input(prompt: str, options: Sequence[str]) -> str:
@@ -135,7 +85,12 @@ def _marks(body: str) -> list[int]:
     return []
 
 
-def _parse_output(text: str, options: tuple[str, ...]) -> int | None:
+def parse_output(text: str, options: tuple[str, ...]) -> int | None:
+    """Return the option that an output names by its letter or its text; None if it is blank.
+
+    Raises:
+        ExamError: It names no option, or could name two.
+    """
     answer = text.strip()
     if not answer:
         return None

@@ -6,28 +6,30 @@ import csv
 import hashlib
 import io
 import json
+import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from difflib import get_close_matches
-from functools import cached_property
+from functools import cache, cached_property
 from pathlib import Path
 from typing import Any
 
 from llmexam.errors import ExamError
+from llmexam.exam.parsers.encodings import Decoded, decode
+from llmexam.exam.parsers.unpacking import unpack
 
 MAX_FIELD_CHARACTERS = 256 * 1024 * 1024
 """The longest CSV field that is read, in characters; the csv module's own bound is 131,072."""
 
 _SIGNATURES = {
     b"PK\x03\x04": "a zip archive (or an Excel workbook)",
-    b"\x1f\x8b": "a gzip archive",
-    b"BZh": "a bzip2 archive",
-    b"\xfd7zXZ": "an xz archive",
-    b"\x28\xb5\x2f\xfd": "a zstd archive",
+    b"\xd0\xcf\x11\xe0": "an old Office document, such as an .xls workbook",
+    b"7z\xbc\xaf": "a 7z archive",
     b"%PDF": "a PDF document",
     b"SQLite format": "an SQLite database",
 }
-_UTF16_MARKS = (b"\xff\xfe", b"\xfe\xff")
+STDIN = "-"
+"""Where a path is expected: standard input."""
 
 
 @dataclass(frozen=True)
@@ -79,20 +81,35 @@ class SourceFile:
 
     Attributes:
         path: Its path.
-        data: Its bytes.
+        data: Its bytes, unpacked if the file is compressed.
+        packed_sha256: SHA-256 of the bytes of a compressed file; empty for others.
+        encoding: Encoding that the user gave; by default it is recognised.
+        is_strict: Whether text must be UTF-8, as graders of submissions demand.
     """
 
     path: Path
     data: bytes
+    packed_sha256: str = ""
+    encoding: str | None = None
+    is_strict: bool = True
 
     @classmethod
-    def load(cls, path: str | Path) -> SourceFile:
-        """Read a file.
+    def load(
+        cls, path: str | Path, *, encoding: str | None = None, is_strict: bool = True
+    ) -> SourceFile:
+        """Read a file, and unpack it if it is compressed.
+
+        Args:
+            path: The file, or `-` for standard input.
+            encoding: Encoding of its text; recognised by default.
+            is_strict: Whether text must be UTF-8.
 
         Raises:
-            ExamError: The file is missing, a folder, not readable by this user, or empty.
+            ExamError: The file is missing, a folder, not readable by this user, damaged, or empty.
         """
         path = Path(path)
+        if str(path) == STDIN:
+            return cls._of(path, _standard_input(), encoding, is_strict)
         if path.is_dir():
             raise ExamError(
                 "expected a file, got a folder", file=path, hint="Give the path of a file inside it"
@@ -105,52 +122,59 @@ class SourceFile:
             raise ExamError(
                 "cannot be read: permission denied", file=path, hint="Check the file's permissions"
             ) from None
+        return cls._of(path, data, encoding, is_strict)
+
+    @classmethod
+    def _of(cls, path: Path, packed: bytes, encoding: str | None, is_strict: bool) -> SourceFile:
+        try:
+            data = unpack(packed)
+        except ExamError as error:
+            raise ExamError(error.message, file=path, hint=error.hint) from None
         if not data.removeprefix(b"\xef\xbb\xbf").strip():
             raise ExamError("the file is empty", file=path, hint="Add questions")
-        return cls(path, data)
+        digest = "" if data is packed else hashlib.sha256(packed).hexdigest()
+        return cls(path, data, digest, encoding, is_strict)
 
     @cached_property
     def sha256(self) -> str:
-        """SHA-256 of the bytes, 64 hexadecimal digits."""
-        return hashlib.sha256(self.data).hexdigest()
+        """SHA-256 of the file's bytes as they are on disk, 64 hexadecimal digits."""
+        return self.packed_sha256 or hashlib.sha256(self.data).hexdigest()
 
     @property
     def is_parquet(self) -> bool:
         """Whether the file starts with Parquet's magic bytes."""
         return self.data[:4] == b"PAR1"
 
-    @cached_property
+    @property
+    def is_zip(self) -> bool:
+        """Whether the file is a zip archive, as Excel workbooks are."""
+        return self.data[:4] == b"PK\x03\x04"
+
+    @property
     def text(self) -> str:
-        """The file as UTF-8 text, without a byte order mark.
+        """The file as text, without a byte order mark.
 
         Raises:
-            ExamError: It is binary, or not UTF-8.
+            ExamError: It is binary, or its encoding is unknown.
+        """
+        return self.decoded.text
+
+    @cached_property
+    def decoded(self) -> Decoded:
+        """The text, its encoding, and a note on it.
+
+        Raises:
+            ExamError: It is binary, or its encoding is unknown.
         """
         for signature, kind in _SIGNATURES.items():
             if self.data.startswith(signature):
                 raise self.error(
                     f"expected a text file, got {kind}", hint="Unpack or export it first"
                 )
-        if self.data[:2] in _UTF16_MARKS:
-            raise self.error("expected UTF-8, got UTF-16", hint="Save it as UTF-8")
-        zero = self.data.find(b"\0")
-        if zero >= 0:
-            raise self.error(
-                f"expected a text file, got a NUL byte at byte offset {zero} "
-                f"(line {self._line_of(zero)})",
-                hint="Remove the byte, or give a text file",
-            )
         try:
-            return self.data.decode("utf-8").removeprefix("\ufeff")
-        except UnicodeDecodeError as error:
-            raise self.error(
-                f"expected UTF-8, got byte 0x{self.data[error.start]:02x} at byte "
-                f"offset {error.start} (line {self._line_of(error.start)})",
-                hint="Save it as UTF-8",
-            ) from None
-
-    def _line_of(self, offset: int) -> int:
-        return self.data.count(b"\n", 0, offset) + 1
+            return decode(self.data, self.encoding, is_strict=self.is_strict)
+        except ExamError as error:
+            raise self.error(error.message, hint=error.hint) from None
 
     def error(self, message: str, *, row: int | None = None, hint: str | None = None) -> ExamError:
         """Return an error that names this file."""
@@ -248,6 +272,12 @@ def parse_json(text: str, where: str) -> Any:
         ) from None
     except (RecursionError, ValueError) as error:
         raise ExamError(f"{where}: invalid JSON: {error}") from None
+
+
+@cache
+def _standard_input() -> bytes:
+    # It can be read only once, and a command may look at an exam twice.
+    return sys.stdin.buffer.read()
 
 
 def _missing(path: Path) -> ExamError:

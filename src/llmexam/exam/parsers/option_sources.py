@@ -1,0 +1,196 @@
+"""Where the options of a file's questions are."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from llmexam.errors import ExamError
+from llmexam.exam.letters import MAX_OPTIONS, MIN_OPTIONS
+from llmexam.exam.parsers import naming
+from llmexam.exam.parsers.lettered import split_options
+from llmexam.exam.parsers.naming import Names, Series
+from llmexam.exam.parsers.option_values import (
+    Found,
+    from_columns,
+    from_distractors,
+    from_value,
+    is_blank,
+    parsed_list,
+    separator_of,
+)
+from llmexam.exam.parsers.rows import Record
+from llmexam.exam.parsers.unfolding import message_text
+
+_N_LOOKED_AT = 50
+
+
+class _OptionsShape(Protocol):
+    """What is used of a shape."""
+
+    @property
+    def options(self) -> tuple[str, ...]: ...
+
+    @property
+    def columns(self) -> tuple[str, ...]: ...
+
+    @property
+    def fixed(self) -> tuple[str, ...]: ...
+
+    @property
+    def labelled(self) -> bool: ...
+
+
+@dataclass(frozen=True)
+class OptionSource:
+    """Where the options are.
+
+    Attributes:
+        columns: The fields that hold them.
+        read: Returns the options of a record, given the question text; None if they are inside
+            the question text.
+        is_answered: Whether they tell the right answer in all records.
+        hides_right: Whether the right answer was put between the distractors.
+    """
+
+    columns: tuple[str, ...]
+    read: Callable[[Record, str], Found] | None
+    is_answered: bool = False
+    hides_right: bool = False
+
+
+def value_at(record: Record, name: str) -> Any:
+    """Return a field of a record; `question.choices` is a field inside a field."""
+    value = record.get(name)
+    if value is None and "." in name and name not in record:
+        value = record
+        for part in name.split("."):
+            value = value.get(part) if isinstance(value, Mapping) else None
+    return value
+
+
+def find_options(
+    shape: _OptionsShape,
+    names: Names,
+    sample: Sequence[Record],
+    fields: Mapping[str, tuple[str, ...]],
+    prompt: Sequence[str],
+) -> OptionSource | None:
+    """Return where the options are, or None if they are not found.
+
+    Raises:
+        ExamError: The columns of the options have a gap, or there are too many.
+    """
+    if "distractors" in fields:
+        right = fields.get("answer") or (names.first(naming.RIGHT_TEXTS) or "answer",)
+        return _distractors(right[0], fields["distractors"])
+    if "options" in fields:
+        columns = fields["options"]
+        return _columns(columns) if len(columns) > 1 else _value(columns[0], sample)
+    if shape.fixed:
+        found = Found(shape.fixed)
+        return OptionSource((), lambda record, prompt: found)
+    if shape.columns:
+        own = tuple(name for name in map(names.find, shape.columns) if name)
+        return _columns(own) if len(own) >= MIN_OPTIONS else None
+    wrong = _as_tuple(names.first(naming.DISTRACTORS))
+    wrong = wrong or names.series(naming.DISTRACTOR_PREFIXES).columns
+    wrong = wrong or _as_tuple(names.first(f"{p}1" for p in naming.DISTRACTOR_PREFIXES))
+    right_name = names.first(naming.RIGHT_TEXTS, without=wrong)
+    if wrong and right_name and not shape.labelled:
+        return _distractors(right_name, wrong)
+    letters = names.series(("",))
+    if letters.columns and not shape.labelled:
+        return _series(letters, names)
+    for name in map(names.find, shape.options):
+        if name and name not in prompt and (source := _list_field(shape, name, sample)):
+            return source
+    columns = names.series(naming.OPTION_PREFIXES)
+    if columns.columns and not shape.labelled:
+        return _series(columns, names)
+    return _in_prompt(prompt, sample)
+
+
+def _as_tuple(name: str | None) -> tuple[str, ...]:
+    return () if name is None else (name,)
+
+
+def _columns(columns: tuple[str, ...]) -> OptionSource:
+    if any("." in name for name in columns):
+        return OptionSource(
+            columns,
+            lambda record, prompt: from_columns(
+                {name: value_at(record, name) for name in columns}, columns
+            ),
+        )
+    return OptionSource(columns, lambda record, prompt: from_columns(record, columns))
+
+
+def _distractors(right: str, wrong: tuple[str, ...]) -> OptionSource:
+    def read(record: Record, prompt: str) -> Found:
+        values = [value_at(record, name) for name in wrong]
+        return from_distractors(value_at(record, right), values, right, prompt)
+
+    return OptionSource((right, *wrong), read, is_answered=True, hides_right=True)
+
+
+def _value(name: str, sample: Sequence[Record]) -> OptionSource:
+    values = [value_at(record, name) for record in sample[:_N_LOOKED_AT]]
+    texts = [value for value in values if isinstance(value, str) and not is_blank(value)]
+    separator = separator_of(texts) if texts and parsed_list(texts[0]) is None else None
+    return OptionSource(
+        (name,), lambda record, prompt: from_value(value_at(record, name), name, separator)
+    )
+
+
+def _list_field(shape: _OptionsShape, name: str, sample: Sequence[Record]) -> OptionSource | None:
+    """Return the options in a field, if its first value holds several options."""
+    values = [record.get(name) for record in sample]
+    value = next((one for one in values if not is_blank(one)), None)
+    if isinstance(value, str):
+        source = _value(name, sample)
+        try:
+            is_list = source.read is not None and len(source.read({name: value}, "").options) > 1
+        except ExamError:
+            return None
+        return source if is_list and not shape.labelled else None
+    is_object = isinstance(value, Mapping) or (
+        isinstance(value, list) and bool(value) and isinstance(value[0], Mapping)
+    )
+    if shape.labelled and not is_object:
+        return None
+    return _value(name, sample) if isinstance(value, list | Mapping) else None
+
+
+def _in_prompt(prompt: Sequence[str], sample: Sequence[Record]) -> OptionSource | None:
+    if len(prompt) != 1:
+        return None
+    values = [record.get(prompt[0]) for record in sample[:_N_LOOKED_AT]]
+    texts = [one if isinstance(one, str) else message_text(one) for one in values]
+    split = [text is not None and split_options(text) is not None for text in texts]
+    return OptionSource((), None) if split and sum(split) > len(split) / 2 else None
+
+
+def _series(series: Series, names: Names) -> OptionSource:
+    """Return the options in consecutive columns.
+
+    Raises:
+        ExamError: A column lies beyond a gap, or beyond Z.
+    """
+    columns, gap, beyond = series
+    if beyond:
+        gap = gap.upper() if len(gap) == 1 else gap
+        raise ExamError(
+            f"column '{gap}' is missing; found: {', '.join(names.actual)}",
+            field=gap,
+            hint="Options need consecutive columns; or name them: --field options="
+            f"{','.join([*columns[:3], beyond])}",
+        )
+    if len(columns) == MAX_OPTIONS and (beyond_z := names.find("aa")):
+        raise ExamError(
+            f"column '{beyond_z}' is an option beyond Z",
+            field=beyond_z,
+            hint=f"A question has at most {MAX_OPTIONS} options",
+        )
+    return _columns(columns)

@@ -1,0 +1,238 @@
+"""Options of a record: from columns, a list, an object, a text, or an answer and distractors."""
+
+from __future__ import annotations
+
+import ast
+import hashlib
+import json
+import math
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+
+from llmexam.errors import ExamError
+from llmexam.exam.letters import MIN_OPTIONS
+from llmexam.exam.parsers.fields import checked_text
+from llmexam.exam.parsers.lettered import split_options
+
+_TEXTS = ("text", "atext", "option", "content", "answer", "value", "choice", "body", "title")
+_LABELS = ("label", "aid", "id", "key", "letter", "identifier", "value", "option_id")
+_IS_RIGHT = ("is_correct", "iscorrect", "isCorrect", "correct", "right", "is_right")
+_STRING = re.compile(r"""\s*,?\s*('(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*")""", re.DOTALL)
+_ARRAY = re.compile(r"^\s*(?:np\.)?array\((.*?)(?:,\s*dtype=\w+)?\)\s*$", re.DOTALL)
+_SEPARATORS = ("\n", "|", ";", ",")
+_LONGEST_LITERAL = 200_000
+
+
+class Found(NamedTuple):
+    """Options of a record.
+
+    Attributes:
+        options: Their texts.
+        labels: What the file calls them, such as "1"; empty if they have no labels.
+        right: Indices of the right ones, if the options say so; None if a field of its own does.
+    """
+
+    options: tuple[str, ...]
+    labels: tuple[str, ...] = ()
+    right: tuple[int, ...] | None = None
+
+
+def is_blank(value: Any) -> bool:
+    """Return whether a value means that there is none: null, NaN, or blank text."""
+    if value is None:
+        return True
+    if isinstance(value, str):
+        return not value or value.isspace()
+    return isinstance(value, float) and math.isnan(value)
+
+
+def option_text(value: Any, name: str) -> str:
+    """Return an option as text; numbers and truth values become text.
+
+    Raises:
+        ExamError: It is neither a text nor a number.
+    """
+    if type(value) is str and value.isascii():
+        return value
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, float) and value.is_integer():
+        return str(int(value)) if abs(value) < 1e15 else str(value)
+    if isinstance(value, int | float) and not is_blank(value):
+        return str(value)
+    return checked_text(value, name)
+
+
+def from_columns(record: Mapping[str, Any], columns: Sequence[str]) -> Found:
+    """Return the options in several columns; blank ones at the end are none.
+
+    Raises:
+        ExamError: An option is not a text.
+    """
+    values = [record.get(name) for name in columns]
+    while values and is_blank(values[-1]):
+        values.pop()
+    return Found(
+        tuple(
+            "" if is_blank(value) and not isinstance(value, str) else option_text(value, name)
+            for value, name in zip(values, columns, strict=False)
+        )
+    )
+
+
+def from_distractors(right: Any, distractors: Sequence[Any], name: str, prompt: str) -> Found:
+    """Return the right answer among the distractors, at a position that the prompt determines.
+
+    In such files the right answer always comes first or last, so the position would reveal it.
+
+    Raises:
+        ExamError: A value is not a text.
+    """
+    wrong: list[str] = []
+    for value in distractors:
+        several = parsed_list(value) if isinstance(value, str) and value[:1] == "[" else value
+        if isinstance(several, list | tuple):
+            wrong += [option_text(one, name) for one in several if not is_blank(one)]
+        elif not is_blank(value):
+            wrong.append(option_text(value, name))
+    if is_blank(right):
+        raise ExamError("the right answer is blank", field=name, hint="Give the right answer")
+    digest = hashlib.sha256(prompt.encode("utf-8", "surrogatepass")).digest()
+    place = int.from_bytes(digest[:8], "big") % (len(wrong) + 1)
+    options = (*wrong[:place], option_text(right, name), *wrong[place:])
+    return Found(options, right=(place,))
+
+
+def from_value(value: Any, name: str, separator: str | None = None) -> Found:
+    """Return the options in one field.
+
+    Args:
+        value: A list of texts or of objects with text and label, an object from label to text, an
+            object from text to score, or a text that holds a list.
+        name: Name of the field, for errors.
+        separator: What separates options in a text; None for a list in brackets or with labels.
+
+    Raises:
+        ExamError: The options cannot be told.
+    """
+    if isinstance(value, str):
+        value = _in_text(value, name, separator)
+    if isinstance(value, Mapping):
+        return _from_object(value, name)
+    if not isinstance(value, list | tuple):
+        kind = "null" if value is None else "text" if isinstance(value, str) else "another value"
+        raise ExamError(
+            f"expected a list, got {kind}" if name else "missing",
+            field=name,
+            hint="Write it as [...]",
+        )
+    if value and isinstance(value[0], Mapping):
+        return _from_objects(value, name)
+    if all(type(one) is str and one.isascii() for one in value):
+        return Found(tuple(value))
+    return Found(tuple(option_text(one, f"{name}[{i}]") for i, one in enumerate(value)))
+
+
+def parsed_list(text: str) -> Any:
+    """Return the list or object written in a text as JSON, Python or NumPy; None if it is none."""
+    bare = text.strip()
+    array = _ARRAY.match(bare)
+    bare = array[1].strip() if array else bare
+    if not bare.startswith(("[", "{", "(")) or len(bare) > _LONGEST_LITERAL:
+        return None
+    try:
+        return json.loads(bare)
+    except (ValueError, RecursionError):
+        pass
+    # Python joins texts without a comma between them, as NumPy prints them.
+    strings, end = [], 1
+    while bare[0] == "[" and (match := _STRING.match(bare, end)):
+        strings.append(match[1])
+        end = match.end()
+    try:
+        if strings and bare[end:].strip() in ("]", ",]"):
+            return [ast.literal_eval(one) for one in strings]
+        return ast.literal_eval(bare)
+    except (ValueError, SyntaxError, RecursionError, MemoryError, TypeError):
+        return None
+
+
+def separator_of(texts: Sequence[str]) -> str | None:
+    """Return what separates the options in all of several texts, or None if nothing does.
+
+    A comma counts only if it gives every text the same number of options.
+    """
+    for separator in _SEPARATORS:
+        counts = {len([part for part in text.split(separator) if part.strip()]) for text in texts}
+        if texts and min(counts) >= MIN_OPTIONS and (separator != "," or len(counts) == 1):
+            return separator
+    return None
+
+
+def _in_text(text: str, name: str, separator: str | None) -> Any:
+    found = parsed_list(text)
+    if isinstance(found, list | tuple | dict):
+        return found
+    split = split_options(text)
+    if split is not None and not split.prompt:
+        return list(split.options)
+    if separator is not None and separator in text:
+        return [part.strip() for part in text.split(separator) if part.strip()]
+    raise ExamError("expected a list, got text", field=name, hint="Write it as [...]")
+
+
+def _from_object(value: Mapping[str, Any], name: str) -> Found:
+    texts, labels, targets = value.get("text"), value.get("label"), value.get("labels")
+    if isinstance(texts, list) and isinstance(labels, list):
+        return Found(
+            tuple(option_text(one, f"{name}.text[{i}]") for i, one in enumerate(texts)),
+            _labels(labels, len(texts), name),
+        )
+    texts = value.get("choices")
+    if isinstance(texts, list) and isinstance(targets, list) and len(texts) == len(targets):
+        return _scored(texts, targets, name)
+    given = {key: one for key, one in value.items() if one is not None}
+    if given and all(isinstance(one, int | float) for one in given.values()):
+        return _scored(list(given), list(given.values()), name)
+    if not given:
+        raise ExamError("expected an object with options, got an empty one", field=name)
+    options = tuple(option_text(one, f"{name}.{key}") for key, one in given.items())
+    return Found(options, tuple(given))
+
+
+def _scored(texts: Sequence[Any], scores: Sequence[Any], name: str) -> Found:
+    options = tuple(option_text(one, name) for one in texts)
+    best = max(scores, default=0)
+    if best <= 0:
+        return Found(options)
+    return Found(options, right=tuple(i for i, score in enumerate(scores) if score == best))
+
+
+def _from_objects(choices: Sequence[Any], name: str) -> Found:
+    first = choices[0]
+    text = next((key for key in _TEXTS if key in first), None)
+    label = next((key for key in _LABELS if key in first and key != text), None)
+    is_right = next((key for key in _IS_RIGHT if key in first and key != text), None)
+    options, labels, right = [], [], []
+    for i, choice in enumerate(choices):
+        if not isinstance(choice, Mapping) or text is None or text not in choice:
+            raise ExamError(f"choice {i + 1} has no '{text or 'text'}'", field=name)
+        options.append(option_text(choice[text], f"{name}[{i}].{text}"))
+        if label is not None:
+            labels.append(choice.get(label))
+        if is_right is not None and choice.get(is_right) in (True, 1, "1", "true", "True"):
+            right.append(i)
+    found = Found(tuple(options), _labels(labels, len(options), name) if labels else ())
+    return found._replace(right=tuple(right)) if right else found
+
+
+def _labels(labels: Sequence[Any], n_options: int, name: str) -> tuple[str, ...]:
+    texts = tuple("" if one is None else str(one).strip() for one in labels)
+    if len(set(texts)) != n_options or len(texts) != n_options:
+        raise ExamError(
+            f"expected distinct labels for {n_options} options, got {', '.join(texts)}",
+            field=name,
+            hint="Give every option a unique label",
+        )
+    return texts

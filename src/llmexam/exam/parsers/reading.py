@@ -1,0 +1,379 @@
+"""Read exams: any record shape in any container, one file or several."""
+
+from __future__ import annotations
+
+import gc
+import hashlib
+import logging
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from itertools import chain, islice
+from typing import Any
+
+import numpy as np
+
+from llmexam.errors import ExamError, nearest
+from llmexam.exam.exam import Exam
+from llmexam.exam.parsers.answers import settle
+from llmexam.exam.parsers.containers import open_rows
+from llmexam.exam.parsers.detection import choose_layout, names_of
+from llmexam.exam.parsers.documents import DOCUMENTS, ExamFormat
+from llmexam.exam.parsers.drafting import Draft, draft
+from llmexam.exam.parsers.faults import listed, named, with_distinct_ids
+from llmexam.exam.parsers.files import ExamPath, exam_files, short_names
+from llmexam.exam.parsers.naming import PROMPTS
+from llmexam.exam.parsers.options import ReadOptions
+from llmexam.exam.parsers.rows import Record, Row, Rows
+from llmexam.exam.parsers.shape import Layout
+from llmexam.exam.parsers.shapes import SHAPES
+from llmexam.exam.parsers.source import SourceFile
+from llmexam.exam.parsers.unfolding import flat, join_rows
+from llmexam.exam.question import Question
+
+_LOG = logging.getLogger("llmexam.exam.reading")
+_N_LOOKED_AT = 100
+
+
+@dataclass(frozen=True)
+class RowsRead:
+    """Questions and errors of an exam file.
+
+    Attributes:
+        source: The file; the first of several.
+        format: Name of its format.
+        rows: Row and question of every valid record; rows count from 1, on over several files.
+        faults: The errors of invalid records; each has its row.
+        notes: What the user should know about how the file was read.
+        sha256: SHA-256 of the file; for several files, of their hashes.
+    """
+
+    source: SourceFile
+    format: str
+    rows: tuple[tuple[int, Question], ...]
+    faults: tuple[ExamError, ...]
+    notes: tuple[str, ...] = ()
+    sha256: str = ""
+
+
+def read_exam(
+    path: ExamPath,
+    *,
+    format: str | None = None,
+    fields: Mapping[str, str] | None = None,
+    answer_base: str | int | None = None,
+    on_faulty: str = "fail",
+    limit: int | None = None,
+    sample: int | None = None,
+    seed: int = 0,
+    encoding: str | None = None,
+) -> Exam:
+    """Read an exam from a file, or from several files as one exam.
+
+    The ids of an exam of several files start with the name of the file, and its path is the
+    metadata `file`.
+
+    Args:
+        path: A file, `bundled` for the sample exam, `-` for standard input, a folder, a pattern
+            such as `exams/*.csv`, or a list of files.
+        format: A key of `FORMATS`; None detects the format.
+        fields: Columns by field, such as `{"prompt": "Question", "options": "A,B,C,D"}`. The
+            fields are prompt, options, answer, distractors, passages, context, id and records.
+        answer_base: What an answer is: `0` or `1` for an index that counts from it, `text` for
+            the text of an option; None infers it from the whole file.
+        on_faulty: `fail` raises an error that lists the faulty rows; `skip` leaves them out and
+            counts them in `Exam.n_skipped`.
+        limit: Number of questions to read, from the first.
+        sample: Number of questions to draw at random; they stay in order.
+        seed: Random seed of the sample.
+        encoding: Encoding of text files; recognised by default.
+
+    Raises:
+        ExamError: A file or a record is invalid; names file, row and field.
+    """
+    options = ReadOptions(
+        format=format,
+        fields=fields or {},
+        answer_base=None if answer_base is None else str(answer_base),
+        on_faulty=_choice(on_faulty, ("fail", "skip"), "on_faulty"),
+        limit=_positive(limit, "limit"),
+        sample=_positive(sample, "sample"),
+        seed=seed,
+        encoding=encoding,
+    )
+    return read_exam_with(path, options)
+
+
+def read_exam_with(path: ExamPath, options: ReadOptions) -> Exam:
+    """Read an exam as `read_exam` does.
+
+    Raises:
+        ExamError: A file or a record is invalid.
+    """
+    read = read_rows_with(path, options)
+    rows, faults = with_distinct_ids(read.rows, read.faults, read.source.path)
+    notes = list(read.notes)
+    if faults:
+        n_rows = len(rows) + len(faults)
+        if options.on_faulty == "fail" or not rows:
+            raise listed(faults, n_rows)
+        note = f"{len(faults)} of {n_rows} rows are faulty and were left out: {named(faults)}"
+        notes.append(note)
+        _LOG.warning("%s: %s", _source_name(path), note)
+    exam = Exam(
+        tuple(question for _, question in rows),
+        source=_source_name(path),
+        format=read.format,
+        source_hash=read.sha256,
+        notes=tuple(notes),
+        n_skipped=len(faults),
+    )
+    return _part(exam, options)
+
+
+def _source_name(path: ExamPath) -> str:
+    if isinstance(path, Sequence) and not isinstance(path, str):
+        return ", ".join(map(str, path))
+    files = exam_files(path)
+    return str(files[0]) if len(files) == 1 else str(path)
+
+
+def _part(exam: Exam, options: ReadOptions) -> Exam:
+    """Return the questions that `limit` and `sample` leave, in order."""
+    if options.limit is not None and options.limit < len(exam):
+        exam = exam.subset(range(options.limit))
+    if options.sample is not None and options.sample < len(exam):
+        drawn = np.random.default_rng(options.seed).permutation(len(exam))[: options.sample]
+        exam = exam.subset(sorted(drawn.tolist()))
+    return exam
+
+
+def read_rows(
+    path: ExamPath | SourceFile,
+    *,
+    format: str | None = None,
+    fields: Mapping[str, str] | None = None,
+) -> RowsRead:
+    """Read an exam and collect the errors of invalid records instead of raising them.
+
+    Ids may repeat.
+
+    Raises:
+        ExamError: A file as a whole is unreadable.
+    """
+    return read_rows_with(path, ReadOptions(format=format, fields=fields or {}))
+
+
+def read_rows_with(path: ExamPath | SourceFile, options: ReadOptions) -> RowsRead:
+    """Read an exam as `read_rows` does.
+
+    Raises:
+        ExamError: A file as a whole is unreadable.
+    """
+    _check(options)
+    if isinstance(path, SourceFile):
+        return _read_file(path, options)
+    files = exam_files(path)
+    if len(files) == 1:
+        return _read_file(
+            SourceFile.load(files[0], encoding=options.encoding, is_strict=False), options
+        )
+    parts = []
+    for file, name in zip(files, short_names(files), strict=True):
+        part = _read_file(
+            SourceFile.load(file, encoding=options.encoding, is_strict=False), options
+        )
+        parts.append((name, part))
+    return _joined(parts)
+
+
+def _check(options: ReadOptions) -> None:
+    if options.format is not None and options.format not in (known := {*SHAPES, *DOCUMENTS}):
+        raise ExamError(
+            f"unknown exam format '{options.format}'", hint=nearest(options.format, known)
+        )
+    if options.answer_base is not None:
+        _choice(options.answer_base, ("0", "1", "text"), "answer_base")
+
+
+def _choice(value: str, allowed: Sequence[str], name: str) -> Any:
+    if value not in allowed:
+        raise ExamError(f"expected {' or '.join(allowed)}, got '{value}'", field=name)
+    return value
+
+
+def _positive(value: int | None, name: str) -> int | None:
+    if value is not None and value < 1:
+        raise ExamError(f"expected at least 1 question, got {value}", field=name)
+    return value
+
+
+def _joined(parts: Sequence[tuple[str, RowsRead]]) -> RowsRead:
+    rows, faults, start = [], [], 0
+    for name, part in parts:
+        for row, question in part.rows:
+            metadata = {**question.metadata, "file": str(part.source.path)}
+            own = replace(question, id=f"{name}/{question.id}", metadata=metadata)
+            rows.append((start + row, own))
+        faults += part.faults
+        start += len(part.rows) + len(part.faults)
+    digest = hashlib.sha256("\n".join(part.sha256 for _, part in parts).encode())
+    return RowsRead(
+        parts[0][1].source,
+        ", ".join(dict.fromkeys(part.format for _, part in parts)),
+        tuple(rows),
+        tuple(faults),
+        tuple(f"{name}: {note}" for name, part in parts for note in part.notes),
+        digest.hexdigest(),
+    )
+
+
+def _read_file(source: SourceFile, options: ReadOptions) -> RowsRead:
+    with _without_collection():
+        document = _document_of(source, options.format)
+        if document is not None:
+            found = list(_each(source, DOCUMENTS[document]))
+            rows = tuple((row, one) for row, one in found if isinstance(one, Question))
+            faults = tuple(one for _, one in found if isinstance(one, ExamError))
+            name, notes = document, ()
+        else:
+            name, rows, faults, notes = _read_records(source, options)
+    for note in notes:
+        _LOG.warning("%s: %s", source.path, note)
+    if not rows and not faults:
+        raise source.error("the file has no questions", hint="Add rows below the header")
+    return RowsRead(source, name, rows, faults, notes, source.sha256)
+
+
+@contextmanager
+def _without_collection() -> Iterator[None]:
+    # A million new objects make Python's collector look through all of them again and again.
+    was_enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_enabled:
+            gc.enable()
+
+
+def _document_of(source: SourceFile, format: str | None) -> str | None:
+    if format is not None:
+        return format if format in DOCUMENTS else None
+    if source.is_parquet or source.is_zip:
+        return None
+    return next((name for name, form in DOCUMENTS.items() if form.looks_like(source)), None)
+
+
+def _each(source: SourceFile, form: ExamFormat) -> Iterator[tuple[int, Question | ExamError]]:
+    for row, record in enumerate(form.records(source), 1):
+        try:
+            yield row, form.to_question(record, row)
+        except ExamError as error:
+            yield row, _placed(error, source, row)
+
+
+def _placed(error: ExamError, source: SourceFile, row: int) -> ExamError:
+    return ExamError(error.message, file=source.path, row=row, field=error.field, hint=error.hint)
+
+
+def format_of(source: SourceFile) -> str | None:
+    """Return the name of a file's format, from its first records; None if they have none.
+
+    Raises:
+        ExamError: The file cannot be read, or no format fits.
+    """
+    document = _document_of(source, None)
+    if document is not None:
+        return document
+    _, first = _opened(source, ReadOptions())
+    sample = _sample(first)
+    return choose_layout(sample, format=None, fields={})[0].shape.name if sample else None
+
+
+def _opened(source: SourceFile, options: ReadOptions) -> tuple[Rows, list[Row]]:
+    """Return the rows of a file, and the first of them, which are taken off."""
+    opened = open_rows(source, options.fields.get("records"))
+    return opened, list(islice(opened.rows, _N_LOOKED_AT))
+
+
+def _sample(first: Sequence[Row]) -> list[Record]:
+    return [flat(record) for record in first if not isinstance(record, ExamError)]
+
+
+def _read_records(
+    source: SourceFile, options: ReadOptions
+) -> tuple[str, tuple[tuple[int, Question], ...], tuple[ExamError, ...], tuple[str, ...]]:
+    opened, first = _opened(source, options)
+    sample = _sample(first)
+    if not sample:
+        faults = tuple(
+            _placed(error, source, row)
+            for row, error in enumerate(chain(first, opened.rows), 1)
+            if isinstance(error, ExamError)
+        )
+        if not faults and opened.names and names_of((), opened.names).first(PROMPTS) is None:
+            sample = [dict.fromkeys(opened.names)]
+            try:
+                choose_layout(sample, format=options.format, fields=options.fields)
+            except ExamError as error:
+                raise _with_content(error, source, opened) from None
+        return options.format or opened.container, (), faults, tuple(opened.notes)
+    try:
+        layout, is_unfolded = choose_layout(sample, format=options.format, fields=options.fields)
+    except ExamError as error:
+        raise _with_content(error, source, opened) from None
+    rows = enumerate(chain(first, opened.rows), 1)
+    drafts: list[Draft] = []
+    faults_found: list[ExamError] = []
+    records = _unfolded(layout, rows) if is_unfolded else rows
+    for row, record in records:
+        if isinstance(record, ExamError):
+            faults_found.append(_placed(record, source, row))
+            continue
+        try:
+            drafts.append(draft(layout, flat(record), row, drops_blanks=opened.drops_blanks))
+        except ExamError as error:
+            faults_found.append(_placed(error, source, row))
+    try:
+        questions, wrong, notes = settle(drafts, layout, opened.container, options.answer_base)
+    except ExamError as error:
+        raise ExamError(
+            error.message, file=source.path, field=error.field, hint=error.hint
+        ) from None
+    faults_found += [_placed(error, source, row) for row, error in wrong]
+    faults_found.sort(key=lambda error: error.row or 0)
+    return layout.shape.name, questions, tuple(faults_found), (*opened.notes, *notes)
+
+
+def _unfolded(layout: Layout, rows: Iterator[tuple[int, Row]]) -> Iterator[tuple[int, Row]]:
+    shape = SHAPES[layout.shape.name]
+    if shape.unfold is None:
+        yield from join_rows(rows)
+        return
+    # Several questions of one record have rows of their own, so that ids stay distinct.
+    number = 0
+    for _, record in rows:
+        if isinstance(record, ExamError):
+            number += 1
+            yield number, record
+            continue
+        try:
+            for one in shape.unfold(flat(record)):
+                number += 1
+                yield number, one
+        except ExamError as error:
+            number += 1
+            yield number, error
+        except (KeyError, TypeError, IndexError):
+            number += 1
+            yield number, ExamError(f"is no record of the format {shape.name}")
+
+
+def _with_content(error: ExamError, source: SourceFile, opened: Rows) -> ExamError:
+    """Return the error of a file without a known shape, which may be another kind of file."""
+    if {"id", "prediction"} == set(opened.names):
+        return source.error(
+            "expected an exam, got a submission", hint="Give the file with the questions"
+        )
+    return ExamError(error.message, file=source.path, field=error.field, hint=error.hint)
