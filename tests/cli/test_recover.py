@@ -60,7 +60,7 @@ def test_the_mean_prompt_is_scored_on_rows_that_were_kept_back():
         (["predict", "bundled", "--recoverer", "regresor"], "Did you mean 'regressor'"),
         (["predict", "bundled"], "--train FILE"),
         (["predict", "none.csv"], "none.csv"),
-        (["predict", "bundled", "--field", "text"], "--field name=column"),
+        (["predict", "bundled", "--field", "text"], "--field NAME=COLUMN"),
         (["predict", "bundled", "--recoverer", "constant", "--set", "txt=1"], "'text'"),
         (["evaluate", "bundled", "none.csv", "--embedder", "bundled"], "none.csv"),
         (["search-mean", "bundled", "--set", "beams=3"], "'beam'"),

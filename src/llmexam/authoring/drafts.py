@@ -128,7 +128,7 @@ class DraftFolder:
             raise RunError("the shard is missing", file=self._counts_file(number))
         drafts: tuple[Draft, ...] = ()
         if counts["n_drafts"]:
-            exam = read_exam(self._exam_file(number), format="jsonl")
+            exam = read_exam(self._exam_file(number), format="jsonl", keep_labels=True)
             drafts = tuple(_to_draft(question) for question in exam)
         if len(drafts) != counts["n_drafts"]:
             raise RunError(

@@ -19,6 +19,7 @@ from llmexam.cli.evaluate import evaluate
 from llmexam.cli.export import export
 from llmexam.cli.export_results import export_results
 from llmexam.cli.index import index
+from llmexam.cli.reading_notes import show_reading_notes
 from llmexam.cli.recover import recover
 from llmexam.cli.run import run
 from llmexam.cli.search import search
@@ -57,6 +58,7 @@ def _options(
 
     Results are reproducible and have confidence intervals.
     """
+    show_reading_notes()
 
 
 for command in (

@@ -9,18 +9,21 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from llmexam.cli.items import report_items
-from llmexam.cli.options import ExamFormat, Fields, TaskName
+from llmexam.cli.options import ExamFormat, TaskName
+from llmexam.cli.reading_options import reads_exam
 from llmexam.errors import SettingsError
 
 if TYPE_CHECKING:
     from rich.console import Console
 
+    from llmexam.exam.parsers.options import ReadOptions
     from llmexam.tasks.capabilities import AuditReport
 
 _COLOURS = {"error": "bold red", "warning": "yellow", "note": "cyan"}
 _N_ROWS_SHOWN = 8
 
 
+@reads_exam(without=("sample", "seed"))
 def audit(
     exam: Annotated[
         list[Path],
@@ -41,7 +44,6 @@ def audit(
     ] = None,
     task: TaskName = None,
     format: ExamFormat = None,
-    field: Fields = None,
     flaws: Annotated[
         bool,
         typer.Option(
@@ -111,6 +113,8 @@ def audit(
         bool, typer.Option("--strict", help="Exit with code 1 if there is an error or a warning.")
     ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    *,
+    reading: ReadOptions,
 ) -> None:
     """Check an exam for invalid data, duplicates, biases and overlap with other files.
 
@@ -130,18 +134,20 @@ def audit(
 
     Example: llmexam audit exam.csv other.jsonl --items --report items.html
     """
+    from llmexam.exam.parsers.options import ExamSource
+
+    sources = [ExamSource(path, reading) for path in exam]
     given = {"near_threshold": near_threshold, "seed": seed}
     options = {key: value for key, value in given.items() if value is not None}
     if items:
         is_clean = report_items(
-            exam,
+            sources,
             answers=answers or (),
             solvers=solver or (),
             sample=sample,
             report=report,
             as_json=as_json,
             n_suspects=suspects,
-            format=format,
             against=against or (),
             **options,
         )
@@ -149,16 +155,13 @@ def audit(
             raise typer.Exit(1)
         return
     _refuse_item_options(exam, answers=answers, solver=solver, report=report)
-    from llmexam.cli.options import parse_fields
     from llmexam.workflows.audit import audit as audit_file
 
     options |= {"flaws": True} if flaws else {}
     result = audit_file(
-        exam[0],
+        sources[0],
         against=against or (),
         task=task,
-        format=format,
-        fields=parse_fields(field or []),
         options=options,
     )
     if as_json:

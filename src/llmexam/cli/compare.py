@@ -11,17 +11,18 @@ import typer
 from llmexam.cli.options import (
     ClusterBy,
     ExamFormat,
-    Fields,
     GradingEmbedder,
     GradingK,
     LoggedValues,
     SecondEmbedder,
     TaskName,
 )
+from llmexam.cli.reading_options import reads_exam
 from llmexam.errors import SettingsError
 
 if TYPE_CHECKING:
     from llmexam.evaluation.results import ComparisonFamily
+    from llmexam.exam.parsers.options import ReadOptions
 
 _PREDICTION = (
     "A submission (CSV: id,prediction or id,rewrite_prompt), a score file (Parquet), the folder of "
@@ -29,6 +30,7 @@ _PREDICTION = (
 )
 
 
+@reads_exam()
 def compare(
     exam: Annotated[
         Path,
@@ -52,7 +54,6 @@ def compare(
     embedder: GradingEmbedder = None,
     second_embedder: SecondEmbedder = None,
     format: ExamFormat = None,
-    field: Fields = None,
     seed: Annotated[int, typer.Option("--seed", min=0, help="Random seed of the resampling.")] = 0,
     resamples: Annotated[
         int,
@@ -90,6 +91,8 @@ def compare(
     ] = 0,
     logged_values: LoggedValues = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    *,
+    reading: ReadOptions,
 ) -> None:
     """Compare predictions, or runs, with paired tests.
 
@@ -131,9 +134,9 @@ def compare(
     elif logged_values:
         raise SettingsError("only logs have logged values", field="--logged-values", file=exam)
     elif not rest or exam.is_dir():
-        found = _compare_runs([exam, a, *rest], options, task, format, field)
+        found = _compare_runs([exam, a, *rest], options, task, reading)
     else:
-        found = _compare_files(exam, [a, *rest], options, task, format, field)
+        found = _compare_files(exam, [a, *rest], options, task, reading)
     if as_json:
         # One comparison has the layout that it had before there were several.
         shown = found if len(found.comparisons) > 1 else found.comparisons[0]
@@ -164,15 +167,14 @@ def _compare_runs(
     folders: Sequence[Path],
     options: dict[str, Any],
     task: str | None,
-    format: str | None,
-    field: list[str] | None,
+    reading: ReadOptions,
 ) -> ComparisonFamily:
     from llmexam.workflows.compare_runs import compare_several_runs
 
-    if task is not None or format is not None or field:
+    if task is not None or reading.format or reading.fields or reading.beyond_fields:
         raise SettingsError(
             "the folders of runs say what their exam is",
-            hint="Remove --task, --format and --field, or name the exam",
+            hint="Remove --task, --format, --field and other options of reading, or name the exam",
         )
     return compare_several_runs(folders[0], folders[1:], **options)
 
@@ -182,13 +184,10 @@ def _compare_files(
     predictions: Sequence[Path],
     options: dict[str, Any],
     task: str | None,
-    format: str | None,
-    field: list[str] | None,
+    reading: ReadOptions,
 ) -> ComparisonFamily:
-    from llmexam.cli.options import parse_fields
+    from llmexam.exam.parsers.options import ExamSource
     from llmexam.workflows.compare import compare_several
 
-    fields = parse_fields(field or [])
-    return compare_several(
-        exam, predictions[0], predictions[1:], task=task, format=format, fields=fields, **options
-    )
+    source = ExamSource(exam, reading)
+    return compare_several(source, predictions[0], predictions[1:], task=task, **options)

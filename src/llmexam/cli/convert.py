@@ -4,13 +4,18 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from llmexam.cli.options import Fields, TaskName
+from llmexam.cli.options import TaskName
+from llmexam.cli.reading_options import reads_exam
+
+if TYPE_CHECKING:
+    from llmexam.exam.parsers.options import ReadOptions
 
 
+@reads_exam()
 def convert(
     exam: Annotated[
         Path,
@@ -27,7 +32,6 @@ def convert(
         ),
     ] = None,
     task: TaskName = None,
-    field: Fields = None,
     format: Annotated[
         str | None,
         typer.Option("--format", help="Format of the input file; auto-detected by default."),
@@ -44,7 +48,9 @@ def convert(
         int | None,
         typer.Option("--folds", help="Number of folds. Writes OUT-fold1, OUT-fold2 and so on."),
     ] = None,
-    seed: Annotated[int, typer.Option("--seed", min=0, help="Random seed of the split.")] = 0,
+    seed: Annotated[
+        int, typer.Option("--seed", min=0, help="Random seed of the split and of --sample.")
+    ] = 0,
     stratify: Annotated[
         str | None,
         typer.Option(
@@ -65,24 +71,24 @@ def convert(
     ] = None,
     force: Annotated[bool, typer.Option("--force", help="Overwrite existing files.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    *,
+    reading: ReadOptions,
 ) -> None:
     """Convert an exam to another format, and optionally split it.
 
-    Reads Kaggle and MMLU CSV, ARC, CommonsenseQA and llmexam JSON Lines, ScienceQA Parquet, and
-    Alpaca JSON. Rewritten texts (prompt recovery) are read from CSV and JSON Lines.
+    Reads CSV, JSON, JSON Lines, Parquet and Excel files with the records of many public data sets;
+    --field maps other names. Rewritten texts (prompt recovery) are read from CSV and JSON Lines.
 
     Example: llmexam convert exam.csv exam.jsonl --split 0.7,0.15,0.15 --group-by prompt
     """
-    from llmexam.cli.options import parse_fields
+    from llmexam.exam.parsers.options import ExamSource
     from llmexam.workflows.convert import convert_exam
 
     result = convert_exam(
-        exam,
+        ExamSource(exam, reading),
         out,
         to=to,
         task=task,
-        format=format,
-        fields=parse_fields(field or []),
         split=split,
         n_folds=folds,
         seed=seed,

@@ -8,15 +8,18 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from llmexam.cli.options import ExamFormat, Fields, TaskName
+from llmexam.cli.options import ExamFormat, TaskName
+from llmexam.cli.reading_options import reads_exam
 from llmexam.errors import SettingsError
 
 if TYPE_CHECKING:
     from rich.console import Console
 
+    from llmexam.exam.parsers.options import ReadOptions
     from llmexam.tasks.capabilities import Combined
 
 
+@reads_exam()
 def ensemble(
     scores: Annotated[
         list[str],
@@ -127,8 +130,9 @@ def ensemble(
         int | None, typer.Option("--seed", help="Random seed of the folds. Default: 0.")
     ] = None,
     format: ExamFormat = None,
-    field: Fields = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    *,
+    reading: ReadOptions,
 ) -> None:
     """Combine answers of several solvers into an ensemble, with equal, given or fitted weights.
 
@@ -151,7 +155,7 @@ def ensemble(
     Example: llmexam ensemble runs/a/answers/fine-tuned.json runs/b/answers/regressor.json
     --exam rewrites.csv --method gate --fit --out-weights gate.json
     """
-    from llmexam.cli.options import parse_fields
+    from llmexam.exam.parsers.options import ExamSource
     from llmexam.tasks.capabilities import CombineRequest, ExamFile
     from llmexam.workflows.ensemble import ensemble as combine_answers
 
@@ -160,7 +164,8 @@ def ensemble(
             "no output requested",
             hint="Give --out, --submission or --exam",
         )
-    given_option = "--format" if format is not None else "--field" if field else ""
+    other = f"--{reading.beyond_fields[0].replace('_', '-')}" if reading.beyond_fields else ""
+    given_option = "--format" if format is not None else "--field" if reading.fields else other
     if exam is None and given_option:
         raise SettingsError(
             f"{given_option} is given without an exam",
@@ -179,7 +184,7 @@ def ensemble(
     outcome = combine_answers(
         CombineRequest(
             members=scores,
-            exam=None if exam is None else ExamFile(exam, format, parse_fields(field or [])),
+            exam=None if exam is None else ExamFile.of(ExamSource(exam, reading)),
             weights=_choose_weights(given, fit, greedy, weights_file),
             weights_file=weights_file,
             out=out,

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from llmexam.cli.options import ExamArgument, Indexes, IndexModel, TopK
+from llmexam.cli.options import ExamArgument, ExamFormat, Indexes, IndexModel, TopK
+from llmexam.cli.reading_options import reads_exam
+
+if TYPE_CHECKING:
+    from llmexam.exam.parsers.options import ReadOptions
 
 
+@reads_exam(without=("limit", "sample"))
 def estimate(
     exam: ExamArgument,
     solver: Annotated[
@@ -55,10 +60,10 @@ def estimate(
     margin: Annotated[
         float, typer.Option(min=0, max=0.99, help="Share of the time limit to keep in reserve.")
     ] = 0.1,
-    format: Annotated[
-        str | None, typer.Option(help="Format of the exam file; auto-detected by default.")
-    ] = None,
+    format: ExamFormat = None,
     json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    *,
+    reading: ReadOptions,
 ) -> None:
     """Estimate time, memory and cost of a solver on an exam, from a sample of its questions.
 
@@ -68,14 +73,14 @@ def estimate(
     Example: llmexam estimate exam.csv --model my-llama --questions 4000 --limit 9h
     """
     from llmexam.cli.options import parse_settings
+    from llmexam.exam.parsers.options import ExamSource
     from llmexam.workflows.estimate.predict import estimate_file
 
     settings = parse_settings(set_ or [])
     found = estimate_file(
-        exam,
+        ExamSource(exam, reading),
         settings if model is None else {**settings, "model": model},
         solver=solver,
-        format=format,
         indexes=tuple(index or ()),
         index_model=index_model,
         k=k,

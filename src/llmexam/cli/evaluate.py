@@ -10,19 +10,21 @@ import typer
 from llmexam.cli.options import (
     ClusterBy,
     ExamFormat,
-    Fields,
     GradingEmbedder,
     GradingK,
     LoggedValues,
     SecondEmbedder,
     TaskName,
 )
+from llmexam.cli.reading_options import reads_exam
 from llmexam.errors import SettingsError
 
 if TYPE_CHECKING:
     from llmexam.evaluation.results import Evaluation
+    from llmexam.exam.parsers.options import ReadOptions
 
 
+@reads_exam()
 def evaluate(
     exam: Annotated[
         Path,
@@ -52,7 +54,6 @@ def evaluate(
         ),
     ] = None,
     format: ExamFormat = None,
-    field: Fields = None,
     seed: Annotated[
         int, typer.Option("--seed", min=0, help="Random seed of resampling and folds.")
     ] = 0,
@@ -86,6 +87,8 @@ def evaluate(
     ] = False,
     logged_values: LoggedValues = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    *,
+    reading: ReadOptions,
 ) -> None:
     """Grade a submission or a score file: metrics with confidence intervals and baselines.
 
@@ -105,11 +108,11 @@ def evaluate(
 
     Example: llmexam evaluate samples_arc_easy_2026-01-01T10-00-00.000000.jsonl
     """
-    from llmexam.cli.options import parse_fields
+    from llmexam.exam.parsers.options import ExamSource
     from llmexam.workflows.evaluate import check_submission
     from llmexam.workflows.evaluate import evaluate as evaluate_prediction
 
-    fields = parse_fields(field or [])
+    source = ExamSource(exam, reading)
     options: dict[str, Any] = {
         "name": name,
         "k": k,
@@ -125,19 +128,15 @@ def evaluate(
             "logged values need no exam", field="--logged-values", hint=f"Leave out {exam}"
         )
     elif check:
-        n_predictions = check_submission(
-            exam, prediction, task=task, format=format, fields=fields, k=k
-        )
+        n_predictions = check_submission(source, prediction, task=task, k=k)
         unit = "prediction" if n_predictions == 1 else "predictions"
         typer.echo(f"{prediction}: {n_predictions} {unit}, valid submission")
         return
     else:
         result = evaluate_prediction(
-            exam,
+            source,
             prediction,
             task=task,
-            format=format,
-            fields=fields,
             embedder=embedder,
             second_embedder=second_embedder,
             **options,

@@ -105,6 +105,7 @@ def index(
 
     Example: llmexam index wiki.jsonl notes/ --out my-index
     """
+    from llmexam.cli.options import parse_fields
     from llmexam.retrieval import build as workflow
 
     if out is None:
@@ -128,7 +129,7 @@ def index(
         )
         return
     settings = workflow.corpus_settings(
-        corpora or [], format=format, fields=_parse_fields(fields or [])
+        corpora or [], format=format, fields=parse_fields(fields or [])
     )
     with _counting() as progress:
         if add:
@@ -146,18 +147,6 @@ def index(
                 progress=progress,
             )
     typer.echo(json.dumps(asdict(summary)) if as_json else _sentence(summary))
-
-
-def _parse_fields(pairs: list[str]) -> dict[str, str]:
-    fields = {}
-    for pair in pairs:
-        field, equals, name = pair.partition("=")
-        if not (field and equals and name):
-            raise SettingsError(f"expected --field NAME=COLUMN, such as text=context, got '{pair}'")
-        if field in fields:
-            raise SettingsError(f"--field gives '{field}' twice")
-        fields[field] = name
-    return fields
 
 
 @contextmanager

@@ -5,13 +5,16 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import typer
 
+if TYPE_CHECKING:
+    from llmexam.exam.parsers.options import ExamSource
+
 
 def report_items(
-    exams: Sequence[Path],
+    exams: Sequence[Path | ExamSource],
     *,
     answers: Sequence[Path],
     solvers: Sequence[str],

@@ -10,7 +10,13 @@ import typer
 
 from llmexam.errors import SettingsError
 
-ExamArgument = Annotated[str, typer.Argument(help="Exam file, or `bundled` for the sample exam.")]
+ExamArgument = Annotated[
+    str,
+    typer.Argument(
+        help="Exam file, folder or pattern such as 'exams/*.csv', `-` for standard input, or "
+        "`bundled` for the sample exam."
+    ),
+]
 ExamFormat = Annotated[
     str | None,
     typer.Option("--format", help="Format of the exam file; auto-detected by default."),
@@ -106,7 +112,7 @@ def parse_fields(pairs: Sequence[str]) -> dict[str, str]:
     for pair in pairs:
         name, equals, column = pair.partition("=")
         if not equals or not name or not column:
-            raise SettingsError(f"expected --field name=column, got '{pair}'")
+            raise SettingsError(f"expected --field NAME=COLUMN, such as text=context, got '{pair}'")
         if name in fields:
             raise SettingsError(f"--field gives '{name}' twice")
         fields[name] = column

@@ -8,14 +8,18 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from llmexam.cli.options import ExamFormat
+from llmexam.cli.reading_options import reads_exam
 from llmexam.errors import SettingsError
 
 if TYPE_CHECKING:
     from rich.console import Console
 
+    from llmexam.exam.parsers.options import ReadOptions
     from llmexam.retrieval.search import SearchSummary
 
 
+@reads_exam()
 def search(
     index: Annotated[Path, typer.Argument(help="Folder of the index.", show_default=False)],
     queries: Annotated[
@@ -61,7 +65,10 @@ def search(
             show_default=False,
         ),
     ] = None,
+    format: ExamFormat = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    *,
+    reading: ReadOptions,
 ) -> None:
     """Retrieve passages for queries or for the questions of an exam.
 
@@ -69,6 +76,7 @@ def search(
 
     Example: llmexam search my-index "Why is the sky blue?" -k 3
     """
+    from llmexam.exam.parsers.options import ExamSource
     from llmexam.retrieval import search as workflow
 
     if bool(queries) == (exam is not None):
@@ -81,7 +89,7 @@ def search(
     else:
         summary = workflow.search_exam_file(
             indexes,
-            exam,
+            ExamSource(exam, reading),
             query_form=query_form,
             k=k,
             judgements=judgements,

@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from llmexam.cli.options import ExamArgument, Indexes, IndexModel, TopK
+from llmexam.cli.options import ExamArgument, ExamFormat, Indexes, IndexModel, TopK
+from llmexam.cli.reading_options import reads_exam
+
+if TYPE_CHECKING:
+    from llmexam.exam.parsers.options import ReadOptions
 
 
+@reads_exam()
 def solve(
     exam: ExamArgument,
     solver: Annotated[
@@ -36,9 +41,7 @@ def solve(
             help="Passages in the exam file: keep (use only them), drop, or append retrieved ones."
         ),
     ] = "keep",
-    format: Annotated[
-        str | None, typer.Option(help="Format of the exam file; auto-detected by default.")
-    ] = None,
+    format: ExamFormat = None,
     workers: Annotated[
         int | None,
         typer.Option(
@@ -49,6 +52,8 @@ def solve(
             show_default=False,
         ),
     ] = None,
+    *,
+    reading: ReadOptions,
 ) -> None:
     """Score an exam with one solver.
 
@@ -60,6 +65,7 @@ def solve(
     from llmexam.cli.interrupts import telling_of_interrupts
     from llmexam.cli.options import parse_settings
     from llmexam.cli.progress import question_progress
+    from llmexam.exam.parsers.options import ExamSource
     from llmexam.exam.submission import submission_text
     from llmexam.solvers.registry import served_solvers
     from llmexam.workflows.solve import solve as score_exam
@@ -71,10 +77,9 @@ def solve(
         question_progress(plain_console(stderr=True), f"{solver} scores") as progress,
     ):
         scores = score_exam(
-            exam,
+            ExamSource(exam, reading),
             solver,
             parse_settings(set_ or []),
-            format=format,
             indexes=tuple(index or ()),
             index_model=index_model,
             k=k,

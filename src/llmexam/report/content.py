@@ -181,6 +181,9 @@ class ReportContent(RunContent):
             )
         evaluation, scores = self.final.evaluation, self.final.scores
         n_cut = max(int(scores.truncated.sum()), evaluation.n_truncated if evaluation else 0)
+        skipped = self.exam.n_skipped
+        if skipped:
+            detail += f"; {skipped:,} faulty {'row was' if skipped == 1 else 'rows were'} left out"
         return (
             Fact("Questions", f"{len(self.exam):,}", detail),
             Fact(

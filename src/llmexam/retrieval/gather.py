@@ -242,4 +242,4 @@ def _find_evidence(
 
 
 def _load_evidence(context: StageContext, **inputs: object) -> Exam:
-    return read_exam(context.folder / _FOUND, format="jsonl")
+    return read_exam(context.folder / _FOUND, format="jsonl", keep_labels=True)

@@ -24,6 +24,8 @@ from llmexam.evidence.retriever import (
 )
 from llmexam.exam.exam import Exam
 from llmexam.exam.loading import load_exam
+from llmexam.exam.parsers import ExamSource
+from llmexam.exam.parsers.files import ExamPath
 from llmexam.exam.question import Passage
 
 
@@ -175,7 +177,7 @@ def search_exam(
 
 def search_exam_file(
     indexes: str | Path | Sequence[str | Path],
-    exam: str | Path,
+    exam: ExamSource | ExamPath,
     *,
     query_form: str = "prompt+each-option",
     k: int = 10,

@@ -8,12 +8,13 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
 
 from llmexam.errors import ScoreError, SettingsError
 from llmexam.exam.audit import Finding
+from llmexam.exam.parsers.options import ExamSource, ReadOptions
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -34,24 +35,43 @@ class ExamFile:
         path: Its path, or `bundled`.
         format: Its format; found out from the content by default.
         fields: Names of its columns where they differ.
+        reading: Further options of reading it.
     """
 
     path: str | Path
     format: str | None = None
-    fields: Mapping[str, str] = field(default_factory=dict)
+    fields: Mapping[str, str | Sequence[str]] = field(default_factory=dict)
+    reading: ReadOptions = field(default_factory=ReadOptions)
 
-    def with_own_columns(self) -> ExamFile:
-        """Return this file, for tasks that do not map columns.
+    @classmethod
+    def of(
+        cls,
+        exam: str | Path | ExamSource,
+        format: str | None = None,
+        fields: Mapping[str, str] | None = None,
+    ) -> ExamFile:
+        """Return the file of an exam; `format` and `fields` come first, where they are given."""
+        if not isinstance(exam, ExamSource):
+            return cls(exam, format, fields or {})
+        options = exam.options
+        return cls(exam.path, format or options.format, fields or options.fields, options)
+
+    @property
+    def source(self) -> ExamSource:
+        """The file with all options of reading it."""
+        options = replace(self.reading, format=self.format, fields=self.fields)
+        return ExamSource(self.path, options)
+
+    def require_plain(self) -> ExamFile:
+        """Return this file, for tasks that have no options of reading but format and columns.
 
         Raises:
-            SettingsError: Columns are mapped.
+            SettingsError: One is given.
         """
-        if self.fields:
+        if self.reading.beyond_fields:
+            name = self.reading.beyond_fields[0].replace("_", "-")
             raise SettingsError(
-                "columns of multiple-choice exams have fixed names",
-                file=self.path,
-                field="--field",
-                hint="Rename the columns; or, for rewritten texts, add --task prompt-recovery",
+                f"--{name} is for multiple-choice exams", file=self.path, hint="Remove it"
             )
         return self
 

@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from llmexam.errors import SettingsError
-from llmexam.exam.parsers.files import exam_files
+from llmexam.exam.parsers.files import ExamPath, exam_files
+from llmexam.exam.parsers.options import ExamSource
 from llmexam.exam.parsers.source import SourceFile
 from llmexam.harness.reading import is_log
 from llmexam.plugins import Registry, load
@@ -106,7 +107,9 @@ def task_of_exam(exam: object, name: str | None = None) -> str:
     if name is not None:
         capabilities_of(name)
         return name
-    if not isinstance(exam, str | Path):
+    if isinstance(exam, ExamSource):
+        exam = exam.path
+    if not isinstance(exam, str | Path | list | tuple):
         kinds = ((task, load(one.items)) for task, one in _CAPABILITIES.items())
         return next((task for task, kind in kinds if isinstance(exam, kind)), DEFAULT_TASK)
     return DEFAULT_TASK if str(exam) == BUNDLED else _recognised(exam, "recognise_exam")
@@ -127,7 +130,7 @@ def require_default_task(exam: object, command: str) -> None:
     if task != DEFAULT_TASK:
         raise SettingsError(
             f"`llmexam {command}` is for multiple-choice exams, got one of {task}",
-            file=exam if isinstance(exam, str | Path) else None,
+            file=str(exam) if isinstance(exam, str | Path | ExamSource) else None,
             hint=capabilities_of(task).instead.get(command),
         )
 
@@ -143,7 +146,7 @@ def task_of_answers(path: str | Path) -> str:
     return DEFAULT_TASK if is_scores else _recognised(path, "recognise_answers")
 
 
-def _recognised(path: str | Path, part: str) -> str:
+def _recognised(path: ExamPath, part: str) -> str:
     if is_log(path):
         return DEFAULT_TASK
     source = SourceFile.load(exam_files(path)[0], is_strict=False)

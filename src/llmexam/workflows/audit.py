@@ -6,12 +6,13 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from llmexam.exam.parsers import ExamSource
 from llmexam.tasks.capabilities import Audit, AuditReport, ExamFile
 from llmexam.tasks.lookup import capability, task_of_exam
 
 
 def audit(
-    exam: str | Path,
+    exam: str | Path | ExamSource,
     *,
     against: Sequence[str | Path] = (),
     task: str | None = None,
@@ -34,4 +35,4 @@ def audit(
         SettingsError: There is no such task, or an option is wrong.
     """
     part: Audit = capability(task_of_exam(exam, task), "audit", "`llmexam audit`")
-    return part(ExamFile(exam, format, fields or {}), against=against, options=options or {})
+    return part(ExamFile.of(exam, format, fields), against=against, options=options or {})

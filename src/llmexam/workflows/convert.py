@@ -10,6 +10,7 @@ from typing import Any
 
 from llmexam.errors import ExamError
 from llmexam.exam.exam import Exam
+from llmexam.exam.parsers import ExamSource
 from llmexam.recovery.rewrites import RewriteExam
 from llmexam.tasks.capabilities import Converter, ExamFile
 from llmexam.tasks.lookup import capability, task_of_exam
@@ -54,7 +55,7 @@ class ConvertResult:
 
 
 def convert_exam(
-    exam: str | Path | Exam | RewriteExam,
+    exam: str | Path | ExamSource | Exam | RewriteExam,
     out: str | Path,
     *,
     to: str | None = None,
@@ -105,7 +106,8 @@ def convert_exam(
         task_of_exam(exam, task), "converter", "`llmexam convert`"
     )()
     form = _form_for(out, converter) if to is None else to
-    read = ExamFile(exam, format, fields or {}) if isinstance(exam, str | Path) else exam
+    is_file = isinstance(exam, str | Path | ExamSource)
+    read = ExamFile.of(exam, format, fields) if is_file else exam
     whole = converter.load(read)
     parts: dict[str, Any] = {"all": whole}
     if split is not None:

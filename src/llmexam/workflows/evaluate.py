@@ -10,12 +10,13 @@ from llmexam.evaluation.compare import Prediction
 from llmexam.evaluation.predictions import name_prediction
 from llmexam.evaluation.results import Evaluation
 from llmexam.exam.exam import Exam
+from llmexam.exam.parsers import ExamSource
 from llmexam.recovery.rewrites import RewriteExam
 from llmexam.tasks.capabilities import ExamFile, Grader
 from llmexam.tasks.lookup import capability, task_of_exam
 from llmexam.workflows.run.folder import answers_of
 
-AnyExam = Exam | RewriteExam | str | Path
+AnyExam = Exam | RewriteExam | ExamSource | str | Path
 AnyPrediction = Prediction | Mapping[str, str] | str | Path
 
 
@@ -113,7 +114,8 @@ def grader_of(task: str, command: str) -> Grader[Any]:
 
 def file_of(exam: AnyExam, format: str | None, fields: Mapping[str, str] | None) -> Any:
     """Return items unchanged, or their file with how it is read."""
-    return ExamFile(exam, format, fields or {}) if isinstance(exam, str | Path) else exam
+    is_file = isinstance(exam, str | Path | ExamSource)
+    return ExamFile.of(exam, format, fields) if is_file else exam
 
 
 def grading_options(

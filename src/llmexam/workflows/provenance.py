@@ -10,6 +10,7 @@ from functools import cache
 from pathlib import Path
 
 import llmexam
+from llmexam.exam.exam import Exam
 from llmexam.report.content import Items
 from llmexam.stages.code import code_hash
 from llmexam.stages.versions import installed_versions, model_versions
@@ -34,6 +35,7 @@ def describe_run(exam: Items) -> dict[str, str]:
         "date": datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),
         "exam": exam.source,
         "exam file SHA-256": exam.source_hash,
+        "notes on reading the exam": "; ".join(exam.notes) if isinstance(exam, Exam) else "",
         "questions and evidence SHA-256": exam.content_hash,
         "code SHA-256": code_hash(),
         "git commit": git_commit(),

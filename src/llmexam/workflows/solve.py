@@ -9,6 +9,8 @@ from typing import Any
 from llmexam.errors import SettingsError
 from llmexam.exam.exam import Exam
 from llmexam.exam.loading import load_exam
+from llmexam.exam.parsers import ExamSource
+from llmexam.exam.parsers.files import ExamPath
 from llmexam.exam.score_files import check_scores_name, write_scores
 from llmexam.exam.scores import ScoreMatrix
 from llmexam.exam.submission import write_submission
@@ -26,7 +28,7 @@ from llmexam.tasks.lookup import require_default_task
 
 
 def solve(
-    exam: Exam | str | Path,
+    exam: Exam | ExamSource | ExamPath,
     solver: str | Solver,
     settings: Mapping[str, Any] | Settings | None = None,
     *,
@@ -83,7 +85,7 @@ def solve(
     found = {"index": list(map(str, indexes)), "k": k, "query_form": query_form, "given": given}
     plan = EvidencePlan.parse(found, subject="the evidence")
     check_model_is_used(indexes, index_model, field="index_model")
-    if format is None:
+    if format is None and not (isinstance(exam, ExamSource) and exam.options.format):
         require_default_task(exam, "solve")
     asked = load_exam(exam, format)
     # How the passages of an exam in memory were found is not recorded.

@@ -14,9 +14,8 @@ from llmexam.exam.audit.overlap import find_in_exam, find_in_text, summarise
 from llmexam.exam.audit.repeats import check_near, check_repeats
 from llmexam.exam.audit.texts import check_texts
 from llmexam.exam.exam import Exam
-from llmexam.exam.parsers import detect_format, read_rows
+from llmexam.exam.parsers import ExamSource, detect_format, read_rows, read_rows_with
 from llmexam.exam.parsers.source import SourceFile
-from llmexam.sample import exam_path
 
 TEXT_SUFFIXES = frozenset(
     {".txt", ".md", ".rst", ".yaml", ".yml", ".py", ".j2", ".jinja", ".prompt"}
@@ -25,7 +24,7 @@ TEXT_SUFFIXES = frozenset(
 
 
 def audit_exam(
-    exam: str | Path | Exam,
+    exam: str | Path | ExamSource | Exam,
     *,
     against: Sequence[str | Path | Exam] = (),
     format: str | None = None,
@@ -94,11 +93,14 @@ def audit_exam(
 
 
 def _rows_of(
-    exam: str | Path | Exam, format: str | None
+    exam: str | Path | ExamSource | Exam, format: str | None
 ) -> tuple[str, str, Rows, Sequence[ExamError]]:
     if isinstance(exam, Exam):
         return exam.source or "exam", exam.format, list(enumerate(exam, 1)), ()
-    read = read_rows(exam_path(exam), format=format)
+    if isinstance(exam, ExamSource):
+        read = read_rows_with(exam.path, exam.options)
+        return str(exam), read.format, read.rows[: exam.options.limit], read.faults
+    read = read_rows(exam, format=format)
     return str(exam), read.format, read.rows, read.faults
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from llmexam.exam.parsers.formats import FORMATS, detect_format
-from llmexam.exam.parsers.options import ReadOptions
+from llmexam.exam.parsers.options import ExamSource, ReadOptions
 from llmexam.exam.parsers.reading import (
     RowsRead,
     read_exam,
@@ -14,6 +14,7 @@ from llmexam.exam.parsers.reading import (
 
 __all__ = [
     "FORMATS",
+    "ExamSource",
     "ReadOptions",
     "RowsRead",
     "detect_format",

@@ -25,7 +25,7 @@ def choose_layout(
     sample: Sequence[Record],
     *,
     format: str | None,
-    fields: Mapping[str, str],
+    fields: Mapping[str, str | Sequence[str]],
 ) -> tuple[Layout, bool]:
     """Return how the records of a file are read.
 
@@ -48,7 +48,7 @@ def choose_layout(
 
 
 def _bound(
-    shape: Shape, sample: Sequence[Record], fields: Mapping[str, str]
+    shape: Shape, sample: Sequence[Record], fields: Mapping[str, str | Sequence[str]]
 ) -> tuple[Layout, bool]:
     names = names_of(sample)
     is_mapped = bool(fields.keys() & {"prompt", "options", "answer", "distractors"})

@@ -50,14 +50,14 @@ class Draft(NamedTuple):
     had_labels: bool
 
 
-def draft(layout: Layout, record: Record, row: int, *, drops_blanks: bool) -> Draft:
+def draft(layout: Layout, record: Record, row: int, *, keep_labels: bool = False) -> Draft:
     """Return the question in a record.
 
     Args:
         layout: Where its parts are.
         record: The record.
         row: Its row, from 1.
-        drops_blanks: Whether blank values are left out of the metadata.
+        keep_labels: Whether labels stay in the options.
 
     Raises:
         ExamError: The record is not a valid question.
@@ -82,13 +82,15 @@ def draft(layout: Layout, record: Record, row: int, *, drops_blanks: bool) -> Dr
             hint="Correct the number of options",
         )
     # A letter, a digit or a bracket starts a label; most options are told from it at once.
-    bare = without_labels(options) if options[0][:1] in _LABEL_STARTS else None
+    bare = None
+    if options[0][:1] in _LABEL_STARTS and not keep_labels:
+        bare = without_labels(options)
     passages: tuple[Passage, ...] = ()
     if layout.passages:
         passages = _passages(layout, record)
     metadata = _NO_METADATA
     if len(record) > len(layout.used) or not record.keys() <= layout.used:
-        metadata = _metadata(layout, record, drops_blanks)
+        metadata = _metadata(layout, record)
     return Draft(
         row,
         str(row - 1) if layout.id is None else id_of(record, row, layout.id),
@@ -139,21 +141,21 @@ def _passages(layout: Layout, record: Record) -> tuple[Passage, ...]:
     return found
 
 
-def _metadata(layout: Layout, record: Record, drops_blanks: bool) -> Mapping[str, str]:
+def _metadata(layout: Layout, record: Record) -> Mapping[str, str]:
     found = {}
     for key, value in record.items():
         if key in layout.used or value is None:
             continue
         if key == "metadata":
             if isinstance(value, Mapping):
-                found.update(_metadata(layout, value, drops_blanks))
+                found.update(_metadata(layout, value))
                 continue
             if layout.shape.name == "jsonl" and value:
                 raise ExamError("expected an object", field=key, hint="Write it as {...}")
         if isinstance(value, float) and math.isnan(value):
             continue
         text = value if isinstance(value, str) else _json(value)
-        if text or not drops_blanks:
+        if text or not layout.drops_blanks:
             found[key] = text
     return found
 

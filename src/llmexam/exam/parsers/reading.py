@@ -9,7 +9,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from itertools import chain, islice
-from typing import Any
 
 import numpy as np
 
@@ -60,13 +59,14 @@ def read_exam(
     path: ExamPath,
     *,
     format: str | None = None,
-    fields: Mapping[str, str] | None = None,
+    fields: Mapping[str, str | Sequence[str]] | None = None,
     answer_base: str | int | None = None,
     on_faulty: str = "fail",
     limit: int | None = None,
     sample: int | None = None,
     seed: int = 0,
     encoding: str | None = None,
+    keep_labels: bool = False,
 ) -> Exam:
     """Read an exam from a file, or from several files as one exam.
 
@@ -87,19 +87,22 @@ def read_exam(
         sample: Number of questions to draw at random; they stay in order.
         seed: Random seed of the sample.
         encoding: Encoding of text files; recognised by default.
+        keep_labels: Keep labels such as "A)" in the options; they are taken off where all options
+            of a question have them in order.
 
     Raises:
         ExamError: A file or a record is invalid; names file, row and field.
     """
-    options = ReadOptions(
+    options = ReadOptions.checked(
         format=format,
         fields=fields or {},
-        answer_base=None if answer_base is None else str(answer_base),
-        on_faulty=_choice(on_faulty, ("fail", "skip"), "on_faulty"),
-        limit=_positive(limit, "limit"),
-        sample=_positive(sample, "sample"),
+        answer_base=answer_base,
+        on_faulty=on_faulty,
+        limit=limit,
+        sample=sample,
         seed=seed,
         encoding=encoding,
+        keep_labels=keep_labels,
     )
     return read_exam_with(path, options)
 
@@ -152,7 +155,7 @@ def read_rows(
     path: ExamPath | SourceFile,
     *,
     format: str | None = None,
-    fields: Mapping[str, str] | None = None,
+    fields: Mapping[str, str | Sequence[str]] | None = None,
 ) -> RowsRead:
     """Read an exam and collect the errors of invalid records instead of raising them.
 
@@ -192,20 +195,6 @@ def _check(options: ReadOptions) -> None:
         raise ExamError(
             f"unknown exam format '{options.format}'", hint=nearest(options.format, known)
         )
-    if options.answer_base is not None:
-        _choice(options.answer_base, ("0", "1", "text"), "answer_base")
-
-
-def _choice(value: str, allowed: Sequence[str], name: str) -> Any:
-    if value not in allowed:
-        raise ExamError(f"expected {' or '.join(allowed)}, got '{value}'", field=name)
-    return value
-
-
-def _positive(value: int | None, name: str) -> int | None:
-    if value is not None and value < 1:
-        raise ExamError(f"expected at least 1 question, got {value}", field=name)
-    return value
 
 
 def _joined(parts: Sequence[tuple[str, RowsRead]]) -> RowsRead:
@@ -293,8 +282,13 @@ def format_of(source: SourceFile) -> str | None:
 
 def _opened(source: SourceFile, options: ReadOptions) -> tuple[Rows, list[Row]]:
     """Return the rows of a file, and the first of them, which are taken off."""
-    opened = open_rows(source, options.fields.get("records"))
+    opened = open_rows(source, _records_of(options))
     return opened, list(islice(opened.rows, _N_LOOKED_AT))
+
+
+def _records_of(options: ReadOptions) -> str | None:
+    given = options.fields.get("records")
+    return given if given is None or isinstance(given, str) else ".".join(given)
 
 
 def _sample(first: Sequence[Row]) -> list[Record]:
@@ -323,6 +317,7 @@ def _read_records(
         layout, is_unfolded = choose_layout(sample, format=options.format, fields=options.fields)
     except ExamError as error:
         raise _with_content(error, source, opened) from None
+    layout = replace(layout, drops_blanks=opened.drops_blanks)
     rows = enumerate(chain(first, opened.rows), 1)
     drafts: list[Draft] = []
     faults_found: list[ExamError] = []
@@ -332,7 +327,7 @@ def _read_records(
             faults_found.append(_placed(record, source, row))
             continue
         try:
-            drafts.append(draft(layout, flat(record), row, drops_blanks=opened.drops_blanks))
+            drafts.append(draft(layout, flat(record), row, keep_labels=options.keep_labels))
         except ExamError as error:
             faults_found.append(_placed(error, source, row))
     try:

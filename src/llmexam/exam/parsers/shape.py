@@ -77,6 +77,7 @@ class Layout:
         id: Field of the id, or None.
         passages: Fields of passages, each with whether its text holds several.
         used: All of these fields, which do not become metadata.
+        drops_blanks: Whether blank values are left out of the metadata.
     """
 
     shape: Shape
@@ -86,6 +87,7 @@ class Layout:
     id: str | None
     passages: tuple[tuple[str, bool], ...]
     used: frozenset[str]
+    drops_blanks: bool = False
 
 
 class MissingFieldError(ExamError):
@@ -102,7 +104,9 @@ class MissingFieldError(ExamError):
         self.n_found = n_found
 
 
-def split_fields(fields: Mapping[str, str], names: Names) -> dict[str, tuple[str, ...]]:
+def split_fields(
+    fields: Mapping[str, str | Sequence[str]], names: Names
+) -> dict[str, tuple[str, ...]]:
     """Return the columns of each mapped field; several are separated by commas.
 
     Raises:
@@ -116,7 +120,9 @@ def split_fields(fields: Mapping[str, str], names: Names) -> dict[str, tuple[str
             )
         if target == "records":
             continue
-        columns = (given,) if given in names.actual else tuple(map(str.strip, given.split(",")))
+        if isinstance(given, str):
+            given = [given] if given in names.actual else given.split(",")
+        columns = tuple(map(str.strip, given))
         for column in columns:
             if column not in names.actual and column.partition(".")[0] not in names.actual:
                 raise ExamError(

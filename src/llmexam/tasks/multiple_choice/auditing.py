@@ -33,9 +33,8 @@ def audit_file(file: ExamFile, *, against: Sequence[str | Path], options: Option
     """
     settings = ChoiceAuditSettings.parse(options, subject="the audit of multiple choice")
     return audit_exam(
-        file.with_own_columns().path,
+        file.source,
         against=against,
-        format=file.format,
         near_threshold=settings.near_threshold,
         seed=settings.seed,
         flaws=settings.flaws,

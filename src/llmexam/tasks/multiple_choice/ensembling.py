@@ -90,13 +90,11 @@ def combine_files(request: CombineRequest) -> EnsembleOutcome:
         if request.weights_file is not None and not values
         else EnsembleSettings.parse(values, subject="the ensemble")
     )
-    exam = None if request.exam is None else request.exam.with_own_columns()
     return ensemble(
         request.members,
         settings,
         weights_file=request.weights_file,
-        exam=None if exam is None else exam.path,
-        format=None if exam is None else exam.format,
+        exam=None if request.exam is None else request.exam.source,
         out=request.out,
         out_weights=request.out_weights,
         submission=request.submission,

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from pydantic import Field, model_validator
 
 from llmexam.ensemble.combine import check_weights
 from llmexam.ensemble.settings import EnsembleSettings
+from llmexam.exam.exam import Exam
+from llmexam.exam.parsers import read_exam_with
+from llmexam.exam.reading_settings import ReadingSettings
 from llmexam.retrieval.plan import EvidencePlan
 from llmexam.settings.kinds import SampleOrPath
 from llmexam.solvers.spec import SolverSpec
-from llmexam.tasks.plan import GradingPlan, RunPlan
+from llmexam.tasks.plan import ExamPlan, GradingPlan, RunPlan
 
 ENSEMBLE_NAME = "ensemble"
 
@@ -38,10 +43,38 @@ class EvaluationPlan(GradingPlan):
     )
 
 
+class ChoiceExamPlan(ExamPlan, ReadingSettings):
+    """Exam file of the run, and how it is read."""
+
+    limit: int | None = Field(
+        None, ge=1, description="number of questions to read, from the first; all by default"
+    )
+    sample: int | None = Field(
+        None, ge=1, description="number of questions to draw at random; all by default"
+    )
+    sample_seed: int = Field(0, ge=0, description="random seed of `sample`")
+
+    def read(self) -> Exam:
+        """Return the exam of the file.
+
+        Raises:
+            ExamError: It cannot be read.
+        """
+        options = replace(
+            self.read_options(self.format),
+            limit=self.limit,
+            sample=self.sample,
+            seed=self.sample_seed,
+        )
+        return read_exam_with(self.file, options)
+
+
 class Plan(RunPlan):
     """Plan of a run on a multiple-choice exam."""
 
     reserved_names = frozenset({ENSEMBLE_NAME})
+
+    exam: ChoiceExamPlan
 
     evidence: EvidencePlan = EvidencePlan()
     solvers: tuple[SolverPlan, ...] = Field(min_length=1, description="the solvers to run")

@@ -33,7 +33,7 @@ class ChoiceGrader(Grader[Exam]):
             return exam
         if is_log(exam.path):
             return exam_of(read_log(exam.path))
-        return load_exam(exam.with_own_columns().path, exam.format)
+        return load_exam(exam.source)
 
     def evaluate(
         self,

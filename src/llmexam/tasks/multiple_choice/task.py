@@ -15,7 +15,6 @@ from llmexam.evaluation.results import Comparison
 from llmexam.exam.audit import Finding
 from llmexam.exam.audit.audit import audit_exam
 from llmexam.exam.exam import Exam
-from llmexam.exam.parsers import read_exam
 from llmexam.exam.submission import write_submission
 from llmexam.harness.exams import load_answers
 from llmexam.report.content import ReportContent, SolverResult
@@ -47,7 +46,7 @@ class MultipleChoice(Task[Plan, Exam, SolverResult]):
 
     def read(self, plan: Plan) -> Exam:
         """Return the exam."""
-        exam = read_exam(plan.exam.file, format=plan.exam.format)
+        exam = plan.exam.read()
         rows = plan.exam.select([question.metadata for question in exam])
         return exam if rows is None else exam.subset(rows)
 

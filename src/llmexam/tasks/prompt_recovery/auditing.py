@@ -86,6 +86,7 @@ def audit_file(file: ExamFile, *, against: Sequence[str | Path], options: Option
         SettingsError: An option is given.
     """
     Settings.parse(options, subject="the audit of prompt recovery")
+    file = file.require_plain()
     read = read_rows(rewrites_path(file.path), fields=file.fields, format=file.format)
     rows, numbers = read.exam, read.numbers
     found = list(audit_rewrites(rows))

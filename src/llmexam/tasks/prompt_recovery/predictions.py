@@ -122,6 +122,7 @@ def load_rows(file: ExamFile) -> RewriteExam:
     Raises:
         ExamError: The file cannot be read.
     """
+    file = file.require_plain()
     return read_rewrites(rewrites_path(file.path), fields=file.fields, format=file.format)
 
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, cast
 from llmexam.errors import SettingsError
 from llmexam.exam.exam import Exam
 from llmexam.exam.loading import load_exam
+from llmexam.exam.parsers import ExamSource
 from llmexam.exam.question import Question
 from llmexam.retrieval.search import attach_evidence, check_model_is_used
 from llmexam.solvers.cascade.certainty import most_asked
@@ -39,7 +40,7 @@ _CHOOSING_SECONDS = 60.0
 
 
 def estimate_file(
-    exam: str | Path | Exam,
+    exam: str | Path | ExamSource | Exam,
     settings: Mapping[str, Any],
     *,
     solver: str = "causal-lm",

@@ -15,6 +15,7 @@ from llmexam.evaluation.items.tells import option_tells
 from llmexam.exam.audit.audit import audit_exam
 from llmexam.exam.exam import Exam
 from llmexam.exam.loading import load_exam
+from llmexam.exam.parsers import ExamSource
 from llmexam.report.items.content import ExamItems, ItemReport
 from llmexam.report.items.yields import read_yields
 from llmexam.tasks.lookup import require_default_task
@@ -27,7 +28,7 @@ DEFAULT_SAMPLE = 1_000
 
 
 def analyse_items(
-    exams: Sequence[Exam | str | Path],
+    exams: Sequence[Exam | ExamSource | str | Path],
     *,
     answers: Sequence[str | Path] = (),
     solvers: Sequence[str] = (),
@@ -64,7 +65,7 @@ def analyse_items(
     loaded = [_load(exam, format) for exam in exams]
     given = match_answers(loaded, files)
     # Before the solvers answer, because a damaged file is an error.
-    yields = [None if isinstance(exam, Exam) else read_yields(exam) for exam in exams]
+    yields = [None if isinstance(exam, Exam) else read_yields(str(exam)) for exam in exams]
     found = []
     for exam, path, own, its_yields in zip(loaded, exams, given, yields, strict=True):
         audit = audit_exam(
@@ -102,8 +103,8 @@ def analyse_items(
     return ItemReport(tuple(found), _provenance(loaded, files, variants, seed))
 
 
-def _load(exam: Exam | str | Path, format: str | None) -> Exam:
-    if format is None:
+def _load(exam: Exam | ExamSource | str | Path, format: str | None) -> Exam:
+    if format is None and not (isinstance(exam, ExamSource) and exam.options.format):
         require_default_task(exam, "audit --items")
     return load_exam(exam, format)
 
@@ -116,7 +117,7 @@ def _sampled(labelled: Sequence[int], n: int, seed: int) -> Sequence[int]:
     return [labelled[i] for i in sorted(drawn)]
 
 
-def _name(exam: Exam, given: Exam | str | Path) -> str:
+def _name(exam: Exam, given: Exam | ExamSource | str | Path) -> str:
     source = exam.source if isinstance(given, Exam) else str(given)
     return Path(source).stem or "exam"
 

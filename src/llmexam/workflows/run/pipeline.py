@@ -11,7 +11,8 @@ import yaml
 from llmexam.errors import RunError
 from llmexam.evaluation.detectable import with_measured_correlation
 from llmexam.evaluation.results import RunMetrics
-from llmexam.report.content import Result, RunContent
+from llmexam.exam.exam import Exam
+from llmexam.report.content import Items, Result, RunContent
 from llmexam.report.html import write_report
 from llmexam.settings.walk import resolve_references
 from llmexam.stages.local import LocalExecutor
@@ -221,6 +222,7 @@ def _record(content: RunContent, stages: Executor, folder: Path, task: AnyTask) 
             "source_hash": content.exam.source_hash,
             "content_hash": content.exam.content_hash,
             "n_questions": len(content.exam),
+            **_reading_of(content.exam),
         },
         "stages": [
             {
@@ -233,3 +235,10 @@ def _record(content: RunContent, stages: Executor, folder: Path, task: AnyTask) 
         ],
         "files": {name: hash_file(folder / name) for name in sorted(results)},
     }
+
+
+def _reading_of(exam: Items) -> dict[str, Any]:
+    """Return what a person should know about how the exam file was read."""
+    if not isinstance(exam, Exam):
+        return {}
+    return {"n_skipped": exam.n_skipped, "notes": list(exam.notes)}

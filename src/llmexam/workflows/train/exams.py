@@ -12,7 +12,7 @@ from llmexam.evaluation.alignment import require_answers
 from llmexam.exam.audit import Finding
 from llmexam.exam.audit.finding import plural
 from llmexam.exam.exam import Exam
-from llmexam.exam.parsers import read_exam
+from llmexam.exam.parsers import read_exam_with
 from llmexam.exam.question import Question
 from llmexam.exam.splits import split_exam
 from llmexam.lm.models.card import EvidenceOrigin
@@ -31,7 +31,7 @@ from llmexam.training.settings import TrainingSettings
 from llmexam.workflows.train.recipe import ExamFile, Recipe
 
 # Exams that were read, by file and format.
-Files = dict[tuple[Path, str | None], Exam]
+Files = dict[tuple[Path, str], Exam]
 
 ItemsT = TypeVar("ItemsT", bound=Items)
 
@@ -180,9 +180,10 @@ def _check(recipe: Recipe, exams: Mapping[str, Exam]) -> Checked:
 
 
 def _read(file: ExamFile, seed: int, known: Files) -> Exam:
-    place = (file.file, file.format)
+    options = file.read_options(file.format)
+    place = (file.file, repr(options))
     if place not in known:
-        known[place] = read_exam(file.file, format=file.format)
+        known[place] = read_exam_with(file.file, options)
     exam = known[place]
     drawn = file.select([question.metadata for question in exam], "questions", seed)
     return exam if drawn is None else exam.subset(drawn)

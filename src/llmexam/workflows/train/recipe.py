@@ -11,6 +11,7 @@ import yaml
 from pydantic import Field, SerializeAsAny, ValidationInfo, field_validator, model_validator
 
 from llmexam.errors import ExamError, SettingsError
+from llmexam.exam.reading_settings import ReadingSettings
 from llmexam.exam.selection import matching_rows
 from llmexam.retrieval.plan import EvidencePlan
 from llmexam.sample import exam_path
@@ -24,7 +25,7 @@ from llmexam.training.registry import trained_task, training_settings
 _PARTS = ("train", "dev", "test")
 
 
-class ExamFile(Settings):
+class ExamFile(ReadingSettings):
     """An exam file, or a sample of its questions."""
 
     shorthand = "path"
@@ -33,11 +34,6 @@ class ExamFile(Settings):
         description="path of the exam file, or `bundled` for the sample exam"
     )
     format: str | None = Field(None, description="format of the file; auto-detected by default")
-    fields: dict[str, str] = Field(
-        {},
-        description="maps a standard column name to the file's, for rewritten texts: "
-        "`original_text: text`",
-    )
     where: dict[str, OneOrMany[str]] = Field(
         {},
         description="only the items with these values of metadata fields, one value or several: "
@@ -176,11 +172,6 @@ class Recipe(Settings):
             )
         if trained_task(self.family) == "prompt-recovery":
             self._check_rewrites()
-        elif any(file.fields for file in self._files):
-            raise ValueError(
-                "`fields` is for rewritten texts; columns of multiple-choice exams have fixed "
-                "names. Rename the columns"
-            )
         if self.split_seeds:
             self._check_splits()
         if len(set(self.seeds)) < len(self.seeds):

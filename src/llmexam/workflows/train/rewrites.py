@@ -55,7 +55,8 @@ def _read_parts(recipe: Recipe) -> tuple[RewriteExam, RewriteExam | None]:
 
 def _read(file: ExamFile, seed: int) -> RewriteExam:
     path = rewrites_path(file.path)
-    exam = read_rewrites(path, fields=file.fields, format=file.format)
+    fields = {name: column for name, column in file.fields.items() if isinstance(column, str)}
+    exam = read_rewrites(path, fields=fields, format=file.format)
     if not exam.is_labelled:
         raise ExamError(
             "expected rows with known prompts, got none",

@@ -1,0 +1,51 @@
+"""Settings of plans and recipes that say how an exam file is read."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field
+
+from llmexam.exam.parsers.options import ReadOptions
+from llmexam.settings.base import Settings
+
+
+class ReadingSettings(Settings):
+    """How an exam file is read, where it differs from what is recognised."""
+
+    fields: dict[str, str | tuple[str, ...]] = Field(
+        {},
+        description="columns of fields that are not recognised: `prompt: Question`, `options: "
+        "[A, B, C, D]`; also answer, distractors, passages, context, id and records. For rewritten "
+        "texts: `original_text: text`",
+    )
+    answer_base: Literal["0", "1", "text"] | None = Field(
+        None,
+        coerce_numbers_to_str=True,
+        description="what answers are: `0` or `1` for an index that counts from it, `text` for the "
+        "text of an option; inferred from the whole file by default",
+    )
+    on_faulty: Literal["fail", "skip"] = Field(
+        "fail", description="what to do if rows are faulty: `fail` and list them, or `skip` them"
+    )
+    encoding: str | None = Field(
+        None, description="encoding of text files, such as `gb18030`; recognised by default"
+    )
+    keep_labels: bool = Field(
+        False, description="keep labels of the file in the options, such as the A) of `A) Paris`"
+    )
+
+    def read_options(self, format: str | None) -> ReadOptions:
+        """Return the options of reading a file.
+
+        Args:
+            format: Its format; None detects it.
+        """
+        return ReadOptions(
+            format=format,
+            fields=self.fields,
+            answer_base=self.answer_base,
+            on_faulty=self.on_faulty,
+            encoding=self.encoding,
+            keep_labels=self.keep_labels,
+        )
