@@ -19,9 +19,8 @@ class ReadingSettings(Settings):
         "[A, B, C, D]`; also answer, distractors, passages, context, id and records. For rewritten "
         "texts: `original_text: text`",
     )
-    answer_base: Literal["0", "1", "text"] | None = Field(
+    answer_base: Literal[0, 1, "text"] | None = Field(
         None,
-        coerce_numbers_to_str=True,
         description="what answers are: `0` or `1` for an index that counts from it, `text` for the "
         "text of an option; inferred from the whole file by default",
     )
@@ -44,7 +43,7 @@ class ReadingSettings(Settings):
         return ReadOptions(
             format=format,
             fields=self.fields,
-            answer_base=self.answer_base,
+            answer_base=None if self.answer_base is None else str(self.answer_base),
             on_faulty=self.on_faulty,
             encoding=self.encoding,
             keep_labels=self.keep_labels,

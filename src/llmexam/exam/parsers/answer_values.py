@@ -156,7 +156,7 @@ def _infer_base(numbers: Sequence[tuple[int, int]], base: int | None, notes: lis
             )
         return base or 0
     found = 0 if outside[0] < outside[1] else 1
-    if base is not None and len(numbers) < _MIN_ANSWERS:
+    if base is not None and low != 0 and len(numbers) < _MIN_ANSWERS:
         return base
     if base != found:
         notes.append(

@@ -38,7 +38,11 @@ def choose_layout(
         ExamError: No shape fits; it names the nearest one, and what is missing.
     """
     tried: list[tuple[float, Shape, MissingFieldError]] = []
-    for shape in [SHAPES[format]] if format is not None else SHAPES.values():
+    shapes = [SHAPES[format]] if format is not None else list(SHAPES.values())
+    if format is None and "prompt" in fields and fields.keys() & {"options", "distractors"}:
+        # The conventions of known shapes say nothing about columns that the user chose.
+        shapes = [SHAPES["fields"]]
+    for shape in shapes:
         try:
             return _bound(shape, sample, fields)
         except MissingFieldError as error:

@@ -129,12 +129,17 @@ def _lines(data: bytes) -> Iterator[Row]:
 
 
 def _holds_records(value: Any) -> bool:
-    return isinstance(value, dict) and not _is_record(value) and bool(_candidates(value))
+    if not isinstance(value, dict) or _is_record(value):
+        return False
+    return bool(_candidates(value)) or _is_object_of_records(value)
 
 
 def _is_record(value: Mapping[str, Any]) -> bool:
     """Return whether an object is a question, or an article with questions, itself."""
-    return any(isinstance(one, str) and folded(key) in _OF_RECORDS for key, one in value.items())
+    return any(
+        isinstance(one, str | Mapping) and folded(key) in (*_OF_RECORDS, "doc")
+        for key, one in value.items()
+    )
 
 
 def _candidates(value: Mapping[str, Any]) -> dict[str, list[Row]]:
@@ -161,7 +166,6 @@ def _is_list_of_records(value: Any) -> bool:
         and isinstance(value[0], dict)
         # A list of choices is a part of one record.
         and not ({"text", "label"} <= value[0].keys() or {"role", "content"} <= value[0].keys())
-        and len(value[0]) >= _MIN_WRAPPED
     )
 
 

@@ -249,9 +249,17 @@ def _without_collection() -> Iterator[None]:
 def _document_of(source: SourceFile, format: str | None) -> str | None:
     if format is not None:
         return format if format in DOCUMENTS else None
-    if source.is_parquet or source.is_zip:
+    if source.is_parquet:
         return None
-    return next((name for name, form in DOCUMENTS.items() if form.looks_like(source)), None)
+    return next((name for name, form in DOCUMENTS.items() if _looks_like(form, source)), None)
+
+
+def _looks_like(form: ExamFormat, source: SourceFile) -> bool:
+    try:
+        return form.looks_like(source)
+    except ExamError:
+        # It is no text, such as a workbook.
+        return False
 
 
 def _each(source: SourceFile, form: ExamFormat) -> Iterator[tuple[int, Question | ExamError]]:
