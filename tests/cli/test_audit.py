@@ -88,7 +88,8 @@ def test_columns_of_rewrites_can_have_other_names(tmp_path):
     assert isinstance(run(path).exception, ExamError)
     fields = ("--field", "original_text=before", "--field", "rewritten_text=after")
     assert "1 row, prompts not known" in run(path, "--task", "prompt-recovery", *fields).stdout
-    assert "unknown field 'original_text'" in str(run(path, "--task", "multiple-choice", *fields).exception)
+    wrong = run(path, "--task", "multiple-choice", *fields)
+    assert "unknown field 'original_text'" in str(wrong.exception)
 
 
 def test_options_of_another_task_are_refused(rewrites):

@@ -166,7 +166,9 @@ def _build(plan: EvidencePlan, kind: str, stages: Executor, folder: Path) -> Pat
 
 def _key_of_corpora(plan: EvidencePlan) -> list[object]:
     """Return what the files of the corpora say, and how they are read."""
-    read = [corpus.model_dump(mode="json", exclude={"path"}) for corpus in plan.corpora]
+    # Limits stop the reading and change no document.
+    left_out = {"path", "max_record_mb", "max_expansion"}
+    read = [corpus.model_dump(mode="json", exclude=left_out) for corpus in plan.corpora]
     return [[source.model_dump() for source in corpus_sources(plan.corpora)], read]
 
 

@@ -47,6 +47,8 @@ CHANGES = {
     "evidence.corpus.path": ("other.jsonl", {*INDEXES, *SEARCH}),
     "evidence.corpus.format": ("jsonl", {*INDEXES, *SEARCH}),
     "evidence.corpus.fields": ({"text": "body"}, {*INDEXES, *SEARCH}),
+    "evidence.corpus.max_record_mb": (1, NO_STAGE),
+    "evidence.corpus.max_expansion": (9, NO_STAGE),
     "evidence.index": (["index-b"], SEARCH),
     "evidence.kinds": (["sparse"], {"index dense", *SEARCH}),
     "evidence.model": ("some/other", {"index dense", *SEARCH}),
