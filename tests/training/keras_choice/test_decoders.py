@@ -170,6 +170,20 @@ def test_a_head_that_does_not_fit_is_an_error(
             fit(settings, make_exam(8), None, tmp_path / head)
 
 
+def test_the_estimate_counts_what_is_trained(make_exam, settings_for, decoder_of):
+    folder = decoder_of()
+    trainer = create_trainer(
+        "keras-choice", settings_of(settings_for, folder, batch_size=4).model_dump()
+    )
+    found = trainer.estimate(make_exam(8))
+    assert found.n_steps == 2
+    # The head, and in two layers adapters of four query heads and two of values, with 32 inputs and
+    # 8 outputs each; the second matrix of an adapter is shared by its heads.
+    trained = int(found.details["trainable weights"].split()[0])
+    assert trained == 32 + 2 * ((4 + 2) * 32 * 2 + 2 * 2 * 8)
+    assert "equal scores give 1.386" in found.details["first loss"]
+
+
 def test_the_torch_solver_says_which_one_to_use(tmp_path, make_exam, settings_for, decoder_of):
     done = fit(
         settings_of(settings_for, decoder_of(), max_steps=1), make_exam(8), None, tmp_path / "m"
@@ -177,3 +191,17 @@ def test_the_torch_solver_says_which_one_to_use(tmp_path, make_exam, settings_fo
     solver = create_solver("multiple-choice", {"model": str(done.folder)})
     with pytest.raises(Exception, match="Use solver 'keras-choice'"):
         solver.score(make_exam(1).questions)
+
+
+@pytest.mark.slow
+def test_a_real_decoder_gives_the_scores_of_transformers(
+    tmp_path, make_exam, settings_for, shared_models
+):
+    settings = settings_of(
+        settings_for, shared_models / "gemma-3-270m", max_steps=2, batch_size=2, learning_rate=1e-3
+    )
+    dev = make_exam(3, seed=1)
+    done = fit(settings, make_exam(4), dev, tmp_path / "model")
+    found = keras_solver(done.folder).score(dev.questions)
+    # The adapters are merged into weights in bf16.
+    np.testing.assert_allclose(found.values, by_transformers(done.folder, dev), atol=1e-3)

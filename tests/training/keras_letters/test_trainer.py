@@ -253,3 +253,19 @@ def test_jax_takes_the_same_steps(settings_for, make_exam, tmp_path):
     np.testing.assert_allclose(
         by_torch(tmp_path / "jax", exam), by_torch(done.folder, exam), atol=1e-3
     )
+
+
+@pytest.mark.slow
+def test_a_real_decoder_learns(settings_for, make_exam, shared_models, tmp_path):
+    settings = settings_for(
+        model=str(shared_models / "gemma-3-270m"),
+        encoding={"template": "alpaca"},
+        max_steps=6,
+        batch_size=2,
+        learning_rate=5e-4,
+    )
+    dev = make_exam(4, seed=1)
+    done = fit(settings, make_exam(24), dev, tmp_path / "model")
+    assert losses(done)[-1] < losses(done)[0]
+    # The adapters are merged into weights in bf16.
+    np.testing.assert_allclose(by_torch(done.folder, dev), done.dev_scores.values, atol=0.1)

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from llmexam.training.base import losses
-from llmexam.training.causal_lm.settings import Objective
+from llmexam.training.prompts.settings import Objective
 
 # Maps logits, labels and targets to a sum over tokens or questions.
 Total = Callable[[Tensor, Tensor, Mapping[str, Any]], Tensor]
