@@ -52,6 +52,9 @@ LAZY_IMPORTS = {
         "the probe runs the model with the scorer, and the scorer is made of the model"
     ),
     ("llmexam.lm.decoder.probe", "llmexam.lm.decoder.scorer"): "the same ring, from its other side",
+    ("llmexam.solvers.prompts.template", "llmexam.solvers.prompts.sandbox"): (
+        "only a template needs jinja2, and all solvers import their settings"
+    ),
 }
 
 

@@ -23,6 +23,8 @@ def parse(**values):
         {"base_url": f"https://user:{KEY}@host/v1"},
         {"base_url": f"https://host/v1?key={KEY}"},
         {"extra_body": {"api_key": KEY}},
+        {"extra_body": {"options": {"api_key": KEY}}},
+        {"extra_body": {"headers": [{"Authorization": KEY}]}},
     ],
     ids=lambda values: next(iter(values)),
 )

@@ -14,6 +14,7 @@ from pathlib import Path, PurePosixPath, PureWindowsPath
 from typing import Any
 
 from llmexam.errors import ModelError
+from llmexam.lm.models.config_values import check_config_values
 
 _LIBRARY = "sentence_transformers."
 _MODULES = "modules.json"
@@ -129,6 +130,7 @@ def _check_sentence_settings(folder: Path) -> None:
 def _check_config(folder: Path) -> None:
     file = folder / "config.json"
     config = _mapping(file)
+    check_config_values(config, file)
     for key, value in _strings(config):
         if key.removeprefix("_").startswith(_HUB_KEYS) and "/" in value:
             raise ModelError(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -22,6 +23,7 @@ _LEGACY_MODES = {
     "pooling_mode_lasttoken": "lasttoken",
 }
 POOLING_MODES = tuple(_LEGACY_MODES.values())
+_PROMPTS_FILE = "config_sentence_transformers.json"
 _ACTIVATIONS = {"Identity": "identity", "Tanh": "tanh"}
 
 
@@ -67,7 +69,7 @@ def read_sentence_config(folder: ModelFolder) -> SentenceConfig:
     Raises:
         ModelError: It has an unsupported module or pooling mode.
     """
-    limits = folder.read_json("sentence_bert_config.json") or {}
+    limits = _mapping(folder, "sentence_bert_config.json")
     pooling: tuple[str, ...] = ("mean",)
     dense: list[DenseStep] = []
     for written, place in read_modules(folder.path):
@@ -85,9 +87,9 @@ def read_sentence_config(folder: ModelFolder) -> SentenceConfig:
     return SentenceConfig(
         pooling=pooling,
         dense=tuple(dense),
-        max_tokens=limits.get("max_seq_length"),
+        max_tokens=_max_tokens(limits, folder),
         lower_case=bool(limits.get("do_lower_case", False)),
-        prefixes=_prefixes(folder.read_json("config_sentence_transformers.json") or {}),
+        prefixes=_prefixes(_mapping(folder, _PROMPTS_FILE), folder),
     )
 
 
@@ -106,11 +108,14 @@ def load_dense(
         file = folder.path / step.folder / "model.safetensors"
         if not file.is_file():
             raise ModelError("the dense layer has no safetensors weights", file=file)
-        tensors = load_file(file)
-        bias = tensors.get("linear.bias")
+        try:
+            tensors = load_file(file)
+            weight, bias = tensors["linear.weight"], tensors.get("linear.bias")
+        except Exception as error:  # safetensors has exceptions of its own
+            raise ModelError(f"the dense layer is damaged: {error}", file=file) from None
         steps.append(
             (
-                tensors["linear.weight"].float(),
+                weight.float(),
                 None if bias is None else bias.float(),
                 step.activation,
             )
@@ -120,11 +125,11 @@ def load_dense(
 
 def _pooling_modes(folder: ModelFolder, place: str) -> tuple[str, ...]:
     name = f"{place}/config.json"
-    config = folder.read_json(name) or {}
+    config = _mapping(folder, name)
     given = config.get("pooling_mode")
     if given is None:
         given = [mode for key, mode in _LEGACY_MODES.items() if config.get(key)] or ["mean"]
-    modes = (given,) if isinstance(given, str) else tuple(given)
+    modes = tuple(given) if isinstance(given, list | tuple) else (given,)
     unknown = [mode for mode in modes if mode not in POOLING_MODES]
     if unknown or not modes:
         raise ModelError(
@@ -142,7 +147,7 @@ def _pooling_modes(folder: ModelFolder, place: str) -> tuple[str, ...]:
 
 def _activation(folder: ModelFolder, place: str) -> str:
     name = f"{place}/config.json"
-    config = folder.read_json(name) or {}
+    config = _mapping(folder, name)
     # tanh is the default of sentence-transformers.
     written = str(config.get("activation_function", "torch.nn.modules.activation.Tanh"))
     activation = _ACTIVATIONS.get(written.rpartition(".")[2])
@@ -157,11 +162,38 @@ def _activation(folder: ModelFolder, place: str) -> str:
     return activation
 
 
-def _prefixes(config: dict[str, Any]) -> tuple[tuple[str, str], ...]:
-    prompts = {str(k): str(v) for k, v in (config.get("prompts") or {}).items()}
+def _prefixes(config: Mapping[str, Any], folder: ModelFolder) -> tuple[tuple[str, str], ...]:
+    given = config.get("prompts") or {}
+    if not isinstance(given, Mapping):
+        raise ModelError(
+            f"expected a mapping, got {type(given).__name__}",
+            file=folder.path / _PROMPTS_FILE,
+            field="prompts",
+        )
+    prompts = {str(k): str(v) for k, v in given.items()}
     found = {
         "": prompts.get(str(config.get("default_prompt_name")), ""),
         "query": prompts.get("query", ""),
         "passage": prompts.get("passage", prompts.get("document", "")),
     }
     return tuple((kind, prefix) for kind, prefix in found.items() if prefix)
+
+
+def _max_tokens(limits: Mapping[str, Any], folder: ModelFolder) -> int | None:
+    found = limits.get("max_seq_length")
+    if found is None or (isinstance(found, int) and not isinstance(found, bool) and found > 0):
+        return found
+    raise ModelError(
+        f"expected a whole number above 0, got {found!r:.40}",
+        file=folder.path / "sentence_bert_config.json",
+        field="max_seq_length",
+    )
+
+
+def _mapping(folder: ModelFolder, name: str) -> Mapping[str, Any]:
+    values = folder.read_json(name)
+    if values is not None and not isinstance(values, Mapping):
+        raise ModelError(
+            f"expected a mapping, got {type(values).__name__}", file=folder.path / name
+        )
+    return values or {}

@@ -15,6 +15,7 @@ from pydantic import Field
 from llmexam.errors import MissingDependencyError, ModelError, SettingsError
 from llmexam.settings.base import Settings
 from llmexam.solvers.ranker.encoding import OptionRows
+from llmexam.solvers.ranker.trees_text import check_trees
 from llmexam.storage.atomic import write_json, write_text
 from llmexam.storage.hashing import hash_file
 
@@ -194,17 +195,26 @@ def load_ranker(folder: str | Path) -> RankerModel:
         raise ModelError(
             "file is missing, or differs from the one that was trained", file=path, hint=_HINT
         )
-    return replace(model, trees=read_trees(path.read_text("utf-8")))
+    try:
+        text = path.read_text("utf-8")
+        check_trees(text)
+        return replace(model, trees=read_trees(text))
+    except (ValueError, RecursionError) as error:
+        raise ModelError(f"the trees are damaged: {error}", file=path, hint=_HINT) from None
 
 
 def read_trees(text: str) -> Booster:
     """Return trees parsed from LightGBM's text format.
 
     Raises:
+        ValueError: LightGBM cannot read them.
         MissingDependencyError: lightgbm is not installed.
     """
     try:
         import lightgbm
     except ModuleNotFoundError:
         raise MissingDependencyError("a ranker with trees", "lightgbm", "train") from None
-    return lightgbm.Booster(model_str=text)
+    try:
+        return lightgbm.Booster(model_str=text)
+    except lightgbm.basic.LightGBMError as error:
+        raise ValueError(str(error)) from None

@@ -140,8 +140,8 @@ class EndpointSettings(Settings):
     @field_validator("extra_body")
     @classmethod
     def _is_extra(cls, value: dict[str, Any]) -> dict[str, Any]:
+        _refuse_nested_keys(value)
         for name in value:
-            _refuse_key(name)
             if _folded(name) in _LIMITS:
                 raise ValueError(
                     f"'{name}' cannot be set in extra_body: set max_tokens, and set "
@@ -197,6 +197,19 @@ def _is_openai(url: Any) -> bool:
 
 def _folded(name: Any) -> str:
     return re.sub(r"[^a-z]", "", str(name).lower())
+
+
+def _refuse_nested_keys(value: Any) -> None:
+    """Refuse names of keys at any depth."""
+    waiting = [value]
+    while waiting:
+        here = waiting.pop()
+        if isinstance(here, dict):
+            for name in here:
+                _refuse_key(name)
+            waiting += here.values()
+        elif isinstance(here, list | tuple):
+            waiting += here
 
 
 def _refuse_key(name: Any) -> None:

@@ -106,7 +106,7 @@ def model_shape(
         from_config = auto_class(binary_head=binary_head).from_config
         with torch.device("meta"):
             model = from_config(config, trust_remote_code=False)
-    except (OSError, ValueError, KeyError) as error:
+    except Exception as error:  # hostile values in a config lead to any exception
         text = (str(error).strip() or type(error).__name__).splitlines()[0][:300]
         raise ModelError(f"expected a decoder model: {text}", file=folder.path) from error
     if binary_head:

@@ -186,7 +186,7 @@ class Skeleton:
                 model = auto_class(binary_head=self._binary).from_config(
                     config, dtype=self.dtype, trust_remote_code=False
                 )
-        except (OSError, ValueError, KeyError) as error:
+        except Exception as error:  # hostile values in a config lead to any exception
             text = (str(error).strip() or type(error).__name__).splitlines()[0][:300]
             raise ModelError(f"cannot be streamed: {text}", file=path) from error
         if self._binary:
