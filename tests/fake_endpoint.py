@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
+import math
 import re
 import threading
 import zlib
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
@@ -25,6 +26,13 @@ def options_of(prompt: str) -> list[str]:
 def liking(option: str) -> float:
     """Return how much the server's model likes an option, whatever its place."""
     return -(zlib.crc32(option.encode()) % 1000) / 100 - 0.01
+
+
+def log_probabilities(options: Sequence[str]) -> list[float]:
+    """Return the log-probabilities of the options' letters, which hold all probability."""
+    likings = [liking(option) for option in options]
+    whole = math.log(math.fsum(map(math.exp, likings)) or 1.0)
+    return [one - whole for one in likings]
 
 
 class _Server(ThreadingHTTPServer):
@@ -56,6 +64,7 @@ class Endpoint:
         self.script: list[Any] = []
         self.logprobs = "offered"
         self.says: Callable[[list[str]], str] | None = None
+        self.listed: Callable[[list[str]], dict[str, Any]] | None = None
         self.writes: Callable[[dict[str, Any]], Any] | None = None
         self.counts = True
         self.tokens_of: Callable[[str], int] = lambda prompt: 100
@@ -68,6 +77,7 @@ class Endpoint:
         self.url = f"http://127.0.0.1:{self.server.server_address[1]}/v1"
 
     liking = staticmethod(liking)
+    log_probabilities = staticmethod(log_probabilities)
 
     def _handler(self) -> type[BaseHTTPRequestHandler]:
         endpoint = self
@@ -144,7 +154,7 @@ class Endpoint:
         chat = path.endswith("/chat/completions")
         prompt = body["messages"][-1]["content"] if chat else body["prompt"]
         options = options_of(prompt)
-        likings = {"ABCDEFGHIJKLMNOPQRSTUVWXYZ"[i]: liking(o) for i, o in enumerate(options)}
+        likings = dict(zip("ABCDEFGHIJKLMNOPQRSTUVWXYZ", log_probabilities(options), strict=False))
         best = sorted(likings, key=lambda letter: -likings[letter])
         text = self.says(best) if self.says else ", ".join(best)
         choice: dict[str, Any] = {"index": 0, "finish_reason": "stop"}
@@ -152,6 +162,9 @@ class Endpoint:
             text = best[0]
             n = body["top_logprobs"] if chat else body["logprobs"]
             choice["logprobs"] = _logprobs(chat, best[:n], likings)
+            if self.listed is not None:
+                choice["logprobs"] = self.listed(best)
+                text = str(choice["logprobs"]["content"][0]["token"])
         if written is not None:
             text, choice["finish_reason"] = (
                 written if isinstance(written, tuple) else (written, "stop")

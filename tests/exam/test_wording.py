@@ -1,3 +1,5 @@
+import time
+
 import numpy as np
 import pytest
 
@@ -12,12 +14,23 @@ from llmexam.exam.wording import follow_wording, is_negated, means_all, means_no
         ("All of these are metals EXCEPT:", True),
         ("Which metal is not magnetic?", True),
         ("Which statement is incorrect?", True),
+        ("Which metal,\nand why, isn't magnetic?", False),
+        ("Which metal isn't magnetic?", True),
+        ("All are metals except one?", True),
+        ("All are metals except one, but which?", False),
         ("What happens when states are not orthogonal?", False),
         ("Why were the results not published?", False),
     ],
 )
 def test_negated_prompts(prompt, negated):
     assert is_negated(prompt) is negated
+
+
+@pytest.mark.parametrize("word", ["which ", "except ", "which is "])
+def test_a_word_that_is_repeated_many_times_takes_no_longer(word):
+    begin = time.perf_counter()
+    assert not is_negated(word * 16_000)
+    assert time.perf_counter() - begin < 5
 
 
 def test_options_about_other_options():

@@ -10,11 +10,11 @@ from numpy.typing import NDArray
 from llmexam.exam.question import Question
 
 # "Which of these is NOT ...?": the option without support in the evidence is right.
-_NEGATED = re.compile(
-    r"\bNOT\b|\bEXCEPT\b|\bexcept\b[^,]*\?"
-    r"|\b[Ww]hich\b.*\b(?:is|are|was|were|does|do|did|has|have|can|would)(?: not\b|n't\b)"
-    r"|\b(?:least likely|incorrect|false|untrue)\b"
-)
+_NEGATED = re.compile(r"\bNOT\b|\bEXCEPT\b|\b(?:least likely|incorrect|false|untrue)\b")
+_EXCEPT = re.compile(r"\bexcept\b")
+_WHICH = re.compile(r"\b[Ww]hich\b")
+_VERB_NOT = re.compile(r"\b(?:is|are|was|were|does|do|did|has|have|can|would)(?: not\b|n't\b)")
+_QUESTION_MARK = re.compile(r"\?")
 _ALL = re.compile(
     r"\b(?:all|both|each) (?:of )?(?:the )?(?:above|these|those|mentioned|options?|of them|listed)"
     r"|\bboth (?:option|[a-e]\b)|^[a-e] and [a-e]\b",
@@ -38,7 +38,17 @@ def is_negated(prompt: str) -> bool:
     >>> is_negated("Why do noble gases not react?")
     False
     """
-    return bool(_NEGATED.search(prompt))
+    return bool(
+        _NEGATED.search(prompt)
+        or any(_follows(_WHICH, _VERB_NOT, line) for line in prompt.split("\n"))
+        or any(_follows(_EXCEPT, _QUESTION_MARK, part) for part in prompt.split(","))
+    )
+
+
+def _follows(first: re.Pattern[str], second: re.Pattern[str], text: str) -> bool:
+    """Return whether one pattern is found after another; in linear time, unlike `first.*second`."""
+    found = first.search(text)
+    return found is not None and second.search(text, found.end()) is not None
 
 
 def means_all(option: str) -> bool:

@@ -21,8 +21,9 @@ from llmexam.solvers.prompts.wording import Shot, as_messages, as_text
 from llmexam.solvers.served.asking import Asker, require_key
 from llmexam.solvers.served.cache import AnswerCache
 from llmexam.solvers.served.endpoint import EndpointSettings
-from llmexam.solvers.served.replies import Reply, without_thoughts
+from llmexam.solvers.served.replies import Reply
 from llmexam.solvers.served.requests import Request, endpoint_request
+from llmexam.solvers.served.thoughts import without_thoughts
 from llmexam.solvers.served.usage import Meter
 from llmexam.storage.hashing import hash_json
 

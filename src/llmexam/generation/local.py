@@ -25,7 +25,7 @@ from llmexam.lm.models.loading import load_tokenizer, resolve_model
 from llmexam.settings.base import OneOrMany
 from llmexam.settings.kinds import FolderReference, ModelRef, NotInKey
 from llmexam.solvers.prompts.wording import Shot
-from llmexam.solvers.served.replies import without_thoughts
+from llmexam.solvers.served.thoughts import without_thoughts
 from llmexam.storage.answer_store import AnswerStore
 from llmexam.storage.hashing import hash_json
 

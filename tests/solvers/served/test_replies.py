@@ -22,12 +22,27 @@ def place(token, logprob, *others):
 def test_a_letter_with_and_without_a_space_adds_up():
     listed = (("A", math.log(0.3)), (" A", math.log(0.2)), ("\u2581B", math.log(0.1)))
     found = letter_scores(listed, 3)
-    assert np.exp(found[:2]) == pytest.approx([0.5, 0.1])
-    assert found[2] == pytest.approx(math.log(0.1) - 1)
+    assert np.exp(found.values[:2]) == pytest.approx([0.5, 0.1])
+    assert found.share == pytest.approx(0.6)
+    assert found.values[2] == pytest.approx(math.log(0.1) - 1)
 
 
-def test_words_small_letters_and_letters_of_no_option_are_no_letters():
-    assert letter_scores((("a", -1.0), ("An", -1.0), ("D", -1.0)), 3) is None
+def test_words_and_letters_of_no_option_are_no_letters():
+    assert letter_scores((("Both", -1.0), ("An", -1.0), ("D", -1.0), ("Aa", -2.0)), 3) is None
+
+
+def test_lower_case_letters_count_where_a_model_prefers_them():
+    small = (("b", math.log(0.7)), ("a", math.log(0.1)), ("B", math.log(0.1)))
+    assert np.exp(letter_scores(small, 2).values) == pytest.approx([0.1, 0.8])
+    article = (("B", math.log(0.6)), ("a", math.log(0.3)))
+    found = letter_scores(article, 2)
+    assert found.share == pytest.approx(0.6)
+    assert found.values[0] < math.log(0.3)
+
+
+def test_letters_in_brackets_and_bold_count():
+    listed = (("(B", math.log(0.5)), ("**B", math.log(0.25)), ("A)", math.log(0.2)))
+    assert np.exp(letter_scores(listed, 2).values) == pytest.approx([0.2, 0.75])
 
 
 def test_the_letters_place_is_found_behind_other_words():
@@ -76,3 +91,43 @@ def test_what_is_no_answer(body):
 def test_texts_that_files_cannot_hold_are_mended():
     reply = read_reply({"choices": [{"message": {"content": "a\0b\ud83dc"}}]})
     assert reply.text == "ab?c"
+
+
+@pytest.mark.parametrize(
+    ("message", "finish", "text"),
+    [
+        (
+            {
+                "content": [
+                    {"type": "text", "text": "The answer "},
+                    {"type": "text", "text": "is B"},
+                ]
+            },
+            "stop",
+            "The answer is B",
+        ),
+        ({"content": None, "reasoning_content": "so it is B"}, "stop", "so it is B"),
+        ({"content": "", "reasoning": "A or"}, "length", ""),
+        ({"content": None, "refusal": "I cannot help"}, "stop", "I cannot help"),
+        ({"content": {"a": 1}}, "stop", ""),
+        ({"content": 7}, "stop", ""),
+    ],
+)
+def test_the_text_of_a_message(message, finish, text):
+    reply = read_reply({"choices": [{"message": message, "finish_reason": finish}]})
+    assert reply.text == text
+
+
+@pytest.mark.parametrize("strange", [["B"], {"B": 1}, None, 7, True, 10**400, "B\ud83d"])
+def test_strange_values_make_no_error(strange):
+    tops = [{"token": strange, "logprob": strange}, {"token": "B", "logprob": -0.1}]
+    content = [{"token": strange, "logprob": strange, "top_logprobs": tops}]
+    body = chat(content, usage={"prompt_tokens": strange, "completion_tokens": -1})
+    body["choices"][0]["finish_reason"] = strange
+    body["model"] = strange
+    reply = read_reply(body)
+    assert ("B", -0.1) in reply.tokens
+    assert reply.completion_tokens is None
+    assert reply.model_dump_json()
+    old = {"tokens": [strange], "top_logprobs": [{"B": -0.1}]}
+    assert read_reply({"choices": [{"text": strange, "logprobs": old}]}).tokens == (("B", -0.1),)

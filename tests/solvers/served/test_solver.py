@@ -55,7 +55,7 @@ def test_it_is_in_the_registry(endpoint, tmp_path):
 def test_scores_are_the_log_probabilities_of_the_letters(endpoint, make):
     scores = make().score(QUESTIONS)
     for question, row in zip(QUESTIONS, scores.rows(), strict=True):
-        assert row == pytest.approx([endpoint.liking(o) for o in question.options], abs=1e-5)
+        assert row == pytest.approx(endpoint.log_probabilities(question.options), abs=1e-5)
     body = endpoint.asked[0]
     assert (body["logprobs"], body["top_logprobs"], body["max_tokens"]) == (True, 20, 1)
     assert (body["temperature"], body["seed"], body["model"]) == (0, 0, "tiny")
@@ -63,7 +63,7 @@ def test_scores_are_the_log_probabilities_of_the_letters(endpoint, make):
 
 def test_a_letter_that_is_not_listed_scores_below_all_that_are(endpoint, make):
     row = make(top_logprobs=2).score(QUESTIONS[:1]).rows()[0]
-    likings = sorted((endpoint.liking(o) for o in QUESTIONS[0].options), reverse=True)
+    likings = sorted(endpoint.log_probabilities(QUESTIONS[0].options), reverse=True)
     assert sorted(row, reverse=True) == pytest.approx([*likings[:2], *[likings[1] - 1] * 3])
 
 
@@ -108,11 +108,83 @@ def test_a_model_of_which_nothing_can_be_read_gives_no_result(endpoint, make, sa
     assert n_answers(endpoint) == sent
 
 
+def prose(token, **letters):
+    """Return the log-probabilities of a first token that is no letter."""
+    tops = [{"token": token, "logprob": -0.1}]
+    tops += [{"token": letter, "logprob": value} for letter, value in letters.items()]
+    return {"content": [{"token": token, "logprob": -0.1, "top_logprobs": tops}]}
+
+
+@pytest.mark.parametrize("first", ["The", "<think>"])
+@pytest.mark.parametrize("answers", ["auto", "logprobs"])
+def test_letters_with_too_little_probability_are_asked_for_as_text(
+    endpoint, make, caplog, first, answers
+):
+    endpoint.says = lambda best: f"The correct answer is {best[0]}."
+    # "A" as an article holds some of the probability.
+    endpoint.listed = lambda best: prose(first, A=-3.0)
+    solver = make(answers=answers)
+    row = solver.score(QUESTIONS[:3]).rows()[0]
+    likings = [endpoint.liking(option) for option in QUESTIONS[0].options]
+    assert row.argmax() == np.argmax(likings)
+    assert "3 of 3 questions: the letters of the options hold less than 50%" in caplog.text
+    assert (solver.usage.n_fallen_back, solver.usage.n_lenient) == (3, 3)
+    assert "3 without enough probability on letters, sent again for text" in str(solver.usage)
+    # Where they are wanted all the same, they count.
+    wanted = make(answers=answers, min_letter_share=0.0)
+    assert wanted.score(QUESTIONS[:1]).rows()[0].argmax() == 0
+    assert wanted.usage.n_logprobs == 1
+
+
+@pytest.mark.parametrize(
+    "refusal",
+    [
+        (403, "You are not allowed to request logprobs from this model"),
+        (404, "log_probs: no such field"),
+        (422, "logprobs are not supported with reasoning models"),
+    ],
+)
+def test_any_refusal_that_names_log_probabilities_falls_back_to_text(endpoint, make, refusal):
+    status, said = refusal
+    endpoint.script = [(status, {"error": {"message": said}})]
+    solver = make()
+    solver.score(QUESTIONS[:3])
+    assert solver.usage.n_strict == 3
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        "top_logprobs must be at most 3, you requested 20 logprobs",
+        "Requested sample logprobs of 20, which is greater than max allowed: 3",
+        "Input should be less than or equal to 3 (https://errors.pydantic.dev/2.9/v/less_than)",
+        "logprobs: expected a value between 0 and 3",
+    ],
+)
+@pytest.mark.parametrize("answers", ["auto", "logprobs"])
+def test_as_many_log_probabilities_as_allowed_are_requested(endpoint, make, said, answers):
+    message = said if "logprobs" in said else f"top_logprobs: {said}"
+
+    def limited(body):
+        if body.get("top_logprobs", 0) > 3:
+            return 400, {"error": {"message": message}}
+        return None
+
+    endpoint.writes = limited
+    solver = make(answers=answers, max_concurrency=1)
+    scores = solver.score(QUESTIONS[:4])
+    assert all(row.max() < 0 for row in scores.rows())
+    assert solver.usage.n_logprobs == 4
+    assert sum(body["top_logprobs"] == 20 for body in endpoint.asked) == 1
+    assert make(answers=answers).score(QUESTIONS[:4]).values.tolist() == scores.values.tolist()
+    assert sum(endpoint.answered.values()) == 4
+
+
 def test_rotations_send_each_turn_and_undo_it(endpoint, make):
     solver = make(rotations=26)
     row = solver.score(QUESTIONS[:1]).rows()[0]
     assert n_answers(endpoint) == 5
-    assert row == pytest.approx([endpoint.liking(o) for o in QUESTIONS[0].options], abs=1e-5)
+    assert row == pytest.approx(endpoint.log_probabilities(QUESTIONS[0].options), abs=1e-5)
     # All turns are asked already, so an audit of positions costs nothing.
     turned = QUESTIONS[0].with_option_order([2, 3, 4, 0, 1])
     assert solver.score([turned]).rows()[0] == pytest.approx(row[[2, 3, 4, 0, 1]], abs=1e-5)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING
+import re
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
 
 from llmexam.errors import EndpointError
 
@@ -17,8 +19,20 @@ _LONGEST = 300
 _TOO_LONG = ("context_length", "context length", "maximum context", "too long", "context size")
 
 
+_LOGPROBS = re.compile(r"log[-_ ]?prob", re.IGNORECASE)
+_LIMIT = re.compile(
+    r"max|most|greater|less|exceed|limit|between|range|up to|higher|larger|<|\u2264", re.IGNORECASE
+)
+
+
 class LogprobsRefusedError(EndpointError):
-    """The endpoint does not return log-probabilities."""
+    """The endpoint does not return log-probabilities, or not so many.
+
+    Attributes:
+        limit: How many it returns per token, where it said so.
+    """
+
+    limit: int | None = None
 
 
 class RequestRefusedError(EndpointError):
@@ -75,8 +89,10 @@ def _explain_status(
     status, said = error.status_code, _clean(_said(error), key)
     folded = said.lower()
     text = f"{where}: {status}: {said}"
-    if status in (400, 422) and "logprob" in folded and "logprobs" in request.body:
-        return logprobs_refused(settings, f"{status}: {said}")
+    if 400 <= status < 500 and _LOGPROBS.search(folded) and "logprobs" in request.body:
+        refused = logprobs_refused(settings, f"{status}: {said}")
+        refused.limit = _limit(said, request.body)
+        return refused
     if status in (400, 413) and (status == 413 or any(sign in folded for sign in _TOO_LONG)):
         return RequestRefusedError(
             text,
@@ -125,6 +141,17 @@ def _explain_status(
         hint="The endpoint rejects the request. Change temperature, seed, "
         "max_tokens_name, system or extra_body",
     )
+
+
+def _limit(said: str, body: Mapping[str, Any]) -> int | None:
+    """Return the number of log-probabilities that an error text names as the largest allowed."""
+    wanted = body.get("top_logprobs", body["logprobs"])
+    # Addresses of documentation hold version numbers.
+    text = re.sub(r"https?://\S+", " ", said)
+    if not _LIMIT.search(text):
+        return None
+    numbers = [int(one) for one in re.findall(r"(?<![\w.-])\d{1,4}(?![\w.]*\w)", text)]
+    return max((one for one in numbers if 1 <= one < wanted), default=None)
 
 
 def _said(error: openai.APIStatusError) -> str:

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from llmexam.exam.question import Question
+from llmexam.exam.wording import is_negated
 from llmexam.solvers.protocol import OptionReason
 from llmexam.solvers.served.answers import parse_answer
 from llmexam.solvers.served.replies import Reply, letter_scores
@@ -27,29 +28,45 @@ class Reading:
             options' original order, shape `[n_options]`. All equal if nothing was parsed.
         how: How it was parsed; none: no letter was found.
         text: The answer.
+        letter_share: Probability that the letters of the options hold together in the listed
+            log-probabilities; None without log-probabilities.
     """
 
     scores: NDArray[np.float64]
     how: How
     text: str
+    letter_share: float | None = None
 
 
-def read_answer(reply: Reply, question: Question, order: Sequence[int]) -> Reading:
+def read_answer(
+    reply: Reply, question: Question, order: Sequence[int], *, min_letter_share: float = 0.0
+) -> Reading:
     """Return the scores from an answer.
 
     Args:
         reply: The answer.
         question: The question.
         order: The order of its options in the request: position j had option `order[j]`.
+        min_letter_share: Log-probabilities count if the letters hold at least this probability
+            together. Else the model was about to write something else, such as "The answer is",
+            and the text of the answer is parsed.
     """
     n_options = len(order)
+    share = None
     if reply.tokens is not None:
         found = letter_scores(reply.tokens, n_options)
-        if found is not None:
-            return Reading(_back(found, order), "logprobs", reply.text)
-    parsed = parse_answer(reply.text, [question.options[i] for i in order])
+        share = found.share if found is not None else 0.0
+        if found is not None and share >= min_letter_share:
+            return Reading(_back(found.values, order), "logprobs", reply.text, share)
+    parsed = parse_answer(
+        reply.text,
+        [question.options[i] for i in order],
+        negated=is_negated(question.prompt),
+        is_cut=reply.finish == "length",
+    )
     # A text answer to a request for log-probabilities counts as a certain letter.
-    return Reading(_back(_by_place(parsed.order, n_options), order), parsed.how, reply.text)
+    scores = _back(_by_place(parsed.order, n_options), order)
+    return Reading(scores, parsed.how, reply.text, share)
 
 
 def average(readings: Sequence[Reading]) -> NDArray[np.float64]:

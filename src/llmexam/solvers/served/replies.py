@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import math
-import re
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -15,9 +14,12 @@ from llmexam.exam.letters import letter_of
 
 # Markers of a leading space or line break in raw vocabulary entries.
 _BLANK = " \t\r\n\u2581\u0120\u010a"
-_THOUGHT = re.compile(r"<think(?:ing)?>.*?(?:</think(?:ing)?>|\Z)", re.DOTALL)
+_AROUND_LETTERS = _BLANK + "()[]*_`\"'.:,"
 # Difference of an unlisted letter to the least likely listed token, in nats.
 _BELOW = 1.0
+
+# More tokens than this were not counted but made up.
+_MOST_TOKENS = 10**9
 
 Listed = tuple[tuple[str, float], ...]
 
@@ -62,38 +64,49 @@ def read_reply(body: Any) -> Reply:
         raise ValueError("the reply has no 'choices'")
     choice = choices[0]
     message = choice.get("message")
-    text = message.get("content") if isinstance(message, Mapping) else choice.get("text")
+    finish = _storable(choice.get("finish_reason"))
+    text = _written(message, finish) if isinstance(message, Mapping) else choice.get("text")
     counted = body.get("usage")
     counts = counted if isinstance(counted, Mapping) else {}
     return Reply(
-        text=_storable(text) if isinstance(text, str) else "",
+        text=_storable(text),
         tokens=_choose_place(_places(choice.get("logprobs"))),
         prompt_tokens=_count(counts.get("prompt_tokens")),
         completion_tokens=_count(counts.get("completion_tokens")),
-        model=str(body.get("model") or ""),
-        finish=str(choice.get("finish_reason") or ""),
+        model=_storable(body.get("model")),
+        finish=finish,
     )
 
 
-def _storable(text: str) -> str:
-    """Return a text that files can hold: without NUL, and with half surrogate pairs replaced."""
+def _storable(text: Any) -> str:
+    """Return a text that files can hold: without NUL, and with half surrogate pairs replaced.
+
+    What is no text becomes an empty one.
+    """
+    if not isinstance(text, str):
+        return ""
     return text.replace("\0", "").encode("utf-8", "replace").decode()
 
 
-def without_thoughts(text: str) -> str:
-    """Return an answer without what a reasoning model wrote between `<think>` tags.
+@dataclass(frozen=True, slots=True, eq=False)
+class LetterScores:
+    """Log-probabilities of the letters of options.
 
-    >>> without_thoughts("<think>A or B?</think>B").strip()
-    'B'
+    Attributes:
+        values: One per option, shape `[n_options]`.
+        share: Probability that the letters hold together, 0 to 1.
     """
-    return _THOUGHT.sub(" ", text)
+
+    values: NDArray[np.float64]
+    share: float
 
 
-def letter_scores(tokens: Listed, n_options: int) -> NDArray[np.float64] | None:
-    """Return the log-probability of each option's letter, shape `[n_options]`.
+def letter_scores(tokens: Listed, n_options: int) -> LetterScores | None:
+    """Return the log-probability of each option's letter.
 
-    A letter with and without a leading space are two tokens, whose probabilities are added. An
-    unlisted letter gets 1 nat less than the least likely listed token, an upper bound.
+    Tokens of one letter, such as with and without a leading space or bracket, add up. Lower-case
+    letters count where capital letters hold less probability than they. An unlisted letter gets
+    1 nat less than the least likely listed token, an upper bound.
 
     Args:
         tokens: The listed tokens, with their log-probabilities.
@@ -103,19 +116,44 @@ def letter_scores(tokens: Listed, n_options: int) -> NDArray[np.float64] | None:
         The log-probabilities, or None if no letter was listed.
     """
     letters = {letter_of(place): place for place in range(n_options)}
-    found = np.full(n_options, -np.inf)
+    capital, small = np.full((2, n_options), -np.inf)
     for token, value in tokens:
-        place = letters.get(token.strip(_BLANK))
-        if place is not None:
-            found[place] = np.logaddexp(found[place], value)
-    if not np.isfinite(found).any():
+        bare = token.strip(_AROUND_LETTERS)
+        for found, place in (
+            (capital, letters.get(bare)),
+            (small, letters.get(bare.upper()) if bare.islower() else None),
+        ):
+            if place is not None:
+                found[place] = np.logaddexp(found[place], value)
+    if not np.isfinite(capital).any() and not np.isfinite(small).any():
         return None
+    shares = np.exp(capital).sum(), np.exp(small).sum()
+    found = np.logaddexp(capital, small) if shares[1] > shares[0] else capital
     floor = min(value for _, value in tokens) - _BELOW
-    return np.where(np.isfinite(found), found, floor)
+    share = min(1.0, float(np.exp(found).sum()))
+    return LetterScores(np.where(np.isfinite(found), found, floor), share)
+
+
+def _written(message: Mapping[str, Any], finish: str) -> str:
+    """Return the text of a message: its content, or what stands in place of one."""
+    text = _text_of(message.get("content"))
+    if not text.strip() and finish == "stop":
+        # Servers that separate the reasoning of a model may take its answer for reasoning, too.
+        names = ("reasoning_content", "reasoning")
+        text = next((t for t in (_text_of(message.get(name)) for name in names) if t), text)
+    return text if text.strip() else _text_of(message.get("refusal"))
+
+
+def _text_of(content: Any) -> str:
+    """Return a text, which some servers send in parts: `{"type": "text", "text": ...}`."""
+    parts = content if isinstance(content, list) else [content]
+    texts = [part.get("text") if isinstance(part, Mapping) else part for part in parts]
+    return "".join(text for text in texts if isinstance(text, str))
 
 
 def _count(value: Any) -> int | None:
-    return value if isinstance(value, int) and value >= 0 else None
+    is_count = isinstance(value, int) and not isinstance(value, bool)
+    return value if is_count and 0 <= value <= _MOST_TOKENS else None
 
 
 def _places(logprobs: Any) -> list[tuple[str, Listed]]:
@@ -130,7 +168,7 @@ def _places(logprobs: Any) -> list[tuple[str, Listed]]:
         return []
     # The format of text completions: a mapping from token to log-probability per position.
     return [
-        (str(token), _listed(top.items()))
+        (_storable(token), _listed(top.items()))
         for token, top in zip(tokens, tops, strict=False)
         if isinstance(top, Mapping)
     ]
@@ -142,20 +180,26 @@ def _of_content(one: Mapping[str, Any]) -> tuple[str, Listed]:
     pairs = [(top.get("token"), top.get("logprob")) for top in listed if isinstance(top, Mapping)]
     own = (one.get("token"), one.get("logprob"))
     # Some servers list only the alternatives.
-    return str(own[0]), _listed(pairs if own[0] in dict(pairs) else [own, *pairs])
+    is_listed = any(token == own[0] for token, _ in pairs)
+    return _storable(own[0]), _listed(pairs if is_listed else [own, *pairs])
 
 
 def _listed(pairs: Any) -> Listed:
     return tuple(
-        (token, float(value))
+        (_storable(token), float(value))
         for token, value in pairs
-        if isinstance(token, str) and isinstance(value, int | float) and math.isfinite(value)
+        if isinstance(token, str) and _is_log_probability(value)
     )
+
+
+def _is_log_probability(value: Any) -> bool:
+    # Some servers send a very small positive number for a probability of 1.
+    return isinstance(value, int | float) and -1e6 < value < 1e-3
 
 
 def _choose_place(places: list[tuple[str, Listed]]) -> Listed | None:
     """Return the likely tokens at the first position with a letter, else at the first position."""
-    told = [(token.strip(_BLANK), listed) for token, listed in places if listed]
+    told = [(token.strip(_AROUND_LETTERS), listed) for token, listed in places if listed]
     if not told:
         return None
     for token, listed in told:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 from dataclasses import replace
 from functools import cached_property
@@ -31,6 +32,8 @@ from llmexam.solvers.served.usage import Meter, Usage
 from llmexam.storage.hashing import hash_json
 
 _OFFERED = "offered"
+_LIMIT = "limit"
+_LOG = logging.getLogger(__name__)
 # Answers of which one at least can be read, or the model is not understood.
 _MANY = 5
 
@@ -68,6 +71,9 @@ class ServedSolver(BaseSolver):
         self._asker = Asker(settings, self._cache, self._meter)
         self._ranking = {"ranking": True, "logprobs": False}.get(settings.answers)
         self._counted: set[str] = set()
+        self._has_warned = False
+        # The settings with as many log-probabilities as the endpoint allows.
+        self._requested = settings
 
     @property
     def usage(self) -> Usage:
@@ -151,26 +157,64 @@ class ServedSolver(BaseSolver):
         """Return the readings of each question, one a rotation, and what was cut."""
         if not questions:
             return [], []
-        asked = self._asked(questions)
-        flat = [request for requests in asked for _, request in requests]
-        replies = dict(zip((one.key for one in flat), self._asker.ask(flat), strict=True))
-        if self.settings.answers == "logprobs":
-            self._require_told(flat, replies)
+        asked, replies = self._answers(questions)
         read = [
-            [self._read_one(q, order, one, replies[one.key]) for order, one in requests]
+            [self._read_one(q, order, replies[one.key]) for order, one in requests]
             for q, requests in zip(questions, asked, strict=True)
         ]
+        unsure = [place for place, readings in enumerate(read) if self._is_unsure(readings)]
+        if unsure:
+            self._count([(asked[place], read[place]) for place in unsure], fallen_back=True)
+            some = [questions[place] for place in unsure]
+            again = self._asked(some, ranking=True)
+            flat = [request for requests in again for _, request in requests]
+            texts = dict(zip((one.key for one in flat), self._asker.ask(flat), strict=True))
+            for place, question, requests in zip(unsure, some, again, strict=True):
+                asked[place] = requests
+                read[place] = [
+                    self._read_one(question, order, texts[one.key]) for order, one in requests
+                ]
+            self._warn_unsure(len(unsure), len(questions))
+        self._count(list(zip(asked, read, strict=True)))
         return read, [any(one.truncated for _, one in requests) for requests in asked]
 
-    def _asked(self, questions: Sequence[Question]) -> list[list[_Turned]]:
+    def _answers(
+        self, questions: Sequence[Question]
+    ) -> tuple[list[list[_Turned]], dict[str, Reply]]:
+        """Return the requests of each question and the replies by key."""
+        while True:
+            asked = self._asked(questions)
+            flat = [request for requests in asked for _, request in requests]
+            try:
+                replies = self._asker.ask(flat)
+            except LogprobsRefusedError as error:
+                if not self._ask_for_fewer(error):
+                    raise
+                continue
+            found = dict(zip((one.key for one in flat), replies, strict=True))
+            if self.settings.answers == "logprobs":
+                self._require_told(flat, found)
+            return asked, found
+
+    def _ask_for_fewer(self, error: LogprobsRefusedError) -> bool:
+        """Ask for as many log-probabilities from now on as the endpoint allows, if it said so."""
+        if error.limit is None or error.limit >= self._requested.top_logprobs:
+            return False
+        self._requested = self._requested.model_copy(update={"top_logprobs": error.limit})
+        return True
+
+    def _asked(
+        self, questions: Sequence[Question], *, ranking: bool | None = None
+    ) -> list[list[_Turned]]:
         """Return the requests of each question, one a rotation, with the options' order."""
         # Before anything is sent: no request may hold an answer of the exam.
         self._require_unquoted(questions)
         none: list[list[Question]] = [[] for _ in questions]
         chosen = self._pool.choose(questions) if self._pool is not None else none
-        if self._ranking is None and questions:
-            self._ranking = not self._offers_logprobs(questions[0], chosen[0])
-        ranking = bool(self._ranking)
+        if ranking is None:
+            if self._ranking is None and questions:
+                self._ranking = not self._offers_logprobs(questions[0], chosen[0])
+            ranking = bool(self._ranking)
         return [
             self._write(q, shots, ranking=ranking)
             for q, shots in zip(questions, chosen, strict=True)
@@ -184,7 +228,7 @@ class ServedSolver(BaseSolver):
             wording = TemplateWording(self._template)
         shots = [write_shot(wording, one) for one in examples]
         return write_requests(
-            question, self.settings, ranking=ranking, wording=wording, shots=shots
+            question, self._requested, ranking=ranking, wording=wording, shots=shots
         )
 
     def _require_unquoted(self, questions: Sequence[Question]) -> None:
@@ -196,15 +240,50 @@ class ServedSolver(BaseSolver):
         if self.settings.system:
             require_unquoted(questions, self.settings.system, file="system")
 
-    def _read_one(
-        self, question: Question, order: Sequence[int], request: Request, reply: Reply
-    ) -> Reading:
-        reading = read_answer(self._own_part(reply), question, order)
-        if request.key not in self._counted:
-            self._counted.add(request.key)
-            self._meter.usage.n_unread += reading.how == "none"
-            self._meter.usage.n_lenient += reading.how == "lenient"
-        return reading
+    def _read_one(self, question: Question, order: Sequence[int], reply: Reply) -> Reading:
+        least = self.settings.min_letter_share
+        return read_answer(self._own_part(reply), question, order, min_letter_share=least)
+
+    def _is_unsure(self, readings: Sequence[Reading]) -> bool:
+        """Return whether the letters hold too little probability, and the text names none."""
+        return any(
+            one.letter_share is not None and one.how not in ("logprobs", "strict")
+            for one in readings
+        )
+
+    def _count(
+        self, read: Sequence[tuple[list[_Turned], list[Reading]]], *, fallen_back: bool = False
+    ) -> None:
+        """Count how answers were parsed, each once."""
+        usage = self._meter.usage
+        for requests, readings in read:
+            for (_, request), reading in zip(requests, readings, strict=True):
+                if request.key in self._counted:
+                    continue
+                self._counted.add(request.key)
+                if fallen_back:
+                    usage.n_fallen_back += 1
+                    continue
+                usage.n_unread += reading.how == "none"
+                usage.n_lenient += reading.how == "lenient"
+                usage.n_strict += reading.how == "strict"
+                if reading.how == "logprobs":
+                    usage.n_logprobs += 1
+                    usage.letter_shares += reading.letter_share or 0.0
+
+    def _warn_unsure(self, n_unsure: int, n_questions: int) -> None:
+        if self._has_warned:
+            return
+        self._has_warned = True
+        _LOG.warning(
+            "%d of %d questions: the letters of the options hold less than %.0f%% of the "
+            "probability, so that the model was about to write something else. These questions "
+            "are sent again, for letters as text; with the setting answers: ranking each is sent "
+            "once",
+            n_unsure,
+            n_questions,
+            100 * self.settings.min_letter_share,
+        )
 
     def _own_part(self, reply: Reply) -> Reply:
         """Return an answer without what a model that goes on with a text asks itself next."""
@@ -218,17 +297,22 @@ class ServedSolver(BaseSolver):
 
     def _offers_logprobs(self, question: Question, examples: Sequence[Question]) -> bool:
         """Find out by one request, once for an endpoint and such requests; it is kept."""
-        request = self._write(question, examples, ranking=False)[0][1]
-        key = probe_key(self.settings, request)
-        known = self._cache.get(key)
-        if known is not None and isinstance(known.get(_OFFERED), bool):
-            return bool(known[_OFFERED])
-        try:
-            offered = self._asker.ask([request])[0].tokens is not None
-        except LogprobsRefusedError:
-            offered = False
-        self._cache.put(key, {_OFFERED: offered})
-        return offered
+        while True:
+            request = self._write(question, examples, ranking=False)[0][1]
+            key = probe_key(self._requested, request)
+            known = self._cache.get(key)
+            refused = LogprobsRefusedError("")
+            if known is not None and isinstance(known.get(_OFFERED), bool):
+                offered = bool(known[_OFFERED])
+                refused.limit = known.get(_LIMIT)
+            else:
+                try:
+                    offered = self._asker.ask([request])[0].tokens is not None
+                except LogprobsRefusedError as error:
+                    offered, refused = False, error
+                self._cache.put(key, {_OFFERED: offered, _LIMIT: refused.limit})
+            if offered or not self._ask_for_fewer(refused):
+                return offered
 
     def _require_readable(self, readings: Sequence[Reading]) -> None:
         """Check that a model which cannot be understood gives no result of ties."""

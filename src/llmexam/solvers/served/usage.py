@@ -25,6 +25,11 @@ class Usage:
         kept_cost: Price of the tokens of the answers from the cache.
         n_uncounted: Answers without token counts; the sums of tokens lack them, and the cost
             has an estimate.
+        n_logprobs: Answers that were scored by log-probabilities of letters.
+        letter_shares: Sum over these answers of the probability that the letters held together.
+        n_fallen_back: Answers whose letters held too little probability, so that the question was
+            sent again, for letters as text.
+        n_strict: Answers of letters and nothing else.
         n_lenient: Answers that were parsed leniently.
         n_unread: Answers without any letter: all options tie.
         n_refused: Requests that the endpoint rejected, where a solver goes on without them.
@@ -39,6 +44,10 @@ class Usage:
     cost: float = 0.0
     kept_cost: float = 0.0
     n_uncounted: int = 0
+    n_logprobs: int = 0
+    letter_shares: float = 0.0
+    n_fallen_back: int = 0
+    n_strict: int = 0
     n_lenient: int = 0
     n_unread: int = 0
     n_refused: int = 0
@@ -65,7 +74,15 @@ class Usage:
         ]
         if self.cost or self.kept_cost:
             parts.append(f"cost {self.cost:.4g}, and {self.kept_cost:.4g} for cached answers")
+        if self.n_logprobs:
+            share = self.letter_shares / self.n_logprobs
+            parts.append(
+                f"{self.n_logprobs:,} scored by log-probabilities, of which the letters hold "
+                f"{share:.1%} on average"
+            )
         for n, what in (
+            (self.n_fallen_back, "without enough probability on letters, sent again for text"),
+            (self.n_strict, "answers parsed strictly"),
             (self.n_retries, "retries"),
             (self.n_uncounted, "answers without a token count"),
             (self.n_lenient, "answers parsed leniently"),
