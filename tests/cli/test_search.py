@@ -69,3 +69,21 @@ def test_commands_to_the_terminal_are_not_passed_on(tmp_path: Path):
     result = run(tmp_path / "index", "light\x1b[0m")
     assert "light" in result.stdout
     assert "\x1b" not in result.stdout
+
+
+def test_queries_of_a_file_are_judged_by_their_ids(tmp_path: Path):
+    corpus = tmp_path / "corpus.jsonl"
+    corpus.write_text(
+        '{"_id": "a", "text": "Mercury is hot."}\n{"_id": "b", "text": "Bees hum."}\n'
+    )
+    (tmp_path / "queries.jsonl").write_text('{"_id": "q1", "text": "What do bees do?"}\n')
+    (tmp_path / "qrels.tsv").write_text("query-id\tcorpus-id\tscore\nq1\tb\t1\n")
+    build_index(corpus, tmp_path / "index")
+    arguments = ["--queries", tmp_path / "queries.jsonl", "--judgements", tmp_path / "qrels.tsv"]
+    result = run(tmp_path / "index", *arguments, "--json")
+    assert result.exit_code == 0, result.output
+    found = json.loads(result.stdout)
+    assert found["found"][0]["id"] == "q1"
+    assert found["quality"]["mrr"] == 1.0
+    both = run(tmp_path / "index", "bees", *arguments)
+    assert isinstance(both.exception, SettingsError)

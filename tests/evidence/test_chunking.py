@@ -109,3 +109,14 @@ def test_duplicates_are_found_across_batches_in_a_stream():
     next(stream)
     assert n_read <= 512
     assert len(list(stream)) == 2999
+
+
+def test_texts_without_spaces_have_the_size_of_words():
+    sentence = "\u6c34\u661f\u662f\u884c\u661f\u3002"
+    assert count_tokens(sentence) == 4
+    assert chunks(sentence * 3, 8, 0) == [sentence * 2, sentence]
+    thai = "\u0e19\u0e49\u0e33\u0e1c\u0e36\u0e49\u0e07" * 20
+    assert count_tokens(thai) == 35
+    # A sentence longer than a passage is cut.
+    assert "".join(chunks(thai, 10, 0)) == thai
+    assert all(count_tokens(one) <= 10 for one in chunks(thai, 10, 0))

@@ -1,3 +1,4 @@
+import bz2
 import gzip
 import json
 import time
@@ -130,6 +131,51 @@ def test_a_folder_is_read_file_by_file_in_order(tmp_path: Path):
         ("c", "Text c."),
     ]
     assert [p.text for p in read(tmp_path, format="markdown")] == ["Text b."]
+
+
+def test_a_format_overrules_the_suffixes_in_a_folder(tmp_path: Path):
+    (tmp_path / "AA").mkdir()
+    (tmp_path / ".git").mkdir()
+    write(tmp_path / "AA" / "wiki_00", '{"id": "1", "text": "Mercury is hot."}')
+    write(tmp_path / "AA" / "wiki_01.gz", gzip.compress(b'{"id": "2", "text": "Bees hum."}'))
+    write(tmp_path / "AA" / "notes.txt", "no JSON")
+    write(tmp_path / "AA" / "picture.png", b"\x89PNG\xff")
+    write(tmp_path / ".git" / "HEAD", '{"id": "3", "text": "hidden"}')
+    write(tmp_path / ".hidden.jsonl", '{"id": "4", "text": "hidden"}')
+    assert [p.id for p in read(tmp_path, format="jsonl")] == ["1", "2"]
+    assert [p.text for p in read(tmp_path)] == ["no JSON"]
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("enwiki-20250101-pages-articles.xml.bz2", b"BZh9"),
+        ("dump.xml", b"<mediawiki xmlns='http://www.mediawiki.org/xml/export-0.11/'>"),
+        ("dump.bz2", bz2.compress(b"<mediawiki version='0.11'>" + b" " * 5000)),
+    ],
+)
+def test_a_dump_of_a_wiki_is_sent_to_the_command_that_extracts_it(tmp_path: Path, name, content):
+    path = write(tmp_path / name, content)
+    with pytest.raises(CorpusError, match=f"llmexam collect wikipedia {name}"):
+        read(path)
+
+
+def test_a_table_without_a_header_is_read_by_the_numbers_of_its_columns(tmp_path: Path):
+    path = write(tmp_path / "collection.tsv", '0\tIt is "so.\n1\tBees hum.\n')
+    fields = {"id": "1", "text": "2"}
+    assert read(path, fields=fields) == [
+        Passage('It is "so.', "", "0"),
+        Passage("Bees hum.", "", "1"),
+    ]
+    with pytest.raises(CorpusError, match=r"looks like data.*--field id=1 --field text=2"):
+        read(path)
+    with pytest.raises(CorpusError, match="field '3': expected a column from 1 to 2"):
+        read(path, fields={"text": "3"})
+    table = write(tmp_path / "c.csv", '7,"a, b"\n')
+    assert read(table, fields={"text": "2"}) == [Passage("a, b", "", "c:1")]
+    # A column that has this name is no number.
+    named = write(tmp_path / "d.csv", "1,2\nx,y\n")
+    assert read(named, fields={"text": "2"}) == [Passage("y", "", "d:1")]
 
 
 def test_an_id_of_an_earlier_file_gets_the_name_of_its_file(tmp_path: Path):

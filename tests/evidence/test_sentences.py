@@ -108,3 +108,28 @@ def test_spans_are_ordered_trimmed_and_lose_nothing(text: str):
         assert text[start:end] == text[start:end].strip()
         at = end
     assert text[at:].strip() == ""
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("\u4e00\u3002\u4e8c\uff01\u4e09\uff1f", ["\u4e00\u3002", "\u4e8c\uff01", "\u4e09\uff1f"]),
+        (
+            "\u300c\u306f\u3044\u3002\u300d\u4e8c\u3002",
+            ["\u300c\u306f\u3044\u3002\u300d", "\u4e8c\u3002"],
+        ),
+        (
+            "\u0930\u093e\u092e\u0964 \u0938\u0940\u0924\u093e\u0964",
+            ["\u0930\u093e\u092e\u0964", "\u0938\u0940\u0924\u093e\u0964"],
+        ),
+        ("\u0645\u0646\u061f \u0623\u0646\u0627", ["\u0645\u0646\u061f", "\u0623\u0646\u0627"]),
+        ("\u1780\u17d4\u1781\u17d4", ["\u1780\u17d4", "\u1781\u17d4"]),
+        ("\u1000\u104b \u1001\u104b", ["\u1000\u104b", "\u1001\u104b"]),
+        (
+            "\u0e21\u0e32 \u0e44\u0e1b 5 \u0e04\u0e19",
+            ["\u0e21\u0e32", "\u0e44\u0e1b 5 \u0e04\u0e19"],
+        ),
+    ],
+)
+def test_sentences_of_other_scripts(text, expected):
+    assert sentences(text) == expected

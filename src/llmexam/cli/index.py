@@ -62,15 +62,17 @@ def index(
         list[str] | None,
         typer.Option(
             "--field",
-            help="Column or key of the text, title or id, such as --field text=context. "
-            "Repeatable.",
+            help="Column or key of the text, title or id, such as --field text=context; the "
+            "number of a column, such as text=2, in a file without a header. Repeatable.",
             show_default=False,
         ),
     ] = None,
     format: Annotated[
         str,
         typer.Option(
-            "--format", help="Format of the files: jsonl, csv, parquet, text, markdown, or auto."
+            "--format",
+            help="Format of the files: jsonl, csv, parquet, text, markdown, or auto (by their "
+            "suffix).",
         ),
     ] = "auto",
     add: Annotated[

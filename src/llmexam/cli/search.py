@@ -33,6 +33,15 @@ def search(
             help="Search with every question of this exam file, or of `bundled`, the sample exam.",
         ),
     ] = None,
+    queries_file: Annotated[
+        Path | None,
+        typer.Option(
+            "--queries",
+            help="Search with the queries of this file: .jsonl with `_id` and `text` (BEIR), .tsv "
+            "with id and text (MS MARCO), or a text file with one query per line.",
+            show_default=False,
+        ),
+    ] = None,
     more: Annotated[
         list[Path] | None,
         typer.Option(
@@ -53,7 +62,8 @@ def search(
         Path | None,
         typer.Option(
             "--judgements",
-            help="TREC relevance judgements (query 0 document grade); prints recall, MRR and nDCG.",
+            help="Relevance judgements of TREC (query 0 document grade) or BEIR (query "
+            "document grade); prints recall, MRR and nDCG.",
             show_default=False,
         ),
     ] = None,
@@ -72,20 +82,23 @@ def search(
 ) -> None:
     """Retrieve passages for queries or for the questions of an exam.
 
-    In relevance judgements, queries have the ids 1, 2, ..., and questions their own ids.
+    In relevance judgements, queries have the ids 1, 2, ..., and queries of files and questions
+    their own ids.
 
     Example: llmexam search my-index "Why is the sky blue?" -k 3
     """
+    from llmexam.evidence.query_files import read_queries
     from llmexam.exam.parsers.options import ExamSource
     from llmexam.retrieval import search as workflow
 
-    if bool(queries) == (exam is not None):
-        raise SettingsError("expected either queries or --exam", hint="See: llmexam search --help")
+    if bool(queries) + (exam is not None) + (queries_file is not None) != 1:
+        raise SettingsError(
+            "expected queries, --queries or --exam", hint="See: llmexam search --help"
+        )
     indexes = [index, *(more or [])]
     if exam is None:
-        summary = workflow.search_index(
-            indexes, queries or [], k=k, judgements=judgements, model=model
-        )
+        asked = queries or [] if queries_file is None else read_queries(queries_file)
+        summary = workflow.search_index(indexes, asked, k=k, judgements=judgements, model=model)
     else:
         summary = workflow.search_exam_file(
             indexes,

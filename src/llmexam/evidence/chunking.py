@@ -1,8 +1,9 @@
 """Split documents into passages of whole sentences, and drop duplicate passages.
 
 Sizes are in tokens. Here a token is a word, a run of characters without white space; a run of n
-characters counts as ceil(n / 40) tokens, so that text without spaces has a size too. Tokenizers
-of language models produce about 1.3 tokens per word of English prose.
+characters counts as ceil(n / 40) tokens, so that text without spaces has a size too. In scripts
+that write no spaces, two characters of Chinese or Japanese are a token, or four of Thai and its
+kind. Tokenizers of language models produce about 1.3 tokens per word of English prose.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from pydantic import Field, model_validator
 from llmexam.evidence.seen import SeenKeys, hash_texts
 from llmexam.evidence.sentences import split_sentences
 from llmexam.exam.question import Passage
+from llmexam.exam.segmentation import sized_words
 from llmexam.settings.base import Settings
 
 _LONGEST_WORD = 40
@@ -44,9 +46,12 @@ class ChunkSettings(Settings):
 def count_tokens(text: str) -> int:
     """Return the number of tokens (words) of a text.
 
-    >>> count_tokens("Two words"), count_tokens(""), count_tokens("x" * 81)
-    (2, 0, 3)
+    >>> count_tokens("Two words"), count_tokens(""), count_tokens("x" * 81), count_tokens("水星是")
+    (2, 0, 3, 2)
     """
+    pattern = sized_words(text)
+    if pattern is not None:
+        return len(pattern.findall(text))
     words = text.split()
     if not words or max(map(len, words)) <= _LONGEST_WORD:
         return len(words)
@@ -128,6 +133,6 @@ def _pieces(text: str, tokens: int) -> Iterator[tuple[int, int, int]]:
         if n_tokens <= tokens:
             yield start, end, n_tokens
             continue
-        found = _TOKEN.finditer(text, start, end)
+        found = (sized_words(text) or _TOKEN).finditer(text, start, end)
         while part := list(islice(found, tokens)):
             yield part[0].start(), part[-1].end(), len(part)

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import bz2
+import codecs
 import gzip
+import re
 import zlib
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -49,7 +52,9 @@ class CorpusSettings(Settings):
         "aside"
     )
     format: CorpusFormat = Field(
-        default="auto", description="format of the files; auto uses their suffix"
+        default="auto",
+        description="format of the files; auto uses their suffix. In a folder, a format includes "
+        "texts with other suffixes or none",
     )
     fields: dict[str, str] = Field(
         default_factory=dict,
@@ -159,34 +164,78 @@ def corpus_files(settings: CorpusSettings) -> list[tuple[Path, str]]:
         return [(path, path.name.removesuffix(".gz").rpartition(".")[0] or path.name)]
     if not path.is_dir():
         raise CorpusError("file or folder not found", file=path)
-    wanted = {s for s, f in _SUFFIXES.items() if settings.format in ("auto", f)}
-    files = sorted(
-        file
-        for file in path.rglob("*")
-        if _suffix(file) in wanted and not _is_hidden(file.relative_to(path)) and file.is_file()
-    )
+    files = [p for p in _visible_files(path) if _is_wanted(p, settings.format)]
     if not files:
         raise CorpusError(
             "the folder contains no file in a known format",
             file=path,
-            hint=f"Known suffixes: {' '.join(sorted(wanted))}",
+            hint=f"Known suffixes: {' '.join(sorted(_SUFFIXES))}. With other suffixes or none, "
+            "set the format",
         )
     return [(file, file.relative_to(path).as_posix()) for file in files]
 
 
-def _is_hidden(path: Path) -> bool:
-    """Return whether a file or a folder above it is hidden, as `.git` is."""
-    return any(part.startswith(".") for part in path.parts)
+def _visible_files(folder: Path) -> list[Path]:
+    """Return all files of a folder in order, without hidden ones and hidden folders."""
+    files = sorted(path for path in folder.rglob("*") if path.is_file())
+    return [
+        path
+        for path in files
+        if not any(part.startswith(".") for part in path.relative_to(folder).parts)
+    ]
+
+
+def _is_wanted(path: Path, format: CorpusFormat) -> bool:
+    """Return whether a file of a folder belongs to a corpus.
+
+    With a format, so do texts whose suffix says nothing of their format.
+    """
+    known = _SUFFIXES.get(_suffix(path))
+    if format == "auto" or known is not None:
+        return known is not None and format in ("auto", known)
+    return path.suffix == ".gz" or format == "parquet" or _is_text(path)
+
+
+def _is_text(path: Path) -> bool:
+    with path.open("rb") as stream:
+        start = stream.read(1024)
+    try:
+        # The last character may be cut.
+        codecs.getincrementaldecoder("utf-8")().decode(start)
+    except UnicodeDecodeError:
+        return False
+    return b"\0" not in start
 
 
 def _suffix(path: Path) -> str:
     return Path(path.name.removesuffix(".gz")).suffix.lower()
 
 
+def _is_dump(path: Path) -> bool:
+    """Return whether a file is a MediaWiki export or Enterprise dump, by its name or its start."""
+    name = path.name.lower()
+    if re.search(r"pages-(?:articles|meta)|\.xml\.(?:bz2|gz|7z|zst|xz)$|-ns0?-.*\.tar\.gz$", name):
+        return True
+    if path.suffix.lower() not in (".xml", ".bz2"):
+        return False
+    try:
+        with bz2.open(path) if path.suffix.lower() == ".bz2" else path.open("rb") as stream:
+            return b"<mediawiki" in stream.read(2000)
+    except (OSError, EOFError, ValueError):
+        return False
+
+
 def _records(path: Path, label: str, settings: CorpusSettings) -> Iterator[Record]:
     kind = settings.format
     if kind == "auto":
         found = _SUFFIXES.get(_suffix(path))
+        if found is None and _is_dump(path):
+            raise CorpusError(
+                "this is a dump of a wiki, whose pages must be extracted first",
+                file=path,
+                hint=f"Run: llmexam collect wikipedia {path.name} --out pages. Then index the "
+                "folder pages",
+            )
         if found is None:
             raise CorpusError(
                 f"cannot tell the format from the suffix '{path.suffix}'",

@@ -6,6 +6,7 @@ import csv
 import json
 import sys
 from collections.abc import Iterator, Mapping, Sequence
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -94,32 +95,33 @@ def _check_characters(values: Sequence[str], path: Path, row: int) -> None:
 
 
 def read_csv(path: Path, fields: Mapping[str, str], bounds: Bounds) -> Iterator[Record]:
-    """Read a CSV file with a header row (tabs instead of commas in `.tsv`)."""
+    """Read a CSV file with a header row (tabs instead of commas in `.tsv`).
+
+    A file without a header is read where all fields are numbers of columns, from 1, as in
+    `text=2`; with tabs, quotes then have no meaning, as in MS MARCO's collection.
+    """
     # The csv module rejects fields over 128 KiB by default; documents may be longer.
     csv.field_size_limit(min(bounds.record_bytes, sys.maxsize, 2**31 - 1))
     tabs = ".tsv" in path.suffixes
     with open_text(path, bounds, newline="") as text:
-        rows = csv.reader(text, delimiter="\t" if tabs else ",", strict=True)
+        quoting = csv.QUOTE_NONE if tabs and _are_numbers(fields) else csv.QUOTE_MINIMAL
+        rows = csv.reader(text, delimiter="\t" if tabs else ",", strict=True, quoting=quoting)
         row = 0
         try:
             header = next(rows, None)
             if header is None:
                 raise CorpusError("the file is empty", file=path)
-            header = [name.strip() for name in header]
-            names = {field: _pick(field, fields, header, path, None) for field in _USUAL}
-            for name in names.values():
-                if name is not None and header.count(name) > 1:
-                    raise CorpusError(
-                        f"two columns have the name '{name}'", file=path, hint="Rename one of them"
-                    )
-            places = {f: header.index(n) if n is not None else None for f, n in names.items()}
+            n_columns, places = _places(header, fields, path)
+            head = "header"
+            if _has_no_header(header, fields):
+                head, rows = "first line", chain([header], rows)
             for row, cells in enumerate(rows, 1):
                 if not cells:
                     continue
                 # More cells than columns: an unquoted comma has split a text.
-                if len(cells) != len(header):
+                if len(cells) != n_columns:
                     raise CorpusError(
-                        f"expected {len(header)} cells as in the header, got {len(cells)}",
+                        f"expected {n_columns} cells as in the {head}, got {len(cells)}",
                         file=path,
                         row=row,
                         hint=f"Put texts that contain {'tabs' if tabs else 'commas'} or "
@@ -139,6 +141,49 @@ def read_csv(path: Path, fields: Mapping[str, str], bounds: Bounds) -> Iterator[
                 row=row + 1,
                 hint='Inside a quoted field, write double quotes twice ("")',
             ) from None
+
+
+def _places(
+    first: Sequence[str], fields: Mapping[str, str], path: Path
+) -> tuple[int, dict[str, int | None]]:
+    """Return the number of columns of a CSV file and the place of each field, by its first line."""
+    if _has_no_header(first, fields):
+        for field, name in fields.items():
+            if not 1 <= int(name) <= len(first):
+                raise CorpusError(
+                    f"expected a column from 1 to {len(first)} for the {field}",
+                    file=path,
+                    field=name,
+                )
+        numbered = {field: int(name) - 1 for field, name in fields.items()}
+        return len(first), {field: numbered.get(field) for field in _USUAL}
+    header = [name.strip() for name in first]
+    try:
+        names = {field: _pick(field, fields, header, path, None) for field in _USUAL}
+    except CorpusError as error:
+        if "text" not in fields and len(first) > 1 and first[0].strip().isdigit():
+            raise CorpusError(
+                "the first line looks like data, not like a header",
+                file=path,
+                field="text",
+                hint="For a file without a header, give the numbers of the columns, such as "
+                "--field id=1 --field text=2",
+            ) from None
+        raise error
+    for name in names.values():
+        if name is not None and header.count(name) > 1:
+            raise CorpusError(
+                f"two columns have the name '{name}'", file=path, hint="Rename one of them"
+            )
+    return len(header), {f: header.index(n) if n is not None else None for f, n in names.items()}
+
+
+def _are_numbers(fields: Mapping[str, str]) -> bool:
+    return "text" in fields and all(name.isascii() and name.isdigit() for name in fields.values())
+
+
+def _has_no_header(first: Sequence[str], fields: Mapping[str, str]) -> bool:
+    return _are_numbers(fields) and not set(fields.values()) <= {name.strip() for name in first}
 
 
 def read_parquet(path: Path, fields: Mapping[str, str], bounds: Bounds) -> Iterator[Record]:

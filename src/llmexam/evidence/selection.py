@@ -13,6 +13,7 @@ from dataclasses import dataclass
 
 from llmexam.evidence.sentences import split_sentences
 from llmexam.exam.question import Passage
+from llmexam.exam.segmentation import segmented, sized_words
 
 _TERM = re.compile(r"\w+")
 # Words are cut to this length as a crude stemmer, so that "scatters" matches "scattering".
@@ -90,4 +91,6 @@ class SentenceSelector:
 
 
 def _terms(text: str) -> frozenset[str]:
+    if sized_words(text) is not None:
+        text = segmented(text)
     return frozenset(term[:_STEM_CHARACTERS] for term in _TERM.findall(text.lower()))

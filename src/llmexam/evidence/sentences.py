@@ -1,14 +1,20 @@
-"""Split English text into sentences with one regular expression and a few rules."""
+"""Split text into sentences with one regular expression and a few rules, most for English."""
 
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 
+# Full stops, question and exclamation marks that always end a sentence: Chinese and Japanese,
+# Hindi, Urdu and Arabic, Armenian, Ethiopic, Khmer, Burmese, Tibetan.
+_ALWAYS = "。！？｡।॥۔؟։።៕។။༎"  # noqa: RUF001
+# Thai and Lao have none, and put a space between clauses.
+_CLAUSE = re.compile(r"(?<=[\u0e01-\u0eff])[^\S\n]+(?=[\u0e01-\u0eff])")
 # A candidate for the end of a sentence: closing punctuation with the quotes, brackets and numeric
 # references attached to it, or a line break. It starts with a single character set, which lets
 # the regex engine skip ahead in C.
 _CANDIDATE = re.compile(
-    r"""[.!?…。！？\n]  [.!?…]*  ["'”’)\]»]*  (?:\[\d{1,4}\])*  (\s*)""",  # noqa: RUF001
+    rf"""[.!?…\n{_ALWAYS}]  [.!?…{_ALWAYS}]*  ["'”’)\]»」』）】》〉]*  (?:\[\d{{1,4}}\])*  (\s*)""",  # noqa: RUF001
     re.VERBOSE,
 )
 _WORD_BEFORE = re.compile(r"[A-Za-z0-9.]+\Z")
@@ -47,7 +53,8 @@ def split_sentences(text: str) -> list[tuple[int, int]]:
 
     Spans do not overlap, have no white space at their ends, and together hold every other
     character of the text. A sentence ends at `.`, `!`, `?` or `…` before white space and
-    something that can start a sentence; at a full stop glued to a capitalised word
+    something that can start a sentence; at the full stops of other scripts, such as `。`; in Thai
+    and Lao, which have none, at a space; at a full stop glued to a capitalised word
     (`metals.Though`); at a blank line, before a bullet, and at the end of a line that was not
     wrapped. It does not end after abbreviations, initials, `e.g.`, in `3.5`, or before a word
     in lower case (unless the whole text is in lower case).
@@ -82,14 +89,24 @@ def split_sentences(text: str) -> list[tuple[int, int]]:
             start = next_start
     if start < length:
         spans.append((start, length))
-    return spans
+    if text.isascii() or _CLAUSE.search(text) is None:
+        return spans
+    return [clause for span in spans for clause in _clauses(text, *span)]
+
+
+def _clauses(text: str, start: int, end: int) -> Iterator[tuple[int, int]]:
+    """Yield the spans of the clauses of a sentence in Thai or Lao."""
+    for gap in _CLAUSE.finditer(text, start, end):
+        yield start, gap.start()
+        start = gap.end()
+    yield start, end
 
 
 def _ends_here(text: str, start: int, mark: int, end: int, next_start: int, lower: bool) -> bool:
     """Return whether a sentence that starts at `start` ends at the candidate at `mark`."""
     sign = text[mark]
     following = text[next_start]
-    if sign in "。！？":  # noqa: RUF001
+    if sign in _ALWAYS:
         return True
     if sign == "\n" or "\n" in text[end:next_start]:
         if _line_ends(text, mark, end, next_start):

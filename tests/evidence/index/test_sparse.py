@@ -11,10 +11,16 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import tantivy
 
 from llmexam.errors import CorruptIndexError, EvidenceIndexError, IndexMismatchError
 from llmexam.evidence.index import replacement, sparse
-from llmexam.evidence.index.analysis import SearchSettings
+from llmexam.evidence.index.analysis import (
+    ANALYSIS_BEFORE_SCRIPTS,
+    SearchSettings,
+    build_analyzer,
+)
+from llmexam.evidence.index.checksums import FILE_NAME as CHECKSUMS_FILE
 from llmexam.evidence.index.files import held_for_writing, index_hash
 from llmexam.evidence.index.opening import verify_index
 from llmexam.evidence.index.sparse import SparseIndex, _as_corrupt
@@ -602,3 +608,86 @@ def test_an_index_on_a_read_only_file_system_is_searched(index: SparseIndex):
     if "unshare" in done.stderr or "mount" in done.stderr:
         pytest.skip("no read-only file system can be mounted here")
     assert done.stdout == "whale#0\n", done.stderr
+
+
+SCRIPTS = [
+    Passage(
+        "\u5728\u592a\u9633\u7cfb\u4e2d\uff0c\u6c34\u661f\u79bb\u592a\u9633\u6700\u8fd1\u3002",
+        "\u884c\u661f",
+        "zh",
+    ),
+    Passage(
+        "\u0e43\u0e2b\u0e49\u0e40\u0e2b\u0e25\u0e47\u0e01\u0e40\u0e1b\u0e47\u0e19",
+        "",
+        "th",
+    ),
+    Passage(
+        "\uc218\uc131\uc740 \uac00\uae4c\uc6b4 \ud589\uc131\uc774\ub2e4.",
+        "",
+        "ko",
+    ),
+    Passage(
+        "\u0939\u093f\u0928\u094d\u0926\u0940 \u0935\u093f\u091c\u094d\u091e\u093e\u0928",
+        "",
+        "hi",
+    ),
+    Passage("Go\u0308del proved it with H\u2082O at 70 \u00b5m, \ufb01rst.", "", "de"),
+]
+
+
+@pytest.mark.parametrize(
+    ("query", "best"),
+    [
+        ("\u6c34\u661f\u662f\u4ec0\u4e48\uff1f", "zh"),
+        ("\u8fd1", "zh"),
+        ("\u0e40\u0e2b\u0e25\u0e47\u0e01", "th"),
+        ("\uc218\uc131", "ko"),
+        ("\u0935\u093f\u091c\u094d\u091e\u093e\u0928", "hi"),
+        ("G\u00f6del", "de"),
+        ("Go\u0308del", "de"),
+        ("Godel", "de"),
+        ("h2o", "de"),
+        ("\u03bcm", "de"),
+        ("first", "de"),
+    ],
+)
+def test_any_script_is_found_and_returned_as_it_was(tmp_path: Path, query: str, best: str):
+    index = SparseIndex.build(tmp_path / "index", SCRIPTS)
+    (found,) = index.search([query], 1)
+    assert [one.id for one in found] == [best]
+    original = next(one for one in SCRIPTS if one.id == best)
+    assert (found[0].text, found[0].title) == (original.text, original.title)
+
+
+def test_an_index_of_before_scripts_were_cut_can_be_searched_and_changed(tmp_path: Path):
+    folder = tmp_path / "index"
+    SparseIndex.build(folder, PASSAGES)
+    data = folder / "tantivy"
+    for path in data.iterdir():
+        path.unlink()
+    (folder / CHECKSUMS_FILE).unlink()
+    schema = (
+        tantivy.SchemaBuilder()
+        .add_text_field("id", stored=True, tokenizer_name="raw", index_option="basic")
+        .add_text_field("passage", stored=True, tokenizer_name="llmexam_en", index_option="freq")
+        .build()
+    )
+    old = tantivy.Index(schema, path=str(data))
+    old.register_tokenizer("llmexam_en", build_analyzer(stop_words=False))
+    writer = old.writer(15_000_000)
+    for one in PASSAGES:
+        writer.add_document(tantivy.Document(id=one.id, passage=f"{one.title}\n{one.text}"))
+    writer.commit()
+    writer.wait_merging_threads()
+    manifest = json.loads((folder / "manifest.json").read_text())
+    del manifest["checksum"]
+    manifest["analysis"] = dict(ANALYSIS_BEFORE_SCRIPTS)
+    manifest["checksum"] = hash_json(manifest)
+    (folder / "manifest.json").write_text(json.dumps(manifest))
+    index = SparseIndex.open(folder)
+    (found,) = index.search(["whales"], 1)
+    assert (found[0].id, found[0].text) == ("whale#0", "The whale is a mammal.")
+    index.add([Passage("Tin is a metal, too.", "Metals", "tin#0")])
+    again = SparseIndex.open(folder)
+    assert again.search(["tin"], 1)[0][0].text == "Tin is a metal, too."
+    assert again.manifest.analysis == dict(ANALYSIS_BEFORE_SCRIPTS)

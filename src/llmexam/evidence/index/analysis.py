@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import unicodedata
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from math import log, sqrt
@@ -9,13 +10,14 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import Field
 
+from llmexam.exam.segmentation import non_ascii, segmented
 from llmexam.settings.base import Settings
 
 if TYPE_CHECKING:
     import tantivy
 
 # Stored in the manifest: queries must be analysed in the same way as the indexed passages.
-ANALYSIS: Mapping[str, Any] = {
+ANALYSIS_BEFORE_SCRIPTS: Mapping[str, Any] = {
     "tokens": "runs of letters and digits",
     "longest_token_bytes": 60,
     "lower_case": True,
@@ -23,6 +25,17 @@ ANALYSIS: Mapping[str, Any] = {
     "stemmer": "english",
     "stop_words": "english, in queries only",
 }
+"""Analysis of indexes built before scripts without spaces were cut; they can still be searched."""
+
+ANALYSIS: Mapping[str, Any] = {
+    **ANALYSIS_BEFORE_SCRIPTS,
+    "unicode": "NFKC",
+    "scripts_without_spaces": "pairs of characters, in passages single characters, too",
+}
+# The tokenizer splits at many marks, such as the virama of Hindi and the tones of Thai. Letters of
+# a script that nobody types stand in for them.
+_FIRST_STAND_IN = 0x30000
+_N_STAND_INS = 0x1000
 
 
 class SearchSettings(Settings):
@@ -55,6 +68,29 @@ def build_analyzer(*, stop_words: bool) -> tantivy.TextAnalyzer:
     if stop_words:
         builder = builder.filter(tantivy.Filter.stopword("english"))
     return builder.filter(tantivy.Filter.stemmer("english")).build()
+
+
+def analysable(text: str, *, is_query: bool) -> str:
+    """Return a text that the analyzer cuts into terms, whatever its script.
+
+    It is in NFKC, scripts without spaces are cut into pairs of characters, and marks that combine
+    with a letter stay in its word. Texts in ASCII stay as they are.
+
+    Args:
+        text: A passage or a query.
+        is_query: Whether it is a query. Passages have single characters beside the pairs, so
+            that a query of one character finds them.
+    """
+    if text.isascii():
+        return text
+    text = segmented(text, all_singles=not is_query)
+    marks = {c for c in set(non_ascii(text)) if unicodedata.category(c) in ("Mn", "Mc")}
+    if not marks:
+        return text
+    # Accents are removed from ASCII letters with composed forms, too.
+    return text.translate(
+        {ord(c): None if c < "\u0370" else _FIRST_STAND_IN + ord(c) % _N_STAND_INS for c in marks}
+    )
 
 
 def idf(document_frequency: int, n_passages: int) -> float:

@@ -16,7 +16,9 @@ from pydantic import Field
 from llmexam.errors import CorruptIndexError, EvidenceIndexError
 from llmexam.evidence.index.analysis import (
     ANALYSIS,
+    ANALYSIS_BEFORE_SCRIPTS,
     SearchSettings,
+    analysable,
     build_analyzer,
     choose_terms,
     worth_per_occurrence,
@@ -64,6 +66,8 @@ class SparseIndex:
         self._index = index
         self._schema = index.schema
         self._queries = build_analyzer(stop_words=True)
+        # Before scripts without spaces were cut, one field was indexed and stored.
+        self._is_cut = manifest.analysis != dict(ANALYSIS_BEFORE_SCRIPTS)
         self._refresh()
 
     def __len__(self) -> int:
@@ -104,7 +108,7 @@ class SparseIndex:
                 n_passages = 0
                 hashed = PassagesHash()
                 for passage in hashed.read(passages):
-                    writer.add(_document(passage))
+                    writer.add(_document(passage, is_cut=True))
                     n_passages += 1
                 if n_passages == 0:
                     raise EvidenceIndexError("there are no passages to index", file=folder)
@@ -131,7 +135,10 @@ class SparseIndex:
         """
         path = Path(folder)
         manifest = read_manifest(path)
-        check_manifest(manifest, {"kind": "sparse", "analysis": dict(ANALYSIS)}, path)
+        expected = {"kind": "sparse", "analysis": dict(ANALYSIS)}
+        if manifest.analysis == dict(ANALYSIS_BEFORE_SCRIPTS):
+            expected["analysis"] = manifest.analysis
+        check_manifest(manifest, expected, path)
         _check_files(path)
         if not manifest.passages_hash and manifest.format > 1:
             _LOG.warning(
@@ -168,7 +175,7 @@ class SparseIndex:
                 if belongs_to != document:
                     document = belongs_to
                     self._delete_document(writer, document)
-                writer.add(_document(passage))
+                writer.add(_document(passage, is_cut=self._is_cut))
                 n_added += 1
         return n_added
 
@@ -232,7 +239,8 @@ class SparseIndex:
         return [list(answer[query]) for query in queries]
 
     def _query(self, query: str, settings: SearchSettings) -> tantivy.Query:
-        terms = choose_terms(self._queries.analyze(query), self._look_up, len(self), settings)
+        text = analysable(query, is_query=True) if self._is_cut else query
+        terms = choose_terms(self._queries.analyze(text), self._look_up, len(self), settings)
         clauses = []
         for term, n in terms:
             part = self._terms[term]
@@ -265,7 +273,9 @@ class SparseIndex:
         texts = {}
         for segment, number in sorted(addresses):
             stored = self._searcher.doc(tantivy.DocAddress(segment, number))
-            title, _, text = str(stored.get_first("passage")).partition("\n")
+            whole = stored.get_first("original" if self._is_cut else "passage")
+            whole = whole.decode() if isinstance(whole, bytes) else str(whole)
+            title, _, text = whole.partition("\n")
             texts[segment, number] = (text, title, str(stored.get_first("id")))
         return texts
 
@@ -324,12 +334,14 @@ class SparseIndex:
 
 
 def _schema() -> tantivy.Schema:
-    # Title and text share one stored field, separated by the first line break: searching one
-    # field costs half as much as searching two.
+    # Title and text share one field, separated by the first line break: searching one field costs
+    # half as much as searching two. What is indexed is cut into words, so the original is stored
+    # beside it.
     return (
         tantivy.SchemaBuilder()
         .add_text_field("id", stored=True, tokenizer_name="raw", index_option="basic")
-        .add_text_field("passage", stored=True, tokenizer_name=ANALYZER, index_option="freq")
+        .add_text_field("passage", tokenizer_name=ANALYZER, index_option="freq")
+        .add_bytes_field("original", stored=True)
         .build()
     )
 
@@ -345,9 +357,14 @@ def _check_files(folder: Path, *, whole: bool = False) -> None:
         raise problem
 
 
-def _document(passage: Passage) -> tantivy.Document:
+def _document(passage: Passage, *, is_cut: bool) -> tantivy.Document:
     title = " ".join(passage.title.split()) if passage.title else ""
-    return tantivy.Document(id=passage.id, passage=f"{title}\n{passage.text}")
+    whole = f"{title}\n{passage.text}"
+    if not is_cut:
+        return tantivy.Document(id=passage.id, passage=whole)
+    return tantivy.Document(
+        id=passage.id, passage=analysable(whole, is_query=False), original=whole.encode()
+    )
 
 
 @contextmanager

@@ -6,6 +6,8 @@ from functools import cache
 
 import tantivy
 
+from llmexam.exam.segmentation import Singles, segmented
+
 # Letters of any script, or a number with decimals: "3.5" and "1,000" are single terms.
 _TERM = r"[\p{L}\p{M}\p{N}]+(?:[.,]\p{N}+)*"
 
@@ -29,13 +31,19 @@ def _analyzer() -> tantivy.TextAnalyzer:
     )
 
 
-def terms_of(text: str) -> list[str]:
+def terms_of(text: str, singles: Singles | None = None) -> list[str]:
     """Return the terms of a text, in order, with repeats.
+
+    Scripts without spaces are cut into pairs of characters.
 
     >>> terms_of("Galaxies rotate 3.5 times faster.")
     ['galaxi', 'rotat', '3.5', 'time', 'faster']
+
+    Args:
+        text: The text.
+        singles: Characters of these scripts that are terms of their own, beside the pairs.
     """
-    terms: list[str] = _analyzer().analyze(text)
+    terms: list[str] = _analyzer().analyze(segmented(text, singles=singles))
     return terms
 
 

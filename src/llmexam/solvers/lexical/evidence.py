@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from llmexam.evidence.sentences import split_sentences
 from llmexam.exam.question import Passage
+from llmexam.exam.segmentation import Singles
 from llmexam.solvers.lexical.analysis import terms_of
 
 
@@ -35,19 +36,25 @@ class Sentence:
 
 # Cached: several questions of an exam share passages, and several solvers read them.
 @lru_cache(maxsize=4096)
-def _analysed(text: str) -> tuple[tuple[int, int, tuple[str, ...]], ...]:
+def _analysed(text: str, singles: Singles | None) -> tuple[tuple[int, int, tuple[str, ...]], ...]:
     return tuple(
-        (start, end, tuple(terms_of(text[start:end]))) for start, end in split_sentences(text)
+        (start, end, tuple(terms_of(text[start:end], singles)))
+        for start, end in split_sentences(text)
     )
 
 
-def read_evidence(passages: Sequence[Passage]) -> list[Sentence]:
-    """Return all sentences with terms; titles count as sentences."""
+def read_evidence(passages: Sequence[Passage], singles: Singles | None = None) -> list[Sentence]:
+    """Return all sentences with terms; titles count as sentences.
+
+    Args:
+        passages: The passages.
+        singles: Words of one character in scripts without spaces that are searched for.
+    """
     sentences = []
     for index, passage in enumerate(passages):
         if passage.title:
-            sentences.append(Sentence(index, 0, 0, tuple(terms_of(passage.title))))
-        sentences.extend(Sentence(index, *parts) for parts in _analysed(passage.text))
+            sentences.append(Sentence(index, 0, 0, tuple(terms_of(passage.title, singles))))
+        sentences.extend(Sentence(index, *parts) for parts in _analysed(passage.text, singles))
     return [sentence for sentence in sentences if sentence.terms]
 
 

@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from llmexam.exam.question import Question
+from llmexam.exam.segmentation import Singles, single_characters
 from llmexam.solvers.lexical.analysis import stop_terms, terms_of
 from llmexam.solvers.lexical.evidence import (
     Sentence,
@@ -57,9 +58,11 @@ class OptionEvidence:
         reach: float,
         rank_decay: float,
     ) -> None:
-        self.sentences = read_evidence(question.passages)
         self.options = [terms_of(option) for option in question.options]
         self._prompt = set(terms_of(question.prompt)) - stop_terms()
+        characters = single_characters("\n".join(question.options))
+        singles = Singles(characters, frozenset(self._prompt)) if characters else None
+        self.sentences = read_evidence(question.passages, singles)
         self._weights = self._option_weights(stop_weight)
         prompt_weights = term_weights(self.sentences, self._prompt)
         by_rank = 1 / (1 + rank_decay * np.array([s.passage for s in self.sentences], float))

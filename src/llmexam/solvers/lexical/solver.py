@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 from typing import Annotated, Any
 
@@ -11,6 +12,7 @@ from pydantic import Field
 
 from llmexam.exam.question import Question
 from llmexam.exam.scores import ScoreMatrix
+from llmexam.exam.segmentation import share_undivided
 from llmexam.exam.wording import follow_wording, means_all, means_none
 from llmexam.settings.base import Settings
 from llmexam.settings.kinds import NotInKey
@@ -18,6 +20,9 @@ from llmexam.solvers.lexical.analysis import stop_terms
 from llmexam.solvers.lexical.features import FEATURES, OptionEvidence
 from llmexam.solvers.protocol import BaseSolver, Explanation, OptionFeatures, OptionReason, Support
 
+_LOG = logging.getLogger(__name__)
+# Share of passages without separate words from which on there is a warning.
+_MIN_UNDIVIDED = 0.05
 # Number of questions whose evidence is cached for `explain`, some 100 kB each.
 _MAX_CACHED = 1000
 
@@ -99,6 +104,7 @@ class LexicalSolver(BaseSolver):
     def __init__(self, settings: LexicalSettings | None = None, **values: Any) -> None:
         super().__init__(settings, **values)
         self._weights = np.array([getattr(self.settings.weights, name) for name in FEATURES])
+        self._has_warned = False
         self._cache: dict[str, tuple[Question, OptionEvidence]] = {}
 
     def score(self, questions: Sequence[Question]) -> ScoreMatrix:
@@ -106,6 +112,7 @@ class LexicalSolver(BaseSolver):
 
         A question without passages gets equal scores.
         """
+        self._warn_undivided(questions)
         return ScoreMatrix.from_rows(
             [q.id for q in questions],
             [self._judge(q) for q in questions],
@@ -118,6 +125,21 @@ class LexicalSolver(BaseSolver):
     def features(self, questions: Sequence[Question]) -> OptionFeatures:
         """Return the unweighted features of `score`; see `FEATURES`."""
         return OptionFeatures(FEATURES, tuple(self._read(q).features for q in questions))
+
+    def _warn_undivided(self, questions: Sequence[Question]) -> None:
+        """Warn once where words cannot be told apart, so that no overlap can be found."""
+        texts = dict.fromkeys(one.text for q in questions for one in q.passages)
+        if self._has_warned or all(text.isascii() and " " in text for text in texts):
+            return
+        share = share_undivided(texts)
+        if share >= _MIN_UNDIVIDED:
+            self._has_warned = True
+            _LOG.warning(
+                "the words of %.0f%% of the passages cannot be told apart: their script writes no "
+                "spaces, and is not among those that are cut. Scores say little. Put spaces "
+                "between the words",
+                100 * share,
+            )
 
     def _read(self, question: Question) -> OptionEvidence:
         """Return the features of a question, cached for `explain`."""
