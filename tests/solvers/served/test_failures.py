@@ -1,7 +1,13 @@
 """What a user reads when an endpoint fails, over a real connection; the key is in none of it."""
 
+import contextlib
+import gzip
+import json
 import logging
 import socket
+import threading
+import time
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
@@ -60,6 +66,126 @@ def test_a_server_that_does_not_answer_in_time(endpoint, make):
     endpoint.wait = lambda turn: endpoint.closed.wait(60)
     text = failing(endpoint, make, timeout=0.3)
     assert "no answer within 0.3 s, after 1 attempt" in text
+
+
+class Odd(BaseHTTPRequestHandler):
+    """Answers in a manner that the path names, and counts how often it is asked."""
+
+    n_asked = 0
+
+    def log_message(self, *args):
+        pass
+
+    def do_POST(self):
+        type(self).n_asked += 1
+        self.rfile.read(int(self.headers["Content-Length"]))
+        manner = self.path.split("/")[1]
+        getattr(self, manner)()
+
+    def say(self, content, status=200, **headers):
+        self.send_response(status)
+        for name, value in headers.items():
+            self.send_header(name.replace("_", "-"), value)
+        self.send_header("Content-Length", str(len(content)))
+        self.end_headers()
+        self.wfile.write(content)
+
+    def dripping(self):
+        self.send_response(200)
+        self.send_header("Content-Length", "1000")
+        self.end_headers()
+        with contextlib.suppress(OSError):
+            for _ in range(100):
+                self.wfile.write(b" ")
+                self.wfile.flush()
+                time.sleep(0.1)
+
+    def long(self):
+        self.say(b" " * 60_000)
+
+    def bomb(self):
+        self.say(gzip.compress(b" " * 20_000_000), Content_Encoding="gzip")
+
+    def bombs(self):
+        self.say(gzip.compress(b" " * 30_000) * 3, Content_Encoding="gzip")
+
+    def no_archive(self):
+        self.say(b"not an archive", Content_Encoding="gzip")
+
+    def brotli(self):
+        self.say(b"x", Content_Encoding="br")
+
+    def packed(self):
+        body = {"choices": [{"message": {"content": "A"}}]}
+        self.say(gzip.compress(json.dumps(body).encode()), Content_Encoding="gzip")
+
+    def nested(self):
+        self.say(b"[" * 100_000 + b"]" * 100_000)
+
+    def nested_error(self):
+        self.say(b"[" * 100_000 + b"]" * 100_000, 400)
+
+    def late(self):
+        self.say(b"{}", 429, Retry_After="999999999")
+
+    def busy(self):
+        self.say(b"{}", 503, retry_after_ms="1")
+
+
+@pytest.fixture
+def odd():
+    Odd.n_asked = 0
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Odd)
+    thread = threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True)
+    thread.start()
+    yield f"http://127.0.0.1:{server.server_address[1]}"
+    server.shutdown()
+    server.server_close()
+    thread.join()
+
+
+@pytest.mark.parametrize(
+    ("manner", "said", "n_asked"),
+    [
+        ("dripping", "no answer within 0.5 s, after 1 attempt", 1),
+        ("long", r"over 50,000 bytes.*raise max_reply_bytes", 1),
+        ("bomb", "over 50,000 bytes", 1),
+        ("bombs", "over 50,000 bytes", 1),
+        ("no_archive", "no connection", 1),
+        ("brotli", "the encoding 'br', which was not asked for", 1),
+        ("nested", "not that of an OpenAI-compatible endpoint", 1),
+        ("nested_error", "400: ", 1),
+    ],
+)
+def test_replies_are_bounded_in_time_size_and_depth(odd, make, manner, said, n_asked):
+    limits = {"timeout": 0.5} if manner == "dripping" else {}
+    if "nest" not in manner:
+        limits["max_reply_bytes"] = 50_000
+    begin = time.monotonic()
+    with pytest.raises(EndpointError, match=said):
+        make(base_url=f"{odd}/{manner}/v1", answers="ranking", max_retries=0, **limits).score(
+            [QUESTION]
+        )
+    assert manner != "dripping" or time.monotonic() - begin < 5
+    assert Odd.n_asked == n_asked
+
+
+def test_a_packed_reply_is_read(odd, make):
+    row = make(base_url=f"{odd}/packed/v1", answers="ranking").score([QUESTION]).rows()[0]
+    assert row.argmax() == 0
+
+
+@pytest.mark.parametrize(
+    ("manner", "said", "n_asked"),
+    [
+        ("late", "after 1 attempt; the endpoint asks to wait 999,999,999 s", 1),
+        ("busy", "after 3 attempts", 3),
+    ],
+)
+def test_attempts_are_counted_as_they_were(odd, make, manner, said, n_asked):
+    with pytest.raises(EndpointError, match=said):
+        make(base_url=f"{odd}/{manner}/v1", answers="ranking", max_retries=2).score([QUESTION])
+    assert Odd.n_asked == n_asked
 
 
 def test_a_server_that_is_not_there(make):

@@ -346,6 +346,7 @@ def start(settings, *, notebook=False):
     ("how", "notebook"),
     [
         pytest.param(signal.SIGKILL, False, id="kill"),
+        pytest.param(signal.SIGTERM, False, id="terminate"),
         pytest.param(signal.SIGINT, False, id="interrupt", marks=pytest.mark.slow),
         pytest.param(signal.SIGINT, True, id="interrupt in a notebook", marks=pytest.mark.slow),
     ],
@@ -376,13 +377,15 @@ def test_a_run_killed_in_the_middle_goes_on_and_pays_nothing_twice(
         # Long enough for the signal to arrive before the answers do.
         time.sleep(1)
     go_on.set()
-    if how == signal.SIGINT:
+    if how != signal.SIGKILL:
         # Those under way are waited for, and kept.
         _, errors = run.communicate(timeout=60)
-        assert "KeyboardInterrupt" in errors
+        assert ("KeyboardInterrupt" if how == signal.SIGINT else "told to end") in errors
         # No more are sent, whoever runs the loop.
         assert len(endpoint.asked) == 10
     assert run.returncode != 0
+    if how == signal.SIGTERM:
+        assert run.returncode == -signal.SIGTERM
     endpoint.wait = None
     asked_before = len(endpoint.asked)
     assert len(create_solver("openai", settings).score(QUESTIONS)) == 12

@@ -1,7 +1,7 @@
 """Send requests to an endpoint concurrently, cache each answer as it arrives, and keep the budget.
 
-When one request fails for good, or a person stops the run, no more are sent, but those under way
-are waited for: they are paid for.
+When one request fails for good, a person stops the run, or the process is told to end (SIGTERM),
+no more are sent, but those under way are waited for: they are paid for.
 """
 
 from __future__ import annotations
@@ -10,16 +10,16 @@ import asyncio
 import json
 import logging
 import os
-import socket
 import time
 from collections.abc import Callable, Coroutine, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Executor, Future, ThreadPoolExecutor, wait
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit
 
 from llmexam.errors import EndpointError
 from llmexam.solvers.served.cache import AnswerCache
+from llmexam.solvers.served.connection import CUT_HEADER, open_client, require_listening
+from llmexam.solvers.served.ending import Ending, ending_gently
 from llmexam.solvers.served.endpoint import EndpointSettings
 from llmexam.solvers.served.failures import RequestRefusedError, explain_failure
 from llmexam.solvers.served.replies import Reply, read_reply
@@ -29,23 +29,10 @@ from llmexam.solvers.served.usage import Meter
 if TYPE_CHECKING:
     import openai
 
-# Clients insist on a key; endpoints without keys take any.
-_NO_KEY = "none"
-# Headers that any endpoint gets. The client adds others that the environment holds: organisation
-# and project (OPENAI_ORG_ID, OPENAI_PROJECT_ID) and OPENAI_CUSTOM_HEADERS, all OpenAI's business.
-_PLAIN_HEADERS = {
-    "accept",
-    "accept-encoding",
-    "connection",
-    "content-length",
-    "content-type",
-    "host",
-    "transfer-encoding",
-    "user-agent",
-}
 # Seconds that answers under way have left when a person stops the run.
 _LAST_SECONDS = 10.0
 _A_MOMENT = 0.02
+_A_WHILE = 0.5
 # When so many requests are rejected and none is answered, all will be.
 _MANY_REFUSED = 16
 _LOG = logging.getLogger(__name__)
@@ -113,6 +100,7 @@ class Asker:
         self._meter = meter
         self._known: dict[str, Reply] = {}
         self._stopped = False
+        self._ending = Ending()
         self._failures: list[EndpointError] = []
         self._tell = _Told(0, None)
 
@@ -162,15 +150,26 @@ class Asker:
         except OSError as error:
             raise self._cannot_keep(error) from None
         if self._settings.is_loopback:
-            _require_listening(self._settings)
+            require_listening(self._settings)
         self._failures, self._stopped = [], False
-        _run(self._send_all(requests))
+        with ending_gently(self._end) as self._ending:
+            _run(self._send_all(requests))
         if self._failures:
             first = self._failures[0]
             n_left = sum(one.key not in self._known for one in requests)
             # The class tells what to do, so it stays.
             first.args = (f"{first}. {self._how_to_go_on(n_left)}",)
             raise first
+
+    def _end(self) -> None:
+        """Send no more requests, and wait for those under way."""
+        self._stopped = True
+        _LOG.warning(
+            "told to end: waiting up to %.0f s for answers under way; those that came are cached "
+            "in %s",
+            _LAST_SECONDS,
+            self._cache.folder,
+        )
 
     def _how_to_go_on(self, n_left: int) -> str:
         return (
@@ -181,13 +180,13 @@ class Asker:
     async def _send_all(self, requests: Sequence[Request]) -> None:
         pending = iter(requests)
         key = require_key(self._settings)
-        async with _client(self._settings, key) as client:
+        async with open_client(self._settings, key) as client:
             n_workers = min(self._settings.max_concurrency, len(requests))
             workers = [
                 asyncio.create_task(self._work(client, key, pending)) for _ in range(n_workers)
             ]
             try:
-                await asyncio.wait(workers)
+                await self._wait(workers)
             except asyncio.CancelledError:
                 self._stopped = True
                 await asyncio.wait(workers, timeout=_LAST_SECONDS)
@@ -196,7 +195,17 @@ class Asker:
                 for worker in workers:
                     worker.cancel()
             for worker in workers:
-                worker.result()  # a bug keeps its traceback
+                if worker.done():
+                    worker.result()  # a bug keeps its traceback
+
+    async def _wait(self, workers: Sequence[asyncio.Task[None]]) -> None:
+        """Wait for all workers, but not long once the process was told to end."""
+        left: set[asyncio.Task[None]] = set(workers)
+        seconds = _LAST_SECONDS
+        while left and seconds > 0:
+            _, left = await asyncio.wait(left, timeout=_A_WHILE)
+            if self._ending.is_asked:
+                seconds -= _A_WHILE
 
     async def _work(
         self, client: openai.AsyncOpenAI, key: str | None, pending: Iterator[Request]
@@ -261,6 +270,13 @@ class Asker:
             raise explain_failure(error, request, settings, key) from None
         self._meter.latencies.append(time.monotonic() - begin)
         self._meter.usage.n_retries += answer.retries_taken
+        if CUT_HEADER in answer.headers:
+            raise EndpointError(
+                f"{settings.base_url}, {request.subject}: the reply has over "
+                f"{settings.max_reply_bytes:,} bytes",
+                field="max_reply_bytes",
+                hint="Check base_url, or raise max_reply_bytes",
+            )
         try:
             return read_reply(json.loads(answer.text))
         except (ValueError, RecursionError) as error:
@@ -303,46 +319,6 @@ class Asker:
             field="cache_dir",
             hint="Choose a writable cache_dir: an answer that is not cached is paid for twice",
         )
-
-
-def _client(settings: EndpointSettings, key: str | None) -> openai.AsyncOpenAI:
-    import openai
-
-    async def tell_no_more(request: Any) -> None:
-        for name in list(request.headers):
-            # The client reads its own ones again when the answer comes.
-            if not name.lower().startswith("x-stainless-") and name.lower() not in _PLAIN_HEADERS:
-                del request.headers[name]
-        request.headers["Authorization"] = f"Bearer {key or _NO_KEY}"
-
-    return openai.AsyncOpenAI(
-        api_key=key or _NO_KEY,
-        base_url=settings.base_url,
-        timeout=openai.Timeout(settings.timeout, connect=min(settings.timeout, 10.0)),
-        max_retries=settings.max_retries,
-        http_client=openai.DefaultAsyncHttpxClient(
-            # A proxy is for other machines; a redirection could lead questions anywhere.
-            trust_env=not settings.is_loopback,
-            follow_redirects=False,
-            # Reading the certificates takes 50 ms, and plain HTTP without a proxy uses none.
-            verify=not (settings.is_loopback and settings.base_url.startswith("http://")),
-            event_hooks={"request": [] if settings.is_openai else [tell_no_more]},
-        ),
-    )
-
-
-def _require_listening(settings: EndpointSettings) -> None:
-    """Check that something listens, which the client would find out after many tries only."""
-    parts = urlsplit(settings.base_url)
-    port = parts.port or (443 if parts.scheme == "https" else 80)
-    try:
-        socket.create_connection((parts.hostname or "", port), timeout=10).close()
-    except OSError as error:
-        raise EndpointError(
-            f"cannot connect to {settings.base_url}: {error.strerror or error}",
-            field="base_url",
-            hint="Start the server, wait until it is ready, and check the port",
-        ) from None
 
 
 def _run(work: Coroutine[Any, Any, None]) -> None:

@@ -78,7 +78,12 @@ class EndpointSettings(Settings):
     max_concurrency: int = Field(
         8, ge=1, le=1000, description="largest number of concurrent requests"
     )
-    timeout: float = Field(60.0, gt=0, description="timeout of a request, in seconds")
+    timeout: float = Field(
+        60.0, gt=0, description="timeout of a request until its reply is complete, in seconds"
+    )
+    max_reply_bytes: int = Field(
+        16_000_000, ge=1000, description="largest size of a reply when decompressed, in bytes"
+    )
     max_retries: int = Field(
         5,
         ge=0,

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from llmexam.solvers.served.requests import Request
 
 _LONGEST = 300
+_RETRY_COUNT = "x-stainless-retry-count"
 _TOO_LONG = ("context_length", "context length", "maximum context", "too long", "context size")
 
 
@@ -64,14 +65,14 @@ def explain_failure(
     where = f"{settings.base_url}, {request.subject}"
     if isinstance(error, openai.APITimeoutError):
         return EndpointError(
-            f"{where}: no answer within {settings.timeout:g} s, {_tries(settings)}",
+            f"{where}: no answer within {settings.timeout:g} s, {_tries(error)}",
             hint="Raise timeout, or lower max_concurrency",
         )
     if isinstance(error, openai.APIConnectionError):
         cause = error.__cause__ or error
         why = _clean(str(cause) or type(cause).__name__, key)
         return EndpointError(
-            f"{where}: no connection ({why}), {_tries(settings)}",
+            f"{where}: no connection ({why}), {_tries(error)}",
             hint="Check base_url, and that the server is running",
         )
     if isinstance(error, openai.APIStatusError):
@@ -119,7 +120,7 @@ def _explain_status(
         )
     if status == 429:
         return EndpointError(
-            f"{text}, {_tries(settings)}",
+            f"{text}, {_tries(error)}",
             hint="Lower max_concurrency, wait, or check your quota",
         )
     if 300 <= status < 400:
@@ -130,9 +131,7 @@ def _explain_status(
             hint="Redirects are disabled: set base_url to the new address",
         )
     if status >= 500:
-        return EndpointError(
-            f"{text}, {_tries(settings)}", hint="The server failed: check its logs"
-        )
+        return EndpointError(f"{text}, {_tries(error)}", hint="The server failed: check its logs")
     if settings.model in said:
         return EndpointError(text, field="model", hint="Check the model's name")
     kind = RequestRefusedError if status in (400, 422) else EndpointError
@@ -158,16 +157,23 @@ def _said(error: openai.APIStatusError) -> str:
     """Return the server's message; servers put it in different fields."""
     try:
         body = json.loads(error.response.text)
-    except ValueError:
+    except (ValueError, RecursionError):
         return error.response.text or error.message
     while isinstance(body, dict):
         body = next((body[name] for name in ("error", "message", "detail") if name in body), None)
     return str(body) if body else error.message
 
 
-def _tries(settings: EndpointSettings) -> str:
-    n_tries = settings.max_retries + 1
-    return f"after {n_tries} attempts" if n_tries > 1 else "after 1 attempt"
+def _tries(error: openai.APIConnectionError | openai.APIStatusError) -> str:
+    """Return how often the request was sent, which the client says in a header."""
+    count = error.request.headers.get(_RETRY_COUNT, "")
+    n_tries = int(count) + 1 if count.isdigit() else 1
+    wait = ""
+    if hasattr(error, "response"):
+        seconds = error.response.headers.get("retry-after", "")
+        if seconds.isdigit() and int(seconds) > 60:
+            wait = f"; the endpoint asks to wait {int(seconds):,} s"
+    return f"after {n_tries} attempt{'s' if n_tries > 1 else ''}{wait}"
 
 
 def _clean(text: str, key: str | None) -> str:
