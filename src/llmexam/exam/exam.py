@@ -23,7 +23,8 @@ class Exam:
         source: Path of the file they were read from, or a name for it.
         format: Name of the format of that file, or empty.
         source_hash: SHA-256 of that file's bytes, or empty.
-        notes: What the user should know about how the file was read.
+        notes: What the user should know about how the file was read, such as questions of other
+            types that were left out.
         n_skipped: Number of faulty rows that were left out.
     """
 

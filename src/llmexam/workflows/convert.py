@@ -42,12 +42,14 @@ class ConvertResult:
         parts: The files.
         lost: What the exam had and the form cannot hold.
         noun: What one item is called.
+        notes: What the user should know about how the exam was read.
     """
 
     format: str
     parts: tuple[WrittenPart, ...]
     lost: tuple[str, ...]
     noun: str = "question"
+    notes: tuple[str, ...] = ()
 
     def as_dict(self) -> dict[str, Any]:
         """Return the result as JSON-serialisable values."""
@@ -130,6 +132,7 @@ def convert_exam(
         tuple(WrittenPart(name, str(paths[name]), len(part)) for name, part in parts.items()),
         converter.lost(whole, form),
         converter.noun,
+        whole.notes if isinstance(whole, Exam) else (),
     )
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from llmexam.errors import ExamError
 from llmexam.exam.audit import AuditResult, Overlap
 from llmexam.exam.audit.balance import check_balance, measure_balance
-from llmexam.exam.audit.finding import SEVERITIES, Rows, invalid_rows
+from llmexam.exam.audit.finding import SEVERITIES, Finding, Rows, invalid_rows
 from llmexam.exam.audit.flaws import check_flaws
 from llmexam.exam.audit.overlap import find_in_exam, find_in_text, summarise
 from llmexam.exam.audit.repeats import check_near, check_repeats
@@ -56,11 +56,12 @@ def audit_exam(
             field="near_threshold",
             hint="The usual value is 0.7",
         )
-    name, form, rows, faults = _rows_of(exam, format)
+    name, form, rows, faults, notes = _rows_of(exam, format)
     near, overlaps = check_near(rows, file=name, threshold=near_threshold, seed=seed)
     balance = measure_balance(rows, seed=seed)
     findings = [
         *invalid_rows(faults),
+        *(Finding("reading", "note", note) for note in notes),
         *check_repeats(rows),
         *check_texts(rows),
         *check_balance(balance),
@@ -94,14 +95,15 @@ def audit_exam(
 
 def _rows_of(
     exam: str | Path | ExamSource | Exam, format: str | None
-) -> tuple[str, str, Rows, Sequence[ExamError]]:
+) -> tuple[str, str, Rows, Sequence[ExamError], tuple[str, ...]]:
     if isinstance(exam, Exam):
-        return exam.source or "exam", exam.format, list(enumerate(exam, 1)), ()
+        return exam.source or "exam", exam.format, list(enumerate(exam, 1)), (), exam.notes
     if isinstance(exam, ExamSource):
         read = read_rows_with(exam.path, exam.options)
-        return str(exam), read.format, read.rows[: exam.options.limit], read.faults
+        rows = read.rows[: exam.options.limit]
+        return str(exam), read.format, rows, read.faults, read.notes
     read = read_rows(exam, format=format)
-    return str(exam), read.format, read.rows, read.faults
+    return str(exam), read.format, read.rows, read.faults, read.notes
 
 
 def _overlaps_with(

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TypeAlias
 
 from llmexam.errors import ExamError
+from llmexam.exam.parsers.qti_package import package_manifest
 from llmexam.exam.parsers.source import STDIN
 from llmexam.exam.parsers.unpacking import SUFFIXES as PACKED
 from llmexam.sample import exam_path
@@ -42,7 +43,8 @@ def exam_files(path: ExamPath) -> list[Path]:
     if text == STDIN or given.is_file():
         return [given]
     if given.is_dir():
-        return _in_folder(given)
+        manifest = package_manifest(given)
+        return [manifest] if manifest != given else _in_folder(given)
     if _PATTERN & set(text):
         return _matching(text)
     parts = [part.strip() for part in text.split(",")]

@@ -28,6 +28,7 @@ from llmexam.exam.parsers.shape import Layout
 from llmexam.exam.parsers.shapes import SHAPES
 from llmexam.exam.parsers.source import SourceFile
 from llmexam.exam.parsers.unfolding import flat, join_rows
+from llmexam.exam.parsers.xml_file import is_xml, root_name
 from llmexam.exam.question import Question
 
 _LOG = logging.getLogger("llmexam.exam.reading")
@@ -224,7 +225,7 @@ def _read_file(source: SourceFile, options: ReadOptions) -> RowsRead:
             found = list(_each(source, DOCUMENTS[document]))
             rows = tuple((row, one) for row, one in found if isinstance(one, Question))
             faults = tuple(one for _, one in found if isinstance(one, ExamError))
-            name, notes = document, ()
+            name, notes = document, DOCUMENTS[document].notes(source)
         else:
             name, rows, faults, notes = _read_records(source, options)
     for note in notes:
@@ -251,7 +252,14 @@ def _document_of(source: SourceFile, format: str | None) -> str | None:
         return format if format in DOCUMENTS else None
     if source.is_parquet:
         return None
-    return next((name for name, form in DOCUMENTS.items() if _looks_like(form, source)), None)
+    found = next((name for name, form in DOCUMENTS.items() if _looks_like(form, source)), None)
+    if found is None and is_xml(source.data):
+        raise source.error(
+            "cannot detect the exam format of an XML file with the first element "
+            f"<{root_name(source)}>",
+            hint="Give Moodle XML (<quiz>), or an item, a test or a package of QTI",
+        )
+    return found
 
 
 def _looks_like(form: ExamFormat, source: SourceFile) -> bool:

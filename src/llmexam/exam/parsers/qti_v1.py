@@ -1,0 +1,145 @@
+"""QTI 1.2, as Canvas and others export quizzes: items with choices.
+
+Of an item with one choice, the options of the response condition with the highest score are right.
+Options that a condition excludes (`not`) are wrong.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from llmexam.exam.parsers.markup import html_to_text
+from llmexam.exam.parsers.qti_item import attribute, name_of
+from llmexam.exam.question import Question, split_right
+
+ROOT = "questestinterop"
+
+
+@dataclass(frozen=True)
+class QtiV1Record:
+    """An item with one choice.
+
+    Attributes:
+        file: Name of the file in its package; empty for a single file.
+        item: The element of the item.
+        category: Title of the assessment or the bank.
+    """
+
+    file: str
+    item: Any
+    category: str = ""
+
+
+def items_of(root: Any) -> list[tuple[Any, str]]:
+    """Return the items of a file, each with its kind; the kind is empty if it can be read."""
+    return [(item, _kind(item)) for item in root.iter() if name_of(item) == "item"]
+
+
+def title_of(root: Any) -> str:
+    """Return the title of the assessment, or of a bank of questions."""
+    for element in root.iter():
+        if name_of(element) in ("assessment", "objectbank"):
+            title = attribute(element, "title").strip()
+            return title or _metadata(element, "bank_title") or ""
+    return ""
+
+
+def to_question(record: QtiV1Record, row: int) -> Question:
+    """Return the question of an item."""
+    item = record.item
+    (choice,) = _responses(item)
+    labels = [e for e in choice.iter() if name_of(e) == "responselabel"]
+    names = [attribute(label, "ident").strip() for label in labels]
+    options = tuple(_material(label) for label in labels)
+    asked = _right(item)
+    answer, right = split_right(i for i, name in enumerate(names) if name in asked)
+    presentation = next(e for e in item.iter() if name_of(e) == "presentation")
+    title = attribute(item, "title").strip()
+    metadata = {"category": record.category, "title": title, "file": record.file}
+    return Question(
+        id=attribute(item, "ident").strip() or str(row - 1),
+        prompt=_material(presentation, without=choice) or title,
+        options=options,
+        answer=answer,
+        metadata={key: value for key, value in metadata.items() if value},
+        right=right,
+    )
+
+
+def _kind(item: Any) -> str:
+    named = _metadata(item, "question_type")
+    responses = _responses(item)
+    is_choice = len(responses) == 1 and any(
+        name_of(element) == "renderchoice" for element in responses[0].iter()
+    )
+    if is_choice and named not in ("multiple_dropdowns_question", "matching_question"):
+        return ""
+    return named or "item without a choice"
+
+
+def _responses(item: Any) -> list[Any]:
+    kinds = ("responselid", "responsestr", "responsenum", "responsexy", "responsegrp")
+    return [element for element in item.iter() if name_of(element) in kinds]
+
+
+def _metadata(element: Any, label: str) -> str:
+    """Return an entry of `qtimetadata`, or empty."""
+    for field in element.iter():
+        if name_of(field) == "qtimetadatafield":
+            values = {name_of(part): (part.text or "").strip() for part in field}
+            if values.get("fieldlabel") == label:
+                return values.get("fieldentry", "")
+    return ""
+
+
+def _material(element: Any, without: Any = None) -> str:
+    """Return the text of the first material of an element."""
+    stack = [element]
+    parts = []
+    while stack:
+        node = stack.pop()
+        if node is without:
+            continue
+        if name_of(node) in ("mattext", "matemtext"):
+            text = "".join(node.itertext())
+            is_plain = attribute(node, "texttype").lower() == "text/plain"
+            parts.append(text.strip() if is_plain and "<" not in text else html_to_text(text))
+        stack.extend(child for child in reversed(node) if not name_of(child).startswith("render"))
+    return "\n".join(part for part in parts if part)
+
+
+def _right(item: Any) -> set[str]:
+    """Return the names of the options that the best condition asks for."""
+    best, found = 0.0, set()
+    for condition in item.iter():
+        if name_of(condition) != "respcondition":
+            continue
+        points = max((_points(e) for e in condition.iter() if name_of(e) == "setvar"), default=0.0)
+        names = _asked(condition)
+        if points > best and names:
+            best, found = points, names
+        elif points == best and points > 0:
+            found |= names
+    return found
+
+
+def _asked(condition: Any) -> set[str]:
+    """Return the options that a condition asks for, without those that it excludes."""
+    found = set()
+    stack = [condition]
+    while stack:
+        node = stack.pop()
+        if name_of(node) == "not":
+            continue
+        if name_of(node) == "varequal":
+            found.add((node.text or "").strip())
+        stack.extend(node)
+    return found
+
+
+def _points(element: Any) -> float:
+    try:
+        return float((element.text or "").strip())
+    except ValueError:
+        return 0.0
