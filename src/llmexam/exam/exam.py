@@ -36,6 +36,8 @@ class Exam:
     n_skipped: int = 0
 
     def __post_init__(self) -> None:
+        if len({question.id for question in self.questions}) == len(self.questions):
+            return
         first_row: dict[str, int] = {}
         for row, question in enumerate(self.questions, 1):
             earlier = first_row.setdefault(question.id, row)

@@ -37,12 +37,13 @@ def settle(
     base = shape.base
     if container in ("json", "jsonl") and shape.json_base is not None:
         base = shape.json_base
+    plain = [_is_plain_letter(one) for one in drafts]
     items = [
         Item(one.raw, one.options, one.labels)
-        for one in drafts
-        if one.right is None and not _is_plain_letter(one) and not is_unknown(one.raw)
+        for one, is_plain in zip(drafts, plain, strict=True)
+        if not is_plain and one.right is None and not is_unknown(one.raw)
     ]
-    n_letters = sum(_is_plain_letter(one) for one in drafts)
+    n_letters = sum(plain)
     column = infer(items, n_letters=n_letters, base=base, style=style)
     notes = [*column.notes, *_label_notes(drafts), *_distractor_notes(layout)]
     ids = None
@@ -59,7 +60,7 @@ def settle(
         try:
             if one.right is not None:
                 answer, right = split_right(one.right)
-            elif _is_plain_letter(one) and not column.prefers_text:
+            elif plain[i] and not column.prefers_text:
                 answer, right = _PLACES[one.raw], ()
             elif one.raw is None:
                 answer, right = None, ()

@@ -9,6 +9,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 
 from llmexam.errors import ExamError
+from llmexam.exam.parsers.csv_bytes import CsvBytes
 from llmexam.exam.parsers.rows import Row, Rows
 from llmexam.exam.parsers.source import MAX_FIELD_CHARACTERS, SourceFile
 
@@ -46,7 +47,20 @@ def read_csv(source: SourceFile) -> Rows:
         header = ("question", *(f"choice{i}" for i in range(n_options)), "answer")
     else:
         header = _header(source, next(all_rows, []))
-    return Rows("csv", header, _records(header, all_rows), notes=notes)
+    rows_read = Rows("csv", header, _records(header, all_rows), notes=notes)
+    if source.decoded.encoding.startswith("utf-8") and quoted and _is_plain(header):
+        start = _mark(source.data) + (len(given[0].encode()) if given else 0)
+        rows_read.csv = CsvBytes(source.data, start, header, separator, not n_options)
+    return rows_read
+
+
+def _is_plain(header: Sequence[str]) -> bool:
+    return not any("\n" in name or "\r" in name for name in header)
+
+
+def _mark(data: bytes) -> int:
+    """Return the length of the byte order mark."""
+    return 3 if data.startswith(b"\xef\xbb\xbf") else 0
 
 
 def _separator(text: str) -> str:
@@ -91,7 +105,7 @@ def _is_quoted_properly(text: str, separator: str) -> bool:
 def _rows(source: SourceFile, text: str, separator: str, *, quoted: bool) -> Iterator[list[str]]:
     csv.field_size_limit(max(csv.field_size_limit(), MAX_FIELD_CHARACTERS))
     reader = csv.reader(
-        io.StringIO(text, newline=""),
+        io.StringIO(text, newline="") if _has_lone_returns(source) else _lines(text),
         delimiter=separator,
         strict=quoted,
         quoting=csv.QUOTE_MINIMAL if quoted else csv.QUOTE_NONE,
@@ -108,6 +122,25 @@ def _rows(source: SourceFile, text: str, separator: str, *, quoted: bool) -> Ite
             row=n_rows if n_rows else None,
             hint='Inside a quoted field, write double quotes twice ("")',
         ) from None
+
+
+def _has_lone_returns(source: SourceFile) -> bool:
+    """Return whether carriage returns alone end lines, or may do so in UTF-16."""
+    data = source.data
+    return data.count(b"\r") != data.count(b"\r\n")
+
+
+def _lines(text: str) -> Iterator[str]:
+    # Unlike StringIO, this does not copy a large text.
+    start = 0
+    while True:
+        end = text.find("\n", start) + 1
+        if not end:
+            break
+        yield text[start:end]
+        start = end
+    if start < len(text):
+        yield text[start:]
 
 
 def _headerless(rows: Sequence[Sequence[str]]) -> int:

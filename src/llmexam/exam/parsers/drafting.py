@@ -63,7 +63,8 @@ def draft(layout: Layout, record: Record, row: int, *, keep_labels: bool = False
         ExamError: The record is not a valid question.
     """
     prompt = _prompt(record, layout.prompt)
-    if layout.source.read is None:
+    read = layout.source.read
+    if read is None:
         split = split_options(prompt)
         if split is None:
             raise ExamError(
@@ -73,7 +74,7 @@ def draft(layout: Layout, record: Record, row: int, *, keep_labels: bool = False
             )
         prompt, found = split.prompt, Found(split.options, split.labels)
     else:
-        found = layout.source.read(record, prompt)
+        found = read(record, prompt)
     options, labels, right = found
     if not MIN_OPTIONS <= len(options) <= MAX_OPTIONS:
         raise ExamError(

@@ -15,6 +15,8 @@ def with_distinct_ids(
     rows: Sequence[tuple[int, Question]], faults: Sequence[ExamError], file: Path
 ) -> tuple[list[tuple[int, Question]], list[ExamError]]:
     """Return the questions with distinct ids, and the errors with those of repeated ids."""
+    if len({question.id for _, question in rows}) == len(rows):
+        return list(rows), list(faults)
     first: dict[str, int] = {}
     kept, found = [], list(faults)
     for row, question in rows:

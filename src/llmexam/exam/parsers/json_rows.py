@@ -16,6 +16,7 @@ from llmexam.exam.parsers.source import SourceFile, parse_json
 _KEY = re.compile(rb'"\s*:')
 _MIN_WRAPPED = 2
 _MOST_NAMED = 8
+_NESTED = (dict, list)
 _OF_RECORDS = frozenset(
     {"question", "prompt", "query", "stem", "input", "ctx", "instruction", "goal", "sentence"}
     | {"questiontext", "questionstem", "article", "passage"}
@@ -78,15 +79,16 @@ def parse_value(data: bytes, where: str) -> Any:
 
 def count_keys(value: Any) -> int:
     """Return how many keys all objects inside a value have together."""
-    if isinstance(value, dict):
-        n = len(value)
-        for inner in value.values():
-            if isinstance(inner, dict | list):
-                n += count_keys(inner)
-        return n
-    if isinstance(value, list):
-        return sum(count_keys(inner) for inner in value if isinstance(inner, dict | list))
-    return 0
+    n = 0
+    stack = [value]
+    while stack:
+        one = stack.pop()
+        if type(one) is dict:
+            n += len(one)
+            stack += [inner for inner in one.values() if type(inner) in _NESTED]
+        elif type(one) is list:
+            stack += [inner for inner in one if type(inner) in _NESTED]
+    return n
 
 
 def _is_lines(text: str) -> bool:

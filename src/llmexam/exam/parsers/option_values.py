@@ -116,6 +116,8 @@ def from_value(value: Any, name: str, separator: str | None = None) -> Found:
     Raises:
         ExamError: The options cannot be told.
     """
+    if type(value) is list and _are_texts(value):
+        return Found(tuple(value))
     if isinstance(value, str):
         value = _in_text(value, name, separator)
     if isinstance(value, Mapping):
@@ -129,9 +131,15 @@ def from_value(value: Any, name: str, separator: str | None = None) -> Found:
         )
     if value and isinstance(value[0], Mapping):
         return _from_objects(value, name)
-    if all(type(one) is str and one.isascii() for one in value):
-        return Found(tuple(value))
     return Found(tuple(option_text(one, f"{name}[{i}]") for i, one in enumerate(value)))
+
+
+def _are_texts(values: Sequence[Any]) -> bool:
+    """Return whether all values are texts that need no check, as most do not."""
+    try:
+        return "".join(values).isascii()
+    except TypeError:
+        return False
 
 
 def parsed_list(text: str) -> Any:

@@ -9,12 +9,14 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from itertools import chain, islice
+from operator import itemgetter
 
 import numpy as np
 
 from llmexam.errors import ExamError, nearest
 from llmexam.exam.exam import Exam
 from llmexam.exam.parsers.answers import settle
+from llmexam.exam.parsers.bulk import MIN_BYTES, read_bulk
 from llmexam.exam.parsers.containers import open_rows
 from llmexam.exam.parsers.detection import choose_layout, names_of
 from llmexam.exam.parsers.documents import DOCUMENTS, ExamFormat
@@ -114,6 +116,11 @@ def read_exam_with(path: ExamPath, options: ReadOptions) -> Exam:
     Raises:
         ExamError: A file or a record is invalid.
     """
+    with _without_collection():
+        return _read_whole(path, options)
+
+
+def _read_whole(path: ExamPath, options: ReadOptions) -> Exam:
     read = read_rows_with(path, options)
     rows, faults = with_distinct_ids(read.rows, read.faults, read.source.path)
     notes = list(read.notes)
@@ -125,7 +132,7 @@ def read_exam_with(path: ExamPath, options: ReadOptions) -> Exam:
         notes.append(note)
         _LOG.warning("%s: %s", _source_name(path), note)
     exam = Exam(
-        tuple(question for _, question in rows),
+        tuple(map(itemgetter(1), rows)),
         source=_source_name(path),
         format=read.format,
         source_hash=read.sha256,
@@ -334,16 +341,21 @@ def _read_records(
     except ExamError as error:
         raise _with_content(error, source, opened) from None
     layout = replace(layout, drops_blanks=opened.drops_blanks)
+    if opened.csv is not None and len(opened.csv.data) >= MIN_BYTES and not is_unfolded:
+        found = read_bulk(opened.csv, layout, options.answer_base)
+        if found is not None:
+            return layout.shape.name, found[0], (), (*opened.notes, *found[1])
     rows = enumerate(chain(first, opened.rows), 1)
     drafts: list[Draft] = []
     faults_found: list[ExamError] = []
+    add, keep_labels = drafts.append, options.keep_labels
     records = _unfolded(layout, rows) if is_unfolded else rows
     for row, record in records:
         if isinstance(record, ExamError):
             faults_found.append(_placed(record, source, row))
             continue
         try:
-            drafts.append(draft(layout, flat(record), row, keep_labels=options.keep_labels))
+            add(draft(layout, flat(record), row, keep_labels=keep_labels))
         except ExamError as error:
             faults_found.append(_placed(error, source, row))
     try:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
 from llmexam.errors import ExamError
+from llmexam.exam.parsers.csv_bytes import CsvBytes
 
 Record: TypeAlias = Mapping[str, Any]
 Row: TypeAlias = Record | ExamError
@@ -23,6 +24,7 @@ class Rows:
         rows: The rows, in order; they can be read once.
         drops_blanks: Whether a blank value means that there is none, as in typed tables.
         notes: What the user should know about how the file was read.
+        csv: The rows of a CSV file as bytes, to be read in bulk; None for other files.
     """
 
     container: str
@@ -30,3 +32,4 @@ class Rows:
     rows: Iterator[Row]
     drops_blanks: bool = False
     notes: list[str] = field(default_factory=list)
+    csv: CsvBytes | None = None

@@ -1,0 +1,75 @@
+"""Large CSV files are read in bulk; the result is that of reading row by row."""
+
+import pytest
+
+from llmexam.errors import ExamError
+from llmexam.exam.parsers import bulk, read_exam, reading
+
+HEADER = "id,prompt,A,B,C,answer,part\n"
+ROWS = ['1,"p, q",x,y,z,A,law', "2,q,x,y,,b,", '3,"a ""b""\nc",x,,z,(C),art', "4,r,x,y,z,,art"]
+
+
+@pytest.fixture
+def both(write, monkeypatch):
+    """Return a function that reads a text row by row and in bulk, and whether bulk was used."""
+
+    def read(text, **options):
+        path = write(text)
+        found = []
+        used = []
+
+        def spy(*arguments):
+            result = bulk.read_bulk(*arguments)
+            used.append(result is not None)
+            return result
+
+        monkeypatch.setattr(reading, "read_bulk", spy)
+        for least in (10**9, 0):
+            monkeypatch.setattr(reading, "MIN_BYTES", least)
+            try:
+                found.append(read_exam(path, **options))
+            except ExamError as error:
+                found.append(str(error))
+        assert found[0] == found[1]
+        return found[0], any(used)
+
+    return read
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        HEADER + "\n".join(ROWS),
+        "\ufeff" + HEADER + "\r\n".join(ROWS) + "\r\n\r\n",
+        "sep=;\n" + (HEADER + "4,r,x,y,z,C,art\n").replace(",", ";"),
+        "question,choice0,choice1,answer\np,x,y,0\nq,x,y,1\nr,x,y,1\n",
+        "question,A,B,C,answer\np,x,y,z,1\nq,x,y,z,3\nr,x,y,z,2\n",
+        "p,x,y,A\nq,x,y,B\n" * 20,
+    ],
+)
+def test_plain_files_are_read_in_bulk(both, text):
+    exam, used = both(text)
+    assert used
+    assert len(exam) > 0
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        HEADER + "\n".join([*ROWS, "5,p,x,y,z"]),
+        HEADER + "\n".join([*ROWS, "4,p,x,y,z,A,"]),
+        HEADER + "\n".join([*ROWS, ",,,,,,"]),
+        HEADER + "\n".join([*ROWS, "5,p,x,y,,C,"]),
+        HEADER + "\n".join([*ROWS, "5,p,x,,,A,"]),
+        HEADER + "\n".join([*ROWS, "5,p,A,y,z,A,"]),
+        HEADER + "\n".join([*ROWS, "5,p,A) x,B) y,C) z,A,"]),
+        HEADER + "\n".join([*ROWS, '5,"p"q,x,y,z,A,']),
+        HEADER + "\n".join([*ROWS, '5,"p,x,y,z,A,']),
+        HEADER + "\n".join([*ROWS, "5,p,x,y,z,neither,"]),
+        HEADER + "\n".join([*ROWS, '5,p,x,y,z,"A,C",']),
+        HEADER + "\n".join([*ROWS, " ,p,x,y,z,A,"]),
+    ],
+)
+def test_what_needs_a_look_is_read_row_by_row(both, text):
+    _, used = both(text)
+    assert not used
