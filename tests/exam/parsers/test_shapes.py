@@ -1,6 +1,7 @@
 """Record shapes of public data sets: two questions of each, with the first and second answer."""
 
 import json
+import time
 
 import pytest
 
@@ -394,3 +395,24 @@ def test_fields_reach_inside_objects_and_choose_lists(write):
     assert [(q.options, q.answer) for q in exam] == [(tuple(X), i) for i in (0, 0, 2)]
     with pytest.raises(ExamError, match="several lists of records: train, test"):
         read_exam(path, fields={"prompt": "item.ask"})
+
+
+@pytest.mark.parametrize(
+    "prompt",
+    [
+        "A) " * 50_000,
+        f"p\nA) x\nB) y{' ' * 100_000}z",
+        "answer format: " + "a/" * 20_000 + " z",
+        "p\nOptions" + " " * 100_000 + "A) x B) y",
+        "[" * 40_000,
+    ],
+)
+def test_odd_texts_take_no_long_time(write, prompt):
+    record = {"question": prompt, "options": prompt, "answer": prompt}
+    start = time.perf_counter()
+    try:
+        read_exam(write(json.dumps(record)))
+        read_exam(write(json.dumps({"input": prompt, "ideal": f"A{prompt}B"})))
+    except ExamError:
+        pass
+    assert time.perf_counter() - start < 5

@@ -29,6 +29,8 @@ _NAMED = re.compile(
 )
 _WITH_TEXT = re.compile(r"[(\[]?([A-Za-z])\s?[)\].:\u3001\uff0e]\s*(.+)", re.DOTALL)
 _SEVERAL = re.compile(r"\s*(?:[,;|/&+\u3001\uff0c]|\band\b)\s*", re.IGNORECASE)
+# A longer text names no list of letters.
+_LONGEST = 200
 _WHOLE = re.compile(r"-?\d{1,9}(?:\.0+)?")
 # With fewer, a wrong answer is likelier than another way to count than the documented one.
 _MIN_ANSWERS = 3
@@ -206,7 +208,7 @@ def _parts(item: Item) -> list[Any]:
         text = raw.strip()
         if text.casefold() in {option.strip().casefold() for option in item.options}:
             return [raw]
-        parts = [part for part in _SEVERAL.split(text) if part]
+        parts = [part for part in _SEVERAL.split(text) if part] if len(text) < _LONGEST else []
         if len(parts) > 1 and all(len(part.strip("()[]. ")) <= 2 for part in parts):
             return list(parts)
         places = [_LETTERS.get(letter, 99) for letter in text]

@@ -21,14 +21,17 @@ _STYLES = tuple(
     )
 )
 _HEADING = re.compile(
-    r"\s*(?:(?:answer )?(?:options|choices)(?: are)?|possible answers)\s*:?\s*$", re.IGNORECASE
+    r"(?:(?:answer )?(?:options|choices)(?: are)?|possible answers)[ \t]{0,5}:?\s{0,9}\Z",
+    re.IGNORECASE,
 )
 _TAIL = re.compile(
-    r"(?:\n\s*\n|\n\s*(?:the )?(?:correct )?answer\b|\s+answer format\s*:).*\Z",
+    r"(?:\n[ \t\r]{0,9}\n|\n[ \t]{0,9}(?:the )?(?:correct )?answer\b|\banswer format ?:).*\Z",
     re.IGNORECASE | re.DOTALL,
 )
-_FORMAT = re.compile(r"answer format\s*:\s*(\S+(?:/\S+)+)\s*\Z", re.IGNORECASE)
+_FORMAT = re.compile(r"answer format ?: ?([^\s/]+(?:/[^\s/]+)+)\Z", re.IGNORECASE)
 _OWN_LABEL = re.compile(r"\s*[(\[]?([A-Za-z]|\d{1,2})\s?[)\].:\u3001\uff0e\uff1a\uff09]\s*")
+# A text of thousands of labels is no list of options, and takes long to search.
+_MOST_MARKS = 300
 _WITH_SPACE = re.compile(r"\s*(\d{1,2})[.:]\s")
 
 
@@ -57,7 +60,7 @@ def split_options(text: str) -> Split | None:
     Split(prompt='Capital of France?', options=('Paris', 'Rome'), labels=())
     """
     for style in _STYLES:
-        marks = _last_run(list(style.finditer(text)))
+        marks = _last_run(list(style.finditer(text))[-_MOST_MARKS:])
         if len(marks) < MIN_OPTIONS:
             continue
         starts = [mark.start() for mark in marks[1:]]
@@ -76,7 +79,7 @@ def split_options(text: str) -> Split | None:
 
 def _from_format(text: str) -> Split | None:
     """Return the options that are named as the format of the answer, such as true/false."""
-    named = _FORMAT.search(text)
+    named = _FORMAT.search(text.rstrip())
     if named is None:
         return None
     return Split(text[: named.start()].strip(), tuple(named[1].split("/")))

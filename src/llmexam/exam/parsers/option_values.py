@@ -21,7 +21,7 @@ _IS_RIGHT = ("is_correct", "iscorrect", "isCorrect", "correct", "right", "is_rig
 _STRING = re.compile(r"""\s*,?\s*('(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*")""", re.DOTALL)
 _ARRAY = re.compile(r"^\s*(?:np\.)?array\((.*?)(?:,\s*dtype=\w+)?\)\s*$", re.DOTALL)
 _SEPARATORS = ("\n", "|", ";", ",")
-_LONGEST_LITERAL = 200_000
+_LONGEST_LITERAL = 50_000
 
 
 class Found(NamedTuple):

@@ -231,13 +231,13 @@ class SourceFile:
     @cached_property
     def first_json(self) -> dict[str, Any]:
         """Return the first object of a JSON or JSON Lines file; empty if there is none."""
-        text = self.text.lstrip()
+        start = self.text.find("{")
+        if start < 0 or self.text[:start].strip(" \t\r\n["):
+            return {}
         try:
-            value = json.loads(text if text[:1] == "[" else text.split("\n", 1)[0])
+            value, _ = json.JSONDecoder().raw_decode(self.text, start)
         except (ValueError, RecursionError):
             return {}
-        if isinstance(value, list):
-            value = value[0] if value else {}
         return value if isinstance(value, dict) else {}
 
 
