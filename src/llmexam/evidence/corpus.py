@@ -17,8 +17,8 @@ import numpy as np
 from pydantic import Field, field_validator
 
 from llmexam.errors import CorpusError, nearest
-from llmexam.evidence import corpus_formats
-from llmexam.evidence.corpus_formats import Record
+from llmexam.evidence import corpus_formats, corpus_tables
+from llmexam.evidence.corpus_fields import Record
 from llmexam.evidence.packed import Bounds
 from llmexam.evidence.seen import SeenKeys, hash_texts
 from llmexam.exam.question import Passage
@@ -249,9 +249,9 @@ def _records(path: Path, label: str, settings: CorpusSettings) -> Iterator[Recor
             case "jsonl":
                 yield from corpus_formats.read_jsonl(path, settings.fields, bounds)
             case "csv":
-                yield from corpus_formats.read_csv(path, settings.fields, bounds)
+                yield from corpus_tables.read_csv(path, settings.fields, bounds)
             case "parquet":
-                yield from corpus_formats.read_parquet(path, settings.fields, bounds)
+                yield from corpus_tables.read_parquet(path, settings.fields, bounds)
             case "text":
                 yield from corpus_formats.read_text(path, bounds)
             case _:

@@ -6,8 +6,10 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
+from llmexam.errors import ExamError
 from llmexam.exam.parsers import aiken, gift, moodle_xml, qti
 from llmexam.exam.parsers.source import SourceFile
+from llmexam.exam.parsers.xml_file import is_xml, root_name
 from llmexam.exam.question import Question
 
 
@@ -61,3 +63,35 @@ DOCUMENTS: dict[str, ExamFormat] = {
     ),
 }
 """All such formats by name, in the order in which they are tried."""
+
+
+def document_of(source: SourceFile, format: str | None) -> str | None:
+    """Return the name of a file's format if it has a parser of its own, else None.
+
+    Args:
+        source: The file.
+        format: The format that the user gave, if any.
+
+    Raises:
+        ExamError: It is XML of no known format.
+    """
+    if format is not None:
+        return format if format in DOCUMENTS else None
+    if source.is_parquet:
+        return None
+    found = next((name for name, form in DOCUMENTS.items() if _looks_like(form, source)), None)
+    if found is None and is_xml(source.data):
+        raise source.error(
+            "cannot detect the exam format of an XML file with the first element "
+            f"<{root_name(source)}>",
+            hint="Give Moodle XML (<quiz>), or an item, a test or a package of QTI",
+        )
+    return found
+
+
+def _looks_like(form: ExamFormat, source: SourceFile) -> bool:
+    try:
+        return form.looks_like(source)
+    except ExamError:
+        # It is no text, such as a workbook.
+        return False

@@ -19,7 +19,7 @@ from llmexam.exam.parsers.answers import settle
 from llmexam.exam.parsers.bulk import MIN_BYTES, read_bulk
 from llmexam.exam.parsers.containers import open_rows
 from llmexam.exam.parsers.detection import choose_layout, names_of
-from llmexam.exam.parsers.documents import DOCUMENTS, ExamFormat
+from llmexam.exam.parsers.documents import DOCUMENTS, ExamFormat, document_of
 from llmexam.exam.parsers.drafting import Draft, draft
 from llmexam.exam.parsers.faults import listed, named, with_distinct_ids
 from llmexam.exam.parsers.files import ExamPath, exam_files, short_names
@@ -30,7 +30,6 @@ from llmexam.exam.parsers.shape import Layout
 from llmexam.exam.parsers.shapes import SHAPES
 from llmexam.exam.parsers.source import SourceFile
 from llmexam.exam.parsers.unfolding import flat, join_rows
-from llmexam.exam.parsers.xml_file import is_xml, root_name
 from llmexam.exam.question import Question
 
 _LOG = logging.getLogger("llmexam.exam.reading")
@@ -227,7 +226,7 @@ def _joined(parts: Sequence[tuple[str, RowsRead]]) -> RowsRead:
 
 def _read_file(source: SourceFile, options: ReadOptions) -> RowsRead:
     with _without_collection():
-        document = _document_of(source, options.format)
+        document = document_of(source, options.format)
         if document is not None:
             found = list(_each(source, DOCUMENTS[document]))
             rows = tuple((row, one) for row, one in found if isinstance(one, Question))
@@ -254,29 +253,6 @@ def _without_collection() -> Iterator[None]:
             gc.enable()
 
 
-def _document_of(source: SourceFile, format: str | None) -> str | None:
-    if format is not None:
-        return format if format in DOCUMENTS else None
-    if source.is_parquet:
-        return None
-    found = next((name for name, form in DOCUMENTS.items() if _looks_like(form, source)), None)
-    if found is None and is_xml(source.data):
-        raise source.error(
-            "cannot detect the exam format of an XML file with the first element "
-            f"<{root_name(source)}>",
-            hint="Give Moodle XML (<quiz>), or an item, a test or a package of QTI",
-        )
-    return found
-
-
-def _looks_like(form: ExamFormat, source: SourceFile) -> bool:
-    try:
-        return form.looks_like(source)
-    except ExamError:
-        # It is no text, such as a workbook.
-        return False
-
-
 def _each(source: SourceFile, form: ExamFormat) -> Iterator[tuple[int, Question | ExamError]]:
     for row, record in enumerate(form.records(source), 1):
         try:
@@ -295,7 +271,7 @@ def format_of(source: SourceFile) -> str | None:
     Raises:
         ExamError: The file cannot be read, or no format fits.
     """
-    document = _document_of(source, None)
+    document = document_of(source, None)
     if document is not None:
         return document
     _, first = _opened(source, ReadOptions())
