@@ -274,17 +274,21 @@ def _shown(value: Any) -> str:
     return f"`{shown}`"
 
 
+_WRITTEN_ONLY = {
+    "long": "CSV: id,prompt,option,label, with one row per option; write only",
+    "hub-mmlu": "MMLU as on dataset hubs: question, subject, choices, answer (.parquet or .jsonl)",
+    "inspect": "JSON Lines of inspect_ai: id, input, choices, target, metadata",
+    "lm-eval": "Task of lm-evaluation-harness: a YAML file, and its data beside it (.jsonl)",
+}
+
+
 def render_formats() -> str:
     """Return the file formats that are read and written."""
     rows = [
         (f"`{name}`", form.summary, "yes" if name in WRITERS else "")
         for name, form in FORMATS.items()
     ]
-    rows += [
-        (f"`{name}`", "CSV: id,prompt,option,label, with one row per option; write only", "yes")
-        for name in WRITERS
-        if name not in FORMATS
-    ]
+    rows += [(f"`{name}`", _WRITTEN_ONLY[name], "yes") for name in WRITERS if name not in FORMATS]
     corpus = [f"`{name}`" for name in typing.get_args(CorpusFormat) if name != "auto"]
     return "".join(
         [

@@ -26,9 +26,10 @@ def convert(
         str | None,
         typer.Option(
             "--to",
-            help="Output format: kaggle, jsonl, alpaca or long (one row per option, for "
-            "training); csv or jsonl for prompt recovery. Defaults to the suffix of OUT (.csv, "
-            ".jsonl, .json).",
+            help="Output format: kaggle, jsonl, alpaca, long (one row per option, for training), "
+            "moodle-xml, gift, hub-mmlu (.parquet or .jsonl), inspect (.jsonl) or lm-eval (.yaml, "
+            "with its data beside it); csv or jsonl for prompt recovery. Defaults to the suffix of "
+            "OUT (.csv, .jsonl, .json, .xml, .gift, .parquet, .yaml).",
         ),
     ] = None,
     task: TaskName = None,
@@ -76,8 +77,9 @@ def convert(
 ) -> None:
     """Convert an exam to another format, and optionally split it.
 
-    Reads CSV, JSON, JSON Lines, Parquet and Excel files with the records of many public data sets;
-    --field maps other names. Rewritten texts (prompt recovery) are read from CSV and JSON Lines.
+    Reads CSV, JSON, JSON Lines, Parquet and Excel files with the records of many public data sets,
+    and Moodle XML, GIFT, Aiken and QTI; --field maps other names. Rewritten texts (prompt recovery)
+    are read from CSV and JSON Lines.
 
     Example: llmexam convert exam.csv exam.jsonl --split 0.7,0.15,0.15 --group-by prompt
     """

@@ -15,10 +15,19 @@ from typing import Any, NamedTuple
 from llmexam.errors import ExamError, nearest
 from llmexam.exam.context import join_context
 from llmexam.exam.exam import Exam
+from llmexam.exam.harness_writers import (
+    data_file,
+    inspect_text,
+    lm_eval_files,
+    mmlu_parquet,
+    mmlu_text,
+)
 from llmexam.exam.letters import letter_of
 from llmexam.exam.parsers.alpaca import INSTRUCTION, parse_input, render_input
 from llmexam.exam.question import Question
-from llmexam.storage.atomic import write_text
+from llmexam.exam.quiz_writers import STORED, gift_text, moodle_xml_text
+from llmexam.exam.writing_checks import require_one_right
+from llmexam.storage.atomic import atomic_path
 
 
 class LongRow(NamedTuple):
@@ -54,34 +63,44 @@ def write_exam(path: str | Path, exam: Exam, *, format: str) -> None:
         )
     if not len(exam):
         raise ExamError("cannot write an exam without questions", file=path)
-    write_text(path, WRITERS[format](exam))
+    for name, content in files_of(Path(path), exam, format).items():
+        with atomic_path(name) as temporary:
+            temporary.write_bytes(content if isinstance(content, bytes) else content.encode())
+
+
+def files_of(path: Path, exam: Exam, format: str) -> dict[Path, str | bytes]:
+    """Return the files of an exam in a format: one, or a task and its data beside it.
+
+    Raises:
+        ExamError: The format cannot store this exam.
+    """
+    if format == "lm-eval":
+        return lm_eval_files(exam, path)
+    if format == "hub-mmlu" and path.suffix.lower() == ".parquet":
+        return {path: mmlu_parquet(exam)}
+    return {path: WRITERS[format](exam)}
+
+
+def names_of(path: Path, format: str) -> tuple[Path, ...]:
+    """Return the names of the files that an exam in a format consists of."""
+    return (path, data_file(path)) if format == "lm-eval" else (path,)
 
 
 def what_is_lost(exam: Exam, format: str) -> tuple[str, ...]:
     """Return the fields of an exam that a format cannot store, such as ("ids", "passages")."""
     has_ids = exam.ids != tuple(str(i) for i in range(len(exam)))
+    is_quiz = format in ("moodle-xml", "gift")
+    texts = (text for q in exam for text in (q.prompt, *q.options))
+    stored = _STORED_METADATA.get(format)
     parts = {
-        "ids": has_ids and format == "alpaca",
-        "passages": format in ("alpaca", "long") and any(q.passages for q in exam),
-        "titles, ids and scores of passages": format == "kaggle"
+        "ids": has_ids and format in ("alpaca", "hub-mmlu"),
+        "passages": format in _WITHOUT_PASSAGES and any(q.passages for q in exam),
+        "titles, ids and scores of passages": format in ("kaggle", "lm-eval")
         and any(p.title or p.id or p.score is not None for q in exam for p in q.passages),
-        "metadata": format in ("alpaca", "long") and any(q.metadata for q in exam),
+        "metadata": stored is not None and any(set(q.metadata) - stored for q in exam),
+        "space around texts": is_quiz and any(text != text.strip() for text in texts),
     }
     return tuple(name for name, is_lost in parts.items() if is_lost)
-
-
-def _require_one_right(exam: Exam) -> None:
-    several = [(row, question) for row, question in enumerate(exam, 1) if question.right]
-    if several:
-        row, question = several[0]
-        raise ExamError(
-            f"question '{question.id}' has several right options ({question.right_letters}), "
-            "which this format cannot store",
-            file=exam.source or None,
-            row=row,
-            field="answer",
-            hint="Use --to jsonl, which stores all of them",
-        )
 
 
 def to_long(exam: Exam) -> list[LongRow]:
@@ -127,7 +146,7 @@ def csv_text(header: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:
 
 
 def _kaggle(exam: Exam) -> str:
-    _require_one_right(exam)
+    require_one_right(exam)
     for row, question in enumerate(exam, 1):
         if not question.options[-1].strip():
             raise ExamError(
@@ -196,7 +215,7 @@ def _jsonl_record(question: Question) -> dict[str, Any]:
 
 
 def _alpaca(exam: Exam) -> str:
-    _require_one_right(exam)
+    require_one_right(exam)
     records = []
     for row, question in enumerate(exam, 1):
         text = render_input(question.prompt, question.options)
@@ -222,10 +241,30 @@ def _long(exam: Exam) -> str:
     return csv_text(LongRow._fields, to_long(exam))
 
 
+def _lm_eval(exam: Exam) -> str:
+    path = Path("task.yaml")
+    return str(lm_eval_files(exam, path)[path])
+
+
 WRITERS: dict[str, Callable[[Exam], str]] = {
     "kaggle": _kaggle,
     "jsonl": _jsonl,
     "alpaca": _alpaca,
     "long": _long,
+    "moodle-xml": moodle_xml_text,
+    "gift": gift_text,
+    "hub-mmlu": mmlu_text,
+    "inspect": inspect_text,
+    "lm-eval": _lm_eval,
 }
 """Forms that exams can be written in; each function returns the text of the file."""
+
+_WITHOUT_PASSAGES = frozenset({"alpaca", "long", "moodle-xml", "gift", "hub-mmlu", "inspect"})
+_STORED_METADATA: dict[str, frozenset[str]] = {
+    "alpaca": frozenset(),
+    "long": frozenset(),
+    "lm-eval": frozenset(),
+    "moodle-xml": STORED,
+    "gift": STORED,
+    "hub-mmlu": frozenset({"subject"}),
+}

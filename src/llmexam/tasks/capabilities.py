@@ -291,6 +291,10 @@ class Converter(ABC, Generic[Items]):
     def write(self, path: Path, items: Items, format: str) -> None:
         """Write items to a file, whole or not at all."""
 
+    def files(self, path: Path, format: str) -> tuple[Path, ...]:
+        """Return the files that are written for a path."""
+        return (path,)
+
     def lost(self, items: Items, format: str) -> tuple[str, ...]:
         """Return what a format cannot store of the items."""
         return ()

@@ -124,7 +124,8 @@ def convert_exam(
         name: out if part is whole else out.with_name(f"{out.stem}-{name}{out.suffix}")
         for name, part in parts.items()
     }
-    _refuse_to_replace(paths.values(), force)
+    files = [file for path in paths.values() for file in converter.files(path, form)]
+    _refuse_to_replace(files, force)
     for name, part in parts.items():
         converter.write(paths[name], part, form)
     return ConvertResult(

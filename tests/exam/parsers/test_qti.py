@@ -171,8 +171,8 @@ CANVAS = """<questestinterop xmlns="http://www.imsglobal.org/xsd/ims_qtiasiv1p2"
 </item><item ident="gi2"><presentation><material><mattext>Primes?</mattext></material><response_lid
  ident="response1" rcardinality="Multiple"><render_choice><response_label ident="1"><material>
 <mattext>2</mattext></material></response_label><response_label ident="2"><material>
-<mattext>4</mattext></material></response_label><response_label ident="3"><material>
-<mattext>5</mattext></material>
+<mattext>4</mattext></material></response_label>
+<response_label ident="3"><material><mattext>5</mattext></material>
 </response_label></render_choice></response_lid></presentation><resprocessing><respcondition>
 <conditionvar><and><varequal respident="response1">1</varequal><not>
 <varequal respident="response1">2</varequal></not>

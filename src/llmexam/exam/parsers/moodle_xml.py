@@ -95,10 +95,10 @@ def to_question(record: MoodleRecord, row: int) -> Question:
         options = [option.capitalize() for option in options]
     format = _format(element, "questiontext")
     prompt = formatted_text(child_text(element, "questiontext", "text"), format)
-    name = formatted_text(child_text(element, "name", "text"), "")
+    name = child_text(element, "name", "text").strip()
     metadata = {
         "category": record.category,
-        "name": name if name != prompt else "",
+        "name": "" if squeezed(prompt).startswith(squeezed(name)) else name,
         "idnumber": child_text(element, "idnumber").strip() if not record.id else "",
         "generalfeedback": formatted_text(
             child_text(element, "generalfeedback", "text"), _format(element, "generalfeedback")
@@ -130,6 +130,11 @@ def right_by_credit(fractions: list[float], *, is_single: bool) -> list[int]:
     if highest <= 0:
         return []
     return [i for i, one in enumerate(fractions) if (one == highest if is_single else one > 0)]
+
+
+def squeezed(text: str) -> str:
+    """Return a text with single spaces."""
+    return " ".join(text.split())
 
 
 def _right(element: Any, kind: str, fractions: list[float]) -> list[int]:

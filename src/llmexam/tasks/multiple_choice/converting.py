@@ -8,7 +8,7 @@ from pathlib import Path
 from llmexam.exam.exam import Exam
 from llmexam.exam.loading import load_exam
 from llmexam.exam.splits import k_folds, split_exam
-from llmexam.exam.writers import WRITERS, what_is_lost, write_exam
+from llmexam.exam.writers import WRITERS, names_of, what_is_lost, write_exam
 from llmexam.harness.exams import exam_of
 from llmexam.harness.reading import is_log, read_log
 from llmexam.tasks.capabilities import Converter, ExamFile
@@ -17,9 +17,17 @@ _STRATA = "answer"
 
 
 class ChoiceConverter(Converter[Exam]):
-    """Writes exams as CSV, JSON Lines, Alpaca JSON and in long form."""
+    """Writes exams as tables, JSON Lines, quizzes, and for other evaluation tools."""
 
-    suffixes: Mapping[str, str] = {".csv": "kaggle", ".jsonl": "jsonl", ".json": "alpaca"}
+    suffixes: Mapping[str, str] = {
+        ".csv": "kaggle",
+        ".jsonl": "jsonl",
+        ".json": "alpaca",
+        ".xml": "moodle-xml",
+        ".gift": "gift",
+        ".parquet": "hub-mmlu",
+        ".yaml": "lm-eval",
+    }
     formats: Sequence[str] = tuple(WRITERS)
     noun = "question"
 
@@ -54,6 +62,10 @@ class ChoiceConverter(Converter[Exam]):
     def write(self, path: Path, items: Exam, format: str) -> None:
         """Write an exam, whole or not at all."""
         write_exam(path, items, format=format)
+
+    def files(self, path: Path, format: str) -> tuple[Path, ...]:
+        """Return the files that are written: a task of lm-eval has two."""
+        return names_of(path, format)
 
     def lost(self, items: Exam, format: str) -> tuple[str, ...]:
         """Return what a format cannot store of an exam."""
