@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -9,6 +11,7 @@ import typer
 
 from llmexam.cli.options import ExamArgument, ExamFormat, Indexes, IndexModel, TopK
 from llmexam.cli.reading_options import reads_exam
+from llmexam.errors import LlmExamError
 
 if TYPE_CHECKING:
     from llmexam.exam.parsers.options import ReadOptions
@@ -52,6 +55,21 @@ def solve(
             show_default=False,
         ),
     ] = None,
+    batch_out: Annotated[
+        Path | None,
+        typer.Option(
+            help="Write the requests of a served model that have no reply yet to this batch file "
+            "(OpenAI's format) instead of sending them.",
+            show_default=False,
+        ),
+    ] = None,
+    batch_in: Annotated[
+        list[Path] | None,
+        typer.Option(
+            help="Read replies from the result file of a batch; nothing is sent. Repeatable.",
+            show_default=False,
+        ),
+    ] = None,
     *,
     reading: ReadOptions,
 ) -> None:
@@ -68,13 +86,16 @@ def solve(
     from llmexam.exam.parsers.options import ExamSource
     from llmexam.exam.submission import submission_text
     from llmexam.solvers.registry import served_solvers
+    from llmexam.workflows.batches import Batch, BatchPendingError
     from llmexam.workflows.solve import solve as score_exam
 
     # All else is scored anew.
     kept = "completed answers are cached; run the same command again to resume"
+    batch = Batch(tuple(batch_in or ()), batch_out) if batch_in or batch_out else None
     with (
         telling_of_interrupts(kept if solver in served_solvers() else ""),
         question_progress(plain_console(stderr=True), f"{solver} scores") as progress,
+        _ending_where(BatchPendingError),
     ):
         scores = score_exam(
             ExamSource(exam, reading),
@@ -87,6 +108,7 @@ def solve(
             given=given,
             out=out,
             submission=submission,
+            batch=batch,
             progress=progress,
             workers=workers,
             warn=lambda message: typer.echo(f"warning: {message}", err=True),
@@ -97,3 +119,13 @@ def solve(
     for path in (out, submission):
         if path is not None:
             typer.echo(f"wrote {path}", err=True)
+
+
+@contextmanager
+def _ending_where(pending: type[LlmExamError]) -> Iterator[None]:
+    """End the command well where there are no scores yet, and say so."""
+    try:
+        yield
+    except pending as message:
+        typer.echo(str(message), err=True)
+        raise typer.Exit from None

@@ -25,6 +25,7 @@ from llmexam.solvers.scoring import Progress
 from llmexam.solvers.scoring import solve as score_questions
 from llmexam.stages.code import code_hash
 from llmexam.tasks.lookup import require_default_task
+from llmexam.workflows.batches import Batch
 
 
 def solve(
@@ -40,6 +41,7 @@ def solve(
     given: str = "keep",
     out: str | Path | None = None,
     submission: str | Path | None = None,
+    batch: Batch | None = None,
     progress: Progress | None = None,
     workers: int | None = None,
     warn: Callable[[str], None] = lambda message: None,
@@ -60,6 +62,8 @@ def solve(
         given: What is done with passages that the exam has: `keep`, `drop` or `append`.
         out: File for the scores (`.parquet`).
         submission: File for the ranked answers (`.csv`).
+        batch: Files to exchange requests and replies of a served model by, instead of sending
+            requests.
         progress: Called with the number of questions scored so far, and of all.
         workers: Processes of solvers that use one core, such as `lexical`; None for all cores
             where that is faster.
@@ -68,20 +72,14 @@ def solve(
 
     Raises:
         LlmExamError: The exam, the indexes or the settings cannot be used, or a solver of another
-            package returned scores of the wrong shape.
+            package returned scores of the wrong shape; with `batch`, `BatchPendingError` where
+            requests were written that have no replies yet.
     """
     # A wrong name or setting should show before the work begins.
     if out is not None:
         check_scores_name(out)
     name = solver if isinstance(solver, str) else type(solver).__name__
-    if isinstance(solver, str):
-        solver = create_solver(solver, settings)
-    elif settings:
-        raise SettingsError(
-            f"expected settings with the name of a solver, got settings with a {name}",
-            field="settings",
-            hint=f"Make the solver with them: {name}(...)",
-        )
+    solver = _made(solver, name, settings, batch)
     found = {"index": list(map(str, indexes)), "k": k, "query_form": query_form, "given": given}
     plan = EvidencePlan.parse(found, subject="the evidence")
     check_model_is_used(indexes, index_model, field="index_model")
@@ -105,6 +103,8 @@ def solve(
     reads = name in solver_entries() and solver.describe().reads_passages
     for finding in missing_evidence(asked, [name] if reads else []):
         warn(finding.message)
+    if batch is not None:
+        batch.exchange(solver, asked.questions, tell)
     scores = score_questions(asked, solver, progress=progress, workers=workers)
     usage = str(solver.used())
     if usage:
@@ -116,3 +116,23 @@ def solve(
     if submission is not None:
         write_submission(submission, scores)
     return scores
+
+
+def _made(
+    solver: str | Solver,
+    name: str,
+    settings: Mapping[str, Any] | Settings | None,
+    batch: Batch | None,
+) -> Solver:
+    """Return a solver by name with its settings, or a solver that was made already."""
+    if batch is not None:
+        return batch.solver(solver, settings)
+    if isinstance(solver, str):
+        return create_solver(solver, settings)
+    if settings:
+        raise SettingsError(
+            f"expected settings with the name of a solver, got settings with a {name}",
+            field="settings",
+            hint=f"Make the solver with them: {name}(...)",
+        )
+    return solver

@@ -11,7 +11,7 @@ import json
 import logging
 import os
 import time
-from collections.abc import Callable, Coroutine, Iterator, Sequence
+from collections.abc import Callable, Coroutine, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Executor, Future, ThreadPoolExecutor, wait
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
@@ -84,6 +84,7 @@ class Asker:
         skips_refused: Whether to go on when the endpoint rejects single requests, such as those
             that its content filter stops; their replies have a `refusal`. Otherwise that is an
             error.
+        offline: Whether a request that is not cached is an error.
     """
 
     def __init__(
@@ -93,7 +94,9 @@ class Asker:
         meter: Meter,
         *,
         skips_refused: bool = False,
+        offline: bool = False,
     ) -> None:
+        self._offline = offline
         self._settings = settings
         self._skips_refused = skips_refused
         self._cache = cache
@@ -134,6 +137,19 @@ class Asker:
         except ValueError:  # not one of ours: it is asked for again
             return None
 
+    def keep(self, replies: Mapping[str, Reply]) -> None:
+        """Cache answers by the keys of their requests.
+
+        Raises:
+            EndpointError: The cache cannot be written.
+        """
+        try:
+            self._cache.prepare()
+            for key, reply in replies.items():
+                self._cache.put(key, reply.model_dump(mode="json"))
+        except OSError as error:
+            raise self._cannot_keep(error) from None
+
     def _find(self, request: Request) -> bool:
         if request.key in self._known:
             return True
@@ -145,6 +161,8 @@ class Asker:
         return True
 
     def _send(self, requests: Sequence[Request]) -> None:
+        if self._offline:
+            raise EndpointError(f"{len(requests)} answers are not cached, and nothing is sent")
         try:
             self._cache.prepare()
         except OSError as error:

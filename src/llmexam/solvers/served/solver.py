@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property
 from importlib.util import find_spec
@@ -49,6 +49,13 @@ class ServedSolver(BaseSolver):
     1 / place in the order that the model answers. Each answer is kept on disk as it arrives: the
     same request is sent once, in whatever run, and explaining costs nothing after scoring.
 
+    Args:
+        settings: The settings.
+        offline: Whether nothing is sent: answers come from the cache, such as those of batches.
+            Then `answers: auto` means ranking, unless the cache knows that the endpoint offers
+            log-probabilities.
+        values: Single settings by name.
+
     Raises:
         MissingDependencyError: The package openai is not installed.
         EndpointError: The environment variable for the key holds none.
@@ -58,17 +65,21 @@ class ServedSolver(BaseSolver):
     settings_class = ServedSettings
     settings: ServedSettings
 
-    def __init__(self, settings: ServedSettings | None = None, **values: Any) -> None:
+    def __init__(
+        self, settings: ServedSettings | None = None, *, offline: bool = False, **values: Any
+    ) -> None:
         if find_spec("openai") is None:
             raise MissingDependencyError("solver 'openai'", "openai", "openai")
         super().__init__(settings, **values)
         settings = self.settings
-        require_key(settings)
+        self._offline = offline
+        if not offline:
+            require_key(settings)
         self._template = served_template(settings.template) if settings.template else None
         self._pool = ShotPool(settings.shots) if settings.shots is not None else None
         self._meter = Meter(settings)
         self._cache = AnswerCache(settings.cache_dir)
-        self._asker = Asker(settings, self._cache, self._meter)
+        self._asker = Asker(settings, self._cache, self._meter, offline=offline)
         self._ranking = {"ranking": True, "logprobs": False}.get(settings.answers)
         self._counted: set[str] = set()
         self._has_warned = False
@@ -111,6 +122,48 @@ class ServedSolver(BaseSolver):
     def replies(self, requests: Sequence[Request]) -> list[Reply | None]:
         """Return the cached answers, None where there is none; nothing is sent."""
         return [self._asker.kept(request) for request in requests]
+
+    def missing(self, questions: Sequence[Question]) -> list[Request]:
+        """Return the requests that `score` would send, each once.
+
+        Raises:
+            SettingsError: An example is a question of the exam.
+        """
+        return [one for one in self.possible(questions) if self._asker.kept(one) is None]
+
+    def possible(self, questions: Sequence[Question]) -> list[Request]:
+        """Return the requests that `score` needs, cached or not, each once.
+
+        Those that ask again for letters as text are among them where the first answers are cached.
+
+        Raises:
+            SettingsError: An example is a question of the exam.
+        """
+        asked = self._asked(questions) if questions else []
+        unsure = [
+            question
+            for question, turned in zip(questions, asked, strict=True)
+            if self._is_unsure(
+                [
+                    self._read_one(question, order, reply)
+                    for order, request in turned
+                    if (reply := self._asker.kept(request)) is not None
+                ]
+            )
+        ]
+        again = self._asked(unsure, ranking=True)
+        return list({one.key: one for turned in (*asked, *again) for _, one in turned}.values())
+
+    def keep(self, replies: Mapping[str, Reply]) -> None:
+        """Cache answers that came in another way, such as those of a batch.
+
+        Args:
+            replies: Answers by the key of their request.
+
+        Raises:
+            EndpointError: The cache cannot be written.
+        """
+        self._asker.keep(replies)
 
     def cost_of(self, request: Request, reply: Reply) -> float:
         """Return the price of an answer, in the currency of the settings' prices."""
@@ -305,6 +358,10 @@ class ServedSolver(BaseSolver):
             if known is not None and isinstance(known.get(_OFFERED), bool):
                 offered = bool(known[_OFFERED])
                 refused.limit = known.get(_LIMIT)
+            elif self._offline:
+                # So that a later run asks in the same way, and finds the answers.
+                offered = False
+                self._cache.put(key, {_OFFERED: offered, _LIMIT: None})
             else:
                 try:
                     offered = self._asker.ask([request])[0].tokens is not None
