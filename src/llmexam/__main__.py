@@ -13,6 +13,7 @@ import sys
 from typing import NoReturn
 
 from llmexam.cli.interrupts import INTERRUPTED, end_interrupted
+from llmexam.cli.streams import escape_output
 from llmexam.errors import LlmExamError
 from llmexam.machine import mark_as_command
 
@@ -97,10 +98,11 @@ def _tell_usage(error: Exception) -> None:
 
 
 def _prepare_streams() -> None:
-    """Let a terminal that is not UTF-8 show what it can, rather than fail on the rest."""
+    """Let a terminal show what it can, rather than fail on the rest or obey it."""
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
+    escape_output()
 
 
 def _is_utf8(text: str) -> bool:

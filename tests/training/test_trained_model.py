@@ -1,3 +1,5 @@
+import re
+
 import pytest
 import torch
 import yaml
@@ -5,6 +7,7 @@ import yaml
 from llmexam.errors import ModelError
 from llmexam.exam.scores import ScoreMatrix
 from llmexam.lm.models.card import ModelCard
+from llmexam.training.model_page import model_page
 from llmexam.training.protocol import CurvePoint
 from llmexam.training.trained_model import (
     finished_model,
@@ -112,3 +115,15 @@ def test_a_card_can_be_completed_later(tiny, tmp_path):
     update_card(tmp_path, made.card.model_copy(update={"metrics": {"report map": 0.625}}))
     assert read_trained_model(tmp_path).card.metrics == {"report map": 0.625}
     assert "| report map | 0.625 |" in (tmp_path / "README.md").read_text()
+
+
+def test_the_page_shows_names_of_files_as_they_are():
+    hostile = "<img src=x onerror=alert(1)>`![x](http://x)|```\n<script>"
+    page = model_page(
+        card(command=f"llmexam train {hostile}", base_model=hostile, data={hostile: hostile}),
+        [hostile],
+    )
+    body = page.split("---\n", 2)[2]
+    shown = re.sub(r"(?<!\\)(`+).+?(?<!`)\1(?!`)", "", body, flags=re.DOTALL)
+    assert "<" not in shown
+    assert not re.search(r"(?<!\\)\[", shown)

@@ -8,6 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from llmexam.cli.options import Fields
+from llmexam.cli.streams import write_exactly
 
 recover = typer.Typer(
     name="recover",
@@ -72,7 +73,7 @@ def predict(
         )
     prompts = [one.text for one in found]
     if out is None:
-        typer.echo(submission_text(rows.ids, prompts), nl=False)
+        write_exactly(submission_text(rows.ids, prompts))
     else:
         write_submission(out, rows.ids, prompts)
 

@@ -11,6 +11,7 @@ import typer
 
 from llmexam.cli.options import ExamArgument, ExamFormat, Indexes, IndexModel, TopK
 from llmexam.cli.reading_options import reads_exam
+from llmexam.cli.streams import write_exactly
 from llmexam.errors import LlmExamError
 
 if TYPE_CHECKING:
@@ -115,7 +116,7 @@ def solve(
             tell=lambda message: typer.echo(f"{solver}: {message}", err=True),
         )
     if out is None and submission is None:
-        typer.echo(submission_text(scores), nl=False)
+        write_exactly(submission_text(scores))
     for path in (out, submission):
         if path is not None:
             typer.echo(f"wrote {path}", err=True)

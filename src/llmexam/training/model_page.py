@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import html
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
@@ -9,6 +11,7 @@ import yaml
 
 from llmexam.lm.models.card import ModelCard
 
+_MARKS = re.compile(r"[\\`|\[\]*]")
 _TASKS = {
     "bi-encoder": ("sentence-similarity", "sentence-transformers"),
     "cross-encoder": ("text-ranking", "sentence-transformers"),
@@ -57,7 +60,8 @@ def model_page(card: ModelCard, notes: Sequence[str] = ()) -> str:
     lines = ["---", yaml.safe_dump(front, sort_keys=True).strip(), "---", ""]
     title = _TITLES.get(card.family, f"A {card.family} model for multiple-choice exams")
     lines += [f"# {title}", ""]
-    base = f"Fine-tuned from `{card.base_model}` (weights `{card.base_weights_hash[:12]}`)"
+    model, weights = _code(card.base_model), _code(card.base_weights_hash[:12])
+    base = f"Fine-tuned from {model} (weights {weights})"
     lines += [f"{base} with llmexam.", ""]
     lines += [*_section("Results", card.metrics)]
     if card.family not in _TITLES:
@@ -65,14 +69,16 @@ def model_page(card: ModelCard, notes: Sequence[str] = ()) -> str:
     lines += [*_section("Data (content hashes)", card.data), *_section("Encoding", card.encoding)]
     lines += [*_section("Training", card.training), *_section("Versions", card.versions)]
     limits = _LIMITS.get(card.family, _LIMITS_OF_EXAMS)
-    lines += ["## Limits", "", *(f"- {text}" for text in (*limits, *notes)), ""]
+    lines += ["## Limits", "", *(f"- {text}" for text in limits)]
+    lines += [*(f"- {_plain(text)}" for text in notes), ""]
     if card.command:
-        lines += ["## Command", "", "```", card.command, "```", ""]
+        fence = _fence(card.command, 3)
+        lines += ["## Command", "", fence, " ".join(card.command.splitlines()), fence, ""]
     return "\n".join(lines)
 
 
 def _section(title: str, values: Mapping[str, Any]) -> list[str]:
-    rows = [f"| {name} | {text} |" for name, text in _flat(values) if text]
+    rows = [f"| {_plain(name)} | {text} |" for name, text in _flat(values) if text]
     return [f"## {title}", "", "| | |", "| --- | --- |", *rows, ""] if rows else []
 
 
@@ -95,4 +101,21 @@ def _cell(value: Any) -> str:
     if isinstance(value, list | tuple):
         value = ", ".join(str(one) for one in value)
     text = f"{value:.4g}" if isinstance(value, float) else str(value)
-    return " ".join(text.split()).replace("|", "\\|")
+    return _plain(text)
+
+
+def _plain(text: str) -> str:
+    """Return a text as Markdown that shows it: names of files may hold HTML, images or links."""
+    return html.escape(_MARKS.sub(r"\\\g<0>", " ".join(text.split())), quote=False)
+
+
+def _code(text: str) -> str:
+    """Return a text as a code span."""
+    bare = " ".join(text.split())
+    fence = _fence(bare, 1)
+    return f"{fence} {bare} {fence}" if len(fence) > 1 else f"{fence}{bare}{fence}"
+
+
+def _fence(text: str, n: int) -> str:
+    """Return more backticks than stand together in a text, and at least n."""
+    return "`" * max([n, *(len(found) + 1 for found in re.findall("`+", text))])
