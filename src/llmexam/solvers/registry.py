@@ -80,7 +80,7 @@ _BUILT_IN: dict[str, SolverEntry] = {
     ),
     "keras-choice": SolverEntry(
         "llmexam.solvers.keras_choice.solver:KerasChoiceSolver",
-        "trained multiple-choice encoder, run by Keras on torch, JAX or TensorFlow",
+        "trained multiple-choice encoder or decoder, run by Keras on torch, JAX or TensorFlow",
         uses_evidence=True,
         extra="keras",
         package="keras",

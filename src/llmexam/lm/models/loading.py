@@ -34,7 +34,8 @@ _FROM_HUB = [
     *("*.json", "*.txt", "*.model", "*.safetensors"),
     *(PRESET_WEIGHTS, "assets/tokenizer/*"),
 ]
-_HUB_PREFIX = "hf://"
+HUB_PREFIX = "hf://"
+"""Ignored before a name on the Hugging Face Hub."""
 _OTHER_PREFIXES = ("kaggle://", "gs://", "modelscope://")
 _TOKENIZERS = ("tokenizer*", "vocab*", "*.model", "*.tiktoken", "merges.txt", "tekken.json")
 # Key of transformers for a warning that was shown once.
@@ -115,8 +116,8 @@ def resolve_model(name: str = BUNDLED) -> ModelFolder:
             hint="Download the preset with KerasHub, save it with `save_to_preset`, and give its "
             "folder",
         )
-    if name.startswith(_HUB_PREFIX):
-        return resolve_model(name.removeprefix(_HUB_PREFIX))
+    if name.startswith(HUB_PREFIX):
+        return resolve_model(name.removeprefix(HUB_PREFIX))
     path = Path(name).expanduser()
     if name.strip() and path.is_dir():
         return _open_folder(name, path)

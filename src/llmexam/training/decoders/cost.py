@@ -10,6 +10,7 @@ import torch
 from llmexam.errors import ModelError
 from llmexam.lm.models.gguf import is_gguf
 from llmexam.lm.models.loading import (
+    HUB_PREFIX,
     ModelFolder,
     refuse_pickled,
     require_packages,
@@ -36,6 +37,7 @@ def find_shape(name: str) -> ModelFolder:
     """
     if is_gguf(name):
         return resolve_model(name)
+    name = name.removeprefix(HUB_PREFIX)
     path = Path(name).expanduser()
     if name.strip() and path.is_dir():
         if not (path / "config.json").is_file():
