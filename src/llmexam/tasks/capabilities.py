@@ -62,8 +62,8 @@ class ExamFile:
         options = replace(self.reading, format=self.format, fields=self.fields)
         return ExamSource(self.path, options)
 
-    def require_plain(self) -> ExamFile:
-        """Return this file, for tasks that have no options of reading but format and columns.
+    def plain_fields(self) -> dict[str, str]:
+        """Return the mapped columns, for tasks that have no other options of reading.
 
         Raises:
             SettingsError: One is given.
@@ -73,7 +73,10 @@ class ExamFile:
             raise SettingsError(
                 f"--{name} is for multiple-choice exams", file=self.path, hint="Remove it"
             )
-        return self
+        return {
+            name: column if isinstance(column, str) else ",".join(column)
+            for name, column in self.fields.items()
+        }
 
 
 @dataclass(frozen=True)

@@ -108,8 +108,9 @@ def convert_exam(
         task_of_exam(exam, task), "converter", "`llmexam convert`"
     )()
     form = _form_for(out, converter) if to is None else to
-    is_file = isinstance(exam, str | Path | ExamSource)
-    read = ExamFile.of(exam, format, fields) if is_file else exam
+    read: Any = exam
+    if isinstance(exam, str | Path | ExamSource):
+        read = ExamFile.of(exam, format, fields)
     whole = converter.load(read)
     parts: dict[str, Any] = {"all": whole}
     if split is not None:

@@ -114,8 +114,9 @@ def grader_of(task: str, command: str) -> Grader[Any]:
 
 def file_of(exam: AnyExam, format: str | None, fields: Mapping[str, str] | None) -> Any:
     """Return items unchanged, or their file with how it is read."""
-    is_file = isinstance(exam, str | Path | ExamSource)
-    return ExamFile.of(exam, format, fields) if is_file else exam
+    if isinstance(exam, str | Path | ExamSource):
+        return ExamFile.of(exam, format, fields)
+    return exam
 
 
 def grading_options(

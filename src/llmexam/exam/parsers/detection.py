@@ -47,8 +47,8 @@ def choose_layout(
             return _bound(shape, sample, fields)
         except MissingFieldError as error:
             tried.append((error.n_found, shape, error))
-    _, shape, error = max(tried, key=lambda one: one[0])
-    raise _no_shape(shape, error, names_of(sample), is_chosen=format is not None)
+    _, nearest_shape, why = max(tried, key=lambda one: one[0])
+    raise _no_shape(nearest_shape, why, names_of(sample), is_chosen=format is not None)
 
 
 def _bound(

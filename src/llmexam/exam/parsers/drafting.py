@@ -143,7 +143,7 @@ def _passages(layout: Layout, record: Record) -> tuple[Passage, ...]:
 
 
 def _metadata(layout: Layout, record: Record) -> Mapping[str, str]:
-    found = {}
+    found: dict[str, str] = {}
     for key, value in record.items():
         if key in layout.used or value is None:
             continue

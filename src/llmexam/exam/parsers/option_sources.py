@@ -106,9 +106,9 @@ def find_options(
     for name in map(names.find, shape.options):
         if name and name not in prompt and (source := _list_field(shape, name, sample)):
             return source
-    columns = names.series(naming.OPTION_PREFIXES)
-    if columns.columns and not shape.labelled:
-        return _series(columns, names)
+    prefixed = names.series(naming.OPTION_PREFIXES)
+    if prefixed.columns and not shape.labelled:
+        return _series(prefixed, names)
     return _in_prompt(prompt, sample)
 
 

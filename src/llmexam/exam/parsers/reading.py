@@ -205,7 +205,9 @@ def _check(options: ReadOptions) -> None:
 
 
 def _joined(parts: Sequence[tuple[str, RowsRead]]) -> RowsRead:
-    rows, faults, start = [], [], 0
+    rows: list[tuple[int, Question]] = []
+    faults: list[ExamError] = []
+    start = 0
     for name, part in parts:
         for row, question in part.rows:
             metadata = {**question.metadata, "file": str(part.source.path)}

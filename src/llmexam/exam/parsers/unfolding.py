@@ -133,7 +133,8 @@ def join_rows(
     Rows of one question follow each other; they agree in their id, or without ids in their prompt.
     """
     key: Any = None
-    first, group = 0, []
+    first = 0
+    group: list[Record] = []
     for row, record in rows:
         if isinstance(record, ExamError):
             yield row, record

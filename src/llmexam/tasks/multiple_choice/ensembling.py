@@ -20,6 +20,7 @@ from llmexam.evaluation.evaluate import evaluate_scores
 from llmexam.evaluation.results import Comparison, Evaluation
 from llmexam.exam.exam import Exam
 from llmexam.exam.loading import load_exam
+from llmexam.exam.parsers import ExamSource
 from llmexam.exam.score_files import check_scores_name, read_scores, write_scores
 from llmexam.exam.scores import ScoreMatrix
 from llmexam.exam.submission import write_submission
@@ -107,7 +108,7 @@ def ensemble(
     settings: EnsembleSettings | None = None,
     *,
     weights_file: str | Path | None = None,
-    exam: Exam | str | Path | None = None,
+    exam: Exam | ExamSource | str | Path | None = None,
     format: str | None = None,
     out: str | Path | None = None,
     out_weights: str | Path | None = None,

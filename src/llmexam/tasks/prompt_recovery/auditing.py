@@ -86,13 +86,13 @@ def audit_file(file: ExamFile, *, against: Sequence[str | Path], options: Option
         SettingsError: An option is given.
     """
     Settings.parse(options, subject="the audit of prompt recovery")
-    file = file.require_plain()
-    read = read_rows(rewrites_path(file.path), fields=file.fields, format=file.format)
+    fields = file.plain_fields()
+    read = read_rows(rewrites_path(file.path), fields=fields, format=file.format)
     rows, numbers = read.exam, read.numbers
     found = list(audit_rewrites(rows))
     for path in against:
         # Columns of training files are those of the exam, where these are mapped.
-        train = read_rewrites(rewrites_path(path), fields=file.fields)
+        train = read_rewrites(rewrites_path(path), fields=fields)
         found += find_shared(rows, replace(train, source=str(path)))
     placed = [replace(one, rows=tuple(numbers[row - 1] for row in one.rows)) for one in found]
     scripts = Counter(script_of(text) or "no letters" for text in rows.rewrittens)

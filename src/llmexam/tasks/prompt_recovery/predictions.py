@@ -122,8 +122,8 @@ def load_rows(file: ExamFile) -> RewriteExam:
     Raises:
         ExamError: The file cannot be read.
     """
-    file = file.require_plain()
-    return read_rewrites(rewrites_path(file.path), fields=file.fields, format=file.format)
+    fields = file.plain_fields()
+    return read_rewrites(rewrites_path(file.path), fields=fields, format=file.format)
 
 
 def load_prompts(prediction: Mapping[str, str] | str | Path, items: RewriteExam) -> list[str]:

@@ -55,7 +55,10 @@ def _read_parts(recipe: Recipe) -> tuple[RewriteExam, RewriteExam | None]:
 
 def _read(file: ExamFile, seed: int) -> RewriteExam:
     path = rewrites_path(file.path)
-    fields = {name: column for name, column in file.fields.items() if isinstance(column, str)}
+    fields = {
+        name: column if isinstance(column, str) else ",".join(column)
+        for name, column in file.fields.items()
+    }
     exam = read_rewrites(path, fields=fields, format=file.format)
     if not exam.is_labelled:
         raise ExamError(
