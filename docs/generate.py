@@ -295,7 +295,9 @@ def render_formats() -> str:
             "# File formats\n\n",
             NOTE,
             "## Exams\n\nThe format is auto-detected from the content of the file; `--format` "
-            "overrides it. `llmexam convert` writes the formats marked in the last column.\n\n",
+            "overrides it. Records are read from CSV, JSON, JSON Lines, Parquet and Excel "
+            "workbooks, also compressed. `llmexam convert` writes the formats marked in the last "
+            "column.\n\n",
             *_table(("format", "description", "written"), rows),
             f"\n## Corpora\n\n{', '.join(corpus)}; each also compressed (`.gz`). A folder is "
             "searched for files of all formats.\n",
