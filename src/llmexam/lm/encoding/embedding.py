@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 Kind = Literal["", "query", "passage"]
 Progress = Callable[[int, int], None]
 
+_HEADS = ("ForMultipleChoice", "ForSequenceClassification", "ForQuestionAnswering")
 # Larger batches leave the CPU's caches (measured: docs/design/embedding.md).
 _BATCH_TOKENS = 2048
 # Texts tokenized and sorted at a time, to bound the memory for a large corpus.
@@ -255,6 +256,23 @@ class Embedder:
         return normalize(vectors, dim=1).numpy(), tokens
 
 
+def _require_no_head(folder: ModelFolder) -> None:
+    """Check that a model was not trained to give scores, which makes its vectors meaningless."""
+    config = folder.read_json("config.json")
+    found = config.get("architectures") if isinstance(config, dict) else None
+    name = str(found[0]) if isinstance(found, list) and found else ""
+    if not name.endswith(_HEADS) or folder.read_json("modules.json") is not None:
+        return
+    solver = "multiple-choice" if name.endswith("ForMultipleChoice") else "cross-encoder"
+    raise ModelError(
+        f"expected a bi-encoder, got a model with a head for other tasks ({name}): its embeddings "
+        "were not trained to be compared",
+        file=folder.path,
+        field="model",
+        hint=f"Use solver {solver} with its encoding, or a bi-encoder such as 'bundled'",
+    )
+
+
 def load_embedder(
     model: str = BUNDLED,
     *,
@@ -290,6 +308,7 @@ def load_embedder(
     from llmexam.lm.models.device import torch_device
 
     folder = resolve_model(model)
+    _require_no_head(folder)
     config = read_sentence_config(folder)
     tokenizer = load_tokenizer(folder)
     place = torch_device(device)

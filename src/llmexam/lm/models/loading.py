@@ -149,16 +149,15 @@ def load_encoder(folder: ModelFolder, *, dtype: torch.dtype) -> Any:
     """
     import transformers
 
-    # transformers 5 draws a progress bar even for small local files.
-    transformers.utils.logging.disable_progress_bar()  # type: ignore[no-untyped-call]
     try:
-        model = transformers.AutoModel.from_pretrained(
-            str(folder.path),
-            dtype=dtype,
-            use_safetensors=True,
-            trust_remote_code=False,
-            local_files_only=True,
-        )
+        with quiet_transformers():
+            model = transformers.AutoModel.from_pretrained(
+                str(folder.path),
+                dtype=dtype,
+                use_safetensors=True,
+                trust_remote_code=False,
+                local_files_only=True,
+            )
     except Exception as error:  # hostile values in a config lead to any exception
         raise ModelError(f"cannot be loaded: {_first_line(error)}", file=folder.path) from error
     return model.eval()

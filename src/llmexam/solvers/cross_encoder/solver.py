@@ -6,10 +6,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from llmexam.solvers.cross_encoder.encoding import CrossEncoderEncoding
-from llmexam.solvers.readers.solver import OptionReader, OptionReaderSettings
+from llmexam.solvers.readers.solver import ForeignReaderSettings, OptionReader
 
 
-class CrossEncoderSettings(OptionReaderSettings):
+class CrossEncoderSettings(ForeignReaderSettings):
     """Settings of solver `cross-encoder`."""
 
 

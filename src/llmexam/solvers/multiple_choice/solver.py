@@ -8,10 +8,10 @@ from pydantic import Field
 
 from llmexam.exam.wording import follow_wording
 from llmexam.solvers.readers.reasons import probability_notes
-from llmexam.solvers.readers.solver import OptionReader, OptionReaderSettings, Read
+from llmexam.solvers.readers.solver import ForeignReaderSettings, OptionReader, Read
 
 
-class MultipleChoiceSettings(OptionReaderSettings):
+class MultipleChoiceSettings(ForeignReaderSettings):
     """Settings of solver `multiple-choice`."""
 
     read_wording: bool = Field(

@@ -54,7 +54,7 @@ class EncodingSettings(Settings):
 
 def option_pairs(question: Question, settings: EncodingSettings) -> list[TextPair]:
     """Return one pair of texts per option, in the options' order."""
-    evidence = _evidence(question, settings)
+    evidence = gathered_evidence(question, settings)
     if settings.layout == "prompt+evidence|option":
         return [
             TextPair(f"{question.prompt} {found}".strip(), option)
@@ -104,7 +104,8 @@ def encode_questions(
     return [EncodedQuestion(tuple(next(encoded) for _ in own)) for own in pairs]
 
 
-def _evidence(question: Question, settings: EncodingSettings) -> list[str]:
+def gathered_evidence(question: Question, settings: EncodingSettings) -> list[str]:
+    """Return the evidence of each option as one text, in the options' order."""
     if settings.evidence == "none" or not question.passages:
         return [""] * len(question.options)
     if settings.evidence == "whole":

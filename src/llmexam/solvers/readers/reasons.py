@@ -69,7 +69,7 @@ def _supports(
         chosen = selector.sentences
     known = dict(zip(selector.sentences, selector.weigh(question.prompt, option), strict=True))
     words = set(words_of(option))
-    before = len(question.prompt) + 1 if settings.layout == "prompt+evidence|option" else 0
+    before = len(question.prompt) + 1 if settings.layout.startswith("prompt+evidence") else 0
     for sentence in _read(chosen, pair, before):
         if known[sentence] > 0:
             yield Support(

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
+from llmexam.errors import SettingsError, UntrainedModelError
 from llmexam.exam.question import Question
 from llmexam.exam.scores import ScoreMatrix
 from llmexam.lm.models.card import (
@@ -27,8 +28,15 @@ from llmexam.lm.models.loading import ModelFolder, load_tokenizer, require_packa
 from llmexam.lm.readers.sequence_scoring import load_sequence_scorer
 from llmexam.settings.base import Settings
 from llmexam.settings.kinds import CacheDir, ModelRef, NotInKey
-from llmexam.solvers.protocol import BaseSolver, Explanation
+from llmexam.solvers.protocol import BaseSolver, Explanation, NoUsage, Usage
 from llmexam.solvers.readers.encoding import EncodedQuestion, EncodingSettings, encode_questions
+from llmexam.solvers.readers.foreign import (
+    EXAMPLE,
+    ForeignEncoding,
+    ForeignModel,
+    encode_foreign,
+    foreign_scores,
+)
 from llmexam.solvers.readers.reasons import explain_question
 
 if TYPE_CHECKING:
@@ -62,6 +70,21 @@ class OptionReaderSettings(Settings):
     )
 
 
+class ForeignReaderSettings(OptionReaderSettings):
+    """Settings of solvers that also read models that were trained elsewhere."""
+
+    model: ModelRef = Field(
+        min_length=1,
+        description="folder of a model that `llmexam train` trained for this solver, or of one "
+        "that was trained elsewhere, with its encoding",
+    )
+    encoding: ForeignEncoding | None = Field(
+        None,
+        description="how a model that was trained elsewhere reads a question; without it, the "
+        "model must have been trained by llmexam",
+    )
+
+
 @dataclass(frozen=True, slots=True)
 class Read:
     """A question, its tokens, and the logit of each option."""
@@ -74,9 +97,9 @@ class Read:
 class OptionReader(BaseSolver):
     """Scores each option separately, with the evidence selected for it.
 
-    The score is the model's logit. The encoding is read from the model card and has no setting,
-    so that it equals that of the training. Options do not attend to each other, so their positions
-    make no difference.
+    The score is the model's logit. The encoding is read from the model card, so that it equals
+    that of the training; only for models that were trained elsewhere it is a setting. Options
+    do not attend to each other, so their positions make no difference.
 
     Attributes:
         family: Name of the solver, which must be that of the model card.
@@ -127,6 +150,10 @@ class OptionReader(BaseSolver):
             for one in self._read(questions)
         ]
 
+    def used(self) -> Usage:
+        """Return what reports say of a model that was trained elsewhere; else nothing."""
+        return ForeignModel(self._foreign) if self._foreign is not None else NoUsage()
+
     @property
     def weights_hash(self) -> str:
         """SHA-256 of the model's weights, so that results of other weights are not reused.
@@ -149,6 +176,8 @@ class OptionReader(BaseSolver):
             SettingsError: The model was not trained for this solver.
             ModelError: The model cannot be found.
         """
+        if self._foreign is not None:
+            return None
         return self._card.evidence if self.reads_passages else None
 
     @property
@@ -168,14 +197,45 @@ class OptionReader(BaseSolver):
     def _folder(self) -> ModelFolder:
         return resolve_model(self.settings.model)
 
+    @property
+    def _foreign(self) -> ForeignEncoding | None:
+        """The encoding of a model that was trained elsewhere."""
+        settings = self.settings
+        return settings.encoding if isinstance(settings, ForeignReaderSettings) else None
+
     @cached_property
     def _card(self) -> ModelCard:
-        return require_family(self._folder.path, read_card(self._folder.path), self.family)
+        path, settings = self._folder.path, self.settings
+        card = read_card(path)
+        if self._foreign is not None:
+            if card is not None:
+                raise SettingsError(
+                    "the model has an encoding of its own, from its training",
+                    file=path,
+                    field="encoding",
+                    hint="Leave out encoding",
+                )
+            return ModelCard(family=self.family, base_model=settings.model, base_weights_hash="")
+        try:
+            return require_family(path, card, self.family)
+        except UntrainedModelError as error:
+            if card is not None or not isinstance(settings, ForeignReaderSettings):
+                raise
+            raise UntrainedModelError(
+                error.message,
+                file=path,
+                field="model",
+                hint=f"{error.hint}. For a model that was trained elsewhere, give its encoding, "
+                f"such as {EXAMPLE}",
+            ) from None
 
     @cached_property
     def _encoding(self) -> EncodingSettings:
+        card = self._card
+        if self._foreign is not None:
+            return self._foreign
         return read_card_values(
-            self.encoding_class, self._card.encoding, self._folder.path, field="encoding"
+            self.encoding_class, card.encoding, self._folder.path, field="encoding"
         )
 
     @cached_property
@@ -199,9 +259,11 @@ class OptionReader(BaseSolver):
         new = [q for q in questions if not self._is_cached(q)]
         fresh: dict[str, Read] = {}
         if new:
-            encoded = encode_questions(new, self._encoding, self._tokenizer)
+            encoded = self._encode(new)
             pairs = [pair for question in encoded for pair in question.options]
-            logits = self._scorer.score(pairs)[:, 0].astype(np.float64)
+            outputs = self._scorer.score(pairs)
+            label = self._foreign.label if self._foreign is not None else 0
+            logits = foreign_scores(outputs, label)
             ends = np.cumsum([len(question.options) for question in encoded])
             parts = np.split(logits, ends[:-1])
             fresh = {
@@ -212,6 +274,12 @@ class OptionReader(BaseSolver):
             self._cache.clear()
         self._cache.update(fresh)
         return read
+
+    def _encode(self, questions: Sequence[Question]) -> list[EncodedQuestion]:
+        encoding = self._encoding
+        if isinstance(encoding, ForeignEncoding):
+            return encode_foreign(questions, encoding, self._tokenizer)
+        return encode_questions(questions, encoding, self._tokenizer)
 
     def _is_cached(self, question: Question) -> bool:
         # By identity: another exam may have a question with the same id.
