@@ -12,7 +12,7 @@ KERAS_HUB ?= keras-hub==0.32.0
 PYTEST_ARGS ?= -n auto --dist loadfile --no-loadscope-reorder
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-core test-slow check format bench docs clean
+.PHONY: help demo test test-core test-slow fuzz kill check format bench docs clean
 
 help: ## Show this help
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -42,6 +42,12 @@ test-core: $(CORE)/.installed ## Run the core tests in an environment without ex
 
 test-slow: $(VENV)/.installed ## Run the slow tests
 	$(BIN)/python -m pytest -m slow $(PYTEST_ARGS)
+
+fuzz: $(VENV)/.installed ## Read mutated inputs: FUZZ_ARGS="--count 5000 --seed 0"
+	$(BIN)/python -m tests.fuzz.campaign $(FUZZ_ARGS)
+
+kill: $(VENV)/.installed ## Kill commands at random moments and resume them: KILL_ARGS="--count 200 --seed 0"
+	$(BIN)/python -m tests.kill.campaign $(KILL_ARGS)
 
 check: $(VENV)/.installed ## Check format, lint, types, imports, and that the documentation is up to date
 	$(BIN)/ruff format --check .
