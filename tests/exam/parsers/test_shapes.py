@@ -265,6 +265,18 @@ SHAPES = {
         {"题目": P, **columns(X, ("选项A", "选项B", "选项C")), "正确答案": "A"},
         {"题目": Q, **columns(Y, ("选项A", "选项B", "选项C")), "正确答案": "\uff22"},
     ],
+    "COPA": [
+        {"premise": "x", "question": "cause", "choice1": "a", "choice2": "b", "label": 0},
+        {"premise": "y", "question": "effect", "choice1": "a", "choice2": "b", "label": 1},
+    ],
+    "options as objects of one key": [
+        {"question": P, "options": [{k: t} for k, t in zip("ABC", X, strict=True)], "answer": "A"},
+        {"question": Q, "options": [{k: t} for k, t in zip("ABC", Y, strict=True)], "answer": "B"},
+    ],
+    "rows of the hub's viewer": [
+        {"row_idx": 0, "row": {"question": P, "choices": X, "answer": 0}, "truncated_cells": []},
+        {"row_idx": 1, "row": {"question": Q, "choices": Y, "answer": 1}, "truncated_cells": []},
+    ],
     "lm-eval documents": [
         {"doc_id": 0, "doc": {"question": P, "choices": X, "answer": 0}},
         {"doc_id": 1, "doc": {"question": Q, "choices": Y, "answer": 1}},
@@ -282,6 +294,12 @@ def test_known_shapes_in_json(write, name, container):
         "wrapped": json.dumps({"version": 1, "data": records}),
     }[container]
     exam = read_exam(write(text, "exam.json"))
+    if name == "COPA":
+        assert [(q.prompt, q.answer) for q in exam] == [
+            ("x What was the cause of this?", 0),
+            ("y What happened as a result?", 1),
+        ]
+        return
     assert [(q.prompt, q.options, q.answer) for q in list(exam)[:2]] == [
         (P, tuple(X), 0),
         (Q, tuple(Y), 1),
@@ -303,6 +321,38 @@ def test_known_shapes_in_parquet(tmp_path, name):
         (P, tuple(X), 0),
         (Q, tuple(Y), 1),
     ]
+
+
+@pytest.mark.parametrize("indent", [None, 1])
+@pytest.mark.parametrize(
+    "value",
+    [
+        {"question": [P, Q], "choices": [X, Y], "answer": [0, 1]},
+        {
+            "question": {"0": P, "1": Q},
+            "choices": {"0": X, "1": Y},
+            "answer": {"0": 0, "1": 1},
+        },
+        {"columns": ["question", "choices", "answer"], "data": [[P, X, 0], [Q, Y, 1]]},
+        {
+            "features": [{"feature_idx": 0, "name": "question"}],
+            "rows": [{"row_idx": i, "row": row} for i, row in enumerate(SHAPES["hub MMLU"])],
+        },
+    ],
+)
+def test_tables_in_json(write, value, indent):
+    exam = read_exam(write(json.dumps(value, indent=indent)))
+    assert [(q.prompt, q.options, q.answer) for q in exam] == [(P, tuple(X), 0), (Q, tuple(Y), 1)]
+
+
+def test_wrong_answers_in_one_cell(write):
+    text = (
+        "Category;Question;Best Answer;Correct Answers;Incorrect Answers\n"
+        'c;p;yes;"yes; maybe";"no; never; not"\nc;q;5;"5; five";"6; 7"\n'
+    )
+    exam = read_exam(write(text))
+    assert [set(q.options) for q in exam] == [{"yes", "no", "never", "not"}, {"5", "6", "7"}]
+    assert [q.options[q.answer] for q in exam] == ["yes", "5"]
 
 
 def test_facts_articles_and_supports_are_passages(write):

@@ -9,7 +9,7 @@ from typing import Any
 import orjson
 
 from llmexam.errors import ExamError, nearest
-from llmexam.exam.parsers.naming import folded
+from llmexam.exam.parsers.naming import PROMPTS, folded
 from llmexam.exam.parsers.rows import Record, Row, Rows
 from llmexam.exam.parsers.source import SourceFile, parse_json
 
@@ -17,6 +17,9 @@ _KEY = re.compile(rb'"\s*:')
 _MIN_WRAPPED = 2
 _MOST_NAMED = 8
 _NESTED = (dict, list)
+_OF_LISTS = frozenset(
+    {"rows", "data", "questions", "examples", "items", "records", "samples", "instances", "quiz"}
+)
 _OF_RECORDS = frozenset(
     {"question", "prompt", "query", "stem", "input", "ctx", "instruction", "goal", "sentence"}
     | {"questiontext", "questionstem", "article", "passage"}
@@ -131,9 +134,12 @@ def _lines(data: bytes) -> Iterator[Row]:
 
 
 def _holds_records(value: Any) -> bool:
-    if not isinstance(value, dict) or _is_record(value):
+    if not isinstance(value, dict):
         return False
-    return bool(_candidates(value)) or _is_object_of_records(value)
+    if _is_record(value):
+        return _from_columns(value) is not None
+    is_table = _from_columns(value) is not None
+    return is_table or bool(_candidates(value)) or _is_object_of_records(value)
 
 
 def _is_record(value: Mapping[str, Any]) -> bool:
@@ -183,24 +189,21 @@ def _with_keys(value: Mapping[str, Any]) -> list[Row]:
 
 def _find_records(value: Any, records: str | None) -> tuple[list[Row], str]:
     """Return the records of a value and the path of their list inside it, or empty."""
-    path = ""
-    if records is not None:
-        for name in records.split("."):
-            if not isinstance(value, dict) or name not in value:
-                keys = list(value) if isinstance(value, dict) else []
-                raise ExamError(
-                    f"there are no records at '{records}'",
-                    hint=nearest(name, [str(key) for key in keys]),
-                )
-            value = value[name]
-        path = records
+    path = records or ""
+    value = _value_at(value, records) if records is not None else value
     if isinstance(value, list):
         return [_record(one) for one in value], path
     if not isinstance(value, dict):
         raise ExamError("expected a JSON list or object", hint="Write a list of {...}")
     if records is not None and _is_object_of_records(value):
         return _with_keys(value), path
+    table = _from_columns(value)
+    if table is not None:
+        return table, path
     found = {} if _is_record(value) else _candidates(value)
+    known = [name for name in found if folded(name) in _OF_LISTS]
+    if len(found) > 1 and len(known) == 1:
+        return found[known[0]], known[0]
     if len(found) == 1:
         (name, rows), *_ = found.items()
         return rows, name
@@ -216,6 +219,33 @@ def _find_records(value: Any, records: str | None) -> tuple[list[Row], str]:
             hint=f"Choose one, such as --field records={names[0]}",
         )
     return [_record(value)], path
+
+
+def _value_at(value: Any, path: str) -> Any:
+    for name in path.split("."):
+        if not isinstance(value, dict) or name not in value:
+            keys = [str(key) for key in value] if isinstance(value, dict) else []
+            raise ExamError(f"there are no records at '{path}'", hint=nearest(name, keys))
+        value = value[name]
+    return value
+
+
+def _from_columns(value: Mapping[str, Any]) -> list[Row] | None:
+    """Return the records of a JSON object that holds columns, as pandas writes; None for others."""
+    names, rows = value.get("columns"), value.get("data")
+    if isinstance(names, list) and isinstance(rows, list) and rows and isinstance(rows[0], list):
+        return [dict(zip(map(str, names), row, strict=False)) for row in rows]
+    if not any(folded(key) in PROMPTS for key in value):
+        return None
+    columns = list(value.values())
+    if all(isinstance(one, list) and len(one) == len(columns[0]) for one in columns):
+        return [dict(zip(value, row, strict=True)) for row in zip(*columns, strict=True)]
+    if len(columns) > 1 and all(
+        isinstance(one, dict) and one.keys() == columns[0].keys() for one in columns
+    ):
+        keys = list(columns[0])
+        return [{name: one[key] for name, one in value.items()} for key in keys]
+    return None
 
 
 def _has_equal_keys(value: Mapping[str, Any]) -> bool:

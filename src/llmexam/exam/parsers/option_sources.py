@@ -84,7 +84,7 @@ def find_options(
     """
     if "distractors" in fields:
         right = fields.get("answer") or (names.first(naming.RIGHT_TEXTS) or "answer",)
-        return _distractors(right[0], fields["distractors"])
+        return _distractors(right[0], fields["distractors"], sample)
     if "options" in fields:
         columns = fields["options"]
         return _columns(columns) if len(columns) > 1 else _value(columns[0], sample)
@@ -99,7 +99,7 @@ def find_options(
     wrong = wrong or _as_tuple(names.first(f"{p}1" for p in naming.DISTRACTOR_PREFIXES))
     right_name = names.first(naming.RIGHT_TEXTS, without=wrong)
     if wrong and right_name and not shape.labelled:
-        return _distractors(right_name, wrong)
+        return _distractors(right_name, wrong, sample)
     letters = names.series(("",))
     if letters.columns and not shape.labelled:
         return _series(letters, names)
@@ -127,18 +127,27 @@ def _columns(columns: tuple[str, ...]) -> OptionSource:
     return OptionSource(columns, lambda record, prompt: from_columns(record, columns))
 
 
-def _distractors(right: str, wrong: tuple[str, ...]) -> OptionSource:
+def _distractors(right: str, wrong: tuple[str, ...], sample: Sequence[Record]) -> OptionSource:
+    separator = _separator_in(wrong[0], sample) if len(wrong) == 1 else None
+
     def read(record: Record, prompt: str) -> Found:
         values = [value_at(record, name) for name in wrong]
+        if separator is not None and isinstance(values[0], str):
+            values = [part.strip() for part in values[0].split(separator)]
         return from_distractors(value_at(record, right), values, right, prompt)
 
     return OptionSource((right, *wrong), read, is_answered=True, hides_right=True)
 
 
-def _value(name: str, sample: Sequence[Record]) -> OptionSource:
+def _separator_in(name: str, sample: Sequence[Record]) -> str | None:
+    """Return what separates the options in the texts of a field, if it holds no other lists."""
     values = [value_at(record, name) for record in sample[:_N_LOOKED_AT]]
     texts = [value for value in values if isinstance(value, str) and not is_blank(value)]
-    separator = separator_of(texts) if texts and parsed_list(texts[0]) is None else None
+    return separator_of(texts) if texts and parsed_list(texts[0]) is None else None
+
+
+def _value(name: str, sample: Sequence[Record]) -> OptionSource:
+    separator = _separator_in(name, sample)
     return OptionSource(
         (name,), lambda record, prompt: from_value(value_at(record, name), name, separator)
     )

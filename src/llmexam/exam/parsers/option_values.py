@@ -129,9 +129,25 @@ def from_value(value: Any, name: str, separator: str | None = None) -> Found:
             field=name,
             hint="Write it as [...]",
         )
+    pairs = _pairs(value)
+    if pairs is not None:
+        return Found(tuple(option_text(one, name) for one in pairs.values()), tuple(pairs))
     if value and isinstance(value[0], Mapping):
         return _from_objects(value, name)
     return Found(tuple(option_text(one, f"{name}[{i}]") for i, one in enumerate(value)))
+
+
+def _pairs(values: Sequence[Any]) -> dict[str, Any] | None:
+    """Return texts by label for `[{"A": "..."}, ...]` and `[["A", "..."], ...]`; else None."""
+    found: dict[str, Any] = {}
+    for one in values:
+        if isinstance(one, Mapping) and len(one) == 1:
+            found |= one
+        elif isinstance(one, list) and len(one) == 2 and isinstance(one[0], str):
+            found[one[0]] = one[1]
+        else:
+            return None
+    return found if len(found) == len(values) and all(len(key) <= 2 for key in found) else None
 
 
 def _are_texts(values: Sequence[Any]) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from llmexam.exam.parsers.naming import PASSAGES
 from llmexam.exam.parsers.shape import Shape
-from llmexam.exam.parsers.unfolding import unfold_alpaca, unfold_article, unfold_chat
+from llmexam.exam.parsers.unfolding import unfold_alpaca, unfold_article, unfold_cause, unfold_chat
 
 _FACTS = ("fact1", "fact2")
 
@@ -53,6 +53,15 @@ _TABLE = (
         options=("options",),
         answer=("answer",),
         unfold=unfold_alpaca,
+    ),
+    Shape(
+        "copa",
+        "premise, question (cause or effect), choice1, choice2, label",
+        needs=("premise", "question", "choice1", "choice2"),
+        prompt=("prompt",),
+        answer=("label",),
+        base=0,
+        unfold=unfold_cause,
     ),
     Shape(
         "commonsenseqa",

@@ -6,7 +6,7 @@ import datetime
 import io
 import zipfile
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from llmexam.errors import ExamError, MissingDependencyError, nearest
@@ -117,6 +117,10 @@ def read_xlsx(source: SourceFile, sheet: str | None = None) -> Rows:
             f"--field records=SHEET"
         )
     rows = [cells for cells in tables[chosen] if any(cells)]
+    n_titles = _titles(rows)
+    if n_titles:
+        rows = rows[n_titles:]
+        notes.append(f"{n_titles} rows above the header were left out")
     header = [name.strip() or f"column {i}" for i, name in enumerate(rows[0], 1)] if rows else []
     repeated = next((name for name, n in Counter(header).items() if n > 1), None)
     if repeated is not None:
@@ -128,6 +132,12 @@ def read_xlsx(source: SourceFile, sheet: str | None = None) -> Rows:
             yield dict(zip(header, cells, strict=False))
 
     return Rows("xlsx", tuple(header), records(), drops_blanks=True, notes=notes)
+
+
+def _titles(rows: Sequence[Sequence[str]]) -> int:
+    """Return how many rows at the start are titles above the header, with one filled cell."""
+    filled = [sum(map(bool, cells)) for cells in rows[:10]]
+    return next((i for i, n in enumerate(filled) if n > 1), 0)
 
 
 def _check_workbook(source: SourceFile) -> None:

@@ -15,7 +15,7 @@ from llmexam.exam.parsers.rows import Record
 
 Unfold: TypeAlias = Callable[[Record], Iterable[Record]]
 
-_NESTED = ("question", "doc")
+_NESTED = ("question", "doc", "row")
 _USERS = ("user", "human")
 _ASSISTANTS = ("assistant", "gpt", "model", "bot")
 
@@ -99,6 +99,15 @@ def unfold_alpaca(record: Record) -> Iterator[Record]:
         "options": dict(zip(split.labels, split.options, strict=False)) or list(split.options),
         "answer": record.get("answer", record.get("output")),
     }
+
+
+def unfold_cause(record: Record) -> Iterator[Record]:
+    """Yield a premise with the question for its cause or its effect, as in COPA."""
+    asked = str(record.get("question", "")).strip().casefold()
+    question = "What was the cause of this?" if asked == "cause" else "What happened as a result?"
+    others = {key: value for key, value in record.items() if key not in ("premise", "question")}
+    premise = text_of(record, "premise")
+    yield {**others, "prompt": f"{premise} {question}", "relation": asked}
 
 
 def unfold_article(record: Record) -> Iterator[Record]:
