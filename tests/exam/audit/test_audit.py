@@ -106,3 +106,27 @@ def test_training_rows_are_skewed_towards_a(shared_data):
     assert ("blank options", "warning", (741,)) in checks(result)
     assert result.letters[0].n_answers == 202
     assert result.skew_p_value < 0.001
+
+
+@pytest.mark.parametrize("part", ["exam", "against"])
+def test_a_file_without_any_valid_question_is_an_error(tmp_path, part):
+    bad = tmp_path / "bad.jsonl"
+    bad.write_text('{"prompt": "p", "options": ["x"]}\n{"prompt": "p", "options": []}\n')
+    with pytest.raises(ExamError, match="none of 2 rows is a valid question; row 1: "):
+        audit_exam(bad) if part == "exam" else audit_exam("bundled", against=[bad])
+
+
+def test_data_that_are_no_exam_are_not_searched_as_a_text(tmp_path):
+    path = tmp_path / "train.json"
+    path.write_text('{"hello": ["world"]}')
+    with pytest.raises(ExamError, match="cannot detect the exam format"):
+        audit_exam("bundled", against=[path])
+
+
+def test_rows_that_could_not_be_compared_are_counted(tmp_path):
+    path = tmp_path / "train.jsonl"
+    path.write_text('{"prompt": "p", "options": ["x"]}\n{"prompt": "p", "options": ["x", "y"]}\n')
+    found = audit_exam("bundled", against=[path]).findings
+    assert [one.message for one in found if one.check == "not compared"] == [
+        f"1 invalid row of {path} could not be compared"
+    ]

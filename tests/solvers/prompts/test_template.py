@@ -92,3 +92,21 @@ def test_an_unknown_name_gets_the_nearest():
 def test_a_file_that_is_not_there():
     with pytest.raises(SettingsError, match=r"absent\.yaml"):
         read_template("absent.yaml")
+
+
+@pytest.mark.parametrize("name", ["letters", "options", "yes_no", "pairs", "letters_instructed"])
+def test_a_space_around_an_option_is_not_shown_to_models(name):
+    template = read_template(name)
+    plain, spaced = (
+        {
+            "prompt": "p",
+            "context": "c",
+            "options": [{"letter": "A", "text": text}, {"letter": "B", "text": "b"}],
+            "option": text,
+            "letter": "A",
+            "verdict": "yes",
+        }
+        for text in ("a", " a\t")
+    )
+    assert template.render_question(**spaced) == template.render_question(**plain)
+    assert template.render_answer(**spaced) == template.render_answer(**plain)

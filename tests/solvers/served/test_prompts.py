@@ -63,3 +63,8 @@ def test_an_exact_fit_is_not_cut():
     room = sum(map(len, (QUESTION.prompt, "Salt: It melts at 801 degrees.", "Iron is a metal.")))
     assert not write(max_characters=room).truncated
     assert write(max_characters=room - 1).truncated
+
+
+def test_space_around_options_is_not_sent():
+    spaced = Question("q", QUESTION.prompt, (" iron", "table salt ", "\tice"), 1, QUESTION.passages)
+    assert write(spaced) == write()

@@ -8,19 +8,31 @@ from pathlib import Path
 from llmexam.errors import ExamError
 from llmexam.exam.audit import AuditResult, Overlap
 from llmexam.exam.audit.balance import check_balance, measure_balance
-from llmexam.exam.audit.finding import SEVERITIES, Finding, Rows, invalid_rows
+from llmexam.exam.audit.finding import SEVERITIES, Finding, Rows, invalid_rows, plural
 from llmexam.exam.audit.flaws import check_flaws
 from llmexam.exam.audit.overlap import find_in_exam, find_in_text, summarise
 from llmexam.exam.audit.repeats import check_near, check_repeats
 from llmexam.exam.audit.texts import check_texts
+from llmexam.exam.audit.writing import check_writing
 from llmexam.exam.exam import Exam
-from llmexam.exam.parsers import ExamSource, detect_format, read_rows, read_rows_with
+from llmexam.exam.parsers import (
+    ExamSource,
+    RowsRead,
+    detect_format,
+    read_rows,
+    read_rows_with,
+)
 from llmexam.exam.parsers.source import SourceFile
 
 TEXT_SUFFIXES = frozenset(
     {".txt", ".md", ".rst", ".yaml", ".yml", ".py", ".j2", ".jinja", ".prompt"}
 )
 """Files of these names are plain texts to be searched, never exams."""
+
+# Files of these names are exams, so that one that cannot be read is an error.
+_DATA_SUFFIXES = frozenset(
+    {".csv", ".tsv", ".jsonl", ".json", ".parquet", ".xlsx", ".xml", ".zip", ".gift"}
+)
 
 
 def audit_exam(
@@ -65,15 +77,26 @@ def audit_exam(
         *check_repeats(rows),
         *check_texts(rows),
         *check_balance(balance),
+        *check_writing(rows, longest_is_known=balance.leak_is_clear),
         *near,
         *(check_flaws(rows) if flaws else ()),
     ]
     names = []
     for other in against:
-        other_name, found = _overlaps_with(rows, other, threshold=near_threshold, seed=seed)
+        other_name, found, n_faults = _overlaps_with(
+            rows, other, threshold=near_threshold, seed=seed
+        )
         names.append(other_name)
         overlaps += found
         findings += summarise(found, file=other_name)
+        if n_faults:
+            findings.append(
+                Finding(
+                    "not compared",
+                    "warning",
+                    f"{plural(n_faults, 'invalid row')} of {other_name} could not be compared",
+                )
+            )
     sizes = [len(question.options) for _, question in rows]
     return AuditResult(
         source=name,
@@ -100,29 +123,52 @@ def _rows_of(
         return exam.source or "exam", exam.format, list(enumerate(exam, 1)), (), exam.notes
     if isinstance(exam, ExamSource):
         read = read_rows_with(exam.path, exam.options)
+        _require_some(read)
         rows = read.rows[: exam.options.limit]
         return str(exam), read.format, rows, read.faults, read.notes
     read = read_rows(exam, format=format)
+    _require_some(read)
     return str(exam), read.format, read.rows, read.faults, read.notes
 
 
 def _overlaps_with(
     rows: Rows, other: str | Path | Exam, *, threshold: float, seed: int
-) -> tuple[str, list[Overlap]]:
+) -> tuple[str, list[Overlap], int]:
     if isinstance(other, Exam):
         name = other.source or "exam"
         others: Rows = list(enumerate(other, 1))
-        return name, find_in_exam(rows, others, file=name, threshold=threshold, seed=seed)
+        return name, find_in_exam(rows, others, file=name, threshold=threshold, seed=seed), 0
     source = SourceFile.load(other, is_strict=False)
     if _is_plain_text(source):
-        return str(other), find_in_text(rows, source.text, file=str(other))
-    others = read_rows(source).rows
-    return str(other), find_in_exam(rows, others, file=str(other), threshold=threshold, seed=seed)
+        return str(other), find_in_text(rows, source.text, file=str(other)), 0
+    read = read_rows(source)
+    _require_some(read)
+    found = find_in_exam(rows, read.rows, file=str(other), threshold=threshold, seed=seed)
+    return str(other), found, len(read.faults)
+
+
+def _require_some(read: RowsRead) -> None:
+    """Check that a file has a valid question: an exam without any was not read.
+
+    Raises:
+        ExamError: It has none; tells what is wrong with the first.
+    """
+    if read.rows or not read.faults:
+        return
+    first = read.faults[0]
+    raise ExamError(
+        f"none of {plural(len(read.faults), 'row')} is a valid question; row {first.row}: "
+        f"{first.message}",
+        file=read.source.path,
+        row=first.row,
+        field=first.field,
+        hint=first.hint,
+    )
 
 
 def _is_plain_text(source: SourceFile) -> bool:
     if source.path.suffix.lower() in TEXT_SUFFIXES:
         return True
-    if source.path.suffix.lower() in (".csv", ".jsonl", ".parquet"):
+    if source.path.suffix.lower() in _DATA_SUFFIXES:
         return False
     return detect_format(source) is None

@@ -136,7 +136,9 @@ class Options:
             logs = logs / heard[0][:, 1]
         elif self.norm == "byte":
             # The space before an option counts, so a blank option has one byte.
-            logs = logs / np.array([max(1, len(text.encode())) for text in question.options])
+            logs = logs / np.array(
+                [max(1, len(text.strip().encode())) for text in question.options]
+            )
         elif self.norm == "pmi":
             logs = logs - free[0][:, 0]
         return logs

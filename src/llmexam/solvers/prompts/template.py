@@ -16,6 +16,7 @@ from llmexam.storage.yaml_text import load_yaml
 if TYPE_CHECKING:
     from llmexam.solvers.prompts.sandbox import CountedTemplate
 
+_NO_OPTIONS = ("context", "prompt")
 Mode = Literal["letters", "options", "yes-no", "pairs", "binary-head"]
 _FOLDER = "templates"
 # Variables of a template, so that a misspelt name is an error before a model is loaded.
@@ -51,6 +52,11 @@ class PromptTemplate(Settings):
     separator: str = Field("\n\n", description="text between instructions, examples and question")
     yes: str = Field("yes", min_length=1, description="value of `verdict` for a right option")
     no: str = Field("no", min_length=1, description="value of `verdict` for a wrong option")
+    keep_spaces: bool = Field(
+        False,
+        description="keep the space around the texts of options; by default it is removed, because "
+        "in some exams only right options open with one",
+    )
     _file: str | None = PrivateAttr(None)
 
     @model_validator(mode="after")
@@ -90,7 +96,8 @@ class PromptTemplate(Settings):
 
     def _render(self, field: str, names: dict[str, Any]) -> str:
         try:
-            return _compile(getattr(self, field)).render(names)
+            known = names if self.keep_spaces else _without_margins(names)
+            return _compile(getattr(self, field)).render(known)
         except Exception as error:  # a template is code and may raise anything
             raise SettingsError(
                 f"template cannot be rendered: {str(error).rstrip('.') or type(error).__name__}",
@@ -98,6 +105,25 @@ class PromptTemplate(Settings):
                 field=field,
                 hint=f"Available variables: {', '.join(_TRIAL)}",
             ) from None
+
+
+def _without_margins(names: dict[str, Any]) -> dict[str, Any]:
+    """Return the names with options that neither open nor end with space.
+
+    In some exams only right options do, and a model would learn from it what no reader knows.
+    """
+    return {name: value if name in _NO_OPTIONS else _option(value) for name, value in names.items()}
+
+
+def _option(value: Any) -> Any:
+    if isinstance(value, str):
+        return value.strip()
+    if isinstance(value, list):
+        return [
+            {name: _option(part) for name, part in one.items()} if isinstance(one, dict) else one
+            for one in value
+        ]
+    return value
 
 
 def template_names() -> tuple[str, ...]:

@@ -91,7 +91,7 @@ class OwnWording:
         room = max_characters - len(asked) if asked == question.prompt else 0
         kept, fits = _fit(passages, room)
         options = "\n".join(
-            f"{letter_of(place)}. {option}" for place, option in enumerate(question.options)
+            f"{letter_of(place)}. {option.strip()}" for place, option in enumerate(question.options)
         )
         n_options = len(question.options)
         wanted = RANKING.format(example=_example(n_options)) if self._ranking else LETTER
