@@ -28,9 +28,9 @@ def test_negated_prompts(prompt, negated):
 
 @pytest.mark.parametrize("word", ["which ", "except ", "which is "])
 def test_a_word_that_is_repeated_many_times_takes_no_longer(word):
-    begin = time.perf_counter()
+    begin = time.process_time()
     assert not is_negated(word * 16_000)
-    assert time.perf_counter() - begin < 5
+    assert time.process_time() - begin < 5
 
 
 def test_options_about_other_options():

@@ -459,10 +459,10 @@ def test_fields_reach_inside_objects_and_choose_lists(write):
 )
 def test_odd_texts_take_no_long_time(write, prompt):
     record = {"question": prompt, "options": prompt, "answer": prompt}
-    start = time.perf_counter()
+    start = time.process_time()
     try:
         read_exam(write(json.dumps(record)))
         read_exam(write(json.dumps({"input": prompt, "ideal": f"A{prompt}B"})))
     except ExamError:
         pass
-    assert time.perf_counter() - start < 5
+    assert time.process_time() - start < 5

@@ -217,6 +217,6 @@ def test_an_answer_that_was_cut_before_its_conclusion_is_not_read():
     ],
 )
 def test_long_answers_take_linear_time(part):
-    begin = time.perf_counter()
+    begin = time.process_time()
     parse_answer(part * 12_000, METALS)
-    assert time.perf_counter() - begin < 5
+    assert time.process_time() - begin < 5
