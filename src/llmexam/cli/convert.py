@@ -70,6 +70,17 @@ def convert(
             show_default=False,
         ),
     ] = None,
+    shuffle_options: Annotated[
+        int | None,
+        typer.Option(
+            "--shuffle-options",
+            min=0,
+            help="Shuffle the options of each question by this seed; answers and passages are "
+            "kept. 'All of the above' stays last, and metadata original_letters tells where each "
+            "option was. For multiple choice.",
+            show_default=False,
+        ),
+    ] = None,
     force: Annotated[bool, typer.Option("--force", help="Overwrite existing files.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
     *,
@@ -96,6 +107,7 @@ def convert(
         seed=seed,
         stratify=stratify,
         group_by=group_by,
+        shuffle_options=shuffle_options,
         force=force,
     )
     if as_json:

@@ -294,6 +294,16 @@ class Converter(ABC, Generic[Items]):
     def write(self, path: Path, items: Items, format: str) -> None:
         """Write items to a file, whole or not at all."""
 
+    def shuffled(self, items: Items, seed: int) -> Items:
+        """Return items with their options in random order.
+
+        Raises:
+            SettingsError: Items of this task have no options.
+        """
+        raise SettingsError(
+            f"{self.noun}s of this exam have no options to shuffle", field="shuffle_options"
+        )
+
     def files(self, path: Path, format: str) -> tuple[Path, ...]:
         """Return the files that are written for a path."""
         return (path,)

@@ -69,6 +69,7 @@ def convert_exam(
     seed: int = 0,
     stratify: str | None = None,
     group_by: str | None = None,
+    shuffle_options: int | None = None,
     force: bool = False,
 ) -> ConvertResult:
     """Write an exam to a file, or its parts to files beside it (`OUT-train.csv`, `OUT-fold1.csv`).
@@ -88,10 +89,13 @@ def convert_exam(
             nothing. By default the answer for multiple choice, and nothing for prompt recovery.
         group_by: "prompt" or a metadata key: items that agree in it stay together. By default
             nothing for multiple choice, and near-equal prompts for prompt recovery.
+        shuffle_options: Seed by which the options of each question are shuffled, before the exam
+            is dealt; None keeps their order. For multiple choice.
         force: Replace files that are there.
 
     Raises:
         ExamError: The exam cannot be read, dealt or written so, or a file is there already.
+        SettingsError: Options are to be shuffled, and the items have none.
     """
     if split is not None and n_folds is not None:
         raise ExamError(
@@ -112,6 +116,8 @@ def convert_exam(
     if isinstance(exam, str | Path | ExamSource):
         read = ExamFile.of(exam, format, fields)
     whole = converter.load(read)
+    if shuffle_options is not None:
+        whole = converter.shuffled(whole, shuffle_options)
     parts: dict[str, Any] = {"all": whole}
     if split is not None:
         shares = _shares(split)

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from llmexam.exam.exam import Exam
 from llmexam.exam.loading import load_exam
+from llmexam.exam.shuffling import shuffle_options
 from llmexam.exam.splits import k_folds, split_exam
 from llmexam.exam.writers import WRITERS, names_of, what_is_lost, write_exam
 from llmexam.harness.exams import exam_of
@@ -62,6 +63,10 @@ class ChoiceConverter(Converter[Exam]):
     def write(self, path: Path, items: Exam, format: str) -> None:
         """Write an exam, whole or not at all."""
         write_exam(path, items, format=format)
+
+    def shuffled(self, items: Exam, seed: int) -> Exam:
+        """Return the exam with the options of each question in random order."""
+        return shuffle_options(items, seed)
 
     def files(self, path: Path, format: str) -> tuple[Path, ...]:
         """Return the files that are written: a task of lm-eval has two."""
