@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 # Full stops, question and exclamation marks that always end a sentence: Chinese and Japanese,
 # Hindi, Urdu and Arabic, Armenian, Ethiopic, Khmer, Burmese, Tibetan.
-_ALWAYS = "。！？｡।॥۔؟։።៕។။༎"  # noqa: RUF001
+_ALWAYS = "。！？｡।॥۔؟։።៕។။།༎"  # noqa: RUF001
 # Thai and Lao have none, and put a space between clauses.
 _CLAUSE = re.compile(r"(?<=[\u0e01-\u0eff])[^\S\n]+(?=[\u0e01-\u0eff])")
 # A candidate for the end of a sentence: closing punctuation with the quotes, brackets and numeric

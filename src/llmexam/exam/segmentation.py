@@ -26,7 +26,9 @@ _IDEOGRAPHIC = (
     r"\ua000-\ua4cf\uf900-\ufaff\U0001b000-\U0001b16f\U00020000-\U0003fffd"
 )
 _HANGUL = r"\u1100-\u11ff\u3130-\u318f\ua960-\ua97f\uac00-\ud7ff"
-SPACELESS = re.compile(f"[{_COMPLEX}{_IDEOGRAPHIC}]")
+# Tibetan has a mark between syllables, and no spaces.
+_SYLLABIC = r"\u0f00-\u0fff"
+SPACELESS = re.compile(f"[{_COMPLEX}{_IDEOGRAPHIC}{_SYLLABIC}]")
 """A character of a script that writes no spaces between words."""
 
 _ASCII = bytes(range(128))
@@ -37,9 +39,15 @@ _COMBINING = re.compile(
     r"\U00010000-\U0010ffff]"
 )
 _CUT = re.compile(f"[{_COMPLEX}{_IDEOGRAPHIC}{_HANGUL}]+")
+_MARKS = "".join(
+    chr(code)
+    for code in (*range(0x0E00, 0x10A0), *range(0x1780, 0x1800), *range(0x1950, 0x1B80))
+    if unicodedata.category(chr(code)) in ("Mn", "Mc")
+)
 # Two characters of ideographic scripts are about a word; of the others, four.
 _SIZED = re.compile(
-    rf"[{_IDEOGRAPHIC}]{{1,2}}|[{_COMPLEX}]{{1,4}}|[^\s{_COMPLEX}{_IDEOGRAPHIC}]{{1,40}}"
+    rf"[{_IDEOGRAPHIC}]{{1,2}}|[{_COMPLEX}{_SYLLABIC}]{{1,4}}[{_MARKS}]*"
+    rf"|[^\s{_COMPLEX}{_IDEOGRAPHIC}{_SYLLABIC}]{{1,40}}"
 )
 # Virama signs that join the next consonant to the one before.
 _JOINING = "\u17d2\u1039\u1a60\u1b44\ua9c0"
