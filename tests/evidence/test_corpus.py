@@ -156,8 +156,9 @@ def test_a_format_overrules_the_suffixes_in_a_folder(tmp_path: Path):
 )
 def test_a_dump_of_a_wiki_is_sent_to_the_command_that_extracts_it(tmp_path: Path, name, content):
     path = write(tmp_path / name, content)
-    with pytest.raises(CorpusError, match=f"llmexam collect wikipedia {name}"):
-        read(path)
+    for place in (path, tmp_path):
+        with pytest.raises(CorpusError, match=f"llmexam collect wikipedia {name}"):
+            read(place)
 
 
 def test_a_table_without_a_header_is_read_by_the_numbers_of_its_columns(tmp_path: Path):

@@ -166,6 +166,9 @@ def corpus_files(settings: CorpusSettings) -> list[tuple[Path, str]]:
         raise CorpusError("file or folder not found", file=path)
     files = [p for p in _visible_files(path) if _is_wanted(p, settings.format)]
     if not files:
+        for file in sorted(path.rglob("*")):
+            if file.is_file() and _is_dump(file):
+                raise _dump_error(file)
         raise CorpusError(
             "the folder contains no file in a known format",
             file=path,
@@ -211,6 +214,14 @@ def _suffix(path: Path) -> str:
     return Path(path.name.removesuffix(".gz")).suffix.lower()
 
 
+def _dump_error(path: Path) -> CorpusError:
+    return CorpusError(
+        "this is a dump of a wiki, whose pages must be extracted first",
+        file=path,
+        hint=f"Run: llmexam collect wikipedia {path.name} --out pages. Then index the folder pages",
+    )
+
+
 def _is_dump(path: Path) -> bool:
     """Return whether a file is a MediaWiki export or Enterprise dump, by its name or its start."""
     name = path.name.lower()
@@ -230,12 +241,7 @@ def _records(path: Path, label: str, settings: CorpusSettings) -> Iterator[Recor
     if kind == "auto":
         found = _SUFFIXES.get(_suffix(path))
         if found is None and _is_dump(path):
-            raise CorpusError(
-                "this is a dump of a wiki, whose pages must be extracted first",
-                file=path,
-                hint=f"Run: llmexam collect wikipedia {path.name} --out pages. Then index the "
-                "folder pages",
-            )
+            raise _dump_error(path)
         if found is None:
             raise CorpusError(
                 f"cannot tell the format from the suffix '{path.suffix}'",

@@ -183,14 +183,23 @@ def sized_words(text: str) -> re.Pattern[str] | None:
     return None if is_divided else _SIZED
 
 
+def is_undivided(text: str) -> bool:
+    """Return whether a text has words that cannot be told apart: over 60 letters in a row.
+
+    Args:
+        text: The text.
+    """
+    # Most texts have so many spaces that there is nothing to search for.
+    if (text.count(" ") + text.count("\n") + 1) * _LONGEST_WORD > len(text):
+        return False
+    return _UNDIVIDED.search(segmented(text)) is not None
+
+
 def share_undivided(texts: Iterable[str]) -> float:
-    """Return the share of texts with words that cannot be told apart: over 60 letters in a row.
+    """Return the share of texts with words that cannot be told apart.
 
     Args:
         texts: The texts.
     """
-    n_all = n_undivided = 0
-    for text in texts:
-        n_all += 1
-        n_undivided += _UNDIVIDED.search(segmented(text)) is not None
-    return n_undivided / n_all if n_all else 0.0
+    found = [is_undivided(text) for text in texts]
+    return sum(found) / len(found) if found else 0.0

@@ -659,6 +659,14 @@ def test_any_script_is_found_and_returned_as_it_was(tmp_path: Path, query: str, 
     assert (found[0].text, found[0].title) == (original.text, original.title)
 
 
+def test_passages_whose_words_cannot_be_told_apart_are_a_warning(tmp_path: Path, caplog):
+    SparseIndex.build(tmp_path / "scripts", SCRIPTS)
+    assert not caplog.text
+    run = "thetextwritesnospacesbetweenitswordsasoldinscriptionsdidandsoon"
+    SparseIndex.build(tmp_path / "index", [Passage(run, "", "a"), *PASSAGES])
+    assert "the words of 1 of 5 passages cannot be told apart" in caplog.text
+
+
 def test_an_index_of_before_scripts_were_cut_can_be_searched_and_changed(tmp_path: Path):
     folder = tmp_path / "index"
     SparseIndex.build(folder, PASSAGES)

@@ -58,6 +58,12 @@ def test_the_letters_place_is_found_behind_other_words():
     assert reply.tokens == ((" B", -0.2), (" A", -2.0))
 
 
+def test_the_letters_place_is_found_behind_thoughts():
+    letters = [place(t, -0.1, (t, -0.1)) for t in ("<think>", "A", "?", "</think>", "\n\n", "C")]
+    assert read_reply(chat(letters)).tokens == (("C", -0.1),)
+    assert read_reply(chat(letters[:3])).tokens == (("A", -0.1),)
+
+
 def test_the_chosen_token_counts_where_the_list_leaves_it_out():
     reply = read_reply(chat([place("B", -0.2, ("A", -2.0))]))
     assert reply.tokens == (("B", -0.2), ("A", -2.0))
@@ -110,6 +116,12 @@ def test_texts_that_files_cannot_hold_are_mended():
         ({"content": "", "reasoning": "A or"}, "length", ""),
         ({"content": None, "refusal": "I cannot help"}, "stop", "I cannot help"),
         ({"content": {"a": 1}}, "stop", ""),
+        (
+            {"content": None, "tool_calls": [{"function": {"arguments": '{"answer": "B"}'}}]},
+            "tool_calls",
+            '{"answer": "B"}',
+        ),
+        ({"content": None, "tool_calls": [7, {"function": [1]}]}, "tool_calls", ""),
         ({"content": 7}, "stop", ""),
     ],
 )

@@ -82,12 +82,13 @@ def test_an_order_in_words_scores_by_place(endpoint, make):
     assert "parsed leniently: 'I would say" in solver.explain(QUESTIONS[:1])[0].options[0].note
 
 
-def test_an_answer_that_says_nothing_leaves_all_options_tied_and_is_counted(endpoint, make):
+def test_an_answer_that_says_nothing_leaves_all_options_tied_and_is_counted(endpoint, make, caplog):
     endpoint.says = lambda best: "I do not know"
     solver = make(answers="ranking")
     scores = solver.score(QUESTIONS[:2])
     assert all(len(set(row.tolist())) == 1 for row in scores.rows())
     assert solver.usage.n_unread == 2
+    assert "2 of 2 answers name no option" in caplog.text
     note = solver.explain(QUESTIONS[:1])[0].options[0].note
     assert note == "no letter found in the answer: 'I do not know'"
 

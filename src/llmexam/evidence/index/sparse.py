@@ -32,12 +32,16 @@ from llmexam.evidence.index.replacement import built_folder
 from llmexam.evidence.index.tantivy_files import ANALYZER, linked_elsewhere, open_data
 from llmexam.evidence.index.writer import IndexWriter, writing
 from llmexam.exam.question import Passage
+from llmexam.exam.segmentation import is_undivided
 from llmexam.machine import n_cores
 from llmexam.settings.base import Settings
 
 _LOG = logging.getLogger(__name__)
 
 _DATA = "tantivy"
+
+# Share of passages without separate words from which on there is a warning.
+_WARN_UNDIVIDED = 0.05
 
 _Address = tuple[int, int]
 _Hits = list[tuple[float, _Address]]
@@ -105,14 +109,22 @@ class SparseIndex:
             index = tantivy.Index(_schema(), path=str(data))
             index.register_tokenizer(ANALYZER, build_analyzer(stop_words=False))
             with writing(index, data, heap_mb=settings.heap_mb) as writer:
-                n_passages = 0
+                n_passages = n_undivided = 0
                 hashed = PassagesHash()
                 for passage in hashed.read(passages):
                     writer.add(_document(passage, is_cut=True))
                     n_passages += 1
+                    n_undivided += is_undivided(passage.text)
                 if n_passages == 0:
                     raise EvidenceIndexError("there are no passages to index", file=folder)
                 writer.finish()
+            if n_undivided > _WARN_UNDIVIDED * n_passages:
+                _LOG.warning(
+                    "the words of %d of %d passages cannot be told apart, and will hardly be "
+                    "found: put spaces between them",
+                    n_undivided,
+                    n_passages,
+                )
             Manifest(
                 kind="sparse",
                 analysis=dict(ANALYSIS),

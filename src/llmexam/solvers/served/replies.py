@@ -15,6 +15,7 @@ from llmexam.exam.letters import letter_of
 # Markers of a leading space or line break in raw vocabulary entries.
 _BLANK = " \t\r\n\u2581\u0120\u010a"
 _AROUND_LETTERS = _BLANK + "()[]*_`\"'.:,"
+_ENDS_OF_THOUGHTS = ("</think>", "[/THINK]", "</thinking>")
 # Difference of an unlisted letter to the least likely listed token, in nats.
 _BELOW = 1.0
 
@@ -141,7 +142,15 @@ def _written(message: Mapping[str, Any], finish: str) -> str:
         # Servers that separate the reasoning of a model may take its answer for reasoning, too.
         names = ("reasoning_content", "reasoning")
         text = next((t for t in (_text_of(message.get(name)) for name in names) if t), text)
+    if not text.strip():
+        calls = message.get("tool_calls")
+        functions = [one.get("function") for one in _mappings(calls)]
+        text = " ".join(_text_of(one.get("arguments")) for one in _mappings(functions))
     return text if text.strip() else _text_of(message.get("refusal"))
+
+
+def _mappings(values: Any) -> list[Mapping[str, Any]]:
+    return [one for one in values if isinstance(one, Mapping)] if isinstance(values, list) else []
 
 
 def _text_of(content: Any) -> str:
@@ -198,11 +207,15 @@ def _is_log_probability(value: Any) -> bool:
 
 
 def _choose_place(places: list[tuple[str, Listed]]) -> Listed | None:
-    """Return the likely tokens at the first position with a letter, else at the first position."""
+    """Return the likely tokens at the first position with a letter, else at the first position.
+
+    Of an answer with the thoughts of a model, the positions after them count.
+    """
     told = [(token.strip(_AROUND_LETTERS), listed) for token, listed in places if listed]
     if not told:
         return None
-    for token, listed in told:
+    ends = [place for place, (token, _) in enumerate(told, 1) if token in _ENDS_OF_THOUGHTS]
+    for token, listed in told[ends[-1] if ends else 0 :]:
         if len(token) == 1 and "A" <= token <= "Z":
             return listed
     return told[0][1]

@@ -37,6 +37,9 @@ _LOG = logging.getLogger(__name__)
 # Answers of which one at least can be read, or the model is not understood.
 _MANY = 5
 
+# Share of answers without an option from which on there is a warning.
+_WARN_UNREAD = 0.05
+
 # A request, and the order that the options have in it.
 _Turned = tuple[tuple[int, ...], Request]
 
@@ -82,7 +85,7 @@ class ServedSolver(BaseSolver):
         self._asker = Asker(settings, self._cache, self._meter, offline=offline)
         self._ranking = {"ranking": True, "logprobs": False}.get(settings.answers)
         self._counted: set[str] = set()
-        self._has_warned = False
+        self._has_warned = self._has_warned_unread = False
         # The settings with as many log-probabilities as the endpoint allows.
         self._requested = settings
 
@@ -229,6 +232,7 @@ class ServedSolver(BaseSolver):
                 ]
             self._warn_unsure(len(unsure), len(questions))
         self._count(list(zip(asked, read, strict=True)))
+        self._warn_unread([reading for readings in read for reading in readings])
         return read, [any(one.truncated for _, one in requests) for requests in asked]
 
     def _answers(
@@ -336,6 +340,19 @@ class ServedSolver(BaseSolver):
             n_unsure,
             n_questions,
             100 * self.settings.min_letter_share,
+        )
+
+    def _warn_unread(self, readings: Sequence[Reading]) -> None:
+        unread = [one.text for one in readings if one.how == "none"]
+        if self._has_warned_unread or len(unread) < _WARN_UNREAD * len(readings):
+            return
+        self._has_warned_unread = True
+        _LOG.warning(
+            "%d of %d answers name no option, so that all options of their questions tie; the "
+            "first is %r",
+            len(unread),
+            len(readings),
+            unread[0].strip()[:80],
         )
 
     def _own_part(self, reply: Reply) -> Reply:
