@@ -102,6 +102,21 @@ def test_letters_that_are_texts_of_options(write):
     assert read_exam(write(json.dumps(records))).answers.tolist() == [0, 2]
 
 
+def test_a_letter_that_the_file_does_not_use_is_a_fault(write):
+    choices = [{"label": label, "text": label * 3} for label in "ABD"]
+    record = {"question": "p", "options": choices, "correctAnswer": {"q": "D"}}
+    assert read_exam(write(json.dumps(record)))[0].answer == 2
+    record["correctAnswer"] = {"q": "C"}
+    with pytest.raises(ExamError, match="one of the labels A, B, D, got 'C'"):
+        read_exam(write(json.dumps(record)))
+
+
+def test_a_blank_right_option_is_told(write):
+    exam = read_exam(write("prompt,A,B,C,D,answer\np,x,y,,z,C\nq,x,y,,z,D\n"))
+    assert [len(q.options) for q in exam] == [4, 4]
+    assert exam.notes == ("the right option is blank in 1 rows: 1",)
+
+
 def test_an_option_called_none_can_be_the_answer(write):
     assert exam_of(write, ["None", "red"], ["red", "None", "blue"]).answers.tolist() == [1, 0]
 

@@ -1,5 +1,7 @@
 """Large CSV files are read in bulk; the result is that of reading row by row."""
 
+import random
+
 import pytest
 
 from llmexam.errors import ExamError
@@ -73,3 +75,22 @@ def test_plain_files_are_read_in_bulk(both, text):
 def test_what_needs_a_look_is_read_row_by_row(both, text):
     _, used = both(text)
     assert not used
+
+
+def test_random_files_are_read_alike(both):
+    rng = random.Random(0)
+    cells = ["x", "y z", '"a, b"', '""', " ", '"c\nd"', "A", "1", "A) x", "\u00e9", 'e"', "None"]
+    keys = ["A", "B", "C", "c", "(a)", "", "1", "2", "3", "x", "D", "A,B", "?"]
+    n_used = 0
+    for _ in range(150):
+        kinds = rng.sample(cells, 4)
+        answers = rng.sample(keys, rng.choice([1, 2, 4]))
+        rows = [
+            [str(i), *(rng.choice(kinds) for _ in range(4)), rng.choice(answers), "m"]
+            for i in range(rng.randrange(1, 12))
+        ]
+        if rng.random() < 0.2:
+            rng.choice(rows).pop()
+        text = HEADER + "\n".join(",".join(row) for row in rows)
+        n_used += both(text, on_faulty=rng.choice(["fail", "skip"]))[1]
+    assert n_used > 10

@@ -254,7 +254,9 @@ def _text_readings(text: str, item: Item) -> Readings:
             return Readings(label=item.labels.index(label))
         if face.isdecimal():
             return Readings(number=int(face), text=found)
-        place = _LETTERS[face]
+        # Where the file has letters of its own, another letter names no option.
+        is_foreign = bool(item.labels) and all(map(str.isalpha, item.labels))
+        place = len(item.options) if is_foreign else _LETTERS[face]
         return Readings(letter=place if place < len(item.options) else None, text=found)
     if _WHOLE.fullmatch(text):
         # -1 means that the answer is not known, unless it is an option.

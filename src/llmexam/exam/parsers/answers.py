@@ -15,6 +15,7 @@ from llmexam.exam.parsers.shape import Layout
 from llmexam.exam.question import Question, split_right
 
 _PLACES = {letter: i for i, letter in enumerate(ascii_uppercase)}
+_MOST_ROWS = 10
 _NO_PLACE = len(ascii_uppercase)
 Wrong = list[tuple[int, ExamError]]
 
@@ -54,6 +55,7 @@ def settle(
     wrong: Wrong = []
     name = layout.answer or "answer"
     add = found.append
+    blank: list[int] = []
     for i, one in enumerate(drafts):
         right: tuple[int, ...]
         answer: int | None
@@ -70,6 +72,8 @@ def settle(
         except ExamError as error:
             wrong.append((one.row, error))
             continue
+        if answer is not None and not one.options[answer].strip():
+            blank.append(one.row)
         add(
             (
                 one.row,
@@ -85,6 +89,9 @@ def settle(
             )
         )
     drafts.clear()
+    if blank:
+        where = ", ".join(map(str, blank[:_MOST_ROWS])) + (", ..." if blank[_MOST_ROWS:] else "")
+        notes.append(f"the right option is blank in {len(blank):,} rows: {where}")
     return tuple(found), wrong, notes
 
 

@@ -59,7 +59,8 @@ def read_bulk(
     if layout.answer is not None:
         answers = list(map(places.get, columns.pop(layout.answer)))
         last = max((place for place in places.values() if place is not None), default=0)
-        if last >= fewest and not _are_in_range(answers, options):
+        has_blanks = any(_has_blanks(table[name]) for name in names)
+        if (last >= fewest or has_blanks) and not _are_plain(answers, options):
             return None
     ids: list[str] = columns.pop(layout.id) if layout.id else list(map(str, range(n_rows)))
     if fewest < MIN_OPTIONS or len(set(ids)) < n_rows:
@@ -108,9 +109,11 @@ def _without_blank_end(options: tuple[str, ...]) -> tuple[str, ...]:
     return options[:n]
 
 
-def _are_in_range(answers: Sequence[int | None], options: Sequence[tuple[str, ...]]) -> bool:
+def _are_plain(answers: Sequence[int | None], options: Sequence[tuple[str, ...]]) -> bool:
+    """Return whether all answers are options that are not blank."""
     return all(
-        place is None or place < len(one) for place, one in zip(answers, options, strict=True)
+        place is None or (place < len(one) and bool(one[place].strip()))
+        for place, one in zip(answers, options, strict=True)
     )
 
 
