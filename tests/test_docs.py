@@ -30,6 +30,7 @@ HOW_TO = {
     "keras",
     "label-questions",
     "offline",
+    "other-harnesses",
     "read-an-exam",
     "recover-prompts",
     "run-a-plan",

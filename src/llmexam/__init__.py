@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from llmexam.exam.splits import k_folds, split_exam
     from llmexam.exam.submission import read_submission, validate_submission, write_submission
     from llmexam.exam.writers import LongRow, to_long, write_exam
+    from llmexam.harness.answers.solver import AnswersSolver
     from llmexam.recovery.making.maker import Forecast
     from llmexam.recovery.making.rows import MadeData
     from llmexam.recovery.recoverer import Recoverer, Recovery
@@ -91,6 +92,7 @@ if TYPE_CHECKING:
 # `module`, or `module:name` where the name there is another one.
 _HOMES = {
     "AgreementSettings": "llmexam.tasks.prompt_recovery.choosing",
+    "AnswersSolver": "llmexam.harness.answers.solver",
     "AuditReport": "llmexam.tasks.capabilities",
     "AuditResult": "llmexam.exam.audit.finding",
     "BaseSolver": "llmexam.solvers.protocol",
@@ -192,6 +194,7 @@ _RENAMED = {
 
 __all__ = [
     "AgreementSettings",
+    "AnswersSolver",
     "AuditReport",
     "AuditResult",
     "BaseSolver",

@@ -65,7 +65,7 @@ class MAPAtK(RankMetric):
         (i - 1) (m - 1) / (n - 1) of the ranks before it are expected to hold others.
 
         >>> round(MAPAtK(3).chance_of_several(4, 2), 4)
-        0.5694
+        0.5556
         """
         n, m = n_options, n_right
         ranks = np.arange(1, min(self.k, n) + 1)
