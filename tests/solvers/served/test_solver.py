@@ -1,4 +1,5 @@
 import json
+import os
 import signal
 import sqlite3
 import subprocess
@@ -341,6 +342,19 @@ def start(settings, *, notebook=False):
     text = textwrap.dedent(RUN.replace(said, "") + IN_A_NOTEBOOK if notebook else RUN)
     command = [sys.executable, "-c", text, json.dumps(settings)]
     return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+
+
+def test_a_signal_that_does_not_end_the_process_is_an_error(endpoint, make):
+    before = signal.signal(signal.SIGTERM, lambda number, frame: None)
+    endpoint.wait = lambda n: os.kill(os.getpid(), signal.SIGTERM) if n == 2 else None
+    try:
+        with pytest.raises(EndpointError, match=r"told to end. \d+ answers are missing"):
+            make(answers="logprobs", max_concurrency=1).score(QUESTIONS)
+    finally:
+        signal.signal(signal.SIGTERM, before)
+    endpoint.wait = None
+    make(answers="logprobs").score(QUESTIONS)
+    assert max(endpoint.answered.values()) == 1
 
 
 @pytest.mark.parametrize(

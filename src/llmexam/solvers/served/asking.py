@@ -172,9 +172,12 @@ class Asker:
         self._failures, self._stopped = [], False
         with ending_gently(self._end) as self._ending:
             _run(self._send_all(requests))
+        n_left = sum(one.key not in self._known for one in requests)
+        if self._ending.is_asked and n_left:
+            # Whoever handles the signal did not end the process.
+            raise EndpointError(f"told to end. {self._how_to_go_on(n_left)}")
         if self._failures:
             first = self._failures[0]
-            n_left = sum(one.key not in self._known for one in requests)
             # The class tells what to do, so it stays.
             first.args = (f"{first}. {self._how_to_go_on(n_left)}",)
             raise first

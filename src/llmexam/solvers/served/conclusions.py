@@ -114,9 +114,12 @@ def _strength_of_words(found: Sequence[str]) -> Strength:
 
 def _strength_of_cue(raw: str, earlier: Sequence[str], strength: Strength) -> Strength:
     """Return how a cue prefers an option: "incorrect answers: B" rejects it."""
-    if not _DISAPPROVING & set(map(_word, earlier[-2:])):
-        return Strength.STATED
-    return strength if raw.endswith(",") else Strength.REJECTED
+    for before in reversed(earlier[-2:]):
+        if before.endswith((",", *_SENTENCE_ENDS)):
+            break
+        if _word(before) in _DISAPPROVING:
+            return strength if raw.endswith(",") else Strength.REJECTED
+    return Strength.STATED
 
 
 def judgement(text: str, end: int) -> Strength:

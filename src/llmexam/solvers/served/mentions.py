@@ -162,7 +162,12 @@ def _is_label(text: str, start: int, end: int) -> bool:
     if before.rstrip("\"' ").endswith(("(", "[")):
         return after in (")", "]")
     # "e.g." and "a." of a sentence have no colon or cue before them; a cue is judged later.
-    return bool(re.search(r"(?::|\n|\bis|\bist|\best|\bes|option|choice|letter)\s*\Z", before))
+    return bool(
+        re.search(
+            r"(?:[:=]|\n|\b(?:is|ist|est|es|choose|pick|select|with|answer)|option|choice|letter)\s*\Z",
+            before,
+        )
+    )
 
 
 def _marked(one: Mention, text: str, quoted: dict[int, Mention]) -> Mention:
