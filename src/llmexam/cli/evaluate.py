@@ -14,6 +14,7 @@ from llmexam.cli.options import (
     GradingK,
     LoggedValues,
     SecondEmbedder,
+    SliceBy,
     TaskName,
 )
 from llmexam.cli.reading_options import reads_exam
@@ -71,6 +72,7 @@ def evaluate(
         typer.Option("--level", min=0.5, max=0.999, help="Confidence level of the intervals."),
     ] = 0.95,
     cluster_by: ClusterBy = None,
+    slice_by: SliceBy = None,
     slices: Annotated[
         bool,
         typer.Option(
@@ -120,6 +122,7 @@ def evaluate(
         "seed": seed,
         "level": level,
         "cluster_by": cluster_by,
+        "slice_by": slice_by,
     }
     if prediction is None:
         result = _evaluate_log(exam, logged_values, options)

@@ -85,6 +85,15 @@ ClusterBy = Annotated[
         show_default=False,
     ),
 ]
+SliceBy = Annotated[
+    str | None,
+    typer.Option(
+        "--slice-by",
+        help="Metadata column, such as subject: grade each of its values, and give the mean over "
+        "them. For multiple choice.",
+        show_default=False,
+    ),
+]
 Indexes = Annotated[
     list[Path] | None,
     typer.Option(

@@ -8,6 +8,8 @@ from typing import Annotated
 
 import typer
 
+from llmexam.cli.options import SliceBy
+
 
 def run(
     plan: Annotated[
@@ -26,6 +28,7 @@ def run(
         list[str] | None,
         typer.Option("--set", help="Override a key of the plan: --set evidence.k=10. Repeatable."),
     ] = None,
+    slice_by: SliceBy = None,
     overwrite: Annotated[
         bool,
         typer.Option(
@@ -53,13 +56,18 @@ def run(
     from llmexam.workflows.run.pipeline import run_plan
 
     overwrite = overwrite or fresh
+    changes = parse_settings(set_ or [])
+    if slice_by is not None:
+        evaluation = changes.get("evaluation")
+        known = evaluation if isinstance(evaluation, dict) else {}
+        changes["evaluation"] = {**known, "slice_by": slice_by}
     folder = out or Path("runs") / Path(plan).stem
     errors = plain_console(stderr=True)
     with telling_of_interrupts(goes_on(overwrite=overwrite)), stage_progress(errors) as announce:
         result = run_plan(
             plan,
             folder,
-            changes=parse_settings(set_ or []),
+            changes=changes,
             overwrite=overwrite,
             command=shlex.join(["llmexam", *sys.argv[1:]]),
             announce=announce,

@@ -10,6 +10,8 @@ from llmexam.evaluation.alignment import align_rankings, align_scores, require_a
 from llmexam.evaluation.calibration import calibrate, out_of_fold_probabilities, risk_coverage
 from llmexam.evaluation.clusters import AUTO, cluster_exam
 from llmexam.evaluation.grading import Resampling, evaluate
+from llmexam.evaluation.macro import macro_mean, slice_values_of
+from llmexam.evaluation.metrics.metric import describe, item_values
 from llmexam.evaluation.metrics.registry import exam_metrics
 from llmexam.evaluation.rankings import Rankings, best_right, recall_by_letter
 from llmexam.evaluation.results import ChoiceDiagnostics, Evaluation, LetterRecall
@@ -28,6 +30,7 @@ def evaluate_scores(
     seed: int = 0,
     level: float = 0.95,
     cluster_by: str = AUTO,
+    slice_by: str | None = None,
 ) -> Evaluation:
     """Grade a score matrix.
 
@@ -40,9 +43,10 @@ def evaluate_scores(
         seed: Seed of the resampling and of the folds of the calibration.
         level: Level of the intervals.
         cluster_by: Which questions are not independent: see `clusters.cluster_exam`.
+        slice_by: Metadata field of which each value is a slice, with the mean over its values.
 
     Raises:
-        ExamError: The exam is empty or a question has no answer.
+        ExamError: The exam is empty, or a question has no answer, or none has the metadata field.
         ScoreError: The scores do not match the questions of the exam.
         SettingsError: The exam has no such clusters.
     """
@@ -64,6 +68,7 @@ def evaluate_scores(
             risk_coverage=risk_coverage(scores, answers, probabilities),
         ),
         n_truncated=int(scores.truncated.sum()),
+        slice_by=slice_by,
     )
 
 
@@ -77,6 +82,7 @@ def evaluate_rankings(
     seed: int = 0,
     level: float = 0.95,
     cluster_by: str = AUTO,
+    slice_by: str | None = None,
 ) -> Evaluation:
     """Grade a submission: option indices by question id, best first, repeats as submitted.
 
@@ -92,7 +98,7 @@ def evaluate_rankings(
     packed = align_rankings(exam, rankings)
     diagnostics = ChoiceDiagnostics(k=k, letters=_letters(exam, packed))
     resampling = Resampling(n_resamples, seed, level).by_clusters(cluster_exam(exam, cluster_by))
-    return _evaluate(exam, packed, name, resampling, diagnostics)
+    return _evaluate(exam, packed, name, resampling, diagnostics, slice_by=slice_by)
 
 
 def baseline_rankings(exam: Exam) -> dict[str, Rankings]:
@@ -120,18 +126,31 @@ def _evaluate(
     diagnostics: ChoiceDiagnostics,
     *,
     n_truncated: int = 0,
+    slice_by: str | None = None,
 ) -> Evaluation:
-    return evaluate(
-        exam_metrics(exam, diagnostics.k),
+    metrics = exam_metrics(exam, diagnostics.k)
+    labels = slice_values_of(exam, slice_by) if slice_by is not None else None
+    found = evaluate(
+        metrics,
         exam,
         rankings,
         name=name,
         baselines=baseline_rankings(exam),
-        labellings=label_questions(exam),
+        labellings=label_questions(exam, slice_by),
         resampling=resampling,
         n_truncated=n_truncated,
         diagnostics=diagnostics,
     )
+    if slice_by is None or labels is None:
+        return found
+    macro = macro_mean(
+        [describe(metric) for metric in metrics],
+        item_values(metrics, exam, rankings),
+        labels,
+        by=slice_by,
+        level=resampling.level,
+    )
+    return found.model_copy(update={"macro": macro})
 
 
 def _letters(exam: Exam, rankings: Rankings) -> tuple[LetterRecall, ...]:

@@ -122,6 +122,34 @@ class ChoiceDiagnostics(Diagnostics):
     risk_coverage: tuple[CoveragePoint, ...] = ()
 
 
+class MacroMetric(Result):
+    """Mean of a metric over the values of a metadata field.
+
+    Attributes:
+        name: Identifier of the metric, such as `map_at_3`.
+        label: Display name, such as "MAP@3".
+        estimate: The mean, with a normal interval for questions drawn within each value.
+    """
+
+    name: str
+    label: str
+    estimate: Estimate
+
+
+class MacroMean(Result):
+    """Macro mean: each value of a metadata field counts the same, however many items it has.
+
+    Attributes:
+        by: The metadata field.
+        n_values: Number of its values.
+        metrics: The mean of each metric.
+    """
+
+    by: str
+    n_values: int
+    metrics: tuple[MacroMetric, ...]
+
+
 class Evaluation(Result):
     """Metrics of one prediction.
 
@@ -138,6 +166,7 @@ class Evaluation(Result):
         diagnostics: Results beside metrics; for multiple choice calibration and letters.
         clusters: Clusters that the intervals resample as a whole, with the design effect of the
             primary metric; None for independent items.
+        macro: Mean over the values of the field that slices were asked for; None if none was.
     """
 
     name: str
@@ -151,6 +180,7 @@ class Evaluation(Result):
     exam_hash: str
     diagnostics: SerializeAsAny[Diagnostics] | None = None
     clusters: ClusterInfo | None = None
+    macro: MacroMean | None = None
 
     @field_validator("diagnostics", mode="before")
     @classmethod

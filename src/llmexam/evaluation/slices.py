@@ -56,16 +56,21 @@ def slice_rows(labellings: Iterable[Labelling]) -> Iterator[tuple[str, str, NDAr
             yield by, value, np.flatnonzero(keys == index)
 
 
-def label_questions(exam: Exam) -> Iterator[Labelling]:
+def label_questions(exam: Exam, slice_by: str | None = None) -> Iterator[Labelling]:
     """Yield labels of questions by length, negation, source, options, passages, right option.
 
     Args:
         exam: The questions, with answers.
+        slice_by: Metadata field whose values are all slices; by default the first of
+            `SOURCE_KEYS`, of which the most frequent values are.
     """
+    if slice_by is not None:
+        values = [q.metadata.get(slice_by, "").strip() or "(none)" for q in exam]
+        yield slice_by, [(value, value) for value in values]
     yield "prompt length", length_terciles([len(q.prompt) for q in exam])
     yield "negated", [("1", "yes") if has_negation(q.prompt) else ("0", "no") for q in exam]
     for key in SOURCE_KEYS:
-        if any(key in q.metadata for q in exam):
+        if slice_by is None and any(key in q.metadata for q in exam):
             yield key, largest_first([q.metadata.get(key, "").strip() or "(none)" for q in exam])
             break
     yield "options", [(f"{len(q.options):02d}", str(len(q.options))) for q in exam]

@@ -102,6 +102,11 @@ def _scores(result: Evaluation) -> Table:
     table = Table("", "score", f"{result.level:.1%} interval")
     for metric in result.metrics:
         table.add_row(plain_text(metric.label), *cells(metric.estimate))
+    if result.macro is not None:
+        table.add_section()
+        over = f"mean over {plural(result.macro.n_values, 'value')} of {result.macro.by}"
+        for mean in result.macro.metrics:
+            table.add_row(plain_text(f"{mean.label}, {over}"), *cells(mean.estimate))
     table.add_section()
     for name, value in result.primary.references.items():
         table.add_row(plain_text(f"{result.primary.label} of {name}"), f"{value:.4f}", "")

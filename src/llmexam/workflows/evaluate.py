@@ -35,6 +35,7 @@ def evaluate(
     seed: int = 0,
     level: float = 0.95,
     cluster_by: str | None = None,
+    slice_by: str | None = None,
 ) -> Evaluation:
     """Return all metrics with intervals, baselines, slices and diagnostics.
 
@@ -56,9 +57,11 @@ def evaluate(
         cluster_by: Which items are not independent: `none`, a metadata field, a CSV file with the
             columns id and cluster, or for multiple choice `passage`. By default the metadata
             field `cluster`, and groups of near-equal prompts for prompt recovery.
+        slice_by: Metadata field of which each value is graded too, with the mean over its values.
+            For multiple choice.
 
     Raises:
-        ExamError: The exam cannot be read or lacks answers.
+        ExamError: The exam cannot be read, lacks answers, or has no such field.
         ScoreError: The scores cannot be read or are not those of the exam's questions.
         SubmissionError: The same of a submission.
         SettingsError: An option is not one of the exam's task.
@@ -70,7 +73,9 @@ def evaluate(
         name=name or name_prediction(prediction),
         seed=seed,
         level=level,
-        options=grading_options(k, embedder, second_embedder, n_resamples, cluster_by),
+        options=grading_options(
+            k, embedder, second_embedder, n_resamples, cluster_by, slice_by=slice_by
+        ),
     )
 
 
@@ -126,6 +131,7 @@ def grading_options(
     n_resamples: int | None = None,
     cluster_by: str | None = None,
     margin: float | None = None,
+    slice_by: str | None = None,
 ) -> dict[str, Any]:
     """Return the options that were given; each task knows some of them."""
     options = {
@@ -135,5 +141,6 @@ def grading_options(
         "n_resamples": n_resamples,
         "cluster_by": cluster_by,
         "margin": margin,
+        "slice_by": slice_by,
     }
     return {key: value for key, value in options.items() if value is not None}

@@ -86,6 +86,7 @@ CHANGES = {
     "evaluation.cluster_by": ("none", NO_STAGE),
     "evaluation.margin": (0.02, NO_STAGE),
     "evaluation.k": (2, {"rotate options for a", "rotate options for b"}),
+    "evaluation.slice_by": ("part", NO_STAGE),
     "evaluation.positions": (False, {"rotate options for a", "rotate options for b"}),
     "evaluation.compare": (["other.csv"], NO_STAGE),
     "audit_against": (["other.csv"], {"audit"}),

@@ -61,7 +61,14 @@ def slices_view(data: ReportData) -> SlicesView | None:
             )
             for s in members
         )
-        groups.append(SliceGroup(by[:1].upper() + by[1:], rows))
+        title = by[:1].upper() + by[1:]
+        macro = evaluation.macro
+        if macro is not None and macro.by == by:
+            mean = macro.metrics[0].estimate
+            title += (
+                f": mean over {count(macro.n_values)} values {fixed(mean.value)} ({interval(mean)})"
+            )
+        groups.append(SliceGroup(title, rows))
     return SlicesView(data.metric, tuple(groups), axis_labels(axis))
 
 

@@ -59,6 +59,7 @@ def finish(
             n_resamples=plan.evaluation.n_resamples,
             seed=plan.seed,
             cluster_by=plan.evaluation.cluster_by,
+            slice_by=plan.evaluation.slice_by,
         )
     weighted = [
         replace(m, weight=ensemble.weights.get(m.name), gain=gains.get(m.name)) for m in members

@@ -87,6 +87,7 @@ def judge_solver(
             n_resamples=grading.n_resamples,
             seed=plan.seed,
             cluster_by=grading.cluster_by,
+            slice_by=grading.slice_by,
         ),
     )
     return SolverResult(

@@ -38,6 +38,11 @@ class EvaluationPlan(GradingPlan):
     positions: bool = Field(
         True, description="also score all rotations of the options, to measure position bias"
     )
+    slice_by: str | None = Field(
+        None,
+        description="metadata field, such as `subject`: the result is given for each of its "
+        "values, and as the mean over them",
+    )
     compare: tuple[SampleOrPath, ...] = Field(
         (), description="submissions or score files to compare the result with"
     )

@@ -63,6 +63,7 @@ class ChoiceGrader(Grader[Exam]):
                 seed=seed,
                 level=level,
                 cluster_by=plan.cluster_by,
+                slice_by=plan.slice_by,
             )
         return evaluate_rankings(
             items,
@@ -73,6 +74,7 @@ class ChoiceGrader(Grader[Exam]):
             seed=seed,
             level=level,
             cluster_by=plan.cluster_by,
+            slice_by=plan.slice_by,
         )
 
     def compare(

@@ -11,6 +11,7 @@ from pydantic import TypeAdapter
 from llmexam.errors import ExamError, SettingsError
 from llmexam.evaluation.alignment import require_answers
 from llmexam.evaluation.clusters import PASSAGE, cluster_exam
+from llmexam.evaluation.macro import slice_values_of
 from llmexam.evaluation.results import Comparison
 from llmexam.exam.audit import Finding
 from llmexam.exam.audit.audit import audit_exam
@@ -61,7 +62,7 @@ class MultipleChoice(Task[Plan, Exam, SolverResult]):
         _audited_against(plan)
         for other in plan.evaluation.compare:
             load_answers(other, items)
-        _check_clusters(plan, items)
+        _check_groups(plan, items)
         require_evidence(plan.evidence)
         made = [(one.name, create_solver(one.solver, one.settings)) for one in plan.solvers]
         check_evidence(made, plan.evidence, items)
@@ -128,8 +129,8 @@ class MultipleChoice(Task[Plan, Exam, SolverResult]):
         return ReportContent(**values)
 
 
-def _check_clusters(plan: Plan, items: Exam) -> None:
-    """Check that the exam has the clusters of the plan.
+def _check_groups(plan: Plan, items: Exam) -> None:
+    """Check that the exam has the clusters and the slices of the plan.
 
     Raises:
         SettingsError: It has not, or the plan drops the passages that define them.
@@ -143,6 +144,8 @@ def _check_clusters(plan: Plan, items: Exam) -> None:
             hint="Set `evidence.given` to keep or append, or cluster by a metadata field",
         )
     cluster_exam(items, cluster_by)
+    if plan.evaluation.slice_by is not None:
+        slice_values_of(items, plan.evaluation.slice_by)
 
 
 def _audited_against(plan: Plan) -> list[str]:
