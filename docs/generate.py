@@ -417,6 +417,7 @@ _PUBLIC: Mapping[str, Sequence[str]] = {
         "RandomSolver",
         "FirstSolver",
         "LongestSolver",
+        "AnswersSolver",
         "LexicalSolver",
         "BiEncoderSolver",
         "CrossEncoderSolver",

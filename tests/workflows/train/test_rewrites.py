@@ -183,10 +183,10 @@ def test_columns_of_a_file_may_have_other_names(tmp_path):
     assert (found.original, found.rewritten, found.prompt) == ("One.", "Two.", "Count on.")
 
 
-def test_columns_of_questions_have_fixed_names(tmp_path):
+def test_columns_of_questions_may_have_other_names_too(tmp_path):
     given = {"family": "ranker", "train": {"path": "bundled", "fields": {"prompt": "question"}}}
-    with pytest.raises(SettingsError, match="`fields` is for rewritten texts"):
-        parse_recipe({**given, "settings": {"members": ["lexical"]}}, base=tmp_path)
+    recipe = parse_recipe({**given, "settings": {"members": ["lexical"]}}, base=tmp_path)
+    assert recipe.train[0].fields == {"prompt": "question"}
 
 
 @pytest.mark.parametrize(
