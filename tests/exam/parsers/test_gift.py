@@ -102,3 +102,23 @@ def test_formulas_in_a_table_are_no_gift(write, text, name):
 def test_other_texts_are_no_gift(write, text):
     with pytest.raises(ExamError, match="cannot detect"):
         read_exam(write(text, "exam.txt"))
+
+
+def test_a_quiz_without_choices_says_what_it_holds(write):
+    with pytest.raises(ExamError, match=r"no questions: 2 questions of other types.*2 essay"):
+        read_exam(write("One {}\n\nTwo {}\n", "quiz.gift"))
+    with pytest.raises(ExamError, match="cannot detect"):
+        read_exam(write("# Title\n\nText about {curly} things and x = {T}.\n", "quiz.md"))
+
+
+def test_windows_line_ends_and_compact_answers(write):
+    text = (
+        "\ufeff::A:: One?\r\n{\r\n\t=x#good\r\n\t~y\r\n}\r\n\r\n"
+        "Two {true}\r\n\r\nThree{=x#a~y#b~z}\r\n"
+    )
+    exam = read_exam(write(text, "quiz.gift"))
+    assert [(q.prompt, q.options, q.answer) for q in exam] == [
+        ("One?", ("x", "y"), 0),
+        ("Two", ("True", "False"), 0),
+        ("Three", ("x", "y", "z"), 0),
+    ]

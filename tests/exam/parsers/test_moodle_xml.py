@@ -135,3 +135,24 @@ def test_a_faulty_question_does_not_hide_the_others(write):
     assert [row for row, _ in read.rows] == [2]
     assert "got 1" in str(read.faults[0])
     assert "expected a number as fraction of option 1, got 'x'" in str(read.faults[1])
+
+
+@pytest.mark.parametrize(
+    ("name", "encoding"),
+    [
+        ("ISO-8859-1", "latin-1"),
+        ("UTF-16", "utf-16"),
+        ("windows-1252", "cp1252"),
+        ("UTF-8", "utf-8-sig"),
+    ],
+)
+def test_the_encoding_is_that_of_the_declaration(write, name, encoding):
+    text = (
+        f'<?xml version="1.0" encoding="{name}"?><quiz>{choice((100, "größer"), (0, "b"))}</quiz>'
+    )
+    assert read_exam(write(text.encode(encoding), "quiz.xml"))[0].options[0] == "größer"
+
+
+def test_a_quiz_of_other_types_only_says_so(write):
+    with pytest.raises(ExamError, match=r"no questions: 1 question of another type.*1 essay"):
+        read_exam(write(quiz('<question type="essay"/>'), "quiz.xml"))

@@ -216,3 +216,25 @@ def test_names_of_all_versions_are_the_same():
     assert {canonical(one) for one in ("qti-simple-choice", "simpleChoice", "simple_choice")} == {
         "simplechoice"
     }
+
+
+@pytest.mark.parametrize(("cardinality", "letters"), [("Single", "A"), ("Multiple", "A, C")])
+def test_a_condition_for_each_option_of_version_1(write, cardinality, letters):
+    labels = "".join(
+        f'<response_label ident="{name}"><flow_mat><material><mattext>{name}</mattext></material>'
+        "</flow_mat></response_label>"
+        for name in "abc"
+    )
+    conditions = "".join(
+        f"<respcondition><conditionvar><varequal respident='r'>{name}</varequal></conditionvar>"
+        f"<setvar varname='que_score' action='Add'>{points}</setvar></respcondition>"
+        for name, points in (("a", 2), ("b", 0), ("c", 1))
+    )
+    text = (
+        '<!DOCTYPE questestinterop SYSTEM "ims_qtiasiv1p2.dtd"><questestinterop><item ident="i">'
+        "<presentation><flow><material><mattext>Which?</mattext></material><response_lid ident='r' "
+        f"rcardinality='{cardinality}'><render_choice>{labels}</render_choice></response_lid></flow>"
+        f"</presentation><resprocessing>{conditions}</resprocessing></item></questestinterop>"
+    )
+    (question,) = read_exam(write(text, "quiz.xml"))
+    assert (question.options, question.right_letters) == (("a", "b", "c"), letters)

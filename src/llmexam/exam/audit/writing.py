@@ -88,6 +88,10 @@ class Rule:
     name: str
     measure: Callable[[Question], Sequence[float]]
 
+    def choose(self, question: Question) -> Choice:
+        """Return the options of the largest value."""
+        return _best(self.measure(question))
+
 
 _RULES = (
     Rule(
@@ -165,7 +169,7 @@ def check_writing(rows: Rows, *, longest_is_known: bool = False) -> Iterator[Fin
     for rule in _RULES:
         if longest_is_known and "most words" in rule.name:
             continue
-        score = score_rule(answered, lambda question, rule=rule: _best(rule.measure(question)))
+        score = score_rule(answered, rule.choose)
         if score.is_clear():
             yield Finding(
                 "telling options",

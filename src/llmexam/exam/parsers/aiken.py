@@ -207,7 +207,7 @@ def _named(record: AikenRecord, labels: list[str]) -> list[int]:
 
 
 def _given(answer: str) -> list[str]:
-    return [one for one in _SEPARATOR.split(answer.strip(" .")) if one]
+    return [one for one in _SEPARATOR.split(answer.strip(" .()")) if one]
 
 
 def _fault(record: AikenRecord, message: str) -> ExamError:

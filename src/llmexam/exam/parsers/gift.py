@@ -21,6 +21,7 @@ from llmexam.exam.parsers.source import SourceFile
 from llmexam.exam.question import Question, split_right
 
 _BLANK = "_____"
+_READ = ("multichoice", "truefalse")
 _FORMAT = re.compile(r"\s*\[(html|moodle|plain|markdown)\]", re.IGNORECASE)
 _WEIGHT = re.compile(r"\s*%(-?\d+(?:[.,]\d+)?)%")
 _TRUE_FALSE = {"T": 0, "TRUE": 0, "F": 1, "FALSE": 1}
@@ -63,21 +64,20 @@ def looks_like(source: SourceFile) -> bool:
     first = text.lstrip().split("\n", 1)[0]
     if "{" not in first and len(_COLUMNS & {*re.split(r'[,;\t"\s]+', first.casefold())}) > 1:
         return False
-    return suffix == ".gift" or _ANSWER.search(text) is not None
+    if suffix == ".gift":
+        return True
+    return _ANSWER.search(text) is not None and any(one.kind in _READ for one in _all_records(text))
 
 
 def records(source: SourceFile) -> Iterator[GiftRecord]:
     """Return the questions to choose from, in order."""
-    return (one for one in _all_records(source.text) if one.kind in ("multichoice", "truefalse"))
+    return (one for one in _all_records(source.text) if one.kind in _READ)
 
 
 def notes(source: SourceFile) -> tuple[str, ...]:
     """Return what was left out: questions of other types, with their numbers."""
     kinds = (one.kind for one in _all_records(source.text))
     return left_out_note(Counter(kind for kind in kinds if kind not in _READ))
-
-
-_READ = ("multichoice", "truefalse")
 
 
 def to_question(record: GiftRecord, row: int) -> Question:

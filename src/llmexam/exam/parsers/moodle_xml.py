@@ -16,7 +16,7 @@ from typing import Any
 from llmexam.errors import ExamError
 from llmexam.exam.parsers.markup import formatted_text, local_name
 from llmexam.exam.parsers.source import SourceFile
-from llmexam.exam.parsers.xml_file import child_text, children, parse_xml, root_name
+from llmexam.exam.parsers.xml_file import child_text, children, parse_source, root_name
 from llmexam.exam.question import Question, split_right
 
 _MANY = frozenset({"multichoiceset", "oumultiresponse"})
@@ -61,7 +61,7 @@ def notes(source: SourceFile) -> tuple[str, ...]:
     """Return what was left out: questions of other types, with their numbers."""
     counts = Counter(
         kind
-        for element in children(parse_xml(source.data), "question")
+        for element in children(parse_source(source), "question")
         if (kind := element.get("type", "")) not in {*_CHOICE, "category"}
     )
     return left_out_note(counts)
@@ -149,7 +149,7 @@ def _right(element: Any, kind: str, fractions: list[float]) -> list[int]:
 
 def _questions(source: SourceFile) -> list[tuple[Any, str]]:
     """Return the questions to choose from, and the category of each."""
-    root = parse_xml(source.data)
+    root = parse_source(source)
     if local_name(root.tag) != "quiz":
         raise source.error(
             f"expected Moodle XML with the first element <quiz>, got <{local_name(root.tag)}>",

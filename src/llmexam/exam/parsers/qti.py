@@ -18,7 +18,7 @@ from llmexam.exam.parsers.qti_item import QtiRecord, attribute, choices_of, name
 from llmexam.exam.parsers.qti_package import MANIFEST, Package, is_package, open_package
 from llmexam.exam.parsers.qti_v1 import QtiV1Record
 from llmexam.exam.parsers.source import SourceFile
-from llmexam.exam.parsers.xml_file import first_name, parse_xml, root_name
+from llmexam.exam.parsers.xml_file import first_name, parse_source, parse_xml, root_name
 from llmexam.exam.question import Passage, Question
 
 _OF_SEVERAL = frozenset({"assessmenttest", "assessmentsection", "manifest"})
@@ -94,7 +94,7 @@ def _identifier(record: QtiRecord | QtiV1Record) -> str:
 
 def _read(source: SourceFile) -> _Found:
     found = _Found()
-    root = None if is_package(source) else parse_xml(source.data)
+    root = None if is_package(source) else parse_source(source)
     if root is not None and name_of(root) not in _OF_SEVERAL:
         _add_file(found, root, None, "", "")
         return found

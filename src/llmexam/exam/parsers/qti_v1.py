@@ -1,7 +1,6 @@
 """QTI 1.2, as Canvas and others export quizzes: items with choices.
 
-Of an item with one choice, the options of the response condition with the highest score are right.
-Options that a condition excludes (`not`) are wrong.
+Options that a response condition excludes (`not`) are wrong.
 """
 
 from __future__ import annotations
@@ -110,17 +109,26 @@ def _material(element: Any, without: Any = None) -> str:
 
 
 def _right(item: Any) -> set[str]:
-    """Return the names of the options that the best condition asks for."""
+    """Return the names of the options that earn points.
+
+    They are those of the best condition, or of all if several options are to be chosen and each
+    has a condition of its own.
+    """
     best, found = 0.0, set()
+    is_multiple = any(
+        attribute(one, "rcardinality").lower() == "multiple" for one in _responses(item)
+    )
     for condition in item.iter():
         if name_of(condition) != "respcondition":
             continue
         points = max((_points(e) for e in condition.iter() if name_of(e) == "setvar"), default=0.0)
         names = _asked(condition)
-        if points > best and names:
+        if points <= 0 or not names:
+            continue
+        if is_multiple or points == best:
+            best, found = max(best, points), found | names
+        elif points > best:
             best, found = points, names
-        elif points == best and points > 0:
-            found |= names
     return found
 
 

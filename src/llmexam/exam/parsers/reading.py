@@ -239,7 +239,13 @@ def _read_file(source: SourceFile, options: ReadOptions) -> RowsRead:
     for note in notes:
         _LOG.warning("%s: %s", source.path, note)
     if not rows and not faults:
-        raise source.error("the file has no questions", hint="Add rows below the header")
+        left_out = "; ".join(notes)
+        raise source.error(
+            f"the file has no questions{f': {left_out}' if left_out else ''}",
+            hint="Give a file with multiple-choice questions"
+            if left_out
+            else "Add rows below the header",
+        )
     return RowsRead(source, name, rows, faults, notes, source.sha256)
 
 

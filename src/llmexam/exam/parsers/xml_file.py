@@ -58,6 +58,18 @@ def parse_xml(data: bytes) -> Any:
         return ElementTree.fromstring(data)
 
 
+def parse_source(source: SourceFile) -> Any:
+    """Return the first element of an XML file; errors name the file.
+
+    Raises:
+        ExamError: The file is not well-formed, or defines entities.
+    """
+    try:
+        return parse_xml(source.data)
+    except ExamError as error:
+        raise source.error(error.message, hint=error.hint) from None
+
+
 @contextmanager
 def _errors_of_xml() -> Iterator[None]:
     try:
