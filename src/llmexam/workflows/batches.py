@@ -12,6 +12,7 @@ from llmexam.exam.question import Question
 from llmexam.settings.base import Settings
 from llmexam.solvers.protocol import Solver
 from llmexam.solvers.registry import parse_solver_settings, served_solvers, solver_class
+from llmexam.solvers.served.batch_files import BatchResults, read_batch, write_batch
 
 if TYPE_CHECKING:
     from llmexam.solvers.served.solver import ServedSolver
@@ -64,8 +65,6 @@ class Batch:
             EndpointError: Replies are missing and there is no file to write requests to, or a
                 file cannot be read.
         """
-        from llmexam.solvers.served.batch_files import BatchResults, read_batch, write_batch
-
         served = cast("ServedSolver", solver)
         results = BatchResults()
         if self.results:

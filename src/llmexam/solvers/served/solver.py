@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property
@@ -28,17 +27,14 @@ from llmexam.solvers.served.reading import Reading, average, read_answer, reason
 from llmexam.solvers.served.replies import Reply
 from llmexam.solvers.served.requests import Request, probe_key, write_requests
 from llmexam.solvers.served.settings import ServedSettings
+from llmexam.solvers.served.tally import Tally
 from llmexam.solvers.served.usage import Meter, Usage
 from llmexam.storage.hashing import hash_json
 
 _OFFERED = "offered"
 _LIMIT = "limit"
-_LOG = logging.getLogger(__name__)
 # Answers of which one at least can be read, or the model is not understood.
 _MANY = 5
-
-# Share of answers without an option from which on there is a warning.
-_WARN_UNREAD = 0.05
 
 # A request, and the order that the options have in it.
 _Turned = tuple[tuple[int, ...], Request]
@@ -84,8 +80,7 @@ class ServedSolver(BaseSolver):
         self._cache = AnswerCache(settings.cache_dir)
         self._asker = Asker(settings, self._cache, self._meter, offline=offline)
         self._ranking = {"ranking": True, "logprobs": False}.get(settings.answers)
-        self._counted: set[str] = set()
-        self._has_warned = self._has_warned_unread = False
+        self._tally = Tally(self._meter.usage, settings)
         # The settings with as many log-probabilities as the endpoint allows.
         self._requested = settings
 
@@ -220,7 +215,9 @@ class ServedSolver(BaseSolver):
         ]
         unsure = [place for place, readings in enumerate(read) if self._is_unsure(readings)]
         if unsure:
-            self._count([(asked[place], read[place]) for place in unsure], fallen_back=True)
+            self._tally.count_fallen_back(
+                [request for place in unsure for _, request in asked[place]]
+            )
             some = [questions[place] for place in unsure]
             again = self._asked(some, ranking=True)
             flat = [request for requests in again for _, request in requests]
@@ -230,9 +227,14 @@ class ServedSolver(BaseSolver):
                 read[place] = [
                     self._read_one(question, order, texts[one.key]) for order, one in requests
                 ]
-            self._warn_unsure(len(unsure), len(questions))
-        self._count(list(zip(asked, read, strict=True)))
-        self._warn_unread([reading for readings in read for reading in readings])
+            self._tally.warn_fallen_back(len(unsure), len(questions))
+        self._tally.count(
+            [
+                (request, reading)
+                for turned, readings in zip(asked, read, strict=True)
+                for (_, request), reading in zip(turned, readings, strict=True)
+            ]
+        )
         return read, [any(one.truncated for _, one in requests) for requests in asked]
 
     def _answers(
@@ -306,53 +308,6 @@ class ServedSolver(BaseSolver):
         return any(
             one.letter_share is not None and one.how not in ("logprobs", "strict")
             for one in readings
-        )
-
-    def _count(
-        self, read: Sequence[tuple[list[_Turned], list[Reading]]], *, fallen_back: bool = False
-    ) -> None:
-        """Count how answers were parsed, each once."""
-        usage = self._meter.usage
-        for requests, readings in read:
-            for (_, request), reading in zip(requests, readings, strict=True):
-                if request.key in self._counted:
-                    continue
-                self._counted.add(request.key)
-                if fallen_back:
-                    usage.n_fallen_back += 1
-                    continue
-                usage.n_unread += reading.how == "none"
-                usage.n_lenient += reading.how == "lenient"
-                usage.n_strict += reading.how == "strict"
-                if reading.how == "logprobs":
-                    usage.n_logprobs += 1
-                    usage.letter_shares += reading.letter_share or 0.0
-
-    def _warn_unsure(self, n_unsure: int, n_questions: int) -> None:
-        if self._has_warned:
-            return
-        self._has_warned = True
-        _LOG.warning(
-            "%d of %d questions: the letters of the options hold less than %.0f%% of the "
-            "probability, so that the model was about to write something else. These questions "
-            "are sent again, for letters as text; with the setting answers: ranking each is sent "
-            "once",
-            n_unsure,
-            n_questions,
-            100 * self.settings.min_letter_share,
-        )
-
-    def _warn_unread(self, readings: Sequence[Reading]) -> None:
-        unread = [one.text for one in readings if one.how == "none"]
-        if self._has_warned_unread or len(unread) < _WARN_UNREAD * len(readings):
-            return
-        self._has_warned_unread = True
-        _LOG.warning(
-            "%d of %d answers name no option, so that all options of their questions tie; the "
-            "first is %r",
-            len(unread),
-            len(readings),
-            unread[0].strip()[:80],
         )
 
     def _own_part(self, reply: Reply) -> Reply:
