@@ -84,7 +84,7 @@ def _write(model: TrainedModel, save: Callable[[Path], None], tokenizer: Any) ->
     pickled = sorted(path.name for path in new.rglob("*") if path.suffix in _PICKLED)
     if pickled:
         raise ModelError(f"the model was saved as a pickled file: {pickled[0]}", file=new)
-    _write_result(new, model)
+    write_result(new, model)
     write_text(new / "README.md", model_page(card, model.notes))
     write_card(new, card)
     open_to_readers(new)
@@ -159,7 +159,8 @@ def package_versions() -> dict[str, str]:
     return found
 
 
-def _write_result(folder: Path, model: TrainedModel) -> None:
+def write_result(folder: Path, model: TrainedModel) -> None:
+    """Write what `read_trained_model` reads beside the card; call it before the card is written."""
     curve = [{"step": point.step, **point.values} for point in model.curve]
     told = {"best_step": model.best_step, "notes": list(model.notes), "curve": curve}
     write_json(folder / _RESULT_FILE, told)

@@ -230,7 +230,10 @@ def _open_finished(folder: Path, key: str, *, overwrite: bool) -> CleaningReport
     try:
         values = json.loads(report.read_text("utf-8"))
         if values["key"] == key and not overwrite:
-            return CleaningReport.from_dict(values)
+            finished = CleaningReport.from_dict(values)
+            # A process that was killed after the report may have left its work.
+            shutil.rmtree(folder / _WORK, ignore_errors=True)
+            return finished
     except (ValueError, KeyError, TypeError):
         values = {}
     if not overwrite:

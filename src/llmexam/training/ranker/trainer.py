@@ -31,6 +31,7 @@ from llmexam.training.ranker.fitting import (
 from llmexam.training.ranker.measuring import measure, measure_columns, measure_members
 from llmexam.training.ranker.members import check_members, make_members
 from llmexam.training.ranker.settings import RankerTrainingSettings
+from llmexam.training.trained_model import write_result
 
 OUT_OF_FOLD_FILE = "out_of_fold.parquet"
 """Scores of the training questions by rankers that never saw them, beside the ranker."""
@@ -108,10 +109,11 @@ class RankerTrainer:
             out_of_fold,
             out_of_fold_metadata("ranker", train),
         )
+        notes = (*members.notes, *_notes(done))
+        trained = TrainedModel(folder, done, curve, fitted.n_rounds or 0, dev_scores, notes)
+        write_result(folder, trained)
         write_card(folder, done)
-        return TrainedModel(
-            folder, done, curve, fitted.n_rounds or 0, dev_scores, (*members.notes, *_notes(done))
-        )
+        return trained
 
     def check_machine(self) -> None:
         """Check nothing: missing packages are reported when they are imported."""
