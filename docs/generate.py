@@ -60,7 +60,7 @@ def render_commands() -> str:
     parts = ["# Commands\n\n", NOTE]
     parts.append(
         "Results go to stdout, progress and errors to stderr. Exit codes: 0 success, 1 failed "
-        "check, 2 invalid input, 130 interrupted. "
+        "check, 2 invalid input, 130 interrupted, 141 output no longer read. "
         "`llmexam COMMAND --help` shows the same as this page."
         "\n\n"
     )
