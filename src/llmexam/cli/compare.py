@@ -133,7 +133,7 @@ def compare(
         found = _compare_logs([exam, a, *rest], {**options, "logged_values": logged_values})
     elif logged_values:
         raise SettingsError("only logs have logged values", field="--logged-values", file=exam)
-    elif not rest or exam.is_dir():
+    elif not rest or (exam / "run.json").is_file():
         found = _compare_runs([exam, a, *rest], options, task, reading)
     else:
         found = _compare_files(exam, [a, *rest], options, task, reading)

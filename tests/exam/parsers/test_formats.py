@@ -26,6 +26,10 @@ GOOD = "id,prompt,A,B,answer\n0,p,x,y,A\n"
             b"a,b\n1,2\n",
             "cannot detect the exam format; the nearest is .*missing; found: a, b.*--field prompt=",
         ),
+        (
+            b"x,y\n1,2\n",
+            "cannot detect the exam format: no question and .*; found: x, y.*--field prompt=",
+        ),
         (b"just words\n", "cannot detect the exam format"),
         (b'{"prompt": "p", "opt\n', "line 1: invalid JSON"),
         (b"id,prediction\n0,A\n", "expected an exam, got a submission"),

@@ -105,6 +105,13 @@ def _no_shape(
     is_one = len(error.names) == 1
     what = f"column {missing} is missing" if is_one else f"columns {missing} are missing"
     start = "" if is_chosen else "cannot detect the exam format; the nearest is "
+    if not is_chosen and shape.needs and len(shape.missing(names)) == len(shape.needs):
+        return ExamError(
+            "cannot detect the exam format: no question and options were recognised; found: "
+            f"{found}",
+            field="prompt",
+            hint=f"Map the columns, such as {_FIELD_HINT}",
+        )
     return ExamError(
         f"{start}{shape.name} ({shape.summary}): {what}; found: {found}",
         field=error.names[0],
