@@ -153,6 +153,7 @@ def _recognised(path: ExamPath, part: str) -> str:
     if source.is_zip:
         # An Excel workbook; other tasks read text.
         return DEFAULT_TASK
+    source = source.start if part == "recognise_exam" else source
     for task, parts in _CAPABILITIES.items():
         target = getattr(parts, part)
         if target and load(target)(source):

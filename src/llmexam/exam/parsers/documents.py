@@ -77,9 +77,10 @@ def document_of(source: SourceFile, format: str | None) -> str | None:
     """
     if format is not None:
         return format if format in DOCUMENTS else None
-    if source.is_parquet:
+    if source.is_parquet or source.data[:1] in (b"{", b"["):
         return None
-    found = next((name for name, form in DOCUMENTS.items() if _looks_like(form, source)), None)
+    start = source if is_xml(source.data) else source.start
+    found = next((name for name, form in DOCUMENTS.items() if _looks_like(form, start)), None)
     if found is None and is_xml(source.data):
         raise source.error(
             "cannot detect the exam format of an XML file with the first element "

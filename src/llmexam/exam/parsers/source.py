@@ -8,7 +8,7 @@ import io
 import json
 import sys
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from difflib import get_close_matches
 from functools import cache, cached_property
 from pathlib import Path
@@ -28,6 +28,7 @@ _SIGNATURES = {
     b"%PDF": "a PDF document",
     b"SQLite format": "an SQLite database",
 }
+_N_START = 200_000
 STDIN = "-"
 """Where a path is expected: standard input."""
 
@@ -144,6 +145,15 @@ class SourceFile:
     def is_parquet(self) -> bool:
         """Whether the file starts with Parquet's magic bytes."""
         return self.data[:4] == b"PAR1"
+
+    @property
+    def start(self) -> SourceFile:
+        """The first lines of a large text, which are enough to tell its kind; else the file."""
+        data = self.data
+        if len(data) <= _N_START or self.is_zip or self.is_parquet or b"\0" in data[:100]:
+            return self
+        end = data.rfind(b"\n", 0, _N_START)
+        return self if end < 0 else replace(self, data=data[:end])
 
     @property
     def is_zip(self) -> bool:
