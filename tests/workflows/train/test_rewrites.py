@@ -13,6 +13,7 @@ from llmexam.recovery.rewrites import RewriteExam
 from llmexam.report.training_tables import dry_run_summary, training_summary
 from llmexam.sample import REWRITES_PATH
 from llmexam.stages.local import LocalExecutor
+from llmexam.workflows.train.exams import read_exams
 from llmexam.workflows.train.pipeline import dry_run, train_recipe
 from llmexam.workflows.train.recipe import parse_recipe, read_recipe
 from llmexam.workflows.train.rewrites import prepare_rewrites
@@ -183,10 +184,13 @@ def test_columns_of_a_file_may_have_other_names(tmp_path):
     assert (found.original, found.rewritten, found.prompt) == ("One.", "Two.", "Count on.")
 
 
-def test_columns_of_questions_may_have_other_names_too(tmp_path):
-    given = {"family": "ranker", "train": {"path": "bundled", "fields": {"prompt": "question"}}}
-    recipe = parse_recipe({**given, "settings": {"members": ["lexical"]}}, base=tmp_path)
-    assert recipe.train[0].fields == {"prompt": "question"}
+def test_columns_of_questions_may_have_other_names(tmp_path):
+    (tmp_path / "quiz.csv").write_text("Ask,r,w,key\nWhy?,x,y,A\nWho?,x,y,B\nHow?,x,,A\n")
+    columns = {"prompt": "Ask", "options": ["r", "w"], "answer": "key"}
+    file = {"path": "quiz.csv", "fields": columns, "on_faulty": "skip"}
+    given = {"family": "ranker", "train": file, "settings": {"members": ["lexical"]}}
+    exam = read_exams(parse_recipe(given, base=tmp_path))["train"]
+    assert (exam.answers.tolist(), exam.n_skipped) == ([0, 1], 1)
 
 
 @pytest.mark.parametrize(
