@@ -23,7 +23,7 @@ def find_flips(exam: Exam, a: Rankings, b: Rankings, k: int) -> tuple[Flip, ...]
     found = []
     for question, first, second in zip(exam, a.tolist(), b.tolist(), strict=True):
         is_right_a, is_right_b = (
-            bool(ranked) and ranked[0] == question.answer for ranked in (first, second)
+            bool(ranked) and ranked[0] in question.right_options for ranked in (first, second)
         )
         if is_right_a == is_right_b:
             continue
@@ -33,7 +33,7 @@ def find_flips(exam: Exam, a: Rankings, b: Rankings, k: int) -> tuple[Flip, ...]
                 id=question.id,
                 prompt=question.prompt,
                 options=question.options,
-                answer=question.answer_letter or "",
+                answer=question.right_letters.replace(",", ""),
                 right="a" if is_right_a else "b",
                 ranking_a=_letters(first[:k]),
                 ranking_b=_letters(second[:k]),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -12,11 +12,11 @@ from llmexam.evaluation.alignment import name_ids
 from llmexam.evaluation.compare import Prediction
 from llmexam.evaluation.predictions import load_prediction
 from llmexam.exam.exam import Exam
-from llmexam.exam.normalise import normalise
 from llmexam.exam.question import Question
 from llmexam.exam.scores import ScoreMatrix
 from llmexam.harness.batch import NAME as BATCH
 from llmexam.harness.log import HarnessLog, LoggedAnswer
+from llmexam.harness.matching import normal_key, pair_by_text, places_of
 from llmexam.harness.reading import is_log, read_log
 from llmexam.solvers.served.answers import parse_answer
 from llmexam.storage.hashing import hash_file
@@ -38,7 +38,14 @@ def exam_of(log: HarnessLog) -> Exam:
         )
     return Exam(
         tuple(
-            Question(one.id, one.prompt, one.options, one.right[0], metadata=one.metadata)
+            Question(
+                one.id,
+                one.prompt,
+                one.options,
+                one.right[0],
+                metadata=one.metadata,
+                right=one.right if len(one.right) > 1 else (),
+            )
             for one in log.answers
         ),
         source=str(log.path),
@@ -84,30 +91,22 @@ def answers_by_question(log: HarnessLog, exam: Exam) -> list[LoggedAnswer]:
 def _pairs(log: HarnessLog, exam: Exam) -> list[tuple[Question, LoggedAnswer]]:
     by_id = {one.id: one for one in log.answers}
     if log.harness == BATCH or all(_is_same(by_id.get(one.id), one) for one in exam):
-        found: Mapping[str, LoggedAnswer] = by_id
-        keys = [question.id for question in exam]
+        found = [by_id.get(question.id) for question in exam]
     else:
-        found = {_key(one.prompt, one.options): one for one in log.answers}
-        keys = [_key(question.prompt, question.options) for question in exam]
-    missing = [question.id for question, key in zip(exam, keys, strict=True) if key not in found]
+        found = pair_by_text(exam.questions, log.answers)
+    missing = [question.id for question, one in zip(exam, found, strict=True) if one is None]
     if missing:
         raise SubmissionError(
             f"{len(missing)} of {len(exam)} questions are not in the log: {name_ids(missing)}",
             file=log.path,
-            hint="Questions are matched by id, or by their text and options. To grade the log by "
-            "its own questions: llmexam evaluate LOG",
+            hint="Questions are matched by id, or by their text and options where these are "
+            "distinct. To grade the log by its own questions: llmexam evaluate LOG",
         )
-    return [(question, found[key]) for question, key in zip(exam, keys, strict=True)]
+    return [(question, one) for question, one in zip(exam, found, strict=True) if one]
 
 
 def _is_same(answer: LoggedAnswer | None, question: Question) -> bool:
-    return answer is not None and _key(answer.prompt, answer.options) == _key(
-        question.prompt, question.options
-    )
-
-
-def _key(prompt: str, options: Sequence[str]) -> str:
-    return "\n".join([normalise(prompt), *sorted(map(normalise, options))])
+    return answer is not None and normal_key(answer) == normal_key(question)
 
 
 def _match(question: Question, answer: LoggedAnswer, log: HarnessLog) -> LoggedAnswer:
@@ -117,12 +116,13 @@ def _match(question: Question, answer: LoggedAnswer, log: HarnessLog) -> LoggedA
         return LoggedAnswer(answer.id, ranking=order, reply=answer.reply)
     if answer.options == question.options:
         return answer
-    left = [normalise(option) for option in question.options]
-    place: dict[int, int] = {}
-    for index, option in enumerate(map(normalise, answer.options)):
-        place[index] = left.index(option)
-        # Repeated texts: each place is used once.
-        left[place[index]] = "\0"
+    place = places_of(answer.options, question.options)
+    if place is None:
+        raise SubmissionError(
+            f"question '{question.id}': the options of the log cannot be told apart",
+            file=log.path,
+            hint="Options are matched by their texts; give the exam with the same texts",
+        )
     scores = [0.0] * len(answer.scores)
     for index, score in enumerate(answer.scores):
         scores[place[index]] = score
@@ -154,8 +154,8 @@ def shared_exam(a: HarnessLog, b: HarnessLog) -> Exam:
         ExamError: There are none, or a log is not multiple choice.
     """
     exam = exam_of(a)
-    theirs = {_key(one.prompt, one.options) for one in exam_of(b)}
-    shared = [row for row, one in enumerate(exam) if _key(one.prompt, one.options) in theirs]
+    theirs = pair_by_text(exam.questions, b.answers)
+    shared = [row for row, one in enumerate(theirs) if one is not None]
     if not shared:
         raise ExamError(
             f"the log shares no question with {a.path}",

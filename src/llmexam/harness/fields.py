@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
+
+_NOTHING: Mapping[str, Any] = {}
 
 
 def number_of(value: Any) -> float | None:
@@ -40,3 +42,13 @@ def order_of(scores: Sequence[float]) -> tuple[int, ...]:
 def text_or_json(value: Any) -> str:
     """Return a text unchanged, and anything else as JSON."""
     return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+
+
+def mapping_of(value: Any) -> Mapping[str, Any]:
+    """Return an object unchanged, and an empty one for anything else that a log holds there."""
+    return value if isinstance(value, Mapping) else _NOTHING
+
+
+def list_of(value: Any) -> Sequence[Any]:
+    """Return a list unchanged, and an empty one for anything else that a log holds there."""
+    return value if isinstance(value, list) else ()

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from llmexam.errors import ExamError
-from llmexam.harness.fields import number_of, order_of
+from llmexam.harness.fields import list_of, mapping_of, number_of, order_of
 from llmexam.harness.log import HarnessLog, LoggedAnswer
 
 NAME = "HELM"
@@ -61,22 +61,22 @@ def _answer(
     name: str, states: Sequence[Mapping[str, Any]], values: Mapping[str, float]
 ) -> LoggedAnswer:
     instance = states[0]["instance"]
-    references = [one for one in instance.get("references") or () if isinstance(one, Mapping)]
-    options = tuple(str((one.get("output") or {}).get("text", "")) for one in references)
+    references = [one for one in list_of(instance.get("references")) if isinstance(one, Mapping)]
+    options = tuple(str(mapping_of(one.get("output")).get("text", "")) for one in references)
     right = tuple(
-        place for place, one in enumerate(references) if "correct" in (one.get("tags") or ())
+        place for place, one in enumerate(references) if "correct" in list_of(one.get("tags"))
     )
     scores = _separate_scores(states, len(options))
     reply = "" if scores else str(_completion(states[0]).get("text", ""))
     if scores:
         ranking = order_of(scores)
     else:
-        mapping = states[0].get("output_mapping") or {}
+        mapping = mapping_of(states[0].get("output_mapping"))
         said = str(mapping.get(reply.strip(), reply.strip()))
         ranking = (options.index(said),) if said in options else ()
     return LoggedAnswer(
         id=name,
-        prompt=str((instance.get("input") or {}).get("text", "")),
+        prompt=str(mapping_of(instance.get("input")).get("text", "")),
         # A question with one reference has no options to choose from.
         options=options if len(options) > 1 else (),
         right=right if len(options) > 1 else (),
@@ -102,8 +102,8 @@ def _separate_scores(states: Sequence[Mapping[str, Any]], n_options: int) -> tup
 
 
 def _completion(state: Mapping[str, Any]) -> Mapping[str, Any]:
-    completions = (state.get("result") or {}).get("completions") or [{}]
-    return completions[0] if isinstance(completions[0], Mapping) else {}
+    completions = list_of(mapping_of(state.get("result")).get("completions"))
+    return mapping_of(completions[0]) if completions else {}
 
 
 def _values(path: Path) -> dict[str, dict[str, float]]:
@@ -115,12 +115,12 @@ def _values(path: Path) -> dict[str, dict[str, float]]:
     except (ValueError, RecursionError):
         raise ExamError("the file is not JSON", file=path, hint="Copy it again") from None
     found: dict[str, dict[str, float]] = {}
-    for record in records if isinstance(records, list) else ():
+    for record in map(mapping_of, list_of(records)):
         if record.get("perturbation") or record.get("train_trial_index"):
             continue
         own = found.setdefault(str(record.get("instance_id")), {})
-        for stat in record.get("stats") or ():
-            name = (stat.get("name") or {}).get("name")
+        for stat in map(mapping_of, list_of(record.get("stats"))):
+            name = mapping_of(stat.get("name")).get("name")
             value = number_of(stat.get("mean"))
             if isinstance(name, str) and value is not None and 0 <= value <= 1:
                 own.setdefault(name, value)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import zipfile
 import zlib
 from collections.abc import Iterator, Mapping
@@ -12,14 +13,16 @@ from typing import Any
 
 from llmexam.errors import ExamError
 from llmexam.exam.letters import letter_of
-from llmexam.harness.fields import number_of, text_or_json
+from llmexam.harness.fields import mapping_of, number_of, text_or_json
 from llmexam.harness.log import HarnessLog, LoggedAnswer
+from llmexam.solvers.served.answers import parse_answer
 
 NAME = "inspect_ai"
 # A sample of an agent may be long; more than this is no sample of an exam.
 _MOST_BYTES = 256_000_000
 _MARKS = {"C": 1.0, "I": 0.0, "P": 0.5, "N": 0.0}
 _ATTACHMENT = "attachment://"
+_LETTERS = re.compile(r"\s*[A-Z](\s*,?\s*[A-Z])*\s*")
 # What zipfile raises for damaged, encrypted and unknown kinds of archives.
 _UNREADABLE = (
     zipfile.BadZipFile,
@@ -136,15 +139,13 @@ def _with_means(answer: LoggedAnswer, values: list[Mapping[str, float]]) -> Logg
 
 
 def _answer(sample: Mapping[str, Any]) -> LoggedAnswer:
-    attachments = sample.get("attachments")
-    attachments = attachments if isinstance(attachments, Mapping) else {}
+    attachments = mapping_of(sample.get("attachments"))
     choices = sample.get("choices")
     options = tuple(map(str, choices)) if isinstance(choices, list) else ()
     letters = {letter_of(place): place for place in range(len(options))}
     target = sample.get("target")
     targets = target if isinstance(target, list) else [target]
-    scores = sample.get("scores")
-    scores = scores if isinstance(scores, Mapping) else {}
+    scores = mapping_of(sample.get("scores"))
     said = next(
         (
             str(one["answer"])
@@ -153,18 +154,22 @@ def _answer(sample: Mapping[str, Any]) -> LoggedAnswer:
         ),
         "",
     )
-    chosen = [part.strip() for part in said.replace(",", " ").split()]
+    if _LETTERS.fullmatch(said):
+        ranking = tuple(dict.fromkeys(letters[one] for one in said if one in letters))
+    else:
+        # Scorers of free texts log what the model wrote.
+        ranking = parse_answer(said, options).order if options and said else ()
     return LoggedAnswer(
         id=str(sample["id"]),
         prompt=_text(sample.get("input"), attachments),
         options=options,
         right=tuple(sorted({letters[str(one)] for one in targets if str(one) in letters})),
-        ranking=tuple(dict.fromkeys(letters[one] for one in chosen if one in letters)),
+        ranking=ranking,
         values=dict(_values(scores)),
-        reply=_text((sample.get("output") or {}).get("completion", ""), attachments),
+        reply=_text(mapping_of(sample.get("output")).get("completion", ""), attachments),
         metadata={
             str(key): str(value)
-            for key, value in (sample.get("metadata") or {}).items()
+            for key, value in mapping_of(sample.get("metadata")).items()
             if isinstance(value, str | int | float)
         },
     )

@@ -6,12 +6,13 @@ import json
 import math
 import re
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from llmexam.errors import ExamError
 from llmexam.exam.letters import letter_of
-from llmexam.harness.fields import number_of, order_of, text_or_json
+from llmexam.harness.fields import list_of, mapping_of, number_of, order_of, text_or_json
 from llmexam.harness.log import HarnessLog, LoggedAnswer
 from llmexam.solvers.served.answers import parse_answer
 
@@ -19,6 +20,8 @@ NAME = "lm-evaluation-harness"
 _FILE = re.compile(r"samples_(?P<task>.+?)_(?P<time>\d{4}-\d\d-\d\dT[\d.-]+)$")
 # Keys of a document that may hold its options, and its question.
 _OPTIONS = ("choices", "options", "endings", "answers")
+# Ways of reading the target of a scored task, the usual one first.
+_WAYS = ("document", "index", "letter", "text")
 _PROMPTS = ("question", "prompt", "query", "ctx", "input", "problem", "sentence")
 
 
@@ -39,7 +42,7 @@ def read(path: Path, records: Iterable[tuple[int, Mapping[str, Any]]]) -> Harnes
     Raises:
         ExamError: A line is not a sample.
     """
-    answers: dict[str, LoggedAnswer] = {}
+    samples: dict[str, _Sample] = {}
     filters: dict[str, int] = {}
     for line, record in records:
         if not looks_like(record):
@@ -47,36 +50,74 @@ def read(path: Path, records: Iterable[tuple[int, Mapping[str, Any]]]) -> Harnes
         used = str(record.get("filter", "none"))
         filters[used] = filters.get(used, 0) + 1
         if used == next(iter(filters)):
-            one = _answer(record, path, line)
-            if one.id in answers:
-                raise ExamError(f"duplicate doc_id '{one.id}'", file=path, row=line, field="doc_id")
-            answers[one.id] = one
+            one = _sample(record)
+            if one.answer.id in samples:
+                raise ExamError(
+                    f"duplicate doc_id '{one.answer.id}'", file=path, row=line, field="doc_id"
+                )
+            samples[one.answer.id] = one
     named = _FILE.match(path.stem)
     chosen, *others = filters or ["none"]
     notes = [f"read filter {chosen}; left out {', '.join(others)}"] if others else []
+    order = _order_of_targets(list(samples.values()))
     return HarnessLog(
         path=path,
         harness=NAME,
         model=_model(path, named["time"] if named else ""),
         task=named["task"] if named else "",
-        answers=tuple(answers.values()),
+        answers=tuple(one.settled(order) for one in samples.values()),
         notes=tuple(notes),
     )
 
 
-def _answer(record: Mapping[str, Any], path: Path, line: int) -> LoggedAnswer:
-    doc = record["doc"] if isinstance(record["doc"], Mapping) else {}
-    responses = record.get("filtered_resps", record.get("resps"))
-    responses = responses if isinstance(responses, list) else []
+@dataclass(frozen=True, slots=True)
+class _Sample:
+    """A sample whose target is not settled: "2" may be an index, a letter's place or an option.
+
+    Attributes:
+        answer: The sample without its right options.
+        targets: The right options by the way of reading the target.
+    """
+
+    answer: LoggedAnswer
+    targets: Mapping[str, tuple[int, ...]]
+
+    def settled(self, order: Sequence[str]) -> LoggedAnswer:
+        """Return the answer with the right options by the first way that gives some."""
+        right = next((self.targets[way] for way in order if way in self.targets), ())
+        return replace(self.answer, right=right)
+
+    def agrees(self, way: str) -> bool | None:
+        """Return whether a way of reading the target explains `acc`; None if it says nothing."""
+        accuracy = self.answer.values.get("acc")
+        if accuracy not in (0.0, 1.0) or way not in self.targets or not self.answer.ranking:
+            return None
+        return (self.answer.ranking[0] in self.targets[way]) == (accuracy == 1.0)
+
+
+def _order_of_targets(samples: Sequence[_Sample]) -> list[str]:
+    """Return the ways of reading targets, the one that explains most values of `acc` first."""
+    is_scored = any(one.answer.scores for one in samples)
+    usual = _WAYS if is_scored else (*_WAYS[:1], *_WAYS[2:], _WAYS[1])
+
+    def share(way: str) -> float:
+        known = [found for one in samples if (found := one.agrees(way)) is not None]
+        return sum(known) / len(known) if known else 0.0
+
+    return sorted(usual, key=lambda way: -share(way))
+
+
+def _sample(record: Mapping[str, Any]) -> _Sample:
+    doc = mapping_of(record["doc"])
+    responses = list_of(record.get("filtered_resps", record.get("resps")))
     continuations = _continuations(record.get("arguments"))
     scores = _scores(responses)
-    options = _options_of(doc, continuations if scores else ())
+    options, known = _options_of(doc, continuations if scores else ())
     if len(scores) != len(options):
-        # One request for each pair of context and option, as in Winogrande, is not this form.
         scores = ()
     values = {
         str(name): number
-        for name in _metrics(record)
+        for name in map(str, _metrics(record))
         if (number := number_of(record.get(name))) is not None
     }
     reply = responses[0] if len(responses) == 1 and isinstance(responses[0], str) else ""
@@ -87,16 +128,17 @@ def _answer(record: Mapping[str, Any], path: Path, line: int) -> LoggedAnswer:
         if options and reply
         else ()
     )
-    return LoggedAnswer(
+    answer = LoggedAnswer(
         id=str(record["doc_id"]),
         prompt=_prompt_of(doc, record.get("arguments")),
         options=options,
-        right=_right(record.get("target"), doc, options),
         ranking=ranking,
         scores=scores,
         values=values,
         reply=reply,
     )
+    targets = _targets(record.get("target"), doc, options)
+    return _Sample(answer, {"document": known} if known else targets)
 
 
 def _metrics(record: Mapping[str, Any]) -> Sequence[Any]:
@@ -138,13 +180,30 @@ def _continuations(arguments: Any) -> tuple[str, ...]:
     return tuple(pair[1].strip() for pair in pairs if len(pair) > 1 and isinstance(pair[1], str))
 
 
-def _options_of(doc: Mapping[str, Any], continuations: Sequence[str]) -> tuple[str, ...]:
-    """Return the options of the document, else the texts that were scored."""
+def _options_of(
+    doc: Mapping[str, Any], continuations: Sequence[str]
+) -> tuple[tuple[str, ...], tuple[int, ...]]:
+    """Return the options of the document, or the texts that were scored, and the right ones.
+
+    The right ones are empty where only the target tells them.
+    """
+    for key in ("mc1_targets", "mc2_targets"):
+        targets = mapping_of(doc.get(key))
+        texts, labels = _texts(targets.get("choices")), list_of(targets.get("labels"))
+        if texts and [one.strip() for one in texts] == list(continuations):
+            return texts, tuple(i for i, label in enumerate(labels) if label == 1)
+    if len(set(continuations)) < len(continuations):
+        # Contexts differ instead of continuations, as in Winogrande.
+        pair = (doc.get("option1"), doc.get("option2"))
+        if len(continuations) == 2 and all(isinstance(one, str) for one in pair):
+            place = {"1": (0,), "2": (1,)}.get(str(doc.get("answer")), ())
+            return (str(pair[0]), str(pair[1])), place
+        return (), ()
     for key in _OPTIONS:
         found = _texts(doc.get(key))
         if len(found) > 1 and len(found) == (len(continuations) or len(found)):
-            return found
-    return tuple(continuations)
+            return found, ()
+    return tuple(continuations), ()
 
 
 def _texts(value: Any) -> tuple[str, ...]:
@@ -169,20 +228,22 @@ def _prompt_of(doc: Mapping[str, Any], arguments: Any) -> str:
     return text_or_json(doc)
 
 
-def _right(target: Any, doc: Mapping[str, Any], options: Sequence[str]) -> tuple[int, ...]:
-    """Return the right options by index, letter or text of the target."""
-    if not options:
-        return ()
+def _targets(
+    target: Any, doc: Mapping[str, Any], options: Sequence[str]
+) -> dict[str, tuple[int, ...]]:
+    """Return the right option by each way of reading the target that gives one."""
     letters = {letter_of(place): place for place in range(len(options))}
-    for given in (target, doc.get("answerKey"), doc.get("answer"), doc.get("label")):
-        text = str(given).strip()
-        if text in options:
-            return (list(options).index(text),)
-        if text in letters:
-            return (letters[text],)
-        if text.isdecimal() and int(text) < len(options):
-            return (int(text),)
-    return ()
+    text = str(target).strip()
+    found = {
+        "index": int(text) if text.isdecimal() and int(text) < len(options) else None,
+        "text": list(options).index(text) if text in options else None,
+        "letter": letters.get(text.strip("().")),
+    }
+    for key in ("answerKey", "answer", "label", "gold"):
+        given = str(doc.get(key)).strip()
+        if found.get("document") is None:
+            found["document"] = letters.get(given)
+    return {way: (place,) for way, place in found.items() if place is not None}
 
 
 def _model(path: Path, time: str) -> str:

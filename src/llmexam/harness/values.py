@@ -13,8 +13,8 @@ from llmexam.errors import ExamError
 from llmexam.evaluation import grading
 from llmexam.evaluation.grading import Resampling
 from llmexam.evaluation.results import Evaluation, FullComparison
-from llmexam.exam.normalise import normalise
 from llmexam.harness.log import HarnessLog, LoggedAnswer
+from llmexam.harness.matching import normal_key, pair_by_text
 from llmexam.storage.hashing import hash_json
 
 Floats = NDArray[np.float64]
@@ -110,16 +110,12 @@ def _pair(a: HarnessLog, b: HarnessLog) -> list[tuple[LoggedAnswer, LoggedAnswer
     same = [
         (one, by_id[one.id])
         for one in a.answers
-        if one.id in by_id and normalise(one.prompt) == normalise(by_id[one.id].prompt)
+        if one.id in by_id and normal_key(one) == normal_key(by_id[one.id])
     ]
     if same:
         return same
-    by_text = {normalise(one.prompt): one for one in b.answers if one.prompt.strip()}
-    return [
-        (one, by_text[normalise(one.prompt)])
-        for one in a.answers
-        if normalise(one.prompt) in by_text
-    ]
+    found = pair_by_text(a.answers, b.answers)
+    return [(one, other) for one, other in zip(a.answers, found, strict=True) if other]
 
 
 def _require_names(log: HarnessLog, names: Sequence[str]) -> Sequence[str]:
