@@ -113,7 +113,7 @@ def _is_utf8(text: str) -> bool:
     return True
 
 
-def _fail(message: str) -> None:
+def _fail(message: str) -> NoReturn:
     line = " ".join(message.splitlines())
     # A field of 30 MB may be part of a message.
     if len(line) > _LONGEST:

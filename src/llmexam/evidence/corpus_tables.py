@@ -27,8 +27,12 @@ def read_csv(path: Path, fields: Mapping[str, str], bounds: Bounds) -> Iterator[
     csv.field_size_limit(min(bounds.record_bytes, sys.maxsize, 2**31 - 1))
     tabs = ".tsv" in path.suffixes
     with open_text(path, bounds, newline="") as text:
-        quoting = csv.QUOTE_NONE if tabs and _are_numbers(fields) else csv.QUOTE_MINIMAL
-        rows = csv.reader(text, delimiter="\t" if tabs else ",", strict=True, quoting=quoting)
+        delimiter = "\t" if tabs else ","
+        rows: Iterator[list[str]] = (
+            csv.reader(text, delimiter=delimiter, quoting=csv.QUOTE_NONE)
+            if tabs and _are_numbers(fields)
+            else csv.reader(text, delimiter=delimiter, strict=True)
+        )
         row = 0
         try:
             header = next(rows, None)
@@ -93,10 +97,10 @@ def _places(
                 "--field id=1 --field text=2",
             ) from None
         raise error
-    for name in names.values():
-        if name is not None and header.count(name) > 1:
+    for column in names.values():
+        if column is not None and header.count(column) > 1:
             raise CorpusError(
-                f"two columns have the name '{name}'", file=path, hint="Rename one of them"
+                f"two columns have the name '{column}'", file=path, hint="Rename one of them"
             )
     return len(header), {f: header.index(n) if n is not None else None for f, n in names.items()}
 

@@ -91,7 +91,7 @@ class BoundedReader(io.RawIOBase):
         super().close()
 
 
-def open_bytes(path: Path, bounds: Bounds) -> io.BufferedReader:
+def open_bytes(path: Path, bounds: Bounds) -> io.BufferedReader[BoundedReader]:
     """Open a corpus file, unpacked if its name ends in .gz.
 
     Raises:

@@ -114,7 +114,8 @@ def _right(item: Any) -> set[str]:
     They are those of the best condition, or of all if several options are to be chosen and each
     has a condition of its own.
     """
-    best, found = 0.0, set()
+    best = 0.0
+    found: set[str] = set()
     is_multiple = any(
         attribute(one, "rcardinality").lower() == "multiple" for one in _responses(item)
     )

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from functools import wraps
-from typing import Any
+from typing import Any, cast
 
 from jinja2 import StrictUndefined, Template, Undefined, nodes, pass_context
 from jinja2.exceptions import SecurityError
@@ -109,7 +109,7 @@ class PromptEnvironment(ImmutableSandboxedEnvironment):
         found = super().call_binop(context, operator, left, right)
         return _require_short(found)
 
-    def call(self, context: Any, obj: Any, *args: Any, **kwargs: Any) -> Any:  # type: ignore[override]
+    def call(self, context: Any, obj: Any, *args: Any, **kwargs: Any) -> Any:
         """Call a method of a text or a list."""
         _require_small(*args, *kwargs.values())
         owner = getattr(obj, "__self__", None)
@@ -148,10 +148,10 @@ class _JoinWithBudget(NodeTransformer):
         return _call("join", nodes.List(node.nodes, lineno=node.lineno))
 
 
-def _call(method: str, argument: nodes.Expr) -> nodes.Call:
+def _call(method: str, argument: nodes.Node) -> nodes.Call:
     line = {"lineno": argument.lineno}
     name = nodes.Getattr(nodes.Name(_BUDGET, "load", **line), method, "load", **line)
-    return nodes.Call(name, [argument], [], None, None, **line)
+    return nodes.Call(name, [cast(nodes.Expr, argument)], [], None, None, **line)
 
 
 class CountedTemplate:

@@ -52,7 +52,7 @@ def damaged_file(checkpoint: Path) -> Path | None:
     best = checkpoint.parent.parent / BEST_FOLDER
     for folder, files in ((checkpoint, told.get("files", {})), (best, told.get("best", {}))):
         for name, one in files.items():
-            path = folder / name
+            path: Path = folder / name
             if path.is_file() and changed_block(path, one["checksums"], whole=True) is not None:
                 return path
     return None
