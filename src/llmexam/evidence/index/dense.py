@@ -31,6 +31,7 @@ from llmexam.evidence.index.manifest import (
 )
 from llmexam.evidence.index.passage_store import PassageStore, VectorsFile, document_of
 from llmexam.evidence.index.passages_hash import PassagesHash
+from llmexam.evidence.index.recovery import open_replaceable
 from llmexam.evidence.index.replacement import built_folder
 from llmexam.exam.question import Passage
 from llmexam.settings.base import Settings
@@ -158,8 +159,12 @@ class DenseIndex:
             CorruptIndexError: Its files are damaged or missing.
             MissingDependencyError: faiss is not installed.
         """
-        faiss = _faiss()
         path = Path(folder)
+        return open_replaceable(path, lambda: cls._open(path, encoder, settings))
+
+    @classmethod
+    def _open(cls, path: Path, encoder: Encoder, settings: DenseSettings | None) -> Self:
+        faiss = _faiss()
         manifest = read_manifest(path)
         check_manifest(
             manifest,

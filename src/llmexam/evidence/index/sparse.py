@@ -28,6 +28,7 @@ from llmexam.evidence.index.files import REBUILD, damage, index_hash
 from llmexam.evidence.index.manifest import Manifest, Source, check_manifest, read_manifest
 from llmexam.evidence.index.passage_store import document_of
 from llmexam.evidence.index.passages_hash import PassagesHash
+from llmexam.evidence.index.recovery import open_replaceable
 from llmexam.evidence.index.replacement import built_folder
 from llmexam.evidence.index.tantivy_files import ANALYZER, linked_elsewhere, open_data
 from llmexam.evidence.index.writer import IndexWriter, writing
@@ -146,6 +147,10 @@ class SparseIndex:
             CorruptIndexError: Its files are damaged or missing.
         """
         path = Path(folder)
+        return open_replaceable(path, lambda: cls._open(path))
+
+    @classmethod
+    def _open(cls, path: Path) -> Self:
         manifest = read_manifest(path)
         expected = {"kind": "sparse", "analysis": dict(ANALYSIS)}
         if manifest.analysis == dict(ANALYSIS_BEFORE_SCRIPTS):
@@ -212,8 +217,9 @@ class SparseIndex:
             EvidenceIndexError: The folder is not an index, or it cannot be used.
             CorruptIndexError: A file is damaged or missing.
         """
-        _check_files(Path(folder), whole=True)
-        return len(cls.open(folder))
+        path = Path(folder)
+        open_replaceable(path, lambda: _check_files(path, whole=True))
+        return len(cls.open(path))
 
     def search(
         self, queries: Sequence[str], k: int, settings: SearchSettings | None = None
