@@ -65,6 +65,7 @@ def test_plain_files_are_read_in_bulk(both, text):
         HEADER + "\n".join([*ROWS, "5,p,x,,,A,"]),
         HEADER + "\n".join([*ROWS, "5,p,A,y,z,A,"]),
         HEADER + "\n".join([*ROWS, "5,p,A) x,B) y,C) z,A,"]),
+        HEADER + "\n".join([*ROWS, "5,p,A x,B y,C z,A,"]),
         HEADER + "\n".join([*ROWS, '5,"p"q,x,y,z,A,']),
         HEADER + "\n".join([*ROWS, '5,"p,x,y,z,A,']),
         HEADER + "\n".join([*ROWS, "5,p,x,y,z,neither,"]),

@@ -269,6 +269,23 @@ SHAPES = {
         {"premise": "x", "question": "cause", "choice1": "a", "choice2": "b", "label": 0},
         {"premise": "y", "question": "effect", "choice1": "a", "choice2": "b", "label": 1},
     ],
+    "Belebele": [
+        {
+            "flores_passage": "t",
+            "question": text,
+            **columns(options, ("mc_answer1", "mc_answer2", "mc_answer3")),
+            "correct_answer_num": number,
+        }
+        for text, options, number in ((P, X, "1"), (Q, Y, "2"), ("r", Y, "3"))
+    ],
+    "quizzes of Kahoot": [
+        {
+            "Question - max 120 characters": text,
+            **columns(options, [f"Answer {i} - max 75 characters" for i in (1, 2, 3)]),
+            "Correct answer(s) - choose at least one": number,
+        }
+        for text, options, number in ((P, X, 1), (Q, Y, 2), ("r", Y, "1,3"))
+    ],
     "options as objects of one key": [
         {"question": P, "options": [{k: t} for k, t in zip("ABC", X, strict=True)], "answer": "A"},
         {"question": Q, "options": [{k: t} for k, t in zip("ABC", Y, strict=True)], "answer": "B"},
@@ -353,6 +370,37 @@ def test_wrong_answers_in_one_cell(write):
     exam = read_exam(write(text))
     assert [set(q.options) for q in exam] == [{"yes", "no", "never", "not"}, {"5", "6", "7"}]
     assert [q.options[q.answer] for q in exam] == ["yes", "5"]
+
+
+def test_dialogues_with_questions(write):
+    value = [
+        [["W: hello", "M: bye"], [{"question": P, "choice": X, "answer": X[2]}], "5-1"],
+        [["W: one"], [{"question": Q, "choice": Y, "answer": Y[1]}] * 2, "5-2"],
+    ]
+    exam = read_exam(write(json.dumps(value)))
+    assert exam.ids == ("5-1/1", "5-2/1", "5-2/2")
+    assert exam.answers.tolist() == [2, 1, 1]
+    assert exam[0].passages[0].text == "W: hello\nM: bye"
+
+
+def test_yes_or_no_questions_on_a_passage(write):
+    record = {"question": P, "passage": "t", "answer": True}
+    exam = read_exam(write(json.dumps([record, {**record, "answer": False}])))
+    assert (exam[0].options, exam.answers.tolist()) == (("true", "false"), [0, 1])
+    with pytest.raises(ExamError, match="missing"):
+        read_exam(write(json.dumps([{**record, "answer": "A long text."}])))
+
+
+def test_options_in_the_question_text(write):
+    text = (
+        'questionID,AnswerKey,question\nM1,C,"Which? (A) dogs (B) cats (C) mice"\n'
+        'M2,1,"Who? (1) he (2) she"\n'
+    )
+    exam = read_exam(write(text))
+    assert [(q.id, q.prompt, q.options, q.answer) for q in exam] == [
+        ("M1", "Which?", ("dogs", "cats", "mice"), 2),
+        ("M2", "Who?", ("he", "she"), 0),
+    ]
 
 
 def test_facts_articles_and_supports_are_passages(write):

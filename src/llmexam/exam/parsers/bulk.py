@@ -85,6 +85,13 @@ def _needs_a_look(table: pa.Table, layout: Layout) -> bool:
     first = table[layout.source.columns[0]]
     if pc.any(pc.match_substring_regex(first, _LABELLED)).as_py():
         return True
+    # "A cat" alone is no label; "A x", "B y" may be.
+    spaced = pc.and_(
+        pc.match_substring_regex(first, r"^\s*A\s"),
+        pc.match_substring_regex(table[layout.source.columns[1]], r"^\s*B\s"),
+    )
+    if pc.any(spaced).as_py():
+        return True
     name = layout.id or layout.prompt[0]
     return _has_blanks(table[name])
 

@@ -256,4 +256,13 @@ def _has_equal_keys(value: Mapping[str, Any]) -> bool:
 def _record(value: Any) -> Record | ExamError:
     if isinstance(value, dict):
         return value
+    if (
+        isinstance(value, list)
+        and len(value) > 1
+        and _is_list_of_records(value[1])
+        and isinstance(value[0], list)
+    ):
+        # DREAM and C3: the turns of a dialogue, questions on it, and an id.
+        text = "\n".join(turn for turn in value[0] if isinstance(turn, str))
+        return {"article": text, "questions": value[1], "id": value[2] if value[2:] else None}
     return ExamError("expected a JSON object", hint="Write a list of {...}")

@@ -18,6 +18,7 @@ _STYLES = tuple(
         r"(?<![\w.])([A-Z])[.:\u3001\uff0e] ",
         r"(?<!\w)(?:Answer|Option|Ending|Solution|Choice) ?(\d{1,2}) ?: ?",
         r"^[ \t]*\(?(\d{1,2})[).][ \t]+",
+        r"(?<!\w)\((\d)\)[ \t]*",
     )
 )
 _HEADING = re.compile(
@@ -30,6 +31,8 @@ _TAIL = re.compile(
 )
 _FORMAT = re.compile(r"answer format ?: ?([^\s/]+(?:/[^\s/]+)+)\Z", re.IGNORECASE)
 _OWN_LABEL = re.compile(r"\s*[(\[]?([A-Za-z]|\d{1,2})\s?[)\].:\u3001\uff0e\uff1a\uff09]\s*")
+_SPACED_LABEL = re.compile(r"\s*([A-Z])\s+(?=\S)")
+_MIN_SPACED = 3
 # A text of thousands of labels is no list of options, and takes long to search.
 _MOST_MARKS = 300
 _WITH_SPACE = re.compile(r"\s*(\d{1,2})[.:]\s")
@@ -112,8 +115,10 @@ def without_labels(options: Sequence[str]) -> tuple[str, ...] | None:
     """
     bare = []
     first = ""
+    # "A cat" is a text, but "A x", "B y", "C z" in a row are labels.
+    spaced = len(options) >= _MIN_SPACED and all(map(_SPACED_LABEL.match, options))
     for i, option in enumerate(options):
-        label = _OWN_LABEL.match(option)
+        label = (_SPACED_LABEL if spaced else _OWN_LABEL).match(option)
         if label is None:
             return None
         if i == 0:

@@ -13,8 +13,21 @@ from llmexam.exam.letters import MAX_OPTIONS, MIN_OPTIONS
 PROMPTS = (
     *("question", "prompt", "query", "questiontext", "questionstem", "stem", "qtext", "problem"),
     *("problemstatement", "ctx", "input", "goal", "premise", "sentence", "q", "content", "text"),
-    *("title", "題目內容", "题目内容", "題目", "题目", "問題", "问题", "pregunta", "frage"),
+    *(
+        "title",
+        "citingprompt",
+        "題目內容",
+        "题目内容",
+        "題目",
+        "题目",
+        "問題",
+        "问题",
+        "pregunta",
+        "frage",
+    ),
     *("domanda", "pergunta", "вопрос", "질문", "문제", "enunciado"),
+    # Where there is nothing else, the beginning that is to be continued.
+    *("context",),
 )
 OPTION_LISTS = (
     *("options", "choices", "answerchoices", "answeroptions", "endings", "alternatives"),
@@ -24,12 +37,19 @@ OPTION_LISTS = (
 OPTION_PREFIXES = (
     *("", "option", "op", "opt", "choice", "ending", "answer", "answeroption", "answerchoice"),
     *("ans", "sol", "solution", "alternative", "alt", "candidate", "選項", "选项", "opcion"),
-    *("opcao", "antwort", "opzione", "reponse"),
+    *("opcao", "antwort", "opzione", "reponse", "mcanswer", "holding"),
 )
 ANSWERS = (
     *("answer", "answerkey", "answerletter", "correctanswer", "correctoption", "correctchoice"),
     *("rightanswer", "correctletter", "correct", "answeridx", "answerindex", "correctindex"),
-    *("correctansweridx", "correctanswerindex", "correctoptionindex", "correctanswerid", "cop"),
+    *(
+        "correctanswernum",
+        "correctansweridx",
+        "correctanswerindex",
+        "correctoptionindex",
+        "correctanswerid",
+        "cop",
+    ),
     *("ra", "key", "ans", "gold", "goldlabel", "goldanswer", "goldindex", "target", "label"),
     *("labels", "ideal", "groundtruth", "expectedanswer", "answertext", "correctanswers"),
     *("correctoptions", "correctanswerkey", "solution", "rightoption", "answers"),
@@ -56,10 +76,19 @@ RIGHT_TEXTS = (
 )
 PASSAGES = (
     *("passage", "passages", "article", "support", "fact1", "fact2", "background"),
-    *("backgrounddescription", "narrative", "paragraph", "story", "contexts", "documents"),
+    *(
+        "backgrounddescription",
+        "florespassage",
+        "narrative",
+        "paragraph",
+        "story",
+        "contexts",
+        "documents",
+    ),
 )
 CONTEXTS = ("context",)
 IDS = ("id", "questionid", "qid", "qsid", "exampleid", "sampleid", "recordid", "itemid", "uuid")
+_REMARK = re.compile(r"( [-\u2013] .*| ?\([^()]*\))+$")
 _SEPARATORS = re.compile(r"[\s_\-./:?()\[\]]+")
 
 
@@ -88,6 +117,9 @@ class Names:
         self._by_folded: dict[str, str] = {}
         for name in self.actual:
             self._by_folded.setdefault(folded(name), name)
+        for name in self.actual:
+            # "Answer 1 - max 75 characters", "Correct answer(s)"
+            self._by_folded.setdefault(folded(_REMARK.sub("", name)), name)
 
     def find(self, name: str) -> str | None:
         """Return the file's spelling of a name, or None."""

@@ -39,6 +39,9 @@ class _OptionsShape(Protocol):
     def fixed(self) -> tuple[str, ...]: ...
 
     @property
+    def answer(self) -> tuple[str, ...]: ...
+
+    @property
     def labelled(self) -> bool: ...
 
 
@@ -89,8 +92,7 @@ def find_options(
         columns = fields["options"]
         return _columns(columns) if len(columns) > 1 else _value(columns[0], sample)
     if shape.fixed:
-        found = Found(shape.fixed)
-        return OptionSource((), lambda record, prompt: found)
+        return _fixed(shape, names, sample)
     if shape.columns:
         own = tuple(name for name in map(names.find, shape.columns) if name)
         return _columns(own) if len(own) >= MIN_OPTIONS else None
@@ -114,6 +116,16 @@ def find_options(
 
 def _as_tuple(name: str | None) -> tuple[str, ...]:
     return () if name is None else (name,)
+
+
+def _fixed(shape: _OptionsShape, names: Names, sample: Sequence[Record]) -> OptionSource | None:
+    """Return the options that all questions have, if the answers are among them."""
+    name = names.first(shape.answer)
+    answers = [] if name is None else [str(record.get(name)).casefold() for record in sample]
+    if not set(answers) <= {*shape.fixed, "none", ""}:
+        return None
+    found = Found(shape.fixed)
+    return OptionSource((), lambda record, prompt: found)
 
 
 def _columns(columns: tuple[str, ...]) -> OptionSource:

@@ -57,7 +57,7 @@ _TABLE = (
     Shape(
         "copa",
         "premise, question (cause or effect), choice1, choice2, label",
-        needs=("premise", "question", "choice1", "choice2"),
+        needs=("premise", "question"),
         prompt=("prompt",),
         answer=("label",),
         base=0,
@@ -116,7 +116,7 @@ _TABLE = (
     Shape(
         "medmcqa",
         "question, opa, opb, opc, opd, cop",
-        needs=("question", "opa", "opb"),
+        needs=("question", "opa", "opb", "cop"),
         columns=("opa", "opb", "opc", "opd", "ope"),
         answer=("cop",),
         base=0,
@@ -291,6 +291,15 @@ _TABLE = (
         answer=("finaldecision",),
         passages=("contexts", *PASSAGES, "context"),
         contexts=(),
+    ),
+    Shape(
+        "boolq",
+        "question, passage, answer: true or false",
+        needs=("question", "passage", "answer"),
+        prompt=("question",),
+        fixed=("true", "false"),
+        answer=("answer",),
+        passages=("passage",),
     ),
     Shape(
         "fields",

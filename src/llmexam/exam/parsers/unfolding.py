@@ -15,6 +15,10 @@ from llmexam.exam.parsers.rows import Record
 
 Unfold: TypeAlias = Callable[[Record], Iterable[Record]]
 
+_RELATIONS = {
+    "cause": "What was the cause of this?",
+    "effect": "What happened as a result?",
+}
 _NESTED = ("question", "doc", "row")
 _USERS = ("user", "human")
 _ASSISTANTS = ("assistant", "gpt", "model", "bot")
@@ -103,10 +107,9 @@ def unfold_alpaca(record: Record) -> Iterator[Record]:
 
 def unfold_cause(record: Record) -> Iterator[Record]:
     """Yield a premise with the question for its cause or its effect, as in COPA."""
-    asked = str(record.get("question", "")).strip().casefold()
-    question = "What was the cause of this?" if asked == "cause" else "What happened as a result?"
+    premise, asked = text_of(record, "premise"), text_of(record, "question")
+    question = _RELATIONS.get(asked.strip().casefold(), asked)
     others = {key: value for key, value in record.items() if key not in ("premise", "question")}
-    premise = text_of(record, "premise")
     yield {**others, "prompt": f"{premise} {question}", "relation": asked}
 
 
