@@ -111,6 +111,15 @@ def test_a_letter_that_the_file_does_not_use_is_a_fault(write):
         read_exam(write(json.dumps(record)))
 
 
+def test_answers_that_were_not_recognised_are_told(write):
+    exam = read_exam(write("prompt,A,B,Schluessel\np,x,y,A\n"))
+    assert "if one of these fields holds them, name it: Schluessel" in exam.notes[0]
+    assert read_exam(write("id,prompt,A,B\n1,p,x,y\n")).notes == ()
+    options = [{"text": "x", "isCorrect": True}, {"text": "y", "isCorrect": False}]
+    record = {"question": "p", "answers": options, "level": 3}
+    assert read_exam(write(json.dumps(record))).notes == ()
+
+
 def test_a_blank_right_option_is_told(write):
     exam = read_exam(write("prompt,A,B,C,D,answer\np,x,y,,z,C\nq,x,y,,z,D\n"))
     assert [len(q.options) for q in exam] == [4, 4]

@@ -19,6 +19,7 @@ ExamPath: TypeAlias = str | Path | Sequence[str | Path]
 _SUFFIXES = frozenset(
     {".csv", ".tsv", ".jsonl", ".ndjson", ".json", ".parquet", ".xlsx", ".txt", ".xml", ".gift"}
 )
+_MOST_NAMED = 5
 _PATTERN = frozenset("*?[")
 
 
@@ -52,6 +53,25 @@ def exam_files(path: ExamPath) -> list[Path]:
         return exam_files([part for part in parts if part])
     # The error of opening it names files with similar names.
     return [given]
+
+
+def left_out(path: ExamPath) -> list[str]:
+    """Return a note on the files of a folder that are not read, hidden ones aside."""
+    if not isinstance(path, str | Path) or not Path(path).is_dir():
+        return []
+    folder = Path(path)
+    files = [file for file in _sorted(folder.rglob("*")) if file.is_file()]
+    names = [
+        file.relative_to(folder).as_posix()
+        for file in files
+        if not _is_hidden(file.relative_to(folder))
+        and (_suffix(file) not in _SUFFIXES or _is_about_others(file))
+    ]
+    if not names:
+        return []
+    more = len(names) - _MOST_NAMED
+    shown = ", ".join(names[:_MOST_NAMED]) + (f" and {more} more" if more > 0 else "")
+    return [f"files that are no exams by their names were left out: {shown}"]
 
 
 def short_names(files: Sequence[Path]) -> list[str]:

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import gc
-import hashlib
 import logging
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from itertools import chain, islice
 from operator import itemgetter
 
@@ -22,10 +21,11 @@ from llmexam.exam.parsers.detection import choose_layout, names_of
 from llmexam.exam.parsers.documents import DOCUMENTS, ExamFormat, document_of
 from llmexam.exam.parsers.drafting import Draft, draft
 from llmexam.exam.parsers.faults import listed, named, with_distinct_ids
-from llmexam.exam.parsers.files import ExamPath, exam_files, short_names
+from llmexam.exam.parsers.files import ExamPath, exam_files, left_out, short_names
 from llmexam.exam.parsers.naming import PROMPTS
 from llmexam.exam.parsers.options import ReadOptions
 from llmexam.exam.parsers.rows import Record, Row, Rows
+from llmexam.exam.parsers.rows_read import RowsRead, join_files
 from llmexam.exam.parsers.shape import Layout
 from llmexam.exam.parsers.shapes import SHAPES
 from llmexam.exam.parsers.source import SourceFile
@@ -34,27 +34,7 @@ from llmexam.exam.question import Question
 
 _LOG = logging.getLogger("llmexam.exam.reading")
 _N_LOOKED_AT = 100
-
-
-@dataclass(frozen=True)
-class RowsRead:
-    """Questions and errors of an exam file.
-
-    Attributes:
-        source: The file; the first of several.
-        format: Name of its format.
-        rows: Row and question of every valid record; rows count from 1, on over several files.
-        faults: The errors of invalid records; each has its row.
-        notes: What the user should know about how the file was read.
-        sha256: SHA-256 of the file; for several files, of their hashes.
-    """
-
-    source: SourceFile
-    format: str
-    rows: tuple[tuple[int, Question], ...]
-    faults: tuple[ExamError, ...]
-    notes: tuple[str, ...] = ()
-    sha256: str = ""
+_MOST_NAMED = 10
 
 
 def read_exam(
@@ -194,7 +174,10 @@ def read_rows_with(path: ExamPath | SourceFile, options: ReadOptions) -> RowsRea
             SourceFile.load(file, encoding=options.encoding, is_strict=False), options
         )
         parts.append((name, part))
-    return _joined(parts)
+    notes = left_out(path)
+    for note in notes:
+        _LOG.warning("%s: %s", path, note)
+    return join_files(parts, notes)
 
 
 def _check(options: ReadOptions) -> None:
@@ -202,28 +185,6 @@ def _check(options: ReadOptions) -> None:
         raise ExamError(
             f"unknown exam format '{options.format}'", hint=nearest(options.format, known)
         )
-
-
-def _joined(parts: Sequence[tuple[str, RowsRead]]) -> RowsRead:
-    rows: list[tuple[int, Question]] = []
-    faults: list[ExamError] = []
-    start = 0
-    for name, part in parts:
-        for row, question in part.rows:
-            metadata = {**question.metadata, "file": str(part.source.path)}
-            own = replace(question, id=f"{name}/{question.id}", metadata=metadata)
-            rows.append((start + row, own))
-        faults += part.faults
-        start += len(part.rows) + len(part.faults)
-    digest = hashlib.sha256("\n".join(part.sha256 for _, part in parts).encode())
-    return RowsRead(
-        parts[0][1].source,
-        ", ".join(dict.fromkeys(part.format for _, part in parts)),
-        tuple(rows),
-        tuple(faults),
-        tuple(f"{name}: {note}" for name, part in parts for note in part.notes),
-        digest.hexdigest(),
-    )
 
 
 def _read_file(source: SourceFile, options: ReadOptions) -> RowsRead:
@@ -328,7 +289,8 @@ def _read_records(
     if opened.csv is not None and len(opened.csv.data) >= MIN_BYTES and not is_unfolded:
         found = read_bulk(opened.csv, layout, options.answer_base)
         if found is not None:
-            return layout.shape.name, found[0], (), (*opened.notes, *found[1])
+            unanswered = _unanswered_notes(layout, sample, found[0])
+            return layout.shape.name, found[0], (), (*opened.notes, *found[1], *unanswered)
     rows = enumerate(chain(first, opened.rows), 1)
     drafts: list[Draft] = []
     faults_found: list[ExamError] = []
@@ -350,7 +312,25 @@ def _read_records(
         ) from None
     faults_found += [_placed(error, source, row) for row, error in wrong]
     faults_found.sort(key=lambda error: error.row or 0)
+    notes += _unanswered_notes(layout, sample, questions)
     return layout.shape.name, questions, tuple(faults_found), (*opened.notes, *notes)
+
+
+def _unanswered_notes(
+    layout: Layout, sample: Sequence[Record], rows: Sequence[tuple[int, Question]]
+) -> list[str]:
+    """Return a note if no answers were recognised, but other fields might hold them."""
+    if layout.answer is not None or any(one.answer is not None for _, one in rows):
+        return []
+    others = [name for name in names_of(sample).actual if name not in layout.used]
+    others = [name for name in others if name != "metadata"]
+    if not others:
+        return []
+    shown = ", ".join(others[:_MOST_NAMED])
+    return [
+        f"no answers were recognised; if one of these fields holds them, name it: {shown}. "
+        "Such as --field answer=COLUMN"
+    ]
 
 
 def _unfolded(layout: Layout, rows: Iterator[tuple[int, Row]]) -> Iterator[tuple[int, Row]]:
