@@ -394,6 +394,7 @@ _PUBLIC: Mapping[str, Sequence[str]] = {
         "audit_exam",
         "split_exam",
         "k_folds",
+        "shuffle_options",
         "to_long",
         "Exam",
         "Question",

@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from llmexam.exam.question import Passage, Question
     from llmexam.exam.score_files import read_scores, write_scores
     from llmexam.exam.scores import ScoreMatrix
+    from llmexam.exam.shuffling import shuffle_options
     from llmexam.exam.splits import k_folds, split_exam
     from llmexam.exam.submission import read_submission, validate_submission, write_submission
     from llmexam.exam.writers import LongRow, to_long, write_exam
@@ -170,6 +171,7 @@ _HOMES = {
     "retrieve": "llmexam.retrieval.retrieve",
     "run": "llmexam.workflows.run.pipeline:run_plan",
     "search_mean": "llmexam.workflows.recover",
+    "shuffle_options": "llmexam.exam.shuffling",
     "solve": "llmexam.workflows.solve",
     "split_exam": "llmexam.exam.splits",
     "to_long": "llmexam.exam.writers",
@@ -273,6 +275,7 @@ __all__ = [
     "retrieve",
     "run",
     "search_mean",
+    "shuffle_options",
     "solve",
     "split_exam",
     "to_long",

@@ -87,3 +87,13 @@ def test_neither_file_of_a_task_is_replaced(tmp_path):
         convert_exam(Exam((ONE,)), tmp_path / "t.yaml")
     assert (tmp_path / "t.jsonl").read_text() == "kept"
     assert not (tmp_path / "t.yaml").exists()
+
+
+@pytest.mark.parametrize("form", ["hub-mmlu", "inspect"])
+def test_what_other_tools_read_is_read_again(tmp_path, form):
+    exam = Exam((ONE, OPEN) if form == "hub-mmlu" else (ONE, TWO, OPEN))
+    write_exam(tmp_path / "exam.jsonl", exam, format=form)
+    again = read_exam(tmp_path / "exam.jsonl")
+    assert [(q.prompt, q.options, q.right_options) for q in again] == [
+        (q.prompt, q.options, q.right_options) for q in exam
+    ]

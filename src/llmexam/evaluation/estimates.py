@@ -112,3 +112,49 @@ class MetricResult(MetricInfo):
 
     def __str__(self) -> str:
         return f"{self.label} {self.estimate}"
+
+
+class MacroMetric(Result):
+    """Mean of a metric over the values of a metadata field.
+
+    Attributes:
+        name: Identifier of the metric, such as `map_at_3`.
+        label: Display name, such as "MAP@3".
+        estimate: The mean, with a normal interval for questions drawn within each value.
+    """
+
+    name: str
+    label: str
+    estimate: Estimate
+
+
+class MacroMean(Result):
+    """Macro mean: each value of a metadata field counts the same, however many items it has.
+
+    Attributes:
+        by: The metadata field.
+        n_values: Number of its values.
+        metrics: The mean of each metric.
+    """
+
+    by: str
+    n_values: int
+    metrics: tuple[MacroMetric, ...]
+
+
+class Slice(Result):
+    """Value of a metric on a subset of the items.
+
+    Attributes:
+        by: Criterion of the subset, such as "prompt length" or "negated".
+        value: Value of the criterion.
+        n: Number of items.
+        metric: Name of the metric; the primary one.
+        estimate: Its mean over these items, with interval.
+    """
+
+    by: str
+    value: str
+    n: int
+    metric: str
+    estimate: Estimate

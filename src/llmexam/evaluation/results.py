@@ -21,30 +21,15 @@ from llmexam.evaluation.diagnostics import RecoveryDiagnostics as RecoveryDiagno
 from llmexam.evaluation.diagnostics import TextTruncation as TextTruncation
 from llmexam.evaluation.estimates import ClusterInfo as ClusterInfo
 from llmexam.evaluation.estimates import Estimate as Estimate
+from llmexam.evaluation.estimates import MacroMean as MacroMean
+from llmexam.evaluation.estimates import MacroMetric as MacroMetric
 from llmexam.evaluation.estimates import MetricInfo as MetricInfo
 from llmexam.evaluation.estimates import MetricResult as MetricResult
 from llmexam.evaluation.estimates import Result
+from llmexam.evaluation.estimates import Slice as Slice
 
 SCHEMA_VERSION: Literal[2] = 2
 """Version of the layout of `metrics.json` and of the grades in a training's `results.json`."""
-
-
-class Slice(Result):
-    """Value of a metric on a subset of the items.
-
-    Attributes:
-        by: Criterion of the subset, such as "prompt length" or "negated".
-        value: Value of the criterion.
-        n: Number of items.
-        metric: Name of the metric; the primary one.
-        estimate: Its mean over these items, with interval.
-    """
-
-    by: str
-    value: str
-    n: int
-    metric: str
-    estimate: Estimate
 
 
 class LetterRecall(Result):
@@ -127,34 +112,6 @@ class ChoiceDiagnostics(Diagnostics):
     letters: tuple[LetterRecall, ...]
     calibration: Calibration | None = None
     risk_coverage: tuple[CoveragePoint, ...] = ()
-
-
-class MacroMetric(Result):
-    """Mean of a metric over the values of a metadata field.
-
-    Attributes:
-        name: Identifier of the metric, such as `map_at_3`.
-        label: Display name, such as "MAP@3".
-        estimate: The mean, with a normal interval for questions drawn within each value.
-    """
-
-    name: str
-    label: str
-    estimate: Estimate
-
-
-class MacroMean(Result):
-    """Macro mean: each value of a metadata field counts the same, however many items it has.
-
-    Attributes:
-        by: The metadata field.
-        n_values: Number of its values.
-        metrics: The mean of each metric.
-    """
-
-    by: str
-    n_values: int
-    metrics: tuple[MacroMetric, ...]
 
 
 class Evaluation(Result):

@@ -151,6 +151,10 @@ def test_examples_without_answers_or_too_few(folder, tmp_path):
         SettingsError, match="expected at least 2 questions for the examples, got 1"
     ):
         solver(folder, shots={"file": str(tmp_path / "one.csv"), "n": 2}).score(QUESTIONS)
+    several = Question("s", "Which of these?", ("x", "y", "z"), 0, right=(0, 1))
+    write_exam(tmp_path / "two.jsonl", Exam((EXAM[50], several)), format="jsonl")
+    with pytest.raises(SettingsError, match="for the examples, got 1 with one right option"):
+        solver(folder, shots={"file": str(tmp_path / "two.jsonl"), "n": 2}).score(QUESTIONS)
 
 
 def test_the_context_is_cut_and_the_options_are_not(folder, tokenizer):

@@ -301,3 +301,17 @@ def test_folds_choose_whether_texts_are_weighed(exam, tmp_path):
     assert without.card.metrics["weighs_texts"] is False
     assert without.card.metrics["coefficients"] == {}
     assert done.card.metrics["out_of_fold"]["value"] > without.card.metrics["out_of_fold"]["value"]
+
+
+def test_questions_with_several_right_options_are_scored_and_not_fitted(exam, tmp_path):
+    several = [
+        replace(question, answer=0, right=(0, 1)) if i < 5 else question
+        for i, question in enumerate(exam)
+    ]
+    done = train(Exam(tuple(several)), tmp_path / "some", kind="logit")
+    scores = read_scores(tmp_path / "some" / "out_of_fold.parquet")[0]
+    assert scores.question_ids == exam.ids
+    assert done.card.metrics["out_of_fold"]["value"] > 0
+    every = Exam(tuple(replace(question, answer=0, right=(0, 1)) for question in exam))
+    with pytest.raises(ExamError, match="every training question has several right options"):
+        train(every, tmp_path / "all", kind="logit")

@@ -59,7 +59,7 @@ class ShotPool:
 
     @cached_property
     def exam(self) -> Exam:
-        """The questions.
+        """The questions with one right option: an example shows one answer.
 
         Raises:
             ExamError: The file is invalid.
@@ -74,9 +74,13 @@ class ShotPool:
                 field="shots.file",
                 hint="Few-shot examples need answers: remove the questions without one",
             )
+        n_several = sum(bool(question.right) for question in exam)
+        if n_several:
+            exam = exam.subset([i for i, question in enumerate(exam) if not question.right])
         if len(exam) < self.settings.n:
             raise SettingsError(
-                f"expected at least {self.settings.n} questions for the examples, got {len(exam)}",
+                f"expected at least {self.settings.n} questions for the examples, got {len(exam)}"
+                f"{' with one right option' if n_several else ''}",
                 file=self.settings.file,
                 field="shots.n",
             )
