@@ -117,6 +117,29 @@ def prose(token, **letters):
     return {"content": [{"token": token, "logprob": -0.1, "top_logprobs": tops}]}
 
 
+@pytest.mark.parametrize(
+    "manner",
+    [
+        "{0}",
+        "The correct answer is {0}.",
+        "Let us see. {1} is wrong, {2} is wrong. I choose option {0}.",
+        "First, {1} looks right. But {2} could be, too.\n</think>\n\n{0}",
+        "Option {1} is not right. Therefore the result is \\boxed{{{0}}}.",
+        '{{"reasoning": "not {1}", "answer": "{0}"}}',
+        "\u7b54\u6848\u662f{0}\u3002",
+        "({0})",
+    ],
+)
+@pytest.mark.parametrize("answers", ["auto", "ranking"])
+def test_a_model_that_is_always_right_is_graded_so_in_every_manner(endpoint, make, manner, answers):
+    endpoint.logprobs = "left out"
+    endpoint.says = lambda best: manner.format(*best)
+    scores = make(answers=answers).score(QUESTIONS)
+    for question, row in zip(QUESTIONS, scores.rows(), strict=True):
+        likings = [endpoint.liking(option) for option in question.options]
+        assert row.argmax() == np.argmax(likings)
+
+
 @pytest.mark.parametrize("first", ["The", "<think>"])
 @pytest.mark.parametrize("answers", ["auto", "logprobs"])
 def test_letters_with_too_little_probability_are_asked_for_as_text(

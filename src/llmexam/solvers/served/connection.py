@@ -33,8 +33,8 @@ _PLAIN_HEADERS = {
     "transfer-encoding",
     "user-agent",
 }
-# Only these are decoded under a limit of size.
-_ENCODINGS = "gzip, deflate"
+# Decoded under a limit of size.
+_ENCODINGS = "gzip"
 
 
 def open_client(settings: EndpointSettings, key: str | None) -> openai.AsyncOpenAI:
