@@ -204,6 +204,11 @@ def _notes(used: Usage, n_new: int, solver: ServedSolver, *, own_exam: bool) -> 
         notes.append("the endpoint reports no token counts: they are estimated from bytes")
     if used.n_unread:
         notes.append(f"{used.n_unread} of these answers could not be parsed")
+    if used.n_fallen_back:
+        notes.append(
+            f"{used.n_fallen_back} of these requests were followed by another for letters as text, "
+            "which the estimate leaves out; set answers: ranking to send one each"
+        )
     # Where nothing is left to send, there is nothing more to find out.
     if n_new and solver.settings.max_concurrency > max(1, n_sent):
         notes.append(
