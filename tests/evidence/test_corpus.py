@@ -1,6 +1,7 @@
 import bz2
 import gzip
 import json
+import os
 import time
 import tracemalloc
 from contextlib import suppress
@@ -403,3 +404,12 @@ def test_a_damaged_parquet_file_is_one_error(tmp_path: Path, place: float):
         path.write_bytes(changed)
         with suppress(CorpusError):
             read(path)
+
+
+def test_a_file_name_that_is_not_utf8_is_told(tmp_path: Path):
+    try:
+        write(tmp_path / os.fsdecode(b"\xff.txt"), "Gold.")
+    except (OSError, UnicodeError):
+        pytest.skip("this file system has names in UTF-8 only")
+    with pytest.raises(CorpusError, match="not UTF-8"):
+        read(tmp_path)

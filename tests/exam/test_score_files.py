@@ -147,3 +147,15 @@ def test_a_file_without_a_checksum_is_read(tmp_path):
     write_scores(path, ScoreMatrix.from_rows(["a"], [[1, 2]]))
     pq.write_table(pq.read_table(path).replace_schema_metadata(None), path)
     assert read_scores(path)[1] == {}
+
+
+@pytest.mark.parametrize(
+    ("scores", "truncated"), [([None, [3, 4]], [True, False]), ([[1, 2], [3, 4]], [None, False])]
+)
+def test_nulls_are_named(tmp_path, scores, truncated):
+    path = tmp_path / "s.parquet"
+    lists = pa.array(scores, pa.large_list(pa.float32()))
+    ids = pa.array(["a", "b"], pa.large_string())
+    pq.write_table(pa.table({"id": ids, "scores": lists, "truncated": truncated}), path)
+    with pytest.raises(ScoreError, match=r"row 1 field '\w+': expected a value, got null"):
+        read_scores(path)

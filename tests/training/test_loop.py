@@ -4,9 +4,14 @@ import shutil
 import pytest
 import torch
 
-from llmexam.errors import ModelError
+from llmexam.errors import ModelError, RunError
 from llmexam.tracking.tracker import NoTracker
-from llmexam.training.base.checkpoints import complete_checkpoints, is_complete, newest_checkpoint
+from llmexam.training.base.checkpoints import (
+    complete_checkpoints,
+    is_complete,
+    mark_complete,
+    newest_checkpoint,
+)
 from llmexam.training.base.loop import run_training
 from llmexam.training.base.lora import apply_lora, merge_lora
 
@@ -195,3 +200,21 @@ def test_merged_adapters_give_the_same_scores(tiny, tmp_path):
     )
     changed = model.bert.encoder.layer[0].attention.self.query.weight
     assert not torch.equal(base.bert.encoder.layer[0].attention.self.query.weight, changed)
+
+
+class Hostile:
+    def __reduce__(self):
+        return print, ("code was run",)
+
+
+def test_pickled_objects_in_a_checkpoint_are_refused_in_one_line(tiny, tmp_path, capsys):
+    settings = tiny.settings(checkpoint_every=2)
+    with pytest.raises(Killed):
+        go(tiny, tmp_path, settings, kill=3)
+    (checkpoint,) = complete_checkpoints(tmp_path)
+    torch.save({"state": Hostile()}, checkpoint / "optimizer.pt")
+    mark_complete(checkpoint)
+    with pytest.raises(RunError, match="pickled objects") as caught:
+        go(tiny, tmp_path, settings)
+    assert "\n" not in str(caught.value)
+    assert "code was run" not in capsys.readouterr().out

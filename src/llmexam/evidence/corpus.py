@@ -175,7 +175,25 @@ def corpus_files(settings: CorpusSettings) -> list[tuple[Path, str]]:
             hint=f"Known suffixes: {' '.join(sorted(_SUFFIXES))}. With other suffixes or none, "
             "set the format",
         )
-    return [(file, file.relative_to(path).as_posix()) for file in files]
+    labels = [file.relative_to(path).as_posix() for file in files]
+    for file, label in zip(files, labels, strict=True):
+        if not label.isprintable() and not _is_encodable(label):
+            # The label is a part of the documents' ids.
+            raise CorpusError(
+                f"the name of a file is not UTF-8: {label!r}",
+                file=file.parent,
+                hint="Rename the file",
+            )
+    return list(zip(files, labels, strict=True))
+
+
+def _is_encodable(text: str) -> bool:
+    """Return whether a text has no lone surrogates, as names of files can have."""
+    try:
+        text.encode("utf-8")
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _visible_files(folder: Path) -> list[Path]:

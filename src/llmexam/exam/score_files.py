@@ -24,6 +24,7 @@ _SCHEMA = pa.schema(
         pa.field("truncated", pa.bool_(), nullable=False),
     ]
 )
+_ANY_NULLS = pa.schema([field.with_nullable(True) for field in _SCHEMA])
 _METADATA_KEY = b"llmexam"
 # Pages have checksums of their own, but not their headers and the footer.
 _CHECKSUM_KEY = b"llmexam.checksum"
@@ -113,12 +114,22 @@ def read_scores(path: str | Path) -> tuple[ScoreMatrix, dict[str, str]]:
             file=path,
             hint="Write it again with `llmexam solve`",
         ) from None
-    if not table.schema.equals(_SCHEMA, check_metadata=False) or not isinstance(metadata, dict):
+    try:
+        # Other libraries write other types of texts and lists, and columns that allow nulls.
+        table = table.cast(_ANY_NULLS)
+        is_known = isinstance(metadata, dict)
+    except (pa.ArrowException, ValueError):
+        is_known = False
+    if not is_known:
         raise ScoreError(
             f"expected the columns of a score file, got {columns or 'none'}",
             file=path,
             hint="Score files have id (string), scores (list<float>) and truncated (bool)",
         )
+    for name in table.column_names:
+        if table[name].null_count:
+            row = table[name].is_null().to_pylist().index(True) + 1
+            raise ScoreError("expected a value, got null", file=path, row=row, field=name)
     try:
         scores = ScoreMatrix.from_rows(
             table["id"].to_pylist(),

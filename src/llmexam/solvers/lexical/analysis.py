@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import cache
+from sys import intern
 
 import tantivy
 
@@ -43,8 +44,8 @@ def terms_of(text: str, singles: Singles | None = None) -> list[str]:
         text: The text.
         singles: Characters of these scripts that are terms of their own, beside the pairs.
     """
-    terms: list[str] = _analyzer().analyze(segmented(text, singles=singles))
-    return terms
+    # Equal terms are one object: a long text has millions of them, and few different ones.
+    return [intern(term) for term in _analyzer().analyze(segmented(text, singles=singles))]
 
 
 @cache

@@ -39,7 +39,12 @@ def is_complete(checkpoint: Path) -> bool:
     told = _read_mark(checkpoint)
     # Earlier versions of llmexam recorded the sizes alone.
     files = told.get("files", told)
-    sizes = {name: one["bytes"] if isinstance(one, dict) else one for name, one in files.items()}
+    try:
+        sizes = {
+            name: one["bytes"] if isinstance(one, dict) else one for name, one in files.items()
+        }
+    except (AttributeError, KeyError):
+        return False
     return bool(sizes) and sizes == _sizes(checkpoint)
 
 
@@ -50,11 +55,14 @@ def damaged_file(checkpoint: Path) -> Path | None:
     """
     told = _read_mark(checkpoint)
     best = checkpoint.parent.parent / BEST_FOLDER
-    for folder, files in ((checkpoint, told.get("files", {})), (best, told.get("best", {}))):
-        for name, one in files.items():
-            path: Path = folder / name
-            if path.is_file() and changed_block(path, one["checksums"], whole=True) is not None:
-                return path
+    try:
+        for folder, files in ((checkpoint, told.get("files", {})), (best, told.get("best", {}))):
+            for name, one in files.items():
+                path: Path = folder / name
+                if path.is_file() and changed_block(path, one["checksums"], whole=True) is not None:
+                    return path
+    except (AttributeError, KeyError, TypeError, OSError):
+        return checkpoint / MARK_FILE
     return None
 
 

@@ -5,11 +5,13 @@ from __future__ import annotations
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
+from pickle import UnpicklingError
 from typing import Any
 
 import transformers
 from transformers.trainer_callback import PrinterCallback
 
+from llmexam.errors import RunError
 from llmexam.tracking.tracker import Tracker
 from llmexam.training.base.callbacks import (
     AverageKeeper,
@@ -97,6 +99,12 @@ def run_training(
         trainer.add_callback(callback)
     try:
         last_step = _train(trainer, checkpoint, callbacks)
+    except UnpicklingError as error:
+        raise RunError(
+            f"the checkpoint has pickled objects, which can run code: {str(error).splitlines()[0]}",
+            file=checkpoint,
+            hint="Train again with --overwrite",
+        ) from None
     finally:
         bar.close()
     return _result(last_step, recorder, grading, dev, best, average)
