@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
 import numpy as np
 from pydantic import Field, field_validator
@@ -23,7 +23,7 @@ from llmexam.evidence.packed import Bounds
 from llmexam.evidence.seen import SeenKeys, hash_texts
 from llmexam.exam.question import Passage
 from llmexam.settings.base import Settings
-from llmexam.settings.kinds import LocalPath
+from llmexam.settings.kinds import LocalPath, NotInKey
 
 CorpusFormat = Literal["auto", "jsonl", "csv", "parquet", "text", "markdown"]
 
@@ -62,10 +62,10 @@ class CorpusSettings(Settings):
         "differ",
     )
 
-    max_record_mb: int = Field(
+    max_record_mb: Annotated[int, NotInKey()] = Field(
         default=256, ge=1, description="largest line or record that is read, in MB"
     )
-    max_expansion: int = Field(
+    max_expansion: Annotated[int, NotInKey()] = Field(
         default=200,
         ge=1,
         description="largest ratio of unpacked to packed size of a packed file of over 256 MB",
