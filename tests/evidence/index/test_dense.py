@@ -16,9 +16,10 @@ from llmexam.errors import (
     IndexMismatchError,
     MissingDependencyError,
 )
-from llmexam.evidence.index.dense import DenseIndex, DenseSettings
+from llmexam.evidence.index.dense import DenseIndex
 from llmexam.evidence.index.files import index_hash
 from llmexam.evidence.index.opening import open_index, verify_index
+from llmexam.evidence.index.vectors import DenseSettings
 from llmexam.exam.question import Passage
 
 pytest.importorskip("faiss")
@@ -175,7 +176,8 @@ KILLED = """
 import os, signal, sys
 sys.path.insert(0, sys.argv[2])
 from test_dense import HashEncoder
-from llmexam.evidence.index.dense import DenseIndex, DenseSettings
+from llmexam.evidence.index.dense import DenseIndex
+from llmexam.evidence.index.vectors import DenseSettings
 from llmexam.exam.question import Passage
 
 def passages():

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from llmexam.evidence.index.dense import DenseSettings
+from llmexam.evidence.index.vectors import DenseSettings
 from llmexam.recovery.ranking import bank_search
 from llmexam.recovery.ranking.bank_search import PromptBank
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
@@ -12,13 +11,11 @@ from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import Field
 
 from llmexam.errors import (
     CorruptIndexError,
     EvidenceIndexError,
     IndexMismatchError,
-    MissingDependencyError,
 )
 from llmexam.evidence.encoder import Encoder
 from llmexam.evidence.index.files import REBUILD, held_for_writing, index_hash
@@ -29,34 +26,19 @@ from llmexam.evidence.index.manifest import (
     check_manifest,
     read_manifest,
 )
-from llmexam.evidence.index.passage_store import PassageStore, VectorsFile, document_of
+from llmexam.evidence.index.passage_store import PassageStore, document_of
 from llmexam.evidence.index.passages_hash import PassagesHash
 from llmexam.evidence.index.recovery import open_replaceable
 from llmexam.evidence.index.replacement import built_folder
+from llmexam.evidence.index.vectors import (
+    DenseSettings,
+    check_vectors,
+    import_faiss,
+    index_vectors,
+    number_of,
+    write_vectors,
+)
 from llmexam.exam.question import Passage
-from llmexam.settings.base import Settings
-from llmexam.storage.atomic import atomic_path
-from llmexam.storage.checksums import block_checksums, changed_block
-from llmexam.storage.disk_errors import disk_error
-
-_SEED = 20230711
-# faiss recommends 39 to 256 training points per list and warns about fewer.
-_POINTS_PER_LIST = 64
-
-
-class DenseSettings(Settings):
-    """Settings of a dense index."""
-
-    flat_limit: int = Field(
-        default=50_000,
-        ge=0,
-        description="largest number of passages for exact search; larger indexes use inverted "
-        "lists with 8-bit quantization",
-    )
-    batch: int = Field(default=4096, ge=1, description="number of passages encoded at a time")
-    n_probe: int = Field(
-        default=32, ge=1, description="number of inverted lists searched per query"
-    )
 
 
 class DenseIndex:
@@ -108,7 +90,7 @@ class DenseIndex:
                 index, or another process is writing to it.
             MissingDependencyError: faiss is not installed.
         """
-        _faiss()
+        import_faiss()
         settings = settings or DenseSettings()
         with built_folder(folder) as temporary:
             PassageStore.create(temporary)
@@ -128,7 +110,7 @@ class DenseIndex:
             del waiting
             spool.unlink()
             with PassageStore.open(temporary) as store:
-                store.vectors = _write_vectors(temporary, index, 0)
+                store.vectors = write_vectors(temporary, index, 0)
             flat = n_passages <= settings.flat_limit
             Manifest(
                 kind="dense",
@@ -164,7 +146,7 @@ class DenseIndex:
 
     @classmethod
     def _open(cls, path: Path, encoder: Encoder, settings: DenseSettings | None) -> Self:
-        faiss = _faiss()
+        faiss = import_faiss()
         manifest = read_manifest(path)
         check_manifest(
             manifest,
@@ -180,7 +162,7 @@ class DenseIndex:
             recorded = store.vectors
             n_passages = len(store)
         file = path / recorded.name
-        _check_vectors(file, recorded)
+        check_vectors(file, recorded)
         try:
             index = faiss.read_index(str(file))
         except RuntimeError:
@@ -238,7 +220,7 @@ class DenseIndex:
             store.verify()
             recorded = store.vectors
             n_passages = len(store)
-        _check_vectors(path / recorded.name, recorded, whole=True)
+        check_vectors(path / recorded.name, recorded, whole=True)
         return n_passages
 
     def add(
@@ -302,7 +284,7 @@ class DenseIndex:
                 with PassageStore.open(self.folder) as store:
                     old = store.vectors.name
                     yield store, hashed
-                    written = _write_vectors(self.folder, self._vectors, _number_of(old) + 1)
+                    written = write_vectors(self.folder, self._vectors, number_of(old) + 1)
                     store.vectors = written
                     n_passages = len(store)
             except BaseException:
@@ -315,14 +297,6 @@ class DenseIndex:
             (self.folder / old).unlink(missing_ok=True)
             self.manifest = before.changed(n_passages, sources, hashed.hexdigest())
             self.manifest.write(self.folder)
-
-
-def _faiss() -> Any:
-    try:
-        import faiss
-    except ImportError:
-        raise MissingDependencyError("a dense index", "faiss-cpu", "encoders") from None
-    return faiss
 
 
 def _encoded(
@@ -339,65 +313,3 @@ def _encoded(
                 f"{vectors.shape} for {len(batch)} texts"
             )
         yield batch, vectors
-
-
-def index_vectors(vectors: NDArray[np.float32], settings: DenseSettings) -> Any:
-    """Return a faiss index of vectors by inner product, numbered in order.
-
-    Args:
-        vectors: The vectors, shape `[n_vectors, dim]`.
-        settings: Layout: exact, or inverted lists beyond `flat_limit` vectors.
-
-    Raises:
-        MissingDependencyError: faiss is not installed.
-    """
-    faiss = _faiss()
-    n, dim = vectors.shape
-    numbers = np.arange(n, dtype=np.int64)
-    if n <= settings.flat_limit:
-        index = faiss.IndexIDMap2(faiss.IndexFlatIP(dim))
-    else:
-        # About 4 sqrt(n) lists balance the cost of selecting and of scanning lists (faiss
-        # guidelines); with few vectors, the training points per list set the limit.
-        n_lists = max(1, min(int(4 * n**0.5), n // _POINTS_PER_LIST))
-        index = faiss.IndexIVFScalarQuantizer(
-            faiss.IndexFlatIP(dim),
-            dim,
-            n_lists,
-            faiss.ScalarQuantizer.QT_8bit,
-            faiss.METRIC_INNER_PRODUCT,
-        )
-        # Fixed seeds for k-means and its sample: the same corpus gives the same index.
-        index.cp.seed = _SEED
-        random = np.random.default_rng(_SEED)
-        n_points = min(n, max(n_lists * _POINTS_PER_LIST, 1000))
-        index.train(vectors[np.sort(random.choice(n, n_points, replace=False))])
-    for start in range(0, n, 65_536):
-        part = slice(start, start + 65_536)
-        index.add_with_ids(np.ascontiguousarray(vectors[part]), numbers[part])
-    return index
-
-
-def _write_vectors(folder: Path, index: Any, number: int) -> VectorsFile:
-    # A new name for every version: the store's transaction decides which file is valid.
-    path = folder / f"vectors-{number}.faiss"
-    with atomic_path(path) as temporary:
-        try:
-            _faiss().write_index(index, str(temporary))
-        except RuntimeError as error:
-            # faiss raises RuntimeError for a full disk, too.
-            reason = disk_error(str(error), path)
-            raise reason or OSError(errno.EIO, f"cannot be written: {error}", str(path)) from None
-    return VectorsFile(path.name, path.stat().st_size, tuple(block_checksums(path)))
-
-
-def _check_vectors(path: Path, recorded: VectorsFile, *, whole: bool = False) -> None:
-    if not path.is_file() or path.stat().st_size != recorded.n_bytes:
-        raise CorruptIndexError("the vectors are missing or truncated", file=path, hint=REBUILD)
-    blocks = recorded.checksums
-    if blocks is not None and changed_block(path, blocks, whole=whole) is not None:
-        raise CorruptIndexError("the vectors are damaged", file=path, hint=REBUILD)
-
-
-def _number_of(name: str) -> int:
-    return int(name.removeprefix("vectors-").removesuffix(".faiss"))

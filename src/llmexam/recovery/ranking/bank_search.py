@@ -15,7 +15,7 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from llmexam.evidence.index.dense import DenseSettings, index_vectors
+from llmexam.evidence.index.vectors import DenseSettings, index_vectors
 from llmexam.recovery.groups import content_words
 
 Floats = NDArray[np.float32]
