@@ -61,3 +61,10 @@ def test_a_faulty_question_is_named_and_the_others_are_read(write, bad, words):
 def test_a_text_without_answers_is_no_aiken(write):
     with pytest.raises(ExamError, match="cannot detect"):
         read_exam(write("Q\nA. x\nB. y\n", "quiz.txt"))
+
+
+def test_an_answer_and_feedback_of_no_question_are_no_error(write):
+    text = "category\nTop\nAnswer: A\nFeedback: odd\n\nWhich?\nA. x\nB. y\nANSWER: B\n"
+    (question,) = read_exam(write(text, "quiz.txt"), format="aiken")
+    assert question.answer_letter == "B"
+    assert "odd" not in question.metadata.values()

@@ -1,11 +1,13 @@
 import io
 import zipfile
+from pathlib import Path
 
 import pytest
 
 from llmexam.errors import ExamError
 from llmexam.exam.parsers import read_exam, read_rows
 from llmexam.exam.parsers.qti_item import canonical
+from llmexam.exam.parsers.source import SourceFile
 
 BODY = (
     "<p>Look.</p><choiceInteraction responseIdentifier='RESPONSE' shuffle='true' maxChoices='1'>"
@@ -238,3 +240,13 @@ def test_a_condition_for_each_option_of_version_1(write, cardinality, letters):
     )
     (question,) = read_exam(write(text, "quiz.xml"))
     assert (question.options, question.right_letters) == (("a", "b", "c"), letters)
+
+
+def test_a_damaged_archive_is_refused_wherever_the_damage_is():
+    data = zipped(PACKAGE)
+    for place in range(0, len(data), 7):
+        for damaged in (data[:place], data[:place] + b"\xff" + data[place + 1 :]):
+            try:
+                read_rows(SourceFile(Path("quiz.zip"), damaged))
+            except ExamError:
+                continue

@@ -143,8 +143,9 @@ def _all_records(text: str) -> list[AikenRecord]:
             reader.kind, reader.line = name, number
             is_behind_answer = False
         elif answer and (reader.lines or reader.kind):
+            n_before = len(reader.found)
             reader.end(answer[1])
-            is_behind_answer = True
+            is_behind_answer = len(reader.found) > n_before
         elif line.strip() or reader.lines:
             if line.strip():
                 is_behind_answer = False

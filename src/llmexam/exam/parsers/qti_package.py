@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import io
+import lzma
 import posixpath
+import struct
 import zipfile
+import zlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +20,21 @@ MAX_BYTES = 256 * 1024 * 1024
 """Unpacked size up to which the XML files of a package are read, together."""
 
 _ZIP = b"PK\x03\x04"
+# What zipfile and its decoders raise for damaged, encrypted or unknown content.
+_DAMAGE = (
+    zipfile.BadZipFile,
+    zlib.error,
+    lzma.LZMAError,
+    struct.error,
+    EOFError,
+    IndexError,
+    KeyError,
+    NotImplementedError,
+    OSError,
+    OverflowError,
+    RuntimeError,
+    ValueError,
+)
 _BYTES_LOOKED_AT = 4_000
 
 
@@ -56,7 +74,7 @@ def is_package(source: SourceFile) -> bool:
             if any(posixpath.basename(name) == MANIFEST for name in names):
                 return True
             return any(_is_item(archive.open(name).read(_BYTES_LOOKED_AT)) for name in names[:20])
-    except (zipfile.BadZipFile, NotImplementedError, RuntimeError, OSError, ValueError):
+    except _DAMAGE:
         return False
 
 
@@ -69,7 +87,7 @@ def open_package(source: SourceFile) -> Package:
     if source.data.startswith(_ZIP):
         try:
             archive = zipfile.ZipFile(io.BytesIO(source.data))
-        except zipfile.BadZipFile:
+        except _DAMAGE:
             raise source.error(
                 "the zip archive is damaged", hint="Download or export it again"
             ) from None
@@ -111,7 +129,7 @@ def _of_zip(archive: zipfile.ZipFile, source: SourceFile) -> Callable[[str], byt
             # One byte more than allowed tells that a file is too large, whatever its header says.
             with archive.open(name) as stream:
                 return stream.read(MAX_BYTES + 1)
-        except (zipfile.BadZipFile, NotImplementedError, RuntimeError, OSError, EOFError) as error:
+        except _DAMAGE as error:
             raise source.error(
                 f"file '{name}' of the archive cannot be read: {error}",
                 hint="Unpack the archive, and pack it again without a password",
