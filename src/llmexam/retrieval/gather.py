@@ -22,6 +22,7 @@ from llmexam.lm.models.loading import BUNDLED, identify_model, resolve_model
 from llmexam.retrieval.build import build_index, corpus_sources
 from llmexam.retrieval.plan import EvidencePlan
 from llmexam.retrieval.search import attach_evidence
+from llmexam.settings.walk import dump_key
 from llmexam.solvers.registry import solver_entries
 from llmexam.stages.stage import Executor, Keyed, Stage, StageContext
 from llmexam.stages.versions import model_versions
@@ -166,9 +167,7 @@ def _build(plan: EvidencePlan, kind: str, stages: Executor, folder: Path) -> Pat
 
 def _key_of_corpora(plan: EvidencePlan) -> list[object]:
     """Return what the files of the corpora say, and how they are read."""
-    # Limits stop the reading and change no document.
-    left_out = {"path", "max_record_mb", "max_expansion"}
-    read = [corpus.model_dump(mode="json", exclude=left_out) for corpus in plan.corpora]
+    read = [dump_key(corpus, without=("path",)) for corpus in plan.corpora]
     return [[source.model_dump() for source in corpus_sources(plan.corpora)], read]
 
 
