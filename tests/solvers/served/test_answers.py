@@ -220,3 +220,18 @@ def test_long_answers_take_linear_time(part):
     begin = time.process_time()
     parse_answer(part * 12_000, METALS)
     assert time.process_time() - begin < 5
+
+
+@pytest.mark.parametrize(
+    ("text", "letter"),
+    [
+        ("- A: incorrect\n- B: incorrect\n- C: correct\n- D: incorrect\n\nAnswer: C", "C"),
+        ("B is incorrect\nFinal answer: D", "D"),
+        ("A: wrong\nB: wrong\nC: wrong\nAnswer: D", "D"),
+        ("Incorrect answers: A, B\nCorrect answer: C", "C"),
+        ("Answer:\nOption B", "B"),
+    ],
+)
+def test_a_line_ends_what_is_said_of_an_option(text, letter):
+    found = parse_answer(text, ["iron", "salt", "gold", "lead"])
+    assert found.order == ("ABCD".index(letter),)

@@ -143,3 +143,14 @@ def test_strange_values_make_no_error(strange):
     assert reply.model_dump_json()
     old = {"tokens": [strange], "top_logprobs": [{"B": -0.1}]}
     assert read_reply({"choices": [{"text": strange, "logprobs": old}]}).tokens == (("B", -0.1),)
+
+
+def test_the_word_i_is_no_letter_of_many_options():
+    listed = (("I", -0.05), ("The", -3.5), ("A", -5.0))
+    found = letter_scores(listed, 10)
+    assert found is not None
+    # Too small a share: the answer is asked for as text.
+    assert found.share < 0.1
+    sure = letter_scores((("B", -0.05), ("I", -4.0)), 10)
+    assert sure is not None
+    assert sure.share > 0.9

@@ -10,7 +10,7 @@ from enum import IntEnum
 from llmexam.solvers.served import cue_words as words
 
 # A line on one option, as in a list of options.
-_LABEL_LINE = re.compile(r"[(\[]?[A-Z][).:\]]|[A-Z] ?[-\u2013\u2014:=]")
+_LABEL_LINE = re.compile(r"(?:[-*\u2022] *)?(?:[(\[]?[A-Z][).:\]]|[A-Z] ?[-\u2013\u2014:=])")
 # Characters around a mention that are read to judge it.
 _BEFORE = 100
 _AFTER = 80
@@ -82,10 +82,19 @@ def lead_strength(text: str, start: int) -> Strength:
             return Strength.REJECTED
         if _SPACELESS_CUE.search(lead):
             return Strength.STATED
-    strength = _strength_of_words(lead.split())
+    strength = _strength_of_words(_words_of(lead))
     if strength is Strength.BARE and not lead.isascii() and _SPACELESS_LABEL.search(lead):
         return Strength.LABELLED
     return strength
+
+
+def _words_of(lead: str) -> list[str]:
+    """Return the words of a text; the last of each line but the last one ends with a line break."""
+    lines = [line.split() for line in lead.split("\n")]
+    lines = [line for line in lines if line]
+    for line in lines[:-1]:
+        line[-1] += "\n"
+    return [word for line in lines for word in line]
 
 
 def _strength_of_words(found: Sequence[str]) -> Strength:
@@ -93,7 +102,8 @@ def _strength_of_words(found: Sequence[str]) -> Strength:
     strength = Strength.BARE
     following = ""
     rejects = True  # "No, it is B" does not reject B
-    for step, raw in enumerate(reversed(found[-_MOST_WORDS_BEFORE:])):
+    for step, ended in enumerate(reversed(found[-_MOST_WORDS_BEFORE:])):
+        raw = ended.rstrip("\n")
         word = _word(raw)
         rejects = rejects and not raw.endswith(",")
         if raw.endswith(_SENTENCE_ENDS):
@@ -115,7 +125,7 @@ def _strength_of_words(found: Sequence[str]) -> Strength:
 def _strength_of_cue(raw: str, earlier: Sequence[str], strength: Strength) -> Strength:
     """Return how a cue prefers an option: "incorrect answers: B" rejects it."""
     for before in reversed(earlier[-2:]):
-        if before.endswith((",", *_SENTENCE_ENDS)):
+        if before.endswith((",", "\n", *_SENTENCE_ENDS)):
             break
         if _word(before) in _DISAPPROVING:
             return strength if raw.endswith(",") else Strength.REJECTED

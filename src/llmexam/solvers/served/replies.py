@@ -18,6 +18,7 @@ _AROUND_LETTERS = _BLANK + "()[]*_`\"'.:,"
 _ENDS_OF_THOUGHTS = ("</think>", "[/THINK]", "</thinking>")
 # Difference of an unlisted letter to the least likely listed token, in nats.
 _BELOW = 1.0
+_PLACE_OF_I = 8
 
 # More tokens than this were not counted but made up.
 _MOST_TOKENS = 10**9
@@ -131,7 +132,7 @@ def letter_scores(tokens: Listed, n_options: int) -> LetterScores | None:
     shares = np.exp(capital).sum(), np.exp(small).sum()
     found = np.logaddexp(capital, small) if shares[1] > shares[0] else capital
     floor = min(value for _, value in tokens) - _BELOW
-    share = min(1.0, float(np.exp(found).sum()))
+    share = min(1.0, float(np.exp(_without_the_word(found)).sum()))
     return LetterScores(np.where(np.isfinite(found), found, floor), share)
 
 
@@ -219,3 +220,13 @@ def _choose_place(places: list[tuple[str, Listed]]) -> Listed | None:
         if len(token) == 1 and "A" <= token <= "Z":
             return listed
     return told[0][1]
+
+
+def _without_the_word(found: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the letters without "I" where it is the likeliest: "I think ..." is no option.
+
+    Such an answer is asked for again as text.
+    """
+    if len(found) <= _PLACE_OF_I or np.argmax(found) != _PLACE_OF_I:
+        return found
+    return np.delete(found, _PLACE_OF_I)
