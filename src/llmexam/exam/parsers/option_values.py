@@ -14,10 +14,22 @@ from llmexam.errors import ExamError
 from llmexam.exam.letters import MIN_OPTIONS
 from llmexam.exam.parsers.fields import checked_text
 from llmexam.exam.parsers.lettered import split_options
+from llmexam.exam.parsers.naming import folded
 
 _TEXTS = ("text", "atext", "option", "content", "answer", "value", "choice", "body", "title")
-_LABELS = ("label", "aid", "id", "key", "letter", "identifier", "value", "option_id")
+# These keys hold texts in some files, and labels in others.
+_TEXTS_OR_LABELS = ("option", "answer", "value", "choice")
+_LABELS = (
+    *("label", "aid", "id", "key", "letter", "identifier", "value", "option_id", "option"),
+    "choice",
+)
 _IS_RIGHT = ("is_correct", "iscorrect", "isCorrect", "correct", "right", "is_right")
+_LABEL = re.compile(
+    r"\s*[(\[]?(?:(?:option|opt|op|choice|answer|ans|sol|ending)[ _-]?)?"
+    r"(?:[A-Za-z]|\d{1,2})[)\].:]?\s*",
+    re.IGNORECASE,
+)
+_SCORE_FIELD = re.compile(r"targetscores|mc\d?targets")
 _STRING = re.compile(r"""\s*,?\s*('(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*")""", re.DOTALL)
 _ARRAY = re.compile(r"^\s*(?:np\.)?array\((.*?)(?:,\s*dtype=\w+)?\)\s*$", re.DOTALL)
 _SEPARATORS = ("\n", "|", ";", ",")
@@ -217,12 +229,31 @@ def _from_object(value: Mapping[str, Any], name: str) -> Found:
     if isinstance(texts, list) and isinstance(targets, list) and len(texts) == len(targets):
         return _scored(texts, targets, name)
     given = {key: one for key, one in value.items() if one is not None}
-    if given and all(isinstance(one, int | float) for one in given.values()):
-        return _scored(list(given), list(given.values()), name)
     if not given:
         raise ExamError("expected an object with options, got an empty one", field=name)
+    if all(isinstance(one, int | float) for one in given.values()):
+        if _are_scores(given, name):
+            return _scored(list(given), list(given.values()), name)
+        if not any(map(_LABEL.fullmatch, given)):
+            key, one = next(iter(given.items()))
+            raise ExamError(
+                f"expected an object from label to text or from text to score, got '{key}': {one}",
+                field=name,
+                hint="Scores are from 0 to 1, or in a field such as 'target_scores'",
+            )
     options = tuple(option_text(one, f"{name}.{key}") for key, one in given.items())
     return Found(options, tuple(given))
+
+
+def _are_scores(given: Mapping[str, Any], name: str) -> bool:
+    """Return whether the numbers of an object say which options are right.
+
+    Under keys such as "A" or "option1", numbers are options, unless the name of the field says
+    otherwise.
+    """
+    if _SCORE_FIELD.fullmatch(folded(name.rpartition(".")[2])):
+        return True
+    return not any(map(_LABEL.fullmatch, given)) and all(0 <= one <= 1 for one in given.values())
 
 
 def _scored(texts: Sequence[Any], scores: Sequence[Any], name: str) -> Found:
@@ -235,7 +266,7 @@ def _scored(texts: Sequence[Any], scores: Sequence[Any], name: str) -> Found:
 
 def _from_objects(choices: Sequence[Any], name: str) -> Found:
     first = choices[0]
-    text = next((key for key in _TEXTS if key in first), None)
+    text = _text_key(choices)
     label = next((key for key in _LABELS if key in first and key != text), None)
     is_right = next((key for key in _IS_RIGHT if key in first and key != text), None)
     options, labels, right = [], [], []
@@ -249,6 +280,29 @@ def _from_objects(choices: Sequence[Any], name: str) -> Found:
             right.append(i)
     found = Found(tuple(options), _labels(labels, len(options), name) if labels else ())
     return found._replace(right=tuple(right)) if right else found
+
+
+def _text_key(choices: Sequence[Any]) -> str | None:
+    """Return the key of the texts: not one whose values are A, B, ... beside another with texts."""
+    first = choices[0]
+    found = [key for key in _TEXTS if key in first]
+    if not found or found[0] not in _TEXTS_OR_LABELS:
+        return found[0] if found else None
+    others = [*found, *(key for key in ("label",) if key in first)]
+    return next((key for key in others if not _are_labels(choices, key)), found[0])
+
+
+def _are_labels(choices: Sequence[Any], key: str) -> bool:
+    values = [one.get(key) if isinstance(one, Mapping) else None for one in choices]
+    texts = [str(one).strip().upper() for one in values]
+    return any(
+        texts
+        == [
+            str(start + i) if isinstance(start, int) else chr(ord(start) + i)
+            for i in range(len(texts))
+        ]
+        for start in ("A", 0, 1)
+    )
 
 
 def _labels(labels: Sequence[Any], n_options: int, name: str) -> tuple[str, ...]:
