@@ -48,7 +48,12 @@ def read_csv(source: SourceFile) -> Rows:
     else:
         header = _header(source, next(all_rows, []))
     rows_read = Rows("csv", header, _records(header, all_rows), notes=notes)
-    if source.decoded.encoding.startswith("utf-8") and quoted and _is_plain(header):
+    if (
+        source.decoded.encoding.startswith("utf-8")
+        and quoted
+        and not source.has_lone_returns
+        and _is_plain(header)
+    ):
         start = _mark(source.data) + (len(given[0].encode()) if given else 0)
         rows_read.csv = CsvBytes(source.data, start, header, separator, not n_options)
     return rows_read
@@ -105,7 +110,7 @@ def _is_quoted_properly(text: str, separator: str) -> bool:
 def _rows(source: SourceFile, text: str, separator: str, *, quoted: bool) -> Iterator[list[str]]:
     csv.field_size_limit(max(csv.field_size_limit(), MAX_FIELD_CHARACTERS))
     reader = csv.reader(
-        io.StringIO(text, newline="") if _has_lone_returns(source) else _lines(text),
+        io.StringIO(text, newline="") if source.has_lone_returns else _lines(text),
         delimiter=separator,
         strict=quoted,
         quoting=csv.QUOTE_MINIMAL if quoted else csv.QUOTE_NONE,
@@ -122,12 +127,6 @@ def _rows(source: SourceFile, text: str, separator: str, *, quoted: bool) -> Ite
             row=n_rows if n_rows else None,
             hint='Inside a quoted field, write double quotes twice ("")',
         ) from None
-
-
-def _has_lone_returns(source: SourceFile) -> bool:
-    """Return whether carriage returns alone end lines, or may do so in UTF-16."""
-    data = source.data
-    return data.count(b"\r") != data.count(b"\r\n")
 
 
 def _lines(text: str) -> Iterator[str]:

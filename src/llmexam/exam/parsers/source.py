@@ -155,6 +155,12 @@ class SourceFile:
         end = data.rfind(b"\n", 0, _N_START)
         return self if end < 0 else replace(self, data=data[:end])
 
+    @cached_property
+    def has_lone_returns(self) -> bool:
+        """Whether carriage returns alone end lines, or may do so in UTF-16."""
+        n_returns = self.data.count(b"\r")
+        return n_returns > 0 and n_returns != self.data.count(b"\r\n")
+
     @property
     def is_zip(self) -> bool:
         """Whether the file is a zip archive, as Excel workbooks are."""
