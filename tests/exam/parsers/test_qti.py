@@ -250,3 +250,11 @@ def test_a_damaged_archive_is_refused_wherever_the_damage_is():
                 read_rows(SourceFile(Path("quiz.zip"), damaged))
             except ExamError:
                 continue
+
+
+def test_a_package_is_unpacked_up_to_the_limit(write, monkeypatch):
+    path = write(zipped({**PACKAGE, "items/i2.xml": item("i2") + " " * 100_000}), "quiz.zip")
+    assert len(read_exam(path)) == 2
+    monkeypatch.setenv("LLMEXAM_MAX_UNPACKED", "50000")
+    with pytest.raises(ExamError, match="larger than 50,000 bytes when unpacked"):
+        read_exam(path)

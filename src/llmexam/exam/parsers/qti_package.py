@@ -3,38 +3,19 @@
 from __future__ import annotations
 
 import io
-import lzma
 import posixpath
-import struct
 import zipfile
-import zlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import unquote
 
 from llmexam.exam.parsers.source import SourceFile
+from llmexam.exam.parsers.unpacking import too_large, unpacked_limit
+from llmexam.exam.parsers.zip_damage import ZIP_DAMAGE
 
 MANIFEST = "imsmanifest.xml"
-MAX_BYTES = 256 * 1024 * 1024
-"""Unpacked size up to which the XML files of a package are read, together."""
-
 _ZIP = b"PK\x03\x04"
-# What zipfile and its decoders raise for damaged, encrypted or unknown content.
-_DAMAGE = (
-    zipfile.BadZipFile,
-    zlib.error,
-    lzma.LZMAError,
-    struct.error,
-    EOFError,
-    IndexError,
-    KeyError,
-    NotImplementedError,
-    OSError,
-    OverflowError,
-    RuntimeError,
-    ValueError,
-)
 _BYTES_LOOKED_AT = 4_000
 
 
@@ -74,7 +55,7 @@ def is_package(source: SourceFile) -> bool:
             if any(posixpath.basename(name) == MANIFEST for name in names):
                 return True
             return any(_is_item(archive.open(name).read(_BYTES_LOOKED_AT)) for name in names[:20])
-    except _DAMAGE:
+    except ZIP_DAMAGE:
         return False
 
 
@@ -87,7 +68,7 @@ def open_package(source: SourceFile) -> Package:
     if source.data.startswith(_ZIP):
         try:
             archive = zipfile.ZipFile(io.BytesIO(source.data))
-        except _DAMAGE:
+        except ZIP_DAMAGE:
             raise source.error(
                 "the zip archive is damaged", hint="Download or export it again"
             ) from None
@@ -104,22 +85,20 @@ def open_package(source: SourceFile) -> Package:
 
 
 class _Budget:
-    """Reads files, up to the largest size of a package."""
+    """Reads files, up to the largest unpacked size of a package."""
 
     def __init__(self, source: SourceFile, read: Callable[[str], bytes]) -> None:
         self._source = source
         self._read = read
-        self._left = MAX_BYTES
+        self._limit = self._left = unpacked_limit()
 
     def read(self, name: str) -> bytes:
         """Return the content of a file."""
         data = self._read(name)
         self._left -= len(data)
         if self._left < 0:
-            raise self._source.error(
-                f"the XML files of the package are larger than {MAX_BYTES:,} bytes",
-                hint="Give the files of the items instead",
-            )
+            error = too_large(self._limit)
+            raise self._source.error(error.message, hint=error.hint)
         return data
 
 
@@ -128,8 +107,8 @@ def _of_zip(archive: zipfile.ZipFile, source: SourceFile) -> Callable[[str], byt
         try:
             # One byte more than allowed tells that a file is too large, whatever its header says.
             with archive.open(name) as stream:
-                return stream.read(MAX_BYTES + 1)
-        except _DAMAGE as error:
+                return stream.read(unpacked_limit() + 1)
+        except ZIP_DAMAGE as error:
             raise source.error(
                 f"file '{name}' of the archive cannot be read: {error}",
                 hint="Unpack the archive, and pack it again without a password",

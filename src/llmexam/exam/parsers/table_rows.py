@@ -13,6 +13,7 @@ from llmexam.errors import ExamError, MissingDependencyError, nearest
 from llmexam.exam.parsers.rows import Row, Rows
 from llmexam.exam.parsers.source import SourceFile
 from llmexam.exam.parsers.unpacking import too_large, unpacked_limit
+from llmexam.exam.parsers.zip_damage import ZIP_DAMAGE
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -145,7 +146,7 @@ def _check_workbook(source: SourceFile) -> None:
     try:
         with zipfile.ZipFile(io.BytesIO(source.data)) as archive:
             sizes = {entry.filename: entry.file_size for entry in archive.infolist()}
-    except zipfile.BadZipFile:
+    except ZIP_DAMAGE:
         sizes = {}
     if "xl/workbook.xml" not in sizes:
         raise source.error(
