@@ -8,7 +8,9 @@ from string import ascii_uppercase
 from typing import Any
 
 from llmexam.errors import ExamError
-from llmexam.exam.parsers.answer_values import Item, infer, is_unknown, right_options
+from llmexam.exam.parsers.answer_columns import infer
+from llmexam.exam.parsers.answer_readings import Item, is_unknown
+from llmexam.exam.parsers.answer_values import right_options
 from llmexam.exam.parsers.drafting import Draft
 from llmexam.exam.parsers.naming import folded
 from llmexam.exam.parsers.shape import Layout

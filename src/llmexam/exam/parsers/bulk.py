@@ -7,13 +7,22 @@ files are read row by row, with the same result.
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Iterator, Sequence
 from itertools import repeat
 from typing import TYPE_CHECKING
 
 from llmexam.errors import ExamError
 from llmexam.exam.letters import MIN_OPTIONS
-from llmexam.exam.parsers.answer_values import Item, infer, is_unknown, right_options
+from llmexam.exam.parsers.answer_columns import infer
+from llmexam.exam.parsers.answer_readings import (
+    Item,
+    is_nothing,
+    is_unknown,
+    readings_of,
+    without_spaces,
+)
+from llmexam.exam.parsers.answer_values import right_options
 from llmexam.exam.parsers.csv_bytes import CsvBytes
 from llmexam.exam.parsers.shape import Layout
 from llmexam.exam.question import Passage, Question
@@ -128,7 +137,6 @@ def _answers(
     table: pa.Table, layout: Layout, style: str | None
 ) -> tuple[dict[str, int], list[str]] | None:
     """Return the option by answer and notes, or None if the answers need a closer look."""
-    import pyarrow as pa
     import pyarrow.compute as pc
 
     if layout.answer is None:
@@ -137,13 +145,16 @@ def _answers(
     if style == "text" or len(kinds) > _MOST_ANSWERS:
         return None
     known = [kind for kind in kinds if not is_unknown(kind)]
-    # An answer that is a text of an option could be meant so.
-    given = pa.array(known, pa.string())
-    for name in layout.source.columns:
-        if pc.any(pc.is_in(table[name], value_set=given)).as_py():
-            return None
+    # An answer that is a text of an option could be meant so, also one such as "None".
+    given = [kind for kind in kinds if not is_nothing(kind)]
+    if any(_has_text(table[name], given) for name in layout.source.columns):
+        return None
     widest = tuple(f"\0{i}" for i in range(len(layout.source.columns)))
     items = {kind: Item(kind, widest, ()) for kind in known}
+    is_number = {readings_of(kind, item).number is not None for kind, item in items.items()}
+    if style is None and len(is_number) > 1:
+        # Which of them are mistakes depends on how many there are.
+        return None
     try:
         column = infer(list(items.values()), n_letters=0, base=layout.shape.base, style=style)
         found = {kind: right_options(item, column, "") for kind, item in items.items()}
@@ -152,6 +163,22 @@ def _answers(
     if any(len(places) != 1 for places in found.values()):
         return None
     return {kind: places[0] for kind, places in found.items()}, list(column.notes)
+
+
+def _has_text(column: pa.ChunkedArray, given: Sequence[str]) -> bool:
+    """Return whether a cell of a column is one of some texts, without case and spaces."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    bare = [without_spaces(unicodedata.normalize("NFKC", one)) for one in given]
+    # Few cells are as short as an answer, unless they have spaces at the ends.
+    column = pc.utf8_trim_whitespace(column)
+    longest = 4 * max(map(len, bare), default=0) + 4
+    short = column.filter(pc.less_equal(pc.utf8_length(column), longest))
+    if not len(short):
+        return False
+    cells = pc.utf8_lower(pc.replace_substring_regex(short, r"\s+", ""))
+    return bool(pc.any(pc.is_in(cells, value_set=pa.array(bare, pa.string()))).as_py())
 
 
 def _metadata(columns: dict[str, list[str]], n_rows: int) -> Iterator[dict[str, str]]:
