@@ -101,6 +101,7 @@ def lm_eval_files(exam: Exam, path: Path) -> dict[Path, str | bytes]:
     """
     require_answers_to_write(exam, "lm-eval")
     data = data_file(path)
+    several = exam.has_several_right
     rows = [
         {
             "id": question.id,
@@ -109,7 +110,7 @@ def lm_eval_files(exam: Exam, path: Path) -> dict[Path, str | bytes]:
             "choices": list(question.options),
             "letters": [letter_of(i) for i in range(len(question.options))],
             # One column has one type.
-            "answer": list(question.right_options) if exam.has_several_right else question.answer,
+            "answer": list(question.right_options) if several else question.answer,
         }
         for question in exam
     ]
