@@ -258,3 +258,45 @@ def test_a_package_is_unpacked_up_to_the_limit(write, monkeypatch):
     monkeypatch.setenv("LLMEXAM_MAX_UNPACKED", "50000")
     with pytest.raises(ExamError, match="larger than 50,000 bytes when unpacked"):
         read_exam(path)
+
+
+def test_a_package_of_version_3_with_a_stimulus(write):
+    names = {
+        "assessmentItem": "qti-assessment-item",
+        "responseDeclaration": "qti-response-declaration",
+        "correctResponse": "qti-correct-response",
+        "itemBody": "qti-item-body",
+        "choiceInteraction": "qti-choice-interaction",
+        "simpleChoice": "qti-simple-choice",
+        "feedbackInline": "qti-feedback-inline",
+        "responseIdentifier": "response-identifier",
+        "<prompt": "<qti-prompt",
+        "</prompt": "</qti-prompt",
+        "<value": "<qti-value",
+        "</value": "</qti-value",
+        "imsqti_v2p1": "imsqtiasi_v3p0",
+    }
+    before = '<qti-assessment-stimulus-ref identifier="S" href="../stimuli/s.xml" title="Text"/>'
+    text = item("i1", before=before)
+    for old, new in names.items():
+        text = text.replace(old, new)
+    files = {
+        "imsmanifest.xml": MANIFEST.replace("items/te.xml", "stimuli/s.xml").replace(
+            "v2p1", "v3p0"
+        ),
+        "tests/test.xml": '<qti-assessment-test identifier="t"><qti-test-part identifier="p">'
+        '<qti-assessment-section identifier="s" title="One"><qti-assessment-item-ref '
+        'identifier="i1" href="../items/i1.xml"/></qti-assessment-section></qti-test-part>'
+        "</qti-assessment-test>",
+        "items/i1.xml": text,
+        "stimuli/s.xml": '<qti-assessment-stimulus identifier="S" title="Salt"><qti-stimulus-body>'
+        "<p>Salt melts.</p></qti-stimulus-body></qti-assessment-stimulus>",
+    }
+    (question,) = read_exam(write(zipped(files), "quiz.zip"))
+    assert (question.prompt, question.options, question.answer) == (
+        "Look.\nWhich one?",
+        ("one", "10^3"),
+        1,
+    )
+    assert [(one.title, one.text) for one in question.passages] == [("Salt", "Salt melts.")]
+    assert question.metadata["category"] == "One"
