@@ -10,7 +10,7 @@ from llmexam.errors import ExamError
 from llmexam.exam.letters import MAX_OPTIONS, MIN_OPTIONS
 from llmexam.exam.parsers import naming
 from llmexam.exam.parsers.lettered import split_options
-from llmexam.exam.parsers.naming import Names, Series
+from llmexam.exam.parsers.naming import Names, Series, folded
 from llmexam.exam.parsers.option_values import (
     Found,
     from_columns,
@@ -24,6 +24,8 @@ from llmexam.exam.parsers.rows import Record
 from llmexam.exam.parsers.unfolding import message_text
 
 _N_LOOKED_AT = 50
+# Beside distractors, such fields may hold several spellings of the right answer.
+_OF_RIGHT_ANSWERS = ("answer", "ans", "response", "sol")
 
 
 class _OptionsShape(Protocol):
@@ -85,6 +87,12 @@ def find_options(
     Raises:
         ExamError: The columns of the options have a gap, or there are too many.
     """
+    if {"distractors", "options"} <= fields.keys():
+        raise ExamError(
+            "options and distractors are both mapped, but only one of them can be read",
+            field="--field",
+            hint="Map options to a field with all options, or distractors to the wrong ones",
+        )
     if "distractors" in fields:
         right = fields.get("answer") or (names.first(naming.RIGHT_TEXTS) or "answer",)
         return _distractors(right[0], fields["distractors"], sample)
@@ -96,22 +104,68 @@ def find_options(
     if shape.columns:
         own = tuple(name for name in map(names.find, shape.columns) if name)
         return _columns(own) if len(own) >= MIN_OPTIONS else None
-    wrong = _as_tuple(names.first(naming.DISTRACTORS))
-    wrong = wrong or names.series(naming.DISTRACTOR_PREFIXES).columns
-    wrong = wrong or _as_tuple(names.first(f"{p}1" for p in naming.DISTRACTOR_PREFIXES))
-    right_name = names.first(naming.RIGHT_TEXTS, without=wrong)
-    if wrong and right_name and not shape.labelled:
-        return _distractors(right_name, wrong, sample)
     letters = names.series(("",))
     if letters.columns and not shape.labelled:
         return _series(letters, names)
+    wrong, right_name = _apart(shape, names, sample)
     for name in map(names.find, shape.options):
-        if name and name not in prompt and (source := _list_field(shape, name, sample)):
+        if (
+            name
+            and name not in prompt
+            and (source := _list_field(shape, name, sample))
+            and (not right_name or _is_whole(name, source, wrong, sample))
+        ):
             return source
     prefixed = names.series(naming.OPTION_PREFIXES)
     if prefixed.columns and not shape.labelled:
-        return _series(prefixed, names)
-    return _in_prompt(prompt, sample)
+        source = _series(prefixed, names)
+        if not right_name or _is_whole(prefixed.columns[0], source, wrong, sample):
+            return source
+    return _distractors(right_name, wrong, sample) if right_name else _in_prompt(prompt, sample)
+
+
+def _apart(
+    shape: _OptionsShape, names: Names, sample: Sequence[Record]
+) -> tuple[tuple[str, ...], str | None]:
+    """Return the fields of distractors and of the right text, if a file has it apart from them."""
+    wrong = _as_tuple(names.first(naming.DISTRACTORS))
+    wrong = wrong or names.series(naming.DISTRACTOR_PREFIXES).columns
+    wrong = wrong or _as_tuple(names.first(f"{p}1" for p in naming.DISTRACTOR_PREFIXES))
+    right = names.first(naming.RIGHT_TEXTS, without=wrong)
+    if not wrong or right is None or shape.labelled:
+        return (), None
+    # Letters beside texts name options that are elsewhere.
+    rights = _texts(sample, (right,))
+    if rights and all(map(_is_letter, rights)) and not all(map(_is_letter, _texts(sample, wrong))):
+        return (), None
+    return wrong, right
+
+
+def _is_whole(
+    name: str, source: OptionSource, wrong: tuple[str, ...], sample: Sequence[Record]
+) -> bool:
+    """Return whether a field beside distractors holds all options, not only right answers."""
+    for record in sample[:_N_LOOKED_AT]:
+        try:
+            options = () if source.read is None else source.read(record, "").options
+        except ExamError:
+            continue
+        if len(options) < MIN_OPTIONS:
+            return False
+        if folded(name).startswith(_OF_RIGHT_ANSWERS):
+            return set(_texts((record,), wrong)) <= set(options)
+    return True
+
+
+def _texts(records: Sequence[Record], names: Sequence[str]) -> list[str]:
+    """Return the values of some fields as texts; those of lists one by one."""
+    values = [value_at(record, name) for record in records[:_N_LOOKED_AT] for name in names]
+    several = [one if isinstance(one, list | tuple) else [one] for one in values]
+    return [str(one).strip() for own in several for one in own if not is_blank(one)]
+
+
+def _is_letter(text: str) -> bool:
+    return len(text) == 1 and text.isascii() and text.isalpha()
 
 
 def _as_tuple(name: str | None) -> tuple[str, ...]:
@@ -141,12 +195,14 @@ def _columns(columns: tuple[str, ...]) -> OptionSource:
 
 def _distractors(right: str, wrong: tuple[str, ...], sample: Sequence[Record]) -> OptionSource:
     separator = _separator_in(wrong[0], sample) if len(wrong) == 1 else None
+    # One of several columns, or of several parts, may be a text such as "[0, 1]".
+    parses = len(wrong) == 1 and separator is None
 
     def read(record: Record, prompt: str) -> Found:
         values = [value_at(record, name) for name in wrong]
         if separator is not None and isinstance(values[0], str):
             values = [part.strip() for part in values[0].split(separator)]
-        return from_distractors(value_at(record, right), values, right, prompt)
+        return from_distractors(value_at(record, right), values, right, prompt, parses=parses)
 
     return OptionSource((right, *wrong), read, is_answered=True, hides_right=True)
 

@@ -93,17 +93,26 @@ def from_columns(record: Mapping[str, Any], columns: Sequence[str]) -> Found:
     )
 
 
-def from_distractors(right: Any, distractors: Sequence[Any], name: str, prompt: str) -> Found:
+def from_distractors(
+    right: Any, distractors: Sequence[Any], name: str, prompt: str, *, parses: bool
+) -> Found:
     """Return the right answer among the distractors, at a position that the prompt determines.
 
     In such files the right answer always comes first or last, so the position would reveal it.
+
+    Args:
+        right: The right answer.
+        distractors: The wrong answers, or lists of them.
+        name: Name of the field of the right answer, for errors.
+        prompt: The question text.
+        parses: Whether a text such as "['x', 'y']" is a list of wrong answers.
 
     Raises:
         ExamError: A value is not a text.
     """
     wrong: list[str] = []
     for value in distractors:
-        several = parsed_list(value) if isinstance(value, str) and value[:1] == "[" else value
+        several = _list_in(value, right) if parses and isinstance(value, str) else value
         if isinstance(several, list | tuple):
             wrong += [option_text(one, name) for one in several if not is_blank(one)]
         elif not is_blank(value):
@@ -114,6 +123,15 @@ def from_distractors(right: Any, distractors: Sequence[Any], name: str, prompt: 
     place = int.from_bytes(digest[:8], "big") % (len(wrong) + 1)
     options = (*wrong[:place], option_text(right, name), *wrong[place:])
     return Found(options, right=(place,))
+
+
+def _list_in(text: str, right: Any) -> Any:
+    """Return the list in a text, unless the right answer is such a text too, as "[0, 1]" is."""
+    found = parsed_list(text) if text.lstrip()[:1] == "[" else None
+    if not isinstance(found, list):
+        return text
+    is_alike = isinstance(right, str) and isinstance(parsed_list(right), list | tuple)
+    return text if is_alike and not all(isinstance(one, str) for one in found) else found
 
 
 def from_value(value: Any, name: str, separator: str | None = None) -> Found:

@@ -175,7 +175,7 @@ _TABLE = (
     Shape(
         "aqua",
         "question, options with their own labels, rationale, correct",
-        needs=("question", "options", "correct"),
+        needs=("question", "options", "rationale", "correct"),
         answer=("correct",),
     ),
     Shape(
