@@ -87,6 +87,8 @@ def _content(path: Path) -> Any:
     data = path.read_bytes()
     if path.suffix == ".json":
         return _without_times(json.loads(data))
+    if path.name == "curve.jsonl":
+        return [_without_times(json.loads(line)) for line in data.splitlines()]
     return data
 
 
@@ -108,14 +110,16 @@ def _corpus(folder: Path, n: int = 400, name: str = "corpus.jsonl") -> None:
             stream.write(json.dumps({"id": f"{name}{number}", "text": f"{text} {number}."}) + "\n")
 
 
-def _exam(folder: Path, n: int = 40) -> None:
+def _exam(folder: Path, n: int = 40, name: str = "exam.csv") -> None:
     draw = random.Random(n)
-    with (folder / "exam.csv").open("w") as stream:
+    with (folder / name).open("w") as stream:
         stream.write("id,prompt,A,B,C,answer\n")
         for number in range(n):
             options = [" ".join(draw.choices(WORDS, k=draw.randint(1, 4))) for _ in "ABC"]
-            cells = [f"{one} {place}{number}" for place, one in enumerate(options)]
-            stream.write(f"{number},Which {draw.choice(WORDS)} is it {number}?,{','.join(cells)},")
+            cells = [f"{one} {place}{number}n{n}" for place, one in enumerate(options)]
+            stream.write(
+                f"{number},Which {draw.choice(WORDS)} is it {n}-{number}?,{','.join(cells)},"
+            )
             stream.write("ABC"[max(range(3), key=lambda place: len(cells[place]))] + "\n")
 
 
@@ -141,6 +145,45 @@ def _recipe(folder: Path) -> None:
             "kind": "blend",
             "min_leaf_options": 5,
             "max_rounds": 20,
+        },
+    }
+    (folder / "recipe.yaml").write_text(yaml.safe_dump(recipe))
+
+
+def _reader(folder: Path) -> None:
+    """Write a recipe for a reader with random weights, which has checkpoints and best weights."""
+    import torch
+    import transformers
+
+    torch.set_num_threads(1)
+    _exam(folder, 24)
+    _exam(folder, 12, "dev.csv")
+    model = folder / "base"
+    vocabulary = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", *WORDS]
+    config = transformers.BertConfig(
+        vocab_size=len(vocabulary),
+        hidden_size=16,
+        num_hidden_layers=1,
+        num_attention_heads=2,
+        intermediate_size=16,
+        max_position_embeddings=64,
+    )
+    torch.manual_seed(0)
+    transformers.BertModel(config).save_pretrained(model)
+    (model / "vocab.txt").write_text("\n".join(vocabulary))
+    transformers.BertTokenizerFast(vocab=str(model / "vocab.txt")).save_pretrained(model)
+    recipe = {
+        "family": "multiple-choice",
+        "train": "exam.csv",
+        "dev": "dev.csv",
+        "evidence": {"given": "drop"},
+        "settings": {
+            "model": "base",
+            "encoding": {"evidence": "none", "max_tokens": 32},
+            "n_epochs": 2,
+            "batch_size": 4,
+            "checkpoint_every": 2,
+            "evaluate_every": 3,
         },
     }
     (folder / "recipe.yaml").write_text(yaml.safe_dump(recipe))
@@ -177,6 +220,12 @@ JOBS = (
     Job("replace an index", _indexed, ("index", "corpus.jsonl", "--out", "out")),
     Job("add to an index", _indexed, ("index", "corpus.jsonl", "--add", "--out", "out")),
     Job("train", _recipe, ("train", "recipe.yaml", "--out", "out"), needs=("lightgbm", "scipy")),
+    Job(
+        "train a reader",
+        _reader,
+        ("train", "recipe.yaml", "--out", "out"),
+        needs=("torch", "transformers", "matplotlib"),
+    ),
     Job(
         "collect",
         _cleaning,

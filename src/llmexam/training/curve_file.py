@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from pathlib import Path
 
 from llmexam.training.protocol import CurvePoint
@@ -16,15 +17,22 @@ def read_curve_file(path: Path) -> dict[int, dict[str, float]]:
     An incomplete last line, from a killed process, is ignored.
     """
     points: dict[int, dict[str, float]] = {}
-    if not path.is_file():
-        return points
-    for line in path.read_text("utf-8").splitlines():
-        try:
-            values = json.loads(line)
-            points.setdefault(int(values.pop("step")), {}).update(values)
-        except (ValueError, KeyError, AttributeError):
-            continue
+    for line, step in curve_lines(path):
+        values = json.loads(line)
+        del values["step"]
+        points.setdefault(step, {}).update(values)
     return points
+
+
+def curve_lines(path: Path) -> Iterator[tuple[str, int]]:
+    """Yield the complete lines of a curve file, each with its step; none without a file."""
+    if not path.is_file():
+        return
+    for line in path.read_text("utf-8", errors="replace").splitlines():
+        try:
+            yield line, int(json.loads(line)["step"])
+        except (ValueError, KeyError, TypeError, RecursionError):
+            continue
 
 
 def read_curve(folder: str | Path) -> tuple[CurvePoint, ...]:

@@ -30,7 +30,7 @@ from llmexam.training.base.dev_set import LOSS, DevItems, Graded
 from llmexam.training.base.processes import is_first_process, wait_for_all
 from llmexam.training.base.random_state import undisturbed
 from llmexam.training.base.weights import Average, WeightAverage, WeightStore
-from llmexam.training.curve_file import CURVE_FILE, read_curve_file
+from llmexam.training.curve_file import CURVE_FILE, curve_lines, read_curve_file
 from llmexam.training.dev_metric import PREFIX
 from llmexam.training.protocol import CurvePoint
 from llmexam.training.settings import TrainingSettings
@@ -77,7 +77,8 @@ class CurveRecorder(transformers.TrainerCallback):
         before = max((v.get("seconds", 0.0) for v in self._points.values()), default=0.0)
         self._began = time.perf_counter() - before
         if is_first_process():
-            lines = [json.dumps({"step": at, **self._points[at]}) for at in sorted(self._points)]
+            # The lines as they are: the file is then that of a training that was not stopped.
+            lines = [line for line, at in curve_lines(self._path) if at <= step]
             write_text(self._path, "".join(f"{line}\n" for line in lines))
 
     def on_train_begin(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
