@@ -7,6 +7,7 @@ named with the seed that makes it: `--seed SEED --count 1`.
 from __future__ import annotations
 
 import argparse
+import logging
 import random
 import re
 import shutil
@@ -80,9 +81,10 @@ def _try(kind: Kind, draw: random.Random) -> tuple[str, str]:
     folder = Path(tempfile.mkdtemp(prefix="llmexam-fuzz-"))
     try:
         path = folder / "in" / name
-        path.parent.mkdir()
+        path.parent.mkdir(parents=True)
         path.write_bytes(mutated(kind.files[name], name, draw))
         (folder / "out").mkdir()
+        logging.disable(logging.CRITICAL)
         with _limited(SECONDS), warnings.catch_warnings():
             warnings.simplefilter("ignore")
             done = kind.act(path, folder / "out", draw)
@@ -99,6 +101,7 @@ def _try(kind: Kind, draw: random.Random) -> tuple[str, str]:
             f"{name}: {type(error).__name__}: {error!s:.200} ({where.filename}:{where.lineno})",
         )
     finally:
+        logging.disable(logging.NOTSET)
         shutil.rmtree(folder, ignore_errors=True)
     code = getattr(done, "returncode", 0)
     shown = getattr(done, "stderr", "")

@@ -9,12 +9,14 @@ import random
 import zipfile
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import cache, partial
 from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 import yaml
 from tests.cli.in_process import llmexam
+from tests.fuzz.stored import read_damaged, stored_files, stored_kinds
 
 from llmexam.exam.score_files import write_scores
 from llmexam.exam.scores import ScoreMatrix
@@ -220,6 +222,7 @@ def _scores() -> bytes:
         return path.read_bytes()
 
 
+@cache
 def kinds() -> tuple[Kind, ...]:
     """Return all kinds of input."""
     corpus = _lines(
@@ -273,5 +276,9 @@ def kinds() -> tuple[Kind, ...]:
                 "ranker.json": json.dumps(ranker).encode(),
             },
             _model,
+        ),
+        *(
+            Kind(f"stored {one}", stored_files(one), partial(read_damaged, one))
+            for one in stored_kinds()
         ),
     )
