@@ -142,6 +142,31 @@ def test_a_parquet_file_that_grows_is_refused(tmp_path, monkeypatch):
         read_exam(path)
 
 
+def test_one_large_value_in_many_rows_is_refused_early(tmp_path, monkeypatch):
+    import pyarrow.parquet as pq
+
+    path = tmp_path / "exam.parquet"
+    big = pa.array(["p" * 1_000_000]).dictionary_encode()
+    prompts = pa.DictionaryArray.from_arrays(pa.array([0] * 1000, pa.int32()), big.dictionary)
+    pq.write_table(pa.table({"question": prompts, "choices": [["x", "y"]] * 1000}), path)
+    assert path.stat().st_size < 200_000
+    monkeypatch.setenv("LLMEXAM_MAX_UNPACKED", "20000000")
+    before = pa.total_allocated_bytes()
+    with pytest.raises(ExamError, match="larger than 20,000,000 bytes"):
+        read_exam(path)
+    assert pa.total_allocated_bytes() - before < 200_000_000
+
+
+@pytest.mark.parametrize(
+    ("field", "words"),
+    [('"\\ud800"', "lone surrogate"), ("[" * 1015 + "]" * 1015, "nested too deeply")],
+)
+def test_metadata_that_cannot_be_written(write, field, words):
+    text = f'{{"prompt": "p", "options": ["x", "y"], "note": {field}}}'
+    with pytest.raises(ExamError, match=words):
+        read_exam(write(text))
+
+
 @pytest.mark.parametrize(
     "value",
     [

@@ -155,11 +155,17 @@ def _metadata(layout: Layout, record: Record) -> Mapping[str, str]:
                 raise ExamError("expected an object", field=key, hint="Write it as {...}")
         if isinstance(value, float) and math.isnan(value):
             continue
-        text = value if isinstance(value, str) else _json(value)
+        text = value if isinstance(value, str) else _json(value, key)
+        if not (text.isascii() and key.isascii()):
+            checked_text(text, key)
+            checked_text(key, "the name of a field")
         if text or not layout.drops_blanks:
             found[key] = text
     return found
 
 
-def _json(value: Any) -> str:
-    return json.dumps(value, ensure_ascii=False, default=str)
+def _json(value: Any, name: str) -> str:
+    try:
+        return json.dumps(value, ensure_ascii=False, default=str)
+    except RecursionError:
+        raise ExamError("is nested too deeply", field=name, hint="Remove the field") from None

@@ -46,7 +46,7 @@ def read_parquet(source: SourceFile) -> Rows:
     def rows() -> Iterator[Row]:
         limit, size = unpacked_limit(), 0
         try:
-            for batch in file.iter_batches(batch_size=_BATCH, columns=names):
+            for batch in file.iter_batches(batch_size=_batch_size(file, limit), columns=names):
                 size += batch.nbytes
                 if size > limit:
                     error = too_large(limit)
@@ -56,6 +56,23 @@ def read_parquet(source: SourceFile) -> Rows:
             raise _damaged(source, error) from None
 
     return Rows("parquet", tuple(names), rows(), drops_blanks=True, notes=notes)
+
+
+def _batch_size(file: Any, limit: int) -> int:
+    """Return how many rows are unpacked at once, so that even repeated values stay within a limit.
+
+    A value is stored once, however many rows have it, and is no larger than its column on disk.
+    """
+    metadata = file.metadata
+    largest = max(
+        (
+            metadata.row_group(i).column(j).total_uncompressed_size
+            for i in range(metadata.num_row_groups)
+            for j in range(metadata.num_columns)
+        ),
+        default=1,
+    )
+    return max(1, min(_BATCH, limit // max(largest, 1)))
 
 
 def _damaged(source: SourceFile, error: Exception) -> ExamError:
