@@ -9,6 +9,7 @@ from itertools import pairwise
 
 import pytest
 
+from llmexam.evaluation.evaluate import evaluate_scores
 from llmexam.exam.exam import Exam
 from llmexam.exam.question import Passage
 from llmexam.exam.scores import ScoreMatrix
@@ -274,3 +275,14 @@ def test_real_questions_fit_in_a_small_page(shared_data):
     page = render_report(ReportContent("Real", exam, final, (final,)))
     assert len(page.encode()) < 3_000_000
     assert len(Page(page).all("article")) == 200
+
+
+def test_all_right_options_are_marked_and_named(content):
+    question = replace(content.exam[0], answer=0, right=(0, 2))
+    exam = Exam((question,))
+    scores = ScoreMatrix.from_rows(exam.ids, [[1.0, 3.0, 2.0]])
+    evaluation = evaluate_scores(exam, scores, name="s", n_resamples=100)
+    result = SolverResult("s", scores, evaluation)
+    html = render_report(ReportContent("Several", exam, result, (result,)))
+    assert html.count("right answer</p>") == 2
+    assert "right is A, C at" in html
