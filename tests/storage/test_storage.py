@@ -144,3 +144,13 @@ def test_a_file_system_without_locks_is_told_in_one_line(tmp_path, monkeypatch, 
     monkeypatch.setattr("filelock.FileLock.acquire", refuse)
     with pytest.raises(RunError, match="cannot be locked"), lock_folder(tmp_path):
         pass
+
+
+def test_a_full_disk_is_told_with_the_name_of_the_file(tmp_path):
+    def fail():
+        with atomic_path(tmp_path / "file.txt"):
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    with pytest.raises(OSError, match=r"file\.txt") as caught:
+        fail()
+    assert caught.value.errno == errno.ENOSPC

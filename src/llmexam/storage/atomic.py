@@ -37,6 +37,11 @@ def atomic_path(path: str | Path) -> Iterator[Path]:
         temporary.replace(target)
         # A rename is durable only after the folder is synced.
         sync_to_disk(target.parent)
+    except OSError as error:
+        # A write to an open file fails without a name: of a full disk, for example.
+        if error.filename is None and error.errno is not None:
+            error.filename = str(path)
+        raise
     finally:
         temporary.unlink(missing_ok=True)
 
