@@ -26,6 +26,7 @@ from llmexam.exam.parsers.unfolding import message_text
 _N_LOOKED_AT = 50
 # Beside distractors, such fields may hold several spellings of the right answer.
 _OF_RIGHT_ANSWERS = ("answer", "ans", "response", "sol")
+_N_TEXTS, _N_CHARACTERS = 20, 20_000
 
 
 class _OptionsShape(Protocol):
@@ -121,7 +122,9 @@ def find_options(
         source = _series(prefixed, names)
         if not right_name or _is_whole(prefixed.columns[0], source, wrong, sample):
             return source
-    return _distractors(right_name, wrong, sample) if right_name else _in_prompt(prompt, sample)
+    if right_name:
+        return _distractors(right_name, wrong, sample)
+    return None if shape.labelled else _in_prompt(prompt, sample)
 
 
 def _apart(
@@ -243,9 +246,11 @@ def _list_field(shape: _OptionsShape, name: str, sample: Sequence[Record]) -> Op
 def _in_prompt(prompt: Sequence[str], sample: Sequence[Record]) -> OptionSource | None:
     if len(prompt) != 1:
         return None
-    values = [record.get(prompt[0]) for record in sample[:_N_LOOKED_AT]]
+    values = [record.get(prompt[0]) for record in sample[:_N_TEXTS]]
     texts = [one if isinstance(one, str) else message_text(one) for one in values]
-    split = [text is not None and split_options(text) is not None for text in texts]
+    split = [
+        text is not None and split_options(text[-_N_CHARACTERS:]) is not None for text in texts
+    ]
     return OptionSource((), None) if split and sum(split) > len(split) / 2 else None
 
 

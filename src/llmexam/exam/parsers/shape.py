@@ -159,7 +159,8 @@ def bind(
     prompt = fields.get("prompt") or _as_tuple(names.first(shape.prompt))
     if not prompt and "prompt" not in missing:
         missing.append("prompt")
-    source = find_options(shape, names, sample, fields, prompt)
+    # Options can be searched for in texts, which takes long for shapes that cannot fit.
+    source = None if missing else find_options(shape, names, sample, fields, prompt)
     if source is None and not missing:
         missing.append("options")
     if missing or source is None:

@@ -46,7 +46,8 @@ def read_parquet(source: SourceFile) -> Rows:
     def rows() -> Iterator[Row]:
         limit, size = unpacked_limit(), 0
         try:
-            for batch in file.iter_batches(batch_size=_batch_size(file, limit), columns=names):
+            for stored in file.iter_batches(batch_size=_batch_size(file, limit), columns=names):
+                batch = _without_dictionaries(stored)
                 size += batch.nbytes
                 if size > limit:
                     error = too_large(limit)
@@ -56,6 +57,17 @@ def read_parquet(source: SourceFile) -> Rows:
             raise _damaged(source, error) from None
 
     return Rows("parquet", tuple(names), rows(), drops_blanks=True, notes=notes)
+
+
+def _without_dictionaries(batch: pa.RecordBatch) -> pa.RecordBatch:
+    """Return the rows with every value in full, so that their size is that of the questions."""
+    import pyarrow as pa
+
+    columns = [
+        column.dictionary_decode() if pa.types.is_dictionary(column.type) else column
+        for column in batch.columns
+    ]
+    return pa.RecordBatch.from_arrays(columns, names=batch.schema.names)
 
 
 def _batch_size(file: Any, limit: int) -> int:
