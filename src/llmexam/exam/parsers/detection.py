@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import islice
 
 from llmexam.errors import ExamError
 from llmexam.exam.parsers.naming import Names
-from llmexam.exam.parsers.rows import Record
+from llmexam.exam.parsers.rows import Record, Row
 from llmexam.exam.parsers.shape import Layout, MissingFieldError, Shape, bind, split_fields
 from llmexam.exam.parsers.shapes import SHAPES
 from llmexam.exam.parsers.unfolding import flat, join_rows
@@ -93,6 +93,36 @@ def unfold_all(shape: Shape, sample: Sequence[Record]) -> list[Record]:
         except (ExamError, KeyError, TypeError, IndexError):
             continue
     return found
+
+
+def unfolded(layout: Layout, rows: Iterator[tuple[int, Row]]) -> Iterator[tuple[int, Row]]:
+    """Yield the flat records in the rows of a file that nests questions or has a row per option.
+
+    Args:
+        layout: How the file is read.
+        rows: Its rows, flat, with their numbers.
+    """
+    shape = SHAPES[layout.shape.name]
+    if shape.unfold is None:
+        yield from join_rows(rows)
+        return
+    # Several questions of one record have rows of their own, so that ids stay distinct.
+    number = 0
+    for _, record in rows:
+        if isinstance(record, ExamError):
+            number += 1
+            yield number, record
+            continue
+        try:
+            for one in shape.unfold(record):
+                number += 1
+                yield number, flat(one)
+        except ExamError as error:
+            number += 1
+            yield number, error
+        except (KeyError, TypeError, IndexError):
+            number += 1
+            yield number, ExamError(f"is no record of the format {shape.name}")
 
 
 def _no_shape(

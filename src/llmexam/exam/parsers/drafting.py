@@ -11,8 +11,9 @@ from llmexam.errors import ExamError
 from llmexam.exam.letters import MAX_OPTIONS, MIN_OPTIONS
 from llmexam.exam.parsers.fields import checked_text, id_of, text_of
 from llmexam.exam.parsers.lettered import split_options, without_labels
+from llmexam.exam.parsers.naming import folded
 from llmexam.exam.parsers.option_sources import value_at
-from llmexam.exam.parsers.option_values import Found
+from llmexam.exam.parsers.option_values import Found, is_blank
 from llmexam.exam.parsers.passages import passages_of
 from llmexam.exam.parsers.rows import Record
 from llmexam.exam.parsers.shape import Layout
@@ -99,11 +100,28 @@ def draft(layout: Layout, record: Record, row: int, *, keep_labels: bool = False
         options if bare is None else bare,
         labels,
         right,
-        None if layout.answer is None else value_at(record, layout.answer),
+        None if layout.answer is None else _answer(layout, record, layout.answer),
         passages,
         metadata,
         bare is not None,
     )
+
+
+def _answer(layout: Layout, record: Record, name: str) -> Any:
+    value = value_at(record, name)
+    if value is None and name not in record:
+        for other, given in record.items():
+            if (
+                other not in layout.used
+                and folded(other) in layout.shape.answer
+                and not is_blank(given)
+            ):
+                raise ExamError(
+                    f"the answer is in '{other}', in other rows in '{name}'",
+                    field=other,
+                    hint=f"Rename '{other}' to '{name}', or map one of them: --field answer=FIELD",
+                )
+    return value
 
 
 _LABEL_STARTS = frozenset("Aa1(0[ ")

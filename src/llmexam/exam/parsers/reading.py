@@ -17,11 +17,12 @@ from llmexam.exam.exam import Exam
 from llmexam.exam.parsers.answers import settle
 from llmexam.exam.parsers.bulk import MIN_BYTES, read_bulk
 from llmexam.exam.parsers.containers import open_rows
-from llmexam.exam.parsers.detection import choose_layout, names_of
+from llmexam.exam.parsers.detection import choose_layout, names_of, unfolded
 from llmexam.exam.parsers.documents import DOCUMENTS, ExamFormat, document_of
 from llmexam.exam.parsers.drafting import Draft, draft
 from llmexam.exam.parsers.faults import listed, named, with_distinct_ids
 from llmexam.exam.parsers.files import ExamPath, exam_files, left_out, short_names
+from llmexam.exam.parsers.late_fields import LateFields
 from llmexam.exam.parsers.naming import PROMPTS
 from llmexam.exam.parsers.options import ReadOptions
 from llmexam.exam.parsers.rows import Record, Row, Rows
@@ -29,7 +30,7 @@ from llmexam.exam.parsers.rows_read import RowsRead, join_files
 from llmexam.exam.parsers.shape import Layout
 from llmexam.exam.parsers.shapes import SHAPES
 from llmexam.exam.parsers.source import SourceFile
-from llmexam.exam.parsers.unfolding import flat, join_rows
+from llmexam.exam.parsers.unfolding import flat
 from llmexam.exam.question import Question
 
 _LOG = logging.getLogger("llmexam.exam.reading")
@@ -264,10 +265,10 @@ def _sample(first: Sequence[Row]) -> list[Record]:
 
 
 def _read_records(
-    source: SourceFile, options: ReadOptions
+    source: SourceFile, options: ReadOptions, late: Sequence[Record] = ()
 ) -> tuple[str, tuple[tuple[int, Question], ...], tuple[ExamError, ...], tuple[str, ...]]:
     opened, first = _opened(source, options)
-    sample = _sample(first)
+    sample = [*_sample(first), *late]
     if not sample:
         faults = tuple(
             _placed(error, source, row)
@@ -292,18 +293,13 @@ def _read_records(
             unanswered = _unanswered_notes(layout, sample, found[0])
             return layout.shape.name, found[0], (), (*opened.notes, *found[1], *unanswered)
     rows = enumerate(chain(first, opened.rows), 1)
-    drafts: list[Draft] = []
-    faults_found: list[ExamError] = []
-    add, keep_labels = drafts.append, options.keep_labels
-    records = _unfolded(layout, rows) if is_unfolded else rows
-    for row, record in records:
-        if isinstance(record, ExamError):
-            faults_found.append(_placed(record, source, row))
-            continue
-        try:
-            add(draft(layout, flat(record), row, keep_labels=keep_labels))
-        except ExamError as error:
-            faults_found.append(_placed(error, source, row))
+    watch = LateFields(sample, is_needed=not opened.names)
+    flat_rows = watch.flat_rows(rows)
+    records = unfolded(layout, flat_rows) if is_unfolded else flat_rows
+    drafts, faults_found = _drafted(records, layout, source, keep_labels=options.keep_labels)
+    if watch.records and _is_extended(layout, [*sample, *watch.records], source, options):
+        drafts.clear()
+        return _read_records(source, options, [*late, *watch.records])
     try:
         questions, wrong, notes = settle(drafts, layout, opened.container, options.answer_base)
     except ExamError as error:
@@ -333,28 +329,38 @@ def _unanswered_notes(
     ]
 
 
-def _unfolded(layout: Layout, rows: Iterator[tuple[int, Row]]) -> Iterator[tuple[int, Row]]:
-    shape = SHAPES[layout.shape.name]
-    if shape.unfold is None:
-        yield from join_rows(rows)
-        return
-    # Several questions of one record have rows of their own, so that ids stay distinct.
-    number = 0
-    for _, record in rows:
+def _drafted(
+    records: Iterator[tuple[int, Row]], layout: Layout, source: SourceFile, *, keep_labels: bool
+) -> tuple[list[Draft], list[ExamError]]:
+    drafts: list[Draft] = []
+    faults: list[ExamError] = []
+    add = drafts.append
+    for row, record in records:
         if isinstance(record, ExamError):
-            number += 1
-            yield number, record
+            faults.append(_placed(record, source, row))
             continue
         try:
-            for one in shape.unfold(flat(record)):
-                number += 1
-                yield number, one
+            add(draft(layout, record, row, keep_labels=keep_labels))
         except ExamError as error:
-            number += 1
-            yield number, error
-        except (KeyError, TypeError, IndexError):
-            number += 1
-            yield number, ExamError(f"is no record of the format {shape.name}")
+            faults.append(_placed(error, source, row))
+    return drafts, faults
+
+
+def _is_extended(
+    layout: Layout, records: Sequence[Record], source: SourceFile, options: ReadOptions
+) -> bool:
+    """Return whether fields that appear late in a file belong to the questions.
+
+    Raises:
+        ExamError: With these fields, no shape fits.
+    """
+    try:
+        found, _ = choose_layout(records, format=options.format, fields=options.fields)
+    except ExamError as error:
+        raise ExamError(
+            error.message, file=source.path, field=error.field, hint=error.hint
+        ) from None
+    return found.used != layout.used and layout.is_part_of(found)
 
 
 def _with_content(error: ExamError, source: SourceFile, opened: Rows) -> ExamError:

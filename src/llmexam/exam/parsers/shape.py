@@ -89,6 +89,17 @@ class Layout:
     used: frozenset[str]
     drops_blanks: bool = False
 
+    def is_part_of(self, other: Layout) -> bool:
+        """Return whether another layout reads the same fields as parts of a question, and more."""
+        n = len(self.source.columns)
+        return (
+            other.prompt == self.prompt
+            and other.source.columns[:n] == self.source.columns
+            and self.answer in (None, other.answer)
+            and self.id in (None, other.id)
+            and {*self.passages} <= {*other.passages}
+        )
+
 
 class MissingFieldError(ExamError):
     """A file lacks fields of a shape.
