@@ -74,7 +74,7 @@ def test_letters_and_indices_belong_together():
 @pytest.mark.parametrize(("letter", "n"), [("D", 3), ("", 3), ("AB", 3), ("1", 26), ("\u00c4", 26)])
 def test_other_texts_are_no_letters(letter, n):
     with pytest.raises(
-        ExamError, match=f"expected an answer of A-{letter_of(n - 1)}, got '{letter}'"
+        ExamError, match=f"expected a letter of A-{letter_of(n - 1)}, got '{letter}'"
     ):
         index_of(letter, n)
 

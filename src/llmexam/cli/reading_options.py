@@ -15,9 +15,10 @@ _OPTIONS: dict[str, tuple[Any, Any]] = {
             list[str] | None,
             typer.Option(
                 "--field",
-                help="Column of a field where it is not recognised: --field prompt=Question "
-                "--field options=A,B,C,D --field answer=key. Also distractors, passages, context, "
-                "id and records (the list in a JSON file, or a sheet). Repeatable.",
+                help="Map a field to columns whose names are not recognised: --field "
+                "prompt=Question --field options=A,B,C,D --field answer=key. Other fields: "
+                "distractors, passages, context, id, and records (the list in a JSON file, or the "
+                "sheet of a workbook). Repeatable.",
                 show_default=False,
             ),
         ],
@@ -28,8 +29,9 @@ _OPTIONS: dict[str, tuple[Any, Any]] = {
             str | None,
             typer.Option(
                 "--answer-base",
-                help="What answers are: `0` or `1` for an index that counts from it, `text` for "
-                "the text of an option. Default: inferred from the whole file.",
+                help="How answers are written: `0` for indices that count from 0, `1` for indices "
+                "that count from 1, or `text` for texts of options. Default: inferred from the "
+                "whole file.",
                 show_default=False,
             ),
         ],
@@ -40,7 +42,8 @@ _OPTIONS: dict[str, tuple[Any, Any]] = {
             str,
             typer.Option(
                 "--on-faulty",
-                help="What to do if rows are faulty: `fail` and list them, or `skip` them.",
+                help="What to do with faulty rows: `fail` stops with an error that lists them, "
+                "`skip` leaves them out.",
             ),
         ],
         "fail",
@@ -50,7 +53,7 @@ _OPTIONS: dict[str, tuple[Any, Any]] = {
             str | None,
             typer.Option(
                 "--encoding",
-                help="Encoding of text files, such as gb18030. Default: recognised.",
+                help="Encoding of text files, such as gb18030. Auto-detected by default.",
                 show_default=False,
             ),
         ],
@@ -61,7 +64,8 @@ _OPTIONS: dict[str, tuple[Any, Any]] = {
             bool,
             typer.Option(
                 "--keep-labels",
-                help="Keep labels of the file in the options, such as the A) of 'A) Paris'.",
+                help="Keep labels in the options, such as the A) of 'A) Paris'. By default they "
+                "are removed.",
             ),
         ],
         False,
@@ -72,7 +76,7 @@ _OPTIONS: dict[str, tuple[Any, Any]] = {
             typer.Option(
                 "--limit",
                 min=1,
-                help="Number of questions to read, from the first.",
+                help="Read only this many questions, from the first.",
                 show_default=False,
             ),
         ],
@@ -84,7 +88,7 @@ _OPTIONS: dict[str, tuple[Any, Any]] = {
             typer.Option(
                 "--sample",
                 min=1,
-                help="Number of questions to draw at random, with --seed; they stay in order.",
+                help="Read only this many questions, drawn at random with --seed, in file order.",
                 show_default=False,
             ),
         ],

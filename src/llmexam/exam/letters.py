@@ -37,5 +37,5 @@ def index_of(letter: str, n_options: int = MAX_OPTIONS) -> int:
     """
     face = letter.strip().upper()
     if len(face) != 1 or face not in ascii_uppercase[:n_options]:
-        raise ExamError(f"expected an answer of A-{ascii_uppercase[n_options - 1]}, got '{letter}'")
+        raise ExamError(f"expected a letter of A-{ascii_uppercase[n_options - 1]}, got '{letter}'")
     return ascii_uppercase.index(face)

@@ -11,27 +11,31 @@ from llmexam.settings.base import Settings
 
 
 class ReadingSettings(Settings):
-    """How an exam file is read, where it differs from what is recognised."""
+    """How an exam file is read, where the defaults do not fit."""
 
     fields: dict[str, str | tuple[str, ...]] = Field(
         {},
-        description="columns of fields that are not recognised: `prompt: Question`, `options: "
-        "[A, B, C, D]`; also answer, distractors, passages, context, id and records. For rewritten "
-        "texts: `original_text: text`",
+        description="columns whose names are not recognised, by field: `prompt: Question`, "
+        "`options: [A, B, C, D]`; also answer, distractors, passages, context, id and records. For "
+        "rewritten texts: `original_text: text`",
     )
     answer_base: Literal[0, 1, "text"] | None = Field(
         None,
-        description="what answers are: `0` or `1` for an index that counts from it, `text` for the "
-        "text of an option; inferred from the whole file by default",
+        description="how answers are written: `0` for indices that count from 0, `1` for indices "
+        "that count from 1, or `text` for texts of options; inferred from the whole file by "
+        "default",
     )
     on_faulty: Literal["fail", "skip"] = Field(
-        "fail", description="what to do if rows are faulty: `fail` and list them, or `skip` them"
+        "fail",
+        description="what to do with faulty rows: `fail` stops with an error that lists them, "
+        "`skip` leaves them out",
     )
     encoding: str | None = Field(
-        None, description="encoding of text files, such as `gb18030`; recognised by default"
+        None, description="encoding of text files, such as `gb18030`; auto-detected by default"
     )
     keep_labels: bool = Field(
-        False, description="keep labels of the file in the options, such as the A) of `A) Paris`"
+        False,
+        description="keep labels in the options, such as the A) of `A) Paris`; removed by default",
     )
 
     def read_options(self, format: str | None) -> ReadOptions:

@@ -33,7 +33,9 @@ def test_what_the_reader_refuses_becomes_findings_with_file_rows(write):
         ("blank options", "warning", (2,)),
         ("missing answers", "warning", (5,)),
     ]
-    assert "expected an answer of A-C, got 'F'" in result.findings[0].message
+    assert (
+        "expected the text of an option or a letter of A-C, got 'F'" in result.findings[0].message
+    )
     assert result.n_questions == 3
     assert not result.is_clean
 

@@ -39,7 +39,7 @@ def test_numbers_that_fit_as_indices_and_as_texts(write):
     # Three texts that are also options are no coincidence; fewer may be.
     exam = read_exam(write(rows_of(["2", "3", "2"], NUMBERS, MMLU)))
     assert exam.answers.tolist() == [0, 1, 0]
-    assert "give --answer-base 0 or 1" in exam.notes[0]
+    assert "use --answer-base 0 or 1" in exam.notes[0]
     path = write(rows_of(["2"], NUMBERS, MMLU))
     with pytest.raises(ExamError, match=r"may be indices or texts of options.*--answer-base text"):
         read_exam(path)

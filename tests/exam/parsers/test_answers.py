@@ -68,7 +68,7 @@ def test_a_documented_base_holds_where_the_file_allows_both(write):
     records = [{"prompt": "p", "options": OPTIONS, "answer": i} for i in (1, 2, 3)]
     exam = read_exam(write(json.dumps(records)))
     assert exam.answers.tolist() == [1, 2, 3]
-    assert "counted from 0 as in the documentation" in exam.notes[0]
+    assert "read as counting from 0, as documented" in exam.notes[0]
 
 
 def test_one_wrong_index_does_not_change_how_the_others_count(write):
@@ -83,7 +83,7 @@ def test_numbers_that_are_texts_of_options(write):
     # Numbers that are both: a note says so, and an option decides.
     exam = exam_of(write, ["3", "3"], ["3", "1", "2", "0"])
     assert exam.answers.tolist() == [0, 0]
-    assert "give --answer-base" in exam.notes[0]
+    assert "use --answer-base" in exam.notes[0]
     assert exam_of(write, ["3", "3"], ["3", "1", "2", "0"], answer_base=0).answers.tolist() == [
         3,
         3,

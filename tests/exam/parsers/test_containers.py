@@ -215,7 +215,7 @@ def test_a_folder_a_pattern_and_a_list(tmp_path):
     assert exam.format == "jsonl, kaggle"
     assert exam[1].metadata["file"].endswith("a.csv")
     assert exam == read_exam(tmp_path)
-    assert exam.notes == ("files that are no exams by their names were left out: README.txt",)
+    assert exam.notes == ("files whose names are not those of exams were left out: README.txt",)
     assert len(read_exam(str(tmp_path / "**" / "*.csv"))) == 2
     assert read_exam(f"{tmp_path}/b.jsonl, {tmp_path}/law/a.csv").questions == exam.questions
     assert read_exam([tmp_path / "b.jsonl", tmp_path / "law" / "a.csv"]).ids == exam.ids

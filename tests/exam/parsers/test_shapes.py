@@ -434,7 +434,7 @@ def test_distractors_get_the_right_answer_between_them(write):
     assert {q.options[q.answer] for q in exam} == {"right"}
     # Nobody scores by always choosing one position.
     assert {q.answer for q in exam} == {0, 1, 2, 3}
-    assert "right answer apart" in exam.notes[0]
+    assert "right answer and the wrong ones" in exam.notes[0]
 
 
 def test_several_right_options(write):

@@ -12,7 +12,7 @@ from llmexam.exam.parsers.answer_readings import Item, parts_of, readings_of
 
 # With fewer, a wrong answer is likelier than another way to count than the documented one.
 _MIN_ANSWERS = 3
-_AS_TEXT = "if they are indices, give --answer-base 0 or 1"
+_AS_TEXT = "If they are indices, use --answer-base 0 or 1"
 _AS_INDEX = "if they are texts of options, give --answer-base text"
 
 
@@ -138,7 +138,7 @@ def _numbers(counts: Counter[str], letters: int, base: int | None, notes: list[s
     if base is not None and either < _MIN_ANSWERS:
         raise _undecided("all of them as either")
     notes.append(
-        f"the answers are numbers and equal texts of options, and were read as such: {_AS_TEXT}"
+        f"the answers are numbers that equal texts of options, and were read as texts. {_AS_TEXT}"
     )
     return Numbers.TEXT
 
@@ -161,11 +161,11 @@ def _infer_base(numbers: Sequence[tuple[int, int]], base: int | None, notes: lis
                     f"the answers, {low} to {high}, may count the options from 0 or from 1: none "
                     "is 0, and none is the number of options",
                     field="answer",
-                    hint="Give --answer-base 0 or --answer-base 1",
+                    hint="Use --answer-base 0 or --answer-base 1",
                 )
             notes.append(
-                f"the answers are indices, {low} to {high}, and were counted from {base} as in "
-                f"the documentation of this format: if they count from {1 - base}, give "
+                f"the answers are indices, {low} to {high}; they were read as counting from "
+                f"{base}, as documented for this format. If they count from {1 - base}, use "
                 f"--answer-base {1 - base}"
             )
         return base or 0

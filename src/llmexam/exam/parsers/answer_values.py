@@ -80,7 +80,8 @@ def _not_an_option(raw: Any, item: Item, column: Column, name: str) -> ExamError
     if isinstance(raw, bool):
         message = f"expected a letter, an index or text, got {'true' if raw else 'false'}"
     else:
-        message = f"expected an answer of A-{letter_of(n_options - 1)}, got '{shown}'"
+        last_letter = letter_of(n_options - 1)
+        message = f"expected the text of an option or a letter of A-{last_letter}, got '{shown}'"
     n_equal = sum(plain(option) == plain(str(raw)) for option in item.options)
     if n_equal > 1:
         return ExamError(

@@ -112,15 +112,15 @@ def _label_notes(drafts: Sequence[Draft]) -> list[str]:
     if not n:
         return []
     what = "question" if n == 1 else "questions"
-    return [f"labels such as 'A)' were taken off the options of {n:,} {what}"]
+    return [f"labels such as 'A)' were removed from the options of {n:,} {what}"]
 
 
 def _distractor_notes(layout: Layout) -> list[str]:
     if not layout.source.hides_right:
         return []
     return [
-        "the file has the right answer apart from the others; it was put at a position that the "
-        "question text determines"
+        "the file stores the right answer and the wrong ones separately; the position of the right "
+        "answer among the options is derived from the question text"
     ]
 
 

@@ -71,7 +71,7 @@ def left_out(path: ExamPath) -> list[str]:
         return []
     more = len(names) - _MOST_NAMED
     shown = ", ".join(names[:_MOST_NAMED]) + (f" and {more} more" if more > 0 else "")
-    return [f"files that are no exams by their names were left out: {shown}"]
+    return [f"files whose names are not those of exams were left out: {shown}"]
 
 
 def short_names(files: Sequence[Path]) -> list[str]:

@@ -70,8 +70,8 @@ def read_exam(
         sample: Number of questions to draw at random; they stay in order.
         seed: Random seed of the sample.
         encoding: Encoding of text files; recognised by default.
-        keep_labels: Keep labels such as "A)" in the options; they are taken off where all options
-            of a question have them in order.
+        keep_labels: Keep labels such as "A)" in the options; by default they are removed if all
+            options of a question have them in order.
 
     Raises:
         ExamError: A file or a record is invalid; names file, row and field.
