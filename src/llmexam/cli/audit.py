@@ -28,7 +28,8 @@ def audit(
     exam: Annotated[
         list[Path],
         typer.Argument(
-            help="Exam file, or `bundled` for the sample exam. Several with --items.",
+            help="Exam file, folder or pattern, `-` for standard input, or `bundled` for the "
+            "sample exam. Several with --items.",
             show_default=False,
         ),
     ],
@@ -119,8 +120,10 @@ def audit(
     """Check an exam for invalid data, duplicates, biases and overlap with other files.
 
     Reports invalid rows, blank, repeated and null-like options, duplicate and contradictory
-    questions, a non-uniform distribution of right answers, option-length bias, and questions that
-    appear in a training set or a prompt as well. Row 1 is the first record.
+    questions, a non-uniform distribution of right answers, right options that are written
+    differently from wrong ones, and questions that also appear in a training set or a prompt. Row 1
+    is the first record. Faulty rows do not stop the audit, but with --items they need --on-faulty
+    skip.
 
     Of rewritten texts (prompt recovery) it reports invalid rows, refusals, texts that did not
     change, prompts that quote the rewritten text, repeated rows, scripts, and prompts and texts

@@ -35,8 +35,8 @@ def compare(
     exam: Annotated[
         Path,
         typer.Argument(
-            help="Exam file with answers, or `bundled` for the sample exam. Leave it out to "
-            "compare the folders of runs, or logs of other harnesses.",
+            help="Exam with answers: file, folder or pattern, or `bundled` for the sample exam. "
+            "Leave it out to compare folders of runs, or logs of other harnesses.",
             show_default=False,
         ),
     ],
@@ -44,8 +44,7 @@ def compare(
     others: Annotated[
         list[Path] | None,
         typer.Argument(
-            help="What to compare with, of the same kinds. With several, p values are adjusted "
-            "for their number.",
+            help="One or more results to compare the first one with.",
             show_default=False,
         ),
     ] = None,
@@ -85,8 +84,9 @@ def compare(
             "--flips",
             min=0,
             max=10_000,
-            help="For multiple choice, show up to this many questions that only one of two answers "
-            "right, each way, with both rankings and the first passage. --json contains all.",
+            help="Show up to this many questions that only the first result answers correctly, and "
+            "as many that only the other does, with both rankings and the first passage. --json "
+            "contains all of them. For multiple choice.",
         ),
     ] = 0,
     logged_values: LoggedValues = False,
@@ -103,14 +103,12 @@ def compare(
     If several others are given, the first one is compared with each of them, and p values are also
     adjusted by the methods of Holm and of Benjamini and Hochberg.
 
-    The folders of runs are compared on the exam, and with the evaluation settings, of the first
-    one.
+    Folders of runs are compared on the exam of the first run, with its evaluation settings. Logs of
+    other harnesses are compared on the questions that both contain.
 
     Example: llmexam compare exam.csv lexical.parquet submission.csv --flips 5
 
     Example: llmexam compare rewrites.csv a.csv b.csv --embedder bundled
-
-    Logs of other harnesses are compared on the questions that both answer.
 
     Example: llmexam compare runs/first runs/second --margin 0.02
 

@@ -19,7 +19,11 @@ if TYPE_CHECKING:
 def convert(
     exam: Annotated[
         Path,
-        typer.Argument(help="Exam file, or `bundled` for the sample exam.", show_default=False),
+        typer.Argument(
+            help="Exam file, folder or pattern such as 'exams/*.csv', `-` for standard input, or "
+            "`bundled` for the sample exam.",
+            show_default=False,
+        ),
     ],
     out: Annotated[Path, typer.Argument(help="Output file.", show_default=False)],
     to: Annotated[
@@ -75,9 +79,9 @@ def convert(
         typer.Option(
             "--shuffle-options",
             min=0,
-            help="Shuffle the options of each question by this seed; answers and passages are "
-            "kept. 'All of the above' stays last, and metadata original_letters tells where each "
-            "option was. For multiple choice.",
+            help="Shuffle the options of each question with this random seed. 'All of the above' "
+            "stays last. The metadata field original_letters holds the former letters. For "
+            "multiple choice.",
             show_default=False,
         ),
     ] = None,
@@ -88,9 +92,10 @@ def convert(
 ) -> None:
     """Convert an exam to another format, and optionally split it.
 
-    Reads CSV, JSON, JSON Lines, Parquet and Excel files with the records of many public data sets,
-    and Moodle XML, GIFT, Aiken and QTI; --field maps other names. Rewritten texts (prompt recovery)
-    are read from CSV and JSON Lines.
+    Reads the formats of many public data sets from CSV, JSON, JSON Lines, Parquet and Excel files,
+    and Moodle XML, GIFT, Aiken and QTI; --field maps columns with other names. Rewritten texts
+    (prompt recovery) are read from CSV and JSON Lines. Logs of other harnesses are converted into
+    exams.
 
     Example: llmexam convert exam.csv exam.jsonl --split 0.7,0.15,0.15 --group-by prompt
     """

@@ -30,8 +30,9 @@ def evaluate(
     exam: Annotated[
         Path,
         typer.Argument(
-            help="Exam file with answers, or `bundled` for the sample exam. Or a log of another "
-            "harness, which is graded by its own questions if no prediction is given.",
+            help="Exam with answers: file, folder or pattern, or `bundled` for the sample exam. "
+            "Without a prediction: a log of another harness, which is graded by its own questions "
+            "and answers.",
             show_default=False,
         ),
     ],
@@ -95,16 +96,16 @@ def evaluate(
     """Grade a submission or a score file: metrics with confidence intervals and baselines.
 
     Intervals are bootstrap intervals over questions, or over clusters of questions, such as those
-    of one source article. For a score file, calibration is reported as
-    well, with a softmax temperature fitted out of fold.
+    of one source article. For a score file, calibration is reported as well, with a softmax
+    temperature fitted out of fold.
 
     Prompts of rewritten texts (prompt recovery) are graded by sharpened cosine and other metrics;
     their intervals resample whole groups of near-equal prompts.
 
-    Example: llmexam evaluate exam.csv submission.csv
+    Logs of other harnesses are graded in the same way. For tasks other than multiple choice, the
+    metrics that the harness logged for each question are used.
 
-    A log of another harness is graded by its own questions: multiple choice by these metrics,
-    other tasks by the values that the harness gave each question.
+    Example: llmexam evaluate exam.csv submission.csv
 
     Example: llmexam evaluate rewrites.csv submission.csv --check
 

@@ -19,7 +19,9 @@ def export_results(
     to: Annotated[
         str,
         typer.Option(
-            "--to", help="Format: every-eval-ever, eval-results or model-index.", metavar="NAME"
+            "--to",
+            help="Output format: every-eval-ever, eval-results or model-index.",
+            metavar="NAME",
         ),
     ],
     model: Annotated[
@@ -54,13 +56,15 @@ def export_results(
     ] = "other",
     url: Annotated[
         str,
-        typer.Option("--url", help="Address of traces or a description.", show_default=False),
+        typer.Option(
+            "--url", help="Web address of traces or of a description.", show_default=False
+        ),
     ] = "",
     solver: Annotated[
         str | None,
         typer.Option(
             "--solver",
-            help="A solver of the run. Defaults to the final result.",
+            help="Export the result of this solver of the run. Default: the final result.",
             show_default=False,
         ),
     ] = None,
@@ -68,7 +72,7 @@ def export_results(
         str | None,
         typer.Option(
             "--metric",
-            help="For eval-results: the metric, such as accuracy. Defaults to the primary one.",
+            help="For eval-results: the metric, such as accuracy. Default: the primary metric.",
             show_default=False,
         ),
     ] = None,
@@ -82,12 +86,12 @@ def export_results(
             "--scale",
             min=0.000001,
             max=1_000_000,
-            help="For eval-results: what the value is multiplied by, such as 100 for percentages.",
+            help="For eval-results: factor of the value, such as 100 for percentages.",
         ),
     ] = 1.0,
     force: Annotated[bool, typer.Option("--force", help="Overwrite an existing file.")] = False,
 ) -> None:
-    """Write the results of a run in a format of another project. Nothing is uploaded.
+    """Export the results of a run in a format of another project. Nothing is uploaded.
 
     every-eval-ever: a record with score, interval, method, baselines and hash of the exam.
     eval-results: a file for `.eval_results/` of a model repository on the Hugging Face Hub.
@@ -114,6 +118,6 @@ def export_results(
         scale=scale,
         force=force,
     )
-    primary = result.evaluation.primary
-    value = f"{primary.label} {primary.estimate.value:.4f}"
+    shown = result.evaluation.metric(metric) if metric else result.evaluation.primary
+    value = f"{shown.label} {shown.estimate.value:.4f}"
     typer.echo(f"{out}: {result.model} on {result.dataset}, {value}")

@@ -62,8 +62,8 @@ def index(
         list[str] | None,
         typer.Option(
             "--field",
-            help="Column or key of the text, title or id, such as --field text=context; the "
-            "number of a column, such as text=2, in a file without a header. Repeatable.",
+            help="Column or key of the text, title or id, such as --field text=context. In a file "
+            "without a header, the number of the column: --field text=2. Repeatable.",
             show_default=False,
         ),
     ] = None,
@@ -95,7 +95,7 @@ def index(
         bool,
         typer.Option(
             "--verify",
-            help="Only check every byte of the index in --out against its checksums.",
+            help="Only check all files of the index in --out against their checksums.",
         ),
     ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,

@@ -62,7 +62,7 @@ SecondEmbedder = Annotated[
     str | None,
     typer.Option(
         "--second-embedder",
-        help="Another embedder, to see what holds beside the first. For prompt recovery.",
+        help="Another embedder, to check the results of the first. For prompt recovery.",
         show_default=False,
     ),
 ]
@@ -70,8 +70,8 @@ LoggedValues = Annotated[
     bool,
     typer.Option(
         "--logged-values",
-        help="For logs of other harnesses: use the values that the harness gave each question, "
-        "such as acc_norm, instead of ranking the options.",
+        help="For logs of other harnesses: use the metrics that the harness logged for each "
+        "question, such as acc_norm, instead of ranking the options.",
     ),
 ]
 ClusterBy = Annotated[
@@ -89,8 +89,8 @@ SliceBy = Annotated[
     str | None,
     typer.Option(
         "--slice-by",
-        help="Metadata column, such as subject: grade each of its values, and give the mean over "
-        "them. For multiple choice.",
+        help="Metadata column, such as subject: grade the questions of each value separately, and "
+        "show the mean over the values. For multiple choice.",
         show_default=False,
     ),
 ]

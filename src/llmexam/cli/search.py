@@ -62,8 +62,9 @@ def search(
         Path | None,
         typer.Option(
             "--judgements",
-            help="Relevance judgements of TREC (query 0 document grade) or BEIR (query "
-            "document grade); prints recall, MRR and nDCG.",
+            help="Relevance judgements in the format of TREC (query 0 document grade) or BEIR "
+            "(query document grade); prints recall, MRR and nDCG. Queries of the command line have "
+            "the ids 1, 2, ....",
             show_default=False,
         ),
     ] = None,
@@ -81,9 +82,6 @@ def search(
     reading: ReadOptions,
 ) -> None:
     """Retrieve passages for queries or for the questions of an exam.
-
-    In relevance judgements, queries have the ids 1, 2, ..., and queries of files and questions
-    their own ids.
 
     Example: llmexam search my-index "Why is the sky blue?" -k 3
     """

@@ -51,23 +51,24 @@ def solve(
         typer.Option(
             min=1,
             max=256,
-            help="Number of processes of solvers that use one core, such as lexical. Defaults to "
-            "the number of cores for large exams.",
+            help="Number of processes, for solvers that use one core, such as lexical. Defaults to "
+            "the number of cores for large exams, and to 1 otherwise.",
             show_default=False,
         ),
     ] = None,
     batch_out: Annotated[
         Path | None,
         typer.Option(
-            help="Write the requests of a served model that have no reply yet to this batch file "
-            "(OpenAI's format) instead of sending them.",
+            help="Write the requests that have no cached reply to this file, as an OpenAI batch, "
+            "instead of sending them. For solver openai.",
             show_default=False,
         ),
     ] = None,
     batch_in: Annotated[
         list[Path] | None,
         typer.Option(
-            help="Read replies from the result file of a batch; nothing is sent. Repeatable.",
+            help="Read replies from this result file of an OpenAI batch instead of sending "
+            "requests. For solver openai. Repeatable.",
             show_default=False,
         ),
     ] = None,

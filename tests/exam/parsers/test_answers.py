@@ -186,6 +186,16 @@ def test_all_faulty_rows_are_listed_or_left_out(write):
     assert exam.subset([0]).n_skipped == 25
 
 
+def test_faulty_rows_of_several_files_are_named_with_their_files(tmp_path):
+    for name in ("a", "b"):
+        text = "id,prompt,A,B,answer\n1,p,x,y,A\n2,p,x,y,F\n"
+        (tmp_path / f"{name}.csv").write_text(text)
+    with pytest.raises(ExamError, match=r"a\.csv row 2 .*also \S*b\.csv row 2 'answer'"):
+        read_exam(tmp_path)
+    (note,) = read_exam(tmp_path, on_faulty="skip").notes
+    assert f"{tmp_path / 'a.csv'} row 2" in note
+
+
 def test_an_exam_of_faulty_rows_only_fails(write):
     with pytest.raises(ExamError, match="got 1"):
         read_exam(write('{"prompt": "p", "options": ["x"]}'), on_faulty="skip")

@@ -43,17 +43,32 @@ def listed(faults: Sequence[ExamError], n_rows: int) -> ExamError:
     first = faults[0]
     message = first.message
     if len(faults) > 1:
-        message += f" ({len(faults)} of {n_rows} rows are faulty; also {named(faults[1:])})"
+        others = named(faults[1:], with_files=_is_of_several_files(faults))
+        message += f" ({len(faults)} of {n_rows} rows are faulty; also {others})"
     hint = f"{first.hint}. " if first.hint else ""
     hint += "To leave faulty rows out, use --on-faulty skip"
     return ExamError(message, file=first.file, row=first.row, field=first.field, hint=hint)
 
 
-def named(faults: Sequence[ExamError]) -> str:
-    """Return the rows of faults with what is wrong; of many, how many more there are."""
+def named(faults: Sequence[ExamError], *, with_files: bool | None = None) -> str:
+    """Return the rows of faults with what is wrong; of many, how many more there are.
+
+    Args:
+        faults: The errors of the rows.
+        with_files: Whether files are named; None names them if there are several.
+    """
+    if with_files is None:
+        with_files = _is_of_several_files(faults)
     texts = [
-        f"row {fault.row}" + (f" '{fault.field}'" if fault.field else "") + f": {fault.message}"
+        (f"{fault.file} " if with_files else "")
+        + f"row {fault.row}"
+        + (f" '{fault.field}'" if fault.field else "")
+        + f": {fault.message}"
         for fault in faults[:_MOST_FAULTS]
     ]
     more = len(faults) - _MOST_FAULTS
     return "; ".join(texts) + (f"; and {more} more" if more > 0 else "")
+
+
+def _is_of_several_files(faults: Sequence[ExamError]) -> bool:
+    return len({fault.file for fault in faults}) > 1
