@@ -48,6 +48,7 @@ _FEATURES = (
     ("exported ONNX models", "onnxruntime"),
     ("OpenVINO models", "openvino"),
     ("models in GGUF files", "gguf"),
+    ("exams in Excel workbooks", "openpyxl"),
     ("`llmexam collect wikipedia`", "mwxml"),
     ("HTML dumps", "lxml"),
     ("`llmexam collect mediawiki`, `arxiv` and `openalex`", "httpx"),
