@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from string import ascii_uppercase
 from typing import Any, NamedTuple
 
-from llmexam.exam.parsers.option_values import parsed_list
+from llmexam.exam.parsers.written_lists import parsed_list
 
 _UNKNOWN = frozenset(
     {"", "?", "-1", "-1.0", "nan", "null", "none", "n/a", "na", "<na>", "-", "unknown"}

@@ -49,6 +49,7 @@ def settle(
     n_letters = sum(plain)
     column = infer(items, n_letters=n_letters, base=base, style=style)
     notes = [*column.notes, *_label_notes(drafts), *_distractor_notes(layout)]
+    notes += _separator_notes(drafts, layout)
     ids = None
     if layout.id is not None and folded(layout.id) != "id":
         ids, id_notes = _distinct_ids(drafts, layout.id)
@@ -121,6 +122,22 @@ def _distractor_notes(layout: Layout) -> list[str]:
     return [
         "the file stores the right answer and the wrong ones separately; the position of the right "
         "answer among the options is derived from the question text"
+    ]
+
+
+def _separator_notes(drafts: Sequence[Draft], layout: Layout) -> list[str]:
+    """Return a note if some rows have more or fewer options in one cell than most have."""
+    separator = layout.source.separator
+    counts = Counter(len(one.options) for one in drafts)
+    if separator is None or len(counts) < 2:
+        return []
+    usual = counts.most_common(1)[0][0]
+    rows = [one.row for one in drafts if len(one.options) != usual]
+    where = ", ".join(map(str, rows[:_MOST_ROWS])) + (", ..." if rows[_MOST_ROWS:] else "")
+    return [
+        f"options in one field are separated by {separator.name}: most questions have {usual}, "
+        f"but not those of {len(rows):,} rows, which may have {separator.name} inside an option: "
+        f"{where}"
     ]
 
 

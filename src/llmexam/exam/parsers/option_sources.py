@@ -17,11 +17,10 @@ from llmexam.exam.parsers.option_values import (
     from_distractors,
     from_value,
     is_blank,
-    parsed_list,
-    separator_of,
 )
 from llmexam.exam.parsers.rows import Record
 from llmexam.exam.parsers.unfolding import message_text
+from llmexam.exam.parsers.written_lists import Separator, parsed_list, separator_of
 
 _N_LOOKED_AT = 50
 # Beside distractors, such fields may hold several spellings of the right answer.
@@ -58,12 +57,14 @@ class OptionSource:
             the question text.
         is_answered: Whether they tell the right answer in all records.
         hides_right: Whether the right answer was put between the distractors.
+        separator: What separates them in a text, if anything does.
     """
 
     columns: tuple[str, ...]
     read: Callable[[Record, str], Found] | None
     is_answered: bool = False
     hides_right: bool = False
+    separator: Separator | None = None
 
 
 def value_at(record: Record, name: str) -> Any:
@@ -204,13 +205,15 @@ def _distractors(right: str, wrong: tuple[str, ...], sample: Sequence[Record]) -
     def read(record: Record, prompt: str) -> Found:
         values = [value_at(record, name) for name in wrong]
         if separator is not None and isinstance(values[0], str):
-            values = [part.strip() for part in values[0].split(separator)]
+            values = list(separator.checked_parts(values[0], wrong[0]))
         return from_distractors(value_at(record, right), values, right, prompt, parses=parses)
 
-    return OptionSource((right, *wrong), read, is_answered=True, hides_right=True)
+    return OptionSource(
+        (right, *wrong), read, is_answered=True, hides_right=True, separator=separator
+    )
 
 
-def _separator_in(name: str, sample: Sequence[Record]) -> str | None:
+def _separator_in(name: str, sample: Sequence[Record]) -> Separator | None:
     """Return what separates the options in the texts of a field, if it holds no other lists."""
     values = [value_at(record, name) for record in sample[:_N_LOOKED_AT]]
     texts = [value for value in values if isinstance(value, str) and not is_blank(value)]
@@ -220,7 +223,9 @@ def _separator_in(name: str, sample: Sequence[Record]) -> str | None:
 def _value(name: str, sample: Sequence[Record]) -> OptionSource:
     separator = _separator_in(name, sample)
     return OptionSource(
-        (name,), lambda record, prompt: from_value(value_at(record, name), name, separator)
+        (name,),
+        lambda record, prompt: from_value(value_at(record, name), name, separator),
+        separator=separator,
     )
 
 
@@ -234,13 +239,19 @@ def _list_field(shape: _OptionsShape, name: str, sample: Sequence[Record]) -> Op
             is_list = source.read is not None and len(source.read({name: value}, "").options) > 1
         except ExamError:
             return None
-        return source if is_list and not shape.labelled else None
-    is_object = isinstance(value, Mapping) or (
-        isinstance(value, list) and bool(value) and isinstance(value[0], Mapping)
-    )
-    if shape.labelled and not is_object:
+        if shape.labelled and not _is_object(parsed_list(value)):
+            return None
+        return source if is_list else None
+    if shape.labelled and not _is_object(value):
         return None
     return _value(name, sample) if isinstance(value, list | Mapping) else None
+
+
+def _is_object(value: Any) -> bool:
+    """Return whether options have labels: an object, or a list of objects."""
+    return isinstance(value, Mapping) or (
+        isinstance(value, list) and bool(value) and isinstance(value[0], Mapping)
+    )
 
 
 def _in_prompt(prompt: Sequence[str], sample: Sequence[Record]) -> OptionSource | None:

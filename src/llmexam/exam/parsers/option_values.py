@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import ast
 import hashlib
-import json
 import math
 import re
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from llmexam.errors import ExamError
-from llmexam.exam.letters import MIN_OPTIONS
 from llmexam.exam.parsers.fields import checked_text
 from llmexam.exam.parsers.lettered import split_options
 from llmexam.exam.parsers.naming import folded
+from llmexam.exam.parsers.written_lists import Separator, parsed_list
 
 _TEXTS = ("text", "atext", "option", "content", "answer", "value", "choice", "body", "title")
 # These keys hold texts in some files, and labels in others.
@@ -30,10 +28,6 @@ _LABEL = re.compile(
     re.IGNORECASE,
 )
 _SCORE_FIELD = re.compile(r"targetscores|mc\d?targets")
-_STRING = re.compile(r"""\s*,?\s*('(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*")""", re.DOTALL)
-_ARRAY = re.compile(r"^\s*(?:np\.)?array\((.*?)(?:,\s*dtype=\w+)?\)\s*$", re.DOTALL)
-_SEPARATORS = ("\n", "|", ";", ",")
-_LONGEST_LITERAL = 50_000
 
 
 class Found(NamedTuple):
@@ -134,7 +128,7 @@ def _list_in(text: str, right: Any) -> Any:
     return text if is_alike and not all(isinstance(one, str) for one in found) else found
 
 
-def from_value(value: Any, name: str, separator: str | None = None) -> Found:
+def from_value(value: Any, name: str, separator: Separator | None = None) -> Found:
     """Return the options in one field.
 
     Args:
@@ -188,51 +182,15 @@ def _are_texts(values: Sequence[Any]) -> bool:
         return False
 
 
-def parsed_list(text: str) -> Any:
-    """Return the list or object written in a text as JSON, Python or NumPy; None if it is none."""
-    bare = text.strip()
-    array = _ARRAY.match(bare)
-    bare = array[1].strip() if array else bare
-    if not bare.startswith(("[", "{", "(")) or len(bare) > _LONGEST_LITERAL:
-        return None
-    try:
-        return json.loads(bare)
-    except (ValueError, RecursionError):
-        pass
-    # Python joins texts without a comma between them, as NumPy prints them.
-    strings, end = [], 1
-    while bare[0] == "[" and (match := _STRING.match(bare, end)):
-        strings.append(match[1])
-        end = match.end()
-    try:
-        if strings and bare[end:].strip() in ("]", ",]"):
-            return [ast.literal_eval(one) for one in strings]
-        return ast.literal_eval(bare)
-    except (ValueError, SyntaxError, RecursionError, MemoryError, TypeError):
-        return None
-
-
-def separator_of(texts: Sequence[str]) -> str | None:
-    """Return what separates the options in all of several texts, or None if nothing does.
-
-    A comma counts only if it gives every text the same number of options.
-    """
-    for separator in _SEPARATORS:
-        counts = {len([part for part in text.split(separator) if part.strip()]) for text in texts}
-        if texts and min(counts) >= MIN_OPTIONS and (separator != "," or len(counts) == 1):
-            return separator
-    return None
-
-
-def _in_text(text: str, name: str, separator: str | None) -> Any:
+def _in_text(text: str, name: str, separator: Separator | None) -> Any:
     found = parsed_list(text)
     if isinstance(found, list | tuple | dict):
         return found
     split = split_options(text)
     if split is not None and not split.prompt:
         return list(split.options)
-    if separator is not None and separator in text:
-        return [part.strip() for part in text.split(separator) if part.strip()]
+    if separator is not None and separator.text in text:
+        return separator.checked_parts(text, name)
     raise ExamError("expected a list, got text", field=name, hint="Write it as [...]")
 
 
