@@ -149,6 +149,15 @@ def test_a_text_of_two_options_is_a_fault(write):
         (["A) x", "y"], ("A) x", "y")),
         (["1.5", "2.5"], ("1.5", "2.5")),
         (["A", "B"], ("A", "B")),
+        (["1. x", "2. y"], ("x", "y")),
+        (["1\uff09x", "2\uff09y"], ("x", "y")),
+        (["1\u3001x", "2\u3001y"], ("x", "y")),
+        (["(1) only", "(2) only", "(3) only"], ("(1) only", "(2) only", "(3) only")),
+        (["A. only", "B.  Only"], ("A. only", "B.  Only")),
+        (["1: 2", "2: 3", "3: 4"], ("1: 2", "2: 3", "3: 4")),
+        (["1 : 2", "2 : 3"], ("1 : 2", "2 : 3")),
+        (["1:2", "2:3"], ("1:2", "2:3")),
+        (["1\uff1a2", "2\uff1a3"], ("1\uff1a2", "2\uff1a3")),
     ],
 )
 def test_own_labels_are_taken_off_where_all_options_have_them(write, options, expected):

@@ -1,5 +1,7 @@
 """Large CSV files are read in bulk; the result is that of reading row by row."""
 
+import csv
+import io
 import random
 
 import pytest
@@ -47,6 +49,11 @@ def both(write, monkeypatch):
         "question,choice0,choice1,answer\np,x,y,0\nq,x,y,1\nr,x,y,1\n",
         "question,A,B,C,answer\np,x,y,z,1\nq,x,y,z,3\nr,x,y,z,2\n",
         "p,x,y,A\nq,x,y,B\n" * 20,
+        "\n\r\n" + HEADER + "4,r,x,y,z,C,art\n",
+        "\n,,,\nprompt,A,B,C\np,x,y,z\n",
+        'prompt,"A\r\n","\r\nB"\r\np,x,y\r\nq,"x\r\nz",y\r\n',
+        '"prompt",A,B,"C\n",answer\np,x,y,z,A\n',
+        HEADER + "4,r,x,y,z,none,art\n5,r,x,y,z,,art\n6,r,x,,z,-1,art\n",
     ],
 )
 def test_plain_files_are_read_in_bulk(both, text):
@@ -71,6 +78,12 @@ def test_plain_files_are_read_in_bulk(both, text):
         HEADER + "\n".join([*ROWS, "5,p,x,y,z,neither,"]),
         HEADER + "\n".join([*ROWS, '5,p,x,y,z,"A,C",']),
         HEADER + "\n".join([*ROWS, " ,p,x,y,z,A,"]),
+        HEADER + "\n".join([*ROWS, "5,p,x,y,None,None,"]),
+        HEADER + "\n".join([*ROWS, "5,p,x,y,-1,-1,"]),
+        HEADER + "\n".join([*ROWS, "5,p,x,y, a ,A,"]),
+        HEADER + "\n".join([*ROWS, "5,p,x,y,z,2,"]),
+        "question,A,B,answer\n" + "q,x,y,1\n" * 9 + "q,x,y,A\n",
+        "question,A,B,answer\n" + "q,x, 1  ,1\n" * 9,
     ],
 )
 def test_what_needs_a_look_is_read_row_by_row(both, text):
@@ -95,3 +108,53 @@ def test_random_files_are_read_alike(both):
         text = HEADER + "\n".join(",".join(row) for row in rows)
         n_used += both(text, on_faulty=rng.choice(["fail", "skip"]))[1]
     assert n_used > 10
+
+
+def test_random_quoting_and_line_breaks_are_read_alike(both):
+    rng = random.Random(5)
+    odd = [
+        "a",
+        "B",
+        '"',
+        '""',
+        " ",
+        '5"',
+        "\n",
+        "1",
+        "A",
+        "None",
+        "nan",
+        "-1",
+        "A)",
+        "\u00e9",
+        "\t",
+    ]
+    odd += [";", "'", "\\", '"q"', "1.0", "\r\n", "a,b", ""]
+    n_used = 0
+    for _ in range(250):
+        header = ["id"] * (rng.random() < 0.3) + ["prompt", *"ABCD"[: rng.choice([2, 3, 4])]]
+        header += ["answer"] * (rng.random() < 0.8) + ["x"] * (rng.random() < 0.3)
+        answers = ["A", "B"] if rng.random() < 0.7 else ["A", "0", "1", "2", "", "b", "A.", "None"]
+
+        def cell(name, i, answers=answers):
+            if name in ("id", "answer"):
+                return str(i) if name == "id" else rng.choice(answers)
+            plain = rng.random() < 0.7
+            return rng.choice(["foo", "baz qux"]) if plain else "".join(rng.choices(odd, k=2))
+
+        rows = [[cell(name, i) for name in header] for i in range(rng.randint(1, 6))]
+        file = io.StringIO()
+        writer = csv.writer(
+            file,
+            delimiter=rng.choice(",,;\t"),
+            quoting=rng.choice([csv.QUOTE_MINIMAL, csv.QUOTE_MINIMAL, csv.QUOTE_ALL]),
+            lineterminator=rng.choice(["\n", "\r\n"]),
+        )
+        writer.writerows([header, *rows])
+        text = file.getvalue()
+        if rng.random() < 0.4:
+            place = rng.choice([0, rng.randrange(len(text) + 1)])
+            mark = rng.choice(['"', "\n", "\n\n", "\r\n", ",", " ", '""'])
+            text = text[:place] + mark + text[place:]
+        n_used += both(text)[1]
+    assert n_used > 50

@@ -20,17 +20,15 @@ class CsvBytes:
 
     Attributes:
         data: The bytes of the file, in UTF-8.
-        start: Where the text begins, after a byte order mark or a line that names the separator.
+        start: Where the first row begins, after the header.
         header: Names of the columns.
         separator: What separates cells.
-        has_header: Whether the first line is the header.
     """
 
     data: bytes
     start: int
     header: tuple[str, ...]
     separator: str
-    has_header: bool
 
     def table(self) -> pa.Table | None:
         """Return the cells as columns of texts, or None if the rows are not well-formed."""
@@ -43,9 +41,7 @@ class CsvBytes:
         try:
             return csv.read_csv(
                 pa.BufferReader(pa.py_buffer(self.data).slice(self.start)),
-                read_options=csv.ReadOptions(
-                    column_names=self.header, skip_rows=int(self.has_header), block_size=_BLOCK
-                ),
+                read_options=csv.ReadOptions(column_names=self.header, block_size=_BLOCK),
                 parse_options=csv.ParseOptions(
                     delimiter=self.separator, newlines_in_values=True, ignore_empty_lines=True
                 ),

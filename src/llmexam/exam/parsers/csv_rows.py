@@ -48,19 +48,26 @@ def read_csv(source: SourceFile) -> Rows:
     else:
         header = _header(source, next(all_rows, []))
     rows_read = Rows("csv", header, _records(header, all_rows), notes=notes)
-    if (
-        source.decoded.encoding.startswith("utf-8")
-        and quoted
-        and not source.has_lone_returns
-        and _is_plain(header)
-    ):
-        start = _mark(source.data) + (len(given[0].encode()) if given else 0)
-        rows_read.csv = CsvBytes(source.data, start, header, separator, not n_options)
+    if source.decoded.encoding.startswith("utf-8") and quoted and not source.has_lone_returns:
+        before = (given[0] if given else "") + ("" if n_options else _to_header(text, separator))
+        start = _mark(source.data) + len(before.encode())
+        rows_read.csv = CsvBytes(source.data, start, header, separator)
     return rows_read
 
 
-def _is_plain(header: Sequence[str]) -> bool:
-    return not any("\n" in name or "\r" in name for name in header)
+def _to_header(text: str, separator: str) -> str:
+    """Return the start of a text up to the end of its header, with blank rows before it."""
+    lines: list[str] = []
+
+    def read_so_far() -> Iterator[str]:
+        for line in _lines(text):
+            lines.append(line)
+            yield line
+
+    for cells in csv.reader(read_so_far(), delimiter=separator):
+        if any(cells):
+            break
+    return "".join(lines)
 
 
 def _mark(data: bytes) -> int:

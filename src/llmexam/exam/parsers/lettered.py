@@ -35,7 +35,7 @@ _SPACED_LABEL = re.compile(r"\s*([A-Z])\s+(?=\S)")
 _MIN_SPACED = 3
 # A text of thousands of labels is no list of options, and takes long to search.
 _MOST_MARKS = 300
-_WITH_SPACE = re.compile(r"\s*(\d{1,2})[.:]\s")
+_WITH_SPACE = re.compile(r"\s*[(\[]?\d{1,2}\s?(?:[.\uff0e]\s|[\]\uff09\u3001])")
 
 
 class Split(NamedTuple):
@@ -127,10 +127,13 @@ def without_labels(options: Sequence[str]) -> tuple[str, ...] | None:
                 return None
         if label[1] != _following(first, i):
             return None
-        # "1.5" is a number.
+        # "1.5" is a number, and "1: 2" a ratio.
         if first.isdecimal() and ")" not in label[0] and not _WITH_SPACE.match(option):
             return None
         bare.append(option[label.end() :])
     if len(bare) > len(ascii_uppercase) or not all(text.strip() for text in bare):
+        return None
+    # In "(1) only" and "(2) only", the labels belong to the texts.
+    if len({" ".join(text.split()).casefold() for text in bare}) < len(bare):
         return None
     return tuple(bare)
