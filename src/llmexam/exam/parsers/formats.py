@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from llmexam.errors import ExamError
 from llmexam.exam.parsers.documents import DOCUMENTS, ExamFormat
-from llmexam.exam.parsers.reading import RowsRead, format_of, read_exam, read_rows
+from llmexam.exam.parsers.reading import format_of, read_exam, read_rows
+from llmexam.exam.parsers.rows_read import RowsRead
 from llmexam.exam.parsers.shape import Shape
 from llmexam.exam.parsers.shapes import SHAPES
 from llmexam.exam.parsers.source import SourceFile
