@@ -48,13 +48,13 @@ class CorpusSettings(Settings):
     shorthand = "path"
 
     path: LocalPath = Field(
-        description="a file, or a folder that is searched for files in known formats, hidden ones "
-        "aside"
+        description="a file, or a folder that is searched for files in known formats; hidden files "
+        "are ignored"
     )
     format: CorpusFormat = Field(
         default="auto",
-        description="format of the files; auto uses their suffix. In a folder, a format includes "
-        "texts with other suffixes or none",
+        description="format of the files; auto uses their suffix. With any other value, files of a "
+        "folder with unknown suffixes or none are read as well",
     )
     fields: dict[str, str] = Field(
         default_factory=dict,

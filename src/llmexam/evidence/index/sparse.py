@@ -121,8 +121,8 @@ class SparseIndex:
                 writer.finish()
             if n_undivided > _WARN_UNDIVIDED * n_passages:
                 _LOG.warning(
-                    "the words of %d of %d passages cannot be told apart, and will hardly be "
-                    "found: put spaces between them",
+                    "%d of %d passages have no spaces between words, in a script that cannot be "
+                    "segmented, and will rarely be found. Put spaces between the words",
                     n_undivided,
                     n_passages,
                 )

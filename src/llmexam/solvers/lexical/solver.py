@@ -127,7 +127,7 @@ class LexicalSolver(BaseSolver):
         return OptionFeatures(FEATURES, tuple(self._read(q).features for q in questions))
 
     def _warn_undivided(self, questions: Sequence[Question]) -> None:
-        """Warn once where words cannot be told apart, so that no overlap can be found."""
+        """Warn once if passages cannot be split into words, so that no overlap can be found."""
         texts = dict.fromkeys(one.text for q in questions for one in q.passages)
         if self._has_warned or all(text.isascii() and " " in text for text in texts):
             return
@@ -135,9 +135,8 @@ class LexicalSolver(BaseSolver):
         if share >= _MIN_UNDIVIDED:
             self._has_warned = True
             _LOG.warning(
-                "the words of %.0f%% of the passages cannot be told apart: their script writes no "
-                "spaces, and is not among those that are cut. Scores say little. Put spaces "
-                "between the words",
+                "%.0f%% of the passages have no spaces between words, in a script that cannot be "
+                "segmented, so scores are unreliable. Put spaces between the words",
                 100 * share,
             )
 
