@@ -95,3 +95,27 @@ def test_json_that_cannot_be_read_is_not_taken_for_csv(tmp_path):
     path.write_text('{"prompt": "p", "options": ["a", "b"], "n": ' + "9" * 5000 + "}")
     with pytest.raises(ExamError, match=r"row 1.*invalid JSON"):
         read_exam(path)
+
+
+GIFT = "What is 1 + 1? { =2 ~3 }\n"
+
+
+@pytest.mark.parametrize(
+    ("reading", "words"),
+    [
+        ({"fields": {"prompt": "ask"}}, "--field does not apply to the format gift"),
+        ({"answer_base": 1}, "--answer-base does not apply to the format gift"),
+        ({"fields": {"bogus": "x"}}, "unknown field 'bogus'"),
+    ],
+)
+def test_options_that_a_quiz_cannot_follow_are_refused(write, reading, words):
+    path = write(GIFT, "quiz.gift")
+    assert len(read_exam(path)) == 1
+    with pytest.raises(ExamError, match=words):
+        read_exam(path, **reading)
+
+
+def test_records_inside_a_table_are_refused(write):
+    path = write("prompt,A,B\np,x,y\n")
+    with pytest.raises(ExamError, match="no records at 'rows': the file is a table"):
+        read_exam(path, fields={"records": "rows"})

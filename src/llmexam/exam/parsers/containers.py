@@ -19,13 +19,16 @@ def open_rows(source: SourceFile, records: str | None = None) -> Rows:
     Raises:
         ExamError: The file as a whole cannot be read.
     """
-    if source.is_parquet:
-        return read_parquet(source)
-    if source.is_zip:
+    if source.is_zip and not source.is_parquet:
         return read_xlsx(source, records)
-    if is_json(source):
+    if not source.is_parquet and is_json(source):
         return read_json(source, records)
-    return read_csv(source)
+    if records is not None:
+        raise source.error(
+            f"there are no records at '{records}': the file is a table",
+            hint="Leave --field records out; it is for JSON files and workbooks",
+        )
+    return read_parquet(source) if source.is_parquet else read_csv(source)
 
 
 def is_json(source: SourceFile) -> bool:

@@ -6,11 +6,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from itertools import islice
 
 from llmexam.errors import ExamError
+from llmexam.exam.parsers.long_rows import join_rows
 from llmexam.exam.parsers.naming import Names
 from llmexam.exam.parsers.rows import Record, Row
 from llmexam.exam.parsers.shape import Layout, MissingFieldError, Shape, bind, split_fields
 from llmexam.exam.parsers.shapes import SHAPES
-from llmexam.exam.parsers.unfolding import flat, join_rows
+from llmexam.exam.parsers.unfolding import flat
 
 _MOST_NAMED = 20
 _FIELD_HINT = "--field prompt=COLUMN --field options=A,B,C,D --field answer=COLUMN"

@@ -7,7 +7,10 @@ from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
-from llmexam.errors import ExamError
+from llmexam.errors import ExamError, nearest
+
+TARGETS = ("prompt", "options", "answer", "distractors", "passages", "context", "id", "records")
+"""What `--field` maps to columns; `records` is the list inside a JSON file, or a sheet."""
 
 ANSWER_BASES = ("0", "1", "text")
 ON_FAULTY = ("fail", "skip")
@@ -59,6 +62,32 @@ class ReadOptions:
             if n is not None and n < 1:
                 raise ExamError(f"expected at least 1 question, got {n}", field=name)
         return options
+
+    def check_fields(self) -> None:
+        """Check the names of the mapped fields.
+
+        Raises:
+            ExamError: A field is unknown.
+        """
+        for target in self.fields:
+            if target not in TARGETS:
+                raise ExamError(
+                    f"unknown field '{target}'", field="--field", hint=nearest(target, TARGETS)
+                )
+
+    def check_without_columns(self, format: str) -> None:
+        """Check that no column is mapped, for a format that has none, such as GIFT.
+
+        Raises:
+            ExamError: A field or the way to write answers was given.
+        """
+        option = "field" if self.fields else "answer-base" if self.answer_base else None
+        if option is not None:
+            raise ExamError(
+                f"--{option} does not apply to the format {format}, which has no columns",
+                field=f"--{option}",
+                hint=f"Leave --{option} out, or read this file apart from the others",
+            )
 
     @property
     def beyond_fields(self) -> list[str]:

@@ -182,6 +182,7 @@ def read_rows_with(path: ExamPath | SourceFile, options: ReadOptions) -> RowsRea
 
 
 def _check(options: ReadOptions) -> None:
+    options.check_fields()
     if options.format is not None and options.format not in (known := {*SHAPES, *DOCUMENTS}):
         raise ExamError(
             f"unknown exam format '{options.format}'", hint=nearest(options.format, known)
@@ -192,6 +193,7 @@ def _read_file(source: SourceFile, options: ReadOptions) -> RowsRead:
     with _without_collection():
         document = document_of(source, options.format)
         if document is not None:
+            options.check_without_columns(document)
             found = list(_each(source, DOCUMENTS[document]))
             rows = tuple((row, one) for row, one in found if isinstance(one, Question))
             faults = tuple(one for _, one in found if isinstance(one, ExamError))

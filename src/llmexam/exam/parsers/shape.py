@@ -12,9 +12,6 @@ from llmexam.exam.parsers.option_sources import OptionSource, find_options
 from llmexam.exam.parsers.rows import Record
 from llmexam.exam.parsers.unfolding import Unfold
 
-TARGETS = ("prompt", "options", "answer", "distractors", "passages", "context", "id", "records")
-"""What `--field` maps to columns; `records` is the list inside a JSON file, or a sheet."""
-
 
 @dataclass(frozen=True)
 class Shape:
@@ -121,14 +118,10 @@ def split_fields(
     """Return the columns of each mapped field; several are separated by commas.
 
     Raises:
-        ExamError: A field or a column is unknown.
+        ExamError: A column is unknown.
     """
     found = {}
     for target, given in fields.items():
-        if target not in TARGETS:
-            raise ExamError(
-                f"unknown field '{target}'", field="--field", hint=nearest(target, TARGETS)
-            )
         if target == "records":
             continue
         if isinstance(given, str):

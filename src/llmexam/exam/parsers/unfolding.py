@@ -135,39 +135,3 @@ _SINGULAR = {"questions": "question", "answers": "answer"}
 def _numbered(shared: Record, i: int) -> Record:
     own = shared.get("id", shared.get("example_id", shared.get("article_id")))
     return shared if own is None else {**shared, "id": f"{own}/{i + 1}"}
-
-
-def join_rows(
-    rows: Iterable[tuple[int, Record | ExamError]],
-) -> Iterator[tuple[int, Record | ExamError]]:
-    """Yield one record per question of a file with one row per option.
-
-    Rows of one question follow each other; they agree in their id, or without ids in their prompt.
-    """
-    key: Any = None
-    first = 0
-    group: list[Record] = []
-    for row, record in rows:
-        if isinstance(record, ExamError):
-            yield row, record
-            continue
-        own = record.get("id", record.get("prompt"))
-        if group and own != key:
-            yield first, _joined(group)
-            group = []
-        if not group:
-            key, first = own, row
-        group.append(record)
-    if group:
-        yield first, _joined(group)
-
-
-def _joined(group: Sequence[Record]) -> Record:
-    labels = [str(record.get("label", "")).strip().casefold() for record in group]
-    right = [i for i, label in enumerate(labels) if label in ("1", "1.0", "true", "yes")]
-    head = {name: value for name, value in group[0].items() if name not in ("option", "label")}
-    return {
-        **head,
-        "options": [record.get("option") for record in group],
-        "answer": [letter_of(i) for i in right] or None,
-    }
