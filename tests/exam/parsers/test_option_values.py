@@ -70,3 +70,12 @@ def test_the_key_of_texts_is_told_from_that_of_labels(write, keys, rows, answer,
     options = [dict(zip(keys, row, strict=True)) for row in rows]
     question = first_of(write, {"question": "q", "options": options, "answer": answer})
     assert (question.options, question.answer) == (texts, 1)
+
+
+@pytest.mark.parametrize("values", [("TRUE", "FALSE"), ("yes", "no"), (1.0, 0), ("True", None)])
+def test_truth_values_of_options_in_any_spelling(write, values):
+    options = [{"text": t, "is_correct": v} for t, v in zip("xy", values, strict=True)]
+    assert first_of(write, {"question": "q", "options": options}).answer == 0
+    options[1]["is_correct"] = "maybe"
+    with pytest.raises(ExamError, match="expected true or false, got 'maybe'"):
+        first_of(write, {"question": "q", "options": options})

@@ -45,7 +45,7 @@ def test_another_number_of_options_than_usual_is_told(write, separator):
     four = separator.join("abcd")
     rows = [("q", four, "A")] * 5
     exam = read_exam(table(write, *rows, ("r", separator.join("abcde"), "B")))
-    assert "most questions have 4, but not those of 1 rows" in exam.notes[-1]
+    assert "most questions have 4 of them, but those of 1 rows have more or fewer" in exam.notes[-1]
     assert exam.notes[-1].endswith(": 6")
     assert not read_exam(table(write, *rows)).notes
 

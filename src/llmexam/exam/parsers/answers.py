@@ -135,9 +135,9 @@ def _separator_notes(drafts: Sequence[Draft], layout: Layout) -> list[str]:
     rows = [one.row for one in drafts if len(one.options) != usual]
     where = ", ".join(map(str, rows[:_MOST_ROWS])) + (", ..." if rows[_MOST_ROWS:] else "")
     return [
-        f"options in one field are separated by {separator.name}: most questions have {usual}, "
-        f"but not those of {len(rows):,} rows, which may have {separator.name} inside an option: "
-        f"{where}"
+        f"options in one field are separated by {separator.name}; most questions have {usual} of "
+        f"them, but those of {len(rows):,} rows have more or fewer, so check that no option "
+        f"contains {separator.name}: {where}"
     ]
 
 

@@ -22,6 +22,8 @@ _LABELS = (
     "choice",
 )
 _IS_RIGHT = ("is_correct", "iscorrect", "isCorrect", "correct", "right", "is_right")
+_TRUE = frozenset({"true", "1", "1.0", "yes", "correct", "right"})
+_FALSE = frozenset({"false", "0", "0.0", "no", "", "incorrect", "wrong", "none"})
 _LABEL = re.compile(
     r"\s*[(\[]?(?:(?:option|opt|op|choice|answer|ans|sol|ending)[ _-]?)?"
     r"(?:[A-Za-z]|\d{1,2})[)\].:]?\s*",
@@ -252,10 +254,24 @@ def _from_objects(choices: Sequence[Any], name: str) -> Found:
         options.append(option_text(choice[text], f"{name}[{i}].{text}"))
         if label is not None:
             labels.append(choice.get(label))
-        if is_right is not None and choice.get(is_right) in (True, 1, "1", "true", "True"):
+        if is_right is not None and _is_true(choice.get(is_right), f"{name}[{i}].{is_right}"):
             right.append(i)
     found = Found(tuple(options), _labels(labels, len(options), name) if labels else ())
     return found._replace(right=tuple(right)) if right else found
+
+
+def _is_true(value: Any, name: str) -> bool:
+    """Return whether an option is right.
+
+    Raises:
+        ExamError: The value is neither true nor false.
+    """
+    text = "" if is_blank(value) else str(value).strip().casefold()
+    if text in _TRUE or text in _FALSE:
+        return text in _TRUE
+    raise ExamError(
+        f"expected true or false, got '{value}'", field=name, hint="Write true or false"
+    )
 
 
 def _text_key(choices: Sequence[Any]) -> str | None:
