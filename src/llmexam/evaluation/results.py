@@ -130,7 +130,7 @@ class Evaluation(Result):
         diagnostics: Results beside metrics; for multiple choice calibration and letters.
         clusters: Clusters that the intervals resample as a whole, with the design effect of the
             primary metric; None for independent items.
-        macro: Mean over the values of the field that slices were asked for; None if none was.
+        macro: Mean over the values of the field that `slice_by` names; None without it.
     """
 
     name: str

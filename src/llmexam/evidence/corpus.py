@@ -68,7 +68,8 @@ class CorpusSettings(Settings):
     max_expansion: Annotated[int, NotInKey()] = Field(
         default=200,
         ge=1,
-        description="largest ratio of unpacked to packed size of a packed file of over 256 MB",
+        description="largest ratio of unpacked to compressed size of a file that unpacks to more "
+        "than 256 MB",
     )
 
     @field_validator("fields")

@@ -152,7 +152,10 @@ def test_letters_with_too_little_probability_are_asked_for_as_text(
     row = solver.score(QUESTIONS[:3]).rows()[0]
     likings = [endpoint.liking(option) for option in QUESTIONS[0].options]
     assert row.argmax() == np.argmax(likings)
-    assert "3 of 3 questions: the letters of the options hold less than 50%" in caplog.text
+    assert (
+        "3 of 3 questions: the letters of the options have a total probability of less than 50%"
+        in caplog.text
+    )
     assert (solver.usage.n_fallen_back, solver.usage.n_lenient) == (3, 3)
     assert "3 without enough probability on letters, sent again for text" in str(solver.usage)
     # Where they are wanted all the same, they count.

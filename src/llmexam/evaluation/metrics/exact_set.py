@@ -22,7 +22,7 @@ class ExactSet(RankMetric):
     name = "exact_set"
     label = "exact set"
     explanation = (
-        "Share of questions whose right options, and no others, are ranked first: of a question "
+        "Share of questions whose right options, and no others, are ranked first. For a question "
         "with m right options, the m best options are taken as the answer."
     )
 

@@ -51,8 +51,8 @@ class ForeignEncoding(EncodingSettings):
     label: int | None = Field(
         None,
         ge=0,
-        description="output that says that an option is right, from 0, in a classifier with "
-        "several; defaults to 1 of 2",
+        description="for a classifier with several outputs: index of the output that means that an "
+        "option is right, from 0; defaults to 1 if there are 2 outputs",
     )
 
     @field_validator("layout")

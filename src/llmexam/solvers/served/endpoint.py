@@ -79,10 +79,10 @@ class EndpointSettings(Settings):
         8, ge=1, le=1000, description="largest number of concurrent requests"
     )
     timeout: float = Field(
-        60.0, gt=0, description="timeout of a request until its reply is complete, in seconds"
+        60.0, gt=0, description="timeout from a request to the end of its reply, in seconds"
     )
     max_reply_bytes: int = Field(
-        16_000_000, ge=1000, description="largest size of a reply when decompressed, in bytes"
+        16_000_000, ge=1000, description="largest size of a reply after decompression, in bytes"
     )
     max_retries: int = Field(
         5,

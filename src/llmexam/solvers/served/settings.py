@@ -24,16 +24,16 @@ class ServedSettings(EndpointSettings):
         20,
         ge=1,
         le=20,
-        description="number of top log-probabilities to request per token; an endpoint that "
-        "allows fewer is asked for as many as it allows",
+        description="number of top log-probabilities to request per token; if the endpoint allows "
+        "fewer, its limit is used",
     )
     min_letter_share: float = Field(
         0.5,
         ge=0,
         le=1,
-        description="least probability that the letters of the options must hold together, or "
-        "their log-probabilities are not used: the model was about to write something else, such "
-        "as 'The answer is' or '<think>', and is asked for letters as text instead",
+        description="least total probability of the letters of the options. Below it, the model "
+        "was about to write something else, such as 'The answer is' or '<think>': the "
+        "log-probabilities are not used, and the question is sent again for letters as text",
     )
     rotations: int = Field(
         1,

@@ -63,10 +63,9 @@ class Tally:
             return
         self._has_warned_fallen_back = True
         _LOG.warning(
-            "%d of %d questions: the letters of the options hold less than %.0f%% of the "
-            "probability, so that the model was about to write something else. These questions "
-            "are sent again, for letters as text; with the setting answers: ranking each is sent "
-            "once",
+            "%d of %d questions: the letters of the options have a total probability of less than "
+            "%.0f%%, because the model was about to write something else. These questions are sent "
+            "again for letters as text. Set answers: ranking to send each question only once",
             n_fallen_back,
             n_questions,
             100 * self._settings.min_letter_share,

@@ -40,8 +40,8 @@ class EvaluationPlan(GradingPlan):
     )
     slice_by: str | None = Field(
         None,
-        description="metadata field, such as `subject`: the result is given for each of its "
-        "values, and as the mean over them",
+        description="metadata field, such as `subject`: the questions of each value are graded "
+        "separately, and the mean over the values is shown",
     )
     compare: tuple[SampleOrPath, ...] = Field(
         (), description="submissions or score files to compare the result with"
