@@ -168,6 +168,18 @@ def test_own_labels_are_taken_off_where_all_options_have_them(write, options, ex
     assert read_exam(write(json.dumps(record)), keep_labels=True)[0].options == tuple(options)
 
 
+def test_labels_of_equal_texts_are_taken_off_where_most_questions_have_labels(write):
+    labelled = [f"{letter}) {i}" for i, letter in enumerate("ABC")]
+    twice = ["A) x", "B) y", "C) x"]
+    rows = [{"prompt": "p", "options": one, "answer": "B"} for one in (labelled, labelled, twice)]
+    exam = read_exam(write(json.dumps(rows)))
+    assert [q.options for q in exam] == [("0", "1", "2")] * 2 + [("x", "y", "x")]
+    exam = read_exam(write(json.dumps(rows[1:])))
+    assert exam[1].options == tuple(twice)
+    rows[2]["options"] = ["(A) only", "(B) only", "(C) only"]
+    assert read_exam(write(json.dumps(rows)))[2].options == tuple(rows[2]["options"])
+
+
 def test_blank_cells_at_the_end_are_no_options(write):
     text = "id,prompt,A,B,C,D,E,answer\n1,p,w,x,y,z,,B\n2,q,v,w,x,y,z,E\n3,r,True,False,,,,A\n"
     exam = read_exam(write(text))

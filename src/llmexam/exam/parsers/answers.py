@@ -12,6 +12,7 @@ from llmexam.exam.parsers.answer_columns import infer
 from llmexam.exam.parsers.answer_readings import Item, is_unknown
 from llmexam.exam.parsers.answer_values import right_options
 from llmexam.exam.parsers.drafting import Draft
+from llmexam.exam.parsers.lettered import without_labels
 from llmexam.exam.parsers.naming import folded
 from llmexam.exam.parsers.shape import Layout
 from llmexam.exam.question import Question, split_right
@@ -40,6 +41,7 @@ def settle(
     base = shape.base
     if container in ("json", "jsonl") and shape.json_base is not None:
         base = shape.json_base
+    _take_off_labels(drafts)
     plain = [_is_plain_letter(one) for one in drafts]
     items = [
         Item(one.raw, one.options, one.labels)
@@ -93,9 +95,18 @@ def settle(
         )
     drafts.clear()
     if blank:
-        where = ", ".join(map(str, blank[:_MOST_ROWS])) + (", ..." if blank[_MOST_ROWS:] else "")
-        notes.append(f"the right option is blank in {len(blank):,} rows: {where}")
+        notes.append(f"the right option is blank in {len(blank):,} rows: {_listed(blank)}")
     return tuple(found), wrong, notes
+
+
+def _take_off_labels(drafts: list[Draft]) -> None:
+    """Take labels off options with equal texts, too, if most questions of the file had labels."""
+    if 2 * sum(one.had_labels for one in drafts) <= len(drafts):
+        return
+    for i, one in enumerate(drafts):
+        bare = None if one.had_labels else without_labels(one.options, may_repeat=True)
+        if bare is not None:
+            drafts[i] = one._replace(options=bare, had_labels=True)
 
 
 def _is_plain_letter(one: Draft) -> bool:
@@ -133,12 +144,15 @@ def _separator_notes(drafts: Sequence[Draft], layout: Layout) -> list[str]:
         return []
     usual = counts.most_common(1)[0][0]
     rows = [one.row for one in drafts if len(one.options) != usual]
-    where = ", ".join(map(str, rows[:_MOST_ROWS])) + (", ..." if rows[_MOST_ROWS:] else "")
     return [
         f"options in one field are separated by {separator.name}; most questions have {usual} of "
         f"them, but those of {len(rows):,} rows have more or fewer, so check that no option "
-        f"contains {separator.name}: {where}"
+        f"contains {separator.name}: {_listed(rows)}"
     ]
+
+
+def _listed(rows: Sequence[int]) -> str:
+    return ", ".join(map(str, rows[:_MOST_ROWS])) + (", ..." if rows[_MOST_ROWS:] else "")
 
 
 def _distinct_ids(drafts: Sequence[Draft], name: str) -> tuple[list[str] | None, list[str]]:

@@ -107,8 +107,13 @@ def _following(first: str, n: int) -> str:
     return str(int(first) + n) if first.isdecimal() else chr(ord(first) + n)
 
 
-def without_labels(options: Sequence[str]) -> tuple[str, ...] | None:
+def without_labels(options: Sequence[str], *, may_repeat: bool = False) -> tuple[str, ...] | None:
     """Return the options without their own labels; None if not all have one, in order.
+
+    Args:
+        options: The options.
+        may_repeat: Whether some of the bare texts may be equal, as in "(1) only" and "(2) only",
+            whose labels may belong to the texts.
 
     >>> without_labels(["A)5", "B)6"]), without_labels(["(a) x", "y"])
     (('5', '6'), None)
@@ -133,7 +138,7 @@ def without_labels(options: Sequence[str]) -> tuple[str, ...] | None:
         bare.append(option[label.end() :])
     if len(bare) > len(ascii_uppercase) or not all(text.strip() for text in bare):
         return None
-    # In "(1) only" and "(2) only", the labels belong to the texts.
-    if len({" ".join(text.split()).casefold() for text in bare}) < len(bare):
+    n_distinct = len({" ".join(text.split()).casefold() for text in bare})
+    if n_distinct < (2 if may_repeat else len(bare)):
         return None
     return tuple(bare)
