@@ -127,3 +127,22 @@ def test_a_slash_separates_letters_only(write):
     with pytest.raises(ExamError, match=r"got '1/2'"):
         read_exam(path)
     assert read_exam(write(rows_of(["A/C"], TEXTS)))[0].right == (0, 2)
+
+
+@pytest.mark.parametrize("options", [NUMBERS, ["2.0", "3.0", "4.0", "5.0"]])
+@pytest.mark.parametrize("answers", [["2.0", "3.0", "5.0"], ["2", "3", "5"], [2, 3.0, 5]])
+def test_whole_numbers_are_equal_with_and_without_decimals(write, answers, options):
+    assert read_exam(write(rows_of(answers, options))).answers.tolist() == [0, 1, 3]
+
+
+def test_an_index_that_is_also_the_text_of_its_option_needs_no_decision(write):
+    exam = read_exam(write(rows_of(["2"], ["0", "1", "2", "3"], MMLU)))
+    assert exam.answers.tolist() == [2]
+
+
+def test_a_stray_number_among_labels_is_a_fault(write):
+    choices = [{"label": label, "text": label * 3} for label in "ABCD"]
+    path = write(rows_of(["A"] * 9 + ["2"], [choices] * 10, ("question", "choices", "answerKey")))
+    with pytest.raises(ExamError, match=r"row 10 .*one of the labels A, B, C, D, got '2'"):
+        read_exam(path)
+    assert len(read_exam(path, on_faulty="skip")) == 9

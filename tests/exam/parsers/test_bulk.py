@@ -84,6 +84,8 @@ def test_plain_files_are_read_in_bulk(both, text):
         HEADER + "\n".join([*ROWS, "5,p,x,y,z,2,"]),
         "question,A,B,answer\n" + "q,x,y,1\n" * 9 + "q,x,y,A\n",
         "question,A,B,answer\n" + "q,x, 1  ,1\n" * 9,
+        "question,A,B,answer\n" + "q,x,1.0,1\n" * 9,
+        "question,A,B,answer\n" + "q,x,1,1.0\n" * 9,
     ],
 )
 def test_what_needs_a_look_is_read_row_by_row(both, text):

@@ -48,6 +48,7 @@ def test_one_id_with_several_questions_is_a_fault(write):
         ("prompt,option,label,is_correct", ("p,x,A,0", "p,y,B,1", "q,x,A,1", "q,z,B,0")),
         ("prompt,option,label,Correct", ("p,x,A,False", "p,y,B,True", "q,x,A,true", "q,z,B,")),
         ("prompt,option,label,answer", ("p,x,A,B", "p,y,B,B", "q,x,A,A", "q,z,B,A")),
+        ("prompt,option,label,correct", ("p,x,A,B", "p,y,B,B", "q,x,A,A", "q,z,B,A")),
         ("prompt,option,label,answer_key", ("p,x,1,2", "p,y,2,2", "q,x,1,1", "q,z,2,1")),
     ],
 )

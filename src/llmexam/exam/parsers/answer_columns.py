@@ -57,7 +57,7 @@ def infer(items: Sequence[Item], *, n_letters: int, base: int | None, style: str
     """
     if style == "text":
         return Column(prefers_text=True)
-    counts, numbers = _count(items)
+    counts, numbers = _count(items, base)
     letters = n_letters + counts["letter"]
     column = Column(is_of_letters=letters > counts["text"])
     if style is not None:
@@ -78,12 +78,12 @@ def infer(items: Sequence[Item], *, n_letters: int, base: int | None, style: str
     return column
 
 
-def _count(items: Sequence[Item]) -> tuple[Counter[str], list[tuple[int, int]]]:
+def _count(items: Sequence[Item], base: int | None) -> tuple[Counter[str], list[tuple[int, int]]]:
     """Return how often answers can be read in which ways, and numbers with option counts.
 
     The ways are `letter`, `text`, `both` of them; for numbers, `index`, `either` an index or the
-    text of an option (`typed` if it is no text), `numeral`, which is a text and beyond all
-    indices, and `misfit`, which is neither.
+    text of an option (`typed` if it is no text, `same` if both are one option), `numeral`, which
+    is a text and beyond all indices, and `misfit`, which is neither.
     """
     counts: Counter[str] = Counter()
     numbers = []
@@ -91,12 +91,14 @@ def _count(items: Sequence[Item]) -> tuple[Counter[str], list[tuple[int, int]]]:
         for raw in parts_of(item):
             found = readings_of(raw, item)
             if found.label is not None:
+                counts["letter"] += item.labels[found.label].isalpha()
                 continue
             if found.number is not None:
                 n = len(item.options)
                 if 0 <= found.number <= n:
                     counts["index" if found.text is None else "either"] += 1
                     counts["typed"] += found.text is not None and not isinstance(raw, str)
+                    counts["same"] += base is not None and found.text == found.number - base
                 else:
                     counts["misfit" if found.text is None else "numeral"] += 1
                 numbers.append((found.number, n))
@@ -127,6 +129,8 @@ def _numbers(counts: Counter[str], letters: int, base: int | None, notes: list[s
         return Numbers.INDEX if only_misfits else Numbers.TEXT
     if letters >= either:
         return Numbers.NEITHER
+    if counts["same"] == either and not index:
+        return Numbers.INDEX
     if index:
         raise _undecided("some only as indices, as many only as texts")
     if counts["typed"]:

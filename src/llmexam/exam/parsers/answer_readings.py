@@ -125,7 +125,10 @@ def readings_of(raw: Any, item: Item) -> Readings:
     if isinstance(raw, int):
         label = item.labels.index(str(raw)) if str(raw) in item.labels else None
         number = None if raw == -1 else raw
-        return Readings(label=label, number=number, text=_place_of(str(raw), item.options))
+        found = _place_of(str(raw), item.options)
+        if found is None:
+            found = _place_of(f"{raw}.0", item.options)
+        return Readings(label=label, number=number, text=found)
     if not isinstance(raw, str):
         return Readings()
     return _text_readings(raw.strip(), item)
@@ -152,6 +155,9 @@ def _text_readings(text: str, item: Item) -> Readings:
     if _WHOLE.fullmatch(text):
         # -1 means that the answer is not known, unless it is an option.
         number = int(float(text))
+        if found is None:
+            # pandas writes "3" as "3.0" in a column in which a value is missing.
+            found = _place_of(other_numeral(text), item.options)
         return Readings(number=None if number == -1 else number, text=found)
     return Readings(letter=_letter_with_text(text, item.options), text=found)
 
@@ -182,6 +188,12 @@ def _place_of(text: str, options: Sequence[str]) -> int | None:
         if places:
             return places[0] if len(places) == 1 else None
     return None
+
+
+def other_numeral(text: str) -> str:
+    """Return a whole number without ".0", or with it if it has none."""
+    whole, point, _ = text.partition(".")
+    return whole if point else f"{text}.0"
 
 
 def plain(text: str) -> str:

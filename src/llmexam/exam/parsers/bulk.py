@@ -19,6 +19,7 @@ from llmexam.exam.parsers.answer_readings import (
     Item,
     is_nothing,
     is_unknown,
+    other_numeral,
     readings_of,
     without_spaces,
 )
@@ -147,6 +148,7 @@ def _answers(
     known = [kind for kind in kinds if not is_unknown(kind)]
     # An answer that is a text of an option could be meant so, also one such as "None".
     given = [kind for kind in kinds if not is_nothing(kind)]
+    given += [other_numeral(kind.strip()) for kind in given]
     if any(_has_text(table[name], given) for name in layout.source.columns):
         return None
     widest = tuple(f"\0{i}" for i in range(len(layout.source.columns)))

@@ -123,27 +123,19 @@ def _joined(group: _Group) -> Record:
     labels = [_plain(one.get(columns.label)) for one in records]
     names = [str(one.get(columns.label)).strip() for one in records]
     are_names = not {*labels} <= _RIGHT | _WRONG
-    head = {
-        name: value
-        for name, value in records[0].items()
-        if name not in (columns.option, columns.label, columns.is_right)
-    }
+    truths = [_plain(one.get(columns.is_right or "")) for one in records]
+    is_told = columns.is_right is not None and {*truths} <= _RIGHT | _WRONG
+    beside = (columns.option, columns.label, columns.is_right if is_told else None)
+    head = {name: value for name, value in records[0].items() if name not in beside}
     given = Names(head).first(naming.ANSWERS)
-    right: Any
-    if columns.is_right is not None:
-        truths = [_plain(one.get(columns.is_right)) for one in records]
-        _check_truths(truths, columns.is_right)
-        right = [i for i, truth in enumerate(truths) if truth in _RIGHT]
-    elif are_names and given is not None and len({*names}) == len(names):
-        return {
-            **_others(head),
-            "options": dict(zip(names, options, strict=True)),
-            "answer": head[given],
-        }
-    else:
+    if are_names and not is_told and given is not None and len({*names}) == len(names):
+        by_label = dict(zip(names, options, strict=True))
+        return {**_others(head), "options": by_label, "answer": head[given]}
+    if not is_told:
+        truths = labels
         _check_truths(labels, columns.label)
-        right = [i for i, label in enumerate(labels) if label in _RIGHT]
-    return {**_others(head), "options": options, "answer": list(map(letter_of, right)) or None}
+    right = [letter_of(i) for i, truth in enumerate(truths) if truth in _RIGHT]
+    return {**_others(head), "options": options, "answer": right or None}
 
 
 def _others(head: Record) -> Record:
