@@ -64,9 +64,12 @@ def unfold_chat(record: Record) -> Iterator[Record]:
     question = message_text(value)
     if question is None:
         raise ExamError("expected messages of a user", field=name)
-    answers = [text for text, role in _messages(value) if role in _ASSISTANTS]
+    answer = None
+    for text, role in _messages(value):
+        # A reply to an earlier question is no answer to the last one.
+        answer = None if role in _USERS else text if role in _ASSISTANTS else answer
     others = {key: one for key, one in record.items() if key != name}
-    yield {**others, "prompt": question, "answer": answers[-1] if answers else None}
+    yield {**others, "prompt": question, "answer": answer}
 
 
 def unfold_alpaca(record: Record) -> Iterator[Record]:
@@ -118,7 +121,11 @@ def unfold_article(record: Record) -> Iterator[Record]:
     questions = record["questions"]
     shared, lists = {}, {}
     for name, value in record.items():
-        if isinstance(value, list) and len(value) == len(questions):
+        if (
+            isinstance(value, list)
+            and len(value) == len(questions)
+            and folded(name) not in _OF_ARTICLES
+        ):
             lists[_SINGULAR.get(name, name)] = value
         else:
             shared[name] = value
@@ -129,6 +136,8 @@ def unfold_article(record: Record) -> Iterator[Record]:
             yield {**_numbered(shared, i), **{name: value[i] for name, value in lists.items()}}
 
 
+# An article may have as many paragraphs as questions.
+_OF_ARTICLES = ("article", "passage")
 _SINGULAR = {"questions": "question", "answers": "answer"}
 
 
