@@ -151,7 +151,7 @@ def _kaggle(exam: Exam) -> str:
         if not question.options[-1].strip():
             raise ExamError(
                 f"the last option of question '{question.id}' is blank: in this format, blank "
-                "cells at the end are no options",
+                "cells at the end are ignored",
                 file=exam.source or None,
                 row=row,
                 hint="Use --to jsonl",

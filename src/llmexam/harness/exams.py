@@ -119,9 +119,9 @@ def _match(question: Question, answer: LoggedAnswer, log: HarnessLog) -> LoggedA
     place = places_of(answer.options, question.options)
     if place is None:
         raise SubmissionError(
-            f"question '{question.id}': the options of the log cannot be told apart",
+            f"question '{question.id}': the options of the log cannot be told apart by their texts",
             file=log.path,
-            hint="Options are matched by their texts; give the exam with the same texts",
+            hint="Give an exam with the same texts of options, each of them different",
         )
     scores = [0.0] * len(answer.scores)
     for index, score in enumerate(answer.scores):

@@ -152,7 +152,7 @@ def odd():
         ("bomb", "over 50,000 bytes", 1),
         ("bombs", "over 50,000 bytes", 1),
         ("no_archive", "no connection", 1),
-        ("brotli", "the encoding 'br', which was not asked for", 1),
+        ("brotli", "the encoding 'br', which was not requested", 1),
         ("nested", "not that of an OpenAI-compatible endpoint", 1),
         ("nested_error", "400: ", 1),
     ],

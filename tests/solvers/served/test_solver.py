@@ -157,7 +157,7 @@ def test_letters_with_too_little_probability_are_asked_for_as_text(
         in caplog.text
     )
     assert (solver.usage.n_fallen_back, solver.usage.n_lenient) == (3, 3)
-    assert "3 without enough probability on letters, sent again for text" in str(solver.usage)
+    assert "3 sent again for text, because letters had too little probability" in str(solver.usage)
     # Where they are wanted all the same, they count.
     wanted = make(answers=answers, min_letter_share=0.0)
     assert wanted.score(QUESTIONS[:1]).rows()[0].argmax() == 0
@@ -374,7 +374,7 @@ def test_a_signal_that_does_not_end_the_process_is_an_error(endpoint, make):
     before = signal.signal(signal.SIGTERM, lambda number, frame: None)
     endpoint.wait = lambda n: os.kill(os.getpid(), signal.SIGTERM) if n == 2 else None
     try:
-        with pytest.raises(EndpointError, match=r"told to end. \d+ answers are missing"):
+        with pytest.raises(EndpointError, match=r"ended by SIGTERM. \d+ answers are missing"):
             make(answers="logprobs", max_concurrency=1).score(QUESTIONS)
     finally:
         signal.signal(signal.SIGTERM, before)
@@ -421,7 +421,7 @@ def test_a_run_killed_in_the_middle_goes_on_and_pays_nothing_twice(
     if how != signal.SIGKILL:
         # Those under way are waited for, and kept.
         _, errors = run.communicate(timeout=60)
-        assert ("KeyboardInterrupt" if how == signal.SIGINT else "told to end") in errors
+        assert ("KeyboardInterrupt" if how == signal.SIGINT else "ended by SIGTERM") in errors
         # No more are sent, whoever runs the loop.
         assert len(endpoint.asked) == 10
     assert run.returncode != 0

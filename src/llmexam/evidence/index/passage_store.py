@@ -172,7 +172,7 @@ class PassageStore:
         """Return the passages with these numbers.
 
         Raises:
-            sqlite3.DatabaseError: A passage does not fit its checksum; `open` tells of damage.
+            sqlite3.DatabaseError: A passage does not match its checksum; `open` tells of damage.
         """
         found = {}
         checksum = "checksum" if self._has_checksums("passage") else "NULL"
@@ -227,7 +227,7 @@ class PassageStore:
 def _require_sound(row: tuple[Any, ...]) -> None:
     *content, expected = row
     if expected is not None and expected != _checksum(*content):
-        raise sqlite3.DatabaseError(f"passage {content[0]} does not fit its checksum")
+        raise sqlite3.DatabaseError(f"passage {content[0]} does not match its checksum")
 
 
 def _checksum(*content: object) -> int:

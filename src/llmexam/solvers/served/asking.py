@@ -175,7 +175,7 @@ class Asker:
         n_left = sum(one.key not in self._known for one in requests)
         if self._ending.is_asked and n_left:
             # Whoever handles the signal did not end the process.
-            raise EndpointError(f"told to end. {self._how_to_go_on(n_left)}")
+            raise EndpointError(f"ended by SIGTERM. {self._how_to_go_on(n_left)}")
         if self._failures:
             first = self._failures[0]
             # The class tells what to do, so it stays.
@@ -186,8 +186,8 @@ class Asker:
         """Send no more requests, and wait for those under way."""
         self._stopped = True
         _LOG.warning(
-            "told to end: waiting up to %.0f s for answers under way; those that came are cached "
-            "in %s",
+            "ended by SIGTERM: waiting up to %.0f s for replies to requests that were sent; they "
+            "are cached in %s",
             _LAST_SECONDS,
             self._cache.folder,
         )
@@ -315,7 +315,7 @@ class Asker:
             self._fail(error)
             return
         if not usage.n_refused:
-            _LOG.warning("going on without answers that the endpoint refuses: %s", error.message)
+            _LOG.warning("continuing without answers to refused requests: %s", error.message)
         usage.n_refused += 1
         self._known[request.key] = Reply(text="", refusal=error.message)
         self._tell.add(1)

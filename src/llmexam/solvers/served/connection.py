@@ -134,7 +134,7 @@ async def _read_bounded(parts: AsyncIterator[bytes], encoding: str, limit: int) 
         zlib.error: The bytes are not in this encoding.
     """
     if encoding not in ("", "identity", "gzip", "x-gzip", "deflate"):
-        raise zlib.error(f"the reply has the encoding '{encoding[:40]}', which was not asked for")
+        raise zlib.error(f"the reply has the encoding '{encoding[:40]}', which was not requested")
     is_packed = encoding not in ("", "identity")
     # 32: a header of gzip or zlib, whichever there is.
     decoder = zlib.decompressobj(32 + zlib.MAX_WBITS)

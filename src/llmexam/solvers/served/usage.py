@@ -77,11 +77,11 @@ class Usage:
         if self.n_logprobs:
             share = self.letter_shares / self.n_logprobs
             parts.append(
-                f"{self.n_logprobs:,} scored by log-probabilities, of which the letters hold "
-                f"{share:.1%} on average"
+                f"{self.n_logprobs:,} scored by log-probabilities (mean total probability of the "
+                f"letters: {share:.1%})"
             )
         for n, what in (
-            (self.n_fallen_back, "without enough probability on letters, sent again for text"),
+            (self.n_fallen_back, "sent again for text, because letters had too little probability"),
             (self.n_strict, "answers parsed strictly"),
             (self.n_retries, "retries"),
             (self.n_uncounted, "answers without a token count"),
