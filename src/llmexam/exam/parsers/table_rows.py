@@ -179,7 +179,7 @@ def _check_workbook(source: SourceFile) -> None:
         sizes = {}
     if "xl/workbook.xml" not in sizes:
         raise source.error(
-            "expected an exam, got a zip archive (it is no Excel workbook, or is damaged)",
+            "expected an exam, got a zip archive (not an Excel workbook, or a damaged one)",
             hint="Unpack it, and give the files inside",
         )
     if sum(sizes.values()) > limit:
