@@ -27,8 +27,8 @@ Bounds = tuple[float, float]
 # With more distinct values than this, drawing items one by one is faster.
 _MAX_GROUPS = 256
 _CHUNK_CELLS = 4_000_000
-# Below this number of items a bootstrap interval is too narrow (see `mean_intervals`).
-_SMALL = 10
+SMALL = 10
+"""Below this number of items a bootstrap interval is too narrow (see `mean_intervals`)."""
 
 
 def resample_means(values: Floats, n_resamples: int, rng: np.random.Generator) -> Floats:
@@ -249,7 +249,7 @@ def _interval(
     low, high = (float(end) for end in np.quantile(means, ends))
     lower, upper = bounds
     width = upper - lower
-    if isfinite(width) and (n < _SMALL or values.min() == values.max()):
+    if isfinite(width) and (n < SMALL or values.min() == values.max()):
         wilson = wilson_interval((mean - lower) / width, n, level)
         low = min(low, lower + width * wilson[0])
         high = max(high, lower + width * wilson[1])

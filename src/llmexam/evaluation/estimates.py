@@ -120,7 +120,7 @@ class MacroMetric(Result):
     Attributes:
         name: Identifier of the metric, such as `map_at_3`.
         label: Display name, such as "MAP@3".
-        estimate: The mean, with a normal interval for questions drawn within each value.
+        estimate: The mean, with its interval for questions, or clusters, drawn within each value.
     """
 
     name: str

@@ -149,6 +149,7 @@ def _evaluate(
         labels,
         by=slice_by,
         level=resampling.level,
+        clusters=resampling.clusters,
     )
     return found.model_copy(update={"macro": macro})
 
