@@ -68,7 +68,28 @@ def test_options_that_refer_to_those_above_stay_last():
         ("A, B and C", True),
         ("a and c only", True),
         ("Neither (A) nor (B)", True),
+        ("Both A and B are correct", True),
+        ("A and B are true", True),
+        ("All of A, B and C", True),
+        ("Answers B and D are both right", True),
+        ("It is either (a) or (c)", True),
+        ("Only A is true", True),
+        ("only b", True),
+        ("C alone", True),
+        ("All except (B)", True),
+        ("Any of A-C", True),
+        ("Options 1 and 2", True),
+        ("The first two", True),
+        ("The second option", True),
         ("A and the others", False),
+        ("Only a metal", False),
+        ("not a gas", False),
+        ("A is the symbol of argon", False),
+        ("both E and F", False),
+        ("None of these", False),
+        ("The first two years of school", False),
+        ("x" * 50_000, False),
+        ("A," * 50_000 + "x", True),
         ("A", False),
         ("Vitamin A and D", False),
         ("a", False),
@@ -81,6 +102,24 @@ def test_a_question_whose_option_names_letters_keeps_its_order(option, names):
     assert (len(orders) == 1) == names
     notes = shuffle_options(Exam((question,)), 0).notes
     assert any("1 question keeps the order" in note for note in notes) == names
+
+
+@pytest.mark.parametrize(
+    ("first", "keeps"),
+    [
+        ("All of the above", True),
+        ("none of the above are right", True),
+        ("All of the following", True),
+        ("above 100 degrees", False),
+        ("The part above the ground", False),
+    ],
+)
+def test_a_question_keeps_its_order_if_an_option_before_others_refers_to_those_above(first, keeps):
+    question = Question("1", "?", ("iron", first, "tin", "lead"), 1)
+    orders = {shuffle_options(Exam((question,)), seed)[0].options for seed in range(8)}
+    assert (len(orders) == 1) == keeps
+    notes = shuffle_options(Exam((question,)), 0).notes
+    assert any("1 question keeps the order" in note for note in notes) == keeps
 
 
 def test_convert_shuffles_before_it_deals(tmp_path):
