@@ -6,6 +6,7 @@ import pytest
 from llmexam.errors import ModelError, SettingsError, UntrainedModelError
 from llmexam.exam.question import Passage, Question
 from llmexam.lm.models.card import ModelCard, write_card
+from llmexam.solvers.readers.foreign import ForeignEncoding, encode_foreign
 from llmexam.solvers.registry import create_solver
 from llmexam.testing import check_solver
 
@@ -86,6 +87,72 @@ def test_evidence_is_cut_at_its_end_wherever_it_stands(choice):
     pairs = [(f"the sky is blue . {QUESTION.prompt}", "light scatters")]
     wanted = expected("AutoModelForMultipleChoice", choice, pairs)[:, 0]
     assert found[0] == pytest.approx(wanted[0], abs=1e-5)
+
+
+@pytest.mark.parametrize(
+    "layout",
+    [
+        "option|prompt",
+        "prompt|option",
+        "option|evidence+prompt",
+        "prompt+option|evidence",
+        "evidence|prompt+option",
+        "option+prompt|evidence",
+        "prompt+evidence|option",
+    ],
+)
+def test_a_long_prompt_is_cut_at_its_end_and_the_option_never(choice, layout):
+    long = Question("q", " ".join(["why is the sky blue ?"] * 10), OPTIONS, None, (SKY,))
+    tokenizer = transformers.AutoTokenizer.from_pretrained(choice)
+    settings = ForeignEncoding(layout=layout, max_tokens=18)
+    (encoded,) = encode_foreign([long], settings, tokenizer)
+    for option, pair in zip(OPTIONS, encoded.options, strict=True):
+        text = tokenizer.decode(pair.ids)
+        assert option in text
+        assert "why is the sky" in text
+        assert "scatters most" not in text
+        assert len(pair.ids) == 18
+    assert encoded.truncated
+    scores = create_solver(
+        "multiple-choice",
+        {"model": str(choice), "encoding": {"layout": layout, "max_tokens": 18}},
+    ).score([long])
+    assert len(set(scores.rows()[0].tolist())) == 3
+
+
+@pytest.mark.parametrize("layout", ["option|prompt", "prompt+option|evidence", "evidence|option"])
+def test_options_that_are_equal_after_truncation_are_an_error(choice, layout):
+    tokenizer = transformers.AutoTokenizer.from_pretrained(choice)
+    settings = ForeignEncoding(layout=layout, max_tokens=18)
+    long = "light " * 30
+    question = Question("q7", "why ?", ("the air", f"{long} is", f"{long} not"), None, (SKY,))
+    with pytest.raises(
+        ModelError, match=r"18 tokens are too few .* 'q7': .* options B and C is equal"
+    ):
+        encode_foreign([question], settings, tokenizer)
+    # What is left of one long option still differs from the others.
+    question = Question("q8", "why ?", ("the air", long, "not"), None, (SKY,))
+    (encoded,) = encode_foreign([question], settings, tokenizer)
+    assert encoded.truncated
+    assert len(encoded.options[1].ids) == 18
+
+
+def test_cuts_inside_characters_of_several_tokens_end():
+    tokenizers = pytest.importorskip("tokenizers")
+    alphabet = sorted(tokenizers.pre_tokenizers.ByteLevel.alphabet())
+    model = tokenizers.models.BPE({one: i for i, one in enumerate(["[SEP]", *alphabet])}, [])
+    raw = tokenizers.Tokenizer(model)
+    raw.pre_tokenizer = tokenizers.pre_tokenizers.ByteLevel(add_prefix_space=False)
+    raw.decoder = tokenizers.decoders.ByteLevel()
+    tokenizer = transformers.PreTrainedTokenizerFast(tokenizer_object=raw)
+    # Each emoji has four tokens, and the lone surrogate comes from a damaged file.
+    question = Question("q", "\ud800" + "😀" * 20 + "  ", ("yes", "no"), None)
+    settings = ForeignEncoding(layout="prompt|option", max_tokens=18)
+    (encoded,) = encode_foreign([question], settings, tokenizer)
+    assert [tokenizer.decode(pair.ids) for pair in encoded.options] == [
+        "?😀😀😀\nyes",
+        "?😀😀😀\nno",
+    ]
 
 
 def test_cross_encoders_with_one_output_and_with_labels(make_folder):

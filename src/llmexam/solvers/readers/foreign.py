@@ -7,7 +7,7 @@ difference costs accuracy without an error, so that there is no default for the 
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
@@ -16,11 +16,13 @@ from numpy.typing import NDArray
 from pydantic import Field, field_validator
 
 from llmexam.errors import ModelError
+from llmexam.exam.letters import letter_of
 from llmexam.exam.question import Question
 from llmexam.lm.readers.text_pairs import EncodedPair, TextPair, encode_pairs
 from llmexam.solvers.readers.encoding import EncodedQuestion, EncodingSettings, gathered_evidence
 
 _PARTS = ("evidence", "prompt", "option")
+"""In the order in which they are truncated."""
 _LAYOUT = re.compile(r"[a-z]+(\+[a-z]+)*\|[a-z]+(\+[a-z]+)*")
 _NO_LIMIT = 10**9
 EXAMPLE = "encoding.layout='evidence|prompt+option'"
@@ -33,8 +35,8 @@ class ForeignEncoding(EncodingSettings):
         512,
         ge=16,
         le=8192,
-        description="tokens per option with its evidence, special tokens included; evidence is "
-        "truncated at its end",
+        description="tokens per option with its evidence, special tokens included; if there are "
+        "more, the evidence is truncated at its end, then the prompt",
     )
     layout: str = Field(  # type: ignore[assignment]  # any order of the parts
         description="the two texts of a pair, from the parts evidence, prompt and option: | is "
@@ -101,7 +103,8 @@ def encode_foreign(
 ) -> list[EncodedQuestion]:
     """Return the tokens of each question.
 
-    Evidence is truncated where the rest leaves no room for it, wherever it stands.
+    If they are too many, the evidence is truncated at its end, then the prompt, wherever they
+    stand, and the option only where it alone is too long.
 
     Args:
         questions: The questions, with their evidence.
@@ -109,47 +112,89 @@ def encode_foreign(
         tokenizer: A fast tokenizer of transformers.
 
     Raises:
-        ModelError: The maximum length is too small for the tokenizer's special tokens.
+        ModelError: Options are so long that what is left of two of them is equal.
     """
-    return [
-        EncodedQuestion(
-            tuple(
-                _encode(question.prompt, option, found, settings, tokenizer)
-                for option, found in zip(
-                    question.options, gathered_evidence(question, settings), strict=True
-                )
+    encoded = []
+    for question in questions:
+        pairs: list[EncodedPair] = []
+        for option, evidence in zip(
+            question.options, gathered_evidence(question, settings), strict=True
+        ):
+            parts = {"evidence": evidence, "prompt": question.prompt, "option": option}
+            pair, is_option_whole = _encode(parts, settings, tokenizer)
+            if not is_option_whole:
+                _require_other(question, pair, pairs, settings)
+            pairs.append(pair)
+        encoded.append(EncodedQuestion(tuple(pairs)))
+    return encoded
+
+
+def _require_other(
+    question: Question, pair: EncodedPair, before: Sequence[EncodedPair], settings: ForeignEncoding
+) -> None:
+    """Refuse a truncated option that cannot be told from an earlier, different one."""
+    for number, other in enumerate(before):
+        differs = question.options[number] != question.options[len(before)]
+        if other.ids == pair.ids and differs:
+            raise ModelError(
+                f"{settings.max_tokens} tokens are too few for question {question.id!r}: what is "
+                f"left of options {letter_of(number)} and {letter_of(len(before))} is equal",
+                field="encoding.max_tokens",
+                hint="Set encoding.max_tokens to a higher value, up to the context length of the "
+                "model, or leave the question out",
             )
-        )
-        for question in questions
-    ]
 
 
 def _encode(
-    prompt: str, option: str, evidence: str, settings: ForeignEncoding, tokenizer: Any
+    parts: dict[str, str], settings: ForeignEncoding, tokenizer: Any
+) -> tuple[EncodedPair, bool]:
+    """Return the tokens of an option with what there is room for, and whether it is whole."""
+    option = parts["option"]
+    fitted = _encode_whole(parts, settings, tokenizer)
+    n_cut = n_tokens = 0
+    for name in _PARTS:
+        if name not in settings.layout or len(fitted.ids) <= settings.max_tokens:
+            continue
+        n_before = len(_token_ends(parts[name], tokenizer))
+        # Tokens beside a cut may differ from those of the whole text, so that one may not do.
+        while parts[name] and len(fitted.ids) > settings.max_tokens:
+            shorter = _without_end(parts[name], len(fitted.ids) - settings.max_tokens, tokenizer)
+            parts = parts | {name: shorter}
+            fitted = _encode_whole(parts, settings, tokenizer)
+        if n_before and not n_cut:
+            n_tokens = n_before
+            n_cut = max(1, n_before - len(_token_ends(parts[name], tokenizer)))
+    if n_cut:
+        fitted = replace(fitted, n_cut=n_cut, n_first=n_tokens)
+    return fitted, parts["option"] == option
+
+
+def _encode_whole(
+    parts: Mapping[str, str], settings: ForeignEncoding, tokenizer: Any
 ) -> EncodedPair:
-    evidence = evidence if "evidence" in settings.layout else ""
-    pair = _pair(prompt, option, evidence, settings)
-    (whole,) = encode_pairs([pair], tokenizer, _NO_LIMIT)
-    too_many = len(whole.ids) - settings.max_tokens
-    if too_many <= 0:
-        return whole
-    if not evidence:
-        return encode_pairs([pair], tokenizer, settings.max_tokens)[0]
-    offsets = tokenizer(evidence, add_special_tokens=False, return_offsets_mapping=True)
-    ends = [end for _, end in offsets["offset_mapping"]]
-    kept = max(0, len(ends) - too_many)
-    cut = evidence[: ends[kept - 1]] if kept else ""
-    (fitted,) = encode_pairs([_pair(prompt, option, cut, settings)], tokenizer, settings.max_tokens)
-    return replace(fitted, n_cut=len(ends) - kept + fitted.n_cut, n_first=max(1, len(ends)))
-
-
-def _pair(prompt: str, option: str, evidence: str, settings: ForeignEncoding) -> TextPair:
-    parts = {"prompt": prompt, "option": option, "evidence": evidence}
     first, second = (
         settings.separator.join(parts[name] for name in text.split("+") if parts[name])
         for text in settings.layout.split("|")
     )
-    return TextPair(first, second)
+    return encode_pairs([TextPair(first, second)], tokenizer, _NO_LIMIT)[0]
+
+
+def _without_end(text: str, n_tokens: int, tokenizer: Any) -> str:
+    """Return a text without its last tokens, at least one character shorter."""
+    ends = _token_ends(text, tokenizer)
+    kept = len(ends) - n_tokens
+    # Several tokens may end at one character, such as the bytes of an emoji.
+    while kept > 0 and ends[kept - 1] >= len(text):
+        kept -= 1
+    return text[: ends[kept - 1]] if kept > 0 else ""
+
+
+def _token_ends(text: str, tokenizer: Any) -> list[int]:
+    """Return the position after each token of a text, in characters."""
+    # The tokenizer rejects lone surrogates, which damaged files may contain.
+    clean = text.encode("utf-8", "replace").decode("utf-8")
+    found = tokenizer(clean, add_special_tokens=False, return_offsets_mapping=True, verbose=False)
+    return [end for _, end in found["offset_mapping"]]
 
 
 def foreign_scores(logits: NDArray[np.float32], label: int | None) -> NDArray[np.float64]:
