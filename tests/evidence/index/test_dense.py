@@ -100,6 +100,28 @@ def test_a_failed_add_changes_nothing(index: DenseIndex):
     assert len(index) == len(DenseIndex.open(index.folder, HashEncoder())) == 4
 
 
+def test_two_open_objects_change_the_index_in_turn(index: DenseIndex):
+    other = DenseIndex.open(index.folder, HashEncoder())
+    index.add([Passage("Tin bends.", "", "tin#0")])
+    other.add([Passage("Zinc melts.", "", "zinc#0")])
+    assert index.delete(["zinc"]) == 1
+    assert other.delete(["tin", "gold"]) == 3
+    assert (len(index), len(other)) == (5, 2)
+    found = DenseIndex.open(index.folder, HashEncoder())
+    assert sorted(ids(found.search(["tin"], 9))[0]) == ["iron#0", "whale#0"]
+    assert found.manifest == other.manifest
+    assert (found.manifest.n_passages, verify_index(index.folder)) == (2, 2)
+
+
+def test_an_object_of_a_rebuilt_index_adds_to_the_new_one(index: DenseIndex):
+    pages = [Passage(f"Whale {n}.", "", f"page#{n}") for n in range(7)]
+    DenseIndex.build(index.folder, pages, HashEncoder())
+    index.add([Passage("Gold melts.", "", "page#3")])
+    assert (len(index), index.manifest.chunking) == (7, None)
+    assert ids(index.search(["gold melts"], 1)) == [["page#3"]]
+    assert len(DenseIndex.open(index.folder, HashEncoder())) == 7
+
+
 def test_a_large_index_has_lists_and_finds_nearly_the_same(tmp_path: Path):
     random = np.random.default_rng(0)
     words = [f"w{n}" for n in range(300)]

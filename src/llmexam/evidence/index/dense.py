@@ -26,7 +26,7 @@ from llmexam.evidence.index.manifest import (
     check_manifest,
     read_manifest,
 )
-from llmexam.evidence.index.passage_store import PassageStore, document_of
+from llmexam.evidence.index.passage_store import PassageStore, VectorsFile, document_of
 from llmexam.evidence.index.passages_hash import PassagesHash
 from llmexam.evidence.index.recovery import open_replaceable
 from llmexam.evidence.index.replacement import built_folder
@@ -50,13 +50,20 @@ class DenseIndex:
     """
 
     def __init__(
-        self, folder: Path, manifest: Manifest, encoder: Encoder, vectors: Any, name: str
+        self,
+        folder: Path,
+        manifest: Manifest,
+        encoder: Encoder,
+        vectors: Any,
+        file: VectorsFile,
+        settings: DenseSettings,
     ) -> None:
         self.folder = folder
         self.manifest = manifest
         self._encoder = encoder
         self._vectors = vectors
-        self._name = name
+        self._file = file
+        self._settings = settings
 
     def __len__(self) -> int:
         return int(self._vectors.ntotal)
@@ -173,10 +180,11 @@ class DenseIndex:
                 file=file,
                 hint=REBUILD,
             )
+        settings = settings or DenseSettings()
         # Flat indexes compare with every vector and have no `nprobe`.
         if hasattr(index, "nprobe"):
-            index.nprobe = (settings or DenseSettings()).n_probe
-        return cls(path, manifest, encoder, index, recorded.name)
+            index.nprobe = settings.n_probe
+        return cls(path, manifest, encoder, index, recorded, settings)
 
     def search(self, queries: Sequence[str], k: int) -> list[list[Passage]]:
         """Return the k nearest passages for every query, best first, with cosine similarities.
@@ -194,7 +202,7 @@ class DenseIndex:
             # faiss fills up with -1 where the visited lists hold fewer than k vectors.
             wanted_numbers = np.unique(numbers[numbers >= 0]).tolist()
             texts = store.get(wanted_numbers)
-            if len(texts) < len(wanted_numbers) and store.vectors.name == self._name:
+            if len(texts) < len(wanted_numbers) and store.vectors == self._file:
                 # Another process may have deleted passages; its vectors have another name.
                 raise CorruptIndexError("passages are missing", file=self.folder, hint=REBUILD)
         return [
@@ -237,8 +245,8 @@ class DenseIndex:
         """
         settings = settings or DenseSettings()
         n_added = 0
-        whole = self.manifest.chunking is None
         with self._changing(sources) as (store, hashed):
+            whole = self.manifest.chunking is None
             # Passages of a document are consecutive, so its old passages are deleted once, when
             # its first new passage arrives, and not again in the next batch.
             document = None
@@ -271,10 +279,20 @@ class DenseIndex:
             self._vectors.remove_ids(np.array(numbers, dtype=np.int64))
         return len(numbers)
 
+    def _read_changes(self) -> None:
+        """Read what another process, or another object, has changed since this one read it."""
+        with PassageStore.open(self.folder) as store:
+            is_changed = store.vectors != self._file
+        if is_changed:
+            on_disk = type(self).open(self.folder, self._encoder, self._settings)
+            self._vectors, self._file = on_disk._vectors, on_disk._file
+        self.manifest = read_manifest(self.folder)
+
     @contextmanager
     def _changing(self, sources: Sequence[Source]) -> Iterator[tuple[PassageStore, PassagesHash]]:
         """Lock the index, yield its store for changes, and commit vectors and texts together."""
         with held_for_writing(self.folder):
+            self._read_changes()
             before = self.manifest
             hashed = PassagesHash(index_hash(self.folder))
             # A process killed between the commit of the texts and the last manifest would leave a
@@ -289,11 +307,11 @@ class DenseIndex:
                     n_passages = len(store)
             except BaseException:
                 # The vectors in memory have the changes already; the store on disk rolled back.
-                on_disk = type(self).open(self.folder, self._encoder)
-                self._vectors, self._name = on_disk._vectors, on_disk._name
+                on_disk = type(self).open(self.folder, self._encoder, self._settings)
+                self._vectors, self._file = on_disk._vectors, on_disk._file
                 before.write(self.folder)
                 raise
-            self._name = written.name
+            self._file = written
             (self.folder / old).unlink(missing_ok=True)
             self.manifest = before.changed(n_passages, sources, hashed.hexdigest())
             self.manifest.write(self.folder)
