@@ -19,6 +19,7 @@ from llmexam.errors import (
 from llmexam.evidence.index.dense import DenseIndex
 from llmexam.evidence.index.files import index_hash
 from llmexam.evidence.index.opening import open_index, verify_index
+from llmexam.evidence.index.passage_store import PassageStore
 from llmexam.evidence.index.vectors import DenseSettings
 from llmexam.exam.question import Passage
 
@@ -218,6 +219,73 @@ def test_a_kill_leaves_the_index_as_it_was(index: DenseIndex):
     after = DenseIndex.open(index.folder, HashEncoder())
     assert len(after) == 4
     assert after.add([Passage("Tin.", "", "tin")]) == 1
+
+
+KILLED_AT = """
+import os, signal, sys
+sys.path.insert(0, sys.argv[2])
+from test_dense import HashEncoder
+from llmexam.evidence.index import dense, manifest, passage_store
+from llmexam.exam.question import Passage
+
+def killed(*args):
+    os.kill(os.getpid(), signal.SIGKILL)
+
+def killed_at_the_second_call(*args, before=manifest.write_json, calls=[]):
+    killed() if calls else before(*args)
+    calls.append(args)
+
+index = dense.DenseIndex.open(sys.argv[1], HashEncoder())
+if sys.argv[3] == "vectors are written":
+    passage_store.PassageStore.vectors = passage_store.PassageStore.vectors.setter(killed)
+else:
+    manifest.write_json = killed_at_the_second_call
+index.add([Passage("Zinc melts.", "", "zinc#0")])
+"""
+
+
+@pytest.mark.parametrize("folder_is", ["searched", "changed"])
+@pytest.mark.parametrize(
+    ("moment", "n_passages"), [("vectors are written", 4), ("change is committed", 5)]
+)
+def test_what_a_kill_leaves_is_settled(
+    index: DenseIndex, tmp_path: Path, moment: str, n_passages: int, folder_is: str
+):
+    undisturbed = DenseIndex.build(
+        tmp_path / "undisturbed", PASSAGES, HashEncoder(), chunking=CHUNKING
+    )
+    here = str(Path(__file__).parent)
+    done = subprocess.run(
+        [sys.executable, "-c", KILLED_AT, str(index.folder), here, moment], check=False
+    )
+    assert done.returncode == -signal.SIGKILL
+    if n_passages == 5:
+        undisturbed.add([Passage("Zinc melts.", "", "zinc#0")])
+    after = index
+    if folder_is == "changed":
+        for one in (index, undisturbed):
+            one.delete(["gold"])
+    else:
+        after = DenseIndex.open(index.folder, HashEncoder())
+    assert after.manifest == undisturbed.manifest
+    assert index_hash(index.folder) == index_hash(undisturbed.folder)
+    assert len(list(index.folder.glob("vectors-*"))) == 1
+    assert len(after) == after.manifest.n_passages == verify_index(index.folder)
+
+
+def test_a_change_that_fails_at_its_end_leaves_no_file(
+    index: DenseIndex, monkeypatch: pytest.MonkeyPatch
+):
+    def fail(*_: object) -> None:
+        raise OSError("no space left on device")
+
+    before = index.manifest
+    monkeypatch.setattr(PassageStore, "vectors", PassageStore.vectors.setter(fail))
+    with pytest.raises(OSError, match="no space left"):
+        index.add([Passage("Zinc melts.", "", "zinc#0")])
+    assert [path.name for path in index.folder.glob("vectors-*")] == ["vectors-0.faiss"]
+    assert index.manifest == before == DenseIndex.open(index.folder, HashEncoder()).manifest
+    assert len(index) == 4
 
 
 def test_open_index_goes_by_the_manifest(index: DenseIndex):

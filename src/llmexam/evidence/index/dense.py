@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from itertools import islice
 from pathlib import Path
@@ -16,6 +16,7 @@ from llmexam.errors import (
     CorruptIndexError,
     EvidenceIndexError,
     IndexMismatchError,
+    RunError,
 )
 from llmexam.evidence.encoder import Encoder
 from llmexam.evidence.index.files import REBUILD, held_for_writing, index_hash
@@ -30,6 +31,7 @@ from llmexam.evidence.index.passage_store import PassageStore, VectorsFile, docu
 from llmexam.evidence.index.passages_hash import PassagesHash
 from llmexam.evidence.index.recovery import open_replaceable
 from llmexam.evidence.index.replacement import built_folder
+from llmexam.evidence.index.unfinished import settle
 from llmexam.evidence.index.vectors import (
     DenseSettings,
     check_vectors,
@@ -39,6 +41,7 @@ from llmexam.evidence.index.vectors import (
     write_vectors,
 )
 from llmexam.exam.question import Passage
+from llmexam.storage.locking import lock_folder
 
 
 class DenseIndex:
@@ -165,6 +168,11 @@ class DenseIndex:
             },
             path,
         )
+        if not manifest.passages_hash and manifest.format > 1:
+            # A process changes it now, or was killed while it did. A read-only folder stays so.
+            with suppress(RunError, OSError), lock_folder(path):
+                settle(path)
+                manifest = read_manifest(path)
         with PassageStore.open(path) as store:
             recorded = store.vectors
             n_passages = len(store)
@@ -284,37 +292,41 @@ class DenseIndex:
         with PassageStore.open(self.folder) as store:
             is_changed = store.vectors != self._file
         if is_changed:
-            on_disk = type(self).open(self.folder, self._encoder, self._settings)
-            self._vectors, self._file = on_disk._vectors, on_disk._file
+            self._read_all()
         self.manifest = read_manifest(self.folder)
+
+    def _read_all(self) -> None:
+        on_disk = type(self).open(self.folder, self._encoder, self._settings)
+        self._vectors, self._file, self.manifest = on_disk._vectors, on_disk._file, on_disk.manifest
 
     @contextmanager
     def _changing(self, sources: Sequence[Source]) -> Iterator[tuple[PassageStore, PassagesHash]]:
         """Lock the index, yield its store for changes, and commit vectors and texts together."""
         with held_for_writing(self.folder):
+            settle(self.folder)
             self._read_changes()
             before = self.manifest
             hashed = PassagesHash(index_hash(self.folder))
-            # A process killed between the commit of the texts and the last manifest would leave a
-            # stale hash. The empty hash makes `index_hash` read the files instead.
+            with PassageStore.open(self.folder) as store:
+                store.manifest = before.model_dump_json()
+            # The empty hash makes `index_hash` read the files as long as the change lasts.
             before.changed(len(self), (), passages_hash="").write(self.folder)
             try:
                 with PassageStore.open(self.folder) as store:
-                    old = store.vectors.name
                     yield store, hashed
-                    written = write_vectors(self.folder, self._vectors, number_of(old) + 1)
-                    store.vectors = written
-                    n_passages = len(store)
+                    number = number_of(self._file.name) + 1
+                    store.vectors = write_vectors(self.folder, self._vectors, number)
+                    after = before.changed(len(store), sources, hashed.hexdigest())
+                    store.manifest = after.model_dump_json()
+                    self._file, self.manifest = store.vectors, after
             except BaseException:
                 # The vectors in memory have the changes already; the store on disk rolled back.
-                on_disk = type(self).open(self.folder, self._encoder, self._settings)
-                self._vectors, self._file = on_disk._vectors, on_disk._file
-                before.write(self.folder)
+                # A full disk may keep the manifest from being written; the next opening does it.
+                with suppress(OSError):
+                    settle(self.folder)
+                self._read_all()
                 raise
-            self._file = written
-            (self.folder / old).unlink(missing_ok=True)
-            self.manifest = before.changed(n_passages, sources, hashed.hexdigest())
-            self.manifest.write(self.folder)
+            settle(self.folder)
 
 
 def _encoded(

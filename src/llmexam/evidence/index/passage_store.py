@@ -223,6 +223,25 @@ class PassageStore:
             "INSERT INTO vectors VALUES (?, ?, ?)", (value.name, value.n_bytes, blocks)
         )
 
+    @property
+    def manifest(self) -> str | None:
+        """The manifest of the index with these passages; None where none was recorded."""
+        known = "SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = 'manifest'"
+        if self._connection.execute(known).fetchone() is None:
+            return None
+        row = self._connection.execute(
+            "SELECT content FROM manifest WHERE vectors = ?", (self.vectors.name,)
+        ).fetchone()
+        return None if row is None else str(row[0])
+
+    @manifest.setter
+    def manifest(self, value: str) -> None:
+        table = "CREATE TABLE IF NOT EXISTS manifest (vectors TEXT, content TEXT)"
+        self._connection.execute(table)
+        self._connection.execute("DELETE FROM manifest")
+        # Earlier versions of llmexam change the vectors, and not this record of them.
+        self._connection.execute("INSERT INTO manifest VALUES (?, ?)", (self.vectors.name, value))
+
 
 def _require_sound(row: tuple[Any, ...]) -> None:
     *content, expected = row
