@@ -65,3 +65,11 @@ def test_an_index_is_searched_while_it_is_built_again(tmp_path: Path, monkeypatc
     monkeypatch.setattr(SparseIndex, "_open", classmethod(open_slowly))
     assert SparseIndex.open(folder).search(["whale"], 1)[0][0].id == "whale"
     assert len(tries) == 2
+
+
+def test_the_rest_of_a_deleted_folder_of_a_killed_build_is_in_nobodys_way(tmp_path: Path):
+    left = tmp_path / ".index.building"
+    left.mkdir()
+    (left / "manifest.json").write_text("{}")
+    SparseIndex.build(tmp_path / "index", [Passage("The whale is a mammal.", "", "whale")])
+    assert [path.name for path in tmp_path.iterdir()] == ["index"]

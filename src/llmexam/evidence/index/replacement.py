@@ -43,7 +43,7 @@ def built_folder(folder: str | Path, *, from_present: bool = False) -> Iterator[
     target = Path(folder).resolve()
     temporary, old = target.with_name(f".{target.name}.building"), replaced_path(target)
     for path in (temporary, old) if from_present else (target, temporary, old):
-        _require_index_or_nothing(path)
+        _require_index_or_nothing(path, is_passing_name=path != target)
     with ExitStack() as held:
         if target.exists():
             held.enter_context(held_for_writing(target))
@@ -89,8 +89,12 @@ def _sync(folder: Path) -> None:
             sync_to_disk(path)
 
 
-def _require_index_or_nothing(folder: Path) -> None:
+def _require_index_or_nothing(folder: Path, *, is_passing_name: bool) -> None:
     """Check that a folder to be replaced holds only files of an index.
+
+    Args:
+        folder: The folder.
+        is_passing_name: Whether its name is one that only llmexam gives, for a while.
 
     Raises:
         EvidenceIndexError: It is a file, or a folder that holds something else.
@@ -106,7 +110,8 @@ def _require_index_or_nothing(folder: Path) -> None:
     }
     foreign = sorted(name for name in names if not _OWN_FILE.fullmatch(name))
     # Many programs write a `manifest.json`, so that file alone does not prove an index.
-    if not foreign and names - {LOCK} == {FILE_NAME}:
+    # A killed process may leave it alone in a folder that it was deleting.
+    if not foreign and names - {LOCK} == {FILE_NAME} and not is_passing_name:
         foreign = [FILE_NAME]
     if foreign:
         raise EvidenceIndexError(
