@@ -58,3 +58,25 @@ def test_an_answer_in_another_field_than_in_other_rows_is_a_fault(write, n):
         read_exam(path)
     exam = read_exam(path, on_faulty="skip")
     assert (set(exam.answers.tolist()), exam.n_skipped) in (({0}, 1), ({1}, n))
+
+
+@pytest.mark.parametrize(
+    "rows",
+    [
+        [
+            {"passage": None, "question": "p", "options": ["x", "y"], "label": None, "answer": "A"},
+            {"passage": None, "question": "q", "options": ["x", "y"], "label": "B", "answer": None},
+        ],
+        [
+            {"question": "p", "options": ["x", "y"], "answer": "A", "answer_index": 0},
+            {"question": "q", "options": ["x", "y"], "answer": "B", "answer_index": None},
+            {"question": "q", "options": ["x", "y"], "answer": "", "answer_index": "A"},
+        ],
+        [
+            {"question": "p", "options": {"A": "x", "B": "y"}, "answer_idx": "", "answer": "x"},
+            {"question": "q", "options": {"A": "x", "B": "y"}, "answer_idx": "B", "answer": "y"},
+        ],
+    ],
+)
+def test_an_answer_in_the_other_field_of_a_shape_is_read(write, rows):
+    assert read_exam(write(json.dumps(rows))).answers.tolist() == [0, 1, 0][: len(rows)]

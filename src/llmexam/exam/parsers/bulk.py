@@ -50,7 +50,9 @@ def read_bulk(
         style: What the user says that answers are.
     """
     names = layout.source.columns
-    if layout.source.read is None or layout.source.hides_right or layout.passages:
+    if layout.source.read is None or layout.source.hides_right:
+        return None
+    if layout.passages or layout.other_answers:
         return None
     if len(layout.prompt) != 1 or len(names) < 2 or not set(names) <= set(rows.header):
         return None

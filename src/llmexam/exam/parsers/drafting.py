@@ -109,6 +109,9 @@ def draft(layout: Layout, record: Record, row: int, *, keep_labels: bool = False
 
 def _answer(layout: Layout, record: Record, name: str) -> Any:
     value = value_at(record, name)
+    if layout.other_answers and is_blank(value):
+        given = (record.get(other) for other in layout.other_answers)
+        value = next((one for one in given if not is_blank(one)), value)
     if value is None and name not in record:
         for other, given in record.items():
             if (

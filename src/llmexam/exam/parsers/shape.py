@@ -75,6 +75,8 @@ class Layout:
         passages: Fields of passages, each with whether its text holds several.
         used: All of these fields, which do not become metadata.
         drops_blanks: Whether blank values are left out of the metadata.
+        other_answers: Fields that hold the answer where that of the answer is blank, as the shape
+            documents.
     """
 
     shape: Shape
@@ -85,6 +87,7 @@ class Layout:
     passages: tuple[tuple[str, bool], ...]
     used: frozenset[str]
     drops_blanks: bool = False
+    other_answers: tuple[str, ...] = ()
 
     def is_part_of(self, other: Layout) -> bool:
         """Return whether another layout reads the same fields as parts of a question, and more."""
@@ -176,14 +179,20 @@ def bind(
     answer = fields.get("answer", (None,))[0]
     if answer is None and not source.is_answered:
         answer = names.first(shape.answer, without=taken)
+    others: tuple[str, ...] = ()
     if answer is not None:
         taken.add(answer)
+        if "answer" not in fields and shape.answer is not naming.ANSWERS:
+            found = [name for name in map(names.find, shape.answer) if name]
+            others = tuple(name for name in found if name not in taken)
     own_id = fields.get("id", (names.first(naming.IDS, without=taken),))[0]
     if own_id is not None:
         taken.add(own_id)
     passages = _find_passages(shape, names, fields, taken)
     taken |= {name for name, _ in passages}
-    return Layout(shape, prompt, source, answer, own_id, passages, frozenset(taken))
+    return Layout(
+        shape, prompt, source, answer, own_id, passages, frozenset(taken), other_answers=others
+    )
 
 
 def _as_tuple(name: str | None) -> tuple[str, ...]:
