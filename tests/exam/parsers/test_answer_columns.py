@@ -146,3 +146,29 @@ def test_a_stray_number_among_labels_is_a_fault(write):
     with pytest.raises(ExamError, match=r"row 10 .*one of the labels A, B, C, D, got '2'"):
         read_exam(path)
     assert len(read_exam(path, on_faulty="skip")) == 9
+
+
+@pytest.mark.parametrize("answers", [[0, 1, 2], ["0", "1.0", "2"]])
+def test_a_number_is_never_a_label_in_one_row_and_an_index_in_another(write, answers):
+    options = {"1": "x", "2": "y", "3": "z"}
+    records = [{"question": "q", "options": options, "answer": answer} for answer in answers]
+    path = write("\n".join(map(json.dumps, records)))
+    with pytest.raises(ExamError, match=r"row 1 .*one of the labels 1, 2, 3, got '0'.*-base 0"):
+        read_exam(path)
+    assert read_exam(path, on_faulty="skip").answers.tolist() == [0, 1]
+    assert read_exam(path, answer_base=0).answers.tolist() == [0, 1, 2]
+
+
+@pytest.mark.parametrize(
+    ("answer", "right"),
+    [("[0]", (0,)), ("['z']", (2,)), ("array([0, 2])", (0, 2)), ("['A', 'C']", (0, 2))],
+)
+def test_lists_in_a_text_name_the_right_options(write, answer, right):
+    others = ["B", "C"] if "A" in answer else ["[1]", "[0]"]
+    exam = read_exam(write(rows_of([answer, *others], ["x", "y", "z"])))
+    assert exam[0].right_options == right
+
+
+def test_an_option_that_looks_like_a_list_is_none(write):
+    exam = read_exam(write(rows_of(["[1, 2]"], ["[2, 3]", "[1, 2]", "[1]"])))
+    assert (exam.answers.tolist(), exam.notes) == ([1], ())

@@ -33,6 +33,7 @@ class Column:
         numbers: What a number means.
         prefers_text: Whether the text of an option is meant where a letter would do as well.
         is_of_letters: Whether most answers are letters.
+        ignores_numbers: Whether an answer is an index even where options have numbers as labels.
         notes: What the user should know about the inference.
     """
 
@@ -40,6 +41,7 @@ class Column:
     numbers: Numbers = Numbers.TEXT
     prefers_text: bool = False
     is_of_letters: bool = False
+    ignores_numbers: bool = False
     notes: list[str] = field(default_factory=list)
 
 
@@ -62,6 +64,7 @@ def infer(items: Sequence[Item], *, n_letters: int, base: int | None, style: str
     column = Column(is_of_letters=letters > counts["text"])
     if style is not None:
         column.base = int(style)
+        column.ignores_numbers = True
         column.numbers = Numbers.INDEX
         column.prefers_text = counts["text"] > letters
         return column

@@ -22,6 +22,7 @@ _NAMED = re.compile(
 )
 _WITH_TEXT = re.compile(r"[(\[]?([A-Za-z])\s?[)\].:\u3001\uff0e]\s*(.+)", re.DOTALL)
 _SEVERAL = re.compile(r"\s*(?:[,;|/&+\u3001\uff0c]|\band\b)\s*", re.IGNORECASE)
+_LISTED = re.compile(r"\s*(?:\[|(?:np\.)?array\()")
 _OF_NUMBERS = re.compile(r"[/+]")
 # A longer text names no list of letters.
 _LONGEST = 200
@@ -80,14 +81,24 @@ def single(raw: Any) -> Any:
     return raw
 
 
+def answer_of(item: Item) -> Any:
+    """Return an answer: the value in a list of one, and the list that a text holds.
+
+    A text that is an option is no list.
+    """
+    raw = single(item.raw)
+    if isinstance(raw, str) and _LISTED.match(raw):
+        bare = without_spaces(raw)
+        listed = parsed_list(raw)
+        if isinstance(listed, list) and all(without_spaces(one) != bare for one in item.options):
+            return single(listed)
+    return raw
+
+
 def parts_of(item: Item) -> list[Any]:
     """Return the answers in a list or in a text such as "A, C" or "AC"."""
-    raw = single(item.raw)
+    raw = answer_of(item)
     if isinstance(raw, str):
-        if raw.lstrip()[:1] in ("[", "{"):
-            listed = parsed_list(raw)
-            if isinstance(listed, list) and listed:
-                return listed
         text = raw.strip()
         bare = without_spaces(text)
         if any(without_spaces(option) == bare for option in item.options):
@@ -125,6 +136,8 @@ def readings_of(raw: Any, item: Item) -> Readings:
     if isinstance(raw, int):
         label = item.labels.index(str(raw)) if str(raw) in item.labels else None
         number = None if raw == -1 else raw
+        if label is None and _are_numbers(item.labels):
+            return Readings()
         found = _place_of(str(raw), item.options)
         if found is None:
             found = _place_of(f"{raw}.0", item.options)
@@ -132,6 +145,11 @@ def readings_of(raw: Any, item: Item) -> Readings:
     if not isinstance(raw, str):
         return Readings()
     return _text_readings(raw.strip(), item)
+
+
+def _are_numbers(labels: Sequence[str]) -> bool:
+    """Return whether options are called by numbers, so that another number names none of them."""
+    return bool(labels) and all(map(str.isdecimal, labels))
 
 
 def _text_readings(text: str, item: Item) -> Readings:
@@ -155,6 +173,9 @@ def _text_readings(text: str, item: Item) -> Readings:
     if _WHOLE.fullmatch(text):
         # -1 means that the answer is not known, unless it is an option.
         number = int(float(text))
+        if _are_numbers(item.labels):
+            label = str(number) if str(number) in item.labels else None
+            return Readings(label=None if label is None else item.labels.index(label))
         if found is None:
             # pandas writes "3" as "3.0" in a column in which a value is missing.
             found = _place_of(other_numeral(text), item.options)

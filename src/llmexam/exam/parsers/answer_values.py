@@ -10,13 +10,13 @@ from llmexam.exam.parsers.answer_columns import Column, Numbers
 from llmexam.exam.parsers.answer_readings import (
     Item,
     Readings,
+    answer_of,
     is_minus_one,
     is_nothing,
     is_unknown,
     parts_of,
     plain,
     readings_of,
-    single,
 )
 
 
@@ -26,7 +26,9 @@ def right_options(item: Item, column: Column, name: str) -> tuple[int, ...]:
     Raises:
         ExamError: The answer is none of the options.
     """
-    raw = single(item.raw)
+    if column.ignores_numbers and all(map(str.isdecimal, item.labels)):
+        item = item._replace(labels=())
+    raw = answer_of(item)
     if is_nothing(raw) or (is_minus_one(raw) and _is_no_option(column)):
         return ()
     whole = _choose(readings_of(raw, item), column, len(item.options))
@@ -67,7 +69,12 @@ def _not_an_option(raw: Any, item: Item, column: Column, name: str) -> ExamError
     found = readings_of(raw, item)
     if item.labels:
         message = f"expected as answer one of the labels {', '.join(item.labels)}, got '{raw}'"
-        return ExamError(message, field=name)
+        hint = (
+            "If it is an index, give --answer-base 0"
+            if all(map(str.isdecimal, item.labels))
+            else None
+        )
+        return ExamError(message, field=name, hint=hint)
     if found.number is not None and column.numbers is Numbers.INDEX:
         first, last = column.base, n_options - 1 + column.base
         return ExamError(
