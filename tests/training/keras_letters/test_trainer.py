@@ -23,6 +23,7 @@ from llmexam.tracking.tracker import NoTracker
 from llmexam.training.keras_base.progress import StepBar
 from llmexam.training.keras_letters.data import scored_rows
 from llmexam.training.keras_letters.trainer import KerasLettersTrainer
+from llmexam.training.one_right import with_one_right
 from llmexam.training.prompts.examples import ExampleMaker, Examples
 from llmexam.training.registry import create_trainer
 from llmexam.workflows.train.pipeline import train_recipe
@@ -108,6 +109,35 @@ def test_the_torch_family_takes_the_same_steps(settings_for, make_exam, tmp_path
     np.testing.assert_allclose(
         by_torch(done.folder, exam), by_torch(expected.folder, exam), atol=2e-2
     )
+
+
+def with_several_right(exam):
+    """Give every second question a second right option, and the last one no wrong option."""
+    questions = list(exam)
+    for i in range(1, len(questions), 2):
+        right = tuple(sorted({questions[i].answer, (questions[i].answer + 1) % 4}))
+        questions[i] = replace(questions[i], answer=right[0], right=right)
+    questions[-1] = replace(questions[-1], answer=0, right=(0, 1, 2, 3))
+    return Exam(tuple(questions))
+
+
+def test_right_options_are_no_wrong_ones(settings_for, make_exam, tmp_path):
+    rows = with_several_right(make_exam(12))
+    settings = settings_for(batch_size=4, lora_rank=None, option_order="kept")
+    done = fit(settings, rows, None, tmp_path / "several")
+    expected = fit(settings, with_one_right(rows), None, tmp_path / "one")
+    assert losses(done) == losses(expected)
+
+
+@pytest.mark.parametrize("family", ["keras-letters", "causal-lm"])
+def test_the_estimate_is_of_the_questions_that_are_trained_on(settings_for, make_exam, family):
+    settings = settings_for(option_order="kept", lora_rank=None)
+    own = {"backend", "length_multiple", "parallel", "lora_rank", "lora_alpha", "lora_layers"}
+    values = settings.model_dump(exclude=own if family == "causal-lm" else set())
+    rows = with_several_right(make_exam(17))
+    found = create_trainer(family, values).estimate(rows)
+    assert found.n_questions == 16
+    assert found.n_tokens == create_trainer(family, values).estimate(with_one_right(rows)).n_tokens
 
 
 @pytest.mark.slow

@@ -81,7 +81,7 @@ class GradientTrainer(ABC, Generic[AnyTraining, AnyItems]):
         """
 
     def to_train_on(self, items: AnyItems) -> AnyItems:
-        """Return training items in the form that the losses of the family need."""
+        """Return training items in the form that the losses need; `estimate` calls it itself."""
         return items
 
     @abstractmethod

@@ -60,7 +60,7 @@ class BiEncoderTrainer(QuestionTrainer[BiEncoderTrainingSettings]):
 
     def estimate(self, train: Exam) -> Estimate:
         """Return an estimate of the training's cost, from the data and a few timed steps."""
-        return estimate(train, self.settings)
+        return estimate(self.to_train_on(train), self.settings)
 
 
 def _score(model: SentenceTransformer, exam: Exam) -> ScoreMatrix:

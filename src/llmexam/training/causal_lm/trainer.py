@@ -86,7 +86,7 @@ class CausalLmTrainer(QuestionTrainer[CausalLmTrainingSettings]):
     def estimate(self, train: Exam) -> Estimate:
         """Return an estimate of the training's cost, from the data and the model's dimensions."""
         require_trainable(train)
-        return estimate(train, self.settings)
+        return estimate(self.to_train_on(train), self.settings)
 
 
 def _notes(examples: Examples) -> tuple[str, ...]:

@@ -48,7 +48,8 @@ class CrossEncoderTrainer(QuestionTrainer[CrossEncoderTrainingSettings]):
     def estimate(self, train: Exam) -> Estimate:
         """Return an estimate of the training's cost, from the data and a few timed steps."""
         trainee = load_trainee(self.settings, self.settings.encoding.max_tokens)
-        return estimate(encode_exam(train, self.settings.encoding, trainee), trainee, self.settings)
+        lists = encode_exam(self.to_train_on(train), self.settings.encoding, trainee)
+        return estimate(lists, trainee, self.settings)
 
 
 class _Grading:

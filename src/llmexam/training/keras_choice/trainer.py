@@ -106,7 +106,7 @@ class KerasChoiceTrainer(KerasTrainer[KerasChoiceTrainingSettings, Exam]):
         from llmexam.training.keras_choice.estimate import estimate
 
         self.require_usable(train)
-        return estimate(self, train)
+        return estimate(self, self.to_train_on(train))
 
 
 def _save(trainee: ChoiceTrainee, model: Any, folder: Path) -> None:

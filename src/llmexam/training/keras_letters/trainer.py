@@ -20,6 +20,7 @@ from llmexam.training.keras_decoders.settings import require_agreement
 from llmexam.training.keras_letters.data import LetterRows
 from llmexam.training.keras_letters.grading import DevScorer
 from llmexam.training.keras_letters.settings import KerasLettersTrainingSettings
+from llmexam.training.one_right import with_one_right
 from llmexam.training.preflight import require_trainable
 from llmexam.training.prompts.examples import ExampleMaker, Examples
 from llmexam.training.prompts.template import TrainingTemplate, training_template
@@ -48,6 +49,10 @@ class KerasLettersTrainer(KerasTrainer[KerasLettersTrainingSettings, Exam]):
     def require_usable(self, items: Exam) -> None:
         """Check that there are questions, all with answers."""
         require_trainable(items)
+
+    def to_train_on(self, items: Exam) -> Exam:
+        """Return the questions with one right option each."""
+        return with_one_right(items)
 
     def check_machine(self) -> None:
         """Check combinations of settings, and that needed packages are installed."""
@@ -128,7 +133,7 @@ class KerasLettersTrainer(KerasTrainer[KerasLettersTrainingSettings, Exam]):
         folder = find_decoder(settings)
         longest = longest_input(folder)
         maker = ExampleMaker(settings, load_tokenizer(folder), longest)
-        examples = Examples(train, settings, maker)
+        examples = Examples(self.to_train_on(train), settings, maker)
         rows = LetterRows(examples)
         n_cut = int(examples.n_cut.sum())
         return estimate_rows(

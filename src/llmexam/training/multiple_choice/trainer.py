@@ -61,4 +61,4 @@ class MultipleChoiceTrainer(QuestionTrainer[MultipleChoiceTrainingSettings]):
     def estimate(self, train: Exam) -> Estimate:
         """Return an estimate of the training's cost, from the data and a few timed steps."""
         require_trainable(train)
-        return estimate(train, self.settings)
+        return estimate(self.to_train_on(train), self.settings)

@@ -65,7 +65,7 @@ class RerankerTrainer(QuestionTrainer[RerankerTrainingSettings]):
     def estimate(self, train: Exam) -> Estimate:
         """Return an estimate of the training's cost, from the data and a few timed steps."""
         trainee = load_trainee(self.settings, self.settings.encoding.max_tokens)
-        return estimate(self._lists(train, trainee), trainee, self.settings)
+        return estimate(self._lists(self.to_train_on(train), trainee), trainee, self.settings)
 
     def _lists(self, exam: Exam, trainee: Trainee) -> EncodedLists:
         """Return a list for each question that has a passage that helps and some that do not.
