@@ -89,6 +89,20 @@ def test_neither_file_of_a_task_is_replaced(tmp_path):
     assert not (tmp_path / "t.yaml").exists()
 
 
+@pytest.mark.parametrize("name", ["t.jsonl", "t", "t.csv"])
+def test_a_task_that_is_not_named_as_yaml_is_refused(tmp_path, name):
+    with pytest.raises(ExamError, match=r"ends in \.yaml.*Write to t\.yaml"):
+        convert_exam(Exam((ONE,)), tmp_path / name, to="lm-eval")
+    with pytest.raises(ExamError, match=r"ends in \.yaml"):
+        write_exam(tmp_path / name, Exam((ONE,)), format="lm-eval")
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_task_may_have_the_suffix_yml(tmp_path):
+    convert_exam(Exam((ONE,)), tmp_path / "t.yml")
+    assert {path.name for path in tmp_path.iterdir()} == {"t.yml", "t.jsonl"}
+
+
 @pytest.mark.parametrize("form", ["hub-mmlu", "inspect"])
 def test_what_other_tools_read_is_read_again(tmp_path, form):
     exam = Exam((ONE, OPEN) if form == "hub-mmlu" else (ONE, TWO, OPEN))

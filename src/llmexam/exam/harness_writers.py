@@ -8,6 +8,7 @@ import re
 from pathlib import Path
 from typing import Any
 
+from llmexam.errors import ExamError
 from llmexam.exam.context import join_context
 from llmexam.exam.exam import Exam
 from llmexam.exam.letters import letter_of
@@ -97,10 +98,10 @@ def lm_eval_files(exam: Exam, path: Path) -> dict[Path, str | bytes]:
         path: The YAML file.
 
     Raises:
-        ExamError: A question has no answer.
+        ExamError: A question has no answer, or the path does not end in .yaml or .yml.
     """
-    require_answers_to_write(exam, "lm-eval")
     data = data_file(path)
+    require_answers_to_write(exam, "lm-eval")
     several = exam.has_several_right
     rows = [
         {
@@ -119,7 +120,17 @@ def lm_eval_files(exam: Exam, path: Path) -> dict[Path, str | bytes]:
 
 
 def data_file(path: Path) -> Path:
-    """Return the data file beside the YAML file of a task."""
+    """Return the data file beside the YAML file of a task.
+
+    Raises:
+        ExamError: The path does not end in .yaml or .yml; the data could have the same name.
+    """
+    if path.suffix.lower() not in (".yaml", ".yml"):
+        raise ExamError(
+            "expected a file name that ends in .yaml, for a task of lm-evaluation-harness",
+            file=path,
+            hint=f"Write to {path.stem or 'task'}.yaml; the data are in a .jsonl file beside it",
+        )
     return path.with_suffix(".jsonl")
 
 

@@ -28,6 +28,7 @@ class ChoiceConverter(Converter[Exam]):
         ".gift": "gift",
         ".parquet": "hub-mmlu",
         ".yaml": "lm-eval",
+        ".yml": "lm-eval",
     }
     formats: Sequence[str] = tuple(WRITERS)
     noun = "question"
