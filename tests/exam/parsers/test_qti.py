@@ -220,8 +220,11 @@ def test_names_of_all_versions_are_the_same():
     }
 
 
-@pytest.mark.parametrize(("cardinality", "letters"), [("Single", "A"), ("Multiple", "A, C")])
-def test_a_condition_for_each_option_of_version_1(write, cardinality, letters):
+SETVAR = '<setvar varname="{}" action="{}">{}</setvar>'
+
+
+def choices_v1(cardinality, changes):
+    """Return an item of version 1 with options a, b and c, and the change of points by each."""
     labels = "".join(
         f'<response_label ident="{name}"><flow_mat><material><mattext>{name}</mattext></material>'
         "</flow_mat></response_label>"
@@ -229,17 +232,42 @@ def test_a_condition_for_each_option_of_version_1(write, cardinality, letters):
     )
     conditions = "".join(
         f"<respcondition><conditionvar><varequal respident='r'>{name}</varequal></conditionvar>"
-        f"<setvar varname='que_score' action='Add'>{points}</setvar></respcondition>"
-        for name, points in (("a", 2), ("b", 0), ("c", 1))
+        f"{change}</respcondition>"
+        for name, change in zip("abc", changes, strict=True)
     )
-    text = (
+    return (
         '<!DOCTYPE questestinterop SYSTEM "ims_qtiasiv1p2.dtd"><questestinterop><item ident="i">'
         "<presentation><flow><material><mattext>Which?</mattext></material><response_lid ident='r' "
         f"rcardinality='{cardinality}'><render_choice>{labels}</render_choice></response_lid></flow>"
         f"</presentation><resprocessing>{conditions}</resprocessing></item></questestinterop>"
     )
-    (question,) = read_exam(write(text, "quiz.xml"))
+
+
+@pytest.mark.parametrize(("cardinality", "letters"), [("Single", "A"), ("Multiple", "A, C")])
+def test_a_condition_for_each_option_of_version_1(write, cardinality, letters):
+    changes = [SETVAR.format("que_score", "Add", points) for points in (2, 0, 1)]
+    (question,) = read_exam(write(choices_v1(cardinality, changes), "quiz.xml"))
     assert (question.options, question.right_letters) == (("a", "b", "c"), letters)
+
+
+@pytest.mark.parametrize(
+    ("cardinality", "wrong"),
+    [
+        ("Multiple", SETVAR.format("SCORE", "Subtract", 1)),
+        ("Multiple", SETVAR.format("SCORE", "subtract", "0.5")),
+        ("Multiple", SETVAR.format("SCORE", "Add", "-1")),
+        ("Single", SETVAR.format("SCORE", "Subtract", 200)),
+        ("Single", SETVAR.format("SCORE", "Multiply", 300)),
+        ("Single", SETVAR.format("SCORE", "Divide", 300)),
+        ("Single", SETVAR.format("SCORE", "Set", "inf")),
+        ("Single", SETVAR.format("SCORE", "Set", "0") + SETVAR.format("ATTEMPTS", "Add", 101)),
+        ("Single", "<setvar>0</setvar>"),
+    ],
+)
+def test_options_that_cost_points_in_version_1_are_wrong(write, cardinality, wrong):
+    right = SETVAR.format("SCORE", "Set", 100)
+    (question,) = read_exam(write(choices_v1(cardinality, (wrong, right, wrong)), "quiz.xml"))
+    assert question.right_letters == "B"
 
 
 def test_a_damaged_archive_is_refused_wherever_the_damage_is():

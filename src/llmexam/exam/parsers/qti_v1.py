@@ -6,6 +6,7 @@ Options that a response condition excludes (`not`) are wrong.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from math import isfinite
 from typing import Any
 
 from llmexam.exam.parsers.markup import html_to_text
@@ -13,6 +14,8 @@ from llmexam.exam.parsers.qti_item import attribute, name_of
 from llmexam.exam.question import Question, split_right
 
 ROOT = "questestinterop"
+# Multiply and Divide change no points of an option.
+_SIGNS = {"set": 1, "add": 1, "subtract": -1}
 
 
 @dataclass(frozen=True)
@@ -122,7 +125,7 @@ def _right(item: Any) -> set[str]:
     for condition in item.iter():
         if name_of(condition) != "respcondition":
             continue
-        points = max((_points(e) for e in condition.iter() if name_of(e) == "setvar"), default=0.0)
+        points = _points(condition)
         names = _asked(condition)
         if points <= 0 or not names:
             continue
@@ -147,8 +150,21 @@ def _asked(condition: Any) -> set[str]:
     return found
 
 
-def _points(element: Any) -> float:
+def _points(condition: Any) -> float:
+    """Return the points of a condition: what it sets the score to, or adds to it or subtracts.
+
+    Other variables count only if the score is not changed.
+    """
+    changes = [element for element in condition.iter() if name_of(element) == "setvar"]
+    # SCORE is the default name.
+    of_score = [one for one in changes if "score" in (attribute(one, "varname") or "score").lower()]
+    return max((_change(one) for one in of_score or changes), default=0.0)
+
+
+def _change(element: Any) -> float:
+    sign = _SIGNS.get((attribute(element, "action") or "Set").strip().lower(), 0)
     try:
-        return float((element.text or "").strip())
+        points = float((element.text or "").strip())
     except ValueError:
         return 0.0
+    return sign * points if isfinite(points) else 0.0
