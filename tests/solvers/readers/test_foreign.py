@@ -6,7 +6,12 @@ import pytest
 from llmexam.errors import ModelError, SettingsError, UntrainedModelError
 from llmexam.exam.question import Passage, Question
 from llmexam.lm.models.card import ModelCard, write_card
-from llmexam.solvers.readers.foreign import ForeignEncoding, encode_foreign
+from llmexam.solvers.readers.foreign import (
+    ForeignEncoding,
+    encode_foreign,
+    foreign_scores,
+    output_names,
+)
 from llmexam.solvers.registry import create_solver
 from llmexam.testing import check_solver
 
@@ -169,7 +174,7 @@ def test_cross_encoders_with_one_output_and_with_labels(make_folder):
     turned = scored("cross-encoder", two, **layout, label=0)
     assert turned == pytest.approx(outputs[:, 0] - outputs[:, 1], abs=1e-5)
     three = make_folder("BertForSequenceClassification", num_labels=3)
-    with pytest.raises(ModelError, match=r"3 outputs, and none is named.*Set encoding.label"):
+    with pytest.raises(ModelError, match=r"3 outputs, and none is chosen.*Set encoding.label"):
         scored("cross-encoder", three, **layout)
     outputs = expected(kind, three, pairs)
     others = np.logaddexp(outputs[:, 0], outputs[:, 1])
@@ -177,6 +182,39 @@ def test_cross_encoders_with_one_output_and_with_labels(make_folder):
     assert found == pytest.approx(outputs[:, 2] - others, abs=1e-5)
     with pytest.raises(ModelError, match="number 3 is not among them"):
         scored("cross-encoder", three, **layout, label=3)
+
+
+@pytest.mark.parametrize(
+    "names",
+    [
+        {0: "correct", 1: "incorrect"},
+        {0: "entailment", 1: "not_entailment"},
+        {0: "incorrect", 1: "correct"},
+        {0: "1", 1: "0"},
+    ],
+)
+def test_two_outputs_with_names_need_a_label(make_folder, names):
+    folder = make_folder("BertForSequenceClassification", num_labels=2, id2label=names)
+    with pytest.raises(ModelError, match=f"2 outputs .0 is '{names[0]}', 1 is '{names[1]}'., and"):
+        scored("cross-encoder", folder, layout="prompt|option")
+    first = scored("cross-encoder", folder, layout="prompt|option", label=0)
+    second = scored("cross-encoder", folder, layout="prompt|option", label=1)
+    assert first == pytest.approx(-second)
+
+
+@pytest.mark.parametrize(
+    "config",
+    [
+        {},
+        [],
+        {"id2label": None},
+        {"id2label": {"0": "label_0", "1": "1"}},
+        {"id2label": {"a": "b", "9" * 5000: "c"}},
+    ],
+)
+def test_outputs_without_names(config):
+    assert output_names(config) == {}
+    assert foreign_scores(np.array([[1, 3]], np.float32), None, {}) == pytest.approx([2.0])
 
 
 def test_the_contract(choice):

@@ -25,6 +25,7 @@ _PARTS = ("evidence", "prompt", "option")
 """In the order in which they are truncated."""
 _LAYOUT = re.compile(r"[a-z]+(\+[a-z]+)*\|[a-z]+(\+[a-z]+)*")
 _NO_LIMIT = 10**9
+_LONGEST_NAME = 40
 EXAMPLE = "encoding.layout='evidence|prompt+option'"
 
 
@@ -54,7 +55,8 @@ class ForeignEncoding(EncodingSettings):
         None,
         ge=0,
         description="for a classifier with several outputs: index of the output that means that an "
-        "option is right, from 0; defaults to 1 if there are 2 outputs",
+        "option is right, from 0; defaults to 1 if there are 2 outputs whose names in "
+        "config.json (id2label) are missing or LABEL_0 and LABEL_1",
     )
 
     @field_validator("layout")
@@ -197,23 +199,47 @@ def _token_ends(text: str, tokenizer: Any) -> list[int]:
     return [end for _, end in found["offset_mapping"]]
 
 
-def foreign_scores(logits: NDArray[np.float32], label: int | None) -> NDArray[np.float64]:
+def output_names(config: Any) -> dict[int, str]:
+    """Return the names of a classifier's outputs, without those that only repeat their number.
+
+    >>> output_names({"id2label": {"0": "entailment", "1": "LABEL_1"}})
+    {0: 'entailment'}
+
+    Args:
+        config: What the model's `config.json` holds.
+    """
+    names = config.get("id2label") if isinstance(config, dict) else None
+    if not isinstance(names, dict):
+        return {}
+    return {
+        int(number): str(name)[:_LONGEST_NAME]
+        for number, name in names.items()
+        if re.fullmatch("[0-9]{1,4}", number)
+        and str(name).upper() not in (f"LABEL_{number}", number)
+    }
+
+
+def foreign_scores(
+    logits: NDArray[np.float32], label: int | None, names: Mapping[int, str]
+) -> NDArray[np.float64]:
     """Return one score per sequence from the outputs of a classifier; `[n_sequences]`.
 
     Args:
         logits: Outputs, shape `[n_sequences, n_outputs]`.
         label: The output that says that an option is right.
+        names: Names of outputs. Two outputs with names have no default label.
 
     Raises:
-        ModelError: There are several outputs, and none or another is named.
+        ModelError: There are several outputs, and none or no existing one is chosen.
     """
     n_outputs = logits.shape[1]
-    if label is None and n_outputs <= 2:
+    if label is None and (n_outputs == 1 or (n_outputs == 2 and not names)):
         label = n_outputs - 1
     if label is None or label >= n_outputs:
+        known = ", ".join(f"{i} is {names[i]!r}" for i in sorted(names) if i < n_outputs)
         raise ModelError(
-            f"the model has {n_outputs} outputs, and "
-            + ("none is named" if label is None else f"number {label} is not among them"),
+            f"the model has {n_outputs} outputs{known and f' ({known})'}, and "
+            + ("none is chosen" if label is None else f"number {label} is not among them"),
             field="encoding.label",
             hint="Set encoding.label to the output that says that an option is right, from 0",
         )

@@ -36,6 +36,7 @@ from llmexam.solvers.readers.foreign import (
     ForeignModel,
     encode_foreign,
     foreign_scores,
+    output_names,
 )
 from llmexam.solvers.readers.reasons import explain_question
 
@@ -262,8 +263,11 @@ class OptionReader(BaseSolver):
             encoded = self._encode(new)
             pairs = [pair for question in encoded for pair in question.options]
             outputs = self._scorer.score(pairs)
-            label = self._foreign.label if self._foreign is not None else 0
-            logits = foreign_scores(outputs, label)
+            if self._foreign is None:
+                logits = foreign_scores(outputs, 0, {})
+            else:
+                names = output_names(self._folder.read_json("config.json"))
+                logits = foreign_scores(outputs, self._foreign.label, names)
             ends = np.cumsum([len(question.options) for question in encoded])
             parts = np.split(logits, ends[:-1])
             fresh = {
