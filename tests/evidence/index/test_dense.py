@@ -395,6 +395,39 @@ def test_a_damaged_text_or_number_of_a_passage_is_found(index: DenseIndex):
     assert verify_index(index.folder) == 4
 
 
+def test_checksums_are_the_same_in_every_version_of_python(tmp_path: Path):
+    # U+1FAE8 was assigned in Unicode 15, so Python before 3.12 escapes it in `repr`.
+    texts = ["shaking \U0001fae8", "not assigned \U000e0fff", "it's"]
+    passages = [Passage(text, "A  title", f"d{n}") for n, text in enumerate(texts)]
+    folder = DenseIndex.build(tmp_path / "index", passages, HashEncoder()).folder
+    with closing(sqlite3.connect(folder / "passages.sqlite")) as connection:
+        found = connection.execute("SELECT checksum FROM passage ORDER BY number").fetchall()
+    for n, (text, (checksum,)) in enumerate(zip(texts, found, strict=True)):
+        content = f"[1, 2, 7, {len(text.encode())}]{n}d{n}A title{text}"
+        assert checksum == f"crc32 {crc32(content.encode()):08x}"
+
+
+def test_checksums_of_an_earlier_version_are_not_compared(index: DenseIndex):
+    with closing(sqlite3.connect(index.folder / "passages.sqlite")) as connection, connection:
+        connection.execute("CREATE TABLE old AS SELECT * FROM passage")
+        connection.execute("DROP TABLE passage")
+        connection.execute(
+            "CREATE TABLE passage (number INTEGER PRIMARY KEY AUTOINCREMENT, id TEXT, "
+            "document TEXT, title TEXT, text TEXT, checksum INTEGER)"
+        )
+        connection.execute(
+            "INSERT INTO passage SELECT number, id, document, title, text, 7 FROM old"
+        )
+        connection.execute("DROP TABLE old")
+    assert verify_index(index.folder) == 4
+    index.add([Passage("Zinc melts.", "", "zinc#0")])
+    assert ids(index.search(["zinc melts", "animals whales swim"], 1)) == [["zinc#0"], ["whale#0"]]
+    with closing(sqlite3.connect(index.folder / "passages.sqlite")) as connection, connection:
+        connection.execute("UPDATE passage SET text = 'Zinc melds.' WHERE id = 'zinc#0'")
+    with pytest.raises(CorruptIndexError, match="checksum"):
+        verify_index(index.folder)
+
+
 def test_an_index_without_checksums_is_searched_and_gets_them(index: DenseIndex):
     with closing(sqlite3.connect(index.folder / "passages.sqlite")) as connection, connection:
         connection.execute("ALTER TABLE passage DROP COLUMN checksum")
