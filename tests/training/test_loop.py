@@ -106,7 +106,59 @@ def test_a_damaged_state_of_the_right_size_is_not_resumed(tiny, tmp_path, caplog
     content[len(content) // 2] ^= 1
     damaged.write_bytes(content)
     assert newest_checkpoint(tmp_path) in (older, None)
-    assert f"{damaged.name} is damaged; training resumes from" in caplog.text
+    assert f"{damaged.name} is damaged or missing; training resumes from" in caplog.text
+
+
+def keep(folder, step, best_step):
+    """Write a checkpoint as a training with gradings writes it."""
+    checkpoint = folder / "checkpoints" / f"checkpoint-{step}"
+    checkpoint.mkdir(parents=True)
+    kept = {"DevGrading": {"args": {}, "attributes": {"best_step": best_step}}}
+    told = {"global_step": step, "stateful_callbacks": kept}
+    (checkpoint / "trainer_state.json").write_text(json.dumps(told))
+    mark_complete(checkpoint)
+    return checkpoint
+
+
+@pytest.mark.parametrize(
+    ("file", "content", "resumed"),
+    [
+        ("step-1", "DAMAGED", 3),
+        ("step-1", None, 3),
+        ("step-2", "DAMAGED", 1),
+        ("step-2", None, 1),
+        ("step-2", "damage", 1),
+    ],
+)
+def test_a_checkpoint_needs_its_own_best_weights(tmp_path, caplog, file, content, resumed):
+    best = tmp_path / "best"
+    best.mkdir()
+    expected = {}
+    for step, best_step in ((1, 1), (2, 2), (3, 2)):
+        (best / f"step-{best_step}.safetensors").write_text("weights")
+        expected[step] = keep(tmp_path, step, best_step)
+    path = best / f"{file}.safetensors"
+    path.unlink() if content is None else path.write_text(content)
+    assert newest_checkpoint(tmp_path) == expected[resumed]
+    warned = f"{file}.safetensors is damaged or missing; training resumes from checkpoint-1"
+    assert (warned in caplog.text) == (resumed == 1)
+
+
+def test_marks_of_earlier_versions_are_read(tmp_path):
+    (tmp_path / "best").mkdir()
+    for step in (1, 2):
+        (tmp_path / "best" / f"step-{step}.safetensors").write_text(f"weights {step}")
+    checkpoint = keep(tmp_path, 2, 2)
+    mark = checkpoint / "llmexam_checkpoint.json"
+    told = json.loads(mark.read_text())
+    (own,) = told["best"].values()
+    assert set(told["best"]) == {"step-2.safetensors"}
+    # The best weights of all checkpoints were recorded, before that none, and before that sizes.
+    all_of_them = {**told["best"], "step-1.safetensors": {**own, "checksums": [0]}}
+    sizes = {name: one["bytes"] for name, one in told["files"].items()}
+    for before in ({**told, "best": all_of_them}, {"files": told["files"]}, sizes):
+        mark.write_text(json.dumps(before))
+        assert newest_checkpoint(tmp_path) == checkpoint
 
 
 def test_a_training_that_had_ended_is_not_trained_on(tiny, tmp_path):

@@ -20,18 +20,22 @@ BEST_FOLDER = "best"
 """The best weights so far, which a resumed training needs too."""
 MARK_FILE = "llmexam_checkpoint.json"
 _PREFIX = "checkpoint-"
+_STATE_FILE = "trainer_state.json"
 
 
 def mark_complete(checkpoint: Path) -> None:
     """Sync a checkpoint's files to disk and write its marker, with their sizes and checksums.
+
+    The marker also records the best weights that a training resumed from here needs.
 
     Args:
         checkpoint: The checkpoint folder.
     """
     for name in _sizes(checkpoint):
         sync_to_disk(checkpoint / name)
-    best = checkpoint.parent.parent / BEST_FOLDER
-    write_json(checkpoint / MARK_FILE, {"files": _record(checkpoint), "best": _record(best)})
+    best = _best_file(checkpoint)
+    told = {} if best is None or not best.is_file() else {best.name: _record_of(best)}
+    write_json(checkpoint / MARK_FILE, {"files": _record(checkpoint), "best": told})
 
 
 def is_complete(checkpoint: Path) -> bool:
@@ -51,17 +55,20 @@ def is_complete(checkpoint: Path) -> bool:
 def damaged_file(checkpoint: Path) -> Path | None:
     """Return the first file of a complete checkpoint whose content has changed, or None.
 
-    The best weights are searched, too, as far as they are still needed and therefore there.
+    The best weights up to this checkpoint belong to it; they must be there, too.
     """
     told = _read_mark(checkpoint)
-    best = checkpoint.parent.parent / BEST_FOLDER
     try:
-        for folder, files in ((checkpoint, told.get("files", {})), (best, told.get("best", {}))):
-            for name, one in files.items():
-                path: Path = folder / name
-                if path.is_file() and changed_block(path, one["checksums"], whole=True) is not None:
-                    return path
-    except (AttributeError, KeyError, TypeError, OSError):
+        for name, one in told.get("files", {}).items():
+            if _is_changed(checkpoint / name, one):
+                return checkpoint / name
+        best = _best_file(checkpoint)
+        # Earlier versions of llmexam recorded the best weights of other checkpoints, too, or none.
+        if best is not None and (
+            not best.is_file() or _is_changed(best, told.get("best", {}).get(best.name))
+        ):
+            return best
+    except (AttributeError, KeyError, TypeError, ValueError, OSError, RecursionError):
         return checkpoint / MARK_FILE
     return None
 
@@ -79,7 +86,7 @@ def newest_checkpoint(folder: Path) -> Path | None:
         sound.pop()
         if is_first_process():
             before = sound[-1].name if sound else "the beginning"
-            _LOG.warning("%s is damaged; training resumes from %s", damaged, before)
+            _LOG.warning("%s is damaged or missing; training resumes from %s", damaged, before)
     if is_first_process():
         for checkpoint in (folder / CHECKPOINT_FOLDER).glob(f"{_PREFIX}*"):
             if checkpoint not in sound:
@@ -98,6 +105,11 @@ def checkpoint_path(folder: Path, step: int) -> Path:
     return folder / CHECKPOINT_FOLDER / f"{_PREFIX}{step}"
 
 
+def best_path(folder: Path, step: int) -> Path:
+    """Return the file of the best weights of a step in `folder`."""
+    return folder / f"step-{step}.safetensors"
+
+
 def read_callback_values(checkpoint: Path, name: str) -> dict[str, Any]:
     """Return the saved state of one of our callbacks; empty if there is none.
 
@@ -105,7 +117,7 @@ def read_callback_values(checkpoint: Path, name: str) -> dict[str, Any]:
         checkpoint: The checkpoint folder.
         name: Class name of the callback.
     """
-    told = json.loads((checkpoint / "trainer_state.json").read_text("utf-8"))
+    told = json.loads((checkpoint / _STATE_FILE).read_text("utf-8"))
     kept = told.get("stateful_callbacks", {}).get(name, {})
     return dict(kept.get("attributes", {})) if isinstance(kept, dict) else {}
 
@@ -123,11 +135,29 @@ def _read_mark(checkpoint: Path) -> dict[str, Any]:
     return told if isinstance(told, dict) else {}
 
 
+def _best_file(checkpoint: Path) -> Path | None:
+    """Return the file of the best weights up to a checkpoint; None if nothing was graded yet."""
+    path = checkpoint / _STATE_FILE
+    told = json.loads(path.read_text("utf-8")) if path.is_file() else {}
+    for kept in told.get("stateful_callbacks", {}).values():
+        step = kept.get("attributes", {}).get("best_step") if isinstance(kept, dict) else None
+        if step:
+            return best_path(checkpoint.parent.parent / BEST_FOLDER, step)
+    return None
+
+
+def _is_changed(path: Path, record: dict[str, Any] | None) -> bool:
+    if record is None or not path.is_file():
+        return False
+    return changed_block(path, record["checksums"], whole=True) is not None
+
+
 def _record(folder: Path) -> dict[str, dict[str, Any]]:
-    return {
-        name: {"bytes": size, "checksums": block_checksums(folder / name)}
-        for name, size in _sizes(folder).items()
-    }
+    return {name: _record_of(folder / name) for name in _sizes(folder)}
+
+
+def _record_of(path: Path) -> dict[str, Any]:
+    return {"bytes": path.stat().st_size, "checksums": block_checksums(path)}
 
 
 def _sizes(checkpoint: Path) -> dict[str, int]:

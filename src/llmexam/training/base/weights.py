@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from llmexam.errors import RunError
 from llmexam.storage.atomic import atomic_path
-from llmexam.training.base.checkpoints import BEST_FOLDER
+from llmexam.training.base.checkpoints import BEST_FOLDER, best_path
 
 
 def trained_weights(model: nn.Module) -> dict[str, Tensor]:
@@ -102,7 +102,7 @@ class StepFiles:
 
     def path(self, step: int) -> Path:
         """Return the file of a step."""
-        return self._folder / f"step-{step}.safetensors"
+        return best_path(self._folder, step)
 
 
 class BestWeights(StepFiles):
