@@ -1,4 +1,4 @@
-"""Cores, memory and disk sync of this machine and process, on every operating system.
+"""Cores, memory, disk sync and processes of this machine, on every operating system.
 
 Everything that only some systems have is asked for here, so that all other modules import and
 run on Linux, macOS and Windows alike.
@@ -9,6 +9,8 @@ from __future__ import annotations
 import ctypes
 import os
 import sys
+import threading
+from multiprocessing import connection, parent_process
 from pathlib import Path
 
 
@@ -60,6 +62,23 @@ def is_running(pid: int, *, since: float) -> bool:
         return True
     except (psutil.Error, OSError, ValueError, OverflowError):
         return False
+
+
+def end_with_parent() -> None:
+    """End this worker process as soon as its parent process has ended, even if it was killed.
+
+    A worker of a pool waits for its next task for ever otherwise, because no signal reports that
+    the parent was killed.
+    """
+    parent = parent_process()
+    if parent is None:
+        return
+
+    def watch(sentinel: int) -> None:
+        connection.wait([sentinel])
+        os._exit(1)
+
+    threading.Thread(target=watch, args=(parent.sentinel,), daemon=True).start()
 
 
 def exchange_paths(one: Path, other: Path) -> bool:

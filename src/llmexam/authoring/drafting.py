@@ -15,6 +15,7 @@ from llmexam.authoring.drafts import Draft, DraftFolder, Shard
 from llmexam.authoring.generators.protocol import Generator, Request
 from llmexam.authoring.item import AuthoredItem, Source
 from llmexam.errors import RunError
+from llmexam.machine import end_with_parent
 
 # Passages of a shard: what an interrupt loses at most, per process.
 SHARD_PASSAGES = 256
@@ -138,6 +139,7 @@ _drafting_of_worker: Drafting | None = None
 
 def _start_worker(drafting: Drafting) -> None:
     global _drafting_of_worker
+    end_with_parent()
     _drafting_of_worker = drafting
 
 

@@ -11,7 +11,7 @@ from multiprocessing import get_context
 from llmexam.errors import RunError
 from llmexam.exam.question import Question
 from llmexam.exam.scores import ScoreMatrix
-from llmexam.machine import n_cores, started_as_command
+from llmexam.machine import end_with_parent, n_cores, started_as_command
 from llmexam.solvers.protocol import Solver
 
 # Starting a process takes about as long as `lexical` needs for so many questions.
@@ -81,6 +81,7 @@ def _start(solver: Solver) -> None:
     global _solver
     # Ctrl-C goes to all processes of a terminal; the main process ends the others.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    end_with_parent()
     _solver = solver
 
 

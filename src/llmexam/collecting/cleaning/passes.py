@@ -7,18 +7,15 @@ earlier steps. Each part is written whole or not at all, and its record last.
 from __future__ import annotations
 
 import json
-import os
 import shutil
 import signal
-import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import pairwise
-from multiprocessing import get_context, parent_process
-from multiprocessing.connection import wait as wait_for
+from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +29,7 @@ from llmexam.collecting.corpus_files import DOCUMENT_COLUMNS, Columns, write_col
 from llmexam.collecting.document import Document
 from llmexam.errors import RunError
 from llmexam.evidence.corpus import CorpusCounts
+from llmexam.machine import end_with_parent
 from llmexam.storage.atomic import atomic_path, write_json
 
 Progress = Callable[[str, int, int | None], None]
@@ -294,14 +292,6 @@ def _run(function: Callable[..., None], *arguments: Any) -> Future[None]:
 
 
 def _start_worker() -> None:
-    """Ignore Ctrl-C, and end this process when its parent is killed, which no signal reports."""
     # Ctrl-C goes to all processes of a terminal; the main process ends the others.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    parent = parent_process()
-    assert parent is not None
-
-    def watch(sentinel: int) -> None:
-        wait_for([sentinel])
-        os._exit(1)
-
-    threading.Thread(target=watch, args=(parent.sentinel,), daemon=True).start()
+    end_with_parent()
