@@ -252,6 +252,39 @@ def test_all_files_can_be_read_by_others(index: SparseIndex):
     } == {oct(0o666 & ~_umask())}
 
 
+def test_an_added_passage_keeps_the_permissions_of_the_index(index: SparseIndex):
+    index.folder.chmod(0o770)
+    (index.folder / "tantivy").chmod(0o750)
+    for path in index.folder.rglob("*"):
+        if path.is_file():
+            path.chmod(0o660 if path.name == "meta.json" else 0o640)
+    index.add([Passage("Tin.", "", "tin")])
+    modes = {
+        path.relative_to(index.folder).as_posix(): oct(path.stat().st_mode & 0o777)
+        for path in (index.folder, *index.folder.rglob("*"))
+        if not path.name.endswith("lock")
+    }
+    assert (modes.pop("."), modes.pop("tantivy")) == ("0o770", "0o750")
+    assert modes.pop("tantivy/meta.json") == "0o660"
+    assert set(modes.values()) == {"0o640"}
+
+
+@pytest.mark.skipif(
+    not hasattr(os, "geteuid") or os.geteuid() != 0, reason="only root can give files away"
+)
+def test_files_of_another_user_are_copied(index: SparseIndex):
+    before = {path.name: path.stat() for path in index.folder.rglob("*.store")}
+    for path in index.folder.rglob("*.store"):
+        os.chown(path, 4321, -1)
+    index.add([Passage("Tin.", "", "tin")])
+    after = {path.name: path.stat() for path in index.folder.rglob("*.store")}
+    kept = before.keys() & after.keys()
+    assert kept
+    assert all(before[name].st_ino != after[name].st_ino for name in kept)
+    assert {status.st_uid for status in after.values()} == {os.geteuid()}
+    assert len(SparseIndex.open(index.folder)) == 5
+
+
 def _umask() -> int:
     mask = os.umask(0)
     os.umask(mask)

@@ -14,7 +14,7 @@ from llmexam.evidence.index.files import LOCK, held_for_writing, is_passing
 from llmexam.evidence.index.manifest import FILE_NAME
 from llmexam.evidence.index.recovery import recover_replaced, replaced_path
 from llmexam.machine import exchange_paths, sync_to_disk
-from llmexam.storage.permissions import open_to_readers
+from llmexam.storage.permissions import open_to_readers, take_permissions
 
 _OWN_FILE = re.compile(
     # Files of both kinds of index, with the temporary names that `atomic_path` and tantivy use.
@@ -34,7 +34,8 @@ def built_folder(folder: str | Path, *, from_present: bool = False) -> Iterator[
     Args:
         folder: The index that is replaced, if there is one.
         from_present: Whether the yielded folder has the files of the present index, as hard
-            links: a change must replace files, and not write into them. Otherwise it is empty.
+            links: a change must replace files, and not write into them. New files get the
+            permissions of the present ones. Otherwise the folder is empty.
 
     Raises:
         EvidenceIndexError: `folder` is something other than an index, or another process builds it.
@@ -53,7 +54,10 @@ def built_folder(folder: str | Path, *, from_present: bool = False) -> Iterator[
             if from_present:
                 _link_files(target, temporary)
             yield temporary
-            open_to_readers(temporary)
+            if from_present:
+                take_permissions(temporary, target, FILE_NAME)
+            else:
+                open_to_readers(temporary)
             _sync(temporary)
             _put_in_place(temporary, target, old)
         finally:
@@ -62,15 +66,24 @@ def built_folder(folder: str | Path, *, from_present: bool = False) -> Iterator[
 
 
 def _link_files(source: Path, target: Path) -> None:
+    writer = target.stat().st_uid
     for path in sorted(source.rglob("*")):
         place = target / path.relative_to(source)
         if path.is_dir() and not path.is_symlink():
             place.mkdir(exist_ok=True)
         elif not is_passing(path):
-            try:
-                os.link(path, place, follow_symlinks=False)
-            except OSError:  # a file system without hard links
+            # Another user could still change a linked file.
+            is_own = path.lstat().st_uid == writer
+            if not is_own or not _link(path, place):
                 shutil.copy2(path, place, follow_symlinks=False)
+
+
+def _link(path: Path, place: Path) -> bool:
+    try:
+        os.link(path, place, follow_symlinks=False)
+    except OSError:  # a file system without hard links
+        return False
+    return True
 
 
 def _clear(folder: Path) -> None:
