@@ -60,6 +60,8 @@ def is_unknown(raw: Any) -> bool:
 
 def is_nothing(raw: Any) -> bool:
     """Return whether there is no answer, so that it equals no option: null, NaN or blank."""
+    if type(raw) is int:
+        return False
     if isinstance(raw, str):
         return not raw or raw.isspace()
     if isinstance(raw, float):
@@ -97,7 +99,7 @@ def answer_of(item: Item) -> Any:
 
 def parts_of(item: Item) -> list[Any]:
     """Return the answers in a list or in a text such as "A, C" or "AC"."""
-    raw = answer_of(item)
+    raw = item.raw if type(item.raw) is int else answer_of(item)
     if isinstance(raw, str):
         text = raw.strip()
         bare = without_spaces(text)
@@ -134,14 +136,13 @@ def readings_of(raw: Any, item: Item) -> Readings:
             return Readings(text=_place_of(str(raw), item.options))
         raw = int(raw)
     if isinstance(raw, int):
-        label = item.labels.index(str(raw)) if str(raw) in item.labels else None
+        label = None
+        if item.labels:
+            label = item.labels.index(str(raw)) if str(raw) in item.labels else None
+            if label is None and _are_numbers(item.labels):
+                return Readings()
         number = None if raw == -1 else raw
-        if label is None and _are_numbers(item.labels):
-            return Readings()
-        found = _place_of(str(raw), item.options)
-        if found is None:
-            found = _place_of(f"{raw}.0", item.options)
-        return Readings(label=label, number=number, text=found)
+        return Readings(label=label, number=number, text=_place_of_number(str(raw), item.options))
     if not isinstance(raw, str):
         return Readings()
     return _text_readings(raw.strip(), item)
@@ -177,8 +178,7 @@ def _text_readings(text: str, item: Item) -> Readings:
             label = str(number) if str(number) in item.labels else None
             return Readings(label=None if label is None else item.labels.index(label))
         if found is None:
-            # pandas writes "3" as "3.0" in a column in which a value is missing.
-            found = _place_of(other_numeral(text), item.options)
+            found = _place_of_number(text, item.options)
         return Readings(number=None if number == -1 else number, text=found)
     return Readings(letter=_letter_with_text(text, item.options), text=found)
 
@@ -209,6 +209,16 @@ def _place_of(text: str, options: Sequence[str]) -> int | None:
         if places:
             return places[0] if len(places) == 1 else None
     return None
+
+
+def _place_of_number(text: str, options: Sequence[str]) -> int | None:
+    """Return the only option that is a whole number, written with or without ".0"."""
+    # Most options have no such digit, which is quick to tell.
+    if text[0] not in "".join(options):
+        return None
+    found = _place_of(text, options)
+    # pandas writes "3" as "3.0" in a column in which a value is missing.
+    return _place_of(other_numeral(text), options) if found is None else found
 
 
 def other_numeral(text: str) -> str:

@@ -28,7 +28,7 @@ def right_options(item: Item, column: Column, name: str) -> tuple[int, ...]:
     """
     if column.ignores_numbers and all(map(str.isdecimal, item.labels)):
         item = item._replace(labels=())
-    raw = answer_of(item)
+    raw = item.raw if type(item.raw) is int else answer_of(item)
     if is_nothing(raw) or (is_minus_one(raw) and _is_no_option(column)):
         return ()
     whole = _choose(readings_of(raw, item), column, len(item.options))
