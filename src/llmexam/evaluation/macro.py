@@ -117,8 +117,8 @@ def _variance(
         shares = (values - means.mean()) / counts[index]
         sums = np.bincount(numbers, weights=shares, minlength=n_units)
         # Rounding leaves a remainder where a single cluster has all questions.
-        correction = n_units / (n_units - 1) if n_units > 1 else 0.0
-        return correction * float((sums**2).sum()) / n_labels**2
+        factor = n_units / (n_units - 1) if n_units > 1 else 0.0
+        return factor * float((sums**2).sum()) / n_labels**2
     correction = np.where(several, of_label / np.maximum(of_label - 1, 1), 0.0)
     shares = np.sqrt(correction)[index] * (values - means[index]) / counts[index]
     sums = np.bincount(numbers, weights=shares, minlength=n_units)

@@ -61,8 +61,8 @@ def damaged_file(checkpoint: Path) -> Path | None:
     try:
         for name, one in told.get("files", {}).items():
             if _is_changed(checkpoint / name, one):
-                return checkpoint / name
-        best = _best_file(checkpoint)
+                return checkpoint / str(name)
+        best: Path | None = _best_file(checkpoint)
         # Earlier versions of llmexam recorded the best weights of other checkpoints, too, or none.
         if best is not None and (
             not best.is_file() or _is_changed(best, told.get("best", {}).get(best.name))
