@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 import unicodedata
 
+from llmexam.exam.normal_forms import normal_form
+
 _WORD = re.compile(r"\w+")
 
 
@@ -16,7 +18,7 @@ def words_of(text: str) -> list[str]:
     >>> words_of("Is it H₂O, or not?"), len(words_of("कविता लिखें"))
     (['is', 'it', 'h2o', 'or', 'not'], 2)
     """
-    folded = unicodedata.normalize("NFKC", text).casefold()
+    folded = normal_form(text).casefold()
     if folded.isascii():
         return _WORD.findall(folded)
     marks = sorted(c for c in set(folded) if unicodedata.category(c) in ("Mn", "Mc"))
@@ -33,4 +35,4 @@ def normalise(text: str) -> str:
     >>> normalise("+") == normalise("-")
     False
     """
-    return " ".join(words_of(text)) or " ".join(unicodedata.normalize("NFKC", text).split())
+    return " ".join(words_of(text)) or " ".join(normal_form(text).split())

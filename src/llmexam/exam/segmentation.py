@@ -14,6 +14,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from itertools import pairwise
 
+from llmexam.exam.normal_forms import normal_form
+
 # Thai, Lao, Burmese, Khmer, Tai Le, New Tai Lue, Tai Tham, Balinese, Javanese, Tai Viet, Myanmar
 # extended: class SA of the Unicode line breaking algorithm, and Indonesian scripts.
 _COMPLEX = (
@@ -94,10 +96,10 @@ def nfkc(text: str) -> str:
     if text.isascii():
         return text
     rest = non_ascii(text)
-    normal = unicodedata.normalize("NFKC", rest)
+    normal = normal_form(rest)
     # Marks combine with the letter before them, and parts of Korean syllables with each other.
     if _COMBINING.search(rest) or _COMBINING.search(normal):
-        return unicodedata.normalize("NFKC", text)
+        return normal_form(text)
     if normal != rest:
         for character in set(rest):
             text = text.replace(character, unicodedata.normalize("NFKC", character))
@@ -134,7 +136,7 @@ def single_characters(text: str) -> frozenset[str]:
     """
     if text.isascii():
         return frozenset()
-    runs = _CUT.findall(unicodedata.normalize("NFKC", text))
+    runs = _CUT.findall(normal_form(text))
     return frozenset(run for run in runs if len(_units(run)) == 1)
 
 
@@ -158,16 +160,14 @@ def _cut(run: str, singles: Singles | None, all_singles: bool) -> list[str]:
 
 def _units(run: str) -> list[str]:
     """Return the characters of a run, each with its marks and the consonants joined to it."""
-    units: list[str] = []
+    starts: list[int] = []
     joins = False
-    for character in run:
+    for place, character in enumerate(run):
         is_mark = unicodedata.category(character) in ("Mn", "Mc")
-        if units and (is_mark or joins):
-            units[-1] += character
-        else:
-            units.append(character)
+        if not starts or not (is_mark or joins):
+            starts.append(place)
         joins = character in _JOINING
-    return units
+    return [run[start:end] for start, end in pairwise([*starts, len(run)])]
 
 
 def sized_words(text: str) -> re.Pattern[str] | None:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import unicodedata
 from functools import lru_cache
 
 from llmexam.evidence.sentences import split_sentences
 from llmexam.exam.audit.flaws.reading import content_terms
+from llmexam.exam.normal_forms import normal_form
 from llmexam.exam.normalise import normalise
 from llmexam.exam.question import Question
 from llmexam.exam.wording import is_negated, means_all, means_none
@@ -21,7 +21,7 @@ def plain(text: str) -> str:
     >>> plain("the “ﬁrst”  law")
     'the "first" law'
     """
-    return " ".join(unicodedata.normalize("NFKC", text).translate(_QUOTES).split())
+    return " ".join(normal_form(text).translate(_QUOTES).split())
 
 
 @lru_cache(_N_PASSAGES)

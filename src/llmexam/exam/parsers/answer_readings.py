@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import math
 import re
-import unicodedata
 from collections.abc import Sequence
 from string import ascii_uppercase
 from typing import Any, NamedTuple
 
+from llmexam.exam.normal_forms import normal_form
 from llmexam.exam.parsers.written_lists import parsed_list
 
 _UNKNOWN = frozenset(
@@ -157,7 +157,7 @@ def _text_readings(text: str, item: Item) -> Readings:
     if text in item.labels:
         return Readings(label=item.labels.index(text))
     if len(text) <= 12 and not text.isascii():
-        text = unicodedata.normalize("NFKC", text)
+        text = normal_form(text)
     found = _place_of(text, item.options)
     marked = _MARKED.fullmatch(text) or (_NAMED.fullmatch(text) if len(text) < 40 else None)
     if marked:

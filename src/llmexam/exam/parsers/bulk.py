@@ -7,13 +7,13 @@ files are read row by row, with the same result.
 
 from __future__ import annotations
 
-import unicodedata
 from collections.abc import Iterator, Sequence
 from itertools import repeat
 from typing import TYPE_CHECKING
 
 from llmexam.errors import ExamError
 from llmexam.exam.letters import MIN_OPTIONS
+from llmexam.exam.normal_forms import normal_form
 from llmexam.exam.parsers.answer_columns import infer
 from llmexam.exam.parsers.answer_readings import (
     Item,
@@ -174,7 +174,7 @@ def _has_text(column: pa.ChunkedArray, given: Sequence[str]) -> bool:
     import pyarrow as pa
     import pyarrow.compute as pc
 
-    bare = [without_spaces(unicodedata.normalize("NFKC", one)) for one in given]
+    bare = [without_spaces(normal_form(one)) for one in given]
     # Few cells are as short as an answer, unless they have spaces at the ends.
     column = pc.utf8_trim_whitespace(column)
     longest = 4 * max(map(len, bare), default=0) + 4

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import re
-import unicodedata
 from collections.abc import Iterable, Iterator, Sequence
 from string import ascii_lowercase
 from typing import NamedTuple
 
 from llmexam.exam.letters import MAX_OPTIONS, MIN_OPTIONS
+from llmexam.exam.normal_forms import normal_form
 
 PROMPTS = (
     *("question", "prompt", "query", "questiontext", "questionstem", "stem", "qtext", "problem"),
@@ -100,9 +100,9 @@ def folded(name: str) -> str:
     """
     if name.isascii():
         return _SEPARATORS.sub("", name).casefold()
-    decomposed = unicodedata.normalize("NFKD", name)
+    decomposed = normal_form(name, "NFKD")
     plain = "".join(c for c in decomposed if not "\u0300" <= c <= "\u036f")
-    return _SEPARATORS.sub("", unicodedata.normalize("NFC", plain)).casefold()
+    return _SEPARATORS.sub("", normal_form(plain, "NFC")).casefold()
 
 
 class Names:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import re
-import unicodedata
 from collections.abc import Iterable, Sequence
 from enum import IntEnum
 
+from llmexam.exam.normal_forms import normal_form
 from llmexam.solvers.served import cue_words as words
 
 # A line on one option, as in a list of options.
@@ -36,7 +36,7 @@ class Strength(IntEnum):
 
 
 def _folded(text: str) -> str:
-    return unicodedata.normalize("NFKC", text).casefold()
+    return normal_form(text).casefold()
 
 
 def _fold(found: Iterable[str]) -> frozenset[str]:
@@ -44,7 +44,7 @@ def _fold(found: Iterable[str]) -> frozenset[str]:
 
 
 def _compiled(pattern: str) -> re.Pattern[str]:
-    return re.compile(unicodedata.normalize("NFKC", pattern))
+    return re.compile(normal_form(pattern))
 
 
 _CUES, _LABELS, _CONCLUDING = _fold(words.CUES), _fold(words.LABELS), _fold(words.CONCLUDING)

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import re
-import unicodedata
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from llmexam.exam.letters import letter_of
+from llmexam.exam.normal_forms import normal_form
 
 # A letter of a word, unlike one beside Chinese or Thai, which write no spaces.
 _ATTACHED = r"0-9A-Za-z\u00c0-\u024f\u0370-\u058f_'\u2019"
@@ -66,7 +66,7 @@ def plain(text: str) -> str:
     >>> plain(r"The answer is **\text{B}**.")
     'The answer is B.'
     """
-    text = unicodedata.normalize("NFKC", text.translate(_SQUARED))
+    text = normal_form(text.translate(_SQUARED))
     text = re.sub(r"<\|[^|<>]{1,40}\|>|</?s>|\\[()\[\]]", " ", text)
     text = re.sub(
         r"\\(?:text|math|operatorname)[a-z]{0,4}\s?\{([^{}]{0,200})\}|[*_`#$~]+", r"\1", text

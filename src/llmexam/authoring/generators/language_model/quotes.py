@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import re
-import unicodedata
 from difflib import SequenceMatcher
 
 from llmexam.evidence.sentences import split_sentences
+from llmexam.exam.normal_forms import normal_form
 
 # Share of characters that a quote and a sentence have in common, in order, to be the same one.
 _ALIKE = 0.9
@@ -64,4 +64,4 @@ def _alike_sentence(quote: str, passage: str) -> tuple[str, bool] | None:
 
 
 def _folded(text: str) -> str:
-    return unicodedata.normalize("NFKC", text).casefold()
+    return normal_form(text).casefold()
