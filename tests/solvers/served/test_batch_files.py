@@ -162,6 +162,26 @@ def test_large_batches_become_several_files(settings, tmp_path, monkeypatch):
     assert [len(lines_of(path)) for path in files] == [4, 2]
 
 
+def test_parts_of_an_earlier_larger_batch_are_not_left_beside_a_smaller_one(
+    settings, tmp_path, monkeypatch
+):
+    monkeypatch.setattr(batch_files, "_MOST_REQUESTS", 2)
+    solver = ServedSolver(ServedSettings(**settings), offline=True)
+    first = tmp_path / "b[1].jsonl"
+    write_batch(first, solver.missing(QUESTIONS), solver.settings)
+    (tmp_path / "b[1]-notes.jsonl").touch()
+    before = first.read_bytes()
+    with pytest.raises(EndpointError, match=r"b\[1\]-2.jsonl .* 1 more. Delete .*, b\[1\]-3.jsonl"):
+        write_batch(first, solver.missing(QUESTIONS[:2]), solver.settings)
+    assert first.read_bytes() == before
+    # As many parts are replaced.
+    files = write_batch(first, solver.missing(QUESTIONS[1:]), solver.settings)
+    assert [len(lines_of(path)) for path in files] == [2, 2, 1]
+    for path in files[1:]:
+        path.unlink()
+    assert write_batch(first, solver.missing(QUESTIONS[:2]), solver.settings) == [first]
+
+
 def test_other_solvers_have_no_batches():
     with pytest.raises(SettingsError, match="Choose one of: openai"):
         solve("bundled", "lexical", batch=Batch(out="x.jsonl"))

@@ -6,7 +6,9 @@ A line of requests has `custom_id`, `method`, `url` and `body`; a line of result
 
 from __future__ import annotations
 
+import glob
 import json
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -73,6 +75,8 @@ def write_batch(
         The files.
 
     Raises:
+        EndpointError: There are further parts of an earlier, larger batch with this name, which
+            would be submitted with the new ones.
         OSError: A file cannot be written.
     """
     first = Path(path)
@@ -87,13 +91,37 @@ def write_batch(
         ).encode()
         for one in {one.key: one for one in requests}.values()
     ]
+    parts = list(_parts(lines))
+    stale = _further_files(first, len(parts))
+    if stale:
+        raise EndpointError(
+            f"{stale[0].name} would belong to the new batch, but is from an earlier one"
+            + (f", and {len(stale) - 1} more" if stale[1:] else ""),
+            file=first,
+            hint=f"Delete {', '.join(one.name for one in stale[:5])}"
+            f"{' ...' if stale[5:] else ''}, or choose another name for the new batch",
+        )
     files = []
-    for number, part in enumerate(_parts(lines), 1):
-        name = first if number == 1 else first.with_stem(f"{first.stem}-{number}")
+    for number, part in enumerate(parts, 1):
+        name = _numbered(first, number)
         with atomic_path(name) as temporary:
             temporary.write_bytes(b"\n".join(part) + b"\n")
         files.append(name)
     return files
+
+
+def _numbered(first: Path, number: int) -> Path:
+    return first if number == 1 else first.with_stem(f"{first.stem}-{number}")
+
+
+def _further_files(first: Path, n_parts: int) -> list[Path]:
+    """Return files that are named as further parts of a batch, in order."""
+    numbers = []
+    for found in first.parent.glob(f"{glob.escape(first.stem)}-*{glob.escape(first.suffix)}"):
+        number = found.stem.removeprefix(f"{first.stem}-")
+        if re.fullmatch("[1-9][0-9]{0,5}", number) and int(number) > max(n_parts, 1):
+            numbers.append(int(number))
+    return [_numbered(first, number) for number in sorted(numbers)]
 
 
 def _parts(lines: Iterable[bytes]) -> Iterator[list[bytes]]:
