@@ -136,7 +136,7 @@ def read_trained_model(folder: Path) -> TrainedModel | None:
         return TrainedModel(folder, card, curve, told["best_step"], scores, tuple(told["notes"]))
     except FileNotFoundError:
         return TrainedModel(folder, card)
-    except (OSError, ValueError, KeyError, AttributeError) as error:
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise RunError(
             f"cannot be read: {error}", file=path, hint="Train again with --overwrite"
         ) from None

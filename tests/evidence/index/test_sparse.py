@@ -243,6 +243,15 @@ def test_an_index_of_which_a_part_may_be_missing_is_told(index: SparseIndex, cap
     assert "interrupted" in caplog.text
 
 
+@pytest.mark.parametrize("name", ["manifest.json", "tantivy/meta.json"])
+def test_json_nested_deeply_is_damage(index: SparseIndex, name: str):
+    (index.folder / CHECKSUMS_FILE).unlink()
+    (index.folder / name).unlink()  # not in place: the open index has the old file mapped
+    (index.folder / name).write_text("[" * 100_000 + "]" * 100_000)
+    with pytest.raises(CorruptIndexError, match="damaged"):
+        SparseIndex.open(index.folder)
+
+
 def test_all_files_can_be_read_by_others(index: SparseIndex):
     index.add([Passage("Tin.", "", "tin")])
     assert {

@@ -6,6 +6,7 @@ import pytest
 from llmexam.errors import MissingDependencyError, ModelError
 from llmexam.lm.models import gguf
 from llmexam.lm.models.loading import identify_model, is_local_model, resolve_model
+from llmexam.storage.hashing import hash_file
 
 pytest.importorskip("gguf")
 
@@ -86,7 +87,7 @@ def parts(original, tmp_path, monkeypatch):
 
 
 def test_the_parts_are_joined_and_the_terms_shown_once(parts, original, cache, monkeypatch, caplog):
-    known = gguf.hash_file(original.parent / "tiny.gguf")
+    known = hash_file(original.parent / "tiny.gguf")
     monkeypatch.setattr(gguf, "_SHA256", known)
     with caplog.at_level(logging.WARNING):
         folder = resolve_model("gemma-270m")

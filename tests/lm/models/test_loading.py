@@ -1,6 +1,7 @@
 import shutil
 import subprocess
 import sys
+from contextlib import suppress
 
 import pytest
 
@@ -113,6 +114,25 @@ def test_damaged_files_are_model_errors(tiny_folder):
     (path / "modules.json").write_text("{")
     with pytest.raises(ModelError, match="invalid JSON"):
         folder.read_json("modules.json")
+
+
+@pytest.mark.parametrize(("opening", "closing"), [('{"a":', "}"), ("[", "]")])
+def test_a_config_nested_deeply_is_a_model_error(tiny_folder, opening, closing):
+    path = tiny_folder()
+    config = (path / "config.json").read_text().rstrip().removesuffix("}")
+
+    def nest(depth: int) -> None:
+        text = f'{config}, "more": {opening * depth}0{closing * depth}}}'
+        (path / "config.json").write_text(text)
+
+    for depth in (300, 900):
+        nest(depth)
+        # How deep JSON may be, and a config be searched, depends on the version of Python.
+        with suppress(ModelError):
+            load_encoder(resolve_model(str(path)), dtype=torch.float32)
+    nest(100_000)
+    with pytest.raises(ModelError, match=r"config\.json.*(invalid JSON|too deeply)"):
+        resolve_model(str(path))
 
 
 def test_a_model_that_needs_its_own_code_is_refused(tiny_folder):

@@ -89,7 +89,7 @@ def damage(data: Path, *, checked_bytes: int = _CHECKED_BYTES) -> CorruptIndexEr
         names = [segment["segment_id"].replace("-", "") for segment in segments]
     except (FileNotFoundError, IsADirectoryError):
         return _corrupt(meta, "is missing")
-    except (ValueError, KeyError, TypeError, AttributeError):
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
         return _corrupt(meta, "is damaged")
     present = {file.name for file in data.iterdir()}
     for name in names:
@@ -120,7 +120,7 @@ def _is_sound(path: Path, checked_bytes: int) -> bool:
         stream.seek(n_left)
         try:
             expected = json.loads(stream.read(length))["crc"]
-        except (ValueError, KeyError, TypeError):
+        except (ValueError, KeyError, TypeError, RecursionError):
             return False
         stream.seek(0)
         found = 0

@@ -137,7 +137,7 @@ def read_manifest(folder: str | Path) -> Manifest:
         if checksum != hash_json(value):
             raise ValueError("checksum mismatch")
         return manifest
-    except (ValueError, ValidationError) as error:
+    except (ValueError, ValidationError, RecursionError) as error:
         reason = str(error).splitlines()[0]
         raise CorruptIndexError(
             f"the manifest is damaged: {reason}", file=path, hint="Build the index again"

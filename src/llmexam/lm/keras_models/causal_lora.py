@@ -184,7 +184,7 @@ def _read(path: Path) -> tuple[dict[str, NDArray[Any]], _Told]:
         raise ModelError(f"cannot read the adapters: {error}", file=path) from None
     try:
         told = _Told.parse(json.loads(metadata[_METADATA]), subject="adapters")
-    except (KeyError, ValueError, SettingsError):
+    except (KeyError, ValueError, RecursionError, SettingsError):
         raise ModelError(
             "expected LoRA adapters of a Keras decoder, got another file", file=path
         ) from None

@@ -215,7 +215,7 @@ def _write_tokenizer(preset: Path, folder: Path, kind: _Kind) -> None:
 def _read_json(path: Path) -> dict[str, Any]:
     try:
         found = json.loads(path.read_text("utf-8"))
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise ModelError(f"cannot be read: {error}", file=path) from error
     return found if isinstance(found, dict) else {}
 

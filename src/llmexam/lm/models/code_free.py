@@ -130,8 +130,12 @@ def _check_sentence_settings(folder: Path) -> None:
 def _check_config(folder: Path) -> None:
     file = folder / "config.json"
     config = _mapping(file)
-    check_config_values(config, file)
-    for key, value in _strings(config):
+    try:
+        check_config_values(config, file)
+        strings = list(_strings(config))
+    except RecursionError:
+        raise ModelError("its values are nested too deeply", file=file) from None
+    for key, value in strings:
         if key.removeprefix("_").startswith(_HUB_KEYS) and "/" in value:
             raise ModelError(
                 f"names '{value}', which would be downloaded and may run code",

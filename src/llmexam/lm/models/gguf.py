@@ -18,8 +18,8 @@ from typing import Any
 from filelock import FileLock
 
 from llmexam.errors import MissingDependencyError, ModelError
+from llmexam.lm.models.folder_hash import hash_current
 from llmexam.storage.atomic import atomic_path
-from llmexam.storage.hashing import hash_file
 from llmexam.storage.temporary import temporary_beside
 
 GEMMA = "gemma-270m"
@@ -60,7 +60,7 @@ def gguf_folder(name: str) -> Path:
     with path.open("rb") as file:
         if file.read(len(_MAGIC)) != _MAGIC:
             raise ModelError("not a GGUF file: it does not begin with 'GGUF'", file=path)
-    return _converted(path, hash_file(path))
+    return _converted(path, hash_current(path))
 
 
 def _gemma() -> Path:

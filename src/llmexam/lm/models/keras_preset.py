@@ -18,8 +18,10 @@ from pathlib import Path
 from filelock import FileLock
 
 from llmexam.errors import LlmExamError, MissingDependencyError, ModelError
+from llmexam.lm.models.folder_hash import hash_current
 from llmexam.lm.models.gguf import cache_folder
-from llmexam.storage.hashing import hash_file, hash_json
+from llmexam.storage.hashing import hash_json
+from llmexam.storage.temporary import temporary_beside
 
 WEIGHTS = "model.weights.h5"
 TOKENIZER_FOLDER = Path("assets", "tokenizer")
@@ -36,7 +38,7 @@ def is_keras_preset(path: Path) -> bool:
     """
     try:
         config = json.loads((path / "config.json").read_text("utf-8"))
-    except (OSError, ValueError):
+    except (OSError, ValueError, RecursionError):
         return False
     return isinstance(config, dict) and str(config.get("registered_name")).startswith(_MAKERS)
 
@@ -59,7 +61,7 @@ def preset_folder(path: Path) -> Path:
         )
     files = [path / "config.json", path / WEIGHTS, path / "tokenizer.json"]
     files += sorted((path / TOKENIZER_FOLDER).glob("*"))
-    content = [[one.name, hash_file(one)] for one in files if one.is_file()]
+    content = [[one.name, hash_current(one)] for one in files if one.is_file()]
     target = cache_folder() / f"{path.resolve().name}-{hash_json(content)[:16]}"
     if target.is_dir():
         return target
@@ -74,7 +76,7 @@ def preset_folder(path: Path) -> Path:
         if target.is_dir():
             return target
         _LOG.info("converting the preset %s once into %s", path, target)
-        temporary = target.with_name(f".{target.name}.{os.getpid()}.tmp")
+        temporary = temporary_beside(target)
         try:
             _convert(path, temporary)
             temporary.rename(target)

@@ -162,7 +162,7 @@ def read_ranker_file(folder: str | Path) -> RankerFile:
         saved = RankerFile.parse(values, subject="the ranker", file=path)
     except FileNotFoundError:
         raise ModelError("the folder has no trained ranker", file=path, hint=_HINT) from None
-    except (OSError, ValueError, TypeError) as error:
+    except (OSError, ValueError, TypeError, RecursionError) as error:
         raise ModelError(f"cannot be read: {error}", file=path, hint=_HINT) from None
     except SettingsError as error:
         raise ModelError(error.message, file=path, field=error.field, hint=_HINT) from None

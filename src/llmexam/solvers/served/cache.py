@@ -51,6 +51,6 @@ class AnswerCache:
                 try:
                     entry = json.loads(line)
                     found.setdefault(entry["key"], dict(entry["value"]))
-                except (ValueError, TypeError, KeyError):
+                except (ValueError, TypeError, KeyError, RecursionError):
                     continue  # a line that a kill cut in half
         return found

@@ -64,7 +64,7 @@ def read_deepspeed_config(name: str) -> dict[str, Any]:
         )
     try:
         found = json.loads(Path(name).expanduser().read_text("utf-8"))
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise SettingsError(f"cannot be read: {error}", file=name, field="deepspeed") from None
     if not isinstance(found, dict):
         raise SettingsError("expected a JSON object", file=name, field="deepspeed")

@@ -214,6 +214,14 @@ def _read_header(file: Path) -> dict[str, Stored]:
                 found[name] = Stored(file, 8 + length + begin, dtype, tuple(entry["shape"]))
                 if found[name].n_bytes != end - begin or 8 + length + end > size:
                     raise ValueError(f"'{name}' is truncated")
-    except (OSError, ValueError, KeyError, TypeError, struct.error) as error:
+    except (
+        OSError,
+        ValueError,
+        KeyError,
+        TypeError,
+        AttributeError,
+        RecursionError,
+        struct.error,
+    ) as error:
         raise ModelError(f"cannot be streamed: {error}", file=file) from error
     return found
