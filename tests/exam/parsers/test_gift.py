@@ -1,3 +1,5 @@
+from time import process_time
+
 import pytest
 
 from llmexam.errors import ExamError
@@ -122,3 +124,24 @@ def test_windows_line_ends_and_compact_answers(write):
         ("Two", ("True", "False"), 0),
         ("Three", ("x", "y", "z"), 0),
     ]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "// " + "[id:" * 60_000,
+        "// " + "[tag:" * 60_000,
+        "$CATEGORY: a" + " " * 60_000 + "b",
+    ],
+)
+def test_a_long_line_takes_no_longer_than_its_length(text):
+    begin = process_time()
+    (block,) = gift_blocks(text + "\n\nWhich? {=a ~b}")
+    # With the square of the length it takes more than ten seconds.
+    assert process_time() - begin < 1
+    assert (block.id, block.tags) == ("", [])
+
+
+def test_ids_tags_and_categories_are_without_space():
+    (block,) = gift_blocks("$CATEGORY:  a b / c \n\n// [id: 7 ] [tag: x ] [tag:y]\nWhich? {=a ~b}")
+    assert (block.category, block.id, block.tags) == ("a b / c", "7", ["x", "y"])

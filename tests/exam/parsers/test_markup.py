@@ -1,3 +1,5 @@
+from time import process_time
+
 import pytest
 
 from llmexam.exam.parsers.markup import formatted_text, html_to_text
@@ -41,8 +43,48 @@ def test_line_breaks_stay_where_the_format_keeps_them():
     assert formatted_text(" <b>x</b> ", "plain_text") == "<b>x</b>"
 
 
+QUADRATIC = 60
+"""Text this many times as long takes far longer where the time grows with its square."""
+
+
 @pytest.mark.parametrize(
-    "piece", ["<!--", "<a ", '<a x="', "<", "<sup>a", "<mi>", "</mi>", "<script>", '<img alt="']
+    "piece",
+    [
+        "<!--",
+        "<a ",
+        '<a x="',
+        "<",
+        "<sup>a",
+        "<mi>",
+        "</mi>",
+        "<script>",
+        '<img alt="',
+        "<b x=",
+        "<b x='",
+        "<b x='<",
+        '<b x "=',
+        "<b '='",
+        """<b x="' <i y='" """,
+        """<b "'" '"' """,
+        "<b x='a<b' ",
+        "<b x=' >",
+        '<td "',
+    ],
 )
-def test_a_long_text_takes_no_longer_than_its_length(piece):
-    assert len(html_to_text(piece * 20_000)) <= 2 * len(piece) * 20_000
+@pytest.mark.parametrize("end", ["", ">", '">', "<>", '"<>', "'<>"])
+def test_a_long_text_takes_no_longer_than_its_length(piece, end):
+    def seconds(n):
+        text = piece * n + end
+        begin = process_time()
+        assert len(html_to_text(text)) <= 2 * len(text)
+        return process_time() - begin
+
+    assert seconds(12_000) < QUADRATIC * (min(seconds(400) for _ in range(3)) + 0.005)
+
+
+def test_long_attributes_and_signs_in_them_stay_attributes():
+    data = "data:image/png;base64," + "A" * 20_000
+    assert html_to_text(f'<p>a <img src="{data}" alt="x > y"> b</p>') == "a [image: x > y] b"
+    assert html_to_text(f"<img src='{data}' alt='x<y'> b") == "[image: x<y] b"
+    many = " ".join(f'data-{i}="a>b"' for i in range(40))
+    assert html_to_text(f"<span {many}>c</span>") == "c"

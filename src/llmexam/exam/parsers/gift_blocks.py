@@ -11,9 +11,9 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-_ID = re.compile(r"\[id:([^\]]*)\]")
-_TAG = re.compile(r"\[tag:([^\]]*)\]")
-_CATEGORY = re.compile(r"\s*\$CATEGORY:\s*(.*?)\s*", re.IGNORECASE)
+_ID = re.compile(r"\[id:([^\][]*)\]")
+_TAG = re.compile(r"\[tag:([^\][]*)\]")
+_CATEGORY = re.compile(r"\s*\$CATEGORY:(.*)", re.IGNORECASE)
 
 
 @dataclass
@@ -61,7 +61,7 @@ def gift_blocks(text: str) -> Iterator[GiftBlock]:
             block, own_id, tags = [], "", []
             depth, is_closed, has_answer = 0, False, False
         if named:
-            category = named[1]
+            category = named[1].strip()
         elif not is_blank or block:
             first = first if block else place + 1
             block.append(line)

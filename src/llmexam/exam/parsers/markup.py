@@ -42,8 +42,10 @@ _SHIFTS = {
 }
 _NAMES = _BLOCKS | _DROPPED | _INLINE | _MATH
 _PLAIN_POWER = re.compile(r"[+\-\u2212]?\w+")
-# Quotes in a tag that hold a ">" are followed for so many of them; what is left is text.
-_MAX_QUOTED_ENDS = 20
+# Signs that decide where a tag ends, or a value in single quotes that holds one of them. Such
+# values are short and few, because their search may be repeated.
+_SIGN = re.compile(r"""[<>"]|(?<==)'[^'"<>]{0,500}[<>][^'"]{0,500}'""")
+_MOST_SINGLE_QUOTED = 20
 # Powers and formulas are nested no deeper; what is deeper is laid out in one line.
 _MAX_NESTED = 30
 
@@ -90,7 +92,8 @@ def formatted_text(text: str, format: str) -> str:
 def _pieces(text: str) -> Iterator[tuple[str, bool, str, str]]:
     """Yield tags and texts: name, whether it ends an element, alternative text, and text."""
     start = at = 0
-    no_comment_ends = no_tag_ends = False
+    no_comment_ends = False
+    last_end = text.rfind(">")
     while (at := text.find("<", at)) >= 0:
         if text.startswith("<!--", at) and not no_comment_ends:
             end = text.find("-->", at + 4)
@@ -103,15 +106,11 @@ def _pieces(text: str) -> Iterator[tuple[str, bool, str, str]]:
             continue
         match = _TAG.match(text, at)
         name = match[2].lower() if match else ""
-        if match is None or no_tag_ends or name not in _NAMES:
+        if match is None or match.end() > last_end or name not in _NAMES:
             at += 1
             continue
         end = _end_of_tag(text, match.end())
-        if end >= 0 and not _is_tag(name, text[match.end() : end]):
-            at += 1
-            continue
-        if end < 0:
-            no_tag_ends = text.find(">", match.end()) < 0
+        if end < 0 or not _is_tag(name, text[match.end() : end]):
             at += 1
             continue
         yield "", False, "", text[start:at]
@@ -123,19 +122,31 @@ def _pieces(text: str) -> Iterator[tuple[str, bool, str, str]]:
 
 
 def _end_of_tag(text: str, at: int) -> int:
-    end = at - 1
-    for _ in range(_MAX_QUOTED_ENDS):
-        end = text.find(">", end + 1)
-        if end < 0 or not (text.count('"', at, end) % 2):
-            return end
+    """Return where a tag ends, or -1 where "<" comes first, outside quotes.
+
+    The search ends at "<" so that tags which never end are not each searched to the end of the
+    text. What one search skips as quoted, the next one, which begins there, sees as unquoted.
+    """
+    is_quoted = False
+    n_single = 0
+    for found in _SIGN.finditer(text, at):
+        sign = found[0]
+        if sign == '"':
+            is_quoted = not is_quoted
+        elif is_quoted:
+            continue
+        elif sign == ">":
+            return found.start()
+        elif sign == "<" or n_single == _MOST_SINGLE_QUOTED:
+            return -1
+        else:
+            n_single += 1
     return -1
 
 
 def _is_tag(name: str, attributes: str) -> bool:
     """Return whether what follows a name are attributes: "<b and c>" compares numbers."""
-    if "<" in attributes:
-        attributes = _QUOTED.sub("", attributes)
-    if "<" in attributes:
+    if "<" in attributes and "<" in _QUOTED.sub("", attributes):
         return False
     return not attributes.strip(" \t\r\n/") or "=" in attributes or name in _WITH_BARE_ATTRIBUTES
 
