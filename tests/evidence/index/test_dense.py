@@ -123,6 +123,15 @@ def test_an_object_of_a_rebuilt_index_adds_to_the_new_one(index: DenseIndex):
     assert len(DenseIndex.open(index.folder, HashEncoder())) == 7
 
 
+def test_an_object_of_a_rebuilt_index_searches_the_new_one(index: DenseIndex):
+    pages = [Passage(f"Zinc {n}.", "", f"page#{n}") for n in range(3)]
+    rebuilt = DenseIndex.build(index.folder, pages, HashEncoder())
+    rebuilt.add([Passage("Gold melts.", "", "page#3")])
+    found = index.search(["gold melts", "zinc 2"], 1)
+    assert ids(found) == [["page#3"], ["page#2"]]
+    assert [passages[0].score for passages in found] == pytest.approx([1, 1], abs=1e-4)
+
+
 def test_a_large_index_has_lists_and_finds_nearly_the_same(tmp_path: Path):
     random = np.random.default_rng(0)
     words = [f"w{n}" for n in range(300)]

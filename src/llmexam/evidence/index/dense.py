@@ -29,7 +29,7 @@ from llmexam.evidence.index.manifest import (
 )
 from llmexam.evidence.index.passage_store import PassageStore, VectorsFile, document_of
 from llmexam.evidence.index.passages_hash import PassagesHash
-from llmexam.evidence.index.recovery import open_replaceable
+from llmexam.evidence.index.recovery import identity, open_replaceable
 from llmexam.evidence.index.replacement import built_folder
 from llmexam.evidence.index.unfinished import settle
 from llmexam.evidence.index.vectors import (
@@ -67,6 +67,7 @@ class DenseIndex:
         self._vectors = vectors
         self._file = file
         self._settings = settings
+        self._identity = identity(folder)
 
     def __len__(self) -> int:
         return int(self._vectors.ntotal)
@@ -202,10 +203,18 @@ class DenseIndex:
         """
         if k < 1:
             raise EvidenceIndexError(f"expected k of at least 1, got {k}")
-        if not queries or not len(self):
-            return [[] for _ in queries]
-        wanted = self._encoder.encode(list(queries), kind="query")
-        scores, numbers = self._vectors.search(np.ascontiguousarray(wanted), min(k, len(self)))
+        if not queries:
+            return []
+        wanted = np.ascontiguousarray(self._encoder.encode(list(queries), kind="query"))
+        return open_replaceable(self.folder, lambda: self._search(wanted, k))
+
+    def _search(self, wanted: NDArray[np.float32], k: int) -> list[list[Passage]]:
+        if identity(self.folder) != self._identity:
+            # The index was built again, and numbers its passages from 0, too.
+            self._read_all()
+        if not len(self):
+            return [[] for _ in wanted]
+        scores, numbers = self._vectors.search(wanted, min(k, len(self)))
         with PassageStore.open(self.folder) as store:
             # faiss fills up with -1 where the visited lists hold fewer than k vectors.
             wanted_numbers = np.unique(numbers[numbers >= 0]).tolist()
@@ -290,7 +299,7 @@ class DenseIndex:
     def _read_changes(self) -> None:
         """Read what another process, or another object, has changed since this one read it."""
         with PassageStore.open(self.folder) as store:
-            is_changed = store.vectors != self._file
+            is_changed = store.vectors != self._file or identity(self.folder) != self._identity
         if is_changed:
             self._read_all()
         self.manifest = read_manifest(self.folder)
@@ -298,6 +307,7 @@ class DenseIndex:
     def _read_all(self) -> None:
         on_disk = type(self).open(self.folder, self._encoder, self._settings)
         self._vectors, self._file, self.manifest = on_disk._vectors, on_disk._file, on_disk.manifest
+        self._identity = on_disk._identity
 
     @contextmanager
     def _changing(self, sources: Sequence[Source]) -> Iterator[tuple[PassageStore, PassagesHash]]:

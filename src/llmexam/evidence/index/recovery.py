@@ -29,19 +29,19 @@ def open_replaceable(folder: Path, opening: Callable[[], T]) -> T:
         EvidenceIndexError: It cannot be opened though nobody replaced it.
     """
     for _ in range(_TRIES):
-        before = _identity(folder)
+        before = identity(folder)
         try:
             found = opening()
         except (EvidenceIndexError, OSError):
-            if _identity(folder) == before:
+            if identity(folder) == before:
                 raise
             continue
-        if _identity(folder) == before:
+        if identity(folder) == before:
             return found
     return opening()
 
 
-def _identity(folder: Path) -> tuple[int, int] | None:
+def identity(folder: Path) -> tuple[int, int] | None:
     """Return what tells a folder from one that takes its place; None if there is none."""
     try:
         status = folder.stat()
