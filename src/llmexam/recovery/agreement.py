@@ -72,7 +72,8 @@ class Agreement(Combiner):
                 best = first_best(table.expected(option))
                 totals[number] += rewards[np.arange(len(best)), best].sum()
         # The first of equal ones, so that weights do not depend on rounding.
-        self.mixture = options[int(np.argmax(np.round(totals / max(len(prompts), 1), 6)))]
+        means = totals / max(len(prompts), 1)
+        self.mixture = options[int(first_best(means[None])[0])]
 
     def combine(self, answers: Answers) -> list[Recovery]:
         """Return the candidate with the best expected score for each row."""

@@ -47,7 +47,7 @@ def best_first(scores: Sequence[float] | Floats) -> NDArray[np.int64]:
     return found
 
 
-def first_best(scores: Floats) -> NDArray[np.int64]:
+def first_best(scores: NDArray[np.floating]) -> NDArray[np.int64]:
     """Return the place of the best score in each row: the first of nearly equal ones.
 
     >>> first_best(np.array([[0.5, 0.7, 0.70000001]], dtype=np.float32)).tolist()
