@@ -1,6 +1,7 @@
 """Records of results in formats of other projects."""
 
 import json
+import shutil
 
 import pytest
 import yaml
@@ -55,6 +56,34 @@ def test_every_eval_ever_has_scores_intervals_and_hashes(run, metrics, tmp_path)
         isinstance(one, str) for one in record["eval_library"]["additional_details"].values()
     )
     assert len(record["evaluation_results"]) == len(metrics)
+
+
+def test_records_do_not_show_folders_of_the_user(run, tmp_path):
+    folder = tmp_path / "run"
+    shutil.copytree(run, folder)
+    manifest = json.loads((folder / "run.json").read_text())
+    manifest["provenance"].update(
+        {
+            "index /home/anna/run/index/sparse": "sparse of /home/anna/corpus.jsonl",
+            "index /home/anna/other/sparse": "C:\\Users\\anna\\corpus.jsonl",
+            "model": "['/home/anna/models/reader', 'org/name']",
+        }
+    )
+    (folder / "run.json").write_text(json.dumps(manifest))
+    values = json.loads((folder / "metrics.json").read_text())
+    values["command"] = f"llmexam run '/home/anna/my plan.yaml' --out {folder}"
+    (folder / "metrics.json").write_text(json.dumps(values))
+    for to in ("every-eval-ever", "model-index"):
+        export_results(folder, tmp_path / to, to=to, model="m", hub_dataset="cais/mmlu")
+        text = (tmp_path / to).read_text()
+        assert "anna" not in text
+        assert str(tmp_path) not in text
+    record = json.loads((tmp_path / "every-eval-ever").read_text())
+    details = record["eval_library"]["additional_details"]
+    assert details["index sparse"] == "sparse of corpus.jsonl"
+    assert details["index sparse (2)"] == "corpus.jsonl"
+    assert details["model"] == "['reader', 'org/name']"
+    assert "llmexam run 'my plan.yaml' --out run" in json.dumps(record)
 
 
 def test_a_hub_dataset_is_named_as_such(run, tmp_path):

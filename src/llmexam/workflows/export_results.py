@@ -16,6 +16,7 @@ from llmexam.evaluation.results import Evaluation
 from llmexam.records.every_eval_ever import to_text
 from llmexam.records.hub import to_eval_results, to_model_index
 from llmexam.records.result import RecordedResult
+from llmexam.report.paths import command_without_folders, without_folders
 from llmexam.storage.atomic import write_text
 from llmexam.storage.hashing import hash_file
 from llmexam.workflows.run.folder import file_in
@@ -121,10 +122,24 @@ def _read(source: Path, solver: str | None) -> tuple[Evaluation, dict[str, str],
     chosen = values.get("final") if solver is None else solvers[solver].get("evaluation")
     provenance = manifest.get("provenance") or {}
     exam = str((manifest.get("exam") or {}).get("source", ""))
-    facts = {str(key): str(value) for key, value in provenance.items() if key not in ("exam",)}
+    facts = _shown({str(key): str(value) for key, value in provenance.items() if key != "exam"})
     facts["dataset"] = Path(exam).name or source.name
-    facts["command"] = str(values.get("command", ""))
+    # Records are published, so they must not show the user's folders.
+    facts["command"] = command_without_folders(str(values.get("command", "")), str(source))
     return _evaluation(chosen, file), facts, file
+
+
+def _shown(facts: Mapping[str, str]) -> dict[str, str]:
+    """Return facts whose absolute paths are file names; equal names are numbered."""
+    shown: dict[str, str] = {}
+    for key, value in facts.items():
+        name = base = without_folders(key)
+        number = 1
+        while name in shown:
+            number += 1
+            name = f"{base} ({number})"
+        shown[name] = without_folders(value)
+    return shown
 
 
 def _evaluation(values: Any, file: Path) -> Evaluation:
