@@ -8,8 +8,8 @@ from tests.cli.in_process import llmexam
 
 from llmexam.cli.streams import EscapingStream, write_exactly
 
-HOSTILE = "\x1b[31mred\x1b]0;title\x07\x9b2J\x7f\u202e"
-RAW = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u202a-\u202e]")
+HOSTILE = "\rover\x1b[31mred\x1b]0;title\x07\x9b2J\x7f\u202e"
+RAW = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u202a-\u202e]|\r(?!\n)")
 
 
 class Terminal(io.StringIO):
@@ -29,6 +29,15 @@ def test_colours_pass_on_a_terminal_but_commands_do_not():
     stream = EscapingStream(Terminal())
     stream.write("\x1b[1;31mbold\x1b[0m\x1b]52;c;x\x07\x1b[2J\n")
     assert stream.unescaped.getvalue() == ("\x1b[1;31mbold\x1b[0m\\u001b]52;c;x\\u0007\\u001b[2J\n")
+
+
+def test_only_progress_bars_return_to_the_start_of_a_line():
+    lines, bars = EscapingStream(io.StringIO()), EscapingStream(io.StringIO(), has_bars=True)
+    for stream in (lines, bars):
+        stream.write("\r 50%")
+        stream.write("id\r 100%\r\n")
+    assert lines.unescaped.getvalue() == "\\u000d 50%id\\u000d 100%\r\n"
+    assert bars.unescaped.getvalue() == "\r 50%id\\u000d 100%\r\n"
 
 
 def test_data_is_exact_but_on_a_terminal(monkeypatch):

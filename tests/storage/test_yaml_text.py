@@ -12,6 +12,15 @@ def test_plain_values():
     assert load_yaml("") is None
 
 
+def test_keys_of_different_types_are_different():
+    assert load_yaml("7: a\n'7': b\ntrue: c\n'true': d") == {
+        7: "a",
+        "7": "b",
+        True: "c",
+        "true": "d",
+    }
+
+
 def test_a_merged_key_may_be_set_anew():
     assert load_yaml("a: &a {x: 1, y: 2}\nb: {<<: *a, x: 3}")["b"] == {"x": 3, "y": 2}
 
@@ -21,6 +30,10 @@ def test_a_merged_key_may_be_set_anew():
     [
         ("a: 1\nb: 2\na: 3", r"plan\.yaml: .*line 3: key 'a' appears twice"),
         ("x: {a: 1, a: 1}", "'a' appears twice"),
+        ("x: {a: 1, 'a': 1}", "'a' appears twice"),
+        ("x: {7: 1, 0x7: 1}", "'0x7' appears twice"),
+        ("x: {1: 1, 1.0: 1}", "'1.0' appears twice"),
+        ("x: {1: 1, yes: 1}", "'yes' appears twice"),
         ("a: [1", "line 1"),
         ("a: 2020-13-45", "month"),
         ("a: " + "9" * 5000, "4300"),

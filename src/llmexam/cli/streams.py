@@ -10,6 +10,8 @@ import re
 import sys
 from typing import Any, TextIO, cast
 
+# A carriage return inside a line would let an id overwrite what stands before it.
+_RETURN = re.compile(r"\r(?!\n)")
 # Colours, which rich writes in help texts where a terminal shows them.
 _COLOUR = re.compile(r"(\x1b\[[0-9;]*m)")
 _CONTROLS = {
@@ -32,10 +34,12 @@ class EscapingStream:
 
     Args:
         stream: Where it writes.
+        has_bars: Whether a text may begin with a carriage return, as those of progress bars do.
     """
 
-    def __init__(self, stream: TextIO) -> None:
+    def __init__(self, stream: TextIO, *, has_bars: bool = False) -> None:
         self._stream = stream
+        self._has_bars = has_bars
         self._has_colours = any(os.environ.get(name) for name in _FORCE_COLOUR) or stream.isatty()
 
     def __getattr__(self, name: str) -> Any:
@@ -48,10 +52,12 @@ class EscapingStream:
 
     def write(self, text: str) -> int:
         """Write a text; return its length."""
-        parts = _COLOUR.split(text) if self._has_colours else [text]
+        start = "\r" if self._has_bars and text.startswith("\r") else ""
+        rest = _RETURN.sub(r"\\u000d", text[len(start) :])
+        parts = _COLOUR.split(rest) if self._has_colours else [rest]
         # Every second part is a colour.
         shown = [part if n % 2 else part.translate(_CONTROLS) for n, part in enumerate(parts)]
-        self._stream.write("".join(shown))
+        self._stream.write(start + "".join(shown))
         return len(text)
 
     def writelines(self, lines: Any) -> None:
@@ -65,7 +71,7 @@ def escape_output() -> None:
     for name in ("stdout", "stderr"):
         stream = getattr(sys, name)
         if stream is not None and not isinstance(stream, EscapingStream):
-            setattr(sys, name, EscapingStream(stream))
+            setattr(sys, name, EscapingStream(stream, has_bars=name == "stderr"))
 
 
 def unescaped(stream: TextIO) -> TextIO:

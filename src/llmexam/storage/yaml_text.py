@@ -102,9 +102,11 @@ class _Loader(yaml.SafeLoader):
         seen = set()
         for key, _ in node.value:
             if isinstance(key, yaml.ScalarNode) and key.tag != "tag:yaml.org,2002:merge":
-                if key.value in seen:
+                # As Python compares them: `1` and `0x1` are one key, `1` and `"1"` are two.
+                made = self.construct_object(key)
+                if made in seen:
                     raise yaml.constructor.ConstructorError(
                         None, None, f"key '{key.value}' appears twice", key.start_mark
                     )
-                seen.add(key.value)
+                seen.add(made)
         return super().construct_mapping(node, deep)

@@ -128,6 +128,17 @@ def test_xml_that_cannot_be_read_is_refused(write, text, words):
         read_exam(write(text, "quiz.xml"))
 
 
+@pytest.mark.parametrize("fraction", ["nan", "inf", "-inf", "1e999", "x"])
+@pytest.mark.parametrize("place", [0, 1])
+def test_a_fraction_that_is_no_finite_number_is_a_fault(write, fraction, place):
+    answers = [(100, "a"), (0, "b")]
+    answers.insert(place, (fraction, "c"))
+    read = read_rows(write(quiz(choice(*answers), choice((100, "a"), (0, "b")))))
+    assert [row for row, _ in read.rows] == [2]
+    words = f"expected a number as fraction of option {place + 1}, got '{fraction}'"
+    assert words in str(read.faults[0])
+
+
 def test_a_faulty_question_does_not_hide_the_others(write):
     read = read_rows(
         write(quiz(choice((100, "a")), choice((100, "a"), (0, "b")), choice(("x", "a"), (0, "b"))))

@@ -94,6 +94,12 @@ def test_an_item_of_version_3_with_several_right_options(write):
         ("<correctResponse><value> B </value></correctResponse>", "single", "B"),
         ('<mapping><mapEntry mapKey="A" mappedValue="1"/></mapping>', "single", "A"),
         (
+            '<mapping><mapEntry mapKey="B" mappedValue="nan"/><mapEntry mapKey="A" '
+            'mappedValue="1"/></mapping>',
+            "single",
+            "A",
+        ),
+        (
             '<mapping><mapEntry mapKey="A" mappedValue="1"/><mapEntry mapKey="B" '
             'mappedValue="0.5"/></mapping>',
             "multiple",

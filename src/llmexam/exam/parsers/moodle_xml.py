@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
+from math import isfinite, nan
 from typing import Any
 
 from llmexam.errors import ExamError
@@ -190,10 +191,13 @@ def _format(element: Any, name: str) -> str:
 def _fraction(answer: Any, place: int) -> float:
     text = (answer.get("fraction") or "0").strip()
     try:
-        return float(text)
+        fraction = float(text)
     except ValueError:
+        fraction = nan
+    if not isfinite(fraction):
         raise ExamError(
             f"expected a number as fraction of option {place + 1}, got '{text}'",
             field="answer",
             hint="Write the credit in percent, such as 100 or 0",
-        ) from None
+        )
+    return fraction

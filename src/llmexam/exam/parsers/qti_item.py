@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from math import isfinite
 from typing import Any
 
 from llmexam.errors import ExamError
@@ -165,9 +166,11 @@ def _mapped(declaration: Any, *, is_single: bool) -> list[str]:
     for entry in declaration.iter():
         if name_of(entry) == "mapentry":
             try:
-                points[attribute(entry, "mapkey").strip()] = float(attribute(entry, "mappedvalue"))
+                value = float(attribute(entry, "mappedvalue"))
             except ValueError:
                 continue
+            if isfinite(value):
+                points[attribute(entry, "mapkey").strip()] = value
     highest = max(points.values(), default=0.0)
     return [
         key
