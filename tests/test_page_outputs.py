@@ -24,7 +24,7 @@ q1,B A
 
 $ llmexam convert exam.csv \\
     exam.jsonl
-exam.jsonl: 1 questions (all, jsonl)
+exam.jsonl: 1 question (all, jsonl)
 ```
 
 ```python
@@ -52,7 +52,7 @@ def run(page: Path, folder: Path):
     ("right", "wrong", "source"),
     [
         ("q1,B A", "q1,A B", "llmexam solve exam.csv --solver longest"),
-        ("jsonl: 1 questions", "jsonl: 2 questions", "llmexam convert exam.csv exam.jsonl"),
+        ("jsonl: 1 question", "jsonl: 2 questions", "llmexam convert exam.csv exam.jsonl"),
         ("\nMAP@3 0.5292", "\nMAP@3 0.5293", "page.md, block 3"),
     ],
 )

@@ -221,7 +221,7 @@ def test_a_terminal_that_is_not_utf8_shows_what_it_can(tmp_path):
         cwd=tmp_path,
         env=os.environ | {"PYTHONIOENCODING": "ascii"},
     )
-    assert b"\\u03bd.jsonl: 1 questions" in done.stdout
+    assert b"\\u03bd.jsonl: 1 question" in done.stdout
 
 
 def test_json_of_a_run_without_answers(tmp_path):

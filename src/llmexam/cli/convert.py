@@ -118,10 +118,11 @@ def convert(
     if as_json:
         typer.echo(json.dumps(result.as_dict(), ensure_ascii=False))
         return
+    from llmexam.report.formats import plural
+
     for part in result.parts:
-        typer.echo(
-            f"{part.path}: {part.n_questions:,} {result.noun}s ({part.name}, {result.format})"
-        )
+        size = plural(part.n_questions, result.noun)
+        typer.echo(f"{part.path}: {size} ({part.name}, {result.format})")
     if result.lost:
         typer.echo(
             f"note: format '{result.format}' cannot store {', '.join(result.lost)}", err=True
