@@ -23,10 +23,10 @@ from torch.nn import functional
 
 from llmexam.lm.decoder import Continuation
 from llmexam.training.base.losses import NO_LABEL
-from llmexam.training.causal_lm.examples import Example, Part
 from llmexam.training.causal_lm.objective import total_loss
 from llmexam.training.causal_lm.rows import collate
 from llmexam.training.causal_lm.settings import Objective
+from llmexam.training.prompts.examples import Example, Part
 
 N_VOCABULARY = 32000
 N_OPTIONS = 5
