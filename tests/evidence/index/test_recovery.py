@@ -73,3 +73,11 @@ def test_the_rest_of_a_deleted_folder_of_a_killed_build_is_in_nobodys_way(tmp_pa
     (left / "manifest.json").write_text("{}")
     SparseIndex.build(tmp_path / "index", [Passage("The whale is a mammal.", "", "whale")])
     assert [path.name for path in tmp_path.iterdir()] == ["index"]
+
+
+def test_a_name_that_no_file_can_have_is_damage(tmp_path: Path):
+    index = SparseIndex.build(tmp_path / "index", [Passage("The whale.", "", "whale")])
+    path = index.folder / "checksums.json"
+    path.write_text(path.read_text().replace(".pos", "x" * 300, 1))
+    with pytest.raises(CorruptIndexError, match="is missing"):
+        SparseIndex.open(index.folder)

@@ -45,13 +45,21 @@ def check_checksums(folder: Path, *, whole: bool = False) -> bool:
     try:
         for name, expected in json.loads(path.read_bytes()).items():
             file = folder / name
-            if not file.is_file():
+            if not _is_file(file):
                 raise _corrupt(file, "is missing")
             if changed_block(file, expected, whole=whole) is not None:
                 raise _corrupt(file, "has changed since it was written")
     except (ValueError, AttributeError, TypeError, RecursionError):
         raise _corrupt(path, "is damaged") from None
     return True
+
+
+def _is_file(path: Path) -> bool:
+    try:
+        return path.is_file()
+    except OSError:
+        # A damaged list may hold a name that no file can have.
+        return False
 
 
 def _corrupt(path: Path, what: str) -> CorruptIndexError:
