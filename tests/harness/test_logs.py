@@ -170,6 +170,15 @@ def test_generated_answers_are_read_and_one_filter_is_used(tmp_path):
     assert [(one.ranking, dict(one.values)) for one in log.answers] == [
         ((0,), {"exact_match": 1.0})
     ]
+    told = f"note: {path}: read filter strict; left out flexible\n"
+    for command in (["evaluate", path], ["compare", path, path]):
+        assert llmexam(*command).stderr.count(told) == 1
+
+
+def test_one_sample_over_several_lines_is_no_log(tmp_path):
+    path = tmp_path / "one.json"
+    path.write_text(json.dumps(lm_eval_sample(0, "Which rusts?", 0, [-2.0, -3.0, -4.0]), indent=1))
+    assert not is_log(path)
 
 
 def test_inspect_as_json_and_as_archive(inspect_json, tmp_path):

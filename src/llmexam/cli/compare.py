@@ -152,10 +152,8 @@ def compare(
 
 
 def _compare_logs(logs: Sequence[Path], options: dict[str, Any]) -> ComparisonFamily:
-    from llmexam.workflows.harness_logs import compare_logs, notes_of
+    from llmexam.workflows.harness_logs import compare_logs
 
-    for note in notes_of(logs):
-        typer.echo(f"note: {note}", err=True)
     # Options of prompt recovery do not apply.
     known = {key: value for key, value in options.items() if "embedder" not in key}
     return compare_logs(logs[0], logs[1:], **known)

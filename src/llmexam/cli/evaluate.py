@@ -159,7 +159,7 @@ def evaluate(
 
 def _evaluate_log(path: Path, logged_values: bool, options: dict[str, Any]) -> Evaluation:
     from llmexam.harness.reading import is_log
-    from llmexam.workflows.harness_logs import evaluate_log, notes_of
+    from llmexam.workflows.harness_logs import evaluate_log
 
     if not is_log(path):
         raise SettingsError(
@@ -168,6 +168,4 @@ def _evaluate_log(path: Path, logged_values: bool, options: dict[str, Any]) -> E
             hint="Give a submission, a score file or the folder of a run after the exam. Without "
             "one, the file must be a log of another harness",
         )
-    for note in notes_of([path]):
-        typer.echo(f"note: {note}", err=True)
     return evaluate_log(path, logged_values=logged_values, **options)

@@ -12,6 +12,8 @@ from llmexam.evaluation.alignment import name_ids
 from llmexam.evaluation.compare import Prediction
 from llmexam.evaluation.predictions import load_prediction
 from llmexam.exam.exam import Exam
+from llmexam.exam.loading import load_exam
+from llmexam.exam.parsers import ExamSource
 from llmexam.exam.question import Question
 from llmexam.exam.scores import ScoreMatrix
 from llmexam.harness.batch import NAME as BATCH
@@ -132,6 +134,17 @@ def _match(question: Question, answer: LoggedAnswer, log: HarnessLog) -> LoggedA
         scores=tuple(scores),
         reply=answer.reply,
     )
+
+
+def load_exam_or_log(source: ExamSource) -> Exam:
+    """Return the questions of an exam file, or those of a log.
+
+    Raises:
+        ExamError: The file cannot be read, or the questions of the log are not multiple choice.
+    """
+    if is_log(source.path):
+        return exam_of(read_log(source.path))
+    return load_exam(source)
 
 
 def load_answers(prediction: Prediction | str | Path, exam: Exam) -> Prediction:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import re
 import zipfile
-import zlib
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -13,6 +12,7 @@ from typing import Any
 
 from llmexam.errors import ExamError
 from llmexam.exam.letters import letter_of
+from llmexam.exam.parsers.zip_damage import ZIP_DAMAGE
 from llmexam.harness.fields import mapping_of, number_of, text_or_json
 from llmexam.harness.log import HarnessLog, LoggedAnswer
 from llmexam.solvers.served.answers import parse_answer
@@ -23,15 +23,6 @@ _MOST_BYTES = 256_000_000
 _MARKS = {"C": 1.0, "I": 0.0, "P": 0.5, "N": 0.0}
 _ATTACHMENT = "attachment://"
 _LETTERS = re.compile(r"\s*[A-Z](\s*,?\s*[A-Z])*\s*")
-# What zipfile raises for damaged, encrypted and unknown kinds of archives.
-_UNREADABLE = (
-    zipfile.BadZipFile,
-    zlib.error,
-    NotImplementedError,
-    RuntimeError,
-    KeyError,
-    OSError,
-)
 
 
 def looks_like(record: Mapping[str, Any]) -> bool:
@@ -61,7 +52,7 @@ def read_archive(path: Path) -> HarnessLog:
             start = "header.json" if "header.json" in archive.namelist() else "_journal/start.json"
             header = _member(archive, start, path)
             return _log(path, header.get("eval", {}), (_member(archive, n, path) for n in names))
-    except _UNREADABLE as error:
+    except ZIP_DAMAGE as error:
         raise ExamError(
             f"cannot read the archive: {error}",
             file=path,

@@ -3,17 +3,23 @@
 from __future__ import annotations
 
 import json
+import logging
 import zipfile
 from collections.abc import Iterator, Mapping
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 from llmexam.errors import ExamError
 from llmexam.harness import batch, helm, inspect_ai, lm_eval
 from llmexam.harness.log import HarnessLog
 
+# Commands show what it says of exams, and of logs, once.
+_LOG = logging.getLogger("llmexam.exam.reading")
 # Names of keys near the start tell the formats apart, so most files are told by a short look.
 _HEAD = 1_000_000
+_LINES = (lm_eval, batch)
+_OBJECTS = (helm, inspect_ai)
 _WORDS = (b'"request_states"', b'"eval"', b'"doc_id"', b'"custom_id"')
 
 
@@ -49,6 +55,8 @@ def read_log(path: str | Path) -> HarnessLog:
     found = inspect_ai.read_archive(path) if _is_archive(path) else _read_json(path)
     if not found.answers:
         raise ExamError("the log has no answers", file=path, hint="Check how it was written")
+    for note in found.notes:
+        _LOG.warning("%s: %s", path, note)
     return found
 
 
@@ -72,25 +80,16 @@ def _read_json(path: Path) -> HarnessLog:
 
 def _kind(path: Path) -> str:
     """Return the name of the harness, or empty."""
-    first = next((record for _, record in _lines(path, quiet=True)), None)
-    if first is not None:
-        if lm_eval.looks_like(first):
-            return lm_eval.NAME
-        if batch.looks_like(first):
-            return batch.NAME
-    whole = first
-    if whole is None or not (helm.looks_like(whole) or inspect_ai.looks_like(whole)):
+    kinds: tuple[ModuleType, ...] = (*_LINES, *_OBJECTS)
+    found = next((record for _, record in _lines(path, quiet=True)), None)
+    if found is None:
+        # Not one object per line: the object of the file takes several.
+        kinds = _OBJECTS
         try:
-            whole = _whole(path)
+            found = _whole(path)
         except ExamError:
             return ""
-    return (
-        helm.NAME
-        if helm.looks_like(whole)
-        else inspect_ai.NAME
-        if inspect_ai.looks_like(whole)
-        else ""
-    )
+    return next((one.NAME for one in kinds if one.looks_like(found)), "")
 
 
 def _is_archive(path: Path) -> bool:

@@ -118,11 +118,6 @@ def compare_logs(
     return ComparisonFamily(comparisons=adjust(found, WITH_FIRST), family=WITH_FIRST)
 
 
-def notes_of(paths: Sequence[str | Path]) -> tuple[str, ...]:
-    """Return what was left out of logs, as lines that name the file."""
-    return tuple(f"{path}: {note}" for path in paths for note in read_log(path).notes)
-
-
 def name_of(log: HarnessLog) -> str:
     """Return what to call a log: its model, or its file's name without the ending."""
     return log.model or log.path.stem

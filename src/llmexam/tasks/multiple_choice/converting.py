@@ -6,12 +6,10 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from llmexam.exam.exam import Exam
-from llmexam.exam.loading import load_exam
 from llmexam.exam.shuffling import shuffle_options
 from llmexam.exam.splits import k_folds, split_exam
 from llmexam.exam.writers import WRITERS, names_of, what_is_lost, write_exam
-from llmexam.harness.exams import exam_of
-from llmexam.harness.reading import is_log, read_log
+from llmexam.harness.exams import load_exam_or_log
 from llmexam.tasks.capabilities import Converter, ExamFile
 
 _STRATA = "answer"
@@ -37,9 +35,7 @@ class ChoiceConverter(Converter[Exam]):
         """Return an exam unchanged, or read it."""
         if isinstance(exam, Exam):
             return exam
-        if is_log(exam.path):
-            return exam_of(read_log(exam.path))
-        return load_exam(exam.source)
+        return load_exam_or_log(exam.source)
 
     def split(
         self,

@@ -10,11 +10,9 @@ from llmexam.evaluation.evaluate import evaluate_rankings, evaluate_scores
 from llmexam.evaluation.grading import Resampling
 from llmexam.evaluation.results import Evaluation, FullComparison
 from llmexam.exam.exam import Exam
-from llmexam.exam.loading import load_exam
 from llmexam.exam.scores import ScoreMatrix
 from llmexam.exam.submission import validate_submission
-from llmexam.harness.exams import exam_of, load_answers
-from llmexam.harness.reading import is_log, read_log
+from llmexam.harness.exams import load_answers, load_exam_or_log
 from llmexam.tasks.capabilities import ExamFile, Grader, Options
 from llmexam.tasks.multiple_choice.plan import EvaluationPlan
 
@@ -31,9 +29,7 @@ class ChoiceGrader(Grader[Exam]):
         """
         if isinstance(exam, Exam):
             return exam
-        if is_log(exam.path):
-            return exam_of(read_log(exam.path))
-        return load_exam(exam.source)
+        return load_exam_or_log(exam.source)
 
     def evaluate(
         self,
