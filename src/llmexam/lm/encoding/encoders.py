@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from llmexam.errors import ModelError
-from llmexam.lm.encoding.packed_bert import PackedBert, Spans
+from llmexam.lm.encoding.packed_bert import PackedBert
+from llmexam.lm.encoding.spans import Spans
 
 if TYPE_CHECKING:
     from torch import Tensor

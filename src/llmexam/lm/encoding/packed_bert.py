@@ -4,8 +4,9 @@ Linear layers get `[n_tokens, dim]` without padding; attention runs once per run
 Rows of a linear layer are independent, so sequences are, too.
 
 The pass uses one of two kinds of layers. `ModuleLayer` calls the modules of the transformers
-model, with gradients, so optimizers, adapters and `save_pretrained` work unchanged. `PreparedLayer`
-(module `prepared_bert`) has copies of the weights in the fastest layout for scoring.
+model, with gradients, so optimizers, adapters and `save_pretrained` work unchanged; in fp32 on a
+CPU, `FusedLayer` computes the same from the same weights. `PreparedLayer` (module `prepared_bert`)
+has copies of the weights in the fastest layout for scoring.
 """
 
 from __future__ import annotations
@@ -13,47 +14,23 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import accumulate, groupby
 from typing import TYPE_CHECKING, Any, Protocol
 
 import torch
 import torch.nn.functional as F  # noqa: N812
+from torch import nn
 from torch.utils.checkpoint import checkpoint
 
+from llmexam.lm.encoding.fused_layer import FusedLayer, can_fuse
+from llmexam.lm.encoding.gradients import drop
+from llmexam.lm.encoding.spans import Spans
+
 if TYPE_CHECKING:
-    from torch import Tensor, nn
+    from torch import Tensor
 
 # Up to this length, two batched products are faster than the fused kernel in bf16 with gradients
 # (measured).
 _PLAIN_BF16_TOKENS = 256
-
-
-class Spans:
-    """Layout of concatenated sequences.
-
-    Attributes:
-        lengths: Tokens of each sequence.
-        runs: Runs of neighbours with equal length: length and number.
-        firsts: Index of each first token, shape `[n_sequences]`.
-    """
-
-    def __init__(self, lengths: Sequence[int], device: torch.device) -> None:
-        self.lengths = list(lengths)
-        self.runs = [(n, len(list(group))) for n, group in groupby(self.lengths)]
-        starts = accumulate(self.lengths[:-1], initial=0)
-        self.firsts = torch.tensor(list(starts), device=device)
-
-    def positions(self) -> Tensor:
-        """Return each token's position within its sequence, shape `[n_tokens]`."""
-        device = self.firsts.device
-        return torch.cat([torch.arange(n, device=device).repeat(c) for n, c in self.runs])
-
-    def places(self, width: int) -> Tensor:
-        """Return each token's index in a flattened matrix with `width` columns per sequence."""
-        device = self.firsts.device
-        return torch.cat(
-            [torch.arange(n, device=device) + i * width for i, n in enumerate(self.lengths)]
-        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,11 +159,15 @@ class ModuleLayer:
         own = layer.attention.self
         self._heads = (own.num_attention_heads, own.attention_head_size)
 
+    def fused(self, hidden: Tensor) -> FusedLayer | None:
+        """Return the fused layer over the same modules; None where it does not apply."""
+        return FusedLayer(self._layer) if can_fuse(self._layer, hidden) else None
+
     def attention(self, queries: Tensor, *, first_only: bool) -> Attention:
         """Return the attention settings of this pass."""
-        drop = self._layer.attention.self.dropout
+        dropout = self._layer.attention.self.dropout
         return Attention(
-            dropout=drop.p if drop.training else 0.0,
+            dropout=dropout.p if dropout.training else 0.0,
             # Under autocast the queries are bf16, but the hidden vectors are not.
             plain_tokens=_PLAIN_BF16_TOKENS if queries.dtype == torch.bfloat16 else 0,
         )
@@ -223,8 +204,11 @@ class _ModuleEmbedding:
 
 
 def _layer(layer: Layer, hidden: Tensor, spans: Spans, first_only: bool) -> Tensor:
+    fused = layer.fused(hidden) if isinstance(layer, ModuleLayer) else None
+    if fused is not None and not first_only:
+        return fused(hidden, spans)
     asking = hidden[spans.firsts] if first_only else hidden
-    q, k, v = layer.project(asking, hidden)
+    q, k, v = (layer if fused is None else fused).project(asking, hidden)
     attend = _attend_padded if hidden.is_cuda else _attend_runs
     mixed = attend(q, k, v, spans, layer.attention(q, first_only=first_only))
     return layer.finish(mixed.flatten(1), asking)
@@ -237,13 +221,13 @@ def _attend_runs(q: Tensor, k: Tensor, v: Tensor, spans: Spans, how: Attention) 
     # Either one query per sequence, or one per token.
     single = len(q) != len(k)
     parts = []
-    start = first = 0
-    for n_tokens, n_texts in spans.runs:
-        n_queries = 1 if single else n_tokens
-        end, last = start + n_tokens * n_texts, first + n_queries * n_texts
-        own = q[first:last].view(n_texts, n_queries, *shape).transpose(1, 2)
-        keys = k[start:end].view(n_texts, n_tokens, *shape).transpose(1, 2)
-        values = v[start:end].view(n_texts, n_tokens, *shape).transpose(1, 2)
+    # Not slices: the gradient of each slice is as large as the whole tensor.
+    sizes = [n_tokens * n_texts for n_tokens, n_texts in spans.runs]
+    q_parts = torch.split(q, [n for _, n in spans.runs] if single else sizes)
+    for (n_tokens, n_texts), *rows in zip(
+        spans.runs, q_parts, torch.split(k, sizes), torch.split(v, sizes), strict=True
+    ):
+        own, keys, values = (part.view(n_texts, -1, *shape).transpose(1, 2) for part in rows)
         if n_tokens <= how.plain_tokens:
             scaled = own if scale == 1 else own * scale
             weights = (scaled @ keys.transpose(-1, -2)).softmax(-1)
@@ -254,7 +238,6 @@ def _attend_runs(q: Tensor, k: Tensor, v: Tensor, spans: Spans, how: Attention) 
                 own, keys, values, dropout_p=how.dropout, scale=how.scale
             )
         parts.append(mixed.transpose(1, 2).reshape(-1, *shape))
-        start, first = end, last
     return torch.cat(parts)
 
 
@@ -282,5 +265,7 @@ def _drop(module: nn.Module, hidden: Tensor) -> Tensor:
     """Return the vectors after dropout, unchanged without dropout."""
     if not module.training or not getattr(module, "p", 1.0):
         return hidden
+    if type(module) is nn.Dropout and hidden.device.type == "cpu":
+        return drop(hidden, module.p)
     dropped: Tensor = module(hidden)
     return dropped

@@ -10,7 +10,8 @@ import torch.nn.functional as F  # noqa: N812
 
 from llmexam.lm.encoding.int8_linear import GELU_LOW, Int8Linear
 from llmexam.lm.encoding.linear import FusedLinear, PlainLinear, make_linear
-from llmexam.lm.encoding.packed_bert import Attention, PackedBert, Spans
+from llmexam.lm.encoding.packed_bert import Attention, PackedBert
+from llmexam.lm.encoding.spans import Spans
 
 if TYPE_CHECKING:
     from torch import Tensor
