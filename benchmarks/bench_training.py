@@ -1,6 +1,7 @@
 """Compare our training of multiple-choice readers with the Trainer of transformers.
 
 Run: python benchmarks/bench_training.py [--data exam.csv] [--rows 400] [--steps 20] [--rounds 2]
+         [--precisions fp32] [--eager]
 
 Both train the same weights (MiniLM with the head of `AutoModelForMultipleChoice`) on the same rows,
 tokens, batch size, learning rate and optimizer. The reference follows the documentation of
@@ -8,6 +9,9 @@ transformers: rows tokenized in advance, `DataCollatorForMultipleChoice`, `Train
 take the same questions in the same order without dropout, and the losses are printed side by side.
 Then each trains in its own order with the model's dropout, alternately, and is timed. The first
 step of each is not counted. Without a file, the rows are those of the bundled sample, repeated.
+The reference has the defaults of the Trainer (fused AdamW, attention by `sdpa`); with `--eager` it
+is timed with transformers' own attention as well. Its `group_by_length` is not tried: it measures
+the number of options of such rows, not their tokens.
 """
 
 from __future__ import annotations
@@ -72,6 +76,10 @@ def main() -> None:
     parser.add_argument("--max-tokens", type=int, default=256)
     parser.add_argument("--evidence", default="sentences", choices=["none", "whole", "sentences"])
     parser.add_argument("--times-only", action="store_true", help="do not compare losses")
+    parser.add_argument(
+        "--precisions", nargs="+", default=["fp32", "bf16"], choices=["fp32", "bf16"]
+    )
+    parser.add_argument("--eager", action="store_true", help="stock with eager attention, too")
     parser.add_argument("--freeze-embeddings", action="store_true", help="ours alone, told apart")
     arguments = parser.parse_args()
     exam = read_rows(arguments.data, arguments.rows)
@@ -122,9 +130,12 @@ def compare_times(exam: Exam, arguments: Any) -> None:
     """Train each in its own order, in turns, and show questions a second."""
     arms: dict[str, list[tuple[float, float]]] = {}
     for _ in range(arguments.rounds):
-        for precision in ("fp32", "bf16"):
+        for precision in arguments.precisions:
             settings = settings_of(arguments, precision)
             arms.setdefault(f"stock {precision}", []).append(run_stock(exam, settings).seconds)
+            if arguments.eager:
+                eager = run_stock(exam, settings, attention="eager").seconds
+                arms.setdefault(f"stock {precision}, eager attention", []).append(eager)
             arms.setdefault(f"ours {precision}", []).append(run_ours(exam, settings)[0].seconds)
             if arguments.freeze_embeddings:
                 frozen = settings_of(arguments, precision, freeze_embeddings=True)
@@ -132,13 +143,17 @@ def compare_times(exam: Exam, arguments: Any) -> None:
                 arms.setdefault(name, []).append(run_ours(exam, frozen)[0].seconds)
     n_questions = (arguments.steps - N_WARM) * arguments.batch_size
     print(f"\nown order, model's dropout: best of {arguments.rounds}, {n_questions} questions")
+    first_name = f"stock {arguments.precisions[0]}"
     for unit, place in (("by the clock", 0), ("of processor time", 1)):
-        print(f"  questions a second {unit}; against stock at the same precision, and in fp32")
+        print(
+            f"  questions a second {unit}; against stock at the same precision, and in "
+            f"{arguments.precisions[0]}"
+        )
         best = {name: min(run[place] for run in runs) for name, runs in arms.items()}
         for name, seconds in best.items():
             same = best[f"stock {name.split()[1].rstrip(',')}"] / seconds
-            first = best["stock fp32"] / seconds
-            print(f"    {name:28s} {n_questions / seconds:7.2f}   x{same:.2f}   x{first:.2f}")
+            first = best[first_name] / seconds
+            print(f"    {name:32s} {n_questions / seconds:7.2f}   x{same:.2f}   x{first:.2f}")
 
 
 def run_ours(
@@ -164,10 +179,12 @@ def run_stock(
     exam: Exam,
     settings: MultipleChoiceTrainingSettings,
     order: list[tuple[int, list[int]]] | None = None,
+    attention: str = "sdpa",
 ) -> Watch:
     """Train the stock Trainer, in a given order or in its own."""
     transformers.set_seed(settings.seed)
     trainee = load_trainee(settings)
+    trainee.reader.model.set_attn_implementation(attention)
     data = ChoiceData(exam, settings, trainee.tokenizer)
     rows = [features(data, row, options) for row, options in order or plain_order(exam)]
     with tempfile.TemporaryDirectory() as folder:
