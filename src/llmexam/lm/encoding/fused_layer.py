@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import nn
 
-from llmexam.lm.encoding.gradients import add_norm, attention, feed_forward, linear
+from llmexam.lm.encoding.gradients import add_norm, attention, drop, feed_forward, linear
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -34,27 +34,49 @@ class FusedLayer:
         """Return the layer's output, `[n_tokens, dim]`."""
         own = self._layer.attention.self
         parts = (own.query, own.key, own.value)
-        qkv = linear(
-            hidden, torch.cat([p.weight for p in parts]), torch.cat([p.bias for p in parts])
-        )
+        # Transposed, which oneDNN reads faster.
+        weight = torch.cat([p.weight.t() for p in parts], dim=1).t()
+        qkv = linear(hidden, weight, torch.cat([p.bias for p in parts]))
         mixed = attention(qkv, spans.runs, own.num_attention_heads, _rate(own.dropout))
         return self.finish(mixed, hidden)
 
-    def project(self, asking: Tensor, hidden: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """Return queries `[n_queries, n_heads, width]`, and keys and values of all tokens.
+    def first(self, asking: Tensor, hidden: Tensor, spans: Spans) -> Tensor:
+        """Return the layer's output for the first token of each sequence, `[n_sequences, dim]`.
+
+        With one query per sequence, `q (W h)` is cheaper as `(q W) h`, and `W` applied to the
+        weighted mean of the tokens is cheaper than the mean of `W h`. So no key or value is
+        computed for any token.
 
         Args:
-            asking: Vectors of the query tokens, such as the first ones.
+            asking: Vectors of the first tokens, shape `[n_sequences, dim]`.
             hidden: Vectors of all tokens, shape `[n_tokens, dim]`.
+            spans: The sequences.
         """
         own = self._layer.attention.self
-        parts = (own.key, own.value)
-        both = linear(
-            hidden, torch.cat([p.weight for p in parts]), torch.cat([p.bias for p in parts])
-        )
-        k, v = both.view(len(hidden), 2, own.num_attention_heads, -1).unbind(1)
-        q = linear(asking, own.query.weight, own.query.bias)
-        return q.view(-1, *k.shape[1:]), k, v
+        heads = (own.num_attention_heads, own.attention_head_size)
+        queries = linear(asking, own.query.weight, own.query.bias).view(-1, *heads)
+        queries = queries * own.attention_head_size**-0.5
+        seeking = torch.einsum("nhw,hwd->nhd", queries, own.key.weight.view(*heads, -1))
+        shifts = (queries * own.key.bias.view(heads)).sum(-1, keepdim=True)
+        counts = [count for _, count in spans.runs]
+        sizes = [n_tokens * count for n_tokens, count in spans.runs]
+        sums, totals = [], []
+        for count, own_seeking, shift, rows in zip(
+            counts,
+            torch.split(seeking, counts),
+            torch.split(shifts, counts),
+            torch.split(hidden, sizes),
+            strict=True,
+        ):
+            tokens = rows.view(count, -1, rows.shape[1])
+            weights = (own_seeking @ tokens.transpose(1, 2) + shift).softmax(-1)
+            weights = drop(weights, _rate(own.dropout))
+            sums.append(weights @ tokens)
+            # Not 1 after dropout.
+            totals.append(weights.sum(-1, keepdim=True))
+        mixed = torch.einsum("nhd,hwd->nhw", torch.cat(sums), own.value.weight.view(*heads, -1))
+        mixed = mixed + torch.cat(totals) * own.value.bias.view(heads)
+        return self.finish(mixed.flatten(1), asking)
 
     def finish(self, mixed: Tensor, asking: Tensor) -> Tensor:
         """Return the layer's output from the attention output, both `[n_queries, dim]`."""

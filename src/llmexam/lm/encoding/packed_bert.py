@@ -208,7 +208,9 @@ def _layer(layer: Layer, hidden: Tensor, spans: Spans, first_only: bool) -> Tens
     if fused is not None and not first_only:
         return fused(hidden, spans)
     asking = hidden[spans.firsts] if first_only else hidden
-    q, k, v = (layer if fused is None else fused).project(asking, hidden)
+    if fused is not None:
+        return fused.first(asking, hidden, spans)
+    q, k, v = layer.project(asking, hidden)
     attend = _attend_padded if hidden.is_cuda else _attend_runs
     mixed = attend(q, k, v, spans, layer.attention(q, first_only=first_only))
     return layer.finish(mixed.flatten(1), asking)
