@@ -12,6 +12,7 @@ from collections.abc import Iterator, Sequence
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import torch
 import torch.nn.functional as F  # noqa: N812
 from torch.autograd import Function
@@ -80,6 +81,14 @@ def _product(rows: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor
         run = torch.ops.mkldnn._linear_pointwise.default
         return run(rows, weight, bias, "none", [], "")  # type: ignore[no-any-return]
     return F.linear(rows, weight, bias)
+
+
+def _masked(values: Tensor, mask: Tensor, out: Tensor | None = None) -> Tensor:
+    """Return values, 0 where the mask is False."""
+    # numpy converts the mask within the caches; torch makes a copy of it in fp32 first.
+    out = torch.empty_like(values) if out is None else out
+    np.multiply(values.detach().numpy(), mask.numpy(), out=out.numpy())
+    return out
 
 
 class _Linear(Function):
@@ -154,7 +163,7 @@ class _Attention(Function):
             mask = masks.draw(*weights.shape)
             ctx.masks.append(mask)
             if mask is not None:
-                weights *= mask
+                _masked(weights, mask, out=weights)
             out = torch.bmm(weights, v).mul_(masks.scale)
             view = mixed[rows].view(n_texts, n_tokens, n_heads, -1)
             view.copy_(out.view(n_texts, n_heads, n_tokens, -1).transpose(1, 2))
@@ -179,8 +188,8 @@ class _Attention(Function):
             if mask is None:
                 torch.bmm(weights.transpose(1, 2), d_out, out=parts[2])
             else:
-                torch.bmm((weights * mask).transpose(1, 2), d_out, out=parts[2])
-                d_weights *= mask
+                torch.bmm(_masked(weights, mask).transpose(1, 2), d_out, out=parts[2])
+                _masked(d_weights, mask, out=d_weights)
             d_scores = torch._softmax_backward_data(d_weights, weights, -1, weights.dtype)
             factor = q.shape[-1] ** -0.5
             torch.baddbmm(parts[0], d_scores, k, beta=0, alpha=factor, out=parts[0])
@@ -226,7 +235,7 @@ class _AddNorm(Function):
         masks: MaskSource,
     ) -> Tensor:
         mask = masks.draw(*change.shape)
-        total = change + residual if mask is None else change * mask
+        total = change + residual if mask is None else _masked(change, mask)
         if mask is not None:
             total = torch.add(residual, total, alpha=masks.scale, out=total)
         normed, mean, deviation = torch.native_layer_norm(total, total.shape[1:], weight, bias, eps)
@@ -251,5 +260,5 @@ class _AddNorm(Function):
         )
         d_change = d_total
         if ctx.mask is not None and need_change:
-            d_change = (d_total * ctx.mask).mul_(ctx.scale)
+            d_change = _masked(d_total, ctx.mask).mul_(ctx.scale)
         return d_change, d_total, d_weight, d_bias, None, None
