@@ -19,6 +19,7 @@ from llmexam.cli.evaluate import evaluate
 from llmexam.cli.export import export
 from llmexam.cli.export_results import export_results
 from llmexam.cli.index import index
+from llmexam.cli.pack import pack
 from llmexam.cli.reading_notes import show_reading_notes
 from llmexam.cli.recover import recover
 from llmexam.cli.run import run
@@ -75,6 +76,7 @@ for command in (
     convert,
     export,
     export_results,
+    pack,
     solvers,
     doctor,
 ):

@@ -85,7 +85,7 @@ class LocalWriter:
         self._tokenizer = load_tokenizer(self._folder)
         self.format: Format = _format(settings, self._tokenizer)
         self._turns = Turns(self._tokenizer, self.format)
-        self._store = AnswerStore(Path(settings.cache_dir).expanduser())
+        self._store = AnswerStore(Path(settings.cache_dir).expanduser(), may_be_read_only=True)
         self._generator: Generator | None = None
         self._usage = WritingUsage(0, 0, 0, 0)
         own = settings.model_dump(

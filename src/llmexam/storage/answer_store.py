@@ -7,8 +7,10 @@ folders that several machines share.
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import logging
+import os
 import sqlite3
 import zlib
 from collections.abc import Iterator, Mapping, Sequence
@@ -29,6 +31,7 @@ CREATE TABLE IF NOT EXISTS answer (
 # Earlier versions of llmexam wrote no checksums, and write none into this column.
 _ADD_CHECKSUM = "ALTER TABLE answer ADD COLUMN checksum INTEGER"
 _KEY_BYTES = 16
+_READ_ONLY = (errno.EROFS, errno.EACCES, errno.EPERM)
 # SQLite before 3.32 takes no more parameters in one statement.
 _MOST_PARAMETERS = 999
 # What another process does to the file takes milliseconds; a slow disk may take longer.
@@ -46,14 +49,20 @@ class AnswerStore:
     Args:
         folder: Where the file is; made by `prepare` and the first `put`.
         max_bytes: When the file grows beyond this, the oldest entries go; None for no bound.
+        may_be_read_only: Whether new values are dropped, with a warning, where nothing can be
+            written, such as on a mounted data set. Otherwise that is an error.
 
     Raises:
         CacheError: From every method, where the file is damaged or of another version.
     """
 
-    def __init__(self, folder: Path, *, max_bytes: int | None = None) -> None:
+    def __init__(
+        self, folder: Path, *, max_bytes: int | None = None, may_be_read_only: bool = False
+    ) -> None:
         self.path = folder / FILE
         self._max_bytes = max_bytes
+        self._may_be_read_only = may_be_read_only
+        self._is_read_only = False
 
     def prepare(self) -> None:
         """Create the file, for its owner only, so that a failure occurs before any work is done.
@@ -61,10 +70,11 @@ class AnswerStore:
         Raises:
             OSError: The folder cannot be written to.
         """
-        self.path.parent.mkdir(parents=True, exist_ok=True)
-        self.path.touch(mode=0o600)
-        with self._change():
-            pass
+        with self._dropping_if_read_only():
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            self.path.touch(mode=0o600)
+            with self._change():
+                pass
 
     def get(self, keys: Sequence[bytes]) -> dict[bytes, bytes]:
         """Return the values of the keys that are cached."""
@@ -107,18 +117,30 @@ class AnswerStore:
         Raises:
             OSError: They cannot be written.
         """
-        if not entries:
+        if not entries or self._is_read_only:
             return
-        self.path.parent.mkdir(parents=True, exist_ok=True)
-        with self._change() as connection:
-            connection.executemany(
-                "INSERT OR IGNORE INTO answer (key, value, checksum) VALUES (?, ?, ?)",
-                (
-                    (hash_, value, _checksum(hash_, value))
-                    for hash_, value in ((_hash(key), value) for key, value in entries.items())
-                ),
-            )
-            self._drop_oldest(connection)
+        with self._dropping_if_read_only():
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            with self._change() as connection:
+                connection.executemany(
+                    "INSERT OR IGNORE INTO answer (key, value, checksum) VALUES (?, ?, ?)",
+                    (
+                        (hash_, value, _checksum(hash_, value))
+                        for hash_, value in ((_hash(key), value) for key, value in entries.items())
+                    ),
+                )
+                self._drop_oldest(connection)
+
+    @contextmanager
+    def _dropping_if_read_only(self) -> Iterator[None]:
+        """Drop new values from now on if nothing can be written here and that is allowed."""
+        try:
+            yield
+        except OSError as error:
+            if not self._may_be_read_only or error.errno not in _READ_ONLY:
+                raise
+            self._is_read_only = True
+            _LOG.warning("%s cannot be written to: new values are not cached", self.path.parent)
 
     def _drop_oldest(self, connection: sqlite3.Connection) -> None:
         pages, free, page_bytes = (
@@ -167,6 +189,9 @@ class AnswerStore:
             with closing(connection):
                 yield connection
         except sqlite3.OperationalError as error:  # a full disk, no permission, a lock for long
+            # The lowest byte of an extended code is the primary one.
+            if error.sqlite_errorcode & 0xFF == sqlite3.SQLITE_READONLY:
+                raise OSError(errno.EROFS, os.strerror(errno.EROFS), str(self.path)) from None
             raise OSError(f"{self.path}: {error}") from None
         except sqlite3.DatabaseError as error:
             raise CacheError(

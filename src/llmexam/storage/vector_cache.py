@@ -25,7 +25,7 @@ class VectorCache:
     """
 
     def __init__(self, folder: Path, dim: int, *, max_bytes: int = 4 << 30) -> None:
-        self._store = AnswerStore(folder, max_bytes=max_bytes)
+        self._store = AnswerStore(folder, max_bytes=max_bytes, may_be_read_only=True)
         self._record = np.dtype([("cut", "?"), ("vector", "<f4", (dim,))])
         if any(folder.glob("*.npy")):
             _LOG.warning(

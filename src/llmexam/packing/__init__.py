@@ -1,0 +1,1 @@
+"""Folders that install and run a plan on a machine without a network."""

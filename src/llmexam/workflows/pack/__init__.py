@@ -1,0 +1,1 @@
+"""Make a pack of a plan, and try it."""
