@@ -165,7 +165,7 @@ def pack(
         competition=competition,
         test_file=test_file,
         gpu=gpu,
-        time_limit=None if limit == "none" else parse_duration(limit),
+        time_limit=parse_duration(limit) if limit != "none" and _runs_with_limit() else None,
         extras=tuple(extra or ()),
         find_links=tuple(find_links or ()),
         no_index=no_index,
@@ -189,6 +189,15 @@ def pack(
         raise typer.Exit(1)
 
 
+def _runs_with_limit() -> bool:
+    """Return whether `llmexam run`, as it is packed, has the option that the notebook uses."""
+    from inspect import signature
+
+    from llmexam.cli.run import run
+
+    return "time_limit" in signature(run).parameters
+
+
 def _show(result: PackResult, console: Console) -> None:
     from rich.table import Table
 
@@ -196,6 +205,10 @@ def _show(result: PackResult, console: Console) -> None:
 
     table = Table("part", "name", "version", "size", "licence", box=None, pad_edge=False)
     table.columns[3].justify = "right"
+    # Only licences, which may be long, are wrapped.
+    for column in table.columns[:4]:
+        column.no_wrap = True
+        column.overflow = "fold"
     for part in result.parts:
         version = f"{part.version} (image: {part.replaces})" if part.replaces else part.version
         table.add_row(part.kind, part.name, version, show_bytes(part.n_bytes), part.licence)

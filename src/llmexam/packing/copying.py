@@ -157,9 +157,12 @@ def _files_of(folder: Path) -> Iterator[Path]:
     for path in sorted(folder.rglob("*")):
         if not path.is_file() or is_temporary(path) or is_passing(path):
             continue
-        # An index of tantivy has one hidden file that belongs to it.
-        hidden = is_secret_file(path) and path.name != ".managed.json"
-        if hidden or path.suffix.lower() in _PICKLED | _UNREAD or "__pycache__" in path.parts:
+        # The hidden file of a tantivy index is for writers alone.
+        if (
+            is_secret_file(path)
+            or path.suffix.lower() in _PICKLED | _UNREAD
+            or "__pycache__" in path.parts
+        ):
             continue
         # PyTorch's weights in pickle files; OpenVINO's have the name of their XML file.
         if path.suffix == ".bin" and not path.with_suffix(".xml").is_file():

@@ -12,7 +12,6 @@ import zipfile
 from importlib.metadata import PackageNotFoundError, distribution
 from pathlib import Path
 
-import llmexam
 from llmexam.errors import MissingDependencyError
 from llmexam.storage.atomic import atomic_path
 from llmexam.storage.temporary import is_temporary
@@ -33,7 +32,7 @@ def write_own_wheel(folder: Path) -> Path:
         installed = distribution("llmexam")
     except PackageNotFoundError:
         raise MissingDependencyError("`llmexam pack`", "llmexam", "", install="llmexam") from None
-    package = Path(llmexam.__file__).parent
+    package = Path(__file__).resolve().parents[1]
     info = f"llmexam-{installed.version}.dist-info"
     files = {
         f"llmexam/{path.relative_to(package).as_posix()}": path.read_bytes()
@@ -43,8 +42,9 @@ def write_own_wheel(folder: Path) -> Path:
     for name in ("METADATA", "entry_points.txt"):
         files[f"{info}/{name}"] = (installed.read_text(name) or "").encode()
     for file in installed.files or ():
-        if "licenses" in file.parts and file.locate().is_file():
-            files[f"{info}/licenses/{file.name}"] = file.locate().read_bytes()
+        place = Path(file.locate())
+        if "licenses" in file.parts and place.is_file():
+            files[f"{info}/licenses/{file.name}"] = place.read_bytes()
     files[f"{info}/WHEEL"] = _WHEEL.encode()
     files[f"{info}/RECORD"] = _record(files, f"{info}/RECORD").encode()
     path = folder / f"llmexam-{installed.version}-py3-none-any.whl"

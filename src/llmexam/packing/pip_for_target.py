@@ -13,6 +13,7 @@ import json
 import sys
 from importlib import import_module
 from pathlib import Path
+from typing import Any
 
 
 def main() -> int:
@@ -20,8 +21,8 @@ def main() -> int:
     settings = json.loads(Path(sys.argv[1]).read_text(encoding="utf-8"))
     sys.path.insert(0, settings["pip"])
     run = import_module("pip._internal.cli.main").main
-    markers = import_module("pip._vendor.packaging.markers")
-    options = import_module("pip._internal.cli.cmdoptions")
+    markers: Any = import_module("pip._vendor.packaging.markers")
+    options: Any = import_module("pip._internal.cli.cmdoptions")
     sys.path.remove(settings["pip"])
     # Only what the image has counts as installed.
     sys.path.append(settings["installed"])

@@ -20,9 +20,9 @@ from llmexam.packing.network import (
 )
 from llmexam.packing.notebook import INPUT, WORKING, NotebookPlan, code_cells
 from llmexam.packing.target import Target
+from llmexam.storage.atomic import write_text
 
 _PATH = "/usr/local/bin:/usr/bin:/bin"
-_LAST_LINES = 25
 
 
 @dataclass(frozen=True, slots=True)
@@ -203,7 +203,9 @@ class Trial:
             memory_bytes=self._settings.memory_bytes if limited else None,
         )
         if done.code not in (0, 1) or (done.code == 1 and "Traceback" in done.output):
-            last = "\n".join(done.output.strip().splitlines()[-_LAST_LINES:])
+            log = self._work.with_name("trial.log")
+            write_text(log, done.output)
+            last = _last_line(done.output)
             limit = self._settings.memory_bytes
             memory = (
                 f" (peak memory {done.peak_bytes / 1e9:.2f} GB, limit {limit / 1e9:.0f} GB)"
@@ -211,7 +213,14 @@ class Trial:
                 else ""
             )
             raise RunError(
-                f"the trial of the pack failed in {what}{memory}; it printed:\n{last}",
-                hint="Nothing was written. --no-try writes the pack without a trial",
+                f"the trial of the pack failed in {what}{memory}: {last}",
+                hint=f"Read {log}. No pack was written; --no-try writes it without a trial",
             )
         return done
+
+
+def _last_line(output: str) -> str:
+    """Return the line that says why a command failed: the last error, or the last line."""
+    lines = [line.strip() for line in output.splitlines() if line.strip()]
+    errors = [line for line in lines if "Error" in line or line.startswith("error:")]
+    return (errors or lines or ["it printed nothing"])[-1]

@@ -1,0 +1,91 @@
+from pathlib import Path
+
+import pytest
+
+from llmexam.errors import RunError, SettingsError
+from llmexam.packing.licences import licence_of_model, licence_of_wheel
+from llmexam.packing.parts import NOT_STATED, PACK_FILE, Part, check_pack, write_list
+from llmexam.packing.secret_texts import find_secret, refuse_secrets
+from llmexam.packing.sizes import parse_bytes
+from packing_files import make_wheel
+
+
+def a_pack(folder: Path) -> Path:
+    for name in ("plan.yaml", "files/exam.csv", "caches/vectors/answers.sqlite"):
+        path = folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(name, encoding="utf-8")
+    write_list(folder, [Part("files", "exam.csv", "files/exam.csv", 14)], {"id": "x"})
+    return folder
+
+
+def test_every_change_of_a_pack_is_found_but_that_of_caches(tmp_path: Path):
+    pack = a_pack(tmp_path)
+    assert check_pack(pack) == []
+    (pack / "caches/vectors/answers.sqlite").write_text("more", encoding="utf-8")
+    assert check_pack(pack) == []
+    (pack / "files/exam.csv").write_text("other", encoding="utf-8")
+    (pack / "plan.yaml").unlink()
+    (pack / "new.txt").write_text("", encoding="utf-8")
+    assert sorted(check_pack(pack)) == [
+        "files/exam.csv: changed",
+        "new.txt: not listed",
+        "plan.yaml: missing",
+    ]
+
+
+def test_a_list_cannot_name_files_outside(tmp_path: Path):
+    pack = a_pack(tmp_path / "pack")
+    text = (pack / PACK_FILE).read_text(encoding="utf-8")
+    (pack / PACK_FILE).write_text(text.replace("files/exam.csv", "../exam.csv"), encoding="utf-8")
+    assert "../exam.csv: a path outside the pack" in check_pack(pack)
+
+
+def test_a_folder_without_a_list_is_no_pack(tmp_path: Path):
+    with pytest.raises(RunError, match="not a pack"):
+        check_pack(tmp_path)
+    (tmp_path / PACK_FILE).write_text("[]", encoding="utf-8")
+    with pytest.raises(RunError, match="damaged"):
+        check_pack(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ("a key sk-abcdefghijklmnopqrstuvwx", "an API key of OpenAI or Anthropic"),
+        ("hf_" + "a" * 34, "a token of Hugging Face"),
+        ("-----BEGIN RSA PRIVATE KEY-----", "a private key"),
+        ("my-own-key-12345", "the value of the environment variable MY_API_KEY"),
+        ("api_key_env: MY_API_KEY", None),
+        ("sk-short, hf_short", None),
+    ],
+)
+def test_secrets_are_found_by_value_and_by_form(text: str, found: str | None):
+    environment = {"MY_API_KEY": "my-own-key-12345", "HOME": "api_key_env", "A_TOKEN": "short"}
+    assert find_secret(text, environment) == found
+
+
+def test_a_secret_is_refused_and_never_shown(tmp_path: Path):
+    secret = "hf_" + "s3cret" * 6
+    (tmp_path / "config.json").write_text(f'{{"token": "{secret}"}}', encoding="utf-8")
+    with pytest.raises(SettingsError) as caught:
+        refuse_secrets(tmp_path)
+    assert caught.value.file == "config.json"
+    assert secret not in str(caught.value)
+
+
+def test_licences_come_from_metadata_and_model_cards(tmp_path: Path):
+    assert licence_of_wheel(make_wheel(tmp_path, "a", "1.0", licence="MIT")) == "MIT"
+    assert licence_of_wheel(make_wheel(tmp_path, "b", "1.0")) == NOT_STATED
+    assert licence_of_wheel(make_wheel(tmp_path, "c", "1.0", licence="x" * 200)) == NOT_STATED
+    assert licence_of_model(tmp_path) == NOT_STATED
+    (tmp_path / "README.md").write_text("---\nlicense: apache-2.0\n---\n# A", encoding="utf-8")
+    assert licence_of_model(tmp_path) == "apache-2.0"
+    (tmp_path / "README.md").write_text("---\n: [\n---\n", encoding="utf-8")
+    assert licence_of_model(tmp_path) == NOT_STATED
+
+
+def test_sizes_that_are_none_are_errors():
+    for text in ("much", "0GB", "-1GB", ""):
+        with pytest.raises(SettingsError, match="expected a size such as 13GB"):
+            parse_bytes(text)

@@ -1,0 +1,250 @@
+"""Packs are made from a list of all packages of this environment, and so without a network."""
+
+import csv
+import json
+import os
+import signal
+import subprocess
+import sys
+from importlib.metadata import distributions
+from pathlib import Path
+
+import pytest
+import yaml
+
+from llmexam.errors import RunError, SettingsError
+from llmexam.packing.notebook import texts_of
+from llmexam.packing.parts import check_pack
+from llmexam.workflows.pack import make
+from llmexam.workflows.pack.make import make_pack
+from llmexam.workflows.pack.settings import PackSettings
+from packing_files import make_wheel
+
+LEXICAL = {
+    "exam": "bundled",
+    "evidence": {"corpus": ["bundled"], "k": 2},
+    "solvers": ["lexical"],
+    "evaluation": {"positions": False},
+}
+
+
+@pytest.fixture(scope="module")
+def freeze(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A file with all packages of this environment but llmexam, so that none must be found."""
+    path = tmp_path_factory.mktemp("image") / "image.txt"
+    found = {one.metadata["Name"]: one.version for one in distributions()}
+    lines = [f"{name}=={version}\n" for name, version in found.items() if name != "llmexam"]
+    path.write_text("".join(sorted(lines)), encoding="utf-8")
+    return path
+
+
+def settings(freeze: Path, **more) -> PackSettings:
+    return PackSettings(freeze=freeze, no_index=True, **{"tries": False, **more})
+
+
+def write(tmp_path: Path, plan: dict) -> Path:
+    path = tmp_path / "plan.yaml"
+    path.write_text(yaml.safe_dump(plan), encoding="utf-8")
+    return path
+
+
+def test_a_pack_for_kaggle_is_tried_and_has_all_files(tmp_path: Path, freeze: Path):
+    plan = write(tmp_path, {**LEXICAL, "exam": {"path": "bundled", "limit": 15}})
+    out = tmp_path / "packed"
+    result = make_pack(
+        plan,
+        out,
+        settings(
+            freeze,
+            kaggle=True,
+            competition="science-exam",
+            owner="someone",
+            tries=True,
+            n_items=6,
+            memory_bytes=13_000_000_000,
+        ),
+    )
+    trial = result.trial
+    assert trial is not None
+    assert trial.passed
+    assert (trial.n_items, trial.largest_difference, trial.same_submission) == (6, 0.0, True)
+    assert 50e6 < trial.peak_bytes < 13e9
+    # The trial had the packages of the image, and llmexam from the pack alone.
+    assert [part.name for part in result.parts if part.kind == "wheels"] == ["llmexam"]
+    pack, kernel = out / "dataset", out / "kernel"
+    assert check_pack(pack) == []
+    assert json.loads((pack / "dataset-metadata.json").read_text())["id"] == "someone/llmexam-plan"
+    metadata = json.loads((kernel / "kernel-metadata.json").read_text())
+    assert metadata["competition_sources"] == ["science-exam"]
+    notebook = json.loads((kernel / metadata["code_file"]).read_text())
+    # The hidden exam is answered whole, although the plan has a limit.
+    assert "exam.limit=null" in "".join(texts_of(notebook))
+    assert yaml.safe_load((pack / "plan.yaml").read_text())["evidence"]["corpus"] == []
+    assert not list(tmp_path.glob(".packed*"))
+    assert "kaggle datasets create" in result.next_steps[0]
+
+
+def test_a_pack_for_any_machine_is_replaced_and_its_wheels_are_used_again(
+    tmp_path: Path, freeze: Path
+):
+    links = tmp_path / "links"
+    make_wheel(links, "helper", "1.0", licence="MIT")
+    plan = write(tmp_path, LEXICAL)
+    # Of the image, llmexam itself never counts.
+    image = tmp_path / "image.txt"
+    image.write_text(freeze.read_text(encoding="utf-8") + "llmexam==0.0.1\n", encoding="utf-8")
+    out = tmp_path / "packed"
+    first = make_pack(plan, out, settings(image))
+    names = {path.name for path in out.iterdir()}
+    assert names >= {"install.sh", "run.sh", "README.md", "plan.yaml", "pack.json", "wheels"}
+    assert first.trial is None
+    before = (out / "pack.json").read_text(encoding="utf-8")
+    changed = {"evidence": {"k": 3}}
+    second = make_pack(plan, out, settings(image), changes=changed)
+    assert yaml.safe_load((out / "plan.yaml").read_text())["evidence"]["k"] == 3
+    assert (out / "pack.json").read_text(encoding="utf-8") != before
+    assert [part.name for part in second.parts] == [part.name for part in first.parts]
+    assert check_pack(out) == []
+
+
+def test_other_folders_are_not_overwritten(tmp_path: Path, freeze: Path):
+    out = tmp_path / "mine"
+    out.mkdir()
+    (out / "thesis.txt").write_text("", encoding="utf-8")
+    with pytest.raises(RunError, match="files that are not of a pack"):
+        make_pack(write(tmp_path, LEXICAL), out, settings(freeze))
+    assert [path.name for path in out.iterdir()] == ["thesis.txt"]
+
+
+def test_a_failure_leaves_no_pack_and_the_next_run_goes_on(
+    tmp_path: Path, freeze: Path, monkeypatch: pytest.MonkeyPatch
+):
+    plan, out = write(tmp_path, LEXICAL), tmp_path / "packed"
+    built = []
+
+    def fail(folder: Path) -> None:
+        built.append((folder.parent / "evidence-sparse" / "manifest.json").stat().st_mtime_ns)
+        if len(built) == 1:
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(make, "refuse_secrets", fail)
+    with pytest.raises(KeyboardInterrupt):
+        make_pack(plan, out, settings(freeze))
+    assert not out.exists()
+    make_pack(plan, out, settings(freeze))
+    assert check_pack(out) == []
+    # The index of the first run was used again.
+    assert built[0] == built[1]
+
+
+def test_a_killed_run_leaves_no_pack(tmp_path: Path, freeze: Path):
+    plan, out = write(tmp_path, LEXICAL), tmp_path / "packed"
+    code = (
+        "import sys\nfrom pathlib import Path\n"
+        "from llmexam.workflows.pack.make import make_pack\n"
+        "from llmexam.workflows.pack.settings import PackSettings\n"
+        "s = PackSettings(freeze=Path(sys.argv[3]), no_index=True, tries=False)\n"
+        "make_pack(sys.argv[1], sys.argv[2], s, announce=lambda *a: print(a[0], flush=True))\n"
+    )
+    process = subprocess.Popen(
+        [sys.executable, "-c", code, str(plan), str(out), str(freeze)],
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    assert process.stdout is not None
+    for line in process.stdout:
+        if line.startswith("copy"):
+            os.kill(process.pid, signal.SIGKILL)
+            break
+    process.wait()
+    process.stdout.close()
+    assert not out.exists()
+    make_pack(plan, out, settings(freeze))
+    assert check_pack(out) == []
+
+
+def test_other_scores_keep_the_pack_from_being_written(
+    tmp_path: Path, freeze: Path, monkeypatch: pytest.MonkeyPatch
+):
+    from llmexam.packing.agreement import Agreement
+
+    class Tried:
+        isolation = "namespace"
+        install_seconds = run_seconds = 1.0
+        peak_bytes = 1
+        view = type("View", (), {"others": {}, "missing": ()})
+
+        def __init__(self, run: Path) -> None:
+            self.run, self.submission = run, run / "submission.csv"
+
+    def run_scripts(self, pack: Path, exam: Path, own: set[str], changes: dict) -> Tried:
+        return Tried(exam.parent / "here")
+
+    monkeypatch.setattr(make.Trial, "run_scripts", run_scripts)
+    monkeypatch.setattr(make, "compare_runs", lambda *a: [Agreement("lexical", 3, 0.01)])
+    out = tmp_path / "packed"
+    plan = write(tmp_path, LEXICAL)
+    result = make_pack(plan, out, settings(freeze, tries=True, n_items=3))
+    assert result.trial is not None
+    assert not result.trial.passed
+    assert not out.exists()
+    more = settings(freeze, tries=True, n_items=3, tolerance=0.1)
+    assert make_pack(plan, out, more).folder == out
+
+
+def test_a_served_model_cannot_be_packed(tmp_path: Path, freeze: Path):
+    pytest.importorskip("openai")
+    plan = {**LEXICAL, "solvers": [{"openai": {"model": "m", "base_url": "http://127.0.0.1:1"}}]}
+    with pytest.raises(SettingsError) as caught:
+        make_pack(write(tmp_path, plan), tmp_path / "out", settings(freeze))
+    assert "solver 'openai' asks a served model" in str(caught.value)
+    assert "RUN/scores/openai.parquet" in str(caught.value)
+
+
+def test_answers_of_one_exam_cannot_answer_a_hidden_one(tmp_path: Path, freeze: Path):
+    with (tmp_path / "mine.csv").open("w", newline="", encoding="utf-8") as stream:
+        csv.writer(stream).writerows([["id", "prediction"], ["1", "A B C"]])
+    plan = {**LEXICAL, "solvers": [{"answers": {"file": "mine.csv"}}]}
+    kaggle = settings(freeze, kaggle=True, competition="exam")
+    with pytest.raises(SettingsError, match="none for the hidden questions"):
+        make_pack(write(tmp_path, plan), tmp_path / "out", kaggle)
+
+
+def test_a_hidden_exam_of_prompt_recovery_needs_training_rows(tmp_path: Path, freeze: Path):
+    pytest.importorskip("torch")
+    kaggle = settings(freeze, kaggle=True, competition="exam")
+    with pytest.raises(SettingsError, match="has no prompts to learn from"):
+        make_pack("recovery-demo", tmp_path / "out", kaggle)
+
+
+def test_secrets_in_a_plan_are_refused(
+    tmp_path: Path, freeze: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setenv("MY_SERVICE_TOKEN", "abcdef-123456")
+    plan = write(tmp_path, {**LEXICAL, "title": "with abcdef-123456"})
+    with pytest.raises(SettingsError) as caught:
+        make_pack(plan, tmp_path / "out", settings(freeze))
+    assert "environment variable MY_SERVICE_TOKEN" in str(caught.value)
+    assert "abcdef-123456" not in str(caught.value)
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.slow
+@pytest.mark.needs("encoders")
+def test_the_demo_is_packed_from_the_package_index(tmp_path: Path):
+    reachable = subprocess.run(
+        [sys.executable, "-m", "pip", "download", "--no-deps", "-d", str(tmp_path / "p"), "mdurl"],
+        capture_output=True,
+        check=False,
+    )
+    if reachable.returncode:
+        pytest.skip("no package index is reachable")
+    result = make_pack(
+        "demo",
+        tmp_path / "out",
+        PackSettings(n_items=10),
+        changes={"solvers": ["lexical"]},
+    )
+    assert result.trial is not None
+    assert result.trial.passed
+    assert {"numpy", "tantivy", "llmexam"} <= {part.name for part in result.parts}
