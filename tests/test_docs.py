@@ -31,6 +31,7 @@ HOW_TO = {
     "label-questions",
     "offline",
     "other-harnesses",
+    "pack",
     "read-an-exam",
     "recover-prompts",
     "run-a-plan",

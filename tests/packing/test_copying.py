@@ -114,6 +114,7 @@ def test_a_missing_file_is_an_error(tmp_path: Path):
         Copier(tmp_path / "pack").place_all(plan)
 
 
+@pytest.mark.needs("encoders")
 def test_only_the_stores_of_a_cache_are_copied(tmp_path: Path):
     cache = tmp_path / "vectors"
     AnswerStore(cache / "abc").put({b"key": b"value"})

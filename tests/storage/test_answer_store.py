@@ -1,9 +1,11 @@
 import hashlib
+import shutil
 import signal
 import sqlite3
 import subprocess
 import sys
 from contextlib import closing
+from pathlib import Path
 
 import pytest
 
@@ -162,3 +164,42 @@ def test_a_file_without_checksums_is_read_and_gets_them(tmp_path):
     assert store.get([b"a", b"b"]) == {b"a": b"old", b"b": b"new value"}
     flip(store.path, b"new value")
     assert store.get([b"a", b"b"]) == {b"a": b"old"}
+
+
+WRITING = """
+import logging, sys
+from pathlib import Path
+from llmexam.storage.answer_store import AnswerStore
+logging.basicConfig(format="%(message)s", stream=sys.stdout)
+for place in sys.argv[1:]:
+    store = AnswerStore(Path(place), may_be_read_only=True)
+    store.prepare()
+    store.put({b"new": b"1"})
+    store.put({b"newer": b"2"})
+    print(store.get([b"old", b"new"]))
+    try:
+        AnswerStore(Path(place)).put({b"new": b"1"})
+    except OSError as error:
+        print(error.strerror)
+"""
+
+
+def test_a_store_on_a_read_only_file_system_is_read_and_drops_new_values(tmp_path: Path):
+    AnswerStore(tmp_path / "there").put({b"old": b"0"})
+    script = 'mount --bind "$1" "$1" && mount -o remount,ro,bind "$1" && shift && exec "$@"'
+    namespace = ["unshare", "--mount", "--map-root-user", "sh", "-ec", script, "sh", str(tmp_path)]
+    if not shutil.which("unshare") or subprocess.run([*namespace, "true"], check=False).returncode:
+        pytest.skip("no read-only file system can be mounted here")
+    places = [str(tmp_path / "there"), str(tmp_path / "absent")]
+    done = subprocess.run(
+        [*namespace, sys.executable, "-c", WRITING, *places], capture_output=True, text=True
+    )
+    # One warning for each store, and an error where new values must not be lost.
+    assert done.stdout.splitlines() == [
+        f"{places[0]} cannot be written to: new values are not cached",
+        "{b'old': b'0'}",
+        "Read-only file system",
+        f"{places[1]} cannot be written to: new values are not cached",
+        "{}",
+        "Read-only file system",
+    ]

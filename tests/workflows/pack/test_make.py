@@ -188,8 +188,8 @@ def test_other_scores_keep_the_pack_from_being_written(
     assert result.trial is not None
     assert not result.trial.passed
     assert not out.exists()
-    more = settings(freeze, tries=True, n_items=3, tolerance=0.1)
-    assert make_pack(plan, out, more).folder == out
+    # What was made stays for the next run, and for a look at it.
+    assert (tmp_path / ".packed.packing" / "pack" / "pack.json").is_file()
 
 
 def test_a_served_model_cannot_be_packed(tmp_path: Path, freeze: Path):
