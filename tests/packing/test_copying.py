@@ -108,10 +108,21 @@ def test_pickled_weights_are_refused(tmp_path: Path):
 
 
 def test_a_missing_file_is_an_error(tmp_path: Path):
-    values = {"exam": "bundled", "solvers": ["lexical"], "audit_against": ["absent.csv"]}
-    plan = parse_plan(values, base=tmp_path, file=None)
-    with pytest.raises(SettingsError, match="names a file that does not exist"):
-        Copier(tmp_path / "pack").place_all(plan)
+    values = {"exam": "bundled", "solvers": ["lexical"]}
+    for name, message in (("absent.csv", "file that does not exist"), ("*.csv", "a pattern")):
+        plan = parse_plan({**values, "audit_against": [name]}, base=tmp_path, file=None)
+        with pytest.raises(SettingsError, match=message):
+            Copier(tmp_path / "pack").place_all(plan)
+
+
+def test_a_folder_of_files_keeps_what_a_model_would_not_need(tmp_path: Path):
+    exams = tmp_path / "exams"
+    exams.mkdir()
+    for name in ("exam.html", "table.bin", ".env"):
+        (exams / name).write_text("", encoding="utf-8")
+    assert Copier(tmp_path / "pack").add("files", "exams", exams) == "./files/exams"
+    names = {path.name for path in (tmp_path / "pack" / "files" / "exams").iterdir()}
+    assert names == {"exam.html", "table.bin"}
 
 
 @pytest.mark.needs("encoders")

@@ -25,7 +25,7 @@ from llmexam.packing.parts import Part, write_list
 from llmexam.retrieval.build import build_index
 from llmexam.sample import exam_path
 
-N_SAMPLE, N_TIMES = 12, 20
+N_SAMPLE, N_TIMES = 5, 20
 
 
 def a_plan(**values) -> NotebookPlan:
@@ -82,7 +82,7 @@ def test_a_hidden_exam_is_answered_from_a_read_only_pack(tmp_path: Path):
     pack = tmp_path / "input" / "datasets" / "someone" / "llmexam-trial"
     build_index("bundled", pack / "indexes" / "sparse")
     plan = (
-        "exam: {path: bundled, limit: 12}\n"
+        "exam: {path: bundled, limit: 5}\n"
         "evidence: {index: [./indexes/sparse], k: 2}\n"
         "solvers: [lexical]\nevaluation: {positions: false}\n"
     )

@@ -30,6 +30,7 @@ from llmexam.storage.temporary import is_temporary
 
 Model = TypeVar("Model", bound=BaseModel)
 
+_PATTERN = re.compile(r"[*?\[]")
 _UNSAFE = re.compile(r"[^A-Za-z0-9._-]+")
 _LONGEST_NAME = 60
 _PICKLED = frozenset({".pt", ".pth", ".ckpt", ".pkl", ".pickle", ".joblib"})
@@ -75,7 +76,7 @@ class Copier:
         if key not in self._places:
             place = self._free_place(kind, name)
             target = self.folder / place
-            _copy_caches(source, target) if kind == "caches" else _copy(source, target)
+            _copy_caches(source, target) if kind == "caches" else _copy(source, target, kind)
             part = Part(kind, name, place, size_of(target))
             if licence:
                 part = Part(kind, name, place, part.n_bytes, licence)
@@ -91,6 +92,12 @@ class Copier:
         path = Path(value)
         if isinstance(kind, FolderReference):
             return self._place_cache(path.expanduser())
+        if not path.exists() and _PATTERN.search(path.name):
+            raise SettingsError(
+                "expected one file or folder, got a pattern",
+                file=value,
+                hint="Convert its files into one: llmexam convert",
+            )
         if not path.exists():
             raise SettingsError("the plan names a file that does not exist", file=value)
         if is_index(path):
@@ -139,12 +146,12 @@ def _safe(name: str) -> str:
     return _UNSAFE.sub("-", name).strip("-.")[-_LONGEST_NAME:]
 
 
-def _copy(source: Path, target: Path) -> None:
+def _copy(source: Path, target: Path, kind: Kind) -> None:
     """Copy a file or a folder; files of the target that the source does not have are deleted."""
     if source.is_file():
         _copy_file(source, target)
         return
-    wanted = {path.relative_to(source): path for path in _files_of(source)}
+    wanted = {path.relative_to(source): path for path in _files_of(source, kind)}
     if target.is_dir():
         for path in target.rglob("*"):
             if path.is_file() and path.relative_to(target) not in wanted:
@@ -153,21 +160,23 @@ def _copy(source: Path, target: Path) -> None:
         _copy_file(path, target / relative)
 
 
-def _files_of(folder: Path) -> Iterator[Path]:
+def _files_of(folder: Path, kind: Kind) -> Iterator[Path]:
     for path in sorted(folder.rglob("*")):
         if not path.is_file() or is_temporary(path) or is_passing(path):
             continue
         # The hidden file of a tantivy index is for writers alone.
-        if (
-            is_secret_file(path)
-            or path.suffix.lower() in _PICKLED | _UNREAD
-            or "__pycache__" in path.parts
-        ):
+        if is_secret_file(path) or "__pycache__" in path.parts:
             continue
-        # PyTorch's weights in pickle files; OpenVINO's have the name of their XML file.
-        if path.suffix == ".bin" and not path.with_suffix(".xml").is_file():
-            continue
-        yield path
+        if kind != "weights" or _is_read(path):
+            yield path
+
+
+def _is_read(path: Path) -> bool:
+    """Return whether llmexam reads a file of a model's folder; pickled weights are never read."""
+    if path.suffix == ".bin":
+        # OpenVINO's weights have the name of their XML file, PyTorch's are pickled.
+        return path.with_suffix(".xml").is_file()
+    return path.suffix.lower() not in _PICKLED | _UNREAD
 
 
 def _copy_file(source: Path, target: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import sys
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -79,6 +80,10 @@ class Trial:
     """
 
     def __init__(self, settings: TrialSettings, target: Target, image: Image, work: Path) -> None:
+        if sys.platform == "win32":
+            raise SettingsError(
+                "packs can be tried on Linux and macOS only", hint="Skip the trial with --no-try"
+            )
         version, self._packages = installed_packages(settings.python)
         if version.rpartition(".")[0] != target.minor:
             raise SettingsError(

@@ -5,9 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from llmexam.evidence.index.manifest import read_manifest
+from llmexam.evidence.index.manifest import EncoderRecord, Manifest
 from llmexam.packing.requirements import needs_of
-from llmexam.retrieval.build import build_index
 from llmexam.workflows.pack.plan import (
     hidden_changes,
     sample_changes,
@@ -67,18 +66,15 @@ def test_corpora_become_indexes_that_are_kept_until_the_corpus_changes(tmp_path:
     assert with_indexes(unchanged, tmp_path / "work", announce) is unchanged
 
 
-@pytest.mark.needs("encoders")
 def test_the_local_model_of_a_dense_index_becomes_part_of_the_plan(tmp_path: Path):
-    from llmexam.lm.models.loading import resolve_model
-
-    model = tmp_path / "encoder"
-    model.symlink_to(resolve_model("bundled").path, target_is_directory=True)
-    corpus = tmp_path / "corpus.jsonl"
-    corpus.write_text('{"id": "a", "text": "Whales breathe air."}\n', encoding="utf-8")
-    build_index(corpus, tmp_path / "dense", kind="dense", model=str(model))
-    assert read_manifest(tmp_path / "dense").encoder.model == str(model)
+    model = str(tmp_path / "encoder")
+    encoder = EncoderRecord(
+        model=model, weights_hash="a", dim=2, normalised=True, dtype="float32", vectors="v"
+    )
+    (tmp_path / "dense").mkdir()
+    Manifest(kind="dense", encoder=encoder).write(tmp_path / "dense")
     plan = a_plan(tmp_path, evidence={"index": ["dense"]})
-    assert with_indexes(plan, tmp_path / "work", announce).evidence.model == str(model)
+    assert with_indexes(plan, tmp_path / "work", announce).evidence.model == model
     assert needs_of(plan).extras == {"encoders"}
 
 
