@@ -45,6 +45,21 @@ def test_what_the_image_has_is_kept_and_the_rest_comes_in_order(tmp_path: Path):
     )
 
 
+def test_what_depends_on_a_replaced_package_is_replaced_too(tmp_path: Path):
+    links = tmp_path / "links"
+    make_wheel(links, "app", "1.0", ["base>=2", "user"])
+    make_wheel(links, "base", "2.0")
+    make_wheel(links, "user", "2.0", ["base>=2"])
+    image = Image({"base": "1.0", "user": "1.0"})
+    sources = Sources((str(links),), no_index=True)
+    target = Target("3.11", KAGGLE_PLATFORM)
+    for needs, expected in (({"user": ["base<2"]}, ["2.0", "2.0"]), ({}, ["2.0"])):
+        one = Resolver(target, image, sources, tmp_path / "work", needs)
+        found = {wheel.name: wheel.version for wheel in one.resolve(["app"])}
+        assert found.pop("app") == "1.0"
+        assert list(found.values()) == expected
+
+
 def test_an_image_newer_than_allowed_is_an_error_that_names_both(tmp_path: Path):
     make_wheel(tmp_path / "links", "app", "1.0", ["base<2"])
     make_wheel(tmp_path / "links", "base", "1.5")

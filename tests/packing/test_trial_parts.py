@@ -12,7 +12,7 @@ from llmexam.exam.score_files import write_scores
 from llmexam.exam.scores import ScoreMatrix
 from llmexam.packing.agreement import compare_runs
 from llmexam.packing.freeze import Image
-from llmexam.packing.image_view import installed_packages, make_view
+from llmexam.packing.image_view import Installed, installed_packages, known_needs, make_view
 from llmexam.packing.machine_folder import scripts
 from llmexam.packing.network import (
     describe_isolation,
@@ -82,9 +82,9 @@ def test_memory_is_limited_and_its_peak_told(tmp_path: Path):
 def test_only_packages_of_the_image_are_visible(tmp_path: Path):
     version, packages = installed_packages(sys.executable)
     assert version.startswith(f"{sys.version_info.major}.{sys.version_info.minor}.")
-    frozen = {"numpy": "0.1", "pyarrow": packages["pyarrow"][0], "absent": "1.0"}
+    frozen = {"numpy": "0.1", "pyarrow": packages["pyarrow"].version, "absent": "1.0"}
     view = make_view(tmp_path / "view", packages, frozen, hidden={"pyarrow"})
-    assert view.others == {"numpy": ("0.1", packages["numpy"][0])}
+    assert view.others == {"numpy": ("0.1", packages["numpy"].version)}
     assert view.missing == ("absent",)
     names = {path.name for path in (tmp_path / "view").iterdir()}
     assert {"numpy", "numpy.libs"} <= names
@@ -95,9 +95,21 @@ def test_a_trial_needs_an_interpreter_of_the_same_version(tmp_path: Path):
     target = Target("3.99", KAGGLE_PLATFORM)
     settings = TrialSettings(python=sys.executable)
     with pytest.raises(SettingsError, match=r"for Python 3\.99, and cannot be tried with"):
-        Trial(settings, target, Image(), tmp_path)
+        Trial(settings, target, Image(), tmp_path, "3.11.7", {})
     with pytest.raises(SettingsError, match="not a Python interpreter"):
-        Trial(TrialSettings(python="/nowhere/python"), target, Image(), tmp_path)
+        installed_packages("/nowhere/python")
+
+
+def test_what_packages_of_an_image_need_is_known_from_equal_versions(tmp_path: Path):
+    needs = ("base<2", "broken>=9", "unknown", "absent>=1", "x @ file:///x.whl", "no version=")
+    packages = {
+        "app": Installed("1.0", tmp_path, (), needs),
+        "other": Installed("2.0", tmp_path, (), ("base<2",)),
+    }
+    frozen = {"app": "1.0", "other": "1.0", "base": "1.5", "broken": "1.0"}
+    # What the image itself does not satisfy is not to be mended.
+    found = known_needs(Image(frozen, {"unknown": 3}), packages)
+    assert found == {"app": ["base<2", "absent>=1"]}
 
 
 def scores_of(folder: Path, values: list[list[float]], ids=("3", "9")) -> Path:
@@ -115,7 +127,7 @@ def test_the_largest_difference_of_scores_is_found(tmp_path: Path):
     with pytest.raises(RunError, match="different questions"):
         compare_runs(here, other, "scores")
     (there / "scores" / "lexical.parquet").rename(there / "scores" / "other.parquet")
-    with pytest.raises(RunError, match="expected results of"):
+    with pytest.raises(RunError, match="no results of 'lexical'"):
         compare_runs(here, there, "scores")
 
 

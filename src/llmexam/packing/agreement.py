@@ -38,12 +38,14 @@ def compare_runs(here: Path, there: Path, folder: str) -> list[Agreement]:
         folder: Folder of the results inside a run: `scores` or `answers`.
 
     Raises:
-        RunError: A solver of one run is missing in the other, or they answered other questions.
+        RunError: The other run lacks a solver, or answered other questions.
     """
-    names = [sorted(path.name for path in (one / folder).iterdir()) for one in (here, there)]
-    if names[0] != names[1]:
-        raise RunError(f"expected results of {names[0]}, got {names[1]}", file=there / folder)
-    return [_compare(here / folder / name, there / folder / name) for name in names[0]]
+    # A run with a time limit may have further results, such as those of a baseline.
+    names = sorted(path.name for path in (here / folder).iterdir())
+    for name in names:
+        if not (there / folder / name).is_file():
+            raise RunError(f"the trial has no results of '{Path(name).stem}'", file=there / folder)
+    return [_compare(here / folder / name, there / folder / name) for name in names]
 
 
 def _compare(one: Path, other: Path) -> Agreement:

@@ -13,6 +13,9 @@ WORKING = "/kaggle/working"
 """Where a notebook on Kaggle writes; `submission.csv` is taken from here."""
 
 
+_MOST_RESERVED = 600.0
+
+
 @dataclass(frozen=True)
 class NotebookPlan:
     """What the notebook runs.
@@ -23,7 +26,6 @@ class NotebookPlan:
         competition: Slug of the competition, or empty: then the plan's own exam is run.
         test_file: Name of the competition's test file.
         time_limit: Time that the whole notebook may take, in seconds; None for no limit.
-        reserve: Part of that time that is kept for the end of the notebook, in seconds.
         changes: Keys of the plan to change for the test file, such as `exam.limit`.
     """
 
@@ -32,8 +34,12 @@ class NotebookPlan:
     competition: str = ""
     test_file: str = "test.csv"
     time_limit: float | None = None
-    reserve: float = 600.0
     changes: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def reserve(self) -> float:
+        """Part of the time limit that is kept for the end of the notebook, in seconds."""
+        return min(_MOST_RESERVED, (self.time_limit or 0.0) / 10)
 
 
 def run_command(plan: NotebookPlan) -> str:

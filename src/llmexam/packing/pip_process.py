@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ensurepip
 import json
+import shutil
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
@@ -51,13 +52,18 @@ class Pip:
 
     Args:
         work: Folder for its settings.
-        installed: The packages that count as installed, by name.
+        installed: The packages that count as installed, by name, with their versions.
+        needs: What they depend on, where it is known.
     """
 
-    def __init__(self, work: Path, installed: Mapping[str, str]) -> None:
+    def __init__(
+        self, work: Path, installed: Mapping[str, str], needs: Mapping[str, Sequence[str]]
+    ) -> None:
         self._work = work
         self._installed = work / "installed"
-        _write_metadata(self._installed, installed)
+        # Packages of an earlier run may be of another image.
+        shutil.rmtree(self._installed, ignore_errors=True)
+        _write_metadata(self._installed, installed, needs)
 
     def run(self, arguments: Sequence[str], target: Target | None = None) -> PipResult:
         """Run pip and return its exit code and output.
@@ -94,13 +100,16 @@ def _place_of_pip() -> Path:
     return wheels[-1]
 
 
-def _write_metadata(folder: Path, packages: Mapping[str, str]) -> None:
-    """Write the metadata of installed packages, so that pip takes them for installed."""
-    folder.mkdir(parents=True, exist_ok=True)
+def _write_metadata(
+    folder: Path, packages: Mapping[str, str], needs: Mapping[str, Sequence[str]]
+) -> None:
+    """Write the metadata of packages, so that pip takes them for installed."""
+    folder.mkdir(parents=True)
     for name, version in packages.items():
         place = folder / f"{name.replace('-', '_')}-{version}.dist-info"
-        place.mkdir(exist_ok=True)
+        place.mkdir()
         text = f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n"
+        text += "".join(f"Requires-Dist: {one}\n" for one in needs.get(name, ()))
         (place / "METADATA").write_text(text, encoding="utf-8")
         (place / "INSTALLER").write_text("pip\n", encoding="utf-8")
         (place / "RECORD").write_text("", encoding="utf-8")

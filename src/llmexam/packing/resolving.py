@@ -63,15 +63,23 @@ class Resolver:
         image: The packages that it has.
         sources: Where packages come from.
         work: Folder for temporary files.
+        needs: What packages of the machine depend on, where it is known.
     """
 
-    def __init__(self, target: Target, image: Image, sources: Sources, work: Path) -> None:
+    def __init__(
+        self,
+        target: Target,
+        image: Image,
+        sources: Sources,
+        work: Path,
+        needs: Mapping[str, Sequence[str]] | None = None,
+    ) -> None:
         work.mkdir(parents=True, exist_ok=True)
         self._target = target
         self._image = image
         self._sources = sources
         self._work = work
-        self._pip = Pip(work, image.packages)
+        self._pip = Pip(work, image.packages, needs or {})
         self.built = BuiltWheels(self._pip, sources, work / "built")
         """Wheels that were built, because the index has only their source."""
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from llmexam.errors import RunError, SettingsError
 from llmexam.packing.freeze import Image
-from llmexam.packing.image_view import ImageView, installed_packages, make_view
+from llmexam.packing.image_view import ImageView, Installed, make_view
 from llmexam.packing.network import (
     Isolated,
     Isolation,
@@ -74,23 +74,33 @@ class Trial:
         target: The machine that the pack is for.
         image: Packages of the image.
         work: Folder for the environment and the run.
+        version: Python version of the interpreter.
+        packages: Packages of the interpreter.
 
     Raises:
         SettingsError: The interpreter has another Python version than the pack is for.
     """
 
-    def __init__(self, settings: TrialSettings, target: Target, image: Image, work: Path) -> None:
+    def __init__(
+        self,
+        settings: TrialSettings,
+        target: Target,
+        image: Image,
+        work: Path,
+        version: str,
+        packages: Mapping[str, Installed],
+    ) -> None:
         if sys.platform == "win32":
             raise SettingsError(
                 "packs can be tried on Linux and macOS only", hint="Skip the trial with --no-try"
             )
-        version, self._packages = installed_packages(settings.python)
         if version.rpartition(".")[0] != target.minor:
             raise SettingsError(
                 f"the pack is for Python {target.minor}, and cannot be tried with Python {version}",
                 hint="Name an interpreter of that version with --image-python, or skip the trial "
                 "with --no-try",
             )
+        self._packages = packages
         self._settings = settings
         self._image = image
         self._work = work

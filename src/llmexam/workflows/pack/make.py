@@ -16,6 +16,7 @@ from llmexam.machine import exchange_paths
 from llmexam.packing.agreement import compare_runs
 from llmexam.packing.copying import Copier
 from llmexam.packing.freeze import Image, read_freeze
+from llmexam.packing.image_view import Installed, installed_packages, known_needs
 from llmexam.packing.kaggle import (
     KaggleNames,
     dataset_metadata,
@@ -129,9 +130,10 @@ def make_pack(
     with lock_folder(work):
         shutil.rmtree(work / "trial", ignore_errors=True)
         job = _Job(checked, settings, target, image, names, work, announce)
+        version, packages = installed_packages(settings.image_python or sys.executable)
         # Before hours of work: the interpreter of the trial may have another version.
-        trial = _prepare_trial(job) if settings.tries else None
-        result = _make(job, target_folder, trial)
+        trial = _prepare_trial(job, version, packages) if settings.tries else None
+        result = _make(job, target_folder, trial, known_needs(image, packages))
         if result.trial is None or result.trial.passed:
             _put_in_place(job.whole, target_folder)
     if result.trial is None or result.trial.passed:
@@ -139,7 +141,7 @@ def make_pack(
     return result
 
 
-def _prepare_trial(job: _Job) -> Trial:
+def _prepare_trial(job: _Job, version: str, packages: Mapping[str, Installed]) -> Trial:
     settings = job.settings
     return Trial(
         TrialSettings(
@@ -151,16 +153,21 @@ def _prepare_trial(job: _Job) -> Trial:
         job.target,
         job.image,
         job.work / "trial",
+        version,
+        packages,
     )
 
 
-def _make(job: _Job, out: Path, trial: Trial | None) -> PackResult:
+def _make(
+    job: _Job, out: Path, trial: Trial | None, image_needs: Mapping[str, Sequence[str]]
+) -> PackResult:
     plan = with_members(with_indexes(job.plan, job.work, job.announce))
     wheels = pack_wheels(
         needs_of(plan, more=job.settings.extras),
         job.pack,
         target=job.target,
         image=job.image,
+        image_needs=image_needs,
         sources=Sources(job.settings.find_links, job.settings.no_index),
         work=job.work,
         earlier=(out / WHEELS, out / _DATASET / WHEELS),

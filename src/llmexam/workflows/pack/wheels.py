@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -46,6 +46,7 @@ def pack_wheels(
     *,
     target: Target,
     image: Image,
+    image_needs: Mapping[str, Sequence[str]],
     sources: Sources,
     work: Path,
     earlier: Sequence[Path],
@@ -58,6 +59,7 @@ def pack_wheels(
         folder: The pack.
         target: The machine.
         image: The packages that it has.
+        image_needs: What these depend on, where it is known.
         sources: Where packages come from.
         work: Folder for temporary files.
         earlier: Folders with wheels of earlier runs, which are used if their hash is the same.
@@ -74,7 +76,9 @@ def pack_wheels(
     # Of llmexam itself only this wheel, whatever the image or the index has.
     known = {name: version for name, version in image.packages.items() if name != "llmexam"}
     with_own = Sources((str(own), *sources.find_links), sources.no_index)
-    resolver = Resolver(target, Image(known, image.unversioned), with_own, work / "pip")
+    resolver = Resolver(
+        target, Image(known, image.unversioned), with_own, work / "pip", image_needs
+    )
     wheels = resolver.resolve([needs.own, *needs.packages], alone=needs.alone)
     place = folder / WHEELS
     place.mkdir(parents=True, exist_ok=True)
