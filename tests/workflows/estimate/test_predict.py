@@ -26,7 +26,6 @@ from llmexam.workflows.estimate.prediction import (
     Spread,
     describe,
     hold_to_limit,
-    parse_duration,
 )
 from llmexam.workflows.estimate.timed import predict_timed
 
@@ -381,12 +380,6 @@ def test_what_was_large_before_is_not_this_solver(questions):
     del before
     found = predict_timed(questions, NoisySolver(), name="x", samples=(1, 2))
     assert found.memory_bytes < peak_memory_mb() * 1e6 - 100_000_000
-
-
-@pytest.mark.parametrize("text", ["", "h", "9x", "-1h", "0", "1h 30m"])
-def test_what_is_no_duration(text):
-    with pytest.raises(SettingsError, match="expected a duration"):
-        parse_duration(text)
 
 
 def test_an_estimate_needs_questions():

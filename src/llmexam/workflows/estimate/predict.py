@@ -13,6 +13,7 @@ from llmexam.exam.loading import load_exam
 from llmexam.exam.parsers import ExamSource
 from llmexam.exam.question import Question
 from llmexam.retrieval.search import attach_evidence, check_model_is_used
+from llmexam.settings.durations import parse_duration
 from llmexam.solvers.cascade.certainty import most_asked
 from llmexam.solvers.protocol import Solver
 from llmexam.solvers.registry import create_solver
@@ -26,7 +27,6 @@ from llmexam.workflows.estimate.prediction import (
     Prediction,
     Spread,
     hold_to_limit,
-    parse_duration,
 )
 from llmexam.workflows.estimate.served import predict_served
 from llmexam.workflows.estimate.timed import predict_timed

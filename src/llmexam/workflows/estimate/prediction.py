@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import math
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from llmexam.errors import SettingsError
+from llmexam.settings.durations import clock_face
 
 WEIGHTS, LIBRARIES, PROCESS = "weights", "Python and libraries", "peak memory of this process"
 """Keys of `Prediction.memory`."""
@@ -18,7 +17,6 @@ TOKENS, PLAIN_TOKENS = "tokens", "tokens without shared prefixes"
 REQUESTS, KEPT = "requests", "cached"
 SENT, ANSWERED, COST = "prompt tokens", "completion tokens", "cost"
 """Keys of `Prediction.counts`."""
-_UNITS = {"h": 3600.0, "m": 60.0, "s": 1.0}
 _WIDTH = 11
 
 
@@ -207,27 +205,6 @@ def _as_json(prediction: Prediction) -> dict[str, Any]:
     }
 
 
-def parse_duration(text: str) -> float:
-    """Return a duration in seconds.
-
-    >>> parse_duration("9h"), parse_duration("1h30m"), parse_duration("90"), parse_duration("0.5m")
-    (32400.0, 5400.0, 90.0, 30.0)
-
-    Raises:
-        SettingsError: It is none.
-    """
-    plain = text.strip().lower()
-    if re.fullmatch(r"\d+(\.\d+)?", plain):
-        plain += "s"
-    parts = re.findall(r"(\d+(?:\.\d+)?)([hms])", plain)
-    seconds = sum(float(number) * _UNITS[unit] for number, unit in parts)
-    if "".join(number + unit for number, unit in parts) != plain or seconds <= 0:
-        raise SettingsError(
-            f"expected a duration, got '{text}'", hint="Write, for example, 9h, 1h30m, 45m or 90s"
-        )
-    return seconds
-
-
 def describe(found: Estimate) -> str:
     """Return an estimate as lines of text."""
     prediction = found.prediction
@@ -244,19 +221,6 @@ def describe(found: Estimate) -> str:
     if not prediction.within_budget:
         lines.append(_row("budget", "the cost may exceed max_cost"))
     return "\n".join(lines)
-
-
-def clock_face(seconds: float) -> str:
-    """Return a duration in a readable format.
-
-    >>> clock_face(2.04), clock_face(75), clock_face(3725)
-    ('2.0 s', '1:15 min', '1:02:05 h')
-    """
-    if seconds < 60:
-        return f"{seconds:.1f} s"
-    minutes, rest = divmod(round(seconds), 60)
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours}:{minutes:02d}:{rest:02d} h" if hours else f"{minutes}:{rest:02d} min"
 
 
 def _describe(prediction: Prediction) -> list[str]:
