@@ -146,7 +146,7 @@ def pack(
     from llmexam.errors import SettingsError
     from llmexam.packing.kaggle import MEMORY_BYTES, TIME_LIMIT
     from llmexam.packing.sizes import parse_bytes
-    from llmexam.workflows.estimate.prediction import parse_duration
+    from llmexam.settings.durations import parse_duration
     from llmexam.workflows.pack.make import make_pack
     from llmexam.workflows.pack.settings import PackSettings
 
