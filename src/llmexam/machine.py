@@ -48,6 +48,29 @@ def peak_memory_mb() -> float:
     return peak / 1e6 if sys.platform == "darwin" else peak * 1024 / 1e6
 
 
+def limit_address_space(n_bytes: int) -> None:
+    """Limit the address space of this process and its children, where the system has such a limit.
+
+    Args:
+        n_bytes: The limit; 0 for none.
+    """
+    if sys.platform == "win32" or not n_bytes:
+        return
+    import resource
+
+    resource.setrlimit(resource.RLIMIT_AS, (n_bytes, n_bytes))
+
+
+def peak_memory_of_children() -> int:
+    """Return the peak memory of the largest child that has ended, in bytes; 0 on Windows."""
+    if sys.platform == "win32":
+        return 0
+    import resource
+
+    peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss
+    return peak if sys.platform == "darwin" else peak * 1024
+
+
 def is_running(pid: int, *, since: float) -> bool:
     """Return whether a process runs that already ran at a time, in seconds since 1970.
 

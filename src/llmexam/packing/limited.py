@@ -1,6 +1,6 @@
 """Run a command with a limit of its address space, and write the peak memory of its processes.
 
-This file is run as a script: python -I -S limited.py RESULT.json BYTES COMMAND...
+It runs in a process of its own, because limits are inherited and cannot be lifted.
 """
 
 from __future__ import annotations
@@ -10,23 +10,31 @@ import subprocess
 import sys
 from pathlib import Path
 
+from llmexam.machine import limit_address_space, peak_memory_of_children
 
-def main() -> int:
-    """Run the command and return its exit code."""
-    result, limit, command = Path(sys.argv[1]), int(sys.argv[2]), sys.argv[3:]
-    if sys.platform == "win32":
-        return subprocess.run(command).returncode
-    import resource
+_SOURCE = Path(__file__).resolve().parents[2]
 
-    if limit:
-        resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
+
+def limited_command(result: Path, n_bytes: int, command: list[str]) -> list[str]:
+    """Return a command that runs another one with limited memory.
+
+    Args:
+        result: JSON file that gets the peak memory.
+        n_bytes: Limit of the address space; 0 for none.
+        command: The command to run.
+    """
+    start = (
+        f"import sys; sys.path.insert(0, {str(_SOURCE)!r}); "
+        f"from {__name__} import main; sys.exit(main(sys.argv[1:]))"
+    )
+    return [sys.executable, "-I", "-S", "-c", start, str(result), str(n_bytes), *command]
+
+
+def main(arguments: list[str]) -> int:
+    """Run the command after the file and the limit, and return its exit code."""
+    result, limit, *command = arguments
+    limit_address_space(int(limit))
     code = subprocess.run(command).returncode
-    peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss
-    # macOS counts bytes, Linux counts units of 1024 bytes.
-    peak_bytes = peak if sys.platform == "darwin" else peak * 1024
-    result.write_text(json.dumps({"peak_bytes": peak_bytes}), encoding="utf-8")
+    peak = {"peak_bytes": peak_memory_of_children()}
+    Path(result).write_text(json.dumps(peak), encoding="utf-8")
     return code
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -12,7 +12,8 @@ from functools import cache
 from pathlib import Path
 from typing import Literal
 
-_SCRIPT = Path(__file__).with_name("limited.py")
+from llmexam.packing.limited import limited_command
+
 # Binds a folder onto itself, read-only, and runs the rest.
 _READ_ONLY = 'mount --bind "$1" "$1" && mount -o remount,ro,bind "$1" && shift && exec "$@"'
 # Nothing listens on port 9 (discard) of the machine itself.
@@ -87,7 +88,7 @@ def run_isolated(
     result = work / "limited.json"
     result.unlink(missing_ok=True)
     done = subprocess.run(
-        [sys.executable, "-I", "-S", str(_SCRIPT), str(result), str(memory_bytes or 0), *wrapped],
+        limited_command(result, memory_bytes or 0, wrapped),
         env=dict(environment),
         cwd=work,
         stdout=subprocess.PIPE,
