@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -37,7 +37,7 @@ class Needs:
 
     extras: frozenset[str] = frozenset()
     packages: tuple[str, ...] = ()
-    alone: tuple[str, ...] = field(default=())
+    alone: tuple[str, ...] = ()
 
     @property
     def own(self) -> str:

@@ -41,7 +41,6 @@ class Wheel:
         url: Where it is.
         sha256: Its hash, or empty where the index does not give it.
         needs: Normalised names of the packages that it depends on.
-        licence: Licence that its metadata states, or empty.
     """
 
     name: str
@@ -50,7 +49,6 @@ class Wheel:
     url: str
     sha256: str
     needs: frozenset[str]
-    licence: str = ""
 
 
 class Resolver:
