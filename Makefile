@@ -21,7 +21,7 @@ $(VENV)/.installed: pyproject.toml
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "llmexam needs Python 3.11 or newer: make PYTHON=python3.12 ...")'
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check $(TORCH)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[encoders,train,llm,openai,track,export,collect,serve,keras-jax,dev]'
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[encoders,train,llm,openai,track,export,collect,serve,scale,keras-jax,dev]'
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps $(KERAS_HUB)
 	touch $@
 

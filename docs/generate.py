@@ -414,6 +414,7 @@ _PUBLIC: Mapping[str, Sequence[str]] = {
     ),
     "Solvers": (
         "solve",
+        "Cluster",
         "create_solver",
         "RandomSolver",
         "FirstSolver",

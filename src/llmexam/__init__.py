@@ -69,6 +69,7 @@ if TYPE_CHECKING:
     from llmexam.solvers.ranker.solver import RankerSolver
     from llmexam.solvers.registry import create_solver
     from llmexam.solvers.served.solver import ServedSolver
+    from llmexam.stages.sharding.cluster import Cluster
     from llmexam.tasks.capabilities import AuditReport
     from llmexam.tasks.prompt_recovery.choosing import AgreementSettings
     from llmexam.tasks.prompt_recovery.ensemble import PromptEnsemble, combine_prompts
@@ -103,6 +104,7 @@ _HOMES = {
     "ChunkSettings": "llmexam.evidence.chunking",
     "Comparison": "llmexam.evaluation.results",
     "FullComparison": "llmexam.evaluation.results",
+    "Cluster": "llmexam.stages.sharding.cluster",
     "CorpusSettings": "llmexam.evidence.corpus",
     "CrossEncoderSolver": "llmexam.solvers.cross_encoder.solver",
     "DryRun": "llmexam.workflows.train.pipeline",
@@ -204,6 +206,7 @@ __all__ = [
     "CascadeSolver",
     "CausalLmSolver",
     "ChunkSettings",
+    "Cluster",
     "Comparison",
     "CorpusSettings",
     "CrossEncoderSolver",

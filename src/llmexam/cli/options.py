@@ -105,6 +105,26 @@ IndexModel = Annotated[
     str | None,
     typer.Option(help="Bi-encoder of a dense index that was built with a Hugging Face model."),
 ]
+ClusterOption = Annotated[
+    str | None,
+    typer.Option(
+        "--cluster",
+        help="Compute in shards, which resume after an interruption: `local` (a Ray cluster on "
+        "this machine, started for this command), `processes` (without Ray), or HOST:PORT of a "
+        "running Ray cluster that this machine is part of. Needs the extra `scale`, except "
+        "`processes`.",
+        show_default=False,
+    ),
+]
+ClusterSet = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--cluster-set",
+        help="Set a setting of the cluster: workers, cpus_per_worker, gpus_per_worker or attempts, "
+        "such as --cluster-set workers=8. Repeatable.",
+        show_default=False,
+    ),
+]
 TopK = Annotated[int, typer.Option("--k", "-k", min=1, help="Passages per question (top-k).")]
 
 

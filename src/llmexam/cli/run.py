@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from llmexam.cli.options import SliceBy
+from llmexam.cli.options import ClusterOption, ClusterSet, SliceBy
 
 
 def run(
@@ -37,6 +37,8 @@ def run(
     ] = False,
     fresh: Annotated[bool, typer.Option("--fresh", hidden=True, help="Old name.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print the metrics as JSON.")] = False,
+    cluster: ClusterOption = None,
+    cluster_set: ClusterSet = None,
 ) -> None:
     """Run a plan: retrieve evidence, score with all solvers, combine, grade, and write a report.
 
@@ -47,6 +49,7 @@ def run(
     """
     import shlex
 
+    from llmexam.cli.clusters import chosen_cluster
     from llmexam.cli.console import plain_console
     from llmexam.cli.interrupts import goes_on, telling_of_interrupts
     from llmexam.cli.options import parse_settings
@@ -63,7 +66,11 @@ def run(
         changes["evaluation"] = {**known, "slice_by": slice_by}
     folder = out or Path("runs") / Path(plan).stem
     errors = plain_console(stderr=True)
-    with telling_of_interrupts(goes_on(overwrite=overwrite)), stage_progress(errors) as announce:
+    with (
+        telling_of_interrupts(goes_on(overwrite=overwrite)),
+        chosen_cluster(cluster, cluster_set) as where,
+        stage_progress(errors) as announce,
+    ):
         result = run_plan(
             plan,
             folder,
@@ -71,6 +78,7 @@ def run(
             overwrite=overwrite,
             command=shlex.join(["llmexam", *sys.argv[1:]]),
             announce=announce,
+            cluster=where,
         )
     if as_json:
         metrics = folder / "metrics.json"

@@ -9,7 +9,15 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from llmexam.cli.options import ExamArgument, ExamFormat, Indexes, IndexModel, TopK
+from llmexam.cli.options import (
+    ClusterOption,
+    ClusterSet,
+    ExamArgument,
+    ExamFormat,
+    Indexes,
+    IndexModel,
+    TopK,
+)
 from llmexam.cli.reading_options import reads_exam
 from llmexam.cli.streams import write_exactly
 from llmexam.errors import LlmExamError
@@ -72,6 +80,8 @@ def solve(
             show_default=False,
         ),
     ] = None,
+    cluster: ClusterOption = None,
+    cluster_set: ClusterSet = None,
     *,
     reading: ReadOptions,
 ) -> None:
@@ -81,6 +91,7 @@ def solve(
 
     Example: llmexam solve exam.csv --solver lexical --index wiki --submission submission.csv
     """
+    from llmexam.cli.clusters import chosen_cluster
     from llmexam.cli.console import plain_console
     from llmexam.cli.interrupts import telling_of_interrupts
     from llmexam.cli.options import parse_settings
@@ -93,9 +104,11 @@ def solve(
 
     # All else is scored anew.
     kept = "completed answers are cached; run the same command again to resume"
+    resumes = kept if solver in served_solvers() or cluster is not None else ""
     batch = Batch(tuple(batch_in or ()), batch_out) if batch_in or batch_out else None
     with (
-        telling_of_interrupts(kept if solver in served_solvers() else ""),
+        telling_of_interrupts(resumes),
+        chosen_cluster(cluster, cluster_set, workers=workers) as where,
         question_progress(plain_console(stderr=True), f"{solver} scores") as progress,
         _ending_where(BatchPendingError),
     ):
@@ -113,6 +126,7 @@ def solve(
             batch=batch,
             progress=progress,
             workers=workers,
+            cluster=where,
             warn=lambda message: typer.echo(f"warning: {message}", err=True),
             tell=lambda message: typer.echo(f"{solver}: {message}", err=True),
         )

@@ -50,21 +50,41 @@ def solve(
     name = solver if isinstance(solver, str) else type(solver).__name__
     parts = []
     n_done = 0
-    size = len(exam) if made.describe().whole_exam else QUESTIONS_A_CALL
-    batches = list(_batches(exam.questions, size))
-    n_workers = choose_workers(made, len(exam), workers)
-    found = (
-        score_in_processes(made, batches, n_workers)
-        if n_workers > 1
-        else (made.score(batch) for batch in batches)
-    )
-    for batch, scores in zip(batches, found, strict=True):
-        _check(scores, batch, name)
+    for scores in score_batches(
+        exam.questions, made, name, choose_workers(made, len(exam), workers)
+    ):
         parts.append(scores)
-        n_done += len(batch)
+        n_done += len(scores)
         if progress is not None:
             progress(n_done, len(exam))
     return ScoreMatrix.concatenate(parts)
+
+
+def score_batches(
+    questions: Sequence[Question], solver: Solver, name: str, n_workers: int = 1
+) -> Iterator[ScoreMatrix]:
+    """Yield the scores of consecutive questions, batch by batch.
+
+    Args:
+        questions: The questions, with their evidence.
+        solver: The solver.
+        name: Its name in error messages.
+        n_workers: Number of processes.
+
+    Raises:
+        ScoreError: The solver returned invalid scores.
+        RunError: A process was killed.
+    """
+    size = len(questions) if solver.describe().whole_exam else QUESTIONS_A_CALL
+    batches = list(_batches(questions, size))
+    found = (
+        score_in_processes(solver, batches, n_workers)
+        if n_workers > 1
+        else (solver.score(batch) for batch in batches)
+    )
+    for batch, scores in zip(batches, found, strict=True):
+        _check(scores, batch, name)
+        yield scores
 
 
 def _batches(questions: Sequence[Question], n: int) -> Iterator[Sequence[Question]]:

@@ -1,4 +1,4 @@
-"""The executor that runs stages sequentially in this process and caches their results.
+"""The executor that runs stages one after another and caches their results.
 
 A stage writes its result to files of the run folder, and a record to `stages/<name>.json`: the
 key of its inputs, and the hash of each file. A later run reuses the result if the key and all
@@ -10,19 +10,26 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from llmexam.machine import peak_memory_mb
 from llmexam.stages.record import StageRecord
+from llmexam.stages.sharding.cluster import Cluster
+from llmexam.stages.sharding.folder import delete_shards
 from llmexam.stages.stage import Announce, Result, Stage, StageContext
 from llmexam.storage.atomic import write_json
 from llmexam.storage.hashing import hash_file
 from llmexam.storage.temporary import is_temporary
 
+SHARDS = "shards"
+"""Folder of a run for the shards of unfinished stages."""
+
 
 class LocalExecutor:
     """Runs the stages of one run in this process, and caches their results in its folder.
+
+    With a cluster, stages whose work has shards hand them out, and collect the results here.
 
     Args:
         folder: The run folder.
@@ -30,6 +37,7 @@ class LocalExecutor:
         announce: Called with the name of a stage when it begins, and again with the work done
             and the total work, in units of the stage (0 and None at first).
             The name of a cached stage ends in `(cached)`.
+        cluster: What computes the shards of stages that have some.
 
     Attributes:
         records: Time and memory of each stage, in order.
@@ -41,7 +49,9 @@ class LocalExecutor:
         *,
         overwrite: bool = False,
         announce: Announce = lambda name, n_done, n_all: None,
+        cluster: Cluster | None = None,
     ) -> None:
+        self._cluster = cluster
         self._folder = folder
         self._overwrite = overwrite
         self._announce = announce
@@ -55,13 +65,18 @@ class LocalExecutor:
         start = time.perf_counter()
         cached = self._is_there(record_path, key, stage.outputs)
         with self._timed(stage.name, start, cached=cached):
-            context = StageContext(self._folder, self.advance)
+            shards = f"{SHARDS}/{_file_name(stage.name)}"
+            context = StageContext(self._folder, self.advance, self._cluster, shards)
             if cached:
                 return stage.reuse(context)
             # Without a record, an unfinished stage is never reused.
             record_path.unlink(missing_ok=True)
             result = stage.compute(context)
             self.record(stage.name, stage.outputs, key=key)
+            if self._cluster is not None:
+                delete_shards(self._folder / shards)
+                with suppress(OSError):
+                    (self._folder / SHARDS).rmdir()
             return result
 
     def record(self, name: str, files: Sequence[str], *, key: str = "") -> None:
@@ -100,7 +115,7 @@ class LocalExecutor:
             return False
 
     def _record_path(self, name: str) -> Path:
-        return self._folder / "stages" / f"{name.replace(' ', '-')}.json"
+        return self._folder / "stages" / f"{_file_name(name)}.json"
 
     def _hashes(self, files: Sequence[str]) -> dict[str, str]:
         found: dict[str, str] = {}
@@ -112,3 +127,7 @@ class LocalExecutor:
                 if not part.name.endswith(".lock") and not is_temporary(part):
                     found[part.relative_to(self._folder).as_posix()] = hash_file(part)
         return found
+
+
+def _file_name(stage: str) -> str:
+    return stage.replace(" ", "-")

@@ -13,6 +13,7 @@ from llmexam.lm.models.loading import identify_model
 from llmexam.settings.walk import key_values
 from llmexam.stages.code import code_hash
 from llmexam.stages.record import StageRecord
+from llmexam.stages.sharding.cluster import Cluster
 from llmexam.storage.hashing import hash_json
 
 Result = TypeVar("Result")
@@ -35,15 +36,20 @@ class Keyed:
 
 @dataclass(frozen=True)
 class StageContext:
-    """The run folder, and a function to report progress.
+    """The run folder, a function to report progress, and the cluster of the run.
 
     Attributes:
         folder: The run folder, which the outputs are relative to.
         advance: Called with how much is done, and how much there is if that is known.
+        cluster: What computes shards; None to compute all in this process.
+        shards: Folder for shards of this stage, relative to the run folder. It is deleted when the
+            stage has finished.
     """
 
     folder: Path
     advance: Callable[..., None] = lambda n_done, n_all=None: None
+    cluster: Cluster | None = None
+    shards: str = "shards"
 
 
 @dataclass(frozen=True)

@@ -23,7 +23,11 @@ from llmexam.solvers.protocol import Solver
 from llmexam.solvers.registry import create_solver, solver_entries
 from llmexam.solvers.scoring import Progress
 from llmexam.solvers.scoring import solve as score_questions
+from llmexam.solvers.sharded import score_in_shards, why_not_in_shards
 from llmexam.stages.code import code_hash
+from llmexam.stages.sharding.cluster import Cluster
+from llmexam.stages.sharding.folder import delete_shards
+from llmexam.storage.locking import lock_folder
 from llmexam.tasks.lookup import require_default_task
 from llmexam.workflows.batches import Batch
 
@@ -44,6 +48,7 @@ def solve(
     batch: Batch | None = None,
     progress: Progress | None = None,
     workers: int | None = None,
+    cluster: Cluster | None = None,
     warn: Callable[[str], None] = lambda message: None,
     tell: Callable[[str], None] = lambda message: None,
 ) -> ScoreMatrix:
@@ -67,6 +72,8 @@ def solve(
         progress: Called with the number of questions scored so far, and of all.
         workers: Processes of solvers that use one core, such as `lexical`; None for all cores
             where that is faster.
+        cluster: What computes shards of questions; needs `out` or `submission`. Finished shards are
+            stored beside that file until it is written, so that an interrupted call resumes.
         warn: Called with warnings, such as that questions have no evidence.
         tell: Called with the usage, such as tokens and cost, if there is any.
 
@@ -78,8 +85,11 @@ def solve(
     # A wrong name or setting should show before the work begins.
     if out is not None:
         check_scores_name(out)
+    target = out if out is not None else submission
     name = solver if isinstance(solver, str) else type(solver).__name__
     solver = _made(solver, name, settings, batch)
+    if cluster is not None:
+        _require_shards(name, solver, target, batch)
     found = {"index": list(map(str, indexes)), "k": k, "query_form": query_form, "given": given}
     plan = EvidencePlan.parse(found, subject="the evidence")
     check_model_is_used(indexes, index_model, field="index_model")
@@ -89,33 +99,99 @@ def solve(
     # How the passages of an exam in memory were found is not recorded.
     if indexes or not isinstance(exam, Exam):
         check_evidence([(name, solver)], plan, asked)
-    if indexes:
-        asked = attach_evidence(
-            asked,
-            indexes,
-            model=index_model,
-            query_form=plan.query_form,
-            k=plan.k,
-            given=plan.given,
-        )
-    elif plan.given == "drop":
-        asked = asked.without_passages()
+    asked = _with_evidence(asked, plan, indexes, index_model)
     reads = name in solver_entries() and solver.describe().reads_passages
     for finding in missing_evidence(asked, [name] if reads else []):
         warn(finding.message)
     if batch is not None:
         batch.exchange(solver, asked.questions, tell)
-    scores = score_questions(asked, solver, progress=progress, workers=workers)
+    if cluster is not None and target is not None:
+        scores = _score_in_shards(asked, solver, cluster, target, name, progress)
+    else:
+        scores = score_questions(asked, solver, progress=progress, workers=workers)
     usage = str(solver.used())
     if usage:
         tell(usage)
+    provenance = {
+        "solver": name,
+        "exam_hash": asked.content_hash,
+        "code_hash": code_hash(),
+        "settings": solver.settings.model_dump_json(),
+        "usage": usage,
+    }
+    _write(scores, provenance, out, submission)
+    if cluster is not None and target is not None:
+        delete_shards(shards_folder(target))
+    return scores
+
+
+def _with_evidence(
+    exam: Exam, plan: EvidencePlan, indexes: Sequence[str | Path], model: str | None
+) -> Exam:
+    if indexes:
+        return attach_evidence(
+            exam, indexes, model=model, query_form=plan.query_form, k=plan.k, given=plan.given
+        )
+    return exam.without_passages() if plan.given == "drop" else exam
+
+
+def _score_in_shards(
+    exam: Exam,
+    solver: Solver,
+    cluster: Cluster,
+    target: str | Path,
+    name: str,
+    progress: Progress | None,
+) -> ScoreMatrix:
+    with lock_folder(shards_folder(target)) as shards:
+        return score_in_shards(
+            exam.questions, solver, cluster, shards, name=f"scores of {name}", progress=progress
+        )
+
+
+def _write(
+    scores: ScoreMatrix,
+    provenance: Mapping[str, str],
+    out: str | Path | None,
+    submission: str | Path | None,
+) -> None:
     if out is not None:
-        made_by = {"solver": name, "exam_hash": asked.content_hash, "code_hash": code_hash()}
-        used = {"settings": solver.settings.model_dump_json(), "usage": usage}
-        write_scores(out, scores, {**made_by, **used})
+        write_scores(out, scores, provenance)
     if submission is not None:
         write_submission(submission, scores)
-    return scores
+
+
+def shards_folder(output: str | Path) -> Path:
+    """Return the folder of the shards of an output file, which is beside it.
+
+    >>> shards_folder("scores.parquet").name
+    'scores.parquet.shards'
+    """
+    path = Path(output).absolute()
+    return path.with_name(f"{path.name}.shards")
+
+
+def _require_shards(
+    name: str, solver: Solver, target: str | Path | None, batch: Batch | None
+) -> None:
+    """Check that a solver can be used with a cluster.
+
+    Raises:
+        SettingsError: It cannot, or there is no output file.
+    """
+    if target is None:
+        raise SettingsError(
+            "expected an output file with a cluster, because shards are stored beside it",
+            field="cluster",
+            hint="Give --out or --submission",
+        )
+    reason = "batch files are read by one process" if batch else why_not_in_shards(solver)
+    if reason:
+        raise SettingsError(
+            f"solver '{name}' cannot be used with a cluster: {reason}",
+            field="cluster",
+            hint="Leave out --cluster",
+        )
 
 
 def _made(

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Sequence
+from pathlib import Path
 
 from pydantic import TypeAdapter
 
@@ -14,9 +16,12 @@ from llmexam.exam.score_files import read_scores, write_scores
 from llmexam.exam.scores import ScoreMatrix
 from llmexam.solvers.protocol import Explanation, Solver
 from llmexam.solvers.scoring import solve
+from llmexam.solvers.sharded import explain_in_shards, score_in_shards, why_not_in_shards
 from llmexam.stages.code import code_hash
+from llmexam.stages.sharding.cluster import Cluster
 from llmexam.stages.stage import StageContext
 from llmexam.storage.atomic import write_text
+from llmexam.storage.hashing import hash_json
 from llmexam.tasks.multiple_choice.scored import ScoredSolver
 
 _EXPLANATIONS = TypeAdapter(tuple[Explanation, ...])
@@ -24,8 +29,8 @@ _EXPLANATIONS = TypeAdapter(tuple[Explanation, ...])
 
 def score(context: StageContext, *, exam: Exam, solver: Solver, file: str) -> ScoreMatrix:
     """Compute the solver's scores, and write them."""
-    scores = solve(exam, solver, progress=context.advance)
     path = context.folder / file
+    scores = _scores(context, exam, solver, path.stem)
     told = {
         "solver": path.stem,
         "exam_hash": exam.content_hash,
@@ -45,7 +50,20 @@ def explain(
     context: StageContext, *, exam: Exam, solver: Solver, file: str, shown: object
 ) -> tuple[Explanation, ...]:
     """Compute the solver's explanations, and write them."""
-    found = tuple(solver.explain(exam.questions))
+    cluster = _cluster_for(context, solver)
+    if cluster is None:
+        found = tuple(solver.explain(exam.questions))
+    else:
+        found = tuple(
+            explain_in_shards(
+                exam.questions,
+                solver,
+                cluster,
+                context.folder / context.shards,
+                name=f"explanations of {Path(file).stem}",
+                progress=context.advance,
+            )
+        )
     write_text(context.folder / file, _EXPLANATIONS.dump_json(found).decode("utf-8"))
     return found
 
@@ -61,8 +79,16 @@ def rotate(
     context: StageContext, *, exam: Exam, solver: Solver, scores: ScoreMatrix, k: int, file: str
 ) -> PositionAudit:
     """Run the position audit of a solver, and write the result."""
-    follows = solver.describe().order_invariant
-    found = audit_positions(_follow(exam, scores) if follows else solver.score, exam, scores, k=k)
+    if solver.describe().order_invariant:
+        score_again = _follow(exam, scores)
+    else:
+        turns = itertools.count(1)
+
+        def score_again(questions: Sequence[Question]) -> ScoreMatrix:
+            name = f"{Path(file).stem}, options rotated by {next(turns)}"
+            return _scores(context, Exam(tuple(questions)), solver, name)
+
+    found = audit_positions(score_again, exam, scores, k=k)
     write_text(context.folder / file, found.model_dump_json(indent=2) + "\n")
     return found
 
@@ -70,6 +96,32 @@ def rotate(
 def load_positions(context: StageContext, *, file: str, **inputs: object) -> PositionAudit:
     """Read the position audit of an earlier run."""
     return PositionAudit.model_validate_json((context.folder / file).read_bytes())
+
+
+def _scores(context: StageContext, exam: Exam, solver: Solver, name: str) -> ScoreMatrix:
+    cluster = _cluster_for(context, solver)
+    if cluster is None:
+        return solve(exam, solver, progress=context.advance)
+    return score_in_shards(
+        exam.questions,
+        solver,
+        cluster,
+        # Rotations have folders of their own.
+        context.folder / context.shards / hash_json(name)[:8],
+        name=f"scores of {name}",
+        progress=context.advance,
+    )
+
+
+def _cluster_for(context: StageContext, solver: Solver) -> Cluster | None:
+    """Return the cluster of the run, if the solver can score in shards; tell if it cannot."""
+    if context.cluster is None:
+        return None
+    reason = why_not_in_shards(solver)
+    if not reason:
+        return context.cluster
+    context.cluster.tell(f"{type(solver).__name__} runs in this process: {reason}")
+    return None
 
 
 def modules_behind_solver(solver: Solver) -> list[str]:

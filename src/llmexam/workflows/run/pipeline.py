@@ -15,7 +15,8 @@ from llmexam.exam.exam import Exam
 from llmexam.report.content import Items, Result, RunContent
 from llmexam.report.html import write_report
 from llmexam.settings.walk import resolve_references
-from llmexam.stages.local import LocalExecutor
+from llmexam.stages.local import SHARDS, LocalExecutor
+from llmexam.stages.sharding.cluster import Cluster
 from llmexam.stages.stage import Announce, Executor
 from llmexam.storage.atomic import write_json, write_text
 from llmexam.storage.hashing import hash_file
@@ -44,7 +45,7 @@ _RESULTS = (
     "submission.csv",
     "report.html",
 )
-_OWN = (".lock", RUN_FILE, *_RESULTS, _MARK, "index")
+_OWN = (".lock", RUN_FILE, *_RESULTS, _MARK, SHARDS, "index")
 
 
 def run_plan(
@@ -55,6 +56,7 @@ def run_plan(
     overwrite: bool = False,
     command: str = "",
     announce: Announce = lambda name, n_done, n_all: None,
+    cluster: Cluster | None = None,
 ) -> RunContent:
     """Run a plan and write all results to one folder.
 
@@ -69,6 +71,7 @@ def run_plan(
         overwrite: Compute all stages again instead of using the cached ones.
         command: The command that asked for this, for the report.
         announce: Called with the name of each stage as it begins and goes on: see `LocalExecutor`.
+        cluster: What computes shards of the items; the results are those without it.
 
     Returns:
         What the report shows.
@@ -89,7 +92,7 @@ def run_plan(
     refuse_links(path, own)
     with lock_folder(path):
         (path / _MARK).mkdir(exist_ok=True)
-        stages = LocalExecutor(path, overwrite=overwrite, announce=announce)
+        stages = LocalExecutor(path, overwrite=overwrite, announce=announce, cluster=cluster)
         return _run(checked, path, stages, command)
 
 

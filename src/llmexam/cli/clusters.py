@@ -1,0 +1,49 @@
+"""The options of a cluster, parsed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+import typer
+
+from llmexam.errors import SettingsError
+
+if TYPE_CHECKING:
+    from llmexam.stages.sharding.cluster import Cluster
+
+
+@contextmanager
+def chosen_cluster(
+    address: str | None, changes: Sequence[str] | None, *, workers: int | None = None
+) -> Iterator[Cluster | None]:
+    """Yield the cluster of a command, or None if the user gave none.
+
+    Args:
+        address: Value of `--cluster`. Nothing else is looked at, such as RAY_ADDRESS.
+        changes: Values of `--cluster-set`.
+        workers: Value of the command's own option for processes, if it has one.
+
+    Raises:
+        SettingsError: A setting is wrong, or there are settings without a cluster.
+    """
+    from llmexam.cli.options import parse_settings
+
+    if address is None:
+        if changes:
+            raise SettingsError("--cluster-set needs --cluster", field="cluster-set")
+        yield None
+        return
+    from llmexam.stages.sharding.cluster import ClusterSettings, open_cluster
+
+    values = parse_settings(changes or [])
+    if workers is not None:
+        values.setdefault("workers", workers)
+    settings = ClusterSettings.parse(
+        {**values, "address": address},
+        subject="the cluster",
+        given_as="--cluster-set {key}={value}",
+    )
+    with open_cluster(settings, lambda message: typer.echo(message, err=True)) as cluster:
+        yield cluster

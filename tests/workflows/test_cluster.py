@@ -1,0 +1,93 @@
+"""`solve` and `run` with a cluster write the same files as without one."""
+
+import pytest
+
+from llmexam.errors import SettingsError
+from llmexam.exam.exam import Exam
+from llmexam.exam.parsers import read_exam
+from llmexam.exam.question import Passage, Question
+from llmexam.stages.sharding.cluster import Cluster, ClusterSettings
+from llmexam.workflows.run.pipeline import run_plan
+from llmexam.workflows.solve import shards_folder, solve
+
+BUNDLED = read_exam("bundled")
+EXAM = Exam(
+    tuple(
+        Question(f"{turn}-{one.id}", one.prompt, one.options, one.answer, (Passage(one.prompt),))
+        for turn in range(5)
+        for one in BUNDLED
+    )
+)
+
+
+@pytest.fixture
+def told():
+    return []
+
+
+@pytest.fixture
+def cluster(told):
+    made = Cluster(ClusterSettings(address="processes", workers=2), told.append)
+    yield made
+    made.close()
+
+
+def test_the_score_file_and_submission_are_the_same_bytes(cluster, tmp_path):
+    alone, shared = tmp_path / "alone.parquet", tmp_path / "shared.parquet"
+    solve(EXAM, "lexical", out=alone, submission=tmp_path / "alone.csv")
+    solve(EXAM, "lexical", out=shared, submission=tmp_path / "shared.csv", cluster=cluster)
+    assert shared.read_bytes() == alone.read_bytes()
+    assert (tmp_path / "shared.csv").read_bytes() == (tmp_path / "alone.csv").read_bytes()
+    assert not shards_folder(shared).exists()
+
+
+def test_an_interrupted_call_resumes(cluster, told, tmp_path):
+    out = tmp_path / "scores.parquet"
+
+    def stop(n_done, n_all):
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        solve(EXAM, "lexical", out=out, cluster=cluster, progress=stop)
+    assert not out.exists()
+    assert list(shards_folder(out).glob("*.done.json"))
+    solve(EXAM, "lexical", out=out, cluster=cluster)
+    assert "scores of lexical: 3 shards: 0 reused" not in told[-1]
+    assert not shards_folder(out).exists()
+
+
+def test_a_cluster_needs_an_output_and_a_fitting_solver(cluster, tmp_path):
+    with pytest.raises(SettingsError, match="--out or --submission"):
+        solve(EXAM, "lexical", cluster=cluster)
+    with pytest.raises(SettingsError, match="uses the scores of other solvers"):
+        solve(
+            EXAM,
+            "cascade",
+            {"first": "lexical", "second": "longest"},
+            out=tmp_path / "s.parquet",
+            cluster=cluster,
+        )
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_run_has_the_same_results(cluster, told, tmp_path):
+    plan = {
+        "exam": "bundled",
+        "evidence": {"corpus": "bundled", "k": 2},
+        "solvers": ["lexical", "longest", {"cascade": {"first": "lexical", "second": "longest"}}],
+        "evaluation": {"n_resamples": 100},
+    }
+    run_plan(plan, tmp_path / "alone")
+    run_plan(plan, tmp_path / "shared", cluster=cluster)
+    names = [f"scores/{name}.parquet" for name in ("lexical", "longest", "cascade", "ensemble")]
+    names += ["explanations/lexical.json", "positions/lexical.json", "submission.csv"]
+    for name in (*names, "metrics.json"):
+        alone, shared = (tmp_path / folder / name for folder in ("alone", "shared"))
+        assert shared.read_bytes() == alone.read_bytes(), name
+    assert any("CascadeSolver runs in this process" in one for one in told)
+    assert any(one.startswith("explanations of lexical: 1 shards") for one in told)
+    assert not (tmp_path / "shared" / "shards").exists()
+    # The stages do not depend on where they were computed.
+    told.clear()
+    run_plan(plan, tmp_path / "alone", cluster=cluster)
+    assert told == []
