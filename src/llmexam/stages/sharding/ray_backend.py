@@ -28,7 +28,14 @@ _STORE_BYTES = 80_000_000
 # The name of a socket in the folder of a session has at most 107 bytes.
 _LONGEST_FOLDER = 30
 _PREFIX = "llmexam-ray-"
-_QUIET = {"RAY_USAGE_STATS_ENABLED": "0", "RAY_ENABLE_UV_RUN_RUNTIME_ENV": "0"}
+# Ray reads it once in a process.
+_TOKEN = secrets.token_hex(32)
+_QUIET = {
+    "RAY_USAGE_STATS_ENABLED": "0",
+    "RAY_ENABLE_UV_RUN_RUNTIME_ENV": "0",
+    # Ray prints the end of a worker to standard output, where results of commands go.
+    "RAY_DEDUP_LOGS_SKIP_REGEX": ".*",
+}
 _PRIVATE = {
     # With this Ray uses the loopback interface on Linux, too.
     "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0",
@@ -124,7 +131,7 @@ class RayBackend:
         changes = {
             **_QUIET,
             **_PRIVATE,
-            "RAY_AUTH_TOKEN": secrets.token_hex(32),
+            "RAY_AUTH_TOKEN": _TOKEN,
             # Workers import the same llmexam, and the same plug-ins.
             "PYTHONPATH": import_path(),
         }
