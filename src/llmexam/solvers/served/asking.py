@@ -7,27 +7,22 @@ no more are sent, but those under way are waited for: they are paid for.
 from __future__ import annotations
 
 import asyncio
-import json
 import logging
 import os
-import time
 from collections.abc import Callable, Coroutine, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Executor, Future, ThreadPoolExecutor, wait
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from llmexam.errors import EndpointError
 from llmexam.solvers.served.cache import AnswerCache
-from llmexam.solvers.served.connection import CUT_HEADER, open_client, require_listening
 from llmexam.solvers.served.ending import Ending, ending_gently
 from llmexam.solvers.served.endpoint import EndpointSettings
-from llmexam.solvers.served.failures import RequestRefusedError, explain_failure
-from llmexam.solvers.served.replies import Reply, read_reply
+from llmexam.solvers.served.failures import RequestRefusedError
+from llmexam.solvers.served.replicas import Replicas, addresses_of, require_any_listening
+from llmexam.solvers.served.replies import Reply
 from llmexam.solvers.served.requests import Request
 from llmexam.solvers.served.usage import Meter
-
-if TYPE_CHECKING:
-    import openai
 
 # Seconds that answers under way have left when a person stops the run.
 _LAST_SECONDS = 10.0
@@ -75,7 +70,7 @@ class _Told:
 
 
 class Asker:
-    """Sends requests to one endpoint and caches the answers.
+    """Sends requests to a served model and caches the answers.
 
     Args:
         settings: How the endpoint is reached and asked.
@@ -167,8 +162,7 @@ class Asker:
             self._cache.prepare()
         except OSError as error:
             raise self._cannot_keep(error) from None
-        if self._settings.is_loopback:
-            require_listening(self._settings)
+        require_any_listening(self._settings)
         self._failures, self._stopped = [], False
         with ending_gently(self._end) as self._ending:
             _run(self._send_all(requests))
@@ -201,11 +195,10 @@ class Asker:
     async def _send_all(self, requests: Sequence[Request]) -> None:
         pending = iter(requests)
         key = require_key(self._settings)
-        async with open_client(self._settings, key) as client:
-            n_workers = min(self._settings.max_concurrency, len(requests))
-            workers = [
-                asyncio.create_task(self._work(client, key, pending)) for _ in range(n_workers)
-            ]
+        async with Replicas(self._settings, key, lambda: self._stopped) as replicas:
+            n_most = self._settings.max_concurrency * len(addresses_of(self._settings))
+            n_workers = min(n_most, len(requests))
+            workers = [asyncio.create_task(self._work(replicas, pending)) for _ in range(n_workers)]
             try:
                 await self._wait(workers)
             except asyncio.CancelledError:
@@ -228,9 +221,7 @@ class Asker:
             if self._ending.is_asked:
                 seconds -= _A_WHILE
 
-    async def _work(
-        self, client: openai.AsyncOpenAI, key: str | None, pending: Iterator[Request]
-    ) -> None:
+    async def _work(self, replicas: Replicas, pending: Iterator[Request]) -> None:
         for request in pending:
             if self._stopped:
                 return
@@ -242,7 +233,7 @@ class Asker:
                 return
             reserved = self._meter.reserve(request)
             try:
-                reply = await self._ask_one(client, key, request)
+                reply = await replicas.ask(request, self._meter)
                 self._known[request.key] = reply
                 self._meter.count(request, reply, kept=False)
                 self._cache.put(request.key, reply.model_dump(mode="json"))
@@ -267,44 +258,6 @@ class Asker:
             # Those under way may cost less than was set aside for them.
             await asyncio.sleep(_A_MOMENT)
         return True
-
-    async def _ask_one(
-        self, client: openai.AsyncOpenAI, key: str | None, request: Request
-    ) -> Reply:
-        import openai
-
-        settings = self._settings
-        body = dict(request.body)
-        model = body.pop("model")
-        # Raw, for servers differ in what they answer; the rest goes as it is.
-        create: Any
-        if settings.endpoint == "chat":
-            create = client.chat.completions.with_raw_response.create
-            asked = {"messages": body.pop("messages")}
-        else:
-            create = client.completions.with_raw_response.create
-            asked = {"prompt": body.pop("prompt")}
-        begin = time.monotonic()
-        try:
-            answer = await create(model=model, **asked, extra_body=body)
-        except openai.OpenAIError as error:
-            raise explain_failure(error, request, settings, key) from None
-        self._meter.latencies.append(time.monotonic() - begin)
-        self._meter.usage.n_retries += answer.retries_taken
-        if CUT_HEADER in answer.headers:
-            raise EndpointError(
-                f"{settings.base_url}, {request.subject}: the reply has over "
-                f"{settings.max_reply_bytes:,} bytes",
-                field="max_reply_bytes",
-                hint="Check base_url, or raise max_reply_bytes",
-            )
-        try:
-            return read_reply(json.loads(answer.text))
-        except (ValueError, RecursionError) as error:
-            raise EndpointError(
-                f"{settings.base_url}, {request.subject}: {error}",
-                hint="Check base_url: the reply is not that of an OpenAI-compatible endpoint",
-            ) from None
 
     def _refuse(self, request: Request, error: RequestRefusedError) -> None:
         """Go on without an answer, unless the endpoint seems to reject all requests."""

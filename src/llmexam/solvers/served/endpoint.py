@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 
 from pydantic import ConfigDict, Field, field_validator, model_validator
 
-from llmexam.settings.base import Settings
+from llmexam.settings.base import OneOrMany, Settings
 from llmexam.settings.kinds import FolderReference, NotInKey
 
 _OPENAI_URL = "https://api.openai.com/v1"
@@ -37,6 +37,7 @@ class EndpointSettings(Settings):
         {
             "model",
             "base_url",
+            "replicas",
             "allow_http",
             "api_key_env",
             "extra_body",
@@ -51,6 +52,11 @@ class EndpointSettings(Settings):
     base_url: str = Field(
         _OPENAI_URL,
         description="address of the endpoint: https, or http for this machine; most end in /v1",
+    )
+    replicas: Annotated[OneOrMany[str], NotInKey()] = Field(
+        (),
+        description="further addresses that serve the same model. Each request goes to the address "
+        "with the fewest under way; one that fails is set aside and tried again later",
     )
     allow_http: bool = Field(False, description="allow unencrypted http to another machine")
     api_key_env: str | None = Field(
@@ -76,7 +82,7 @@ class EndpointSettings(Settings):
         {}, description="further fields of each request, as JSON; not those that other settings set"
     )
     max_concurrency: int = Field(
-        8, ge=1, le=1000, description="largest number of concurrent requests"
+        8, ge=1, le=1000, description="largest number of concurrent requests, to each address"
     )
     timeout: float = Field(
         60.0, gt=0, description="timeout from a request to the end of its reply, in seconds"
@@ -113,7 +119,10 @@ class EndpointSettings(Settings):
         for name in values:
             _refuse_key(name)
         # OpenAI's key is sent to other endpoints only if the user names its variable.
-        if "api_key_env" not in values and _is_openai(values.get("base_url", _OPENAI_URL)):
+        replicas = values.get("replicas") or ()
+        urls = [replicas] if isinstance(replicas, str) else list(replicas)
+        urls.append(values.get("base_url", _OPENAI_URL))
+        if "api_key_env" not in values and all(map(_is_openai, urls)):
             return {**values, "api_key_env": _OPENAI_VARIABLE}
         return values
 
@@ -132,15 +141,12 @@ class EndpointSettings(Settings):
     @field_validator("base_url", mode="before")
     @classmethod
     def _is_an_address(cls, value: Any) -> Any:
-        parts = _split(value)
-        if parts is None or parts.scheme not in ("http", "https") or not parts.hostname:
-            raise ValueError("expected an address such as https://api.openai.com/v1")
-        if parts.username or parts.password or parts.query or parts.fragment:
-            raise ValueError(
-                "the address must not contain a user, password or query. Put the key "
-                "into the environment variable that `api_key_env` names"
-            )
-        return str(value).rstrip("/")
+        return _address(value)
+
+    @field_validator("replicas")
+    @classmethod
+    def _are_addresses(cls, values: tuple[str, ...]) -> tuple[str, ...]:
+        return tuple(map(_address, values))
 
     @field_validator("extra_body")
     @classmethod
@@ -158,7 +164,7 @@ class EndpointSettings(Settings):
 
     @model_validator(mode="after")
     def _fits(self) -> Self:
-        if self.base_url.startswith("http://") and not (self.is_loopback or self.allow_http):
+        if not self.allow_http and not all(map(_is_private, (self.base_url, *self.replicas))):
             raise ValueError(
                 "http to another machine sends texts and API key unencrypted. "
                 "Use https, or set allow_http: true if you trust the network"
@@ -177,13 +183,22 @@ class EndpointSettings(Settings):
     @property
     def is_loopback(self) -> bool:
         """Whether the endpoint is on this machine."""
-        host = urlsplit(self.base_url).hostname or ""
-        if host == "localhost":
-            return True
-        try:
-            return ip_address(host).is_loopback
-        except ValueError:
-            return False
+        return _is_loopback(self.base_url)
+
+
+def _is_private(url: str) -> bool:
+    """Return whether texts on their way to an address are unreadable for others."""
+    return not url.startswith("http://") or _is_loopback(url)
+
+
+def _is_loopback(url: str) -> bool:
+    host = urlsplit(url).hostname or ""
+    if host == "localhost":
+        return True
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return False
 
 
 def _split(value: Any) -> Any:
@@ -193,6 +208,18 @@ def _split(value: Any) -> Any:
         return parts if parts is None or parts.port is None or parts.port else None
     except ValueError:
         return None
+
+
+def _address(value: Any) -> str:
+    parts = _split(value)
+    if parts is None or parts.scheme not in ("http", "https") or not parts.hostname:
+        raise ValueError("expected an address such as https://api.openai.com/v1")
+    if parts.username or parts.password or parts.query or parts.fragment:
+        raise ValueError(
+            "the address must not contain a user, password or query. Put the key "
+            "into the environment variable that `api_key_env` names"
+        )
+    return str(value).rstrip("/")
 
 
 def _is_openai(url: Any) -> bool:

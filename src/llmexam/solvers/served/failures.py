@@ -40,6 +40,16 @@ class RequestRefusedError(EndpointError):
     """The endpoint rejects a request, but may accept others."""
 
 
+class EndpointDownError(EndpointError):
+    """The endpoint answers no request at present; another address may.
+
+    Attributes:
+        retry_after: Seconds that it asks to wait, if it does.
+    """
+
+    retry_after: float | None = None
+
+
 def logprobs_refused(settings: EndpointSettings, why: str) -> LogprobsRefusedError:
     """Return the error for an endpoint without log-probabilities."""
     return LogprobsRefusedError(
@@ -64,14 +74,14 @@ def explain_failure(
 
     where = f"{settings.base_url}, {request.subject}"
     if isinstance(error, openai.APITimeoutError):
-        return EndpointError(
+        return EndpointDownError(
             f"{where}: no answer within {settings.timeout:g} s, {_tries(error)}",
             hint="Raise timeout, or lower max_concurrency",
         )
     if isinstance(error, openai.APIConnectionError):
         cause = error.__cause__ or error
         why = _clean(str(cause) or type(cause).__name__, key)
-        return EndpointError(
+        return EndpointDownError(
             f"{where}: no connection ({why}), {_tries(error)}",
             hint="Check base_url, and that the server is running",
         )
@@ -119,9 +129,10 @@ def _explain_status(
             "some models support only one of endpoint: chat and completion",
         )
     if status == 429:
-        return EndpointError(
+        return _down(
+            error,
             f"{text}, {_tries(error)}",
-            hint="Lower max_concurrency, wait, or check your quota",
+            "Lower max_concurrency, wait, or check your quota",
         )
     if 300 <= status < 400:
         place = error.response.headers.get("location", "")
@@ -131,7 +142,7 @@ def _explain_status(
             hint="Redirects are disabled: set base_url to the new address",
         )
     if status >= 500:
-        return EndpointError(f"{text}, {_tries(error)}", hint="The server failed: check its logs")
+        return _down(error, f"{text}, {_tries(error)}", "The server failed: check its logs")
     if settings.model in said:
         return EndpointError(text, field="model", hint="Check the model's name")
     kind = RequestRefusedError if status in (400, 422) else EndpointError
@@ -140,6 +151,16 @@ def _explain_status(
         hint="The endpoint rejects the request. Change temperature, seed, "
         "max_tokens_name, system or extra_body",
     )
+
+
+def _down(error: openai.APIStatusError, text: str, hint: str) -> EndpointDownError:
+    found = EndpointDownError(text, hint=hint)
+    for name, unit in (("retry-after-ms", 0.001), ("retry-after", 1.0)):
+        value = error.response.headers.get(name, "")
+        if value.isdigit():
+            found.retry_after = int(value) * unit
+            break
+    return found
 
 
 def _limit(said: str, body: Mapping[str, Any]) -> int | None:
