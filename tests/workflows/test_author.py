@@ -180,23 +180,23 @@ def test_a_shortfall_is_explained(tmp_path, settings):
 
 def test_the_same_command_resumes(tmp_path, settings, monkeypatch):
     write_questions(settings(), tmp_path / "whole.jsonl")
-    real, written = author.write_drafts, []
+    real, written = author.draft_shards, []
 
-    def dies(sources, drafting, folder, **more):
+    def dies(sources, drafting, folder):
         def some():
             for number, source in enumerate(sources):
                 if number == 300:
                     raise KeyboardInterrupt
                 yield source
 
-        return real(some(), drafting, folder, **more)
+        return real(some(), drafting, folder)
 
-    monkeypatch.setattr(author, "write_drafts", dies)
+    monkeypatch.setattr(author, "draft_shards", dies)
     with pytest.raises(KeyboardInterrupt):
         write_questions(settings(), tmp_path / "made.jsonl")
     assert not (tmp_path / "made.jsonl").exists()
     assert len(list((tmp_path / "made.jsonl.drafts").glob("drafts-*.jsonl"))) == 1
-    monkeypatch.setattr(author, "write_drafts", real)
+    monkeypatch.setattr(author, "draft_shards", real)
 
     def counted(self, sources, request):
         for one in write(self, sources, request):

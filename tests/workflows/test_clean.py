@@ -22,8 +22,9 @@ from cleaning_samples import KillingStep, made_texts, write_corpus
 from llmexam.collecting.cleaning import passes as passes_module
 from llmexam.collecting.cleaning import source as source_module
 from llmexam.collecting.cleaning.plan import CleaningPlan, parse_plan
-from llmexam.errors import CorpusError, RunError
+from llmexam.errors import CorpusError, RunError, SettingsError
 from llmexam.evidence.corpus import CorpusSettings, read_corpus
+from llmexam.stages.sharding.cluster import Cluster
 from llmexam.workflows import clean as clean_module
 from llmexam.workflows.clean import CleaningReport, clean_corpus, dropped_path
 
@@ -314,3 +315,24 @@ def test_a_corpus_of_which_nothing_is_left(corpus: Path, tmp_path: Path) -> None
     report = clean_corpus([corpus], strict, out=tmp_path / "out", n_workers=1)
     assert (report.n_kept, report.steps[0][1].dropped) == (0, {"too few words": 100})
     assert pq.read_table(tmp_path / "out" / "part-00000.parquet").num_rows == 0
+
+
+def test_a_cluster_gives_the_same_files_and_resumes(corpus: Path, tmp_path: Path) -> None:
+    told: list[str] = []
+    alone = clean(corpus, tmp_path / "alone")
+
+    def stop(name: str, n_done: int, n_all: int | None) -> None:
+        if name.startswith("boilerplate") and n_done == 2:
+            raise KeyboardInterrupt
+
+    with Cluster("processes", told.append, workers=2) as cluster:
+        with pytest.raises(KeyboardInterrupt):
+            clean(corpus, tmp_path / "shared", cluster=cluster, progress=stop)
+        shared = clean(corpus, tmp_path / "shared", cluster=cluster)
+        assert content(tmp_path / "shared") == content(tmp_path / "alone")
+        assert shared.as_dict() == alone.as_dict()
+        with pytest.raises(SettingsError, match="--out"):
+            clean_corpus([corpus], plan(), cluster=cluster)
+    # Parts that were finished before the interruption are not handed out again.
+    (last,) = [one for one in told if one.startswith("cleaning, pass 2: ")]
+    assert int(last.split(": ")[1].split(" ")[0]) < 5

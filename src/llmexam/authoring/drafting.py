@@ -51,12 +51,31 @@ def write_drafts(
 ) -> int:
     """Write the drafts of all passages; shards that exist are kept. Returns the number of shards.
 
+    Args:
+        sources: The passages, in the order of their shards.
+        drafting: Generator, request and checks.
+        folder: The folder of drafts.
+        is_enough: See `store_shards`.
+        progress: See `store_shards`.
+    """
+    shards = draft_shards(sources, drafting, folder)
+    return store_shards(shards, folder, is_enough=is_enough, progress=progress)
+
+
+def store_shards(
+    shards: Iterable[Shard],
+    folder: DraftFolder,
+    *,
+    is_enough: IsEnough | None = None,
+    progress: Progress | None = None,
+) -> int:
+    """Write shards to their folder; those that are there are kept. Returns the number of shards.
+
     Shards are counted in order, so the result does not depend on the number of processes, nor on
     interrupts.
 
     Args:
-        sources: The passages, in the order of their shards.
-        drafting: Generator, request and checks.
+        shards: The shards of all passages in order, such as those of `draft_shards`.
         folder: The folder of drafts.
         is_enough: Called after each shard with the number of shards and of accepted drafts so far;
             no further shard is written once it returns True. By default all passages are used.
@@ -64,7 +83,7 @@ def write_drafts(
     """
     report = progress or (lambda n_done, n_all: None)
     n_shards, n_passages, n_accepted = 0, 0, 0
-    for number, shard in enumerate(_shards(sources, drafting, folder)):
+    for number, shard in enumerate(shards):
         if not folder.has(number, shard.n_passages):
             folder.write(number, shard)
         n_shards = number + 1
@@ -93,8 +112,19 @@ def draft_shard(sources: Sequence[Source], drafting: Drafting) -> Shard:
     return Shard(len(sources), drafts, reasons)
 
 
-def _shards(sources: Iterable[Source], drafting: Drafting, folder: DraftFolder) -> Iterator[Shard]:
-    """Yield the shards in order: those on disk, and new ones from this or other processes."""
+def draft_shards(
+    sources: Iterable[Source], drafting: Drafting, folder: DraftFolder
+) -> Iterator[Shard]:
+    """Yield the shards in order: those on disk, and new ones from this or other processes.
+
+    Args:
+        sources: The passages, in the order of their shards.
+        drafting: Generator, request and checks.
+        folder: The folder of drafts.
+
+    Raises:
+        RunError: A process was killed.
+    """
     stream = iter(sources)
     parts = iter(lambda: tuple(islice(stream, SHARD_PASSAGES)), ())
     if drafting.n_processes == 1:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -20,7 +20,7 @@ from llmexam.exam.exam import Exam
 from llmexam.exam.parsers import read_exam
 from llmexam.exam.question import Question
 from llmexam.exam.writers import write_exam
-from llmexam.storage.atomic import write_json
+from llmexam.storage.atomic import write_json, write_text
 
 _KEY_FILE = "drafts.json"
 _FIELDS = ("rejections", "flags")
@@ -107,8 +107,7 @@ class DraftFolder:
         self._counts_file(number).unlink(missing_ok=True)
         self._exam_file(number).unlink(missing_ok=True)
         if shard.drafts:
-            questions = tuple(_to_question(draft) for draft in shard.drafts)
-            write_exam(self._exam_file(number), Exam(questions), format="jsonl")
+            write_draft_file(self._exam_file(number), shard.drafts)
         counts = {
             "n_passages": shard.n_passages,
             "n_drafts": len(shard.drafts),
@@ -128,8 +127,7 @@ class DraftFolder:
             raise RunError("the shard is missing", file=self._counts_file(number))
         drafts: tuple[Draft, ...] = ()
         if counts["n_drafts"]:
-            exam = read_exam(self._exam_file(number), format="jsonl", keep_labels=True)
-            drafts = tuple(_to_draft(question) for question in exam)
+            drafts = read_draft_file(self._exam_file(number))
         if len(drafts) != counts["n_drafts"]:
             raise RunError(
                 f"expected {counts['n_drafts']} drafts, got {len(drafts)}",
@@ -150,6 +148,24 @@ class DraftFolder:
 
     def _counts_file(self, number: int) -> Path:
         return self._folder / f"drafts-{number:05}.json"
+
+
+def write_draft_file(path: Path, drafts: Sequence[Draft]) -> None:
+    """Write drafts to a file of questions; it is empty without any."""
+    if drafts:
+        write_exam(path, Exam(tuple(map(_to_question, drafts))), format="jsonl")
+    else:
+        write_text(path, "")
+
+
+def read_draft_file(path: Path) -> tuple[Draft, ...]:
+    """Return the drafts of a file, which has at least one.
+
+    Raises:
+        ExamError: The file is damaged.
+    """
+    exam = read_exam(path, format="jsonl", keep_labels=True)
+    return tuple(_to_draft(question) for question in exam)
 
 
 def _to_question(draft: Draft) -> Question:

@@ -7,6 +7,8 @@ from typing import Annotated, Any
 
 import typer
 
+from llmexam.cli.options import ClusterOption, ClusterSet
+
 
 def write(
     corpus: Annotated[
@@ -88,6 +90,8 @@ def write(
         typer.Option("--overwrite", help="Delete drafts that were written with other settings."),
     ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    cluster: ClusterOption = None,
+    cluster_set: ClusterSet = None,
 ) -> None:
     """Write multiple-choice questions from passages, check them, and count what each check rejects.
 
@@ -100,6 +104,7 @@ def write(
     """
     import json
 
+    from llmexam.cli.clusters import chosen_cluster
     from llmexam.cli.console import plain_console
     from llmexam.cli.interrupts import telling_of_interrupts
     from llmexam.cli.options import parse_settings
@@ -144,6 +149,7 @@ def write(
         return
     with (
         telling_of_interrupts("drafts are stored; run the same command again to resume"),
+        chosen_cluster(cluster, cluster_set, workers=processes) as where,
         question_progress(plain_console(stderr=True), "passages") as progress,
     ):
         found = write_questions(
@@ -152,6 +158,7 @@ def write(
             overwrite=overwrite,
             keep_rejected=keep_rejected,
             progress=lambda n_done, n_all: progress(n_done, n_all or 0),
+            cluster=where,
         )
     typer.echo(json.dumps(found.as_dict(), indent=2) if as_json else str(found))
     if found.usage:

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from llmexam.cli.options import ClusterOption, ClusterSet
+
 if TYPE_CHECKING:
     from rich.console import Console
 
@@ -70,6 +72,8 @@ def clean(
         bool, typer.Option("--overwrite", help="Replace the corpus in the output folder.")
     ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print the report as JSON.")] = False,
+    cluster: ClusterOption = None,
+    cluster_set: ClusterSet = None,
 ) -> None:
     """Clean a corpus: repair, filter and deduplicate its documents, with counts for each step.
 
@@ -77,6 +81,7 @@ def clean(
     """
     import json
 
+    from llmexam.cli.clusters import chosen_cluster
     from llmexam.cli.console import plain_console
     from llmexam.cli.interrupts import goes_on, telling_of_interrupts
     from llmexam.cli.options import parse_fields
@@ -100,6 +105,7 @@ def clean(
     plan = read_plan(steps)
     with (
         telling_of_interrupts("" if dry_run else goes_on(overwrite=overwrite)),
+        chosen_cluster(cluster, cluster_set, workers=workers) as where,
         stage_progress(plain_console(stderr=True)) as progress,
     ):
         report = clean_corpus(
@@ -112,6 +118,7 @@ def clean(
             n_workers=workers,
             overwrite=overwrite,
             progress=progress,
+            cluster=where,
         )
     if as_json:
         typer.echo(json.dumps(report.as_dict(), indent=2, ensure_ascii=False))

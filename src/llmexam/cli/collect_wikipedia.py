@@ -8,6 +8,8 @@ from typing import Annotated, Any
 
 import typer
 
+from llmexam.cli.options import ClusterOption, ClusterSet
+
 
 def wikipedia(
     dumps: Annotated[
@@ -46,6 +48,8 @@ def wikipedia(
         bool, typer.Option("--overwrite", help="Delete another collection in the folder.")
     ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    cluster: ClusterOption = None,
+    cluster_set: ClusterSet = None,
 ) -> None:
     """Collect the articles of dumps of Wikipedia and other wikis as a corpus.
 
@@ -54,6 +58,7 @@ def wikipedia(
 
     Example: llmexam collect wikipedia enwiki-pages-articles.xml.bz2 --out wiki
     """
+    from llmexam.cli.clusters import chosen_cluster
     from llmexam.cli.console import plain_console
     from llmexam.cli.interrupts import goes_on, telling_of_interrupts
     from llmexam.cli.options import parse_settings
@@ -76,6 +81,7 @@ def wikipedia(
     )
     with (
         telling_of_interrupts(goes_on(overwrite=overwrite)),
+        chosen_cluster(cluster, cluster_set, workers=workers) as where,
         question_progress(plain_console(stderr=True), "reading dumps") as progress,
     ):
         found = collect_wikipedia(
@@ -85,6 +91,7 @@ def wikipedia(
             n_workers=workers or n_cores(),
             overwrite=overwrite,
             progress=progress,
+            cluster=where,
         )
     if as_json:
         typer.echo(json.dumps(found.as_json(), ensure_ascii=False, allow_nan=False))

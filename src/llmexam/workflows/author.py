@@ -2,23 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel
 
+from llmexam.authoring.checks.protocol import ItemCheck
 from llmexam.authoring.checks.settings import ITEM_CHECKS, SET_CHECKS, build_checks
-from llmexam.authoring.drafting import SHARD_PASSAGES, Drafting, Progress, write_drafts
-from llmexam.authoring.drafts import DraftFolder
+from llmexam.authoring.drafting import (
+    SHARD_PASSAGES,
+    Drafting,
+    Progress,
+    draft_shards,
+    store_shards,
+)
+from llmexam.authoring.drafts import DraftFolder, Shard
 from llmexam.authoring.finishing import Finished, Goal, finish
 from llmexam.authoring.generators.building import build_generator
-from llmexam.authoring.generators.protocol import Forecaster
+from llmexam.authoring.generators.protocol import Forecaster, Generator
 from llmexam.authoring.item import AuthoredItem, Source
 from llmexam.authoring.records import to_question
 from llmexam.authoring.sampling import sample_sources
 from llmexam.authoring.settings import AuthoringSettings
+from llmexam.authoring.sharded import require_shards, shards_from_cluster
 from llmexam.authoring.sources import read_sources
 from llmexam.authoring.summary import AuthoringSummary
 from llmexam.errors import ExamError
@@ -32,6 +40,8 @@ from llmexam.settings.yaml_file import merge_changes, read_yaml_file
 from llmexam.solvers.registry import solver_class
 from llmexam.solvers.spec import SolverSpec
 from llmexam.stages.code import code_hash
+from llmexam.stages.sharding.cluster import Cluster
+from llmexam.stages.sharding.folder import delete_shards
 from llmexam.storage.atomic import require_writable, write_json
 from llmexam.storage.hashing import hash_json
 from llmexam.storage.locking import lock_folder
@@ -133,6 +143,7 @@ def write_questions(
     overwrite: bool = False,
     keep_rejected: bool = False,
     progress: Progress | None = None,
+    cluster: Cluster | None = None,
 ) -> AuthoringSummary:
     """Write questions to a file, their account to `OUT.report.json`, and return the account.
 
@@ -144,6 +155,8 @@ def write_questions(
         overwrite: Delete drafts of other settings.
         keep_rejected: Also write the rejected questions, with reasons, to `OUT.rejected.jsonl`.
         progress: Called with the number of finished passages.
+        cluster: What writes shards of drafts; the questions are those without it. The account
+            has no usage of a language model, which the workers run.
 
     Raises:
         ExamError: The name of the output is wrong, or not a single question is left.
@@ -152,13 +165,16 @@ def write_questions(
     """
     check_output(out)
     require_writable(out)
+    if cluster is not None:
+        require_shards(settings)
     _check_exams(settings)
     checks = build_checks(settings.checks)
     generator, writer = build_generator(settings)
     key = _key(settings, generator.version)
     with lock_folder(beside(out, ".drafts")) as place:
         folder = DraftFolder(place, key, overwrite=overwrite)
-        generator.prepare(_corpus(settings))
+        if cluster is None:
+            generator.prepare(_corpus(settings))
         names = [check.name for check in checks.of_items if check.rejects]
 
         def finish_shards(n: int) -> Finished:
@@ -166,9 +182,8 @@ def write_questions(
             return finish(shards, names, checks.of_set, settings.n_questions)
 
         goal = None if settings.n_questions is None else Goal(settings.n_questions, finish_shards)
-        n_shards = write_drafts(
-            _sources(settings),
-            Drafting(generator, settings.request, checks.of_items, settings.n_processes),
+        n_shards = store_shards(
+            _drafted(settings, generator, checks.of_items, folder, key, cluster, place),
             folder,
             is_enough=goal.is_reached if goal else None,
             progress=progress,
@@ -180,9 +195,10 @@ def write_questions(
             n_shards,
             key,
             settings.model_dump(mode="json", exclude={"endpoint": {"api_key_env"}}),
-            writer.used() if writer is not None else "",
+            writer.used() if writer is not None and cluster is None else "",
             settings.n_sampled,
         )
+        delete_shards(place / "shards")
         if keep_rejected:
             _write_rejected(beside(out, ".rejected.jsonl"), folder, n_shards, found.removed)
     write_json(beside(out, ".report.json"), summary.as_dict())
@@ -194,6 +210,23 @@ def write_questions(
         )
     write_exam(out, Exam(tuple(to_question(item) for item in found.items)), format="jsonl")
     return summary
+
+
+def _drafted(
+    settings: AuthoringSettings,
+    generator: Generator,
+    checks: Sequence[ItemCheck],
+    folder: DraftFolder,
+    key: str,
+    cluster: Cluster | None,
+    place: Path,
+) -> Iterator[Shard]:
+    """Yield the shards of drafts in order."""
+    sources = _sources(settings)
+    if cluster is not None:
+        return shards_from_cluster(sources, settings, key, folder, cluster, place / "shards")
+    drafting = Drafting(generator, settings.request, checks, settings.n_processes)
+    return draft_shards(sources, drafting, folder)
 
 
 def beside(out: Path, suffix: str) -> Path:

@@ -22,12 +22,14 @@ from llmexam.collecting.cleaning.passes import (
     split_into_passes,
 )
 from llmexam.collecting.cleaning.plan import CleaningPlan
+from llmexam.collecting.cleaning.sharded import ClusterCleaner
 from llmexam.collecting.cleaning.source import read_parts
-from llmexam.errors import RunError
+from llmexam.errors import RunError, SettingsError
 from llmexam.evidence.corpus import CorpusCounts, CorpusSettings, corpus_files
 from llmexam.machine import n_cores
 from llmexam.settings.walk import dump_key
 from llmexam.stages.code import code_hash
+from llmexam.stages.sharding.cluster import Cluster
 from llmexam.storage.atomic import write_json
 from llmexam.storage.hashing import hash_file, hash_json
 from llmexam.storage.locking import lock_folder
@@ -91,6 +93,7 @@ def clean_corpus(
     n_workers: int | None = None,
     overwrite: bool = False,
     progress: Progress = lambda name, n_done, n_all: None,
+    cluster: Cluster | None = None,
 ) -> CleaningReport:
     """Clean a corpus and return the counts of each step.
 
@@ -107,8 +110,10 @@ def clean_corpus(
         n_workers: Number of processes; by default one for each core.
         overwrite: Replace the cleaned corpus that the folder contains.
         progress: Called with the name of a pass, and its parts that are done and in all.
+        cluster: What cleans the parts instead of processes of this machine; needs `out`.
 
     Raises:
+        SettingsError: There is a cluster and no `out`.
         CorpusError: The corpus cannot be read.
         RunError: The folder contains other files, or the result of other settings.
         MissingDependencyError: A step needs a package that is not installed.
@@ -117,18 +122,14 @@ def clean_corpus(
         one if isinstance(one, CorpusSettings) else CorpusSettings(path=Path(one))
         for one in corpora
     ]
+    if cluster is not None and out is None:
+        raise SettingsError(
+            "expected an output folder with a cluster, because workers write there",
+            field="cluster",
+            hint="Give --out, or leave out --cluster",
+        )
     plan.check()
-    key = hash_json(
-        {
-            "plan": plan.key(),
-            "code": code_hash(__name__, *sorted({type(step).__module__ for step in plan.steps})),
-            # After `check`, all of them are installed.
-            "packages": sorted((name, version(name)) for name in plan.packages),
-            "corpora": [_corpus_key(one) for one in settings],
-            "sample": None if sample is None else [sample, seed],
-            "keep_dropped": keep_dropped,
-        }
-    )
+    key = _key(plan, settings, None if sample is None else [sample, seed], keep_dropped)
     with ExitStack() as stack:
         if out is None:
             folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="llmexam-")))
@@ -140,7 +141,11 @@ def clean_corpus(
             finished = _open_finished(folder, key, overwrite=overwrite)
             if finished is not None:
                 return finished
-        passes = split_into_passes(plan, _work_folder(folder, key), keeps_dropped=keep_dropped)
+        work = _work_folder(folder, key)
+        passes = split_into_passes(plan, work, keeps_dropped=keep_dropped)
+        cleaner = None
+        if cluster is not None:
+            cleaner = ClusterCleaner(plan, work, keeps_dropped=keep_dropped, cluster=cluster)
         counts = CorpusCounts()
         read = run_passes(
             passes,
@@ -155,6 +160,7 @@ def clean_corpus(
             counts=counts,
             n_workers=n_workers or n_cores(),
             progress=progress,
+            cleaner=cleaner,
         )
         report = _report(passes, read)
         if out is not None:
@@ -170,6 +176,26 @@ def dropped_path(out: str | Path) -> Path:
     """
     folder = Path(out).absolute()
     return folder.with_name(f"{folder.name}-dropped.parquet")
+
+
+def _key(
+    plan: CleaningPlan,
+    corpora: Sequence[CorpusSettings],
+    sample: list[int] | None,
+    keeps_dropped: bool,
+) -> str:
+    """Return a hash of all that the result depends on."""
+    return hash_json(
+        {
+            "plan": plan.key(),
+            "code": code_hash(__name__, *sorted({type(step).__module__ for step in plan.steps})),
+            # After `check`, all of them are installed.
+            "packages": sorted((name, version(name)) for name in plan.packages),
+            "corpora": [_corpus_key(one) for one in corpora],
+            "sample": sample,
+            "keep_dropped": keeps_dropped,
+        }
+    )
 
 
 def _corpus_key(settings: CorpusSettings) -> Any:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from llmexam.collecting.wikipedia.settings import WikipediaSettings
 from llmexam.errors import MissingDependencyError
+from llmexam.stages.sharding.cluster import Cluster
 
 if TYPE_CHECKING:
     from llmexam.collecting.wikipedia.collection import Collection
@@ -29,6 +30,7 @@ def collect_wikipedia(
     n_workers: int = 1,
     overwrite: bool = False,
     progress: Callable[[int, int], None] = lambda n_done, n_all: None,
+    cluster: Cluster | None = None,
 ) -> Collection:
     """Write the articles of dumps to a corpus folder, and return its counts.
 
@@ -39,6 +41,7 @@ def collect_wikipedia(
         n_workers: Processes that convert pages.
         overwrite: Delete another collection in the folder.
         progress: Called with the bytes read and all bytes.
+        cluster: What converts the pages instead of these processes.
 
     Raises:
         MissingDependencyError: The extra `wiki` is not installed.
@@ -51,5 +54,11 @@ def collect_wikipedia(
     from llmexam.collecting.wikipedia.collection import collect_dumps
 
     return collect_dumps(
-        dumps, out, settings, n_workers=n_workers, overwrite=overwrite, progress=progress
+        dumps,
+        out,
+        settings,
+        n_workers=n_workers,
+        overwrite=overwrite,
+        progress=progress,
+        cluster=cluster,
     )

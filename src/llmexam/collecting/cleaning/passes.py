@@ -93,6 +93,10 @@ class Pass:
         return self.folder / f"{part:06}.dropped"
 
 
+Cleaner = Callable[[Pass, Iterable[tuple[int, Columns | Path]]], Iterator[None]]
+"""Cleans parts of a pass, and yields once for each that is complete."""
+
+
 def split_into_passes(plan: CleaningPlan, folder: Path, *, keeps_dropped: bool) -> list[Pass]:
     """Return the passes of a plan."""
     starts = [0]
@@ -122,6 +126,7 @@ def run_passes(
     counts: CorpusCounts,
     n_workers: int,
     progress: Progress,
+    cleaner: Cleaner | None = None,
 ) -> ReadCounts:
     """Apply all passes, and return how much was read.
 
@@ -131,16 +136,17 @@ def run_passes(
         counts: Filled in while the parts are read.
         n_workers: Number of processes; 1 uses this process alone.
         progress: Called with the name of a pass, and its parts that are done and in all.
+        cleaner: What cleans the parts of a pass instead of these processes.
     """
     read_file = passes[0].folder / "read.json"
-    n_waiting = 2 * n_workers
-    with _pool(n_workers) as submit:
+    with _pool(n_workers if cleaner is None else 1) as submit:
+        clean = cleaner or _in_processes(submit, 2 * n_workers)
         for one in passes:
             one.folder.mkdir(parents=True, exist_ok=True)
             if one.index == 0:
                 # A finished first pass need not read the corpus again.
                 if not read_file.exists():
-                    n_parts = _apply(one, enumerate(parts()), submit, n_waiting, progress, None)
+                    n_parts = _apply(one, enumerate(parts()), clean, progress, None)
                     found = {"n_parts": n_parts, "n_blank": counts.n_blank}
                     write_json(read_file, {**found, "n_documents": counts.n_documents})
                 read = ReadCounts(**json.loads(read_file.read_text("utf-8")))
@@ -149,7 +155,7 @@ def run_passes(
             before = passes[one.index - 1]
             _decide(one, before, n_parts, progress)
             sources = ((part, part_file(before.folder, part)) for part in range(n_parts))
-            _apply(one, sources, submit, n_waiting, progress, n_parts)
+            _apply(one, sources, clean, progress, n_parts)
             _free(before)
     return read
 
@@ -157,35 +163,43 @@ def run_passes(
 def _apply(
     one: Pass,
     sources: Iterable[tuple[int, Columns | Path]],
-    submit: Submit,
-    n_waiting: int,
+    clean: Cleaner,
     progress: Progress,
     n_parts: int | None,
 ) -> int:
     name = f"{', '.join(one.names) or 'read'}"
     progress(name, 0, n_parts)
-    waiting: set[Future[None]] = set()
     n_seen = n_done = 0
-    for part, source in sources:
-        n_seen += 1
-        if one.record_file(part).exists():
-            n_done += 1
-            continue
-        waiting.add(submit(clean_part, one, part, source))
-        if len(waiting) >= n_waiting:
-            done, waiting = wait(waiting, return_when=FIRST_COMPLETED)
-            n_done += _finish(done)
-            progress(name, n_done, n_parts)
-    n_done += _finish(wait(waiting).done)
+
+    def missing() -> Iterator[tuple[int, Columns | Path]]:
+        nonlocal n_seen, n_done
+        for part, source in sources:
+            n_seen += 1
+            if one.record_file(part).exists():
+                n_done += 1
+            else:
+                yield part, source
+
+    for _ in clean(one, missing()):
+        n_done += 1
+        progress(name, n_done, n_parts)
     progress(name, n_done, n_parts or n_seen)
     return n_seen
 
 
-def _finish(done: Iterable[Future[None]]) -> int:
-    finished = list(done)
-    for future in finished:
-        future.result()
-    return len(finished)
+def _in_processes(submit: Submit, n_waiting: int) -> Cleaner:
+    def clean(one: Pass, sources: Iterable[tuple[int, Columns | Path]]) -> Iterator[None]:
+        waiting: set[Future[None]] = set()
+        for part, source in sources:
+            waiting.add(submit(clean_part, one, part, source))
+            if len(waiting) >= n_waiting:
+                done, waiting = wait(waiting, return_when=FIRST_COMPLETED)
+                for future in done:
+                    yield future.result()
+        for future in wait(waiting).done:
+            yield future.result()
+
+    return clean
 
 
 def clean_part(one: Pass, part: int, source: Columns | Path) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -12,11 +12,14 @@ from llmexam.collecting.wikipedia.opening import DumpFile, find_dumps
 from llmexam.collecting.wikipedia.page import Counts, Page
 from llmexam.collecting.wikipedia.reading import BrokenDumpError, count_bytes, read_pages
 from llmexam.collecting.wikipedia.settings import WikipediaSettings
+from llmexam.collecting.wikipedia.sharded import FOLDER, convert_on_cluster
 from llmexam.collecting.wikipedia.shards import read_counts, shard_path
 from llmexam.collecting.wikipedia.workers import InProcess, Task, Workers
 from llmexam.errors import CorpusError, RunError
 from llmexam.evidence.seen import SeenKeys, hash_texts
 from llmexam.stages.code import code_hash
+from llmexam.stages.sharding.cluster import Cluster
+from llmexam.stages.sharding.folder import delete_shards
 from llmexam.storage.atomic import write_json
 from llmexam.storage.hashing import hash_file, hash_json
 from llmexam.storage.locking import lock_folder
@@ -70,6 +73,7 @@ def collect_dumps(
     n_workers: int = 1,
     overwrite: bool = False,
     progress: Progress = lambda n_done, n_all: None,
+    cluster: Cluster | None = None,
 ) -> Collection:
     """Write the documents of dumps to a folder, and return its counts.
 
@@ -80,6 +84,7 @@ def collect_dumps(
         n_workers: Processes that convert pages.
         overwrite: Delete another collection in the folder.
         progress: Called with the bytes read and all bytes.
+        cluster: What converts the pages instead; the dumps are read here.
 
     Raises:
         CorpusError: A dump cannot be read at all, or its licence is unknown.
@@ -91,24 +96,42 @@ def collect_dumps(
         key = _key(dumps, settings)
         _prepare(folder, key, dumps, settings, overwrite=overwrite)
         result = Collection(folder)
-        workers = Workers(n_workers, settings, key) if n_workers > 1 else InProcess(settings, key)
-        try:
-            tasks = _tasks(dumps, settings, titles, folder, result, progress)
-            for task in tasks:
-                result.n_shards += 1
-                counts = read_counts(task.path, key)
-                if counts is not None:
-                    result.n_resumed += 1
-                    result.counts.add(counts)
-                    continue
-                for _, done in workers.submit(task):
-                    result.counts.add(done)
-            for _, done in workers.finish():
-                result.counts.add(done)
-        finally:
-            workers.close()
+        tasks = _tasks(dumps, settings, titles, folder, result, progress)
+        missing = _missing(tasks, key, result)
+        if cluster is not None:
+            for counts in convert_on_cluster(missing, settings, key, cluster, folder):
+                result.counts.add(counts)
+            delete_shards(folder / FOLDER)
+        else:
+            _convert(missing, settings, key, n_workers, result)
         _finish(result, key, dumps, settings)
     return result
+
+
+def _missing(tasks: Iterable[Task], key: str, result: Collection) -> Iterator[Task]:
+    """Yield the shards that are not there, and count the others."""
+    for task in tasks:
+        result.n_shards += 1
+        counts = read_counts(task.path, key)
+        if counts is None:
+            yield task
+        else:
+            result.n_resumed += 1
+            result.counts.add(counts)
+
+
+def _convert(
+    tasks: Iterable[Task], settings: WikipediaSettings, key: str, n_workers: int, result: Collection
+) -> None:
+    workers = Workers(n_workers, settings, key) if n_workers > 1 else InProcess(settings, key)
+    try:
+        for task in tasks:
+            for _, done in workers.submit(task):
+                result.counts.add(done)
+        for _, done in workers.finish():
+            result.counts.add(done)
+    finally:
+        workers.close()
 
 
 def _tasks(
