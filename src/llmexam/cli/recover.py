@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from llmexam.cli.options import Fields
+from llmexam.cli.options import ClusterOption, ClusterSet, Fields
 from llmexam.cli.streams import write_exactly
 
 recover = typer.Typer(
@@ -222,12 +222,15 @@ def make_data(
         bool,
         typer.Option("--dry-run", help="Only show what would be asked, and the highest cost."),
     ] = False,
+    cluster: ClusterOption = None,
+    cluster_set: ClusterSet = None,
 ) -> None:
     """Make training data: texts rewritten under prompts by a language model.
 
     Example: llmexam recover make-data texts.csv prompts.csv --model gpt-x --base-url
     https://api.example.com/v1 --set api_key_env=EXAMPLE_KEY --rows 500 --out made.csv
     """
+    from llmexam.cli.clusters import chosen_cluster
     from llmexam.cli.console import plain_console
     from llmexam.cli.interrupts import telling_of_interrupts
     from llmexam.cli.options import parse_settings
@@ -253,9 +256,10 @@ def make_data(
         return
     with (
         telling_of_interrupts("answers are cached; run the same command again to resume"),
+        chosen_cluster(cluster, cluster_set) as where,
         question_progress(plain_console(stderr=True), f"{model} rewrites") as progress,
     ):
-        made = make(texts, prompts, **arguments, progress=progress)
+        made = make(texts, prompts, **arguments, progress=progress, cluster=where)
     typer.echo(str(made.yields))
     if made.usage:
         typer.echo(f"{model}: {made.usage}", err=True)

@@ -32,8 +32,8 @@ from llmexam.storage.hashing import hash_json
 if TYPE_CHECKING:
     from llmexam.lm.decoder import Decoder, Generated, Generator, Sampling
 
-# Texts that are generated and cached together; what an interrupt loses at most.
-_TOGETHER = 32
+TOGETHER = 32
+"""Texts that are generated and cached together; what an interrupt loses at most."""
 
 
 class LocalWriterSettings(DecodingSettings):
@@ -107,8 +107,8 @@ class LocalWriter:
         answers: list[WrittenText] = []
         encoded = [self._encode(one) for one in requests]
         n_checked = 0
-        for start in range(0, len(encoded), _TOGETHER):
-            part = encoded[start : start + _TOGETHER]
+        for start in range(0, len(encoded), TOGETHER):
+            part = encoded[start : start + TOGETHER]
             found = self._cached(part)
             new = [one for one in part if one.key not in found]
             if new:

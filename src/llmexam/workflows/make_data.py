@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from llmexam.errors import ExamError
+from llmexam.errors import ExamError, SettingsError
 from llmexam.recovery.bank import read_bank
 from llmexam.recovery.making.endpoint import EndpointMaker, EndpointMakerSettings
 from llmexam.recovery.making.local import LocalMaker, LocalMakerSettings
@@ -20,9 +20,13 @@ from llmexam.recovery.making.rows import (
     require_suffix,
     rows_text,
 )
+from llmexam.recovery.making.sharded import ClusterMaker
 from llmexam.recovery.making.texts import read_texts
 from llmexam.recovery.recoverer import Progress, no_progress
+from llmexam.stages.sharding.cluster import Cluster
+from llmexam.stages.sharding.folder import delete_shards
 from llmexam.storage.atomic import write_json, write_text
+from llmexam.storage.locking import lock_folder
 from llmexam.tasks.prompt_recovery.plan import rewrites_path
 
 
@@ -37,6 +41,7 @@ def make_data(
     text_column: str | None = None,
     out: str | Path | None = None,
     progress: Progress = no_progress,
+    cluster: Cluster | None = None,
 ) -> MadeData:
     """Return texts rewritten under prompts by a language model, and write them to a file.
 
@@ -55,6 +60,7 @@ def make_data(
         text_column: Column of the texts; `original_text` or `text` by default.
         out: File to write, .csv or .jsonl; the yield table is written beside it.
         progress: Called with how many pairs are done, and how many there are.
+        cluster: What runs the local model; needs `out`, beside which its shards are stored.
 
     Raises:
         ExamError: A file cannot be read, there are too few texts and prompts, or no answer was
@@ -65,7 +71,10 @@ def make_data(
     if out is not None:
         require_suffix(out)
     drawn, maker, parsed = _prepare(texts, prompts, model, base_url, settings, drawing, text_column)
-    made = make_rows(drawn, maker, preambles=parsed.preambles, progress=progress)
+    if cluster is not None:
+        made = _make_on_cluster(drawn, maker, parsed, cluster, out, progress)
+    else:
+        made = make_rows(drawn, maker, preambles=parsed.preambles, progress=progress)
     if out is not None:
         write_json(yields_path(out), {"model": maker.name, **made.yields.as_dict()})
         if not made.rows:
@@ -76,7 +85,39 @@ def make_data(
                 hint="Use another model, other prompts or other texts",
             )
         write_text(out, rows_text(made.rows, Path(out).suffix))
+        if cluster is not None:
+            delete_shards(_shards_folder(out))
     return made
+
+
+def _make_on_cluster(
+    drawn: Drawn,
+    maker: Maker,
+    drawing: DrawSettings,
+    cluster: Cluster,
+    out: str | Path | None,
+    progress: Progress,
+) -> MadeData:
+    if not isinstance(maker, LocalMaker):
+        raise SettingsError(
+            "requests to endpoints are sent by one process, which keeps the budget",
+            field="cluster",
+            hint="Leave out --cluster; `replicas` spreads requests over several servers",
+        )
+    if out is None:
+        raise SettingsError(
+            "expected an output file with a cluster, because shards are stored beside it",
+            field="cluster",
+            hint="Give --out",
+        )
+    with lock_folder(_shards_folder(out)) as folder:
+        workers = ClusterMaker(maker.settings, cluster, folder)
+        return make_rows(drawn, workers, preambles=drawing.preambles, progress=progress)
+
+
+def _shards_folder(out: str | Path) -> Path:
+    path = Path(out).absolute()
+    return path.with_name(f"{path.name}.shards")
 
 
 def forecast_data(

@@ -5,6 +5,8 @@ import pytest
 from llmexam.errors import CacheError, ExamError, ModelError, SettingsError
 from llmexam.recovery.making.local import LocalMaker, LocalMakerSettings
 from llmexam.recovery.making.pairs import draw_pairs
+from llmexam.recovery.making.sharded import ClusterMaker
+from llmexam.stages.sharding.cluster import Cluster
 from llmexam.storage.answer_store import AnswerStore
 from llmexam.workflows.make_data import forecast_data, make_data, yields_path
 
@@ -109,3 +111,44 @@ def test_what_a_local_model_cannot_do_is_told(make, files, lm_folder, tmp_path):
         make_data(*files, model="./none")
     with pytest.raises(SettingsError, match="Did you mean 'max_new_tokens'"):
         make_data(*files, model=str(lm_folder), settings={"max_new_token": 3})
+
+
+def test_workers_of_a_cluster_write_the_same_texts(make, tmp_path):
+    alone = make().make(PAIRS, ignore)
+    settings = make("other").settings
+    done = []
+    with Cluster("processes", workers=2) as cluster:
+        maker = ClusterMaker(settings, cluster, tmp_path / "shards")
+        found = maker.make(PAIRS, lambda *counts: done.append(counts))
+    assert found == alone
+    assert done[-1] == (70, 70)
+    assert maker.used().startswith("70 texts generated or cached by workers; ")
+    assert maker.name == make().name
+
+
+def test_a_cluster_needs_an_output_and_a_local_model(lm_folder, tmp_path):
+    out = tmp_path / "none.csv"
+    with Cluster("processes", workers=1) as cluster:
+        with pytest.raises(SettingsError, match="--out"):
+            make_data("bundled", "bundled", model=str(lm_folder), cluster=cluster)
+        with pytest.raises(SettingsError, match="replicas"):
+            make_data(
+                "bundled",
+                "bundled",
+                model="m",
+                base_url="http://127.0.0.1:1/v1",
+                out=out,
+                cluster=cluster,
+            )
+        # The yield table says why nothing was kept of what a random model writes.
+        with pytest.raises(ExamError, match="none of 3 answers was kept"):
+            make_data(
+                "bundled",
+                "bundled",
+                model=str(lm_folder),
+                settings={"max_new_tokens": 5, "cache_dir": str(tmp_path / "cache")},
+                drawing={"n_rows": 3},
+                out=out,
+                cluster=cluster,
+            )
+    assert json.loads(yields_path(out).read_text())["asked"] == 3

@@ -32,4 +32,5 @@ class LocalMaker(WriterMaker):
     """
 
     def __init__(self, settings: LocalMakerSettings) -> None:
+        self.settings = settings
         super().__init__(settings, LocalWriter(settings))
