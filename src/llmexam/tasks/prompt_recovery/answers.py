@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,6 +12,7 @@ from numpy.typing import NDArray
 from llmexam.errors import ExamError, ScoreError
 from llmexam.recovery.groups import column_folds, grouped_folds, prompt_groups
 from llmexam.recovery.recoverer import Progress, Recoverer, Recovery
+from llmexam.recovery.recoverers.sharded import recover_in_shards, why_not_in_shards
 from llmexam.recovery.rewrites import RewriteExam, join
 from llmexam.recovery.run_answers import read_written, write_answers
 from llmexam.recovery.wording import is_blank, readable
@@ -20,6 +22,7 @@ from llmexam.tasks.prompt_recovery.plan import FoldsPlan
 from llmexam.tasks.text import solver_key
 
 Ints = NDArray[np.int64]
+Run = Callable[[Recoverer, RewriteExam, Progress], Sequence[Recovery]]
 
 
 @dataclass(frozen=True)
@@ -99,6 +102,7 @@ def answer_stage(
             "items": Keyed(items, rows),
             "training": Keyed(training, [learned, folds, apart]),
             "make": Keyed(lambda: kind(planned.settings), key),
+            "name": Keyed(planned.solver, None),
             "file": Keyed(file, None),
         },
         outputs=[file],
@@ -111,6 +115,8 @@ def recover(
     items: RewriteExam,
     training: Training,
     progress: Progress,
+    *,
+    run: Run | None = None,
 ) -> tuple[list[Recovery], Recoverer]:
     """Return a recovery for each row, and the recoverer that made them.
 
@@ -120,6 +126,7 @@ def recover(
         training: What it is fitted on; with folds, each row is recovered by one that has not
             seen its fold.
         progress: Called with how many rows are done, and how many there are.
+        run: Lets a recoverer that learns nothing work, such as in shards; by default here.
 
     Raises:
         ScoreError: It gave no prompt for a row.
@@ -130,7 +137,8 @@ def recover(
     else:
         if recoverer.is_fitted and training.rows is not None:
             recoverer.fit(training.rows)
-        found = recoverer.recover(items.without_prompts(), progress)
+        work = run or _run_here
+        found = work(recoverer, items.without_prompts(), progress)
     _require_prompts(items, found, type(recoverer).__name__)
     return [replace(one, text=readable(one.text)) for one in found], recoverer
 
@@ -166,13 +174,37 @@ def _answer(
     items: RewriteExam,
     training: Training,
     make: Callable[[], Recoverer],
+    name: str,
     file: str,
 ) -> tuple[tuple[Recovery, ...], str]:
-    found, recoverer = recover(make, items, training, context.advance)
+    run = partial(_run_on_cluster, context, name)
+    found, recoverer = recover(make, items, training, context.advance, run=run)
     usage = str(recoverer.used())
     folds = None if training.folds is None else training.folds.tolist()
     write_answers(context.folder / file, items.ids, found, usage=usage, folds=folds)
     return tuple(found), usage
+
+
+def _run_here(recoverer: Recoverer, items: RewriteExam, progress: Progress) -> Sequence[Recovery]:
+    return recoverer.recover(items, progress)
+
+
+def _run_on_cluster(
+    context: StageContext,
+    name: str,
+    recoverer: Recoverer,
+    items: RewriteExam,
+    progress: Progress,
+) -> Sequence[Recovery]:
+    """Let a recoverer work in shards, if the run has a cluster and the recoverer allows it."""
+    if context.cluster is None:
+        return _run_here(recoverer, items, progress)
+    reason = why_not_in_shards(recoverer)
+    if reason:
+        context.cluster.tell(f"{name} runs in this process: {reason}")
+        return _run_here(recoverer, items, progress)
+    folder = context.folder / context.shards
+    return recover_in_shards(items, name, recoverer, context.cluster, folder, progress)
 
 
 def _load(
