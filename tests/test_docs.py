@@ -35,6 +35,7 @@ HOW_TO = {
     "read-an-exam",
     "recover-prompts",
     "run-a-plan",
+    "scale",
     "train",
     "write-a-solver",
     "write-a-task",
