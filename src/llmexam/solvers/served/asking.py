@@ -19,7 +19,7 @@ from llmexam.solvers.served.cache import AnswerCache
 from llmexam.solvers.served.ending import Ending, ending_gently
 from llmexam.solvers.served.endpoint import EndpointSettings
 from llmexam.solvers.served.failures import RequestRefusedError
-from llmexam.solvers.served.replicas import Replicas, addresses_of, require_any_listening
+from llmexam.solvers.served.replicas import Replicas, require_any_listening
 from llmexam.solvers.served.replies import Reply
 from llmexam.solvers.served.requests import Request
 from llmexam.solvers.served.usage import Meter
@@ -196,8 +196,7 @@ class Asker:
         pending = iter(requests)
         key = require_key(self._settings)
         async with Replicas(self._settings, key, lambda: self._stopped) as replicas:
-            n_most = self._settings.max_concurrency * len(addresses_of(self._settings))
-            n_workers = min(n_most, len(requests))
+            n_workers = min(self._settings.most_at_once, len(requests))
             workers = [asyncio.create_task(self._work(replicas, pending)) for _ in range(n_workers)]
             try:
                 await self._wait(workers)

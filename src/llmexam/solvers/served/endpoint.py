@@ -176,6 +176,16 @@ class EndpointSettings(Settings):
         return self
 
     @property
+    def urls(self) -> tuple[str, ...]:
+        """All addresses, each once."""
+        return tuple(dict.fromkeys([self.base_url, *self.replicas]))
+
+    @property
+    def most_at_once(self) -> int:
+        """Largest number of concurrent requests to all addresses."""
+        return self.max_concurrency * len(self.urls)
+
+    @property
     def is_openai(self) -> bool:
         """Whether the endpoint is OpenAI's own."""
         return _is_openai(self.base_url)

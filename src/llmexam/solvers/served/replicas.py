@@ -187,10 +187,9 @@ def addresses_of(settings: EndpointSettings) -> list[EndpointSettings]:
     """Return the settings of each address; with several, the client itself does not retry."""
     if not settings.replicas:
         return [settings]
-    urls = dict.fromkeys([settings.base_url, *settings.replicas])
     return [
         settings.model_copy(update={"base_url": url, "max_retries": 0, "replicas": ()})
-        for url in urls
+        for url in settings.urls
     ]
 
 

@@ -85,7 +85,7 @@ def predict_served(
         **counts,
     }
     timed = (Timed(len(sample), len(latencies), seconds),) if latencies else ()
-    at_once = min(solver.settings.max_concurrency, max(1, len(latencies)))
+    at_once = min(solver.settings.most_at_once, max(1, len(latencies)))
     limit = solver.settings.max_cost
     # Those that are kept count in the run, too.
     spent = 0.0 if new is flat else sum(solver.cost_of(one, reply) for one, reply in known)
@@ -210,9 +210,9 @@ def _notes(used: Usage, n_new: int, solver: ServedSolver, *, own_exam: bool) -> 
             "which the estimate leaves out; set answers: ranking to send one each"
         )
     # Where nothing is left to send, there is nothing more to find out.
-    if n_new and solver.settings.max_concurrency > max(1, n_sent):
+    if n_new and solver.settings.most_at_once > max(1, n_sent):
         notes.append(
-            "fewer requests were sent than max_concurrency "
-            f"({solver.settings.max_concurrency}): give a larger --sample"
+            "fewer requests were sent than are sent at once "
+            f"({solver.settings.most_at_once}): give a larger --sample"
         )
     return tuple(notes)
