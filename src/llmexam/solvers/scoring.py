@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Any
+from typing import Any, Protocol
 
 from llmexam.errors import ScoreError
 from llmexam.exam.exam import Exam
@@ -19,6 +20,27 @@ Progress = Callable[[int, int], None]
 # Solvers deduplicate within one call, so calls should be large, but small enough for a progress
 # bar to move. `whole_exam` solvers get all questions in one call.
 QUESTIONS_A_CALL = 64
+FIRST_PART = 4
+"""Questions in the first part of `solve_in_parts`."""
+PART_SECONDS = 4.0
+"""How long a part of `solve_in_parts` should take."""
+
+
+class Parts(Protocol):
+    """Keeps the scores of the first questions, such as `ScoreParts`."""
+
+    @property
+    def found(self) -> ScoreMatrix:
+        """The scores of the first questions."""
+        ...
+
+    def __len__(self) -> int:
+        """Return the number of questions with scores."""
+        ...
+
+    def add(self, part: ScoreMatrix) -> None:
+        """Keep the scores of the next questions."""
+        ...
 
 
 def solve(
@@ -85,6 +107,47 @@ def score_batches(
     for batch, scores in zip(batches, found, strict=True):
         _check(scores, batch, name)
         yield scores
+
+
+def solve_in_parts(
+    exam: Exam,
+    solver: Solver,
+    parts: Parts,
+    *,
+    progress: Progress,
+    clock: Callable[[], float] = time.monotonic,
+) -> ScoreMatrix:
+    """Return a solver's scores for all questions, and keep each part as soon as it is scored.
+
+    The first two parts are small: the first may include loading a model. Each further one has as
+    many questions as the solver is expected to score in a few seconds. So no more than this is
+    lost if the process is killed.
+
+    Args:
+        exam: The questions, with their evidence.
+        solver: The solver. One that needs the whole exam in one call has only one part.
+        parts: Where parts are kept; it may have the scores of the first questions already.
+        progress: Called with the number of questions scored so far, and the total.
+        clock: Returns the time, in seconds.
+
+    Raises:
+        ScoreError: The solver returned invalid scores.
+        RunError: A process was killed.
+    """
+    whole = solver.describe().whole_exam
+    size = len(exam) if whole else FIRST_PART
+    progress(len(parts), len(exam))
+    start = len(parts)
+    while len(parts) < len(exam):
+        begin = clock()
+        at = len(parts)
+        scores = solve(exam.subset(range(at, min(at + size, len(exam)))), solver)
+        parts.add(scores)
+        progress(len(parts), len(exam))
+        seconds = max(clock() - begin, 1e-3)
+        if at > start:
+            size = max(1, min(4 * size, round(len(scores) * PART_SECONDS / seconds)))
+    return parts.found
 
 
 def _batches(questions: Sequence[Question], n: int) -> Iterator[Sequence[Question]]:

@@ -8,6 +8,7 @@ hashes are unchanged; otherwise it computes the stage again.
 from __future__ import annotations
 
 import json
+import shutil
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
@@ -24,6 +25,8 @@ from llmexam.storage.temporary import is_temporary
 
 SHARDS = "shards"
 """Folder of a run for the shards of unfinished stages."""
+PARTS = "parts"
+"""Folder in `stages/` with a folder for each stage that keeps finished parts."""
 
 
 class LocalExecutor:
@@ -38,6 +41,8 @@ class LocalExecutor:
             and the total work, in units of the stage (0 and None at first).
             The name of a cached stage ends in `(cached)`.
         cluster: What computes the shards of stages that have some.
+        keeps_parts: Whether stages keep finished parts of their results, so that an interrupted
+            stage resumes.
 
     Attributes:
         records: Time and memory of each stage, in order.
@@ -50,8 +55,10 @@ class LocalExecutor:
         overwrite: bool = False,
         announce: Announce = lambda name, n_done, n_all: None,
         cluster: Cluster | None = None,
+        keeps_parts: bool = False,
     ) -> None:
         self._cluster = cluster
+        self._keeps_parts = keeps_parts
         self._folder = folder
         self._overwrite = overwrite
         self._announce = announce
@@ -66,7 +73,8 @@ class LocalExecutor:
         cached = self._is_there(record_path, key, stage.outputs)
         with self._timed(stage.name, start, cached=cached):
             shards = f"{SHARDS}/{_file_name(stage.name)}"
-            context = StageContext(self._folder, self.advance, self._cluster, shards)
+            parts = self._folder / "stages" / PARTS / key[:16] if self._keeps_parts else None
+            context = StageContext(self._folder, self.advance, self._cluster, shards, parts)
             if cached:
                 return stage.reuse(context)
             # Without a record, an unfinished stage is never reused.
@@ -77,6 +85,8 @@ class LocalExecutor:
                 delete_shards(self._folder / shards)
                 with suppress(OSError):
                     (self._folder / SHARDS).rmdir()
+            if parts is not None:
+                shutil.rmtree(parts, ignore_errors=True)
             return result
 
     def record(self, name: str, files: Sequence[str], *, key: str = "") -> None:

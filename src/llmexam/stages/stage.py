@@ -44,12 +44,15 @@ class StageContext:
         cluster: What computes shards; None to compute all in this process.
         shards: Folder for shards of this stage, relative to the run folder. It is deleted when the
             stage has finished.
+        parts: Folder for finished parts of the result, which an interrupted stage with the same
+            key finds again; it is deleted when the stage ends. None if no parts are kept.
     """
 
     folder: Path
     advance: Callable[..., None] = lambda n_done, n_all=None: None
     cluster: Cluster | None = None
     shards: str = "shards"
+    parts: Path | None = None
 
 
 @dataclass(frozen=True)

@@ -13,9 +13,10 @@ from llmexam.evaluation.results import PositionAudit
 from llmexam.exam.exam import Exam
 from llmexam.exam.question import Question
 from llmexam.exam.score_files import read_scores, write_scores
+from llmexam.exam.score_parts import ScoreParts
 from llmexam.exam.scores import ScoreMatrix
 from llmexam.solvers.protocol import Explanation, Solver
-from llmexam.solvers.scoring import solve
+from llmexam.solvers.scoring import solve, solve_in_parts
 from llmexam.solvers.sharded import explain_in_shards, score_in_shards, why_not_in_shards
 from llmexam.stages.code import code_hash
 from llmexam.stages.sharding.cluster import Cluster
@@ -30,7 +31,11 @@ _EXPLANATIONS = TypeAdapter(tuple[Explanation, ...])
 def score(context: StageContext, *, exam: Exam, solver: Solver, file: str) -> ScoreMatrix:
     """Compute the solver's scores, and write them."""
     path = context.folder / file
-    scores = _scores(context, exam, solver, path.stem)
+    if context.parts is None:
+        scores = _scores(context, exam, solver, path.stem)
+    else:
+        parts = ScoreParts(context.parts, exam.ids)
+        scores = solve_in_parts(exam, solver, parts, progress=context.advance)
     told = {
         "solver": path.stem,
         "exam_hash": exam.content_hash,

@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from llmexam.errors import ExamError, ScoreError
 from llmexam.recovery.groups import column_folds, grouped_folds, prompt_groups
+from llmexam.recovery.parts import read_part, recover_in_parts
 from llmexam.recovery.recoverer import Progress, Recoverer, Recovery
 from llmexam.recovery.recoverers.sharded import recover_in_shards, why_not_in_shards
 from llmexam.recovery.rewrites import RewriteExam, join
@@ -115,6 +117,7 @@ def recover(
     items: RewriteExam,
     training: Training,
     progress: Progress,
+    parts: Path | None = None,
     *,
     run: Run | None = None,
 ) -> tuple[list[Recovery], Recoverer]:
@@ -126,6 +129,7 @@ def recover(
         training: What it is fitted on; with folds, each row is recovered by one that has not
             seen its fold.
         progress: Called with how many rows are done, and how many there are.
+        parts: Folder that keeps finished parts, which a later call uses; None for none.
         run: Lets a recoverer that learns nothing work, such as in shards; by default here.
 
     Raises:
@@ -133,27 +137,40 @@ def recover(
     """
     recoverer = make()
     if recoverer.is_fitted and training.folds is not None:
-        found: Sequence[Recovery] = _recover_by_fold(recoverer, items, training, progress)
+        found: Sequence[Recovery] = _recover_by_fold(recoverer, items, training, progress, parts)
     else:
         if recoverer.is_fitted and training.rows is not None:
             recoverer.fit(training.rows)
-        work = run or _run_here
-        found = work(recoverer, items.without_prompts(), progress)
+        asked = items.without_prompts()
+        if parts is None:
+            found = (run or _run_here)(recoverer, asked, progress)
+        else:
+            found = recover_in_parts(recoverer, asked, parts, progress)
     _require_prompts(items, found, type(recoverer).__name__)
     return [replace(one, text=readable(one.text)) for one in found], recoverer
 
 
 def _recover_by_fold(
-    recoverer: Recoverer, items: RewriteExam, training: Training, progress: Progress
+    recoverer: Recoverer,
+    items: RewriteExam,
+    training: Training,
+    progress: Progress,
+    parts: Path | None,
 ) -> list[Recovery]:
     assert training.folds is not None
     unlabelled = items.without_prompts()
     found: dict[int, Recovery] = {}
     for fold in range(int(training.folds.max()) + 1):
         rows = np.flatnonzero(training.folds == fold).tolist()
-        # The same one, so that its usage and its budget are those of all folds.
-        recoverer.fit(training.of_fold(items, fold))
-        found.update(zip(rows, recoverer.recover(unlabelled.subset(rows)), strict=True))
+        path = None if parts is None else parts / f"fold-{fold}.json"
+        own = read_part(path) if path is not None else ()
+        if len(own) != len(rows):
+            # The same one, so that its usage and its budget are those of all folds.
+            recoverer.fit(training.of_fold(items, fold))
+            own = recoverer.recover(unlabelled.subset(rows))
+            if path is not None:
+                write_answers(path, [items.ids[row] for row in rows], own)
+        found.update(zip(rows, own, strict=True))
         progress(len(found), len(items))
     return [found[row] for row in range(len(items))]
 
@@ -178,7 +195,7 @@ def _answer(
     file: str,
 ) -> tuple[tuple[Recovery, ...], str]:
     run = partial(_run_on_cluster, context, name)
-    found, recoverer = recover(make, items, training, context.advance, run=run)
+    found, recoverer = recover(make, items, training, context.advance, context.parts, run=run)
     usage = str(recoverer.used())
     folds = None if training.folds is None else training.folds.tolist()
     write_answers(context.folder / file, items.ids, found, usage=usage, folds=folds)
