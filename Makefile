@@ -48,6 +48,7 @@ fuzz: $(VENV)/.installed ## Read mutated inputs: FUZZ_ARGS="--count 5000 --seed 
 
 kill: $(VENV)/.installed ## Kill commands at random moments and resume them: KILL_ARGS="--count 200 --seed 0"
 	$(BIN)/python -m tests.kill.campaign $(KILL_ARGS)
+	$(BIN)/python -m tests.kill.limit_campaign $(KILL_ARGS)
 
 check: $(VENV)/.installed ## Check format, lint, types, imports, and that the documentation is up to date
 	$(BIN)/ruff format --check .

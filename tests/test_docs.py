@@ -30,6 +30,7 @@ HOW_TO = {
     "keras",
     "label-questions",
     "offline",
+    "time-limit",
     "other-harnesses",
     "pack",
     "read-an-exam",

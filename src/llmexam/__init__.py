@@ -86,7 +86,7 @@ if TYPE_CHECKING:
         search_mean,
     )
     from llmexam.workflows.recover import load_rewrites as read_rewrites
-    from llmexam.workflows.run.pipeline import run_plan as run
+    from llmexam.workflows.run.start import run
     from llmexam.workflows.solve import solve
     from llmexam.workflows.train.pipeline import DryRun, TrainingOutcome, dry_run
     from llmexam.workflows.train.pipeline import train_recipe as train
@@ -171,7 +171,7 @@ _HOMES = {
     "read_submission": "llmexam.exam.submission",
     "recover_prompts": "llmexam.workflows.recover",
     "retrieve": "llmexam.retrieval.retrieve",
-    "run": "llmexam.workflows.run.pipeline:run_plan",
+    "run": "llmexam.workflows.run.start",
     "search_mean": "llmexam.workflows.recover",
     "shuffle_options": "llmexam.exam.shuffling",
     "solve": "llmexam.workflows.solve",

@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import ctypes
 import os
+import signal
 import sys
 import threading
+import time
 from multiprocessing import connection, parent_process
 from pathlib import Path
 
@@ -87,6 +89,13 @@ def is_running(pid: int, *, since: float) -> bool:
         return False
 
 
+def process_seconds() -> float:
+    """Return how long this process has been running, in seconds of the system's clock."""
+    import psutil
+
+    return max(0.0, time.time() - psutil.Process().create_time())
+
+
 def end_with_parent() -> None:
     """End this worker process as soon as its parent process has ended, even if it was killed.
 
@@ -102,6 +111,21 @@ def end_with_parent() -> None:
         os._exit(1)
 
     threading.Thread(target=watch, args=(parent.sentinel,), daemon=True).start()
+
+
+def kill_with_parent() -> None:
+    """Let the system kill this process when its parent ends, where it can (Linux).
+
+    Unlike `end_with_parent`, this also ends a process that is busy in a library. It counts from
+    the thread that started the process, which must live as long as the parent.
+    """
+    if not sys.platform.startswith("linux"):
+        return
+    set_death_signal = 1  # PR_SET_PDEATHSIG
+    parent = parent_process()
+    ctypes.CDLL(None).prctl(set_death_signal, signal.SIGKILL)
+    if parent is not None and os.getppid() != parent.pid:
+        os._exit(1)
 
 
 def exchange_paths(one: Path, other: Path) -> bool:

@@ -75,6 +75,57 @@ class Result(Protocol):
     def metrics(self) -> SolverMetrics: ...  # noqa: D102 - described above
 
 
+@dataclass(frozen=True, slots=True)
+class LeftOut:
+    """A part of a run that is not in its results.
+
+    Attributes:
+        name: The part, such as the name of a solver.
+        reason: Why.
+        failed: Whether it failed, and would have been there otherwise.
+    """
+
+    name: str
+    reason: str
+    failed: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class SubmissionVersion:
+    """A submission that a run with a time limit has written.
+
+    Attributes:
+        seconds: When, in seconds from the start that wrote it.
+        members: What its answers are from.
+    """
+
+    seconds: float
+    members: str
+
+
+@dataclass(frozen=True)
+class TimeLimit:
+    """What a run with a time limit has done in its time.
+
+    Attributes:
+        limit_seconds: The limit of each start.
+        seconds: Time used by the last start until its report was begun.
+        n_starts: Number of starts of the run in this folder.
+        members: The solvers whose answers are in the result; empty for a baseline alone.
+        order: How the order of the solvers was chosen.
+        left_out: What is not in the results, and why.
+        versions: The submissions, in the order they were written.
+    """
+
+    limit_seconds: float
+    seconds: float
+    n_starts: int
+    members: tuple[str, ...]
+    order: str
+    left_out: tuple[LeftOut, ...] = ()
+    versions: tuple[SubmissionVersion, ...] = ()
+
+
 @dataclass(frozen=True)
 class RunContent:
     """Content of the report of a run, for any task.
@@ -94,6 +145,7 @@ class RunContent:
         folder: The run folder; the page shows paths relative to it.
         task: Name of the task.
         noun: What one item is called.
+        limit: What a time limit left out; None for a run without one.
     """
 
     title: str
@@ -110,6 +162,7 @@ class RunContent:
     folder: str = ""
     task: str = ""
     noun: str = "item"
+    limit: TimeLimit | None = None
 
     @property
     def facts(self) -> tuple[Fact, ...]:

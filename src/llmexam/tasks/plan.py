@@ -5,16 +5,17 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from string import ascii_letters, digits
-from typing import Annotated, ClassVar, Self
+from typing import Annotated, Any, ClassVar, Self
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
-from llmexam.errors import nearest
+from llmexam.errors import SettingsError, nearest
 from llmexam.evaluation.clusters import AUTO, CLUSTER_SUFFIXES
 from llmexam.exam.selection import matching_rows
 from llmexam.sample import exam_path
 from llmexam.settings.base import OneOrMany, Settings
-from llmexam.settings.kinds import FileReference, SampleOrPath
+from llmexam.settings.durations import parse_duration
+from llmexam.settings.kinds import FileReference, LocalPath, SampleOrPath
 from llmexam.solvers.spec import SolverSpec
 
 # It becomes part of file names, which may have 255 bytes.
@@ -93,6 +94,28 @@ class RunPlan(Settings):
     )
     evaluation: GradingPlan = GradingPlan()
     seed: int = Field(0, ge=0, lt=2**32 - 1, description="random seed of the run")
+    time_limit: str | None = Field(
+        None,
+        description="time limit of each start of the run, such as `9h` or `1h30m`; "
+        "`--time-limit` takes precedence",
+    )
+    values: LocalPath | None = Field(
+        None,
+        description="folder of an earlier run of the plan on an exam with answers: with a time "
+        "limit, solvers run in the order of what they were worth there for their time",
+    )
+
+    @field_validator("time_limit", mode="before")
+    @classmethod
+    def _check_limit(cls, value: Any) -> Any:
+        # YAML reads 90 as a number.
+        text = str(value) if isinstance(value, int | float) else value
+        if isinstance(text, str):
+            try:
+                parse_duration(text)
+            except SettingsError as error:
+                raise ValueError(str(error)) from None
+        return text
 
     @model_validator(mode="after")
     def _check_names(self) -> Self:

@@ -15,6 +15,7 @@ from llmexam.report.sections.registry import GENERAL_SECTIONS
 from llmexam.report.sections.section import Section
 from llmexam.stages.stage import Executor
 from llmexam.tasks.capabilities import Capabilities
+from llmexam.tasks.limited import LimitedTask
 from llmexam.tasks.plan import RunPlan
 
 PlanT = TypeVar("PlanT", bound=RunPlan)
@@ -52,6 +53,7 @@ class Task(ABC, Generic[PlanT, ItemsT, ResultT]):
             answers first.
         noun: What one item is called in the report.
         capabilities: What commands beside `run` can ask of it.
+        limited: What a run with a time limit asks of it.
     """
 
     name: ClassVar[str]
@@ -60,6 +62,7 @@ class Task(ABC, Generic[PlanT, ItemsT, ResultT]):
     folders: ClassVar[Sequence[str]]
     noun: ClassVar[str] = "item"
     capabilities: ClassVar[Capabilities] = Capabilities()
+    limited: ClassVar[LimitedTask[Any, Any, Any]] = LimitedTask()
 
     @abstractmethod
     def read(self, plan: PlanT) -> ItemsT:

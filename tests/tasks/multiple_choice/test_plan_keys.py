@@ -88,9 +88,12 @@ CHANGES = {
     "evaluation.k": (2, {"rotate options for a", "rotate options for b"}),
     "evaluation.slice_by": ("part", NO_STAGE),
     "evaluation.positions": (False, {"rotate options for a", "rotate options for b"}),
+    "evaluation.explanations": (False, {"explain a", "explain b"}),
     "evaluation.compare": (["other.csv"], NO_STAGE),
     "audit_against": (["other.csv"], {"audit"}),
     "seed": (9, {"audit", *B}),
+    "time_limit": ("9h", NO_STAGE),
+    "values": ("runs/earlier", NO_STAGE),
 }
 
 

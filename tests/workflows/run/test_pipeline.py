@@ -416,7 +416,7 @@ def test_a_folder_with_a_plan_of_ones_own_is_no_run(folder):
 
 
 def test_a_run_stopped_at_once_goes_on(folder, monkeypatch):
-    monkeypatch.setattr(run_module, "_run", lambda *given: 1 / 0)
+    monkeypatch.setattr(run_module, "execute", lambda *given: 1 / 0)
     with pytest.raises(ZeroDivisionError):
         run(folder)
     monkeypatch.undo()

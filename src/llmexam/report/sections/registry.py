@@ -17,6 +17,7 @@ from llmexam.report.sections.section import Section
 from llmexam.report.sections.slices import SLICES
 from llmexam.report.sections.solvers import SOLVERS
 from llmexam.report.sections.stages import STAGES
+from llmexam.report.sections.time_limit import TIME_LIMIT
 from llmexam.report.sections.trainings import TRAININGS
 
 CHOICE_SECTIONS: tuple[Section[Any], ...] = (
@@ -30,6 +31,7 @@ CHOICE_SECTIONS: tuple[Section[Any], ...] = (
     HARDEST,
     QUESTIONS,
     AUDIT,
+    TIME_LIMIT,
     STAGES,
     PROVENANCE,
 )
@@ -41,6 +43,7 @@ GENERAL_SECTIONS: tuple[Section[Any], ...] = (
     COMPARISONS,
     SLICES,
     AUDIT,
+    TIME_LIMIT,
     STAGES,
     PROVENANCE,
 )

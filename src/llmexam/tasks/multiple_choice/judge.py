@@ -68,7 +68,8 @@ def judge_solver(
         folder: The run folder.
     """
     judging = _Judging(planned, solver, exam, stages, folder)
-    scores, explanations = judging.score(), judging.explain()
+    scores = judging.score()
+    explanations = judging.explain() if plan.evaluation.explanations else ()
     model = model_of(planned.settings)
     curve = read_curve(model) if model is not None else ()
     if not exam.is_labelled:

@@ -38,6 +38,7 @@ class EvaluationPlan(GradingPlan):
     positions: bool = Field(
         True, description="also score all rotations of the options, to measure position bias"
     )
+    explanations: bool = Field(True, description="also write each solver's reasons for its scores")
     slice_by: str | None = Field(
         None,
         description="metadata field, such as `subject`: the questions of each value are graded "

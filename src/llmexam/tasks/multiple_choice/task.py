@@ -29,6 +29,7 @@ from llmexam.storage.atomic import write_text
 from llmexam.storage.hashing import hash_file
 from llmexam.tasks.multiple_choice.finish import compare_with, finish
 from llmexam.tasks.multiple_choice.judge import judge_all
+from llmexam.tasks.multiple_choice.limited import LimitedChoice
 from llmexam.tasks.multiple_choice.plan import Plan
 from llmexam.tasks.task import Prepared, Task
 
@@ -42,6 +43,7 @@ class MultipleChoice(Task[Plan, Exam, SolverResult]):
     name = "multiple-choice"
     noun = "question"
     plan_class = Plan
+    limited = LimitedChoice()
     sections = CHOICE_SECTIONS
     folders: ClassVar[Sequence[str]] = ("scores", "explanations", "positions")
 

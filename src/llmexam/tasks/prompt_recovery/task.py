@@ -24,6 +24,7 @@ from llmexam.report.sections.score import SCORE
 from llmexam.report.sections.section import Section
 from llmexam.report.sections.slices import SLICES
 from llmexam.report.sections.stages import STAGES
+from llmexam.report.sections.time_limit import TIME_LIMIT
 from llmexam.stages.stage import Executor
 from llmexam.tasks.prompt_recovery.answers import Training, answer_stage, folds_of
 from llmexam.tasks.prompt_recovery.auditing import seen_by_models
@@ -36,6 +37,7 @@ from llmexam.tasks.prompt_recovery.grading import (
     metrics_of,
     resampling_of,
 )
+from llmexam.tasks.prompt_recovery.limited import LimitedRecovery
 from llmexam.tasks.prompt_recovery.plan import RecoveryPlan, RewritesPlan
 from llmexam.tasks.prompt_recovery.results import RecoveryResult, row_grades
 from llmexam.tasks.prompt_recovery.rows import REWRITES
@@ -50,6 +52,7 @@ class PromptRecovery(TextTask[RecoveryPlan, RewriteExam]):
     name = "prompt-recovery"
     noun = "row"
     plan_class = RecoveryPlan
+    limited = LimitedRecovery()
     sections: ClassVar[Sequence[Section[Any]]] = (
         SCORE,
         RESULTS,
@@ -60,6 +63,7 @@ class PromptRecovery(TextTask[RecoveryPlan, RewriteExam]):
         SLICES,
         REWRITES,
         AUDIT,
+        TIME_LIMIT,
         STAGES,
         PROVENANCE,
     )

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -12,10 +14,10 @@ from llmexam.errors import RunError
 from llmexam.evaluation.detectable import with_measured_correlation
 from llmexam.evaluation.results import RunMetrics
 from llmexam.exam.exam import Exam
-from llmexam.report.content import Items, Result, RunContent
+from llmexam.report.content import Items, Result, RunContent, TimeLimit
 from llmexam.report.html import write_report
 from llmexam.settings.walk import resolve_references
-from llmexam.stages.local import SHARDS, LocalExecutor
+from llmexam.stages.local import PARTS, SHARDS, LocalExecutor
 from llmexam.stages.sharding.cluster import Cluster
 from llmexam.stages.stage import Announce, Executor
 from llmexam.storage.atomic import write_json, write_text
@@ -27,16 +29,18 @@ from llmexam.tasks.registry import task_of
 from llmexam.tasks.task import Task
 from llmexam.workflows.own_files import delete_recorded, has_stage_records, refuse_links
 from llmexam.workflows.provenance import describe_run
-from llmexam.workflows.run.plan import parse_plan, read_plan
+from llmexam.workflows.run.plan import as_plan
 
 AnyTask = Task[Any, Any, Any]
 
-# Made first in the folder of a run; a folder with other things in it is not taken for one.
-_MARK = "stages"
+MARK = "stages"
+"""Made first in the folder of a run; a folder with other things in it is not taken for one."""
 TRAINING_MARK = "training_run.json"
 """What a folder holds that is a training's."""
 RUN_FILE = "run.json"
 """What a folder holds that is a run's."""
+LIMIT_FILE = "time_limit.json"
+"""What a run with a time limit has done so far."""
 _RESULTS = (
     "audit.json",
     "evidence.jsonl",
@@ -45,7 +49,7 @@ _RESULTS = (
     "submission.csv",
     "report.html",
 )
-_OWN = (".lock", RUN_FILE, *_RESULTS, _MARK, SHARDS, "index")
+_OWN = (".lock", RUN_FILE, LIMIT_FILE, *_RESULTS, MARK, SHARDS, "index")
 
 
 def run_plan(
@@ -82,21 +86,46 @@ def run_plan(
             link.
         LlmExamError: Whatever a stage finds wrong with its input.
     """
-    if isinstance(plan, Mapping):
-        plan = parse_plan(plan, base=Path.cwd(), file=None)
-    checked = plan if isinstance(plan, RunPlan) else read_plan(plan, changes or {})
+    checked = as_plan(plan, changes)
     path = Path(folder)
-    task = task_of(checked.task)
-    own = (*_OWN, *task.folders)
-    _require_run_folder(path, own)
-    refuse_links(path, own)
+    open_run_folder(checked, path)
     with lock_folder(path):
-        (path / _MARK).mkdir(exist_ok=True)
+        (path / MARK).mkdir(exist_ok=True)
         stages = LocalExecutor(path, overwrite=overwrite, announce=announce, cluster=cluster)
-        return _run(checked, path, stages, command)
+        return execute(checked, path, stages, command)
 
 
-def _run(plan: RunPlan, folder: Path, stages: Executor, command: str) -> RunContent:
+def open_run_folder(plan: RunPlan, folder: Path) -> None:
+    """Check that a folder is new, empty or of a run, before the run locks it.
+
+    Raises:
+        RunError: The folder holds something other than a run, or a result in it is a link.
+    """
+    own = (*_OWN, *task_of(plan.task).folders)
+    _require_run_folder(folder, own)
+    refuse_links(folder, own)
+
+
+def execute(
+    plan: RunPlan,
+    folder: Path,
+    stages: Executor,
+    command: str,
+    *,
+    asked: RunPlan | None = None,
+    limit: TimeLimit | None = None,
+) -> RunContent:
+    """Run all steps of a plan in a folder that is locked, and write all results.
+
+    Args:
+        plan: The plan.
+        folder: The run folder.
+        stages: Runs the stages.
+        command: The command that asked for this, for the report.
+        asked: The plan to write into the folder, where time left only a part of it; by default
+            the same.
+        limit: What a time limit left out; None for a run without one.
+    """
     task = task_of(plan.task)
     read = stages.time("read the exam", lambda: task.read(plan))
     task.check(plan, read)
@@ -124,10 +153,15 @@ def _run(plan: RunPlan, folder: Path, stages: Executor, command: str) -> RunCont
         folder=str(folder),
         task=plan.task,
         noun=task.noun,
+        limit=limit,
     )
     # With the results, so that a run that failed leaves the plan of those that are there.
-    write_text(folder / "plan.yaml", _as_yaml(plan))
+    write_text(folder / "plan.yaml", _as_yaml(asked or plan))
     _drop_others(folder, content, task)
+    if limit is None:
+        # Everything is done, so nothing is left to resume.
+        (folder / LIMIT_FILE).unlink(missing_ok=True)
+        shutil.rmtree(folder / MARK / PARTS, ignore_errors=True)
     _write_metrics(folder / "metrics.json", content)
     stages.time(
         "write the report", lambda: write_report(folder / "report.html", content, task.sections)
@@ -164,7 +198,7 @@ def _require_run_folder(path: Path, own: Sequence[str]) -> None:
         # A run that was stopped early has no records yet, but nothing of others either.
         is_run = RUN_FILE in names or has_stage_records(path) or names <= set(own)
         # A training finds evidence by the same stages, and keeps scores in the same place.
-        if names and (_MARK not in names or TRAINING_MARK in names or not is_run):
+        if names and (MARK not in names or TRAINING_MARK in names or not is_run):
             raise RunError(
                 "the folder contains files that are not of a run",
                 file=path,
@@ -237,6 +271,7 @@ def _record(content: RunContent, stages: Executor, folder: Path, task: AnyTask) 
             for record in stages.records
         ],
         "files": {name: hash_file(folder / name) for name in sorted(results)},
+        **({} if content.limit is None else {"time_limit": asdict(content.limit)}),
     }
 
 

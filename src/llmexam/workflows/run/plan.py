@@ -59,6 +59,24 @@ def read_plan(path: str | Path, changes: Mapping[str, Any] | None = None) -> Run
     return parse_plan(merged, base=Path.cwd() if is_demo else Path(path).parent, file=file)
 
 
+def as_plan(
+    plan: str | Path | Mapping[str, Any] | RunPlan, changes: Mapping[str, Any] | None = None
+) -> RunPlan:
+    """Return a plan from any of its forms.
+
+    Args:
+        plan: A plan, its YAML file, its keys and values, or the name of a demo.
+        changes: Keys to change, nested; only where a file is given.
+
+    Raises:
+        SettingsError: A key or value is wrong.
+        MissingDependencyError: A solver needs a package that is not installed.
+    """
+    if isinstance(plan, Mapping):
+        return parse_plan(plan, base=Path.cwd(), file=None)
+    return plan if isinstance(plan, RunPlan) else read_plan(plan, changes or {})
+
+
 def parse_plan(values: Mapping[str, Any], *, base: Path, file: str | Path | None) -> RunPlan:
     """Validate a plan given as a mapping, and fill in all defaults.
 

@@ -1,0 +1,1 @@
+"""Run a plan within a time limit, with a valid submission at every moment."""
