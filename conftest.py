@@ -40,6 +40,7 @@ ROOMS = {
     "tracking": "track",
     "collecting/wikipedia": "wiki",
     "evidence/index/test_dense.py": "encoders",
+    "evidence/index/test_dense_parts.py": "encoders",
     "cli/test_collect_apis.py": "collect",
     "cli/test_collect_wikipedia.py": "wiki",
     "cli/test_recover.py": "encoders",

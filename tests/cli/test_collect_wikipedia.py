@@ -49,3 +49,18 @@ def test_wrong_settings_are_named(tmp_path):
     assert (done.returncode, "keep" in done.stderr) == (2, True)
     done = llmexam("collect", "wikipedia", "dump.xml", "--out", "w", "--set", "pre=1", cwd=tmp_path)
     assert "Did you mean 'per'?" in done.stderr
+
+
+def test_one_command_leads_to_an_index_that_is_searched(tmp_path):
+    pages = [page_xml(n, f"Element {n}", f"Element {n} boils at {n + 20.5} K.") for n in range(9)]
+    (tmp_path / "dump.xml").write_text(dump_xml(pages))
+    command = ("collect", "wikipedia", "dump.xml", "--out", "wiki", "--index", "index")
+    options = ("--parts", 2, "--workers", 1)
+    done = llmexam(*command, *options, cwd=tmp_path)
+    assert done.returncode == 0
+    last = done.stdout.splitlines()[-1]
+    assert last.startswith("index: 9 passages (sparse) in 2 parts; wrote 9 from 9 documents")
+    found = json.loads(llmexam(*command, *options, "--json", cwd=tmp_path).stdout)
+    assert (found["resumed"], found["index"]["n_resumed"]) == (1, 2)
+    hits = llmexam("search", "index", "25.5 K", "-k", 1, "--json", cwd=tmp_path)
+    assert "boils at 25.5 K" in json.loads(hits.stdout)["found"][0]["passages"][0]["text"]

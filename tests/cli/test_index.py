@@ -82,3 +82,44 @@ def test_verify_reads_an_index_and_names_damage(corpus: Path, tmp_path: Path):
     (file,) = (out / "tantivy").glob("*.idx")
     file.write_bytes(file.read_bytes()[:-1] + b"x")
     assert isinstance(run("--verify", "--out", out).exception, CorruptIndexError)
+
+
+def test_an_index_in_parts_is_built_changed_and_verified(tmp_path: Path):
+    lines = [json.dumps({"id": f"d{n}", "text": f"Text {n} about gold."}) for n in range(9)]
+    (tmp_path / "c.jsonl").write_text("\n".join(lines))
+    (tmp_path / "new.jsonl").write_text(json.dumps({"id": "d0", "text": "Zinc melts."}))
+    out = tmp_path / "i"
+    done = run(tmp_path / "c.jsonl", "-o", out, "--parts", 3, "--workers", 1, "--no-chunk")
+    assert done.stdout.startswith(f"{out}: 9 passages (sparse) in 3 parts; wrote 9 from 9 documen")
+    again = run(tmp_path / "c.jsonl", "-o", out, "--parts", 3, "--workers", 1, "--no-chunk")
+    assert "in 3 parts, 3 of them from an earlier run; wrote 9" in again.stdout
+    added = json.loads(run(tmp_path / "new.jsonl", "-o", out, "--add", "--json").stdout)
+    assert (added["n_passages"], added["n_parts"], added["n_written"]) == (9, 4, 1)
+    replaced = run(tmp_path / "new.jsonl", "-o", out, "--replace-part", "part-00001", "--json")
+    found = json.loads(replaced.stdout)
+    # The document was the only one of the fourth part, which is gone.
+    assert (found["n_passages"], found["n_parts"]) == (6, 3)
+    assert run("-o", out, "--remove-part", "part-00002").stdout == "deleted 3 passages\n"
+    assert run("-o", out, "--verify").stdout == f"{out}: 3 passages, no damage found\n"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "match"),
+    [
+        (("c.csv", "-o", "i", "--add", "--parts", "2"), "--parts cannot be combined with --add"),
+        (("c.csv", "-o", "i", "--workers", "2"), "--workers needs --parts"),
+        (("-o", "i", "--remove-part", "part-00000", "--verify"), "--remove-part cannot be combin"),
+        (("c.csv", "-o", "i", "--remove-part", "part-00000"), "cannot be combined with a corpus"),
+        (("c.csv", "-o", "i", "--add", "--replace-part", "part-00000"), "--add cannot be combined"),
+    ],
+)
+def test_options_of_parts_that_exclude_each_other(arguments: tuple[str, ...], match: str):
+    result = run(*arguments)
+    assert isinstance(result.exception, SettingsError)
+    assert match in str(result.exception)
+
+
+def test_a_part_of_an_index_that_is_not_in_parts(corpus: Path, tmp_path: Path):
+    assert run(corpus, "-o", tmp_path / "i").exit_code == 0
+    result = run(corpus, "-o", tmp_path / "i", "--replace-part", "part-00000")
+    assert "the index is not in parts" in str(result.exception)

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import json
+from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from llmexam.cli.options import ClusterOption, ClusterSet
+
+if TYPE_CHECKING:
+    from llmexam.retrieval.reading import IndexSummary
 
 
 def wikipedia(
@@ -44,6 +48,22 @@ def wikipedia(
         list[str] | None,
         typer.Option("--set", help="Set a setting: --set per=article. Repeatable."),
     ] = None,
+    index: Annotated[
+        Path | None,
+        typer.Option(
+            "--index",
+            help="Build a sparse index of the corpus in this folder, too, in parts.",
+            show_default=False,
+        ),
+    ] = None,
+    parts: Annotated[
+        int,
+        typer.Option(
+            "--parts",
+            min=0,
+            help="Number of parts of the index; 0 is one for each million passages.",
+        ),
+    ] = 0,
     overwrite: Annotated[
         bool, typer.Option("--overwrite", help="Delete another collection in the folder.")
     ] = False,
@@ -53,10 +73,14 @@ def wikipedia(
 ) -> None:
     """Collect the articles of dumps of Wikipedia and other wikis as a corpus.
 
-    An interrupted collection resumes. It exits with code 1 if a dump is damaged: the pages before
-    the damage and the other dumps are collected.
+    With --index, the articles are split into passages and indexed as well, so one command leads
+    from a dump to an index that can be searched. An interrupted collection or index resumes. It
+    exits with code 1 if a dump is damaged: the pages before the damage and the other dumps are
+    collected.
 
     Example: llmexam collect wikipedia enwiki-pages-articles.xml.bz2 --out wiki
+
+    Example: llmexam collect wikipedia enwiki-pages-articles.xml.bz2 --out wiki --index wiki-index
     """
     from llmexam.cli.clusters import chosen_cluster
     from llmexam.cli.console import plain_console
@@ -93,14 +117,34 @@ def wikipedia(
             progress=progress,
             cluster=where,
         )
+    built = None
+    if index is not None:
+        with telling_of_interrupts(goes_on(overwrite=overwrite)):
+            built = _build(out, index, parts, workers)
     if as_json:
-        typer.echo(json.dumps(found.as_json(), ensure_ascii=False, allow_nan=False))
+        values = found.as_json()
+        if built is not None:
+            values["index"] = asdict(built)
+        typer.echo(json.dumps(values, ensure_ascii=False, allow_nan=False))
     else:
+        from llmexam.cli.index import summary_line
         from llmexam.collecting.wikipedia.summary import collection_lines
 
-        typer.echo("\n".join(collection_lines(found)))
+        lines = [*collection_lines(found), *([] if built is None else [summary_line(built)])]
+        typer.echo("\n".join(lines))
     for message in found.broken:
         typer.echo(f"warning: {message}", err=True)
     typer.echo(f"wrote {out}", err=True)
     if found.broken:
         raise typer.Exit(1)
+
+
+def _build(corpus: Path, index: Path, parts: int, workers: int | None) -> IndexSummary:
+    """Build the index of a collected corpus in parts, or complete it."""
+    from llmexam.cli.index import index_progress
+    from llmexam.retrieval.build import build_index
+
+    with index_progress() as (progress, tell):
+        return build_index(
+            corpus, index, parts=parts, n_workers=workers, progress=progress, tell=tell
+        )

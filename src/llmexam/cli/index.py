@@ -6,6 +6,7 @@ import json
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -80,9 +81,48 @@ def index(
         typer.Option(
             "--add",
             help="Add to an existing index, with its chunking. Documents with the same id are "
-            "replaced.",
+            "replaced. An index in parts gets a new part.",
         ),
     ] = False,
+    parts: Annotated[
+        int | None,
+        typer.Option(
+            "--parts",
+            min=0,
+            help="Build the index in this number of parts, side by side; 0 is one part for each "
+            "million passages. Scores equal those of one index. An interrupted build resumes with "
+            "the finished parts.",
+            show_default=False,
+        ),
+    ] = None,
+    workers: Annotated[
+        int | None,
+        typer.Option(
+            "--workers",
+            min=1,
+            max=256,
+            help="Processes that build parts; one per core by default.",
+            show_default=False,
+        ),
+    ] = None,
+    replace_part: Annotated[
+        str | None,
+        typer.Option(
+            "--replace-part",
+            metavar="PART",
+            help="Replace this part of an index in parts, such as part-00003, by the corpus.",
+            show_default=False,
+        ),
+    ] = None,
+    remove_part: Annotated[
+        str | None,
+        typer.Option(
+            "--remove-part",
+            metavar="PART",
+            help="Delete this part of an index in parts.",
+            show_default=False,
+        ),
+    ] = None,
     delete_ids: Annotated[
         Path | None,
         typer.Option(
@@ -106,36 +146,42 @@ def index(
     existing index in the output folder is replaced when the new one is complete.
 
     Example: llmexam index wiki.jsonl notes/ --out my-index
+
+    Example: llmexam index wiki/ --out my-index --parts 8
     """
     from llmexam.cli.options import parse_fields
     from llmexam.retrieval import build as workflow
 
     if out is None:
         raise SettingsError("--out is missing", hint="Give the output folder of the index")
+    changes = {
+        "--add": add,
+        "--replace-part": replace_part is not None,
+        "--remove-part": remove_part is not None,
+        "--delete-ids": delete_ids is not None,
+        "--verify": verify,
+    }
+    _check_combination(changes, has_corpus=bool(corpora), parts=parts, workers=workers)
     if verify:
-        if corpora or add or delete_ids is not None:
-            raise SettingsError("--verify cannot be combined with a corpus, --add or --delete-ids")
         n_passages = workflow.verify_index(out)
-        typer.echo(
-            json.dumps({"n_passages": n_passages})
-            if as_json
-            else f"{out}: {n_passages:,} passages, no damage found"
+        _print(
+            as_json, {"n_passages": n_passages}, f"{out}: {n_passages:,} passages, no damage found"
         )
         return
-    if delete_ids is not None:
-        if corpora or add:
-            raise SettingsError("--delete-ids cannot be combined with a corpus or --add")
-        n_deleted = workflow.delete_from_index(out, workflow.read_ids(delete_ids), model=model)
-        typer.echo(
-            json.dumps({"n_deleted": n_deleted}) if as_json else f"deleted {n_deleted:,} passages"
-        )
+    if delete_ids is not None or remove_part is not None:
+        if delete_ids is not None:
+            n_deleted = workflow.delete_from_index(out, workflow.read_ids(delete_ids), model=model)
+        else:
+            n_deleted = workflow.remove_part(out, remove_part or "", model=model)
+        _print(as_json, {"n_deleted": n_deleted}, f"deleted {n_deleted:,} passages")
         return
     settings = workflow.corpus_settings(
         corpora or [], format=format, fields=parse_fields(fields or [])
     )
-    with _counting() as progress:
-        if add:
-            summary = workflow.add_to_index(
+    with index_progress() as (progress, tell):
+        if add or replace_part is not None:
+            change = partial(workflow.replace_part, part=replace_part or "")
+            summary = (workflow.add_to_index if add else change)(
                 settings, out, deduplicate=not keep_duplicates, model=model, progress=progress
             )
         else:
@@ -147,13 +193,39 @@ def index(
                 deduplicate=not keep_duplicates,
                 model=model,
                 progress=progress,
+                parts=parts,
+                n_workers=workers,
+                tell=tell,
             )
-    typer.echo(json.dumps(asdict(summary)) if as_json else _sentence(summary))
+    _print(as_json, asdict(summary), summary_line(summary))
+
+
+def _check_combination(
+    changes: dict[str, bool], *, has_corpus: bool, parts: int | None, workers: int | None
+) -> None:
+    """Check that the options say one thing to do."""
+    given = [name for name, is_given in changes.items() if is_given]
+    without_corpus = [name for name in given if name not in ("--add", "--replace-part")]
+    if len(given) > 1:
+        raise SettingsError(f"{given[0]} cannot be combined with {given[1]}")
+    if without_corpus and has_corpus:
+        raise SettingsError(f"{without_corpus[0]} cannot be combined with a corpus")
+    if given and parts is not None:
+        raise SettingsError(
+            f"--parts cannot be combined with {given[0]}",
+            hint="The number of parts is set when an index is built; --add adds one",
+        )
+    if workers is not None and parts is None:
+        raise SettingsError("--workers needs --parts", hint="Only parts are built side by side")
+
+
+def _print(as_json: bool, value: dict[str, object], line: str) -> None:
+    typer.echo(json.dumps(value) if as_json else line)
 
 
 @contextmanager
-def _counting() -> Iterator[Callable[[int], None]]:
-    """Show on stderr how many passages are in; nothing where no one watches."""
+def index_progress() -> Iterator[tuple[Callable[[int], None], Callable[[int, int], None]]]:
+    """Show progress on a terminal; yield functions to call with numbers of passages and parts."""
     from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
     from llmexam.cli.console import plain_console
@@ -161,20 +233,28 @@ def _counting() -> Iterator[Callable[[int], None]]:
     console = plain_console(stderr=True)
     columns = (
         SpinnerColumn(),
-        TextColumn("{task.completed:,.0f} passages", markup=False),
+        TextColumn("{task.completed:,.0f} passages{task.description}", markup=False),
         TimeElapsedColumn(),
     )
     with Progress(
         *columns, console=console, transient=True, disable=not console.is_terminal
     ) as progress:
-        task = progress.add_task("passages", total=None)
-        yield lambda n_passages: progress.update(task, completed=n_passages)
+        task = progress.add_task("", total=None)
+        yield (
+            lambda n_passages: progress.update(task, completed=n_passages),
+            lambda n_done, n_all: progress.update(
+                task, description=f", {n_done} of {n_all} parts finished"
+            ),
+        )
 
 
-def _sentence(summary: IndexSummary) -> str:
+def summary_line(summary: IndexSummary) -> str:
+    """Return what came of building or changing an index, as a sentence."""
+    in_parts = f" in {summary.n_parts:,} parts" if summary.n_parts else ""
+    resumed = f", {summary.n_resumed:,} of them from an earlier run" if summary.n_resumed else ""
     return (
-        f"{summary.folder}: {summary.n_passages:,} passages ({summary.kind}); wrote "
-        f"{summary.n_written:,} from {summary.n_documents:,} documents, skipped "
+        f"{summary.folder}: {summary.n_passages:,} passages ({summary.kind}){in_parts}{resumed}; "
+        f"wrote {summary.n_written:,} from {summary.n_documents:,} documents, skipped "
         f"{summary.n_blank:,} blank rows and {summary.n_duplicates:,} duplicate "
         f"passages, {summary.seconds:.1f} s"
     )

@@ -2,57 +2,26 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 
-from llmexam.errors import CorpusError, IndexMismatchError, SettingsError
-from llmexam.evidence.chunking import (
-    ChunkSettings,
-    DuplicateCount,
-    chunk_documents,
-    drop_duplicates,
-)
-from llmexam.evidence.corpus import CorpusCounts, CorpusSettings, corpus_files, read_corpus
+from llmexam.errors import CorpusError, IndexMismatchError
+from llmexam.evidence.chunking import ChunkSettings
+from llmexam.evidence.corpus import CorpusSettings
 from llmexam.evidence.encoder import Encoder
-from llmexam.evidence.index.manifest import Manifest, Source, read_manifest
-from llmexam.evidence.index.opening import create_index, open_index, verify_index
-from llmexam.exam.question import Passage
+from llmexam.evidence.index.manifest import Manifest, read_manifest
+from llmexam.evidence.index.opening import (
+    build_index_parts,
+    create_index,
+    open_index,
+    open_without_part,
+    verify_index,
+)
+from llmexam.evidence.index.parts.part import PartRunner
+from llmexam.retrieval.reading import Corpora, IndexSummary, Progress, Reading, corpus_sources
 from llmexam.sample import corpus_path
-from llmexam.storage.hashing import hash_file
 
-__all__ = ["verify_index"]
-
-Corpora = Iterable[CorpusSettings | str | Path]
-Progress = Callable[[int], None]
-
-
-@dataclass(frozen=True, slots=True)
-class IndexSummary:
-    """Result of building or extending an index.
-
-    Attributes:
-        folder: The index.
-        kind: Name of the kind of index.
-        n_documents: Documents read, blank ones aside.
-        n_blank: Rows skipped because their text is blank.
-        n_duplicates: Passages dropped because their text had come before.
-        n_written: Passages written.
-        n_passages: Passages the index holds now.
-        seconds: Time it took.
-        content_hash: Hash of the index's manifest.
-    """
-
-    folder: str
-    kind: str
-    n_documents: int
-    n_blank: int
-    n_duplicates: int
-    n_written: int
-    n_passages: int
-    seconds: float
-    content_hash: str
+__all__ = ["IndexSummary", "corpus_sources", "verify_index"]
 
 
 def build_index(
@@ -65,8 +34,15 @@ def build_index(
     model: str | None = None,
     encoder: Encoder | None = None,
     progress: Progress | None = None,
+    parts: int | None = None,
+    n_workers: int | None = None,
+    runner: PartRunner | None = None,
+    tell: Callable[[int, int], None] = lambda n_done, n_all: None,
 ) -> IndexSummary:
     """Build an index of one or more corpora; an existing index is replaced.
+
+    An index in parts is built part by part, side by side, and an interrupted build resumes with the
+    finished parts. It is searched like any other index, with the same scores.
 
     Args:
         corpora: Corpus files or folders, `bundled` for the sample corpus, or settings for them.
@@ -77,13 +53,42 @@ def build_index(
         model: Name or folder of the bi-encoder (dense only); None is the bundled one.
         encoder: The bi-encoder itself, instead of `model`.
         progress: Called now and then with the number of passages so far.
+        parts: Number of parts; 0 is one for each million passages, and None an index that is not in
+            parts.
+        n_workers: Processes that build parts; None is one per core in a command, and this process
+            in a script.
+        runner: What builds the parts, instead of processes of this machine.
+        tell: Called with the number of finished parts and of all parts.
 
     Raises:
         CorpusError: A corpus cannot be read.
         EvidenceIndexError: The folder cannot take the index.
         MissingDependencyError: A dense index, and the extra `encoders` is not installed.
     """
-    reading = _Reading(corpora, chunking, deduplicate, progress)
+    reading = Reading(corpora, chunking, deduplicate, progress)
+    if parts is not None:
+        built = build_index_parts(
+            kind,
+            out,
+            reading.passages(),
+            n_parts=parts or None,
+            chunking=reading.plain_chunking,
+            sources=reading.sources,
+            key=reading.key,
+            counts=reading.counts,
+            encoder=encoder,
+            model=model,
+            n_workers=n_workers,
+            runner=runner,
+            tell=tell,
+        )
+        return reading.summary(
+            out,
+            built.manifest,
+            built.manifest.n_passages,
+            counts=built.counts,
+            n_resumed=built.n_resumed,
+        )
     index = create_index(
         kind,
         out,
@@ -123,10 +128,67 @@ def add_to_index(
         CorpusError: A corpus cannot be read.
         EvidenceIndexError: The index cannot be used, or another process writes into it.
     """
-    manifest = read_manifest(folder)
+    reading = Reading(
+        corpora, _chunking_of(read_manifest(folder), folder, chunking), deduplicate, progress
+    )
+    index = open_index(folder, encoder=encoder, model=model)
+    index.add(reading.passages(), sources=reading.sources)
+    return reading.summary(folder, index.manifest, len(index))
+
+
+def replace_part(
+    corpora: Corpora | str | Path | CorpusSettings,
+    folder: str | Path,
+    part: str,
+    *,
+    deduplicate: bool = True,
+    model: str | None = None,
+    encoder: Encoder | None = None,
+    progress: Progress | None = None,
+) -> IndexSummary:
+    """Replace a part of an index in parts by the passages of corpora, with the index's chunking.
+
+    The part may be damaged. Documents of other parts with the same ids are deleted.
+
+    Args:
+        corpora: Corpus files or folders, or settings for them.
+        folder: The index.
+        part: Name of the part, such as `part-00003`.
+        deduplicate: Whether to drop duplicate passages.
+        model: Bi-encoder of a dense index that was built with a Hugging Face model.
+        encoder: The loaded bi-encoder; None loads the one that the index names.
+        progress: Called now and then with the number of passages so far.
+
+    Raises:
+        CorpusError: A corpus cannot be read.
+        EvidenceIndexError: The index is not in parts or has no such part, it cannot be used, or
+            another process writes into it.
+    """
+    reading = Reading(corpora, _chunking_of(read_manifest(folder), folder), deduplicate, progress)
+    index = open_without_part(folder, part, encoder=encoder, model=model)
+    index.replace_part(part, reading.passages(), sources=reading.sources)
+    return reading.summary(folder, index.manifest, len(index))
+
+
+def remove_part(folder: str | Path, part: str, *, model: str | None = None) -> int:
+    """Delete a part of an index in parts; return the number of its passages.
+
+    The part may be damaged. `model` is that of `replace_part`.
+
+    Raises:
+        EvidenceIndexError: The index is not in parts, has no such part or no other, or another
+            process writes into it.
+    """
+    return open_without_part(folder, part, model=model).remove_part(part)
+
+
+def _chunking_of(
+    manifest: Manifest, folder: str | Path, chunking: ChunkSettings | None = None
+) -> ChunkSettings | None:
+    """Return the chunking of an index, after a check of the one that is asked for."""
     if chunking is None and manifest.chunking is not None:
-        chunking = ChunkSettings.parse(manifest.chunking, subject="the index's chunking")
-    elif chunking is not None and chunking.model_dump() != manifest.chunking:
+        return ChunkSettings.parse(manifest.chunking, subject="the index's chunking")
+    if chunking is not None and chunking.model_dump() != manifest.chunking:
         # The manifest records one chunking for all passages of an index.
         raise IndexMismatchError(
             f"expected an index with chunking {chunking.model_dump()}, got {manifest.chunking}",
@@ -134,10 +196,7 @@ def add_to_index(
             field="chunking",
             hint="Leave out the chunking to use that of the index",
         )
-    reading = _Reading(corpora, chunking, deduplicate, progress)
-    index = open_index(folder, encoder=encoder, model=model)
-    index.add(reading.passages(), sources=reading.sources)
-    return reading.summary(folder, index.manifest, len(index))
+    return chunking
 
 
 def delete_from_index(folder: str | Path, ids: Iterable[str], *, model: str | None = None) -> int:
@@ -149,21 +208,6 @@ def delete_from_index(folder: str | Path, ids: Iterable[str], *, model: str | No
         EvidenceIndexError: The index cannot be used, or another process writes into it.
     """
     return open_index(folder, model=model).delete(ids)
-
-
-def corpus_sources(corpora: Iterable[CorpusSettings]) -> list[Source]:
-    """Return name and hash of every file of the corpora, in reading order.
-
-    The name of a file in a folder is its path from there, which is part of its documents' ids.
-
-    Raises:
-        CorpusError: A file or folder is not there.
-    """
-    return [
-        Source(name=label if settings.path.is_dir() else path.name, sha256=hash_file(path))
-        for settings in corpora
-        for path, label in corpus_files(settings)
-    ]
 
 
 def corpus_settings(
@@ -210,65 +254,3 @@ def read_ids(path: str | Path) -> list[str]:
     if not ids:
         raise CorpusError("the file contains no ids", file=path)
     return ids
-
-
-class _Reading:
-    """A stream of passages that counts documents, duplicates and passages."""
-
-    def __init__(
-        self,
-        corpora: Corpora | str | Path | CorpusSettings,
-        chunking: ChunkSettings | None,
-        deduplicate: bool,
-        progress: Progress | None,
-    ) -> None:
-        if isinstance(corpora, CorpusSettings | str | Path):
-            corpora = [corpora]
-        self._corpora = [
-            one if isinstance(one, CorpusSettings) else CorpusSettings(path=corpus_path(one))
-            for one in corpora
-        ]
-        if not self._corpora:
-            raise SettingsError("no corpus is given", field="corpora")
-        self._chunking = chunking
-        self._deduplicate = deduplicate
-        self._progress = progress
-        self._counts = CorpusCounts()
-        self._duplicates = DuplicateCount()
-        self._n_written = 0
-        self._start = time.perf_counter()
-
-    @property
-    def plain_chunking(self) -> dict[str, int] | None:
-        return None if self._chunking is None else self._chunking.model_dump()
-
-    @property
-    def sources(self) -> Sequence[Source]:
-        return corpus_sources(self._corpora)
-
-    def passages(self) -> Iterator[Passage]:
-        passages = read_corpus(self._corpora, counts=self._counts)
-        if self._chunking is not None:
-            passages = chunk_documents(passages, self._chunking)
-        if self._deduplicate:
-            passages = drop_duplicates(passages, count=self._duplicates)
-        for passage in passages:
-            yield passage
-            self._n_written += 1
-            if self._progress is not None and self._n_written % 1000 == 0:
-                self._progress(self._n_written)
-
-    def summary(self, folder: str | Path, manifest: Manifest, n_passages: int) -> IndexSummary:
-        if self._progress is not None:
-            self._progress(self._n_written)
-        return IndexSummary(
-            folder=str(folder),
-            kind=manifest.kind,
-            n_documents=self._counts.n_documents,
-            n_blank=self._counts.n_blank,
-            n_duplicates=self._duplicates.n_duplicates,
-            n_written=self._n_written,
-            n_passages=n_passages,
-            seconds=time.perf_counter() - self._start,
-            content_hash=manifest.content_hash,
-        )

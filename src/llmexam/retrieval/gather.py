@@ -211,7 +211,11 @@ def _search(
             },
             outputs=[_FOUND],
             # Kinds of index are imported by name, which the code hash cannot follow.
-            code=[attach_evidence.__module__, *(kind.module for kind in INDEX_KINDS.values())],
+            code=[
+                attach_evidence.__module__,
+                *(kind.module for kind in INDEX_KINDS.values()),
+                *(kind.parts_module for kind in INDEX_KINDS.values()),
+            ],
         )
     )
     return exam.with_passages([question.passages for question in found])

@@ -24,7 +24,9 @@ def block_checksums(path: Path) -> list[int]:
     return found
 
 
-def changed_block(path: Path, expected: Sequence[int], *, whole: bool = False) -> int | None:
+def changed_block(
+    path: Path, expected: Sequence[int], *, whole: bool = False, share: float = 1.0
+) -> int | None:
     """Return the number of the first block that does not have the expected checksum, or None.
 
     Of a file of more than 256 MB, the first, the last and 30 blocks between are checked.
@@ -33,11 +35,13 @@ def changed_block(path: Path, expected: Sequence[int], *, whole: bool = False) -
         path: The file; a block that is missing has changed.
         expected: What `block_checksums` returned before.
         whole: Whether to check every block.
+        share: Of a file that is one of many, a smaller share of these sizes and numbers.
     """
     n = len(expected)
     numbers: Iterable[int] = range(n)
-    if not whole and n * BLOCK_BYTES > _WHOLE_BYTES:
-        numbers = sorted({round(i * (n - 1) / (_N_SAMPLED - 1)) for i in range(_N_SAMPLED)})
+    if not whole and n * BLOCK_BYTES > _WHOLE_BYTES * share:
+        n_sampled = max(2, round(_N_SAMPLED * share))
+        numbers = sorted({round(i * (n - 1) / (n_sampled - 1)) for i in range(n_sampled)})
     with path.open("rb") as stream:
         for number in numbers:
             stream.seek(number * BLOCK_BYTES)

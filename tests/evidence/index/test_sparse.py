@@ -23,7 +23,7 @@ from llmexam.evidence.index.analysis import (
 from llmexam.evidence.index.checksums import FILE_NAME as CHECKSUMS_FILE
 from llmexam.evidence.index.files import held_for_writing, index_hash
 from llmexam.evidence.index.opening import verify_index
-from llmexam.evidence.index.sparse import SparseIndex, _as_corrupt
+from llmexam.evidence.index.sparse import SparseIndex, as_corrupt
 from llmexam.evidence.index.writer import IndexWriter
 from llmexam.exam.question import Passage
 from llmexam.storage.hashing import hash_json
@@ -498,9 +498,9 @@ def test_a_panic_over_damage_is_told_as_damage(index: SparseIndex):
     class PanicException(BaseException):
         pass
 
-    with pytest.raises(CorruptIndexError, match="out of bounds"), _as_corrupt(index.folder):
+    with pytest.raises(CorruptIndexError, match="out of bounds"), as_corrupt(index.folder):
         raise PanicException("index out of bounds")
-    with pytest.raises(KeyboardInterrupt), _as_corrupt(index.folder):
+    with pytest.raises(KeyboardInterrupt), as_corrupt(index.folder):
         raise KeyboardInterrupt
 
 

@@ -30,8 +30,13 @@ def write_checksums(folder: Path) -> None:
     )
 
 
-def check_checksums(folder: Path, *, whole: bool = False) -> bool:
+def check_checksums(folder: Path, *, whole: bool = False, share: float = 1.0) -> bool:
     """Check the files of an index; of large files only a sample of blocks, unless `whole`.
+
+    Args:
+        folder: The index.
+        whole: Whether to check all blocks.
+        share: Share of the usual work, where many such folders are checked.
 
     Returns:
         Whether there are checksums; indexes of earlier versions of llmexam have none.
@@ -47,7 +52,7 @@ def check_checksums(folder: Path, *, whole: bool = False) -> bool:
             file = folder / name
             if not _is_file(file):
                 raise _corrupt(file, "is missing")
-            if changed_block(file, expected, whole=whole) is not None:
+            if changed_block(file, expected, whole=whole, share=share) is not None:
                 raise _corrupt(file, "has changed since it was written")
     except (ValueError, AttributeError, TypeError, RecursionError):
         raise _corrupt(path, "is damaged") from None

@@ -206,7 +206,21 @@ class DenseIndex:
         if not queries:
             return []
         wanted = np.ascontiguousarray(self._encoder.encode(list(queries), kind="query"))
+        return self.search_vectors(wanted, k)
+
+    def search_vectors(self, wanted: NDArray[np.float32], k: int) -> list[list[Passage]]:
+        """Return the k nearest passages for encoded queries, shape `[n_queries, dim]`."""
         return open_replaceable(self.folder, lambda: self._search(wanted, k))
+
+    def ids_of(self, document: str) -> list[str]:
+        """Return the ids of the passages of a document; none if it is not in the index."""
+        with PassageStore.open(self.folder) as store:
+            return store.find("document", document)
+
+    def holds_passage(self, id_: str) -> bool:
+        """Return whether there is a passage of this id."""
+        with PassageStore.open(self.folder) as store:
+            return bool(store.find("id", id_))
 
     def _search(self, wanted: NDArray[np.float32], k: int) -> list[list[Passage]]:
         if identity(self.folder) != self._identity:

@@ -41,10 +41,12 @@ class IndexKind:
         target: `module:Class`, imported only when an index is built or opened. The class has the
             methods `build`, `open` and `verify` of `SparseIndex`, or of `DenseIndex` if it uses a
             model.
+        parts_target: The same for the class of such indexes in parts.
         uses_model: Whether it holds vectors of a bi-encoder, which `build` and `open` then get.
     """
 
     target: str
+    parts_target: str
     uses_model: bool = False
 
     @property
@@ -55,12 +57,34 @@ class IndexKind:
     @property
     def index_class(self) -> Any:
         """The class of such an index."""
-        return getattr(import_module(self.module), self.target.partition(":")[2])
+        return _load(self.target)
+
+    @property
+    def parts_module(self) -> str:
+        """The module of the class of indexes in parts."""
+        return self.parts_target.partition(":")[0]
+
+    @property
+    def parts_class(self) -> Any:
+        """The class of such an index in parts."""
+        return _load(self.parts_target)
+
+
+def _load(target: str) -> Any:
+    module, _, name = target.partition(":")
+    return getattr(import_module(module), name)
 
 
 INDEX_KINDS = {
-    "sparse": IndexKind("llmexam.evidence.index.sparse:SparseIndex"),
-    "dense": IndexKind("llmexam.evidence.index.dense:DenseIndex", uses_model=True),
+    "sparse": IndexKind(
+        "llmexam.evidence.index.sparse:SparseIndex",
+        "llmexam.evidence.index.parts.sparse:SparseParts",
+    ),
+    "dense": IndexKind(
+        "llmexam.evidence.index.dense:DenseIndex",
+        "llmexam.evidence.index.parts.dense:DenseParts",
+        uses_model=True,
+    ),
 }
 """All kinds by name."""
 

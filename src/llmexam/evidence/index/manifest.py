@@ -15,7 +15,9 @@ from llmexam.storage.atomic import write_json
 from llmexam.storage.hashing import hash_json
 
 FORMAT_VERSION = 2
-_READABLE_VERSIONS = (1, 2)
+PARTS_VERSION = 3
+"""Version of the layout of an index in parts."""
+_READABLE_VERSIONS = (1, 2, 3)
 FILE_NAME = "manifest.json"
 # Key of the checksum in the file: SHA-256 of all other fields.
 _CHECKSUM = "checksum"
@@ -43,6 +45,29 @@ class EncoderRecord(BaseModel):
     vectors: str
 
 
+class PartRecord(BaseModel):
+    """One part of an index in parts.
+
+    Attributes:
+        name: Its name, which it keeps when its passages are replaced.
+        version: How often it was written anew.
+        n_passages: Its passages.
+        content_hash: Hash of its own manifest, and so of its passages.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    name: str = Field(pattern=r"^part-[0-9]{5}$")
+    version: int = Field(default=0, ge=0)
+    n_passages: int
+    content_hash: str
+
+    @property
+    def folder(self) -> str:
+        """Name of its folder, which is an index of its own."""
+        return f"{self.name}.{self.version}" if self.version else self.name
+
+
 class Manifest(BaseModel):
     """Contents and origin of an index.
 
@@ -57,6 +82,7 @@ class Manifest(BaseModel):
         passages_hash: Hash of the passages as written (see `PassagesHash`). Empty in an index of
             layout version 1, and while a change is not finished: then only the files tell what
             the index holds (see `index_hash`).
+        parts: The parts in order, if the index is in parts.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -69,11 +95,31 @@ class Manifest(BaseModel):
     sources: tuple[Source, ...] = ()
     n_passages: int = 0
     passages_hash: str = ""
+    parts: tuple[PartRecord, ...] = ()
 
     @property
     def content_hash(self) -> str:
         """SHA-256 of the manifest, and through `passages_hash` of the passages."""
-        return hash_json(self.model_dump(mode="json"))
+        return hash_json(self._plain)
+
+    @property
+    def _plain(self) -> dict[str, Any]:
+        # An index that is not in parts has the manifest and the hash that it always had.
+        return self.model_dump(mode="json", exclude=None if self.parts else {"parts"})
+
+    def in_parts(self, parts: Sequence[PartRecord], sources: Sequence[Source] = ()) -> Manifest:
+        """Return the manifest of an index in parts of the same kind.
+
+        Args:
+            parts: Its parts in order.
+            sources: Corpus files that were added.
+        """
+        changed = self.changed(
+            sum(part.n_passages for part in parts),
+            sources,
+            hash_json([part.content_hash for part in parts]),
+        )
+        return changed.model_copy(update={"format": PARTS_VERSION, "parts": tuple(parts)})
 
     def changed(self, n_passages: int, sources: Sequence[Source], passages_hash: str) -> Manifest:
         """Return the manifest of this index after a change.
@@ -95,7 +141,7 @@ class Manifest(BaseModel):
 
     def write(self, folder: str | Path) -> None:
         """Write `manifest.json` into an index folder atomically."""
-        value = {**self.model_dump(mode="json"), _CHECKSUM: self.content_hash}
+        value = {**self._plain, _CHECKSUM: self.content_hash}
         write_json(Path(folder) / FILE_NAME, value)
 
 

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from llmexam.errors import CorruptIndexError, EvidenceIndexError, SettingsError
 from llmexam.evidence.encoder import Encoder
 from llmexam.evidence.index.files import REBUILD
 from llmexam.evidence.index.kinds import INDEX_KINDS, EvidenceIndex, IndexKind
 from llmexam.evidence.index.manifest import FILE_NAME, Manifest, Source, read_manifest
+from llmexam.evidence.index.parts.building import PartsBuild, PartsPlan, build_parts
+from llmexam.evidence.index.parts.index import PartedIndex
+from llmexam.evidence.index.parts.local import local_runner
+from llmexam.evidence.index.parts.part import PartRunner
 from llmexam.exam.question import Passage
 from llmexam.lm.encoding.embedding import load_embedder
 from llmexam.lm.models.loading import BUNDLED, is_local_model
@@ -41,6 +46,15 @@ def create_index(
         EvidenceIndexError: The folder cannot take the index.
         MissingDependencyError: A package that the kind needs is not installed.
     """
+    found = _known_kind(kind, model)
+    encoders = [encoder or load_embedder(model or BUNDLED)] if found.uses_model else []
+    index: EvidenceIndex = found.index_class.build(
+        folder, passages, *encoders, chunking=chunking, sources=sources
+    )
+    return index
+
+
+def _known_kind(kind: str, model: str | None) -> IndexKind:
     if kind not in INDEX_KINDS:
         known = ", ".join(sorted(INDEX_KINDS))
         raise SettingsError(
@@ -53,9 +67,79 @@ def create_index(
             field="model",
             hint="Build a dense index (kind 'dense'), or remove the model",
         )
-    encoders = [encoder or load_embedder(model or BUNDLED)] if found.uses_model else []
-    index: EvidenceIndex = found.index_class.build(
-        folder, passages, *encoders, chunking=chunking, sources=sources
+    return found
+
+
+def build_index_parts(
+    kind: str,
+    folder: str | Path,
+    passages: Iterable[Passage],
+    *,
+    n_parts: int | None,
+    key: Mapping[str, Any],
+    chunking: dict[str, int] | None = None,
+    sources: Sequence[Source] = (),
+    counts: Callable[[], dict[str, int]] = dict,
+    encoder: Encoder | None = None,
+    model: str | None = None,
+    n_workers: int | None = None,
+    runner: PartRunner | None = None,
+    tell: Callable[[int, int], None] = lambda n_done, n_all: None,
+) -> PartsBuild:
+    """Build an index in parts, or go on with a build that was interrupted.
+
+    Args:
+        kind: A name from `INDEX_KINDS`.
+        folder: Folder of the index.
+        passages: The passages to index; not read if an earlier run has read them all.
+        n_parts: Number of parts; None is one for each million passages.
+        key: Everything that the passages depend on, besides the sources and the chunking.
+        chunking: How the passages were cut from documents, for the manifest.
+        sources: The files that the passages come from, for the manifest.
+        counts: Called when all passages are read; what it returns is kept for a resumed build.
+        encoder: The bi-encoder, for kinds that use one; None loads the model.
+        model: Name or folder of that model; None is the bundled one.
+        n_workers: Processes that build sparse parts (see `local_runner`).
+        runner: What builds the parts, instead of processes of this machine.
+        tell: Called with the number of finished parts and of all parts.
+
+    Raises:
+        SettingsError: There is no such kind, or a model is named for a kind that uses none.
+        EvidenceIndexError: The folder cannot take the index.
+        MissingDependencyError: A package that the kind needs is not installed.
+    """
+    found = _known_kind(kind, model)
+    if found.uses_model:
+        encoder = encoder or load_embedder(model or BUNDLED)
+        key = {**key, "weights": encoder.weights_hash}
+    plan = PartsPlan(kind, n_parts, chunking, tuple(sources), key)
+    runner = runner or local_runner(n_workers, encoder if found.uses_model else None)
+    return build_parts(folder, passages, plan, runner, counts=counts, tell=tell)
+
+
+def open_without_part(
+    folder: str | Path, part: str, *, encoder: Encoder | None = None, model: str | None = None
+) -> PartedIndex:
+    """Open an index in parts to replace or remove one of them, which may be damaged.
+
+    Args:
+        folder: The index.
+        part: Name of the part.
+        encoder: As in `open_index`.
+        model: As in `open_index`.
+
+    Raises:
+        EvidenceIndexError: The folder is not an index in parts, or has no such part, or another
+            part is unusable.
+    """
+    manifest = read_manifest(folder)
+    kind = _kind_of(manifest, folder)
+    if not manifest.parts:
+        raise EvidenceIndexError(
+            "the index is not in parts", file=folder, hint="Build it with --parts"
+        )
+    index: PartedIndex = kind.parts_class.open(
+        folder, *_encoders(kind, manifest, folder, encoder, model), without=part
     )
     return index
 
@@ -79,10 +163,8 @@ def open_index(
     """
     manifest = read_manifest(folder)
     kind = _kind_of(manifest, folder)
-    encoders = []
-    if kind.uses_model:
-        encoders = [encoder or load_embedder(_model_of(manifest, folder, model))]
-    index: EvidenceIndex = kind.index_class.open(folder, *encoders)
+    opened = kind.parts_class if manifest.parts else kind.index_class
+    index: EvidenceIndex = opened.open(folder, *_encoders(kind, manifest, folder, encoder, model))
     return index
 
 
@@ -96,7 +178,22 @@ def verify_index(folder: str | Path) -> int:
         EvidenceIndexError: The folder is not an index.
         CorruptIndexError: A file is damaged or missing.
     """
-    return int(_kind_of(read_manifest(folder), folder).index_class.verify(folder))
+    manifest = read_manifest(folder)
+    kind = _kind_of(manifest, folder)
+    return int((kind.parts_class if manifest.parts else kind.index_class).verify(folder))
+
+
+def _encoders(
+    kind: IndexKind,
+    manifest: Manifest,
+    folder: str | Path,
+    encoder: Encoder | None,
+    model: str | None,
+) -> list[Encoder]:
+    """Return the encoder that a kind of index needs, or nothing."""
+    if not kind.uses_model:
+        return []
+    return [encoder or load_embedder(_model_of(manifest, folder, model))]
 
 
 def _kind_of(manifest: Manifest, folder: str | Path) -> IndexKind:

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from llmexam.errors import CorruptIndexError
 from llmexam.evidence.index.passages_hash import joined_bytes
@@ -157,6 +157,11 @@ class PassageStore:
             for id_ in ids
             for number in self._delete("document", id_) or self._delete("id", id_)
         )
+
+    def find(self, column: Literal["document", "id"], value: str) -> list[str]:
+        """Return the ids of the passages of a document, or those with an id."""
+        rows = self._connection.execute(f"SELECT id FROM passage WHERE {column} = ?", (value,))
+        return [str(id_) for (id_,) in rows]
 
     def _delete(self, column: str, value: str) -> list[int]:
         found = self._connection.execute(

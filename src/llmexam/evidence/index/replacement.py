@@ -18,10 +18,15 @@ from llmexam.storage.permissions import open_to_readers, take_permissions
 
 _OWN_FILE = re.compile(
     # Files of both kinds of index, with the temporary names that `atomic_path` and tantivy use.
+    r"(\.?part-\d{5}(\.\d+)?(\.building|\.old)?/)?("
     r"((manifest|checksums)\.json|(tantivy/)?\.[^/]*(lock|tmp[^/]*))"
     r"|(vectors(-\d+\.faiss|\.f32)|passages\.sqlite(-journal|-wal|-shm)?)"
     r"|tantivy/(meta\.json|\.managed\.json|[0-9a-f]{32}(\.\d+)?\.[a-z]+)"
+    r")"
+    r"|parts-build\.json"
 )
+# What a folder holds while an index in parts is built in it.
+_STAGED_FILE = re.compile(r"reading\.json|passages-\d{5}\.parquet|\.[^/]*tmp[^/]*")
 
 
 @contextmanager
@@ -44,13 +49,13 @@ def built_folder(folder: str | Path, *, from_present: bool = False) -> Iterator[
     target = Path(folder).resolve()
     temporary, old = target.with_name(f".{target.name}.building"), replaced_path(target)
     for path in (temporary, old) if from_present else (target, temporary, old):
-        _require_index_or_nothing(path, is_passing_name=path != target)
+        require_index_or_nothing(path, is_passing_name=path != target)
     with ExitStack() as held:
         if target.exists():
             held.enter_context(held_for_writing(target))
         held.enter_context(held_for_writing(temporary))
         try:
-            _clear(temporary)
+            clear_folder(temporary)
             if from_present:
                 _link_files(target, temporary)
             yield temporary
@@ -58,8 +63,8 @@ def built_folder(folder: str | Path, *, from_present: bool = False) -> Iterator[
                 take_permissions(temporary, target, FILE_NAME)
             else:
                 open_to_readers(temporary)
-            _sync(temporary)
-            _put_in_place(temporary, target, old)
+            sync_folder(temporary)
+            put_in_place(temporary, target, old)
         finally:
             if temporary.exists():
                 shutil.rmtree(temporary, ignore_errors=True)
@@ -86,7 +91,8 @@ def _link(path: Path, place: Path) -> bool:
     return True
 
 
-def _clear(folder: Path) -> None:
+def clear_folder(folder: Path) -> None:
+    """Delete all files of a folder but its lock."""
     for entry in folder.iterdir():
         if entry.name == LOCK:
             continue
@@ -96,13 +102,14 @@ def _clear(folder: Path) -> None:
             entry.unlink()
 
 
-def _sync(folder: Path) -> None:
+def sync_folder(folder: Path) -> None:
+    """Flush all files of a folder to the disk."""
     for root, _, files in os.walk(folder):
         for path in (Path(root), *(Path(root) / name for name in files if name != LOCK)):
             sync_to_disk(path)
 
 
-def _require_index_or_nothing(folder: Path, *, is_passing_name: bool) -> None:
+def require_index_or_nothing(folder: Path, *, is_passing_name: bool) -> None:
     """Check that a folder to be replaced holds only files of an index.
 
     Args:
@@ -121,6 +128,8 @@ def _require_index_or_nothing(folder: Path, *, is_passing_name: bool) -> None:
         for path in folder.rglob("*")
         if path.is_symlink() or not path.is_dir()
     }
+    if is_passing_name:
+        names = {name for name in names if not _STAGED_FILE.fullmatch(name)}
     foreign = sorted(name for name in names if not _OWN_FILE.fullmatch(name))
     # Many programs write a `manifest.json`, so that file alone does not prove an index.
     # A killed process may leave it alone in a folder that it was deleting.
@@ -134,7 +143,14 @@ def _require_index_or_nothing(folder: Path, *, is_passing_name: bool) -> None:
         )
 
 
-def _put_in_place(temporary: Path, target: Path, old: Path) -> None:
+def put_in_place(temporary: Path, target: Path, old: Path) -> None:
+    """Move a folder to where an index is or shall be; what was there may stay in `temporary`.
+
+    Args:
+        temporary: The complete folder, beside the target.
+        target: The place of the index.
+        old: Where the present index is meanwhile, if the system cannot exchange two folders.
+    """
     if target.exists() and not exchange_paths(temporary, target):
         # `rename` cannot replace a folder that is not empty, so the old one is moved away first.
         # After a kill between the two, `recover_replaced` moves it back.

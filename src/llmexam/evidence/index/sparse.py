@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import json
 import logging
-import sys
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -13,7 +13,7 @@ from typing import Self
 import tantivy
 from pydantic import Field
 
-from llmexam.errors import CorruptIndexError, EvidenceIndexError
+from llmexam.errors import EvidenceIndexError
 from llmexam.evidence.index.analysis import (
     ANALYSIS,
     ANALYSIS_BEFORE_SCRIPTS,
@@ -23,13 +23,20 @@ from llmexam.evidence.index.analysis import (
     choose_terms,
     worth_per_occurrence,
 )
-from llmexam.evidence.index.checksums import check_checksums, write_checksums
-from llmexam.evidence.index.files import REBUILD, damage, index_hash
+from llmexam.evidence.index.checksums import write_checksums
+from llmexam.evidence.index.documents import (
+    make_schema,
+    order_segments,
+    to_document,
+    to_fields,
+)
+from llmexam.evidence.index.files import index_hash
 from llmexam.evidence.index.manifest import Manifest, Source, check_manifest, read_manifest
 from llmexam.evidence.index.passage_store import document_of
 from llmexam.evidence.index.passages_hash import PassagesHash
 from llmexam.evidence.index.recovery import open_replaceable
 from llmexam.evidence.index.replacement import built_folder
+from llmexam.evidence.index.sparse_files import DATA, as_corrupt, check_files
 from llmexam.evidence.index.tantivy_files import ANALYZER, linked_elsewhere, open_data
 from llmexam.evidence.index.writer import IndexWriter, writing
 from llmexam.exam.question import Passage
@@ -38,8 +45,6 @@ from llmexam.machine import n_cores
 from llmexam.settings.base import Settings
 
 _LOG = logging.getLogger(__name__)
-
-_DATA = "tantivy"
 
 # Share of passages without separate words from which on there is a warning.
 _WARN_UNDIVIDED = 0.05
@@ -105,20 +110,21 @@ class SparseIndex:
         """
         settings = settings or SparseSettings()
         with built_folder(folder) as temporary:
-            data = temporary / _DATA
+            data = temporary / DATA
             data.mkdir()
-            index = tantivy.Index(_schema(), path=str(data))
+            index = tantivy.Index(make_schema(), path=str(data))
             index.register_tokenizer(ANALYZER, build_analyzer(stop_words=False))
             with writing(index, data, heap_mb=settings.heap_mb) as writer:
                 n_passages = n_undivided = 0
                 hashed = PassagesHash()
                 for passage in hashed.read(passages):
-                    writer.add(_document(passage, is_cut=True))
+                    writer.add(to_document(passage, is_cut=True))
                     n_passages += 1
                     n_undivided += is_undivided(passage.text)
                 if n_passages == 0:
                     raise EvidenceIndexError("there are no passages to index", file=folder)
                 writer.finish()
+            order_segments(data)
             if n_undivided > _WARN_UNDIVIDED * n_passages:
                 _LOG.warning(
                     "%d of %d passages have no spaces between words, in a script that cannot be "
@@ -156,21 +162,21 @@ class SparseIndex:
         if manifest.analysis == dict(ANALYSIS_BEFORE_SCRIPTS):
             expected["analysis"] = manifest.analysis
         check_manifest(manifest, expected, path)
-        _check_files(path)
+        check_files(path)
         if not manifest.passages_hash and manifest.format > 1:
             _LOG.warning(
                 "%s: adding to this index was interrupted, and it may hold only a part; %s",
                 path,
                 "add the same files once more, or build it again",
             )
-        with _as_corrupt(path):
+        with as_corrupt(path):
             try:
-                return cls(path, manifest, open_data(path / _DATA))
+                return cls(path, manifest, open_data(path / DATA))
             except ValueError as error:
                 if "Lockfile" not in str(error):
                     raise
                 # Every reader of tantivy takes a lock in the folder: not in a read-only one.
-                with linked_elsewhere(path / _DATA) as data:
+                with linked_elsewhere(path / DATA) as data:
                     return cls(path, manifest, open_data(data))
 
     def add(
@@ -192,7 +198,7 @@ class SparseIndex:
                 if belongs_to != document:
                     document = belongs_to
                     self._delete_document(writer, document)
-                writer.add(_document(passage, is_cut=self._is_cut))
+                writer.add(to_document(passage, is_cut=self._is_cut))
                 n_added += 1
         return n_added
 
@@ -218,7 +224,7 @@ class SparseIndex:
             CorruptIndexError: A file is damaged or missing.
         """
         path = Path(folder)
-        open_replaceable(path, lambda: _check_files(path, whole=True))
+        open_replaceable(path, lambda: check_files(path, whole=True))
         return len(cls.open(path))
 
     def search(
@@ -240,7 +246,7 @@ class SparseIndex:
         k = min(k, max(1, len(self)))
         distinct = list(dict.fromkeys(queries))
         threads = settings.threads or n_cores()
-        with _as_corrupt(self.folder):
+        with as_corrupt(self.folder):
             parsed = [self._query(query, settings) for query in distinct]
             # More parts than threads, dealt out in turn: queries differ much in cost.
             n_parts = 8 * threads if threads > 1 else 1
@@ -291,20 +297,35 @@ class SparseIndex:
         texts = {}
         for segment, number in sorted(addresses):
             stored = self._searcher.doc(tantivy.DocAddress(segment, number))
-            whole = stored.get_first("original" if self._is_cut else "passage")
-            whole = whole.decode() if isinstance(whole, bytes) else str(whole)
-            title, _, text = whole.partition("\n")
-            texts[segment, number] = (text, title, str(stored.get_first("id")))
+            texts[segment, number] = to_fields(stored, is_cut=self._is_cut)
         return texts
 
-    def _delete_document(self, writer: IndexWriter, document: str) -> bool:
-        """Delete all passages of a document; return whether there were any."""
-        ids = [document] if self._searcher.doc_freq("id", document) else []
+    def ids_of(self, document: str) -> list[str]:
+        """Return the ids of the passages of a document; none if it is not in the index."""
+        ids = [document] if self.holds_passage(document) else []
         if not self._is_whole:
             # `a#0` may be the first passage of document `a`, or a document of that id.
             ids = [id_ for id_ in ids if document_of(id_) == document]
             cut = self._searcher.terms_with_prefix("id", f"{document}#")
             ids += [term for term, _ in cut if document_of(term) == document]
+        return ids
+
+    def holds_passage(self, id_: str) -> bool:
+        """Return whether there is a passage of this id."""
+        return bool(self._searcher.doc_freq("id", id_))
+
+    def stored_passages(self) -> Iterator[Passage]:
+        """Yield the passages of an index that nothing was deleted from, in order of indexing."""
+        meta = json.loads((self.folder / DATA / "meta.json").read_bytes())
+        with as_corrupt(self.folder):
+            for segment, found in enumerate(meta["segments"]):
+                for number in range(found["max_doc"]):
+                    stored = self._searcher.doc(tantivy.DocAddress(segment, number))
+                    yield Passage(*to_fields(stored, is_cut=self._is_cut))
+
+    def _delete_document(self, writer: IndexWriter, document: str) -> bool:
+        """Delete all passages of a document; return whether there were any."""
+        ids = self.ids_of(document)
         for id_ in ids:
             writer.delete("id", id_)
         return bool(ids)
@@ -325,10 +346,10 @@ class SparseIndex:
                 # Another process may have changed the index since it was opened.
                 self.manifest = read_manifest(copy)
                 hashed = PassagesHash(index_hash(copy))
-                with _as_corrupt(self.folder):
-                    self._index = open_data(copy / _DATA)
+                with as_corrupt(self.folder):
+                    self._index = open_data(copy / DATA)
                 self._refresh()
-                with writing(self._index, copy / _DATA, heap_mb=settings.heap_mb) as writer:
+                with writing(self._index, copy / DATA, heap_mb=settings.heap_mb) as writer:
                     yield writer, hashed
                     writer.finish()
                 self._refresh()
@@ -339,8 +360,8 @@ class SparseIndex:
             self.manifest, self._index = before
             self._refresh()
             raise
-        with _as_corrupt(self.folder):
-            self._index = open_data(self.folder / _DATA)
+        with as_corrupt(self.folder):
+            self._index = open_data(self.folder / DATA)
             self._refresh()
 
     def _refresh(self) -> None:
@@ -349,52 +370,3 @@ class SparseIndex:
         self._n_passages = int(self._searcher.num_docs)
         self._statistics: dict[str, tuple[int, float]] = {}
         self._terms: dict[str, tantivy.Query] = {}
-
-
-def _schema() -> tantivy.Schema:
-    # Title and text share one field, separated by the first line break: searching one field costs
-    # half as much as searching two. What is indexed is cut into words, so the original is stored
-    # beside it.
-    return (
-        tantivy.SchemaBuilder()
-        .add_text_field("id", stored=True, tokenizer_name="raw", index_option="basic")
-        .add_text_field("passage", tokenizer_name=ANALYZER, index_option="freq")
-        .add_bytes_field("original", stored=True)
-        .build()
-    )
-
-
-def _check_files(folder: Path, *, whole: bool = False) -> None:
-    """Check the files of an index, in little time unless `whole`."""
-    has_checksums = check_checksums(folder, whole=whole)
-    limits: dict[str, int] = {}
-    if whole or has_checksums:
-        limits["checked_bytes"] = sys.maxsize if whole else 0
-    problem = damage(folder / _DATA, **limits)
-    if problem is not None:
-        raise problem
-
-
-def _document(passage: Passage, *, is_cut: bool) -> tantivy.Document:
-    title = " ".join(passage.title.split()) if passage.title else ""
-    whole = f"{title}\n{passage.text}"
-    if not is_cut:
-        return tantivy.Document(id=passage.id, passage=whole)
-    return tantivy.Document(
-        id=passage.id, passage=analysable(whole, is_query=False), original=whole.encode()
-    )
-
-
-@contextmanager
-def _as_corrupt(folder: Path) -> Iterator[None]:
-    try:
-        yield
-    except BaseException as error:
-        # Some damage makes tantivy (Rust) panic. pyo3's PanicException derives from
-        # BaseException and cannot be imported, hence the comparison by name.
-        if not isinstance(error, ValueError | OSError) and type(error).__name__ != "PanicException":
-            raise
-        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise CorruptIndexError(
-            f"cannot read the index: {reason}", file=folder, hint=REBUILD
-        ) from None

@@ -35,14 +35,21 @@ def linked_elsewhere(data: Path) -> Iterator[Path]:
 
     A searcher that was opened in it has mapped all files, and can be used after its deletion.
     """
-    temporary = Path(mkdtemp(prefix="llmexam-index-"))
-    try:
+    with temporary_folder() as temporary:
         for path in data.resolve().iterdir():
             place = temporary / path.name
             if path.name in _COPIED:
                 shutil.copyfile(path, place)
             elif not path.name.startswith("."):
                 place.symlink_to(path)
+        yield temporary
+
+
+@contextmanager
+def temporary_folder() -> Iterator[Path]:
+    """Yield a temporary folder for a tantivy index, which is deleted at the end."""
+    temporary = Path(mkdtemp(prefix="llmexam-index-"))
+    try:
         yield temporary
     finally:
         # A thread of tantivy may still create its lock file while the folder is deleted.
