@@ -118,4 +118,6 @@ def _write(path: Path, passages: Sequence[Passage]) -> None:
         schema=pa.schema([(name, pa.string()) for name in _COLUMNS]),
     )
     with atomic_path(path) as temporary:
-        pq.write_table(table, temporary, row_group_size=_BATCH, compression="zstd")
+        pq.write_table(
+            table, temporary, row_group_size=_BATCH, compression="zstd", use_dictionary=False
+        )
