@@ -29,6 +29,7 @@ HOW_TO = {
     "grade-and-compare",
     "keras",
     "label-questions",
+    "large-corpora",
     "offline",
     "time-limit",
     "other-harnesses",
