@@ -39,6 +39,9 @@ from llmexam.lm.readers.sequence_scoring import load_sequence_scorer
 from llmexam.lm.readers.text_pairs import encode_pairs
 from llmexam.solvers.readers.encoding import EncodingSettings, option_pairs
 
+# The scripts of this folder are run from it or by path, so its modules can be imported.
+from bench_embedding import processor_name  # isort: skip
+
 Score = Callable[[], np.ndarray]
 
 
@@ -182,6 +185,7 @@ def report(exam: Exam, runs: dict[str, Score], n_rounds: int) -> None:
     exact = logits["ours, fp32"]
     whole = map_at_k(ranking_of(exact, exam), exam.answers)
     print(f"{len(exam)} questions, {len(exact)} options, {torch.get_num_threads()} threads")
+    print(f"processor: {processor_name()}, torch {torch.__version__}")
     print("CPU seconds are those of all threads: on a busy machine they say more than the clock.")
     print(f"{'':28}{'seconds':>9}{'q/s':>8}{'CPU s':>8}{'largest diff':>14}{'MAP@3':>8}{'less':>8}")
     for name, values in logits.items():

@@ -49,6 +49,14 @@ def index(
             show_default=False,
         ),
     ] = None,
+    precision: Annotated[
+        str,
+        typer.Option(
+            "--precision",
+            help="Precision of a dense index: fp32, bf16, int8, or auto. For 8,192 passages or "
+            "more, auto tries int8 on 256 of them, and chooses it if it is faster and near fp32.",
+        ),
+    ] = "auto",
     chunk_tokens: Annotated[
         int, typer.Option("--chunk-tokens", help="Chunk size: largest number of words per passage.")
     ] = 200,
@@ -175,6 +183,12 @@ def index(
             n_deleted = workflow.remove_part(out, remove_part or "", model=model)
         _print(as_json, {"n_deleted": n_deleted}, f"deleted {n_deleted:,} passages")
         return
+    if add and precision != "auto":
+        raise SettingsError(
+            "--add uses the precision of the index",
+            field="--precision",
+            hint="Leave out --precision, or build the index again",
+        )
     settings = workflow.corpus_settings(
         corpora or [], format=format, fields=parse_fields(fields or [])
     )
@@ -192,6 +206,7 @@ def index(
                 chunking=None if no_chunk else workflow.chunk_settings(chunk_tokens, overlap),
                 deduplicate=not keep_duplicates,
                 model=model,
+                precision=precision,
                 progress=progress,
                 parts=parts,
                 n_workers=workers,
@@ -257,4 +272,5 @@ def summary_line(summary: IndexSummary) -> str:
         f"wrote {summary.n_written:,} from {summary.n_documents:,} documents, skipped "
         f"{summary.n_blank:,} blank rows and {summary.n_duplicates:,} duplicate "
         f"passages, {summary.seconds:.1f} s"
+        + (f"\nprecision {summary.precision}" if summary.precision else "")
     )

@@ -18,6 +18,7 @@ from llmexam.evidence.index.opening import (
     verify_index,
 )
 from llmexam.evidence.index.parts.part import PartRunner
+from llmexam.evidence.index.precision import read_probe
 from llmexam.retrieval.reading import Corpora, IndexSummary, Progress, Reading, corpus_sources
 from llmexam.sample import corpus_path
 
@@ -32,6 +33,7 @@ def build_index(
     chunking: ChunkSettings | None = ChunkSettings(),  # noqa: B008 - frozen
     deduplicate: bool = True,
     model: str | None = None,
+    precision: str = "auto",
     encoder: Encoder | None = None,
     progress: Progress | None = None,
     parts: int | None = None,
@@ -51,6 +53,7 @@ def build_index(
         chunking: How documents are cut into passages; None keeps them whole.
         deduplicate: Whether to drop duplicate passages.
         model: Name or folder of the bi-encoder (dense only); None is the bundled one.
+        precision: Precision of the vectors (dense only); see `create_index`.
         encoder: The bi-encoder itself, instead of `model`.
         progress: Called now and then with the number of passages so far.
         parts: Number of parts; 0 is one for each million passages, and None an index that is not in
@@ -78,6 +81,7 @@ def build_index(
             counts=reading.counts,
             encoder=encoder,
             model=model,
+            precision=precision,
             n_workers=n_workers,
             runner=runner,
             tell=tell,
@@ -95,10 +99,13 @@ def build_index(
         reading.passages(),
         encoder=encoder,
         model=model,
+        precision=precision,
         chunking=reading.plain_chunking,
         sources=reading.sources,
     )
-    return reading.summary(out, index.manifest, len(index))
+    probe = read_probe(out)
+    reason = probe.reason if probe else ""
+    return reading.summary(out, index.manifest, len(index), precision=reason)
 
 
 def add_to_index(

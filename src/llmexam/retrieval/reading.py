@@ -42,6 +42,7 @@ class IndexSummary:
         content_hash: Hash of the index's manifest.
         n_parts: Parts of an index in parts; 0 for any other.
         n_resumed: Parts of them that an earlier, interrupted build had finished.
+        precision: Why a probe chose the precision of the vectors; empty without a probe.
     """
 
     folder: str
@@ -55,6 +56,7 @@ class IndexSummary:
     content_hash: str
     n_parts: int = 0
     n_resumed: int = 0
+    precision: str = ""
 
 
 def corpus_sources(corpora: Iterable[CorpusSettings]) -> list[Source]:
@@ -155,6 +157,7 @@ class Reading:
         *,
         counts: Mapping[str, int] | None = None,
         n_resumed: int = 0,
+        precision: str = "",
     ) -> IndexSummary:
         """Return what came of it.
 
@@ -164,6 +167,7 @@ class Reading:
             n_passages: Passages it holds now.
             counts: What an earlier run counted; None is what this one did.
             n_resumed: Parts that an earlier run had finished.
+            precision: Why a probe chose the precision of the vectors.
         """
         if self._progress is not None:
             self._progress(self._n_written)
@@ -180,4 +184,5 @@ class Reading:
             content_hash=manifest.content_hash,
             n_parts=len(manifest.parts),
             n_resumed=n_resumed,
+            precision=precision,
         )

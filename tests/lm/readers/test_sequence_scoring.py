@@ -254,7 +254,7 @@ def test_int8_is_near_whatever_is_scored_together(trained, head, monkeypatch):
     exact = load_sequence_scorer(folder, head=head, precision="fp32").score(items)
     scorer = load_sequence_scorer(folder, head=head, precision="int8")
     near = scorer.score(items)
-    assert scorer.backend == "torch-int8"
+    assert scorer.backend == "torch-int8-static-1"
     assert not np.array_equal(exact, near)
     assert np.abs(exact - near).max() < 0.05 * (exact.max() - exact.min())
     # A rounding that turns round, after other sums in attention, is worth a fraction of a code.

@@ -82,6 +82,7 @@ class DenseIndex:
         *,
         chunking: dict[str, int] | None = None,
         sources: Sequence[Source] = (),
+        precision: str | None = None,
     ) -> Self:
         """Build an index in a temporary folder and move it into place when it is complete.
 
@@ -95,6 +96,7 @@ class DenseIndex:
             settings: Batches and layout.
             chunking: Chunk size and overlap, for the manifest.
             sources: Corpus files, for the manifest.
+            precision: Precision of the encoder, for the manifest; None for the machine's default.
 
         Raises:
             EvidenceIndexError: There are no passages, the folder holds files that are not of an
@@ -132,6 +134,7 @@ class DenseIndex:
                     normalised=True,
                     dtype="float32" if flat else "int8",
                     vectors="flat" if flat else "ivf-sq8",
+                    precision=precision,
                 ),
                 chunking=chunking,
                 sources=tuple(sources),

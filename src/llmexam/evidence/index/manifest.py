@@ -7,7 +7,14 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    SerializerFunctionWrapHandler,
+    ValidationError,
+    model_serializer,
+)
 
 from llmexam.errors import CorruptIndexError, EvidenceIndexError, IndexMismatchError
 from llmexam.evidence.index.recovery import recover_replaced
@@ -33,7 +40,18 @@ class Source(BaseModel):
 
 
 class EncoderRecord(BaseModel):
-    """Encoder of a dense index, and the storage format of its vectors."""
+    """Encoder of a dense index, and the storage format of its vectors.
+
+    Attributes:
+        model: Name or folder of the model.
+        weights_hash: SHA-256 of its weights.
+        dim: Dimension of a vector.
+        normalised: Whether vectors are unit vectors.
+        dtype: Number type of the stored vectors.
+        vectors: Their layout: all in one list, or in inverted lists.
+        precision: Precision that passages were encoded in and queries are, if it was requested
+            or chosen by a probe; None for the default of the machine.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -43,6 +61,15 @@ class EncoderRecord(BaseModel):
     normalised: bool
     dtype: str
     vectors: str
+    precision: str | None = None
+
+    @model_serializer(mode="wrap")
+    def _without_default(self, dump: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        # So that hashes and files of indexes in the default precision stay as they were.
+        values: dict[str, Any] = dump(self)
+        if self.precision is None:
+            values.pop("precision", None)
+        return values
 
 
 class PartRecord(BaseModel):

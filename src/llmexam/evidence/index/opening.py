@@ -15,9 +15,12 @@ from llmexam.evidence.index.parts.building import PartsBuild, PartsPlan, build_p
 from llmexam.evidence.index.parts.index import PartedIndex
 from llmexam.evidence.index.parts.local import local_runner
 from llmexam.evidence.index.parts.part import PartRunner
+from llmexam.evidence.index.precision import probe_passages, require_precision, write_probe
 from llmexam.exam.question import Passage
-from llmexam.lm.encoding.embedding import load_embedder
+from llmexam.lm.encoding.embedding import Embedder, load_embedder
+from llmexam.lm.encoding.precision_probe import PrecisionProbe
 from llmexam.lm.models.loading import BUNDLED, is_local_model
+from llmexam.lm.models.precision import supports_int8
 
 
 def create_index(
@@ -27,6 +30,7 @@ def create_index(
     *,
     encoder: Encoder | None = None,
     model: str | None = None,
+    precision: str = "auto",
     chunking: dict[str, int] | None = None,
     sources: Sequence[Source] = (),
 ) -> EvidenceIndex:
@@ -38,19 +42,42 @@ def create_index(
         passages: The passages to index.
         encoder: The bi-encoder, for kinds that use one; None loads the model.
         model: Name or folder of that model; None is the bundled one.
+        precision: Precision of its vectors. `auto` is the default of the machine (bf16 or fp32),
+            or for many passages int8 if a probe of some shows that it is faster and near fp32.
         chunking: How the passages were cut from documents, for the manifest.
         sources: The files that the passages come from, for the manifest.
 
     Raises:
-        SettingsError: There is no such kind, or a model is named for a kind that uses none.
+        SettingsError: There is no such kind, or a model or a precision is named for a kind that
+            uses no model.
+        ModelError: The model is missing or unusable, or the precision is not supported.
         EvidenceIndexError: The folder cannot take the index.
         MissingDependencyError: A package that the kind needs is not installed.
     """
     found = _known_kind(kind, model)
-    encoders = [encoder or load_embedder(model or BUNDLED)] if found.uses_model else []
-    index: EvidenceIndex = found.index_class.build(
-        folder, passages, *encoders, chunking=chunking, sources=sources
+    _check_precision(precision, kind, encoder)
+    if not found.uses_model:
+        index: EvidenceIndex = found.index_class.build(
+            folder, passages, chunking=chunking, sources=sources
+        )
+        return index
+    if encoder is not None:
+        index = found.index_class.build(
+            folder, passages, encoder, chunking=chunking, sources=sources
+        )
+        return index
+    probe: PrecisionProbe | None = None
+    recorded = None if precision == "auto" else precision
+    if recorded is None:
+        passages, probe = probe_passages(passages, model or BUNDLED, folder)
+        # The default is not recorded, so other machines use theirs.
+        recorded = "int8" if probe is not None and probe.chosen == "int8" else None
+    loaded = load_embedder(model or BUNDLED, precision=require_precision(recorded or "auto"))
+    index = found.index_class.build(
+        folder, passages, loaded, chunking=chunking, sources=sources, precision=recorded
     )
+    if probe is not None:
+        write_probe(folder, probe)
     return index
 
 
@@ -82,6 +109,7 @@ def build_index_parts(
     counts: Callable[[], dict[str, int]] = dict,
     encoder: Encoder | None = None,
     model: str | None = None,
+    precision: str = "auto",
     n_workers: int | None = None,
     runner: PartRunner | None = None,
     tell: Callable[[int, int], None] = lambda n_done, n_all: None,
@@ -99,6 +127,8 @@ def build_index_parts(
         counts: Called when all passages are read; what it returns is kept for a resumed build.
         encoder: The bi-encoder, for kinds that use one; None loads the model.
         model: Name or folder of that model; None is the bundled one.
+        precision: Precision of its vectors. `auto` is the default of the machine (bf16 or fp32):
+            a probe would have to read passages that an interrupted build need not read again.
         n_workers: Processes that build sparse parts (see `local_runner`).
         runner: What builds the parts, instead of processes of this machine.
         tell: Called with the number of finished parts and of all parts.
@@ -109,10 +139,12 @@ def build_index_parts(
         MissingDependencyError: A package that the kind needs is not installed.
     """
     found = _known_kind(kind, model)
+    _check_precision(precision, kind, encoder)
+    recorded = None if precision == "auto" else precision
     if found.uses_model:
-        encoder = encoder or load_embedder(model or BUNDLED)
+        encoder = encoder or load_embedder(model or BUNDLED, precision=require_precision(precision))
         key = {**key, "weights": encoder.weights_hash}
-    plan = PartsPlan(kind, n_parts, chunking, tuple(sources), key)
+    plan = PartsPlan(kind, n_parts, chunking, tuple(sources), key, recorded)
     runner = runner or local_runner(n_workers, encoder if found.uses_model else None)
     return build_parts(folder, passages, plan, runner, counts=counts, tell=tell)
 
@@ -144,6 +176,23 @@ def open_without_part(
     return index
 
 
+def _check_precision(precision: str, kind: str, encoder: Encoder | None) -> None:
+    if require_precision(precision) == "auto":
+        return
+    if not INDEX_KINDS[kind].uses_model:
+        raise SettingsError(
+            f"a {kind} index has no vectors, but precision '{precision}' was given",
+            field="precision",
+            hint="Build a dense index (kind 'dense'), or remove the precision",
+        )
+    if encoder is not None:
+        raise SettingsError(
+            f"expected an encoder or a precision, got both (precision '{precision}')",
+            field="precision",
+            hint="Load the encoder in this precision",
+        )
+
+
 def open_index(
     folder: str | Path, *, encoder: Encoder | None = None, model: str | None = None
 ) -> EvidenceIndex:
@@ -166,6 +215,18 @@ def open_index(
     opened = kind.parts_class if manifest.parts else kind.index_class
     index: EvidenceIndex = opened.open(folder, *_encoders(kind, manifest, folder, encoder, model))
     return index
+
+
+def _load(model: str, manifest: Manifest) -> Embedder:
+    """Load a model in the precision of an index, or the default where int8 is not supported.
+
+    Queries in the default precision are nearer to exact vectors than int8, so an index in int8
+    can be searched on every machine.
+    """
+    recorded = manifest.encoder.precision if manifest.encoder is not None else None
+    if recorded == "int8" and not supports_int8():
+        recorded = None
+    return load_embedder(model, precision=require_precision(recorded or "auto"))
 
 
 def verify_index(folder: str | Path) -> int:
@@ -193,7 +254,7 @@ def _encoders(
     """Return the encoder that a kind of index needs, or nothing."""
     if not kind.uses_model:
         return []
-    return [encoder or load_embedder(_model_of(manifest, folder, model))]
+    return [encoder or _load(_model_of(manifest, folder, model), manifest)]
 
 
 def _kind_of(manifest: Manifest, folder: str | Path) -> IndexKind:

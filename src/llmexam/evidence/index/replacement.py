@@ -19,7 +19,7 @@ from llmexam.storage.permissions import open_to_readers, take_permissions
 _OWN_FILE = re.compile(
     # Files of both kinds of index, with the temporary names that `atomic_path` and tantivy use.
     r"(\.?part-\d{5}(\.\d+)?(\.building|\.old)?/)?("
-    r"((manifest|checksums)\.json|(tantivy/)?\.[^/]*(lock|tmp[^/]*))"
+    r"((manifest|checksums|precision)\.json|(tantivy/)?\.[^/]*(lock|tmp[^/]*))"
     r"|(vectors(-\d+\.faiss|\.f32)|passages\.sqlite(-journal|-wal|-shm)?)"
     r"|tantivy/(meta\.json|\.managed\.json|[0-9a-f]{32}(\.\d+)?\.[a-z]+)"
     r")"

@@ -18,7 +18,8 @@ from torch import Tensor
 
 from llmexam.errors import ModelError
 from llmexam.lm.decoder.binary_head import HEAD_NAME
-from llmexam.lm.encoding.int8_linear import Int8Weight, has_wide_sums, require_onednn
+from llmexam.lm.encoding.int8_linear import Int8Weight, require_onednn
+from llmexam.lm.models.precision import has_wide_sums
 
 _ZERO, _LARGEST = 128, 127
 _SMALLEST = 1e-12

@@ -20,7 +20,7 @@ from llmexam.lm.models.loading import (
     require_packages,
     resolve_model,
 )
-from llmexam.lm.models.precision import Precision, choose_dtype
+from llmexam.lm.models.precision import INT8_VERSION, Precision, choose_dtype, name_of
 from llmexam.lm.models.sentence_config import SentenceConfig, load_dense, read_sentence_config
 from llmexam.storage.hashing import hash_json
 from llmexam.storage.vector_cache import VectorCache
@@ -36,6 +36,8 @@ Progress = Callable[[int, int], None]
 _HEADS = ("ForMultipleChoice", "ForSequenceClassification", "ForQuestionAnswering")
 # Larger batches leave the CPU's caches (measured: docs/design/embedding.md).
 _BATCH_TOKENS = 2048
+# Intermediate results of int8 layers are smaller.
+_INT8_TOKENS = 2048
 # Texts tokenized and sorted at a time, to bound the memory for a large corpus.
 _WINDOW_TEXTS = 16_384
 # Fewer where vectors are cached: a run that is killed loses only the window it is in.
@@ -84,7 +86,7 @@ class Embedder:
         name: The user's name of the model.
         dim: Dimension of a vector.
         max_tokens: Texts are truncated to this many tokens, special ones included.
-        precision: `fp32` or `bf16`.
+        precision: `fp32`, `bf16` or `int8`.
         weights_hash: SHA-256 of all files that vectors depend on.
         fingerprint: SHA-256 of all that vectors depend on: model, precision, length limit.
         prefixes: Prefix of texts, by kind.
@@ -111,13 +113,15 @@ class Embedder:
         self.weights_hash = folder.weights_hash
         self.prefixes = prefixes
         self.n_forwards = self.n_tokens = self.n_padding = 0
+        self._batch_tokens = _INT8_TOKENS if precision == "int8" else _BATCH_TOKENS
         self._config = config
         self._tokenizer = tokenizer
         self._encoder = encoder
         self._dense = load_dense(folder, config)
         pooled = encoder.dim * len(config.pooling)
         self.dim = len(self._dense[-1][0]) if self._dense else pooled
-        self.fingerprint = hash_json([self.weights_hash, precision, max_tokens])
+        arithmetic = INT8_VERSION if precision == "int8" else precision
+        self.fingerprint = hash_json([self.weights_hash, arithmetic, max_tokens])
         self._cache = (
             VectorCache(cache_dir / self.fingerprint[:32], self.dim) if cache_dir else None
         )
@@ -224,7 +228,7 @@ class Embedder:
         lengths = np.array([len(tokens) for tokens in ids])
         # Longest first, so that a lack of memory shows at once. The sort is stable.
         order = np.argsort(-lengths, kind="stable")
-        for chosen in token_batches(order, lengths, _BATCH_TOKENS, pads=self._encoder.pads):
+        for chosen in token_batches(order, lengths, self._batch_tokens, pads=self._encoder.pads):
             with torch.inference_mode():
                 vectors, tokens = self._forward([ids[i] for i in chosen], layer)
             n_tokens = int(lengths[chosen].sum())
@@ -276,7 +280,7 @@ def _require_no_head(folder: ModelFolder) -> None:
 def load_embedder(
     model: str = BUNDLED,
     *,
-    precision: Literal["auto", "fp32", "bf16"] = "auto",
+    precision: Literal["auto", "fp32", "bf16", "int8"] = "auto",
     max_tokens: int | None = None,
     query_prefix: str | None = None,
     passage_prefix: str | None = None,
@@ -287,7 +291,8 @@ def load_embedder(
 
     Args:
         model: `bundled`, a local folder or a Hugging Face name; see `resolve_model`.
-        precision: `auto` is bf16 on processors with fast bf16 arithmetic, else fp32.
+        precision: `auto` is bf16 on processors with fast bf16 arithmetic, else fp32. `int8` is
+            faster and less exact, for BERT models on a CPU with VNNI or AMX.
         max_tokens: Truncate texts to this many tokens; None for the folder's limit.
         query_prefix: Prefix of queries; None for the folder's.
         passage_prefix: Prefix of passages; None for the folder's.
@@ -296,13 +301,15 @@ def load_embedder(
 
     Raises:
         MissingDependencyError: torch, transformers or the bundled model is not installed.
-        ModelError: The model is missing or unusable, or `max_tokens` exceeds its limit.
+        ModelError: The model is missing or unusable, `max_tokens` exceeds its limit, or int8 is
+            not supported for this model, processor or device.
     """
     require_packages("text embedding")
 
     import torch
 
     from llmexam.lm.encoding.encoders import PackedEncoder, PaddedEncoder
+    from llmexam.lm.encoding.int8_loading import load_int8_bert, require_cpu
     from llmexam.lm.encoding.packed_bert import can_pack
     from llmexam.lm.encoding.prepared_bert import prepare_bert
     from llmexam.lm.models.device import torch_device
@@ -312,10 +319,14 @@ def load_embedder(
     config = read_sentence_config(folder)
     tokenizer = load_tokenizer(folder)
     place = torch_device(device)
-    dtype = choose_dtype(precision, place)
+    if precision == "int8":
+        require_cpu(place)
+    dtype = torch.float32 if precision == "int8" else choose_dtype(precision, place)
     loaded = load_encoder(folder, dtype=torch.float32)
     encoder: Encoder
-    if can_pack(loaded.config):
+    if precision == "int8":
+        encoder = PackedEncoder(load_int8_bert(loaded, tokenizer, folder), place)
+    elif can_pack(loaded.config):
         encoder = PackedEncoder(prepare_bert(loaded, dtype, place), place)
     else:
         tokenizer.padding_side = "right"
@@ -329,7 +340,7 @@ def load_embedder(
         config,
         tokenizer,
         encoder,
-        precision="bf16" if dtype == torch.bfloat16 else "fp32",
+        precision=name_of(precision, dtype),
         max_tokens=_length_limit(folder, config, tokenizer, loaded.config, max_tokens),
         prefixes=prefixes,
         cache_dir=Path(cache_dir) if cache_dir is not None else None,

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import torch
 import torch.nn.functional as F  # noqa: N812
 
-from llmexam.lm.encoding.int8_linear import GELU_LOW, Int8Linear
+from llmexam.lm.encoding.int8_bert import Int8Layer, Range, RangedLinear, measure_ranges
 from llmexam.lm.encoding.linear import FusedLinear, PlainLinear, make_linear
 from llmexam.lm.encoding.packed_bert import Attention, PackedBert
 from llmexam.lm.encoding.spans import Spans
@@ -20,44 +21,71 @@ if TYPE_CHECKING:
 _PLAIN_TOKENS = 128
 
 
-def prepare_bert(
-    model: Any, dtype: torch.dtype, device: torch.device, *, int8: bool = False
-) -> PackedBert:
+def prepare_bert(model: Any, dtype: torch.dtype, device: torch.device) -> PackedBert:
     """Return the forward pass over copies of a model's weights, without gradients.
 
     Args:
         model: A transformers `BertModel` that satisfies `can_pack`; it can be freed after.
         dtype: Compute type.
         device: The device.
-        int8: Use int8 for linear layers and fp32 otherwise; see `require_int8`.
     """
-
-    def moved(*tensors: Tensor) -> list[Tensor]:
-        return [t.detach().to(device, dtype).contiguous() for t in tensors]
-
+    moved = _Mover(dtype, device)
     n_heads, eps = int(model.config.num_attention_heads), float(model.config.layer_norm_eps)
-    parts = model.embeddings
-    types = parts.token_type_embeddings.weight
-    embedding = _PreparedEmbedding(
-        moved(
-            parts.word_embeddings.weight,
-            # Most tokens have type 0, so its vector is added to the position embeddings once.
-            parts.position_embeddings.weight + types[0],
-            types - types[0],
-            parts.LayerNorm.weight,
-            parts.LayerNorm.bias,
-        ),
-        eps,
-    )
     last = len(model.encoder.layer) - 1
     layers = [
-        _PreparedLayer(moved(*_layer_weights(layer)), n_heads, eps, int8=int8, last=i == last)
+        _PreparedLayer(moved(*layer_weights(layer)), n_heads, eps, last=i == last)
         for i, layer in enumerate(model.encoder.layer)
     ]
-    return PackedBert(embedding, layers, int(model.config.hidden_size))
+    return PackedBert(_embedding_of(model, moved), layers, int(model.config.hidden_size))
 
 
-Linear = PlainLinear | FusedLinear | Int8Linear
+def prepare_int8_bert(
+    model: Any, sequences: Sequence[tuple[Sequence[int], Sequence[int]]]
+) -> PackedBert:
+    """Return the forward pass with int8 layers on the CPU; see `require_int8`.
+
+    Args:
+        model: A transformers `BertModel` that satisfies `can_pack`; it can be freed after.
+        sequences: Token ids and types of calibration sequences, which fix the ranges of
+            activations.
+    """
+    moved = _Mover(torch.float32, torch.device("cpu"))
+    n_heads, eps = int(model.config.num_attention_heads), float(model.config.layer_norm_eps)
+    dim = int(model.config.hidden_size)
+    embedding = _embedding_of(model, moved)
+    weights = [moved(*layer_weights(layer)) for layer in model.encoder.layer]
+    recording = [_PreparedLayer(own, n_heads, eps, last=False, records=True) for own in weights]
+    measure_ranges(PackedBert(embedding, recording, dim), sequences)
+    layers = [
+        Int8Layer(own, layer.ranges(), n_heads, eps, last=layer is recording[-1])
+        for own, layer in zip(weights, recording, strict=True)
+    ]
+    return PackedBert(embedding, layers, dim)
+
+
+Linear = PlainLinear | FusedLinear | RangedLinear
+
+
+class _Mover:
+    def __init__(self, dtype: torch.dtype, device: torch.device) -> None:
+        self._dtype, self._device = dtype, device
+
+    def __call__(self, *tensors: Tensor) -> list[Tensor]:
+        return [t.detach().to(self._device, self._dtype).contiguous() for t in tensors]
+
+
+def _embedding_of(model: Any, moved: _Mover) -> _PreparedEmbedding:
+    parts = model.embeddings
+    types = parts.token_type_embeddings.weight
+    weights = moved(
+        parts.word_embeddings.weight,
+        # Most tokens have type 0, so its vector is added to the position embeddings once.
+        parts.position_embeddings.weight + types[0],
+        types - types[0],
+        parts.LayerNorm.weight,
+        parts.LayerNorm.bias,
+    )
+    return _PreparedEmbedding(weights, float(model.config.layer_norm_eps))
 
 
 class _PreparedEmbedding:
@@ -75,9 +103,15 @@ class _PreparedEmbedding:
 
 class _PreparedLayer:
     def __init__(
-        self, weights: list[Tensor], n_heads: int, eps: float, *, int8: bool, last: bool
+        self,
+        weights: list[Tensor],
+        n_heads: int,
+        eps: float,
+        *,
+        last: bool,
+        records: bool = False,
     ) -> None:
-        make = Int8Linear if int8 else make_linear
+        make = _make_recording if records else make_linear
         w_qkv, b_qkv, w_out, b_out, g1, b1, w_up, b_up, w_down, b_down, g2, b2 = weights
         dim = len(b_out)
         self._heads = (n_heads, dim // n_heads)
@@ -89,13 +123,16 @@ class _PreparedLayer:
         self._out: Linear = make(w_out, b_out)
         self._norm_1 = (g1, b1)
         self._up: Linear = make(w_up, b_up)
-        self._down: Linear = (
-            Int8Linear(w_down, b_down, low=GELU_LOW) if int8 else make_linear(w_down, b_down)
-        )
+        self._down: Linear = make(w_down, b_down)
         self._norm_2 = (g2, b2)
 
+    def ranges(self) -> list[Range]:
+        """Return the recorded ranges of the inputs of the four linear layers."""
+        linears = (self._qkv, self._out, self._up, self._down)
+        return [linear.range for linear in linears if isinstance(linear, RangedLinear)]
+
     def attention(self, queries: Tensor, *, first_only: bool) -> Attention:
-        # The queries are already scaled; see `_layer_weights`.
+        # The queries are already scaled; see `layer_weights`.
         return Attention(scale=1.0, plain_tokens=sys.maxsize if first_only else _PLAIN_TOKENS)
 
     def project(self, asking: Tensor, hidden: Tensor) -> tuple[Tensor, Tensor, Tensor]:
@@ -114,7 +151,11 @@ class _PreparedLayer:
         return F.layer_norm(out, shape, *self._norm_2, self._eps)
 
 
-def _layer_weights(layer: Any) -> list[Tensor]:
+def _make_recording(weight: Tensor, bias: Tensor) -> RangedLinear:
+    return RangedLinear(make_linear(weight, bias), weight.shape[1])
+
+
+def layer_weights(layer: Any) -> list[Tensor]:
     """Return the weights of a BERT layer, with query, key and value projections concatenated.
 
     The scale of attention scores is folded into the query projection, which saves one operation.

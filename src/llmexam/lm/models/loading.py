@@ -163,6 +163,11 @@ def load_encoder(folder: ModelFolder, *, dtype: torch.dtype) -> Any:
     return model.eval()
 
 
+def has_tokenizer(folder: ModelFolder) -> bool:
+    """Return whether a folder has the files of a tokenizer."""
+    return any(found for pattern in _TOKENIZERS for found in folder.path.glob(pattern))
+
+
 def load_tokenizer(folder: ModelFolder) -> Any:
     """Return the fast tokenizer of a folder.
 
@@ -172,7 +177,7 @@ def load_tokenizer(folder: ModelFolder) -> Any:
     import transformers
 
     # For some model types transformers creates a tokenizer with an empty vocabulary.
-    if not any(found for pattern in _TOKENIZERS for found in folder.path.glob(pattern)):
+    if not has_tokenizer(folder):
         raise ModelError(
             "the folder has no tokenizer (tokenizer.json, or the files of a slow tokenizer)",
             file=folder.path,

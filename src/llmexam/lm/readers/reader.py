@@ -15,6 +15,7 @@ import torch
 from torch import nn
 
 from llmexam.errors import ModelError
+from llmexam.lm.encoding.int8_loading import load_int8_bert
 from llmexam.lm.encoding.packed_bert import PackedBert, can_pack
 from llmexam.lm.encoding.prepared_bert import prepare_bert
 from llmexam.lm.models.loading import quiet_transformers
@@ -151,7 +152,7 @@ class Reader(nn.Module):
     # Name of this attribute in newer releases of the Trainer.
     activation_checkpointing_enable = gradient_checkpointing_enable
 
-    def prepare(self, dtype: torch.dtype, device: torch.device, *, int8: bool = False) -> None:
+    def prepare(self, dtype: torch.dtype, device: torch.device) -> None:
         """Convert the weights of a BERT to the fastest layout for scoring; the head is unchanged.
 
         The original weights of the body are freed, so it cannot be trained or saved afterwards.
@@ -159,9 +160,21 @@ class Reader(nn.Module):
         Args:
             dtype: Compute type of the body.
             device: The device.
-            int8: Use int8 for the body's linear layers; `dtype` must be fp32.
         """
-        self._prepared = prepare_bert(self.body, dtype, device, int8=int8)
+        self._replace_body(prepare_bert(self.body, dtype, device), device)
+
+    def prepare_int8(self, tokenizer: Any, folder: ModelFolder) -> None:
+        """Convert the weights of a BERT to int8 on the CPU; otherwise as `prepare`.
+
+        Args:
+            tokenizer: The model's tokenizer, for the calibration texts.
+            folder: The model, for error messages.
+        """
+        prepared = load_int8_bert(self.body, tokenizer, folder)
+        self._replace_body(prepared, torch.device("cpu"))
+
+    def _replace_body(self, prepared: PackedBert, device: torch.device) -> None:
+        self._prepared = prepared
         self.body.encoder = self.body.embeddings = None
         self.to(device)
 

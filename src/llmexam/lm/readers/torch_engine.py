@@ -9,12 +9,11 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from llmexam.errors import ModelError
 from llmexam.lm.encoding.batching import longest_input
-from llmexam.lm.encoding.int8_linear import require_int8
+from llmexam.lm.encoding.int8_loading import require_cpu
 from llmexam.lm.models.device import torch_device
-from llmexam.lm.models.loading import ModelFolder
-from llmexam.lm.models.precision import choose_dtype
+from llmexam.lm.models.loading import ModelFolder, has_tokenizer, load_tokenizer
+from llmexam.lm.models.precision import INT8_VERSION, choose_dtype
 from llmexam.lm.readers.heads import HeadKind, Task
 from llmexam.lm.readers.reader import Reader, load_reader
 
@@ -72,25 +71,17 @@ def load_torch_engine(
     """
     place = torch_device(device)
     int8 = precision == "int8"
-    if int8 and place.type != "cpu":
-        raise ModelError(
-            f"expected device cpu for precision int8, got '{place}'", hint="Use precision: auto"
-        )
     if int8:
-        require_int8()
+        require_cpu(place)
     dtype = torch.float32 if precision == "int8" else choose_dtype(precision, place)
     reader = load_reader(folder, head=head, task=task)
-    if int8 and reader.pads:
-        raise ModelError(
-            "the torch int8 backend supports BERT with GELU only, got "
-            f"'{reader.config.model_type}'",
-            file=folder.path,
-            hint=f"Export it: llmexam export {folder.name} --to onnx-int8 --out FOLDER",
-        )
-    if reader.pads or place.type == "cuda":
+    if int8:
+        reader.prepare_int8(load_tokenizer(folder) if has_tokenizer(folder) else None, folder)
+    elif reader.pads or place.type == "cuda":
         reader.to(place, dtype)
     else:
-        reader.prepare(dtype, place, int8=int8)
-    kind = "int8" if int8 else {torch.bfloat16: "bf16"}.get(dtype, "fp32")
+        reader.prepare(dtype, place)
+    # Logits that an earlier int8 arithmetic computed must not be taken from a cache.
+    kind = INT8_VERSION if int8 else {torch.bfloat16: "bf16"}.get(dtype, "fp32")
     size = _GPU_TOKENS if place.type == "cuda" else _INT8_TOKENS if int8 else _CPU_TOKENS
     return TorchEngine(reader, place, f"torch-{kind}", size)

@@ -54,10 +54,11 @@ class BiEncoderSettings(Settings):
     model: ModelRef = Field(
         BUNDLED, description="'bundled', a local folder, or a Hugging Face model name", min_length=1
     )
-    precision: Literal["auto", "fp32", "bf16"] = Field(
+    precision: Literal["auto", "fp32", "bf16", "int8"] = Field(
         "auto",
         description="numeric precision; 'auto' uses bf16 where the processor has fast bf16 "
-        "arithmetic, else fp32",
+        "arithmetic, else fp32; 'int8' is faster and less exact, for BERT models on "
+        "processors with VNNI or AMX",
     )
     max_tokens: int | None = Field(
         None,

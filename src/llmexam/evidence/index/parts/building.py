@@ -80,6 +80,7 @@ class PartsPlan:
         sources: The corpus files, for the manifest.
         key: Everything that the passages depend on. A build with another key does not go on with
             the files of this one.
+        precision: Precision of the encoder, for the manifest; None for the machine's default.
     """
 
     kind: str
@@ -87,6 +88,7 @@ class PartsPlan:
     chunking: dict[str, int] | None
     sources: tuple[Source, ...]
     key: Mapping[str, Any]
+    precision: str | None = None
 
     @property
     def hash(self) -> str:
@@ -198,6 +200,7 @@ def _jobs(staging: Path, reading: _Reading, plan: PartsPlan) -> list[PartJob]:
             files=files,
             kind=plan.kind,
             chunking=plan.chunking,
+            precision=plan.precision,
         )
         for number, files in enumerate(cut_evenly(reading.files, n_parts))
     ]

@@ -105,8 +105,14 @@ class DenseParts(PartedIndex):
         self._parts = parts
 
     def _build(self, folder: Path, passages: Iterable[Passage]) -> None:
+        recorded = self.manifest.encoder
         DenseIndex.build(
-            folder, passages, self._encoder, self._settings, chunking=self.manifest.chunking
+            folder,
+            passages,
+            self._encoder,
+            self._settings,
+            chunking=self.manifest.chunking,
+            precision=recorded.precision if recorded else None,
         )
 
     def _rewrite(self, part: Path, folder: Path, gone: Sequence[str]) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Protocol
 
@@ -24,6 +25,7 @@ class PartJob:
         files: Where its passages are.
         kind: Kind of index.
         chunking: How the passages were cut from documents, for the manifest.
+        precision: Precision of the encoder, for the manifest; None for the machine's default.
     """
 
     name: str
@@ -31,6 +33,7 @@ class PartJob:
     files: tuple[PassagesFile, ...]
     kind: str
     chunking: dict[str, int] | None
+    precision: str | None = None
 
     @property
     def n_passages(self) -> int:
@@ -64,10 +67,11 @@ def build_part(job: PartJob, encoder: Encoder | None = None) -> PartRecord:
         raise EvidenceIndexError(
             f"a part of a {job.kind} index needs a bi-encoder", file=job.folder
         )
+    build = kind.index_class.build
+    if kind.uses_model:
+        build = partial(build, precision=job.precision)
     encoders = [encoder] if kind.uses_model else []
-    kind.index_class.build(
-        Path(job.folder), read_passages(job.files), *encoders, chunking=job.chunking
-    )
+    build(Path(job.folder), read_passages(job.files), *encoders, chunking=job.chunking)
     return record_of(Path(job.folder), job.name)
 
 
