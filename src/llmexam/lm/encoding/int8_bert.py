@@ -241,7 +241,6 @@ def _smooth(inputs: Range, weight: Tensor, place: str) -> _Codes:
     return _Codes(inputs, factors.clamp_min(float(factors.max()) * 1e-4))
 
 
-@torch.inference_mode()
 def measure_ranges(
     bert: PackedBert, sequences: Sequence[tuple[Sequence[int], Sequence[int]]], n_tokens: int = 2048
 ) -> None:
@@ -260,5 +259,6 @@ def measure_ranges(
             batch = ordered[begin:place]
             tokens = torch.tensor([token for ids, _ in batch for token in ids])
             types = torch.tensor([kind for _, kinds in batch for kind in kinds])
-            bert(tokens, types, [len(ids) for ids, _ in batch])
+            with torch.inference_mode():
+                bert(tokens, types, [len(ids) for ids, _ in batch])
             begin, n_so_far = place, 0

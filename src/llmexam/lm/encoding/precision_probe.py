@@ -91,17 +91,23 @@ def probe_precision(
     if known is not None and known.key == key:
         return known
     usual = load_embedder(model)
-    found = {"key": key, "n_texts": len(sample), "seed": _SEED, "processor": processor}
+    result = PrecisionProbe(
+        key=key,
+        chosen=usual.precision,
+        reason="",
+        n_texts=len(sample),
+        seed=_SEED,
+        processor=processor,
+    )
     try:
         fast = load_embedder(model, precision="int8")
     except ModelError as error:
-        reason = f"int8 cannot be used: {error.message}"
-        return PrecisionProbe(chosen=usual.precision, reason=reason, **found)
+        return result.model_copy(update={"reason": f"int8 cannot be used: {error.message}"})
     exact = usual if usual.precision == "fp32" else load_embedder(model, precision="fp32")
     reference = exact.encode(sample, kind="passage")
     figures = _measure([usual, fast], sample, reference)
     chosen, reason = decide(figures)
-    return PrecisionProbe(chosen=chosen, reason=reason, figures=tuple(figures), **found)
+    return result.model_copy(update={"chosen": chosen, "reason": reason, "figures": tuple(figures)})
 
 
 def decide(figures: Sequence[PrecisionFigures]) -> tuple[Precision, str]:
