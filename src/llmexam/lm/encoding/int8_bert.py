@@ -125,17 +125,20 @@ class _Product:
 
     def __call__(self, codes: Tensor) -> Tensor:
         """Return product and bias, fp32."""
-        plain = (self._bias, 1.0, 0, torch.float32, "none", [], "")
+        plain: tuple[Any, ...] = (self._bias, 1.0, 0, torch.float32, "none", [], "")
         return torch.ops.onednn.qlinear_pointwise.default(codes, *self._inputs, *plain)  # type: ignore[no-any-return]
 
     def gelu(self, codes: Tensor, step: float, zero: int) -> Tensor:
         """Return the exact GELU of product and bias, as codes."""
-        fused = (self._bias, step, zero, torch.uint8, "gelu", [], "none")
+        fused: tuple[Any, ...] = (self._bias, step, zero, torch.uint8, "gelu", [], "none")
         return torch.ops.onednn.qlinear_pointwise.default(codes, *self._inputs, *fused)  # type: ignore[no-any-return]
 
     def add(self, codes: Tensor, residual: Tensor) -> Tensor:
         """Return product, bias and residual together, fp32."""
-        fused = (residual, self._bias, 1.0, 0, torch.float32, 1.0, 0, "add", 1.0, "none", [], "")
+        fused: tuple[Any, ...] = (
+            *(residual, self._bias, 1.0, 0, torch.float32),
+            *(1.0, 0, "add", 1.0, "none", [], ""),
+        )
         return torch.ops.onednn.qlinear_pointwise.binary(codes, *self._inputs, *fused)  # type: ignore[no-any-return]
 
 
