@@ -8,6 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from llmexam.cli.options import ClusterOption, ClusterSet
+from llmexam.errors import SettingsError
 
 
 def write(
@@ -104,12 +105,11 @@ def write(
     """
     import json
 
-    from llmexam.cli.clusters import chosen_cluster
+    from llmexam.cli.clusters import chosen_cluster, cluster_settings
     from llmexam.cli.console import plain_console
     from llmexam.cli.interrupts import telling_of_interrupts
     from llmexam.cli.options import parse_settings
     from llmexam.cli.progress import question_progress
-    from llmexam.errors import SettingsError
     from llmexam.sample import corpus_path
     from llmexam.workflows.author import (
         beside,
@@ -139,11 +139,10 @@ def write(
         )
     if base_url is not None and not model and settings is None and not set_:
         raise SettingsError("--base-url needs --model with the name of the model there")
-    if model is not None and not model.strip():
-        raise SettingsError("expected the name of a model, got none", field="--model")
     check_output(out)
     given = {key: value for key, value in changes.items() if value is not None}
     chosen = read_settings(settings, given, parse_settings(set_ or []))
+    cluster_settings(cluster, cluster_set, workers=processes)
     if dry_run:
         typer.echo(str(forecast_questions(chosen)))
         return
@@ -167,10 +166,12 @@ def write(
 
 
 def _model(model: str | None, base_url: str | None) -> dict[str, Any]:
+    if model is not None and not model.strip():
+        raise SettingsError("expected the name of a model, got none", field="--model")
     if base_url is not None:
         # Without a model, the settings say what is missing.
         return {"endpoint": {"base_url": base_url} | ({"model": model} if model else {})}
-    if not model:
+    if model is None:
         return {}
     from llmexam.settings.walk import resolve_model_name
 

@@ -11,14 +11,13 @@ import typer
 from llmexam.errors import SettingsError
 
 if TYPE_CHECKING:
-    from llmexam.stages.sharding.cluster import Cluster
+    from llmexam.stages.sharding.cluster import Cluster, ClusterSettings
 
 
-@contextmanager
-def chosen_cluster(
+def cluster_settings(
     address: str | None, changes: Sequence[str] | None, *, workers: int | None = None
-) -> Iterator[Cluster | None]:
-    """Yield the cluster of a command, or None if the user gave none.
+) -> ClusterSettings | None:
+    """Return the settings of a command's cluster, or None if the user gave none.
 
     Args:
         address: Value of `--cluster`. Nothing else is looked at, such as RAY_ADDRESS.
@@ -30,20 +29,35 @@ def chosen_cluster(
     """
     from llmexam.cli.options import parse_settings
 
-    if address is None:
-        if changes:
-            raise SettingsError("--cluster-set needs --cluster", field="cluster-set")
-        yield None
-        return
-    from llmexam.stages.sharding.cluster import ClusterSettings, open_cluster
-
     values = parse_settings(changes or [])
+    if address is None:
+        if values:
+            raise SettingsError("--cluster-set needs --cluster", field="cluster-set")
+        return None
+    from llmexam.stages.sharding.cluster import ClusterSettings
+
     if workers is not None:
         values.setdefault("workers", workers)
-    settings = ClusterSettings.parse(
+    return ClusterSettings.parse(
         {**values, "address": address},
         subject="the cluster",
         given_as="--cluster-set {key}={value}",
     )
+
+
+@contextmanager
+def chosen_cluster(
+    address: str | None, changes: Sequence[str] | None, *, workers: int | None = None
+) -> Iterator[Cluster | None]:
+    """Yield the cluster of a command, or None if the user gave none.
+
+    The arguments and errors are those of `cluster_settings`.
+    """
+    settings = cluster_settings(address, changes, workers=workers)
+    if settings is None:
+        yield None
+        return
+    from llmexam.stages.sharding.cluster import open_cluster
+
     with open_cluster(settings, lambda message: typer.echo(message, err=True)) as cluster:
         yield cluster

@@ -230,7 +230,7 @@ def make_data(
     Example: llmexam recover make-data texts.csv prompts.csv --model gpt-x --base-url
     https://api.example.com/v1 --set api_key_env=EXAMPLE_KEY --rows 500 --out made.csv
     """
-    from llmexam.cli.clusters import chosen_cluster
+    from llmexam.cli.clusters import chosen_cluster, cluster_settings
     from llmexam.cli.console import plain_console
     from llmexam.cli.interrupts import telling_of_interrupts
     from llmexam.cli.options import parse_settings
@@ -251,6 +251,7 @@ def make_data(
         "text_column": text_column,
         "out": out,
     }
+    cluster_settings(cluster, cluster_set)
     if dry_run:
         typer.echo(str(forecast_data(texts, prompts, **arguments)))
         return
