@@ -68,6 +68,7 @@ ROOMS = {
     "test_kept_results.py": "train",
     "solvers/test_option_pairs.py": "encoders",
     "workflows/estimate": "encoders",
+    "web": "serve",
     "workflows/train": "train",
     "workflows/test_export.py": "export",
 }

@@ -11,6 +11,7 @@ LlmExamError
 │   └── UntrainedModelError a model was not trained for this solver
 ├── ScoreError              scores break the ScoreMatrix contract
 ├── RunError                a run folder cannot be used
+│   └── NotFoundError       a folder of runs has nothing of this name
 ├── CacheError              cached answers on disk cannot be used
 ├── ModelError              model weights cannot be used
 ├── EndpointError           a request to a served model or a web API failed
@@ -103,6 +104,10 @@ class ScoreError(LlmExamError):
 
 class RunError(LlmExamError):
     """A run folder cannot be used."""
+
+
+class NotFoundError(RunError):
+    """A folder of runs has no run, file or question of this name."""
 
 
 class CacheError(LlmExamError):

@@ -1,0 +1,1 @@
+"""Pages, one module each: routes, and what their templates show."""

@@ -1,0 +1,60 @@
+"""Render the templates of the pages. All text is escaped."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cache
+
+from jinja2 import ChoiceLoader, Environment, PackageLoader, StrictUndefined
+
+from llmexam.report.formats import printable
+from llmexam.web.links import Links, ServedLinks
+
+SERVED = ServedLinks()
+
+
+@dataclass(frozen=True, slots=True)
+class Tab:
+    """An entry of the navigation: label, and the page's name for `Links.page`."""
+
+    label: str
+    name: str
+
+
+OWN_TABS = (Tab("Runs", ""), Tab("Compare", "compare"))
+"""The navigation without pages of others."""
+
+
+def render(
+    template: str,
+    *,
+    tabs: Sequence[Tab] = OWN_TABS,
+    tab: str | None = None,
+    links: Links = SERVED,
+    **values: object,
+) -> str:
+    """Return a page as HTML.
+
+    Args:
+        template: Its template, which extends `base.html`.
+        tabs: The navigation.
+        tab: Name of the entry of the navigation that the page belongs to, if any.
+        links: The addresses of other pages.
+        values: What the template shows.
+    """
+    page = _templates().get_template(template)
+    return printable(page.render(tabs=tabs, tab=tab, links=links, **values))
+
+
+@cache
+def _templates() -> Environment:
+    own = PackageLoader("llmexam.web", "templates")
+    # The sections of a run are those of its report.
+    return Environment(
+        loader=ChoiceLoader([own, PackageLoader("llmexam.report", "templates")]),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
