@@ -15,11 +15,15 @@ from starlette.routing import BaseRoute, Route
 
 from llmexam import __version__
 from llmexam.errors import LlmExamError, NotFoundError
+from llmexam.report.paths import without_folders
+from llmexam.web.api import api_page, api_router
 from llmexam.web.assets import asset, media_type
 from llmexam.web.headers import SecureHeaders
-from llmexam.web.pages import runs
+from llmexam.web.pages import compare, questions, run, runs, training
 from llmexam.web.rendering import OWN_TABS, Tab
 from llmexam.web.responses import problem
+from llmexam.workflows.browse.browser import Browser
+from llmexam.workflows.browse.comparing import Comparer
 from llmexam.workflows.browse.workspace import Workspace
 
 _BAD_REQUEST = 400
@@ -48,9 +52,16 @@ def make_app(workspace: Workspace, pages: Sequence[Page] = ()) -> FastAPI:
         workspace: The folder of runs.
         pages: Further pages, such as those that answer questions.
     """
+    browser = Browser(workspace)
+    comparer = Comparer(browser)
     routes: list[BaseRoute] = [
         Route("/static/{name}", _static, methods=["GET"]),
-        *runs.routes(workspace),
+        *runs.routes(browser),
+        *run.routes(browser),
+        *training.routes(browser),
+        *questions.routes(browser),
+        *compare.routes(browser, comparer),
+        *api_page(),
     ]
     for one in pages:
         routes += one.routes
@@ -63,9 +74,11 @@ def make_app(workspace: Workspace, pages: Sequence[Page] = ()) -> FastAPI:
         openapi_url="/api/openapi.json",
         middleware=[Middleware(SecureHeaders)],
     )
+    app.include_router(api_router(browser, comparer), prefix="/api")
     for one in pages:
         if one.api is not None:
             app.include_router(one.api, prefix="/api")
+    app.state.browser = browser
     app.state.tabs = (*OWN_TABS, *(one.tab for one in pages if one.tab is not None))
     app.add_exception_handler(LlmExamError, _llmexam_error)
     app.add_exception_handler(HTTPException, _http_error)
@@ -85,7 +98,8 @@ def _static(request: Request) -> Response:
 def _llmexam_error(request: Request, error: Exception) -> Response:
     assert isinstance(error, LlmExamError)
     status = _NOT_FOUND if isinstance(error, NotFoundError) else _BAD_REQUEST
-    return problem(request, str(error), status=status)
+    # Pages may be shown to others, so they have no paths of this machine.
+    return problem(request, without_folders(str(error)), status=status)
 
 
 def _http_error(request: Request, error: Exception) -> Response:

@@ -5,13 +5,17 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
+from typing import Any
 
 from jinja2 import ChoiceLoader, Environment, PackageLoader, StrictUndefined
 
 from llmexam.report.formats import printable
+from llmexam.report.sections.section import Section
 from llmexam.web.links import Links, ServedLinks
 
 SERVED = ServedLinks()
+# In a report they lead to questions on the same page.
+_OWN_SECTIONS = {"hardest": "hardest_linked.html"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +49,23 @@ def render(
     """
     page = _templates().get_template(template)
     return printable(page.render(tabs=tabs, tab=tab, links=links, **values))
+
+
+def render_section(
+    section: Section[Any], view: object, *, links: Links = SERVED, run: str = ""
+) -> str:
+    """Return a section of a report as HTML.
+
+    Args:
+        section: The section.
+        view: What it shows.
+        links: The addresses of other pages.
+        run: Id of the run, for links to its questions.
+    """
+    name = _OWN_SECTIONS.get(section.name, f"{section.name}.html")
+    if section.template:
+        return _templates().from_string(section.template).render(view=view)
+    return _templates().get_template(name).render(view=view, links=links, run=run)
 
 
 @cache

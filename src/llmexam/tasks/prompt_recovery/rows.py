@@ -119,6 +119,21 @@ def rewrites_view(data: ReportData) -> RewritesView | None:
     )
 
 
+def rewrite_view(
+    number: int, row: Rewrite, final: RecoveryResult, others: Sequence[Result]
+) -> RewriteView:
+    """Return what is shown of one row.
+
+    Args:
+        number: Its number, from 0.
+        row: The row.
+        final: The final result.
+        others: Results of other recoverers.
+    """
+    context = f"{row.original} {row.rewritten}"
+    return _row(number, row, final, clean_prompt(final.texts[number], context=context), others)
+
+
 def compared(a: str, b: str) -> tuple[Segments, Segments]:
     """Return both texts in parts, and whether the words of a part are only in this text.
 

@@ -40,6 +40,7 @@ from llmexam.tasks.prompt_recovery.grading import (
 from llmexam.tasks.prompt_recovery.limited import LimitedRecovery
 from llmexam.tasks.prompt_recovery.plan import RecoveryPlan, RewritesPlan
 from llmexam.tasks.prompt_recovery.results import RecoveryResult, row_grades
+from llmexam.tasks.prompt_recovery.row_files import write_row_grades
 from llmexam.tasks.prompt_recovery.rows import REWRITES
 from llmexam.tasks.prompt_recovery.sections import DISTRIBUTION, FACETS, METRICS
 from llmexam.tasks.task import Prepared
@@ -51,6 +52,7 @@ class PromptRecovery(TextTask[RecoveryPlan, RewriteExam]):
 
     name = "prompt-recovery"
     noun = "row"
+    folders: ClassVar[Sequence[str]] = ("answers", "rows")
     plan_class = RecoveryPlan
     limited = LimitedRecovery()
     sections: ClassVar[Sequence[Section[Any]]] = (
@@ -124,6 +126,10 @@ class PromptRecovery(TextTask[RecoveryPlan, RewriteExam]):
             texts = tuple(one.text for one in recoveries)
             evaluation = self.grade(plan, planned.name, items, texts, stages)
             rows = row_grades(plan.grading, items, texts) if evaluation else None
+            if rows is not None:
+                kept = f"{self.folders[1]}/{planned.name}.json"
+                write_row_grades(folder / kept, rows)
+                stages.record(f"grade rows of {planned.name}", [kept])
             found.append(RecoveryResult(planned.name, texts, evaluation, usage, recoveries, rows))
         return found
 

@@ -18,6 +18,7 @@ from llmexam.report.content import Items, Result, RunContent, TimeLimit
 from llmexam.report.html import write_report
 from llmexam.settings.walk import resolve_references
 from llmexam.stages.local import PARTS, SHARDS, LocalExecutor
+from llmexam.stages.progress_file import PROGRESS_FILE, progress_file
 from llmexam.stages.sharding.cluster import Cluster
 from llmexam.stages.stage import Announce, Executor
 from llmexam.storage.atomic import write_json, write_text
@@ -49,7 +50,7 @@ _RESULTS = (
     "submission.csv",
     "report.html",
 )
-_OWN = (".lock", RUN_FILE, LIMIT_FILE, *_RESULTS, MARK, SHARDS, "index")
+_OWN = (".lock", RUN_FILE, LIMIT_FILE, PROGRESS_FILE, *_RESULTS, MARK, SHARDS, "index")
 
 
 def run_plan(
@@ -91,8 +92,9 @@ def run_plan(
     open_run_folder(checked, path)
     with lock_folder(path):
         (path / MARK).mkdir(exist_ok=True)
-        stages = LocalExecutor(path, overwrite=overwrite, announce=announce, cluster=cluster)
-        return execute(checked, path, stages, command)
+        with progress_file(path, announce) as told:
+            stages = LocalExecutor(path, overwrite=overwrite, announce=told, cluster=cluster)
+            return execute(checked, path, stages, command)
 
 
 def open_run_folder(plan: RunPlan, folder: Path) -> None:

@@ -10,6 +10,7 @@ from typing import Any
 
 from llmexam.errors import RunError
 from llmexam.evaluation.results import SCHEMA_VERSION
+from llmexam.stages.progress_file import PROGRESS_FILE
 from llmexam.storage.atomic import write_json
 from llmexam.storage.temporary import is_temporary
 from llmexam.training.base.checkpoints import BEST_FOLDER, CHECKPOINT_FOLDER
@@ -29,7 +30,16 @@ _FILES = (RESULTS_FILE, "oof.parquet", "training.html")
 _WEIGHTS = ("model", "folds", "seed-[0-9]*")
 _SPLITS = "split-[0-9]*"
 _OWN = (
-    *(".lock", TRAINING_MARK, RECIPE_FILE, "evidence*.jsonl", "stages", "index", "scores"),
+    *(
+        ".lock",
+        TRAINING_MARK,
+        RECIPE_FILE,
+        PROGRESS_FILE,
+        "evidence*.jsonl",
+        "stages",
+        "index",
+        "scores",
+    ),
     *(*_FILES, *_WEIGHTS, SET_ASIDE),
 )
 # What a trainer of llmexam leaves in the folder of a model; earlier versions had `state`.
@@ -59,7 +69,9 @@ def require_training_folder(path: Path) -> None:
         names = {entry.name for entry in path.iterdir() if not is_temporary(entry)} - {".lock"}
         # A folder in which only a dry run was made has found evidence, and its records.
         is_training = TRAINING_MARK in names or has_stage_records(path)
-        if names and (RUN_FILE in names or not (is_training or names <= {"stages", "index"})):
+        if names and (
+            RUN_FILE in names or not (is_training or names <= {"stages", "index", PROGRESS_FILE})
+        ):
             raise RunError(
                 "the folder contains files that are not of a training run",
                 file=path,

@@ -9,6 +9,7 @@ from typing import Any
 
 from llmexam.exam.audit import Finding
 from llmexam.stages.local import LocalExecutor
+from llmexam.stages.progress_file import progress_file
 from llmexam.stages.stage import Executor
 from llmexam.storage.locking import lock_folder
 from llmexam.training.preflight import check_evidence_cut
@@ -123,16 +124,22 @@ def train_recipe(
     with lock_folder(path):
         if overwrite:
             forget_training(path)
-        stages = LocalExecutor(path, announce=announce)
         # Before evidence is found anew, which would take the place of the training's own.
         require_same_recipe(checked, path)
-        trainings = _trainings(checked, path, command, stages)
-        n_open = sum(one.finished is None for one in trainings)
-        crew.tell("prepared", "train" if n_open else "done")
-        if not checked.split_seeds:
-            return TrainingOutcome(path, run_training(trainings[0], stages, crew), not n_open)
-        results = train_splits(checked, trainings, path, stages, crew)
-        return TrainingOutcome(path, results, not n_open)
+        with progress_file(path, announce) as told:
+            return _train(checked, path, command, LocalExecutor(path, announce=told), crew)
+
+
+def _train(
+    recipe: Recipe, folder: Path, command: str, stages: Executor, crew: Crew
+) -> TrainingOutcome:
+    trainings = _trainings(recipe, folder, command, stages)
+    n_open = sum(one.finished is None for one in trainings)
+    crew.tell("prepared", "train" if n_open else "done")
+    if not recipe.split_seeds:
+        return TrainingOutcome(folder, run_training(trainings[0], stages, crew), not n_open)
+    results = train_splits(recipe, trainings, folder, stages, crew)
+    return TrainingOutcome(folder, results, not n_open)
 
 
 def _trainings(
