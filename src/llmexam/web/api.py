@@ -227,7 +227,8 @@ def _type(schema: Mapping[str, Any]) -> str:
 
 def _body(told: Mapping[str, Any], document: Mapping[str, Any]) -> list[dict[str, Any]]:
     content = told.get("requestBody", {}).get("content", {})
-    schema = next((one.get("schema", {}) for one in content.values()), {})
+    schemas = [one.get("schema", {}) for one in content.values()]
+    schema: Mapping[str, Any] = schemas[0] if schemas else {}
     name = str(schema.get("$ref", "")).rpartition("/")[2]
     model = document.get("components", {}).get("schemas", {}).get(name, schema)
     required = model.get("required", ())

@@ -23,6 +23,10 @@ class Links(Protocol):
         """Return the address of a style sheet or script."""
         ...
 
+    def data(self, run: str) -> str:
+        """Return the address of the script with all items of a run; of the static copy alone."""
+        ...
+
 
 class ServedLinks:
     """Addresses of the server: `/NAME?QUERY`."""
@@ -37,6 +41,10 @@ class ServedLinks:
     def static(self, name: str) -> str:
         """Return the address of a style sheet or script."""
         return f"/static/{name}"
+
+    def data(self, run: str) -> str:
+        """Return the address of the same as JSON."""
+        return f"/api/questions?{query_of({'run': run})}"
 
 
 def query_of(state: State) -> str:

@@ -18,6 +18,7 @@ from llmexam.sample import REWRITES_PATH
 from llmexam.tasks.prompt_recovery import task
 from llmexam.tasks.prompt_recovery.plan import RecoveryPlan
 from llmexam.tasks.prompt_recovery.rows import compared
+from llmexam.workflows.browse.opened import open_run
 from llmexam.workflows.run.pipeline import run_plan
 
 PLAN = {
@@ -256,3 +257,33 @@ def test_vectors_are_kept_where_the_plan_says_and_no_key_depends_on_it(tmp_path)
     assert plan.recoverers[0].settings.vector_cache == tmp_path / "vectors"
     assert plan.grading.vector_cache == tmp_path / "vectors"
     assert len(other.final.texts) == 60
+
+
+def test_the_grades_of_rows_are_kept_for_pages(finished):
+    content, out = finished
+    opened = open_run(out)
+    assert opened.problem == ""
+    kept, made = opened.recovery.final.rows, content.final.rows
+    assert list(kept.metrics) == list(made.metrics)
+    for name, values in made.metrics.items():
+        np.testing.assert_array_equal(kept.metrics[name], values)
+    np.testing.assert_array_equal(kept.loss, made.loss)
+    assert kept.facets == {name: list(pairs) for name, pairs in made.facets.items()}
+    best = opened.recovery.find(sort="best")
+    assert best[0] == int(np.argmax(made.scores))
+    view = opened.recovery.row(best[0])
+    assert view.truth == content.exam[best[0]].prompt
+    assert [one.name for one in view.others] == ["constant"]
+    names = [section.name for section, _ in opened.sections()]
+    assert {"score", "metrics", "distribution"} <= set(names)
+
+
+def test_rows_are_found_by_text_and_score(finished):
+    _, out = finished
+    recovery = open_run(out).recovery
+    n = len(recovery.exam)
+    assert sorted(recovery.find(mark="high") + recovery.find(mark="low")) == list(range(n))
+    prompt = recovery.exam[3].prompt
+    assert 3 in recovery.find(text=f'"{prompt}"')
+    with pytest.raises(SettingsError, match="unknown mark"):
+        recovery.find(mark="none")

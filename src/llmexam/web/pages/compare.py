@@ -80,8 +80,22 @@ class FlipView:
     b: QuestionView | None
 
 
+@dataclass(frozen=True)
+class Place:
+    """A page of flips: its number, and how many a page has."""
+
+    number: int
+    per_page: int
+
+
 def compare_values(
-    browser: Browser, comparer: Comparer, ids: Sequence[str], *, side: str = "a", number: int = 1
+    browser: Browser,
+    comparer: Comparer,
+    ids: Sequence[str],
+    *,
+    side: str = "a",
+    number: int = 1,
+    per_page: int = _FLIPS,
 ) -> dict[str, Any]:
     """Return what the page shows.
 
@@ -91,6 +105,7 @@ def compare_values(
         ids: Runs or files; fewer than two give the form alone.
         side: Whose questions are shown: "a" for those that only the first answers correctly.
         number: Number of the page of these questions.
+        per_page: How many a page has.
 
     Raises:
         LlmExamError: What `Comparer.compare` raises.
@@ -101,7 +116,7 @@ def compare_values(
     if len(ids) < 2:
         return values
     found = comparer.compare(ids)
-    return {**values, "found": _found(browser, found, side, number)}
+    return {**values, "found": _found(browser, found, side, Place(number, per_page))}
 
 
 def routes(browser: Browser, comparer: Comparer) -> Sequence[BaseRoute]:
@@ -124,7 +139,7 @@ def routes(browser: Browser, comparer: Comparer) -> Sequence[BaseRoute]:
     return [Route("/compare", show, methods=["GET"])]
 
 
-def _found(browser: Browser, compared: Compared, side: str, number: int) -> dict[str, Any]:
+def _found(browser: Browser, compared: Compared, side: str, place: Place) -> dict[str, Any]:
     comparisons = compared.family.comparisons
     first = comparisons[0]
     ends = [v for c in comparisons for v in (c.difference.low, c.difference.high)]
@@ -149,7 +164,7 @@ def _found(browser: Browser, compared: Compared, side: str, number: int) -> dict
         "single": len(comparisons) == 1,
     }
     if len(comparisons) == 1:
-        values.update(_flips(browser, compared, first, side, number))
+        values.update(_flips(browser, compared, first, side, place))
     return values
 
 
@@ -209,10 +224,10 @@ def _slice(one: SliceDifference, axis: Axis) -> SliceRow:
 
 
 def _flips(
-    browser: Browser, compared: Compared, first: FullComparison, side: str, number: int
+    browser: Browser, compared: Compared, first: FullComparison, side: str, place: Place
 ) -> dict[str, Any]:
     flips = [flip for flip in first.flips if flip.right == side]
-    pages = Pages.of(len(flips), number, _FLIPS)
+    pages = Pages.of(len(flips), place.number, place.per_page)
     return {
         "side": side,
         "n_a": sum(flip.right == "a" for flip in first.flips),

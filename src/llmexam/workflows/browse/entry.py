@@ -246,6 +246,10 @@ def _training(folder: Path, id: str, progress: Progress | None) -> Entry:
         if after and after.get("metrics"):
             told = after["metrics"][0]
             scores.append(_score(name, told, one["n_questions"], one["exam_hash"]))
+    fold = results.get("out_of_fold")
+    if fold and fold.get("metrics"):
+        told = fold["metrics"][0]
+        scores.append(_score("out of fold", told, fold["n_items"], ""))
     metric = told or results["metric"]
     return Entry(
         id,

@@ -72,7 +72,9 @@ def planned_solvers(folder: Path) -> tuple[dict[str, Any], ...]:
     except (OSError, ValueError, yaml.YAMLError, RecursionError):
         return ()
     solvers = found.get("solvers") if isinstance(found, dict) else None
-    return tuple(one for one in solvers or () if isinstance(one, dict))
+    return (
+        tuple(one for one in solvers if isinstance(one, dict)) if isinstance(solvers, list) else ()
+    )
 
 
 def solver_prompts(
