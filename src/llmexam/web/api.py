@@ -96,7 +96,13 @@ def api_router(browser: Browser, comparer: Comparer) -> APIRouter:
         comparer: Compares its results.
     """
     router = APIRouter()
+    _add_runs(router, browser)
+    _add_questions(router, browser)
+    _add_comparison(router, comparer)
+    return router
 
+
+def _add_runs(router: APIRouter, browser: Browser) -> None:
     @router.get("/runs", summary="List the runs and trainings of the folder")
     def runs(
         q: Annotated[str, Query(description="words of titles, folders, solvers and tags")] = "",
@@ -115,6 +121,8 @@ def api_router(browser: Browser, comparer: Comparer) -> APIRouter:
         marks = count_marks(opened.choice) if opened.choice else {}
         return RunAnswer(run=entry, metrics=opened.recorded.metrics, marks=marks)
 
+
+def _add_questions(router: APIRouter, browser: Browser) -> None:
     @router.get("/questions", summary="Search and filter the questions of a run")
     def questions(
         run: Id,
@@ -163,6 +171,8 @@ def api_router(browser: Browser, comparer: Comparer) -> APIRouter:
             return asdict(opened.recovery.row(n - 1))
         return question_json(browser.runs.choice(browser.folder(run)), n - 1)
 
+
+def _add_comparison(router: APIRouter, comparer: Comparer) -> None:
     @router.get("/compare", summary="Compare runs, logs of other harnesses or submissions, paired")
     def compare(
         run: Annotated[list[str], Query(description="two or more ids of runs, or paths of files")],
@@ -173,8 +183,6 @@ def api_router(browser: Browser, comparer: Comparer) -> APIRouter:
             return found
         short = (one.model_copy(update={"flips": ()}) for one in found.comparisons)
         return found.model_copy(update={"comparisons": tuple(short)})
-
-    return router
 
 
 def api_page() -> Sequence[BaseRoute]:
