@@ -38,6 +38,7 @@ HOW_TO = {
     "recover-prompts",
     "run-a-plan",
     "scale",
+    "serve",
     "train",
     "write-a-solver",
     "write-a-task",

@@ -242,3 +242,24 @@ def test_the_skip_link_and_the_focus_are_visible(open_page, server):
     assert page.evaluate("document.activeElement.getBoundingClientRect().top") >= 0
     page.keyboard.press("Tab")
     assert page.evaluate("getComputedStyle(document.activeElement).outlineStyle") == "solid"
+
+
+def test_the_report_works_in_its_sandbox(open_page, server):
+    page = open_page()
+    page.goto(f"{server}/report?run={WORDS}")
+    page.fill("#find", "ice")
+    page.get_by_text("2 of 12 shown").wait_for()
+    # The script of a report has no origin, so it can ask this server for nothing.
+    assert page.evaluate("self.origin") == "null"
+
+
+def test_tags_are_saved_from_the_list(open_page, server, work):
+    page = open_page(NARROW)
+    page.goto(f"{server}/?q=longest")
+    page.locator(".tagging summary").first.click()
+    page.locator(".tagging input[name=tags]").first.fill("good, week 48")
+    page.locator(".tagging button").first.click()
+    page.wait_for_load_state()
+    page.goto(f"{server}/?tag=week+48")
+    assert page.locator(".leaderboard a").count() == 1
+    (work / "tags.json").unlink()

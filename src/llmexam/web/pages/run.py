@@ -12,6 +12,7 @@ from starlette.routing import BaseRoute, Route
 
 from llmexam.errors import NotFoundError
 from llmexam.report.formats import clip
+from llmexam.report.paths import without_folders
 from llmexam.web import query
 from llmexam.web.links import Links
 from llmexam.web.rendering import SERVED, render_section
@@ -50,7 +51,7 @@ def run_values(opened: OpenedRun, id: str, links: Links = SERVED) -> dict[str, A
         "sections": [(one.name, one.label, Markup(text)) for one, text in sections],
         "has_items": opened.choice is not None or opened.recovery is not None,
         "noun": f"{opened.content.noun.capitalize()}s",
-        "problem": opened.problem,
+        "problem": without_folders(opened.problem),
     }
 
 
