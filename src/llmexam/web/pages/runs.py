@@ -103,7 +103,6 @@ def progress_values(browser: Browser, entry: Entry) -> dict[str, Any]:
     progress = entry.progress
     left = progress.seconds_left if progress else None
     curve = live_curve(browser.workspace.path(entry.id)) if entry.kind == "training" else ()
-    charts = [(title, str(chart)) for title, chart in curve_charts(curve)]
     return {
         "id": entry.id,
         "kind": entry.kind,
@@ -117,7 +116,7 @@ def progress_values(browser: Browser, entry: Entry) -> dict[str, Any]:
         "seconds_left": left,
         "left": "" if left is None else duration(left),
         "problem": progress.problem if progress else "",
-        "charts": charts,
+        "charts": curve_charts(curve),
     }
 
 
