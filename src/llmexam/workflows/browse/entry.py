@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, Literal
 
@@ -20,6 +21,7 @@ FILES = (RUN, TRAINING, _METRICS, _PLAN, _RESULTS, "progress.json")
 
 # A larger file is not one that llmexam wrote.
 _MOST_BYTES = 64_000_000
+_MOST_LINES = 1000
 _HEAD_KEYS = ("title:", "task:", "exam:", "evaluation:")
 _YAML = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
@@ -136,22 +138,37 @@ def plan_head(path: Path) -> dict[str, Any]:
         OSError: It cannot be read.
         ValueError: It is not a plan as a run writes it.
     """
-    kept: list[str] = []
-    is_wanted = False
+    blocks: list[list[str]] = []
+    is_wanted, n_lines = False, 0
     with path.open(encoding="utf-8") as lines:
         for line in lines:
             if line[:1] not in (" ", "-", "#", "\n"):
                 is_wanted = line.startswith(_HEAD_KEYS)
+                blocks += [[]] if is_wanted else []
             if is_wanted:
-                kept.append(line)
-            if len(kept) > 1000:
-                raise ValueError("too long")
+                blocks[-1].append(line)
+                n_lines += 1
+            if n_lines > _MOST_LINES:
+                raise ValueError(f"{path.name} is too long")
+    head: dict[str, Any] = {}
+    for block in blocks:
+        head.update(_parse_block("".join(block)))
+    return head
+
+
+@lru_cache(maxsize=4096)
+def _parse_block(text: str) -> Mapping[str, Any]:
+    """Return a key of a plan with its value; most runs of a workspace have the same exam.
+
+    Raises:
+        ValueError: It is not YAML, or no mapping.
+    """
     try:
-        found = yaml.load("".join(kept), _YAML)
+        found = yaml.load(text, _YAML)
     except yaml.YAMLError:
-        raise ValueError(f"{path.name} is no YAML") from None
+        raise ValueError("the plan is no YAML") from None
     if not isinstance(found, dict):
-        raise ValueError(f"{path.name} is no plan")
+        raise ValueError("the plan is no mapping")
     return found
 
 
