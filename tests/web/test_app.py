@@ -141,6 +141,12 @@ def test_wrong_addresses_are_told_in_words(client, path, status):
     assert "Traceback" not in answer.text
 
 
+def test_errors_name_files_without_their_folders(client, work):
+    text = client.get("/compare?run=longest&run=week 1/notes.txt").text
+    assert "notes.txt" in text
+    assert str(work.parent) not in text
+
+
 def test_the_list_ranks_by_exam_and_shows_progress(client):
     text = client.get("/").text
     assert text.count('class="forest leaderboard"') == 2

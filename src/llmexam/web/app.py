@@ -15,13 +15,13 @@ from starlette.routing import BaseRoute, Route
 
 from llmexam import __version__
 from llmexam.errors import LlmExamError, NotFoundError
-from llmexam.report.paths import without_folders
 from llmexam.web.api import api_page, api_router
 from llmexam.web.assets import asset, media_type
 from llmexam.web.headers import SecureHeaders
 from llmexam.web.pages import compare, questions, run, runs, training
 from llmexam.web.rendering import OWN_TABS, Tab
 from llmexam.web.responses import problem
+from llmexam.web.wording import error_text
 from llmexam.workflows.browse.browser import Browser
 from llmexam.workflows.browse.comparing import Comparer
 from llmexam.workflows.browse.workspace import Workspace
@@ -99,7 +99,7 @@ def _llmexam_error(request: Request, error: Exception) -> Response:
     assert isinstance(error, LlmExamError)
     status = _NOT_FOUND if isinstance(error, NotFoundError) else _BAD_REQUEST
     # Pages may be shown to others, so they have no paths of this machine.
-    return problem(request, without_folders(str(error)), status=status)
+    return problem(request, error_text(error), status=status)
 
 
 def _http_error(request: Request, error: Exception) -> Response:

@@ -11,7 +11,6 @@ from typing import Any
 from urllib.parse import quote
 
 from llmexam.errors import LlmExamError, RunError
-from llmexam.report.paths import without_folders
 from llmexam.storage.atomic import write_text
 from llmexam.web.assets import asset, asset_names
 from llmexam.web.links import State
@@ -24,6 +23,7 @@ from llmexam.web.pages.runs import list_values as runs_values
 from llmexam.web.pages.training import training_values
 from llmexam.web.rendering import render
 from llmexam.web.static_data import choice_data, recovery_data
+from llmexam.web.wording import error_text
 from llmexam.workflows.browse.browser import Browser
 from llmexam.workflows.browse.choice_run import ChoiceRun
 from llmexam.workflows.browse.comparing import MOST_RUNS, Comparer
@@ -185,7 +185,7 @@ class _Site:
                 self._run(entry)
             except LlmExamError as error:
                 # The list of runs leads to this page.
-                told = without_folders(str(error))
+                told = error_text(error)
                 path = f"{_run_folder(entry.id)}/index.html"
                 self._page(path, "problem.html", "", {"message": told, "hint": ""})
                 self.problems.append(f"{entry.id}: {told}")
@@ -293,6 +293,6 @@ class _noted:  # noqa: N801 - used as a function
 
     def __exit__(self, kind: object, error: BaseException | None, trace: object) -> bool:
         if isinstance(error, LlmExamError):
-            self._problems.append(f"{self._what}: {without_folders(str(error))}")
+            self._problems.append(f"{self._what}: {error_text(error)}")
             return True
         return False

@@ -170,3 +170,18 @@ def test_opened_runs_are_kept_until_a_file_changes(tmp_path, work):
     assert runs.open(copy) is first
     (copy / "audit.json").write_text("[]")
     assert runs.open(copy) is not first
+
+
+def test_a_run_without_answers_shows_rankings_and_no_grades(tmp_path):
+    from llmexam.workflows.run.pipeline import run_plan
+
+    exam = write_exam(tmp_path / "exam.jsonl")
+    rows = [json.loads(line) | {"answer": None} for line in exam.read_text().splitlines()]
+    exam.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    run_plan({"exam": str(exam), "solvers": ["lexical", "longest"]}, tmp_path / "run")
+    opened = open_run(tmp_path / "run")
+    assert opened.problem == ""
+    assert count_marks(opened.choice) == {"unsure": 3}
+    assert opened.choice.question(0).outcome.endswith("nswer unknown")
+    assert find_questions(opened.choice, Filter(chosen="A")) != []
+    assert "solvers" in [section.name for section, _ in opened.sections()]

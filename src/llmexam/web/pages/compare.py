@@ -14,13 +14,13 @@ from starlette.routing import BaseRoute, Route
 from llmexam.errors import LlmExamError
 from llmexam.evaluation.results import Comparison, Flip, FullComparison
 from llmexam.report.formats import count, fixed, interval, p_value, percent, signed
-from llmexam.report.paths import without_folders
 from llmexam.report.plots import Axis, axis_labels, axis_over, strip
 from llmexam.report.questions import QuestionView
 from llmexam.report.statistics import adjusted_note, cluster_notes, equivalence_notes
 from llmexam.web import query
 from llmexam.web.pages.paging import Pages
 from llmexam.web.responses import page
+from llmexam.web.wording import error_text
 from llmexam.workflows.browse.browser import Browser
 from llmexam.workflows.browse.comparing import Compared, Comparer, SliceDifference
 
@@ -133,7 +133,7 @@ def routes(browser: Browser, comparer: Comparer) -> Sequence[BaseRoute]:
         except LlmExamError as error:
             # The form stays, so that another choice can be made.
             values = compare_values(browser, comparer, ids[:1])
-            values.update(problem=without_folders(str(error)), ids=ids)
+            values.update(problem=error_text(error), ids=ids)
             return page(request, "compare.html", tab="compare", status=400, **values)
 
     return [Route("/compare", show, methods=["GET"])]

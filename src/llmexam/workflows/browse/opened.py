@@ -98,7 +98,7 @@ def open_run(folder: Path) -> OpenedRun:
         if recorded.task == _RECOVERY:
             return OpenedRun(recorded, recovery=open_recovery(recorded))
     except LlmExamError as error:
-        return OpenedRun(recorded, problem=str(error))
+        return OpenedRun(recorded, problem=f"{error.message}. {error.hint or ''}".strip())
     except (OSError, ValueError, KeyError, TypeError) as error:
         return OpenedRun(recorded, problem=f"a file of the run is damaged ({type(error).__name__})")
     return OpenedRun(recorded, problem="The items of this task are shown in the report only.")
