@@ -170,7 +170,9 @@ def test_from_the_list_to_a_question_by_mouse_and_keys(open_page, server, width)
     assert "2 of 3 in this list" in page.locator("main").inner_text()
     first = page.url
     page.keyboard.press("j")
-    page.wait_for_function("!document.getElementById('next')")
+    # A page is ready for keys when it is loaded.
+    page.wait_for_url(lambda url: url != first)
+    assert page.locator("#next").count() == 0
     page.keyboard.press("ArrowLeft")
     page.wait_for_url(first)
     assert page.locator(".option.answer .letter").inner_text().endswith("B")
