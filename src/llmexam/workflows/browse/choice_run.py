@@ -171,9 +171,11 @@ def open_choice(recorded: Recorded) -> ChoiceRun:
     """
     rows = read_rows(recorded)
     folder, content = recorded.folder, recorded.content
+    # The final result is often that of a solver, whose scores are read once.
+    named = {one.name: one for one in (*content.solvers, content.final)}
     found = {
-        one.name: _with_scores(folder, one)
-        for one in (*content.solvers, content.final)
+        name: _with_scores(folder, one)
+        for name, one in named.items()
         if isinstance(one, RecordedResult)
     }
     values = {one.name: getattr(content, one.name) for one in fields(content)}

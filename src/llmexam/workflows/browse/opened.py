@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -62,6 +63,9 @@ class Runs:
 
     def __init__(self) -> None:
         self._opened: FileCache[OpenedRun] = FileCache(_N_KEPT)
+        # What the first run would wait for: its task, and what pyarrow imports for a first file.
+        task_of(DEFAULT_TASK)
+        import_module("pyarrow.dataset")
 
     def open(self, folder: Path) -> OpenedRun:
         """Return a finished run.
