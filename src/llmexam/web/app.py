@@ -19,7 +19,7 @@ from llmexam.web.api import api_page, api_router
 from llmexam.web.assets import asset, media_type
 from llmexam.web.headers import SecureHeaders
 from llmexam.web.pages import compare, questions, run, runs, training
-from llmexam.web.rendering import OWN_TABS, Tab
+from llmexam.web.rendering import OWN_TABS, Tab, compile_templates
 from llmexam.web.responses import problem
 from llmexam.web.wording import error_text
 from llmexam.workflows.browse.browser import Browser
@@ -52,6 +52,7 @@ def make_app(workspace: Workspace, pages: Sequence[Page] = ()) -> FastAPI:
         workspace: The folder of runs.
         pages: Further pages, such as those that answer questions.
     """
+    compile_templates()
     browser = Browser(workspace)
     comparer = Comparer(browser)
     routes: list[BaseRoute] = [

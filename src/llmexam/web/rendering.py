@@ -68,6 +68,12 @@ def render_section(
     return _templates().get_template(name).render(view=view, links=links, run=run)
 
 
+def compile_templates() -> None:
+    """Compile the templates, for which the first request would wait otherwise."""
+    for name in PackageLoader("llmexam.web", "templates").list_templates():
+        _templates().get_template(name)
+
+
 @cache
 def _templates() -> Environment:
     own = PackageLoader("llmexam.web", "templates")

@@ -185,3 +185,25 @@ def test_a_run_without_answers_shows_rankings_and_no_grades(tmp_path):
     assert opened.choice.question(0).outcome.endswith("nswer unknown")
     assert find_questions(opened.choice, Filter(chosen="A")) != []
     assert "solvers" in [section.name for section, _ in opened.sections()]
+
+
+def test_the_values_of_slices_are_those_of_the_grades(run, tmp_path):
+    assert {by: set(values) for by, values in run.slices.items()} == {
+        by: set(values) for by, values in run.slice_values.items()
+    }
+    from llmexam.workflows.run.pipeline import run_plan
+
+    exam = write_exam(tmp_path / "exam.jsonl")
+    rows = [json.loads(line) for line in exam.read_text().splitlines()]
+    for number, row in enumerate(rows):
+        row["metadata"] = {"chapter": str(number % 3)}
+    exam.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    plan = {
+        "exam": str(exam),
+        "solvers": ["longest"],
+        "evaluation": {"slice_by": "chapter", "n_resamples": 200},
+    }
+    run_plan(plan, tmp_path / "run")
+    sliced = open_run(tmp_path / "run").choice
+    assert set(sliced.slice_values["chapter"]) == {"0", "1", "2"}
+    assert find_questions(sliced, Filter(by="chapter", value="1")) == [1, 4, 7, 10]

@@ -95,7 +95,7 @@ def list_values(run: ChoiceRun, id: str, wanted: Filter, number: int = 1) -> dic
         "pages": pages,
         "views": [run.questions.brief(row, in_full=True) for row in some],
         "marks": count_marks(run),
-        "slices": {by: sorted(set(values)) for by, values in run.slices.items()},
+        "slices": run.slice_values,
         "letters": right_letters(run),
         "sorts": SORT_LABELS,
         "wanted": wanted,

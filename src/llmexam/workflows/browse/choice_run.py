@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from llmexam.errors import LlmExamError, RunError
 from llmexam.evaluation.alignment import align_scores
-from llmexam.evaluation.slices import label_questions
+from llmexam.evaluation.slices import SOURCE_KEYS, label_questions
 from llmexam.exam.exam import Exam
 from llmexam.exam.score_files import read_scores
 from llmexam.report.content import ReportContent, SolverResult
@@ -24,6 +24,12 @@ from llmexam.workflows.browse.prompts import SolverPrompts, planned_solvers, sol
 from llmexam.workflows.browse.records import Recorded, RecordedResult
 
 _SHARED = "overlap: "
+_OTHER_FILTERS = ("passages", "right option")
+_PROPERTIES = (
+    *("prompt length", "negated", "options", "number of right options"),
+    *_OTHER_FILTERS,
+    *SOURCE_KEYS,
+)
 
 
 @dataclass(frozen=True)
@@ -73,8 +79,12 @@ class ChoiceRun:
     def all_slices(self) -> dict[str, list[str]]:
         """The value of each question by each property that the report slices by."""
         exam = self.content.exam
+        evaluation = self.content.final.evaluation
+        named = [one.by for one in evaluation.slices] if evaluation else []
+        # The field that the plan slices by, if it names one.
+        slice_by = next((by for by in named if by not in _PROPERTIES), None)
         found = {}
-        for by, labels in label_questions(exam):
+        for by, labels in label_questions(exam, slice_by):
             is_known = exam.is_labelled or by != "right option"
             # The questions are without their passages here.
             if by != "passages" and is_known and len(set(labels)) > 1:
@@ -84,7 +94,19 @@ class ChoiceRun:
     @property
     def slices(self) -> dict[str, list[str]]:
         """Likewise, without letters, which are a filter of their own."""
-        return {by: values for by, values in self.all_slices.items() if by != "right option"}
+        return {by: values for by, values in self.all_slices.items() if by not in _OTHER_FILTERS}
+
+    @cached_property
+    def slice_values(self) -> dict[str, list[str]]:
+        """The values of each property; from the grades, which need no look at the questions."""
+        evaluation = self.content.final.evaluation
+        if evaluation is None:
+            return {by: sorted(set(values)) for by, values in self.slices.items()}
+        found: dict[str, list[str]] = {}
+        for one in evaluation.slices:
+            if one.by not in _OTHER_FILTERS:
+                found.setdefault(one.by, []).append(one.value)
+        return found
 
     @cached_property
     def questions_hash(self) -> str:
