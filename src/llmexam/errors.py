@@ -14,6 +14,8 @@ LlmExamError
 │   └── NotFoundError       a folder of runs has nothing of this name
 ├── CacheError              cached answers on disk cannot be used
 ├── ModelError              model weights cannot be used
+├── BusyError               a server has too many questions to answer, or stops
+├── TimeLimitError          an answer took longer than a server allows
 ├── EndpointError           a request to a served model or a web API failed
 └── MissingDependencyError  an optional package is not installed
 
@@ -116,6 +118,14 @@ class CacheError(LlmExamError):
 
 class ModelError(LlmExamError):
     """Model weights cannot be used."""
+
+
+class BusyError(LlmExamError):
+    """A server has too many questions to answer, or stops."""
+
+
+class TimeLimitError(LlmExamError):
+    """An answer took longer than a server allows."""
 
 
 class EndpointError(LlmExamError):
