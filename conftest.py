@@ -23,7 +23,6 @@ ROOT = Path(__file__).resolve().parent
 # Folders and files, relative to `tests/` or to `src/llmexam/`, and the extra they need.
 ROOMS = {
     "collecting/apis": "collect",
-    "authoring/labelling/test_server.py": "serve",
     "lm": "encoders",
     "lm/keras_models": "keras",
     "solvers/keras_choice": "keras",

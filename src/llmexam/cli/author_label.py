@@ -63,12 +63,15 @@ def label(
         raise SettingsError(
             "expected --labeller with the name of the person who labels", hint="--labeller ann"
         )
-    from llmexam.authoring.labelling.server import serve
     from llmexam.authoring.labelling.session import Session
+    from llmexam.cli.extras import needing_serve
+
+    with needing_serve("the labelling page"):
+        from llmexam.web.label.app import serve_session
 
     session = Session.resume(exam, labels, labeller, blind=blind)
     typer.echo(f"{session.n_done} of {len(exam)} questions decided by {session.labeller}")
-    serve(session, port=port, tell=lambda url: typer.echo(f"open {url}\nend with Ctrl-C"))
+    serve_session(session, port=port, tell=lambda url: typer.echo(f"open {url}\nend with Ctrl-C"))
     typer.echo(f"{session.n_done} of {len(exam)} questions decided; labels: {labels}")
 
 

@@ -28,11 +28,7 @@ def agreement_tables(
     parts.append(plain_text(f"decided: {decided}"))
     table = text_table("Agreement of each pair", "pair", "n", "agree", "kappa", "95 % interval")
     for pair in result.pairs:
-        ends = (
-            MISSING
-            if pair.low is None or pair.high is None
-            else f"{fixed(pair.low, 3)} to {fixed(pair.high, 3)}"
-        )
+        ends = _interval(pair.low, pair.high) or MISSING
         table.add_row(
             plain_text(f"{pair.a} and {pair.b}"),
             count(pair.n),
@@ -42,7 +38,9 @@ def agreement_tables(
         )
     parts.append(table)
     if len(result.labellers) > 2:
-        parts.append(plain_text(f"Krippendorff's alpha of all: {fixed(result.alpha, 3)}"))
+        ends = _interval(result.alpha_low, result.alpha_high)
+        told = f" (95 % interval {ends})" if ends else ""
+        parts.append(plain_text(f"Krippendorff's alpha of all: {fixed(result.alpha, 3)}{told}"))
     for name, (n_right, n) in result.answers.items():
         share = percent(n_right / n, 1)
         parts.append(plain_text(f"blind answers of {name}: {n_right} of {n} are the key ({share})"))
@@ -51,6 +49,10 @@ def agreement_tables(
     if not result.pairs:
         parts.append(plain_text("No two labellers decided on the same question."))
     return parts
+
+
+def _interval(low: float | None, high: float | None) -> str:
+    return "" if low is None or high is None else f"{fixed(low, 3)} to {fixed(high, 3)}"
 
 
 def _confusion(pair: PairAgreement, prompts: Mapping[str, str]) -> list[RenderableType]:

@@ -14,7 +14,7 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
 from llmexam import __version__
-from llmexam.errors import LlmExamError, NotFoundError
+from llmexam.errors import BusyError, LlmExamError, NotFoundError, TimeLimitError
 from llmexam.web.api import api_page, api_router
 from llmexam.web.assets import asset, media_type
 from llmexam.web.headers import SecureHeaders
@@ -28,6 +28,7 @@ from llmexam.workflows.browse.workspace import Workspace
 
 _BAD_REQUEST = 400
 _NOT_FOUND = 404
+_STATUS = {NotFoundError: _NOT_FOUND, BusyError: 503, TimeLimitError: 504}
 
 
 @dataclass(frozen=True)
@@ -55,15 +56,30 @@ def make_app(workspace: Workspace, pages: Sequence[Page] = ()) -> FastAPI:
     compile_templates()
     browser = Browser(workspace)
     comparer = Comparer(browser)
-    routes: list[BaseRoute] = [
-        Route("/static/{name}", _static, methods=["GET"]),
-        *runs.routes(browser),
-        *run.routes(browser),
-        *training.routes(browser),
-        *questions.routes(browser),
-        *compare.routes(browser, comparer),
-        *api_page(),
-    ]
+    own = Page(
+        routes=[
+            *runs.routes(browser),
+            *run.routes(browser),
+            *training.routes(browser),
+            *questions.routes(browser),
+            *compare.routes(browser, comparer),
+            *api_page(),
+        ],
+        api=api_router(browser, comparer),
+    )
+    app = app_of([own, *pages], tabs=OWN_TABS)
+    app.state.browser = browser
+    return app
+
+
+def app_of(pages: Sequence[Page], *, tabs: Sequence[Tab] = ()) -> FastAPI:
+    """Return an application of some pages, without those over a workspace.
+
+    Args:
+        pages: The pages.
+        tabs: Entries of the navigation before those of the pages.
+    """
+    routes: list[BaseRoute] = [Route("/static/{name}", _static, methods=["GET"])]
     for one in pages:
         routes += one.routes
     app = FastAPI(
@@ -75,12 +91,10 @@ def make_app(workspace: Workspace, pages: Sequence[Page] = ()) -> FastAPI:
         openapi_url="/api/openapi.json",
         middleware=[Middleware(SecureHeaders)],
     )
-    app.include_router(api_router(browser, comparer), prefix="/api")
     for one in pages:
         if one.api is not None:
             app.include_router(one.api, prefix="/api")
-    app.state.browser = browser
-    app.state.tabs = (*OWN_TABS, *(one.tab for one in pages if one.tab is not None))
+    app.state.tabs = (*tabs, *(one.tab for one in pages if one.tab is not None))
     app.add_exception_handler(LlmExamError, _llmexam_error)
     app.add_exception_handler(HTTPException, _http_error)
     app.add_exception_handler(RequestValidationError, _invalid)
@@ -98,9 +112,16 @@ def _static(request: Request) -> Response:
 
 def _llmexam_error(request: Request, error: Exception) -> Response:
     assert isinstance(error, LlmExamError)
-    status = _NOT_FOUND if isinstance(error, NotFoundError) else _BAD_REQUEST
     # Pages may be shown to others, so they have no paths of this machine.
-    return problem(request, error_text(error), status=status)
+    answer = problem(request, error_text(error), status=status_of(error))
+    if isinstance(error, BusyError):
+        answer.headers["retry-after"] = "2"
+    return answer
+
+
+def status_of(error: LlmExamError) -> int:
+    """Return the HTTP status of an error."""
+    return next((code for kind, code in _STATUS.items() if isinstance(error, kind)), _BAD_REQUEST)
 
 
 def _http_error(request: Request, error: Exception) -> Response:

@@ -1,1 +1,1 @@
-"""A page for people who accept, correct or reject questions, and the agreement between them."""
+"""Labels of people who accept, correct or reject questions, and the agreement between them."""

@@ -63,6 +63,8 @@ class Agreement:
         n_decided: Questions that each decided on, by name.
         pairs: Agreement of each pair with questions in common.
         alpha: Krippendorff's alpha of all labellers, for nominal data; None if undefined.
+        alpha_low: Lower end of its 95 % bootstrap interval over questions; None likewise.
+        alpha_high: Upper end.
         answers: From a labeller to the number of right blind answers and of all of them.
     """
 
@@ -71,6 +73,8 @@ class Agreement:
     pairs: tuple[PairAgreement, ...]
     alpha: float | None
     answers: Mapping[str, tuple[int, int]]
+    alpha_low: float | None = None
+    alpha_high: float | None = None
 
     def as_dict(self) -> dict[str, Any]:
         """Return the result as JSON-serialisable values."""
@@ -123,12 +127,16 @@ def measure_agreement(
         known = [(choice, right[key]) for key, choice in given.items() if key in right]
         if known:
             answers[name] = (sum(a == b for a, b in known), len(known))
+    tables = list(decisions.values())
+    low, high = _alpha_interval(tables, categories, n_resamples, seed)
     return Agreement(
         labellers=tuple(decisions),
         n_decided={name: len(decided) for name, decided in decisions.items()},
         pairs=tuple(pairs),
-        alpha=krippendorff_alpha(list(decisions.values()), categories),
+        alpha=krippendorff_alpha(tables, categories),
         answers=answers,
+        alpha_low=low,
+        alpha_high=high,
     )
 
 
@@ -171,22 +179,51 @@ def krippendorff_alpha(
     Returns:
         Alpha, or None if there is only one category among the questions with several labels.
     """
+    coincidences = _coincidences(decisions, categories)
+    value = float(_alphas(coincidences.sum(axis=0)[None])[0])
+    return value if np.isfinite(value) else None
+
+
+def _coincidences(decisions: Sequence[Mapping[str, str]], categories: Sequence[str]) -> Table:
+    """Return pairs of labels of each question that has several, shape `[n, size, size]`."""
     place = {name: i for i, name in enumerate(categories)}
-    coincidences = np.zeros((len(categories), len(categories)))
-    for key in {key for decided in decisions for key in decided}:
+    found = []
+    for key in sorted({key for decided in decisions for key in decided}):
         counts = np.zeros(len(categories))
         for decided in decisions:
             if key in decided:
                 counts[place[decided[key]]] += 1
         n = counts.sum()
         if n >= 2:
-            coincidences += (np.outer(counts, counts) - np.diag(counts)) / (n - 1)
-    totals = coincidences.sum(axis=1)
-    n = totals.sum()
-    expected = (n * n - (totals**2).sum()) / (n - 1) if n > 1 else 0.0
-    if expected <= 0:
-        return None
-    return float(1 - (n - np.trace(coincidences)) / expected)
+            found.append((np.outer(counts, counts) - np.diag(counts)) / (n - 1))
+    return np.array(found).reshape(-1, len(categories), len(categories))
+
+
+def _alphas(coincidences: Table) -> Table:
+    """Return alpha of each table of coincidences, shape `[n_tables]`; NaN where undefined."""
+    totals = coincidences.sum(axis=2)
+    n = totals.sum(axis=1)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        expected = (n * n - (totals**2).sum(axis=1)) / (n - 1)
+        observed = n - np.trace(coincidences, axis1=1, axis2=2)
+        alphas: Table = np.where(expected > 1e-9, 1 - observed / expected, np.nan)
+    return alphas
+
+
+def _alpha_interval(
+    decisions: Sequence[Mapping[str, str]], categories: Sequence[str], n_resamples: int, seed: int
+) -> tuple[float | None, float | None]:
+    """Return the 95 % bootstrap interval of alpha over questions; None if alpha is undefined."""
+    units = _coincidences(decisions, categories)
+    if not len(units) or not np.isfinite(_alphas(units.sum(axis=0)[None])[0]):
+        return None, None
+    n, size = len(units), len(categories)
+    drawn = np.random.default_rng(seed).multinomial(n, np.full(n, 1 / n), size=n_resamples)
+    values = _alphas((drawn @ units.reshape(n, -1)).reshape(-1, size, size))
+    defined = values[np.isfinite(values)]
+    tail = (1 - _LEVEL) / 2
+    low, high = np.quantile(defined, [tail, 1 - tail])
+    return float(low), float(high)
 
 
 def _pair(

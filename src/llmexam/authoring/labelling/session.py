@@ -25,6 +25,21 @@ from llmexam.exam.exam import Exam
 MAX_NAME = 100
 
 
+def check_labeller(labeller: str) -> str:
+    """Return the name of a labeller without blanks around it.
+
+    Raises:
+        SettingsError: The name is blank or too long.
+    """
+    name = labeller.strip()
+    if not 0 < len(name) <= MAX_NAME or not name.isprintable():
+        raise SettingsError(
+            f"expected a name of 1 to {MAX_NAME} characters, got '{labeller[: 2 * MAX_NAME]}'",
+            field="labeller",
+        )
+    return name
+
+
 @dataclass
 class Session:
     """The questions and the decisions of one labeller.
@@ -53,12 +68,7 @@ class Session:
             ExamError: The labels cannot be read or written, or are of other questions.
             SettingsError: The name is blank or too long.
         """
-        name = labeller.strip()
-        if not 0 < len(name) <= MAX_NAME or not name.isprintable():
-            raise SettingsError(
-                f"expected a name of 1 to {MAX_NAME} characters, got '{labeller}'",
-                field="labeller",
-            )
+        name = check_labeller(labeller)
         if not len(exam):
             raise ExamError("there are no questions to label", file=exam.source or None)
         found = read_labels(labels)

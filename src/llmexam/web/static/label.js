@@ -63,4 +63,19 @@
     });
     addEventListener("pageshow", () => { sent = false; });
   }
+
+  // The numbers follow what others decide.
+  const live = document.querySelector("[data-live]");
+  if (live) {
+    setInterval(async () => {
+      if (document.hidden) return;
+      try {
+        const answer = await fetch(location.href);
+        if (!answer.ok) return;
+        const other = new DOMParser().parseFromString(await answer.text(), "text/html");
+        const found = other.querySelector("[data-live]");
+        if (found && found.innerHTML !== live.innerHTML) live.replaceChildren(...found.childNodes);
+      } catch { /* shown as it was */ }
+    }, 2000);
+  }
 })();

@@ -9,13 +9,17 @@ from pathlib import Path
 from urllib.parse import urlencode
 
 import pytest
-import uvicorn
 
-from llmexam.authoring.labelling.guard import MAX_BODY
-from llmexam.authoring.labelling.server import make_app, new_token, serve
 from llmexam.authoring.labelling.session import Session
 from llmexam.errors import SettingsError
+from llmexam.web.access import new_token
+from llmexam.web.guard import Limits
+from llmexam.web.label.app import label_app, serve_session
+from llmexam.web.label.sets import LabelSet
+from llmexam.web.server import make_server
 
+ROOT = "/label/" + LabelSet("questions.jsonl", Path(), Path()).key
+MAX_BODY = Limits().body
 CHROMIUM = Path("/usr/bin/chromium")
 
 
@@ -27,10 +31,8 @@ class Page:
         self.token = new_token()
         self.socket = free_socket()
         self.port = self.socket.getsockname()[1]
-        app = make_app(session, port=self.port, token=self.token)
-        self.server = uvicorn.Server(
-            uvicorn.Config(app, log_level="critical", access_log=False, lifespan="off")
-        )
+        app = label_app(session, port=self.port, token=self.token)
+        self.server = make_server(app)
         self.thread = threading.Thread(
             target=self.server.run, kwargs={"sockets": [self.socket]}, daemon=True
         )
@@ -95,13 +97,13 @@ def form_of(question, **changes):
 
 def test_without_the_token_nothing_is_shown(start, session):
     page = start(session)
-    assert page.ask("GET", "/q/0")[0] == 403
+    assert page.ask("GET", f"{ROOT}/q/0")[0] == 403
     assert page.ask("GET", "/?token=wrong")[0] == 403
-    assert page.ask("GET", "/q/0", Cookie=f"llmexam-{page.port}=wrong")[0] == 403
+    assert page.ask("GET", f"{ROOT}/q/0", Cookie=f"llmexam-{page.port}=wrong")[0] == 403
     headers = page.enter()
     assert headers["location"] == "/"
     assert "HttpOnly; SameSite=Strict" in headers["set-cookie"]
-    status, text, headers = page.ask("GET", "/q/0")
+    status, text, headers = page.ask("GET", f"{ROOT}/q/0")
     assert status == 200
     assert page.token not in text
     assert "form-action 'self'" in headers["content-security-policy"]
@@ -111,14 +113,14 @@ def test_without_the_token_nothing_is_shown(start, session):
 def test_other_hosts_and_origins_are_refused(start, session, exam, labels):
     page = start(session)
     page.enter()
-    assert page.ask("GET", "/q/0", Host=f"evil.example:{page.port}")[0] == 421
-    assert page.ask("GET", "/q/0", Host="127.0.0.1")[0] == 421
+    assert page.ask("GET", f"{ROOT}/q/0", Host=f"evil.example:{page.port}")[0] == 421
+    assert page.ask("GET", f"{ROOT}/q/0", Host="127.0.0.1")[0] == 421
     form = form_of(exam[0], decision="accept")
     for origin in ("http://evil.example", "null", f"http://localhost:{page.port}", None):
-        assert page.ask("POST", "/q/0/decide", form, Origin=origin)[0] == 403
+        assert page.ask("POST", f"{ROOT}/q/0/decide", form, Origin=origin)[0] == 403
     assert not labels.exists()
     local = f"localhost:{page.port}"
-    found = page.ask("POST", "/q/0/decide", form, Host=local, Origin=f"http://{local}")
+    found = page.ask("POST", f"{ROOT}/q/0/decide", form, Host=local, Origin=f"http://{local}")
     assert found[0] == 303
     assert labels.exists()
 
@@ -127,11 +129,11 @@ def test_large_and_odd_bodies_are_refused(start, session, labels):
     page = start(session)
     page.enter()
     large = b"note=" + b"x" * MAX_BODY
-    assert page.ask("POST", "/q/0/decide", large)[0] == 413
+    assert page.ask("POST", f"{ROOT}/q/0/decide", large)[0] == 413
     # Without a length, the body is counted while it comes.
     chunks = (b"x" * 50_000 for _ in range(8))
     connection = http.client.HTTPConnection("127.0.0.1", page.port, timeout=20)
-    connection.putrequest("POST", "/q/0/decide")
+    connection.putrequest("POST", f"{ROOT}/q/0/decide")
     for name, value in (
         ("Transfer-Encoding", "chunked"),
         ("Cookie", page.cookie),
@@ -140,14 +142,17 @@ def test_large_and_odd_bodies_are_refused(start, session, labels):
     ):
         connection.putheader(name, value)
     connection.endheaders(chunks, encode_chunked=True)
-    assert connection.getresponse().status == 400
+    assert connection.getresponse().status == 413
     connection.close()
-    assert page.ask("POST", "/q/0/decide", b"{}", Content_Type="application/json")[0] == 400
-    assert page.ask("POST", "/q/0/decide", b"\xff\xfe")[0] == 400
-    assert page.ask("POST", "/q/0/decide", "&".join("a=1" for _ in range(500)).encode())[0] == 400
-    assert page.ask("POST", "/q/9/decide", {"decision": "accept"})[0] == 400
-    assert page.ask("GET", "/q/9")[0] == 404
-    assert page.ask("DELETE", "/q/0")[0] == 405
+    assert page.ask("POST", f"{ROOT}/q/0/decide", b"{}", Content_Type="application/json")[0] == 400
+    assert page.ask("POST", f"{ROOT}/q/0/decide", b"\xff\xfe")[0] == 400
+    assert (
+        page.ask("POST", f"{ROOT}/q/0/decide", "&".join("a=1" for _ in range(500)).encode())[0]
+        == 400
+    )
+    assert page.ask("POST", f"{ROOT}/q/9/decide", {"decision": "accept"})[0] == 404
+    assert page.ask("GET", f"{ROOT}/q/9")[0] == 404
+    assert page.ask("DELETE", f"{ROOT}/q/0")[0] == 405
     assert page.ask("GET", "/docs")[0] == 404
     assert not labels.exists()
 
@@ -155,9 +160,9 @@ def test_large_and_odd_bodies_are_refused(start, session, labels):
 def test_texts_are_escaped_and_the_quote_is_marked(start, session):
     page = start(session)
     page.enter()
-    _, text, _ = page.ask("GET", "/q/0")
+    _, text, _ = page.ask("GET", f"{ROOT}/q/0")
     assert "alert(1)</script>" not in text
-    assert text.count("<script>") == 1
+    assert "<script>" not in text
     assert "&lt;script&gt;alert(1)&lt;/script&gt;" in text
     assert "<mark>Plants take in carbon\ndioxide</mark>" in text
 
@@ -165,16 +170,17 @@ def test_texts_are_escaped_and_the_quote_is_marked(start, session):
 def test_decisions_lead_to_the_next_question_and_to_the_end(start, session, exam, labels):
     page = start(session)
     page.enter()
-    assert page.ask("GET", "/")[2]["location"] == "/q/0"
-    found = page.ask("POST", "/q/0/decide", form_of(exam[0], decision="accept"))
-    assert (found[0], found[2]["location"]) == (303, "/q/1")
+    assert page.ask("GET", "/")[2]["location"] == ROOT
+    assert page.ask("GET", ROOT)[2]["location"] == f"{ROOT}/q/0"
+    found = page.ask("POST", f"{ROOT}/q/0/decide", form_of(exam[0], decision="accept"))
+    assert (found[0], found[2]["location"]) == (303, f"{ROOT}/q/1")
     mended = form_of(exam[1], decision="mend", answer="1", prompt="Which gas?\r\nSay it.")
-    assert page.ask("POST", "/q/1/decide", mended)[0] == 303
+    assert page.ask("POST", f"{ROOT}/q/1/decide", mended)[0] == 303
     rejected = form_of(exam[2], decision="reject", reason=["unclear", "other"])
-    assert page.ask("POST", "/q/2/decide", rejected)[0] == 303
-    found = page.ask("POST", "/q/3/decide", form_of(exam[3], decision="accept"))
-    assert found[2]["location"] == "/"
-    assert "All questions are decided" in page.ask("GET", "/")[1]
+    assert page.ask("POST", f"{ROOT}/q/2/decide", rejected)[0] == 303
+    found = page.ask("POST", f"{ROOT}/q/3/decide", form_of(exam[3], decision="accept"))
+    assert found[2]["location"] == ROOT
+    assert "All questions are decided" in page.ask("GET", ROOT)[1]
     lines = [json.loads(line) for line in labels.read_text().splitlines()]
     assert [one["decision"] for one in lines] == ["accept", "mend", "reject", "accept"]
     assert lines[1]["mended"]["prompt"] == "Which gas?\nSay it."
@@ -195,7 +201,9 @@ def test_decisions_lead_to_the_next_question_and_to_the_end(start, session, exam
 def test_what_cannot_be_saved_is_kept_in_the_form(start, session, exam, labels, changes, message):
     page = start(session)
     page.enter()
-    status, text, _ = page.ask("POST", "/q/0/decide", form_of(exam[0], note="mine", **changes))
+    status, text, _ = page.ask(
+        "POST", f"{ROOT}/q/0/decide", form_of(exam[0], note="mine", **changes)
+    )
     assert status == 422
     assert message in text
     assert "mine</textarea>" in text
@@ -205,24 +213,24 @@ def test_what_cannot_be_saved_is_kept_in_the_form(start, session, exam, labels, 
 def test_a_blind_page_does_not_contain_the_key(start, exam, labels):
     page = start(Session.resume(exam, labels, "ann", blind=True))
     page.enter()
-    _, text, _ = page.ask("GET", "/q/0")
+    _, text, _ = page.ask("GET", f"{ROOT}/q/0")
     assert "<mark>" not in text
     main = text[text.index("<main") : text.index("</main>")]
-    assert re.search(r'✓|checked|"option key', main) is None
+    assert re.search(r"✓|checked|is-key", main) is None
     assert (
-        page.ask("POST", "/q/0/decide", form_of(exam[0], decision="accept"))[2]["location"]
-        == "/q/0"
+        page.ask("POST", f"{ROOT}/q/0/decide", form_of(exam[0], decision="accept"))[2]["location"]
+        == f"{ROOT}/q/0"
     )
-    assert page.ask("POST", "/q/0/answer", {})[0] == 422
-    assert page.ask("POST", "/q/0/answer", {"choice": "1"})[0] == 303
-    _, text, _ = page.ask("GET", "/q/0")
+    assert page.ask("POST", f"{ROOT}/q/0/answer", {})[0] == 422
+    assert page.ask("POST", f"{ROOT}/q/0/answer", {"choice": "1"})[0] == 303
+    _, text, _ = page.ask("GET", f"{ROOT}/q/0")
     assert "You answered B: not the key." in text
     assert "<mark>" in text
 
 
 def test_a_port_in_use_is_an_error(session):
     with free_socket() as taken, pytest.raises(SettingsError, match="cannot listen on port"):
-        serve(session, port=taken.getsockname()[1], tell=lambda url: None)
+        serve_session(session, port=taken.getsockname()[1], tell=lambda url: None)
 
 
 @pytest.mark.slow
@@ -253,9 +261,9 @@ def test_a_person_labels_with_the_keyboard(start, exam, labels, width):
             assert tab.evaluate("document.documentElement.scrollWidth - innerWidth") <= 0
             for key in keys:
                 tab.keyboard.press(key)
-            tab.wait_for_url(f"{origin}/q/{place}")
+            tab.wait_for_url(f"{origin}{ROOT}/q/{place}")
         tab.keyboard.press("p")
-        tab.wait_for_url(f"{origin}/q/2")
+        tab.wait_for_url(f"{origin}{ROOT}/q/2")
         assert tab.locator("#editor").get_attribute("open") is not None
         browser.close()
     assert troubles == []
@@ -270,8 +278,10 @@ def test_a_decision_that_cannot_be_stored_is_shown_as_such(start, session, label
     page.enter()
     labels.mkdir()
 
-    status, text, _ = page.ask("POST", "/q/0/decide", form_of(session.exam[0], decision="accept"))
+    status, text, _ = page.ask(
+        "POST", f"{ROOT}/q/0/decide", form_of(session.exam[0], decision="accept")
+    )
 
     assert status == 422
-    assert "cannot write the labels" in text
+    assert "cannot read the labels" in text
     assert not session.decisions
