@@ -24,6 +24,7 @@ from llmexam.cli.reading_notes import show_reading_notes
 from llmexam.cli.recover import recover
 from llmexam.cli.run import run
 from llmexam.cli.search import search
+from llmexam.cli.serve import serve
 from llmexam.cli.solve import solve
 from llmexam.cli.solvers import solvers
 from llmexam.cli.train import train
@@ -76,6 +77,7 @@ for command in (
     convert,
     export,
     export_results,
+    serve,
     pack,
     solvers,
     doctor,

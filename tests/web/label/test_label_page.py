@@ -18,7 +18,7 @@ from llmexam.web.label.app import label_app, serve_session
 from llmexam.web.label.sets import LabelSet
 from llmexam.web.server import make_server
 
-ROOT = "/label/" + LabelSet("questions.jsonl", Path(), Path()).key
+ROOT = "/label/" + LabelSet("questions.jsonl", Path("questions.jsonl"), Path()).key
 MAX_BODY = Limits().body
 CHROMIUM = Path("/usr/bin/chromium")
 

@@ -121,8 +121,12 @@ def test_a_rewritten_text_gets_the_prompt_of_the_plan(trials):
         ({"indexes": ["/etc"]}, "there is no index"),
         ({"plan": "../plans/two.yaml"}, "there is no plan"),
         ({"plan": "plans/two.yaml", "solver": "lexical"}, "got both"),
-        ({"plan": "plans/paid.yaml"}, "asks an endpoint"),
-        ({"plan": "plans/hub.yaml"}, "not downloaded for a page"),
+        pytest.param(
+            {"plan": "plans/paid.yaml"}, "asks an endpoint", marks=pytest.mark.needs("openai")
+        ),
+        pytest.param(
+            {"plan": "plans/hub.yaml"}, "not downloaded", marks=pytest.mark.needs("encoders")
+        ),
         ({"k": 0}, "greater than or equal to 1"),
         ({"text": "hello"}, "expected 2 to 26 options"),
     ],

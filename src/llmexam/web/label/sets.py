@@ -30,7 +30,7 @@ class LabelSet:
     """A question set and the file of its labels.
 
     Attributes:
-        name: What it is called: its path.
+        name: What it is called on pages: its path in the folder, or the name of its file.
         questions: The file of the questions.
         labels: The file that labels are appended to; it need not exist.
         blind: Whether labellers answer a question before its key is shown.
@@ -44,7 +44,7 @@ class LabelSet:
     @property
     def key(self) -> str:
         """Its part of addresses."""
-        return hash_json([self.name])[:10]
+        return hash_json([self.name, str(self.questions)])[:10]
 
 
 class LabelSets:
