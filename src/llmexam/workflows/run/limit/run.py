@@ -11,6 +11,7 @@ from pathlib import Path
 from llmexam.errors import RunError, SettingsError
 from llmexam.machine import process_seconds, started_as_command
 from llmexam.report.content import LeftOut, RunContent, TimeLimit
+from llmexam.stages.progress_file import progress_file
 from llmexam.stages.stage import Announce
 from llmexam.storage.locking import lock_folder
 from llmexam.tasks.limited import SolverFacts, Worth
@@ -99,11 +100,12 @@ def run_within(
         items = task_of(plan.task).read(plan)
         worth = task_of(plan.task).limited.worth(plan)
         deadline = Deadline(limit, reserve_for(limit, len(items)), started, clock)
-        session = Session(plan, folder, items, deadline, command, announce, note)
-        try:
-            return _Run(session, worth).run()
-        finally:
-            session.close()
+        with progress_file(folder, announce) as told:
+            session = Session(plan, folder, items, deadline, command, told, note)
+            try:
+                return _Run(session, worth).run()
+            finally:
+                session.close()
 
 
 class _Run:
