@@ -2,6 +2,7 @@
 
 import json
 import os
+import socket
 import subprocess
 import sys
 import textwrap
@@ -12,7 +13,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from llmexam.errors import MissingDependencyError
+from llmexam.errors import MissingDependencyError, RunError
 from llmexam.stages.sharding.processes import import_path
 from llmexam.stages.sharding.ray_backend import RayBackend
 
@@ -130,3 +131,12 @@ def test_without_the_package_the_extra_is_named(monkeypatch):
     monkeypatch.setitem(sys.modules, "ray", None)
     with pytest.raises(MissingDependencyError, match=r"llmexam\[scale\]"):
         RayBackend("local", 1)
+
+
+@pytest.mark.needs("scale")
+def test_an_address_without_a_cluster_is_told_at_once():
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        address = f"127.0.0.1:{taken.getsockname()[1]}"
+        with pytest.raises(RunError, match=f"cannot connect to the Ray cluster at {address}"):
+            RayBackend(address)

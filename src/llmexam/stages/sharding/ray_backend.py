@@ -11,6 +11,7 @@ import itertools
 import os
 import secrets
 import shutil
+import socket
 import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
@@ -157,7 +158,9 @@ class RayBackend:
 
     def _connect(self, address: str) -> Any:
         with _environment(_QUIET):
-            return self._init(_import(), address=address)
+            ray = _import()
+            _require_listening(address)
+            return self._init(ray, address=address)
 
     def _init(self, ray: Any, **options: Any) -> Any:
         if ray.is_initialized():
@@ -173,6 +176,22 @@ class RayBackend:
                 hint="Check that the address is right and that this machine is part of the cluster",
             ) from None
         return ray
+
+
+def _require_listening(address: str) -> None:
+    """Check that something listens, which Ray would find out after some minutes.
+
+    Raises:
+        RunError: Nothing does.
+    """
+    host, _, port = address.rpartition(":")
+    try:
+        socket.create_connection((host.strip("[]"), int(port)), timeout=10).close()
+    except (OSError, OverflowError) as error:
+        raise RunError(
+            f"cannot connect to the Ray cluster at {address}: {error}",
+            hint="Check the address that `ray start --head` printed, and that the head is running",
+        ) from None
 
 
 def _delete_leftovers(base: Path) -> None:
