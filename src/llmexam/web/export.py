@@ -201,7 +201,8 @@ class _Site:
         if entry.kind == "training":
             values = training_values(self._browser, entry.id)
             self._page(f"{folder}/index.html", "training_site.html", "", values)
-            self._report(entry.id)
+            if values["has_report"]:
+                self._report(entry.id)
             return
         if entry.problem:
             raise RunError(entry.problem)
