@@ -73,8 +73,8 @@ def wikipedia(
 ) -> None:
     """Collect the articles of dumps of Wikipedia and other wikis as a corpus.
 
-    With --index, the articles are split into passages and indexed as well, so one command leads
-    from a dump to an index that can be searched. An interrupted collection or index resumes. It
+    With --index, the articles are split into passages and indexed as well, so one command
+    builds a searchable index from a dump. An interrupted collection or index resumes. It
     exits with code 1 if a dump is damaged: the pages before the damage and the other dumps are
     collected.
 

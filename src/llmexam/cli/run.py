@@ -50,7 +50,7 @@ def run(
         Path | None,
         typer.Option(
             help="Folder of an earlier run on an exam with answers: with a time limit, solvers run "
-            "in the order of what they were worth there for their time."
+            "in the order of expected gain per second, computed from that run."
         ),
     ] = None,
     fresh: Annotated[bool, typer.Option("--fresh", hidden=True, help="Old name.")] = False,

@@ -17,7 +17,7 @@ def serve(
         typer.Option(help="Address to listen on. With the default, only this machine can connect."),
     ] = "127.0.0.1",
     port: Annotated[
-        int, typer.Option(min=0, max=65_535, help="Port of the pages; 0 takes a free one.")
+        int, typer.Option(min=0, max=65_535, help="Port to listen on; 0 chooses a free port.")
     ] = 8321,
     allow_host: Annotated[
         list[str] | None,
@@ -57,17 +57,17 @@ def serve(
     ] = False,
     time_limit: Annotated[
         float,
-        typer.Option(min=1, max=3600, help="Time in which a request is answered, in seconds."),
+        typer.Option(min=1, max=3600, help="Time limit of a request, in seconds."),
     ] = 120,
     max_clients: Annotated[
-        int, typer.Option(min=1, max=1000, help="Requests that are answered at the same time.")
+        int, typer.Option(min=1, max=1000, help="Maximum number of simultaneous requests.")
     ] = 100,
     max_queue: Annotated[
-        int, typer.Option(min=1, max=10_000, help="Questions that may wait for their answer.")
+        int, typer.Option(min=1, max=10_000, help="Maximum number of waiting questions.")
     ] = 100,
     max_loaded: Annotated[
         int,
-        typer.Option(min=1, max=64, help="Solvers and recoverers that stay loaded in memory."),
+        typer.Option(min=1, max=64, help="Maximum number of solvers and recoverers in memory."),
     ] = 4,
     export: Annotated[
         Path | None,

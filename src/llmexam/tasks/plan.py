@@ -102,7 +102,7 @@ class RunPlan(Settings):
     values: LocalPath | None = Field(
         None,
         description="folder of an earlier run of the plan on an exam with answers: with a time "
-        "limit, solvers run in the order of what they were worth there for their time",
+        "limit, solvers run in the order of expected gain per second, computed from that run",
     )
 
     @field_validator("time_limit", mode="before")

@@ -186,7 +186,7 @@ def test_a_served_model_cannot_be_packed(tmp_path: Path, freeze: Path):
     plan = {**LEXICAL, "solvers": [{"openai": {"model": "m", "base_url": "http://127.0.0.1:1"}}]}
     with pytest.raises(SettingsError) as caught:
         make_pack(write(tmp_path, plan), tmp_path / "out", settings(freeze))
-    assert "solver 'openai' asks a served model" in str(caught.value)
+    assert "solver 'openai' sends requests to a served model" in str(caught.value)
     assert "RUN/scores/openai.parquet" in str(caught.value)
 
 

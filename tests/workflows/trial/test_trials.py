@@ -122,7 +122,9 @@ def test_a_rewritten_text_gets_the_prompt_of_the_plan(trials):
         ({"plan": "../plans/two.yaml"}, "there is no plan"),
         ({"plan": "plans/two.yaml", "solver": "lexical"}, "got both"),
         pytest.param(
-            {"plan": "plans/paid.yaml"}, "asks an endpoint", marks=pytest.mark.needs("openai")
+            {"plan": "plans/paid.yaml"},
+            "requests to an endpoint",
+            marks=pytest.mark.needs("openai"),
         ),
         pytest.param(
             {"plan": "plans/hub.yaml"}, "not downloaded", marks=pytest.mark.needs("encoders")

@@ -30,14 +30,13 @@ def refuse_network(plan: RunPlan, *, hidden_exam: bool) -> None:
     """Check that a plan can run without a network, on an exam that is not known yet.
 
     Raises:
-        SettingsError: A solver asks a served model, has answers of one exam only, or learns from
+        SettingsError: A solver needs a served model, has answers of one exam only, or learns from
             the exam itself.
     """
     for spec in _specs(plan):
         if isinstance(spec.settings, EndpointSettings):
             raise SettingsError(
-                f"solver '{spec.name}' asks a served model, which a machine without a network "
-                "cannot reach",
+                f"solver '{spec.name}' sends requests to a served model, which needs a network",
                 field="solvers",
                 hint="Leave it out, or use its cached answers: run the plan here, and replace it "
                 f"by `solver: answers` with `file: RUN/scores/{spec.name}.parquet`, for this exam",

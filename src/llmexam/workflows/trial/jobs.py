@@ -98,7 +98,7 @@ class JobQueue:
             n = self._n_waiting()
             if n >= self.limits.length:
                 raise BusyError(
-                    f"{n} questions are waiting, which is as many as may wait",
+                    f"the queue is full: {n} questions are waiting",
                     hint="Try again in a few seconds",
                 )
             self._lanes.setdefault(job.way, deque()).append(job)

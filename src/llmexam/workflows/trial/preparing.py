@@ -169,7 +169,7 @@ def _solver_plan(way: Way, workspace: Workspace) -> PreparedSolver:
         check_references(one.settings, f"solver '{one.name}' of {way.name}")
         if one.solver in served_solvers() or one.solver == "answers":
             raise SettingsError(
-                f"solver '{one.name}' asks an endpoint, or reads answers from a file",
+                f"solver '{one.name}' sends requests to an endpoint, or reads answers from a file",
                 file=way.name,
                 hint="Choose a plan without it, or name another solver as `final`",
             )
@@ -242,7 +242,8 @@ def _recoverer_plan(way: Way, workspace: Workspace) -> PreparedRecoverer:
         check_references(one.settings, f"recoverer '{one.name}' of {way.name}")
         if one.solver in _SERVED_RECOVERERS:
             raise SettingsError(
-                f"recoverer '{one.name}' asks an endpoint, which a page must not cause",
+                f"recoverer '{one.name}' sends requests to an endpoint, which is not allowed from "
+                "a page",
                 file=way.name,
                 hint="Choose a plan without it, or name another recoverer as `final`",
             )

@@ -46,7 +46,7 @@ def check_solver(name: str, solver: Solver) -> None:
     description = solver.describe()
     if description.costs_money or description.cost == "served":
         raise SettingsError(
-            f"solver '{name}' sends requests to an endpoint, which a page must not cause",
+            f"solver '{name}' sends requests to an endpoint, which is not allowed from a page",
             hint=_NOT_HERE,
         )
     for member, inner in description.members.items():

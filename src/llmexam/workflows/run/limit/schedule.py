@@ -117,7 +117,7 @@ def best_members(names: Sequence[str], worth: Worth) -> tuple[str, ...]:
 def order_text(worth: Worth) -> str:
     """Return how the order of solvers was chosen, for people."""
     if not worth.source:
-        return "Solvers ran in the order of their expected time, because their worth is not known."
+        return "Solvers ran in the order of their expected time, because their gain is not known."
     return f"Solvers ran in the order of expected gain per second, by {worth.source}."
 
 
