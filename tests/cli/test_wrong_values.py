@@ -10,6 +10,7 @@ import os
 import shutil
 import typing
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -18,6 +19,7 @@ from tests.cli.in_process import llmexam
 from typer.models import ArgumentInfo
 
 from llmexam.cli.app import app
+from llmexam.errors import RunError
 from llmexam.exam.parsers import read_exam
 from llmexam.workflows.evaluate import evaluate
 
@@ -63,6 +65,7 @@ ASKED = ["--contact", "me@example.org", "--api", "http://127.0.0.1:9", "--set", 
 ASKING = ("collect mediawiki", "collect arxiv", "collect openalex")
 # Options without which a command is slow, or refuses for a reason of its own.
 OPTIONS = {
+    "pack": ["--out", "packed", "--no-try"],
     "author label": ["--labels", "labels.jsonl", "--export", "accepted.jsonl"],
     "author report": ["--out", "items.html", "--solver", "first"],
     "author write": ["--dry-run"],
@@ -143,6 +146,8 @@ FREE_TEXT = {("evaluate", "name"), ("search", "queries"), ("recover make-data", 
 # The working directory is a folder of score files.
 FREE_TEXT |= {("author report", "answers"), ("author label", "labeller")}
 FREE_TEXT |= {("collect wikipedia", "licence")}
+# An empty path is the working directory.
+FREE_TEXT |= {("serve", "folder"), ("serve", "allow_host"), ("serve", "export")}
 _NAMES = ("model", "hub_dataset", "split", "revision", "organization", "url", "metric", "task_id")
 FREE_TEXT |= {("export-results", name) for name in _NAMES}
 
@@ -242,6 +247,10 @@ def call(arguments):
     return done.returncode, done.stderr, None
 
 
+def stop(interpreter):
+    raise RunError("stopped before the packages are resolved")
+
+
 @pytest.fixture(scope="module")
 def workplace(tmp_path_factory):
     folder = tmp_path_factory.mktemp("wrong")
@@ -271,6 +280,11 @@ def workplace(tmp_path_factory):
     # Built once instead of for every call, which takes longer than to refuse a value.
     monkeypatch = pytest.MonkeyPatch()
     monkeypatch.setattr("llmexam.cli.app.app", typer.main.get_command(app))
+    # Resolving packages asks an index and takes seconds.
+    monkeypatch.setattr("llmexam.workflows.pack.make.installed_packages", stop)
+    if find_spec("fastapi") and find_spec("uvicorn"):
+        # Everything but the serving itself, which would not end.
+        monkeypatch.setattr("llmexam.web.serving.run", lambda server, listener: None)
     for arguments in (
         ["solve", "exam.jsonl", "--solver", "first", "--out", "scores.parquet"],
         ["solve", "exam.jsonl", "--solver", "longest", "--out", "other.parquet"],
@@ -312,7 +326,7 @@ NEEDS = {
     [
         pytest.param(name, marks=[pytest.mark.needs(NEEDS[name])] if name in NEEDS else [])
         for name in COMMANDS
-        if name not in {"export", "train", *ASKING}
+        if name not in {"export", "pack", "train", *ASKING}
     ],
 )
 def test_what_the_values_are_put_into_is_right(name):

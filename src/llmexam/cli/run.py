@@ -88,7 +88,13 @@ def run(
     if values is not None:
         changes["values"] = str(values.absolute())
     checked = read_plan(plan, changes)
-    seconds = time_limit or checked.time_limit
+    seconds = checked.time_limit if time_limit is None else time_limit
+    if values is not None and seconds is None:
+        raise SettingsError(
+            "--values orders the solvers of a run with a time limit, and there is none",
+            field="values",
+            hint="Give --time-limit, too",
+        )
     folder = out or Path("runs") / Path(plan).stem
     command = shlex.join(["llmexam", *sys.argv[1:]])
     if seconds is not None:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from llmexam.errors import SettingsError
+from llmexam.errors import ExamError, SettingsError
 from llmexam.web.access import (
     LOOPBACK,
     TOKEN_VARIABLE,
@@ -144,6 +144,9 @@ def _label_sets(options: ServeOptions) -> Sequence[LabelSet]:
             field="labels",
             hint="Give --label QUESTIONS --labels FILE, repeated if needed",
         )
+    for path in options.label:
+        if not path.is_file():
+            raise ExamError("file not found", file=path, field="label")
     files = options.labels or [
         path.with_name(f"{path.stem}.labels.jsonl") for path in options.label
     ]
