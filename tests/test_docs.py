@@ -40,6 +40,7 @@ HOW_TO = {
     "scale",
     "serve",
     "train",
+    "try-and-label",
     "write-a-solver",
     "write-a-task",
     "write-questions",

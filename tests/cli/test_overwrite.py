@@ -26,7 +26,9 @@ def test_fresh_is_a_hidden_alias_of_overwrite(
         raise KeyboardInterrupt
 
     monkeypatch.setattr(workflow, stop)
-    result = RUNNER.invoke(app, [command, "file.yaml", "--out", str(tmp_path), *options])
+    plan = tmp_path / "file.yaml"
+    plan.write_text("exam: bundled\nsolvers: [first]\n")
+    result = RUNNER.invoke(app, [command, str(plan), "--out", str(tmp_path / "out"), *options])
     assert found["overwrite"] is expected, result.output
     shown = RUNNER.invoke(app, [command, "--help"]).output
     assert "--overwrite" in shown

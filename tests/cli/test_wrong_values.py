@@ -146,6 +146,8 @@ FREE_TEXT = {("evaluate", "name"), ("search", "queries"), ("recover make-data", 
 # The working directory is a folder of score files.
 FREE_TEXT |= {("author report", "answers"), ("author label", "labeller")}
 FREE_TEXT |= {("collect wikipedia", "licence")}
+# An output that may be anywhere.
+FREE_TEXT |= {("collect wikipedia", "index")}
 # An empty path is the working directory.
 FREE_TEXT |= {("serve", "folder"), ("serve", "allow_host"), ("serve", "export")}
 _NAMES = ("model", "hub_dataset", "split", "revision", "organization", "url", "metric", "task_id")

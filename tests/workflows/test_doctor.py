@@ -13,7 +13,7 @@ from llmexam.workflows import doctor
 from llmexam.workflows.doctor import examine, packages_by_extra
 
 EXTRAS = ["encoders", "train", "llm", "deepspeed", "gemma", "openai", "track", "export"]
-EXTRAS += ["wiki", "collect", "serve", "keras", "keras-jax", "xlsx"]
+EXTRAS += ["wiki", "collect", "serve", "keras", "keras-jax", "xlsx", "scale"]
 
 
 @pytest.fixture

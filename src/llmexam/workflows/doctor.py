@@ -47,6 +47,7 @@ _FEATURES = (
     ("`llmexam export` to ONNX", "onnxscript"),
     ("exported ONNX models", "onnxruntime"),
     ("OpenVINO models", "openvino"),
+    ("Ray clusters (`--cluster`)", "ray"),
     ("models in GGUF files", "gguf"),
     ("exams in Excel workbooks", "openpyxl"),
     ("`llmexam collect wikipedia`", "mwxml"),

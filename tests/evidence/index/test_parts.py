@@ -210,7 +210,8 @@ def test_each_passage_is_written_once(tmp_path: Path, monkeypatch: pytest.Monkey
     n_added = []
     add = IndexWriter.add
     monkeypatch.setattr(IndexWriter, "add", lambda self, one: (n_added.append(1), add(self, one)))
-    index = built(tmp_path / "index", PASSAGES, 3)
+    # In this process, to be counted.
+    index = built(tmp_path / "index", PASSAGES, 3, n_workers=1)
     assert len(n_added) == len(PASSAGES)
     # Only the new part is written; the others stay as they are.
     index.add([Passage("Zinc.", "", "zinc")])

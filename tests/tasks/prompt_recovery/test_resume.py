@@ -37,7 +37,7 @@ POINTS = [
     (f"{PIPELINE}:write_json", 1),
 ]
 # These say when and how long; all else must be the same bytes.
-TIMED = {"report.html", "run.json", ".lock"}
+TIMED = {"report.html", "run.json", "progress.json", ".lock"}
 
 
 def run(folder):

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from llmexam import sample
+from llmexam.sample import CORPUS_PATH
 
 Sequences = list[tuple[list[int], list[int]]]
 """Token ids and types of each sequence."""
@@ -62,7 +62,7 @@ def random_sequences(n_vocabulary: int, n_types: int, max_tokens: int) -> Sequen
 
 @cache
 def _texts() -> list[str]:
-    with sample.CORPUS_PATH.open(encoding="utf-8") as lines:
+    with CORPUS_PATH.open(encoding="utf-8") as lines:
         every = [json.loads(line)["text"] for line in lines if line.strip()]
     # Spread over the corpus, whose documents are sorted by topic.
     n_texts = _N_SINGLE + 2 * _N_PAIRS
