@@ -36,8 +36,6 @@ Progress = Callable[[int, int], None]
 _HEADS = ("ForMultipleChoice", "ForSequenceClassification", "ForQuestionAnswering")
 # Larger batches leave the CPU's caches (measured: docs/design/embedding.md).
 _BATCH_TOKENS = 2048
-# Intermediate results of int8 layers are smaller.
-_INT8_TOKENS = 2048
 # Texts tokenized and sorted at a time, to bound the memory for a large corpus.
 _WINDOW_TEXTS = 16_384
 # Fewer where vectors are cached: a run that is killed loses only the window it is in.
@@ -113,7 +111,6 @@ class Embedder:
         self.weights_hash = folder.weights_hash
         self.prefixes = prefixes
         self.n_forwards = self.n_tokens = self.n_padding = 0
-        self._batch_tokens = _INT8_TOKENS if precision == "int8" else _BATCH_TOKENS
         self._config = config
         self._tokenizer = tokenizer
         self._encoder = encoder
@@ -228,7 +225,7 @@ class Embedder:
         lengths = np.array([len(tokens) for tokens in ids])
         # Longest first, so that a lack of memory shows at once. The sort is stable.
         order = np.argsort(-lengths, kind="stable")
-        for chosen in token_batches(order, lengths, self._batch_tokens, pads=self._encoder.pads):
+        for chosen in token_batches(order, lengths, _BATCH_TOKENS, pads=self._encoder.pads):
             with torch.inference_mode():
                 vectors, tokens = self._forward([ids[i] for i in chosen], layer)
             n_tokens = int(lengths[chosen].sum())
