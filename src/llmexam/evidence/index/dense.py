@@ -31,6 +31,7 @@ from llmexam.evidence.index.passage_store import PassageStore, VectorsFile, docu
 from llmexam.evidence.index.passages_hash import PassagesHash
 from llmexam.evidence.index.recovery import identity, open_replaceable
 from llmexam.evidence.index.replacement import built_folder
+from llmexam.evidence.index.stored_precision import require_recorded_precision
 from llmexam.evidence.index.unfinished import settle
 from llmexam.evidence.index.vectors import (
     DenseSettings,
@@ -277,6 +278,7 @@ class DenseIndex:
         The vectors are written to a new file, which replaces the old one in the same transaction
         as the texts, so a killed process leaves the index unchanged.
         """
+        require_recorded_precision(self._encoder, self.manifest, self.folder)
         settings = settings or DenseSettings()
         n_added = 0
         with self._changing(sources) as (store, hashed):

@@ -15,7 +15,7 @@ from llmexam.evidence.index.manifest import FILE_NAME, Manifest, PartRecord, is_
 T = TypeVar("T")
 # A replaced part is deleted only after the manifest has changed, so one more try is enough, unless
 # several changes follow one another.
-_TRIES = 20
+TRIES = 20
 
 
 def check_parts(folder: Path, manifest: Manifest) -> None:
@@ -35,9 +35,21 @@ def check_parts(folder: Path, manifest: Manifest) -> None:
                     "it was changed by itself, and not through the index that it is a part of",
                     file=path,
                 )
-            for name in ("kind", "analysis", "encoder", "chunking"):
+            for name in ("kind", "analysis", "chunking"):
                 if getattr(own, name) != getattr(manifest, name):
                     raise CorruptIndexError(f"its {name} is not that of the index", file=path)
+            if _vector_space(own) != _vector_space(manifest):
+                raise CorruptIndexError("its encoder is not that of the index", file=path)
+
+
+def _vector_space(manifest: Manifest) -> tuple[str, int, bool] | None:
+    """Return what vectors must share to be comparable; None for an index without vectors.
+
+    The layout of the vectors depends on the size of a part, and equal weights may have two names:
+    that on a hub, and a local folder.
+    """
+    encoder = manifest.encoder
+    return None if encoder is None else (encoder.weights_hash, encoder.dim, encoder.normalised)
 
 
 def verify_parts(folder: Path) -> int:
@@ -77,7 +89,7 @@ def read_steadily(folder: Path, opening: Callable[[Manifest], T]) -> T:
     Raises:
         EvidenceIndexError: It cannot be opened though its manifest has not changed.
     """
-    for _ in range(_TRIES):
+    for _ in range(TRIES):
         manifest = read_manifest(folder)
         try:
             return opening(manifest)

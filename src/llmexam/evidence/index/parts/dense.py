@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Self
 
 import numpy as np
+from numpy.typing import NDArray
 
 from llmexam.errors import EvidenceIndexError
 from llmexam.evidence.encoder import Encoder
@@ -19,6 +20,7 @@ from llmexam.evidence.index.files import is_passing
 from llmexam.evidence.index.manifest import Manifest
 from llmexam.evidence.index.parts.checking import check_parts, naming_part, verify_parts
 from llmexam.evidence.index.parts.index import PartedIndex
+from llmexam.evidence.index.stored_precision import require_recorded_precision
 from llmexam.evidence.index.vectors import DenseSettings
 from llmexam.exam.question import Passage
 from llmexam.machine import n_cores
@@ -84,15 +86,18 @@ class DenseParts(PartedIndex):
         if not queries or not self._parts:
             return [[] for _ in queries]
         wanted = np.ascontiguousarray(self._encoder.encode(list(queries), kind="query"))
-        # faiss releases the GIL while it searches.
-        with ThreadPoolExecutor(min(n_cores(), len(self._parts))) as pool:
-            found = list(
-                pool.map(lambda part: part.search_vectors(wanted, k), self._parts.values())
-            )
+        found = self._steadily(lambda: self._search_parts(wanted, k))
         return [
             list(islice(merge(*of_query, key=lambda passage: -(passage.score or 0.0)), k))
             for of_query in zip(*found, strict=True)
         ]
+
+    def _search_parts(self, wanted: NDArray[np.float32], k: int) -> list[list[list[Passage]]]:
+        """Return what each part finds."""
+        parts = list(self._parts.values())
+        # faiss releases the GIL while it searches.
+        with ThreadPoolExecutor(min(n_cores(), len(parts))) as pool:
+            return list(pool.map(lambda part: part.search_vectors(wanted, k), parts))
 
     def _read(self, manifest: Manifest) -> None:
         check_parts(self.folder, manifest)
@@ -105,6 +110,7 @@ class DenseParts(PartedIndex):
         self._parts = parts
 
     def _build(self, folder: Path, passages: Iterable[Passage]) -> None:
+        require_recorded_precision(self._encoder, self.manifest, self.folder)
         recorded = self.manifest.encoder
         DenseIndex.build(
             folder,

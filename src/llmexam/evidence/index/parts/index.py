@@ -10,19 +10,22 @@ from __future__ import annotations
 import re
 import shutil
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import TypeVar
 
 from llmexam.errors import EvidenceIndexError, nearest
 from llmexam.evidence.index.files import held_for_writing
 from llmexam.evidence.index.manifest import Manifest, PartRecord, Source, read_manifest
-from llmexam.evidence.index.parts.checking import naming_part, read_steadily
+from llmexam.evidence.index.parts.checking import TRIES, naming_part, read_steadily
 from llmexam.evidence.index.parts.part import part_name, record_of
 from llmexam.evidence.index.passage_store import document_of
 from llmexam.exam.question import Passage
 
 _PART_FOLDER = re.compile(r"\.?part-\d{5}(\.\d+)?(\.building|\.old)?")
+
+T = TypeVar("T")
 
 
 class PartedIndex(ABC):
@@ -99,8 +102,9 @@ class PartedIndex(ABC):
         A document takes precedence over a passage of another document with the same id, as in an
         index that is not in parts. The parts that hold them are written anew without them.
         """
-        n_before = len(self)
         with self._changing():
+            # Counted under the lock, after the changes of other processes have been read.
+            n_before = len(self)
             gone: dict[str, list[str]] = {}
             for id_ in ids:
                 holding = self._holding(id_)
@@ -109,10 +113,36 @@ class PartedIndex(ABC):
             if not gone:
                 return 0
             self._commit(self._without(self.manifest.parts, gone))
-        return n_before - len(self)
+            return n_before - len(self)
+
+    def _steadily(self, reading: Callable[[], T]) -> T:
+        """Return what `reading` returns from the opened parts.
+
+        Where another process has replaced or removed parts and deleted their folders, the parts
+        that the manifest now names are opened and read.
+
+        Raises:
+            EvidenceIndexError: The parts cannot be read though the manifest has not changed.
+        """
+        for _ in range(TRIES):
+            try:
+                return reading()
+            except (EvidenceIndexError, OSError):
+                if read_manifest(self.folder) == self.manifest:
+                    raise
+            self._read_again()
+        return reading()
+
+    def _read_again(self) -> None:
+        """Open the parts that the manifest on disk names now."""
+        self.manifest = read_steadily(self.folder, self._read_most)
 
     def _read_most(self, manifest: Manifest) -> Manifest:
         """Open the parts of a manifest without the one that is left out, and return it."""
+        if not manifest.parts:
+            raise EvidenceIndexError(
+                "the index is not in parts", file=self.folder, hint="Open it with `open_index`"
+            )
         parts = tuple(part for part in manifest.parts if part.name != self._left_out)
         self._read(manifest.model_copy(update={"parts": parts}))
         return manifest
@@ -146,7 +176,7 @@ class PartedIndex(ABC):
         """Lock the index, and read what other processes have changed."""
         with held_for_writing(self.folder):
             if read_manifest(self.folder) != self.manifest:
-                self.manifest = read_steadily(self.folder, self._read_most)
+                self._read_again()
             self._delete_unnamed()
             try:
                 yield
@@ -203,9 +233,17 @@ class PartedIndex(ABC):
                 file=self.folder,
                 hint="Delete the folder of the index instead",
             )
-        self.manifest.in_parts(parts, sources).write(self.folder)
+        changed = self.manifest.in_parts(parts, sources)
+        try:
+            # Parts that cannot be opened together are refused before the index names them.
+            self._read(changed)
+            changed.write(self.folder)
+        except BaseException:
+            with suppress(EvidenceIndexError, OSError):
+                self._read_again()
+            raise
         self._left_out = None
-        self.manifest = read_steadily(self.folder, self._read_most)
+        self.manifest = changed
         self._delete_unnamed()
 
     def _delete_unnamed(self) -> None:
