@@ -11,7 +11,8 @@ pytest.importorskip("torch")
 
 from llmexam.evidence.index import opening, precision
 from llmexam.evidence.index.manifest import EncoderRecord, read_manifest
-from llmexam.evidence.index.opening import create_index, open_index
+from llmexam.evidence.index.opening import build_index_parts, create_index, open_index
+from llmexam.evidence.index.parts.part import build_part
 from llmexam.evidence.index.precision import probe_passages, read_probe
 from llmexam.lm.encoding.precision_probe import PrecisionProbe
 from llmexam.lm.models.precision import supports_int8
@@ -102,6 +103,70 @@ def test_a_requested_precision_is_not_probed(monkeypatch, tmp_path, loaded):
     assert loaded == ["fp32"]
     assert read_manifest(tmp_path / "index").encoder.precision == "fp32"
     assert read_probe(tmp_path / "index") is None
+
+
+def build_parts(folder, passages=PASSAGES, **options):
+    return build_index_parts("dense", folder, iter(passages), n_parts=3, key={}, **options)
+
+
+def precisions_of(folder):
+    manifest = read_manifest(folder)
+    folders = [folder, *(folder / part.folder for part in manifest.parts)]
+    return [read_manifest(one).encoder.precision for one in folders]
+
+
+@pytest.mark.parametrize(("chosen", "recorded"), [("int8", "int8"), ("bf16", None)])
+def test_parts_are_probed_once_though_the_build_is_interrupted(
+    monkeypatch, tmp_path, loaded, chosen, recorded
+):
+    monkeypatch.setattr(precision, "PROBED_PASSAGES", 5)
+    given = []
+
+    def probed(model, texts, known):
+        given.append((texts, known))
+        return probe(chosen)
+
+    monkeypatch.setattr(precision, "probe_precision", probed)
+
+    def stop(jobs, done):
+        done(build_part(jobs[0], Encoder(jobs[0].precision)))
+        raise KeyboardInterrupt
+
+    folder = tmp_path / "index"
+    with pytest.raises(KeyboardInterrupt):
+        build_parts(folder, runner=stop)
+    assert given == [([p.text for p in PASSAGES[:5]], None)]
+    # A probe would choose otherwise now, but the first part is there.
+    other = {"int8": "bf16", "bf16": "int8"}[chosen]
+    monkeypatch.setattr(precision, "probe_precision", lambda *_, **__: probe(other))
+    loaded.clear()
+    found = build_parts(folder, passages=())
+    assert (found.n_resumed, len(given)) == (1, 1)
+    assert precisions_of(folder) == [recorded] * 4
+    assert read_probe(folder) == probe(chosen)
+    # The first one tells of a faulty model before the corpus is read.
+    assert loaded == ["auto", *(["int8"] if recorded else [])]
+    # The same build is complete, and is not probed again.
+    assert build_parts(folder, passages=()).n_resumed == 3
+    assert {p.name for p in folder.iterdir() if p.is_file()} >= {"precision.json"}
+    create_index("dense", folder, PASSAGES, precision="fp32")
+    assert not (folder / "precision.json").exists()
+
+
+def test_parts_are_not_probed_if_few_or_requested_or_with_an_encoder(monkeypatch, tmp_path, loaded):
+    def probed(model, texts, known):
+        raise AssertionError("probed")
+
+    monkeypatch.setattr(precision, "probe_precision", probed)
+    build_parts(tmp_path / "few")
+    assert precisions_of(tmp_path / "few") == [None] * 4
+    monkeypatch.setattr(precision, "PROBED_PASSAGES", 5)
+    build_parts(tmp_path / "requested", precision="fp32")
+    assert precisions_of(tmp_path / "requested") == ["fp32"] * 4
+    build_parts(tmp_path / "given", encoder=Encoder("int8"))
+    assert precisions_of(tmp_path / "given") == [None] * 4
+    assert loaded == ["auto", "fp32"]
+    assert read_probe(tmp_path / "few") is None
 
 
 def test_a_precision_that_cannot_be_is_an_error(tmp_path):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -11,11 +12,16 @@ from llmexam.evidence.encoder import Encoder
 from llmexam.evidence.index.files import REBUILD
 from llmexam.evidence.index.kinds import INDEX_KINDS, EvidenceIndex, IndexKind
 from llmexam.evidence.index.manifest import FILE_NAME, Manifest, Source, read_manifest
-from llmexam.evidence.index.parts.building import PartsBuild, PartsPlan, build_parts
+from llmexam.evidence.index.parts.building import PartsBuild, PartsPlan, Probe, build_parts
 from llmexam.evidence.index.parts.index import PartedIndex
-from llmexam.evidence.index.parts.local import local_runner
+from llmexam.evidence.index.parts.local import Encoders, local_runner
 from llmexam.evidence.index.parts.part import PartRunner
-from llmexam.evidence.index.precision import probe_passages, require_precision, write_probe
+from llmexam.evidence.index.precision import (
+    chosen_precision,
+    probe_passages,
+    require_precision,
+    write_probe,
+)
 from llmexam.exam.question import Passage
 from llmexam.lm.encoding.embedding import Embedder, load_embedder
 from llmexam.lm.encoding.precision_probe import PrecisionProbe
@@ -70,8 +76,7 @@ def create_index(
     recorded = None if precision == "auto" else precision
     if recorded is None:
         passages, probe = probe_passages(passages, model or BUNDLED, folder)
-        # The default is not recorded, so other machines use theirs.
-        recorded = "int8" if probe is not None and probe.chosen == "int8" else None
+        recorded = chosen_precision(probe)
     loaded = load_embedder(model or BUNDLED, precision=require_precision(recorded or "auto"))
     index = found.index_class.build(
         folder, passages, loaded, chunking=chunking, sources=sources, precision=recorded
@@ -127,8 +132,8 @@ def build_index_parts(
         counts: Called when all passages are read; what it returns is kept for a resumed build.
         encoder: The bi-encoder, for kinds that use one; None loads the model.
         model: Name or folder of that model; None is the bundled one.
-        precision: Precision of its vectors. `auto` is the default of the machine (bf16 or fp32):
-            a probe would have to read passages that an interrupted build need not read again.
+        precision: Precision of its vectors, as in `create_index`. The result of a probe is kept
+            for a resumed build.
         n_workers: Processes that build sparse parts (see `local_runner`).
         runner: What builds the parts, instead of processes of this machine.
         tell: Called with the number of finished parts and of all parts.
@@ -141,12 +146,33 @@ def build_index_parts(
     found = _known_kind(kind, model)
     _check_precision(precision, kind, encoder)
     recorded = None if precision == "auto" else precision
+    probe: Probe | None = None
+    encoders: Encoders | None = None
     if found.uses_model:
-        encoder = encoder or load_embedder(model or BUNDLED, precision=require_precision(precision))
-        key = {**key, "weights": encoder.weights_hash}
+        # Loaded before the corpus is read, so that a faulty model is an error at once.
+        first = encoder or load_embedder(model or BUNDLED, precision=require_precision(precision))
+        key = {**key, "weights": first.weights_hash}
+        encoders = partial(_encoder_in, first=first, requested=recorded, model=model)
+        if encoder is None and recorded is None:
+            probe = partial(_probe, model=model, folder=folder)
     plan = PartsPlan(kind, n_parts, chunking, tuple(sources), key, recorded)
-    runner = runner or local_runner(n_workers, encoder if found.uses_model else None)
-    return build_parts(folder, passages, plan, runner, counts=counts, tell=tell)
+    runner = runner or local_runner(n_workers, encoders)
+    return build_parts(folder, passages, plan, runner, counts=counts, probe=probe, tell=tell)
+
+
+def _encoder_in(
+    chosen: str | None, *, first: Encoder, requested: str | None, model: str | None
+) -> Encoder:
+    """Return the encoder in the precision that was chosen for an index."""
+    if chosen == requested:
+        return first
+    return load_embedder(model or BUNDLED, precision=require_precision(chosen or "auto"))
+
+
+def _probe(
+    passages: Iterable[Passage], *, model: str | None, folder: str | Path
+) -> PrecisionProbe | None:
+    return probe_passages(passages, model or BUNDLED, folder)[1]
 
 
 def open_without_part(

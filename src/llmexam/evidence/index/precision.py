@@ -60,6 +60,14 @@ def require_precision(name: str) -> IndexPrecision:
     )
 
 
+def chosen_precision(probe: PrecisionProbe | None) -> str | None:
+    """Return the precision that an index records after a probe; None for the default.
+
+    The default is not recorded, so other machines use theirs.
+    """
+    return "int8" if probe is not None and probe.chosen == "int8" else None
+
+
 def read_probe(folder: str | Path) -> PrecisionProbe | None:
     """Return the probe that an index records; None if it has none."""
     try:

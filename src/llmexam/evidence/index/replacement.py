@@ -26,7 +26,7 @@ _OWN_FILE = re.compile(
     r"|parts-build\.json"
 )
 # What a folder holds while an index in parts is built in it.
-_STAGED_FILE = re.compile(r"reading\.json|passages-\d{5}\.parquet|\.[^/]*tmp[^/]*")
+_STAGED_FILE = re.compile(r"reading\.json|passages-\d{5}\.parquet|\.[^/]*tmp[^/]*|shards/.*")
 
 
 @contextmanager

@@ -10,10 +10,12 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
+
+from pydantic import ValidationError
 
 from llmexam.errors import EvidenceIndexError
 from llmexam.evidence.index.analysis import ANALYSIS
@@ -31,8 +33,11 @@ from llmexam.evidence.index.parts.part import PartJob, PartRunner, finished_part
 from llmexam.evidence.index.parts.passages_files import (
     PassagesFile,
     cut_evenly,
+    read_passages,
     write_passages,
 )
+from llmexam.evidence.index.precision import FILE_NAME as PROBE_FILE
+from llmexam.evidence.index.precision import chosen_precision, write_probe
 from llmexam.evidence.index.recovery import recover_replaced, replaced_path
 from llmexam.evidence.index.replacement import (
     clear_folder,
@@ -41,6 +46,7 @@ from llmexam.evidence.index.replacement import (
     sync_folder,
 )
 from llmexam.exam.question import Passage
+from llmexam.lm.encoding.precision_probe import PrecisionProbe
 from llmexam.storage.atomic import write_json
 from llmexam.storage.hashing import hash_json
 from llmexam.storage.permissions import open_to_readers
@@ -52,6 +58,9 @@ MOST_PARTS = 10_000
 _READING = "reading.json"
 _BUILD = "parts-build.json"
 _VERSION = 1
+
+Probe = Callable[[Iterable[Passage]], PrecisionProbe | None]
+"""Chooses a precision by some of the passages; None if there are too few of them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +89,8 @@ class PartsPlan:
         sources: The corpus files, for the manifest.
         key: Everything that the passages depend on. A build with another key does not go on with
             the files of this one.
-        precision: Precision of the encoder, for the manifest; None for the machine's default.
+        precision: Requested precision of the encoder; None for the machine's default, or what a
+            probe chooses.
     """
 
     kind: str
@@ -105,6 +115,7 @@ def build_parts(
     runner: PartRunner,
     *,
     counts: Callable[[], dict[str, int]] = dict,
+    probe: Probe | None = None,
     tell: Callable[[int, int], None] = lambda n_done, n_all: None,
 ) -> PartsBuild:
     """Build an index in parts; an existing index in the folder is replaced when all are complete.
@@ -115,6 +126,8 @@ def build_parts(
         plan: What is built.
         runner: Builds the parts, such as `local_runner`.
         counts: Called when all passages are read; what it returns is kept for a resumed build.
+        probe: Called with the passages when all are read, to choose the precision of all parts.
+            The result is kept for a resumed build, and recorded in the index.
         tell: Called with the number of finished parts and of all parts.
 
     Raises:
@@ -142,7 +155,8 @@ def build_parts(
             _place(staging, target, finished.manifest)
             return finished
         reading = _read_once(staging, passages, plan, counts)
-        jobs = _jobs(staging, reading, plan)
+        probed = None if probe is None else _probe_once(staging, reading.files, probe)
+        jobs = _jobs(staging, reading, plan, chosen_precision(probed) or plan.precision)
         records = {job.name: found for job in jobs if (found := finished_part(job)) is not None}
         n_resumed = len(records)
 
@@ -152,6 +166,8 @@ def build_parts(
 
         tell(n_resumed, len(jobs))
         runner([job for job in jobs if job.name not in records], done)
+        if probed is not None:
+            write_probe(staging, probed)
         manifest = _complete(staging, [records[job.name] for job in jobs], plan, reading.counts)
         _place(staging, target, manifest)
     return PartsBuild(manifest, reading.counts, n_resumed)
@@ -190,7 +206,23 @@ def _read_once(
     return _Reading(files, found)
 
 
-def _jobs(staging: Path, reading: _Reading, plan: PartsPlan) -> list[PartJob]:
+def _probe_once(
+    staging: Path, files: Sequence[PassagesFile], probe: Probe
+) -> PrecisionProbe | None:
+    """Return the result of a probe, which an earlier run may have recorded; None without one."""
+    record = staging / _READING
+    known = json.loads(record.read_bytes())
+    with suppress(KeyError, ValidationError):
+        recorded = known["probe"]
+        return None if recorded is None else PrecisionProbe.model_validate(recorded)
+    found = probe(read_passages(files))
+    write_json(record, {**known, "probe": None if found is None else found.model_dump(mode="json")})
+    return found
+
+
+def _jobs(
+    staging: Path, reading: _Reading, plan: PartsPlan, precision: str | None
+) -> list[PartJob]:
     n_passages = sum(file.stop for file in reading.files)
     n_parts = min(plan.n_parts or -(-n_passages // PART_PASSAGES), n_passages)
     return [
@@ -200,7 +232,7 @@ def _jobs(staging: Path, reading: _Reading, plan: PartsPlan) -> list[PartJob]:
             files=files,
             kind=plan.kind,
             chunking=plan.chunking,
-            precision=plan.precision,
+            precision=precision,
         )
         for number, files in enumerate(cut_evenly(reading.files, n_parts))
     ]
@@ -222,7 +254,7 @@ def _complete(
 
 def _place(staging: Path, target: Path, manifest: Manifest) -> None:
     """Delete what only the build needed, and move the index to its place."""
-    kept = {part.folder for part in manifest.parts} | {FILE_NAME, _BUILD, LOCK}
+    kept = {part.folder for part in manifest.parts} | {FILE_NAME, _BUILD, LOCK, PROBE_FILE}
     for path in staging.iterdir():
         if path.name not in kept:
             shutil.rmtree(path) if path.is_dir() else path.unlink()

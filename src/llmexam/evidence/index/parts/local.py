@@ -14,21 +14,25 @@ from llmexam.evidence.index.manifest import PartRecord
 from llmexam.evidence.index.parts.part import PartJob, PartRunner, build_part
 from llmexam.machine import end_with_parent, n_cores, started_as_command
 
+Encoders = Callable[[str | None], Encoder]
+"""Returns the bi-encoder in the precision of a job."""
 
-def local_runner(n_workers: int | None = None, encoder: Encoder | None = None) -> PartRunner:
+
+def local_runner(n_workers: int | None = None, encoders: Encoders | None = None) -> PartRunner:
     """Return what builds parts on this machine.
 
     Args:
         n_workers: Number of processes; None is one per core. A script's main module is imported
             again by each, so without being asked only commands start some.
-        encoder: The bi-encoder of dense parts, which are built one after the other in this
-            process, because an encoder uses all cores.
+        encoders: Returns the bi-encoder of dense parts, which are built one after the other in
+            this process, because an encoder uses all cores.
     """
     asked = n_workers or (n_cores() if started_as_command() else 1)
 
     def run(jobs: Sequence[PartJob], done: Callable[[PartRecord], None]) -> None:
         n = min(asked, len(jobs))
-        if encoder is not None or n <= 1:
+        if encoders is not None or n <= 1:
+            encoder = encoders(jobs[0].precision) if encoders is not None and jobs else None
             for job in jobs:
                 done(build_part(job, encoder))
             return
