@@ -64,3 +64,10 @@ def test_one_command_leads_to_an_index_that_is_searched(tmp_path):
     assert (found["resumed"], found["index"]["n_resumed"]) == (1, 2)
     hits = llmexam("search", "index", "25.5 K", "-k", 1, "--json", cwd=tmp_path)
     assert "boils at 25.5 K" in json.loads(hits.stdout)["found"][0]["passages"][0]["text"]
+    # Workers of a cluster convert the pages, and build the same index.
+    cluster = ("--parts", 2, "--cluster", "processes", "--cluster-set", "workers=1", "--json")
+    again = ("collect", "wikipedia", "dump.xml", "--out", "wiki2", "--index", "index2")
+    done = llmexam(*again, *cluster, cwd=tmp_path)
+    assert "parts of the sparse index: 2 shards: 0 reused, 2 computed by 1 workers" in done.stderr
+    same = json.loads(done.stdout)["index"]
+    assert (same["n_parts"], same["content_hash"]) == (2, found["index"]["content_hash"])

@@ -56,6 +56,17 @@ def test_adds_and_deletes(corpus: Path, tmp_path: Path):
         (("c.csv", "-o", "i", "--format", "pdf"), SettingsError, "format"),
         (("c.csv", "-o", "i", "--overlap", "200"), SettingsError, "overlap"),
         (("c.csv", "-o", "i", "--delete-ids", "x"), SettingsError, "cannot be combined"),
+        (("c.csv", "-o", "i", "--cluster", "processes"), SettingsError, "--cluster needs --parts"),
+        (
+            ("c.csv", "-o", "i", "--parts", 2, "--cluster-set", "workers=2"),
+            SettingsError,
+            "--cluster-set needs --cluster",
+        ),
+        (
+            ("c.csv", "-o", "i", "--replace-part", "part-00000", "--precision", "fp32"),
+            SettingsError,
+            "--replace-part uses the precision of the index",
+        ),
     ],
 )
 def test_errors_reach_the_top(

@@ -13,6 +13,7 @@ from llmexam.cli.options import ClusterOption, ClusterSet
 
 if TYPE_CHECKING:
     from llmexam.retrieval.reading import IndexSummary
+    from llmexam.stages.sharding.cluster import Cluster
 
 
 def wikipedia(
@@ -106,21 +107,18 @@ def wikipedia(
     with (
         telling_of_interrupts(goes_on(overwrite=overwrite)),
         chosen_cluster(cluster, cluster_set, workers=workers) as where,
-        question_progress(plain_console(stderr=True), "reading dumps") as progress,
     ):
-        found = collect_wikipedia(
-            dumps,
-            out,
-            settings,
-            n_workers=workers or n_cores(),
-            overwrite=overwrite,
-            progress=progress,
-            cluster=where,
-        )
-    built = None
-    if index is not None:
-        with telling_of_interrupts(goes_on(overwrite=overwrite)):
-            built = _build(out, index, parts, workers)
+        with question_progress(plain_console(stderr=True), "reading dumps") as progress:
+            found = collect_wikipedia(
+                dumps,
+                out,
+                settings,
+                n_workers=workers or n_cores(),
+                overwrite=overwrite,
+                progress=progress,
+                cluster=where,
+            )
+        built = None if index is None else _build(out, index, parts, workers, where)
     if as_json:
         values = found.as_json()
         if built is not None:
@@ -139,12 +137,20 @@ def wikipedia(
         raise typer.Exit(1)
 
 
-def _build(corpus: Path, index: Path, parts: int, workers: int | None) -> IndexSummary:
+def _build(
+    corpus: Path, index: Path, parts: int, workers: int | None, cluster: Cluster | None
+) -> IndexSummary:
     """Build the index of a collected corpus in parts, or complete it."""
     from llmexam.cli.index import index_progress
     from llmexam.retrieval.build import build_index
 
     with index_progress() as (progress, tell):
         return build_index(
-            corpus, index, parts=parts, n_workers=workers, progress=progress, tell=tell
+            corpus,
+            index,
+            parts=parts,
+            n_workers=workers,
+            cluster=cluster,
+            progress=progress,
+            tell=tell,
         )

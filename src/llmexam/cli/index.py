@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from llmexam.cli.options import ClusterOption, ClusterSet
 from llmexam.errors import SettingsError
 
 if TYPE_CHECKING:
@@ -147,6 +148,8 @@ def index(
         ),
     ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    cluster: ClusterOption = None,
+    cluster_set: ClusterSet = None,
 ) -> None:
     """Build a search index of a corpus, add to it, delete from it, or verify it.
 
@@ -156,7 +159,10 @@ def index(
     Example: llmexam index wiki.jsonl notes/ --out my-index
 
     Example: llmexam index wiki/ --out my-index --parts 8
+
+    Example: llmexam index wiki/ --out my-index --parts 0 --cluster 10.0.0.1:6379
     """
+    from llmexam.cli.clusters import chosen_cluster
     from llmexam.cli.options import parse_fields
     from llmexam.retrieval import build as workflow
 
@@ -169,30 +175,20 @@ def index(
         "--delete-ids": delete_ids is not None,
         "--verify": verify,
     }
-    _check_combination(changes, has_corpus=bool(corpora), parts=parts, workers=workers)
-    if verify:
-        n_passages = workflow.verify_index(out)
-        _print(
-            as_json, {"n_passages": n_passages}, f"{out}: {n_passages:,} passages, no damage found"
-        )
+    of_parts = {"--workers": workers is not None, "--cluster": cluster is not None}
+    _check_combination(changes, has_corpus=bool(corpora), parts=parts, of_parts=of_parts)
+    if verify or delete_ids is not None or remove_part is not None:
+        _verify_or_delete(out, delete_ids, remove_part, model, as_json=as_json)
         return
-    if delete_ids is not None or remove_part is not None:
-        if delete_ids is not None:
-            n_deleted = workflow.delete_from_index(out, workflow.read_ids(delete_ids), model=model)
-        else:
-            n_deleted = workflow.remove_part(out, remove_part or "", model=model)
-        _print(as_json, {"n_deleted": n_deleted}, f"deleted {n_deleted:,} passages")
-        return
-    if add and precision != "auto":
-        raise SettingsError(
-            "--add uses the precision of the index",
-            field="--precision",
-            hint="Leave out --precision, or build the index again",
-        )
+    if add or replace_part is not None:
+        _check_precision("--add" if add else "--replace-part", precision)
     settings = workflow.corpus_settings(
         corpora or [], format=format, fields=parse_fields(fields or [])
     )
-    with index_progress() as (progress, tell):
+    with (
+        chosen_cluster(cluster, cluster_set, workers=workers) as where,
+        index_progress() as (progress, tell),
+    ):
         if add or replace_part is not None:
             change = partial(workflow.replace_part, part=replace_part or "")
             summary = (workflow.add_to_index if add else change)(
@@ -210,13 +206,41 @@ def index(
                 progress=progress,
                 parts=parts,
                 n_workers=workers,
+                cluster=where,
                 tell=tell,
             )
     _print(as_json, asdict(summary), summary_line(summary))
 
 
+def _verify_or_delete(
+    out: Path, delete_ids: Path | None, remove_part: str | None, model: str | None, *, as_json: bool
+) -> None:
+    """Do what needs no corpus: delete passages or a part, or verify the index."""
+    from llmexam.retrieval import build as workflow
+
+    if delete_ids is None and remove_part is None:
+        n_passages = workflow.verify_index(out)
+        line = f"{out}: {n_passages:,} passages, no damage found"
+        _print(as_json, {"n_passages": n_passages}, line)
+        return
+    if delete_ids is not None:
+        n_deleted = workflow.delete_from_index(out, workflow.read_ids(delete_ids), model=model)
+    else:
+        n_deleted = workflow.remove_part(out, remove_part or "", model=model)
+    _print(as_json, {"n_deleted": n_deleted}, f"deleted {n_deleted:,} passages")
+
+
+def _check_precision(option: str, precision: str) -> None:
+    if precision != "auto":
+        raise SettingsError(
+            f"{option} uses the precision of the index",
+            field="--precision",
+            hint="Leave out --precision, or build the index again",
+        )
+
+
 def _check_combination(
-    changes: dict[str, bool], *, has_corpus: bool, parts: int | None, workers: int | None
+    changes: dict[str, bool], *, has_corpus: bool, parts: int | None, of_parts: dict[str, bool]
 ) -> None:
     """Check that the options say one thing to do."""
     given = [name for name, is_given in changes.items() if is_given]
@@ -230,8 +254,9 @@ def _check_combination(
             f"--parts cannot be combined with {given[0]}",
             hint="The number of parts is set when an index is built; --add adds one",
         )
-    if workers is not None and parts is None:
-        raise SettingsError("--workers needs --parts", hint="Only parts are built side by side")
+    for name, is_given in of_parts.items():
+        if is_given and parts is None:
+            raise SettingsError(f"{name} needs --parts", hint="Only parts are built side by side")
 
 
 def _print(as_json: bool, value: dict[str, object], line: str) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 
-from llmexam.errors import CorpusError, IndexMismatchError
+from llmexam.errors import CorpusError, IndexMismatchError, SettingsError
 from llmexam.evidence.chunking import ChunkSettings
 from llmexam.evidence.corpus import CorpusSettings
 from llmexam.evidence.encoder import Encoder
@@ -17,10 +17,13 @@ from llmexam.evidence.index.opening import (
     open_without_part,
     verify_index,
 )
+from llmexam.evidence.index.parts.building import PartsBuild
 from llmexam.evidence.index.parts.part import PartRunner
 from llmexam.evidence.index.precision import read_probe
 from llmexam.retrieval.reading import Corpora, IndexSummary, Progress, Reading, corpus_sources
+from llmexam.retrieval.sharded import cluster_runner
 from llmexam.sample import corpus_path
+from llmexam.stages.sharding.cluster import Cluster
 
 __all__ = ["IndexSummary", "corpus_sources", "verify_index"]
 
@@ -39,6 +42,7 @@ def build_index(
     parts: int | None = None,
     n_workers: int | None = None,
     runner: PartRunner | None = None,
+    cluster: Cluster | None = None,
     tell: Callable[[int, int], None] = lambda n_done, n_all: None,
 ) -> IndexSummary:
     """Build an index of one or more corpora; an existing index is replaced.
@@ -61,13 +65,21 @@ def build_index(
         n_workers: Processes that build parts; None is one per core in a command, and this process
             in a script.
         runner: What builds the parts, instead of processes of this machine.
+        cluster: What builds the parts: a `Cluster`, whose machines share the folder of the index.
         tell: Called with the number of finished parts and of all parts.
 
     Raises:
         CorpusError: A corpus cannot be read.
         EvidenceIndexError: The folder cannot take the index.
+        SettingsError: A cluster is given with an encoder or a runner, or without parts.
+        RunError: A part could not be built by the cluster.
         MissingDependencyError: A dense index, and the extra `encoders` is not installed.
     """
+    if cluster is not None:
+        _check_cluster(
+            has_parts=parts is not None, has_own=encoder is not None or runner is not None
+        )
+        runner = cluster_runner(cluster, kind, model)
     reading = Reading(corpora, chunking, deduplicate, progress)
     if parts is not None:
         built = build_index_parts(
@@ -86,13 +98,7 @@ def build_index(
             runner=runner,
             tell=tell,
         )
-        return reading.summary(
-            out,
-            built.manifest,
-            built.manifest.n_passages,
-            counts=built.counts,
-            n_resumed=built.n_resumed,
-        )
+        return _summary_of_parts(reading, out, built)
     index = create_index(
         kind,
         out,
@@ -103,9 +109,33 @@ def build_index(
         chunking=reading.plain_chunking,
         sources=reading.sources,
     )
-    probe = read_probe(out)
-    reason = probe.reason if probe else ""
-    return reading.summary(out, index.manifest, len(index), precision=reason)
+    return reading.summary(out, index.manifest, len(index), precision=_reason(out))
+
+
+def _check_cluster(*, has_parts: bool, has_own: bool) -> None:
+    if not has_parts or has_own:
+        raise SettingsError(
+            "a cluster builds an index in parts, with an encoder that each worker loads",
+            field="cluster",
+            hint="Give `parts`, and no `encoder` or `runner`",
+        )
+
+
+def _summary_of_parts(reading: Reading, out: str | Path, built: PartsBuild) -> IndexSummary:
+    return reading.summary(
+        out,
+        built.manifest,
+        built.manifest.n_passages,
+        counts=built.counts,
+        n_resumed=built.n_resumed,
+        precision=_reason(out),
+    )
+
+
+def _reason(folder: str | Path) -> str:
+    """Return why a probe chose the precision of an index; empty without a probe."""
+    probe = read_probe(folder)
+    return probe.reason if probe else ""
 
 
 def add_to_index(
