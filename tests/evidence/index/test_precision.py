@@ -163,8 +163,13 @@ def test_parts_are_not_probed_if_few_or_requested_or_with_an_encoder(monkeypatch
     monkeypatch.setattr(precision, "PROBED_PASSAGES", 5)
     build_parts(tmp_path / "requested", precision="fp32")
     assert precisions_of(tmp_path / "requested") == ["fp32"] * 4
-    build_parts(tmp_path / "given", encoder=Encoder("int8"))
+    build_parts(tmp_path / "given", encoder=Encoder("bf16"))
     assert precisions_of(tmp_path / "given") == [None] * 4
+    # An encoder in int8 is recorded, so that queries and added passages follow it.
+    build_parts(tmp_path / "int8", encoder=Encoder("int8"))
+    assert precisions_of(tmp_path / "int8") == ["int8"] * 4
+    create_index("dense", tmp_path / "one", PASSAGES, encoder=Encoder("int8"))
+    assert precisions_of(tmp_path / "one") == ["int8"]
     assert loaded == ["auto", "fp32"]
     assert read_probe(tmp_path / "few") is None
 

@@ -69,11 +69,16 @@ def create_index(
         return index
     if encoder is not None:
         index = found.index_class.build(
-            folder, passages, encoder, chunking=chunking, sources=sources
+            folder,
+            passages,
+            encoder,
+            chunking=chunking,
+            sources=sources,
+            precision=_recorded(precision, encoder),
         )
         return index
     probe: PrecisionProbe | None = None
-    recorded = None if precision == "auto" else precision
+    recorded = _recorded(precision, None)
     if recorded is None:
         passages, probe = probe_passages(passages, model or BUNDLED, folder)
         recorded = chosen_precision(probe)
@@ -145,7 +150,7 @@ def build_index_parts(
     """
     found = _known_kind(kind, model)
     _check_precision(precision, kind, encoder)
-    recorded = None if precision == "auto" else precision
+    recorded = _recorded(precision, encoder)
     probe: Probe | None = None
     encoders: Encoders | None = None
     if found.uses_model:
@@ -158,6 +163,16 @@ def build_index_parts(
     plan = PartsPlan(kind, n_parts, chunking, tuple(sources), key, recorded)
     runner = runner or local_runner(n_workers, encoders)
     return build_parts(folder, passages, plan, runner, counts=counts, probe=probe, tell=tell)
+
+
+def _recorded(precision: str, encoder: Encoder | None) -> str | None:
+    """Return the precision that an index records without a probe; None for the default.
+
+    Vectors of a given encoder in int8 are not those of the default, so it is recorded.
+    """
+    if getattr(encoder, "precision", None) == "int8":
+        return "int8"
+    return None if precision == "auto" else precision
 
 
 def _encoder_in(
