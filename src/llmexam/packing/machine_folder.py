@@ -35,8 +35,8 @@ This folder was made by `llmexam pack`. It installs and runs a plan of llmexam w
 
 It needs Python {minor} on {platform}{image}.
 
-    sh install.sh             # a virtual environment in venv/
-    sh run.sh --out result    # runs plan.yaml; the results are in result/
+    sh install.sh                # a virtual environment in venv/
+    sh run.sh --out ../result    # runs plan.yaml; the results are beside this folder
 
 `LLMEXAM_VENV` names another folder for the environment. `pack.json` lists all files with their
 SHA-256, and the licences of the parts.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any, Literal
@@ -19,6 +19,8 @@ NOT_STATED = "not stated"
 """What stands for a licence that no file states."""
 
 Kind = Literal["wheels", "weights", "indexes", "caches", "files"]
+NOT_LISTED = "not listed"
+"""What `check_pack` says of a file that is not one of the pack."""
 _VERSION = 1
 _UNLISTED = (PACK_FILE, "dataset-metadata.json")
 
@@ -55,17 +57,23 @@ def size_of(path: Path) -> int:
 
 def list_files(folder: Path) -> dict[str, dict[str, Any]]:
     """Return size and SHA-256 of every file of a pack, by path, without its own list."""
-    return {
-        path.relative_to(folder).as_posix(): {
-            "bytes": path.stat().st_size,
-            "sha256": hash_file(path),
-        }
-        for path in sorted(folder.rglob("*"))
-        if path.is_file()
-        and path.relative_to(folder).as_posix() not in _UNLISTED
-        and path.name != ".lock"
-        and not is_temporary(path)
-    }
+    return {name: _facts_of(folder / name) for name in _names_in(folder)}
+
+
+def _facts_of(path: Path) -> dict[str, Any]:
+    return {"bytes": path.stat().st_size, "sha256": hash_file(path)}
+
+
+def _names_in(folder: Path) -> Iterator[str]:
+    """Yield the paths of all files of a pack, without those of its virtual environment."""
+    for top in sorted(folder.iterdir()):
+        if (top / "pyvenv.cfg").is_file():
+            continue
+        for path in sorted(top.rglob("*")) if top.is_dir() else [top]:
+            name = path.relative_to(folder).as_posix()
+            is_ours = name in _UNLISTED or path.name == ".lock" or is_temporary(path)
+            if path.is_file() and not is_ours:
+                yield name
 
 
 def write_list(folder: Path, parts: Iterable[Part], facts: Mapping[str, Any]) -> None:
@@ -100,17 +108,21 @@ def read_list(folder: Path) -> dict[str, Any]:
     return dict(value)
 
 
-def check_pack(folder: Path) -> Sequence[str]:
+def check_pack(folder: Path, *, contents: bool = True) -> Sequence[str]:
     """Return what is wrong with the files of a pack: missing, changed or not listed.
 
-    Caches may change while a pack is used, and are not checked.
+    Caches may change while a pack is used, and are not checked, nor is its virtual environment.
+
+    Args:
+        folder: The pack.
+        contents: Whether to read all files and compare their checksums.
 
     Raises:
         RunError: The folder is not a pack, or its list is damaged.
     """
     listed = read_list(folder)["files"]
     problems = []
-    present = list_files(folder)
+    present = set(_names_in(folder))
     for name, expected in listed.items():
         parts = PurePosixPath(name).parts
         if ".." in parts or PurePosixPath(name).is_absolute():
@@ -119,7 +131,7 @@ def check_pack(folder: Path) -> Sequence[str]:
             continue
         elif name not in present:
             problems.append(f"{name}: missing")
-        elif present[name] != expected:
+        elif contents and _facts_of(folder / name) != expected:
             problems.append(f"{name}: changed")
-    problems += [f"{name}: not listed" for name in present if name not in listed]
-    return [one for one in problems if not one.startswith("caches/")]
+    more = sorted(name for name in present - set(listed) if not name.startswith("caches/"))
+    return problems + [f"{name}: {NOT_LISTED}" for name in more]

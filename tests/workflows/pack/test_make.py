@@ -14,7 +14,7 @@ import yaml
 
 from llmexam.errors import RunError, SettingsError
 from llmexam.packing.notebook import texts_of
-from llmexam.packing.parts import check_pack
+from llmexam.packing.parts import check_pack, write_list
 from llmexam.workflows.pack import make
 from llmexam.workflows.pack.make import make_pack
 from llmexam.workflows.pack.settings import PackSettings
@@ -101,12 +101,16 @@ def test_an_interrupted_pack_leaves_nothing_and_the_next_goes_on(
     with pytest.raises(KeyboardInterrupt):
         make_pack(plan, out, settings(image))
     assert not out.exists()
+    # An interrupted pack for Kaggle left these.
+    for name in ("dataset/weights/model", "kernel"):
+        (tmp_path / ".packed.packing" / "pack" / name).mkdir(parents=True)
     first = make_pack(plan, out, settings(image))
     assert check_pack(out) == []
     # The index of the first run was used again.
     assert built[0] == built[1]
     names = {path.name for path in out.iterdir()}
     assert names >= {"install.sh", "run.sh", "README.md", "plan.yaml", "pack.json", "wheels"}
+    assert not names & {"dataset", "kernel"}
     assert first.trial is None
     # An earlier pack is replaced as a whole.
     second = make_pack(plan, out, settings(image), changes={"evidence": {"k": 3}})
@@ -123,6 +127,27 @@ def test_other_folders_are_not_overwritten(tmp_path: Path, freeze: Path):
     with pytest.raises(RunError, match="files that are not of a pack"):
         make_pack(write(tmp_path, LEXICAL), out, settings(freeze))
     assert [path.name for path in out.iterdir()] == ["thesis.txt"]
+
+
+@pytest.mark.parametrize("pack", [".", "dataset"])
+def test_results_in_an_earlier_pack_are_not_deleted(tmp_path: Path, freeze: Path, pack: str):
+    out = tmp_path / "packed"
+    (out / pack / "venv").mkdir(parents=True)
+    write_list(out / pack, [], {"id": "x"})
+    # Its virtual environment, and the notebook of a pack for Kaggle, may be replaced.
+    (out / pack / "venv" / "pyvenv.cfg").write_text("", encoding="utf-8")
+    if pack == "dataset":
+        (out / "kernel").mkdir()
+        (out / "kernel" / "notebook.ipynb").write_text("", encoding="utf-8")
+    make._require_pack_folder(out)
+    (out / "result").mkdir()
+    (out / "result" / "submission.csv").write_text("mine", encoding="utf-8")
+    with pytest.raises(RunError, match=r"result/submission\.csv.*does not list"):
+        make_pack(write(tmp_path, LEXICAL), out, settings(freeze))
+    # Nor if they were written while the new pack was made.
+    with pytest.raises(RunError, match="does not list"):
+        make._put_in_place(tmp_path / "made", out)
+    assert (out / "result" / "submission.csv").read_text(encoding="utf-8") == "mine"
 
 
 @pytest.mark.slow

@@ -27,7 +27,14 @@ from llmexam.packing.kaggle import (
 from llmexam.packing.machine_folder import scripts
 from llmexam.packing.network import describe_isolation
 from llmexam.packing.notebook import NotebookPlan, write_notebook
-from llmexam.packing.parts import PACK_FILE, Part, list_files, write_list
+from llmexam.packing.parts import (
+    NOT_LISTED,
+    PACK_FILE,
+    Part,
+    check_pack,
+    list_files,
+    write_list,
+)
 from llmexam.packing.pip_process import Sources
 from llmexam.packing.requirements import needs_of
 from llmexam.packing.secret_texts import refuse_secrets
@@ -52,6 +59,8 @@ from llmexam.workflows.pack.wheels import WHEELS, PackedWheels, pack_wheels
 from llmexam.workflows.run.plan import read_plan
 
 _NOTEBOOK = "notebook.ipynb"
+_KERNEL_METADATA = "kernel-metadata.json"
+_KERNEL_FILES = (_NOTEBOOK, _KERNEL_METADATA)
 _DATASET, _KERNEL = "dataset", "kernel"
 _PLAN_HEAD = "# The plan of a pack; its paths start at this folder.\n"
 
@@ -130,6 +139,7 @@ def make_pack(
     with lock_folder(work):
         shutil.rmtree(work / "trial", ignore_errors=True)
         job = _Job(checked, settings, target, image, names, work, announce)
+        _drop_other_kind(job)
         version, packages = installed_packages(settings.image_python or sys.executable)
         # Before hours of work: the interpreter of the trial may have another version.
         trial = _prepare_trial(job, version, packages) if settings.tries else None
@@ -212,10 +222,18 @@ def _write_target_files(job: _Job, parts: Sequence[Part]) -> NotebookPlan:
     kernel = job.whole / _KERNEL
     write_json(kernel / _NOTEBOOK, write_notebook(notebook))
     write_json(
-        kernel / "kernel-metadata.json",
+        kernel / _KERNEL_METADATA,
         kernel_metadata(job.names, _NOTEBOOK, competition=settings.competition, gpu=settings.gpu),
     )
     return notebook
+
+
+def _drop_other_kind(job: _Job) -> None:
+    """Delete what an interrupted run left that made a pack of the other kind."""
+    of_kaggle = {_DATASET, _KERNEL}
+    for path in job.whole.iterdir() if job.whole.is_dir() else ():
+        if (path.name in of_kaggle) != job.settings.kaggle:
+            shutil.rmtree(path) if path.is_dir() else path.unlink()
 
 
 def _drop_unlisted(job: _Job, parts: Sequence[Part]) -> None:
@@ -278,7 +296,7 @@ def _result(
         warnings.append(
             "without --freeze, all packages are packed, also those that Kaggle's image has"
         )
-    steps: tuple[str, ...] = (f"sh {out}/install.sh", f"sh {out}/run.sh --out result")
+    steps: tuple[str, ...] = (f"sh {out}/install.sh", f"sh {out}/run.sh --out {out}-result")
     if settings.kaggle:
         steps = (
             f"kaggle datasets create -p {out}/{_DATASET} --dir-mode zip",
@@ -310,16 +328,39 @@ def _require_pack_folder(out: Path) -> None:
         raise RunError("expected a folder, got a file", file=out, hint="Choose another folder")
     if not out.is_dir() or not any(out.iterdir()):
         return
-    if not (out / PACK_FILE).is_file() and not (out / _DATASET / PACK_FILE).is_file():
+    is_kaggle = (out / _DATASET / PACK_FILE).is_file()
+    if not is_kaggle and not (out / PACK_FILE).is_file():
         raise RunError(
             "the folder contains files that are not of a pack",
             file=out,
             hint="Choose an empty or a new folder",
         )
+    # What others wrote into the pack, such as results, would be deleted with it.
+    pack = out / _DATASET if is_kaggle else out
+    found = [name for name in check_pack(pack, contents=False) if name.endswith(NOT_LISTED)]
+    more = [name.removesuffix(f": {NOT_LISTED}") for name in found]
+    if is_kaggle:
+        kernel = {f"{_KERNEL}/{name}" for name in _KERNEL_FILES}
+        more += [
+            name
+            for path in sorted(out.rglob("*"))
+            if path.is_file() and not path.is_relative_to(pack)
+            if (name := path.relative_to(out).as_posix()) not in kernel
+        ]
+    if more:
+        rest = f" and {len(more) - 1} more" if len(more) > 1 else ""
+        raise RunError(
+            f"the folder contains '{more[0]}'{rest}, which the earlier pack in it does not list",
+            file=out,
+            hint="Move results and other files of your own out of the folder, or choose another "
+            "folder",
+        )
 
 
 def _put_in_place(made: Path, out: Path) -> None:
     """Put a whole pack into the place of an earlier one, in one step where the system can."""
+    # Results may have been written into the earlier pack in the meantime.
+    _require_pack_folder(out)
     out.parent.mkdir(parents=True, exist_ok=True)
     if out.exists() and not exchange_paths(made, out):
         shutil.rmtree(out)
