@@ -91,6 +91,20 @@ def test_weights_come_without_pickles_and_secrets(tmp_path: Path):
     assert copier.parts[0].licence == "mit"
 
 
+def test_hidden_folders_of_a_cloned_model_are_not_copied(tmp_path: Path):
+    # The folder itself may be below a hidden one, such as a cache.
+    model = make_model(tmp_path / ".cache" / "reader")
+    (model / "onnx" / ".lfs").mkdir(parents=True)
+    (model / ".git" / "lfs").mkdir(parents=True)
+    (model / ".git" / "config").write_text("url = https://me:hf_token@hub", encoding="utf-8")
+    (model / ".git" / "lfs" / "weights").write_bytes(b"weights")
+    (model / "onnx" / ".lfs" / "weights").write_bytes(b"weights")
+    copier = Copier(tmp_path / "pack")
+    copier._place_model(str(model))
+    names = sorted(path.name for path in (tmp_path / "pack" / "weights" / "reader").rglob("*"))
+    assert names == ["README.md", "config.json", "model.safetensors"]
+
+
 def test_two_models_of_one_name_get_two_places(tmp_path: Path):
     copier = Copier(tmp_path / "pack")
     places = [

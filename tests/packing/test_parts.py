@@ -3,6 +3,7 @@ from pathlib import Path
 import pytest
 
 from llmexam.errors import RunError, SettingsError
+from llmexam.packing import secret_texts
 from llmexam.packing.licences import licence_of_model, licence_of_wheel
 from llmexam.packing.parts import NOT_STATED, PACK_FILE, Part, check_pack, write_list
 from llmexam.packing.secret_texts import find_secret, refuse_secrets
@@ -74,13 +75,46 @@ def test_secrets_are_found_by_value_and_by_form(text: str, found: str | None):
     assert find_secret(text, environment) == found
 
 
+SECRET = "hf_" + "s3cret" * 6
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("config", SECRET.encode()),
+        ("rows.csv", b"id,prompt\n1,\xe9 " + SECRET.encode()),
+        ("settings.toml", SECRET.encode()),
+        ("notes.TXT", SECRET.encode()),
+        ("from_windows.ini", SECRET.encode("utf-16")),
+        ("tokenizer.json", SECRET.encode()),
+        # On both sides of a boundary between blocks.
+        ("rows.jsonl", b" " * (secret_texts._BLOCK - 10) + SECRET.encode()),
+    ],
+)
+def test_every_text_is_searched_whatever_its_name(tmp_path: Path, name: str, content: bytes):
+    (tmp_path / name).write_bytes(content)
+    with pytest.raises(SettingsError, match="a token of Hugging Face"):
+        refuse_secrets(tmp_path)
+
+
+def test_weights_and_words_of_vocabularies_are_no_secrets(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    (tmp_path / "model.safetensors").write_bytes(b"\0" + SECRET.encode())
+    monkeypatch.setenv("DATABASE_PASSWORD", "postgres")
+    (tmp_path / "vocab.txt").write_text("post\npostgres\n", encoding="utf-8")
+    refuse_secrets(tmp_path)
+    (tmp_path / "config").write_text("postgres", encoding="utf-8")
+    with pytest.raises(SettingsError, match="DATABASE_PASSWORD"):
+        refuse_secrets(tmp_path)
+
+
 def test_a_secret_is_refused_and_never_shown(tmp_path: Path):
-    secret = "hf_" + "s3cret" * 6
-    (tmp_path / "config.json").write_text(f'{{"token": "{secret}"}}', encoding="utf-8")
+    (tmp_path / "config.json").write_text(f'{{"token": "{SECRET}"}}', encoding="utf-8")
     with pytest.raises(SettingsError) as caught:
         refuse_secrets(tmp_path)
     assert caught.value.file == "config.json"
-    assert secret not in str(caught.value)
+    assert SECRET not in str(caught.value)
 
 
 def test_licences_come_from_metadata_and_model_cards(tmp_path: Path):

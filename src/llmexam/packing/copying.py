@@ -162,10 +162,12 @@ def _copy(source: Path, target: Path, kind: Kind) -> None:
 
 def _files_of(folder: Path, kind: Kind) -> Iterator[Path]:
     for path in sorted(folder.rglob("*")):
-        if not path.is_file() or is_temporary(path) or is_passing(path):
+        parts = path.relative_to(folder).parts
+        # A cloned folder has addresses with tokens in .git/config, and all weights again in
+        # .git/lfs. The hidden file of a tantivy index is for writers alone.
+        if any(part.startswith(".") or part == "__pycache__" for part in parts):
             continue
-        # The hidden file of a tantivy index is for writers alone.
-        if is_secret_file(path) or "__pycache__" in path.parts:
+        if not path.is_file() or is_temporary(path) or is_passing(path) or is_secret_file(path):
             continue
         if kind != "weights" or _is_read(path):
             yield path

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import codecs
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from llmexam.errors import SettingsError
@@ -20,9 +21,12 @@ _FORMS = {
     "an access key of AWS": re.compile(r"\bAKIA[0-9A-Z]{16}\b"),
     "a private key": re.compile(r"-----BEGIN [A-Z ]*PRIVATE KEY-----"),
 }
-# Weights, vectors and tokenizers are no texts that a person writes keys into.
-_TEXTS = frozenset({".yaml", ".yml", ".json", ".txt", ".md", ".ipynb", ".sh", ".jinja", ".cfg"})
-_LARGEST = 1_000_000
+# Words of a vocabulary are equal to simple passwords by chance.
+_VOCABULARIES = frozenset({"tokenizer.json", "vocab.json", "vocab.txt", "merges.txt"})
+_BLOCK = 1 << 20
+# Longer than any secret, so that none is missed between two blocks.
+_OVERLAP = 1 << 12
+_UTF_16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 _NOT_PACKED = ("kaggle.json", "credentials.json", "token", ".netrc", ".env")
 
 
@@ -46,19 +50,37 @@ def find_secret(text: str, environment: Mapping[str, str] | None = None) -> str 
 
 
 def refuse_secrets(folder: Path) -> None:
-    """Check the texts of a pack for secrets.
+    """Check the texts of a pack for secrets, whatever their names are.
+
+    Files with zero bytes, such as weights, vectors and archives, are not texts.
 
     Raises:
         SettingsError: A file contains one; the error does not show it.
     """
     for path in sorted(folder.rglob("*")):
-        if path.suffix not in _TEXTS or not path.is_file() or path.stat().st_size > _LARGEST:
+        if not path.is_file():
             continue
-        found = find_secret(path.read_text(encoding="utf-8", errors="replace"))
-        if found is not None:
-            raise SettingsError(
-                f"the file contains {found}, and a pack must not contain secrets",
-                file=path.relative_to(folder),
-                hint="Remove it from the original file, and replace the key if others could read "
-                "it",
-            )
+        environment: Mapping[str, str] | None = {} if path.name in _VOCABULARIES else None
+        for text in _blocks_of(path):
+            found = find_secret(text, environment)
+            if found is not None:
+                raise SettingsError(
+                    f"the file contains {found}, and a pack must not contain secrets",
+                    file=path.relative_to(folder),
+                    hint="Remove it from the original file, and replace the key if others could "
+                    "read it",
+                )
+
+
+def _blocks_of(path: Path) -> Iterator[str]:
+    """Yield the text of a file in blocks that overlap; nothing if it is not a text."""
+    with path.open("rb") as stream:
+        first = stream.read(_OVERLAP)
+    encoding = "utf-16" if first.startswith(_UTF_16) else "utf-8"
+    if b"\0" in first and encoding == "utf-8":
+        return
+    end = ""
+    with path.open(encoding=encoding, errors="replace") as text:
+        while block := text.read(_BLOCK):
+            yield end + block
+            end = block[-_OVERLAP:]
