@@ -145,5 +145,36 @@ def test_a_missing_submission_is_an_error_and_a_failure_after_one_is_not(tmp_pat
     assert (tmp_path / "submission.csv").read_text(encoding="utf-8") == "id,prediction\n"
 
 
+ANSWERS = "id,prediction\n3,A B C\n7,B A C\n"
+
+
+@pytest.mark.parametrize(
+    ("exam", "expected"),
+    [
+        (b"id,prompt\n7,x\n3,y\n", "2 questions answered"),
+        (b"id,prompt\n7,x\n", "WARNING: the submission has other ids"),
+        (b"id,prompt\n7,x\n7,x\n3,x\n", "WARNING: the submission has other ids"),
+        (b"question_id,prompt\n7,x\n", "there is no column `id`"),
+        (b'{"id": 7, "prompt": "x"}\n', "there is no column `id`"),
+        (b"id,prompt\n7,caf\xe9\n", "were not compared: 'utf-8'"),
+        (b"id,prompt\n7," + b"x" * 200_000, "were not compared: field larger"),
+        (b"", "there is no column `id`"),
+        (None, "were not compared: [Errno 2]"),
+    ],
+)
+def test_the_check_never_fails_after_a_submission(tmp_path: Path, capsys, exam, expected):
+    out, test_file = tmp_path / "submission.csv", tmp_path / "test.csv"
+    out.write_text(ANSWERS, encoding="utf-8")
+    if exam is not None:
+        test_file.write_bytes(exam)
+    # llmexam raises this limit; a notebook does not.
+    limit = csv.field_size_limit(131_072)
+    try:
+        exec(code_cells(a_plan())[3], {"out": out, "exam": test_file})
+    finally:
+        csv.field_size_limit(limit)
+    assert expected in capsys.readouterr().out
+
+
 def test_names_are_derived_from_the_plan():
     assert kaggle_names("My plan_2", None).dataset == "INSERT_USERNAME_HERE/llmexam-my-plan-2"
