@@ -100,6 +100,39 @@ def test_a_trial_needs_an_interpreter_of_the_same_version(tmp_path: Path):
         installed_packages("/nowhere/python")
 
 
+def a_trial(folder: Path, image: Image | None = None) -> Trial:
+    folder.mkdir()
+    version, packages = installed_packages(sys.executable)
+    target = Target(version.rpartition(".")[0], KAGGLE_PLATFORM)
+    settings = TrialSettings(python=sys.executable)
+    return Trial(settings, target, image or Image(), folder, version, packages)
+
+
+def test_code_1_is_accepted_only_of_a_run_that_wrote_a_submission(tmp_path: Path):
+    trial, pack = a_trial(tmp_path / "work"), tmp_path / "pack"
+    pack.mkdir()
+    command = ["sh", "-c", "echo error: no space left on device; exit 1"]
+    submission = tmp_path / "submission.csv"
+    for one in (None, submission):
+        with pytest.raises(RunError, match=r"failed in install\.sh: error: no space left"):
+            trial._run(command, pack, "install.sh", submission=one)
+    assert "no space left" in (tmp_path / "trial.log").read_text(encoding="utf-8")
+    submission.write_text("id,prediction\n", encoding="utf-8")
+    assert trial._run(command, pack, "run.sh", submission=submission).code == 1
+    raises = ["sh", "-c", "echo Traceback; exit 1"]
+    with pytest.raises(RunError, match="failed in run"):
+        trial._run(raises, pack, "run.sh", submission=submission)
+
+
+def test_an_environment_without_site_packages_is_an_error(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    trial = a_trial(tmp_path / "work", Image({"numpy": "1.0"}))
+    monkeypatch.setattr(trial, "_run", lambda *arguments: None)
+    with pytest.raises(RunError, match="no folder lib/"):
+        trial._make_environment(set())
+
+
 def test_what_packages_of_an_image_need_is_known_from_equal_versions(tmp_path: Path):
     needs = ("base<2", "broken>=9", "unknown", "absent>=1", "x @ file:///x.whl", "no version=")
     packages = {

@@ -170,10 +170,17 @@ class Trial:
         options = ["--out", str(out), "--set", f"exam.path={exam}"]
         for key, value in changes.items():
             options += ["--set", f"{key}={value}"]
-        done = self._run(["sh", str(pack / "run.sh"), *options], pack, "run.sh", limited=True)
+        submission = out / "submission.csv"
+        done = self._run(
+            ["sh", str(pack / "run.sh"), *options],
+            pack,
+            "run.sh",
+            limited=True,
+            submission=submission,
+        )
         return Tried(
             run=out,
-            submission=out / "submission.csv",
+            submission=submission,
             isolation=isolation_here(),
             install_seconds=installed - started,
             run_seconds=time.perf_counter() - installed,
@@ -190,7 +197,15 @@ class Trial:
         view = self._work / "image"
         hidden = {*own, "llmexam", "pip", "setuptools", "wheel"}
         self._view = make_view(view, self._packages, self._image.packages, hidden=hidden)
-        site = next(iter((self._venv / "lib").glob("python*/site-packages")))
+        # PyPy and some distributions have other names for the folders above.
+        site = next(iter(sorted(self._venv.glob("lib*/*/site-packages"))), None)
+        if site is None:
+            raise RunError(
+                "the virtual environment has no folder lib/*/site-packages",
+                file=self._venv,
+                hint="Name another interpreter with --image-python, or skip the trial with "
+                "--no-try",
+            )
         # After the packages of the environment, so that those of the pack come first.
         (site / "image_packages.pth").write_text(f"{view}\n", encoding="utf-8")
 
@@ -201,8 +216,27 @@ class Trial:
         return self._run(command, pack, "the notebook", limited=limited)
 
     def _run(
-        self, command: Sequence[str], pack: Path, what: str, *, limited: bool = False
+        self,
+        command: Sequence[str],
+        pack: Path,
+        what: str,
+        *,
+        limited: bool = False,
+        submission: Path | None = None,
     ) -> Isolated:
+        """Run a command of the trial.
+
+        Args:
+            command: The command.
+            pack: Folder that it may only read.
+            what: What it is called in the error.
+            limited: Whether memory is limited.
+            submission: For `llmexam run`, the file that it writes. It ends with code 1 when a
+                check of its results failed.
+
+        Raises:
+            RunError: It failed; its whole output is in a log.
+        """
         home = self._work / "home"
         home.mkdir(exist_ok=True)
         environment = offline_environment(home, f"{self._venv / 'bin'}:{_PATH}")
@@ -217,7 +251,8 @@ class Trial:
             work=self._work,
             memory_bytes=self._settings.memory_bytes if limited else None,
         )
-        if done.code not in (0, 1) or (done.code == 1 and "Traceback" in done.output):
+        is_finding = done.code == 1 and submission is not None and submission.is_file()
+        if done.code and not (is_finding and "Traceback" not in done.output):
             log = self._work.with_name("trial.log")
             write_text(log, done.output)
             last = _last_line(done.output)
