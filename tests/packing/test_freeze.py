@@ -57,6 +57,13 @@ def test_the_python_version_of_a_comment_comes_first(tmp_path: Path):
     assert read(tmp_path, "a==1\n").python is None
 
 
+def test_wheels_of_the_stable_abi_do_not_tell_the_python_version(tmp_path: Path):
+    stable = "tokenizers @ file:///w/tokenizers-0.20.0-cp39-abi3-manylinux_2_17_x86_64.whl\n"
+    assert read(tmp_path, stable).python is None
+    own = "numpy @ file:///w/numpy-2.0.0-cp312-cp312-manylinux_2_17_x86_64.whl\n"
+    assert read(tmp_path, stable + own).python == "3.12"
+
+
 @pytest.mark.parametrize(
     ("line", "message"),
     [

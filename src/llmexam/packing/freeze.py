@@ -24,7 +24,8 @@ _HINT = "Write it in the image with: pip list --format=freeze > image.txt"
 # pip writes this line above the address of an editable install.
 _EDITABLE = re.compile(r"#.*\(([A-Za-z0-9][A-Za-z0-9._-]*)==([^\s)]+)\)\s*$")
 _PYTHON = re.compile(r"#.*\bpython[\s:=v]*(3\.\d+(?:\.\d+)?)", re.IGNORECASE)
-_TAG = re.compile(r"-cp3(\d+)-")
+# Wheels of the stable ABI, such as cp38-abi3, are for later versions, too.
+_TAG = re.compile(r"-cp3(\d+)-cp3\1-")
 _EGG = re.compile(r"[#&]egg=([A-Za-z0-9._-]+)")
 # pip accepts an option such as --hash after a requirement.
 _OPTIONS = re.compile(r"\s--[a-z-]+[= ]\S+")
