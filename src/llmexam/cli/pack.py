@@ -165,7 +165,7 @@ def pack(
         competition=competition,
         test_file=test_file,
         gpu=gpu,
-        time_limit=parse_duration(limit) if limit != "none" and _runs_with_limit() else None,
+        time_limit=parse_duration(limit) if limit != "none" else None,
         extras=tuple(extra or ()),
         find_links=tuple(find_links or ()),
         no_index=no_index,
@@ -187,15 +187,6 @@ def pack(
         _show(result, plain_console())
     if result.trial is not None and not result.trial.passed:
         raise typer.Exit(1)
-
-
-def _runs_with_limit() -> bool:
-    """Return whether `llmexam run`, as it is packed, has the option that the notebook uses."""
-    from inspect import signature
-
-    from llmexam.cli.run import run
-
-    return "time_limit" in signature(run).parameters
 
 
 def _show(result: PackResult, console: Console) -> None:
