@@ -6,11 +6,22 @@ from pathlib import Path
 import pytest
 
 from llmexam.errors import SettingsError
+from llmexam.packing import pip_process
 from llmexam.packing.freeze import Image
 from llmexam.packing.pip_process import Sources
 from llmexam.packing.resolving import Resolver, Wheel, dependencies_first
 from llmexam.packing.target import KAGGLE_PLATFORM, Target
 from packing_files import make_source, make_wheel
+
+# Modules of markers: one uses the function that is replaced, the other one does not.
+IGNORED = """
+def default_environment():
+    return {}
+class Marker:
+    def __init__(self, text): self.name, _, self.value = text.split()
+    def evaluate(self): return False
+"""
+USED = IGNORED.replace("return False", "return True")
 
 
 def resolver(tmp_path: Path, image: Image | None = None, python: str = "3.11") -> Resolver:
@@ -113,6 +124,32 @@ def test_a_package_of_unknown_version_matters_only_if_it_is_needed(tmp_path: Pat
     image = Image({}, {"cython": 7, "other": 9})
     with pytest.raises(SettingsError, match="row 7 of the frozen packages does not give"):
         resolver(tmp_path, image).resolve(["app"])
+
+
+@pytest.mark.parametrize(
+    ("version", "markers", "missing"),
+    [
+        ("26.3", "", "default_environment"),
+        ("26.3", IGNORED, "do not use default_environment"),
+        ("23.2.1", USED, "check_dist_restriction"),
+    ],
+)
+def test_a_pip_with_other_parts_is_an_error(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, version: str, markers: str, missing: str
+):
+    files = {
+        "__init__": f"__version__ = '{version}'",
+        "_vendor/packaging/markers": markers,
+        "_internal/cli/main": "main = None",
+        "_internal/cli/cmdoptions": "",
+    }
+    for name, text in files.items():
+        path = tmp_path / "pip" / f"{name}.py"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text, encoding="utf-8")
+    monkeypatch.setattr(pip_process, "_place_of_pip", lambda: tmp_path)
+    with pytest.raises(SettingsError, match=f"pip {version} has other parts.*{missing}"):
+        resolver(tmp_path).resolve(["app"])
 
 
 def test_dependencies_come_first_and_circles_end():

@@ -12,7 +12,8 @@ from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
 
-from llmexam.errors import MissingDependencyError
+from llmexam.errors import MissingDependencyError, SettingsError
+from llmexam.packing.pip_for_target import UNKNOWN_PIP
 from llmexam.packing.target import Target
 
 _SCRIPT = Path(__file__).with_name("pip_for_target.py")
@@ -74,6 +75,7 @@ class Pip:
 
         Raises:
             MissingDependencyError: pip is not installed.
+            SettingsError: This version of pip cannot resolve for another machine.
         """
         settings = self._work / "pip.json"
         values = {
@@ -85,6 +87,11 @@ class Pip:
         # Without `site`, packages of this installation do not count as installed.
         command = [sys.executable, "-I", "-S", str(_SCRIPT), str(settings), *arguments, *_QUIET]
         done = subprocess.run(command, capture_output=True, text=True, errors="replace")
+        if done.returncode == UNKNOWN_PIP:
+            raise SettingsError(
+                f"{done.stderr.strip()}; packages for another machine cannot be resolved with it",
+                hint="Install another version: pip install 'pip>=23.2,<27'",
+            )
         return PipResult(done.returncode, done.stdout + done.stderr)
 
 
