@@ -1,3 +1,5 @@
+import weakref
+
 import pytest
 
 torch = pytest.importorskip("torch")
@@ -118,3 +120,35 @@ def test_second_derivatives_are_refused():
     (first,) = torch.autograd.grad(out, hidden, create_graph=True)
     with pytest.raises(RuntimeError, match="once_differentiable"):
         first.sum().backward()
+
+
+@pytest.mark.parametrize("recomputed", [True, False])
+def test_masks_are_kept_only_without_gradient_checkpointing(monkeypatch, recomputed):
+    drawn, draw = [], MaskSource.draw
+
+    def record(self, *shape):
+        mask = draw(self, *shape)
+        drawn.append(weakref.ref(mask))
+        return mask
+
+    monkeypatch.setattr(MaskSource, "draw", record)
+
+    def layer(qkv, residual, weight, bias):
+        mixed = gradients.attention(qkv, RUNS, N_HEADS, 0.4)
+        return gradients.add_norm(mixed, residual, weight, bias, 1e-12, 0.4)
+
+    shapes = [(N_TOKENS, 3 * DIM), (N_TOKENS, DIM), (DIM,), (DIM,)]
+    inputs = [random(*shape).requires_grad_() for shape in shapes]
+    torch.manual_seed(1)
+    expected = torch.autograd.grad(layer(*inputs).square().sum(), inputs)
+    drawn.clear()
+    torch.manual_seed(1)
+    if recomputed:
+        result = torch.utils.checkpoint.checkpoint(layer, *inputs, use_reentrant=False)
+    else:
+        result = layer(*inputs)
+    # Four blocks of attention, and the layer norm.
+    assert [mask() is not None for mask in drawn] == [not recomputed] * 5
+    found = torch.autograd.grad(result.square().sum(), inputs)
+    for one, other in zip(found, expected, strict=True):
+        torch.testing.assert_close(one, other, atol=0, rtol=0)

@@ -155,29 +155,30 @@ class _Attention(Function):
     ) -> Tensor:
         dim = qkv.shape[1] // 3
         mixed = qkv.new_empty(len(qkv), dim)
-        ctx.masks = []
+        drawn = []
         for start, n_texts, n_tokens in _blocks(runs, n_heads):
             rows = slice(start, start + n_texts * n_tokens)
             q, k, v = _by_head(qkv[rows], n_texts, n_heads)
             weights = _weights(q, k)
             mask = masks.draw(*weights.shape)
-            ctx.masks.append(mask)
+            drawn.append(mask)
             if mask is not None:
                 _masked(weights, mask, out=weights)
             out = torch.bmm(weights, v).mul_(masks.scale)
             view = mixed[rows].view(n_texts, n_tokens, n_heads, -1)
             view.copy_(out.view(n_texts, n_heads, n_tokens, -1).transpose(1, 2))
-        ctx.save_for_backward(qkv)
+        # As attributes of ctx, masks would be kept in memory under gradient checkpointing.
+        ctx.save_for_backward(qkv, *drawn)
         ctx.layout = (runs, n_heads, masks.scale)
         return mixed
 
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
-        (qkv,) = ctx.saved_tensors
+        qkv, *drawn = ctx.saved_tensors
         runs, n_heads, scale = ctx.layout
         d_qkv = torch.empty_like(qkv)
-        for (start, n_texts, n_tokens), mask in zip(_blocks(runs, n_heads), ctx.masks, strict=True):
+        for (start, n_texts, n_tokens), mask in zip(_blocks(runs, n_heads), drawn, strict=True):
             rows = slice(start, start + n_texts * n_tokens)
             q, k, v = _by_head(qkv[rows], n_texts, n_heads)
             d_out = grad[rows].reshape(n_texts, n_tokens, n_heads, -1).transpose(1, 2)
@@ -239,14 +240,14 @@ class _AddNorm(Function):
         if mask is not None:
             total = torch.add(residual, total, alpha=masks.scale, out=total)
         normed, mean, deviation = torch.native_layer_norm(total, total.shape[1:], weight, bias, eps)
-        ctx.save_for_backward(total, mean, deviation, weight, bias)
-        ctx.mask, ctx.scale = mask, masks.scale
+        ctx.save_for_backward(total, mean, deviation, weight, bias, mask)
+        ctx.scale = masks.scale
         return normed
 
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
-        total, mean, deviation, weight, bias = ctx.saved_tensors
+        total, mean, deviation, weight, bias, mask = ctx.saved_tensors
         need_change, need_residual, *need_own = ctx.needs_input_grad[:4]
         d_total, d_weight, d_bias = torch.ops.aten.native_layer_norm_backward(
             grad.contiguous(),
@@ -259,6 +260,6 @@ class _AddNorm(Function):
             [need_change or need_residual, *need_own],
         )
         d_change = d_total
-        if ctx.mask is not None and need_change:
-            d_change = _masked(d_total, ctx.mask).mul_(ctx.scale)
+        if mask is not None and need_change:
+            d_change = _masked(d_total, mask).mul_(ctx.scale)
         return d_change, d_total, d_weight, d_bias, None, None
