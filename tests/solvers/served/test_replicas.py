@@ -10,7 +10,7 @@ from fake_endpoint import serving
 from llmexam.errors import EndpointError, SettingsError
 from llmexam.exam.question import Question
 from llmexam.solvers.served import replicas as module
-from llmexam.solvers.served.failures import EndpointDownError
+from llmexam.solvers.served.failures import EndpointDownError, RequestNotSentError
 from llmexam.solvers.served.replicas import Replica, Replicas, addresses_of
 from llmexam.solvers.served.settings import ServedSettings
 
@@ -182,6 +182,49 @@ def test_equal_loads_take_turns():
         return chosen
 
     assert sorted(asyncio.run(choose())) == ["1"] * 3 + ["2"] * 3
+
+
+def test_nothing_is_sent_after_a_stop():
+    stopped = []
+
+    async def stop_while_it_waits():
+        settings = ServedSettings(
+            model="m", base_url="http://127.0.0.1:1/v1", replicas=["http://127.0.0.1:2/v1"]
+        )
+        async with Replicas(settings, None, lambda: bool(stopped)) as replicas:
+            for one in replicas._replicas:
+                one.free_at = float("inf")
+            waiting = asyncio.create_task(replicas.ask(None, None))
+            await asyncio.sleep(0)
+            assert not waiting.done()
+            stopped.append(True)
+            with pytest.raises(RequestNotSentError):
+                await waiting
+            assert [one.n_under_way for one in replicas._replicas] == [0, 0]
+
+    asyncio.run(stop_while_it_waits())
+
+
+def test_a_request_that_was_not_sent_is_no_failure(others, make, monkeypatch):
+    n_asked = []
+
+    async def ask(self, request, meter):
+        n_asked.append(request)
+        if len(n_asked) < 4:
+            raise RequestNotSentError("the run was stopped before this request was sent")
+        raise EndpointError("the server is gone")
+
+    monkeypatch.setattr(Replicas, "ask", ask)
+    solver = make(answers="ranking", replicas=[others[0].url])
+    with pytest.raises(EndpointError, match=r"the server is gone.*4 answers are missing"):
+        solver.score(QUESTIONS[:4])
+
+
+@pytest.mark.parametrize("replicas", [5, [5], {"a": "b"}, True])
+def test_addresses_of_another_type_are_an_error_of_the_settings(replicas):
+    with pytest.raises(SettingsError) as caught:
+        ServedSettings.parse({"model": "m", "replicas": replicas}, subject="s")
+    assert "replicas" in str(caught.value)
 
 
 def test_addresses_are_checked_like_the_first_one():

@@ -18,7 +18,7 @@ from llmexam.errors import EndpointError
 from llmexam.solvers.served.cache import AnswerCache
 from llmexam.solvers.served.ending import Ending, ending_gently
 from llmexam.solvers.served.endpoint import EndpointSettings
-from llmexam.solvers.served.failures import RequestRefusedError
+from llmexam.solvers.served.failures import RequestNotSentError, RequestRefusedError
 from llmexam.solvers.served.replicas import Replicas, require_any_listening
 from llmexam.solvers.served.replies import Reply
 from llmexam.solvers.served.requests import Request
@@ -237,6 +237,8 @@ class Asker:
                 self._meter.count(request, reply, kept=False)
                 self._cache.put(request.key, reply.model_dump(mode="json"))
                 self._tell.add(1)
+            except RequestNotSentError:
+                return
             except RequestRefusedError as error:
                 self._refuse(request, error)
             except EndpointError as error:

@@ -120,7 +120,8 @@ class EndpointSettings(Settings):
             _refuse_key(name)
         # OpenAI's key is sent to other endpoints only if the user names its variable.
         replicas = values.get("replicas") or ()
-        urls = [replicas] if isinstance(replicas, str) else list(replicas)
+        # Other types are errors of the field itself.
+        urls = list(replicas) if isinstance(replicas, list | tuple) else [replicas]
         urls.append(values.get("base_url", _OPENAI_URL))
         if "api_key_env" not in values and all(map(_is_openai, urls)):
             return {**values, "api_key_env": _OPENAI_VARIABLE}

@@ -36,6 +36,10 @@ class LogprobsRefusedError(EndpointError):
     limit: int | None = None
 
 
+class RequestNotSentError(EndpointError):
+    """The run was stopped before a request was sent."""
+
+
 class RequestRefusedError(EndpointError):
     """The endpoint rejects a request, but may accept others."""
 

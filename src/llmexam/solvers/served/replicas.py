@@ -13,7 +13,11 @@ from typing import TYPE_CHECKING, Any, Self
 from llmexam.errors import EndpointError
 from llmexam.solvers.served.connection import CUT_HEADER, open_client, require_listening
 from llmexam.solvers.served.endpoint import EndpointSettings
-from llmexam.solvers.served.failures import EndpointDownError, explain_failure
+from llmexam.solvers.served.failures import (
+    EndpointDownError,
+    RequestNotSentError,
+    explain_failure,
+)
 from llmexam.solvers.served.replies import Reply, read_reply
 from llmexam.solvers.served.requests import Request
 from llmexam.solvers.served.usage import Meter
@@ -147,6 +151,7 @@ class Replicas:
         """Return the answer to a request, from the address with the fewest under way.
 
         Raises:
+            RequestNotSentError: The run was stopped before an address had room.
             EndpointError: The endpoint failed; with several addresses, each as often as the
                 settings allow.
         """
@@ -169,7 +174,7 @@ class Replicas:
                 replica.n_under_way -= 1
 
     async def _next(self) -> Replica:
-        while True:
+        while not self._is_stopped():
             now = time.monotonic()
             free = [one for one in self._replicas if one.has_room(now)]
             if free:
@@ -178,9 +183,10 @@ class Replicas:
                 n = len(free)
                 order = [free[(self._turn + place) % n] for place in range(n)]
                 return min(order, key=lambda one: one.n_under_way)
-            if len(self._replicas) == 1 or self._is_stopped():
+            if len(self._replicas) == 1:
                 return self._replicas[0]
             await asyncio.sleep(_A_MOMENT)
+        raise RequestNotSentError("the run was stopped before this request was sent")
 
 
 def addresses_of(settings: EndpointSettings) -> list[EndpointSettings]:
