@@ -16,6 +16,8 @@ from llmexam.tasks.prompt_recovery.auditing import seen_by_models
 from llmexam.tasks.prompt_recovery.plan import RecoveryPlan
 from llmexam.testing import check_trainer
 from llmexam.tracking.tracker import NoTracker
+from llmexam.training.base.dev_set import Graded
+from llmexam.training.prompt_reranker.grading import DevLists
 from llmexam.training.registry import create_trainer
 
 FAST = {
@@ -189,17 +191,28 @@ def test_only_rows_that_are_trained_on_are_recorded(tiny_base, tmp_path):
     assert done.notes[-1] == "trained on 12 of 40 rows (candidates.n_fitted)"
 
 
-def test_dev_rows_choose_the_best_step(tiny_base, tmp_path):
-    dev = rewrites(12, seed=1)
-    # With so small a rate the ranking moves by chance; under this seed it gets worse in time.
-    settings = {"n_epochs": 4, "evaluate_every": 2, "patience": 1, "learning_rate": 1e-6, "seed": 3}
-    done = train(tiny_base, tmp_path / "model", rewrites(24), dev, **settings)
-    graded = {p.step: p.values for p in done.curve if "dev_mrr" in p.values}
-    assert max(graded) < 12
+def test_dev_rows_choose_the_best_step(tiny_base, tmp_path, monkeypatch):
+    # Before training, and after 2, 4 and 6 of 12 steps; then two in a row had no better value.
+    values = [(0.3, 3, 0.9), (0.5, 2, 0.8), (0.5, 1, 0.7), (0.4, 0, 0.6)]
+    planned = iter([Graded(mrr, loss, {"chosen": chosen}) for mrr, loss, chosen in values])
+    grade, by_weights = DevLists.grade, {}
+
+    def grade_as_planned(self):
+        # Equal weights have equal losses, so a step that is loaded again gets its own grade.
+        real = grade(self).loss
+        if real not in by_weights:
+            by_weights[real] = next(planned)
+        return by_weights[real]
+
+    monkeypatch.setattr(DevLists, "grade", grade_as_planned)
+    settings = {"n_epochs": 4, "evaluate_every": 2, "patience": 2}
+    done = train(tiny_base, tmp_path / "model", rewrites(24), rewrites(12, seed=1), **settings)
+    graded = {p.step: p.values["dev_mrr"] for p in done.curve if "dev_mrr" in p.values}
+    assert {step: graded[step] for step in graded if step} == {2: 0.5, 4: 0.5, 6: 0.4}
     # The loss decides between equal values.
-    best = max(graded, key=lambda n: (graded[n]["dev_mrr"], -graded[n]["dev_loss"]))
-    assert done.best_step == best
-    assert done.card.metrics["after"]["dev_mrr"] == graded[best]["dev_mrr"]
+    assert done.best_step == 4
+    assert done.card.metrics["before"]["dev_mrr"] == 0.3
+    assert done.card.metrics["after"] == {"dev_mrr": 0.5, "dev_chosen": 0.7}
     with pytest.raises(SettingsError, match="label_smoothing"):
         create_trainer("prompt-reranker", {**FAST, "label_smoothing": 0.1}).check_machine()
     with pytest.raises(SettingsError, match="keywords"):
