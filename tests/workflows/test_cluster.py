@@ -20,16 +20,26 @@ EXAM = Exam(
 )
 
 
-@pytest.fixture
-def told():
-    return []
+TOLD = []
 
 
-@pytest.fixture
-def cluster(told):
-    made = Cluster(ClusterSettings(address="processes", workers=2), told.append)
+@pytest.fixture(scope="module")
+def workers():
+    """One cluster for all tests: starting a worker costs more than its work."""
+    made = Cluster(ClusterSettings(address="processes", workers=2), TOLD.append)
     yield made
     made.close()
+
+
+@pytest.fixture
+def told():
+    TOLD.clear()
+    return TOLD
+
+
+@pytest.fixture
+def cluster(workers, told):
+    return workers
 
 
 def test_the_score_file_and_submission_are_the_same_bytes(cluster, tmp_path):
@@ -72,7 +82,7 @@ def test_a_cluster_needs_an_output_and_a_fitting_solver(cluster, tmp_path):
 
 def test_a_run_has_the_same_results(cluster, told, tmp_path):
     plan = {
-        "exam": "bundled",
+        "exam": {"path": "bundled", "limit": 20},
         "evidence": {"corpus": "bundled", "k": 2},
         "solvers": ["lexical", "longest", {"cascade": {"first": "lexical", "second": "longest"}}],
         "evaluation": {"n_resamples": 100},
