@@ -9,7 +9,8 @@ from llmexam.exam.exam import Exam
 from llmexam.exam.score_parts import ScoreParts
 from llmexam.exam.scores import ScoreMatrix
 from llmexam.solvers.registry import create_solver
-from llmexam.solvers.scoring import FIRST_PART, solve, solve_in_parts
+from llmexam.solvers.scoring import solve, solve_in_parts
+from llmexam.stages.part_sizes import FIRST_PART
 from llmexam.testing import example_questions
 
 IDS = ("a", "b", "c")

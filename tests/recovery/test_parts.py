@@ -2,9 +2,10 @@
 
 import pytest
 
-from llmexam.recovery.parts import FIRST_PART, recover_in_parts
+from llmexam.recovery.parts import recover_in_parts
 from llmexam.recovery.recoverer import Recoverer, Recovery
 from llmexam.recovery.rewrites import Rewrite, RewriteExam
+from llmexam.stages.part_sizes import FIRST_PART
 
 EXAM = RewriteExam(tuple(Rewrite(str(n), f"text {n}", f"other {n}") for n in range(20)))
 

@@ -9,11 +9,7 @@ from pathlib import Path
 from llmexam.recovery.recoverer import Progress, Recoverer, Recovery
 from llmexam.recovery.rewrites import RewriteExam
 from llmexam.recovery.run_answers import read_written, write_answers
-
-FIRST_PART = 4
-"""Rows in the first part."""
-PART_SECONDS = 4.0
-"""How long a part should take."""
+from llmexam.stages.part_sizes import FIRST_PART, next_size
 
 
 def recover_in_parts(
@@ -55,9 +51,8 @@ def recover_in_parts(
         write_answers(path, part.ids, new)
         found += new
         progress(len(found), len(items))
-        seconds = max(clock() - begin, 1e-3)
         if not is_first:
-            size = max(1, min(4 * size, round(len(new) * PART_SECONDS / seconds)))
+            size = next_size(size, len(new), clock() - begin)
         is_first = False
     return found
 

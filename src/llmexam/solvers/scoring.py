@@ -14,16 +14,13 @@ from llmexam.settings.base import Settings
 from llmexam.solvers.processes import choose_workers, score_in_processes
 from llmexam.solvers.protocol import Solver
 from llmexam.solvers.registry import create_solver
+from llmexam.stages.part_sizes import FIRST_PART, next_size
 
 Progress = Callable[[int, int], None]
 
 # Solvers deduplicate within one call, so calls should be large, but small enough for a progress
 # bar to move. `whole_exam` solvers get all questions in one call.
 QUESTIONS_A_CALL = 64
-FIRST_PART = 4
-"""Questions in the first part of `solve_in_parts`."""
-PART_SECONDS = 4.0
-"""How long a part of `solve_in_parts` should take."""
 
 
 class Parts(Protocol):
@@ -144,9 +141,8 @@ def solve_in_parts(
         scores = solve(exam.subset(range(at, min(at + size, len(exam)))), solver)
         parts.add(scores)
         progress(len(parts), len(exam))
-        seconds = max(clock() - begin, 1e-3)
         if at > start:
-            size = max(1, min(4 * size, round(len(scores) * PART_SECONDS / seconds)))
+            size = next_size(size, len(scores), clock() - begin)
     return parts.found
 
 
