@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, Generic, Protocol, TypeVar
 
 from llmexam.errors import RunError
-from llmexam.evaluation.results import RunMetrics
+from llmexam.evaluation.results import MetricResult, RunMetrics
 from llmexam.report.content import Items, Result
 from llmexam.tasks.plan import RunPlan
 
@@ -173,10 +173,13 @@ def values_of_run(folder: Path) -> tuple[dict[str, float], float]:
     for name, one in metrics.solvers.items():
         if one.evaluation is not None:
             primary = one.evaluation.primary
-            sign = 1.0 if primary.higher_is_better else -1.0
-            found[name] = sign * primary.estimate.value
-    chance = metrics.final.primary.chance
-    return found, 0.0 if chance is None else chance
+            found[name] = _signed(primary.estimate.value, primary)
+    primary = metrics.final.primary
+    return found, _signed(primary.chance or 0.0, primary)
+
+
+def _signed(value: float, metric: MetricResult) -> float:
+    return value if metric.higher_is_better else -value
 
 
 AnyLimitedTask = LimitedTask[Any, Any, Any]
