@@ -50,6 +50,14 @@ def test_another_stage_has_a_pace_of_its_own():
     assert pace.seconds_left(20) == 64.0
 
 
+def test_the_same_number_of_items_of_another_stage_is_not_progress():
+    pace = Pace(0.0)
+    for now, n_done, stage in [(0, 30, "score a"), (9, 40, "score a"), (10, 40, "score b")]:
+        pace.advance(now, n_done, 100, stage)
+    assert (pace.stage, pace.n_done) == ("score b", 40)
+    assert pace.seconds_measured == 0.0
+
+
 def test_the_speed_of_a_slow_machine_is_measured():
     speed = Speed()
     assert speed.factor == 1.0

@@ -101,8 +101,9 @@ class Answering:
         if not found.is_done:
             self._interrupted(name, found, pace)
             return False
-        each = pace.seconds_each
+        each = None
         if not found.value.cached:
+            each = _own_pace(name, pace)
             self._forecasts.measured(name, found.value.seconds, self._speed)
             each = each or found.value.seconds / max(len(session.items), 1)
         known = {} if each is None else {"seconds_each": each}
@@ -113,8 +114,9 @@ class Answering:
     def _interrupted(self, name: str, found: Outcome, pace: Pace) -> None:
         """Record how far a solver has come that was stopped or failed."""
         session = self._session
-        each = pace.seconds_each
-        n_kept = session.record.solvers[name].n_done if pace.n_all is None else pace.n_done
+        each = _own_pace(name, pace)
+        is_own = steps.solver_of(pace.stage) == name
+        n_kept = pace.n_done if is_own else session.record.solvers[name].n_done
         known = {} if each is None else {"seconds_each": each}
         session.record.change(
             name,
@@ -140,3 +142,8 @@ class Answering:
                 reason = "no time was left"
             session.record.change(name, state="left out", reason=reason)
             session.leave_out(name, Outcome(stopped=reason))
+
+
+def _own_pace(name: str, pace: Pace) -> float | None:
+    """Return the seconds an item of a solver; None if another stage was reported last."""
+    return pace.seconds_each if steps.solver_of(pace.stage) == name else None

@@ -75,12 +75,14 @@ class Pace:
         began: When the step began.
         n_done: Items done.
         n_all: All items; None as long as that is not known.
+        stage: The stage that these items are those of.
         last: When it last reported finished items.
     """
 
     began: float
     n_done: int = 0
     n_all: int | None = None
+    stage: str = ""
     last: float = 0.0
     _first: tuple[float, int] | None = field(default=None, repr=False)
     _base: int | None = field(default=None, repr=False)
@@ -88,18 +90,19 @@ class Pace:
     def __post_init__(self) -> None:
         self.last = self.began
 
-    def advance(self, now: float, n_done: int, n_all: int | None) -> None:
-        """Take a report: items done and all items."""
+    def advance(self, now: float, n_done: int, n_all: int | None, stage: str = "") -> None:
+        """Take a report: items done and all items of a stage."""
         if n_all is None:
             return
-        if self.n_all != n_all or self._base is None or n_done < self.n_done:
+        is_same = self._base is not None and (self.stage, self.n_all) == (stage, n_all)
+        if not is_same or n_done < self.n_done:
             # Another stage of the step, or what an earlier start had done.
             self._base, self._first = n_done, None
         elif n_done > self.n_done:
             if self._first is None:
                 self._first = (now, n_done)
             self.last = now
-        self.n_done, self.n_all = n_done, n_all
+        self.n_done, self.n_all, self.stage = n_done, n_all, stage
 
     @property
     def seconds_each(self) -> float | None:

@@ -10,9 +10,8 @@ from llmexam.workflows.own_files import read_object
 from llmexam.workflows.run.limit.deadline import Speed
 from llmexam.workflows.run.limit.record import LimitRecord
 from llmexam.workflows.run.limit.schedule import Forecast
+from llmexam.workflows.run.limit.steps import solver_of
 from llmexam.workflows.run.pipeline import LIMIT_FILE, RUN_FILE
-
-_NOT_ANSWERS = ("explain", "grade", "rotate")
 
 
 class Forecasts:
@@ -73,7 +72,7 @@ def seconds_of_run(folder: Path) -> dict[str, Forecast]:
     stages = run.get("stages")
     if isinstance(n_items, int) and n_items > 0 and isinstance(stages, list):
         for stage in filter(_is_answer, stages):
-            name = str(stage["name"]).rpartition(" ")[2]
+            name = solver_of(stage["name"])
             found.setdefault(name, Forecast(0.0, float(stage["seconds"]) / n_items))
     solvers = read_object(folder / LIMIT_FILE).get("solvers")
     for name, state in (solvers if isinstance(solvers, dict) else {}).items():
@@ -88,5 +87,5 @@ def _is_answer(stage: Any) -> bool:
     if not isinstance(stage, dict) or stage.get("cached") is not False:
         return False
     name, seconds = stage.get("name"), stage.get("seconds")
-    is_other = not isinstance(name, str) or name.startswith(_NOT_ANSWERS) or " " not in name
-    return not is_other and isinstance(seconds, float | int)
+    is_answer = isinstance(name, str) and bool(solver_of(name))
+    return is_answer and isinstance(seconds, float | int)

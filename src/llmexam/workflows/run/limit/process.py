@@ -127,7 +127,7 @@ class Worker:
                 return _outcome(message, reason, now - began)
             if isinstance(message, steps.Progress):
                 self._tell(message)
-                watch.pace.advance(now, message.n_done, message.n_all)
+                watch.pace.advance(now, message.n_done, message.n_all, message.stage)
             if not reason and (reason := watch.reason_to_stop(now)):
                 asked_at = now
                 stop.set()

@@ -13,6 +13,18 @@ from llmexam.tasks.plan import RunPlan
 NEXT_SUBMISSION = "stages/submission.next.csv"
 """Where the process writes a submission; the main process moves it when it has checked it."""
 
+_NOT_ANSWERS = ("explain", "grade", "rotate", "index", "search")
+
+
+def solver_of(stage: str) -> str:
+    """Return the solver that answers in a stage; empty for another stage.
+
+    >>> solver_of("score lexical"), solver_of("recover with copy"), solver_of("grade lexical")
+    ('lexical', 'copy', '')
+    """
+    before, _, name = stage.rpartition(" ")
+    return name if before and not before.startswith(_NOT_ANSWERS) else ""
+
 
 @dataclass(frozen=True)
 class Job:

@@ -197,5 +197,5 @@ def _in_order(plan: RunPlan, names: set[str]) -> list[str]:
 
 
 def _record_of(records: Sequence[StageRecord], name: str) -> StageRecord | None:
-    """Return the stage in which a solver answered: the first that ends in its name."""
-    return next((one for one in records if one.name.rpartition(" ")[2] == name), None)
+    """Return the stage in which a solver answered."""
+    return next((one for one in records if steps.solver_of(one.name) == name), None)
