@@ -2,24 +2,34 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import cached_property
 from pathlib import Path
 
+import numpy as np
+from numpy.typing import NDArray
+
 from llmexam.ensemble.build import build_ensemble
+from llmexam.ensemble.weights import fit_out_of_fold
 from llmexam.errors import LlmExamError
 from llmexam.evaluation.metrics.registry import choice_metrics
 from llmexam.exam.exam import Exam
 from llmexam.exam.score_files import read_scores
 from llmexam.exam.scores import ScoreMatrix
+from llmexam.exam.splits import k_folds
 from llmexam.settings.yaml_file import read_yaml_file
 from llmexam.tasks.limited import SingleWorth, values_of_run
 from llmexam.tasks.multiple_choice.plan import ChoiceExamPlan, Plan
+
+Rows = NDArray[np.int64]
 
 
 class RunWorth:
     """Metrics of all combinations of solvers in an earlier run, by its scores and answers.
 
     If the exam of that run is no longer there, a combination counts as much as its best member.
+    Weights that are fitted are fitted once, for all solvers and out of fold; a combination has
+    those of its members.
 
     Args:
         plan: The plan whose solvers are asked for; its ensemble combines them.
@@ -74,7 +84,41 @@ class RunWorth:
             ensemble = ensemble.model_copy(
                 update={"weights": weights if any(weights.values()) else "equal"}
             )
+        if ensemble.is_fitted:
+            if not self._fits:
+                return self._weighted(matrices, dict.fromkeys(matrices, 1.0))
+            parts = [
+                self._weighted({name: one.subset(rows) for name, one in matrices.items()}, weights)
+                for rows, weights in self._fits
+            ]
+            order = np.argsort(np.concatenate([rows for rows, _ in self._fits]), kind="stable")
+            return ScoreMatrix.concatenate(parts).subset(order)
         return build_ensemble(matrices, ensemble, exam).scores
+
+    def _weighted(
+        self, matrices: Mapping[str, ScoreMatrix], weights: Mapping[str, float]
+    ) -> ScoreMatrix:
+        """Return the combination with weights of more solvers, restricted to these."""
+        shares = {name: weights[name] for name in matrices}
+        given = shares if any(shares.values()) else "equal"
+        ensemble = self._plan.ensemble.model_copy(update={"weights": given})
+        return build_ensemble(matrices, ensemble).scores
+
+    @cached_property
+    def _fits(self) -> list[tuple[Rows, dict[str, float]]]:
+        """The questions of each fold, and the weights of all solvers fitted on the others.
+
+        Empty if they cannot be fitted, such as with fewer questions than folds.
+        """
+        if self._exam is None:
+            return []
+        settings = self._plan.ensemble
+        try:
+            fitted = fit_out_of_fold(self._matrices, self._exam, settings)
+        except LlmExamError:
+            return []
+        folds = k_folds(self._exam, settings.n_folds, seed=settings.seed)
+        return list(zip(folds, fitted.fold_weights, strict=True))
 
     def _scores(self, name: str) -> ScoreMatrix | None:
         return self._matrices.get(name)
