@@ -145,7 +145,7 @@ def _members(folder: Path) -> tuple[str, ...] | None:
         return None
     record = json.loads((folder / "out" / "time_limit.json").read_text())
     found = record["submissions"].get(hash_file(path))
-    return None if found is None else tuple(found)
+    return None if found is None else tuple(found["members"])
 
 
 def main() -> None:

@@ -28,11 +28,14 @@ class Baseline(Generic[ResultT]):
         result: The answers.
         plan: The plan with the baseline as its only solver, for the report if no solver finishes;
             None if the answers come from no single solver.
+        n_covered: Number of items with better answers than those of the first baseline. A baseline
+            never replaces one that covers more.
     """
 
     name: str
     result: ResultT
     plan: RunPlan | None
+    n_covered: int = 0
 
 
 @dataclass(frozen=True)
@@ -44,12 +47,15 @@ class SolverFacts:
         costs_money: Whether its answers may be billed.
         fits_itself: Whether it keeps to a given time, so that it is never too slow.
         error: Why it cannot be used, such as a missing model; empty if it can.
+        key: Hash of its settings, its weights and what else of the plan its answers depend on; the
+            run adds it. Empty if it is not known.
     """
 
     needs: frozenset[str] = frozenset()
     costs_money: bool = False
     fits_itself: bool = False
     error: str = ""
+    key: str = ""
 
 
 class Worth(Protocol):
@@ -143,7 +149,19 @@ class LimitedTask(Generic[PlanT, ItemsT, ResultT]):
         return plan
 
     def worth(self, plan: PlanT) -> Worth:
-        """Return what is known about the worth of the plan's solvers."""
+        """Return what is known about the worth of the plan's solvers and their combinations.
+
+        This and the first values may take some time: they are computed in another process, to
+        which the result is sent.
+        """
+        return self.single_worth(plan)
+
+    def single_worth(self, plan: PlanT) -> Worth:
+        """Return what is known about the worth of single solvers, which takes no time.
+
+        Raises:
+            RunError: The plan names a folder that is not one of a run with metrics.
+        """
         final = plan.final or plan.solvers[0].name
         if plan.values is None:
             return SingleWorth(final=final)

@@ -13,7 +13,14 @@ from llmexam.settings.walk import model_of
 from llmexam.solvers.cascade.solver import CascadeSettings
 from llmexam.solvers.protocol import Solver
 from llmexam.solvers.registry import create_solver
-from llmexam.tasks.limited import Baseline, LimitedTask, SingleWorth, SolverFacts, Worth
+from llmexam.tasks.limited import (
+    Baseline,
+    LimitedTask,
+    SingleWorth,
+    SolverFacts,
+    Worth,
+    values_of_run,
+)
 from llmexam.tasks.multiple_choice.plan import Plan, SolverPlan
 from llmexam.tasks.multiple_choice.scored import alike
 from llmexam.tasks.multiple_choice.worth import RunWorth
@@ -43,15 +50,15 @@ class LimitedChoice(LimitedTask[Plan, Exam, SolverResult]):
         at = 0
         while at < len(items) and not is_over():
             parts.append(solver.score(items.questions[at : at + _BATCH]))
-            at += _BATCH
+            at += len(parts[-1])
         if at >= len(items):
             scores = ScoreMatrix.concatenate(parts)
-            yield Baseline("lexical", SolverResult("lexical", scores), _alone(plan, "lexical"))
+            yield Baseline("lexical", SolverResult("lexical", scores), _alone(plan, "lexical"), at)
         elif parts:
             rest = first.subset(range(at, len(items)))
             scores = ScoreMatrix.concatenate([*parts, rest])
             name = f"lexical for {at:,} of {len(items):,} questions, first for the others"
-            yield Baseline(name, SolverResult("lexical", scores), None)
+            yield Baseline(name, SolverResult("lexical", scores), None, at)
 
     def part(self, plan: Plan, names: Sequence[str], best: Sequence[str] = ()) -> Plan:
         """Return the plan of some of its solvers, without explanations and position audits.
@@ -117,13 +124,15 @@ class LimitedChoice(LimitedTask[Plan, Exam, SolverResult]):
         return plan.model_copy(update={"solvers": tuple(map(limited, plan.solvers))})
 
     def worth(self, plan: Plan) -> Worth:
-        """Return what combinations were worth in an earlier run, or single models on dev sets.
+        """Return what combinations were worth in an earlier run, or single models on dev sets."""
+        return self.single_worth(plan) if plan.values is None else RunWorth(plan, plan.values)
 
-        Raises:
-            RunError: The plan names a folder that is not one of a run with metrics.
-        """
+    def single_worth(self, plan: Plan) -> Worth:
+        """Return what single solvers were worth in an earlier run, or models on dev sets."""
         if plan.values is not None:
-            return RunWorth(plan, plan.values)
+            earlier, chance = values_of_run(plan.values)
+            source = f"the run {plan.values}, single solvers only"
+            return SingleWorth(earlier, source, chance, plan.final)
         found = {one.name: _dev_value(one) for one in plan.solvers}
         values = {name: value for name, value in found.items() if value is not None}
         source = "MAP@3 on the dev questions of trainings" if values else ""

@@ -126,7 +126,8 @@ def execute(
         command: The command that asked for this, for the report.
         asked: The plan to write into the folder, where time left only a part of it; by default
             the same.
-        limit: What a time limit left out; None for a run without one.
+        limit: What a time limit left out; None for a run without one. With one, the submission is
+            there already, and only the main process replaces it.
     """
     task = task_of(plan.task)
     read = stages.time("read the exam", lambda: task.read(plan))
@@ -139,7 +140,8 @@ def execute(
         "combine", lambda: task.combine(plan, items, answered, stages, folder)
     )
     comparisons = stages.time("compare", lambda: task.compare(plan, items, final, results))
-    task.write_submission(plan, items, final, folder / "submission.csv")
+    if limit is None:
+        task.write_submission(plan, items, final, folder / "submission.csv")
     content = task.content(
         title=plan.title or Path(plan.exam.path).stem,
         exam=items,
@@ -159,7 +161,8 @@ def execute(
     )
     # With the results, so that a run that failed leaves the plan of those that are there.
     write_text(folder / "plan.yaml", _as_yaml(asked or plan))
-    _drop_others(folder, content, task)
+    # A time limit leaves out solvers of the plan whose results may be there for another start.
+    _drop_others(folder, content, task, [one.name for one in (asked or plan).solvers])
     if limit is None:
         # Everything is done, so nothing is left to resume.
         (folder / LIMIT_FILE).unlink(missing_ok=True)
@@ -176,9 +179,16 @@ def _usages(results: Sequence[Result]) -> dict[str, str]:
     return {f"usage of {one.name}": one.usage for one in results if one.usage}
 
 
-def _drop_others(folder: Path, content: RunContent, task: AnyTask) -> None:
-    """Delete what an earlier plan of the run left that this one does not give."""
-    names = {result.name for result in (*content.solvers, content.final)}
+def _drop_others(folder: Path, content: RunContent, task: AnyTask, planned: Sequence[str]) -> None:
+    """Delete what an earlier plan of the run left that this one does not give.
+
+    Args:
+        folder: The run folder.
+        content: The results.
+        task: The task.
+        planned: The solvers of the plan.
+    """
+    names = {*planned, *(result.name for result in (*content.solvers, content.final))}
 
     def is_left_over(name: str) -> bool:
         place, _, file = name.partition("/")

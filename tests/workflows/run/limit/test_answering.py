@@ -29,8 +29,8 @@ class FakeSession:
             pace.advance(*report)
         return self._outcome
 
-    def publish(self, members, label="", **options):
-        return self._published
+    def publish(self, made):
+        return "" if self._published else "a bad answer"
 
     def leave_out(self, name, found, more=""):
         self.left_out[name] = f"{found.stopped or found.error}{more}"
@@ -56,3 +56,13 @@ def test_progress_of_the_solver_is_recorded(tmp_path):
     state = answer(session)
     assert (state.n_done, state.seconds_each) == (16, 1.0)
     assert "16 of 100 are kept" in session.left_out["a"]
+
+
+def test_a_solver_whose_submission_is_invalid_is_not_done(tmp_path):
+    state = answer(FakeSession(tmp_path, published=False))
+    assert (state.state, state.reason, state.n_done) == ("failed", "a bad answer", 100)
+
+
+def test_a_solver_whose_submission_is_valid_is_done(tmp_path):
+    state = answer(FakeSession(tmp_path))
+    assert (state.state, state.seconds_each) == ("done", 0.1)

@@ -10,6 +10,7 @@ from llmexam.workflows.run.limit import steps
 from llmexam.workflows.run.limit.deadline import Pace, Speed
 from llmexam.workflows.run.limit.forecasts import Forecasts
 from llmexam.workflows.run.limit.process import Outcome
+from llmexam.workflows.run.limit.record import SubmissionState
 from llmexam.workflows.run.limit.schedule import best_members, choose_next
 from llmexam.workflows.run.limit.session import Session
 
@@ -75,7 +76,7 @@ class Answering:
                 self._forecasts.add(name, found.value)
 
     def _answer(self, name: str, done: Sequence[str], *, others_wait: bool) -> bool:
-        """Let a solver answer, and return whether it has."""
+        """Let a solver answer, and return whether it has and its submission is valid."""
         session, facts = self._session, self._facts[name]
         left = session.deadline.work_left
         if facts.fits_itself:
@@ -86,14 +87,12 @@ class Answering:
             budget = budget or round(_BUDGET_SHARE * left, 1)
             session.plan = session.task.limited.with_time(session.plan, name, budget)
             session.record.change(name, time_budget=budget)
-        answered = [*done, name]
+        # In the order of the plan, so that the report chooses among equals as the submission did.
+        answered = [one.name for one in session.plan.solvers if one.name in {*done, name}]
         is_part = len(answered) < len(session.asked.solvers)
+        best = best_members(answered, self._worth) if is_part else ()
         step = steps.Answer(
-            session.plan,
-            name,
-            tuple(done),
-            facts.needs & frozenset(done),
-            best_members(answered, self._worth) if is_part else (),
+            session.plan, name, tuple(done), facts.needs & frozenset(done), tuple(best)
         )
         pace = Pace(session.deadline.clock())
         predicted = self._forecasts.seconds_left(name) or None
@@ -107,9 +106,12 @@ class Answering:
             self._forecasts.measured(name, found.value.seconds, self._speed)
             each = each or found.value.seconds / max(len(session.items), 1)
         known = {} if each is None else {"seconds_each": each}
-        session.record.change(name, state="done", n_done=len(session.items), **known)
-        session.publish((*done, name))
-        return True
+        session.record.change(name, n_done=len(session.items), **known)
+        members = (*done, name)
+        made = SubmissionState(members=members, best=best, label=", ".join(members))
+        error = session.publish(made)
+        session.record.change(name, state="failed" if error else "done", reason=error)
+        return not error
 
     def _interrupted(self, name: str, found: Outcome, pace: Pace) -> None:
         """Record how far a solver has come that was stopped or failed."""

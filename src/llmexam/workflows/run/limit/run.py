@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -13,6 +13,7 @@ from llmexam.machine import process_seconds, started_as_command
 from llmexam.report.content import LeftOut, RunContent, TimeLimit
 from llmexam.stages.progress_file import progress_file
 from llmexam.stages.stage import Announce
+from llmexam.storage.hashing import hash_json
 from llmexam.storage.locking import lock_folder
 from llmexam.tasks.limited import SolverFacts, Worth
 from llmexam.tasks.plan import RunPlan
@@ -21,8 +22,11 @@ from llmexam.workflows.run.limit import steps
 from llmexam.workflows.run.limit.answering import Answering
 from llmexam.workflows.run.limit.deadline import Clock, Deadline, reserve_for
 from llmexam.workflows.run.limit.process import Outcome
-from llmexam.workflows.run.limit.schedule import best_members, order_text
+from llmexam.workflows.run.limit.record import SubmissionState
+from llmexam.workflows.run.limit.schedule import order_text
 from llmexam.workflows.run.limit.session import Note, Session
+from llmexam.workflows.run.limit.submissions import EARLIER
+from llmexam.workflows.run.limit.timed_worth import TimedWorth
 from llmexam.workflows.run.pipeline import MARK, open_run_folder
 
 LEAST_SECONDS = 10.0
@@ -31,6 +35,7 @@ LEAST_SECONDS = 10.0
 _BASELINE_SHARE, _BASELINE_SECONDS = 0.1, 40.0
 _SURVEY_SHARE = 0.2
 _EVIDENCE_SHARE = 0.5
+_VALUE_SHARE = 0.05
 
 
 @dataclass(frozen=True)
@@ -98,10 +103,13 @@ def run_within(
             shutil.rmtree(folder / MARK, ignore_errors=True)
         (folder / MARK).mkdir(exist_ok=True)
         items = task_of(plan.task).read(plan)
-        worth = task_of(plan.task).limited.worth(plan)
+        # A wrong folder of `values` ends the run before anything is written.
+        worth = task_of(plan.task).limited.single_worth(plan)
         deadline = Deadline(limit, reserve_for(limit, len(items)), started, clock)
         with progress_file(folder, announce) as told:
-            session = Session(plan, folder, items, deadline, command, told, note)
+            session = Session(
+                plan, folder, items, deadline, command, told, note, overwrite=overwrite
+            )
             try:
                 return _Run(session, worth).run()
             finally:
@@ -114,7 +122,7 @@ class _Run:
     def __init__(self, session: Session, worth: Worth) -> None:
         self._session = session
         self._worth = worth
-        self._baseline: RunPlan | None = None
+        self._baselines: dict[SubmissionState, RunPlan] = {}
 
     def run(self) -> LimitedRun:
         """Do all steps, and return what came of them."""
@@ -122,7 +130,11 @@ class _Run:
         self._improve_baseline(prepared=False)
         facts = self._survey()
         if not all(one.error for one in facts.values()):
-            if self._prepare():
+            self._value()
+            items_hash = self._prepare()
+            for name, one in facts.items():
+                self._session.record.identify(name, one.key and hash_json([one.key, items_hash]))
+            if items_hash != self._session.items.content_hash:
                 self._improve_baseline(prepared=True)
             Answering(self._session, self._worth, facts).run()
         return self._finish()
@@ -134,19 +146,23 @@ class _Run:
         baseline = next(iter(found), None)
         if baseline is None:
             return
-        self._baseline = baseline.plan
-        if session.submissions.members is not None:
+        made = SubmissionState(label=f"baseline {baseline.name}")
+        if baseline.plan is not None:
+            self._baselines[made] = session.task.limited.without_search(baseline.plan)
+        if session.submissions.present is not None:
             session.note("submission.csv of an earlier start is kept until there is a better one")
             return
         path = session.folder / steps.NEXT_SUBMISSION
         session.task.write_submission(session.plan, session.items, baseline.result, path)
-        session.publish((), f"baseline {baseline.name}")
+        session.publish(made)
 
     def _improve_baseline(self, *, prepared: bool) -> None:
         session = self._session
         left = session.deadline.work_left
         seconds = min(_BASELINE_SECONDS, _BASELINE_SHARE * session.deadline.limit, left / 2)
-        if session.submissions.members or seconds <= 0:
+        present = session.submissions.present
+        best = SubmissionState(coverage=(len(session.items), prepared))
+        if seconds <= 0 or not (present is None or present.is_replaced_by(best)):
             return
         step = steps.WriteBaseline(session.plan, seconds, prepared)
         # The step keeps the time by itself; it is stopped only if something hangs.
@@ -154,8 +170,24 @@ class _Run:
         if not found.is_done:
             session.leave_out("baseline lexical", found)
         elif found.value.name:
-            self._baseline = found.value.plan
-            session.publish((), f"baseline {found.value.name}")
+            done: steps.BaselineDone = found.value
+            made = SubmissionState(
+                label=f"baseline {done.name}", coverage=(done.n_covered, prepared)
+            )
+            if done.plan is not None:
+                self._baselines[made] = done.plan
+            session.publish(made)
+
+    def _value(self) -> None:
+        """Compute what combinations are worth; without time for it, single solvers are valued."""
+        session = self._session
+        found = session.do(steps.Value(session.plan), _VALUE_SHARE * session.deadline.work_left)
+        if found.is_done:
+            self._worth = found.value
+        else:
+            session.leave_out("values of combinations", found)
+        seconds = _VALUE_SHARE * session.deadline.limit
+        self._worth = TimedWorth(self._worth, seconds, session.deadline.clock)
 
     def _survey(self) -> Mapping[str, SolverFacts]:
         """Return what is known of the solvers; those that cannot be used leave the plan."""
@@ -174,24 +206,22 @@ class _Run:
             session.plan = session.task.limited.part(session.plan, usable)
         return facts
 
-    def _prepare(self) -> bool:
-        """Search evidence, and return whether that found something."""
+    def _prepare(self) -> str:
+        """Search evidence, and return the content hash of the items with it."""
         session = self._session
         room = _EVIDENCE_SHARE * session.deadline.work_left
         found = session.do(steps.Prepare(session.plan), room)
         if found.is_done:
-            return bool(found.value)
+            return str(found.value)
         session.leave_out("evidence", found)
         session.plan = session.task.limited.without_search(session.plan)
-        return False
+        return str(session.items.content_hash)
 
     def _finish(self) -> LimitedRun:
         """Grade the result and write the report, or say that no time was left for it."""
         session = self._session
-        done = [one.name for one in session.plan.solvers]
-        done = [name for name in done if session.record.solvers[name].state == "done"]
-        plan = self._final_plan(done)
-        limit = self._limit(done)
+        plan = self._final_plan()
+        limit = self._limit()
         content = None
         if plan is not None:
             step = steps.Finish(plan, session.asked, limit, tuple(session.stages))
@@ -200,8 +230,8 @@ class _Run:
             content = found.value
             if not found.is_done:
                 session.leave_out("report", found)
-                limit = self._limit(done)
-        elif session.submissions.members is None:
+                limit = self._limit()
+        elif session.submissions.present is None:
             raise RunError(
                 "no solver has answered, and the task has no baseline",
                 file=session.folder,
@@ -210,19 +240,35 @@ class _Run:
         session.record.limit = asdict(limit)
         return LimitedRun(limit, content)
 
-    def _final_plan(self, done: Sequence[str]) -> RunPlan | None:
-        """Return the plan of the report; None if the submission is that of no plan."""
-        session = self._session
-        if not done:
-            # The submission of an earlier start stays, and its report with it.
-            return None if session.submissions.members else self._baseline
-        is_part = len(done) < len(session.asked.solvers)
-        best = best_members(done, self._worth) if is_part else ()
-        plan: RunPlan = session.task.limited.part(session.plan, done, best)
-        return plan
+    def _final_plan(self) -> RunPlan | None:
+        """Return the plan of the submission; None if there is none or it cannot be graded.
 
-    def _limit(self, done: Sequence[str]) -> TimeLimit:
+        A submission of an earlier start is graded if its members have answered the items of this
+        one with the same settings.
+        """
         session = self._session
+        present = session.submissions.present
+        if present is None or present.label == EARLIER:
+            return None
+        if not present.members:
+            return self._baselines.get(present)
+        plan: RunPlan = session.plan
+        for name in present.members:
+            state = session.record.solvers.get(name)
+            if state is None or state.state == "failed" or state.n_done < len(session.items):
+                return None
+            if state.time_budget is not None:
+                plan = session.task.limited.with_time(plan, name, state.time_budget)
+        names = [one.name for one in plan.solvers if one.name in present.members]
+        found: RunPlan = session.task.limited.part(plan, names, present.best)
+        return found
+
+    def _limit(self) -> TimeLimit:
+        session = self._session
+        members = session.submissions.members
+        left_out = [
+            one for one in session.left_out.values() if one.failed or one.name not in members
+        ]
         never = LeftOut(
             "explanations and position audits",
             "a run with a time limit makes none; the same command without a limit adds them",
@@ -231,8 +277,8 @@ class _Run:
             session.deadline.limit,
             round(session.deadline.elapsed, 1),
             session.record.n_starts,
-            tuple(done),
+            tuple(one.name for one in session.asked.solvers if one.name in members),
             order_text(self._worth),
-            (*session.left_out.values(), never),
+            (*left_out, never),
             tuple(session.submissions.versions),
         )

@@ -95,10 +95,13 @@ def choose_next(
 def best_members(names: Sequence[str], worth: Worth) -> tuple[str, ...]:
     """Return the combination of solvers that is worth most, found by adding one at a time.
 
-    Empty if the worth of a solver is not known. All solvers are kept if leaving some out is not
-    worth more.
+    Empty if the worth of a solver or of all together is not known. All solvers are kept if leaving
+    some out is not worth more.
     """
     if len(names) < 2 or any(worth.of(frozenset({name})) is None for name in names):
+        return ()
+    everything = worth.of(frozenset(names))
+    if everything is None:
         return ()
     chosen: list[str] = []
     value = -math.inf
@@ -110,7 +113,6 @@ def best_members(names: Sequence[str], worth: Worth) -> tuple[str, ...]:
             break
         chosen.append(best)
         value = _number(values[best])
-    everything = _number(worth.of(frozenset(names)))
     return tuple(chosen) if value > everything else ()
 
 

@@ -17,7 +17,7 @@ from llmexam.tasks.registry import task_of
 from llmexam.workflows.run.limit import steps
 from llmexam.workflows.run.limit.deadline import Deadline, Pace
 from llmexam.workflows.run.limit.process import GRACE_SECONDS, Outcome, Worker
-from llmexam.workflows.run.limit.record import LimitRecord
+from llmexam.workflows.run.limit.record import LimitRecord, SubmissionState
 from llmexam.workflows.run.limit.submissions import Submissions
 from llmexam.workflows.run.limit.watch import Watch
 
@@ -37,6 +37,7 @@ class Session:
         command: The command that asked for the run.
         announce: Called with the name of each stage as it begins and goes on.
         note: Called with a line for people.
+        overwrite: Whether everything is computed again.
 
     Attributes:
         asked: The plan.
@@ -58,6 +59,8 @@ class Session:
         command: str,
         announce: Announce,
         note: Note,
+        *,
+        overwrite: bool = False,
     ) -> None:
         self.asked = self.plan = plan
         self.folder = folder
@@ -65,13 +68,14 @@ class Session:
         self.deadline = self._first_deadline = deadline
         self.note = note
         self.task = task_of(plan.task)
-        self.record = LimitRecord.open(folder, items, [one.name for one in plan.solvers])
+        names = [one.name for one in plan.solvers]
+        self.record = LimitRecord.open(folder, items, names, overwrite=overwrite)
         self.submissions = Submissions(plan, folder, items, self.record, deadline)
         self.left_out: dict[str, LeftOut] = {}
         self.stages: list[StageRecord] = []
         job = steps.Job(folder, command, started_as_command())
-        grace = min(GRACE_SECONDS, deadline.reserve / 4)
-        self._worker = Worker(job, announce, grace=grace, clock=deadline.clock)
+        self._grace = min(GRACE_SECONDS, deadline.reserve / 4)
+        self._worker = Worker(job, announce, grace=self._grace, clock=deadline.clock)
 
     def do(
         self,
@@ -85,7 +89,7 @@ class Session:
     ) -> Outcome:
         """Do a step in the other process, and return how it ended.
 
-        The time that the process needs to start is not that of the step.
+        The time that the process needs to start is not that of the step, except of the last one.
 
         Args:
             step: The step.
@@ -98,8 +102,7 @@ class Session:
         if seconds <= 0:
             return Outcome(stopped="no time was left")
         now = self.deadline.clock
-        left = self.deadline.left if is_last else self.deadline.work_left
-        end = now() + left
+        end = now() + (seconds if is_last else self.deadline.work_left)
         if (failed := self._worker.start(end)) is not None:
             return failed
         slowness = self._worker.start_seconds / _USUAL_START_SECONDS
@@ -115,21 +118,25 @@ class Session:
 
     @property
     def last_seconds(self) -> float:
-        """Seconds that the end of this process takes, after the last step."""
-        return max(1.5, self._worker.start_seconds)
+        """Seconds after the time of the last step: until it is killed, and this process ends."""
+        return self._grace + max(1.5, self._worker.start_seconds)
 
-    def publish(self, members: tuple[str, ...], label: str = "") -> None:
-        """Make the submission that was written the present one, if it is valid and no worse."""
+    def publish(self, made: SubmissionState) -> str:
+        """Make the submission that was written the present one, if it is valid and no worse.
+
+        Returns:
+            Why it is not valid; empty if it is, and is the present one or the present one is
+            better.
+        """
         try:
-            is_new = self.submissions.publish(members, label)
+            is_new = self.submissions.publish(made)
         except LlmExamError as error:
-            self.leave_out(
-                f"submission of {label or ', '.join(members)}", Outcome(error=str(error))
-            )
-            return
+            self.leave_out(f"submission of {made.label}", Outcome(error=str(error)))
+            return str(error)
         if is_new:
             version = self.submissions.versions[-1]
             self.note(f"submission.csv after {clock_face(version.seconds)}: {version.members}")
+        return ""
 
     def leave_out(self, name: str, found: Outcome, more: str = "") -> None:
         """Note that a part is not in the results, and why."""

@@ -72,15 +72,22 @@ class BaselineDone:
     Attributes:
         name: What it is called; empty if there is none but the first, which is written already.
         plan: The plan with it as the only solver, or None.
+        n_covered: Number of items with better answers than those of the first baseline.
     """
 
     name: str = ""
     plan: RunPlan | None = None
+    n_covered: int = 0
 
 
 @dataclass(frozen=True)
 class Prepare(Step):
-    """Search the evidence of the items; gives whether that changed them."""
+    """Search the evidence of the items; gives the content hash of the items with it."""
+
+
+@dataclass(frozen=True)
+class Value(Step):
+    """Compute what solvers are worth; gives a `Worth`."""
 
 
 @dataclass(frozen=True)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from pathlib import Path
+from collections.abc import Mapping
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 from llmexam.errors import LlmExamError
@@ -13,13 +13,16 @@ from llmexam.storage.hashing import hash_file
 from llmexam.tasks.capabilities import Grader
 from llmexam.tasks.lookup import capabilities_of, capability
 from llmexam.tasks.plan import RunPlan
+from llmexam.tasks.registry import task_of
 from llmexam.workflows.own_files import read_object
 from llmexam.workflows.run.limit.deadline import Deadline
-from llmexam.workflows.run.limit.record import LimitRecord
+from llmexam.workflows.run.limit.record import LimitRecord, SubmissionState
 from llmexam.workflows.run.limit.steps import NEXT_SUBMISSION
 from llmexam.workflows.run.pipeline import RUN_FILE
 
 SUBMISSION = "submission.csv"
+EARLIER = "an earlier run"
+"""Label of a submission that was not written by a start with a limit."""
 
 
 class Submissions:
@@ -38,8 +41,7 @@ class Submissions:
 
     Attributes:
         versions: The versions that this start wrote.
-        members: The solvers that the present version is made from; None if there is no
-            submission yet.
+        present: What the present version is made from; None if there is no submission yet.
     """
 
     def __init__(
@@ -51,14 +53,18 @@ class Submissions:
         self._record = record
         self._deadline = deadline
         self.versions: list[SubmissionVersion] = []
-        self.members: frozenset[str] | None = self._found()
+        self.present: SubmissionState | None = self._found()
 
-    def publish(self, members: Sequence[str], label: str = "") -> bool:
+    @property
+    def members(self) -> frozenset[str]:
+        """The solvers that the present version is made from; none for a baseline or no version."""
+        return frozenset(() if self.present is None else self.present.members)
+
+    def publish(self, made: SubmissionState) -> bool:
         """Make the submission that was written beside the present one the present one.
 
         Args:
-            members: The solvers that it is made from; none for a baseline.
-            label: What it is made from, for people; by default the names of the solvers.
+            made: What it is made from.
 
         Returns:
             Whether it was: not if the present one is made from more.
@@ -67,17 +73,16 @@ class Submissions:
             LlmExamError: It is not a valid submission; the present one stays.
         """
         path = self._folder / NEXT_SUBMISSION
-        if self.members and not self.members <= frozenset(members):
+        if self.present is not None and not self.present.is_replaced_by(made):
             path.unlink(missing_ok=True)
             return False
         self._check(path)
-        self._record.submissions[hash_file(path)] = list(members)
+        self._record.submissions[hash_file(path)] = made
         self._record.write()
         path.replace(self._folder / SUBMISSION)
         sync_to_disk(self._folder)
-        self.members = frozenset(members)
-        text = label or ", ".join(members)
-        self.versions.append(SubmissionVersion(round(self._deadline.elapsed, 1), text))
+        self.present = made
+        self.versions.append(SubmissionVersion(round(self._deadline.elapsed, 1), made.label))
         return True
 
     def _check(self, path: Path) -> None:
@@ -87,22 +92,37 @@ class Submissions:
         options = self._plan.evaluation.model_dump(include={"k"})
         grader.check(self._items, path, options=options)
 
-    def _found(self) -> frozenset[str] | None:
+    def _found(self) -> SubmissionState | None:
         """Return what the submission in the folder is made from, if it is one of this exam."""
         path = self._folder / SUBMISSION
         if not path.is_file():
             return None
         content = hash_file(path)
         if content in self._record.submissions:
-            return frozenset(self._record.submissions[content])
+            return self._record.submissions[content]
         run = read_object(self._folder / RUN_FILE)
         files, exam = run.get("files"), run.get("exam")
-        is_of_run = isinstance(files, dict) and files.get(SUBMISSION) == content
         is_same = isinstance(exam, dict) and exam.get("source_hash") == self._items.source_hash
-        if not (is_of_run and is_same):
+        if not (isinstance(files, dict) and files.get(SUBMISSION) == content and is_same):
             return None
         try:
             self._check(path)
         except LlmExamError:
             return None
-        return frozenset(one.name for one in self._plan.solvers)
+        # Solvers of that run that the plan does not have any more are no reason to keep it, but no
+        # baseline is known to be better.
+        answered = _solvers_of(run, files, task_of(self._plan.task).folders[0])
+        members = tuple(one.name for one in self._plan.solvers if one.name in answered)
+        return SubmissionState(
+            members=members, label=EARLIER, coverage=(len(self._items) + 1, True)
+        )
+
+
+def _solvers_of(run: Mapping[str, Any], files: Mapping[str, Any], folder: str) -> set[str]:
+    """Return the solvers whose answers are in the result of a run, from its `run.json`."""
+    limit = run.get("time_limit")
+    if isinstance(limit, dict):
+        members = limit.get("members")
+        return set(map(str, members)) if isinstance(members, list) else set()
+    places = (PurePosixPath(name) for name in files)
+    return {place.stem for place in places if place.parent.as_posix() == folder}

@@ -11,6 +11,7 @@ import signal
 import time
 import traceback
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from multiprocessing.connection import Connection
 from multiprocessing.synchronize import Event
 from typing import Any
@@ -22,7 +23,9 @@ from llmexam.report.content import Result, RunContent
 from llmexam.solvers.registry import create_solver
 from llmexam.stages.local import LocalExecutor
 from llmexam.stages.record import StageRecord
-from llmexam.tasks.limited import SolverFacts
+from llmexam.stages.stage import key_of
+from llmexam.storage.hashing import hash_json
+from llmexam.tasks.limited import SolverFacts, Worth
 from llmexam.tasks.plan import RunPlan
 from llmexam.tasks.registry import task_of
 from llmexam.workflows.estimate.predict import predict
@@ -31,6 +34,21 @@ from llmexam.workflows.run.limit.schedule import Forecast
 from llmexam.workflows.run.pipeline import execute
 
 _SAMPLES = (4, 12)
+# Keys of plans that change no answer of a solver.
+_NOT_IN_KEY = {
+    "audit_against",
+    "ensemble",
+    "evaluation",
+    "evidence",
+    "exam",
+    "final",
+    "seed",
+    "solvers",
+    "time_limit",
+    "title",
+    "values",
+    "vector_cache",
+}
 
 
 class StopStep(BaseException):
@@ -78,6 +96,7 @@ class _Worker:
         self._do: Mapping[type[steps.Step], Callable[[Any], Any]] = {
             steps.WriteBaseline: self._write_baseline,
             steps.Prepare: self._prepare,
+            steps.Value: self._value,
             steps.Survey: self._survey,
             steps.Estimate: self._estimate,
             steps.Answer: self._answer,
@@ -109,6 +128,9 @@ class _Worker:
 
     def _write_baseline(self, step: steps.WriteBaseline) -> steps.BaselineDone:
         plan, task = step.plan, task_of(step.plan.task)
+        if not step.prepared:
+            # Its report shows the items without evidence that was not there.
+            plan = task.limited.without_search(plan)
         items = self._items(plan) if step.prepared else self._read_items(plan)
         end = time.monotonic() + step.seconds
         best = None
@@ -121,14 +143,23 @@ class _Worker:
         if best is None:
             return steps.BaselineDone()
         task.write_submission(plan, items, best.result, self._job.folder / steps.NEXT_SUBMISSION)
-        return steps.BaselineDone(best.name, best.plan)
+        return steps.BaselineDone(best.name, best.plan, best.n_covered)
 
-    def _prepare(self, step: steps.Prepare) -> bool:
-        found = self._items(step.plan)
-        return bool(found.content_hash != self._read_items(step.plan).content_hash)
+    def _prepare(self, step: steps.Prepare) -> str:
+        return str(self._items(step.plan).content_hash)
 
     def _survey(self, step: steps.Survey) -> Mapping[str, SolverFacts]:
-        return task_of(step.plan.task).limited.facts(step.plan)
+        plan = step.plan
+        facts = task_of(plan.task).limited.facts(plan)
+        return {name: replace(one, key=_key(plan, name, one)) for name, one in facts.items()}
+
+    def _value(self, step: steps.Value) -> Worth:
+        worth = task_of(step.plan.task).limited.worth(step.plan)
+        names = [one.name for one in step.plan.solvers]
+        # What these need is kept in it: files that are read, weights that are fitted.
+        for some in (frozenset(names), *(frozenset({name}) for name in names)):
+            worth.of(some)
+        return worth
 
     def _estimate(self, step: steps.Estimate) -> Forecast | None:
         items = self._items(step.plan)
@@ -190,6 +221,15 @@ class _Records(list[StageRecord]):
     def append(self, record: StageRecord, /) -> None:
         if not (record.cached and any(one.name == record.name for one in self)):
             super().append(record)
+
+
+def _key(plan: RunPlan, name: str, facts: SolverFacts) -> str:
+    """Return a hash of what the answers of a solver depend on, beside the items."""
+    if facts.error:
+        return ""
+    planned = next(one for one in plan.solvers if one.name == name)
+    others = plan.model_dump(mode="json", exclude=_NOT_IN_KEY)
+    return hash_json([planned.solver, key_of(planned.settings), others])
 
 
 def _in_order(plan: RunPlan, names: set[str]) -> list[str]:
