@@ -151,8 +151,8 @@ class LimitedTask(Generic[PlanT, ItemsT, ResultT]):
     def worth(self, plan: PlanT) -> Worth:
         """Return what is known about the worth of the plan's solvers and their combinations.
 
-        This and the first values may take some time: they are computed in another process, to
-        which the result is sent.
+        It is called if the plan names an earlier run. This and the first values may take some
+        time: they are computed in another process, and the result is sent to this one.
         """
         return self.single_worth(plan)
 

@@ -52,7 +52,7 @@ def run(
     Raises:
         SettingsError: The plan is wrong, or the time limit is.
         RunError: The folder is in use, holds something other than a run, or a result in it is a
-            link; or the time limit left no time for the report.
+            link; or no report was written within the time limit.
         LlmExamError: Whatever a stage finds wrong with its input.
     """
     checked = as_plan(plan, changes)
@@ -69,7 +69,7 @@ def run(
     )
     if found.content is None:
         raise RunError(
-            "the time limit left no time to write the report; submission.csv is complete",
+            "no report was written within the time limit; submission.csv is complete",
             file=folder,
             hint="Give more time: the same call resumes",
         )

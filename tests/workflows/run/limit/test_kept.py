@@ -9,6 +9,8 @@ from llmexam.report.content import TimeLimit
 from llmexam.stages.local import LocalExecutor
 from llmexam.tasks.limited import SingleWorth
 from llmexam.tasks.multiple_choice.limited import LimitedChoice
+from llmexam.workflows.run.limit.deadline import Deadline
+from llmexam.workflows.run.limit.process import Outcome
 from llmexam.workflows.run.limit.record import LimitRecord, SolverState, SubmissionState
 from llmexam.workflows.run.limit.run import _Run, run_within
 from llmexam.workflows.run.limit.submissions import EARLIER
@@ -85,3 +87,19 @@ def test_an_earlier_submission_is_graded_if_its_answers_are_there(folder):
     failed = SolverState(state="failed", n_done=40)
     assert final_plan(folder, answered | {"lexical": failed}) is None
     assert final_plan(folder, answered, label=EARLIER) is None
+
+
+def test_single_solvers_are_valued_if_combinations_take_too_long(folder):
+    """The step is stopped; the order is chosen by what takes no time."""
+    plan = read_plan(write_plan(folder, "longest", values=str(folder)))
+    left_out = {}
+    session = SimpleNamespace(
+        plan=plan,
+        deadline=Deadline(100.0, 10.0, 0.0, lambda: 40.0),
+        do=lambda step, seconds: Outcome(stopped=f"{type(step).__name__} in {seconds}"),
+        leave_out=lambda name, found: left_out.update({name: found.stopped}),
+    )
+    run = _Run(session, SingleWorth({"longest": 0.5}, "the run"))
+    run._value()
+    assert run._worth.of(frozenset({"longest"})) == 0.5
+    assert left_out == {"values of combinations": "Value in 5.0"}

@@ -35,7 +35,9 @@ LEAST_SECONDS = 10.0
 _BASELINE_SHARE, _BASELINE_SECONDS = 0.1, 40.0
 _SURVEY_SHARE = 0.2
 _EVIDENCE_SHARE = 0.5
-_VALUE_SHARE = 0.05
+_VALUE_SHARE = 0.1
+# For further combinations, of the whole limit.
+_COMBINATIONS_SHARE = 0.05
 
 
 @dataclass(frozen=True)
@@ -181,12 +183,14 @@ class _Run:
     def _value(self) -> None:
         """Compute what combinations are worth; without time for it, single solvers are valued."""
         session = self._session
+        if session.plan.values is None:
+            return
         found = session.do(steps.Value(session.plan), _VALUE_SHARE * session.deadline.work_left)
         if found.is_done:
             self._worth = found.value
         else:
             session.leave_out("values of combinations", found)
-        seconds = _VALUE_SHARE * session.deadline.limit
+        seconds = _COMBINATIONS_SHARE * session.deadline.limit
         self._worth = TimedWorth(self._worth, seconds, session.deadline.clock)
 
     def _survey(self) -> Mapping[str, SolverFacts]:
