@@ -25,6 +25,8 @@ class FakeSession:
         self._published = published
 
     def do(self, step, seconds, *, pace=None, **options):
+        if isinstance(step, steps.Estimate):
+            return STOPPED
         for report in self._reports:
             pace.advance(*report)
         return self._outcome
@@ -66,3 +68,18 @@ def test_a_solver_whose_submission_is_invalid_is_not_done(tmp_path):
 def test_a_solver_whose_submission_is_valid_is_done(tmp_path):
     state = answer(FakeSession(tmp_path))
     assert (state.state, state.seconds_each) == ("done", 0.1)
+
+
+def test_a_later_submission_is_made_without_a_solver_whose_answers_are_invalid(tmp_path):
+    session = FakeSession(tmp_path)
+    names = ("a", "b")
+    session.plan = session.asked = SimpleNamespace(
+        solvers=tuple(SimpleNamespace(name=name) for name in names), values=None
+    )
+    session.record.solvers["b"] = SolverState()
+    made = []
+    session.publish = lambda one: made.append(one.members) or ("bad" if len(made) == 1 else "")
+    Answering(session, SingleWorth(), {name: SolverFacts() for name in names}).run()
+    first, second = made
+    assert len(first) == 1
+    assert second == tuple({*names} - {*first})
