@@ -57,3 +57,24 @@ def test_a_question_of_parts():
     assert (found.options, found.answer) == (("x", "y"), 1)
     with pytest.raises(ExamError, match="option A is blank"):
         make_question("Which?", ["", "y"])
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Which? " + "A) " * 33_000,
+        "Which?\n" + "A) x\n" * 19_000,
+        "Which?\n" + "(1) y " * 16_000,
+        "q" + " " * 90_000 + "x\na",
+    ],
+    ids=["inline", "lines", "numbers", "spaces"],
+)
+def test_a_text_of_many_labels_is_read_in_time(text):
+    # With a step for each pair of labels, this would take minutes.
+    with pytest.raises(ExamError, match="options, got"):
+        parse_question(text)
+
+
+def test_the_last_complete_run_of_labels_counts():
+    text = "Which?\nA) no\nB) no\nA) one\nnote\nC) skipped\nB) two\nC) three"
+    assert parse_question(text).options == ("one note C) skipped", "two", "three")

@@ -22,7 +22,7 @@ from llmexam.exam.question import Question
 MOST_CHARACTERS = 100_000
 _ID = "question"
 _ANSWER = re.compile(r"(?:correct\s+|right\s+)?answer(?:\s+is)?\s*[:=]\s*(.+)", re.IGNORECASE)
-_PROMPT = re.compile(r"(?:(?:question|q)\s*\d*\s*[:.)]|\d{1,4}[.)])\s+(?=\S)", re.IGNORECASE)
+_PROMPT = re.compile(r"(?:(?:question|q)\s*(?:\d+\s*)?[:.)]|\d{1,4}[.)])\s+(?=\S)", re.IGNORECASE)
 _LABEL = re.compile(r"\(?([A-Za-z]|\d{1,2})[.):]\)?(?:[ \t]+|$)")
 _INLINE = re.compile(r"(?:(?<=\s)|^)\(?([A-Za-z]|\d{1,2})[.)](?=\s)")
 _BULLET = re.compile(r"[-*•\u2013]\s+(?=\S)")
@@ -157,16 +157,42 @@ def _one_label_a_line(lines: Sequence[str]) -> list[str]:
 
 def _in_order(matches: Sequence[re.Match[str]]) -> list[int]:
     """Return where labels begin that follow each other from some label on: A B C, or C D."""
-    best: list[int] = []
-    for first in range(len(matches)):
-        label, starts = matches[first][1], [matches[first].start()]
-        for match in matches[first + 1 :]:
-            if match[1] == _after(label):
-                label = match[1]
-                starts.append(match.start())
-        if len(starts) > len(best):
-            best = starts
-    return best
+    if not matches:
+        return []
+    runs = _LabelRuns([match[1] for match in matches])
+    # The first of the longest.
+    longest = max(range(len(matches)), key=lambda place: runs.lengths[place])
+    return [matches[place].start() for place in runs.places(longest)]
+
+
+class _LabelRuns:
+    """Runs of labels that follow each other, from every label on; what stands between is left out.
+
+    Each label is looked at once, because a pasted text may have tens of thousands of them.
+
+    Args:
+        labels: The labels in the order of the text.
+    """
+
+    def __init__(self, labels: Sequence[str]) -> None:
+        self._following: list[int | None] = [None] * len(labels)
+        self.lengths = [1] * len(labels)
+        nearest: dict[str, int] = {}
+        for place in reversed(range(len(labels))):
+            following = nearest.get(_after(labels[place]))
+            if following is not None:
+                self._following[place] = following
+                self.lengths[place] += self.lengths[following]
+            nearest[labels[place]] = place
+
+    def places(self, first: int) -> list[int]:
+        """Return the places of the labels of the run that begins at a place."""
+        found: list[int] = []
+        place: int | None = first
+        while place is not None:
+            found.append(place)
+            place = self._following[place]
+        return found
 
 
 def _labelled(lines: Sequence[str]) -> tuple[str, list[str], list[str]] | None:
@@ -176,26 +202,23 @@ def _labelled(lines: Sequence[str]) -> tuple[str, list[str], list[str]] | None:
     with the first label counts.
     """
     labelled = [(place, match) for place, line in enumerate(lines) if (match := _LABEL.match(line))]
-    best: tuple[int, list[str], list[str]] | None = None
-    for start, (place, first) in enumerate(labelled):
-        if first[1] not in ("A", "a", "1"):
-            continue
-        labels, options, last = [first[1]], [lines[place][first.end() :]], place
-        for there, match in labelled[start + 1 :]:
-            if match[1] != _after(labels[-1]):
-                continue
-            options[-1] = _joined(options[-1], lines[last + 1 : there])
-            labels.append(match[1])
-            options.append(lines[there][match.end() :])
-            last = there
-        options[-1] = _joined(options[-1], lines[last + 1 :])
-        has_prompt = any(lines[:place])
-        if len(labels) >= MIN_OPTIONS and has_prompt:
-            best = (place, labels, options)
-    if best is None:
+    runs = _LabelRuns([match[1] for _, match in labelled])
+    prompt_at = next((place for place, line in enumerate(lines) if line), len(lines))
+    starts = [
+        start
+        for start, (place, match) in enumerate(labelled)
+        if match[1] in ("A", "a", "1") and runs.lengths[start] >= MIN_OPTIONS and prompt_at < place
+    ]
+    if not starts:
         return None
-    place, labels, options = best
-    return "\n".join(lines[:place]).strip(), labels, options
+    chosen = [labelled[place] for place in runs.places(starts[-1])]
+    ends = [*(place for place, _ in chosen[1:]), len(lines)]
+    options = [
+        _joined(lines[place][match.end() :], lines[place + 1 : end])
+        for (place, match), end in zip(chosen, ends, strict=True)
+    ]
+    prompt = "\n".join(lines[: chosen[0][0]]).strip()
+    return prompt, [match[1] for _, match in chosen], options
 
 
 def _joined(text: str, more: Sequence[str]) -> str:
