@@ -190,3 +190,11 @@ def test_a_token_of_the_user_is_checked_and_never_shown(tmp_path, monkeypatch):
     with pytest.raises(SettingsError, match="host name"):
         check_names(["http://a.org"])
     assert [is_loopback(one) for one in ("::1", "127.9.9.9", "10.0.0.1")] == [True, True, False]
+
+
+@pytest.mark.parametrize("other", ["a[1]=x", "b", "=", "c=\x01", 'd="open', "\u00e9=1", "e f=1"])
+def test_a_malformed_cookie_of_another_program_locks_nobody_out(other):
+    # Cookies are shared by all ports of a host.
+    assert ask(guard(), cookie=f"{other}; {COOKIE}")[0] == 200
+    assert ask(guard(), cookie=f"{COOKIE}; {other}")[0] == 200
+    assert ask(guard(), cookie=other)[0] == 403

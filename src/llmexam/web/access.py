@@ -7,9 +7,10 @@ import secrets
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from hmac import compare_digest
-from http.cookies import CookieError, SimpleCookie
 from ipaddress import ip_address
 from pathlib import Path
+
+from starlette.requests import cookie_parser
 
 from llmexam.errors import SettingsError
 
@@ -130,11 +131,9 @@ class Access:
 
     def has_cookie(self, headers: Mapping[str, str]) -> bool:
         """Return whether the cookie has the token."""
-        try:
-            cookies = SimpleCookie(headers.get("cookie", ""))
-        except CookieError:
-            return False
-        return self.cookie in cookies and self.matches(cookies[self.cookie].value)
+        # Other programs on this host set cookies, too: one that is malformed must not hide ours,
+        # as it does from the parser of the standard library.
+        return self.matches(cookie_parser(headers.get("cookie", "")).get(self.cookie, ""))
 
     def cookie_header(self, scheme: str) -> str:
         """Return the value of `Set-Cookie` with the token."""
