@@ -7,6 +7,7 @@ import pytest
 
 from llmexam.authoring.labelling.desk import Desk
 from llmexam.errors import ExamError, NotFoundError
+from llmexam.web.label import sets as sets_module
 from llmexam.web.label.sets import LabelSet, LabelSets
 from llmexam.workflows.browse.workspace import Workspace
 
@@ -87,3 +88,45 @@ def test_labels_of_changed_questions_are_an_error(tmp_path, desk, exam, labels):
     one = LabelSet("q.jsonl", path, labels)
     with pytest.raises(ExamError, match="changed since 'ann' labelled it"):
         LabelSets([one]).desk(one)
+
+
+def test_labels_that_are_a_link_are_not_used(tmp_path):
+    question = '{"prompt": "Which?", "options": ["a", "b"], "answer": "A"}\n'
+    (tmp_path / "work").mkdir()
+    path = tmp_path / "work" / "set.jsonl"
+    path.write_text(question)
+    sets = LabelSets(workspace=Workspace(tmp_path / "work"))
+    (found,) = sets.all()
+    found.labels.symlink_to(tmp_path / "outside.jsonl")
+    with pytest.raises(ExamError, match="got a link"):
+        sets.desk(found)
+    assert LabelSets(workspace=Workspace(tmp_path / "work")).all() == ()
+
+
+def test_large_sets_are_not_listed(tmp_path, monkeypatch):
+    question = '{"prompt": "Which?", "options": ["a", "b"], "answer": "A"}\n'
+    (tmp_path / "small.jsonl").write_text(question)
+    (tmp_path / "large.jsonl").write_text(question * 3)
+    monkeypatch.setattr(sets_module, "_MOST_BYTES", 2 * len(question))
+    assert [one.name for one in LabelSets(workspace=Workspace(tmp_path)).all()] == ["small.jsonl"]
+
+
+def test_few_sets_stay_in_memory_and_threads_share_them(tmp_path, monkeypatch):
+    for i in range(4):
+        (tmp_path / f"{i}.jsonl").write_text(
+            '{"prompt": "Which?", "options": ["a", "b"], "answer": "A"}\n'
+        )
+    monkeypatch.setattr(sets_module, "_MOST_DESKS", 2)
+    read = []
+    load = sets_module.load_exam
+    monkeypatch.setattr(sets_module, "load_exam", lambda path: read.append(path.name) or load(path))
+    sets = LabelSets(workspace=Workspace(tmp_path))
+    found = sets.all()
+    assert [sets.opened(one) for one in found] == [None] * 4
+    with ThreadPoolExecutor(4) as pool:
+        desks = set(pool.map(lambda _: sets.desk(found[0]), range(8)))
+    assert len(desks) == 1
+    assert read == ["0.jsonl"]
+    for one in found:
+        sets.desk(one)
+    assert [sets.opened(one) is not None for one in found] == [False, False, True, True]

@@ -21,6 +21,7 @@ from llmexam.web.label.forms import Draft, Form, index_in, last
 from llmexam.web.label.sets import LabelSet, LabelSets
 from llmexam.web.label.view import agreement_view, done_view, question_view
 from llmexam.web.responses import page, read_form, redirect
+from llmexam.web.wording import error_text
 
 TAB = "label"
 _UNPROCESSABLE = 422
@@ -202,13 +203,7 @@ class _Pages:
         self, request: Request, *, key: str = "", problem: str = "", status: int = 200
     ) -> Response:
         name = self._name(request)
-        listed = []
-        for one in self._sets.all():
-            try:
-                desk = self._sets.desk(one)
-                listed.append((one, len(desk.exam), desk.counts(), ""))
-            except LlmExamError as error:
-                listed.append((one, 0, {}, error.message))
+        listed = [self._listed(one) for one in self._sets.all()]
         return page(
             request,
             "label_start.html",
@@ -220,6 +215,23 @@ class _Pages:
             key=key,
             problem=problem,
         )
+
+    def _listed(self, found: LabelSet) -> dict[str, object]:
+        """Return what the list shows of a set: reading all of them would take time and memory."""
+        values: dict[str, object] = {
+            "set": found,
+            "n": None,
+            "counts": {},
+            "has_labels": found.labels.is_file(),
+            "error": "",
+        }
+        try:
+            desk = self._sets.opened(found)
+            if desk is not None:
+                values.update(n=len(desk.exam), counts=desk.counts())
+        except LlmExamError as error:
+            values["error"] = error_text(error)
+        return values
 
     def _page(
         self, request: Request, template: str, found: LabelSet, *, status: int = 200, **view: object

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
+from collections import OrderedDict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +16,7 @@ from llmexam.errors import ExamError, NotFoundError
 from llmexam.exam.exam import Exam
 from llmexam.exam.loading import load_exam
 from llmexam.storage.hashing import hash_json
+from llmexam.storage.key_locks import KeyLocks
 from llmexam.workflows.browse.workspace import Workspace
 from llmexam.workflows.trial.files import files_in
 
@@ -22,7 +24,10 @@ _ENDING = ".labels.jsonl"
 _LEFT_OUT = ("evidence.jsonl", "corpus.jsonl")
 _FIRST_LINE = 256 * 1024
 _MOST = 200
+# A set takes several times its size in memory.
+_MOST_BYTES = 32 * 1024 * 1024
 _SECONDS = 10.0
+_MOST_DESKS = 8
 
 
 @dataclass(frozen=True)
@@ -50,6 +55,9 @@ class LabelSet:
 class LabelSets:
     """The question sets that can be labelled.
 
+    The questions of a few sets, those used last, are kept in memory. Larger sets of the folder
+    are left out; the command can name them.
+
     Args:
         given: Sets that the command names.
         workspace: The folder whose question sets can be labelled, too; None for no others.
@@ -68,8 +76,11 @@ class LabelSets:
         self._blind = blind
         self._lock = threading.Lock()
         self._found: tuple[float, tuple[LabelSet, ...]] | None = None
-        # With what their files were when they were read; None for questions in memory.
-        self._desks: dict[str, tuple[tuple[int, int] | None, Desk]] = {}
+        self._loading: KeyLocks[str] = KeyLocks()
+        # With what their files were when they were read, the one used last at the end.
+        self._desks: OrderedDict[str, tuple[tuple[int, int], Desk]] = OrderedDict()
+        # Questions that have no file to be read from again.
+        self._in_memory: dict[str, Desk] = {}
 
     @classmethod
     def of_exam(cls, found: LabelSet, exam: Exam) -> LabelSets:
@@ -79,7 +90,7 @@ class LabelSets:
             ExamError: The labels cannot be read, or are of other questions.
         """
         made = cls([found])
-        made._desks[found.key] = (None, Desk(exam, found.labels, blind=found.blind))
+        made._in_memory[found.key] = Desk(exam, found.labels, blind=found.blind)
         return made
 
     def all(self) -> tuple[LabelSet, ...]:
@@ -107,20 +118,40 @@ class LabelSets:
         Raises:
             ExamError: The questions or the labels cannot be read.
         """
-        with self._lock:
-            kept = self._desks.get(found.key)
-        if kept is not None and kept[0] is None:
-            return kept[1]
+        kept = self.opened(found)
+        if kept is not None:
+            return kept
+        if found not in self._given and found.labels.is_symlink():
+            raise ExamError("expected a file of labels, got a link", file=found.labels)
+        # All requests share one desk, and a large set is not read by each of several at once.
+        with self._loading.hold(found.key):
+            kept = self.opened(found)
+            if kept is not None:
+                return kept
+            stamp = _stamp(found.questions)
+            desk = Desk(load_exam(found.questions), found.labels, blind=found.blind)
+            with self._lock:
+                self._desks[found.key] = (stamp, desk)
+                self._desks.move_to_end(found.key)
+                while len(self._desks) > _MOST_DESKS:
+                    self._desks.popitem(last=False)
+            return desk
+
+    def opened(self, found: LabelSet) -> Desk | None:
+        """Return the questions and labels of a set if they are in memory and unchanged, else None.
+
+        Raises:
+            ExamError: The file of the questions is gone.
+        """
+        if found.key in self._in_memory:
+            return self._in_memory[found.key]
         stamp = _stamp(found.questions)
-        if kept is not None and kept[0] == stamp:
-            return kept[1]
-        desk = Desk(load_exam(found.questions), found.labels, blind=found.blind)
         with self._lock:
-            # Another thread may have read it meanwhile; all must share one.
             kept = self._desks.get(found.key)
             if kept is None or kept[0] != stamp:
-                self._desks[found.key] = (stamp, desk)
-            return self._desks[found.key][1]
+                return None
+            self._desks.move_to_end(found.key)
+            return kept[1]
 
     def _in_workspace(self) -> Iterator[LabelSet]:
         if self._workspace is None:
@@ -130,8 +161,11 @@ class LabelSets:
         for path in files_in(self._workspace):
             if path in named or n_found >= _MOST or not _is_question_set(path):
                 continue
-            n_found += 1
             labels = path.with_name(f"{path.stem}{_ENDING}")
+            # Nothing outside the folder is read or written.
+            if labels.is_symlink():
+                continue
+            n_found += 1
             yield LabelSet(self._workspace.name(path), path, labels, self._blind)
 
 
@@ -144,10 +178,12 @@ def _stamp(path: Path) -> tuple[int, int]:
 
 
 def _is_question_set(path: Path) -> bool:
-    """Return whether the first line of a file is a question with options."""
+    """Return whether a file is not too large, and its first line a question with options."""
     if path.suffix != ".jsonl" or path.name.endswith(_ENDING) or path.name in _LEFT_OUT:
         return False
     try:
+        if path.stat().st_size > _MOST_BYTES:
+            return False
         with path.open("rb") as stream:
             first = orjson.loads(stream.readline(_FIRST_LINE))
     except (OSError, ValueError):
