@@ -7,6 +7,8 @@ import pytest
 
 from llmexam.errors import NotFoundError, RunError, SettingsError
 from llmexam.exam.parsers import read_exam
+from llmexam.workflows.browse import choice_run
+from llmexam.workflows.browse.exam_rows import ExamRows
 from llmexam.workflows.browse.opened import Runs, open_run
 from llmexam.workflows.browse.questions import Filter, count_marks, find_questions, neighbours
 from run_folders import IMAGE, SCRIPT, write_exam
@@ -207,3 +209,23 @@ def test_the_values_of_slices_are_those_of_the_grades(run, tmp_path):
     sliced = open_run(tmp_path / "run").choice
     assert set(sliced.slice_values["chapter"]) == {"0", "1", "2"}
     assert find_questions(sliced, Filter(by="chapter", value="1")) == [1, 4, 7, 10]
+
+
+def test_passages_of_a_large_file_are_searched_without_keeping_them(work, monkeypatch):
+    large = open_run(work / "week 1" / "words").choice
+    wanted = Filter(text="nothing said", passages=True)
+    assert len(find_questions(large, wanted)) == 12
+    assert "_passage_texts" in vars(large)
+    large = open_run(work / "week 1" / "words").choice
+    monkeypatch.setattr(choice_run, "MOST_KEPT", -1)
+    assert len(find_questions(large, wanted)) == 12
+    assert "_passage_texts" not in vars(large)
+
+
+def test_a_search_in_evidence_that_changed_is_an_error(tmp_path):
+    path = tmp_path / "evidence.jsonl"
+    write_exam(path)
+    size = path.stat().st_size
+    rows = ExamRows(read_exam(path).without_passages(), path, (0, size // 24, size))
+    with pytest.raises(RunError, match="changed meanwhile"):
+        list(rows.passage_texts())

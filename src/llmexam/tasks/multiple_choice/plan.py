@@ -74,6 +74,16 @@ class ChoiceExamPlan(ExamPlan, ReadingSettings):
         )
         return read_exam_with(self.file, options)
 
+    def read_selected(self) -> Exam:
+        """Return the questions of the file that match `where`: those that a run answers.
+
+        Raises:
+            ExamError: It cannot be read, or no question matches.
+        """
+        exam = self.read()
+        rows = self.select([question.metadata for question in exam])
+        return exam if rows is None else exam.subset(rows)
+
 
 class Plan(RunPlan):
     """Plan of a run on a multiple-choice exam."""

@@ -49,9 +49,7 @@ class MultipleChoice(Task[Plan, Exam, SolverResult]):
 
     def read(self, plan: Plan) -> Exam:
         """Return the exam."""
-        exam = plan.exam.read()
-        rows = plan.exam.select([question.metadata for question in exam])
-        return exam if rows is None else exam.subset(rows)
+        return plan.exam.read_selected()
 
     def check(self, plan: Plan, items: Exam) -> None:
         """Check files, indexes and solvers of the plan before anything runs.

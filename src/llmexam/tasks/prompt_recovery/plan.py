@@ -8,8 +8,10 @@ from typing import Literal, Self
 from pydantic import Field, model_validator
 
 from llmexam.recovery.likelihood import MAX_TEXT_TOKENS
+from llmexam.recovery.parsing import read_rewrites
 from llmexam.recovery.recoverers.registry import recoverer_class
 from llmexam.recovery.recoverers.spec import RecovererSpec
+from llmexam.recovery.rewrites import RewriteExam
 from llmexam.sample import BUNDLED, REWRITES_PATH
 from llmexam.settings.base import OneOrMany, Settings
 from llmexam.settings.kinds import CacheDir, ModelRef, SampleOrPath
@@ -42,6 +44,16 @@ class RewritesPlan(ExamPlan):
     def files(self) -> list[Path]:
         """The files to read."""
         return [rewrites_path(path) for path in (self.path, *self.more)]
+
+    def read_selected(self) -> RewriteExam:
+        """Return the rows of the files that match `where`: those that a run answers.
+
+        Raises:
+            ExamError: They cannot be read, or no row matches.
+        """
+        exam = read_rewrites(self.files, fields=self.fields, format=self.format)
+        rows = self.select([row.metadata for row in exam])
+        return exam if rows is None else exam.subset(rows)
 
 
 class FoldsPlan(Settings):

@@ -13,7 +13,6 @@ from llmexam.evaluation.results import RecoveryDiagnostics
 from llmexam.evaluation.slices import Labelling
 from llmexam.exam.audit import Finding
 from llmexam.recovery.audit import audit_rewrites
-from llmexam.recovery.parsing import read_rewrites
 from llmexam.recovery.rewrites import RewriteExam
 from llmexam.recovery.submission import write_submission
 from llmexam.report.sections.audit import AUDIT
@@ -38,7 +37,7 @@ from llmexam.tasks.prompt_recovery.grading import (
     resampling_of,
 )
 from llmexam.tasks.prompt_recovery.limited import LimitedRecovery
-from llmexam.tasks.prompt_recovery.plan import RecoveryPlan, RewritesPlan
+from llmexam.tasks.prompt_recovery.plan import RecoveryPlan
 from llmexam.tasks.prompt_recovery.results import RecoveryResult, row_grades
 from llmexam.tasks.prompt_recovery.row_files import write_row_grades
 from llmexam.tasks.prompt_recovery.rows import REWRITES
@@ -76,7 +75,7 @@ class PromptRecovery(TextTask[RecoveryPlan, RewriteExam]):
 
     def read(self, plan: RecoveryPlan) -> RewriteExam:
         """Return the rows of the plan's exam."""
-        return _read(plan.exam)
+        return plan.exam.read_selected()
 
     def check(self, plan: RecoveryPlan, items: RewriteExam) -> None:
         """Check training rows, folds and embedders before any work.
@@ -174,7 +173,7 @@ class PromptRecovery(TextTask[RecoveryPlan, RewriteExam]):
             return None
         key = plan.train.model_dump_json()
         if key not in self._training_rows:
-            self._training_rows[key] = _read(plan.train)
+            self._training_rows[key] = plan.train.read_selected()
         return self._training_rows[key]
 
     def _training(self, plan: RecoveryPlan, items: RewriteExam) -> Training:
@@ -201,9 +200,3 @@ class PromptRecovery(TextTask[RecoveryPlan, RewriteExam]):
                 hint="Give `train` instead of `folds`",
             )
         return Training(rows, folds_of(items, plan.folds), plan.folds.by == "prompt")
-
-
-def _read(plan: RewritesPlan) -> RewriteExam:
-    exam = read_rewrites(plan.files, fields=plan.fields, format=plan.format)
-    rows = plan.select([row.metadata for row in exam])
-    return exam if rows is None else exam.subset(rows)

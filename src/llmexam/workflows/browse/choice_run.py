@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, fields, replace
 from functools import cached_property
 from pathlib import Path
@@ -23,6 +24,8 @@ from llmexam.workflows.browse.exam_rows import ExamRows, ExplanationFile, read_r
 from llmexam.workflows.browse.prompts import SolverPrompts, planned_solvers, solver_prompts
 from llmexam.workflows.browse.records import Recorded, RecordedResult
 
+MOST_KEPT = 200_000_000
+"""Bytes of evidence up to which its texts are kept in memory for the next search."""
 _SHARED = "overlap: "
 _OTHER_FILTERS = ("passages", "right option")
 _PROPERTIES = (
@@ -121,10 +124,17 @@ class ChoiceRun:
             "\n".join((one.id, one.prompt, *one.options)).casefold() for one in self.content.exam
         ]
 
+    def passage_texts(self) -> Iterable[str]:
+        """Return the passages of each question, in lower case; kept for the next search if few.
+
+        Raises:
+            RunError: Their file has changed meanwhile.
+        """
+        return self._passage_texts if self.rows.n_bytes <= MOST_KEPT else self.rows.passage_texts()
+
     @cached_property
-    def passage_texts(self) -> list[str]:
-        """The passages of each question, in lower case."""
-        return self.rows.passage_texts()
+    def _passage_texts(self) -> tuple[str, ...]:
+        return tuple(self.rows.passage_texts())
 
     def place(self, id: str) -> int | None:
         """Return the row of a question by its id, counted from 0; None where there is none."""

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -59,22 +60,38 @@ class ExamRows:
         except (ValueError, KeyError, TypeError, AttributeError):
             found = None
         if found is None or found.id != question.id:
-            raise RunError("the evidence has changed meanwhile: load the page again")
+            raise _changed()
         return found
 
-    def passage_texts(self) -> list[str]:
-        """Return the texts of all passages of each question, in lower case."""
+    @property
+    def n_bytes(self) -> int:
+        """Size of the file with the passages; 0 where the exam has them."""
+        return self.offsets[-1] if self.path is not None else 0
+
+    def passage_texts(self) -> Iterator[str]:
+        """Yield the texts of all passages of each question, in lower case.
+
+        Raises:
+            RunError: The file has changed meanwhile.
+        """
         if self.path is None:
-            return [
-                "\n".join(f"{p.title}\n{p.text}" for p in q.passages).casefold() for q in self.exam
-            ]
-        found = []
-        for line in self.path.read_bytes().splitlines():
-            if line.strip():
-                passages = orjson.loads(line).get("passages", ())
-                texts = (f"{one.get('title', '')}\n{one['text']}" for one in passages)
-                found.append("\n".join(texts).casefold())
-        return found
+            for question in self.exam:
+                texts = [f"{one.title}\n{one.text}" for one in question.passages]
+                yield "\n".join(texts).casefold()
+            return
+        with self.path.open("rb") as stream:
+            for start, end in pairwise(self.offsets):
+                stream.seek(start)
+                try:
+                    passages = orjson.loads(stream.read(end - start)).get("passages", ())
+                    found = [f"{one.get('title', '')}\n{one['text']}" for one in passages]
+                except (ValueError, KeyError, TypeError, AttributeError):
+                    raise _changed() from None
+                yield "\n".join(found).casefold()
+
+
+def _changed() -> RunError:
+    return RunError("the evidence has changed meanwhile: load the page again")
 
 
 def read_rows(recorded: Recorded) -> ExamRows:
@@ -140,11 +157,9 @@ def _read_exam(recorded: Recorded) -> Exam:
         file = plan.file
         if not file.is_file() or file.stat().st_size > _MOST_BYTES:
             raise problem
-        exam = plan.read()
-        rows = plan.select([question.metadata for question in exam])
+        exam = plan.read_selected()
     except (LlmExamError, OSError, KeyError, TypeError):
         raise problem from None
-    exam = exam if rows is None else exam.subset(rows)
     # What a plan names is shown only where it is what the run read: a run folder may come from
     # elsewhere, and must not lead to other files of this machine.
     for one in (exam, exam.without_passages()):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -136,11 +136,6 @@ def neighbours(rows: list[int], row: int) -> tuple[int | None, int | None]:
     )
 
 
-def without(wanted: Filter, name: str) -> Filter:
-    """Return a filter without one of its marks."""
-    return replace(wanted, marks=tuple(one for one in wanted.marks if one != name))
-
-
 def _slice(run: ChoiceRun, by: str, value: str) -> Mask:
     if by not in run.slices:
         raise SettingsError(f"no question has '{by}'", hint=nearest(by, run.slices))
@@ -154,11 +149,13 @@ def _chosen(run: ChoiceRun) -> NDArray[np.int64]:
 
 def _having(run: ChoiceRun, rows: Iterable[int], words: list[str], passages: bool) -> list[int]:
     texts = run.texts
-    more = run.passage_texts if passages else None
+    if not passages:
+        return [row for row in rows if all(word in texts[row] for word in words)]
+    wanted = set(rows)
     return [
         row
-        for row in rows
-        if all(word in texts[row] or (more is not None and word in more[row]) for word in words)
+        for row, more in enumerate(run.passage_texts())
+        if row in wanted and all(word in texts[row] or word in more for word in words)
     ]
 
 

@@ -10,7 +10,6 @@ from pathlib import Path
 import numpy as np
 
 from llmexam.errors import LlmExamError, NotFoundError, RunError, SettingsError, nearest
-from llmexam.recovery.parsing import read_rewrites
 from llmexam.recovery.rewrites import RewriteExam
 from llmexam.recovery.run_answers import read_written
 from llmexam.report.content import Result, RunContent
@@ -150,11 +149,9 @@ def _read_exam(recorded: Recorded) -> RewriteExam:
         plan = RewritesPlan.parse(recorded.plan["exam"], subject="the plan")
         if not all(path.is_file() for path in plan.files):
             raise problem
-        exam = read_rewrites(plan.files, fields=plan.fields, format=plan.format)
-        rows = plan.select([row.metadata for row in exam])
+        exam = plan.read_selected()
     except (LlmExamError, OSError, KeyError, TypeError):
         raise problem from None
-    exam = exam if rows is None else exam.subset(rows)
     # As for questions: only what the run read is shown.
     if exam.content_hash != recorded.content.exam.content_hash:
         raise problem
