@@ -10,6 +10,7 @@ import pytest
 
 from llmexam.errors import RunError
 from llmexam.web.export import export_site
+from llmexam.workflows.browse.tags import write_tags
 from llmexam.workflows.browse.workspace import Workspace
 from run_folders import SCRIPT
 
@@ -96,3 +97,34 @@ def test_a_damaged_run_does_not_end_the_copy(work, tmp_path):
     text = (tmp_path / "copy" / "runs" / "random" / "index.html").read_text("utf-8")
     assert "That did not work" in text
     assert (tmp_path / "copy" / "runs" / "words" / "index.html").is_file()
+
+
+def test_tags_and_live_progress_are_not_in_the_copy(work, tmp_path):
+    shutil.copytree(work, tmp_path / "runs")
+    for id in ("longest", "trained"):
+        write_tags(tmp_path / "runs", id, ["private tag"])
+    export_site(Workspace(tmp_path / "runs"), tmp_path / "copy")
+    text = (tmp_path / "copy" / "index.html").read_text("utf-8")
+    assert "private tag" not in text
+    assert 'id="running"' not in text
+    assert "in progress when this page was made" in text
+    unfinished = (tmp_path / "copy" / "runs" / "now" / "index.html").read_text("utf-8")
+    assert "25 of 100" not in unfinished
+
+
+def test_links_to_a_run_with_special_characters_lead_to_its_files(work, tmp_path):
+    name = "week #1 50%?"
+    shutil.copytree(work / "longest", tmp_path / "runs" / name)
+    shutil.copytree(work / "week 1" / "random", tmp_path / "runs" / "b")
+    site = export_site(Workspace(tmp_path / "runs"), tmp_path / "copy")
+    assert site.problems == ()
+    require_files(site)
+
+
+def require_files(site):
+    for path in site.folder.rglob("*.html"):
+        if path.name == "report.html":
+            continue
+        for link in re.findall(r'(?:href|src)="([^"#]+)', path.read_text("utf-8")):
+            if not link.startswith("data:"):
+                assert (path.parent / unquote(link)).is_file(), (path, link)

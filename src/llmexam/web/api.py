@@ -13,6 +13,7 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
 from llmexam.evaluation.results import ComparisonFamily, RunMetrics
+from llmexam.report.paths import without_folders
 from llmexam.web.pages.questions import question_json
 from llmexam.web.responses import page
 from llmexam.workflows.browse.browser import Browser
@@ -40,6 +41,7 @@ class RunEntry(BaseModel):
     exam_hash: str
     n_items: int
     metric: str
+    embedder: str
     level: float
     scores: list[dict[str, Any]]
     solvers: list[str]
@@ -54,9 +56,12 @@ class RunEntry(BaseModel):
     @classmethod
     def of(cls, entry: Entry) -> RunEntry:
         """Return an entry of the list as JSON values."""
-        values = asdict(entry)
+        values = {**asdict(entry), "embedder": without_folders(entry.embedder)}
         if entry.progress is not None:
             values["progress"]["seconds_left"] = entry.progress.seconds_left
+            # The process and the name of the machine help to find out the state, nobody else.
+            for name in ("pid", "host"):
+                del values["progress"][name]
         return cls.model_validate({name: values[name] for name in cls.model_fields})
 
 

@@ -71,7 +71,8 @@ class StaticLinks:
 
     def page(self, name: str, state: State | None = None) -> str:
         """Return the address of a page; what filters a list is left out."""
-        path, _, anchor = self.file(name, state or {}).partition("#")
+        # Names of runs may have a # themselves.
+        path, anchor = self._file(name, state or {})
         relative = quote(posixpath.relpath(path, posixpath.dirname(self.here) or "."))
         return f"{relative}#{anchor}" if anchor else relative
 
@@ -84,21 +85,21 @@ class StaticLinks:
         path = f"{_run_folder(run)}/data.js"
         return quote(posixpath.relpath(path, posixpath.dirname(self.here) or "."))
 
-    def file(self, name: str, state: State) -> str:
-        """Return the file of a page, and behind a # the place in it."""
+    def _file(self, name: str, state: State) -> tuple[str, str]:
+        """Return the file of a page, and the id of the place in it, which may be empty."""
         if not name:
-            return "index.html"
+            return "index.html", ""
         run = state.get("run", "")
         if name == "compare":
-            return self._comparison(run, state)
+            return self._comparison(run, state), ""
         folder = _run_folder(str(run))
         if name == "questions":
             number = state.get("page")
-            return f"{folder}/list-{number}.html" if number else f"{folder}/questions.html"
+            return f"{folder}/{f'list-{number}' if number else 'questions'}.html", ""
         if name == "question":
             row = int(str(state["n"]))
-            return f"{folder}/list-{(row - 1) // PER_PAGE + 1}.html#q-{row}"
-        return f"{folder}/{'report' if name == 'report' else 'index'}.html"
+            return f"{folder}/list-{(row - 1) // PER_PAGE + 1}.html", f"q-{row}"
+        return f"{folder}/{'report' if name == 'report' else 'index'}.html", ""
 
     def _comparison(self, run: object, state: State) -> str:
         ids = tuple(run) if isinstance(run, list | tuple) else ()
@@ -177,7 +178,7 @@ class _Site:
             self._put(f"static/{name}", asset(name))
         entries = self._browser.listing.entries()
         self._comparisons = tuple(_pairs(entries))
-        self._page("index.html", "runs.html", "", runs_values(self._browser))
+        self._page("index.html", "runs.html", "", runs_values(self._browser, live=False))
         for entry in entries:
             self._tell(entry.id)
             self.n_runs += 1

@@ -3,8 +3,11 @@
 import json
 
 import pytest
+from filelock import FileLock
 
+from llmexam.errors import RunError
 from llmexam.workflows.browse import listing as listing_module
+from llmexam.workflows.browse import tags as tags_module
 from llmexam.workflows.browse.entry import read_entry
 from llmexam.workflows.browse.listing import (
     Listing,
@@ -157,3 +160,60 @@ def test_tags_are_kept_by_run_and_survive_other_writers(tmp_path):
     with pytest.raises(Exception, match="expected tags by run"):
         write_tags(tmp_path, "a", ["x"])
     assert (tmp_path / "tags.json").read_text() == "[]"
+
+
+def recovery_run(folder, *, embedder, value, precision="fp32"):
+    """Write what the list reads of a run on prompt recovery."""
+    folder.mkdir(parents=True)
+    estimate = {"value": value, "low": value - 0.1, "high": value + 0.1}
+    metric = {"label": "sharpened cosine", "higher_is_better": True, "estimate": estimate}
+    final = {"name": "copy", "n_items": 3, "exam_hash": "1", "level": 0.95, "metrics": [metric]}
+    record = {
+        "exam": {"source": "rows.csv", "source_hash": "5", "content_hash": "6", "n_questions": 3},
+        "provenance": {},
+        "stages": [],
+        "files": [],
+    }
+    (folder / "run.json").write_text(json.dumps(record))
+    (folder / "metrics.json").write_text(json.dumps({"final": final, "solvers": {"copy": {}}}))
+    (folder / "plan.yaml").write_text(
+        "task: prompt-recovery\nexam:\n  path: rows.csv\nevaluation:\n"
+        f"  embedder: {embedder}\n  precision: {precision}\n"
+    )
+
+
+def test_runs_graded_by_different_embedders_are_not_ranked_together(tmp_path):
+    recovery_run(tmp_path / "a", embedder="bundled", value=0.9)
+    recovery_run(tmp_path / "b", embedder="/models/t5", value=0.6)
+    recovery_run(tmp_path / "c", embedder="/models/t5", value=0.7)
+    recovery_run(tmp_path / "d", embedder="/models/t5", value=0.8, precision="bf16")
+    groups = group_entries(Listing(Workspace(tmp_path)).entries())
+    found = {one.embedder: [entry.id for entry in one.entries] for one in groups}
+    assert found == {"bundled": ["a"], "/models/t5": ["c", "b"], "/models/t5, bf16": ["d"]}
+
+
+def test_progress_shows_no_folders(tmp_path):
+    make_unfinished(tmp_path / "failed", pid=1)
+    path = tmp_path / "failed" / "progress.json"
+    values = json.loads(path.read_text()) | {
+        "stage": f"index {tmp_path}/failed/index/sparse",
+        "problem": f"cannot read {tmp_path}/secret place/exam.csv",
+    }
+    path.write_text(json.dumps(values))
+    (entry,) = Listing(Workspace(tmp_path)).entries()
+    assert entry.state == "failed"
+    assert entry.progress.stage == "index index/sparse"
+    assert str(tmp_path) not in entry.progress.problem
+
+
+def test_tags_that_are_locked_or_cannot_be_written_are_an_error(tmp_path, monkeypatch):
+    monkeypatch.setattr(tags_module, "_SECONDS", 0.0)
+    with FileLock(tmp_path / ".tags.lock"), pytest.raises(RunError, match="another process"):
+        write_tags(tmp_path, "a", ["x"])
+
+    def refuse(path, values):
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(tags_module, "write_json", refuse)
+    with pytest.raises(RunError, match="cannot write the tags: Permission denied"):
+        write_tags(tmp_path, "a", ["x"])

@@ -157,7 +157,7 @@ def _found(browser: Browser, compared: Compared, side: str, place: Place) -> dic
         "pairs": [_pair(one, axis) for one in comparisons],
         "axis": axis_labels(axis),
         "adjustment": adjusted_note(comparisons),
-        "notes": cluster_notes(first.clusters, first.noun),
+        "notes": [*cluster_notes(first.clusters, first.noun), *_regraded(compared.regraded)],
         "metrics": [_metric(one) for one in first.others] if len(comparisons) == 1 else [],
         "slices": [_slice(one, slice_axis) for one in compared.slices],
         "slice_axis": axis_labels(slice_axis) if slices else None,
@@ -166,6 +166,15 @@ def _found(browser: Browser, compared: Compared, side: str, place: Place) -> dic
     if len(comparisons) == 1:
         values.update(_flips(browser, compared, first, side, place))
     return values
+
+
+def _regraded(ids: Sequence[str]) -> list[str]:
+    if not ids:
+        return []
+    return [
+        "Grades in the list of runs are by another embedder for "
+        f"{', '.join(ids)}; all values here are by the embedder of the first run."
+    ]
 
 
 def _axis(values: Sequence[float]) -> Axis:

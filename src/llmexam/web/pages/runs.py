@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from markupsafe import Markup
+from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Route
@@ -14,6 +15,7 @@ from starlette.routing import BaseRoute, Route
 from llmexam.errors import RunError
 from llmexam.evaluation.results import Estimate
 from llmexam.report.formats import count, duration, fixed, interval
+from llmexam.report.paths import without_folders
 from llmexam.report.plots import Axis, axis_labels, axis_over, strip, told
 from llmexam.report.training_curves import curve_charts
 from llmexam.web import query
@@ -53,6 +55,7 @@ class Table:
     """A leaderboard: the runs of one exam."""
 
     group: Group
+    embedder: str
     n_items: str
     rows: tuple[Row, ...]
     axis: Markup | None
@@ -68,7 +71,13 @@ class TrainingRow:
 
 
 def list_values(
-    browser: Browser, *, text: str = "", tag: str = "", state: str = "", sort: str = "score"
+    browser: Browser,
+    *,
+    text: str = "",
+    tag: str = "",
+    state: str = "",
+    sort: str = "score",
+    live: bool = True,
 ) -> dict[str, Any]:
     """Return what the page shows.
 
@@ -78,10 +87,11 @@ def list_values(
         tag: Only runs with this tag.
         state: Only runs in this state.
         sort: One of `SORTS`.
+        live: Show how far runs are that go on; without it, they are among those not finished.
     """
     every = browser.listing.entries()
     shown = filter_entries(every, text=text, tag=tag, state=state)
-    running = [one for one in shown if one.state == "running"]
+    running = [one for one in shown if live and one.state == "running"]
     return {
         "folder": browser.workspace.folder.name,
         "n_all": len(every),
@@ -91,7 +101,9 @@ def list_values(
         "trainings": [_training(one) for one in shown if one.kind == "training" and one.metric],
         "running": [progress_values(browser, one) for one in running],
         "others": [
-            one for one in shown if one.state != "running" and not one.exam_hash and not one.metric
+            one
+            for one in shown
+            if not (live and one.state == "running") and not one.exam_hash and not one.metric
         ],
         "sorts": SORTS,
         "state": {"q": text, "tag": tag, "state": state, "sort": sort},
@@ -139,13 +151,16 @@ def routes(browser: Browser) -> Sequence[BaseRoute]:
         running = [one for one in browser.listing.entries() if one.state == "running"]
         return JSONResponse([progress_values(browser, one) for one in running])
 
+    def save(id: str, text: str) -> None:
+        browser.folder(id)
+        write_tags(browser.workspace.folder, id, parse_tags(text))
+
     async def tag(request: Request) -> Response:
         form = await read_form(request)
         if form is None or "run" not in form:
             raise RunError("expected a short form with a run and its tags")
-        id = form["run"][0]
-        browser.folder(id)
-        write_tags(browser.workspace.folder, id, parse_tags(form.get("tags", [""])[0]))
+        # The lock of the file may have to be waited for.
+        await run_in_threadpool(save, form["run"][0], form.get("tags", [""])[0])
         return redirect("/")
 
     return [
@@ -164,7 +179,11 @@ def _table(group: Group, sort: str) -> Table:
     rows = [_row(one, ranks.get(one.id, 0), axis) for one in _ordered(group.entries, sort)]
     rows += [_baseline(name, value, axis) for name, value in baselines.items()]
     return Table(
-        group, count(group.n_items), tuple(rows), None if axis is None else axis_labels(axis)
+        group,
+        without_folders(group.embedder),
+        count(group.n_items),
+        tuple(rows),
+        None if axis is None else axis_labels(axis),
     )
 
 

@@ -58,11 +58,14 @@ class Compared:
         ids: Runs or files, as they were given.
         family: The comparisons, with adjusted p values where there are several.
         slices: The difference of the first two by slice; empty for several or other tasks.
+        regraded: Of the runs that were graded by another embedder than the first, the ids; here
+            they are graded by that of the first.
     """
 
     ids: tuple[str, ...]
     family: ComparisonFamily
     slices: tuple[SliceDifference, ...] = ()
+    regraded: tuple[str, ...] = ()
 
 
 class Comparer:
@@ -111,7 +114,8 @@ class Comparer:
             comparisons = tuple(
                 one.model_copy(update={"name_a": ids[0], "name_b": id}) for id, one in named
             )
-            return Compared(ids, found.model_copy(update={"comparisons": comparisons}))
+            family = found.model_copy(update={"comparisons": comparisons})
+            return Compared(ids, family, regraded=self._regraded(ids))
         if first.choice is None:
             raise RunError(first.problem, field=ids[0])
         run = first.choice
@@ -127,6 +131,13 @@ class Comparer:
         family = ComparisonFamily(comparisons=adjust(comparisons_, WITH_FIRST), family=WITH_FIRST)
         slices = _by_slice(run, others[0][1], settings) if len(ids) == 2 else ()
         return Compared(ids, family, slices)
+
+    def _regraded(self, ids: Sequence[str]) -> tuple[str, ...]:
+        """Return the runs whose own grades are by another embedder than those of the first."""
+        embedders = [self._browser.entry(id).embedder for id in ids]
+        return tuple(
+            id for id, one in zip(ids, embedders, strict=True) if one and one != embedders[0]
+        )
 
     def _answers(self, run: ChoiceRun, id: str) -> Prediction:
         path = self._browser.workspace.path(id)

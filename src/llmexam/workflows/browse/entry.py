@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, Literal
@@ -11,8 +11,11 @@ from typing import Any, Literal
 import orjson
 import yaml
 
+from llmexam.report.paths import without_folders
 from llmexam.stages.progress_file import Progress, read_progress
 from llmexam.storage.hashing import hash_json
+from llmexam.tasks.prompt_recovery.plan import OFFICIAL_EMBEDDER
+from llmexam.tasks.registry import DEFAULT_TASK
 
 RUN, TRAINING = "run.json", "training_run.json"
 _METRICS, _PLAN, _RESULTS, _RECIPE = "metrics.json", "plan.yaml", "results.json", "recipe.yaml"
@@ -65,6 +68,8 @@ class Entry:
         exam_hash: Hash of what is asked: only runs with the same one are ranked together.
         n_items: Items of the exam, or items that were trained on.
         metric: Label of the primary metric; empty without grades.
+        embedder: The embedder of that metric, with its precision where it is not fp32; empty for
+            metrics that use none.
         higher_is_better: Whether a higher value of it is better.
         level: Level of the intervals.
         scores: The final score of a run, or that of each exam of a training.
@@ -86,6 +91,7 @@ class Entry:
     exam_hash: str = ""
     n_items: int = 0
     metric: str = ""
+    embedder: str = ""
     higher_is_better: bool = True
     level: float = 0.95
     scores: tuple[Score, ...] = ()
@@ -101,7 +107,7 @@ class Entry:
 
 def read_entry(folder: Path, id: str) -> Entry:
     """Return what the files of a run or training say; whatever is wrong in them is its problem."""
-    progress = read_progress(folder)
+    progress = _shareable(folder, read_progress(folder))
     try:
         if (folder / TRAINING).is_file():
             return _training(folder, id, progress)
@@ -114,6 +120,16 @@ def read_entry(folder: Path, id: str) -> Entry:
             folder.name,
             problem=f"its files cannot be read: {type(error).__name__}",
         )
+
+
+def _shareable(folder: Path, progress: Progress | None) -> Progress | None:
+    """Return a progress whose texts have no paths of this machine, as pages may be shared."""
+    if progress is None:
+        return None
+    stage, problem = (
+        without_folders(text, str(folder)) for text in (progress.stage, progress.problem)
+    )
+    return replace(progress, stage=stage, problem=problem)
 
 
 def read_values(path: Path) -> dict[str, Any]:
@@ -183,6 +199,17 @@ def exam_hash(source_hash: str, plan: Mapping[str, Any]) -> str:
     return hash_json([source_hash, reading])
 
 
+def _embedder(task: str, plan: Mapping[str, Any]) -> str:
+    """Return the embedder that a run was graded with: its name alone where it is fp32."""
+    if task != "prompt-recovery":
+        return ""
+    planned = plan.get("evaluation")
+    values = planned if isinstance(planned, dict) else {}
+    name = str(values.get("embedder") or OFFICIAL_EMBEDDER)
+    precision = str(values.get("precision") or "fp32")
+    return name if precision == "fp32" else f"{name}, {precision}"
+
+
 def _run(folder: Path, id: str, progress: Progress | None) -> Entry:
     state: State = "finished" if progress is None else progress.state()
     if not (folder / RUN).is_file():
@@ -193,6 +220,7 @@ def _run(folder: Path, id: str, progress: Progress | None) -> Entry:
     metrics = read_values(folder / _METRICS) if (folder / _METRICS).is_file() else None
     final = metrics["final"] if metrics else None
     primary = final["metrics"][0] if final else None
+    task = str(plan.get("task") or DEFAULT_TASK)
     provenance = record["provenance"]
     usages = [
         f"{name.removeprefix('usage of ')}: {text}"
@@ -204,11 +232,12 @@ def _run(folder: Path, id: str, progress: Progress | None) -> Entry:
         "run",
         state,
         str(plan.get("title") or "") or Path(exam["source"]).stem,
-        task=str(plan.get("task") or "multiple-choice"),
+        task=task,
         exam=Path(str(exam["source"])).name,
         exam_hash=exam_hash(exam["source_hash"] or exam["content_hash"], plan),
         n_items=int(exam["n_questions"]),
         metric=primary["label"] if primary else "",
+        embedder=_embedder(task, plan) if primary else "",
         higher_is_better=primary["higher_is_better"] if primary else True,
         level=final["level"] if final else 0.95,
         scores=(_score(final["name"], primary, final["n_items"], final["exam_hash"]),)

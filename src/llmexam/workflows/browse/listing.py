@@ -27,6 +27,7 @@ class Group:
         exam: Name of the exam's file; empty for trainings.
         exam_hash: Hash of what is asked.
         metric: Label of the metric; empty for runs without grades.
+        embedder: The embedder of that metric; empty for metrics that use none.
         n_items: Items of the exam.
         entries: The runs, the best first, then those without grades.
     """
@@ -35,6 +36,7 @@ class Group:
     exam: str
     exam_hash: str
     metric: str
+    embedder: str
     n_items: int
     entries: tuple[Entry, ...]
 
@@ -108,16 +110,21 @@ def _is_run(folder: Path, names: set[str]) -> bool:
 
 def group_entries(entries: Sequence[Entry]) -> list[Group]:
     """Return the finished runs in groups that may be ranked together, the largest first."""
-    by_key: dict[tuple[str, str, str], list[Entry]] = {}
+    by_key: dict[tuple[str, str, str, str], list[Entry]] = {}
     for one in entries:
         if one.kind == "run" and one.exam_hash:
-            by_key.setdefault((one.task, one.exam_hash, one.metric), []).append(one)
+            by_key.setdefault(_group_key(one), []).append(one)
     groups = [
-        Group(task, found[0].exam, exam, metric, found[0].n_items, tuple(rank(found)))
-        for (task, exam, metric), found in by_key.items()
+        Group(task, found[0].exam, exam, metric, embedder, found[0].n_items, tuple(rank(found)))
+        for (task, exam, metric, embedder), found in by_key.items()
     ]
-    groups.sort(key=lambda one: (-len(one.entries), one.task, one.exam))
+    groups.sort(key=lambda one: (-len(one.entries), one.task, one.exam, one.embedder))
     return groups
+
+
+def _group_key(entry: Entry) -> tuple[str, str, str, str]:
+    # The k of MAP@k is in the label. Cosines of two embedders have other scales.
+    return entry.task, entry.exam_hash, entry.metric, entry.embedder
 
 
 def rank(entries: Sequence[Entry]) -> list[Entry]:

@@ -6,7 +6,7 @@ import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from filelock import FileLock
+from filelock import FileLock, Timeout
 
 from llmexam.errors import RunError
 from llmexam.storage.atomic import write_json
@@ -61,15 +61,33 @@ def write_tags(folder: Path, id: str, tags: Sequence[str]) -> None:
         tags: All of its tags; none to delete them.
 
     Raises:
-        RunError: `tags.json` is something else.
+        RunError: `tags.json` is something else, another process keeps it locked, or it cannot be
+            written.
     """
     path = folder / TAGS_FILE
-    with FileLock(folder / _LOCK, timeout=_SECONDS):
-        if path.is_symlink() or (path.exists() and not _is_ours(path)):
-            raise RunError("expected tags by run", file=path, hint="Move this file elsewhere")
-        found: Mapping[str, Sequence[str]] = read_tags(folder)
-        changed = {**found, id: tuple(tags)}
-        write_json(path, {name: list(own) for name, own in sorted(changed.items()) if own})
+    try:
+        with FileLock(folder / _LOCK, timeout=_SECONDS):
+            _change(path, id, tags)
+    except Timeout:
+        raise RunError(
+            f"another process kept the tags locked for {_SECONDS:g} s",
+            file=path,
+            hint="Try again",
+        ) from None
+    except OSError as error:
+        raise RunError(
+            f"cannot write the tags: {error.strerror or type(error).__name__}",
+            file=path,
+            hint="Check the permissions of the folder",
+        ) from None
+
+
+def _change(path: Path, id: str, tags: Sequence[str]) -> None:
+    if path.is_symlink() or (path.exists() and not _is_ours(path)):
+        raise RunError("expected tags by run", file=path, hint="Move this file elsewhere")
+    found: Mapping[str, Sequence[str]] = read_tags(path.parent)
+    changed = {**found, id: tuple(tags)}
+    write_json(path, {name: list(own) for name, own in sorted(changed.items()) if own})
 
 
 def _is_ours(path: Path) -> bool:
