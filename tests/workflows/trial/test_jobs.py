@@ -120,3 +120,43 @@ def test_the_end_tells_those_that_wait_and_ends_what_is_under_way(worker):
         queue.submit(Job(WAY, "c"))
     worker.go.set()
     assert running.future.result(20) == "A"
+
+
+@pytest.mark.parametrize("error", [ValueError("broken"), SystemExit(1)])
+def test_an_unexpected_error_is_shown_in_the_terminal_and_keeps_the_worker(error, caplog):
+    def fail(way, items):
+        if items == ["a"]:
+            raise error
+        return items
+
+    queue = queue_of(fail, workers=1, threads=0)
+    with pytest.raises((ValueError, RuntimeError)):
+        queue.submit(Job(WAY, "a")).future.result(20)
+    assert queue.submit(Job(WAY, "b")).future.result(20) == "b"
+    queue.close()
+    (record,) = caplog.records
+    assert record.exc_info[1] is error
+    assert "Answering with 'one' failed." in caplog.text
+
+
+def test_too_few_answers_are_an_error_and_keep_the_worker():
+    queue = queue_of(lambda way, items: [item for item in items if item != "a"], workers=1)
+    with pytest.raises(ScoreError, match="returned 0 answers to 1 items"):
+        queue.submit(Job(WAY, "a")).future.result(20)
+    assert queue.submit(Job(WAY, "b")).future.result(20) == "b"
+    queue.close()
+
+
+def test_several_threads_answer_what_several_threads_may_use():
+    together = threading.Barrier(2)
+
+    def answer(way, items):
+        together.wait(20)
+        return items
+
+    queue = queue_of(answer, threads=2, workers=1)
+    way = Way("solver", "words", threaded=True)
+    jobs = [queue.submit(Job(way, item)) for item in "abcd"]
+    assert [job.future.result(20) for job in jobs] == list("abcd")
+    assert queue.n_calls == 4
+    queue.close()

@@ -7,9 +7,13 @@ import pytest
 import llmexam as lx
 from llmexam.errors import LlmExamError, MissingDependencyError, SettingsError
 from llmexam.workflows.browse.workspace import Workspace
+from llmexam.workflows.run.plan import read_plan
+from llmexam.workflows.trial.evidence import weights_of
 from llmexam.workflows.trial.loaded import Loaded
 from llmexam.workflows.trial.requests import RecoverRequest, SolveRequest, Way
+from llmexam.workflows.trial.stamps import Stamps
 from llmexam.workflows.trial.trials import Trials
+from run_folders import write_exam
 
 PLANET = "Which planet is the largest?\nA) Mars\nB) Jupiter\nAnswer: B"
 
@@ -172,3 +176,46 @@ def test_equal_questions_are_scored_once_and_the_state_is_shown(trials):
     state = trials.state()
     assert (state.n_answered, state.n_waiting, len(state.loaded)) == (2, 0, 1)
     assert state.loaded[0].name == "lexical"
+
+
+def test_a_plan_is_loaded_again_when_what_it_names_changes(tmp_path):
+    lx.build_index("bundled", tmp_path / "wiki", kind="sparse")
+    (tmp_path / "plan.yaml").write_text(
+        "exam: bundled\nevidence: {index: wiki}\nsolvers: [lexical]\n"
+    )
+    (tmp_path / "run.json").write_text("{}")
+    (tmp_path / "scores").mkdir()
+    stamps = Stamps(Workspace(tmp_path))
+    seen = {stamps.of(plan="plan.yaml")}
+    for name in ("wiki/manifest.json", "scores/lexical.parquet", "metrics.json", "plan.yaml"):
+        path = tmp_path / name
+        before = path.read_bytes() if path.is_file() else b""
+        path.write_bytes(before + b"\n")
+        found = stamps.of(plan="plan.yaml")
+        assert found not in seen, name
+        seen.add(found)
+    assert stamps.of(plan="plan.yaml") in seen
+
+
+def test_weights_are_fitted_on_the_questions_that_the_run_answered(tmp_path):
+    exam = write_exam(tmp_path / "exam.jsonl")
+    lx.run(
+        {
+            "exam": {"path": str(exam), "where": {"subject": "physics"}},
+            "solvers": ["longest", "first"],
+            "ensemble": {"weights": "fitted"},
+            "evaluation": {"n_resamples": 100},
+        },
+        tmp_path / "run",
+    )
+    plan = read_plan(tmp_path / "run" / "plan.yaml")
+    weights, notes = weights_of(plan, tmp_path / "run" / "plan.yaml")
+    assert notes == ("Weights of the solvers are those fitted in the run.",)
+    assert set(weights.weights) == {"longest", "first"}
+
+
+def test_lexical_may_be_used_by_several_threads(trials):
+    found = trials._solver_way(SolveRequest(text=PLANET, indexes=("wiki",)))
+    assert found.threaded
+    assert not trials._solver_way(SolveRequest(text=PLANET, plan="plans/two.yaml")).threaded
+    assert not trials._solver_way(SolveRequest(text=PLANET, solver="longest")).threaded

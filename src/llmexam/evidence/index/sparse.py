@@ -252,8 +252,11 @@ class SparseIndex:
             n_parts = 8 * threads if threads > 1 else 1
             parts = [parsed[start::n_parts] for start in range(min(n_parts, len(parsed)))]
             # tantivy releases the GIL while it searches, so threads run in parallel.
-            with ThreadPoolExecutor(threads) as pool:
-                answers = list(pool.map(self._search_some, parts, [k] * len(parts)))
+            if len(parts) > 1:
+                with ThreadPoolExecutor(min(threads, len(parts))) as pool:
+                    answers = list(pool.map(self._search_some, parts, [k] * len(parts)))
+            else:
+                answers = [self._search_some(part, k) for part in parts]
             found = [answers[place % n_parts][place // n_parts] for place in range(len(parsed))]
             texts = self._passages({address for hits in found for _, address in hits})
         answer = {
@@ -288,8 +291,9 @@ class SparseIndex:
         if cached is None:
             frequency = self._searcher.doc_freq("passage", term)
             worth = worth_per_occurrence(frequency, len(self)) if frequency else 0.0
-            cached = self._statistics[term] = (frequency, worth)
+            # First the query: another thread may find the statistics at once, and need both.
             self._terms[term] = tantivy.Query.term_query(self._schema, "passage", term, "freq")
+            cached = self._statistics[term] = (frequency, worth)
         return cached
 
     def _passages(self, addresses: Iterable[_Address]) -> dict[_Address, tuple[str, str, str]]:

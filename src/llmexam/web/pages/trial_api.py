@@ -24,7 +24,10 @@ def trial_api(trials: Trials) -> APIRouter:
     @router.post("/solve", response_model=SolveAnswer)
     async def solve(body: SolveRequest, request: Request) -> Response:
         """Return the ranking of one question's options, with evidence, reasons and times."""
-        job = await run_in_threadpool(trials.solve, body)
+        if trials.is_quick(body):
+            job = trials.solve(body)
+        else:
+            job = await run_in_threadpool(trials.solve, body)
         return await _answer(trials, job, request)
 
     @router.post("/recover", response_model=RecoverAnswer)

@@ -11,8 +11,10 @@ from llmexam.ensemble.build import build_ensemble
 from llmexam.ensemble.settings import EnsembleSettings
 from llmexam.errors import SettingsError
 from llmexam.evaluation.results import RunMetrics
+from llmexam.evidence.index.analysis import SearchSettings
 from llmexam.evidence.index.manifest import is_index
-from llmexam.evidence.retriever import Retriever
+from llmexam.evidence.index.sparse import SparseIndex
+from llmexam.evidence.retriever import IndexRetriever, Retriever
 from llmexam.exam.question import Passage
 from llmexam.exam.score_files import read_scores
 from llmexam.lm.models.loading import BUNDLED as BUNDLED_MODEL
@@ -43,26 +45,34 @@ class OpenIndexes:
         return self.retriever.retrieve(queries, k)
 
 
-def open_indexes(workspace: Workspace, names: Sequence[str]) -> OpenIndexes | None:
+def open_indexes(
+    workspace: Workspace, names: Sequence[str], *, threaded: bool = False
+) -> OpenIndexes | None:
     """Open indexes of the workspace, or None without any.
 
     Args:
         workspace: The folder.
         names: Paths relative to it, or `bundled` for the sample corpus.
+        threaded: Whether several threads search them at the same time. A search then uses one
+            core.
 
     Raises:
         SettingsError: One is not in the workspace.
         EvidenceIndexError: One cannot be used.
     """
-    return open_folders([BUNDLED if name == BUNDLED else workspace.path(name) for name in names])
+    places = [BUNDLED if name == BUNDLED else workspace.path(name) for name in names]
+    return open_folders(places, threaded=threaded)
 
 
-def open_folders(places: Sequence[Path | str], *, model: str | None = None) -> OpenIndexes | None:
+def open_folders(
+    places: Sequence[Path | str], *, model: str | None = None, threaded: bool = False
+) -> OpenIndexes | None:
     """Open indexes by their folders, or None without any; `bundled` is built now.
 
     Args:
         places: The folders, or `bundled`.
         model: The bi-encoder of dense indexes that name one on the hub.
+        threaded: As in `open_indexes`; only for sparse indexes.
 
     Raises:
         EvidenceIndexError: One cannot be used.
@@ -77,7 +87,22 @@ def open_folders(places: Sequence[Path | str], *, model: str | None = None) -> O
             place = Path(temporary.name) / "sparse"
             build_index([BUNDLED], place, kind="sparse")
         folders.append(Path(place))
-    return OpenIndexes(open_retriever(folders, model=model), tuple(folders), temporary)
+    retriever = (
+        IndexRetriever(*(_OneCore(SparseIndex.open(folder)) for folder in folders))
+        if threaded
+        else open_retriever(folders, model=model)
+    )
+    return OpenIndexes(retriever, tuple(folders), temporary)
+
+
+@dataclass(frozen=True)
+class _OneCore:
+    """A sparse index each of whose searches uses one core."""
+
+    index: SparseIndex
+
+    def search(self, queries: Sequence[str], k: int) -> list[list[Passage]]:
+        return self.index.search(queries, k, SearchSettings(threads=1))
 
 
 def indexes_of(plan: Plan, path: Path) -> OpenIndexes | None:
@@ -125,7 +150,7 @@ def weights_of(plan: Plan, path: Path) -> tuple[EnsembleSettings, tuple[str, ...
     files = [run / "scores" / f"{name}.parquet" for name in names] if run else []
     if files and all(file.is_file() for file in files):
         matrices = {name: read_scores(file)[0] for name, file in zip(names, files, strict=True)}
-        built = build_ensemble(matrices, plan.ensemble, plan.exam.read())
+        built = build_ensemble(matrices, plan.ensemble, plan.exam.read_selected())
         weights, note = built.weights, "Weights of the solvers are those fitted in the run."
     else:
         weights = {name: 1 / len(names) for name in names}

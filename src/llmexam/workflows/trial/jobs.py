@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import logging
+import os
 import secrets
 import threading
 import time
-from collections import OrderedDict, deque
+from collections import Counter, OrderedDict, deque
 from collections.abc import Callable, Sequence
-from concurrent.futures import Future
+from concurrent.futures import Future, InvalidStateError
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
-from llmexam.errors import BusyError, LlmExamError, TimeLimitError
+from llmexam.errors import BusyError, LlmExamError, ScoreError, TimeLimitError
 from llmexam.workflows.trial.requests import Way
+
+_LOG = logging.getLogger(__name__)
 
 Answer = Callable[[Way, Sequence[Any]], Sequence[Any]]
 
@@ -51,7 +56,8 @@ class QueueLimits:
     Attributes:
         length: Items that may wait; more are refused.
         batch: Items that are answered in one call.
-        workers: Calls at the same time.
+        workers: Calls at the same time, of ways that one thread uses at a time.
+        threads: Further calls at the same time, of ways that several threads may use.
         seconds: Time from coming to being answered.
         unseen_seconds: Time after which an item that nobody asks for is dropped.
     """
@@ -59,6 +65,7 @@ class QueueLimits:
     length: int = 100
     batch: int = 32
     workers: int = 2
+    threads: int = field(default_factory=lambda: os.cpu_count() or 1)
     seconds: float = 120.0
     unseen_seconds: float = 20.0
 
@@ -66,8 +73,9 @@ class QueueLimits:
 class JobQueue:
     """Answers items in worker threads. Items with the same way are answered in one call.
 
-    A way is used by one thread at a time, because models are not made for several. Among ways that
-    are free, the one whose first item came earliest is next.
+    A way is used by one thread at a time, because models are not made for several. Items of a
+    `threaded` way are answered one by one in several threads: a batch would not be faster, and
+    would use one core. Among ways that are free, the one whose first item came earliest is next.
 
     Args:
         answer: Answers items of one way, in order.
@@ -79,7 +87,9 @@ class JobQueue:
         self._answer = answer
         self._ready = threading.Condition()
         self._lanes: OrderedDict[Way, deque[Job]] = OrderedDict()
-        self._busy: dict[Way, int] = {}
+        # Calls under way, and their items.
+        self._calls: Counter[Way] = Counter()
+        self._n_running = 0
         self._workers: list[threading.Thread] = []
         self._is_closed = False
         self.n_answered = 0
@@ -131,7 +141,7 @@ class JobQueue:
     def n_running(self) -> int:
         """Items that are being answered."""
         with self._ready:
-            return sum(self._busy.values())
+            return self._n_running
 
     def close(self) -> None:
         """Refuse new items and those that wait; calls under way go on."""
@@ -148,7 +158,8 @@ class JobQueue:
         return sum(not job.future.done() for lane in self._lanes.values() for job in lane)
 
     def _start_workers(self) -> None:
-        n_wanted = min(self.limits.workers, len(self._busy) + len(self._lanes))
+        limits = self.limits
+        n_wanted = min(limits.workers + limits.threads, self._calls.total() + self._n_waiting())
         while len(self._workers) < n_wanted:
             # Daemons: a call that takes minutes must not keep the process.
             worker = threading.Thread(target=self._work, name="trial", daemon=True)
@@ -163,22 +174,42 @@ class JobQueue:
                 if self._is_closed:
                     return
                 way, batch = self._take()
+            if not batch:
+                continue
             try:
-                if batch:
-                    self._call(way, batch)
+                self._call(way, batch)
+            except BaseException as error:
+                # Without this worker, later questions would wait for ever.
+                _tell(way, error)
+                _fail(batch, error)
             finally:
                 with self._ready:
-                    self._busy.pop(way, None)
-                    self._ready.notify_all()
+                    self._calls[way] -= 1
+                    self._calls += Counter()
+                    self._n_running -= len(batch)
+                    # This worker looks for the next call itself.
+                    self._ready.notify()
 
     def _free_lanes(self) -> list[Way]:
-        return [way for way, lane in self._lanes.items() if lane and way not in self._busy]
+        limits, running = self.limits, self._calls
+        n_threaded = sum(n for way, n in running.items() if way.threaded)
+        n_others = running.total() - n_threaded
+        return [
+            way
+            for way, lane in self._lanes.items()
+            if lane
+            and (
+                n_threaded < limits.threads
+                if way.threaded
+                else n_others < limits.workers and not running[way]
+            )
+        ]
 
     def _take(self) -> tuple[Way, list[Job]]:
         way = min(self._free_lanes(), key=lambda one: self._lanes[one][0].created)
         lane = self._lanes[way]
         batch: list[Job] = []
-        while lane and len(batch) < self.limits.batch:
+        while lane and len(batch) < (1 if way.threaded else self.limits.batch):
             job = lane.popleft()
             if self._is_wanted(job) and job.future.set_running_or_notify_cancel():
                 job.started = time.monotonic()
@@ -186,7 +217,8 @@ class JobQueue:
         if not lane:
             del self._lanes[way]
         if batch:
-            self._busy[way] = len(batch)
+            self._calls[way] += 1
+            self._n_running += len(batch)
         return way, batch
 
     def _is_wanted(self, job: Job) -> bool:
@@ -208,21 +240,40 @@ class JobQueue:
     def _call(self, way: Way, batch: Sequence[Job]) -> None:
         try:
             found = self._answer(way, [job.item for job in batch])
+            if len(found) != len(batch):
+                raise ScoreError(
+                    f"'{way.shown or way.name}' returned {len(found)} answers to {len(batch)} items"
+                )
         except Exception as error:
             if len(batch) > 1 and isinstance(error, LlmExamError):
                 # One item must not spoil the answers to the others.
                 for job in batch:
                     self._call(way, [job])
                 return
-            for job in batch:
-                job.future.set_exception(error)
+            _tell(way, error)
+            _fail(batch, error)
             return
-        self.n_calls += 1
-        self.n_answered += len(batch)
+        with self._ready:
+            self.n_calls += 1
+            self.n_answered += len(batch)
         now = time.monotonic()
         for job, one in zip(batch, found, strict=True):
             job.finished = now
             job.future.set_result(one)
+
+
+def _tell(way: Way, error: BaseException) -> None:
+    """Show an unexpected error in the terminal; pages only say that there is one."""
+    if not isinstance(error, LlmExamError):
+        _LOG.error("Answering with '%s' failed.", way.shown or way.name, exc_info=error)
+
+
+def _fail(batch: Sequence[Job], error: BaseException) -> None:
+    # What waits for the answer must not end because a solver called `sys.exit`.
+    told = error if isinstance(error, Exception) else RuntimeError(type(error).__name__)
+    for job in batch:
+        with suppress(InvalidStateError):
+            job.future.set_exception(told)
 
 
 def too_late(seconds: float) -> TimeLimitError:

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 import psutil
 from pydantic import BaseModel, ConfigDict
 
+from llmexam.storage.key_locks import KeyLocks
 from llmexam.workflows.trial.preparing import Prepared
 from llmexam.workflows.trial.requests import Way
 
@@ -58,19 +59,32 @@ class Loaded:
         self._prepare = prepare
         self._most = most
         self._lock = threading.Lock()
+        self._preparing: KeyLocks[Way] = KeyLocks()
         self._entries: OrderedDict[Way, _Entry] = OrderedDict()
         self._process = psutil.Process()
 
     def get(self, way: Way) -> Prepared:
-        """Return what answers, prepared now if it is not kept. A way is used by one thread.
+        """Return what answers, prepared now if it is not kept.
+
+        Threads that ask for the same way share what one of them prepares.
 
         Raises:
             LlmExamError: It cannot be prepared.
         """
+        found = self._kept(way)
+        if found is not None:
+            return found
+        with self._preparing.hold(way):
+            return self._kept(way) or self._make(way)
+
+    def _kept(self, way: Way) -> Prepared | None:
         with self._lock:
-            if way in self._entries:
-                self._entries.move_to_end(way)
-                return self._entries[way].prepared
+            if way not in self._entries:
+                return None
+            self._entries.move_to_end(way)
+            return self._entries[way].prepared
+
+    def _make(self, way: Way) -> Prepared:
         before, start = self.memory_mb(), time.perf_counter()
         prepared = self._prepare(way)
         seconds = time.perf_counter() - start
@@ -82,7 +96,13 @@ class Loaded:
             gc.collect()
         return prepared
 
-    def note(self, way: Way, n_answered: int, seconds: float, memory_mb: float) -> None:
+    def is_new(self, way: Way) -> bool:
+        """Return whether a way was not used yet, so that its next call loads its models."""
+        with self._lock:
+            entry = self._entries.get(way)
+            return entry is not None and not entry.is_used
+
+    def note(self, way: Way, n_answered: int, seconds: float = 0.0, memory_mb: float = 0.0) -> None:
         """Record a call: models are loaded in the first.
 
         Args:

@@ -65,11 +65,13 @@ class Offers:
     Attributes:
         ways: Solvers, recoverers, models and plans.
         indexes: Paths of indexes in the workspace with their descriptions, and `bundled`.
+        sparse: Those of the indexes that need no model, and can be searched by several threads.
         rewrites: Files of rewritten texts that recoverers may learn from, and `bundled`.
     """
 
     ways: tuple[Offer, ...] = ()
     indexes: Mapping[str, str] = field(default_factory=dict)
+    sparse: frozenset[str] = frozenset({BUNDLED})
     rewrites: tuple[str, ...] = ()
 
     def of(self, task: Task) -> tuple[Offer, ...]:
@@ -99,6 +101,7 @@ def find_offers(workspace: Workspace) -> Offers:
     plans: list[Offer] = []
     models: list[Offer] = []
     indexes: dict[str, str] = {BUNDLED: "the bundled sample corpus"}
+    sparse = {BUNDLED}
     rewrites: list[str] = [BUNDLED]
     for path in files_in(workspace):
         if path.suffix in (".yaml", ".yml") and len(plans) < _MOST:
@@ -106,10 +109,12 @@ def find_offers(workspace: Workspace) -> Offers:
         elif path.name == CARD_FILE and len(models) < _MOST:
             models += _model(root, path.parent)
         elif path.name == MANIFEST and len(indexes) < _MOST:
-            indexes.update(_index(root, path.parent))
+            found = _index(root, path.parent)
+            indexes.update({name: told for name, (_, told) in found.items()})
+            sparse.update(name for name, (kind, _) in found.items() if kind == "sparse")
         elif path.suffix in (".csv", ".jsonl") and len(rewrites) < _MOST and _has_rewrites(path):
             rewrites.append(path.relative_to(root).as_posix())
-    return Offers((*_registered(), *models, *plans), indexes, tuple(rewrites))
+    return Offers((*_registered(), *models, *plans), indexes, frozenset(sparse), tuple(rewrites))
 
 
 def _registered() -> Iterator[Offer]:
@@ -157,13 +162,14 @@ def _model(root: Path, folder: Path) -> Iterator[Offer]:
             yield Offer("model", name, "multiple-choice", f"{name} ({solver})", solver)
 
 
-def _index(root: Path, folder: Path) -> Mapping[str, str]:
+def _index(root: Path, folder: Path) -> Mapping[str, tuple[str, str]]:
+    """Return kind and description of an index by its name; nothing if it cannot be read."""
     try:
         found = read_manifest(folder)
     except LlmExamError:
         return {}
     name = folder.relative_to(root).as_posix()
-    return {name: f"{found.kind}, {found.n_passages:,} passages"}
+    return {name: (found.kind, f"{found.kind}, {found.n_passages:,} passages")}
 
 
 def _has_rewrites(path: Path) -> bool:

@@ -129,7 +129,7 @@ def prepare(way: Way, workspace: Workspace) -> Prepared:
 
 def _solver(way: Way, workspace: Workspace) -> PreparedSolver:
     solver = create_solver(way.name, json.loads(way.settings))
-    indexes = open_indexes(workspace, way.indexes)
+    indexes = open_indexes(workspace, way.indexes, threaded=way.threaded)
     trained = solver.describe().trained_on
     retrieved = trained if trained is not None and trained.source == "retrieved" else None
     evidence = EvidencePlan.parse(
@@ -264,9 +264,9 @@ def _rows_of(plan: RecoveryPlan) -> RewriteExam:
     """Return the rows that the recoverers of a plan learn from, those of all folds included."""
     rows = []
     if plan.train is not None:
-        rows.append(load_rewrites([str(one) for one in plan.train.files], plan.train.fields))
+        rows.append(plan.train.read_selected())
     if plan.folds is not None:
-        rows.append(load_rewrites([str(one) for one in plan.exam.files], plan.exam.fields))
+        rows.append(plan.exam.read_selected())
     return _bounded(rows[0] if len(rows) == 1 else join(rows))
 
 

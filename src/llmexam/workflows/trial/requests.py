@@ -104,6 +104,7 @@ class Way:
         train: Rows that a recoverer learns from.
         stamp: When the files were written that it depends on.
         shown: What it is called.
+        threaded: Whether several threads may use it at the same time.
     """
 
     kind: Literal["solver", "solver-plan", "recoverer", "recoverer-plan"]
@@ -115,6 +116,7 @@ class Way:
     train: str = ""
     stamp: str = ""
     shown: str = field(default="", compare=False)
+    threaded: bool = field(default=False, compare=False)
 
 
 def check_plain(values: Mapping[str, Any], known: type[Settings], subject: str) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -64,6 +65,7 @@ class PreparedSolver:
     check: Callable[[Question], tuple[str, ...]] = lambda question: ()
     readers: frozenset[str] = frozenset()
     _is_loaded: bool = False
+    _loading: threading.Lock = field(default_factory=threading.Lock)
 
     def answer(self, questions: Sequence[Question]) -> list[SolveAnswer]:
         """Return an answer to each question; equal questions are scored once.
@@ -75,11 +77,13 @@ class PreparedSolver:
         # Solvers must not see the answer, which a person may have pasted.
         unique = {one.id: replace(one, answer=None, right=()) for one in questions}
         asked = Exam(tuple(unique.values()))
-        if not self._is_loaded:
-            with watch.step("load"):
-                for solver in self.members.values():
-                    solver.load(asked.questions)
-            self._is_loaded = True
+        # Several threads may use a solver without a model; it is loaded once.
+        with self._loading:
+            if not self._is_loaded:
+                with watch.step("load"):
+                    for solver in self.members.values():
+                        solver.load(asked.questions)
+                self._is_loaded = True
         if self.retriever is not None:
             with watch.step("search"):
                 asked = attach_passages(

@@ -15,12 +15,13 @@ from llmexam.errors import LlmExamError, SettingsError, nearest
 from llmexam.recovery.rewrites import Rewrite
 from llmexam.report.paths import without_folders
 from llmexam.sample import BUNDLED
+from llmexam.solvers.registry import solver_class
 from llmexam.storage.hashing import hash_json
 from llmexam.workflows.browse.workspace import Workspace
 from llmexam.workflows.trial.answers import RecoverAnswer, SolveAnswer
 from llmexam.workflows.trial.jobs import Job, JobQueue, QueueLimits, too_late
 from llmexam.workflows.trial.loaded import Loaded, LoadedModel
-from llmexam.workflows.trial.offers import Offers, find_offers
+from llmexam.workflows.trial.offers import SAFE_SOLVERS, Offers, find_offers
 from llmexam.workflows.trial.preparing import (
     Prepared,
     check_recoverer_settings,
@@ -28,10 +29,11 @@ from llmexam.workflows.trial.preparing import (
     prepare,
 )
 from llmexam.workflows.trial.requests import RecoverRequest, SolveRequest, Way
+from llmexam.workflows.trial.stamps import Stamps
 
 _OFFERS_SECONDS = 10.0
 _MOST_KEPT = 500
-_STAMPED = ("", "manifest.json", "llmexam.json")
+_FEW_CHARACTERS = 20_000
 
 State = Literal["waiting", "running", "done", "failed"]
 
@@ -93,6 +95,7 @@ class Trials:
         self, workspace: Workspace, *, limits: QueueLimits | None = None, most_loaded: int = 4
     ) -> None:
         self.workspace = workspace
+        self._stamps = Stamps(workspace)
         self._loaded = Loaded(self._prepare, most=most_loaded)
         self._queue = JobQueue(self._answer, limits)
         self._jobs: OrderedDict[str, Job] = OrderedDict()
@@ -115,6 +118,18 @@ class Trials:
             if again or self._offers is None or now - self._offers[0] > _OFFERS_SECONDS:
                 self._offers = (now, find_offers(self.workspace))
             return self._offers[1]
+
+    def is_quick(self, request: SolveRequest) -> bool:
+        """Return whether `solve` takes well below a millisecond: it reads no file, parses no text.
+
+        An event loop can then call it itself, which saves two changes of the thread.
+        """
+        with self._lock:
+            is_known = (
+                self._offers is not None and time.monotonic() - self._offers[0] < _OFFERS_SECONDS - 1
+            )
+        n_characters = sum(map(len, (request.prompt, *request.options, *request.passages)))
+        return is_known and not request.text and not request.plan and n_characters < _FEW_CHARACTERS
 
     def solve(self, request: SolveRequest, *, is_polled: bool = False) -> Job:
         """Put a question into the queue.
@@ -224,8 +239,9 @@ class Trials:
             "solver",
             name,
             json.dumps(values, sort_keys=True),
-            stamp=self._stamp(*indexes, str(request.settings.get("model", ""))),
+            stamp=self._stamps.of(*indexes, str(request.settings.get("model", ""))),
             shown=_shown(name, request.settings),
+            threaded=_is_threaded(name) and offers.sparse.issuperset(indexes),
             **options,  # type: ignore[arg-type]
         )
 
@@ -242,7 +258,7 @@ class Trials:
             name,
             json.dumps(values, sort_keys=True),
             train=train or BUNDLED,
-            stamp=self._stamp(train, str(request.settings.get("model", ""))),
+            stamp=self._stamps.of(train, str(request.settings.get("model", ""))),
             shown=_shown(name, request.settings),
         )
 
@@ -259,7 +275,7 @@ class Trials:
         )
         plans = [one.name for one in offers.of(task) if one.kind == "plan"]
         name = self._known(plan, plans, "plan")
-        return Way(kind, name, stamp=self._stamp(name, *others), shown=name, **options)
+        return Way(kind, name, stamp=self._stamps.of(*others, plan=name), shown=name, **options)
 
     def _known(self, name: str, known: Any, what: str) -> str:
         if name not in known:
@@ -278,30 +294,20 @@ class Trials:
                 hint="Leave one of them out",
             )
 
-    def _stamp(self, *names: str) -> str:
-        """Return what changes when a file is written anew, so that it is loaded again."""
-        found = []
-        for name in names:
-            if name in ("", BUNDLED):
-                continue
-            place = self.workspace.path(name)
-            for part in _STAMPED:
-                path = place / part if part else place
-                if path.is_file():
-                    status = path.stat()
-                    found.append(f"{name}/{part} {status.st_mtime_ns} {status.st_size}")
-        return "\n".join(found)
-
     def _prepare(self, way: Way) -> Prepared:
         return prepare(way, self.workspace)
 
     def _answer(self, way: Way, items: Sequence[Any]) -> Sequence[Any]:
-        start, before = time.perf_counter(), self._loaded.memory_mb()
         prepared = self._loaded.get(way)
-        made = time.perf_counter() - start
+        start = time.perf_counter()
+        if not self._loaded.is_new(way):
+            found = prepared.answer(items)
+            self._loaded.note(way, len(items))
+            return found
+        before = self._loaded.memory_mb()
         found = prepared.answer(items)
         growth = self._loaded.memory_mb() - before
-        self._loaded.note(way, len(items), time.perf_counter() - start - made, growth)
+        self._loaded.note(way, len(items), time.perf_counter() - start, growth)
         return found
 
 
@@ -313,6 +319,12 @@ def message_of(error: BaseException | None) -> str:
     if error is None:
         return "The question was dropped."
     return f"An error in llmexam: {type(error).__name__}. The terminal of the server shows it."
+
+
+def _is_threaded(name: str) -> bool:
+    """Return whether several threads may use one solver: it has no model, and uses one core."""
+    # A property of the class means that it depends on settings.
+    return name in SAFE_SOLVERS and getattr(solver_class(name), "one_core", False) is True
 
 
 def _shown(name: str, settings: dict[str, Any]) -> str:
