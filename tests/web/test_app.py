@@ -2,16 +2,20 @@
 
 import re
 import shutil
+import threading
 from html.parser import HTMLParser
 
 import pytest
+from filelock import FileLock
 from starlette.routing import Route
 from starlette.testclient import TestClient
 
 from llmexam.web.app import Page, make_app
 from llmexam.web.headers import POLICY
+from llmexam.web.pages import runs
 from llmexam.web.rendering import Tab
 from llmexam.web.responses import page
+from llmexam.workflows.browse import tags
 from llmexam.workflows.browse.workspace import Workspace
 from run_folders import SCRIPT
 
@@ -237,3 +241,36 @@ def test_other_pages_are_in_the_navigation(work):
 def test_an_empty_folder_says_what_to_do(tmp_path):
     text = TestClient(make_app(Workspace(tmp_path))).get("/").text
     assert "There is no run in this folder yet" in text
+
+
+def test_the_api_names_neither_process_nor_machine(client):
+    (now,) = [one for one in client.get("/api/runs").json() if one["id"] == "now"]
+    assert now["progress"]["n_done"] == 25
+    assert {"pid", "host"}.isdisjoint(now["progress"])
+
+
+def test_embedders_are_named_without_their_folders(tmp_path, work):
+    shutil.copytree(work / "longest", tmp_path / "run")
+    plan = tmp_path / "run" / "plan.yaml"
+    text = plan.read_text().replace("task: multiple-choice", "task: prompt-recovery")
+    plan.write_text(text.replace("evaluation:\n", "evaluation:\n  embedder: /models/a/t5\n"))
+    client = TestClient(make_app(Workspace(tmp_path)))
+    (entry,) = client.get("/api/runs").json()
+    assert entry["embedder"] == "t5"
+    assert "MAP@3 by <bdi>t5</bdi>" in client.get("/").text
+
+
+def test_tags_that_are_locked_do_not_stop_other_pages(tmp_path, work, monkeypatch):
+    shutil.copytree(work / "longest", tmp_path / "a")
+    client = TestClient(make_app(Workspace(tmp_path)))
+    monkeypatch.setattr(tags, "_SECONDS", 0.0)
+    threads = []
+    save = runs.write_tags
+    monkeypatch.setattr(
+        runs, "write_tags", lambda *args: (threads.append(threading.current_thread()), save(*args))
+    )
+    with FileLock(tmp_path / ".tags.lock"):
+        answer = client.post("/tags", data={"run": "a", "tags": "x"})
+    assert answer.status_code == 400
+    assert "another process kept the tags locked" in answer.text
+    assert "AnyIO worker thread" in threads[0].name

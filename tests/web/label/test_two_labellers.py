@@ -4,10 +4,13 @@ import json
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
+from starlette.testclient import TestClient
 
 from llmexam.authoring.labelling.desk import Desk
 from llmexam.errors import ExamError, NotFoundError
+from llmexam.web.app import Page, app_of
 from llmexam.web.label import sets as sets_module
+from llmexam.web.label.pages import routes
 from llmexam.web.label.sets import LabelSet, LabelSets
 from llmexam.workflows.browse.workspace import Workspace
 
@@ -130,3 +133,17 @@ def test_few_sets_stay_in_memory_and_threads_share_them(tmp_path, monkeypatch):
     for one in found:
         sets.desk(one)
     assert [sets.opened(one) is not None for one in found] == [False, False, True, True]
+
+
+def test_the_list_of_sets_reads_none(tmp_path, monkeypatch):
+    (tmp_path / "set.jsonl").write_text('{"prompt": "Which?", "options": ["a", "b"]}\n')
+    read = []
+    load = sets_module.load_exam
+    monkeypatch.setattr(sets_module, "load_exam", lambda path: read.append(path.name) or load(path))
+    sets = LabelSets(workspace=Workspace(tmp_path))
+    client = TestClient(app_of([Page(routes=routes(sets, "ann"))]))
+    assert "set.jsonl" in client.get("/label").text
+    assert read == []
+    assert client.get(f"/label/{sets.all()[0].key}").status_code == 200
+    assert "1 question" in client.get("/label").text
+    assert read == ["set.jsonl"]

@@ -1,6 +1,7 @@
 """Runs are compared with runs, score files and submissions of the workspace alone."""
 
 import shutil
+from types import SimpleNamespace
 
 import pytest
 
@@ -96,3 +97,10 @@ def test_no_file_outside_is_compared(comparer, work):
         comparer.compare(["longest", "../outside.csv"])
     with pytest.raises(RunError):
         comparer.compare(["longest"] * 3)
+
+
+def test_runs_that_were_graded_by_another_embedder_are_named():
+    embedders = {"a": "bundled", "b": "t5", "c": "bundled", "d": ""}
+    browser = SimpleNamespace(entry=lambda id: SimpleNamespace(embedder=embedders[id]))
+    assert Comparer(browser)._regraded("abcd") == ("b",)
+    assert Comparer(browser)._regraded("ac") == ()
