@@ -197,6 +197,17 @@ def test_a_plan_is_loaded_again_when_what_it_names_changes(tmp_path):
     assert stamps.of(plan="plan.yaml") in seen
 
 
+def test_a_cache_that_a_plan_names_does_not_count(tmp_path):
+    (tmp_path / "vectors").mkdir()
+    (tmp_path / "plan.yaml").write_text(
+        "task: prompt-recovery\nexam: bundled\nsolvers: [copy]\nvector_cache: vectors\n"
+    )
+    stamps = Stamps(Workspace(tmp_path))
+    before = stamps.of(plan="plan.yaml")
+    (tmp_path / "vectors" / "new").write_text("x")
+    assert stamps.of(plan="plan.yaml") == before
+
+
 def test_weights_are_fitted_on_the_questions_that_the_run_answered(tmp_path):
     exam = write_exam(tmp_path / "exam.jsonl")
     lx.run(

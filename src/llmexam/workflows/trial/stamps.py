@@ -7,7 +7,7 @@ from pathlib import Path
 
 from llmexam.errors import LlmExamError
 from llmexam.sample import BUNDLED
-from llmexam.settings.kinds import Reference
+from llmexam.settings.kinds import FolderReference, Reference
 from llmexam.settings.walk import change_references
 from llmexam.workflows.browse.files import FileCache
 from llmexam.workflows.browse.workspace import Workspace
@@ -55,7 +55,9 @@ def _references(path: Path) -> Sequence[Path]:
     found: list[Path] = []
 
     def note(value: str, kind: Reference) -> str:
-        found.append(Path(value))
+        # Folders that are written, such as caches, affect no answer, but change with each.
+        if not isinstance(kind, FolderReference):
+            found.append(Path(value))
         return value
 
     try:

@@ -126,7 +126,8 @@ class Trials:
         """
         with self._lock:
             is_known = (
-                self._offers is not None and time.monotonic() - self._offers[0] < _OFFERS_SECONDS - 1
+                self._offers is not None
+                and time.monotonic() - self._offers[0] < _OFFERS_SECONDS - 1
             )
         n_characters = sum(map(len, (request.prompt, *request.options, *request.passages)))
         return is_known and not request.text and not request.plan and n_characters < _FEW_CHARACTERS
