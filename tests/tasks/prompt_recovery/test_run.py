@@ -15,7 +15,7 @@ from llmexam.recovery.recoverer import Recovery
 from llmexam.recovery.recoverers.baselines import Constant
 from llmexam.recovery.submission import read_submission
 from llmexam.sample import REWRITES_PATH
-from llmexam.tasks.prompt_recovery import task
+from llmexam.tasks.prompt_recovery import plan as plan_module
 from llmexam.tasks.prompt_recovery.plan import RecoveryPlan
 from llmexam.tasks.prompt_recovery.rows import compared
 from llmexam.workflows.browse.opened import open_run
@@ -115,7 +115,7 @@ def test_training_rows_are_read_once(tmp_path, monkeypatch):
     split(tmp_path)
     read = []
     monkeypatch.setattr(
-        task,
+        plan_module,
         "read_rewrites",
         lambda paths, **how: read.extend(paths) or read_rewrites(paths, **how),
     )
