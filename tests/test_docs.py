@@ -137,8 +137,8 @@ def test_all_pages_are_there_and_hold_blocks() -> None:
     assert sum(is_plan(block) for block in blocks) >= 5
     assert PLANS
     left_out = [b for b in blocks if b.is_left_out and (b.commands or b.language == "python")]
-    # Most of them need an endpoint, a model or a network.
-    assert len(left_out) <= 18
+    # They need an endpoint, a model, a network or a cluster, or serve until they are stopped.
+    assert len(left_out) <= len([b for b in blocks if b.commands or b.language == "python"]) / 5
 
 
 def anchors_of(page: Path) -> set[str]:
