@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from llmexam import machine
+
 # One thread a worker: xdist starts a worker a core. Set before torch is imported.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
@@ -40,3 +42,9 @@ def shared_models() -> Path:
     if not folder or not Path(folder).is_dir():
         pytest.skip("real models are not at hand: set LLMEXAM_MODELS to their folder")
     return Path(folder)
+
+
+@pytest.fixture(autouse=True)
+def not_a_command(monkeypatch):
+    """Forget after each test that it called the command line in this process."""
+    monkeypatch.setattr(machine, "_is_command", False)

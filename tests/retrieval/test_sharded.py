@@ -77,6 +77,7 @@ def test_a_part_that_a_lost_worker_completed_is_not_built_again(tmp_path: Path):
     build_index("bundled", tmp_path / "index", parts=1, runner=run)
 
 
+@pytest.mark.slow
 @pytest.mark.needs("encoders")
 def test_a_dense_index_equals_that_of_one_process(cluster, tmp_path: Path, monkeypatch):
     from llmexam.lm.models.loading import resolve_model

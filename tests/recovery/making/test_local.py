@@ -113,6 +113,7 @@ def test_what_a_local_model_cannot_do_is_told(make, files, lm_folder, tmp_path):
         make_data(*files, model=str(lm_folder), settings={"max_new_token": 3})
 
 
+@pytest.mark.slow
 def test_workers_of_a_cluster_write_the_same_texts(make, tmp_path):
     alone = make().make(PAIRS, ignore)
     settings = make("other").settings

@@ -242,6 +242,7 @@ def on_jax(exam, folder, other, settings, **environment):
     return json.loads(found.stdout.splitlines()[-1])
 
 
+@pytest.mark.slow
 def test_jax_takes_the_same_step(tmp_path, make_exam, settings_for):
     exam = make_exam(8)
     # One batch, so that one program is compiled.

@@ -271,7 +271,10 @@ def test_a_killed_run_keeps_its_submission_and_resumes_within_a_solver(folder):
 
 @pytest.mark.parametrize(
     ("number", "code", "word"),
-    [(signal.SIGTERM, 143, "terminated"), (signal.SIGINT, 130, "interr")],
+    [
+        (signal.SIGTERM, 143, "terminated"),
+        pytest.param(signal.SIGINT, 130, "interr", marks=pytest.mark.slow),
+    ],
 )
 def test_an_interrupted_run_says_what_it_leaves(folder, number, code, word):
     write_plan(folder, {"solver": "slow", "name": "slow", "seconds": 0.5})
