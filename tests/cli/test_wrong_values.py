@@ -319,6 +319,7 @@ NEEDS = {
     "recover evaluate": "encoders",
     "recover make-data": "openai",
     "recover search-mean": "encoders",
+    "serve": "serve",
 }
 
 

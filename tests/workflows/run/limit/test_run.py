@@ -77,6 +77,7 @@ def test_a_run_with_enough_time_gives_what_a_run_without_limit_gives(folder):
     assert not (folder / "out" / "time_limit.json").exists()
 
 
+@pytest.mark.needs("encoders")
 def test_failures_of_all_kinds_lose_nothing(folder):
     broken = [{"solver": "slow", "name": kind, "then": kind} for kind in ("fail", "die")]
     other = {"solver": "causal-lm", "model": str(folder / "nowhere")}
