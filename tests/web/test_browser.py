@@ -2,7 +2,6 @@
 
 import socket
 import threading
-from pathlib import Path
 
 import pytest
 import uvicorn
@@ -12,7 +11,6 @@ from llmexam.web.export import export_site
 from llmexam.workflows.browse.workspace import Workspace
 from run_folders import SCRIPT
 
-CHROMIUM = Path("/usr/bin/chromium")
 WORDS = "week%201/words"
 WIDE, NARROW = 1280, 390
 PAGES = {
@@ -50,19 +48,6 @@ def server(work):
     server.should_exit = True
     thread.join(20)
     listener.close()
-
-
-@pytest.fixture(scope="module")
-def chromium():
-    playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
-    if not CHROMIUM.exists():
-        pytest.skip(f"there is no {CHROMIUM}")
-    with playwright.sync_playwright() as running:
-        browser = running.chromium.launch(
-            executable_path=str(CHROMIUM), args=["--no-sandbox", "--disable-gpu"]
-        )
-        yield browser
-        browser.close()
 
 
 @pytest.fixture

@@ -2,7 +2,6 @@
 
 import json
 import threading
-from pathlib import Path
 
 import pytest
 
@@ -13,7 +12,6 @@ from llmexam.web.server import listening, make_server
 from llmexam.web.serving import ServeOptions, make_site
 from llmexam.workflows.browse.workspace import Workspace
 
-CHROMIUM = Path("/usr/bin/chromium")
 TOKEN = "a-token-of-the-tests-only"
 WIDE, NARROW = 1280, 390
 SCRIPT = "<script>alert(1)</script>"
@@ -59,19 +57,6 @@ def address(folder):
         site.trials.close()
         server.should_exit = True
         thread.join(20)
-
-
-@pytest.fixture(scope="module")
-def chromium():
-    playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
-    if not CHROMIUM.exists():
-        pytest.skip(f"there is no {CHROMIUM}")
-    with playwright.sync_playwright() as running:
-        browser = running.chromium.launch(
-            executable_path=str(CHROMIUM), args=["--no-sandbox", "--disable-gpu"]
-        )
-        yield browser
-        browser.close()
 
 
 @pytest.fixture
