@@ -8,11 +8,14 @@ known (two sentences of a passage, two words of three, shuffled), and 500 prompt
 their options.
 
 Each engine runs in a process of its own and reads the same file. `bm25s` has its own tokenizer,
-stop words and k1 = 1.5, as its users have. `bm25s, same terms` gets the terms of our analyser
-(stemmed, the stop words of our queries left out) and k1 = 1.2, so it differs in the engine alone;
-its lengths of passages are exact, those of tantivy rounded to a byte. k = 10 for all. bm25s
-returns numbers of passages, the index returns texts. To measure engine by engine on a busy
-machine, keep the corpus and the results in a folder: `--work FOLDER --engine NAME`, and `--show`.
+stop words and k1 = 1.5, as its users have, and selects the best passages with numpy; where jax is
+installed, it would select with jax by default, which is timed, too. `bm25s, numba` is the same
+with its numba backend, where numba is installed; its first queries compile it and are not timed.
+`bm25s, same terms` gets the terms of our analyser (stemmed, the stop words of our queries left out)
+and k1 = 1.2, so it differs in the engine alone; its lengths of passages are exact, those of tantivy
+rounded to a byte. k = 10 for all. bm25s returns numbers of passages, the index returns texts. To
+measure engine by engine on a busy machine, keep the corpus and the results in a folder:
+`--work FOLDER --engine NAME`, and `--show`.
 """
 
 from __future__ import annotations
@@ -27,6 +30,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
+from importlib.util import find_spec
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -43,7 +47,7 @@ from process_memory import Memory
 
 K = 10
 SEED = 7
-ENGINES = ("parts", "one index", "bm25s", "bm25s, same terms")
+ENGINES = ("parts", "one index", "bm25s", "bm25s, same terms", "bm25s, numba")
 Ranking = list[list[str]]
 
 
@@ -133,7 +137,9 @@ def run_sparse(options: argparse.Namespace, *, in_parts: bool) -> dict[str, Any]
     }
 
 
-def run_bm25s(options: argparse.Namespace, *, same_terms: bool) -> dict[str, Any]:
+def run_bm25s(
+    options: argparse.Namespace, *, same_terms: bool, backend: str = "numpy"
+) -> dict[str, Any]:
     import bm25s
 
     known, exam = read_queries(options)
@@ -157,7 +163,7 @@ def run_bm25s(options: argparse.Namespace, *, same_terms: bool) -> dict[str, Any
     for record in records(options.work / "corpus.jsonl"):
         ids.append(record["id"])
         texts.append(f"{record['title']}\n{record['text']}")
-    model = bm25s.BM25(backend="numpy", k1=1.2 if same_terms else 1.5)
+    model = bm25s.BM25(backend=backend, k1=1.2 if same_terms else 1.5)
     model.index(tokens(texts), show_progress=False)
     del texts
     model.save(options.work / "bm25s", show_progress=False)
@@ -165,17 +171,30 @@ def run_bm25s(options: argparse.Namespace, *, same_terms: bool) -> dict[str, Any
     build_mb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 / 1e6
     open_s, _, _ = timed(lambda: bm25s.BM25.load(options.work / "bm25s", mmap=True))
 
-    def search(asked: list[str]) -> Ranking:
+    def search(asked: list[str], selection: str) -> Ranking:
         numbers = model.retrieve(
-            tokens(asked), k=K, show_progress=False, n_threads=options.threads
+            tokens(asked),
+            k=K,
+            show_progress=False,
+            n_threads=options.threads,
+            backend_selection=selection,
         )[0]
         return [[ids[number] for number in row] for row in numbers.tolist()]
 
-    search([*known[:20], *exam[:20]])
     rankings: dict[str, Ranking] = {}
     seconds, cpu_s = {}, {}
-    for name, asked in (("known", known), ("exam", exam)):
-        seconds[name], cpu_s[name], rankings[name] = timed(lambda asked=asked: search(asked))
+    jax_s: dict[str, float] = {}
+    others = ["jax"] if backend == "numpy" and find_spec("jax") else []
+    for selection in (backend, *others):
+        search([*known[:20], *exam[:20]], selection)
+        for name, asked in (("known", known), ("exam", exam)):
+            wall, cpu_used, found = timed(
+                lambda asked=asked, selection=selection: search(asked, selection)
+            )
+            if selection == "jax":
+                jax_s[name] = wall
+            else:
+                seconds[name], cpu_s[name], rankings[name] = wall, cpu_used, found
     size = sum(file.stat().st_size for file in (options.work / "bm25s").iterdir())
     return {
         "build_s": build_s,
@@ -185,6 +204,7 @@ def run_bm25s(options: argparse.Namespace, *, same_terms: bool) -> dict[str, Any
         "disk_mb": size / 1e6,
         "search_s": seconds,
         "search_cpu_s": cpu_s,
+        "search_jax_s": jax_s,
         "rankings": rankings,
         "n_passages": len(ids),
     }
@@ -200,7 +220,9 @@ def run_engine(options: argparse.Namespace) -> None:
     if options.engine in ("parts", "one index"):
         result = run_sparse(options, in_parts=options.engine == "parts")
     else:
-        result = run_bm25s(options, same_terms=options.engine != "bm25s")
+        backend = "numba" if options.engine == "bm25s, numba" else "numpy"
+        same_terms = options.engine == "bm25s, same terms"
+        result = run_bm25s(options, same_terms=same_terms, backend=backend)
     result["peak_mb"] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 / 1e6
     (options.work / f"{options.engine}.json").write_text(json.dumps(result))
 
@@ -235,7 +257,7 @@ def show(options: argparse.Namespace) -> None:
     if "one index" in results:
         whole = results["one index"]["rankings"]
         print(f"parts and one index give the same rankings and scores: {exact == whole}")
-    for engine in ("bm25s", "bm25s, same terms"):
+    for engine in ENGINES[2:]:
         if engine not in results:
             continue
         ours, theirs = results["parts"], results[engine]
@@ -246,6 +268,11 @@ def show(options: argparse.Namespace) -> None:
             f"{theirs['build_cpu_s'] / ours['build_cpu_s']:.2f}), queries of known source "
             f"{known:.1f} (processor {of_cpu[0]:.1f}), of exams {exam:.1f} ({of_cpu[1]:.1f})"
         )
+        if theirs["search_jax_s"]:
+            known, exam = (
+                theirs["search_jax_s"][n] / ours["search_s"][n] for n in ("known", "exam")
+            )
+            print(f"  selecting with jax: known source {known:.1f}, exams {exam:.1f}")
 
 
 def recall(wanted: list[set[str]], found: Ranking) -> float:
@@ -273,7 +300,8 @@ def main() -> None:
     else:
         with tempfile.TemporaryDirectory() as folder:
             options.work = options.work or Path(folder)
-            for engine in ("corpus", *ENGINES):
+            engines = [one for one in ENGINES if "numba" not in one or find_spec("numba")]
+            for engine in ("corpus", *engines):
                 own = ["--engine", engine, "--work", str(options.work)]
                 subprocess.run([sys.executable, __file__, *sys.argv[1:], *own], check=True)
             show(options)

@@ -18,6 +18,7 @@ from itertools import islice
 from pathlib import Path
 
 from bench_sparse_index import passages
+from llmexam.errors import ModelError
 from llmexam.evidence.chunking import drop_duplicates
 from llmexam.evidence.index.dense import DenseIndex
 from llmexam.evidence.index.parts.part import PartJob, build_part
@@ -64,17 +65,25 @@ def show_sparse(options: argparse.Namespace, folder: Path) -> None:
 
 
 def show_dense(options: argparse.Namespace, folder: Path) -> None:
-    encoder = load_embedder(BUNDLED)
     n, scale = options.dense, 1e6 / options.dense
     found = [replace(passage) for passage in stream(options, n)]
-    encoder.encode([passage.text for passage in found[:64]], kind="passage")
-    start = time.perf_counter()
-    encoder.encode([passage.text for passage in found], kind="passage")
-    encode_s = time.perf_counter() - start
-    print(
-        f"dense part of {n:,} passages, {encoder.dim} dimensions, per million passages:\n"
-        f"  encoding {encode_s * scale:,.0f} s ({n / encode_s:.0f} passages a second)"
-    )
+    texts = [passage.text for passage in found]
+    print(f"dense part of {n:,} passages, per million passages:")
+    for precision in ("fp32", "bf16", "int8"):
+        try:
+            encoder = load_embedder(BUNDLED, precision=precision)
+        except ModelError as error:
+            print(f"  {error}")
+            continue
+        encoder.encode(texts[:64], kind="passage")
+        start = time.perf_counter()
+        encoder.encode(texts, kind="passage")
+        encode_s = time.perf_counter() - start
+        print(
+            f"  encoding in {precision}: {encode_s * scale:,.0f} s ({n / encode_s:.0f} passages a "
+            f"second, {encoder.dim} dimensions)"
+        )
+    encoder = load_embedder(BUNDLED)
     for name, limit in (("flat, float32", n), ("lists, 8 bits", 0)):
         part = folder / name
         start = time.perf_counter()

@@ -120,7 +120,14 @@ def run_bm25s(options: argparse.Namespace, backend: str) -> dict[str, Any]:
 
     def search() -> Any:
         tokens = bm25s.tokenize(asked, stopwords="en", show_progress=False)
-        return model.retrieve(tokens, k=K, show_progress=False, n_threads=options.threads)[0]
+        return model.retrieve(
+            tokens,
+            k=K,
+            show_progress=False,
+            n_threads=options.threads,
+            # By default, it selects with jax wherever jax is installed.
+            backend_selection="numpy" if backend == "numpy" else "auto",
+        )[0]
 
     if backend == "numba":
         search()  # compiles

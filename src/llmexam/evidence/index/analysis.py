@@ -42,7 +42,7 @@ class SearchSettings(Settings):
     """Search settings of a sparse index."""
 
     budget: float | None = Field(
-        default=0.5,
+        default=1.0,
         gt=0,
         description="limit of postings read per query, as a multiple of the number of passages; "
         "null for no limit. The least informative terms beyond it are ignored",
