@@ -2,12 +2,13 @@
 
 import pytest
 
+import llmexam as lx
 from llmexam.errors import SettingsError
 from llmexam.exam.exam import Exam
 from llmexam.exam.parsers import read_exam
 from llmexam.exam.question import Passage, Question
+from llmexam.retrieval.build import build_index
 from llmexam.stages.sharding.cluster import Cluster, ClusterSettings
-from llmexam.workflows.run.pipeline import run_plan
 from llmexam.workflows.solve import shards_folder, solve
 
 BUNDLED = read_exam("bundled")
@@ -51,6 +52,17 @@ def test_the_score_file_and_submission_are_the_same_bytes(cluster, tmp_path):
     assert not shards_folder(shared).exists()
 
 
+def test_evidence_for_solve_is_found_in_shards(cluster, told, tmp_path):
+    build_index("bundled", tmp_path / "index")
+    options = {"indexes": [tmp_path / "index"], "k": 2, "given": "drop"}
+    alone, shared = tmp_path / "alone.parquet", tmp_path / "shared.parquet"
+    solve(EXAM, "lexical", out=alone, **options)
+    solve(EXAM, "lexical", out=shared, cluster=cluster, **options)
+    assert shared.read_bytes() == alone.read_bytes()
+    assert any(one.startswith("search: 3 shards") for one in told)
+    assert not shards_folder(shared).exists()
+
+
 def test_an_interrupted_call_resumes(cluster, told, tmp_path):
     out = tmp_path / "scores.parquet"
 
@@ -87,17 +99,21 @@ def test_a_run_has_the_same_results(cluster, told, tmp_path):
         "solvers": ["lexical", "longest", {"cascade": {"first": "lexical", "second": "longest"}}],
         "evaluation": {"n_resamples": 100},
     }
-    run_plan(plan, tmp_path / "alone")
-    run_plan(plan, tmp_path / "shared", cluster=cluster)
+    lx.run(plan, tmp_path / "alone")
+    lx.run(plan, tmp_path / "shared", cluster=cluster)
     names = [f"scores/{name}.parquet" for name in ("lexical", "longest", "cascade", "ensemble")]
     names += ["explanations/lexical.json", "positions/lexical.json", "submission.csv"]
+    names += ["evidence.jsonl"]
     for name in (*names, "metrics.json"):
         alone, shared = (tmp_path / folder / name for folder in ("alone", "shared"))
         assert shared.read_bytes() == alone.read_bytes(), name
     assert any("CascadeSolver runs in this process" in one for one in told)
-    assert any(one.startswith("explanations of lexical: 1 shards") for one in told)
+    assert any(one.startswith("explanations of lexical: 1 shard") for one in told)
+    assert any(one.startswith("search: 1 shard") for one in told)
     assert not (tmp_path / "shared" / "shards").exists()
+    with pytest.raises(SettingsError, match="a time limit or a cluster, got both"):
+        lx.run(plan, tmp_path / "both", cluster=cluster, time_limit="1m")
     # The stages do not depend on where they were computed.
     told.clear()
-    run_plan(plan, tmp_path / "alone", cluster=cluster)
+    lx.run(plan, tmp_path / "alone", cluster=cluster)
     assert told == []

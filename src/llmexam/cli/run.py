@@ -43,7 +43,8 @@ def run(
         str | None,
         typer.Option(
             help="Time limit of this start, such as 9h or 1h30m. A valid submission is written "
-            "at once and improved until the time is over; what was left out is reported."
+            "as soon as the exam has been read, and improved until the time is over; what was "
+            "left out is reported."
         ),
     ] = None,
     values: Annotated[
@@ -62,7 +63,7 @@ def run(
 
     The output folder contains scores, metrics, submission and report. An interrupted run resumes.
     If a setting changes, only the stages that depend on it are computed again. With a time limit,
-    the exit code is 1 if a solver failed; the others are in the result.
+    the exit code is 1 if a solver or another step failed; the other solvers are in the result.
 
     Example: llmexam run plan.yaml --out runs/first
     """
@@ -98,12 +99,9 @@ def run(
     folder = out or Path("runs") / Path(plan).stem
     command = shlex.join(["llmexam", *sys.argv[1:]])
     if seconds is not None:
-        if cluster is not None:
-            raise SettingsError(
-                "expected --time-limit or --cluster, got both",
-                field="cluster",
-                hint="Solvers of a run with a time limit are computed on this machine",
-            )
+        from llmexam.workflows.run.limit.run import require_one_machine
+
+        require_one_machine(cluster)
         found = _run_within(checked, folder, seconds, overwrite=overwrite, command=command)
         result, has_failed = found.content, bool(found.failures)
     else:

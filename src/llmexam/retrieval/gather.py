@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from llmexam.evidence.chunking import ChunkSettings
 from llmexam.evidence.corpus import CorpusSettings, corpus_files
@@ -22,6 +23,7 @@ from llmexam.lm.models.loading import BUNDLED, identify_model, resolve_model
 from llmexam.retrieval.build import build_index, corpus_sources
 from llmexam.retrieval.plan import EvidencePlan
 from llmexam.retrieval.search import attach_evidence
+from llmexam.retrieval.sharded_search import attach_in_shards
 from llmexam.settings.walk import dump_key
 from llmexam.solvers.registry import solver_entries
 from llmexam.stages.stage import Executor, Keyed, Stage, StageContext
@@ -233,15 +235,14 @@ def _find_evidence(
     reranker: RerankerSettings | None,
     versions: None,
 ) -> Exam:
-    found = attach_evidence(
-        exam,
-        indexes,
-        query_form=query_form,
-        k=k,
-        given=given,
-        model=model,
-        reranker=load_reranker(reranker) if reranker else None,
-    )
+    asked: dict[str, Any] = {"query_form": query_form, "k": k, "given": given, "model": model}
+    asked["progress"] = context.advance
+    if context.cluster is None:
+        loaded = load_reranker(reranker) if reranker else None
+        found = attach_evidence(exam, indexes, reranker=loaded, **asked)
+    else:
+        shards = context.folder / context.shards
+        found = attach_in_shards(exam, indexes, context.cluster, shards, reranker=reranker, **asked)
     write_exam(context.folder / _FOUND, found, format="jsonl")
     return found
 

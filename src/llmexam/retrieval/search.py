@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -26,7 +26,10 @@ from llmexam.exam.exam import Exam
 from llmexam.exam.loading import load_exam
 from llmexam.exam.parsers import ExamSource
 from llmexam.exam.parsers.files import ExamPath
-from llmexam.exam.question import Passage
+from llmexam.exam.question import Passage, Question
+
+QUESTIONS_A_CALL = 256
+"""Questions whose passages are searched for at once, which bounds the memory of what is found."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -204,16 +207,25 @@ def attach_evidence(
     encoder: Encoder | None = None,
     model: str | None = None,
     reranker: PassageReranker | None = None,
+    progress: Callable[[int, int], None] = lambda n_done, n_all: None,
 ) -> Exam:
     """Return the exam with passages from one or more indexes (see `attach_passages`).
+
+    `progress` is called with the number of questions that are done, and of all.
 
     Raises:
         EvidenceIndexError: An index cannot be used.
     """
     retriever = open_retriever(indexes, encoder=encoder, model=model)
-    return attach_passages(
-        exam, retriever, query_form=query_form, k=k, given=given, reranker=reranker
-    )
+    found: list[Question] = []
+    # At least one call, because it also checks the settings.
+    for start in range(0, max(1, len(exam)), QUESTIONS_A_CALL):
+        some = Exam(exam.questions[start : start + QUESTIONS_A_CALL])
+        found += attach_passages(
+            some, retriever, query_form=query_form, k=k, given=given, reranker=reranker
+        )
+        progress(len(found), len(exam))
+    return exam.with_passages([question.passages for question in found])
 
 
 def _depth(k: int, judgements: str | Path | None) -> int:

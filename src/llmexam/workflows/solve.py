@@ -18,6 +18,7 @@ from llmexam.retrieval.gather import missing_evidence
 from llmexam.retrieval.plan import EvidencePlan
 from llmexam.retrieval.same_evidence import check_evidence
 from llmexam.retrieval.search import attach_evidence, check_model_is_used
+from llmexam.retrieval.sharded_search import attach_in_shards
 from llmexam.settings.base import Settings
 from llmexam.solvers.protocol import Solver
 from llmexam.solvers.registry import create_solver, solver_entries
@@ -99,7 +100,12 @@ def solve(
     # How the passages of an exam in memory were found is not recorded.
     if indexes or not isinstance(exam, Exam):
         check_evidence([(name, solver)], plan, asked)
-    asked = _with_evidence(asked, plan, indexes, index_model)
+    if not indexes:
+        asked = asked.without_passages() if plan.given == "drop" else asked
+    elif cluster is not None and target is not None:
+        asked = _search_in_shards(asked, plan, indexes, index_model, cluster, target)
+    else:
+        asked = attach_evidence(asked, indexes, model=index_model, **_how_to_search(plan))
     reads = name in solver_entries() and solver.describe().reads_passages
     for finding in missing_evidence(asked, [name] if reads else []):
         warn(finding.message)
@@ -125,14 +131,22 @@ def solve(
     return scores
 
 
-def _with_evidence(
-    exam: Exam, plan: EvidencePlan, indexes: Sequence[str | Path], model: str | None
+def _how_to_search(plan: EvidencePlan) -> dict[str, Any]:
+    return {"query_form": plan.query_form, "k": plan.k, "given": plan.given}
+
+
+def _search_in_shards(
+    exam: Exam,
+    plan: EvidencePlan,
+    indexes: Sequence[str | Path],
+    model: str | None,
+    cluster: Cluster,
+    target: str | Path,
 ) -> Exam:
-    if indexes:
-        return attach_evidence(
-            exam, indexes, model=model, query_form=plan.query_form, k=plan.k, given=plan.given
+    with lock_folder(shards_folder(target)) as shards:
+        return attach_in_shards(
+            exam, indexes, cluster, shards / "evidence", model=model, **_how_to_search(plan)
         )
-    return exam.without_passages() if plan.given == "drop" else exam
 
 
 def _score_in_shards(

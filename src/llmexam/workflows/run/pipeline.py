@@ -63,29 +63,9 @@ def run_plan(
     announce: Announce = lambda name, n_done, n_all: None,
     cluster: Cluster | None = None,
 ) -> RunContent:
-    """Run a plan and write all results to one folder.
+    """Run a plan without a time limit, whatever it says of one.
 
-    The folder gets `plan.yaml` (with all defaults filled in), `scores/<solver>.parquet`,
-    `metrics.json` (if the exam has answers), `submission.csv`, `report.html` and `run.json`.
-
-    Args:
-        plan: A plan, its YAML file, its keys and values, or `demo`. Relative paths start at the
-            folder of the file, those of a mapping at the working directory.
-        folder: The run folder. An earlier run's results in it are used where they still fit.
-        changes: Keys of the plan to change, nested; only where a file is given.
-        overwrite: Compute all stages again instead of using the cached ones.
-        command: The command that asked for this, for the report.
-        announce: Called with the name of each stage as it begins and goes on: see `LocalExecutor`.
-        cluster: What computes shards of the items; the results are those without it.
-
-    Returns:
-        What the report shows.
-
-    Raises:
-        SettingsError: The plan is wrong.
-        RunError: The folder is in use, holds something other than a run, or a result in it is a
-            link.
-        LlmExamError: Whatever a stage finds wrong with its input.
+    Arguments, result and errors are those of `start.run`.
     """
     checked = as_plan(plan, changes)
     path = Path(folder)

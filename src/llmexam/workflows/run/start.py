@@ -9,9 +9,10 @@ from typing import Any
 from llmexam.errors import RunError
 from llmexam.report.content import RunContent
 from llmexam.settings.durations import parse_duration
+from llmexam.stages.sharding.cluster import Cluster
 from llmexam.stages.stage import Announce
 from llmexam.tasks.plan import RunPlan
-from llmexam.workflows.run.limit.run import run_within
+from llmexam.workflows.run.limit.run import require_one_machine, run_within
 from llmexam.workflows.run.pipeline import run_plan
 from llmexam.workflows.run.plan import as_plan
 
@@ -25,6 +26,7 @@ def run(
     command: str = "",
     announce: Announce = lambda name, n_done, n_all: None,
     time_limit: str | None = None,
+    cluster: Cluster | None = None,
 ) -> RunContent:
     """Run a plan and write all results to one folder.
 
@@ -45,12 +47,14 @@ def run(
         time_limit: Time limit such as `9h`; by default that of the plan, if it has one.
             `submission.csv` is valid at every moment after the exam was read, and `limit` of the
             result says what was left out.
+        cluster: What computes shards of the items, without a time limit; the results are those
+            without it.
 
     Returns:
         What the report shows.
 
     Raises:
-        SettingsError: The plan is wrong, or the time limit is.
+        SettingsError: The plan is wrong, the time limit is, or a cluster is given with one.
         RunError: The folder is in use, holds something other than a run, or a result in it is a
             link; or no report was written within the time limit.
         LlmExamError: Whatever a stage finds wrong with its input.
@@ -58,7 +62,15 @@ def run(
     checked = as_plan(plan, changes)
     limit = time_limit or checked.time_limit
     if limit is None:
-        return run_plan(checked, folder, overwrite=overwrite, command=command, announce=announce)
+        return run_plan(
+            checked,
+            folder,
+            overwrite=overwrite,
+            command=command,
+            announce=announce,
+            cluster=cluster,
+        )
+    require_one_machine(cluster)
     found = run_within(
         checked,
         Path(folder),

@@ -130,7 +130,7 @@ class Answering:
         if each is not None:
             self._forecasts.paced(name, each, self._speed)
         n_all = len(session.items)
-        kept = f"; {n_kept:,} of {n_all:,} are kept for another start" if n_kept else ""
+        kept = f"; {n_kept:,} of {n_all:,} answers are kept for the next start" if n_kept else ""
         session.leave_out(name, found, kept)
 
     def _skip(self, waiting: Sequence[str], too_long: Mapping[str, float]) -> None:

@@ -58,6 +58,20 @@ class LimitedRun:
         return tuple(one for one in self.limit.left_out if one.failed)
 
 
+def require_one_machine(cluster: object) -> None:
+    """Check that no cluster is given with a time limit.
+
+    Raises:
+        SettingsError: One is.
+    """
+    if cluster is not None:
+        raise SettingsError(
+            "expected a time limit or a cluster, got both",
+            field="cluster",
+            hint="Solvers of a run with a time limit are computed on this machine",
+        )
+
+
 def run_within(
     plan: RunPlan,
     folder: Path,

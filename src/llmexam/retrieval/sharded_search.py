@@ -1,0 +1,121 @@
+"""Find the evidence of questions in shards that workers of a cluster compute."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from llmexam.evidence.index.files import index_hash
+from llmexam.evidence.index.kinds import INDEX_KINDS
+from llmexam.evidence.queries import QueryForm
+from llmexam.evidence.reranker import RerankerSettings, load_reranker
+from llmexam.evidence.retriever import Given, attach_passages
+from llmexam.exam.exam import Exam
+from llmexam.exam.packing import pack_questions, unpack_questions
+from llmexam.lm.models.loading import BUNDLED, identify_model
+from llmexam.retrieval.search import QUESTIONS_A_CALL, open_retriever
+from llmexam.settings.walk import resolve_references
+from llmexam.stages.sharding.cluster import Cluster
+from llmexam.stages.sharding.job import Job, Work, shards_of
+from llmexam.stages.versions import model_versions
+from llmexam.storage.atomic import atomic_path
+
+
+def attach_in_shards(
+    exam: Exam,
+    indexes: Sequence[str | Path],
+    cluster: Cluster,
+    folder: Path,
+    *,
+    query_form: QueryForm,
+    k: int,
+    given: Given,
+    model: str | None = None,
+    reranker: RerankerSettings | None = None,
+    progress: Callable[[int, int], None] = lambda n_done, n_all: None,
+) -> Exam:
+    """Return the exam with passages that workers found, the same as those of `attach_evidence`.
+
+    Args:
+        exam: The exam; its answers are not used.
+        indexes: Folders of indexes, which all workers must be able to read.
+        cluster: What computes the shards.
+        folder: Folder of the shards; those that an earlier call finished are used again.
+        query_form: Query formulation.
+        k: Maximum number of retrieved passages per question.
+        given: Treatment of passages that questions already have.
+        model: The bi-encoder of dense indexes; None is the one that the index names.
+        reranker: A cross-encoder that selects the passages among more of them.
+        progress: Called with the number of questions that are done, and of all.
+
+    Raises:
+        EvidenceIndexError: An index cannot be used.
+        RunError: A shard failed.
+    """
+    paths = [Path(path).absolute() for path in indexes]
+    placed = None if reranker is None else resolve_references(reranker, Path.cwd())
+    if model is not None and model != BUNDLED and Path(model).exists():
+        # A worker may have another working folder.
+        model = str(Path(model).absolute())
+    job = Job(
+        "search",
+        f"{__name__}:open_searching",
+        {
+            "indexes": [str(path) for path in paths],
+            "query_form": query_form,
+            "k": k,
+            "given": given,
+            "model": model,
+            "reranker": None if placed is None else placed.model_dump(mode="json"),
+        },
+        folder,
+        depends_on=[
+            [index_hash(path) for path in paths],
+            None if placed is None else identify_model(placed.model),
+            model_versions(),
+        ],
+        # Kinds of index are imported by name, which the code hash cannot follow.
+        modules=[
+            module for kind in INDEX_KINDS.values() for module in (kind.module, kind.parts_module)
+        ],
+        unit="questions",
+    )
+    shards = shards_of(exam.questions, QUESTIONS_A_CALL, pack_questions, folder, ".jsonl")
+    n_done = 0
+
+    def advance(n_rows: int) -> None:
+        nonlocal n_done
+        n_done += n_rows
+        progress(n_done, len(exam))
+
+    return exam.with_passages(
+        [
+            question.passages
+            for finished in cluster.map(job, shards, advance)
+            for question in unpack_questions(finished.shard.output.read_bytes())
+        ]
+    )
+
+
+def open_searching(settings: Mapping[str, Any]) -> Work:
+    """Return a function that finds the evidence of the questions of a shard."""
+    retriever = open_retriever(settings["indexes"], model=settings["model"])
+    reranker = None
+    if settings["reranker"] is not None:
+        reranker = load_reranker(RerankerSettings.model_validate(settings["reranker"]))
+
+    def work(content: bytes, output: Path) -> Mapping[str, Any]:
+        found = attach_passages(
+            Exam(tuple(unpack_questions(content))),
+            retriever,
+            query_form=settings["query_form"],
+            k=settings["k"],
+            given=settings["given"],
+            reranker=reranker,
+        )
+        with atomic_path(output) as temporary:
+            temporary.write_bytes(pack_questions(found.questions))
+        return {"questions": len(found)}
+
+    return work
