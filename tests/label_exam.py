@@ -1,3 +1,5 @@
+"""Four authored questions to label, with markup in their texts."""
+
 import pytest
 
 from llmexam.authoring.labelling.session import Session

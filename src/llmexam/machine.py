@@ -1,4 +1,4 @@
-"""Cores, memory, disk sync and processes of this machine, on every operating system.
+"""Cores, memory, disk sync, processes and addresses of this machine, on every operating system.
 
 Everything that only some systems have is asked for here, so that all other modules import and
 run on Linux, macOS and Windows alike.
@@ -12,6 +12,7 @@ import signal
 import sys
 import threading
 import time
+from ipaddress import ip_address
 from multiprocessing import connection, parent_process
 from pathlib import Path
 
@@ -21,6 +22,22 @@ def n_cores() -> int:
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
+
+
+def is_loopback(host: str) -> bool:
+    """Return whether a host name or IP address always means this machine.
+
+    >>> [is_loopback(host) for host in ("localhost", "127.9.9.9", "[::1]")]
+    [True, True, True]
+    >>> [is_loopback(host) for host in ("0.0.0.0", "10.0.0.1", "example.org", "")]
+    [False, False, False, False]
+    """
+    if host == "localhost":
+        return True
+    try:
+        return ip_address(host.strip("[]")).is_loopback
+    except ValueError:
+        return False
 
 
 _is_command = False

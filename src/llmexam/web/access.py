@@ -13,6 +13,7 @@ from pathlib import Path
 from starlette.requests import cookie_parser
 
 from llmexam.errors import SettingsError
+from llmexam.machine import is_loopback
 
 LOOPBACK = "127.0.0.1"
 TOKEN_VARIABLE = "LLMEXAM_SERVE_TOKEN"
@@ -60,20 +61,6 @@ def given_token(file: str | Path | None = None) -> str | None:
             hint="Make one with: python -c 'import secrets; print(secrets.token_urlsafe(24))'",
         )
     return found
-
-
-def is_loopback(host: str) -> bool:
-    """Return whether an address to listen on can be reached from this machine only.
-
-    >>> is_loopback("127.0.0.1"), is_loopback("localhost"), is_loopback("0.0.0.0")
-    (True, True, False)
-    """
-    if host == "localhost":
-        return True
-    try:
-        return ip_address(host.strip("[]")).is_loopback
-    except ValueError:
-        return False
 
 
 @dataclass(frozen=True)

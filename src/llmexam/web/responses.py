@@ -35,6 +35,12 @@ def problem(request: Request, message: str, *, status: int, hint: str = "") -> R
     return page(request, "problem.html", status=status, message=message, hint=hint)
 
 
+def not_a_form(request: Request, tab: str) -> Response:
+    """Return the error for a body that `read_form` did not read."""
+    message = f"Expected the form of this page, with at most {MAX_FORM // 1024} KB."
+    return page(request, "problem.html", status=400, tab=tab, message=message, hint="")
+
+
 async def read_form(request: Request) -> dict[str, list[str]] | None:
     """Return the fields of a URL-encoded form, or None if it is none or too large."""
     body = bytearray()

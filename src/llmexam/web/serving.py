@@ -7,13 +7,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from llmexam.errors import ExamError, SettingsError
+from llmexam.machine import is_loopback
 from llmexam.web.access import (
     LOOPBACK,
     TOKEN_VARIABLE,
     Access,
     check_names,
     given_token,
-    is_loopback,
     new_token,
 )
 from llmexam.web.app import Page, make_app
@@ -163,7 +163,7 @@ def _lines(options: ServeOptions, access: Access, *, is_given: bool) -> list[str
     address = f"http://{f'[{name}]' if ':' in name else name}:{access.port}/"
     lines = [f"open {address}" if is_given else f"open {address}?token={access.token}"]
     if is_given:
-        lines.append("add ?token=... with your token the first time")
+        lines.append("append ?token=YOUR_TOKEN to this address the first time")
     if not is_loopback(options.host):
         lines.append(
             "warning: other machines can connect, and the token and all pages are sent "

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from ipaddress import ip_address
 from urllib.parse import SplitResult, urljoin, urlsplit
+
+from llmexam.machine import is_loopback
 
 _WIKIMEDIA = (
     "wikipedia.org",
@@ -44,7 +45,7 @@ def require_safe(address: str) -> str:
     if parts.username is not None or parts.password is not None:
         # The address is not shown, because it holds a password.
         raise ValueError("expected an address without user name and password")
-    if parts.scheme == "http" and not is_loopback(address):
+    if parts.scheme == "http" and not is_loopback(parts.hostname):
         raise ValueError(f"expected https, got '{address}'. Use https, or http on this machine")
     _ = parts.port  # not a number: ValueError
     return address
@@ -64,17 +65,6 @@ def origin(address: str) -> str:
 
 def _port(parts: SplitResult) -> int:
     return parts.port or (443 if parts.scheme == "https" else 80)
-
-
-def is_loopback(address: str) -> bool:
-    """Return whether an address is of this machine."""
-    host = urlsplit(address).hostname or ""
-    if host == "localhost":
-        return True
-    try:
-        return ip_address(host).is_loopback
-    except ValueError:
-        return False
 
 
 def is_wikimedia(address: str) -> bool:

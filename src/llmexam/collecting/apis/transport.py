@@ -6,10 +6,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from http.cookiejar import DefaultCookiePolicy
 from typing import TYPE_CHECKING, Self
+from urllib.parse import urlsplit
 
-from llmexam.collecting.apis.addresses import is_loopback
 from llmexam.collecting.apis.clock import Clock
 from llmexam.errors import MissingDependencyError
+from llmexam.machine import is_loopback
 
 if TYPE_CHECKING:
     import httpx
@@ -74,7 +75,7 @@ class Transport:
             },
             timeout=timeout,
             follow_redirects=False,
-            trust_env=not is_loopback(address),
+            trust_env=not is_loopback(urlsplit(address).hostname or ""),
             # Reading the certificates takes a tenth of a second; without TLS none are checked.
             verify=not address.startswith("http:"),
         )

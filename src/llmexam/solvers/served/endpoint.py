@@ -7,12 +7,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from ipaddress import ip_address
 from typing import Annotated, Any, Literal, Self
 from urllib.parse import urlsplit
 
 from pydantic import ConfigDict, Field, field_validator, model_validator
 
+from llmexam.machine import is_loopback
 from llmexam.settings.base import OneOrMany, Settings
 from llmexam.settings.kinds import FolderReference, NotInKey
 
@@ -194,22 +194,12 @@ class EndpointSettings(Settings):
     @property
     def is_loopback(self) -> bool:
         """Whether the endpoint is on this machine."""
-        return _is_loopback(self.base_url)
+        return is_loopback(urlsplit(self.base_url).hostname or "")
 
 
 def _is_private(url: str) -> bool:
     """Return whether texts on their way to an address are unreadable for others."""
-    return not url.startswith("http://") or _is_loopback(url)
-
-
-def _is_loopback(url: str) -> bool:
-    host = urlsplit(url).hostname or ""
-    if host == "localhost":
-        return True
-    try:
-        return ip_address(host).is_loopback
-    except ValueError:
-        return False
+    return not url.startswith("http://") or is_loopback(urlsplit(url).hostname or "")
 
 
 def _split(value: Any) -> Any:

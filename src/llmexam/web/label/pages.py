@@ -20,7 +20,7 @@ from llmexam.exam.writers import write_exam
 from llmexam.web.label.forms import Draft, Form, index_in, last
 from llmexam.web.label.sets import LabelSet, LabelSets
 from llmexam.web.label.view import agreement_view, done_view, question_view
-from llmexam.web.responses import page, read_form, redirect
+from llmexam.web.responses import not_a_form, page, read_form, redirect
 from llmexam.web.wording import error_text
 
 TAB = "label"
@@ -65,7 +65,7 @@ class _Pages:
         """Keep the name of a labeller in a cookie."""
         form = await _read(request)
         if form is None:
-            return _no_form(request)
+            return not_a_form(request, TAB)
         key = last(form, "key")
         try:
             name = check_labeller(last(form, "labeller"))
@@ -109,14 +109,14 @@ class _Pages:
         """Record a blind answer, and show the key."""
         form = await _read(request)
         if form is None:
-            return _no_form(request)
+            return not_a_form(request, TAB)
         return await run_in_threadpool(self._record, request, form, self._answer)
 
     async def decide(self, request: Request) -> Response:
         """Record a decision, and go to the next question."""
         form = await _read(request)
         if form is None:
-            return _no_form(request)
+            return not_a_form(request, TAB)
         return await run_in_threadpool(self._record, request, form, self._decide)
 
     def agreement(self, request: Request) -> Response:
@@ -275,14 +275,3 @@ def _cookie(request: Request) -> str:
 async def _read(request: Request) -> Form | None:
     kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     return await read_form(request) if kind == _FORM else None
-
-
-def _no_form(request: Request) -> Response:
-    return page(
-        request,
-        "problem.html",
-        status=400,
-        tab=TAB,
-        message="Expected a form of this page.",
-        hint="",
-    )

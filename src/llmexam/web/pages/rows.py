@@ -9,7 +9,11 @@ from llmexam.web.pages.paging import Pages
 from llmexam.workflows.browse.questions import neighbours
 from llmexam.workflows.browse.recovery_run import RecoveryRun
 
-MARK_LABELS = {"high": "0.5 and more", "low": "below 0.5", "gamed": "gamed"}
+MARK_LABELS = {
+    "high": "0.5 and more",
+    "low": "below 0.5",
+    "gamed": "raised by meaningless tokens",
+}
 SORT_LABELS = {"exam": "Order of the exam", "worst": "Lowest score first", "best": "Highest first"}
 
 

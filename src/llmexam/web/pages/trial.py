@@ -22,7 +22,7 @@ from llmexam.web.pages.trial_form import (
     shown_fields,
     solve_request,
 )
-from llmexam.web.responses import page, read_form, redirect
+from llmexam.web.responses import not_a_form, page, read_form, redirect
 from llmexam.workflows.trial.answers import RecoverAnswer, SolveAnswer
 from llmexam.workflows.trial.jobs import Job
 from llmexam.workflows.trial.requests import RecoverRequest
@@ -60,14 +60,7 @@ class _Pages:
         """Put what was sent into the queue, and go to its page."""
         form = await read_form(request)
         if form is None:
-            return page(
-                request,
-                "problem.html",
-                status=400,
-                tab=TAB,
-                message="Expected a form of this page, of at most 256 KB.",
-                hint="",
-            )
+            return not_a_form(request, TAB)
         task: Task = "recover" if last(form, "task") == "recover" else "solve"
         try:
             job = await run_in_threadpool(self._submit, task, form)

@@ -10,9 +10,8 @@ from pathlib import Path
 from llmexam.workflows.browse.entry import FILES, RUN, TRAINING, Entry, read_entry
 from llmexam.workflows.browse.files import FileCache
 from llmexam.workflows.browse.tags import read_tags
-from llmexam.workflows.browse.workspace import Workspace
+from llmexam.workflows.browse.workspace import DEEPEST, Workspace
 
-_MOST_DEEP = 12
 _N_KEPT = 20_000
 # What a folder has that is a run's or a training's, though none is finished there.
 _STAGES = "stages"
@@ -90,7 +89,7 @@ def _find(folder: Path, depth: int) -> Iterator[Path]:
     if _is_run(folder, names):
         yield folder
         return
-    if depth < _MOST_DEEP:
+    if depth < DEEPEST:
         for one in sorted(entries, key=lambda one: one.name):
             if not one.name.startswith(".") and one.is_dir(follow_symlinks=False):
                 yield from _find(Path(one.path), depth + 1)

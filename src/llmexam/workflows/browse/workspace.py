@@ -6,6 +6,8 @@ from pathlib import Path, PurePosixPath
 
 from llmexam.errors import NotFoundError, RunError
 
+DEEPEST = 12
+"""Folders deeper than this in a workspace are not looked into."""
 _MOST_CHARACTERS = 1000
 
 

@@ -6,10 +6,9 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
-from llmexam.workflows.browse.workspace import Workspace
+from llmexam.workflows.browse.workspace import DEEPEST, Workspace
 
 MOST_FILES = 50_000
-DEEPEST = 6
 _LEFT_OUT = frozenset({"node_modules", "__pycache__", "site-packages", "stages"})
 
 
