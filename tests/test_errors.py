@@ -3,7 +3,7 @@ import inspect
 import pytest
 
 from llmexam import errors
-from llmexam.errors import ExamError, LlmExamError, MissingDependencyError, nearest
+from llmexam.errors import ExamError, LlmExamError, MissingDependencyError, nearest, plural
 
 
 def test_messages_say_where_what_and_what_to_do():
@@ -35,3 +35,8 @@ def test_the_docstring_draws_the_whole_tree():
 @pytest.mark.parametrize("kind", LlmExamError.__subclasses__())
 def test_all_errors_are_caught_as_one(kind):
     assert issubclass(kind, LlmExamError)
+
+
+def test_plurals():
+    assert plural(1, "entry", "entries") == "1 entry"
+    assert plural(0, "entry", "entries") == "0 entries"

@@ -160,3 +160,12 @@ def nearest(word: str, choices: Iterable[str]) -> str:
     close = get_close_matches(word, known, n=1, cutoff=0.5)
     start = f"Did you mean '{close[0]}'? " if close else ""
     return f"{start}Available: {', '.join(known)}"
+
+
+def plural(number: int, noun: str, many: str = "") -> str:
+    """Return a count and its noun, for messages.
+
+    >>> plural(1, "question"), plural(2000, "question"), plural(2, "query", "queries")
+    ('1 question', '2,000 questions', '2 queries')
+    """
+    return f"{number:,} {noun if number == 1 else many or noun + 's'}"

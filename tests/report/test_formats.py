@@ -41,11 +41,6 @@ def test_listings():
     assert formats.listing(["a", "b", "c"], limit=2) == "a, b and 1 more"
 
 
-def test_plurals():
-    assert formats.plural(1, "entry", "entries") == "1 entry"
-    assert formats.plural(0, "entry", "entries") == "0 entries"
-
-
 def test_a_small_p_value_is_a_bound():
     assert [formats.p_value(0.001), formats.p_value(0.00099)] == ["0.001", "< 0.001"]
 

@@ -7,7 +7,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
-from llmexam.exam.audit.finding import Finding, plural
+from llmexam.errors import plural
+from llmexam.exam.audit.finding import Finding
 from llmexam.exam.normalise import normalise, words_of
 from llmexam.recovery.groups import prompt_groups
 from llmexam.recovery.rewrites import RewriteExam

@@ -7,7 +7,8 @@ from collections.abc import Mapping
 from rich.console import RenderableType
 
 from llmexam.authoring.labelling.agreement import Agreement, PairAgreement
-from llmexam.report.formats import MISSING, clip, count, fixed, percent, plural
+from llmexam.errors import plural
+from llmexam.report.formats import MISSING, clip, count, fixed, percent
 from llmexam.report.terminal_parts import plain_text, text_table
 
 _N_DISAGREEMENTS = 20
@@ -42,8 +43,8 @@ def agreement_tables(
         told = f" (95 % interval {ends})" if ends else ""
         parts.append(plain_text(f"Krippendorff's alpha of all: {fixed(result.alpha, 3)}{told}"))
     for name, (n_right, n) in result.answers.items():
-        share = percent(n_right / n, 1)
-        parts.append(plain_text(f"blind answers of {name}: {n_right} of {n} are the key ({share})"))
+        right = f"{n_right} of {n} questions correctly ({percent(n_right / n, 1)})"
+        parts.append(plain_text(f"{name} answered {right} before seeing the key"))
     for pair in result.pairs:
         parts += _confusion(pair, prompts or {})
     if not result.pairs:

@@ -8,9 +8,9 @@ from rich.console import RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from llmexam.errors import plural
 from llmexam.evaluation.results import Comparison, ComparisonFamily, Flip, FullComparison
 from llmexam.exam.letters import letter_of
-from llmexam.report.formats import plural
 from llmexam.report.grade_tables import cells
 from llmexam.report.statistics import adjusted_note, cluster_notes, equivalence_notes
 from llmexam.report.terminal_parts import plain_text

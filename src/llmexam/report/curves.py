@@ -7,9 +7,10 @@ from collections.abc import Sequence
 
 from markupsafe import Markup
 
+from llmexam.errors import plural
 from llmexam.evaluation.results import CalibrationBin, CoveragePoint
 from llmexam.report.charts import Frame, thinned
-from llmexam.report.formats import percent, plural
+from llmexam.report.formats import percent
 
 _QUARTERS = (0.0, 0.25, 0.5, 0.75, 1.0)
 

@@ -92,15 +92,6 @@ def count(number: int) -> str:
     return f"{number:,}"
 
 
-def plural(number: int, noun: str, many: str = "") -> str:
-    """Return a count and its noun.
-
-    >>> plural(1, "question"), plural(2000, "question")
-    ('1 question', '2,000 questions')
-    """
-    return f"{count(number)} {noun if number == 1 else many or noun + 's'}"
-
-
 def duration(seconds: float) -> str:
     """Return a duration in a suitable unit.
 

@@ -8,13 +8,13 @@ from rich.console import RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from llmexam.errors import plural
 from llmexam.evaluation.results import (
     ChoiceDiagnostics,
     Comparison,
     Estimate,
     Evaluation,
 )
-from llmexam.report.formats import plural
 from llmexam.report.statistics import cluster_notes, correlation_note
 from llmexam.report.terminal_parts import plain_text
 

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from llmexam.errors import plural
 from llmexam.evaluation.estimates import FEW_CLUSTERS
 from llmexam.evaluation.results import ClusterInfo, Comparison, MetricResult
-from llmexam.report.formats import count, fixed, interval, percent, plural
+from llmexam.report.formats import count, fixed, interval, percent
 
 
 def cluster_notes(info: ClusterInfo | None, noun: str) -> list[str]:

@@ -9,9 +9,10 @@ from rich.box import SIMPLE
 from rich.console import RenderableType
 from rich.table import Table
 
+from llmexam.errors import plural
 from llmexam.evaluation.results import MetricResult
 from llmexam.exam.audit import Finding
-from llmexam.report.formats import count, duration, plural
+from llmexam.report.formats import count, duration
 from llmexam.report.terminal_parts import plain_text
 from llmexam.training.protocol import Estimate
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from llmexam.errors import ExamError
-from llmexam.exam.audit.finding import Finding, plural
+from llmexam.errors import ExamError, plural
+from llmexam.exam.audit.finding import Finding
 from llmexam.exam.exam import Exam
 from llmexam.exam.question import Question
 

@@ -8,10 +8,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from llmexam.errors import ExamError, ModelError
+from llmexam.errors import ExamError, ModelError, plural
 from llmexam.exam.audit import Finding
 from llmexam.exam.audit.balance import check_balance, measure_balance
-from llmexam.exam.audit.finding import Overlap, Rows, plural
+from llmexam.exam.audit.finding import Overlap, Rows
 from llmexam.exam.audit.overlap import find_in_exam
 from llmexam.exam.audit.repeats import check_repeats, options_key
 from llmexam.exam.exam import Exam

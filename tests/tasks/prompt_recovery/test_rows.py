@@ -62,7 +62,7 @@ def test_facets_stand_where_one_of_both_prompts_has_a_label(exam):
 
 def test_gamed_prompts_are_counted_and_can_be_chosen(exam):
     found = view(exam)[0]
-    assert found.gaming.startswith("2 prompts with tokens that say nothing; 1 of them gamed")
+    assert found.gaming.startswith("2 prompts with meaningless tokens; 1 of them gamed")
     assert {one.name: one.n for one in found.filters} == {
         "all": 4,
         "right": 2,
@@ -74,7 +74,7 @@ def test_gamed_prompts_are_counted_and_can_be_chosen(exam):
 def test_without_prompts_there_are_no_grades(exam):
     found, distribution = view(exam.without_prompts(), grades=None)
     assert distribution is None
-    assert found.gaming == "2 prompts with tokens that say nothing."
+    assert found.gaming == "2 prompts with meaningless tokens."
     assert {row.verdict for row in found.rows} == {"unknown"}
     assert found.filters == ()
     assert found.rows[0].metrics == ()

@@ -181,7 +181,7 @@ def test_the_report_shows_what_changed_and_gamed_prompts(tmp_path):
         *("score", "results", "metrics", "distribution", "slices", "rewrites"),
         *("audit", "stages", "provenance"),
     ]
-    assert "60 prompts with tokens that say nothing;" in page
+    assert "60 prompts with meaningless tokens;" in page
     loss = content.final.rows.loss
     assert page.count('data-verdict="gamed"') == (loss >= 0.05).sum()
     assert "<b>x</b>" not in page

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from llmexam.errors import ExamError
+from llmexam.errors import ExamError, plural
 from llmexam.exam.audit import AuditResult, Overlap
 from llmexam.exam.audit.balance import check_balance, measure_balance
-from llmexam.exam.audit.finding import SEVERITIES, Finding, Rows, invalid_rows, plural
+from llmexam.exam.audit.finding import SEVERITIES, Finding, Rows, invalid_rows
 from llmexam.exam.audit.flaws import check_flaws
 from llmexam.exam.audit.overlap import find_in_exam, find_in_text, summarise
 from llmexam.exam.audit.repeats import check_near, check_repeats

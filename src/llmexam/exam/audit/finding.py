@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from llmexam.errors import ExamError
+from llmexam.errors import ExamError, plural
 from llmexam.exam.question import Question
 
 Rows = Sequence[tuple[int, Question]]
@@ -151,15 +151,6 @@ class AuditResult:
     def as_dict(self) -> dict[str, Any]:
         """Return the result as JSON-serialisable values."""
         return {**asdict(self), "is_clean": self.is_clean}
-
-
-def plural(n: int, word: str, words: str | None = None) -> str:
-    """Return a count with its noun.
-
-    >>> plural(1, "question"), plural(2, "question")
-    ('1 question', '2 questions')
-    """
-    return f"{n:,} {word if n == 1 else words or word + 's'}"
 
 
 def invalid_rows(faults: Sequence[ExamError]) -> list[Finding]:

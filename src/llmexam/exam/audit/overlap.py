@@ -6,7 +6,8 @@ import re
 from collections import defaultdict
 from collections.abc import Iterator
 
-from llmexam.exam.audit.finding import Finding, Overlap, Rows, plural
+from llmexam.errors import plural
+from llmexam.exam.audit.finding import Finding, Overlap, Rows
 from llmexam.exam.audit.near import MIN_WORDS, PromptIndex
 from llmexam.exam.audit.repeats import options_key
 from llmexam.exam.normalise import words_of

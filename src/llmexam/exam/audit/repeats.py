@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 
-from llmexam.exam.audit.finding import Finding, Overlap, Rows, pairs_text, plural
+from llmexam.errors import plural
+from llmexam.exam.audit.finding import Finding, Overlap, Rows, pairs_text
 from llmexam.exam.audit.near import PromptIndex
 from llmexam.exam.normalise import normalise
 from llmexam.exam.question import Question

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from difflib import get_close_matches
 
-from llmexam.exam.audit.finding import Finding, Rows, plural
+from llmexam.errors import plural
+from llmexam.exam.audit.finding import Finding, Rows
 from llmexam.exam.normalise import normalise
 from llmexam.exam.question import Question
 

@@ -13,7 +13,8 @@ from dataclasses import dataclass
 from itertools import pairwise
 from math import sqrt
 
-from llmexam.exam.audit.finding import Finding, Rows, plural
+from llmexam.errors import plural
+from llmexam.exam.audit.finding import Finding, Rows
 from llmexam.exam.letters import letter_of
 from llmexam.exam.normalise import normalise
 from llmexam.exam.question import Question

@@ -8,8 +8,9 @@ from rich.console import Group
 from rich.padding import Padding
 from rich.text import Text
 
+from llmexam.errors import plural
 from llmexam.report.content import RunContent
-from llmexam.report.formats import clip, listing, plural
+from llmexam.report.formats import clip, listing
 from llmexam.report.paths import without_folders
 from llmexam.report.sections.section import ReportData, Section
 from llmexam.report.terminal_parts import plain_text

@@ -7,9 +7,10 @@ from dataclasses import dataclass
 
 from markupsafe import Markup
 
+from llmexam.errors import plural
 from llmexam.evaluation.results import LetterRecall
 from llmexam.report.content import SolverResult
-from llmexam.report.formats import count, fixed, percent, plural
+from llmexam.report.formats import count, fixed, percent
 from llmexam.report.plots import MOST_WITH_NUMBERS, letter_bars
 from llmexam.report.sections.section import ReportData, Section
 

@@ -12,10 +12,11 @@ from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
 
+from llmexam.errors import plural
 from llmexam.evaluation.detectable import with_measured_correlation
 from llmexam.evaluation.results import Evaluation
 from llmexam.report.content import Fact
-from llmexam.report.formats import capital, clip, fixed, interval, listing, percent, plural
+from llmexam.report.formats import capital, clip, fixed, interval, listing, percent
 from llmexam.report.plots import range_bar, told
 from llmexam.report.sections.section import ReportData, Section
 from llmexam.report.statistics import cluster_notes, correlation_note

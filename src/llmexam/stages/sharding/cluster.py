@@ -9,6 +9,7 @@ from typing import Any, Self
 
 from pydantic import Field, field_validator
 
+from llmexam.errors import plural
 from llmexam.machine import n_cores
 from llmexam.settings.base import Settings
 from llmexam.stages.sharding.backend import Backend
@@ -94,7 +95,8 @@ class Cluster:
             begin = time.perf_counter()
             self._backend = _start(self._settings)
             self._tell(
-                f"connected to {self._backend.name}: {self._backend.n_workers()} workers, "
+                f"connected to {self._backend.name}: "
+                f"{plural(self._backend.n_workers(), 'worker')}, "
                 f"{time.perf_counter() - begin:.1f} s"
             )
         return self._backend

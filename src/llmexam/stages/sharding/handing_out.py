@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-from llmexam.errors import RunError
+from llmexam.errors import RunError, plural
 from llmexam.stages.sharding.backend import Backend, Outcome
 from llmexam.stages.sharding.folder import ShardFolder
 from llmexam.stages.sharding.job import Finished, Job, Shard
@@ -43,9 +43,9 @@ class Account:
         """Return the account as one line."""
         new = self.n_shards - self.n_reused
         return (
-            f"{self.n_shards:,} shards: {self.n_reused:,} reused, {new:,} computed by "
-            f"{len(self.workers)} workers in {self.seconds:.1f} s of their time, "
-            f"{self.n_retries:,} retries"
+            f"{plural(self.n_shards, 'shard')}: {self.n_reused:,} reused, {new:,} computed by "
+            f"{plural(len(self.workers), 'worker')} in {self.seconds:.1f} s of their time, "
+            f"{plural(self.n_retries, 'retry', 'retries')}"
         )
 
 

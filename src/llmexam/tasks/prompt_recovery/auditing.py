@@ -8,7 +8,8 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from llmexam.exam.audit.finding import SEVERITIES, Finding, invalid_rows, plural
+from llmexam.errors import plural
+from llmexam.exam.audit.finding import SEVERITIES, Finding, invalid_rows
 from llmexam.recovery.audit import audit_rewrites, find_shared, script_of
 from llmexam.recovery.groups import prompt_groups
 from llmexam.recovery.parsing import read_rewrites, read_rows

@@ -41,7 +41,7 @@ class RowGrades:
 
     @property
     def is_gamed(self) -> NDArray[np.bool_]:
-        """Which prompts owe much of their score to tokens that say nothing, shape `[n_rows]`."""
+        """Which prompts owe much of their score to meaningless tokens, shape `[n_rows]`."""
         gamed: NDArray[np.bool_] = self.loss >= GAMED_LOSS
         return gamed
 

@@ -11,12 +11,13 @@ from re import findall
 import numpy as np
 from numpy.typing import NDArray
 
+from llmexam.errors import plural
 from llmexam.recovery.metrics.share_removed import GAMED_LOSS
 from llmexam.recovery.recoverer import Recovery
 from llmexam.recovery.rewrites import Rewrite, RewriteExam
 from llmexam.recovery.wording import Cleaned, clean_prompt
 from llmexam.report.content import Result
-from llmexam.report.formats import fixed, percent, plural
+from llmexam.report.formats import fixed, percent
 from llmexam.report.sections.section import MOST_IN_FULL, SHOWN_OF_LONG, ReportData, Section
 from llmexam.tasks.prompt_recovery.results import RecoveryResult, RowGrades
 from llmexam.tasks.prompt_recovery.sections import template
@@ -54,7 +55,7 @@ class OtherAnswer:
 class RewriteView:
     """One row: both texts, the prompt that was recovered, the true one, and how it was graded.
 
-    `gamed` says how much a prompt owes to tokens that say nothing; it is empty if that is little.
+    `gamed` says how much a prompt owes to meaningless tokens; it is empty if that is little.
     """
 
     row: int
@@ -209,14 +210,14 @@ def _note(n_shown: int, n_all: int, *, is_graded: bool) -> str:
 
 
 def _gaming(cleaned: Sequence[Cleaned], grades: RowGrades | None) -> str:
-    """Return how many prompts have tokens that say nothing, and how many owe their score to them.
+    """Return how many prompts have meaningless tokens, and how many owe their score to them.
 
     Empty if none has any.
     """
     n_noisy = sum(bool(one.removed) for one in cleaned)
     if not n_noisy:
         return ""
-    told = f"{plural(n_noisy, 'prompt')} with tokens that say nothing"
+    told = f"{plural(n_noisy, 'prompt')} with meaningless tokens"
     if grades is None:
         return f"{told}."
     return (

@@ -16,7 +16,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-from llmexam.exam.audit.finding import Finding, Rows, plural
+from llmexam.errors import plural
+from llmexam.exam.audit.finding import Finding, Rows
 from llmexam.exam.audit.flaws import cues, options, stems
 from llmexam.exam.audit.flaws.reading import Reading
 from llmexam.exam.audit.flaws.rule import Flaw, Rule, Severity
