@@ -43,6 +43,6 @@ def test_solve_tells_workers_and_shards(tmp_path):
         app, ["solve", "bundled", "--out", str(out), "--cluster", "processes", "--workers", "1"]
     )
     assert result.exit_code == 0, result.output
-    assert "connected to processes of this machine: 1 workers" in result.stderr
-    assert "1 shards: 0 reused, 1 computed by 1 workers" in result.stderr
+    assert "connected to processes of this machine: 1 worker" in result.stderr
+    assert "1 shard: 0 reused, 1 computed by 1 worker" in result.stderr
     assert out.is_file()

@@ -68,6 +68,6 @@ def test_one_command_leads_to_an_index_that_is_searched(tmp_path):
     cluster = ("--parts", 2, "--cluster", "processes", "--cluster-set", "workers=1", "--json")
     again = ("collect", "wikipedia", "dump.xml", "--out", "wiki2", "--index", "index2")
     done = llmexam(*again, *cluster, cwd=tmp_path)
-    assert "parts of the sparse index: 2 shards: 0 reused, 2 computed by 1 workers" in done.stderr
+    assert "parts of the sparse index: 2 shards: 0 reused, 2 computed by 1 worker" in done.stderr
     same = json.loads(done.stdout)["index"]
     assert (same["n_parts"], same["content_hash"]) == (2, found["index"]["content_hash"])

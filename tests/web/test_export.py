@@ -95,7 +95,7 @@ def test_a_damaged_run_does_not_end_the_copy(work, tmp_path):
     assert problem.startswith("random: ")
     assert str(tmp_path) not in problem
     text = (tmp_path / "copy" / "runs" / "random" / "index.html").read_text("utf-8")
-    assert "That did not work" in text
+    assert "<h1>Error</h1>" in text
     assert (tmp_path / "copy" / "runs" / "words" / "index.html").is_file()
 
 

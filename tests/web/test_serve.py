@@ -153,7 +153,7 @@ def test_the_server_ends_after_the_request_that_is_under_way(server):
     # The queue holds one: the next is told how long it is.
     status, text, headers = server.ask("POST", "/api/solve", QUESTION)
     assert (status, headers["retry-after"]) == (503, "2")
-    assert "1 questions are waiting" in text
+    assert "questions waiting: 1" in text
 
     server.process.send_signal(signal.SIGTERM)
     waiting.join(30)

@@ -10,6 +10,7 @@ import typer
 
 from llmexam.cli.options import TaskName
 from llmexam.cli.reading_options import reads_exam
+from llmexam.errors import plural
 
 if TYPE_CHECKING:
     from llmexam.exam.parsers.options import ReadOptions
@@ -118,7 +119,6 @@ def convert(
     if as_json:
         typer.echo(json.dumps(result.as_dict(), ensure_ascii=False))
         return
-    from llmexam.report.formats import plural
 
     for part in result.parts:
         size = plural(part.n_questions, result.noun)

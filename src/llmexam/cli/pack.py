@@ -25,7 +25,7 @@ def pack(
         str | None,
         typer.Option(
             "--for",
-            help="`kaggle`: a data set and a notebook. By default, a folder for any machine.",
+            help="`kaggle`: a dataset and a notebook. By default, a folder for any machine.",
             show_default=False,
         ),
     ] = None,
@@ -73,7 +73,7 @@ def pack(
     name: Annotated[
         str | None,
         typer.Option(
-            help="Name of data set and notebook. Default: the name of the plan file.",
+            help="Name of dataset and notebook. Default: the name of the plan file.",
             show_default=False,
         ),
     ] = None,
@@ -92,7 +92,7 @@ def pack(
     ] = None,
     find_links: Annotated[
         list[str] | None,
-        typer.Option(help="Folder of wheels to use beside the package index. Repeatable."),
+        typer.Option(help="Folder of wheels to use in addition to the package index. Repeatable."),
     ] = None,
     no_index: Annotated[
         bool, typer.Option("--no-index", help="Use only the folders of --find-links.")
@@ -102,7 +102,7 @@ def pack(
         typer.Option(
             "--try/--no-try",
             help="Install the pack into a new environment without a network, run it on a sample, "
-            "and compare the scores with those made here.",
+            "and compare the results with those computed on this machine.",
         ),
     ] = True,
     image_python: Annotated[
@@ -135,8 +135,8 @@ def pack(
 ) -> None:
     """Pack a plan for a machine without a network: packages, weights, indexes and the plan.
 
-    The pack is tried before it is written. The exit code is 1 if its scores differ from those made
-    here; then nothing is written.
+    The pack is tried before it is written. The exit code is 1 if its scores or its submission
+    differ from those computed on this machine; then nothing is written.
 
     Example: llmexam pack plan.yaml --for kaggle --freeze image.txt --out packed
     """
@@ -227,7 +227,10 @@ def _show(result: PackResult, console: Console) -> None:
         for step in result.next_steps:
             console.print(f"  {step}", soft_wrap=True)
     else:
-        console.print("not written: the scores differ from those made here", soft_wrap=True)
+        console.print(
+            "not written: the scores or the submission differ from those computed on this machine",
+            soft_wrap=True,
+        )
 
 
 def _show_trial(trial: TrialReport, console: Console) -> None:
@@ -246,8 +249,8 @@ def _show_trial(trial: TrialReport, console: Console) -> None:
             f"(accepted: {trial.tolerance:g})",
             soft_wrap=True,
         )
-    same = "equal" if trial.same_submission else "DIFFERENT"
-    console.print(f"  submission: {same} to the one made here", soft_wrap=True)
+    same = "equal to" if trial.same_submission else "DIFFERENT from"
+    console.print(f"  submission: {same} the one computed on this machine", soft_wrap=True)
     if trial.others:
         shown = ", ".join(
             f"{name} {there} (image: {here})" for name, (here, there) in trial.others.items()

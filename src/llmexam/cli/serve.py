@@ -37,15 +37,15 @@ def serve(
     label: Annotated[
         list[Path] | None,
         typer.Option(
-            help="Question set to label, beside those in the folder. Repeatable.",
+            help="Question set to label, in addition to those in the folder. Repeatable.",
             show_default=False,
         ),
     ] = None,
     labels: Annotated[
         list[Path] | None,
         typer.Option(
-            help="File that the labels of --label are appended to; by default a file beside it "
-            "that ends in .labels.jsonl. Repeatable, in the same order.",
+            help="File that the labels of --label are appended to; by default "
+            "NAME.labels.jsonl in the folder of the question set. Repeatable, in the same order.",
             show_default=False,
         ),
     ] = None,

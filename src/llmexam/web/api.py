@@ -25,8 +25,14 @@ from llmexam.workflows.browse.questions import Filter, count_marks, find_questio
 _MOST = 1000
 
 Id = Annotated[str, Query(description="id of a run: its path in the folder", max_length=1000)]
-First = Annotated[int, Query(ge=0, description="how many to leave out")]
-Limit = Annotated[int, Query(ge=0, le=_MOST, description="how many to return at most")]
+First = Annotated[int, Query(ge=0, description="number of results to skip")]
+Limit = Annotated[int, Query(ge=0, le=_MOST, description="largest number of results to return")]
+
+
+_SORT = (
+    "exam: order of the exam; rank: lowest rank of the right option first; margin: most certain "
+    "mistakes first; lead: least certain answers first"
+)
 
 
 class RunEntry(BaseModel):
@@ -141,7 +147,10 @@ def _add_questions(router: APIRouter, browser: Browser) -> None:
         chosen: Annotated[str, Query(description="letter of the first choice")] = "",
         shortest: Annotated[int, Query(ge=0, description="least number of characters")] = 0,
         longest: Annotated[int, Query(ge=0, description="largest number of characters")] = 0,
-        sort: Annotated[str, Query(description="exam, rank, margin or lead")] = "exam",
+        sort: Annotated[
+            str,
+            Query(description=_SORT),
+        ] = "exam",
         first: First = 0,
         limit: Limit = 100,
     ) -> Questions:

@@ -118,7 +118,11 @@ class Guard:
     ) -> tuple[int, str] | tuple[int, str, Headers] | None:
         host = headers.get("host", "")
         if not self._access.permits_host(host):
-            return 421, "Expected a request to this server by its own address."
+            return (
+                421,
+                "This host name is not allowed. Use the address that the server printed, or start "
+                "it with --allow-host.",
+            )
         if method not in ("GET", "HEAD", "POST"):
             return 405, "Expected GET or POST.", [(b"allow", b"GET, HEAD, POST")]
         length = headers.get("content-length", "0")
@@ -128,7 +132,10 @@ class Guard:
         # Programs that send the token in a header are no pages, and send no origin.
         is_program = is_api and origin is None
         if method == "POST" and not (is_program or self._access.permits_origin(origin, host)):
-            return 403, "Expected a form of this page."
+            return (
+                403,
+                "The request came from another site. Send the form from a page of this server.",
+            )
         return None
 
     def _too_large(self) -> tuple[int, str, Headers]:

@@ -131,7 +131,7 @@ def test_other_folders_are_not_overwritten(tmp_path: Path, freeze: Path):
     out = tmp_path / "mine"
     out.mkdir()
     (out / "thesis.txt").write_text("", encoding="utf-8")
-    with pytest.raises(RunError, match="files that are not of a pack"):
+    with pytest.raises(RunError, match="files that do not belong to a pack"):
         make_pack(write(tmp_path, LEXICAL), out, settings(freeze))
     assert [path.name for path in out.iterdir()] == ["thesis.txt"]
 

@@ -22,8 +22,8 @@ class ShareRemoved:
     name = "share_removed"
     label = "share removed"
     explanation = (
-        "The share of the characters of recovered prompts that say nothing: tokens that embedders "
-        "reward whatever the true prompt is, markup, gibberish and repetitions. Lower is better."
+        "The share of meaningless characters in recovered prompts: tokens that embedders reward "
+        "whatever the true prompt is, markup, gibberish and repetitions. Lower is better."
     )
     higher_is_better = False
     bounds = (0.0, 1.0)

@@ -82,7 +82,7 @@ class CleanedCosine(SharpenedCosine):
     def explanation(self) -> str:
         """What it measures."""
         return (
-            "The sharpened cosine after tokens that say nothing are removed from the recovered "
+            "The sharpened cosine after meaningless tokens are removed from the recovered "
             f"prompts; embedder: {self._vectors.name}."
         )
 

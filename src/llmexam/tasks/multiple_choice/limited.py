@@ -57,7 +57,7 @@ class LimitedChoice(LimitedTask[Plan, Exam, SolverResult]):
         elif parts:
             rest = first.subset(range(at, len(items)))
             scores = ScoreMatrix.concatenate([*parts, rest])
-            name = f"lexical for {at:,} of {len(items):,} questions, first for the others"
+            name = f"lexical for {at:,} of {len(items):,} questions, `first` for the rest"
             yield Baseline(name, SolverResult("lexical", scores), None, at)
 
     def part(self, plan: Plan, names: Sequence[str], best: Sequence[str] = ()) -> Plan:

@@ -331,7 +331,7 @@ def _require_pack_folder(out: Path) -> None:
     is_kaggle = (out / _DATASET / PACK_FILE).is_file()
     if not is_kaggle and not (out / PACK_FILE).is_file():
         raise RunError(
-            "the folder contains files that are not of a pack",
+            "the folder contains files that do not belong to a pack",
             file=out,
             hint="Choose an empty or a new folder",
         )

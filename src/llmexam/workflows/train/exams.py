@@ -7,10 +7,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Generic, TypeVar
 
-from llmexam.errors import SettingsError
+from llmexam.errors import SettingsError, plural
 from llmexam.evaluation.alignment import require_answers
 from llmexam.exam.audit import Finding
-from llmexam.exam.audit.finding import plural
 from llmexam.exam.exam import Exam
 from llmexam.exam.parsers import read_exam_with
 from llmexam.exam.question import Question

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from llmexam.errors import ExamError
+from llmexam.errors import ExamError, plural
 from llmexam.exam.audit import Finding
-from llmexam.exam.audit.finding import plural
 from llmexam.exam.normalise import normalise
 from llmexam.lm.models.card import EvidenceOrigin
 from llmexam.recovery.audit import audit_rewrites, find_shared

@@ -108,7 +108,7 @@ class JobQueue:
             n = self._n_waiting()
             if n >= self.limits.length:
                 raise BusyError(
-                    f"the queue is full: {n} questions are waiting",
+                    f"the queue is full; questions waiting: {n}",
                     hint="Try again in a few seconds",
                 )
             self._lanes.setdefault(job.way, deque()).append(job)
@@ -232,7 +232,10 @@ class JobQueue:
         if job.last_seen is not None and now - job.last_seen > self.limits.unseen_seconds:
             self.n_dropped += 1
             job.future.set_exception(
-                BusyError("nobody was waiting for this answer", hint="Send the question again")
+                BusyError(
+                    "the question was dropped, because the page that sent it was closed",
+                    hint="Send the question again",
+                )
             )
             return False
         return True
