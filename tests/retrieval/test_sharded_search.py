@@ -32,20 +32,22 @@ def cluster(told):
         yield made
 
 
+@pytest.fixture(autouse=True)
+def small_shards(monkeypatch):
+    for module in (search, sharded_search):
+        monkeypatch.setattr(module, "QUESTIONS_A_CALL", 16)
+
+
 @pytest.fixture(scope="module")
 def exam() -> Exam:
-    """More questions than one shard has; some have passages of their own."""
-    once = load_exam("bundled").questions
+    """The questions of two shards; some have passages of their own."""
     return Exam(
         tuple(
             replace(
                 question,
-                id=f"{question.id} {turn}",
-                prompt=f"{question.prompt} {turn}",
-                passages=(Passage("given", "Own", "own", 0.1),) if number % 40 == 0 else (),
+                passages=(Passage("given", "Own", "own", 0.1),) if number % 10 == 0 else (),
             )
-            for turn in range(3)
-            for number, question in enumerate(once)
+            for number, question in enumerate(load_exam("bundled").questions[:24])
         )
     )
 
@@ -67,7 +69,7 @@ def test_passages_and_scores_equal_those_of_one_process(
         exam, [index], cluster, tmp_path, given=given, progress=lambda *n: steps.append(n), **FORM
     )
     assert found == alone
-    assert steps == [(256, 360), (360, 360)] or steps == [(104, 360), (360, 360)]
+    assert steps == [(16, 24), (24, 24)] or steps == [(8, 24), (24, 24)]
     assert "search: 2 shards: 0 reused, 2 computed" in told[-1]
 
 
@@ -101,8 +103,8 @@ def test_all_calls_of_one_process_have_the_questions_of_a_shard(exam, index, mon
     monkeypatch.setattr(search, "attach_passages", count)
     steps = []
     attach_evidence(exam, index, progress=lambda *n: steps.append(n))
-    assert sizes == [256, 104]
-    assert steps == [(256, 360), (360, 360)]
+    assert sizes == [16, 8]
+    assert steps == [(16, 24), (24, 24)]
     assert attach_evidence(Exam(()), index) == Exam(())
 
 
@@ -127,9 +129,6 @@ def test_a_bi_encoder_and_a_reranker_get_the_batches_of_one_process(
     reader.save(tmp_path / "reranker")
     load_tokenizer(body).save_pretrained(str(tmp_path / "reranker"))
     monkeypatch.chdir(tmp_path)
-    for module in (search, sharded_search):
-        monkeypatch.setattr(module, "QUESTIONS_A_CALL", 16)
-    exam = Exam(exam.questions[:40])
     Path("model").symlink_to(body.path)
     build_index("bundled", "dense", kind="dense", model="model", precision="fp32")
     reranker = RerankerSettings(model="./reranker", depth=5, precision="fp32")

@@ -17,7 +17,7 @@ from llmexam.lm.models.loading import BUNDLED, identify_model
 from llmexam.retrieval.search import QUESTIONS_A_CALL, open_retriever
 from llmexam.settings.walk import resolve_references
 from llmexam.stages.sharding.cluster import Cluster
-from llmexam.stages.sharding.job import Job, Work, shards_of
+from llmexam.stages.sharding.job import Job, Work
 from llmexam.stages.versions import model_versions
 from llmexam.storage.atomic import atomic_path
 
@@ -33,7 +33,7 @@ def attach_in_shards(
     given: Given,
     model: str | None = None,
     reranker: RerankerSettings | None = None,
-    progress: Callable[[int, int], None] = lambda n_done, n_all: None,
+    progress: Callable[[int, int], None] | None = None,
 ) -> Exam:
     """Return the exam with passages that workers found, the same as those of `attach_evidence`.
 
@@ -81,19 +81,19 @@ def attach_in_shards(
         ],
         unit="questions",
     )
-    shards = shards_of(exam.questions, QUESTIONS_A_CALL, pack_questions, folder, ".jsonl")
-    n_done = 0
-
-    def advance(n_rows: int) -> None:
-        nonlocal n_done
-        n_done += n_rows
-        progress(n_done, len(exam))
-
+    outputs = cluster.map_rows(
+        job,
+        exam.questions,
+        size=QUESTIONS_A_CALL,
+        pack=pack_questions,
+        suffix=".jsonl",
+        progress=progress,
+    )
     return exam.with_passages(
         [
             question.passages
-            for finished in cluster.map(job, shards, advance)
-            for question in unpack_questions(finished.shard.output.read_bytes())
+            for output in outputs
+            for question in unpack_questions(output.read_bytes())
         ]
     )
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +17,7 @@ from llmexam.solvers.protocol import Explanation, Solver
 from llmexam.solvers.registry import create_solver, solver_entries
 from llmexam.solvers.scoring import QUESTIONS_A_CALL, Progress, score_batches
 from llmexam.stages.sharding.cluster import Cluster
-from llmexam.stages.sharding.job import Job, Work, shards_of
+from llmexam.stages.sharding.job import Job, Work
 from llmexam.stages.versions import model_versions, origin_versions
 from llmexam.storage.atomic import write_text
 
@@ -107,7 +107,7 @@ def _computed(
     opener: str,
     suffix: str,
     progress: Progress | None,
-) -> list[Path]:
+) -> Iterator[Path]:
     registered = _name_of(solver)
     assert registered is not None
     origin = solver_entries()[registered].target.partition(":")[0]
@@ -122,16 +122,9 @@ def _computed(
         modules=[type(solver).__module__],
         unit="questions",
     )
-    shards = shards_of(questions, SHARD_QUESTIONS, pack_questions, folder, suffix)
-    n_done = 0
-
-    def advance(n_rows: int) -> None:
-        nonlocal n_done
-        n_done += n_rows
-        if progress is not None:
-            progress(n_done, len(questions))
-
-    return [one.shard.output for one in cluster.map(job, shards, advance)]
+    return cluster.map_rows(
+        job, questions, size=SHARD_QUESTIONS, pack=pack_questions, suffix=suffix, progress=progress
+    )
 
 
 def open_scoring(settings: Mapping[str, Any]) -> Work:

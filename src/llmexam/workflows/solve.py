@@ -100,12 +100,7 @@ def solve(
     # How the passages of an exam in memory were found is not recorded.
     if indexes or not isinstance(exam, Exam):
         check_evidence([(name, solver)], plan, asked)
-    if not indexes:
-        asked = asked.without_passages() if plan.given == "drop" else asked
-    elif cluster is not None and target is not None:
-        asked = _search_in_shards(asked, plan, indexes, index_model, cluster, target)
-    else:
-        asked = attach_evidence(asked, indexes, model=index_model, **_how_to_search(plan))
+    asked = _with_evidence(asked, plan, indexes, index_model, cluster, target)
     reads = name in solver_entries() and solver.describe().reads_passages
     for finding in missing_evidence(asked, [name] if reads else []):
         warn(finding.message)
@@ -131,22 +126,21 @@ def solve(
     return scores
 
 
-def _how_to_search(plan: EvidencePlan) -> dict[str, Any]:
-    return {"query_form": plan.query_form, "k": plan.k, "given": plan.given}
-
-
-def _search_in_shards(
+def _with_evidence(
     exam: Exam,
     plan: EvidencePlan,
     indexes: Sequence[str | Path],
     model: str | None,
-    cluster: Cluster,
-    target: str | Path,
+    cluster: Cluster | None,
+    target: str | Path | None,
 ) -> Exam:
+    if not indexes:
+        return exam.without_passages() if plan.given == "drop" else exam
+    how: dict[str, Any] = {"query_form": plan.query_form, "k": plan.k, "given": plan.given}
+    if cluster is None or target is None:
+        return attach_evidence(exam, indexes, model=model, **how)
     with lock_folder(shards_folder(target)) as shards:
-        return attach_in_shards(
-            exam, indexes, cluster, shards / "evidence", model=model, **_how_to_search(plan)
-        )
+        return attach_in_shards(exam, indexes, cluster, shards / "evidence", model=model, **how)
 
 
 def _score_in_shards(

@@ -15,7 +15,7 @@ from llmexam.recovery.making.maker import Forecast
 from llmexam.recovery.making.pairs import Pair
 from llmexam.settings.walk import resolve_references
 from llmexam.stages.sharding.cluster import Cluster
-from llmexam.stages.sharding.job import Job, Work, shards_of
+from llmexam.stages.sharding.job import Job, Work
 from llmexam.stages.versions import model_versions
 from llmexam.storage.atomic import write_text
 
@@ -59,18 +59,11 @@ class ClusterMaker:
             depends_on=[self._here.writer.version, model_versions()],
             unit="pairs",
         )
-        n_done = 0
-
-        def advance(n_rows: int) -> None:
-            nonlocal n_done
-            n_done += n_rows
-            progress(n_done, len(pairs))
-
-        shards = shards_of(pairs, SHARD_PAIRS, _pack, self._folder, ".json")
+        outputs = self._cluster.map_rows(
+            job, pairs, size=SHARD_PAIRS, pack=_pack, suffix=".json", progress=progress
+        )
         self._answers = [
-            WrittenText(**one)
-            for finished in self._cluster.map(job, shards, advance)
-            for one in json.loads(finished.shard.output.read_bytes())
+            WrittenText(**one) for output in outputs for one in json.loads(output.read_bytes())
         ]
         return self._answers
 

@@ -15,7 +15,7 @@ from llmexam.recovery.run_answers import read_written, write_answers
 from llmexam.settings.walk import resolve_references
 from llmexam.solvers.served.endpoint import EndpointSettings
 from llmexam.stages.sharding.cluster import Cluster
-from llmexam.stages.sharding.job import Job, Work, shards_of
+from llmexam.stages.sharding.job import Job, Work
 from llmexam.stages.versions import model_versions, origin_versions
 
 SHARD_ROWS = 64
@@ -63,19 +63,11 @@ def recover_in_shards(
         depends_on=[recoverer.weights_hash, model_versions(), origin_versions(module)],
         modules=[module],
     )
-    n_done = 0
-
-    def advance(n_rows: int) -> None:
-        nonlocal n_done
-        n_done += n_rows
-        progress(n_done, len(items))
-
-    shards = shards_of(items.without_prompts().rows, SHARD_ROWS, _pack, folder, ".json")
-    return [
-        recovery
-        for finished in cluster.map(job, shards, advance)
-        for recovery in read_written(finished.shard.output)[0]
-    ]
+    rows = items.without_prompts().rows
+    outputs = cluster.map_rows(
+        job, rows, size=SHARD_ROWS, pack=_pack, suffix=".json", progress=progress
+    )
+    return [recovery for output in outputs for recovery in read_written(output)[0]]
 
 
 def open_recovering(values: Mapping[str, Any]) -> Work:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any, Self
 
 from pydantic import Field, field_validator
@@ -14,7 +15,7 @@ from llmexam.machine import n_cores
 from llmexam.settings.base import Settings
 from llmexam.stages.sharding.backend import Backend
 from llmexam.stages.sharding.handing_out import HandingOut
-from llmexam.stages.sharding.job import Finished, Job, Shard
+from llmexam.stages.sharding.job import Finished, Job, Shard, shards_of
 from llmexam.stages.sharding.processes import ProcessBackend
 from llmexam.stages.sharding.ray_backend import LOCAL, RayBackend
 
@@ -132,6 +133,41 @@ class Cluster:
         )
         yield from handing_out.run(shards)
         self._tell(f"{job.name}: {handing_out.account}")
+
+    def map_rows(
+        self,
+        job: Job,
+        rows: Sequence[Any],
+        *,
+        size: int,
+        pack: Callable[[Sequence[Any]], bytes],
+        suffix: str,
+        progress: Callable[[int, int], None] | None = None,
+    ) -> Iterator[Path]:
+        """Yield the output of each shard of consecutive rows, in order.
+
+        Args:
+            job: What is done to each shard.
+            rows: The rows.
+            size: Rows of a shard; the last one may have fewer.
+            pack: Returns rows as the input of a shard.
+            suffix: Suffix of the outputs, such as `.json`.
+            progress: Called with the number of rows that are done, and of all.
+
+        Raises:
+            RunError: See `map`.
+            MissingDependencyError: Ray is not installed.
+        """
+        n_done = 0
+
+        def advance(n_rows: int) -> None:
+            nonlocal n_done
+            n_done += n_rows
+            if progress is not None:
+                progress(n_done, len(rows))
+
+        for finished in self.map(job, shards_of(rows, size, pack, job.folder, suffix), advance):
+            yield finished.shard.output
 
     def close(self) -> None:
         """End the workers, or leave a cluster that was running before."""

@@ -57,7 +57,7 @@ def test_progress_of_the_solver_is_recorded(tmp_path):
     session = FakeSession(tmp_path, reports=reports, outcome=STOPPED)
     state = answer(session)
     assert (state.n_done, state.seconds_each) == (16, 1.0)
-    assert "16 of 100 are kept" in session.left_out["a"]
+    assert "16 of 100 answers are kept" in session.left_out["a"]
 
 
 def test_a_solver_whose_submission_is_invalid_is_not_done(tmp_path):
