@@ -380,6 +380,7 @@ def test_a_small_packed_file_that_expands_much_is_told(tmp_path: Path, monkeypat
         read(path, max_expansion=20)
 
 
+@pytest.mark.slow
 def test_repeated_long_texts_of_a_parquet_file_are_held_once(tmp_path: Path):
     path = tmp_path / "a.parquet"
     pq.write_table(pa.table({"text": ["x" * 1_000_000] * 1000}), path)

@@ -109,9 +109,8 @@ def copy(work, tmp_path_factory):
     return f"file://{folder}"
 
 
-@pytest.mark.parametrize(
-    ("width", "scheme"), [pytest.param(WIDE, "dark", marks=pytest.mark.slow), (NARROW, "light")]
-)
+@pytest.mark.parametrize(("width", "scheme"), [(WIDE, "dark"), (NARROW, "light")])
+@pytest.mark.slow
 def test_the_static_copy_opens_from_a_file(open_page, copy, width, scheme):
     page = open_page(width, color_scheme=scheme)
     for name, path in STATIC.items():

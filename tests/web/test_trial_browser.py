@@ -92,7 +92,9 @@ def check(page):
     assert [(one["id"], one["nodes"][0]["html"]) for one in found["violations"]] == []
 
 
-@pytest.mark.parametrize(("width", "scheme"), [(WIDE, "dark"), (NARROW, "light")])
+@pytest.mark.parametrize(
+    ("width", "scheme"), [pytest.param(WIDE, "dark", marks=pytest.mark.slow), (NARROW, "light")]
+)
 def test_a_question_is_answered(open_page, width, scheme):
     page = open_page(width, color_scheme=scheme)
     check(page)

@@ -189,6 +189,7 @@ def test_a_damaged_record_is_probed_again(tmp_path):
     assert read_probe(tmp_path) is None
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not supports_int8(), reason="the processor has no int8")
 def test_an_index_in_int8_finds_the_same_passages(tmp_path):
     found = []

@@ -39,6 +39,7 @@ def test_int8_is_chosen_only_if_it_is_faster_and_near(speed, cosine, shared, cho
     assert f"{cosine:.4f}" in reason
 
 
+@pytest.mark.slow
 def test_a_probe_is_repeated_only_for_other_texts(monkeypatch):
     loaded = []
     load = precision_probe.load_embedder

@@ -44,6 +44,7 @@ def test_results_of_solvers_that_the_plan_does_not_have_are_deleted(folder):
     assert not (folder / "out" / "scores" / "lexical.parquet").exists()
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("slow")
 def test_a_start_in_which_a_solver_fails_keeps_the_submission_of_an_earlier_one(folder):
     def start():
