@@ -10,7 +10,7 @@ their options.
 Each engine runs in a process of its own and reads the same file. `bm25s` has its own tokenizer,
 stop words and k1 = 1.5, as its users have, and selects the best passages with numpy; where jax is
 installed, it would select with jax by default, which is timed, too. `bm25s, numba` is the same
-with its numba backend, where numba is installed; its first queries compile it and are not timed.
+with its numba backend, where numba is installed: building includes compiling, queries do not.
 `bm25s, same terms` gets the terms of our analyser (stemmed, the stop words of our queries left out)
 and k1 = 1.2, so it differs in the engine alone; its lengths of passages are exact, those of tantivy
 rounded to a byte. k = 10 for all. bm25s returns numbers of passages, the index returns texts. To
@@ -268,7 +268,7 @@ def show(options: argparse.Namespace) -> None:
             f"{theirs['build_cpu_s'] / ours['build_cpu_s']:.2f}), queries of known source "
             f"{known:.1f} (processor {of_cpu[0]:.1f}), of exams {exam:.1f} ({of_cpu[1]:.1f})"
         )
-        if theirs["search_jax_s"]:
+        if theirs.get("search_jax_s"):
             known, exam = (
                 theirs["search_jax_s"][n] / ours["search_s"][n] for n in ("known", "exam")
             )

@@ -2,7 +2,8 @@
 
 The reference does what a notebook typically does, on the same files: bm25s over the pooled
 passages, the three best passages for prompt + options, and the share of an option's word n-grams
-found in them. The notebook does not grade, explain or report anything, so the ratio favours it.
+found in them. bm25s selects with numpy, as it does where jax is not installed. The notebook does
+not grade, explain or report anything, so the ratio favours it.
 
     python benchmarks/bench_pooled_run.py [--runs 3]
 """

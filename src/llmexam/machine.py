@@ -27,15 +27,16 @@ def n_cores() -> int:
 def is_loopback(host: str) -> bool:
     """Return whether a host name or IP address always means this machine.
 
-    >>> [is_loopback(host) for host in ("localhost", "127.9.9.9", "[::1]")]
-    [True, True, True]
+    >>> [is_loopback(host) for host in ("localhost", "LOCALHOST.", "127.9.9.9", "[::1]")]
+    [True, True, True, True]
     >>> [is_loopback(host) for host in ("0.0.0.0", "10.0.0.1", "example.org", "")]
     [False, False, False, False]
     """
-    if host == "localhost":
+    name = host.lower().rstrip(".")
+    if name == "localhost":
         return True
     try:
-        return ip_address(host.strip("[]")).is_loopback
+        return ip_address(name.strip("[]")).is_loopback
     except ValueError:
         return False
 

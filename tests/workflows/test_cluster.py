@@ -3,7 +3,7 @@
 import pytest
 
 import llmexam as lx
-from llmexam.errors import SettingsError
+from llmexam.errors import EvidenceIndexError, SettingsError
 from llmexam.exam.exam import Exam
 from llmexam.exam.parsers import read_exam
 from llmexam.exam.question import Passage, Question
@@ -62,6 +62,9 @@ def test_evidence_for_solve_is_found_in_shards(cluster, told, tmp_path):
     assert shared.read_bytes() == alone.read_bytes()
     assert any(one.startswith("search: 1 shard") for one in told)
     assert not shards_folder(shared).exists()
+    with pytest.raises(EvidenceIndexError, match="not an index"):
+        solve(some, "lexical", out=tmp_path / "no.parquet", cluster=cluster, indexes=[tmp_path])
+    assert not shards_folder(tmp_path / "no.parquet").exists()
 
 
 def test_an_interrupted_call_resumes(cluster, told, tmp_path):

@@ -86,6 +86,16 @@ def check_given(given: str) -> None:
         )
 
 
+def searched_questions(exam: Exam, given: Given) -> list[int]:
+    """Return the places of the questions that passages are searched for.
+
+    Raises:
+        SettingsError: `given` is unknown.
+    """
+    check_given(given)
+    return [n for n, q in enumerate(exam) if not (given == "keep" and q.passages)]
+
+
 def attach_passages(
     exam: Exam,
     retriever: Retriever,
@@ -111,10 +121,9 @@ def attach_passages(
     Raises:
         SettingsError: The query form or `given` is unknown, or k is below 1.
     """
-    check_given(given)
+    asking = [exam[n] for n in searched_questions(exam, given)]
     if k < 1:
         raise SettingsError(f"expected k of at least 1, got {k}", field="k")
-    asking = [q for q in exam if not (given == "keep" and q.passages)]
     queries = [make_queries(question, query_form) for question in asking]
     flat = [query for of_question in queries for query in of_question]
     several = any(len(of_question) > 1 for of_question in queries)

@@ -21,12 +21,13 @@ from llmexam.evidence.retriever import (
     PassageReranker,
     Retriever,
     attach_passages,
+    searched_questions,
 )
 from llmexam.exam.exam import Exam
 from llmexam.exam.loading import load_exam
 from llmexam.exam.parsers import ExamSource
 from llmexam.exam.parsers.files import ExamPath
-from llmexam.exam.question import Passage, Question
+from llmexam.exam.question import Passage
 
 QUESTIONS_A_CALL = 256
 """Questions whose passages are searched for at once, which bounds the memory of what is found."""
@@ -211,21 +212,25 @@ def attach_evidence(
 ) -> Exam:
     """Return the exam with passages from one or more indexes (see `attach_passages`).
 
-    `progress` is called with the number of questions that are done, and of all.
+    `progress` is called with the number of questions that were searched for, and of all of these.
 
     Raises:
         EvidenceIndexError: An index cannot be used.
     """
     retriever = open_retriever(indexes, encoder=encoder, model=model)
-    found: list[Question] = []
+    asking = searched_questions(exam, given)
+    passages = [question.passages for question in exam]
     # At least one call, because it also checks the settings.
-    for start in range(0, max(1, len(exam)), QUESTIONS_A_CALL):
-        some = Exam(exam.questions[start : start + QUESTIONS_A_CALL])
-        found += attach_passages(
+    for start in range(0, max(1, len(asking)), QUESTIONS_A_CALL):
+        places = asking[start : start + QUESTIONS_A_CALL]
+        some = Exam(tuple(exam[place] for place in places))
+        found = attach_passages(
             some, retriever, query_form=query_form, k=k, given=given, reranker=reranker
         )
-        progress(len(found), len(exam))
-    return exam.with_passages([question.passages for question in found])
+        for place, question in zip(places, found, strict=True):
+            passages[place] = question.passages
+        progress(start + len(places), len(asking))
+    return exam.with_passages(passages)
 
 
 def _depth(k: int, judgements: str | Path | None) -> int:

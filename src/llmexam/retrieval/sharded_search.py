@@ -8,14 +8,21 @@ from typing import Any
 
 from llmexam.evidence.index.files import index_hash
 from llmexam.evidence.index.kinds import INDEX_KINDS
+from llmexam.evidence.index.manifest import read_manifest
+from llmexam.evidence.index.opening import open_index
 from llmexam.evidence.queries import QueryForm
 from llmexam.evidence.reranker import RerankerSettings, load_reranker
-from llmexam.evidence.retriever import Given, attach_passages
+from llmexam.evidence.retriever import (
+    Given,
+    IndexRetriever,
+    attach_passages,
+    searched_questions,
+)
 from llmexam.exam.exam import Exam
 from llmexam.exam.packing import pack_questions, unpack_questions
-from llmexam.lm.models.loading import BUNDLED, identify_model
-from llmexam.retrieval.search import QUESTIONS_A_CALL, open_retriever
-from llmexam.settings.walk import resolve_references
+from llmexam.lm.models.loading import BUNDLED, is_local_model, resolve_model
+from llmexam.retrieval.search import QUESTIONS_A_CALL
+from llmexam.settings.walk import resolve_model_name, resolve_references
 from llmexam.stages.sharding.cluster import Cluster
 from llmexam.stages.sharding.job import Job, Work
 from llmexam.stages.versions import model_versions
@@ -47,32 +54,28 @@ def attach_in_shards(
         given: Treatment of passages that questions already have.
         model: The bi-encoder of dense indexes; None is the one that the index names.
         reranker: A cross-encoder that selects the passages among more of them.
-        progress: Called with the number of questions that are done, and of all.
+        progress: Called with the number of questions that were searched for, and of all of these.
 
     Raises:
         EvidenceIndexError: An index cannot be used.
         RunError: A shard failed.
     """
-    paths = [Path(path).absolute() for path in indexes]
+    places = searched_questions(exam, given)
     placed = None if reranker is None else resolve_references(reranker, Path.cwd())
-    if model is not None and model != BUNDLED and Path(model).exists():
-        # A worker may have another working folder.
-        model = str(Path(model).absolute())
     job = Job(
         "search",
         f"{__name__}:open_searching",
         {
-            "indexes": [str(path) for path in paths],
+            "indexes": [[str(Path(path).absolute()), _model_of(path, model)] for path in indexes],
             "query_form": query_form,
             "k": k,
             "given": given,
-            "model": model,
             "reranker": None if placed is None else placed.model_dump(mode="json"),
         },
         folder,
         depends_on=[
-            [index_hash(path) for path in paths],
-            None if placed is None else identify_model(placed.model),
+            [index_hash(path) for path in indexes],
+            None if placed is None else resolve_model(placed.model).weights_hash,
             model_versions(),
         ],
         # Kinds of index are imported by name, which the code hash cannot follow.
@@ -83,24 +86,40 @@ def attach_in_shards(
     )
     outputs = cluster.map_rows(
         job,
-        exam.questions,
+        [exam[place] for place in places],
         size=QUESTIONS_A_CALL,
         pack=pack_questions,
         suffix=".jsonl",
         progress=progress,
     )
-    return exam.with_passages(
-        [
-            question.passages
-            for output in outputs
-            for question in unpack_questions(output.read_bytes())
-        ]
-    )
+    found = (question for output in outputs for question in unpack_questions(output.read_bytes()))
+    passages = [question.passages for question in exam]
+    for place, question in zip(places, found, strict=True):
+        passages[place] = question.passages
+    return exam.with_passages(passages)
+
+
+def _model_of(index: str | Path, model: str | None) -> str | None:
+    """Return the bi-encoder of an index as a worker must name it, which has another working folder.
+
+    Args:
+        index: The index.
+        model: The bi-encoder that the user named; None for that of the manifest.
+    """
+    if model is None:
+        encoder = read_manifest(index).encoder
+        # Other models must be named by the user, which the worker finds out.
+        if encoder is None or not is_local_model(encoder.model):
+            return None
+        model = encoder.model
+    return model if model == BUNDLED else resolve_model_name(model, Path.cwd())
 
 
 def open_searching(settings: Mapping[str, Any]) -> Work:
     """Return a function that finds the evidence of the questions of a shard."""
-    retriever = open_retriever(settings["indexes"], model=settings["model"])
+    retriever = IndexRetriever(
+        *(open_index(path, model=model) for path, model in settings["indexes"])
+    )
     reranker = None
     if settings["reranker"] is not None:
         reranker = load_reranker(RerankerSettings.model_validate(settings["reranker"]))

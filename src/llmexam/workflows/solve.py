@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from llmexam.errors import SettingsError
+from llmexam.evidence.index.manifest import read_manifest
 from llmexam.exam.exam import Exam
 from llmexam.exam.loading import load_exam
 from llmexam.exam.parsers import ExamSource
@@ -139,6 +140,9 @@ def _with_evidence(
     how: dict[str, Any] = {"query_form": plan.query_form, "k": plan.k, "given": plan.given}
     if cluster is None or target is None:
         return attach_evidence(exam, indexes, model=model, **how)
+    for index in indexes:
+        # Before a folder is made beside the output.
+        read_manifest(index)
     with lock_folder(shards_folder(target)) as shards:
         return attach_in_shards(exam, indexes, cluster, shards / "evidence", model=model, **how)
 

@@ -12,7 +12,7 @@ from llmexam.workflows.browse.recovery_run import RecoveryRun
 MARK_LABELS = {
     "high": "0.5 and more",
     "low": "below 0.5",
-    "gamed": "raised by meaningless tokens",
+    "gamed": "gamed (score raised by meaningless tokens)",
 }
 SORT_LABELS = {"exam": "Order of the exam", "worst": "Lowest score first", "best": "Highest first"}
 

@@ -13,7 +13,7 @@ _LEFT_OUT = frozenset({"node_modules", "__pycache__", "site-packages", "stages"}
 
 
 def files_in(workspace: Workspace) -> Iterator[Path]:
-    """Yield the files of a workspace, folder by folder in alphabetical order.
+    """Yield the files of a workspace in alphabetical order, those of deeper folders later.
 
     Hidden files and folders and links are left out. The walk ends after `MOST_FILES` files, and
     goes `DEEPEST` folders deep.
@@ -22,14 +22,28 @@ def files_in(workspace: Workspace) -> Iterator[Path]:
         workspace: The folder.
     """
     n_seen = 0
-    for place, folders, names in os.walk(workspace.folder, followlinks=False):
-        here = Path(place)
-        depth = len(here.relative_to(workspace.folder).parts)
-        kept = [one for one in folders if not one.startswith(".") and one not in _LEFT_OUT]
-        folders[:] = sorted(kept) if depth < DEEPEST else []
-        for name in sorted(names):
+    level = [workspace.folder]
+    for _ in range(DEEPEST + 1):
+        below: list[Path] = []
+        for entry in (entry for folder in level for entry in _entries(folder)):
+            if entry.is_dir(follow_symlinks=False):
+                below.append(Path(entry.path))
+                continue
             n_seen += 1
             if n_seen > MOST_FILES:
                 return
-            if not name.startswith(".") and not (here / name).is_symlink():
-                yield here / name
+            yield Path(entry.path)
+        level = below
+
+
+def _entries(folder: Path) -> list[os.DirEntry[str]]:
+    try:
+        with os.scandir(folder) as listed:
+            found = sorted(listed, key=lambda entry: entry.name)
+    except OSError:
+        return []
+    return [
+        entry
+        for entry in found
+        if not (entry.name.startswith(".") or entry.name in _LEFT_OUT or entry.is_symlink())
+    ]

@@ -233,7 +233,8 @@ class JobQueue:
             self.n_dropped += 1
             job.future.set_exception(
                 BusyError(
-                    "the question was dropped, because the page that sent it was closed",
+                    "the question was dropped, because its page did not ask for the answer for "
+                    f"{self.limits.unseen_seconds:g} s",
                     hint="Send the question again",
                 )
             )

@@ -250,7 +250,7 @@ def wait_for_part(folder, *after):
 
 
 def test_a_killed_run_keeps_its_submission_and_resumes_within_a_solver(folder):
-    write_plan(folder, "longest", {"solver": "slow", "name": "slow", "seconds": 0.06})
+    write_plan(folder, "longest", {"solver": "slow", "name": "slow", "seconds": 0.1})
     child = command(folder, "5m")
     wait_for_part(folder, "longest")
     child.kill()
