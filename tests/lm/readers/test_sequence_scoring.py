@@ -205,13 +205,17 @@ import sys
 sys.path.insert(0, {str(__file__.rsplit("/", 1)[0])!r})
 from test_sequence_scoring import load_sequence_scorer, resolve_model, sequences
 folder = resolve_model({str(folder.path)!r})
-scorer = load_sequence_scorer(folder, head="native", cache_dir={str(tmp_path / "cache")!r})
+scorer = load_sequence_scorer(
+    folder, head="native", precision="fp32", cache_dir={str(tmp_path / "cache")!r}
+)
 for start in range(0, 30, 3):
     scorer.score(sequences()[start : start + 3])
 """
     runs = [subprocess.Popen([sys.executable, "-c", script]) for _ in range(2)]
     assert [run.wait() for run in runs] == [0, 0]
-    scorer = load_sequence_scorer(folder, head="native", cache_dir=str(tmp_path / "cache"))
+    scorer = load_sequence_scorer(
+        folder, head="native", precision="fp32", cache_dir=str(tmp_path / "cache")
+    )
     scores = scorer.score(sequences())
     assert scorer.n_forwards == 0
     expected = reader_says(folder, "native", "multiple-choice", sequences())
