@@ -10,6 +10,8 @@ from llmexam.workflows.browse.workspace import DEEPEST, Workspace
 
 MOST_FILES = 50_000
 _LEFT_OUT = frozenset({"node_modules", "__pycache__", "site-packages", "stages"})
+# Folders of unfinished work beside an output.
+_UNFINISHED = (".drafts", ".shards")
 
 
 def files_in(workspace: Workspace) -> Iterator[Path]:
@@ -45,5 +47,10 @@ def _entries(folder: Path) -> list[os.DirEntry[str]]:
     return [
         entry
         for entry in found
-        if not (entry.name.startswith(".") or entry.name in _LEFT_OUT or entry.is_symlink())
+        if not (
+            entry.name.startswith(".")
+            or entry.name in _LEFT_OUT
+            or entry.name.endswith(_UNFINISHED)
+            or entry.is_symlink()
+        )
     ]
