@@ -23,7 +23,8 @@ def test_settings_come_from_the_options_alone(monkeypatch):
         (None, ["workers=2"], "needs --cluster"),
         ("local", ["worker=2"], "Did you mean 'workers'"),
         ("local", ["workers=0"], "workers"),
-        ("auto", [], "HOST:PORT"),
+        ("auto", [], "--cluster.*HOST:PORT, got 'auto'"),
+        ("local", ["workers"], "expected --cluster-set key=value"),
     ],
 )
 def test_wrong_settings_are_told(address, changes, message):

@@ -8,7 +8,7 @@ import yaml
 
 from llmexam.errors import ModelError, SettingsError
 from llmexam.evidence.index.opening import open_index
-from llmexam.packing.copying import Copier
+from llmexam.packing.copying import Copier, require_files
 from llmexam.packing.own_wheel import write_own_wheel
 from llmexam.packing.parts import list_files
 from llmexam.retrieval.build import build_index
@@ -127,6 +127,8 @@ def test_a_missing_file_is_an_error(tmp_path: Path):
         plan = parse_plan({**values, "audit_against": [name]}, base=tmp_path, file=None)
         with pytest.raises(SettingsError, match=message):
             Copier(tmp_path / "pack").place_all(plan)
+        with pytest.raises(SettingsError, match=message):
+            require_files(plan)
 
 
 def test_a_folder_of_files_keeps_what_a_model_would_not_need(tmp_path: Path):

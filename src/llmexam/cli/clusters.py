@@ -29,15 +29,20 @@ def cluster_settings(
     """
     from llmexam.cli.options import parse_settings
 
-    values = parse_settings(changes or [])
+    values = parse_settings(changes or [], "--cluster-set")
     if address is None:
         if values:
             raise SettingsError("--cluster-set needs --cluster", field="cluster-set")
         return None
-    from llmexam.stages.sharding.cluster import ClusterSettings
+    from llmexam.stages.sharding.cluster import PROCESSES, ClusterSettings, is_address
+    from llmexam.stages.sharding.ray_backend import LOCAL
 
     if workers is not None:
         values.setdefault("workers", workers)
+    if not is_address(address):
+        raise SettingsError(
+            f"expected {LOCAL}, {PROCESSES} or HOST:PORT, got '{address}'", field="--cluster"
+        )
     return ClusterSettings.parse(
         {**values, "address": address},
         subject="the cluster",

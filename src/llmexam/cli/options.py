@@ -148,7 +148,7 @@ def parse_fields(pairs: Sequence[str]) -> dict[str, str]:
     return fields
 
 
-def parse_settings(pairs: Sequence[str]) -> dict[str, Any]:
+def parse_settings(pairs: Sequence[str], option: str = "--set") -> dict[str, Any]:
     """Parse `key=value` arguments into nested settings; values are parsed as YAML.
 
     >>> parse_settings(["weights.run=0.5", "read_wording=false"])
@@ -163,13 +163,13 @@ def parse_settings(pairs: Sequence[str]) -> dict[str, Any]:
     for pair in pairs:
         path, equals, text = pair.partition("=")
         if not equals or not path:
-            raise SettingsError(f"expected --set key=value, got '{pair}'")
+            raise SettingsError(f"expected {option} key=value, got '{pair}'")
         *folders, last = path.split(".")
         here = settings
         for folder in folders:
             here = here.setdefault(folder, {})
             if not isinstance(here, dict):
-                raise SettingsError(f"--set sets both '{path}' and all of '{folder}'")
+                raise SettingsError(f"{option} sets both '{path}' and all of '{folder}'")
         if last in here:
             raise SettingsError(f"--set sets '{path}' twice")
         try:

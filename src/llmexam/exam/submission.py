@@ -87,7 +87,8 @@ def read_submission(path: str | Path, exam: Exam | None = None) -> dict[str, tup
                 file=path,
                 row=row,
                 field="id",
-                hint="Check that the submission belongs to this exam",
+                hint="Check that the submission belongs to this exam. If a part of an exam is read "
+                "(limit, sample, where), give the rows of this part only",
             )
         answers[question_id] = _indices(
             prediction, n_options.get(question_id, MAX_OPTIONS), Path(path), row

@@ -39,6 +39,35 @@ _UNREAD = frozenset({".h5", ".msgpack", ".ot", ".png", ".jpg", ".gitattributes",
 _RANKER = "ranker.json"
 
 
+def require_files(settings: Model) -> None:
+    """Check that the files and folders that a plan names exist, before any work is done.
+
+    Raises:
+        SettingsError: One does not exist, or is a pattern of several files.
+    """
+
+    def check(value: str, kind: Reference) -> str:
+        is_file = not isinstance(kind, ModelReference | FolderReference)
+        if is_file and value != BUNDLED and value.strip():
+            _require_path(value)
+        return value
+
+    change_references(settings, check)
+
+
+def _require_path(value: str) -> None:
+    path = Path(value)
+    if path.exists():
+        return
+    if _PATTERN.search(path.name):
+        raise SettingsError(
+            "expected one file or folder, got a pattern",
+            file=value,
+            hint="Convert its files into one: llmexam convert",
+        )
+    raise SettingsError("the plan names a file that does not exist", file=value)
+
+
 class Copier:
     """Copies models, indexes, caches and files into a pack.
 
@@ -92,14 +121,7 @@ class Copier:
         path = Path(value)
         if isinstance(kind, FolderReference):
             return self._place_cache(path.expanduser())
-        if not path.exists() and _PATTERN.search(path.name):
-            raise SettingsError(
-                "expected one file or folder, got a pattern",
-                file=value,
-                hint="Convert its files into one: llmexam convert",
-            )
-        if not path.exists():
-            raise SettingsError("the plan names a file that does not exist", file=value)
+        _require_path(value)
         if is_index(path):
             place_of_index = self.add("indexes", path.name, path)
             verify_index(self.folder / place_of_index)

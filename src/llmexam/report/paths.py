@@ -21,11 +21,17 @@ def without_folders(text: str, folder: str = "") -> str:
     ('index/sparse', 'exam.csv')
     >>> without_folders("index /home/me/my notes/dense"), without_folders("see https://a.org/b/c")
     ('index dense', 'see https://a.org/b/c')
+    >>> without_folders("/home/me/my exam.csv row 3: not found. Give /home/me/other.csv")
+    'my exam.csv row 3: not found. Give other.csv'
     """
     if folder:
         for form in {folder, str(Path(folder).absolute())}:
             for separator in "/\\":
                 text = text.replace(form.rstrip("/\\") + separator, "")
+    start, colon, rest = text.partition(": ")
+    if colon and (name := _name(start)):
+        # The error about a file begins with it, and may name others.
+        return f"{name}{colon}{_INSIDE.sub('', rest)}"
     kind, space, rest = text.partition(" ")
     if name := _name(text):
         return name

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Query
 from pydantic import BaseModel
@@ -23,6 +23,7 @@ from llmexam.workflows.browse.listing import filter_entries
 from llmexam.workflows.browse.questions import Filter, count_marks, find_questions
 
 _MOST = 1000
+_LETTER = "^[A-Za-z]?$"
 
 Id = Annotated[str, Query(description="id of a run: its path in the folder", max_length=1000)]
 First = Annotated[int, Query(ge=0, description="number of results to skip")]
@@ -118,7 +119,10 @@ def _add_runs(router: APIRouter, browser: Browser) -> None:
     def runs(
         q: Annotated[str, Query(description="words of titles, folders, solvers and tags")] = "",
         tag: str = "",
-        state: Annotated[str, Query(description="finished, running, stopped or failed")] = "",
+        state: Annotated[
+            Literal["", "finished", "running", "stopped", "failed"],
+            Query(description="finished, running, stopped or failed"),
+        ] = "",
     ) -> list[RunEntry]:
         entries = browser.listing.entries()
         return [RunEntry.of(one) for one in filter_entries(entries, text=q, tag=tag, state=state)]
@@ -143,8 +147,10 @@ def _add_questions(router: APIRouter, browser: Browser) -> None:
             list[str] | None, Query(description="wrong, right, unsure, truncated, leaked")
         ] = None,
         slice: Annotated[str, Query(description="property:value, such as subject:biology")] = "",
-        right: Annotated[str, Query(description="letter of a right option")] = "",
-        chosen: Annotated[str, Query(description="letter of the first choice")] = "",
+        right: Annotated[str, Query(pattern=_LETTER, description="letter of a right option")] = "",
+        chosen: Annotated[
+            str, Query(pattern=_LETTER, description="letter of the first choice")
+        ] = "",
         shortest: Annotated[int, Query(ge=0, description="least number of characters")] = 0,
         longest: Annotated[int, Query(ge=0, description="largest number of characters")] = 0,
         sort: Annotated[
@@ -155,8 +161,9 @@ def _add_questions(router: APIRouter, browser: Browser) -> None:
         limit: Limit = 100,
     ) -> Questions:
         by, _, value = slice.partition(":")
+        letters = right.upper(), chosen.upper()
         wanted = Filter(
-            q, passages, tuple(mark or ()), by, value, right, chosen, shortest, longest, sort
+            q, passages, tuple(mark or ()), by, value, *letters, shortest, longest, sort
         )
         opened = browser.runs.choice(browser.folder(run))
         rows = find_questions(opened, wanted)

@@ -127,6 +127,17 @@ def test_an_interrupted_pack_leaves_nothing_and_the_next_goes_on(
     assert not list(tmp_path.glob(".packed*"))
 
 
+def test_a_missing_file_is_found_before_packages_are_looked_for(tmp_path: Path, freeze: Path):
+    plan = write(tmp_path, {**LEXICAL, "exam": "none.csv"})
+    stages = []
+    with pytest.raises(SettingsError, match="file that does not exist"):
+        make_pack(
+            plan, tmp_path / "packed", settings(freeze), announce=lambda *one: stages.append(one)
+        )
+    assert stages == []
+    assert not list(tmp_path.glob(".packed*"))
+
+
 def test_other_folders_are_not_overwritten(tmp_path: Path, freeze: Path):
     out = tmp_path / "mine"
     out.mkdir()

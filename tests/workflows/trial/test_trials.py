@@ -22,6 +22,7 @@ PLANET = "Which planet is the largest?\nA) Mars\nB) Jupiter\nAnswer: B"
 def folder(tmp_path_factory):
     path = tmp_path_factory.mktemp("workspace")
     lx.build_index("bundled", path / "wiki", kind="sparse")
+    lx.build_index("bundled", path / "parts", parts=3)
     (path / "plans").mkdir()
     (path / "plans" / "two.yaml").write_text(
         "title: Two solvers\nexam: bundled\nevidence: {index: ../wiki, k: 3}\n"
@@ -65,7 +66,7 @@ def test_what_a_folder_holds_is_offered(trials):
     assert "plan:plans/two.yaml" in ids
     assert offers.find("plan", "plans/prompts.yaml").task == "prompt-recovery"
     assert not any("notes" in name for name in ids)
-    assert set(offers.indexes) == {"bundled", "wiki"}
+    assert set(offers.indexes) == {"bundled", "parts", "wiki"}
     json.dumps(offers.as_dict())
 
 
@@ -120,6 +121,8 @@ def test_a_rewritten_text_gets_the_prompt_of_the_plan(trials):
         ({"settings": {"reech": 3}}, "Did you mean 'reach'"),
         ({"settings": {"reach": -3}}, "greater than 0"),
         ({"settings": {"weights": {"coverage": "x"}}}, "cannot be given here"),
+        ({"settings": {"reach": "5"}}, "expected a number, got the text '5'"),
+        ({"settings": {"read_wording": "5"}}, "expected true or false, got the text '5'"),
         ({"settings": {"model": "../model"}}, "no trained model"),
         ({"indexes": ["../wiki"]}, "there is no index"),
         ({"indexes": ["/etc"]}, "there is no index"),
@@ -229,4 +232,8 @@ def test_lexical_may_be_used_by_several_threads(trials):
     found = trials._solver_way(SolveRequest(text=PLANET, indexes=("wiki",)))
     assert found.threaded
     assert not trials._solver_way(SolveRequest(text=PLANET, plan="plans/two.yaml")).threaded
+    request = SolveRequest(text=PLANET, solver="lexical", indexes=("parts",), k=3)
+    assert trials._solver_way(request).threaded
+    whole = answer(trials, text=PLANET, indexes=["wiki"], k=3)
+    assert trials.result(_done(trials.solve(request))).passages == whole.passages
     assert not trials._solver_way(SolveRequest(text=PLANET, solver="longest")).threaded

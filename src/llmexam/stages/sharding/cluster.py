@@ -27,6 +27,17 @@ def _nothing(message: str) -> None:
     pass
 
 
+def is_address(value: str) -> bool:
+    """Return whether a text says where shards are computed.
+
+    >>> [is_address(one) for one in ("local", "processes", "10.0.0.1:6379", "proceses", "10.0.0.1")]
+    [True, True, True, False, False]
+    """
+    host, colon, port = value.rpartition(":")
+    is_head = bool(colon and host and port.isdigit() and "/" not in host)
+    return is_head or value in (LOCAL, PROCESSES)
+
+
 class ClusterSettings(Settings):
     """Where shards are computed."""
 
@@ -51,9 +62,7 @@ class ClusterSettings(Settings):
     @field_validator("address")
     @classmethod
     def _is_an_address(cls, value: str) -> str:
-        host, colon, port = value.rpartition(":")
-        is_address = colon and host and port.isdigit() and "/" not in host
-        if value not in (LOCAL, PROCESSES) and not is_address:
+        if not is_address(value):
             raise ValueError(
                 f"expected {LOCAL}, {PROCESSES} or HOST:PORT, as `ray start --head` prints it"
             )

@@ -162,6 +162,7 @@ def _view(answer: Any) -> dict[str, Any] | None:
     if isinstance(answer, SolveAnswer):
         ranked = sorted(answer.options, key=lambda one: one.rank)
         right = [part.strip() for part in answer.answer.split(",") if part.strip()]
+        is_tied = len({one.score for one in ranked}) == 1
         return {
             "options": [
                 OptionView(
@@ -175,8 +176,8 @@ def _view(answer: Any) -> dict[str, Any] | None:
                 )
                 for one in ranked
             ],
-            "is_tied": len({one.score for one in ranked}) == 1,
-            "is_right": ranked[0].letter in right if right else None,
+            "is_tied": is_tied,
+            "is_right": ranked[0].letter in right if right and not is_tied else None,
         }
     if isinstance(answer, RecoverAnswer):
         return {}

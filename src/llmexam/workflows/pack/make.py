@@ -14,7 +14,7 @@ import yaml
 from llmexam.errors import RunError
 from llmexam.machine import exchange_paths
 from llmexam.packing.agreement import compare_runs
-from llmexam.packing.copying import Copier
+from llmexam.packing.copying import Copier, require_files
 from llmexam.packing.freeze import Image, read_freeze
 from llmexam.packing.image_view import Installed, installed_packages, known_needs
 from llmexam.packing.kaggle import (
@@ -130,6 +130,7 @@ def make_pack(
     _require_pack_folder(target_folder)
     checked = read_plan(plan, changes)
     refuse_network(checked, hidden_exam=bool(settings.competition))
+    require_files(checked)
     image = read_freeze(settings.freeze) if settings.freeze is not None else Image()
     target = choose_target(
         settings.python, settings.platform, frozen=image.python, is_kaggle=settings.kaggle

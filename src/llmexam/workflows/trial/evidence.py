@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any
 
 from llmexam.ensemble.build import build_ensemble
 from llmexam.ensemble.settings import EnsembleSettings
@@ -13,7 +14,7 @@ from llmexam.errors import SettingsError
 from llmexam.evaluation.results import RunMetrics
 from llmexam.evidence.index.analysis import SearchSettings
 from llmexam.evidence.index.manifest import is_index
-from llmexam.evidence.index.sparse import SparseIndex
+from llmexam.evidence.index.opening import open_index
 from llmexam.evidence.retriever import IndexRetriever, Retriever
 from llmexam.exam.question import Passage
 from llmexam.exam.score_files import read_scores
@@ -88,7 +89,7 @@ def open_folders(
             build_index([BUNDLED], place, kind="sparse")
         folders.append(Path(place))
     retriever = (
-        IndexRetriever(*(_OneCore(SparseIndex.open(folder)) for folder in folders))
+        IndexRetriever(*(_OneCore(open_index(folder)) for folder in folders))
         if threaded
         else open_retriever(folders, model=model)
     )
@@ -97,12 +98,13 @@ def open_folders(
 
 @dataclass(frozen=True)
 class _OneCore:
-    """A sparse index each of whose searches uses one core."""
+    """A sparse index, whole or in parts, each of whose searches uses one core."""
 
-    index: SparseIndex
+    index: Any
 
     def search(self, queries: Sequence[str], k: int) -> list[list[Passage]]:
-        return self.index.search(queries, k, SearchSettings(threads=1))
+        found: list[list[Passage]] = self.index.search(queries, k, SearchSettings(threads=1))
+        return found
 
 
 def indexes_of(plan: Plan, path: Path) -> OpenIndexes | None:

@@ -141,6 +141,14 @@ def check_plain(values: Mapping[str, Any], known: type[Settings], subject: str) 
                 field="settings",
                 hint=nearest(key[:100], known.model_fields),
             )
+        if isinstance(value, str) and key not in known.user_only:
+            expected = _EXPECTED.get(_kinds(field_.annotation) - {type(None)})
+            if expected:
+                raise SettingsError(
+                    f"setting '{key}' of {subject}: expected {expected}, got the text "
+                    f"'{value[:100]}'",
+                    field="settings",
+                )
         if key in known.user_only or not _is_plain(field_.annotation, value):
             raise SettingsError(
                 f"setting '{key}' of {subject} cannot be given here, because it may name a file, "
@@ -148,6 +156,24 @@ def check_plain(values: Mapping[str, Any], known: type[Settings], subject: str) 
                 field="settings",
                 hint="Write it in a plan in the folder, and choose that",
             )
+
+
+_EXPECTED = {
+    frozenset({bool}): "true or false",
+    frozenset({int}): "a whole number",
+    frozenset({float}): "a number",
+    frozenset({int, float}): "a number",
+}
+"""What is expected of a setting whose values have these types only."""
+
+
+def _kinds(annotation: Any) -> frozenset[Any]:
+    """Return the types of the values of a setting."""
+    while get_origin(annotation) is Annotated:
+        annotation = get_args(annotation)[0]
+    if get_origin(annotation) in _UNIONS:
+        return frozenset().union(*(_kinds(one) for one in get_args(annotation)))
+    return frozenset({annotation})
 
 
 def _is_plain(annotation: Any, value: Any) -> bool:
