@@ -10,7 +10,7 @@ from typing import Any, Literal
 
 from llmexam.errors import LlmExamError
 from llmexam.evidence.index.manifest import FILE_NAME as MANIFEST
-from llmexam.evidence.index.manifest import read_manifest
+from llmexam.evidence.index.manifest import Manifest, read_manifest
 from llmexam.lm.models.card import CARD_FILE, read_card
 from llmexam.recovery.recoverers.registry import recoverer_names
 from llmexam.sample import BUNDLED
@@ -102,16 +102,22 @@ def find_offers(workspace: Workspace) -> Offers:
     models: list[Offer] = []
     indexes: dict[str, str] = {BUNDLED: "the bundled sample corpus"}
     sparse = {BUNDLED}
+    parts: set[Path] = set()
     rewrites: list[str] = [BUNDLED]
     for path in files_in(workspace):
         if path.suffix in (".yaml", ".yml") and len(plans) < _MOST:
             plans += _plan(root, path)
         elif path.name == CARD_FILE and len(models) < _MOST:
             models += _model(root, path.parent)
-        elif path.name == MANIFEST and len(indexes) < _MOST:
-            found = _index(root, path.parent)
-            indexes.update({name: told for name, (_, told) in found.items()})
-            sparse.update(name for name, (kind, _) in found.items() if kind == "sparse")
+        elif path.name == MANIFEST and len(indexes) < _MOST and path.parent not in parts:
+            found = _manifest(path.parent)
+            if found is not None:
+                name = path.parent.relative_to(root).as_posix()
+                indexes[name] = f"{found.kind}, {found.n_passages:,} passages"
+                # A part is an index, too, and its folder is deeper, so it comes later.
+                parts.update(path.parent / part.folder for part in found.parts)
+                if found.kind == "sparse":
+                    sparse.add(name)
         elif path.suffix in (".csv", ".jsonl") and len(rewrites) < _MOST and _has_rewrites(path):
             rewrites.append(path.relative_to(root).as_posix())
     return Offers((*_registered(), *models, *plans), indexes, frozenset(sparse), tuple(rewrites))
@@ -162,14 +168,12 @@ def _model(root: Path, folder: Path) -> Iterator[Offer]:
             yield Offer("model", name, "multiple-choice", f"{name} ({solver})", solver)
 
 
-def _index(root: Path, folder: Path) -> Mapping[str, tuple[str, str]]:
-    """Return kind and description of an index by its name; nothing if it cannot be read."""
+def _manifest(folder: Path) -> Manifest | None:
+    """Return the manifest of an index; None if it cannot be read."""
     try:
-        found = read_manifest(folder)
+        return read_manifest(folder)
     except LlmExamError:
-        return {}
-    name = folder.relative_to(root).as_posix()
-    return {name: (found.kind, f"{found.kind}, {found.n_passages:,} passages")}
+        return None
 
 
 def _has_rewrites(path: Path) -> bool:
