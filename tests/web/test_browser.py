@@ -137,7 +137,7 @@ def test_the_static_copy_opens_from_a_file(open_page, copy, width, scheme):
     assert page.locator("#q-4").is_visible()
 
 
-@pytest.mark.parametrize("width", [WIDE, NARROW])
+@pytest.mark.parametrize("width", [WIDE, pytest.param(NARROW, marks=pytest.mark.slow)])
 def test_from_the_list_to_a_question_by_mouse_and_keys(open_page, server, width):
     page = open_page(width)
     page.goto(server)

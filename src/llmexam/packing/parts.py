@@ -9,9 +9,9 @@ from pathlib import Path, PurePosixPath
 from typing import Any, Literal
 
 from llmexam.errors import RunError
+from llmexam.evidence.index.files import is_passing
 from llmexam.storage.atomic import write_json
 from llmexam.storage.hashing import hash_file
-from llmexam.storage.temporary import is_temporary
 
 PACK_FILE = "pack.json"
 """The list of all files of a pack; a folder without it is not a whole pack."""
@@ -71,7 +71,8 @@ def _names_in(folder: Path) -> Iterator[str]:
             continue
         for path in sorted(top.rglob("*")) if top.is_dir() else [top]:
             name = path.relative_to(folder).as_posix()
-            is_ours = name in _UNLISTED or path.name == ".lock" or is_temporary(path)
+            # Readers of an index create lock files, at any time.
+            is_ours = name in _UNLISTED or path.name == ".lock" or is_passing(path)
             if path.is_file() and not is_ours:
                 yield name
 
@@ -133,10 +134,5 @@ def check_pack(folder: Path, *, contents: bool = True) -> Sequence[str]:
             problems.append(f"{name}: missing")
         elif contents and _facts_of(folder / name) != expected:
             problems.append(f"{name}: changed")
-    # Readers of an index create lock files.
-    more = sorted(
-        name
-        for name in present - set(listed)
-        if not (name.startswith("caches/") or name.endswith(".lock"))
-    )
+    more = sorted(name for name in present - set(listed) if not name.startswith("caches/"))
     return problems + [f"{name}: {NOT_LISTED}" for name in more]

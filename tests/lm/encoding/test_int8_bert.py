@@ -104,6 +104,7 @@ def texts():
     return [json.loads(line)["text"] for line in lines if line.strip()][1::3]
 
 
+@pytest.mark.slow
 def test_vectors_and_neighbours_of_the_bundled_model_are_near_fp32(texts):
     exact, near = (load_embedder(precision=p) for p in ("fp32", "int8"))
     assert near.precision == "int8"

@@ -127,6 +127,7 @@ def test_workers_of_a_cluster_write_the_same_texts(make, tmp_path):
     assert maker.name == make().name
 
 
+@pytest.mark.slow
 def test_a_cluster_needs_an_output_and_a_local_model(lm_folder, tmp_path):
     out = tmp_path / "none.csv"
     with Cluster("processes", workers=1) as cluster:
