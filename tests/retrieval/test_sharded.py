@@ -10,18 +10,6 @@ from llmexam.evidence.index.opening import open_index, verify_index
 from llmexam.evidence.index.parts.part import build_part
 from llmexam.retrieval.build import build_index
 from llmexam.retrieval.sharded import _pack, cluster_runner, open_building
-from llmexam.stages.sharding.cluster import Cluster
-
-
-@pytest.fixture(scope="module")
-def told() -> list[str]:
-    return []
-
-
-@pytest.fixture(scope="module")
-def cluster(told):
-    with Cluster("processes", told.append, workers=2) as made:
-        yield made
 
 
 def test_a_sparse_index_equals_that_of_one_process(cluster, told, tmp_path: Path):

@@ -16,20 +16,8 @@ from llmexam.retrieval import search, sharded_search
 from llmexam.retrieval.build import build_index
 from llmexam.retrieval.search import attach_evidence
 from llmexam.retrieval.sharded_search import attach_in_shards
-from llmexam.stages.sharding.cluster import Cluster
 
 FORM = {"query_form": "prompt+each-option", "k": 3}
-
-
-@pytest.fixture(scope="module")
-def told() -> list[str]:
-    return []
-
-
-@pytest.fixture(scope="module")
-def cluster(told):
-    with Cluster("processes", told.append, workers=2) as made:
-        yield made
 
 
 @pytest.fixture(autouse=True)

@@ -34,15 +34,15 @@ def cluster_settings(
         if values:
             raise SettingsError("--cluster-set needs --cluster", field="cluster-set")
         return None
-    from llmexam.stages.sharding.cluster import PROCESSES, ClusterSettings, is_address
-    from llmexam.stages.sharding.ray_backend import LOCAL
+    from llmexam.stages.sharding.cluster import ClusterSettings, require_address
 
     if workers is not None:
         values.setdefault("workers", workers)
-    if not is_address(address):
-        raise SettingsError(
-            f"expected {LOCAL}, {PROCESSES} or HOST:PORT, got '{address}'", field="--cluster"
-        )
+    try:
+        require_address(address)
+    except ValueError as error:
+        # The settings would call it `address`, which nobody typed.
+        raise SettingsError(str(error), field="--cluster") from None
     return ClusterSettings.parse(
         {**values, "address": address},
         subject="the cluster",

@@ -171,10 +171,10 @@ def parse_settings(pairs: Sequence[str], option: str = "--set") -> dict[str, Any
             if not isinstance(here, dict):
                 raise SettingsError(f"{option} sets both '{path}' and all of '{folder}'")
         if last in here:
-            raise SettingsError(f"--set sets '{path}' twice")
+            raise SettingsError(f"{option} sets '{path}' twice")
         try:
             here[last] = load_yaml(text)
         except SettingsError as error:
             shown = pair if len(pair) <= 80 else f"{pair[:77]}..."
-            raise SettingsError(f"--set '{shown}': {error.message}") from None
+            raise SettingsError(f"{option} '{shown}': {error.message}") from None
     return settings

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Literal, Protocol, get_args
 
 from llmexam.errors import SettingsError, nearest
@@ -94,6 +94,20 @@ def searched_questions(exam: Exam, given: Given) -> list[int]:
     """
     check_given(given)
     return [n for n, q in enumerate(exam) if not (given == "keep" and q.passages)]
+
+
+def with_found(exam: Exam, places: Sequence[int], found: Iterable[Question]) -> Exam:
+    """Return the exam with the passages of the questions that were searched for.
+
+    Args:
+        exam: The exam.
+        places: What `searched_questions` returned.
+        found: These questions in the same order, with passages.
+    """
+    passages = [question.passages for question in exam]
+    for place, question in zip(places, found, strict=True):
+        passages[place] = question.passages
+    return exam.with_passages(passages)
 
 
 def attach_passages(

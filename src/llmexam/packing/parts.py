@@ -72,7 +72,7 @@ def _names_in(folder: Path) -> Iterator[str]:
         for path in sorted(top.rglob("*")) if top.is_dir() else [top]:
             name = path.relative_to(folder).as_posix()
             # Readers of an index create lock files, at any time.
-            is_ours = name in _UNLISTED or path.name == ".lock" or is_passing(path)
+            is_ours = name in _UNLISTED or is_passing(path)
             if path.is_file() and not is_ours:
                 yield name
 

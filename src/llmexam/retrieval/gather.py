@@ -235,8 +235,13 @@ def _find_evidence(
     reranker: RerankerSettings | None,
     versions: None,
 ) -> Exam:
-    asked: dict[str, Any] = {"query_form": query_form, "k": k, "given": given, "model": model}
-    asked["progress"] = context.advance
+    asked: dict[str, Any] = {
+        "query_form": query_form,
+        "k": k,
+        "given": given,
+        "model": model,
+        "progress": context.advance,
+    }
     if context.cluster is None:
         loaded = load_reranker(reranker) if reranker else None
         found = attach_evidence(exam, indexes, reranker=loaded, **asked)

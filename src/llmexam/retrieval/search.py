@@ -22,12 +22,13 @@ from llmexam.evidence.retriever import (
     Retriever,
     attach_passages,
     searched_questions,
+    with_found,
 )
 from llmexam.exam.exam import Exam
 from llmexam.exam.loading import load_exam
 from llmexam.exam.parsers import ExamSource
 from llmexam.exam.parsers.files import ExamPath
-from llmexam.exam.question import Passage
+from llmexam.exam.question import Passage, Question
 
 QUESTIONS_A_CALL = 256
 """Questions whose passages are searched for at once, which bounds the memory of what is found."""
@@ -219,18 +220,15 @@ def attach_evidence(
     """
     retriever = open_retriever(indexes, encoder=encoder, model=model)
     asking = searched_questions(exam, given)
-    passages = [question.passages for question in exam]
+    found: list[Question] = []
     # At least one call, because it also checks the settings.
     for start in range(0, max(1, len(asking)), QUESTIONS_A_CALL):
-        places = asking[start : start + QUESTIONS_A_CALL]
-        some = Exam(tuple(exam[place] for place in places))
-        found = attach_passages(
+        some = Exam(tuple(exam[place] for place in asking[start : start + QUESTIONS_A_CALL]))
+        found += attach_passages(
             some, retriever, query_form=query_form, k=k, given=given, reranker=reranker
         )
-        for place, question in zip(places, found, strict=True):
-            passages[place] = question.passages
-        progress(start + len(places), len(asking))
-    return exam.with_passages(passages)
+        progress(len(found), len(asking))
+    return with_found(exam, asking, found)
 
 
 def _depth(k: int, judgements: str | Path | None) -> int:

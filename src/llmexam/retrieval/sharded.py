@@ -17,6 +17,7 @@ from llmexam.evidence.index.parts.passages_files import PassagesFile
 from llmexam.evidence.index.precision import require_precision
 from llmexam.lm.encoding.embedding import Embedder, load_embedder
 from llmexam.lm.models.loading import BUNDLED, resolve_model
+from llmexam.settings.walk import resolve_model_name
 from llmexam.stages.sharding.cluster import Cluster
 from llmexam.stages.sharding.folder import PATIENCE_SECONDS, delete_shards
 from llmexam.stages.sharding.job import Job, Shard, Work
@@ -64,11 +65,10 @@ def _job(kind: str, model: str | None, precision: str | None, place: Path) -> Jo
     depends_on: list[Any] = []
     if INDEX_KINDS[kind].uses_model:
         name = model or BUNDLED
-        path = Path(name).expanduser()
         settings = {
             "name": name,
             # A worker may have another working folder.
-            "model": str(path.absolute()) if name != BUNDLED and path.exists() else name,
+            "model": name if name == BUNDLED else resolve_model_name(name, Path.cwd()),
             "precision": precision or "auto",
         }
         depends_on = [resolve_model(name).weights_hash, model_versions()]

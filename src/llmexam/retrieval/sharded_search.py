@@ -17,6 +17,7 @@ from llmexam.evidence.retriever import (
     IndexRetriever,
     attach_passages,
     searched_questions,
+    with_found,
 )
 from llmexam.exam.exam import Exam
 from llmexam.exam.packing import pack_questions, unpack_questions
@@ -93,10 +94,7 @@ def attach_in_shards(
         progress=progress,
     )
     found = (question for output in outputs for question in unpack_questions(output.read_bytes()))
-    passages = [question.passages for question in exam]
-    for place, question in zip(places, found, strict=True):
-        passages[place] = question.passages
-    return exam.with_passages(passages)
+    return with_found(exam, places, found)
 
 
 def _model_of(index: str | Path, model: str | None) -> str | None:

@@ -153,10 +153,7 @@ def _add_questions(router: APIRouter, browser: Browser) -> None:
         ] = "",
         shortest: Annotated[int, Query(ge=0, description="least number of characters")] = 0,
         longest: Annotated[int, Query(ge=0, description="largest number of characters")] = 0,
-        sort: Annotated[
-            str,
-            Query(description=_SORT),
-        ] = "exam",
+        sort: Annotated[str, Query(description=_SORT)] = "exam",
         first: First = 0,
         limit: Limit = 100,
     ) -> Questions:

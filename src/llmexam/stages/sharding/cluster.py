@@ -27,15 +27,23 @@ def _nothing(message: str) -> None:
     pass
 
 
-def is_address(value: str) -> bool:
-    """Return whether a text says where shards are computed.
+def require_address(value: str) -> str:
+    """Return a text that says where shards are computed.
 
-    >>> [is_address(one) for one in ("local", "processes", "10.0.0.1:6379", "proceses", "10.0.0.1")]
-    [True, True, True, False, False]
+    >>> require_address("10.0.0.1:6379")
+    '10.0.0.1:6379'
+
+    Raises:
+        ValueError: It says nothing of that kind.
     """
     host, colon, port = value.rpartition(":")
-    is_head = bool(colon and host and port.isdigit() and "/" not in host)
-    return is_head or value in (LOCAL, PROCESSES)
+    is_head = colon and host and port.isdigit() and "/" not in host
+    if value not in (LOCAL, PROCESSES) and not is_head:
+        raise ValueError(
+            f"expected {LOCAL}, {PROCESSES} or HOST:PORT, got '{value}'; `ray start --head` "
+            "prints HOST:PORT"
+        )
+    return value
 
 
 class ClusterSettings(Settings):
@@ -62,11 +70,7 @@ class ClusterSettings(Settings):
     @field_validator("address")
     @classmethod
     def _is_an_address(cls, value: str) -> str:
-        if not is_address(value):
-            raise ValueError(
-                f"expected {LOCAL}, {PROCESSES} or HOST:PORT, as `ray start --head` prints it"
-            )
-        return value
+        return require_address(value)
 
 
 class Cluster:
